@@ -1,0 +1,33 @@
+# Two commands: `make run` and `make test`. Both install what they need into .venv and work offline afterwards.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: run test lint bench clean
+
+run: .venv/.run
+	$(BIN)/counterpoise demo
+
+test: lint
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+lint: .venv/.test
+	$(BIN)/flake8 server clients certs tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.bench
+	$(BIN)/python -m tests.load $(ARGS)
+
+clean:
+	rm -rf .venv var build *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python setup.cfg pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.test .venv/.bench: .venv/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(@:.venv/.%=%)]'
+	@touch $@

@@ -1,0 +1,16 @@
+"""The one way to refuse."""
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """Something asked for is not done, and nothing of it was done.
+
+    `status` is the HTTP status a device is answered with, `why` names the place and the reason in words for the
+    person who reads it. `headers` go with the answer (Allow with a 405, Retry-After with a 503).
+    """
+
+    def __init__(self, status: int, why: str, **headers: str):
+        super().__init__(why)
+        self.status = status
+        self.why = why
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}

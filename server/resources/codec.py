@@ -1,0 +1,237 @@
+"""XML to data and back, for every type of the schemas.
+
+Data is what the XML says in plain Python: a dict with the standard's names as keys, attributes among them; a repeated
+element is always a list; integers, booleans and upper-case hexadecimal strings of full width. `xsi:type` names the
+type that stands in for the declared one (Response's subtypes, Notification.Resource). A foreign element keeps its
+place in the schema's slot for it: `csipaus:opModImpLimW` as data, an unknown one under `{namespace}name` as its XML.
+
+A document is kept as its `inner` part, all that follows `<Name`: the same bytes then serve as a document of their own
+and as an item of a list.
+"""
+from __future__ import annotations
+
+import threading
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from lxml import etree
+
+from server.errors import Refused
+from server.resources import schema
+from server.resources.schema import CSIPAUS, SEP, XSI, Field, Plan
+
+Data = dict[str, Any]
+HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_XSI_TYPE = f"{{{XSI}}}type"
+_SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
+_local = threading.local()
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+def decode(body: bytes) -> tuple[str, Data]:
+    """A document's root element and its data. Refused (400) where it is no XML, not valid, or plays with DTDs.
+
+    The refusal names line and element. Hexadecimal without its leading zero, as drafts of the standard had it, is read
+    as what it means.
+    """
+    root = parse(body)
+    if not validator().validate(root):
+        if not _pad_hexadecimal(root) or not validator().validate(root):
+            raise Refused(400, complaint())
+    name = schema.key(root.tag).rpartition(":")[2]
+    return name, _read(root, schema.plan(name))
+
+
+def parse(body: bytes) -> etree._Element:
+    """The root element of well-formed XML; entities, DTDs, the network and giant trees are refused."""
+    if not hasattr(_local, "parser"):
+        _local.parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+                                        remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(body, _local.parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Refused(400, f"not well-formed XML: {error}") from None
+    if root.getroottree().docinfo.doctype:
+        raise Refused(400, "a document type declaration is not accepted")
+    return root
+
+
+def validator() -> etree.XMLSchema:
+    """This thread's validator (its error log is not to be shared)."""
+    if not hasattr(_local, "validator"):
+        _local.validator = etree.XMLSchema(etree.parse(schema.path()))
+    return _local.validator
+
+
+def complaint() -> str:
+    """What this thread's validator found wrong first, with line and element."""
+    error = validator().error_log[0]
+    return f"line {error.line}: {error.message}".replace(f"{{{SEP}}}", "")
+
+
+def _read(element: etree._Element, plan: Plan) -> Data:
+    data: Data = {}
+    for name, text in element.attrib.items():
+        field = plan.by_attribute.get(name)
+        if field is not None:
+            data[field.key] = field.simple.read(text)
+        elif name == _XSI_TYPE:
+            data["xsi:type"] = text.rpartition(":")[2]
+        elif name != _SCHEMA_LOCATION:
+            data[f"@{name}"] = text
+    for child in element:
+        field = plan.by_tag.get(child.tag) or schema.foreign(child.tag)
+        if field is None:
+            data.setdefault(child.tag, []).append(etree.tostring(child, encoding="unicode", with_tail=False))
+        elif field.many:
+            data.setdefault(field.key, []).append(_read_value(child, field, data))
+        else:
+            data[field.key] = _read_value(child, field, data)
+    return data
+
+
+def _read_value(element: etree._Element, field: Field, owner: Data) -> Any:
+    if field.plan is not None:
+        stated = element.get(_XSI_TYPE)
+        return _read(element, schema.plan(stated.rpartition(":")[2]) if stated else field.plan)
+    for name, text in element.attrib.items():
+        attribute = field.attributes.get(name)
+        if attribute is not None:
+            owner[f"{field.key}@{name}"] = attribute.simple.read(text)
+    return field.simple.read(element.text or "")
+
+
+def _pad_hexadecimal(root: etree._Element) -> bool:
+    """Put the leading zero before hexadecimal values with an odd number of digits; whether there were any."""
+    found = False
+    for element, field in _values(root, schema.plan(schema.key(root.tag))) if schema.is_element(
+            schema.key(root.tag)) else ():
+        if field.simple.kind == "hex" and len((element.text or "").strip()) % 2:
+            element.text, found = "0" + (element.text or "").strip(), True
+    return found
+
+
+def _values(element: etree._Element, plan: Plan) -> Any:
+    for child in element:
+        field = plan.by_tag.get(child.tag)
+        if field is not None and field.plan is not None:
+            yield from _values(child, field.plan)
+        elif field is not None:
+            yield child, field
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+def encode(name: str, data: Data, edition: int = 2018) -> bytes:
+    """The document, in schema order, shaped for clients of this edition.
+
+    ValueError names the place of a key that the type does not have. Whether required elements are there is asked of
+    `check`.
+    """
+    return wrap(name, inner(name, data, edition))
+
+
+def check(name: str, data: Data) -> bytes:
+    """Encode what an operator said and validate it; Refused (400) says what is wrong with it and where."""
+    try:
+        body = encode(name, data, 2023)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise Refused(400, f"{name}: {error}") from None
+    if not validator().validate(parse(body)):
+        raise Refused(400, complaint().partition(": ")[2])
+    return body
+
+
+def inner(name: str, data: Data, edition: int = 2018) -> bytes:
+    """All of a document that stands between `<Name` and `</Name>`."""
+    out: list[str] = []
+    if uses_csipaus(data):
+        out.append(f' xmlns:csipaus="{CSIPAUS}"')
+    _write(out, schema.plan(name), data, edition, name)
+    return "".join(out).encode()
+
+
+def uses_csipaus(data: Any) -> bool:
+    """Whether an element of CSIP-AUS stands anywhere in the data, so that its prefix has to be declared."""
+    if isinstance(data, dict):
+        return any(key.startswith("csipaus:") or isinstance(value, (dict, list)) and uses_csipaus(value)
+                   for key, value in data.items())
+    return isinstance(data, list) and any(uses_csipaus(value) for value in data)
+
+
+def wrap(name: str, inside: bytes) -> bytes:
+    """A document of its own around an inner part."""
+    namespace = (schema.foreign_name(name) or SEP).rpartition("}")[0].removeprefix("{") or SEP
+    return b'%s<%s xmlns="%s"%s</%s>' % (HEADER, name.encode(), namespace.encode(), inside, name.encode())
+
+
+def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]], edition: int = 2018) -> bytes:
+    """A list document around its items' inner parts; an item of another type than `item` says so by xsi:type."""
+    head = inner(name, attributes, edition)
+    tag = item.encode()
+    parts = [b"<%s%s%s</%s>" % (tag, b"" if kind == item else b' xmlns:xsi="%s" xsi:type="%s"' % (
+        XSI.encode(), kind.encode()), inside, tag) for kind, inside in inners]
+    return wrap(name, head + b"".join(parts))
+
+
+def _write(out: list[str], plan: Plan, data: Data, edition: int, place: str) -> None:
+    if "xsi:type" in data:
+        out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
+        plan = schema.plan(data["xsi:type"])
+    foreign = data.keys() - plan.known
+    for field in plan.attributes:
+        if field.key in data and field.edition in (0, edition):
+            out.append(f" {field.key}={quoteattr(field.simple.write(data[field.key]))}")
+    for key in sorted(foreign):
+        if key.startswith("@") and edition == 2023:
+            out.append(_foreign_attribute(key[1:], data[key]))
+    out.append(">")
+    for index, field in enumerate(plan.elements):
+        if foreign and index == plan.slot:
+            _write_foreign(out, data, foreign, edition, place)
+        value = data.get(field.key)
+        if value is not None and field.edition in (0, edition):
+            for each in value if field.many else (value,):
+                _write_value(out, field, each, data, edition, f"{place}/{field.key}")
+    if foreign and plan.slot in (-1, len(plan.elements)):
+        _write_foreign(out, data, foreign, edition, place)
+
+
+def _write_value(out: list[str], field: Field, value: Any, owner: Data, edition: int, place: str) -> None:
+    out.append(field.open)
+    if field.plan is not None:
+        if not isinstance(value, dict):
+            raise ValueError(f"{place} wants a mapping, not {value!r}")
+        _write(out, field.plan, value, edition, place)
+    else:
+        for name, attribute in field.attributes.items():
+            stated = owner.get(f"{field.key}@{name}")
+            if stated is not None and attribute.edition in (0, edition):
+                out.append(f" {name}={quoteattr(attribute.simple.write(stated))}")
+        try:
+            out.append(f">{escape(field.simple.write(value))}")
+        except (TypeError, ValueError, AttributeError):
+            raise ValueError(f"{place}: {value!r} is not a value of its type") from None
+    out.append(field.close)
+
+
+def _write_foreign(out: list[str], data: Data, foreign: set[str], edition: int, place: str) -> None:
+    for key in data:
+        if key not in foreign or key.startswith("@"):
+            continue
+        if key.startswith("{"):
+            out.extend(data[key])
+            continue
+        prefix, _, local = key.rpartition(":")
+        field = schema.foreign(f"{{{CSIPAUS}}}{local}") if prefix == "csipaus" else None
+        if field is None:
+            raise ValueError(f"{place} has no element or attribute {key!r}")
+        _write_value(out, field, data[key], data, edition, f"{place}/{key}")
+
+
+def _foreign_attribute(name: str, value: str) -> str:
+    namespace, _, local = name.rpartition("}")
+    if not namespace:
+        return f" {local}={quoteattr(value)}"
+    return f" xmlns:x={quoteattr(namespace[1:])} x:{local}={quoteattr(value)}"

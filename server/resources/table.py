@@ -1,0 +1,111 @@
+"""The table of resources: `schemas/*.toml` as rows, hrefs to rows and back.
+
+A row says where a resource stands and which methods it takes (IEEE 2030.5-2018, interface description); what it
+holds is asked of the schemas, see `codec`.
+"""
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cached_property, lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
+_PARAMETER = re.compile(r"<int:(\w+)>")
+
+
+class Row:
+    """One resource of the standard.
+
+    `modes` has a letter for each of METHODS: Mandatory, Optional, Discouraged, Error. `query` holds those of the list
+    parameters s, a, l that GET takes, `order` the paths of the elements a list is ordered by (`-` descending),
+    `posted` the elements that a POST may carry, `of` the row that a view selects from.
+    """
+
+    def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
+                 order: list[str] | None = None, posted: list[str] | None = None, of: str | None = None):
+        self.name, self.path, self.modes = name, path, modes
+        self.element = element or name
+        self.query, self.order, self.posted, self.of = query, tuple(order or ()), tuple(posted or ()), of
+        self.parameters = tuple(_PARAMETER.findall(path))
+        self._format = _PARAMETER.sub(r"{\1}", path)
+
+    def __repr__(self) -> str:
+        return f"<Row {self.name} {self.path}>"
+
+    @cached_property
+    def allow(self) -> str:
+        """The value of an Allow header: every method that is not an error."""
+        return ", ".join(method for method, mode in zip(METHODS, self.modes, strict=True) if mode != "E")
+
+    def allows(self, method: str) -> bool:
+        """Whether the method may be used at all (any mode but E)."""
+        return method in METHODS and self.modes[METHODS.index(method)] != "E"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether GET answers with a list, paged by `query`."""
+        return bool(self.query)
+
+    def href(self, **parameters: int) -> str:
+        """The href of the resource with these numbers: `rows["DERControl"].href(program=1, control=2)`."""
+        return self._format.format(**parameters)
+
+
+class Match(NamedTuple):
+    """Where an href leads: its row, and the number of each parameter of the row's path."""
+    row: Row
+    parameters: dict[str, int]
+
+
+def _load() -> dict[str, Row]:
+    found: dict[str, dict[str, Any]] = {}
+    for file in sorted(resources.files("schemas").iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".toml"):
+            found |= tomllib.loads(file.read_text("utf-8"))
+    return {name: Row(name, **said) for name, said in found.items()}
+
+
+rows: dict[str, Row] = _load()
+_by_shape: dict[str, Row] = {}
+for _row in rows.values():
+    _by_shape.setdefault(_PARAMETER.sub("#", _row.path), _row)
+_SHAPE = re.compile(r"(?<=/)\d+(?=/|$)")
+
+
+@lru_cache(maxsize=20_000)
+def match(href: str) -> Match | None:
+    """The row of an href and the numbers in it; None where the table has no such resource."""
+    row = _by_shape.get(_SHAPE.sub("#", href))
+    if row is None:
+        return None
+    return Match(row, dict(zip(row.parameters, map(int, _SHAPE.findall(href)), strict=True)))
+
+
+def parent(href: str) -> str:
+    """The href one level up: a list item's list, a singleton's owner; "" above a root."""
+    return href.rpartition("/")[0]
+
+
+def number(href: str) -> int:
+    """The number an href ends with; 0 where it ends with a word."""
+    last = href.rpartition("/")[2]
+    return int(last) if last.isdigit() else 0
+
+
+@lru_cache(maxsize=None)
+def children(name: str) -> tuple[Row, ...]:
+    """The rows one level below a row: `children("EndDevice")` has Registration, DERList and so on."""
+    path = rows[name].path
+    return tuple(row for row in rows.values() if parent(row.path) == path and not row.path.endswith(">"))
+
+
+@lru_cache(maxsize=None)
+def item(name: str) -> Row | None:
+    """The row of a list's items: `item("DERControlList")` is the row DERControl; views name their own by `of`."""
+    row = rows[name]
+    if row.of:
+        return item(row.of)
+    below = [other for other in rows.values() if parent(other.path) == row.path and other.path.endswith(">")]
+    return below[0] if below else None
