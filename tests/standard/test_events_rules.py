@@ -108,3 +108,21 @@ def test_a_regular_event_is_cancelled_without_randomization():
     message = events.from_data("TextMessage", "/msg/1/txt/1", {
         "mRID": "01", "creationTime": 1, "interval": {"start": 10, "duration": 10}, **cancelled(12, 3)})
     assert events.judge(message, [], 13).status == 2
+
+
+def test_of_two_newer_events_the_one_that_starts_earliest_in_effect_takes_over():
+    later, sooner = control(2, 10, 150, 180), control(3, 20, 155, 250, randomizeStart=-30)
+    for order in ([later, sooner], [sooner, later]):
+        verdict = events.judge(OLD, order, 160)
+        assert (verdict.status, verdict.since, verdict.superseded_by) == (4, 125, sooner.key)
+
+
+def test_potentially_superseded_without_a_break_keeps_its_first_time():
+    long, short, after = control(2, 10, 110, 190, AB), control(3, 20, 110, 130, AB), control(4, 195, 190, 199, AB)
+    assert events.judge(OLD, [long, short], 150).potentially_superseded_at == 10
+    assert events.judge(OLD, [long, short, after], 196).potentially_superseded_at == 195
+
+
+def test_whoever_is_concerned_only_through_another_is_a_neighbour_too():
+    middle, newest, apart = control(2, 10, 150, 250), control(3, 20, 210, 300, randomizeStart=-70), control(4, 5, 300, 400)
+    assert events.neighbours(newest, [OLD, middle, newest, apart]) == [middle, OLD]
