@@ -111,14 +111,15 @@ def test_a_regular_event_is_cancelled_without_randomization():
 
 
 def test_of_two_newer_events_the_one_that_starts_earliest_in_effect_takes_over():
-    later, sooner = control(2, 10, 150, 180), control(3, 20, 155, 250, randomizeStart=-30)
+    later, sooner = control(3, 20, 150, 180), control(2, 10, 155, 250, randomizeStart=-30)
     for order in ([later, sooner], [sooner, later]):
         verdict = events.judge(OLD, order, 160)
         assert (verdict.status, verdict.since, verdict.superseded_by) == (4, 125, sooner.key)
 
 
 def test_potentially_superseded_without_a_break_keeps_its_first_time():
-    long, short, after = control(2, 10, 110, 190, AB), control(3, 20, 110, 130, AB), control(4, 195, 190, 199, AB)
+    short = control(3, 20, 110, 130, {"opModFixedW": 0, "opModConnect": True})
+    long, after = control(2, 10, 110, 190, AB), control(4, 195, 190, 199, AB)
     assert events.judge(OLD, [long, short], 150).potentially_superseded_at == 10
     assert events.judge(OLD, [long, short, after], 196).potentially_superseded_at == 195
 
