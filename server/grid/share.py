@@ -44,7 +44,6 @@ def fill(target: float, offsets: Numbers, slopes: Numbers, lows: Numbers, highs:
     level = _level(reachable - fsum(bottom), bends)
     powers = [min(max(offset + level * slope, low), high)
               for offset, slope, low, high in zip(offsets, slopes, lows, highs, strict=True)]
-    _settle(powers, reachable, lows, highs, slopes)
     return Shares(powers, level, target - reachable)
 
 
@@ -60,18 +59,6 @@ def _level(rise: float, bends: list[tuple[float, float]]) -> float:
         at = bend
         slope += change
     return at
-
-
-def _settle(powers: list[float], target: float, lows: Numbers, highs: Numbers, slopes: Numbers) -> None:
-    """Give what floating point left over to members that have room for it."""
-    rest = target - fsum(powers)
-    for place, (low, high, slope) in enumerate(zip(lows, highs, slopes, strict=True)):
-        if not rest:
-            return
-        if slope > 0:
-            taken = min(max(powers[place] + rest, low), high)
-            rest -= taken - powers[place]
-            powers[place] = taken
 
 
 def by_rating(target: float, charge: Numbers, discharge: Numbers, lows: Numbers, highs: Numbers) -> Shares:

@@ -15,7 +15,7 @@ How to read the standard's words here:
 * An event that shares time, some controls and some categories with a newer one is potentially superseded for as long as
   the newer one stands.
 """
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -187,12 +187,29 @@ def _fate(event: Event, newer: Iterable[_Fate]) -> _Fate:
     return _Fate(event, end, status, taker.key if taker is not None else None, rivals)
 
 
+def _spells(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """The events in groups of which no two share any time."""
+    spell: list[Event] = []
+    end = 0
+    for event in sorted(events, key=lambda event: event.start):
+        if spell and event.start >= end:
+            yield spell
+            spell = []
+        end = max(end, event.end) if spell else event.end
+        spell.append(event)
+    if spell:
+        yield spell
+
+
 def _fates(events: Iterable[Event]) -> dict[str, _Fate]:
     """Newest first, because only newer events decide what becomes of one."""
-    fates: dict[str, _Fate] = {}
-    for event in sorted(events, key=lambda event: event.age, reverse=True):
-        fates[event.key] = _fate(event, fates.values())
-    return fates
+    found: dict[str, _Fate] = {}
+    for spell in _spells(events):
+        fates: dict[str, _Fate] = {}
+        for event in sorted(spell, key=lambda event: event.age, reverse=True):
+            fates[event.key] = _fate(event, fates.values())
+        found |= fates
+    return found
 
 
 def _flagged_at(fate: _Fate, now: int) -> int | None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from server.grid import share
 
 watts = st.floats(-10_000, 10_000, allow_nan=False, width=32)
-rating = st.floats(0, 10_000, allow_nan=False, width=32)
+rating = st.just(0.0) | st.floats(1, 10_000, allow_nan=False, width=32)
 
 
 @st.composite
@@ -103,6 +103,10 @@ def test_rounding_keeps_the_sum_and_the_bounds(members):
 def test_the_error_of_a_group_is_half_a_step_not_half_a_step_each(powers, unit):
     counts = share.to_steps(powers, [unit] * len(powers), [-1e6] * len(powers), [1e6] * len(powers))
     assert abs(fsum(count * unit for count in counts) - fsum(powers)) <= unit / 2 + 1e-6
+
+
+def test_the_greatest_remainder_is_rounded_up():
+    assert share.to_steps([0.2, 10.9, 5.9, 3.0], [1] * 4, [0] * 4, [20] * 4) == [0, 11, 6, 3]
 
 
 def test_what_cannot_be_shared():
