@@ -1,0 +1,168 @@
+"""Issuing certificates with the extensions of IEEE 2030.5-2018, 6.11.8: root, manufacturer's and issuing authorities,
+devices, aggregators, servers, operators. No files here; `Holder` goes in and comes out.
+
+A root that issues devices itself makes chains of two, with one authority between of three, with two of four.
+"""
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID as Use, NameOID
+
+from server.protocol import identity
+
+FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The end of a certificate without end (RFC 5280 4.1.2.5)."""
+
+SLACK = timedelta(hours=1)
+"""How long before now a certificate begins, for devices whose clock is behind."""
+
+HARDWARE_MODULE_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.4")
+EXAMPLE_HARDWARE = x509.ObjectIdentifier("2.999.2030.5")
+"""hwType of the devices we make up, from the arc that is set aside for examples."""
+
+ANY_POLICY = "2.5.29.32.0"
+POLICIES = {
+    "generic": "1.3.6.1.4.1.40732.1.1",
+    "mobile": "1.3.6.1.4.1.40732.1.2",
+    "post-manufacture": "1.3.6.1.4.1.40732.1.3",
+    "test": "1.3.6.1.4.1.40732.2.1",
+    "self-signed": "1.3.6.1.4.1.40732.2.2",
+    "service-provider": "1.3.6.1.4.1.40732.2.3",
+    "bulk": "1.3.6.1.4.1.40732.2.4",
+}
+"""Kind of a certificate -> its policy (6.11.8.2)."""
+
+Extensions = Iterable[tuple[x509.ExtensionType, bool]]
+"""Extensions, each with whether it is critical."""
+
+
+@asn1.sequence
+class HardwareModuleName:
+    """RFC 4108, 5: who made the hardware, and its number."""
+    hwType: x509.ObjectIdentifier
+    hwSerialNum: bytes
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A private key with its certificate and those above it, the root last."""
+    key: ec.EllipticCurvePrivateKey
+    chain: tuple[x509.Certificate, ...]
+
+    @property
+    def der(self) -> bytes:
+        """The certificate itself."""
+        return self.chain[0].public_bytes(Encoding.DER)
+
+    @property
+    def lfdi(self) -> str:
+        """The LFDI: 40 upper-case hexadecimal digits."""
+        return identity.lfdi(self.der)
+
+    def pem(self) -> bytes:
+        """What the holder presents: its certificate and those between it and the root; of a root, itself."""
+        return b"".join(one.public_bytes(Encoding.PEM) for one in self.chain[:-1] or self.chain)
+
+    def key_pem(self) -> bytes:
+        """The private key, unencrypted."""
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def root(name: str) -> Holder:
+    """A root authority, as the SERCA is one."""
+    return issue(None, subject(name), [*of_authority(None)])
+
+
+def authority(issuer: Holder, name: str, below: int = 0) -> Holder:
+    """An authority that may have `below` further ones between itself and a device: 1 for a manufacturer's (MCA), 0
+    for an issuing one (MICA)."""
+    return issue(issuer, subject(name), [*of_authority(below), (policies(ANY_POLICY), True)])
+
+
+def device(issuer: Holder, serial: bytes, kind: str = "generic",
+           hardware: x509.ObjectIdentifier = EXAMPLE_HARDWARE) -> Holder:
+    """A device: no subject, a HardwareModuleName instead."""
+    name = asn1.encode_der(HardwareModuleName(hwType=hardware, hwSerialNum=serial))
+    return issue(issuer, x509.Name([]), [
+        (x509.SubjectAlternativeName([x509.OtherName(HARDWARE_MODULE_NAME, name)]), True),
+        (policies(POLICIES[kind], POLICIES["test"]), True), (SIGNS, True)])
+
+
+def aggregator(issuer: Holder, name: str) -> Holder:
+    """A service provider that speaks for devices."""
+    return issue(issuer, subject(name), [
+        (policies(POLICIES["service-provider"], POLICIES["test"]), True), (SIGNS, True),
+        (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
+
+
+def server(issuer: Holder, names: Iterable[str]) -> Holder:
+    """A server under these host names and IP addresses; it is a client too when it sends notifications."""
+    return issue(issuer, x509.Name([]), [
+        (x509.SubjectAlternativeName([general_name(name) for name in names]), True),
+        (policies(POLICIES["generic"], POLICIES["test"]), True), (SIGNS, True),
+        (x509.ExtendedKeyUsage([Use.SERVER_AUTH, Use.CLIENT_AUTH]), False)])
+
+
+def operator(issuer: Holder, name: str) -> Holder:
+    """A person at the operator's door."""
+    return issue(issuer, subject(name), [(SIGNS, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
+
+
+def issue(issuer: Holder | None, name: x509.Name, extensions: Extensions, *, key: ec.EllipticCurvePrivateKey | None = None,
+          begin: datetime | None = None, end: datetime = FOREVER) -> Holder:
+    """Any certificate; without an issuer it signs itself. The identifiers of the keys are added (RFC 5280 4.2.1.1, 2)."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    signer = issuer.key if issuer else key
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(issuer.chain[0].subject if issuer else name)
+        .serial_number(x509.random_serial_number()).public_key(key.public_key())
+        .not_valid_before(begin or datetime.now(UTC) - SLACK).not_valid_after(end)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return Holder(key, (builder.sign(signer, SHA256()), *(issuer.chain if issuer else ())))
+
+
+def of_authority(below: int | None) -> Extensions:
+    """What makes a certificate one of an authority; None: nothing is said of how many may follow."""
+    yield x509.BasicConstraints(ca=True, path_length=below), True
+    yield usage(key_cert_sign=True, crl_sign=True), True
+
+
+def usage(**uses: bool) -> x509.KeyUsage:
+    """Those uses of the key and no other."""
+    every = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+                           "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(**every | uses)
+
+
+SIGNS = usage(digital_signature=True, key_agreement=True)
+
+
+def policies(*identifiers: str) -> x509.CertificatePolicies:
+    """These policies, without qualifiers."""
+    return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(one), None) for one in identifiers])
+
+
+def subject(name: str) -> x509.Name:
+    """A subject of one common name."""
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def general_name(name: str) -> x509.GeneralName:
+    """A host name or an IP address."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,188 @@
+"""A tree of certificates in files, for development and for small deployments: made whole or not at all, added to, shown.
+
+    ca.pem                       the root that devices and servers trust
+    server.pem, server.key       the server and the authorities above it, without the root
+    device-1.pem, device-1.key   likewise, and further devices; aggregator.*, operator.*
+    operators.pem                the root of those who may use the operator's door
+    devices.json                 name, kind, lfdi, sfdi, pin, certificate and key of each device and aggregator
+    authorities/                 root, manufacturer, issuer: whole chains, and the keys that sign
+"""
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from server.protocol import identity
+from server.protocol.trust import Authorities, Untrusted
+
+from . import authority
+from .authority import Holder
+
+HERE = ("localhost", "127.0.0.1", "::1")
+CHAIN = ("issuer", "manufacturer", "root")
+
+
+def make_dev(path: str | Path, devices: int = 8, names: Iterable[str] = HERE, force: bool = False) -> list[dict[str, Any]]:
+    """See to it that `path` holds a whole tree with at least so many devices, and a server under these names. What is
+    there and in order stays as it is, unless forced; the entries of devices.json are returned."""
+    path = Path(path)
+    if force or complaints(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))    # mode 0700
+        try:
+            plant(fresh, names)
+            grow(fresh, devices)
+            replace(path, fresh)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    else:
+        grow(path, devices)
+    return entries(path)
+
+
+def plant(path: Path, names: Iterable[str]) -> None:
+    """The authorities, the server, an aggregator and an operator, in an empty directory."""
+    root = authority.root("Counterpoise development root")
+    manufacturer = authority.authority(root, "Counterpoise development manufacturer", below=1)
+    issuer = authority.authority(manufacturer, "Counterpoise development issuer")
+    operators = authority.root("Counterpoise development operators")
+    (path / "authorities").mkdir(mode=0o700)
+    for name, holder in zip(CHAIN, (issuer, manufacturer, root), strict=True):
+        write(path / f"authorities/{name}.pem", b"".join(one.public_bytes(Encoding.PEM) for one in holder.chain))
+        write(path / f"authorities/{name}.key", holder.key_pem())
+    write(path / "authorities/operators.key", operators.key_pem())
+    write(path / "ca.pem", root.pem())
+    write(path / "operators.pem", operators.pem())
+    keep(path, "server", authority.server(issuer, names))
+    keep(path, "operator", authority.operator(operators, "operator"))
+    keep(path, "aggregator", authority.aggregator(issuer, "aggregator"))
+    enter(path, [entry(path, "aggregator", "aggregator")])
+
+
+def grow(path: Path, devices: int) -> None:
+    """Issue devices until there are so many."""
+    for number in range(1, devices + 1):
+        if not (path / f"device-{number}.pem").exists():
+            issue_device(path, f"device-{number}")
+
+
+def issue_device(path: str | Path, name: str, kind: str = "generic", serial: bytes | None = None) -> dict[str, Any]:
+    """A further device of a tree: NAME.pem, NAME.key and its entry, which is returned. `kind` is one of
+    authority.POLICIES. FileExistsError if there is one of that name."""
+    path = Path(path)
+    issuer = load(path / "authorities/issuer.pem", path / "authorities/issuer.key")
+    keep(path, name, authority.device(issuer, serial or secrets.token_bytes(8), kind))
+    new = entry(path, name, "device")
+    enter(path, [*entries(path), new])
+    return new
+
+
+def complaints(path: Path) -> str:
+    """What is missing or wrong in a tree; empty if it is whole, valid, and its keys are its owner's alone."""
+    try:
+        ca, operators = (path / "ca.pem").read_bytes(), (path / "operators.pem").read_bytes()
+        known = entries(path)
+        for name in CHAIN:
+            load(path / f"authorities/{name}.pem", path / f"authorities/{name}.key")
+        for name in ("server", "operator", *(one["name"] for one in known)):
+            certificate = (path / f"{name}.pem").read_bytes()
+            load(path / f"{name}.pem", path / f"{name}.key")
+            why = verify(certificate, operators if name == "operator" else ca)
+            if why:
+                return f"{name}: {why}"
+        for one in known:
+            if one != entry(path, one["name"], one["kind"]) | {"pin": one["pin"]}:
+                return f"devices.json does not tell of the certificate of {one['name']}"
+        open_keys = [key for key in path.rglob("*.key") if key.stat().st_mode & 0o077]
+        return f"others may read {open_keys[0]}" if open_keys else ""
+    except (OSError, ValueError, KeyError) as error:
+        return str(error) or type(error).__name__
+
+
+def load(certificate: Path, key: Path) -> Holder:
+    """A holder from its files. ValueError if the key is not that of the certificate."""
+    chain = x509.load_pem_x509_certificates(certificate.read_bytes())
+    private = load_pem_private_key(key.read_bytes(), None)
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or private.public_key() != chain[0].public_key():
+        raise ValueError(f"{key} is not the key of {certificate}")
+    return Holder(private, tuple(chain))
+
+
+def show(pem: bytes) -> dict[str, Any]:
+    """What a certificate (the first of a PEM file) says: lfdi, sfdi, subject, issuer, begins, ends (ISO 8601), policies
+    (by the names of authority.POLICIES where they have one), chain (how many certificates the file holds)."""
+    chain = x509.load_pem_x509_certificates(pem)
+    own = chain[0]
+    lfdi = identity.lfdi(own.public_bytes(Encoding.DER))
+    names = {identifier: name for name, identifier in authority.POLICIES.items()}
+    policies = [extension.value for extension in own.extensions if isinstance(extension.value, x509.CertificatePolicies)]
+    return {
+        "lfdi": lfdi, "sfdi": identity.sfdi(lfdi),
+        "subject": own.subject.rfc4514_string(), "issuer": own.issuer.rfc4514_string(),
+        "begins": own.not_valid_before_utc.isoformat(), "ends": own.not_valid_after_utc.isoformat(),
+        "policies": [names.get(one.policy_identifier.dotted_string, one.policy_identifier.dotted_string)
+                     for value in policies for one in value],
+        "chain": len(chain),
+    }
+
+
+def verify(pem: bytes, ca: bytes) -> str:
+    """Why the devices' door would not let the first certificate of a PEM file in, given the others in it; empty if it
+    would."""
+    own, *between = (one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(pem))
+    try:
+        Authorities(ca).verify(own, between)
+    except Untrusted as why:
+        return str(why)
+    return ""
+
+
+def entries(path: str | Path) -> list[dict[str, Any]]:
+    """What devices.json says. OSError if there is none."""
+    return json.loads((Path(path) / "devices.json").read_text())
+
+
+def entry(path: Path, name: str, kind: str) -> dict[str, Any]:
+    """What devices.json says of a certificate, with a new PIN."""
+    said = show((path / f"{name}.pem").read_bytes())
+    return {"name": name, "kind": kind, "lfdi": said["lfdi"], "sfdi": said["sfdi"],
+            "pin": identity.pin(secrets.randbelow(100_000)), "certificate": f"{name}.pem", "key": f"{name}.key"}
+
+
+def enter(path: Path, known: list[dict[str, Any]]) -> None:
+    """Write devices.json, as a whole."""
+    fresh = path / ".devices.json"
+    fresh.unlink(missing_ok=True)
+    write(fresh, json.dumps(known, indent=2).encode() + b"\n")
+    fresh.replace(path / "devices.json")
+
+
+def keep(path: Path, name: str, holder: Holder) -> None:
+    """NAME.pem and NAME.key. FileExistsError if there are such."""
+    write(path / f"{name}.key", holder.key_pem())
+    write(path / f"{name}.pem", holder.pem())
+
+
+def write(path: Path, data: bytes) -> None:
+    """A new file, for its owner alone."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+
+
+def replace(path: Path, fresh: Path) -> None:
+    """Put one directory into another's place."""
+    old = fresh.with_name(fresh.name + "-old")
+    if path.exists():
+        path.rename(old)
+    fresh.rename(path)
+    shutil.rmtree(old, ignore_errors=True)

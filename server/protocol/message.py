@@ -1,0 +1,175 @@
+"""Bytes -> request -> WSGI environ, and an application's answer -> bytes. No I/O.
+
+gunicorn's parser reads the request (RFC 9112, and what is known against request smuggling); what is here decides how
+large it may be and what the application sees of it.
+"""
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from gunicorn.asgi.parser import ParseError, PythonProtocol
+
+LIMITS = {"limit_request_line": 4096, "limit_request_fields": 64, "limit_request_field_size": 8190}
+
+STATUS_OF_ERROR = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501}
+"""What the parser complains of -> HTTP status; 400 for all else."""
+
+ENVIRON: dict[str, Any] = {
+    "SCRIPT_NAME": "", "wsgi.version": (1, 0), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
+    "wsgi.multiprocess": True, "wsgi.run_once": False, "wsgi.input_terminated": True,
+}
+UNNAMED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+class Unacceptable(Exception):
+    """A request that is answered with `status` here, and after which the connection ends."""
+
+    def __init__(self, status: int):
+        super().__init__(status)
+        self.status = status
+
+
+class Incoming:
+    """One request as its bytes arrive."""
+
+    def __init__(self, max_body: int):
+        self.max_body = max_body
+        self.begun = self.headed = False
+        self.body: list[bytes] = []
+        self.size = 0
+        self.parser = PythonProtocol(on_headers_complete=self._headed, on_body=self._more, **LIMITS)
+
+    def feed(self, data: bytes) -> bool:
+        """Take some bytes; whether the request is whole now. Unacceptable as soon as it is clear that it is."""
+        self.begun = True
+        try:
+            self.parser.feed(data)
+        except ParseError as error:
+            raise Unacceptable(STATUS_OF_ERROR.get(type(error).__name__, 400)) from None
+        return self.parser.is_complete
+
+    def _headed(self) -> bool:
+        self.headed = True
+        if (self.parser.content_length or 0) > self.max_body:
+            raise Unacceptable(413)
+        return False
+
+    def _more(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self.max_body:
+            raise Unacceptable(413)
+        self.body.append(data)
+
+    def expects(self) -> bool:
+        """Whether the client waits to be told to go on before it sends the body (RFC 9110 10.1.1)."""
+        if not self.headed or self.body or self.parser.http_version < (1, 1):
+            return False
+        return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self.parser.headers)
+
+    def environ(self, of_connection: dict[str, Any]) -> dict[str, Any]:
+        """The WSGI environ of the whole request, given that of the connection."""
+        parser = self.parser
+        target = parser.path.decode("latin-1")
+        path, query = split_target(target)
+        environ = of_connection.copy()
+        environ["REQUEST_METHOD"] = parser.method.decode("latin-1")
+        environ["SERVER_PROTOCOL"] = "HTTP/%d.%d" % parser.http_version
+        environ["RAW_URI"] = target
+        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["wsgi.input"] = io.BytesIO(b"".join(self.body))
+        for name, value in parser.headers:
+            key = environ_key(name)
+            if key in environ and key.startswith("HTTP_"):
+                environ[key] += "," + value.decode("latin-1")
+            elif key:
+                environ[key] = value.decode("latin-1")
+        if parser.is_chunked:
+            environ["CONTENT_LENGTH"] = str(self.size)
+        return environ
+
+
+@lru_cache(maxsize=1024)
+def environ_key(name: bytes) -> str:
+    """b"content-type" -> CONTENT_TYPE, b"accept" -> HTTP_ACCEPT. Empty for a name with an underscore, which would be
+    taken for the one with a hyphen."""
+    text = name.decode("latin-1")
+    return "" if "_" in text else UNNAMED.get(text) or "HTTP_" + text.upper().replace("-", "_")
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """A request target (RFC 9112 3.2) -> path, query. Unacceptable if it has no path."""
+    if not target.startswith("/"):
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            raise Unacceptable(400) from None
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise Unacceptable(400)
+        return parts.path or "/", parts.query
+    path, _, query = target.partition("#")[0].partition("?")
+    return path, query
+
+
+class Outgoing:
+    """One answer as the application gives it."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+
+    def start(self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None) -> Any:
+        """WSGI's start_response (PEP 3333). Nothing has been sent yet, so it may be called again after an error."""
+        if self.status and not exc_info:
+            raise AssertionError("start_response called twice")
+        self.status, self.headers = status, list(headers)
+        return self.written.append
+
+    def encode(self, parts: Iterable[bytes], method: str, keep: bool) -> bytes:
+        """All of it as bytes: one Content-Length, no body where there must be none (RFC 9110 6.4.1), and whether the
+        connection stays. ValueError for a header that would break out of its line."""
+        body = b"".join([*self.written, *parts])
+        code = self.status[:3]
+        lines = [f"HTTP/1.1 {self.status}", http_date(int(time.time()))]
+        length = None
+        for name, value in self.headers:
+            if name.lower() == "content-length":
+                length = value
+            elif name.lower() not in ("connection", "transfer-encoding", "date"):
+                lines.append(f"{name}: {value}")
+        if code != "204":
+            # of a HEAD or a 304 the application may know the length, though it gives no body
+            lines.append(f"Content-Length: {length if length and not body else len(body)}")
+        lines.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")
+        head = "\r\n".join(lines)
+        if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1:
+            raise ValueError("a line break in a header")
+        return head.encode("latin-1") + (b"" if method == "HEAD" or code in ("204", "304") else body)
+
+
+@lru_cache(maxsize=2)
+def http_date(second: int) -> str:
+    """The header line Date of this second."""
+    return "Date: " + formatdate(second, usegmt=True)
+
+
+REASON_CODES = {408: 2, 413: 2, 431: 2, 414: 2, 503: 2}
+"""HTTP status -> Error.reasonCode: 2, a limit of this server was reached; 0, the request is malformed, otherwise."""
+
+
+def error(status: int, method: str = "") -> bytes:
+    """The answer to a request that never reached the application, after which the connection ends."""
+    answer = Outgoing()
+    answer.start(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/sep+xml")])
+    code = REASON_CODES.get(status, 0)
+    body = f'<Error xmlns="urn:ieee:std:2030.5:ns"><reasonCode>{code}</reasonCode></Error>'
+    return answer.encode([body.encode()], method, keep=False)

@@ -1,0 +1,182 @@
+"""gunicorn's worker for the devices' door: many connections, few threads.
+
+All threads wait on one epoll. A connection is armed for one event at a time (EPOLLONESHOT), so the thread that is told
+of it has it to itself, takes it as far as it goes without waiting, and arms it again: no dispatcher, no queue, no
+hand-over between threads. The main thread looks once a second for those who have kept us waiting too long.
+
+At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate yet, else
+the oldest that is between two requests. If nobody is, the newcomer waits in the kernel's backlog.
+"""
+from __future__ import annotations
+
+import os
+import resource
+import select
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from gunicorn.workers import base
+
+from server.config import settings
+
+from .connection import Connection
+from .proxy import Proxies
+from .trust import Authorities
+
+PARTING = 2
+"""Seconds for which a worker that stops keeps idle connections: a request may be on its way (RFC 9112 9.6)."""
+
+OTHER_FILES = 100
+"""Descriptors left to all else than connections."""
+
+
+class Worker(base.Worker):
+    """A process of `threads` threads that serve up to `max_connections` connections."""
+
+    alive: bool
+
+    def init_process(self) -> None:
+        self.context = self.cfg.ssl_context(self.cfg, None) if self.cfg.is_ssl else None
+        self.proxies = None
+        if settings.proxies:
+            self.proxies = Proxies(settings.proxies, Authorities(Path(settings.client_ca).read_bytes()))
+        self.proxy_key = "HTTP_" + settings.proxy_header.upper().replace("-", "_")
+        for name in ("handshake_timeout", "header_timeout", "body_timeout", "keepalive", "max_body"):
+            setattr(self, name, getattr(settings, name))
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self.max_connections = min(settings.max_connections, most - OTHER_FILES)
+        self.epoll = select.epoll()
+        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.connections: dict[int, Connection] = {}
+        self.strangers: dict[int, Connection] = {}
+        self.full = self.stopped = False
+        super().init_process()
+
+    # -- the main thread
+
+    def run(self) -> None:
+        """Until told to stop: look after the threads. Then let what is under way end, and go."""
+        self.listeners = {listener.fileno(): listener.sock for listener in self.sockets}
+        for fd in self.listeners:
+            # edge-triggered, exclusive: of all workers' threads one is woken for a newcomer
+            self.epoll.register(fd, select.EPOLLIN | select.EPOLLET | select.EPOLLEXCLUSIVE)
+        self.epoll.register(self.bell, select.EPOLLIN)
+        threads = [threading.Thread(target=self.serve, daemon=True) for _ in range(self.cfg.threads)]
+        for thread in threads:
+            thread.start()
+        while self.alive and self.ppid == os.getppid():
+            self.tick(1)
+            self.accept()
+        self.alive = False
+        for fd in self.listeners:
+            self.epoll.unregister(fd)
+        self.part()
+        self.stopped = True
+        os.eventfd_write(self.bell, 1)
+        for thread in threads:
+            thread.join(1)
+
+    def tick(self, seconds: float) -> None:
+        """Tell the arbiter that we live, wait (a signal ends that), and see who is late."""
+        self.notify()
+        if select.select([self.PIPE[0]], [], [], seconds)[0]:
+            os.read(self.PIPE[0], 4096)
+        now = monotonic()
+        for connection in list(self.connections.values()):
+            if connection.deadline < now:
+                self.resume(connection, late=True)
+
+    def part(self) -> None:
+        """Close what is idle, wait for what is not."""
+        parting, end = monotonic() + PARTING, monotonic() + self.cfg.graceful_timeout
+        while self.connections and monotonic() < end:
+            for connection in list(self.connections.values()):
+                if connection.quiet:
+                    connection.deadline = min(connection.deadline, parting)
+            self.tick(0.05)
+
+    # -- the other threads
+
+    def serve(self) -> None:
+        """Take events as they come."""
+        while not self.stopped:
+            for fd, _ in self.epoll.poll(maxevents=1):
+                if fd in self.listeners:
+                    self.accept()
+                elif connection := self.connections.get(fd):
+                    self.resume(connection)
+
+    def accept(self) -> None:
+        """Let in all who wait, as far as there is room."""
+        for listener in self.listeners.values():
+            while self.alive:
+                self.full = len(self.connections) >= self.max_connections and not self.make_room()
+                if self.full:
+                    return
+                try:
+                    sock, address = listener.accept()
+                except OSError:     # nobody there, or gone again
+                    break
+                sock.setblocking(False)
+                connection = Connection(sock, address, self)
+                self.connections[connection.fd] = self.strangers[connection.fd] = connection
+                self.resume(connection)
+
+    def admitted(self, connection: Connection) -> None:
+        """A connection has shown its certificate."""
+        self.strangers.pop(connection.fd, None)
+
+    def make_room(self) -> bool:
+        """Close the connection that can best be spared; whether there is one."""
+        return self.spare(self.strangers.values()) or self.spare(self.connections.values())
+
+    def spare(self, candidates: Iterable[Connection]) -> bool:
+        """Close the first of these that is quiet and in nobody's hands."""
+        for connection in list(candidates):
+            if connection.quiet and connection.lock.acquire(blocking=False):
+                try:
+                    if not connection.closed:
+                        self.close(connection)
+                        return True
+                finally:
+                    connection.lock.release()
+        return False
+
+    def resume(self, connection: Connection, late: bool = False) -> None:
+        """Take a connection as far as it goes, and arm it for what it waits for then."""
+        with connection.lock:
+            if connection.closed:
+                return
+            try:
+                if late:
+                    wants = connection.life.throw(TimeoutError("too slow"))
+                else:
+                    wants = next(connection.life)
+                if connection.armed:
+                    self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
+                else:
+                    connection.armed = True
+                    self.epoll.register(connection.fd, wants | select.EPOLLONESHOT)
+            except StopIteration:
+                self.close(connection)
+            except Exception:
+                self.log.exception("A connection failed")
+                self.close(connection)
+        if self.full and connection.closed:
+            self.accept()
+
+    def close(self, connection: Connection) -> None:
+        """Forget a connection whose lock is held."""
+        connection.closed = True
+        del self.connections[connection.fd]
+        self.strangers.pop(connection.fd, None)
+        connection.life.close()
+        connection.sock.close()
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        self.stopped = True
+        super().handle_quit(sig, frame)
