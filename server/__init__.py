@@ -4,3 +4,24 @@ Read it from the bottom up, the way imports go: `clock`, `errors`, `config` (lea
 `resources` (what a 2030.5 resource is and how it is kept), `protocol` (the devices' door), `grid` (virtual DERs),
 and at the top `cli` and `worker`.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app() -> Flask:
+    """The devices' door as a WSGI application, over the database that the settings name. It wires, nothing else."""
+    from server import models
+    from server.protocol import app, functionsets, seen
+    from server.resources import hooks
+    from server import grid  # noqa: F401  (its rules announce themselves to the store)
+
+    functionsets.load()
+    models.connect()
+    hooks.run_seeds()
+    models.db.close()
+    seen.start()
+    return app.create()

@@ -204,6 +204,9 @@ def _write_value(out: list[str], field: Field, value: Any, owner: Data, edition:
         if not isinstance(value, dict):
             raise ValueError(f"{place} wants a mapping, not {value!r}")
         _write(out, field.plan, value, edition, place)
+        if out[-1] == ">":
+            out[-1] = "/>"
+            return
     else:
         for name, attribute in field.attributes.items():
             stated = owner.get(f"{field.key}@{name}")

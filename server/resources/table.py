@@ -39,9 +39,13 @@ class Row:
         """The value of an Allow header: every method that is not an error."""
         return ", ".join(method for method, mode in zip(METHODS, self.modes, strict=True) if mode != "E")
 
+    def mode(self, method: str) -> str:
+        """The mode of a method; E, error, for one that the standard does not know."""
+        return self.modes[METHODS.index(method)] if method in METHODS else "E"
+
     def allows(self, method: str) -> bool:
         """Whether the method may be used at all (any mode but E)."""
-        return method in METHODS and self.modes[METHODS.index(method)] != "E"
+        return self.mode(method) != "E"
 
     @property
     def is_list(self) -> bool:

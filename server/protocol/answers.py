@@ -1,0 +1,67 @@
+"""What goes out: documents with ETag, lists, `<Error>`s."""
+from __future__ import annotations
+
+import zlib
+from xml.sax.saxutils import escape
+
+from flask import Request, Response
+
+from server.errors import Refused
+from server.resources import codec
+
+SEP_XML = "application/sep+xml"
+LEVEL_2023 = "application/sep+xml; level=-S2"
+_EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
+# Error.reasonCode: 0 the request's format, 1 its values, 2 a limit of the server.
+_REASON_CODES = {400: 0, 406: 0, 411: 0, 413: 2, 415: 0, 429: 4, 500: 2, 503: 2}
+
+
+def edition(request: Request) -> int:
+    """The edition a client speaks: 2023 if its Accept says level=-S2, else 2018. Refused (406) if it wants no XML."""
+    accept = request.environ.get("HTTP_ACCEPT")
+    if not accept or accept == SEP_XML:
+        return 2018
+    ranges = [part.strip() for part in accept.lower().split(",")]
+    for part in ranges:
+        if part.startswith(("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")):
+            return 2023 if "s2" in part.partition("level=")[2] else 2018
+    raise Refused(406, f"answers are {SEP_XML}, which Accept: {accept} does not take")
+
+
+def document(name: str, inside: bytes, request: Request, edition: int) -> Response:
+    """200 with a document, or 304 where the client has it already."""
+    body = codec.wrap(name, inside)
+    return bytes_of(body, request, edition)
+
+
+def bytes_of(body: bytes, request: Request, edition: int) -> Response:
+    """200 with these bytes, or 304 where the client has them already."""
+    etag = f'"{zlib.crc32(body):08x}{len(body):x}"'
+    known = request.environ.get("HTTP_IF_NONE_MATCH")
+    if known and (known == "*" or etag in known):
+        return Response(status=304, headers={"ETag": etag})
+    response = Response(body, content_type=_EDITIONS[edition])
+    response.headers["ETag"] = etag
+    return response
+
+
+def empty(status: int, location: str | None = None) -> Response:
+    """201 or 204 without a body."""
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    if status != 204:
+        response.headers["Content-Length"] = "0"
+    if location:
+        response.headers["Location"] = location
+    return response
+
+
+def error(refused: Refused) -> Response:
+    """An `<Error>`; the words for people stand in it as a comment, since the type has no element for them."""
+    why = escape(refused.why).replace("--", "- -")
+    data = {"reasonCode": _REASON_CODES.get(refused.status, 1)}
+    retry = refused.headers.get("Retry-After")
+    if retry:
+        data["maxRetryDuration"] = int(retry)
+    inside = codec.inner("Error", data).replace(b">", b"><!-- " + why.encode() + b" -->", 1)
+    return Response(codec.wrap("Error", inside), refused.status, headers=refused.headers, content_type=SEP_XML)

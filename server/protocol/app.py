@@ -1,0 +1,57 @@
+"""Flask around the one view: who calls, and errors in the form of this door."""
+from __future__ import annotations
+
+import logging
+
+import peewee
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
+
+from server.errors import Refused
+from server.models import db
+from server.protocol import answers, identity, seen, views
+from server.resources import table
+
+log = logging.getLogger(__name__)
+METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"]
+RETRY_AFTER = 5
+
+
+def create() -> Flask:
+    """The application; gunicorn's worker puts the caller's identity into the environment."""
+    app = Flask("server", static_folder=None)
+    app.add_url_rule("/", "door", _door, methods=METHODS, provide_automatic_options=False)
+    app.add_url_rule("/<path:href>", "door", _door, methods=METHODS, provide_automatic_options=False)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _failure)
+    app.url_map.merge_slashes = False
+    return app
+
+
+def _door(href: str = "") -> Response:
+    peer = identity.peer_of(request.environ)
+    seen.note(peer.lfdi)
+    try:
+        return views.respond(request, peer.lfdi, peer.sfdi)
+    except Refused as refused:
+        return answers.error(refused)
+    except (peewee.OperationalError, peewee.InterfaceError) as error:
+        return answers.error(_away(error, request))
+
+
+def _away(error: Exception, request: Request) -> Refused:
+    """The database did not answer: drop the connection, so that the next request makes a new one."""
+    log.warning("%s %s: the database did not answer: %s", request.method, request.path, error)
+    db.dispose()
+    return Refused(503, "the store is out of reach for the moment", Retry_After=str(RETRY_AFTER))
+
+
+def _http_error(error: HTTPException) -> Response:
+    row = table.match(request.path)
+    headers = {"Allow": row.row.allow} if error.code == 405 and row else {}
+    return answers.error(Refused(error.code or 500, error.description or error.name, **headers))
+
+
+def _failure(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path)
+    return answers.error(Refused(500, "the server failed; it has been noted"))

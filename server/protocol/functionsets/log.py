@@ -1,0 +1,16 @@
+"""LogEvent: the newest of each device are kept (IEEE 2030.5-2018, 9.10)."""
+from __future__ import annotations
+
+from server.config import settings
+from server.models import Document
+from server.resources import store, table
+from server.resources.hooks import Change, after
+
+
+@after("POST", "LogEvent")
+def _newest(change: Change) -> None:
+    above = table.parent(change.href)
+    older = Document.select(Document.href).where(Document.parent == above).order_by(
+        Document.sort.desc()).offset(settings.log_events)
+    for document in list(older):
+        store.remove(document.href)

@@ -1,0 +1,75 @@
+"""Response: what devices answer to events (IEEE 2030.5-2018, 10.3 and table 27)."""
+from __future__ import annotations
+
+from server import clock
+from server.errors import Refused
+from server.models import Answer, Device, Document
+from server.protocol import access
+from server.resources import derive, schema, store, table
+from server.resources.hooks import Change, after, before, rebuild, seed
+
+STATUSES = {
+    1: "received", 2: "started", 3: "completed", 4: "opted out", 5: "opted in", 6: "cancelled", 7: "superseded",
+    8: "partially completed with opt-out", 9: "partially completed with opt-in", 10: "completed without participation",
+    11: "message acknowledged", 12: "message cannot be displayed", 13: "aborted for another server",
+    14: "aborted for another program", 252: "parameter not applicable", 253: "invalid",
+    254: "received after it had expired",
+}
+STATUSES_2023 = STATUSES | {15: "resumed", 251: "in progress"}
+KINDS = tuple(row.name for row in table.rows.values() if row.path == table.rows["Response"].path)
+
+
+@seed
+def _set() -> None:
+    """The ResponseSet that our events name in replyTo."""
+    href = table.parent(derive.REPLY_TO)
+    if store.get(href) is None:
+        store.put(href, {"mRID": store.new_mrid(), "description": "Responses to events"})
+
+
+@before("POST", *KINDS)
+def _check(change: Change) -> None:
+    data, who = change.data, change.caller
+    lfdi, subject, status = data["endDeviceLFDI"], data["subject"], data.get("status")
+    if who is not None and not access.acts_for(who, lfdi):
+        known = Device.select().where(Device.lfdi == lfdi).exists()
+        raise Refused(403 if known else 400, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
+    change.audience = lfdi
+    event = store.find(subject, *EVENTS)
+    if event is None:
+        raise Refused(400, f"{change.kind}/subject: there is no event {subject}")
+    defined = STATUSES if who is None or who.edition == 2018 else STATUSES_2023
+    if status is not None and status not in defined:
+        raise Refused(400, f"{change.kind}/status: {status} is not defined")
+    again = Document.select(Document.href, Document.stated).join(
+        Answer, on=(Answer.href == Document.href)).where((Answer.subject == subject) & (Answer.lfdi == lfdi))
+    for answer in again:
+        if answer.stated == data:  # the same answer once more, its receipt having been lost
+            change.href, change.old = answer.href, data
+
+
+EVENTS = tuple(sorted(kind for kind in ("DERControl", "EndDeviceControl", "TextMessage", "TimeTariffInterval",
+                                        "FlowReservationResponse") if schema.descends(kind, "Event")))
+
+
+@after("POST", *KINDS)
+def _answered(change: Change) -> None:
+    _row(change.href, change.data, clock.now())
+
+
+@after("DELETE", *KINDS)
+def _withdrawn(change: Change) -> None:
+    Answer.delete().where(Answer.href == change.href).execute()
+
+
+def _row(href: str, data: dict, received: int) -> bool:
+    found, made = Answer.get_or_create(href=href, defaults={
+        "subject": data["subject"], "lfdi": data["endDeviceLFDI"], "status": data.get("status"),
+        "created": data.get("createdDateTime"), "received": received})
+    return made
+
+
+@rebuild
+def _rows() -> int:
+    documents = Document.select().where(Document.kind.in_(KINDS))
+    return sum(_row(document.href, document.stated, document.at or clock.now()) for document in documents)

@@ -1,0 +1,52 @@
+"""When each device was last here: gathered in memory, written together now and then, since a GET is not to write."""
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import peewee
+
+from server import clock
+from server.models import db
+from server.resources import sql
+
+EVERY = 30
+log = logging.getLogger(__name__)
+_seen: dict[str, int] = {}
+
+
+def note(lfdi: str) -> None:
+    """This certificate was here now."""
+    _seen[lfdi] = clock.now()
+
+
+def flush() -> None:
+    """Write down who was here."""
+    gathered = dict(_seen)
+    _seen.clear()
+    if gathered:
+        with db.atomic():
+            for lfdi, at in sorted(gathered.items()):
+                sql.execute("UPDATE device SET seen_at = ? WHERE lfdi = ?", at, lfdi)
+
+
+def start() -> None:
+    """Flush every so often, in each process that answers devices, worker processes forked later included."""
+    import os
+    _thread()
+    os.register_at_fork(after_in_child=_thread)
+
+
+def _thread() -> None:
+    threading.Thread(target=_run, name="seen", daemon=True).start()
+
+
+def _run() -> None:
+    while True:
+        time.sleep(EVERY)
+        try:
+            flush()
+        except peewee.DatabaseError as error:
+            log.warning("who was here could not be written: %s", error)
+            db.dispose()

@@ -1,0 +1,55 @@
+"""How often devices are asked to poll and to post: by kind of resource, by device, or by both; else the settings.
+
+The most particular rate wins: one for this kind and device, then for the device, then for the kind. The few rows are
+kept in memory and read again after a second, so that every worker process follows a change.
+"""
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from server.config import settings
+from server.models import Rate
+
+_FRESH = 1.0
+_known: dict[tuple[str, str, str], int] = {}
+_read_at = float("-inf")
+
+
+def _rates() -> dict[tuple[str, str, str], int]:
+    global _known, _read_at
+    if time.monotonic() - _read_at > _FRESH:
+        _known = {(rate.what, rate.kind, rate.lfdi): rate.seconds for rate in Rate.select()}
+        _read_at = time.monotonic()
+    return _known
+
+
+def forget() -> None:
+    """Read the rates again at the next question."""
+    global _read_at
+    _read_at = float("-inf")
+
+
+def ruled(what: str, kind: str, lfdi: str) -> int | None:
+    """The rate that was set, in seconds; None where none was. `what` is "poll" or "post"."""
+    known = _rates()
+    if not known:
+        return None
+    return next((known[what, *key] for key in ((kind, lfdi), ("", lfdi), (kind, "")) if (what, *key) in known), None)
+
+
+def poll(kind: str, lfdi: str = "") -> int:
+    """Seconds between polls of this kind of resource by this device."""
+    rate = ruled("poll", kind, lfdi)
+    return settings.poll_rate if rate is None else rate
+
+
+def extra(kind: str, audience: str) -> dict[str, Any]:
+    """The rates that a document carries unless it says otherwise."""
+    return {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
+
+
+def overriding(kind: str, audience: str) -> dict[str, Any]:
+    """The rates that a document carries whatever it says: the utility decides how often is posted."""
+    rate = ruled("post", kind, audience)
+    return {} if rate is None else {"postRate": rate}

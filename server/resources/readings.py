@@ -1,0 +1,105 @@
+"""Readings: rows, not documents, since there are so many and each is asked for by its time.
+
+They lie in sets under a MeterReading (`meter` is its href). Single values that a device posts are gathered into one
+set per UTC day.
+"""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from server.errors import Refused
+from server.models import JSON, Reading, ReadingSet, db
+from server.resources import sql, store
+
+Data = dict[str, Any]
+DAY = 86400
+_INT48 = range(-(1 << 47), 1 << 47)
+
+
+def check(reading: Data, place: str, now: int, tolerance: int = 300) -> None:
+    """Refuse (400) a value beyond Int48 or a time in the future (devices' clocks may be off by `tolerance` seconds)."""
+    value, period = reading.get("value"), reading.get("timePeriod")
+    if value is not None and value not in _INT48:
+        raise Refused(400, f"{place}/value: {value} does not fit into 48 bits")
+    if period and period["start"] > now + tolerance:
+        raise Refused(400, f"{place}/timePeriod/start: {period['start']} lies in the future (it is {now})")
+
+
+def record(meter: str, reading: Data, now: int) -> bool:
+    """Keep a single value; whether that opened a new day's set. The same reading once more replaces itself."""
+    start = reading.get("timePeriod", {}).get("start", now)
+    day = start - start % DAY
+    row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
+    if row is None:
+        made = ReadingSet.create(meter=meter, number=store.next_number(f"{meter}/rs"), mrid="", start=day, duration=DAY)
+    _write(row[0] if row else made.id, reading, start)
+    return row is None
+
+
+def record_set(meter: str, said: Data, place: str, now: int) -> bool:
+    """Keep a MirrorReadingSet with its readings, in place of the one with the same mRID; whether it is a new one.
+
+    Readings without a period of their own share the set's evenly.
+    """
+    period, readings = said["timePeriod"], said.get("Reading", [])
+    check({"timePeriod": period}, place, now)
+    stated = {key: value for key, value in said.items() if key not in ("Reading", "mRID", "timePeriod", "href")}
+    found = ReadingSet.get_or_none((ReadingSet.meter == meter) & (ReadingSet.mrid == said["mRID"]))
+    if found is None:
+        kept = ReadingSet.create(meter=meter, number=store.next_number(f"{meter}/rs"), mrid=said["mRID"],
+                                 start=period["start"], duration=period["duration"], stated=stated)
+    else:
+        kept = found
+        kept.start, kept.duration, kept.stated = period["start"], period["duration"], stated
+        kept.save()
+        Reading.delete().where(Reading.set == kept).execute()
+    for index, reading in enumerate(readings):
+        check(reading, f"{place}/Reading", now)
+        share = period["start"] + index * period["duration"] // len(readings)
+        _write(kept.id, reading, reading.get("timePeriod", {}).get("start", share))
+    return found is None
+
+
+def _write(set_id: int, reading: Data, start: int) -> None:
+    rest = {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")}
+    stated = JSON().db_value(rest)
+    duration = reading.get("timePeriod", {}).get("duration", 0)
+    row = sql.row("SELECT number FROM reading WHERE set_id = ? AND start = ? AND stated = ?", set_id, start, stated)
+    if row is not None:
+        sql.execute("UPDATE reading SET value = ?, duration = ? WHERE set_id = ? AND number = ?",
+                    reading.get("value"), duration, set_id, row[0])
+        return
+    sql.execute("INSERT INTO reading (set_id, number, start, duration, value, stated) SELECT ?, coalesce(max(number), 0)"
+                " + 1, ?, ?, ?, ? FROM reading WHERE set_id = ?", set_id, start, duration, reading.get("value"), stated,
+                set_id)
+
+
+def between(meter: str, start: int, end: int) -> list[tuple[int, int, int | None]]:
+    """(start, duration, value) of a MeterReading's readings that begin in [start, end), oldest first."""
+    return sql.rows("SELECT r.start, r.duration, r.value FROM reading r JOIN reading_set s ON r.set_id = s.id "
+                    "WHERE s.meter = ? AND r.start >= ? AND r.start < ? AND s.start < ? AND s.start + s.duration >= ? "
+                    "ORDER BY r.start, r.number", meter, start, end, end, start)
+
+
+def latest(meter: str) -> tuple[int, int, int | None, str] | None:
+    """(start, duration, value, rest as JSON) of the newest reading of a MeterReading."""
+    return sql.row("SELECT r.start, r.duration, r.value, r.stated FROM reading r JOIN reading_set s ON r.set_id = s.id "
+                   "WHERE s.meter = ? ORDER BY s.start DESC, r.start DESC, r.number DESC LIMIT 1", meter)
+
+
+def data(href: str, start: int, duration: int, value: int | None, stated: str) -> Data:
+    """A row as the Reading it came from."""
+    reading = {"href": href, "timePeriod": {"duration": duration, "start": start}, **json.loads(stated)}
+    return reading if value is None else {**reading, "value": value}
+
+
+def forget_before(instant: int) -> int:
+    """Remove the sets that ended before an instant; how many."""
+    with db.atomic():
+        return ReadingSet.delete().where(ReadingSet.start + ReadingSet.duration < instant).execute()
+
+
+def remove_below(href: str) -> None:
+    """Remove everything read under a UsagePoint or MeterReading."""
+    sql.execute("DELETE FROM reading_set WHERE meter = ? OR meter LIKE ?", href, f"{href}/%")

@@ -1,0 +1,33 @@
+"""Statements that are asked often enough to be written by hand: building one through the mapper costs more than
+running it. They are plain SQL that SQLite and PostgreSQL both speak, with `?` for parameters."""
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from server.models import db, is_postgres
+
+
+@lru_cache(maxsize=None)
+def _spelled(statement: str, postgres: bool) -> str:
+    return statement.replace("?", "%s") if postgres else statement
+
+
+def execute(statement: str, *parameters: Any) -> Any:
+    """Run a statement on this thread's connection; a cursor. Database errors come as peewee's."""
+    return db.execute_sql(_spelled(statement, is_postgres()), parameters)
+
+
+def row(statement: str, *parameters: Any) -> Any:
+    """The first row, or None."""
+    return execute(statement, *parameters).fetchone()
+
+
+def rows(statement: str, *parameters: Any) -> list[Any]:
+    """Every row."""
+    return list(execute(statement, *parameters).fetchall())
+
+
+def marks(count: int) -> str:
+    """`?, ?, ?` for an IN list."""
+    return ", ".join("?" * count)

@@ -1,0 +1,234 @@
+"""The only writer of documents: transactions, add, put, remove, and the time that passes.
+
+What follows from a change (a neighbour's status, an owner's link counts, a hook's doings) is committed with it or not
+at all. Owners whose links change are rendered again once, at the end of the transaction.
+"""
+from __future__ import annotations
+
+import secrets
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from server import clock
+from server.config import settings
+from server.errors import Refused
+from server.models import EVERYONE, Document, db, is_postgres
+from server.resources import derive, hooks, schema, sql, table, writing
+from server.resources.hooks import Change
+
+Data = dict[str, Any]
+INHERIT = object()
+
+
+class _Local(threading.local):
+    depth = 0
+    dirty: dict[str, None]
+
+
+_local = _Local()
+
+
+# --- transactions --------------------------------------------------------------------------------------------------
+
+@contextmanager
+def transaction(scope: str | None = None) -> Iterator[None]:
+    """A write transaction; one inside another joins it.
+
+    SQLite has one writer at a time. On PostgreSQL writers of different trees (`scope` is an href: /edev/7, /mup/3)
+    pass each other, a writer without scope has the house for itself; locks are taken in one order, so none deadlocks.
+    """
+    if _local.depth:
+        yield
+        return
+    with db.atomic():
+        if is_postgres():
+            _lock(scope)
+        _local.depth, _local.dirty = 1, {}
+        try:
+            yield
+            while _local.dirty:
+                href = next(iter(_local.dirty))
+                del _local.dirty[href]
+                writing.again(href)
+        finally:
+            _local.depth = 0
+
+
+def _lock(scope: str | None) -> None:
+    tree = "/".join((scope or "").split("/")[:3])
+    if tree.count("/") < 2:
+        sql.execute("SELECT pg_advisory_xact_lock(2030)")
+        return
+    sql.execute("SELECT pg_advisory_xact_lock_shared(2030)")
+    sql.execute("SELECT pg_advisory_xact_lock(5, ?)", zlib.crc32(tree.encode()) - (1 << 31))
+
+
+def touch(*hrefs: str) -> None:
+    """See that these documents are rendered again at the end of the transaction, after what they are derived from."""
+    for href in hrefs:
+        _local.dirty[href] = None
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+def get(href: str) -> Document | None:
+    """The document at an href, whoever may see it; None where there is none."""
+    return Document.get_or_none(Document.href == href)
+
+
+def items(list_href: str, ended: bool = False) -> list[Document]:
+    """The items of a list, in its order; events whose period is over only when asked for."""
+    query = Document.select().where(Document.parent == list_href).order_by(Document.sort)
+    return list(query if ended else query.where(Document.standing < Document.GONE))
+
+
+def find(mrid: str, *kinds: str) -> Document | None:
+    """The document of one of these kinds with this mRID."""
+    return Document.get_or_none((Document.mrid == schema.hexadecimal(mrid, 32)) & (Document.kind.in_(kinds)))
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> Change:
+    """Add an item to a list, or update the one that a `before` hook finds it to be (`Change.old` is set then).
+
+    What the operator says (no caller) gets an mRID and a creationTime where it needs them.
+    """
+    with transaction(list_href):
+        change = Change("POST", kind, "", dict(data), caller=caller,
+                        audience=_inherited(list_href) if audience is INHERIT else audience)
+        if caller is None:
+            known = schema.plan(kind).by_key
+            for key, make in (("mRID", new_mrid), ("creationTime", clock.now)):
+                if key in known and key not in change.data:
+                    change.data[key] = make()
+        hooks.run_before(change)
+        change.href = change.href or f"{list_href}/{next_number(list_href)}"
+        writing.keep(kind, change.href, list_href, change.audience or EVERYONE, change.data)
+        _settle(change, list_href)
+        return change
+
+
+def add(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> str:
+    """Add an item to a list; its href."""
+    return post(kind, list_href, data, audience, caller).href
+
+
+def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind: str = "") -> Change:
+    """Say what the document at an href holds, whether it was there or not. `kind` where the path alone cannot tell."""
+    match = table.match(href)
+    if match is None:
+        raise Refused(404, f"{href} is no resource")
+    with transaction(href):
+        old, above = get(href), table.parent(href)
+        change = Change("PUT", old.kind if old else kind or match.row.element, href, dict(data),
+                        old.stated if old else None, caller)
+        change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(above)
+        hooks.run_before(change)
+        writing.keep(change.kind, href, above, change.audience or EVERYONE, change.data)
+        _settle(change, above, counted=old is None)
+        return change
+
+
+def place(kind: str, href: str) -> None:
+    """Let a resource stand there of which nothing is known yet, so that the link to it resolves."""
+    with transaction(href):
+        above = table.parent(href)
+        writing.keep(kind, href, above, _inherited(above), None)
+        touch(above)
+
+
+def remove(href: str, caller: Any = None) -> None:
+    """Remove a document and everything below it."""
+    with transaction(href):
+        document = get(href)
+        if document is None:
+            raise Refused(404, f"there is no {href}")
+        change = Change("DELETE", document.kind, href, document.stated or {}, document.stated, caller,
+                        document.audience)
+        hooks.run_before(change)
+        sql.execute("DELETE FROM document WHERE href = ? OR href LIKE ?", href, f"{href}/%")
+        _settle(change, document.parent)
+
+
+def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
+    """Cancel an event from an instant on (default: now), with its randomization or without."""
+    with transaction(href):
+        document = get(href)
+        if document is None or not derive.is_event(document.kind):
+            raise Refused(404, f"there is no event {href}")
+        if document.standing == Document.GONE:
+            raise Refused(409, f"{href} is over")
+        status = {"currentStatus": 3 if randomized else 2, "dateTime": clock.now() if at is None else at,
+                  "potentiallySuperseded": False, **({"reason": reason} if reason else {})}
+        put(href, {**document.stated, "EventStatus": status})
+
+
+def next_number(name: str) -> int:
+    """The next number of a list; never given twice."""
+    return int(sql.row("INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) "
+                       "DO UPDATE SET value = counter.value + 1 RETURNING value", name)[0])
+
+
+def new_mrid() -> str:
+    """A new mRID: 96 random bits and our enterprise number."""
+    return f"{secrets.token_hex(12)}{settings.enterprise:08x}".upper()
+
+
+def _settle(change: Change, above: str, counted: bool = True) -> None:
+    if counted:
+        touch(table.parent(above) if table.number(change.href) else above)
+    hooks.run_after(change)
+    if derive.is_event(change.kind):
+        _judge(above)
+
+
+def _inherited(above: str) -> str:
+    """The audience of the nearest document up the path, else everyone."""
+    while above:
+        document = get(above)
+        if document is not None:
+            return document.audience
+        above = table.parent(above)
+    return EVERYONE
+
+
+# --- time passes ---------------------------------------------------------------------------------------------------
+
+def due() -> bool:
+    """Whether time has changed a document since it was rendered."""
+    return sql.row("SELECT 1 FROM document WHERE fresh_until <= ? LIMIT 1", clock.now()) is not None
+
+
+def refresh() -> int:
+    """Render every document that time has changed; how many lists and documents that was."""
+    found = sql.rows("SELECT DISTINCT parent FROM document WHERE fresh_until <= ?", clock.now())
+    for (above,) in found:
+        with transaction(above):
+            for href, kind in sql.rows("SELECT href, kind FROM document WHERE parent = ? AND fresh_until <= ?",
+                                       above, clock.now()):
+                if derive.is_event(kind):
+                    _judge(above)
+                    break
+                if writing.again(href):
+                    touch(table.parent(above))
+    return len(found)
+
+
+def _judge(list_href: str) -> None:
+    if writing.judge(list_href):
+        touch(table.parent(list_href))
+
+
+def reindex() -> int:
+    """Rebuild every derived row and body; how many had to be changed (none in a healthy database)."""
+    with transaction():
+        changed = sum(task() for task in hooks.rebuilders())
+        for href, in sql.rows("SELECT href FROM document WHERE status IS NULL ORDER BY href DESC"):
+            changed += writing.again(href)
+        for above, in sql.rows("SELECT DISTINCT parent FROM document WHERE status IS NOT NULL"):
+            changed += writing.judge(above, everything=True)
+    return changed
