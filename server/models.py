@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import peewee
-from peewee import (BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField, ForeignKeyField, IntegerField,
+from peewee import (AutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField, ForeignKeyField, IntegerField,
                     Model, SmallIntegerField, TextField)
 from playhouse import db_url, migrations
 
@@ -97,6 +97,7 @@ class Audience(Table):
 
 class ReadingSet(Table):
     """Readings of one MeterReading (`meter` is its href) that were taken together."""
+    id = AutoField()
     meter = TextField()
     number = BigIntegerField()
     mrid = TextField()
@@ -244,7 +245,7 @@ def is_postgres() -> bool:
 
 def tables() -> list[type[Table]]:
     """Every table, those that others refer to first."""
-    return peewee.sort_models(Table.__subclasses__())
+    return list(peewee.sort_models(Table.__subclasses__()))  # type: ignore[attr-defined]
 
 
 __all__ = ["Answer", "Audience", "BooleanField", "Counter", "Device", "Document", "EVERYONE", "FloatField",

@@ -23,4 +23,3 @@ def _self() -> None:
         document = store.get("/sdev")
         if document is None or (document.stated or {}).get("sFDI") != data["sFDI"]:
             store.put("/sdev", data)
-

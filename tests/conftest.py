@@ -1,0 +1,104 @@
+"""A house for each test: an empty database of either kind, the clock standing at NOON, and the door open.
+
+Tests that use `house` (or anything built on it) run on SQLite and on PostgreSQL. The latter is named by
+COUNTERPOISE_TEST_POSTGRES; without it those tests are skipped, save in CI, where they fail.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from server import clock, grid, models
+from server.config import settings
+from server.models import db
+from server.protocol import app as door_app
+from server.protocol import functionsets
+from server.protocol.functionsets import edev
+from server.resources import hooks, rates
+from tests import door
+
+NOON = 1_750_000_000 // 86400 * 86400 + 43200
+POSTGRES = os.environ.get("COUNTERPOISE_TEST_POSTGRES", "")
+
+assert grid
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database as it is before anything happens, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "house.db"
+    clock.turn_to(NOON)
+    models.connect(f"sqlite:///{path}")
+    hooks.run_seeds()
+    models.db.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres(worker_id: str) -> str:
+    """The URL of a database that belongs to this test process alone."""
+    if not POSTGRES:
+        assert not os.environ.get("CI"), "CI has to name a PostgreSQL by COUNTERPOISE_TEST_POSTGRES"
+        pytest.skip("no PostgreSQL is named by COUNTERPOISE_TEST_POSTGRES")
+    import psycopg
+    name = f"counterpoise_{os.environ.get('COUNTERPOISE_TEST_WORKER', '')}{worker_id}"
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return f"{POSTGRES.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of either kind, connected; its URL."""
+    clock.turn_to(NOON)
+    if request.param == "sqlite":
+        path = tmp_path / "house.db"
+        shutil.copy(request.getfixturevalue("_template"), path)
+        url = f"sqlite:///{path}"
+        models.connect(url)
+    else:
+        url = request.getfixturevalue("_postgres")
+        models.connect(url)
+        names = ", ".join(f'"{table._meta.table_name}"' for table in models.tables())
+        db.execute_sql(f"TRUNCATE {names}")
+        hooks.run_seeds()
+    settings.database = url
+    yield url
+    db.close()
+
+
+@pytest.fixture(scope="session")
+def application() -> Flask:
+    return door_app.create()
+
+
+@pytest.fixture
+def house(database: str) -> Iterator[None]:
+    """An empty house: settings as they come, the clock at NOON."""
+    kept = dict(settings.__dict__)
+    rates.forget()
+    yield
+    settings.__dict__.update(kept)
+    rates.forget()
+
+
+@pytest.fixture
+def peer(house: None, application: Flask) -> Callable[[int], door.Peer]:
+    """A client with the made-up certificate of this number, enrolled or not."""
+    return lambda number: door.Peer(application.test_client(), door.lfdi(number))
+
+
+@pytest.fixture
+def device(peer: Callable[[int], door.Peer]) -> door.Peer:
+    """A client that is enrolled: number 1, PIN 123455, its EndDevice is /edev/1."""
+    edev.enrol(door.lfdi(1), pin=123455, name="one")
+    return peer(1)
+
+
+functionsets.load()
