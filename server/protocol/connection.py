@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Generator
 from time import monotonic
 from typing import Any, Protocol
+
+from OpenSSL import SSL
 
 from .identity import PEER, Peer
 from .message import ENVIRON, Incoming, Outgoing, Unacceptable, error
@@ -30,7 +31,7 @@ log = logging.getLogger("gunicorn.error")    # the log of the server we run in, 
 
 class Door(Protocol):
     """What a connection has to know of the worker it belongs to."""
-    context: ssl.SSLContext | None
+    context: SSL.Context | None
     """None behind a proxy."""
     proxies: Proxies | None
     proxy_key: str
@@ -63,9 +64,9 @@ class Connection:
         try:
             channel = yield from self._meet()
             yield from self._talk(channel)
-        except (ssl.SSLError, Untrusted) as why:
-            log.info("%s is refused: %s", self.address, getattr(why, "verify_message", "") or why)
-        except OSError as why:
+        except Untrusted as why:
+            log.info("%s is refused: %s", self.address, why)
+        except (OSError, SSL.Error) as why:
             log.debug("%s is gone: %s", self.address, why)
 
     def _meet(self) -> Waits[Plain]:

@@ -2,8 +2,9 @@
 devices' door, all from the settings (server/config.py)."""
 from __future__ import annotations
 
-import ssl
 from typing import Any
+
+from OpenSSL import SSL
 
 from server.config import settings
 
@@ -25,6 +26,6 @@ if not settings.proxies:
     certfile, keyfile, ca_certs = settings.certificate, settings.key, settings.client_ca
     context = tls.context(certfile, keyfile, ca_certs)
 
-    def ssl_context(config: Any, default: Any) -> ssl.SSLContext:
+    def ssl_context(config: Any, default: Any) -> SSL.Context:
         """gunicorn's hook: the same context for all workers, made before they fork."""
         return context

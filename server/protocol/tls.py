@@ -1,48 +1,78 @@
 """TLS as IEEE 2030.5 wants it (2018: 6.11), and a connection's bytes through it without ever waiting.
 
-The handshake runs between two buffers in memory. So the certificate is looked at after the client has shown that it
-holds the key and before our last words are sent: whom we refuse gets an alert, neither a session nor a ticket.
+pyOpenSSL rather than Python's ssl: our own rules of trust take part in the handshake, so whom we refuse gets an alert,
+neither a session nor a ticket; sessions live in tickets alone, and memory does not grow with clients that take none.
 """
 from __future__ import annotations
 
 import socket
-import ssl
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from select import EPOLLIN as READABLE, EPOLLOUT as WRITABLE
 from typing import TypeVar
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
+
 from .identity import Peer, peer
-from .trust import FLAGS, Untrusted, fault
+from .trust import FLAGS, LONGEST, Untrusted, device_fault, issuer_fault, reason
 
 CIPHERS = ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
 """The mandatory suite first (6.11.4), then what clients in the field offer as well."""
 
-RECORDS = 1 << 16
-"""Bytes taken from the socket at once."""
+RECORDS = 1 << 14
+"""Bytes taken at once: what a record holds at most."""
+
+SESSION = 7200
+"""Seconds for which a ticket resumes a session."""
 
 T = TypeVar("T")
 Waits = Generator[int, None, T]
 """What may have to wait: yields READABLE or WRITABLE until it can return its T."""
 
-BAD_CERTIFICATE = bytes((21, 3, 3, 0, 2, 2, 42))    # record: alert, TLS 1.2, two bytes: fatal, bad_certificate
 
-
-def context(certificate: str | Path, key: str | Path, client_ca: str | Path) -> ssl.SSLContext:
+def context(certificate: str | Path, key: str | Path, client_ca: str | Path) -> SSL.Context:
     """The one context of the devices' door; the files are PEM, the certificate with the chain that goes with it.
-    Made before the workers fork, so that all of them resume each other's sessions. OSError if a file is of no use."""
-    door = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    door.minimum_version = door.maximum_version = ssl.TLSVersion.TLSv1_2
+    Made before the workers fork, so that all of them resume each other's sessions. SSL.Error or OSError if a file is of
+    no use."""
+    door = SSL.Context(SSL.TLS_SERVER_METHOD)
+    door.set_min_proto_version(SSL.TLS1_2_VERSION)
+    door.set_max_proto_version(SSL.TLS1_2_VERSION)
     # CCM8's short tag counts as 64 bits of strength, which OpenSSL's usual level of security forbids
-    door.set_ciphers(":".join(CIPHERS) + ":@SECLEVEL=0")
-    door.set_ecdh_curve("prime256v1")
-    door.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    door.verify_mode = ssl.CERT_REQUIRED
-    door.verify_flags = FLAGS
-    door.load_cert_chain(certificate, key)
-    door.load_verify_locations(client_ca)
+    door.set_cipher_list((":".join(CIPHERS) + ":@SECLEVEL=0").encode())
+    door.set_tmp_ecdh(ec.SECP256R1())
+    door.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+    door.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    door.set_session_id(b"counterpoise")
+    door.set_timeout(SESSION)
+    door.use_certificate_chain_file(str(certificate))
+    door.use_privatekey_file(str(key))
+    door.check_privatekey()
+    authorities = Path(client_ca).read_bytes()
+    store = door.get_cert_store()
+    assert store
+    store.set_flags(FLAGS)
+    for one in x509.load_pem_x509_certificates(authorities):
+        store.add_cert(crypto.X509.from_cryptography(one))
+        door.add_client_ca(crypto.X509.from_cryptography(one))
+    door.set_verify_depth(LONGEST - 2)      # of those between the device's and the root
+    door.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, may_pass)
     return door
+
+
+def may_pass(tls: SSL.Connection, certificate: crypto.X509, number: int, depth: int, good: int) -> bool:
+    """OpenSSL asks for each certificate of a chain, from the root down, what we think of it."""
+    if not good:
+        why = reason(number)
+    elif depth == 0:
+        why = device_fault(certificate.to_cryptography().public_bytes(Encoding.DER))
+    else:
+        why = issuer_fault(certificate.to_cryptography().public_bytes(Encoding.DER))
+    if why:
+        tls.get_app_data().append(why)
+    return not why
 
 
 class Plain:
@@ -55,7 +85,7 @@ class Plain:
         """Return what has come, b"" at the end."""
         while True:
             try:
-                return self.sock.recv(RECORDS)  # noqa: B901
+                return self.sock.recv(RECORDS)
             except BlockingIOError:
                 yield READABLE
             except ConnectionError:
@@ -80,83 +110,80 @@ class Plain:
 
 
 class Tls(Plain):
-    """The same through TLS, server side."""
+    """The same through TLS, server side, by way of buffers in memory."""
 
-    def __init__(self, sock: socket.socket, door: ssl.SSLContext):
+    def __init__(self, sock: socket.socket, door: SSL.Context):
         super().__init__(sock)
-        self.inward, self.outward = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = door.wrap_bio(self.inward, self.outward, server_side=True)
+        self.tls = SSL.Connection(door, None)
+        self.why: list[str] = []        # a certificate was refused
+        self.tls.set_app_data(self.why)
+        self.tls.set_accept_state()
+        self.held = False       # TLS may hold bytes we have not asked for,
+        self.part = False       # or the beginning of a record
 
     def handshake(self) -> Waits[Peer]:
-        """Return the Peer. ssl.SSLError or Untrusted if it is not to come in; it has been told then."""
+        """Return the Peer. Untrusted if it is not to come in; it has been told then."""
         while True:
             data = yield from super().receive()
             if not data:
-                raise ssl.SSLEOFError("the client went away")
-            self.inward.write(data)
+                raise Untrusted("it went away in the handshake")
+            self.tls.bio_write(data)
             try:
                 self.tls.do_handshake()
                 break
-            except ssl.SSLWantReadError:
+            except SSL.WantReadError:
                 yield from self.flush()
-            except ssl.SSLError:
+            except SSL.Error as error:
                 yield from self.flush()
-                raise
-        try:
-            caller = self.admit()
-        except Untrusted:
-            yield from super().send(BAD_CERTIFICATE)
-            raise
+                raise Untrusted("; ".join(self.why or (part[-1] for part in error.args[0]))) from None
         yield from self.flush()
-        return caller       # noqa: B901
-
-    def admit(self) -> Peer:
-        """The Peer, if its chain keeps our own rules too. A resumed session was let in when it began."""
-        der = self.tls.getpeercert(True)
-        if der is None:
-            raise Untrusted("no certificate")
-        why = "" if self.tls.session_reused else fault(verified_chain(self.tls))
-        if why:
-            raise Untrusted(why)
-        return peer(der)
+        self.held = self.part = True
+        certificate = self.tls.get_peer_certificate(as_cryptography=True)
+        assert certificate, "OpenSSL let somebody in without"
+        return peer(certificate.public_bytes(Encoding.DER))     # noqa: B901
 
     def receive(self) -> Waits[bytes]:
         while True:
-            if self.waiting():
+            if self.held:
                 try:
-                    return self.tls.read(RECORDS)
-                except ssl.SSLWantReadError:
-                    pass
-                except ssl.SSLError:
+                    return self.tls.recv(RECORDS)
+                except SSL.WantReadError:
+                    self.held = False
+                except SSL.Error:
                     return b""
             data = yield from super().receive()
             if not data:
                 return b""
-            self.inward.write(data)
+            self.tls.bio_write(data)
+            # one whole record, as most requests are, leaves nothing behind: no need to find out by an exception
+            if not self.part and len(data) == 5 + int.from_bytes(data[3:5], "big"):
+                try:
+                    return self.tls.recv(RECORDS)
+                except SSL.Error:
+                    return b""
+            self.held = self.part = True
 
     def send(self, data: bytes) -> Waits[None]:
-        self.tls.write(data)
-        return self.flush()
+        self.tls.sendall(data)
+        return self.flush(len(data) + 1024)
 
-    def flush(self) -> Waits[None]:
+    def flush(self, size: int = RECORDS) -> Waits[None]:
         """Send what TLS has to say."""
-        return super().send(self.outward.read())
+        try:
+            while True:
+                yield from super().send(data := self.tls.bio_read(size))
+                if len(data) < size:
+                    break
+        except SSL.WantReadError:
+            pass    # nothing, or nothing more
 
     def waiting(self) -> bool:
-        return bool(self.inward.pending or self.tls.pending())
+        return self.held
 
     def goodbye(self) -> Waits[None]:
         try:
-            self.tls.unwrap()
-        except ssl.SSLError:
-            pass    # the other side need not answer
+            self.tls.shutdown()
+        except SSL.Error:
+            pass    # the other side was faster
         yield from self.flush()
         yield from super().goodbye()
-
-
-def verified_chain(tls: ssl.SSLObject) -> list[bytes]:
-    """The chain as OpenSSL verified it: DER, the peer's own certificate first, the trusted one last."""
-    if sys.version_info >= (3, 13):
-        return tls.get_verified_chain()
-    import _ssl     # what Python 3.13 made public is in 3.11 already
-    return [one.public_bytes(_ssl.ENCODING_DER) for one in tls._sslobj.get_verified_chain()]     # type: ignore[attr-defined]

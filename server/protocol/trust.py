@@ -6,7 +6,6 @@ The answers are pure functions of the certificate's bytes and remembered, so a d
 """
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -16,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID as Use, ExtensionOID
 from OpenSSL import crypto
+from OpenSSL._util import ffi, lib
+from OpenSSL.crypto import X509StoreFlags as Flags
 
-POLICY_CHECK = ssl.VerifyFlags(0x80)    # X509_V_FLAG_POLICY_CHECK, which Python's ssl has no name for
-FLAGS = (ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN | POLICY_CHECK)
+FLAGS = Flags.X509_STRICT | Flags.POLICY_CHECK | Flags.PARTIAL_CHAIN
 """Partial chains, so that an issuing CA alone can be trusted without all that its root has signed."""
 
 LONGEST = 4
@@ -35,7 +35,7 @@ def fault(chain: Sequence[bytes]) -> str:
     if len(chain) > LONGEST:
         return f"a chain of {len(chain)} certificates, where {LONGEST} are the most"
     own, *above = chain
-    return device_fault(own) or next(filter(None, map(issuer_fault, above[:-1])), "")
+    return device_fault(own) or next(filter(None, map(issuer_fault, above)), "")
 
 
 @lru_cache(maxsize=4096)
@@ -57,8 +57,11 @@ def device_fault(der: bytes) -> str:
 
 @lru_cache(maxsize=256)
 def issuer_fault(der: bytes) -> str:
-    """What is wrong with an authority between the device's certificate and the root (6.11.8.3, RFC 5280 4.2.1)."""
-    extensions = by_name(x509.load_der_x509_certificate(der))
+    """What is wrong with an authority above the device (6.11.8.3, RFC 5280 4.2.1)."""
+    certificate = x509.load_der_x509_certificate(der)
+    if certificate.subject == certificate.issuer:
+        return ""       # a root is trusted because it is ours, not for what it says
+    extensions = by_name(certificate)
     usage = extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     names = extensions.get(ExtensionOID.NAME_CONSTRAINTS)
     if usage and usage.critical:
@@ -80,6 +83,11 @@ def usage_fault(extensions: dict[x509.ObjectIdentifier, x509.Extension]) -> str:
     return ""
 
 
+def reason(number: int) -> str:
+    """OpenSSL's words for what is wrong with a chain; pyOpenSSL has them, but shows them in its exceptions only."""
+    return ffi.string(lib.X509_verify_cert_error_string(number)).decode()
+
+
 def by_name(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x509.Extension]:
     """The extensions of a certificate by their identifiers."""
     return {extension.oid: extension for extension in certificate.extensions}
@@ -90,7 +98,7 @@ class Authorities:
 
     def __init__(self, pem: bytes):
         self.store = crypto.X509Store()
-        self.store.set_flags(int(FLAGS))
+        self.store.set_flags(FLAGS)
         for certificate in x509.load_pem_x509_certificates(pem):
             self.store.add_cert(crypto.X509.from_cryptography(certificate))
 
