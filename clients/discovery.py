@@ -1,0 +1,112 @@
+"""The discovery walk: from DeviceCapability along the links to what concerns a device (CSIP 5.2, COMM-002).
+
+Only links are followed; no path is ever guessed. `read` and `read_list` come from `polling`, so the walk may be made
+at every step and costs requests only for what is due.
+"""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from . import curves
+from .control import Default
+from .curves import Curve
+from .events import Event, listed
+from .polling import DEFAULT_RATE, Polls
+
+Data = dict[str, Any]
+
+
+class Root(NamedTuple):
+    """What DeviceCapability leads to: the documents, and hrefs (None where the server has no such link)."""
+    capability: Data
+    time: Data | None
+    end_devices: list[Data]
+    end_device_list: str | None
+    mirror_list: str | None
+
+
+class Program(NamedTuple):
+    """A DERProgram that the device is assigned to, with its default (None where there is none) and its controls."""
+    href: str
+    primacy: int
+    data: Data
+    default: Data | None
+    controls: list[Data]
+    curves: dict[str, Curve]
+
+
+class Found(NamedTuple):
+    """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their primacy."""
+    device: Data
+    registration: Data | None
+    ders: list[Data]
+    programs: list[Program]
+
+    def defaults(self) -> list[Default]:
+        """The programs' defaults."""
+        return [Default(program.href, program.primacy, program.default)
+                for program in self.programs if program.default is not None]
+
+    def events(self, lfdi: str, category: int) -> list[Event]:
+        """The programs' events as the device with this LFDI sees them."""
+        return [event for program in self.programs
+                for event in listed(program.href, program.primacy, program.controls, lfdi, category)]
+
+    def curves(self) -> dict[str, Curve]:
+        """All curves, by href."""
+        return {href: curve for program in self.programs for href, curve in program.curves.items()}
+
+
+def href(document: Data, link: str) -> str | None:
+    """Where a link leads: `href(program, "DERControlListLink")`; None where the document does not have it."""
+    found = document.get(link)
+    return found["href"] if found else None
+
+
+def root(polls: Polls, dcap: str, now: float) -> Root:
+    """DeviceCapability and what stands right below it."""
+    capability = polls.read(dcap, now)
+    rate = polls.rate(dcap)
+    time = href(capability, "TimeLink")
+    devices = href(capability, "EndDeviceListLink")
+    return Root(capability, polls.read(time, now, rate) if time else None,
+                polls.read_list(devices, "EndDevice", now, rate)["EndDevice"] if devices else [],
+                devices, href(capability, "MirrorUsagePointListLink"))
+
+
+def own(devices: list[Data], lfdi: str) -> Data | None:
+    """The EndDevice with this LFDI (compared as a number: leading zeros may have been dropped)."""
+    return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
+
+
+def found(polls: Polls, device: Data, now: float, rate: int = DEFAULT_RATE) -> Found:
+    """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program once."""
+    registration = href(device, "RegistrationLink")
+    ders = href(device, "DERListLink")
+    assignments = href(device, "FunctionSetAssignmentsListLink")
+    programs: dict[str, Program] = {}
+    if assignments:
+        listing = polls.read_list(assignments, "FunctionSetAssignments", now, rate)
+        for assignment in listing["FunctionSetAssignments"]:
+            for one in _programs(polls, href(assignment, "DERProgramListLink"), now, polls.rate(assignments)):
+                programs.setdefault(one.href, one)
+    return Found(device, polls.read(registration, now, rate) if registration else None,
+                 polls.read_list(ders, "DER", now, rate)["DER"] if ders else [],
+                 sorted(programs.values(), key=lambda program: (program.primacy, program.href)))
+
+
+def _programs(polls: Polls, listing: str | None, now: float, rate: int) -> list[Program]:
+    if listing is None:
+        return []
+    programs = polls.read_list(listing, "DERProgram", now, rate)["DERProgram"]
+    return [_program(polls, data, now, polls.rate(listing)) for data in programs]
+
+
+def _program(polls: Polls, data: Data, now: float, rate: int) -> Program:
+    default, controls, curve_list = (href(data, f"{name}Link") for name in (
+        "DefaultDERControl", "DERControlList", "DERCurveList"))
+    read_curves = polls.read_list(curve_list, "DERCurve", now, rate)["DERCurve"] if curve_list else []
+    return Program(data["href"], data["primacy"], data,
+                   polls.read(default, now, rate) if default else None,
+                   polls.read_list(controls, "DERControl", now, rate)["DERControl"] if controls else [],
+                   {curve["href"]: curves.curve(curve) for curve in read_curves})

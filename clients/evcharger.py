@@ -1,0 +1,87 @@
+"""An EV charger at home: a car comes in the evening, needs some energy, and leaves in the morning."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+from . import weather
+from .control import Order
+from .plant import LIMITS, Plant
+from .weather import DAY, Site
+
+# A car does not charge under 6 A (IEC 61851-1).
+LEAST_AMPERES = 6.0
+
+
+class Session(NamedTuple):
+    """One stay of a car: from `arrival` to `departure` (UTC seconds), wanting `energy` Wh in its battery."""
+    arrival: int
+    departure: int
+    energy: float
+
+
+def session(site: Site, now: float) -> Session | None:
+    """The stay at this instant, drawn from the site's seed and the evening's date; None while the car is away."""
+    today = int((now + site.longitude / 15 * 3600) // DAY)
+    for evening in (today, today - 1):
+        drawn = [weather.noise(f"{site.seed} car {what}", evening, 1) for what in ("comes", "goes", "needs")]
+        midnight = evening * DAY - site.longitude / 15 * 3600
+        arrival = int(midnight + 17.75 * 3600 + drawn[0] * 5400)
+        departure = int(midnight + DAY + 7.5 * 3600 + drawn[1] * 3600)
+        if arrival <= now < departure:
+            return Session(arrival, departure, round(14000 + 9000 * drawn[2]))
+    return None
+
+
+@dataclass(frozen=True)
+class EvCharger(Plant):
+    """A charger of `max_charge_w`; `arrival` tells the session it is in (0: no car), `given` Wh of it are in the car,
+    which wants `wanted` and leaves at `departure`."""
+    max_charge_w: float = 7400.0
+    arrival: int = 0
+    departure: int = 0
+    wanted: float = 0.0
+    given: float = 0.0
+    clock: float = 0.0
+
+    kind: ClassVar[str] = "evcharger"
+    der_type: ClassVar[int] = 82
+    category: ClassVar[int] = 1 << 17
+    modes: ClassVar[frozenset[str]] = LIMITS | {"charge", "opModFixedW", "opModTargetW"}
+
+    @property
+    def charge(self) -> float | None:
+        return self.given / self.wanted if self.arrival else None
+
+    @property
+    def headroom(self) -> float:
+        """Wh that the car still wants."""
+        return max(0.0, self.wanted - self.given)
+
+    @property
+    def unwilling(self) -> bool:
+        """The car must charge at full power from now on to leave full."""
+        return bool(self.arrival) and self.headroom > self.max_charge_w * (self.departure - self.clock) / 3600
+
+    @property
+    def limited(self) -> bool:
+        return self.headroom > 0 and -self.power < self.max_charge_w - 1
+
+    def step(self, order: Order, now: float, seconds: float) -> Self:
+        """Charges from arrival until full, or as ordered; never under the least current, never gives back."""
+        stay = session(self.site, now)
+        if stay is None:
+            return self.metered(0.0, 0.0, order, now, seconds, arrival=0, departure=0, wanted=0.0, given=0.0,
+                                clock=now + seconds)
+        given = self.given if self.arrival == stay.arrival else 0.0
+        watts = self._charging(order, stay.energy - given, now, seconds) if order.connect else 0.0
+        return self.metered(-watts, 0.0, order, now, seconds, arrival=stay.arrival, departure=stay.departure,
+                            wanted=stay.energy, given=min(stay.energy, given + watts * seconds / 3600),
+                            clock=now + seconds)
+
+    def _charging(self, order: Order, needed: float, now: float, seconds: float) -> float:
+        wanted = self.max_charge_w if order.target is None else min(self.max_charge_w, max(0.0, -order.target))
+        wanted = -order.bounded(-wanted, weather.household(self.site, now))
+        if wanted < LEAST_AMPERES * self.site.nominal_volts:
+            return 0.0
+        return min(-self.ramped(-wanted, order, seconds), max(0.0, needed) * 3600 / seconds)
