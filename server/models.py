@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import peewee
-from peewee import (AutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField, ForeignKeyField, IntegerField,
-                    Model, SmallIntegerField, TextField)
+from peewee import (AutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField, ForeignKeyField,
+                    IntegerField, Model, SmallIntegerField, TextField)
 from playhouse import db_url, migrations
 
 from server.config import settings
@@ -159,6 +159,10 @@ class VirtualDER(Table):
 
     `device` is set for a virtual DER of one: it stands in no tree and exists so that one device can be addressed.
     """
+    id = AutoField()
+    parent_id: int | None
+    device_id: int | None
+    children: Any
     name = TextField(unique=True)
     purpose = TextField(default="")
     parent = ForeignKeyField("self", null=True, on_delete="RESTRICT", backref="children")

@@ -65,8 +65,8 @@ class _Reader:
         """The next token, which has to be this sign or else a word."""
         token = self.tokens[0]
         if (token.kind, token.text) != ("sign", sign) if sign else token.kind != "word":
-            raise RuleError.at(self.rule, token.position, f"{what} is missing before {token.text!r}"
-                            if token.kind != "end" else f"{what} is missing at the end")
+            where = "at the end" if token.kind == "end" else f"before {token.text!r}"
+            raise RuleError.at(self.rule, token.position, f"{what} is missing {where}")
         return self.tokens.pop(0).text
 
     def whole(self) -> Rule:
