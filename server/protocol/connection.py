@@ -54,7 +54,7 @@ class Connection:
     def __init__(self, sock: socket.socket, address: tuple[Any, ...], door: Door):
         self.sock, self.fd, self.address, self.door = sock, sock.fileno(), address[0], door
         self.lock = threading.Lock()
-        self.armed = self.closed = False
+        self.closed = False
         self.deadline = monotonic() + door.handshake_timeout
         self.quiet = True       # nothing of a request has come: whoever closes it cuts nobody off
         self.environ = ENVIRON | {"REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}

@@ -1,8 +1,9 @@
 """gunicorn's worker for the devices' door: many connections, few threads.
 
-All threads wait on one epoll. A connection is armed for one event at a time (EPOLLONESHOT), so the thread that is told
-of it has it to itself, takes it as far as it goes without waiting, and arms it again: no dispatcher, no queue, no
-hand-over between threads. The main thread looks once a second for those who have kept us waiting too long.
+One thread at a time has the turn: it waits on the epoll and does itself what there is to do, so nothing is handed over
+between threads, which would cost more than most requests do. When it is held up in one (by the database, say) the main
+thread, who watches, gives the turn to another. A connection is armed for one event at a time (EPOLLONESHOT): whoever is
+told of it has it alone, takes it as far as it goes without waiting, and arms it again.
 
 At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate yet, else
 the oldest that is between two requests. If nobody is, the newcomer waits in the kernel's backlog.
@@ -13,9 +14,9 @@ import os
 import resource
 import select
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from gunicorn.workers import base
@@ -31,6 +32,15 @@ PARTING = 2
 
 OTHER_FILES = 100
 """Descriptors left to all else than connections."""
+
+PATIENCE = 0.01
+"""Seconds after which a thread that is held up loses its turn."""
+
+
+class Turn:
+    """One thread's time at the epoll."""
+    since = 0.0
+    """When it began what it is doing; zero while it waits."""
 
 
 class Worker(base.Worker):
@@ -50,7 +60,10 @@ class Worker(base.Worker):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self.max_connections = min(settings.max_connections, most - OTHER_FILES)
         self.epoll = select.epoll()
-        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.end, self.bell = (os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
+        self.baton = threading.Lock()       # whoever holds it has the turn
+        self.turn: Turn | None = None
+        self.events, self.dozing, self.last_look = 0, False, 0.0
         self.connections: dict[int, Connection] = {}
         self.strangers: dict[int, Connection] = {}
         self.full = self.stopped = False
@@ -64,51 +77,77 @@ class Worker(base.Worker):
         for fd in self.listeners:
             # edge-triggered, exclusive: of all workers' threads one is woken for a newcomer
             self.epoll.register(fd, select.EPOLLIN | select.EPOLLET | select.EPOLLEXCLUSIVE)
-        self.epoll.register(self.bell, select.EPOLLIN)
+        self.epoll.register(self.end, select.EPOLLIN)
         threads = [threading.Thread(target=self.serve, daemon=True) for _ in range(self.cfg.threads)]
         for thread in threads:
             thread.start()
         while self.alive and self.ppid == os.getppid():
-            self.tick(1)
-            self.accept()
+            self.watch()
         self.alive = False
         for fd in self.listeners:
             self.epoll.unregister(fd)
         self.part()
         self.stopped = True
-        os.eventfd_write(self.bell, 1)
+        os.eventfd_write(self.end, 1)
         for thread in threads:
             thread.join(1)
 
-    def tick(self, seconds: float) -> None:
-        """Tell the arbiter that we live, wait (a signal ends that), and see who is late."""
-        self.notify()
-        if select.select([self.PIPE[0]], [], [], seconds)[0]:
-            os.read(self.PIPE[0], 4096)
-        now = monotonic()
-        for connection in list(self.connections.values()):
-            if connection.deadline < now:
-                self.resume(connection, late=True)
+    def watch(self) -> None:
+        """Wait a moment, or while nothing happens until something does or a second is over. Then see whether somebody
+        is held up, and once a second whether somebody is late."""
+        seen = self.events
+        if self.dozing:
+            ready, _, _ = select.select([self.PIPE[0], self.bell], [], [], 1)
+            for fd in ready:
+                os.read(fd, 4096)
+            self.dozing = False
+        else:
+            time.sleep(PATIENCE)
+        now = time.monotonic()
+        if (turn := self.turn) and turn.since and now - turn.since > PATIENCE:
+            self.turn = None
+            self.baton.release()
+        elif seen == self.events and self.alive:
+            self.dozing = True
+        if now - self.last_look > 1:
+            self.last_look = now
+            self.notify()
+            self.accept()
+            for connection in list(self.connections.values()):
+                if connection.deadline < now:
+                    self.resume(connection, late=True)
 
     def part(self) -> None:
         """Close what is idle, wait for what is not."""
-        parting, end = monotonic() + PARTING, monotonic() + self.cfg.graceful_timeout
-        while self.connections and monotonic() < end:
+        parting, end = time.monotonic() + PARTING, time.monotonic() + self.cfg.graceful_timeout
+        while self.connections and time.monotonic() < end:
             for connection in list(self.connections.values()):
                 if connection.quiet:
                     connection.deadline = min(connection.deadline, parting)
-            self.tick(0.05)
+            self.watch()
 
     # -- the other threads
 
     def serve(self) -> None:
-        """Take events as they come."""
+        """Wait for the turn; take events as they come, until the turn is another's."""
+        mine = None
         while not self.stopped:
-            for fd, _ in self.epoll.poll(maxevents=1):
-                if fd in self.listeners:
-                    self.accept()
-                elif connection := self.connections.get(fd):
-                    self.resume(connection)
+            self.baton.acquire()
+            mine = self.turn = Turn()
+            while self.turn is mine and not self.stopped:
+                mine.since = 0.0
+                events = self.epoll.poll(maxevents=1)
+                mine.since = time.monotonic()
+                self.events += 1
+                if self.dozing:
+                    os.eventfd_write(self.bell, 1)
+                for fd, _ in events:
+                    if fd in self.listeners:
+                        self.accept()
+                    elif connection := self.connections.get(fd):
+                        self.resume(connection)
+        if mine and self.turn is mine:
+            self.baton.release()    # the worker stops: everybody is to see it
 
     def accept(self) -> None:
         """Let in all who wait, as far as there is room."""
@@ -124,7 +163,7 @@ class Worker(base.Worker):
                 sock.setblocking(False)
                 connection = Connection(sock, address, self)
                 self.connections[connection.fd] = self.strangers[connection.fd] = connection
-                self.resume(connection)
+                self.epoll.register(connection.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def admitted(self, connection: Connection) -> None:
         """A connection has shown its certificate."""
@@ -156,11 +195,7 @@ class Worker(base.Worker):
                     wants = connection.life.throw(TimeoutError("too slow"))
                 else:
                     wants = next(connection.life)
-                if connection.armed:
-                    self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
-                else:
-                    connection.armed = True
-                    self.epoll.register(connection.fd, wants | select.EPOLLONESHOT)
+                self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
             except StopIteration:
                 self.close(connection)
             except Exception:
