@@ -53,3 +53,13 @@ def overriding(kind: str, audience: str) -> dict[str, Any]:
     """The rates that a document carries whatever it says: the utility decides how often is posted."""
     rate = ruled("post", kind, audience)
     return {} if rate is None else {"postRate": rate}
+
+
+def decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
+    """Set a rate, or take it back (None)."""
+    if seconds is None:
+        Rate.delete().where((Rate.what == what) & (Rate.kind == kind) & (Rate.lfdi == lfdi)).execute()
+    else:
+        Rate.insert(what=what, kind=kind, lfdi=lfdi, seconds=seconds).on_conflict(
+            conflict_target=[Rate.what, Rate.kind, Rate.lfdi], update={Rate.seconds: seconds}).execute()
+    forget()

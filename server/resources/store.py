@@ -107,7 +107,7 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
                     change.data[key] = make()
         hooks.run_before(change)
         change.href = change.href or f"{list_href}/{next_number(list_href)}"
-        writing.keep(kind, change.href, list_href, change.audience or EVERYONE, change.data)
+        writing.keep(kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None)
         _settle(change, list_href)
         return change
 
@@ -128,7 +128,7 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
                         old.stated if old else None, caller)
         change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(above)
         hooks.run_before(change)
-        writing.keep(change.kind, href, above, change.audience or EVERYONE, change.data)
+        writing.keep(change.kind, href, above, change.audience or EVERYONE, change.data, check=caller is None)
         _settle(change, above, counted=old is None)
         return change
 
@@ -221,6 +221,15 @@ def refresh() -> int:
 def _judge(list_href: str) -> None:
     if writing.judge(list_href):
         touch(table.parent(list_href))
+
+
+def rerate(lfdi: str = "") -> None:
+    """Render again what carries a poll or post rate, for one device or all."""
+    with transaction():
+        for href, kind in sql.rows("SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
+                                   *([lfdi] if lfdi else [])):
+            if {"pollRate", "postRate"} & schema.plan(kind).by_key.keys():
+                touch(href)
 
 
 def reindex() -> int:

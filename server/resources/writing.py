@@ -4,8 +4,9 @@ from __future__ import annotations
 from typing import Any
 
 from server import clock
+from server.errors import Refused
 from server.models import Document
-from server.resources import derive, events, hooks, rates, schema, sql, table
+from server.resources import codec, derive, events, hooks, rates, schema, sql, table
 from server.resources.derive import Standing
 
 Data = dict[str, Any]
@@ -17,8 +18,9 @@ _UPSERT = (f'INSERT INTO document ({", ".join(_COLUMNS)}) VALUES ({sql.marks(len
 
 
 def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, standing: Standing | None = None,
-         compare: bool = False) -> bool:
-    """Render and write a document. With `compare` only if that changes anything; whether it did.
+         compare: bool = False, check: bool = False) -> bool:
+    """Render and write a document; with `compare` only if that changes anything; whether it did. With `check` it is
+    refused (400) where it is not valid, since nobody has looked at it yet.
 
     An event is written as scheduled, and judged with its neighbours afterwards.
     """
@@ -30,7 +32,12 @@ def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, s
     if standing.status is not None:
         ruled["EventStatus"] = standing.status
     extra = {**_links(kind, href), **rates.extra(kind, audience)}
-    body, body_2023 = derive.bodies(kind, derive.complete(kind, href, data, extra, ruled))
+    try:
+        body, body_2023 = derive.bodies(kind, derive.complete(kind, href, data, extra, ruled))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Refused(400, str(error)) from None
+    if check:
+        codec.check(kind, body_2023 or body)
     values = (href, kind, above, audience, Document.stated.db_value(stated), body, body_2023, place.mrid, place.sort,
               place.at, place.until, standing.standing, standing.fresh_until,
               Document.status.db_value(standing.status))

@@ -1,0 +1,51 @@
+"""What happens without anyone asking.
+
+Every turn does what is due and is safe to repeat, so that any number of workers may run and any of them may be killed.
+"""
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+
+import peewee
+
+from server import clock
+from server.config import settings
+from server.models import db
+from server.resources import readings, store
+
+log = logging.getLogger(__name__)
+TURN = 1.0
+PURGE_EVERY = 3600
+
+
+def turn() -> int:
+    """Render what time has changed; how much that was."""
+    return store.refresh() if store.due() else 0
+
+
+def purge() -> int:
+    """Forget readings that are older than the settings keep."""
+    return readings.forget_before(clock.now() - settings.reading_days * readings.DAY)
+
+
+def run(once: bool = False) -> None:
+    """Turn after turn until SIGTERM or SIGINT. A database that is away is waited for."""
+    stop = threading.Event()
+    if not once:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    purge_at = 0.0
+    while True:
+        try:
+            turn()
+            if time.monotonic() >= purge_at:
+                purge()
+                purge_at = time.monotonic() + PURGE_EVERY
+        except (peewee.OperationalError, peewee.InterfaceError) as error:
+            log.warning("the database did not answer: %s", error)
+            db.dispose()
+        if once or stop.wait(TURN):
+            return
