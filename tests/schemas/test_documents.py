@@ -42,9 +42,9 @@ def _let_through(made: etree._Element) -> bool:
 
 
 def _mixes_editions(made: etree._Element) -> bool:
-    """Whether the root is 2018's alone (by name, or by its xsi:type) and an empty value stands for 2023's default."""
-    alone = made.tag not in roots("2023") or made.get(f"{{{XSI}}}type")
-    return bool(alone) and any(len(found) == 0 and not found.text for found in made.iter())
+    """Whether an empty value stands for 2023's default beside something 2023 does not have: a root, CSIP-AUS."""
+    older = made.tag not in roots("2023") or made.get(f"{{{XSI}}}type") or made.find(f".//{{{CSIPAUS}}}*") is not None
+    return bool(older) and any(len(found) == 0 and not found.text for found in made.iter())
 
 
 def _without_doe_modes(made: etree._Element) -> bool:
