@@ -6,7 +6,7 @@ from server.errors import Refused
 from server.models import Answer, Device, Document
 from server.protocol import access
 from server.resources import derive, schema, store, table
-from server.resources.hooks import Change, after, before, rebuild, seed
+from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
 STATUSES = {
     1: "received", 2: "started", 3: "completed", 4: "opted out", 5: "opted in", 6: "cancelled", 7: "superseded",
@@ -15,7 +15,7 @@ STATUSES = {
     14: "aborted for another program", 252: "parameter not applicable", 253: "invalid",
     254: "received after it had expired",
 }
-STATUSES_2023 = STATUSES | {15: "resumed", 251: "in progress"}
+STATUSES_2023 = STATUSES | {15: "resumed", 251: "not supported"}
 KINDS = tuple(row.name for row in table.rows.values() if row.path == table.rows["Response"].path)
 
 
@@ -25,6 +25,11 @@ def _set() -> None:
     href = table.parent(derive.REPLY_TO)
     if store.get(href) is None:
         store.put(href, {"mRID": store.new_mrid(), "description": "Responses to events"})
+
+
+@instead("COUNT", "ResponseList")
+def _count(href: str) -> None:
+    """Each caller sees its own."""
 
 
 @before("POST", *KINDS)
@@ -38,7 +43,9 @@ def _check(change: Change) -> None:
     event = store.find(subject, *EVENTS)
     if event is None:
         raise Refused(400, f"{change.kind}/subject: there is no event {subject}")
-    defined = STATUSES if who is None or who.edition == 2018 else STATUSES_2023
+    # every document of the 2023 edition says so itself, whatever its sender accepts
+    edition = 2023 if "@schemaVer" in data or who is not None and who.edition == 2023 else 2018
+    defined = STATUSES_2023 if edition == 2023 else STATUSES
     if status is not None and status not in defined:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
     again = Document.select(Document.href, Document.stated).join(
