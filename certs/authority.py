@@ -121,17 +121,17 @@ def issue(issuer: Holder | None, name: x509.Name, extensions: Extensions, *, key
           begin: datetime | None = None, end: datetime = FOREVER) -> Holder:
     """Any certificate; without an issuer it signs itself. The identifiers of the keys are added (RFC 5280 4.2.1.1, 2)."""
     key = key or ec.generate_private_key(ec.SECP256R1())
-    signer = issuer.key if issuer else key
+    above = issuer.chain[0].public_key() if issuer else key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(issuer.chain[0].subject if issuer else name)
         .serial_number(x509.random_serial_number()).public_key(key.public_key())
         .not_valid_before(begin or datetime.now(UTC) - SLACK).not_valid_after(end)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above), False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return Holder(key, (builder.sign(signer, SHA256()), *(issuer.chain if issuer else ())))
+    return Holder(key, (builder.sign(issuer.key if issuer else key, SHA256()), *(issuer.chain if issuer else ())))
 
 
 def of_authority(below: int | None) -> Extensions:

@@ -79,7 +79,7 @@ def usage_fault(extensions: dict[x509.ObjectIdentifier, x509.Extension]) -> str:
     """An extended key usage, where there is one, has to let its holder (or those it issues to) be a TLS client."""
     usage = extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     if usage and not {Use.CLIENT_AUTH, Use.ANY_EXTENDED_KEY_USAGE} & set(usage.value):
-        return "an extended key usage without TLS clients"
+        return "an extended key usage without the purpose of a TLS client"
     return ""
 
 

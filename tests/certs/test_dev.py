@@ -1,0 +1,110 @@
+"""The development tree: whole, private, made once, and added to."""
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+
+from certs import authority, dev
+from server.protocol import identity
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("certs") / "dev"
+    dev.make_dev(path, devices=2)
+    return path
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def test_the_tree(tree: Path) -> None:
+    assert set(contents(tree)) == {
+        "ca.pem", "operators.pem", "devices.json", *(f"{name}.{kind}" for kind in ("pem", "key") for name in (
+            "server", "operator", "aggregator", "device-1", "device-2",
+            "authorities/root", "authorities/manufacturer", "authorities/issuer")), "authorities/operators.key"}
+    assert dev.complaints(tree) == ""
+
+
+def test_devices_json_tells_who_they_are(tree: Path) -> None:
+    known = json.loads((tree / "devices.json").read_text())
+    assert [(one["name"], one["kind"]) for one in known] == [
+        ("aggregator", "aggregator"), ("device-1", "device"), ("device-2", "device")]
+    for one in known:
+        der = ssl.PEM_cert_to_DER_cert((tree / one["certificate"]).read_text().partition("-----END CERTIFICATE-----")[0]
+                                       + "-----END CERTIFICATE-----\n")
+        assert one["lfdi"] == identity.lfdi(der)
+        assert one["sfdi"] == identity.sfdi(one["lfdi"])
+        assert identity.is_pin(one["pin"])
+        assert (tree / one["key"]).exists()
+
+
+def test_nobody_else_may_read_it(tree: Path) -> None:
+    assert tree.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in tree.rglob("*.key")} == {0o600}
+
+
+def test_the_devices_present_their_authorities(tree: Path) -> None:
+    assert dev.show((tree / "device-1.pem").read_bytes()) | {"begins": "", "lfdi": "", "sfdi": 0} == {
+        "lfdi": "", "sfdi": 0, "subject": "", "issuer": "CN=Counterpoise development issuer", "begins": "",
+        "ends": "9999-12-31T23:59:59+00:00", "policies": ["generic", "test"], "chain": 3}
+
+
+def test_made_again_it_stays_as_it_is(tmp_path: Path) -> None:
+    dev.make_dev(tmp_path / "dev", devices=1)
+    before = contents(tmp_path / "dev")
+    dev.make_dev(tmp_path / "dev", devices=1)
+    assert contents(tmp_path / "dev") == before
+
+
+def test_more_devices_are_added(tmp_path: Path) -> None:
+    dev.make_dev(tmp_path / "dev", devices=1)
+    before = contents(tmp_path / "dev")
+    known = dev.make_dev(tmp_path / "dev", devices=3)
+    after = contents(tmp_path / "dev")
+    assert [one["name"] for one in known] == ["aggregator", "device-1", "device-2", "device-3"]
+    assert {name: after[name] for name in before if name != "devices.json"} == \
+        {name: before[name] for name in before if name != "devices.json"}
+    assert dev.complaints(tmp_path / "dev") == ""
+
+
+def test_forced_it_is_new(tmp_path: Path) -> None:
+    dev.make_dev(tmp_path / "dev", devices=1)
+    before = contents(tmp_path / "dev")
+    dev.make_dev(tmp_path / "dev", devices=1, force=True)
+    after = contents(tmp_path / "dev")
+    assert after.keys() == before.keys() and not [name for name in after if after[name] == before[name]]
+    assert [path.name for path in tmp_path.iterdir()] == ["dev"]
+
+
+@pytest.mark.parametrize("spoil, complaint", [
+    (lambda path: (path / "server.key").unlink(), "server.key"),
+    (lambda path: (path / "device-1.key").write_bytes((path / "server.key").read_bytes()), "is not the key of"),
+    (lambda path: (path / "ca.pem").write_bytes(authority.root("other").pem()), "issuer certificate"),
+    (lambda path: (path / "devices.json").write_text("["), "Expecting value"),
+    (lambda path: (path / "device-1.key").chmod(0o644), "others may read"),
+    (lambda path: (path / "authorities/issuer.key").unlink(), "issuer.key"),
+])
+def test_what_is_spoilt_is_made_anew(spoil, complaint: str, tmp_path: Path) -> None:
+    dev.make_dev(tmp_path / "dev", devices=1)
+    spoil(tmp_path / "dev")
+    assert complaint in dev.complaints(tmp_path / "dev")
+    dev.make_dev(tmp_path / "dev", devices=1)
+    assert dev.complaints(tmp_path / "dev") == ""
+
+
+def test_a_device_of_ones_own(tmp_path: Path) -> None:
+    dev.make_dev(tmp_path / "dev", devices=0)
+    new = dev.issue_device(tmp_path / "dev", "inverter", kind="post-manufacture")
+    assert dev.entries(tmp_path / "dev")[-1] == new
+    assert dev.show((tmp_path / "dev/inverter.pem").read_bytes())["policies"] == ["post-manufacture", "test"]
+    with pytest.raises(FileExistsError):
+        dev.issue_device(tmp_path / "dev", "inverter")
+
+
+def test_verify_tells_why(tree: Path) -> None:
+    ca = (tree / "ca.pem").read_bytes()
+    assert dev.verify((tree / "device-1.pem").read_bytes(), ca) == ""
+    assert "issuer certificate" in dev.verify((tree / "operator.pem").read_bytes(), ca)

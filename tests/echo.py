@@ -1,0 +1,41 @@
+"""An application that tells what reached it, and can be held up."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from server.protocol import identity
+
+go_on = threading.Event()
+
+
+def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    path = environ["PATH_INFO"]
+    if path == "/hold":
+        go_on.wait(20)
+    if path == "/release":
+        go_on.set()
+    if path == "/fail":
+        raise RuntimeError("asked to fail")
+    if path == "/split":
+        start_response("200 OK", [("X-Evil", "a\r\nX-More: b")])
+        return []
+    if path == "/none":
+        start_response("204 No Content", [])
+        return []
+    body = environ["wsgi.input"].read()
+    said = {
+        "peer": identity.peer_of(environ).lfdi, "method": environ["REQUEST_METHOD"], "path": path,
+        "query": environ["QUERY_STRING"], "body": hashlib.sha256(body).hexdigest(), "size": len(body), "pid": os.getpid(),
+        "scheme": environ["wsgi.url_scheme"], "length": environ.get("CONTENT_LENGTH"),
+        "headers": {key: value for key, value in environ.items() if key.startswith(("HTTP_", "CONTENT_TYPE"))},
+    }
+    text = json.dumps(said).encode()
+    if path == "/big":
+        text = b"x" * 3_000_000
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
+    return [text]

@@ -1,0 +1,109 @@
+"""A real gunicorn with the devices' door, and TLS clients for it."""
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 20
+"""Seconds after which a client gives up, and a test fails."""
+
+
+@dataclass
+class Listening:
+    """A door that is open: its port, its process, its certificates, and what it wrote to its log."""
+    port: int
+    process: subprocess.Popen[bytes]
+    tree: Path
+    log: Path
+
+    def connect(self) -> socket.socket:
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def client(self, name: str = "device-1", **how: Any) -> ssl.SSLSocket:
+        """A connection of this device through its handshake."""
+        return secure(self.connect(), context(self.tree, name, **how))
+
+    def ask(self, data: bytes, client: socket.socket | None = None) -> bytes:
+        """Send bytes, on a connection of their own if no other is given, and return all that comes until it is closed."""
+        with client or self.client() as sock:
+            sock.sendall(data)
+            return everything(sock)
+
+
+def everything(sock: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    data = b""
+    while more := sock.recv(65536):
+        data += more
+    return data
+
+
+def answer(sock: socket.socket) -> tuple[bytes, bytes]:
+    """One answer with a Content-Length: head and body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = sock.recv(65536)
+        assert more, f"closed after {data!r}"
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += sock.recv(65536)
+    return head, body
+
+
+def context(tree: Path, name: str | tuple[Path, Path] | None, ciphers: str = "ECDHE-ECDSA-AES128-CCM8") -> ssl.SSLContext:
+    """A client's context, as this device of the tree or with these files, or with no certificate."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(tree / "ca.pem")
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_ciphers(ciphers + ":@SECLEVEL=0")
+    if name:
+        client.load_cert_chain(*name if isinstance(name, tuple) else (tree / f"{name}.pem", tree / f"{name}.key"))
+    return client
+
+
+def secure(sock: socket.socket, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+    """A connection through its handshake."""
+    return client.wrap_socket(sock, server_hostname="127.0.0.1", session=session)
+
+
+@contextmanager
+def listening(tree: Path, log: Path, application: str = "tests.echo:app", **settings: Any) -> Iterator[Listening]:
+    """Open the door with these settings and an application of the tests; it is closed afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    given: dict[str, Any] = {"port": port, "workers": 1, "threads": 2, "certificate": tree / "server.pem",
+                             "key": tree / "server.key", "client_ca": tree / "ca.pem"} | settings
+    environ = os.environ | {f"COUNTERPOISE_{name.upper()}": str(value) for name, value in given.items()}
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:server.protocol.listen", "--log-level", "info",
+               "--error-logfile", str(log), application]
+    process = subprocess.Popen(command, env=environ, cwd=Path(__file__).parents[1])
+    try:
+        until(lambda: log.exists() and "Booting worker" in log.read_text())
+        yield Listening(port, process, tree, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def until(happens: Any) -> None:
+    """Wait for something to be so."""
+    end = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)

@@ -1,0 +1,194 @@
+"""The handshake: which suite, which curve, whose certificate. Clients are Python's own TLS."""
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from certs import authority
+from server.protocol import identity, tls
+from server.protocol.trust import Untrusted
+from tests import listening
+from tests.certs import bad
+
+ROOT = authority.root("root")
+ALL = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-CCM8"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tree")
+    server, device = authority.server(ROOT, ["127.0.0.1"]), authority.device(ROOT, b"1")
+    for name, data in {"ca.pem": ROOT.pem(), "server.pem": server.pem(), "server.key": server.key_pem(),
+                       "device-1.pem": device.pem(), "device-1.key": device.key_pem()}.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+def run(steps: tls.Waits, sock: socket.socket) -> object:
+    """What waits, waited for."""
+    try:
+        while True:
+            wants = next(steps)
+            select.select(*([[sock], []] if wants == tls.READABLE else [[], [sock]]), [], 10)
+    except StopIteration as done:
+        return done.value
+
+
+class Door:
+    """Our side of one handshake, and what came of it."""
+
+    def __init__(self, tree: Path):
+        self.context = tls.context(tree / "server.pem", tree / "server.key", tree / "ca.pem")
+        self.result: object = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[socket.socket]:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.settimeout(10)
+        thread = threading.Thread(target=self.serve, args=(ours,))
+        thread.start()
+        try:
+            with theirs:
+                yield theirs
+        finally:
+            thread.join()
+
+    def serve(self, sock: socket.socket) -> None:
+        with sock:
+            channel = tls.Tls(sock, self.context)
+            try:
+                self.result = run(channel.handshake(), sock)
+                while data := run(channel.receive(), sock):
+                    run(channel.send(data), sock)
+                run(channel.goodbye(), sock)
+            except (Untrusted, OSError) as why:
+                self.result = self.result or why
+
+
+@pytest.fixture
+def door(tree: Path) -> Door:
+    return Door(tree)
+
+
+@pytest.mark.parametrize("offer, chosen", [
+    ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM8"),
+    (ALL, "ECDHE-ECDSA-AES128-CCM8"),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM8"),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+])
+def test_the_suite_is_ours_to_choose(offer: str, chosen: str, door: Door, tree: Path) -> None:
+    with door() as sock, listening.secure(sock, listening.context(tree, "device-1", offer)) as client:
+        assert client.cipher()[:2] == (chosen, "TLSv1.2")
+
+
+@pytest.mark.parametrize("offer", ["ECDHE-ECDSA-AES128-CCM", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA256"])
+def test_no_other_suite(offer: str, door: Door, tree: Path) -> None:
+    with door() as sock, pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        listening.secure(sock, listening.context(tree, "device-1", offer))
+    assert isinstance(door.result, Untrusted)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3])
+def test_no_other_version(version: ssl.TLSVersion, door: Door, tree: Path) -> None:
+    client = listening.context(tree, "device-1")
+    client.maximum_version = client.minimum_version = version
+    with door() as sock, pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+        listening.secure(sock, client)
+
+
+def test_no_other_curve(door: Door, tree: Path) -> None:
+    client = listening.context(tree, "device-1")
+    client.set_ecdh_curve("secp384r1")
+    with door() as sock, pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        listening.secure(sock, client)
+
+
+@pytest.mark.parametrize("name", bad.good(ROOT))
+def test_who_is_let_in(name: str, door: Door, tree: Path, tmp_path: Path) -> None:
+    presented = bad.good(ROOT)[name]
+    with door() as sock, listening.secure(sock, listening.context(tree, presented.files(tmp_path))) as client:
+        client.sendall(b"hello")
+        assert client.recv(10) == b"hello"
+    assert door.result == identity.peer(presented.ders[0])
+
+
+@pytest.mark.parametrize("name", bad.BAD)
+def test_who_is_refused(name: str, door: Door, tree: Path, tmp_path: Path) -> None:
+    make, why = bad.BAD[name]
+    client = listening.context(tree, make(ROOT).files(tmp_path))
+    with door() as sock, pytest.raises(ssl.SSLError, match="ALERT|WRONG"):
+        listening.secure(sock, client)
+    assert isinstance(door.result, Untrusted)
+    assert why in str(door.result)
+
+
+def test_nobody_without_a_certificate(door: Door, tree: Path) -> None:
+    with door() as sock, pytest.raises(ssl.SSLError, match="ALERT"):
+        listening.secure(sock, listening.context(tree, None))
+    assert "did not return a certificate" in str(door.result)
+
+
+def test_who_is_refused_gets_no_ticket(door: Door, tree: Path, tmp_path: Path) -> None:
+    client = listening.context(tree, bad.BAD["issuer: policy mapping"][0](ROOT).files(tmp_path))
+    with door() as sock:
+        with client.wrap_socket(sock, server_hostname="127.0.0.1", do_handshake_on_connect=False) as late:
+            with pytest.raises(ssl.SSLError, match="ALERT"):
+                late.do_handshake()
+            assert late.session is None or not late.session.has_ticket
+
+
+def test_a_session_is_resumed(door: Door, tree: Path) -> None:
+    client = listening.context(tree, "device-1")
+    with door() as sock, listening.secure(sock, client) as first:
+        session = first.session
+    caller = door.result
+    with door() as sock, listening.secure(sock, client, session) as second:
+        assert second.session_reused
+    assert door.result == caller
+
+
+def test_who_takes_no_ticket_is_not_remembered(door: Door, tree: Path) -> None:
+    client = listening.context(tree, "device-1")
+    client.options |= ssl.OP_NO_TICKET
+    with door() as sock, listening.secure(sock, client) as first:
+        session = first.session
+    with door() as sock, listening.secure(sock, client, session) as second:
+        assert not second.session_reused
+
+
+@pytest.mark.parametrize("size", [1, 16383, 16384, 16385, 100_000])
+def test_bytes_of_any_number_come_through(size: int, door: Door, tree: Path) -> None:
+    sent = bytes(range(256)) * (size // 256 + 1)
+    with door() as sock, listening.secure(sock, listening.context(tree, "device-1")) as client:
+        writer = threading.Thread(target=client.sendall, args=(sent[:size],))
+        writer.start()
+        got = b""
+        while len(got) < size:
+            got += client.recv(65536)
+        writer.join()
+        assert got == sent[:size]
+
+
+def test_it_says_goodbye(door: Door, tree: Path) -> None:
+    with door() as sock:
+        client = listening.context(tree, "device-1").wrap_socket(
+            sock, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+        client.unwrap().close()     # raises unless the other side says goodbye as well
+    assert door.result
+
+
+def test_bytes_that_are_not_tls(door: Door) -> None:
+    with door() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        sock.recv(100)
+    assert isinstance(door.result, Untrusted)
