@@ -15,7 +15,7 @@ from .plant import Plant
 
 class Identity(NamedTuple):
     """What a certificate makes of its holder: LFDI (40 hexadecimal digits), SFDI, and the registration PIN that the
-    utility was given for it (None: not checked)."""
+    utility was given for it (None: not checked; nor is it where the device registered itself: then none was given)."""
     lfdi: str
     sfdi: int
     pin: int | None = None
@@ -32,6 +32,8 @@ class Device(Client):
         self.identity = identity
         self.follower = Follower(identity.lfdi, plant, connection, tell)
         self._asked_for: object = None
+        self._complained_of: object = None
+        self._pin = identity.pin
 
     @property
     def followers(self) -> list[Follower]:
@@ -50,10 +52,10 @@ class Device(Client):
             return
         found = discovery.found(self.polls, own, now, self.polls.rate(root.end_device_list or ""))
         pin = found.registration["pIN"] if found.registration else None
-        if self.identity.pin is not None and pin != self.identity.pin:
-            if self.follower.found is not None or self._asked_for is not found.registration:
+        if self._pin is not None and pin != self._pin:
+            if self._complained_of is not found.registration:
                 self._tell(Happening(int(now), self.name, "trouble", f"Registration has another PIN ({pin})"))
-            self.follower.found, self._asked_for = None, found.registration
+            self.follower.found, self._complained_of = None, found.registration
             return
         if self.follower.found is None:
             self._tell(Happening(int(now), self.name, "enrolled", own["href"]))
@@ -71,3 +73,4 @@ class Device(Client):
         if self._try(lambda: self._connection.post(href, "EndDevice", document), "registration"):
             self._tell(Happening(int(self.now), self.name, "registered", self.identity.lfdi))
             self.polls.forget(href)
+            self._pin = None

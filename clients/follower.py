@@ -185,9 +185,9 @@ class Follower:
         before, since = self._read_from
         if self._usage_point is None or now <= since:
             return
-        self._post_rate = self._connection.get(self._usage_point).data.get("postRate") or self._post_rate
         listing = metering.readings(before, self.plant, self.lfdi, since, now)
         try:
+            self._post_rate = self._connection.get(self._usage_point).data.get("postRate") or self._post_rate
             self._connection.post(self._usage_point, "MirrorMeterReadingList", listing)
         except Refusal as refusal:
             if refusal.status == 404:

@@ -12,7 +12,7 @@ Data = dict[str, Any]
 MIRROR, PEV, DER, SUBMETER = 1, 4, 8, 64
 WATTS, VARS, VOLTS, WATT_HOURS = 38, 63, 29, 72
 AVERAGE, NORMAL = 2, 12
-INSTANTANEOUS, CUMULATIVE, SUMMATION = 12, 3, 9
+INSTANTANEOUS, DELTA = 12, 4
 FORWARD, REVERSE = 1, 19
 
 
@@ -34,10 +34,18 @@ def _mean_power(before: Plant, after: Plant, seconds: float) -> float:
     return energy * 3600 / seconds if seconds > 0 else after.power
 
 
+def _injected(before: Plant, after: Plant, _: float) -> float:
+    return round(after.injected) - round(before.injected)   # so that the parts sum to the whole
+
+
+def _absorbed(before: Plant, after: Plant, _: float) -> float:
+    return round(after.absorbed) - round(before.absorbed)
+
+
 REGISTERS = (
     Register("active power", WATTS, 37, REVERSE, INSTANTANEOUS, AVERAGE, 0, _mean_power),
-    Register("energy injected", WATT_HOURS, 12, REVERSE, SUMMATION, NORMAL, 0, lambda _, after, __: after.injected),
-    Register("energy absorbed", WATT_HOURS, 12, FORWARD, SUMMATION, NORMAL, 0, lambda _, after, __: after.absorbed),
+    Register("energy injected", WATT_HOURS, 12, REVERSE, DELTA, NORMAL, 0, _injected),
+    Register("energy absorbed", WATT_HOURS, 12, FORWARD, DELTA, NORMAL, 0, _absorbed),
     Register("reactive power", VARS, 37, REVERSE, INSTANTANEOUS, NORMAL, 0, lambda _, after, __: after.var),
     Register("voltage", VOLTS, 0, 0, INSTANTANEOUS, NORMAL, -1,
              lambda _, after, __: after.volts / 100 * after.site.nominal_volts * 10),

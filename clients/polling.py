@@ -42,7 +42,8 @@ class Polls:
 
     def forget(self, href: str) -> None:
         """Read this again at the next walk (after having changed it)."""
-        self._kept.pop(href, None)
+        if href in self._kept:
+            self._kept[href] = self._kept[href]._replace(due=0.0)
 
     def shift(self, seconds: float) -> None:
         """The server's clock was set by so many seconds: what was due in a minute still is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 import http.client
 import select
 import ssl
-from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ SUITES = "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES1
 class Reply(NamedTuple):
     """An HTTP answer. Header names are looked up in any case."""
     status: int
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     body: bytes
 
 

@@ -1,0 +1,82 @@
+"""A neighbourhood from certificates: which household has which device, and the clients that speak for them."""
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .aggregator import Aggregator
+from .battery import Battery
+from .client import Client, silent
+from .connection import Connection
+from .device import Device, Identity
+from .evcharger import EvCharger
+from .follower import Happening
+from .inverter import Inverter
+from .plant import Plant
+from .thermostat import Thermostat
+from .transport import Https, context
+from .weather import Site, noise
+
+KINDS: dict[str, type[Plant]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
+# What a street has, house by house.
+STREET = ("inverter", "battery", "evcharger", "inverter", "thermostat", "battery", "inverter", "evcharger")
+
+
+class Server(NamedTuple):
+    """Where to and by what trust: address, href of DeviceCapability, directory of the certificates (with `ca.pem`),
+    and the rate of the server's clock where it is known."""
+    address: str = "https://127.0.0.1:8443"
+    dcap: str = "/dcap"
+    certs: Path = Path("certs/dev")
+    rate: float = 1.0
+
+
+def plant(kind: str, name: str, lfdi: str) -> Plant:
+    """A device of this kind at a site of its own; how large it is, and what happens there, comes from its LFDI."""
+    def spread(what: str, low: float, high: float) -> float:
+        return low + (high - low) * (noise(f"{lfdi} {what}", 0, 1) + 1) / 2
+    site = Site(lfdi, peak_load=round(spread("load", 1500, 3500)), rise=spread("rise", 1, 6))
+    if kind == "inverter":
+        rated = round(spread("size", 3000, 8000), -2)
+        return Inverter(name=name, site=site, max_w=rated, panel_w=1.2 * rated)
+    if kind == "battery":
+        stored = round(13500 * spread("charge", 0.2, 0.9))
+        return Battery(name=name, site=site, stored=stored, panel_w=round(spread("panels", 0, 6000), -2))
+    if kind == "evcharger":
+        return EvCharger(name=name, site=site)
+    if kind == "thermostat":
+        return Thermostat(name=name, site=site, setpoint=round(spread("taste", 19, 23)))
+    raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
+
+
+def entries(path: str | Path) -> list[dict[str, Any]]:
+    """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate, key; also
+    `plant` (one of KINDS; else as the street has it) and, for an aggregator, `manages` (entries like these)."""
+    return json.loads(Path(path).read_text())
+
+
+def clients(known: Iterable[dict[str, Any]], server: Server, tell: Callable[[Happening], None] = silent,
+            pins: bool = True, clock: Callable[[], float] = time.time) -> list[Client]:
+    """A client for each entry. An aggregator that manages nothing has nothing to do and is left out."""
+    made: list[Client] = []
+    for index, entry in enumerate(known):
+        managed = entry.get("manages", [])
+        if entry["kind"] == "aggregator" and not managed:
+            continue
+        tls = context(*(str(server.certs / name) for name in ("ca.pem", entry["certificate"], entry["key"])))
+        connection = Connection(Https(server.address, tls), clock)
+        rest = (connection, server.dcap, server.rate, tell, clock)
+        if entry["kind"] == "aggregator":
+            made.append(Aggregator(entry["name"], {one["lfdi"]: _plant(one, number) for number, one in
+                                                   enumerate(managed)}, *rest))
+        else:
+            identity = Identity(entry["lfdi"], int(entry["sfdi"]), int(entry["pin"]) if pins else None)
+            made.append(Device(identity, _plant(entry, index), *rest))
+    return made
+
+
+def _plant(entry: dict[str, Any], index: int) -> Plant:
+    return plant(entry.get("plant") or STREET[index % len(STREET)], entry["name"], entry["lfdi"])

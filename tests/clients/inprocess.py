@@ -1,0 +1,41 @@
+"""The devices' door over Flask's own client, as a transport; the clients' clock is the server's, turned by the tests."""
+from __future__ import annotations
+
+from http.client import HTTPMessage
+
+from flask import Flask
+
+from clients.connection import Connection
+from clients.transport import Lost, Reply
+from server import clock
+from server.protocol import identity
+
+
+class InProcess:
+    """A caller with this LFDI. `down` makes every request get lost; `asked` has what was asked, in order."""
+
+    def __init__(self, application: Flask, lfdi: str):
+        self._client = application.test_client()
+        self._environ = {identity.PEER: identity.Peer(lfdi, identity.sfdi(lfdi))}
+        self.down = False
+        self.asked: list[tuple[str, str]] = []
+
+    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+        if self.down:
+            raise Lost("the line is cut", True)
+        self.asked.append((method, href))
+        answer = self._client.open(href, method=method, data=body, headers=headers, environ_overrides=self._environ)
+        said = HTTPMessage()
+        for name, value in answer.headers.items():
+            said[name] = value
+        return Reply(answer.status_code, said, answer.data)
+
+    def close(self) -> None:
+        self._client.delete_cookie("none")
+
+    def connection(self) -> Connection:
+        return Connection(self, clock.precise)
+
+    def count(self, method: str, start: str = "") -> int:
+        """How many requests of this method went to hrefs that start so."""
+        return sum(1 for asked, href in self.asked if asked == method and href.startswith(start))
