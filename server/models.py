@@ -53,16 +53,27 @@ class Document(Table):
     stated = JSON(null=True)
     body = BlobField()
     body_2023 = BlobField(null=True)
-    mrid = TextField(null=True, index=True)
+    mrid = TextField(null=True)
     sort = BlobField()
     at = BigIntegerField(null=True)
     until = BigIntegerField(null=True)
     standing = SmallIntegerField(default=LISTED)
-    fresh_until = BigIntegerField(null=True, index=True)
+    fresh_until = BigIntegerField(null=True)
     status = JSON(null=True)
 
-    class Meta:
-        indexes = ((("parent", "sort"), False), (("parent", "audience", "sort"), False))
+
+# Partial, so that what is over does not slow down what is listed, nor what has no mRID or time those who have. The first
+# has all that is asked of a list but the bodies of one page.
+for _columns, _where in (
+        ((Document.parent, Document.audience, Document.sort, Document.href, Document.standing),
+         Document.standing < Document.GONE),
+        ((Document.parent, Document.standing), Document.standing == Document.ACTIVE),
+        ((Document.parent, Document.href), Document.standing == Document.GONE),
+        ((Document.parent, Document.at, Document.until),
+         (Document.standing < Document.GONE) & Document.status.is_null(False)),
+        ((Document.mrid,), Document.mrid.is_null(False)),
+        ((Document.fresh_until,), Document.fresh_until.is_null(False))):
+    Document.add_index(*_columns, where=_where)
 
 
 class Counter(Table):
@@ -184,9 +195,10 @@ class Membership(Table):
 
 
 class Order(Table):
-    """What an operator asked of a virtual DER. `quantity` is one of plan.QUANTITIES, powers are W of injection."""
+    """What an operator asked of a virtual DER. `wish` is one of plan.WISHES, powers are W of injection."""
+    id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
-    quantity = TextField()
+    wish = TextField()
     value = FloatField()
     addressing = TextField()
     start = BigIntegerField()
@@ -224,7 +236,8 @@ def connect(url: str | None = None) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         database: peewee.Database = peewee.SqliteDatabase(
             path, timeout=settings.busy_timeout, lock_type="IMMEDIATE",
-            pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000})
+            pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
+                               "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
     else:
         database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), connect_timeout=5)
     db.initialize(database)

@@ -123,6 +123,25 @@ def _values(element: etree._Element, plan: Plan) -> Any:
 
 # --- writing -----------------------------------------------------------------------------------------------------
 
+class _Text(list[str]):
+    """What has been written so far for clients of one edition.
+
+    `bound` says that some of the data belongs to one edition alone, `csipaus` that its prefix has to be declared.
+    """
+    bound = csipaus = False
+
+    def __init__(self, edition: int):
+        super().__init__()
+        self.edition = edition
+
+    def takes(self, field: Field) -> bool:
+        """Whether clients of the edition are sent this field."""
+        if not field.edition:
+            return True
+        self.bound = True
+        return field.edition == self.edition
+
+
 def encode(name: str, data: Data, edition: int = 2018) -> bytes:
     """The document, in schema order, shaped for clients of this edition.
 
@@ -139,19 +158,21 @@ def check(name: str, inside: bytes) -> None:
 
 def inner(name: str, data: Data, edition: int = 2018) -> bytes:
     """All of a document that stands between `<Name` and `</Name>`."""
-    out: list[str] = []
-    if uses_csipaus(data):
-        out.append(f' xmlns:csipaus="{CSIPAUS}"')
-    _write(out, schema.plan(name), data, edition, name)
-    return "".join(out).encode()
+    return _inner(name, data, edition)[0]
 
 
-def uses_csipaus(data: Any) -> bool:
-    """Whether an element of CSIP-AUS stands anywhere in the data, so that its prefix has to be declared."""
-    if isinstance(data, dict):
-        return any(key.startswith("csipaus:") or isinstance(value, (dict, list)) and uses_csipaus(value)
-                   for key, value in data.items())
-    return isinstance(data, list) and any(uses_csipaus(value) for value in data)
+def inners(name: str, data: Data) -> tuple[bytes, bytes | None]:
+    """The same for clients of 2018, and for those of 2023 where that differs."""
+    old, bound = _inner(name, data, 2018)
+    return old, _inner(name, data, 2023)[0] if bound else None
+
+
+def _inner(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
+    out = _Text(edition)
+    _write(out, schema.plan(name), data, name)
+    if out.csipaus:
+        out.insert(0, f' xmlns:csipaus="{CSIPAUS}"')
+    return "".join(out).encode(), out.bound
 
 
 def wrap(name: str, inside: bytes) -> bytes:
@@ -169,42 +190,46 @@ def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]]
     return wrap(name, head + b"".join(parts))
 
 
-def _write(out: list[str], plan: Plan, data: Data, edition: int, place: str) -> None:
+def _write(out: _Text, plan: Plan, data: Data, place: str) -> None:
     if "xsi:type" in data:
         out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
         plan = schema.plan(data["xsi:type"])
-    foreign = data.keys() - plan.known
     for field in plan.attributes:
-        if field.key in data and field.edition in (0, edition):
+        if field.key in data and out.takes(field):
             out.append(f" {field.key}={quoteattr(field.simple.write(data[field.key]))}")
-    for key in sorted(foreign):
-        if key.startswith("@") and edition == 2023:
-            out.append(_foreign_attribute(key[1:], data[key]))
+    foreign = [key for key in data if key not in plan.known]
+    for key in foreign:
+        if key.startswith("@"):
+            out.bound = True
+            if out.edition == 2023:
+                out.append(_foreign_attribute(key[1:], data[key]))
     out.append(">")
-    for index, field in enumerate(plan.elements):
-        if foreign and index == plan.slot:
-            _write_foreign(out, data, foreign, edition, place)
-        value = data.get(field.key)
-        if value is not None and field.edition in (0, edition):
+    for index in sorted([plan.order[key] for key in data if key in plan.order]):
+        if foreign and -1 < plan.slot <= index:
+            _write_foreign(out, data, foreign, place)
+            foreign = []
+        field = plan.elements[index]
+        value = data[field.key]
+        if value is not None and out.takes(field):
             for each in value if field.many else (value,):
-                _write_value(out, field, each, data, edition, f"{place}/{field.key}")
-    if foreign and plan.slot in (-1, len(plan.elements)):
-        _write_foreign(out, data, foreign, edition, place)
+                _write_value(out, field, each, data, f"{place}/{field.key}")
+    _write_foreign(out, data, foreign, place)
 
 
-def _write_value(out: list[str], field: Field, value: Any, owner: Data, edition: int, place: str) -> None:
+def _write_value(out: _Text, field: Field, value: Any, owner: Data, place: str) -> None:
     out.append(field.open)
+    out.csipaus |= field.csipaus
     if field.plan is not None:
         if not isinstance(value, dict):
             raise ValueError(f"{place} wants a mapping, not {value!r}")
-        _write(out, field.plan, value, edition, place)
+        _write(out, field.plan, value, place)
         if out[-1] == ">":
             out[-1] = "/>"
             return
     else:
         for name, attribute in field.attributes.items():
             stated = owner.get(f"{field.key}@{name}")
-            if stated is not None and attribute.edition in (0, edition):
+            if stated is not None and out.takes(attribute):
                 out.append(f" {name}={quoteattr(attribute.simple.write(stated))}")
         try:
             out.append(f">{escape(field.simple.write(value))}")
@@ -213,9 +238,9 @@ def _write_value(out: list[str], field: Field, value: Any, owner: Data, edition:
     out.append(field.close)
 
 
-def _write_foreign(out: list[str], data: Data, foreign: set[str], edition: int, place: str) -> None:
-    for key in data:
-        if key not in foreign or key.startswith("@"):
+def _write_foreign(out: _Text, data: Data, foreign: list[str], place: str) -> None:
+    for key in foreign:
+        if key.startswith("@"):
             continue
         if key.startswith("{"):
             out.extend(data[key])
@@ -224,7 +249,7 @@ def _write_foreign(out: list[str], data: Data, foreign: set[str], edition: int, 
         field = schema.foreign(f"{{{CSIPAUS}}}{local}") if prefix == "csipaus" else None
         if field is None:
             raise ValueError(f"{place} has no element or attribute {key!r}")
-        _write_value(out, field, data[key], data, edition, f"{place}/{key}")
+        _write_value(out, field, data[key], data, f"{place}/{key}")
 
 
 def _foreign_attribute(name: str, value: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from server.resources import codec, events, schema, table
+from server.resources import events, schema, table
 from server.resources.table import Row
 
 Data = dict[str, Any]
@@ -15,10 +15,11 @@ _TIMES = ("timePeriod/start", "interval/start", "intervalRequested/start", "crea
 
 
 class LinkTo(NamedTuple):
-    """A link that a kind may hold: its key, the row it leads to, and the last step of the href."""
+    """A link that a kind may hold, or has to: its key, the row it leads to, and the last step of the href."""
     key: str
     row: Row
     step: str
+    required: bool
 
 
 @lru_cache(maxsize=None)
@@ -27,22 +28,23 @@ def link_rows(kind: str) -> tuple[LinkTo, ...]:
     if kind not in table.rows:
         return ()
     known = schema.plan(table.rows[kind].element).by_key
-    return tuple(LinkTo(f"{row.name}Link", row, row.path.rpartition("/")[2]) for row in table.children(kind)
-                 if f"{row.name}Link" in known)
+    return tuple(LinkTo(key, row, row.path.rpartition("/")[2], known[key].required) for row in table.children(kind)
+                 for key in (f"{row.name}Link", f"csipaus:{row.name}Link") if key in known)
 
 
-def links(kind: str, href: str, counts: Mapping[str, int], present: set[str]) -> Data:
+def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[str]) -> Data:
     """The derived links of a document.
 
-    `counts` has the number of items by list href; `present` the hrefs of the single resources that exist. A list
-    always resolves, so its link is always there.
+    `counts` has the number of items by list href, None where each caller sees another; `present` the hrefs of the
+    single resources that exist. A list always resolves, so its link is always there.
     """
     found: Data = {}
     for link in link_rows(kind):
         target = f"{href}/{link.step}"
         if link.row.is_list:
-            found[link.key] = {"href": target, "all": counts.get(target, 0)}
-        elif target in present:
+            count = counts.get(target, 0)
+            found[link.key] = {"href": target} if count is None else {"href": target, "all": count}
+        elif link.required or target in present:
             found[link.key] = {"href": target}
     return found
 
@@ -64,6 +66,12 @@ def complete(kind: str, href: str, stated: Data, extra: Data, ruled: Data) -> Da
 def is_event(kind: str) -> bool:
     """Whether documents of this kind follow the rules of events."""
     return kind in events.KINDS
+
+
+def period(data: Data) -> tuple[int, int]:
+    """The scheduled period of an event, [start, end)."""
+    interval = data["interval"]
+    return interval["start"], interval["start"] + interval["duration"]
 
 
 class Place(NamedTuple):
@@ -148,9 +156,3 @@ def event_standing(verdict: events.Verdict, reason: str | None) -> Standing:
     """Of an event, from the verdict on it."""
     standing = 2 if not verdict.listed else 1 if verdict.status == events.ACTIVE else 0
     return Standing(standing, verdict.next_change, events.event_status(verdict, reason))
-
-
-def bodies(kind: str, data: Data) -> tuple[bytes, bytes | None]:
-    """The inner XML for clients of 2018, and that for clients of 2023 where it differs."""
-    old, new = codec.inner(kind, data, 2018), codec.inner(kind, data, 2023)
-    return old, None if new == old else new

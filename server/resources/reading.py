@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from server.resources import sql
+from server.resources import documents, sql
 
 _SEEN = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
 
@@ -41,7 +41,7 @@ class Selection(NamedTuple):
 
 def page(which: Selection, who: str | None, start: int, after: int | None, limit: int, edition: int = 2018) -> Page:
     """A page of a list, in its order: from the item `start` of those later than `after`, `limit` items at most."""
-    condition = "parent = ? AND standing " + ("= 1" if which.active else "< 2")
+    condition = f"parent = ? AND {documents.ACTIVE if which.active else documents.LISTED}"
     parameters: list[object] = [which.parent]
     if which.audiences is not None:
         condition += f" AND audience IN ({sql.marks(len(which.audiences))})"
@@ -54,7 +54,8 @@ def page(which: Selection, who: str | None, start: int, after: int | None, limit
     if after is not None:
         condition += " AND at > ?"
         parameters.append(after)
-    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY sort LIMIT ? OFFSET ?",
+    chosen = f"SELECT href FROM document WHERE {condition} ORDER BY sort LIMIT ? OFFSET ?"
+    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE href IN ({chosen}) ORDER BY sort",
                     *parameters, limit, start) if limit else []
     whole = start == 0 and after is None and len(rows) < limit
     total = len(rows) if whole else int(sql.row(count, *counted)[0])
@@ -64,4 +65,4 @@ def page(which: Selection, who: str | None, start: int, after: int | None, limit
 def counts(parents: list[str], who: str) -> dict[str, int]:
     """How many items of each of these lists a caller sees."""
     return dict(sql.rows(f"SELECT parent, count(*) FROM document WHERE parent IN ({sql.marks(len(parents))}) "
-                         f"AND standing < 2 AND {_SEEN} GROUP BY parent", *parents, who))
+                         f"AND {documents.LISTED} AND {_SEEN} GROUP BY parent", *parents, who))

@@ -62,6 +62,7 @@ class Field:
         self.edition = edition(component)
         self._type = component.type
         prefixed = self.key if ":" in self.key and not self.key.startswith("{") else self.key.rpartition("}")[2]
+        self.csipaus = self.tag.startswith("{" + CSIPAUS)
         self.open, self.close = f"<{prefixed}", f"</{prefixed}>"
 
     @cached_property
@@ -96,6 +97,7 @@ class Plan:
                     self.slot = len(self.elements)
                 elif isinstance(component, XsdElement):
                     self.elements.append(Field(component))
+        self.order = {field.key: index for index, field in enumerate(self.elements)}
         self.by_tag = {field.tag: field for field in self.elements}
         self.by_attribute = {field.tag: field for field in self.attributes}
         self.by_key = {field.key: field for field in (*self.attributes, *self.elements)}

@@ -17,7 +17,7 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.models import EVERYONE, Document, db, is_postgres
-from server.resources import derive, hooks, schema, sql, table, writing
+from server.resources import derive, documents, hooks, schema, sql, table, writing
 from server.resources.hooks import Change
 
 Data = dict[str, Any]
@@ -77,18 +77,18 @@ def touch(*hrefs: str) -> None:
 
 def get(href: str) -> Document | None:
     """The document at an href, whoever may see it; None where there is none."""
-    return Document.get_or_none(Document.href == href)
+    return documents.one("href = ?", href)
 
 
 def items(list_href: str, ended: bool = False) -> list[Document]:
     """The items of a list, in its order; events whose period is over only when asked for."""
-    query = Document.select().where(Document.parent == list_href).order_by(Document.sort)
-    return list(query if ended else query.where(Document.standing < Document.GONE))
+    which = f"({documents.LISTED} OR {documents.GONE})" if ended else documents.LISTED
+    return documents.select(f"parent = ? AND {which} ORDER BY sort", list_href)
 
 
 def find(mrid: str, *kinds: str) -> Document | None:
     """The document of one of these kinds with this mRID."""
-    return Document.get_or_none((Document.mrid == schema.hexadecimal(mrid, 32)) & (Document.kind.in_(kinds)))
+    return documents.one(f"mrid = ? AND kind IN ({sql.marks(len(kinds))})", schema.hexadecimal(mrid, 32), *kinds)
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -151,7 +151,9 @@ def remove(href: str, caller: Any = None) -> None:
         change = Change("DELETE", document.kind, href, document.stated or {}, document.stated, caller,
                         document.audience)
         hooks.run_before(change)
-        sql.execute("DELETE FROM document WHERE href = ? OR href LIKE ?", href, f"{href}/%")
+        sql.execute("DELETE FROM document WHERE href = ?", href)
+        if document.kind in table.rows and table.children(document.kind):
+            sql.execute("DELETE FROM document WHERE href LIKE ?", f"{href}/%")
         _settle(change, document.parent)
 
 
@@ -185,18 +187,32 @@ def new_mrid() -> str:
 
 def _settle(change: Change, above: str, counted: bool = True) -> None:
     if counted:
-        touch(table.parent(above) if table.number(change.href) else above)
+        _count(change.href, above)
+    if change.method != "DELETE":
+        for link in derive.link_rows(change.kind):
+            if link.required and not link.row.is_list and get(f"{change.href}/{link.step}") is None:
+                place(link.row.name, f"{change.href}/{link.step}")
     hooks.run_after(change)
     if derive.is_event(change.kind):
-        _judge(above)
+        _judge(above, [derive.period(data) for data in (change.data, change.old) if data])
+
+
+def _count(href: str, above: str) -> None:
+    """A document has come or gone: what holds a link to it, or to its list, may change."""
+    if not table.number(href):
+        touch(above)
+        return
+    match = table.match(above)
+    if match is not None and writing.counted(match.row.name):
+        touch(table.parent(above))
 
 
 def _inherited(above: str) -> str:
     """The audience of the nearest document up the path, else everyone."""
     while above:
-        document = get(above)
-        if document is not None:
-            return document.audience
+        row = sql.row("SELECT audience FROM document WHERE href = ?", above)
+        if row is not None:
+            return row[0]
         above = table.parent(above)
     return EVERYONE
 
@@ -213,18 +229,17 @@ def refresh() -> int:
     found = sql.rows("SELECT DISTINCT parent FROM document WHERE fresh_until <= ?", clock.now())
     for (above,) in found:
         with transaction(above):
-            for href, kind in sql.rows("SELECT href, kind FROM document WHERE parent = ? AND fresh_until <= ?",
-                                       above, clock.now()):
-                if derive.is_event(kind):
-                    _judge(above)
-                    break
-                if writing.again(href):
+            due = sql.rows("SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
+                           above, clock.now())
+            _judge(above, [(at, until) for _, kind, at, until in due if derive.is_event(kind)])
+            for href, kind, _, _ in due:
+                if not derive.is_event(kind) and writing.again(href):
                     touch(table.parent(above))
     return len(found)
 
 
-def _judge(list_href: str) -> None:
-    if writing.judge(list_href):
+def _judge(list_href: str, periods: list[writing.Period]) -> None:
+    if writing.judge(list_href, periods):
         touch(table.parent(list_href))
 
 
@@ -244,5 +259,5 @@ def reindex() -> int:
         for href, in sql.rows("SELECT href FROM document WHERE status IS NULL ORDER BY href DESC"):
             changed += writing.again(href)
         for above, in sql.rows("SELECT DISTINCT parent FROM document WHERE status IS NOT NULL"):
-            changed += writing.judge(above, everything=True)
+            changed += writing.judge(above)
     return changed

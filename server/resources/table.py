@@ -113,3 +113,8 @@ def item(name: str) -> Row | None:
         return item(row.of)
     below = [other for other in rows.values() if parent(other.path) == row.path and other.path.endswith(">")]
     return below[0] if below else None
+
+
+def source(row: Row) -> Row:
+    """The row of the list that a view selects from; any other row itself."""
+    return rows[row.of] if row.of else row

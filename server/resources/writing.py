@@ -1,20 +1,18 @@
 """How a document is rendered and written. Only `store` calls this, inside its transactions."""
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import codec, derive, events, hooks, rates, schema, sql, table
+from server.resources import codec, derive, documents, events, hooks, rates, schema, sql, table
 from server.resources.derive import Standing
 
 Data = dict[str, Any]
-_COLUMNS = ("href", "kind", "parent", "audience", "stated", "body", "body_2023", "mrid", "sort", "at", "until",
-            "standing", "fresh_until", "status")
-_SELECT = f'SELECT {", ".join(_COLUMNS)} FROM document WHERE href = ?'
-_UPSERT = (f'INSERT INTO document ({", ".join(_COLUMNS)}) VALUES ({sql.marks(len(_COLUMNS))}) ON CONFLICT (href) '
-           f'DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}')
+Period = tuple[int, int]
 
 
 def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, standing: Standing | None = None,
@@ -33,23 +31,20 @@ def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, s
         ruled["EventStatus"] = standing.status
     extra = {**_links(kind, href), **rates.extra(kind, audience)}
     try:
-        body, body_2023 = derive.bodies(kind, derive.complete(kind, href, data, extra, ruled))
+        body, body_2023 = codec.inners(kind, derive.complete(kind, href, data, extra, ruled))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(400, str(error)) from None
     if check:
         codec.check(kind, body_2023 or body)
-    values = (href, kind, above, audience, Document.stated.db_value(stated), body, body_2023, place.mrid, place.sort,
-              place.at, place.until, standing.standing, standing.fresh_until,
-              Document.status.db_value(standing.status))
-    if compare and _stored(href) == values:
+    values = {
+        "href": href, "kind": kind, "parent": above, "audience": audience, "stated": Document.stated.db_value(stated),
+        "body": body, "body_2023": body_2023, "mrid": place.mrid, "sort": place.sort, "at": place.at,
+        "until": place.until, "standing": standing.standing, "fresh_until": standing.fresh_until,
+        "status": Document.status.db_value(standing.status)}
+    if compare and documents.same(values):
         return False
-    sql.execute(_UPSERT, *values)
+    documents.write(values)
     return True
-
-
-def _stored(href: str) -> tuple[Any, ...]:
-    row = sql.row(_SELECT, href) or ()
-    return tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
 
 
 def _standing(kind: str, data: Data, place: derive.Place) -> Standing:
@@ -64,31 +59,29 @@ def _standing(kind: str, data: Data, place: derive.Place) -> Standing:
 
 def again(href: str) -> bool:
     """Render a document again from what was said; whether anything changed."""
-    row = sql.row("SELECT kind, parent, audience, stated, status FROM document WHERE href = ?", href)
+    row = sql.row("SELECT kind, parent, audience, stated, status, at, until FROM document WHERE href = ?", href)
     if row is None:
         return False
-    kind, above, audience, stated, status = row
+    kind, above, audience, stated, status, at, until = row
     if status is not None:
-        return judge(above)
+        return judge(above, [(at, until)])
     return keep(kind, href, above, audience, Document.stated.python_value(stated), compare=True)
 
 
-def judge(list_href: str, everything: bool = False) -> bool:
-    """Find the status of the events of a list, now, and render those that it changed (or all); whether there were any.
+def judge(list_href: str, periods: Iterable[Period] | None = None) -> bool:
+    """Find the status of the events of a list, now: of those that share time with one of these periods, directly or
+    through each other, or of all, those that are over included. Render those that it changed; whether there were any.
 
     A final status (cancelled, superseded) becomes part of what is said, since it outlasts the newer event.
     """
-    listed = Document.select().where(Document.parent == list_href)
-    if not everything:
-        listed = listed.where(Document.standing < Document.GONE)
-    found = {document.href: document for document in listed}
+    found = {document.href: document for document in _around(list_href, periods)}
     verdicts = events.judge_all((events.from_data(document.kind, href, document.stated)
                                  for href, document in found.items()), clock.now())
     changed = False
     for href, verdict in verdicts.items():
         document = found[href]
         standing = derive.event_standing(verdict, (document.stated.get("EventStatus") or {}).get("reason"))
-        if not everything and (document.standing, document.fresh_until, document.status) == standing:
+        if periods is not None and (document.standing, document.fresh_until, document.status) == standing:
             continue
         stated = document.stated
         if verdict.status == events.SUPERSEDED:
@@ -97,12 +90,36 @@ def judge(list_href: str, everything: bool = False) -> bool:
     return changed
 
 
+def _around(list_href: str, periods: Iterable[Period] | None) -> Iterator[Document]:
+    if periods is None:
+        yield from documents.select("parent = ? AND status IS NOT NULL", list_href)
+        return
+    seen: set[str] = set()
+    for period in periods:
+        for document in _spell(list_href, *period):
+            if document.href not in seen:
+                seen.add(document.href)
+                yield document
+
+
+def _spell(list_href: str, start: int, end: int) -> list[Document]:
+    """The listed events that share time with [start, end), or with each other on from there."""
+    while True:
+        found = documents.select(f"parent = ? AND at < ? AND (until > ? OR at = ?) AND {documents.LISTED} "
+                                 "AND status IS NOT NULL", list_href, max(end, start + 1), start, start)
+        periods = [(start, end), *(derive.period(each.stated) for each in found)]
+        wider = min(start for start, _ in periods), max(end for _, end in periods)
+        if wider == (start, end):
+            return found
+        start, end = wider
+
+
 def _links(kind: str, href: str) -> Data:
     """The derived links of a document, with the counts of the lists they lead to."""
     below = derive.link_rows(kind)
     if not below:
         return {}
-    counts: dict[str, int] = {}
+    counts: dict[str, int | None] = {}
     lists = {}
     for link in below:
         if link.row.is_list:
@@ -111,16 +128,31 @@ def _links(kind: str, href: str) -> Data:
             if counter:
                 counts[target] = counter(target)
             else:
-                lists[target] = link.row
-    stored = {f"{href}/{table.rows[row.of or row.name].path.rpartition('/')[2]}" for row in lists.values()}
-    found = {above: (count, active) for above, count, active in sql.rows(
-        "SELECT parent, count(*), sum(CASE WHEN standing = 1 THEN 1 ELSE 0 END) FROM document "
-        f"WHERE parent IN ({sql.marks(len(stored))}) AND standing < 2 GROUP BY parent", *stored)} if stored else {}
-    for target, row in lists.items():
-        source = f"{href}/{table.rows[row.of].path.rpartition('/')[2]}" if row.of else target
-        counts[target] = found.get(source, (0, 0))[1 if row.of else 0]
-    present = {single for single, in sql.rows("SELECT href FROM document WHERE parent = ?", href)}
+                lists[target] = f"{href}/{table.source(link.row).path.rpartition('/')[2]}", link.row.of is not None
+    listed = _counts([source for source, active in lists.values() if not active], documents.LISTED)
+    started = _counts([source for source, active in lists.values() if active], documents.ACTIVE)
+    for target, (source, active) in lists.items():
+        counts[target] = (started if active else listed).get(source, 0)
+    singles = any(not link.row.is_list for link in below)
+    present = {single for single, in sql.rows(
+        f"SELECT href FROM document WHERE parent = ? AND {documents.LISTED}", href)} if singles else set()
     return derive.links(kind, href, counts, present)
+
+
+def _counts(lists: list[str], condition: str) -> dict[str, int]:
+    if not lists:
+        return {}
+    return dict(sql.rows(f"SELECT parent, count(*) FROM document WHERE parent IN ({sql.marks(len(lists))}) "
+                         f"AND {condition} GROUP BY parent", *lists))
+
+
+@lru_cache(maxsize=None)
+def counted(list_name: str) -> bool:
+    """Whether the document above a list counts its items."""
+    row = table.rows[list_name]
+    owner = next((each for each in table.rows.values() if each.path == table.parent(row.path)), None)
+    return owner is not None and any(table.source(link.row) is row and not hooks.instead_of("COUNT", link.row.name)
+                                     for link in derive.link_rows(owner.name) if link.row.is_list)
 
 
 def blank(kind: str) -> Data:
