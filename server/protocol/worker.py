@@ -6,7 +6,7 @@ thread, who watches, gives the turn to another. A connection is armed for one ev
 told of it has it alone, takes it as far as it goes without waiting, and arms it again.
 
 At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate yet, else
-the oldest that is between two requests. If nobody is, the newcomer waits in the kernel's backlog.
+the oldest that is between two requests. If nobody is, the newcomer is turned away.
 """
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Worker(base.Worker):
         self.events, self.dozing, self.last_look = 0, False, 0.0
         self.connections: dict[int, Connection] = {}
         self.strangers: dict[int, Connection] = {}
-        self.full = self.stopped = False
+        self.stopped = False
         super().init_process()
 
     # -- the main thread
@@ -150,16 +150,16 @@ class Worker(base.Worker):
             self.baton.release()    # the worker stops: everybody is to see it
 
     def accept(self) -> None:
-        """Let in all who wait, as far as there is room."""
+        """Let in all who wait."""
         for listener in self.listeners.values():
             while self.alive:
-                self.full = len(self.connections) >= self.max_connections and not self.make_room()
-                if self.full:
-                    return
                 try:
                     sock, address = listener.accept()
                 except OSError:     # nobody there, or gone again
                     break
+                if len(self.connections) >= self.max_connections and not self.make_room():
+                    sock.close()
+                    continue
                 sock.setblocking(False)
                 connection = Connection(sock, address, self)
                 self.connections[connection.fd] = self.strangers[connection.fd] = connection
@@ -201,8 +201,6 @@ class Worker(base.Worker):
             except Exception:
                 self.log.exception("A connection failed")
                 self.close(connection)
-        if self.full and connection.closed:
-            self.accept()
 
     def close(self, connection: Connection) -> None:
         """Forget a connection whose lock is held."""

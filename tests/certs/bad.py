@@ -138,7 +138,7 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
         "an authority's certificate in place of a device's"),
     "a server that is no client": (
         lambda root: of(a.issue(root, a.subject("server"), [
-        (a.SIGNS, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)])),
+            (a.SIGNS, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)])),
         "purpose"),
     "issuer: critical extended key usage": (
         lambda root: under(root, (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), True)),
@@ -147,12 +147,12 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
         lambda root: under(root, (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)),
         "purpose"),
     "issuer: name constraints that exclude it": (
-        lambda root: under(
-        root, (x509.NameConstraints([x509.RFC822Name("example.com")], None), True)),
+        lambda root: under(root, (
+            x509.NameConstraints([x509.RFC822Name("example.com")], None), True)),
         "permitted subtree violation"),
     "issuer: name constraints not critical": (
-        lambda root: under(
-        root, (x509.NameConstraints([x509.RFC822Name("example.org")], None), False)),
+        lambda root: under(root, (
+            x509.NameConstraints([x509.RFC822Name("example.org")], None), False)),
         "name constraints that are not critical"),
     "issuer: another name": (
         other_name,
