@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from server.errors import Refused
-from server.models import JSON, Reading, ReadingSet, db
+from server.models import JSON, ReadingSet, db
 from server.resources import sql, store
 
 Data = dict[str, Any]
@@ -31,10 +31,14 @@ def record(meter: str, reading: Data, now: int) -> bool:
     start = reading.get("timePeriod", {}).get("start", now)
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
-    if row is None:
-        made = ReadingSet.create(meter=meter, number=store.next_number(f"{meter}/rs"), mrid="", start=day, duration=DAY)
-    _write(row[0] if row else made.id, reading, start)
+    _write(row[0] if row else _open(meter, "", day, DAY, {}), reading, start)
     return row is None
+
+
+def _open(meter: str, mrid: str, start: int, duration: int, stated: Data) -> int:
+    return sql.row("INSERT INTO reading_set (meter, number, mrid, start, duration, stated) VALUES (?, ?, ?, ?, ?, ?) "
+                   "RETURNING id", meter, store.next_number(f"{meter}/rs"), mrid, start, duration,
+                   JSON().db_value(stated))[0]
 
 
 def record_set(meter: str, said: Data, place: str, now: int) -> bool:
@@ -45,20 +49,19 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
     period, readings = said["timePeriod"], said.get("Reading", [])
     check({"timePeriod": period}, place, now)
     stated = {key: value for key, value in said.items() if key not in ("Reading", "mRID", "timePeriod", "href")}
-    found = ReadingSet.get_or_none((ReadingSet.meter == meter) & (ReadingSet.mrid == said["mRID"]))
-    if found is None:
-        kept = ReadingSet.create(meter=meter, number=store.next_number(f"{meter}/rs"), mrid=said["mRID"],
-                                 start=period["start"], duration=period["duration"], stated=stated)
+    row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND mrid = ?", meter, said["mRID"])
+    if row is None:
+        number = _open(meter, said["mRID"], period["start"], period["duration"], stated)
     else:
-        kept = found
-        kept.start, kept.duration, kept.stated = period["start"], period["duration"], stated
-        kept.save()
-        Reading.delete().where(Reading.set == kept).execute()
+        number = row[0]
+        sql.execute("UPDATE reading_set SET start = ?, duration = ?, stated = ? WHERE id = ?",
+                    period["start"], period["duration"], JSON().db_value(stated), number)
+        sql.execute("DELETE FROM reading WHERE set_id = ?", number)
     for index, reading in enumerate(readings):
         check(reading, f"{place}/Reading", now)
         share = period["start"] + index * period["duration"] // len(readings)
-        _write(kept.id, reading, reading.get("timePeriod", {}).get("start", share))
-    return found is None
+        _write(number, reading, reading.get("timePeriod", {}).get("start", share))
+    return row is None
 
 
 def _write(set_id: int, reading: Data, start: int) -> None:
