@@ -27,7 +27,8 @@ _WHOLE = frozenset({"*"})
 
 def _der_controls(data: Mapping[str, Any]) -> frozenset[str]:
     """The modes a DERControlBase sets; rampTms only says how they are reached."""
-    return frozenset(name for name in data["DERControlBase"] if "opMod" in name or name.startswith("{"))
+    return frozenset(name for name in data["DERControlBase"]
+                     if ("opMod" in name or name.startswith("{")) and "@" not in name)
 
 
 # What events of a kind compete for. A message competes with none; a load control with any other for the same

@@ -132,7 +132,8 @@ def test_windows_enclose_whatever_a_client_may_draw(listed):
 
 
 @pytest.mark.parametrize("kind, body, controls", [
-    ("DERControl", {"DERControlBase": {"opModFixedW": 100, "csipaus:opModImpLimW": {}, "rampTms": 5, "{urn:x}mode": ""}},
+    ("DERControl", {"DERControlBase": {"opModFixedW": 100, "csipaus:opModImpLimW": {}, "rampTms": 5, "{urn:x}mode": "",
+                                       "opModFixedW@disabled": True}},
      {"opModFixedW", "csipaus:opModImpLimW", "{urn:x}mode"}),
     ("EndDeviceControl", {"deviceCategory": "00000001", "Offset": {}}, {"*"}),
     ("TimeTariffInterval", {"touTier": 1}, {"*"}),

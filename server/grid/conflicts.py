@@ -1,0 +1,95 @@
+"""What an operator should know before a control goes out: who cannot follow it, and what else speaks to its members."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from server import clock
+from server.grid import members, modes, virtualders
+from server.models import Document, Membership, VirtualDER
+from server.resources import events, store, table
+from server.resources.events import Event
+
+
+def of(vder: VirtualDER, document: Document) -> list[str]:
+    """Warnings about a control of a virtual DER, which is in the store already."""
+    event = _event(document)
+    return [*_unable(vder, modes.set_in(document.stated["DERControlBase"])), *_late(event),
+            *_inside(vder.program, event), *_outside(vder, event)]
+
+
+def of_single(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
+    """Warnings about an order on a virtual DER that became controls of single devices."""
+    taken = sum(bool(_others(table.parent(document.parent), _event(document))) for document in documents)
+    found = [f"{taken} devices have a control of their own at that time, which it overlaps"] if taken else []
+    kinds = {event.controls: event for event in map(_event, documents)}
+    return [*found, *(_late(_event(documents[0])) if documents else []),
+            *dict.fromkeys(warning for event in kinds.values() for warning in _outside(vder, event, singles=False))]
+
+
+def _event(document: Document) -> Event:
+    return events.from_data(document.kind, document.href, document.stated)
+
+
+def _late(event: Event) -> list[str]:
+    late = clock.now() - event.start
+    return [f"its start lies {late} s in the past; it is active at once"] if late > 0 else []
+
+
+def _unable(vder: VirtualDER, wanted: frozenset[str]) -> list[str]:
+    every = members.read(virtualders.members(vder))
+    if not every:
+        return [f"{vder.name} has no members"]
+    rated = [member for member in every if member.units]
+    found = []
+    if len(rated) < len(every):
+        found.append(f"{len(every) - len(rated)} of {len(every)} members have not said what they are")
+    known = Counter(mode for member in rated for mode in member.modes)
+    for mode in sorted(wanted):
+        if rated and not known[mode]:
+            found.append(f"no member supports {mode}")
+        elif known[mode] < len(rated):
+            found.append(f"{len(rated) - known[mode]} of {len(rated)} members do not support {mode}")
+    return found
+
+
+def _inside(program: str, event: Event) -> list[str]:
+    found = []
+    for other in _others(program, event):
+        if events.supersedes(event, other):
+            found.append(f"it supersedes {other.key} from {event.activation} on")
+        else:
+            found.append(f"it overlaps {other.key} in {', '.join(sorted(event.controls & other.controls))}")
+    return found
+
+
+def _outside(vder: VirtualDER, event: Event, singles: bool = True) -> list[str]:
+    """Controls of other virtual DERs that speak to some of the same devices at the same time about the same."""
+    mine = Membership.select(Membership.device).where(Membership.vder == vder)
+    shared: Any = Membership.select(Membership.vder).where((Membership.vder != vder) & Membership.device.in_(mine))
+    found, single = [], 0
+    for rival in VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id):
+        if rival.device_id is not None:
+            single += bool(singles and _others(rival.program, event))
+            continue
+        for other in _others(rival.program, event):
+            both = ", ".join(sorted(event.controls & other.controls))
+            if rival.primacy < vder.primacy:
+                found.append(f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {both}")
+            elif rival.primacy > vder.primacy:
+                found.append(f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {both}")
+            else:
+                found.append(f"{other.key} of {rival.name} has the same primacy and differs in {both}")
+    return [*found, f"{single} members have a control of their own at that time, which wins over it"] if single else found
+
+
+def _others(program: str, event: Event) -> list[Event]:
+    """The scheduled and active controls of a program that an event overlaps, those included that it superseded now."""
+    found = []
+    for document in store.items(f"{program}/derc"):
+        other = _event(document)
+        standing = document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation
+        if other.key != event.key and standing and events.overlap(event, other):
+            found.append(other)
+    return found

@@ -1,0 +1,164 @@
+"""Controls and defaults of a virtual DER's program: post, list, show, cancel.
+
+What an operator posts is checked against the schema and against the clock. What is possible and yet may surprise comes
+back as warnings: see `conflicts`.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from server import clock
+from server.errors import Refused
+from server.grid import conflicts, modes, virtualders
+from server.models import Document, VirtualDER
+from server.resources import codec, events, store, table
+
+STATUSES = ("scheduled", "active", "cancelled", "cancelled with randomization", "superseded")
+OVER = "over"
+_HOUR = 3600
+_UINT16, _UINT32 = 0xFFFF, 0xFFFFFFFF
+
+
+def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, start: int | None = None, *,
+         randomize_start: int = 0, randomize_duration: int = 0, category: int | None = None, description: str = "",
+         ramp: float | None = None, response_required: int = 3, dry_run: bool = False) -> dict[str, Any]:
+    """Post a DERControl to a virtual DER's program.
+
+    `base` is the DERControlBase; `start` (default: now) in UTC seconds, `duration` in seconds, `randomize_*` signed
+    seconds within an hour, `category` the DeviceCategoryType bitmap, `ramp` in seconds, `response_required` bits:
+    1 received, 2 specific, 4 customer. With `dry_run` it is taken back again, and the answer has the XML.
+    """
+    found = virtualders.find(vder)
+    try:
+        with store.transaction():
+            href = publish(found.program, base, duration, start, randomize_start=randomize_start, category=category,
+                           randomize_duration=randomize_duration, description=description, ramp=ramp,
+                           response_required=response_required)
+            document = _found(href)
+            answer = {**describe(document), "vder": found.name, "warnings": conflicts.of(found, document)}
+            if dry_run:
+                raise TakenBack({**answer, "dry_run": True, "xml": [xml(document)]})
+    except TakenBack as taken:
+        return taken.answer
+    return {**answer, "dry_run": False}
+
+
+class TakenBack(Exception):
+    """Ends a transaction without keeping it; carries what it would have come to."""
+
+    def __init__(self, answer: dict[str, Any]):
+        super().__init__(answer)
+        self.answer = answer
+
+
+def publish(program: str, base: Mapping[str, Any], duration: int, start: int | None = None, *, randomize_start: int = 0,
+            randomize_duration: int = 0, category: int | None = None, description: str = "", ramp: float | None = None,
+            response_required: int = 3) -> str:
+    """Add a DERControl to the program at this href; its href. For the arguments see `post`."""
+    now = clock.now()
+    begin = now if start is None else start
+    if not 0 < duration <= _UINT32:
+        raise Refused(400, f"duration {duration}: a control lasts at least one second")
+    if begin + duration <= now:
+        raise Refused(400, f"the control would be over: it ends at {begin + duration} and it is {now}")
+    for name, seconds in (("randomizeStart", randomize_start), ("randomizeDuration", randomize_duration)):
+        if abs(seconds) > _HOUR:
+            raise Refused(400, f"{name} {seconds}: at most an hour either way is possible")
+    if not modes.set_in(base):
+        raise Refused(400, "DERControlBase: a control sets at least one mode")
+    data: dict[str, Any] = {"DERControlBase": dict(base), "interval": {"duration": duration, "start": begin},
+                            "responseRequired": f"{response_required:02X}"}
+    if ramp is not None:
+        data["DERControlBase"]["rampTms"] = _ramp(ramp)
+    if description:
+        data["description"] = description
+    if category is not None:
+        data["deviceCategory"] = f"{category:08X}"
+    data |= {name: seconds for name, seconds in (("randomizeStart", randomize_start),
+                                                 ("randomizeDuration", randomize_duration)) if seconds}
+    with store.transaction():
+        _check_curves(base)
+        href = store.add("DERControl", f"{program}/derc", data)
+        codec.decode(codec.wrap("DERControl", _found(href).body))
+    return href
+
+
+def _ramp(seconds: float) -> int:
+    hundredths = round(seconds * 100)
+    if not 0 <= hundredths <= _UINT16:
+        raise Refused(400, f"ramp {seconds} s: 0 to {_UINT16 / 100} s are possible")
+    return hundredths
+
+
+def _check_curves(base: Mapping[str, Any]) -> None:
+    for mode, value in base.items():
+        if isinstance(value, dict) and set(value) == {"href"} and store.get(value["href"]) is None:
+            raise Refused(400, f"{mode}: there is no curve {value['href']}")
+
+
+def listed(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
+    """The controls of a virtual DER, or of all, in the order of their lists; those that are over only when asked for."""
+    if store.due():
+        store.refresh()
+    found = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
+    return [{**describe(document), "vder": one.name} for one in found
+            for document in store.items(f"{one.program}/derc", ended)]
+
+
+def show(href: str) -> dict[str, Any]:
+    """A control with its XML."""
+    if store.due():
+        store.refresh()
+    document = _found(href)
+    owner = VirtualDER.get(VirtualDER.program == table.parent(document.parent))
+    return {**describe(document), "vder": owner.name, "xml": xml(document)}
+
+
+def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
+    """Cancel a control now, or from a later instant on. Refused (409) where it is cancelled, superseded or over."""
+    with store.transaction():
+        document = _found(href)
+        if document.status["currentStatus"] > events.ACTIVE:
+            raise Refused(409, f"{href} is {STATUSES[document.status['currentStatus']]} already")
+        store.cancel(href, at, randomized, reason)
+        return describe(_found(href))
+
+
+def describe(document: Document) -> dict[str, Any]:
+    """A control in brief; times in UTC seconds."""
+    said, status = document.stated, document.status
+    return {"href": document.href, "mrid": said["mRID"], "description": said.get("description", ""),
+            "status": OVER if document.standing == Document.GONE and status["currentStatus"] == events.ACTIVE
+            else STATUSES[status["currentStatus"]],
+            "since": status["dateTime"], "start": said["interval"]["start"], "duration": said["interval"]["duration"],
+            "potentially_superseded": status["potentiallySuperseded"], "base": said["DERControlBase"]}
+
+
+def xml(document: Document) -> str:
+    """A document as a device reads it."""
+    return codec.wrap(document.kind, document.body).decode()
+
+
+def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> None:
+    """Set the DefaultDERControl: `base` is its DERControlBase, `also` what else it says (setGradW, …)."""
+    found = virtualders.find(vder)
+    with store.transaction():
+        _check_curves(base)
+        href = f"{found.program}/dderc"
+        known = store.get(href)
+        kept = {"mRID": known.stated["mRID"]} if known is not None else {"mRID": store.new_mrid()}
+        store.put(href, {**kept, "DERControlBase": dict(base), **(also or {})})
+        codec.decode(codec.wrap("DefaultDERControl", _found(href).body))
+
+
+def clear_default(vder: str | int | VirtualDER) -> None:
+    """Have no DefaultDERControl any more."""
+    store.remove(f"{virtualders.find(vder).program}/dderc")
+
+
+def _found(href: str) -> Document:
+    document = store.get(href)
+    if document is None or document.kind not in ("DERControl", "DefaultDERControl"):
+        raise Refused(404, f"there is no control {href}")
+    return document

@@ -1,0 +1,148 @@
+"""Orders: what an operator asks of a virtual DER, as controls of its members, and what came of it."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from peewee import chunked
+
+from server import clock
+from server.errors import Refused
+from server.grid import conflicts, controls, follow, members, plan, virtualders
+from server.grid.controls import TakenBack
+from server.grid.plan import BROADCAST, Part, Plan
+from server.models import Device, Document, Order, Share, VirtualDER
+from server.resources import events, store
+
+Progress = Callable[[int, int], None]
+_CHUNK = 200
+
+
+def order(vder: str | int | VirtualDER, duration: int, start: int | None = None, *, watts: float | None = None,
+          target: float | None = None, percent: float | None = None, limit: float | None = None,
+          limit_watts: float | None = None, connect: bool | None = None, energize: bool | None = None,
+          addressing: str = BROADCAST, ramp: float | None = None, randomize: int = 0, reason: str = "",
+          dry_run: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+    """Order something of a virtual DER for `duration` seconds from `start` (UTC; default: now) on.
+
+    Just one wish is given; `plan` tells what each means. `addressing` is "broadcast" or "device", `ramp` the seconds to
+    get there, `randomize` (signed seconds) spreads start and end. With `dry_run` all is done and taken back, and the
+    answer has the XML. `progress(done, all)` is called as controls for single devices are made.
+    """
+    wishes = {"watts": watts, "target": target, "percent": percent, "limit": limit, "limit_watts": limit_watts,
+              "connect": connect, "energize": energize}
+    given = {name: float(value) for name, value in wishes.items() if value is not None}
+    if len(given) != 1:
+        raise Refused(400, f"an order wishes for one of {', '.join(wishes)}, not for {' and '.join(given) or 'none'}")
+    (wish, value), = given.items()
+    found, begin = virtualders.find(vder), clock.now() if start is None else start
+    made = plan.plan(wish, value, members.read(virtualders.members(found), max(duration, 1) / 3600), addressing)
+    said = {"start": begin, "duration": duration, "ramp": ramp, "randomize_start": randomize,
+            "randomize_duration": randomize, "description": reason[:32]}
+    try:
+        with store.transaction():
+            hrefs = _publish(found, made, said, progress)
+            documents = [document for document in map(store.get, dict.fromkeys(hrefs.values())) if document]
+            warnings = [*made.warnings, *(conflicts.of(found, documents[0]) if made.base is not None
+                                          else conflicts.of_single(found, documents))]
+            row = Order.create(vder=found, wish=wish, value=value, addressing=addressing, start=begin, duration=duration,
+                               target_w=made.target, planned_w=made.planned, reason=reason, warnings=warnings,
+                               created=clock.now())
+            _keep(row, made, hrefs, {document.href: document.stated["mRID"] for document in documents})
+            answer = {**describe(row), "baseline_w": made.baseline, "missed_w": made.missed, "dry_run": dry_run,
+                      "controls": [controls.describe(document) for document in documents],
+                      "shares": [_part(part, hrefs) for part in made.parts]}
+            if dry_run:
+                raise TakenBack({**answer, "id": None, "xml": [controls.xml(document) for document in documents]})
+    except TakenBack as taken:
+        return taken.answer
+    return answer
+
+
+def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progress | None) -> dict[str, str]:
+    """Make the controls; by LFDI, the href of each member's."""
+    if made.base is not None:
+        href = controls.publish(vder.program, made.base, **said)
+        return {part.member.lfdi: href for part in made.parts}
+    own = [part for part in made.parts if part.base is not None]
+    found: dict[str, str] = {}
+    for some in chunked(own, _CHUNK):
+        devices = {device.lfdi: device for device in Device.select().where(
+            Device.lfdi.in_([part.member.lfdi for part in some]))}
+        for part in some:
+            single = virtualders.alone(devices[part.member.lfdi], vder.primacy)
+            found[part.member.lfdi] = controls.publish(single.program, part.base or {}, **said)
+            if progress is not None:
+                progress(len(found), len(own))
+    return found
+
+
+def _keep(row: Order, made: Plan, hrefs: dict[str, str], mrids: dict[str, str]) -> None:
+    rows = [(row.id, part.member.lfdi, hrefs[part.member.lfdi], mrids[hrefs[part.member.lfdi]], part.planned,
+             part.baseline) for part in made.parts if part.member.lfdi in hrefs]
+    for some in chunked(rows, _CHUNK):
+        Share.insert_many(some, [Share.order, Share.lfdi, Share.event, Share.mrid, Share.planned_w,
+                                 Share.baseline_w]).execute()
+
+
+def _part(part: Part, hrefs: dict[str, str]) -> dict[str, Any]:
+    return {"lfdi": part.member.lfdi, "name": part.member.name, "baseline_w": part.baseline, "planned_w": part.planned,
+            "base": part.base, "control": hrefs.get(part.member.lfdi)}
+
+
+def listed(vder: str | int | VirtualDER | None = None) -> list[dict[str, Any]]:
+    """Orders, newest first; those on one virtual DER, or all."""
+    query = Order.select().order_by(Order.id.desc())
+    return [describe(row) for row in (query if vder is None else query.where(Order.vder == virtualders.find(vder)))]
+
+
+def show(number: int) -> dict[str, Any]:
+    """An order and what came of it: see `follow.progress`."""
+    row = _found(number)
+    return {**describe(row), **follow.progress(row)}
+
+
+def cancel(number: int, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
+    """Cancel an order's controls, now or from a later instant on. Refused (409) where none of them is left to cancel."""
+    with store.transaction():
+        row = _found(number)
+        live = [document for document in _documents(row) if document.status["currentStatus"] <= events.ACTIVE
+                and document.standing != Document.GONE]
+        if not live:
+            raise Refused(409, f"order {number} is {describe(row)['status']}; nothing of it is left to cancel")
+        for document in live:
+            store.cancel(document.href, at, randomized, reason)
+        row.cancelled = clock.now() if at is None else at
+        row.save()
+        return describe(row)
+
+
+def describe(row: Order) -> dict[str, Any]:
+    """An order in brief. `status` is scheduled, active, cancelled, superseded (all its controls are) or over."""
+    return {"id": row.id, "vder": row.vder.name, "wish": row.wish, "value": row.value, "addressing": row.addressing,
+            "start": row.start, "duration": row.duration, "target_w": row.target_w, "planned_w": row.planned_w,
+            "status": _status(row), "reason": row.reason, "created": row.created, "warnings": row.warnings}
+
+
+def _status(row: Order) -> str:
+    now = clock.now()
+    if row.cancelled is not None and now >= row.cancelled:
+        return "cancelled"
+    if now >= row.start + row.duration:
+        return controls.OVER
+    states = {document.status["currentStatus"] for document in _documents(row)}
+    if states == {events.SUPERSEDED}:
+        return "superseded"
+    return "active" if now >= row.start else "scheduled"
+
+
+def _documents(row: Order) -> list[Document]:
+    hrefs = Share.select(Share.event).where(Share.order == row).distinct()
+    return list(Document.select().where(Document.href.in_(hrefs)))
+
+
+def _found(number: int) -> Order:
+    row = Order.get_or_none(Order.id == number)
+    if row is None:
+        raise Refused(404, f"there is no order {number}")
+    return row

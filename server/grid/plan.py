@@ -1,0 +1,201 @@
+"""From a wish to controls: what each member of a virtual DER is asked to do. Pure.
+
+Power is in W, injection positive. A wish is one of
+
+    watts         more (+) or less (-) injection than now, by the whole group
+    target        injection by the whole group
+    percent       of its own rating by each: + of discharge or generation, - of charge
+    limit         greatest generation by each, in percent of its rating
+    limit_watts   greatest generation by the whole group
+    connect       True or False: to be galvanically connected
+    energize      True or False: to exchange power at all
+
+Broadcast says one thing to all: a percent of rating. Per device says to each its own, in proportion to headroom.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import fsum
+from typing import Any
+
+from server.errors import Refused
+from server.grid import share, units
+from server.grid.members import Member
+from server.grid.units import FULL
+
+BROADCAST, DEVICE = "broadcast", "device"
+SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
+Base = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is expected of a member: `baseline` without, `planned` with the order, and the control that is its own."""
+    member: Member
+    baseline: float
+    planned: float
+    base: Base | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`base` is what is told to all, None where each part has its own; `target` what the group should inject as far as
+    a number was wished for, `missed` what of that it cannot."""
+    parts: list[Part]
+    base: Base | None = None
+    target: float | None = None
+    missed: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def baseline(self) -> float:
+        return fsum(part.baseline for part in self.parts)
+
+    @property
+    def planned(self) -> float:
+        return fsum(part.planned for part in self.parts)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A member with the bounds that its modes leave it: who only takes a limit can be held back, not driven."""
+    member: Member
+    mode: str
+    low: float
+    high: float
+    absorb: float
+
+
+def plan(wish: str, value: float, every: Sequence[Member], addressing: str = BROADCAST) -> Plan:
+    """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member can help."""
+    if wish not in _PLANNERS:
+        raise Refused(400, f"{wish}: an order wishes for {', '.join(_PLANNERS)}")
+    if addressing not in (BROADCAST, DEVICE):
+        raise Refused(400, f"addressing {addressing}: {BROADCAST} and {DEVICE} are possible")
+    if addressing == DEVICE and wish not in ("watts", "target"):
+        raise Refused(400, f"{wish} is the same for every device: it is broadcast")
+    online = [member for member in every if member.online and member.units]
+    made = _PLANNERS[wish](value, online, addressing)
+    if len(online) < len(every):
+        note = f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
+        made = replace(made, warnings=[note, *made.warnings])
+    return made
+
+
+def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
+    """Those who take one of these modes, with the first of them that they take."""
+    found = []
+    for member in online:
+        mode = next((mode for mode in ranked if mode in member.modes), None)
+        if mode == "opModMaxLimW":
+            found.append(_Line(member, mode, 0.0, max(member.high, 0.0), 0.0))
+        elif mode is not None:
+            found.append(_Line(member, mode, member.low, member.high, member.absorb))
+    if not found:
+        raise Refused(409, f"no member that is online takes {' or '.join(ranked)}")
+    return found
+
+
+def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Part]:
+    """Those who are not asked, as they are."""
+    asked = {line.member.lfdi for line in lines}
+    return [Part(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked]
+
+
+def _change(value: float, online: Sequence[Member], addressing: str) -> Plan:
+    return _target(fsum(member.baseline for member in online) + value, online, addressing)
+
+
+def _target(value: float, online: Sequence[Member], addressing: str) -> Plan:
+    if addressing == BROADCAST:
+        lines = _lines(online, "opModFixedW", "opModMaxLimW")
+    else:
+        lines = _lines(online, *SETPOINTS)
+    rest = _rest(online, lines)
+    wanted = value - fsum(part.planned for part in rest)
+    lows, highs = [line.low for line in lines], [line.high for line in lines]
+    if addressing == BROADCAST:
+        shares = share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines],
+                                 lows, highs)
+        made = _broadcast(share.percent(shares.level), online, lines)
+    else:
+        shares = share.by_headroom(wanted, [line.member.baseline for line in lines], lows, highs)
+        made = Plan(_singly(lines, shares.powers) + rest)
+    warnings = [f"{abs(value - made.planned):.0f} W of the wish are out of reach: bounds of what members can do leave "
+                f"{made.planned:.0f} W"] if abs(shares.missed) >= 1 else []
+    return replace(made, target=value, missed=shares.missed, warnings=warnings)
+
+
+def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> Plan:
+    """One percent for all, said in every mode that it takes to reach them."""
+    taken = {line.mode for line in lines}
+    base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
+    if "opModMaxLimW" in taken:
+        base["opModMaxLimW"] = max(level, 0)
+    told = share.broadcast(level, [line.absorb for line in lines], [line.member.inject for line in lines],
+                           [line.low for line in lines], [line.high for line in lines])
+    parts = [Part(line.member, line.member.baseline, power) for line, power in zip(lines, told, strict=True)]
+    return Plan(parts + _rest(online, lines), base)
+
+
+def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Part]:
+    steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
+    counts = share.to_steps(powers, steps, [line.low for line in lines], [line.high for line in lines])
+    return [Part(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
+            for line, count, step in zip(lines, counts, steps, strict=True)]
+
+
+def _step(line: _Line, power: float) -> float:
+    """The W that one count of the mode's value means to this member."""
+    if line.mode == "opModTargetW":
+        return units.step(max(abs(line.low), abs(line.high)))
+    rating = line.absorb if power < 0 else line.member.inject
+    return rating / FULL or 1.0
+
+
+def _setpoint(line: _Line, count: int, step: float) -> Any:
+    return units.active_power(count, round(step)) if line.mode == "opModTargetW" else count
+
+
+def _percent(value: float, online: Sequence[Member], addressing: str) -> Plan:
+    _within(value, -100, 100)
+    return _broadcast(round(value * 100), online, _lines(online, "opModFixedW", "opModMaxLimW"))
+
+
+def _limit(value: float, online: Sequence[Member], addressing: str) -> Plan:
+    _within(value, 0, 100)
+    lines = _lines(online, "opModMaxLimW")
+    level = round(value * 100)
+    parts = [Part(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.inject))
+             for line in lines]
+    return Plan(parts + _rest(online, lines), {"opModMaxLimW": level})
+
+
+def _limit_watts(value: float, online: Sequence[Member], addressing: str) -> Plan:
+    if value < 0:
+        raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
+    lines = _lines(online, "opModMaxLimW")
+    zero = [0.0] * len(lines)
+    shares = share.by_rating(value, zero, [line.member.inject for line in lines], zero, [line.high for line in lines])
+    return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, addressing)
+
+
+def _switch(mode: str) -> Callable[[float, Sequence[Member], str], Plan]:
+    def made(value: float, online: Sequence[Member], addressing: str) -> Plan:
+        lines = _lines(online, mode)
+        parts = [Part(line.member, line.member.baseline, line.member.baseline if value else 0.0) for line in lines]
+        return Plan(parts + _rest(online, lines), {mode: bool(value)})
+    return made
+
+
+def _within(value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise Refused(400, f"{value} %: {least} to {most} are possible")
+
+
+_PLANNERS: dict[str, Callable[[float, Sequence[Member], str], Plan]] = {
+    "watts": _change, "target": _target, "percent": _percent, "limit": _limit, "limit_watts": _limit_watts,
+    "connect": _switch("opModConnect"), "energize": _switch("opModEnergize"),
+}
+WISHES = tuple(_PLANNERS)

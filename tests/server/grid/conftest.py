@@ -1,0 +1,95 @@
+"""A neighbourhood in the store: devices enrolled, rated, read and seen, by the door they would use themselves."""
+import pytest
+
+from server import clock
+from server.models import Device
+from server.protocol.functionsets import edev
+from tests import door
+
+CONNECT, ENERGIZE, FIXED_W, MAX_LIM_W, TARGET_W = 1 << 2, 1 << 3, 1 << 7, 1 << 20, 1 << 22
+ALL = CONNECT | ENERGIZE | FIXED_W | MAX_LIM_W | TARGET_W
+
+
+def watts(value):
+    return {"multiplier": 0, "value": round(value)}
+
+
+class Home:
+    """A device with one DER, speaking for itself."""
+
+    def __init__(self, client, device):
+        self.client, self.device = client, device
+        self.der = f"{edev.href(device)}/der/1"
+
+    @property
+    def lfdi(self):
+        return self.device.lfdi
+
+    def say(self, last, name, data):
+        assert self.client.put(f"{self.der}/{last}", name, data).status == 204
+
+    def rate(self, der_type, inject=0, absorb=0, wh=0, modes=ALL):
+        data = {"modesSupported": f"{modes:08X}", "rtgMaxW": watts(inject), "type": der_type}
+        if absorb:
+            data |= {"rtgMaxChargeRateW": watts(absorb), "rtgMaxDischargeRateW": watts(inject)}
+        if wh:
+            data |= {"rtgMaxWh": watts(wh)}
+        self.say("dercap", "DERCapability", data)
+
+    def charge(self, fraction):
+        now = clock.now()
+        self.say("ders", "DERStatus", {"readingTime": now, "stateOfChargeStatus": {
+            "dateTime": now, "value": round(fraction * 10_000)}})
+
+    def post(self, injection, start=None, duration=60, flow=19):
+        """Mirror a reading of power; with flow 1 (forward) what is given counts as consumption."""
+        start = clock.now() - duration if start is None else start
+        period = {"start": start, "duration": duration}
+        tail = f"{self.device.id:08X}"
+        reply = self.client.post("/mup", "MirrorUsagePoint", {
+            "mRID": f"A0{tail}", "roleFlags": "0009", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": self.lfdi,
+            "MirrorMeterReading": [{
+                "mRID": f"B{flow:03X}{tail}", "Reading": {"timePeriod": period, "value": round(injection)},
+                "ReadingType": {"flowDirection": flow, "powerOfTenMultiplier": 0, "uom": 38, "dataQualifier": 2}}]})
+        assert reply.status in (201, 204)
+
+    def answer(self, mrid, status, at=None):
+        reply = self.client.post("/rsps/1/rsp", "DERControlResponse", {
+            "createdDateTime": clock.now() if at is None else at, "endDeviceLFDI": self.lfdi, "status": status,
+            "subject": mrid})
+        assert reply.status in (201, 204)
+
+
+@pytest.fixture
+def home(peer):
+    """Enrols device N: `home(1, kind="battery", feeder="F1")`; it has been seen just now."""
+    def enrol(number, kind="battery", seen=True, **labels):
+        device = edev.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels)
+        if seen:
+            Device.update(seen_at=clock.now()).where(Device.id == device.id).execute()
+        return Home(peer(number), device)
+    return enrol
+
+
+@pytest.fixture
+def battery(home):
+    """A battery of 5 kW either way and 10 kWh, half full, idle."""
+    def made(number, inject=5000, absorb=5000, wh=10_000, charge=0.5, injection=0, modes=ALL, **labels):
+        one = home(number, "battery", **labels)
+        one.rate(80, inject, absorb, wh, modes)
+        one.charge(charge)
+        one.post(injection)
+        return one
+    return made
+
+
+@pytest.fixture
+def panels(home):
+    """An inverter of 6 kW that makes what it is given."""
+    def made(number, inject=6000, injection=3000, modes=CONNECT | MAX_LIM_W, **labels):
+        one = home(number, "inverter", **labels)
+        one.rate(4, inject, modes=modes)
+        one.say("dera", "DERAvailability", {"readingTime": clock.now(), "statWAvail": watts(injection)})
+        one.post(injection)
+        return one
+    return made
