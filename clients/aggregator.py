@@ -35,4 +35,5 @@ class Aggregator(Client):
             own = discovery.own(root.end_devices, lfdi)
             if own is not None and follower.found is None:
                 self._tell(Happening(int(now), follower.plant.name, "enrolled", own["href"]))
+                self.polls.forget(self.dcap)    # a server may show more to those it knows
             follower.found = discovery.found(self.polls, own, now, rate) if own else None

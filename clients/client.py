@@ -14,6 +14,8 @@ from .timebase import Timebase
 
 # A client that is called again takes at least this breath (seconds).
 SHORTEST = 0.01
+# Walks in a row, where one has changed what the next will find: registering, then being somebody.
+WALKS = 4
 
 
 def silent(_: Happening) -> None:
@@ -77,12 +79,15 @@ class Client:
 
     def _attend(self) -> None:
         """Read what is due. When that fails, what was known stays known, and the clock goes on."""
-        self.polls.begin()
         try:
-            root = discovery.root(self.polls, self.dcap, self.now)
-            self.look_after(root, self.now)
-            self.root, self._failures = root, 0
-            self._polls_due = self.polls.end()
+            for _ in range(WALKS):
+                self.polls.begin()
+                root = discovery.root(self.polls, self.dcap, self.now)
+                self.look_after(root, self.now)
+                self.root, self._failures = root, 0
+                self._polls_due = self.polls.end()
+                if self._polls_due > self.now:
+                    break
         except Trouble as trouble:
             self._hold(trouble)
 

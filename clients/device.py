@@ -59,6 +59,7 @@ class Device(Client):
             return
         if self.follower.found is None:
             self._tell(Happening(int(now), self.name, "enrolled", own["href"]))
+            self.polls.forget(self.dcap)    # a server may show more to those it knows
         self.follower.found = found
 
     def _register(self, root: Root) -> None:

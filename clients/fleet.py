@@ -12,7 +12,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -100,13 +100,13 @@ def printer(happening: Happening) -> None:
         click.echo(f"{when} {happening.name:<14} {happening.what:<10} {happening.detail}")
 
 
-def run(fleet: Fleet, wait: Callable[[], object] | None = None) -> None:
-    """Run until SIGINT or SIGTERM (or until `wait` returns), then stop cleanly."""
+def run(fleet: Fleet) -> None:
+    """Run until SIGINT or SIGTERM, then stop cleanly."""
     asked = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
     with fleet:
-        (wait or asked.wait)()
+        asked.wait()
 
 
 @click.command()

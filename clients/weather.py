@@ -15,8 +15,8 @@ class Site(NamedTuple):
     """Where a device stands. Degrees, + is north and east; `peak_load` is the household's evening peak in W;
     `rise` is by how many percent the voltage rises when the site injects its device's full power."""
     seed: str = ""
-    latitude: float = -33.9
-    longitude: float = 151.2
+    latitude: float = 38.0
+    longitude: float = 0.0
     peak_load: float = 2500.0
     rise: float = 4.0
     nominal_volts: float = 230.0

@@ -53,7 +53,7 @@ def scene(house: None, application: Flask) -> Scene:
     """A device with a 5 kW inverter that nobody has enrolled yet; polls every 120 s, posts every 300 s."""
     settings.poll_rate, settings.post_rate = 120, 300
     line, told = InProcess(application, ME), []
-    plant = Inverter(name="one", site=Site("seed", longitude=0.0))
+    plant = Inverter(name="one", site=Site("seed"))
     device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append, clock=clock.precise)
     return Scene(device, line, told)
 
@@ -85,7 +85,9 @@ def test_it_reads_what_concerns_it_and_only_that(enrolled: Scene) -> None:
     enrolled.live(10)
     assert enrolled.said("enrolled") == ["/edev/1"] and not enrolled.said("trouble")
     read = [href.partition("?")[0] for method, href in enrolled.line.asked if method == "GET"]
-    assert read[:2] == ["/dcap", "/tm"] and len(set(read)) == len(read), "and each once"
+    assert read[:3] == ["/dcap", "/tm", "/edev"]
+    assert read.count("/dcap") == 2
+    assert len(read) == len(set(read)) + 1, "each once, and DeviceCapability again as somebody who is known"
     assert {"/edev", "/edev/1/rg", "/edev/1/fsa", "/edev/1/der"} < set(read)
 
 
@@ -218,7 +220,7 @@ def test_the_customer_opts_out(enrolled: Scene) -> None:
 
 def test_alarms_are_logged_when_they_come_and_go(scene: Scene) -> None:
     edev.enrol(ME, pin=PIN, name="one")
-    scene.device.follower.plant = Inverter(name="one", site=Site("seed", longitude=0.0, rise=30.0))
+    scene.device.follower.plant = Inverter(name="one", site=Site("seed", rise=30.0))
     scene.live(200)
     virtualders.create("street", members=["one"])
     post("street", 0, 9000, opModMaxLimW=0)
@@ -260,7 +262,7 @@ def test_an_aggregator_follows_and_answers_for_each(house: None, application: Fl
     virtualders.create("both", members=["home-1", "home-2"])
     virtualders.create("second", members=["home-2"], parent="both")
     line, told = InProcess(application, AGENT), []
-    fleet = {ME: Inverter(name="home-1", site=Site("a", longitude=0.0)), OTHER: Battery(name="home-2", site=Site("b"))}
+    fleet = {ME: Inverter(name="home-1", site=Site("a")), OTHER: Battery(name="home-2", site=Site("b"))}
     aggregator = Aggregator("agent", fleet, line.connection(), tell=told.append, clock=clock.precise)
     post("both", 100, 400, **LIMIT)
     post("second", 200, 100, opModFixedW=-5000)

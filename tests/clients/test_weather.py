@@ -41,8 +41,7 @@ def test_noon_is_where_the_sun_stands_highest() -> None:
 
 
 def test_clouds_are_a_sites_own() -> None:
-    noon = JUNE - int(151.2 / 15 * 3600)
-    assert len({weather.irradiance(Site(str(seed)), noon) for seed in range(10)}) == 10
+    assert len({weather.irradiance(Site(str(seed)), JUNE) for seed in range(10)}) == 10
 
 
 @given(NOW, some.text(max_size=5), some.floats(-1, 1))
