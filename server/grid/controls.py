@@ -12,7 +12,7 @@ from server import clock
 from server.errors import Refused
 from server.grid import conflicts, modes, virtualders
 from server.models import Document, VirtualDER
-from server.resources import codec, events, store, table
+from server.resources import codec, events, schema, store, table
 
 STATUSES = ("scheduled", "active", "cancelled", "cancelled with randomization", "superseded")
 OVER = "over"
@@ -78,7 +78,7 @@ def publish(program: str, base: Mapping[str, Any], duration: int, start: int | N
     data |= {name: seconds for name, seconds in (("randomizeStart", randomize_start),
                                                  ("randomizeDuration", randomize_duration)) if seconds}
     with store.transaction():
-        _check_curves(base)
+        _check(base)
         href = store.add("DERControl", f"{program}/derc", data)
         codec.decode(codec.wrap("DERControl", _found(href).body))
     return href
@@ -91,8 +91,15 @@ def _ramp(seconds: float) -> int:
     return hundredths
 
 
-def _check_curves(base: Mapping[str, Any]) -> None:
+def _check(base: Mapping[str, Any]) -> None:
+    """Refuse what a schema does not: unknown modes, more than 100 %, curves that are not there."""
+    known = schema.plan("DERControlBase").by_key
     for mode, value in base.items():
+        if mode not in known and not mode.startswith("csipaus:"):
+            raise Refused(400, f"DERControlBase has no {mode}")
+        least, most = modes.PERCENTS.get(mode, (None, None))
+        if least is not None and not least <= value <= most:
+            raise Refused(400, f"{mode}: {least} to {most} hundredths of a percent are possible, not {value}")
         if isinstance(value, dict) and set(value) == {"href"} and store.get(value["href"]) is None:
             raise Refused(400, f"{mode}: there is no curve {value['href']}")
 
@@ -144,7 +151,7 @@ def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Map
     """Set the DefaultDERControl: `base` is its DERControlBase, `also` what else it says (setGradW, …)."""
     found = virtualders.find(vder)
     with store.transaction():
-        _check_curves(base)
+        _check(base)
         href = f"{found.program}/dderc"
         known = store.get(href)
         kept = {"mRID": known.stated["mRID"]} if known is not None else {"mRID": store.new_mrid()}

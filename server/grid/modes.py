@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from server.grid.units import FULL
+
 # DERControlType, IEEE 2030.5-2018; bits 27 and up, and DERControlType2, since 2023. Bits 0 and 1 (charge and discharge
 # mode) name no control.
 _BITS = ("", "", "opModConnect", "opModEnergize", "opModFixedPFAbsorbW", "opModFixedPFInjectW", "opModFixedVar",
@@ -17,6 +19,11 @@ _BITS_2 = ("opModMaxLimPctVAAbsorb", "opModMaxLimPctVAInject", "opModMaxLimPctVa
            "opModMaxLimWInject", "opModTargetV")
 # CSIP-AUS, DOEControlType.
 _BITS_AUS = ("csipaus:opModExpLimW", "csipaus:opModImpLimW", "csipaus:opModGenLimW", "csipaus:opModLoadLimW")
+
+
+# Values in hundredths of a percent, which the schema does not bound: least and most.
+PERCENTS = {"opModFixedW": (-FULL, FULL), "opModFixedV": (-FULL, FULL), "opModMaxLimW": (0, FULL),
+            "opModMaxLimPctWAbsorb": (0, FULL), "opModMaxLimPctVAAbsorb": (0, FULL), "opModMaxLimPctVAInject": (0, FULL)}
 
 
 def _named(bitmap: Any, names: tuple[str, ...]) -> set[str]:

@@ -1,0 +1,70 @@
+import pytest
+
+from server import clock
+from server.grid import controls, effective, virtualders
+from server.grid.effective import Program
+from server.resources import events
+
+
+def control(number, start, end, base, created=0, category=events.EVERY_CATEGORY):
+    event = events.from_data("DERControl", f"e{number}", {
+        "mRID": f"{number:02X}", "creationTime": created, "interval": {"start": start, "duration": end - start},
+        "DERControlBase": base, "deviceCategory": f"{category:08X}"})
+    return event, base
+
+
+A, B, C = {"opModFixedW": 1}, {"opModFixedW": 2}, {"opModMaxLimW": 3, "opModFixedW": 3}
+SYSTEM = Program("system", 100, (control(1, 100, 200, A),), {"opModConnect": True, "opModFixedW": 9})
+SERVICE = Program("service", 50, (control(2, 150, 250, B),), {"opModMaxLimW": 8})
+
+CASES = [
+    (SYSTEM, SERVICE, 50, {"opModConnect": ("system", None), "opModFixedW": ("system", None),
+                           "opModMaxLimW": ("service", None)}),
+    (SYSTEM, SERVICE, 120, {"opModConnect": ("system", None), "opModFixedW": ("system", "e1"),
+                            "opModMaxLimW": ("service", None)}),
+    (SYSTEM, SERVICE, 180, {"opModConnect": ("system", None), "opModFixedW": ("service", "e2"),
+                            "opModMaxLimW": ("service", None)}),
+    (SYSTEM, SERVICE, 240, {"opModConnect": ("system", None), "opModFixedW": ("service", "e2"),
+                            "opModMaxLimW": ("service", None)}),
+    (SYSTEM, SERVICE, 250, {"opModConnect": ("system", None), "opModFixedW": ("system", None),
+                            "opModMaxLimW": ("service", None)}),
+]
+
+
+@pytest.mark.parametrize("one, other, now, expected", CASES, ids=[str(case[2]) for case in CASES])
+def test_by_primacy_mode_by_mode_then_the_defaults(one, other, now, expected):
+    for programs in ([one, other], [other, one]):
+        found = effective.effective(programs, now)
+        assert {mode: (setting.program, setting.event) for mode, setting in found.items()} == expected
+
+
+def test_the_newest_wins_where_two_of_a_program_share_a_mode():
+    both = Program("p", 1, (control(1, 0, 100, A, created=5), control(2, 0, 100, C, created=9)), {})
+    assert {mode: setting.value for mode, setting in effective.effective([both], 50).items()} == C
+    other = Program("p", 1, (control(1, 0, 100, A, created=9), control(2, 0, 100, C, created=5)), {})
+    assert effective.effective([other], 50)["opModFixedW"].value == 1
+
+
+def test_equal_primacy_of_two_programs_the_newest_wins():
+    older, newer = Program("o", 5, (control(1, 0, 9, A, 1),), {}), Program("n", 5, (control(2, 0, 9, B, 2),), {})
+    for programs in ([older, newer], [newer, older]):
+        assert effective.effective(programs, 5)["opModFixedW"].program == "n"
+
+
+def test_controls_for_other_categories_do_not_count():
+    only = Program("p", 1, (control(1, 0, 100, A, category=2),), {"opModFixedW": 7})
+    assert effective.effective([only], 50, categories=1)["opModFixedW"].value == 7
+    assert effective.effective([only], 50, categories=3)["opModFixedW"].value == 1
+
+
+def test_what_a_device_follows(battery):
+    one = battery(1)
+    virtualders.create("system", primacy=100)
+    virtualders.create("north", "*", parent="system", primacy=50)
+    href = controls.post("system", {"opModFixedW": 100}, 600, clock.now() + 60)["href"]
+    controls.set_default("north", {"opModFixedW": 5, "opModMaxLimW": 9000})
+    assert effective.show(one.device) == [
+        {"mode": "opModFixedW", "value": 5, "vder": "north", "control": None},
+        {"mode": "opModMaxLimW", "value": 9000, "vder": "north", "control": None}]
+    assert effective.show(one.device, clock.now() + 60)[0] == {
+        "mode": "opModFixedW", "value": 100, "vder": "system", "control": href}
