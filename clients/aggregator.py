@@ -12,7 +12,8 @@ from . import discovery
 from .client import Client, silent
 from .connection import Connection
 from .discovery import Root
-from .follower import Follower, Happening
+from .follower import Follower
+from .reporter import Happening
 from .plant import Plant
 
 

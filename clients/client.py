@@ -8,7 +8,8 @@ from typing import Any
 from . import discovery
 from .connection import Answer, Connection, Refusal, Trouble, Unreachable, delay
 from .discovery import Root
-from .follower import Follower, Happening
+from .follower import Follower
+from .reporter import Happening
 from .polling import Polls
 from .timebase import Timebase
 

@@ -19,7 +19,7 @@ import click
 
 from . import neighbourhood
 from .client import Client
-from .follower import Happening
+from .reporter import Happening
 
 log = logging.getLogger(__name__)
 # A client whose step went wrong in a way nobody foresaw is left alone for so long (seconds).

@@ -13,7 +13,7 @@ from .client import Client, silent
 from .connection import Connection
 from .device import Device, Identity
 from .evcharger import EvCharger
-from .follower import Happening
+from .reporter import Happening
 from .inverter import Inverter
 from .plant import Plant
 from .thermostat import Thermostat

@@ -12,8 +12,8 @@ BIT = {RECEIVED: MESSAGE_RECEIVED, OPTED_OUT: CUSTOMER, OPTED_IN: CUSTOMER,
 
 
 def asked(transition: Transition) -> bool:
-    """Whether the event's responseRequired asks for this answer, and replyTo says where to put it."""
-    return bool(transition.event.reply_to) and bool(transition.event.required & BIT.get(transition.status, SPECIFIC))
+    """Whether the event's responseRequired asks for this answer."""
+    return bool(transition.event.required & BIT.get(transition.status, SPECIFIC))
 
 
 def response(transition: Transition, lfdi: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask import Flask
 from clients.aggregator import Aggregator
 from clients.battery import Battery
 from clients.device import Device, Identity
-from clients.follower import Happening
+from clients.reporter import Happening
 from clients.inverter import Inverter
 from clients.weather import Site
 from server import clock

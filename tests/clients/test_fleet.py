@@ -12,7 +12,7 @@ from clients import fleet, neighbourhood
 from clients.aggregator import Aggregator
 from clients.client import Client
 from clients.device import Device
-from clients.follower import Happening
+from clients.reporter import Happening
 from clients.neighbourhood import KINDS, Server, plant
 from tests.clients.controls import LFDI
 from tests.flows.server import ROOT, Process, until

@@ -1,0 +1,134 @@
+"""What an EndDevice sends to the server: answers and alarms as they come, documents and readings at the postRate."""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from . import metering, telemetry
+from .connection import Connection, Refusal
+from .discovery import Found, Root, href
+from .plant import Plant
+
+# "If not specified, a default of 900 seconds is used" for a postRate.
+DEFAULT_POST_RATE = 900
+# Letters are kept so long while the server cannot be reached; then the oldest give way.
+OUTBOX = 200
+
+
+class Happening(NamedTuple):
+    """Something worth showing: server second, device's name, what ("enrolled", "response", "follows", "trouble"…)."""
+    at: int
+    name: str
+    what: str
+    detail: str
+
+
+class Letter(NamedTuple):
+    """Something to post. Each has an identity in itself (subject and status, an mRID, an ID and its time), by which
+    a server knows it again: so it may be repeated when an answer was lost."""
+    href: str
+    name: str
+    data: dict[str, Any]
+
+
+class Reporter:
+    """Sends for one EndDevice. `due` is the server second of the next report."""
+
+    def __init__(self, lfdi: str, name: str, connection: Connection, tell: Callable[[Happening], None]):
+        self.lfdi, self.name = lfdi, name
+        self._connection, self._tell = connection, tell
+        self._outbox: deque[Letter] = deque(maxlen=OUTBOX)
+        self._said: dict[str, dict[str, Any]] = {}
+        self.due = 0.0
+        self._rate = DEFAULT_POST_RATE
+        self._usage_point: str | None = None
+        self._read_from: tuple[Plant, int] | None = None
+        self._began = 0
+        self._log_number = 0
+
+    def begin(self, plant: Plant, now: int) -> None:
+        """The device is switched on: readings count from here."""
+        self._read_from, self._began = (plant, now), now
+
+    def send(self, letter: Letter) -> None:
+        """Post this with the next report."""
+        self._outbox.append(letter)
+
+    def hurry(self, now: float) -> None:
+        """Something has changed that the server wants to see before the next report is due."""
+        self.due = min(self.due, now)
+
+    def log_alarms(self, before: Plant, after: Plant, found: Found | None, now: int) -> None:
+        """LogEvents for alarms that came or went."""
+        to = href(found.device, "LogEventListLink") if found else None
+        for event in telemetry.alarms(before.alarms, after.alarms, now, self._log_number):
+            self._log_number += 1
+            self._tell(Happening(now, self.name, "alarm", f"logEventCode {event['logEventCode']}"))
+            self.hurry(now)
+            if to is not None:
+                self.send(Letter(to, "LogEvent", event))
+
+    def report(self, root: Root, found: Found | None, plant: Plant, gradient: float, remote: bool, now: float) -> None:
+        """Send what is due; raises Unreachable when the server cannot be reached, and has lost nothing then."""
+        while self._outbox:
+            letter = self._outbox[0]
+            try:
+                self._connection.post(*letter)
+            except Refusal as refusal:
+                self._refused(refusal, now)
+            self._outbox.popleft()
+        if found is None or self._read_from is None or now < self.due:
+            return
+        self._rate = found.device.get("postRate") or DEFAULT_POST_RATE
+        try:
+            for to, name, data in self._documents(found, plant, gradient, remote, int(now)):
+                self._put(to, name, data)
+            self._post_readings(root, plant, int(now))
+        except Refusal as refusal:
+            self._refused(refusal, now)
+        self.due = now + self._rate
+
+    def _documents(self, found: Found, plant: Plant, gradient: float, remote: bool,
+                   now: int) -> list[tuple[str | None, str, dict[str, Any]]]:
+        device = found.device
+        said = [(href(device, f"{name}Link"), name, data) for name, data in (
+            ("DeviceInformation", telemetry.information(plant, self.lfdi, self._began)),
+            ("DeviceStatus", telemetry.device_status(plant, now, self._began)),
+            ("PowerStatus", telemetry.power_status(plant, now)))]
+        return said + [(href(der, f"{name}Link"), name, data) for der in found.ders[:1] for name, data in (
+            ("DERCapability", telemetry.capability(plant)),
+            ("DERSettings", telemetry.settings(plant, gradient, now)),
+            ("DERStatus", telemetry.status(plant, now, remote)),
+            ("DERAvailability", telemetry.availability(plant, now)))]
+
+    def _put(self, to: str | None, name: str, data: dict[str, Any]) -> None:
+        """PUT it, unless the server has it already; that settings were confirmed later is no news."""
+        news = {key: value for key, value in data.items() if key != "updatedTime"}
+        if to is not None and self._said.get(to) != news:
+            self._connection.put(to, name, data)
+            self._said[to] = news
+
+    def _post_readings(self, root: Root, plant: Plant, now: int) -> None:
+        if root.mirror_list is None or self._read_from is None:
+            return
+        if self._usage_point is None:
+            point = metering.usage_point(plant, self.lfdi, self._rate)
+            self._usage_point = self._connection.post(root.mirror_list, "MirrorUsagePoint", point).location
+            self._tell(Happening(now, self.name, "metering", self._usage_point or "nowhere: no Location was given"))
+        before, since = self._read_from
+        if self._usage_point is None or now <= since:
+            return
+        try:
+            self._rate = self._connection.get(self._usage_point).data.get("postRate") or self._rate
+            self._connection.post(self._usage_point, "MirrorMeterReadingList",
+                                  metering.readings(before, plant, self.lfdi, since, now))
+        except Refusal as refusal:
+            if refusal.status == 404:
+                self._usage_point = None
+            raise
+        self._read_from = (plant, now)
+        self._tell(Happening(now, self.name, "reading", f"{plant.power:.0f} W"))
+
+    def _refused(self, refusal: Refusal, now: float) -> None:
+        self._tell(Happening(int(now), self.name, "trouble", str(refusal)))
