@@ -82,6 +82,11 @@ class Settings:
         except ValueError as error:
             raise ValueError(f"{source or name}: {error}") from None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in SETTINGS:
+            raise AttributeError(f"no setting is called {name!r}")
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"no setting is called {name!r}")
 

@@ -11,7 +11,7 @@ from server import clock
 from server.models import db
 from server.resources import sql
 
-EVERY = 30
+EVERY = 30  # seconds of the clock
 log = logging.getLogger(__name__)
 _seen: dict[str, int] = {}
 
@@ -44,7 +44,7 @@ def _thread() -> None:
 
 def _run() -> None:
     while True:
-        time.sleep(EVERY)
+        time.sleep(max(1.0, EVERY / max(clock.rate(), 1.0)))
         try:
             flush()
         except peewee.DatabaseError as error:

@@ -1,0 +1,4 @@
+"""`python -m server` is `counterpoise`."""
+from server.cli import main
+
+main(prog_name="counterpoise")

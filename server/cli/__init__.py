@@ -1,0 +1,25 @@
+"""The operator's verbs: `counterpoise serve | work | certs | enrol | device | vder | control | dispatch | …`.
+
+Each verb is a thin layer over a function of the rooms below; what it returns is printed as a table for people or,
+with --json, for programs. Read `common` first.
+"""
+from __future__ import annotations
+
+import click
+
+from server.cli import certs, common, control, demo, device, dispatch, rates, readings, run, vder
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="counterpoise")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting for this call; see `settings`.")
+@click.pass_context
+def main(context: click.Context, pairs: tuple[str, ...]) -> None:
+    """Counterpoise: an IEEE 2030.5 server and residential DERMS."""
+    common.configure(pairs)
+    context.call_on_close(common.close)
+
+
+for module in (run, certs, device, vder, control, dispatch, readings, rates, demo):
+    for command in module.COMMANDS:
+        main.add_command(command)

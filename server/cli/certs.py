@@ -1,0 +1,83 @@
+"""`certs …`: certificates for development and small deployments."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from certs import authority, dev
+from server.cli.common import show as print_result
+
+_FOLDER = click.option("--path", type=click.Path(file_okay=False, path_type=Path), default=Path("certs/dev"),
+                       show_default=True, help="The folder of the tree.")
+
+
+def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb that needs no database; what is wrong with files is an error in words."""
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @wraps(function)
+    def wrapped(as_json: bool, **arguments: Any) -> None:
+        try:
+            print_result(function(**arguments), as_json)
+        except (OSError, ValueError) as error:
+            raise click.ClickException(str(error)) from None
+    return wrapped
+
+
+@click.group()
+def certs() -> None:
+    """Make, show and check certificates."""
+
+
+@certs.command("dev")
+@_FOLDER
+@click.option("--devices", default=8, show_default=True, help="How many devices the tree is to have at least.")
+@click.option("--name", "names", multiple=True, default=dev.HERE, show_default=True,
+              help="Host name or address of the server.")
+@click.option("--force", is_flag=True, help="Make everything anew.")
+@_verb
+def make_dev(path: Path, devices: int, names: tuple[str, ...], force: bool) -> Any:
+    """Make a whole tree: authorities, server, devices, an aggregator, an operator. What is in order stays."""
+    return [_brief(entry) for entry in dev.make_dev(path, devices, names, force)]
+
+
+@certs.command()
+@click.argument("name")
+@_FOLDER
+@click.option("--kind", type=click.Choice(sorted(authority.POLICIES)), default="generic", show_default=True,
+              help="The device kind that its certificate policy names.")
+@_verb
+def device(name: str, path: Path, kind: str) -> Any:
+    """Issue one more device certificate of the tree: NAME.pem and NAME.key."""
+    return _brief(dev.issue_device(path, name, kind))
+
+
+@certs.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_verb
+def show(file: Path) -> Any:
+    """What a certificate (PEM) says: LFDI, SFDI, extensions, validity."""
+    return dev.show(file.read_bytes())
+
+
+@certs.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("certs/dev/ca.pem"),
+              show_default=True, help="The authorities to trust (PEM).")
+@_verb
+def verify(file: Path, ca: Path) -> Any:
+    """Whether the devices' door would let this certificate in, and if not, why."""
+    why = dev.verify(file.read_bytes(), ca.read_bytes())
+    if why:
+        raise ValueError(f"{file} is refused: {why}")
+    return {"file": str(file), "accepted": True}
+
+
+def _brief(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "pin": f"{entry['pin']:06d}"} if isinstance(entry.get("pin"), int) else entry
+
+
+COMMANDS = (certs,)

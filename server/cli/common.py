@@ -1,0 +1,215 @@
+"""What all verbs share: settings, the database, times and durations as people write them, tables and JSON."""
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from server import clock
+from server.config import settings
+from server.errors import Refused
+
+PAPER = 140  # columns of a table that is piped into a file
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+Row = Mapping[str, Any]
+
+
+def configure(pairs: Iterable[str]) -> None:
+    """Take settings from the command line (`NAME=VALUE`)."""
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
+        try:
+            settings.set(name, value, "--set")
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+
+
+def open_house() -> None:
+    """Connect to the database and let every room announce its rules; the clock follows the server's."""
+    from server import grid, models
+    from server.protocol import functionsets
+    from server.resources import hooks
+
+    assert grid
+    functionsets.load()
+    models.connect()
+    if settings.clock:
+        clock.follow(settings.clock)
+    else:
+        pace = models.Note.get_or_none(models.Note.name == "clock")
+        clock.follow(pace.text if pace else "")
+    hooks.run_seeds()
+
+
+def close() -> None:
+    """Let go of the database, if it was opened."""
+    from server.models import db
+    if db.obj is not None and not db.is_closed():
+        db.close()
+
+
+def verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb that works on the house: opens it, prints what the function returns, and turns a refusal into an error.
+
+    The function returns None, one row (a mapping), or rows; `--json` is added to it.
+    """
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(function)
+    def wrapped(as_json: bool, **arguments: Any) -> None:
+        try:
+            open_house()
+            show(function(**arguments), as_json)
+        except Refused as refused:
+            raise click.ClickException(refused.why) from None
+    return wrapped
+
+
+def show(found: Any, as_json: bool) -> None:
+    """Print a result. Warnings in it go to people's attention, not into their tables."""
+    if found is None:
+        return
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, default=str))
+        return
+    console = Console() if sys.stdout.isatty() else Console(width=PAPER)
+    if isinstance(found, Mapping):
+        for warning in found.get("warnings", ()):
+            click.secho(f"warning: {warning}", fg="yellow", err=True)
+        _one(console, {key: value for key, value in found.items() if key != "warnings"})
+    else:
+        _many(console, list(found))
+
+
+def _one(console: Console, row: Row) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    nested = {key: value for key, value in row.items() if _is_rows(value)}
+    for key, value in row.items():
+        if key not in nested and "\n" not in str(value) and value not in (None, "", [], {}):
+            table.add_row(key, cell(key, value))
+    console.print(table)
+    for key, value in row.items():
+        if isinstance(value, str) and "\n" in value:
+            console.print(f"\n[bold]{key}[/bold]")
+            console.print(value, markup=False, highlight=False)
+    for key, value in nested.items():
+        console.print(f"\n[bold]{key}[/bold]")
+        _many(console, list(value))
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _many(console: Console, rows: list[Row]) -> None:
+    if not rows:
+        console.print("none", style="dim")
+        return
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "depth"))
+    columns = [key for key in columns if any(row.get(key) not in (None, "", [], {}) for row in rows)
+               and not all(row.get(_TELLS.get(key, "")) for row in rows)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in columns:
+        number = all(type(row.get(key)) in (int, float, type(None)) for row in rows)
+        table.add_column(key, no_wrap=key == "name", justify="right" if number and not key.endswith(_INSTANTS) else "left", overflow="fold")
+    for row in rows:
+        indent = "  " * int(row.get("depth") or 0)
+        table.add_row(*(indent * (column == "name") + cell(column, row.get(column)) for column in columns))
+    console.print(table)
+
+
+# Long identifiers that people need not see where another column tells the rows apart.
+_TELLS = {"lfdi": "name", "mrid": "href"}
+_INSTANTS = ("_at", "start", "created", "received", "until", "seen", "end")
+
+
+def cell(key: str, value: Any) -> str:
+    """A value as people read it: instants as ISO 8601 in UTC, mappings as `a=b`."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and key.endswith(_INSTANTS) and value > 1_000_000_000:
+        return iso(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={cell(name, each)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(cell(key, each) for each in value)
+    return str(value)
+
+
+def iso(instant: int) -> str:
+    """2026-11-22T18:00:00Z"""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Instant(click.ParamType):
+    """An instant: `now`, `+15m` (from now), ISO 8601 (UTC where it names no zone), or seconds since 1970. Converted
+    when it is used, since the clock is known only then."""
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Callable[[], int]:
+        if callable(value):
+            return value
+        if value == "now":
+            return clock.now
+        if value.startswith("+"):
+            seconds = Duration().convert(value[1:], param, ctx)
+            return lambda: clock.now() + seconds
+        if value.isdigit() and len(value) > 8:
+            return lambda: int(value)
+        try:
+            when = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither now, +15m, ISO 8601 nor seconds since 1970", param, ctx)
+        return lambda: int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+
+
+class Duration(click.ParamType):
+    """A duration: `90s`, `15m`, `1h30m`, `2d`, or seconds."""
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        parts = re.findall(r"(\d+)([smhd]?)", value)
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            self.fail(f"{value!r} is no duration such as 90s, 15m, 1h30m", param, ctx)
+        return sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
+
+
+class Pair(click.ParamType):
+    """NAME=VALUE, as a tuple."""
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, said = value.partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        return name, said
+
+
+INSTANT, DURATION, PAIR = Instant(), Duration(), Pair()
+
+
+def track(items: Any, what: str) -> Any:
+    """The same items, with a progress bar for people where that takes longer than a moment."""
+    from rich.progress import track as progress
+    if not sys.stderr.isatty():
+        return items
+    return progress(items, description=what, console=Console(stderr=True), transient=True)

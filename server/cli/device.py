@@ -1,0 +1,142 @@
+"""`enrol` and `device …`."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.cli.common import PAIR, track, verb
+from server.errors import Refused
+from server.models import Device, Membership, VirtualDER
+from server.protocol.functionsets import edev
+from server.resources import store
+
+
+def brief(device: Device) -> dict[str, Any]:
+    """A device as it is listed."""
+    return {"id": device.id, "name": device.name, "kind": device.kind, "lfdi": device.lfdi, "sfdi": device.sfdi,
+            "state": device.state, "labels": device.labels, "manager": device.manager, "seen_at": device.seen_at}
+
+
+def full(device: Device) -> dict[str, Any]:
+    """A device with all that is known of it."""
+    href = edev.href(device)
+    registration = store.get(f"{href}/rg")
+    groups = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
+        VirtualDER.id)
+    said = {document.kind: document.stated for child in store.items(f"{href}/der")
+            for document in store.items(child.href) if document.stated}
+    return {**brief(device), "href": href, "pin": f"{registration.stated['pIN']:06d}" if registration else None,
+            "enrolled_at": device.enrolled_at, "virtual DERs": [group.name for group in groups], **said}
+
+
+@click.command()
+@click.argument("lfdi", required=False)
+@click.option("--pin", type=int, help="Registration PIN with its check digit; a new one where none is given.")
+@click.option("--name", default="", help="A name for people.")
+@click.option("--kind", default="", help="What it is: pv, battery, ev_charger, thermostat, aggregator, …")
+@click.option("--label", "labels", type=PAIR, multiple=True, help="A label for the rules of virtual DERs.")
+@click.option("--aggregator", "manager", default="", help="LFDI of the enrolled aggregator that acts for it.")
+@click.option("--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Enrol all devices of a JSON file: a list of objects with lfdi, pin, name, kind, labels.")
+@verb
+def enrol(lfdi: str | None, pin: int | None, name: str, kind: str, labels: tuple[tuple[str, str], ...], manager: str,
+          file: Path | None) -> Any:
+    """Enrol a device by the LFDI of its certificate (or many, with --from)."""
+    if (lfdi is None) == (file is None):
+        raise click.UsageError("give either an LFDI or --from FILE")
+    if lfdi is not None:
+        return full(edev.enrol(lfdi, pin, name, kind, dict(labels), manager))
+    return _enrol_all(file, kind, dict(labels), manager)
+
+
+def _enrol_all(file: Path | None, kind: str, labels: dict[str, str], manager: str) -> Any:
+    assert file is not None
+    try:
+        entries = json.loads(file.read_text())
+        wanted = [(entry["lfdi"], entry) for entry in entries]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(400, f"{file}: this is no JSON list of objects with an lfdi ({error})") from None
+    with store.transaction():
+        return [brief(edev.enrol(known, entry.get("pin"), entry.get("name", ""), entry.get("kind", kind),
+                                 {**labels, **entry.get("labels", {})}, entry.get("manager", manager)))
+                for known, entry in track(wanted, "enrolling")]
+
+
+@click.group()
+def device() -> None:
+    """Look at and change enrolled devices. DEVICE is an LFDI, SFDI, number or name."""
+
+
+@device.command("list")
+@click.option("--kind", help="Only this kind.")
+@click.option("--label", "labels", type=PAIR, multiple=True, help="Only those with this label.")
+@click.option("--state", type=click.Choice([Device.ENROLLED, Device.SUSPENDED]), help="Only those in this state.")
+@verb
+def list_devices(kind: str | None, labels: tuple[tuple[str, str], ...], state: str | None) -> Any:
+    """List devices."""
+    query = Device.select().order_by(Device.id)
+    if kind is not None:
+        query = query.where(Device.kind == kind)
+    if state is not None:
+        query = query.where(Device.state == state)
+    return [brief(each) for each in query if all(each.labels.get(name) == value for name, value in labels)]
+
+
+@device.command()
+@click.argument("device")
+@verb
+def show(device: str) -> Any:
+    """All that is known of a device."""
+    return full(edev.find(device))
+
+
+@device.command()
+@click.argument("device")
+@click.argument("labels", type=PAIR, nargs=-1)
+@click.option("--remove", multiple=True, metavar="NAME", help="Take this label away.")
+@click.option("--name", help="Give it another name.")
+@click.option("--kind", help="Say that it is of another kind.")
+@verb
+def label(device: str, labels: tuple[tuple[str, str], ...], remove: tuple[str, ...], name: str | None,
+          kind: str | None) -> Any:
+    """Set labels (NAME=VALUE …); the virtual DERs it is in follow at once."""
+    found = edev.find(device)
+    edev.relabel(found, {**dict(labels), **dict.fromkeys(remove)}, name, kind)
+    return full(found)
+
+
+@device.command()
+@click.argument("device")
+@verb
+def suspend(device: str) -> Any:
+    """Refuse a device everything until it is restored."""
+    found = edev.find(device)
+    edev.suspend(found)
+    return brief(found)
+
+
+@device.command()
+@click.argument("device")
+@verb
+def restore(device: str) -> Any:
+    """Let a suspended device in again."""
+    found = edev.find(device)
+    edev.suspend(found, False)
+    return brief(found)
+
+
+@device.command()
+@click.argument("device")
+@click.confirmation_option(prompt="Remove the device and all it said of itself (its readings stay)?")
+@verb
+def remove(device: str) -> Any:
+    """Remove a device; its certificate is a stranger's then."""
+    found = edev.find(device)
+    store.remove(edev.href(found))
+    return {"removed": found.lfdi}
+
+
+COMMANDS = (enrol, device)

@@ -1,0 +1,97 @@
+"""`dispatch …`: orders on virtual DERs, and what came of them."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from server.cli.common import DURATION, INSTANT, verb
+from server.grid import dispatch as orders
+from server.grid.plan import BROADCAST, DEVICE
+
+Moment = Callable[[], int] | None
+YES_NO = click.Choice(["yes", "no"])
+
+
+class Order(click.Group):
+    """A group whose first word is a virtual DER unless it names a verb: `dispatch F12 --watts 5000`."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        if arguments and arguments[0] not in self.commands and arguments[0] not in context.help_option_names:
+            arguments = ["order", *arguments]
+        return super().parse_args(context, arguments)
+
+
+@click.group(cls=Order)
+def dispatch() -> None:
+    """Order power of a virtual DER: `dispatch VDER --watts 5000 --duration 1h`; see `dispatch order --help`.
+
+    Then follow it with `dispatch show ORDER`.
+    """
+
+
+@dispatch.command()
+@click.argument("vder")
+@click.option("--watts", type=float, help="More (+) or less (-) injection than now, by the whole group.")
+@click.option("--target", type=float, help="Injection (+) or consumption (-) by the whole group, in W.")
+@click.option("--percent", type=float, help="Of its own rating by each: + discharge or generation, - charge.")
+@click.option("--limit", type=float, help="Greatest generation by each, in percent of its rating.")
+@click.option("--limit-watts", type=float, help="Greatest generation by the whole group, in W.")
+@click.option("--connect", type=YES_NO, help="To be galvanically connected.")
+@click.option("--energize", type=YES_NO, help="To exchange power at all.")
+@click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
+@click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
+@click.option("--ramp", type=float, help="Seconds in which to get there.")
+@click.option("--randomize", type=int, default=0, help="Spread start and end by up to so many seconds.")
+@click.option("--per-device", is_flag=True, help="Tell each device its own share, in proportion to its headroom.")
+@click.option("--reason", default="", help="Words that go with it.")
+@click.option("--dry-run", is_flag=True, help="Show the XML and the shares; order nothing.")
+@verb
+def order(vder: str, start: Moment, per_device: bool, connect: str | None, energize: str | None, **rest: Any) -> Any:
+    """Order one thing of a virtual DER. Power is positive for injection."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("controls", total=None, visible=False)
+
+        def progress(done: int, all: int) -> None:
+            bar.update(task, completed=done, total=all, visible=True)
+
+        return orders.order(vder, start=start() if start else None, addressing=DEVICE if per_device else BROADCAST,
+                            connect=_answer(connect), energize=_answer(energize), progress=progress, **rest)
+
+
+def _answer(said: str | None) -> bool | None:
+    return None if said is None else said == "yes"
+
+
+@dispatch.command("list")
+@click.argument("vder", required=False)
+@verb
+def list_orders(vder: str | None) -> Any:
+    """Orders, newest first."""
+    return orders.listed(vder)
+
+
+@dispatch.command()
+@click.argument("order", type=int)
+@verb
+def show(order: int) -> Any:
+    """An order: who received, started, completed, opted out, did not answer; and delivered power against the wish."""
+    return orders.show(order)
+
+
+@dispatch.command()
+@click.argument("order", type=int)
+@click.option("--at", type=INSTANT, help="From this instant on; now if not given.")
+@click.option("--randomized", is_flag=True, help="Let devices spread it by the controls' own randomization.")
+@click.option("--reason", help="Words that go with it.")
+@verb
+def cancel(order: int, at: Moment, randomized: bool, reason: str | None) -> Any:
+    """Cancel an order."""
+    return orders.cancel(order, at() if at else None, randomized, reason)
+
+
+COMMANDS = (dispatch,)

@@ -1,0 +1,41 @@
+"""`poll-rate` and `post-rate`: how often devices ask and report."""
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from server.cli.common import DURATION, verb
+from server.config import settings
+from server.errors import Refused
+from server.models import Rate
+from server.protocol.functionsets import edev
+from server.resources import rates, store, table
+
+
+def _rate_command(what: str, name: str, help: str) -> click.Command:
+    @click.command(name, help=help)
+    @click.argument("seconds", type=DURATION, required=False)
+    @click.option("--kind", default="", help="Only for this kind of resource, such as DERControlList.")
+    @click.option("--device", "device", default="", help="Only for this device.")
+    @click.option("--clear", is_flag=True, help="Set no rate of its own any more.")
+    @verb
+    def command(seconds: int | None, kind: str, device: str, clear: bool) -> Any:
+        lfdi = edev.find(device).lfdi if device else ""
+        if kind and kind not in table.rows:
+            raise Refused(400, f"--kind: there is no resource {kind}")
+        if clear or seconds is not None:
+            rates.decide(what, kind, lfdi, None if clear else seconds)
+            store.rerate(lfdi)
+        standard = getattr(settings, f"{what}_rate")
+        return [{"kind": rate.kind, "device": rate.lfdi, "seconds": rate.seconds}
+                for rate in Rate.select().where(Rate.what == what).order_by(Rate.kind, Rate.lfdi)] + [
+                    {"kind": "all others", "device": "", "seconds": standard}]
+    return command
+
+
+COMMANDS = (
+    _rate_command("poll", "poll-rate", "Show or set how often devices poll (pollRate), in general (with --set), for a "
+                  "kind of resource, a device, or both."),
+    _rate_command("post", "post-rate", "Show or set how often devices post readings (postRate), likewise."),
+)

@@ -1,0 +1,71 @@
+"""`serve`, `work`, `reindex`, `settings`."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from server import clock
+from server.cli import common
+from server.cli.common import verb
+from server.config import SETTINGS, settings
+
+
+@click.command()
+def serve() -> None:
+    """Run the devices' door (gunicorn), until SIGTERM or Ctrl-C. Run `work` beside it."""
+    environment = prepare()
+    os.execvpe(sys.executable, gunicorn(), environment)
+
+
+def gunicorn() -> list[str]:
+    """The command that runs the devices' door."""
+    return [sys.executable, "-m", "gunicorn", "-c", "python:server.protocol.listen", "server:create_app()"]
+
+
+def prepare() -> dict[str, str]:
+    """Make the database ready and set the clock's pace for every process; the environment they are to be given."""
+    from server import models
+    common.open_house()
+    if settings.clock:
+        clock.follow(settings.clock)
+        settings.clock = clock.spec()
+    models.Note.insert(name="clock", text=settings.clock).on_conflict(
+        conflict_target=[models.Note.name], update={models.Note.text: settings.clock}).execute()
+    common.close()
+    changed = {f"COUNTERPOISE_{name.upper()}": str(getattr(settings, name)) for name in SETTINGS
+               if getattr(settings, name) != SETTINGS[name].default}
+    return {**os.environ, **changed}
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do what is due and stop.")
+def work(once: bool) -> None:
+    """Do what happens without anyone asking: events begin and end, orders are followed, old readings go.
+
+    `serve` answers correctly without it; with it, what changes by time is ready before anyone asks.
+    """
+    from server import worker
+    common.open_house()
+    worker.run(once)
+
+
+@click.command()
+@verb
+def reindex() -> Any:
+    """Rebuild every derived row and body; changes nothing in a healthy database."""
+    from server.resources import store
+    return {"changed": store.reindex()}
+
+
+@click.command("settings")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_settings(as_json: bool) -> None:
+    """Every setting, its value and what it is for."""
+    common.show([{"name": name, "value": getattr(settings, name), "help": setting.help}
+                 for name, setting in SETTINGS.items()], as_json)
+
+
+COMMANDS = (serve, work, reindex, show_settings)

@@ -1,0 +1,69 @@
+"""Values of elements as people write them: `opModMaxLimW=50%`, `opModTargetW=-3kW`, `opModConnect=no`,
+`opModVoltVar=/derp/1/dc/2`; JSON for the rest. Asked of the schema, so that every mode of every edition works."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from server.errors import Refused
+from server.grid import units
+from server.resources import schema
+
+_NUMBER = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?)\s*(?P<prefix>[kMG]?)(?P<unit>%|[a-zA-Z]*)")
+_PREFIX = {"": 1, "k": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
+
+
+def data(type_name: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The data of a type from NAME=VALUE pairs. Refused (400) where a name or value does not fit."""
+    return {name: value(type_name, name, text) for name, text in pairs}
+
+
+def value(type_name: str, name: str, text: str) -> Any:
+    """One element's value from text."""
+    field = schema.plan(type_name).by_key.get(name)
+    if field is None and name.startswith("csipaus:"):
+        field = schema.foreign(f"{{{schema.CSIPAUS}}}{name.partition(':')[2]}")
+    if field is None:
+        raise Refused(400, f"{type_name} has no {name}")
+    try:
+        return _value(field, text)
+    except ValueError as error:
+        raise Refused(400, f"{name}={text}: {error}") from None
+
+
+def _value(field: schema.Field, text: str) -> Any:
+    if text.startswith(("{", "[")):
+        return json.loads(text)
+    if field.plan is None:
+        return _simple(field.simple.kind, text)
+    keys = set(field.plan.by_key)
+    if {"multiplier", "value"} <= keys:
+        return units.power(_number(text))
+    if "href" in keys:
+        return {"href": text}
+    raise ValueError(f"this is a {field.plan.name}: write it as JSON with {', '.join(sorted(keys))}")
+
+
+def _simple(kind: str, text: str) -> Any:
+    if kind == "int":
+        number = _number(text)
+        if number != int(number):
+            raise ValueError("a whole number is needed")
+        return int(number)
+    if kind == "bool":
+        words = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+        if text.lower() not in words:
+            raise ValueError("yes or no is needed")
+        return words[text.lower()]
+    return schema.hexadecimal(text) if kind == "hex" else text
+
+
+def _number(text: str) -> float:
+    """5000, 50% (as hundredths of a percent), 3kW."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("a number is needed, such as 5000, 50% or 3kW")
+    number = float(found["number"]) * _PREFIX[found["prefix"]]
+    return round(number * 100, 6) if found["unit"] == "%" else number

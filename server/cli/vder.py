@@ -1,0 +1,92 @@
+"""`vder …`: virtual DERs, their members, programs and defaults."""
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from server.cli import values
+from server.cli.common import PAIR, verb
+from server.grid import capability, controls, virtualders
+
+
+@click.group()
+def vder() -> None:
+    """Group DERs into virtual DERs. VDER is a name or number.
+
+    Members come by a rule over labels, such as "kind = ev_charger and feeder = F12", by list, or from the virtual DERs
+    below it.
+    """
+
+
+@vder.command()
+@click.argument("name")
+@click.option("--rule", default="", help="Who is in it: a condition on labels, kind, name.")
+@click.option("--member", "members", multiple=True, help="A device that is in it by name.")
+@click.option("--parent", help="The virtual DER it belongs to.")
+@click.option("--primacy", type=int, help="0 (strongest) to 255; one stronger than its parent's if not given.")
+@click.option("--purpose", default="", help="topology, programme, provider, kind, …")
+@verb
+def create(name: str, rule: str, members: tuple[str, ...], parent: str | None, primacy: int | None,
+           purpose: str) -> Any:
+    """Make a virtual DER and publish its DERProgram to its members."""
+    return virtualders.create(name, rule, parent, primacy, purpose, members)
+
+
+@vder.command("list")
+@click.option("--single", is_flag=True, help="Those of single devices as well, which per-device orders make.")
+@verb
+def list_vders(single: bool) -> Any:
+    """The tree of virtual DERs."""
+    return virtualders.listed(single)
+
+
+@vder.command()
+@click.argument("vder")
+@verb
+def show(vder: str) -> Any:
+    """A virtual DER with its members, its default and what it can do now."""
+    return {**virtualders.show(vder), "capability": capability.capability(vder)}
+
+
+@vder.command()
+@click.argument("vder")
+@click.option("--name", help="Another name.")
+@click.option("--rule", help="Another rule; empty for none.")
+@click.option("--parent", help="Another parent; empty for the top.")
+@click.option("--primacy", type=int, help="Another primacy.")
+@click.option("--purpose", help="Another purpose.")
+@click.option("--add", multiple=True, metavar="DEVICE", help="Put a device in by name.")
+@click.option("--remove", multiple=True, metavar="DEVICE", help="Take a device out that was put in by name.")
+@verb
+def update(vder: str, **changes: Any) -> Any:
+    """Change a virtual DER; its members' assignments follow in the same transaction."""
+    return virtualders.update(vder, **changes)
+
+
+@vder.command()
+@click.argument("vder")
+@click.option("--force", is_flag=True, help="Even while it has controls that are scheduled or active.")
+@verb
+def delete(vder: str, force: bool) -> Any:
+    """Remove a virtual DER, its program and its members' assignments to it."""
+    virtualders.delete(vder, force)
+    return {"deleted": vder}
+
+
+@vder.command()
+@click.argument("vder")
+@click.argument("modes", type=PAIR, nargs=-1)
+@click.option("--also", type=PAIR, multiple=True, help="An element of DefaultDERControl itself, such as setGradW=100.")
+@click.option("--clear", is_flag=True, help="Have no default any more.")
+@verb
+def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str, str], ...], clear: bool) -> Any:
+    """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
+    if clear:
+        controls.clear_default(vder)
+    elif modes or also:
+        controls.set_default(vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also))
+    return virtualders.show(vder)["default"] or {}
+
+
+COMMANDS = (vder,)
