@@ -37,7 +37,7 @@ class Client:
         self._connection, self._tell, self._clock = connection, tell, clock
         start = clock()
         self.timebase = Timebase(rate, start, start)
-        self.polls = Polls(self._get)
+        self.polls = Polls(self._get, lambda: self.now)
         self.root: Root | None = None
         self._failures = 0
         self._quiet_until = self._polls_due = 0.0
@@ -83,7 +83,7 @@ class Client:
         try:
             for _ in range(WALKS):
                 self.polls.begin()
-                root = discovery.root(self.polls, self.dcap, self.now)
+                root = discovery.root(self.polls, self.dcap)
                 self.look_after(root, self.now)
                 self.root, self._failures = root, 0
                 self._polls_due = self.polls.end()

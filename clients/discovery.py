@@ -63,14 +63,14 @@ def href(document: Data, link: str) -> str | None:
     return found["href"] if found else None
 
 
-def root(polls: Polls, dcap: str, now: float) -> Root:
+def root(polls: Polls, dcap: str) -> Root:
     """DeviceCapability and what stands right below it."""
-    capability = polls.read(dcap, now)
+    capability = polls.read(dcap)
     rate = polls.rate(dcap)
     time = href(capability, "TimeLink")
     devices = href(capability, "EndDeviceListLink")
-    return Root(capability, polls.read(time, now, rate) if time else None,
-                polls.read_list(devices, "EndDevice", now, rate)["EndDevice"] if devices else [],
+    return Root(capability, polls.read(time, rate) if time else None,
+                polls.read_list(devices, "EndDevice", rate)["EndDevice"] if devices else [],
                 devices, href(capability, "MirrorUsagePointListLink"))
 
 
@@ -79,34 +79,34 @@ def own(devices: list[Data], lfdi: str) -> Data | None:
     return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
 
 
-def found(polls: Polls, device: Data, now: float, rate: int = DEFAULT_RATE) -> Found:
+def found(polls: Polls, device: Data, rate: int = DEFAULT_RATE) -> Found:
     """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program once."""
     registration = href(device, "RegistrationLink")
     ders = href(device, "DERListLink")
     assignments = href(device, "FunctionSetAssignmentsListLink")
     programs: dict[str, Program] = {}
     if assignments:
-        listing = polls.read_list(assignments, "FunctionSetAssignments", now, rate)
+        listing = polls.read_list(assignments, "FunctionSetAssignments", rate)
         for assignment in listing["FunctionSetAssignments"]:
-            for one in _programs(polls, href(assignment, "DERProgramListLink"), now, polls.rate(assignments)):
+            for one in _programs(polls, href(assignment, "DERProgramListLink"), polls.rate(assignments)):
                 programs.setdefault(one.href, one)
-    return Found(device, polls.read(registration, now, rate) if registration else None,
-                 polls.read_list(ders, "DER", now, rate)["DER"] if ders else [],
+    return Found(device, polls.read(registration, rate) if registration else None,
+                 polls.read_list(ders, "DER", rate)["DER"] if ders else [],
                  sorted(programs.values(), key=lambda program: (program.primacy, program.href)))
 
 
-def _programs(polls: Polls, listing: str | None, now: float, rate: int) -> list[Program]:
+def _programs(polls: Polls, listing: str | None, rate: int) -> list[Program]:
     if listing is None:
         return []
-    programs = polls.read_list(listing, "DERProgram", now, rate)["DERProgram"]
-    return [_program(polls, data, now, polls.rate(listing)) for data in programs]
+    programs = polls.read_list(listing, "DERProgram", rate)["DERProgram"]
+    return [_program(polls, data, polls.rate(listing)) for data in programs]
 
 
-def _program(polls: Polls, data: Data, now: float, rate: int) -> Program:
+def _program(polls: Polls, data: Data, rate: int) -> Program:
     default, controls, curve_list = (href(data, f"{name}Link") for name in (
         "DefaultDERControl", "DERControlList", "DERCurveList"))
-    read_curves = polls.read_list(curve_list, "DERCurve", now, rate)["DERCurve"] if curve_list else []
+    read_curves = polls.read_list(curve_list, "DERCurve", rate)["DERCurve"] if curve_list else []
     return Program(data["href"], data["primacy"], data,
-                   polls.read(default, now, rate) if default else None,
-                   polls.read_list(controls, "DERControl", now, rate)["DERControl"] if controls else [],
+                   polls.read(default, rate) if default else None,
+                   polls.read_list(controls, "DERControl", rate)["DERControl"] if controls else [],
                    {curve["href"]: curves.curve(curve) for curve in read_curves})

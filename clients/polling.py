@@ -24,10 +24,11 @@ class Kept(NamedTuple):
 
 
 class Polls:
-    """What one client has read. `get` reads one href from the server."""
+    """What one client has read. `get` reads one href from the server, `now` gives the server's second: that which a
+    reading of Time may just have set."""
 
-    def __init__(self, get: Callable[[str], Answer]):
-        self._get = get
+    def __init__(self, get: Callable[[str], Answer], now: Callable[[], float]):
+        self._get, self._now = get, now
         self._kept: dict[str, Kept] = {}
         self._used: set[str] = set()
 
@@ -49,29 +50,29 @@ class Polls:
         """The server's clock was set by so many seconds: what was due in a minute still is."""
         self._kept = {href: kept._replace(due=kept.due + seconds) for href, kept in self._kept.items()}
 
-    def read(self, href: str, now: float, rate: int = DEFAULT_RATE) -> dict[str, Any]:
-        """The document at `href`, read again if it is due at server second `now`.
+    def read(self, href: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:
+        """The document at `href`, read again if it is due.
 
         A resource without a pollRate of its own is polled at the `rate` of the resource it was reached through:
         a pollRate is said for "this resource and all resources below".
         """
-        return self._through(href, now, rate, lambda: self._get(href).data)
+        return self._through(href, rate, lambda: self._get(href).data)
 
-    def read_list(self, href: str, item: str, now: float, rate: int = DEFAULT_RATE) -> dict[str, Any]:
+    def read_list(self, href: str, item: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:
         """Likewise a list, with all its pages' items under `item`."""
-        return self._through(href, now, rate, lambda: self._pages(href, item))
+        return self._through(href, rate, lambda: self._pages(href, item))
 
     def rate(self, href: str) -> int:
         """The rate at which an href that was read is polled."""
         return self._kept[href].rate if href in self._kept else DEFAULT_RATE
 
-    def _through(self, href: str, now: float, rate: int, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _through(self, href: str, rate: int, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         self._used.add(href)
         kept = self._kept.get(href)
-        if kept is None or now >= kept.due:
+        if kept is None or self._now() >= kept.due:
             data = read()
             own = data.get("pollRate") or rate
-            kept = self._kept[href] = Kept(data, now + own, own)
+            kept = self._kept[href] = Kept(data, self._now() + own, own)
         return kept.data
 
     def _pages(self, href: str, item: str) -> dict[str, Any]:

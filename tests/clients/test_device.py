@@ -245,13 +245,21 @@ def test_a_removed_device_follows_nothing(enrolled: Scene) -> None:
     assert enrolled.said("follows")[-1] == "nothing" and enrolled.device.plant.power > 500
 
 
-def test_it_keeps_to_the_servers_time(enrolled: Scene) -> None:
-    """Its own clock is an hour slow, and the server's runs as fast."""
-    device = Device(enrolled.device.identity, enrolled.device.plant, enrolled.line.connection(), tell=enrolled.told.append,
-                    clock=lambda: clock.precise() - 3600)
-    wake = device.step(clock.precise() - 3600)
-    assert device.timebase.offset == pytest.approx(3600, abs=1) and abs(device.now - clock.now()) <= 1
-    assert 0 < wake - (clock.precise() - 3600) <= 60
+@pytest.mark.parametrize("slow", [3600, -3600])
+def test_it_keeps_to_the_servers_time(enrolled: Scene, slow: int) -> None:
+    """Its own clock is an hour slow, or fast."""
+    def own() -> float:
+        return clock.precise() - slow
+    device = Device(enrolled.device.identity, enrolled.device.plant, enrolled.line.connection(), clock=own)
+    post("street", 100, 300, **LIMIT)
+    start = wake = own()
+    while wake < start + 500:
+        clock.turn_to(wake + slow)
+        wake = device.step(own())
+        assert own() < wake <= own() + 60
+    assert device.timebase.offset == pytest.approx(slow, abs=1) and abs(device.now - clock.now()) <= 1
+    assert responses() == [(0, 1), (100, 2), (400, 3)]
+    assert enrolled.line.count("GET", "/tm") == 5, "and reads Time again at its rate"
 
 
 def test_an_aggregator_follows_and_answers_for_each(house: None, application: Flask, peer: Callable[[int], Any]) -> None:

@@ -8,7 +8,8 @@ from clients.polling import DEFAULT_RATE, Polls
 
 
 class Shelf:
-    """Documents by href, and what was asked for."""
+    """Documents by href, and what was asked for; `now` is turned by the tests."""
+    now = 0.0
 
     def __init__(self, **documents: dict[str, Any]):
         self.documents = {f"/{name}": data for name, data in documents.items()}
@@ -27,53 +28,68 @@ class Shelf:
 
 def test_a_document_is_read_when_it_is_due() -> None:
     shelf = Shelf(a={"pollRate": 60})
-    polls = Polls(shelf.get)
+    polls = Polls(shelf.get, lambda: shelf.now)
     for now in range(0, 121, 20):
+        shelf.now = now
         polls.begin()
-        polls.read("/a", now)
-        due = polls.end()
-        assert due == now - now % 60 + 60
+        polls.read("/a")
+        assert polls.end() == now - now % 60 + 60
     assert shelf.asked == ["/a"] * 3
 
 
 def test_a_rate_is_inherited_from_above_and_else_the_default() -> None:
-    polls = Polls(Shelf(a={"pollRate": 60}, b={}, c={}).get)
+    shelf = Shelf(a={"pollRate": 60}, b={}, c={})
+    polls = Polls(shelf.get, lambda: shelf.now)
     polls.begin()
-    polls.read("/a", 0)
-    polls.read("/b", 0, polls.rate("/a"))
+    polls.read("/a")
+    polls.read("/b", polls.rate("/a"))
     assert polls.end() == 60 == polls.rate("/b")
     polls.begin()
-    polls.read("/c", 0)
+    polls.read("/c")
     assert polls.end() == DEFAULT_RATE == 900
 
 
 def test_a_list_is_read_page_by_page() -> None:
     shelf = Shelf(a={"Item": [1, 2, 3, 4, 5]}, b={"Item": []})
-    assert Polls(shelf.get).read_list("/a", "Item", 0)["Item"] == [1, 2, 3, 4, 5]
+    assert Polls(shelf.get, lambda: shelf.now).read_list("/a", "Item")["Item"] == [1, 2, 3, 4, 5]
     assert shelf.asked == ["/a?s=0&l=255", "/a?s=2&l=255", "/a?s=4&l=255"]
-    assert Polls(shelf.get).read_list("/b", "Item", 0)["Item"] == []
+    assert Polls(shelf.get, lambda: shelf.now).read_list("/b", "Item")["Item"] == []
 
 
 def test_what_the_walk_no_longer_touches_is_forgotten() -> None:
     shelf = Shelf(a={}, b={})
-    polls = Polls(shelf.get)
+    polls = Polls(shelf.get, lambda: shelf.now)
     for hrefs in (("/a", "/b"), ("/a",), ("/a", "/b")):
         polls.begin()
         for href in hrefs:
-            polls.read(href, 0)
+            polls.read(href)
         polls.end()
     assert shelf.asked == ["/a", "/b", "/b"]
 
 
 def test_a_clock_that_is_set_moves_what_is_due() -> None:
     shelf = Shelf(a={"pollRate": 60})
-    polls = Polls(shelf.get)
-    polls.read("/a", 0)
+    polls = Polls(shelf.get, lambda: shelf.now)
+    polls.read("/a")
     polls.shift(1000)
-    polls.read("/a", 1059)
+    shelf.now = 1059
+    polls.read("/a")
     assert len(shelf.asked) == 1
-    polls.read("/a", 1060)
+    shelf.now = 1060
+    polls.read("/a")
     assert len(shelf.asked) == 2
     polls.forget("/a")
-    polls.read("/a", 1060)
+    polls.read("/a")
     assert len(shelf.asked) == 3
+
+
+def test_what_is_read_is_due_by_the_clock_that_reading_it_has_set() -> None:
+    shelf = Shelf(tm={"pollRate": 60})
+
+    def get(href: str) -> Answer:
+        shelf.now = 5000.0
+        return shelf.get(href)
+    polls = Polls(get, lambda: shelf.now)
+    polls.begin()
+    polls.read("/tm")
+    assert polls.end() == 5060
