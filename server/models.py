@@ -121,13 +121,15 @@ class ReadingSet(Table):
 
 
 class Reading(Table):
-    """One value. `stated` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID …)."""
+    """One value. `stated` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID …), `sort`
+    its place in its list: localID, consumptionBlock and touTier, 16 and twice 8 bits."""
     set = ForeignKeyField(ReadingSet, on_delete="CASCADE", index=False)
     number = BigIntegerField()
     start = BigIntegerField()
     duration = BigIntegerField()
     value = BigIntegerField(null=True)
     stated = JSON(default=dict)
+    sort = BigIntegerField(default=0)
 
     class Meta:
         indexes = ((("set", "number"), True), (("set", "start"), False))
@@ -231,6 +233,8 @@ def connect(url: str | None = None) -> None:
     instead of failing half-way.
     """
     url = url or settings.database
+    if db.obj is not None and not db.is_closed():
+        db.close()
     if url.startswith("sqlite"):
         path = url.partition(":///")[2]
         Path(path).parent.mkdir(parents=True, exist_ok=True)

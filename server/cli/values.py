@@ -43,7 +43,8 @@ def _value(field: schema.Field, text: str) -> Any:
         return units.power(_number(text))
     if "href" in keys:
         return {"href": text}
-    raise ValueError(f"this is a {field.plan.name}: write it as JSON with {', '.join(sorted(keys))}")
+    named = ", ".join(part.key for part in field.plan.elements if not part.edition)
+    raise ValueError(f"this is a {field.plan.name}: write it as JSON with {named}")
 
 
 def _simple(kind: str, text: str) -> Any:
