@@ -40,7 +40,7 @@ def decode(body: bytes) -> tuple[str, Data]:
         if not _pad_hexadecimal(root) or not validator().validate(root):
             raise Refused(400, complaint())
     name = schema.key(root.tag).rpartition(":")[2]
-    return name, _read(root, schema.plan(name))
+    return name, _read(root, _plan(root, schema.plan(name)))
 
 
 def parse(body: bytes) -> etree._Element:
@@ -77,7 +77,7 @@ def _read(element: etree._Element, plan: Plan) -> Data:
         if field is not None:
             data[field.key] = field.simple.read(text)
         elif name == _XSI_TYPE:
-            data["xsi:type"] = text.rpartition(":")[2]
+            data["xsi:type"] = _type(element)
         elif name != _SCHEMA_LOCATION:
             data[f"@{name}"] = text
     for child in element:
@@ -93,13 +93,21 @@ def _read(element: etree._Element, plan: Plan) -> Data:
 
 def _read_value(element: etree._Element, field: Field, owner: Data) -> Any:
     if field.plan is not None:
-        stated = element.get(_XSI_TYPE)
-        return _read(element, schema.plan(stated.rpartition(":")[2]) if stated else field.plan)
+        return _read(element, _plan(element, field.plan))
     for name, text in element.attrib.items():
         attribute = field.attributes.get(name)
         if attribute is not None:
             owner[f"{field.key}@{name}"] = attribute.simple.read(text)
-    return field.simple.read(element.text or "")
+    return field.simple.read(element.text or field.default)
+
+
+def _plan(element: etree._Element, declared: Plan) -> Plan:
+    return schema.plan(_type(element)) if _XSI_TYPE in element.attrib else declared
+
+
+def _type(element: etree._Element) -> str:
+    prefix, _, local = element.attrib[_XSI_TYPE].strip().rpartition(":")
+    return schema.key(f"{{{element.nsmap.get(prefix or None, SEP)}}}{local}")
 
 
 def _pad_hexadecimal(root: etree._Element) -> bool:
@@ -134,12 +142,12 @@ class _Text(list[str]):
         super().__init__()
         self.edition = edition
 
-    def takes(self, field: Field) -> bool:
-        """Whether clients of the edition are sent this field."""
-        if not field.edition:
+    def takes(self, part: Field | Plan) -> bool:
+        """Whether clients of the edition are sent this."""
+        if not part.edition:
             return True
         self.bound = True
-        return field.edition == self.edition
+        return part.edition == self.edition
 
 
 def encode(name: str, data: Data, edition: int = 2018) -> bytes:
@@ -169,6 +177,7 @@ def inners(name: str, data: Data) -> tuple[bytes, bytes | None]:
 
 def _inner(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
     out = _Text(edition)
+    out.csipaus = schema.foreign_name(name) is not None
     _write(out, schema.plan(name), data, name)
     if out.csipaus:
         out.insert(0, f' xmlns:csipaus="{CSIPAUS}"')
@@ -177,8 +186,8 @@ def _inner(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
 
 def wrap(name: str, inside: bytes) -> bytes:
     """A document of its own around an inner part."""
-    namespace = (schema.foreign_name(name) or SEP).rpartition("}")[0].removeprefix("{") or SEP
-    return b'%s<%s xmlns="%s"%s</%s>' % (HEADER, name.encode(), namespace.encode(), inside, name.encode())
+    tag = (f"csipaus:{name}" if schema.foreign_name(name) else name).encode()
+    return b'%s<%s xmlns="%s"%s</%s>' % (HEADER, tag, SEP.encode(), inside, tag)
 
 
 def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]], edition: int = 2018) -> bytes:
@@ -192,8 +201,13 @@ def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]]
 
 def _write(out: _Text, plan: Plan, data: Data, place: str) -> None:
     if "xsi:type" in data:
-        out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
-        plan = schema.plan(data["xsi:type"])
+        stated = schema.plan(data["xsi:type"])
+        if out.takes(stated):
+            out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
+            out.csipaus |= data["xsi:type"].startswith("csipaus:")
+            plan = stated
+        else:
+            data = {key: value for key, value in data.items() if key in plan.known}
     for field in plan.attributes:
         if field.key in data and out.takes(field):
             out.append(f" {field.key}={quoteattr(field.simple.write(data[field.key]))}")
@@ -243,7 +257,8 @@ def _write_foreign(out: _Text, data: Data, foreign: list[str], place: str) -> No
         if key.startswith("@"):
             continue
         if key.startswith("{"):
-            out.extend(data[key])
+            out.bound = True
+            out.extend(data[key] if out.edition == 2023 else ())
             continue
         prefix, _, local = key.rpartition(":")
         field = schema.foreign(f"{{{CSIPAUS}}}{local}") if prefix == "csipaus" else None

@@ -50,7 +50,7 @@ class Field:
     """An element or attribute of a type.
 
     `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be repeated;
-    data then always holds a list.
+    data then always holds a list. `default` is what an empty element means.
     """
 
     def __init__(self, component: Any, attribute: bool = False):
@@ -59,6 +59,7 @@ class Field:
         self.key = key(self.tag)
         self.many = not attribute and (component.max_occurs is None or component.max_occurs > 1)
         self.required = component.use == "required" if attribute else component.min_occurs > 0
+        self.default: str = component.default or ""
         self.edition = edition(component)
         self._type = component.type
         prefixed = self.key if ":" in self.key and not self.key.startswith("{") else self.key.rpartition("}")[2]
@@ -88,6 +89,7 @@ class Plan:
 
     def __init__(self, xsd_type: Any):
         self.name: str = (xsd_type.local_name or "").rpartition("}")[2]
+        self.edition = edition(xsd_type)
         self.attributes = [Field(component, True) for name, component in xsd_type.attributes.items() if name]
         self.elements: list[Field] = []
         self.slot = -1  # where foreign elements go: after so many elements; -1: there is no place for them
@@ -167,6 +169,8 @@ def _component(name: str) -> Any:
         return known.elements[name].type
     if name in known.types:
         return known.types[name]
+    if name.startswith("csipaus:"):
+        return known.maps.types[f"{{{CSIPAUS}}}{name.removeprefix('csipaus:')}"]
     tag = foreign_name(name)
     if tag is None:
         raise KeyError(name)
