@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from server.errors import Refused
 from server.models import Device
-from server.resources import sql
+from server.resources import hooks, sql
 from server.resources.table import Match
 
 OPEN_TO_STRANGERS = frozenset({"DeviceCapability", "Time", "EndDeviceList"})
@@ -49,8 +49,13 @@ def admit(who: Caller, method: str, match: Match) -> None:
         raise Refused(403, "this certificate is not enrolled")
     if not match.row.allows(method):
         raise Refused(405, f"{method} is not for {match.row.name}", Allow=match.row.allow)
-    if method not in SAFE and match.row.mode(method) == "D":
+    if method not in SAFE and (match.row.mode(method) == "D" or _computed(match.row.name, method)):
         raise Refused(403, f"{match.row.name} is kept by the utility")
+
+
+def _computed(name: str, method: str) -> bool:
+    """Whether a resource is what others make it, so that it cannot be written itself."""
+    return hooks.instead_of("GET", name) is not None and hooks.instead_of(method, name) is None
 
 
 def writable(who: Caller, audience: str) -> bool:
@@ -58,8 +63,3 @@ def writable(who: Caller, audience: str) -> bool:
     if audience == who.lfdi:
         return True
     return sql.row("SELECT 1 FROM device WHERE lfdi = ? AND manager = ?", audience, who.lfdi) is not None
-
-
-def acts_for(who: Caller, lfdi: str) -> bool:
-    """Whether a caller may speak for this LFDI."""
-    return writable(who, lfdi)

@@ -1,8 +1,8 @@
 """What goes out: documents with ETag, lists, `<Error>`s."""
 from __future__ import annotations
 
+import re
 import zlib
-from xml.sax.saxutils import escape
 
 from flask import Request, Response
 
@@ -13,19 +13,24 @@ SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
 _EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
 # Error.reasonCode: 0 the request's format, 1 its values, 2 a limit of the server.
+_NOT_FOR_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REASON_CODES = {400: 0, 406: 0, 411: 0, 413: 2, 415: 0, 429: 4, 500: 2, 503: 2}
 
 
 def edition(request: Request) -> int:
-    """The edition a client speaks: 2023 if its Accept says level=-S2, else 2018. Refused (406) if it wants no XML."""
+    """The edition a client speaks: 2023 if the first XML that its Accept takes, or else the Content-Type it sends, has
+    level=-S2; else 2018. Refused (406) if it wants no XML."""
     accept = request.environ.get("HTTP_ACCEPT")
     if not accept or accept == SEP_XML:
-        return 2018
-    ranges = [part.strip() for part in accept.lower().split(",")]
-    for part in ranges:
-        if part.startswith(("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")):
-            return 2023 if "s2" in part.partition("level=")[2] else 2018
+        return _edition(request.environ.get("CONTENT_TYPE") or "")
+    for part in accept.lower().split(","):
+        if part.strip().startswith(("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")):
+            return _edition(part)
     raise Refused(406, f"answers are {SEP_XML}, which Accept: {accept} does not take")
+
+
+def _edition(media_type: str) -> int:
+    return 2023 if "s2" in media_type.lower().partition("level=")[2] else 2018
 
 
 def document(name: str, inside: bytes, request: Request, edition: int) -> Response:
@@ -58,10 +63,14 @@ def empty(status: int, location: str | None = None) -> Response:
 
 def error(refused: Refused) -> Response:
     """An `<Error>`; the words for people stand in it as a comment, since the type has no element for them."""
-    why = escape(refused.why).replace("--", "- -")
     data = {"reasonCode": _REASON_CODES.get(refused.status, 1)}
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)
-    inside = codec.inner("Error", data).replace(b">", b"><!-- " + why.encode() + b" -->", 1)
+    inside = codec.inner("Error", data).replace(b">", b">" + _comment(refused.why), 1)
     return Response(codec.wrap("Error", inside), refused.status, headers=refused.headers, content_type=SEP_XML)
+
+
+def _comment(words: str) -> bytes:
+    """Words as a comment, which may hold neither `--` nor control characters."""
+    return b"<!-- %s -->" % re.sub("-(?=-)", "- ", _NOT_FOR_COMMENTS.sub("?", words)).encode()

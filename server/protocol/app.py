@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from server.errors import Refused
 from server.models import db
-from server.protocol import answers, identity, seen, views
+from server.protocol import access, answers, identity, seen, views
 from server.resources import table
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,12 @@ def _away(error: Exception, request: Request) -> Refused:
 
 
 def _http_error(error: HTTPException) -> Response:
-    row = table.match(request.path)
-    headers = {"Allow": row.row.allow} if error.code == 405 and row else {}
-    return answers.error(Refused(error.code or 500, error.description or error.name, **headers))
+    if error.code != 405:
+        return answers.error(Refused(error.code or 500, error.description or error.name))
+    match = table.match(request.path)
+    if match is None:
+        return answers.error(Refused(404, access.NOT_THERE))
+    return answers.error(Refused(405, f"{request.method} is not for {match.row.name}", Allow=match.row.allow))
 
 
 def _failure(error: Exception) -> Response:

@@ -10,7 +10,7 @@ from server.config import settings
 from server.errors import Refused
 from server.protocol import access, answers
 from server.protocol.access import Caller
-from server.resources import codec, hooks, rates, reading, schema, store, table
+from server.resources import codec, derive, hooks, rates, reading, schema, store, table
 from server.resources.table import Match
 
 _LARGEST = (1 << 32) - 1
@@ -41,7 +41,7 @@ class Ask(NamedTuple):
 
     def span(self) -> Span:
         """Which part of the list is asked for."""
-        return span(self.request)
+        return span(self.request, self.match.row.query)
 
 
 class Span(NamedTuple):
@@ -87,7 +87,7 @@ def _get_list(ask: Ask) -> Response:
     parent, active = ask.href, row.of is not None
     if row.of:
         parent = f"{above}/{table.rows[row.of].path.rpartition('/')[2]}"
-    start, after, limit = span(ask.request)
+    start, after, limit = ask.span()
     return list_answer(ask, row.element, reading.page(reading.Selection(parent, active), ask.who.lfdi, start, after,
                                                       limit, ask.edition))
 
@@ -103,14 +103,14 @@ def list_answer(ask: Ask, name: str, found: reading.Page) -> Response:
     return answers.bytes_of(body, ask.request, ask.edition)
 
 
-def span(request: Request) -> Span:
-    """The list parameters of a request. Refused (400) where one is no number or negative."""
+def span(request: Request, known: str) -> Span:
+    """Those list parameters of a request that the list knows. Refused (400) where one is no number or negative."""
     query = request.environ["QUERY_STRING"]
     if not query:
         return Span(0, None, settings.list_limit)
     said: dict[str, int] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
-        if name in ("s", "a", "l") and name not in said:
+        if name in {*known} and name not in said:
             if not text.isascii() or not text.isdigit():
                 raise Refused(400, f"list parameter {name}={text} is no number from 0 on")
             said[name] = min(int(text[:20]), _LARGEST if name != "a" else (1 << 62))
@@ -126,8 +126,7 @@ def _put(ask: Ask) -> Response:
         _owned(ask, table.parent(ask.href))
     elif not access.writable(ask.who, document.audience):
         raise Refused(403 if reading.single(ask.href, ask.who.lfdi) else 404, access.NOT_THERE)
-    data.pop("href", None)
-    change = store.put(ask.href, data, caller=ask.who)
+    change = store.put(ask.href, _own_words(ask.match.row.name, data), caller=ask.who)
     return answers.empty(204) if change.old is not None or document is not None else answers.empty(201, ask.href)
 
 
@@ -136,13 +135,14 @@ def _post(ask: Ask) -> Response:
     item = table.item(ask.match.row.name)
     if item is None or not schema.descends(name, item.element):
         raise Refused(400, f"{ask.href} does not take {name}")
+    above, audience = table.parent(ask.href), store.INHERIT
     if ask.match.row.name not in access.SHARED_LISTS:
-        _owned(ask, table.parent(ask.href))
-        audience = store.INHERIT
+        _owned(ask, above)
     else:
         audience = ask.who.lfdi
-    data.pop("href", None)
-    change = store.post(name, ask.href, data, audience, caller=ask.who)
+        if above and reading.single(above, ask.who.lfdi) is None:
+            raise Refused(404, access.NOT_THERE)
+    change = store.post(name, ask.href, _own_words(item.name, data), audience, caller=ask.who)
     return answers.empty(204 if change.old is not None else 201, change.href)
 
 
@@ -164,6 +164,13 @@ def _owned(ask: Ask, href: str) -> None:
     if owner is None or not access.writable(ask.who, owner.audience):
         seen = owner is not None and reading.single(href, ask.who.lfdi) is not None
         raise Refused(403 if seen or not href else 404, access.NOT_THERE)
+
+
+def _own_words(kind: str, data: codec.Data) -> codec.Data:
+    """What a device says of a resource, without what is ours to say: where it stands, and the links to what is below
+    it. A device that sends back what it read does not mean to fix their counts."""
+    ours = {"href", *(link.key for link in derive.link_rows(kind))}
+    return {key: value for key, value in data.items() if key not in ours}
 
 
 def read(request: Request) -> tuple[str, codec.Data]:

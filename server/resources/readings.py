@@ -18,12 +18,14 @@ _INT48 = range(-(1 << 47), 1 << 47)
 
 
 def check(reading: Data, place: str, now: int, tolerance: int = 300) -> None:
-    """Refuse (400) a value beyond Int48 or a time in the future (devices' clocks may be off by `tolerance` seconds)."""
+    """Refuse (400) a value beyond Int48 and a time before 1970 or in the future (devices' clocks may be off by
+    `tolerance` seconds)."""
     value, period = reading.get("value"), reading.get("timePeriod")
     if value is not None and value not in _INT48:
         raise Refused(400, f"{place}/value: {value} does not fit into 48 bits")
-    if period and period["start"] > now + tolerance:
-        raise Refused(400, f"{place}/timePeriod/start: {period['start']} lies in the future (it is {now})")
+    if period and not 0 <= period["start"] <= now + tolerance:
+        era = "in the future" if period["start"] > now else "before 1970"
+        raise Refused(400, f"{place}/timePeriod/start: {period['start']} lies {era} (it is {now})")
 
 
 def record(meter: str, reading: Data, now: int) -> bool:
@@ -73,9 +75,11 @@ def _write(set_id: int, reading: Data, start: int) -> None:
         sql.execute("UPDATE reading SET value = ?, duration = ? WHERE set_id = ? AND number = ?",
                     reading.get("value"), duration, set_id, row[0])
         return
-    sql.execute("INSERT INTO reading (set_id, number, start, duration, value, stated) SELECT ?, coalesce(max(number), 0)"
-                " + 1, ?, ?, ?, ? FROM reading WHERE set_id = ?", set_id, start, duration, reading.get("value"), stated,
-                set_id)
+    block, tier = reading.get("consumptionBlock", 0), reading.get("touTier", 0)
+    sort = int(reading.get("localID", "0"), 16) << 16 | block << 8 | tier
+    sql.execute("INSERT INTO reading (set_id, number, start, duration, value, stated, sort) SELECT ?, "
+                "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?", set_id, start, duration,
+                reading.get("value"), stated, sort, set_id)
 
 
 def between(meter: str, start: int, end: int) -> list[tuple[int, int, int | None]]:

@@ -75,7 +75,7 @@ rows: dict[str, Row] = _load()
 _by_shape: dict[str, Row] = {}
 for _row in rows.values():
     _by_shape.setdefault(_PARAMETER.sub("#", _row.path), _row)
-_SHAPE = re.compile(r"(?<=/)\d+(?=/|$)")
+_SHAPE = re.compile(r"(?<=/)[0-9]+(?=/|$)")
 
 
 @lru_cache(maxsize=20_000)

@@ -122,13 +122,11 @@ def _links(kind: str, href: str) -> Data:
     counts: dict[str, int | None] = {}
     lists = {}
     for link in below:
-        if link.row.is_list:
-            counter = hooks.instead_of("COUNT", link.row.name)
-            target = f"{href}/{link.step}"
-            if counter:
-                counts[target] = counter(target)
-            else:
-                lists[target] = f"{href}/{table.source(link.row).path.rpartition('/')[2]}", link.row.of is not None
+        counter, target = hooks.instead_of("COUNT", link.row.name), f"{href}/{link.step}"
+        if counter:
+            counts[target] = counter(target)
+        elif link.row.is_list:
+            lists[target] = f"{href}/{table.source(link.row).path.rpartition('/')[2]}", link.row.of is not None
     listed = _counts([source for source, active in lists.values() if not active], documents.LISTED)
     started = _counts([source for source, active in lists.values() if active], documents.ACTIVE)
     for target, (source, active) in lists.items():
@@ -136,7 +134,7 @@ def _links(kind: str, href: str) -> Data:
     singles = any(not link.row.is_list for link in below)
     present = {single for single, in sql.rows(
         f"SELECT href FROM document WHERE parent = ? AND {documents.LISTED}", href)} if singles else set()
-    return derive.links(kind, href, counts, present)
+    return derive.links(kind, href, counts, present | {target for target, count in counts.items() if count})
 
 
 def _counts(lists: list[str], condition: str) -> dict[str, int]:

@@ -37,6 +37,13 @@ def _counted(change: Change) -> None:
     touch(device.id for device in followers)
 
 
+@after("POST", "UsagePoint")
+@after("DELETE", "UsagePoint")
+def _mirrored(change: Change) -> None:
+    """The DERs of a device link to its usage point."""
+    touch(device.id for device in Device.select(Device.id).where(Device.lfdi == change.audience))
+
+
 def touch(devices: Iterable[int]) -> None:
     """See that the DERs of these devices (their numbers) are rendered again: what they follow has changed."""
     for number in devices:
@@ -52,7 +59,7 @@ def _audiences(href: str) -> tuple[str, ...]:
     return tuple(row.audience for row in Audience.select().where(Audience.lfdi == device.lfdi)) if device else ()
 
 
-@instead("COUNT", "AssociatedDERProgramList")
+@instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
 def _count(href: str) -> int:
     return reading.page(reading.Selection("/derp", audiences=_audiences(href)), None, 0, None, 0).all
 
@@ -105,15 +112,26 @@ def current(ask: Ask) -> Response:
 def usage_point(ask: Ask) -> Response:
     """The first usage point that the DER's device mirrors."""
     _visible(ask)
-    device = Device.get_or_none(Device.id == ask.parameters["device"])
-    row = device and Document.select().where((Document.parent == "/upt") & (Document.audience == device.lfdi)).order_by(
-        Document.sort).first()
-    if not row:
+    row = _points(ask.href).first()
+    if row is None:
         raise Refused(404, "this DER's device mirrors no usage point")
     found = reading.single(row.href, None, ask.edition)
     assert found is not None
     inside = found.body.replace(b'href="%s"' % row.href.encode(), b'href="%s"' % ask.href.encode(), 1)
     return answers.document("UsagePoint", inside, ask.request, ask.edition)
+
+
+@instead("COUNT", "AssociatedUsagePoint")
+def _count_points(href: str) -> int:
+    return _points(href).count()
+
+
+def _points(href: str) -> Any:
+    """The usage points of the device that a DER belongs to."""
+    match = table.match(href)
+    assert match is not None
+    return Document.select().join(Device, on=(Device.lfdi == Document.audience)).where(
+        (Document.parent == "/upt") & (Device.id == match.parameters["device"])).order_by(Document.sort)
 
 
 def _visible(ask: Ask) -> None:

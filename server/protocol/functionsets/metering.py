@@ -6,14 +6,18 @@ from typing import Any
 
 from flask import Response
 
+from server.config import settings
 from server.errors import Refused
 from server.protocol import access
 from server.protocol.views import Ask
 from server.resources import codec, reading, readings, sql, table
-from server.resources.hooks import instead
+from server.resources.hooks import before, instead, only_operator
 
 Data = dict[str, Any]
 _SETS = "SELECT number, mrid, start, duration, stated, id FROM reading_set WHERE meter = ?"
+
+for _method in ("PUT", "POST", "DELETE"):  # devices say it by their mirrors
+    before(_method, "UsagePoint", "MeterReading", "ReadingType")(only_operator)
 
 
 @instead("COUNT", "ReadingSetList")
@@ -28,7 +32,8 @@ def sets(ask: Ask) -> Response:
     _visible(ask, meter)
     span = ask.span()
     after, more = ("", []) if span.after is None else (" AND start > ?", [span.after])
-    rows = sql.rows(f"{_SETS}{after} ORDER BY start DESC, mrid DESC LIMIT ? OFFSET ?", meter, *more, span.limit, span.start)
+    rows = sql.rows(f"{_SETS}{after} ORDER BY start DESC, mrid DESC LIMIT ? OFFSET ?",
+                    meter, *more, span.limit, span.start)
     items = [("ReadingSet", codec.inner("ReadingSet", _set(f"{ask.href}/{row[0]}", row), ask.edition)) for row in rows]
     return ask.list("ReadingSetList", reading.Page(_count(ask.href), items))
 
@@ -45,7 +50,7 @@ def values(ask: Ask) -> Response:
     row, span = _find(ask), ask.span()
     after, more = ("", []) if span.after is None else (" AND start > ?", [span.after])
     found = sql.rows("SELECT number, start, duration, value, stated FROM reading WHERE set_id = ?" + after +
-                     " ORDER BY number LIMIT ? OFFSET ?", row[5], *more, span.limit, span.start)
+                     " ORDER BY sort, number LIMIT ? OFFSET ?", row[5], *more, span.limit, span.start)
     items = [("Reading", codec.inner("Reading", readings.data(f"{ask.href}/{number}", *rest), ask.edition))
              for number, *rest in found]
     total = int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", row[5])[0])
@@ -58,7 +63,7 @@ def value(ask: Ask) -> Response:
     if ask.parameters["span"] == ask.parameters["reading"] == 0:
         meter = ask.href.removesuffix("/rs/0/r/0")
         _visible(ask, meter)
-        row = readings.latest(meter)
+        row = readings.latest(meter) or (0, 0, None, "{}")
     else:
         row = sql.row("SELECT start, duration, value, stated FROM reading WHERE set_id = ? AND number = ?",
                       _find(ask)[5], ask.parameters["reading"])
@@ -84,5 +89,6 @@ def _find(ask: Ask) -> tuple[Any, ...]:
 def _set(href: str, row: tuple[Any, ...]) -> Data:
     _, mrid, start, duration, stated, number = row
     count = int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", number)[0])
-    return {"href": href, "timePeriod": {"duration": duration, "start": start}, "mRID": mrid or f"{number:032X}",
+    return {"href": href, "timePeriod": {"duration": duration, "start": start},
+            "mRID": mrid or f"{number:024X}{settings.enterprise:08X}",
             "ReadingListLink": {"href": f"{href}/r", "all": count}, **json.loads(stated)}

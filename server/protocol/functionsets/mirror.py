@@ -26,14 +26,17 @@ _MIRROR_ONLY = ("MirrorMeterReading", "deviceLFDI", "postRate", "UsagePointLink"
 @before("PUT", "MirrorUsagePoint")
 def _check(change: Change) -> None:
     lfdi, who = change.data["deviceLFDI"], change.caller
-    if who is not None and not access.acts_for(who, lfdi):
+    if who is not None and not access.writable(who, lfdi):
         raise Refused(403, f"MirrorUsagePoint/deviceLFDI: {lfdi} is not a device you post for")
     change.audience = lfdi
-    known = store.find(change.data["mRID"], "MirrorUsagePoint")
-    if known is not None:
-        if known.audience != lfdi or change.href not in ("", known.href):
+    for known in filter(None, (store.find(change.data["mRID"], kind) for kind in ("MirrorUsagePoint", "UsagePoint"))):
+        if known.audience != lfdi:
             raise Refused(409, "MirrorUsagePoint/mRID: it belongs to another mirror")
-        change.href, change.old = known.href, known.stated
+        if known.kind == "MirrorUsagePoint" and not change.href:
+            change.href, change.old = known.href, known.stated
+    for key in ("mRID", "deviceLFDI"):
+        if change.old and change.old[key] != change.data[key]:
+            raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
     change.notes["said"] = said = change.data.get("MirrorMeterReading", [])
     kept = {each["mRID"]: each for each in (change.old or {}).get("MirrorMeterReading", [])}
     kept |= {each["mRID"]: {**kept.get(each["mRID"], {}), **_without_values(each)} for each in said}
@@ -61,13 +64,13 @@ def post_readings(ask: Ask) -> Response:
     name, data = views.read(ask.request)
     if name not in ask.match.row.posted:
         raise Refused(400, f"{ask.href} takes {' or '.join(ask.match.row.posted)}, not {name}")
-    mirror = store.get(ask.href)
-    if mirror is None or not access.writable(ask.who, mirror.audience):
-        raise Refused(404, access.NOT_THERE)
     said = data.get("MirrorMeterReading", []) if name == "MirrorMeterReadingList" else [data]
     if not said:
         raise Refused(400, "MirrorMeterReadingList/MirrorMeterReading: there is none")
     with store.transaction(ask.href):
+        mirror = store.get(ask.href)
+        if mirror is None or not access.writable(ask.who, mirror.audience):
+            raise Refused(404, access.NOT_THERE)
         location = take(mirror, said)
     return answers.empty(201, location)
 
@@ -78,12 +81,12 @@ def take(mirror: Document, said: list[Data]) -> str:
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
     known = {each["mRID"] for each in mirror.stated.get("MirrorMeterReading", [])}
-    fresh = [_without_values(each) for each in said if each["mRID"] not in known]
+    fresh = {each["mRID"]: _without_values(each) for each in reversed(said) if each["mRID"] not in known}
     location = ""
     for each in said:
         location = _take(point.href, mirror.audience, each, f"MirrorMeterReading {each['mRID']}")
     if fresh:
-        kept = [*mirror.stated.get("MirrorMeterReading", []), *fresh]
+        kept = [*mirror.stated.get("MirrorMeterReading", []), *reversed(fresh.values())]
         store.put(mirror.href, {**mirror.stated, "MirrorMeterReading": kept})
     return location
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from server import clock
 from server.errors import Refused
-from server.models import Answer, Device, Document
+from server.models import Answer, Document
 from server.protocol import access
-from server.resources import derive, schema, store, table
+from server.resources import derive, events, reading, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
 STATUSES = {
@@ -36,27 +36,26 @@ def _count(href: str) -> None:
 def _check(change: Change) -> None:
     data, who = change.data, change.caller
     lfdi, subject, status = data["endDeviceLFDI"], data["subject"], data.get("status")
-    if who is not None and not access.acts_for(who, lfdi):
-        known = Device.select().where(Device.lfdi == lfdi).exists()
-        raise Refused(403 if known else 400, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
+    if who is not None and not access.writable(who, lfdi):
+        raise Refused(403, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
     change.audience = lfdi
-    event = store.find(subject, *EVENTS)
-    if event is None:
-        raise Refused(400, f"{change.kind}/subject: there is no event {subject}")
+    earlier = list(Document.select(Document.href, Document.stated).join(
+        Answer, on=(Answer.href == Document.href)).where((Answer.subject == subject) & (Answer.lfdi == lfdi)))
+    event = store.find(subject, *SUBJECTS)
+    # a device that has left the group since then goes on to say what became of an event that it has answered before
+    if event is None or not earlier and reading.single(event.href, lfdi) is None:
+        raise Refused(400, f"{change.kind}/subject: there is no event {subject} for {lfdi}")
     # every document of the 2023 edition says so itself, whatever its sender accepts
     edition = 2023 if "@schemaVer" in data or who is not None and who.edition == 2023 else 2018
     defined = STATUSES_2023 if edition == 2023 else STATUSES
     if status is not None and status not in defined:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
-    again = Document.select(Document.href, Document.stated).join(
-        Answer, on=(Answer.href == Document.href)).where((Answer.subject == subject) & (Answer.lfdi == lfdi))
-    for answer in again:
+    for answer in earlier:
         if answer.stated == data:  # the same answer once more, its receipt having been lost
             change.href, change.old = answer.href, data
 
 
-EVENTS = tuple(sorted(kind for kind in ("DERControl", "EndDeviceControl", "TextMessage", "TimeTariffInterval",
-                                        "FlowReservationResponse") if schema.descends(kind, "Event")))
+SUBJECTS = (*sorted(events.KINDS), "DefaultDERControl")
 
 
 @after("POST", *KINDS)

@@ -1,0 +1,72 @@
+"""A house in which every resource of the table is there: the samples, put where they belong.
+
+The samples speak of one device and agree with each other (mRIDs, subjects, times), so the house is that device's, at
+the instant of which they tell.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from server import clock
+from server.grid import virtualders
+from server.protocol.functionsets import edev
+from server.resources import codec, hooks, schema, store, table
+from server.resources.table import Row
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+NOW = 1782907200
+LFDI = "B618CDCD5A0688FC708D296FE2E44D2E283A4A6F"
+MIRRORED = ("UsagePoint", "MeterReading", "ReadingType", "ReadingSet", "Reading")
+
+
+def sample(name: str) -> dict[str, Any]:
+    """What the sample of a resource says, without what the server says of its own accord: the links to what stands
+    below it, and hrefs."""
+    _, data = codec.decode((SAMPLES / f"{name}.xml").read_bytes())
+    own = f"{data.pop('href', '')}/"
+    return {key: value for key, value in data.items() if not _leads_below(value, own)}
+
+
+def _leads_below(value: Any, own: str) -> bool:
+    return isinstance(value, dict) and value.get("href", "").startswith(own)
+
+
+def fill() -> dict[str, str]:
+    """Put everything there; the href of each row's resource, by the row's name."""
+    clock.turn_to(NOW)
+    edev.enrol(LFDI, pin=123455, name="one")
+    number = virtualders.create("all", members=["one"])["id"]
+    mirror = store.add("MirrorUsagePoint", "/mup", sample("MirrorUsagePoint"), audience=LFDI)
+    at = {"/edev/<int:device>": "/edev/1", "/edev/<int:device>/der/<int:der>": "/edev/1/der/1",
+          "/edev/<int:device>/fsa/<int:vder>": "/edev/1/fsa/1", "/fsa/<int:vder>": f"/fsa/{number}",
+          "/mup/<int:mirror>": mirror,
+          "/derp/<int:program>": "/derp/1", "/rsps/<int:set>": "/rsps/1", **_readings(store.get(mirror))}
+    found = {}
+    for row in sorted(table.rows.values(), key=lambda row: (_is_response(row), row.path.count("/"))):
+        href = at[row.path] if row.path in at and not _is_response(row) else _stand(row, at)
+        found[row.name] = at[row.path] = href
+    return found
+
+
+def _readings(mirror: Any) -> dict[str, str]:
+    """Where a mirror's readings are read."""
+    point = store.find(mirror.stated["mRID"], "UsagePoint")
+    assert point is not None
+    quantity, = store.items(f"{point.href}/mr")
+    hrefs = (point.href, quantity.href, f"{quantity.href}/rt", f"{quantity.href}/rs/1", f"{quantity.href}/rs/1/r/1")
+    return {table.rows[name].path: href for name, href in zip(MIRRORED, hrefs, strict=True)}
+
+
+def _is_response(row: Row) -> bool:
+    return schema.descends(row.element, "Response")
+
+
+def _stand(row: Row, at: dict[str, str]) -> str:
+    above, last = row.path.rpartition("/")[::2]
+    if last.endswith(">"):
+        return store.add(row.element, at[above], sample(row.name))
+    href = f"{at[above]}/{last}" if above else row.path
+    if not row.is_list and not hooks.instead_of("GET", row.name):
+        store.put(href, sample(row.name))
+    return href

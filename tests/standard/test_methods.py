@@ -1,0 +1,190 @@
+"""What each of the 126 resources takes and answers: methods by mode, media types, the shape of every answer.
+
+IEEE 2030.5-2018, 6 and the interface description; CSIP CORE-001, CORE-002.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.resources import codec, schema, table
+from server.resources.table import METHODS
+from tests.door import Peer, Reply
+from tests.standard import full_house
+
+LIST = {"all": 0, "results": 0}
+
+
+@pytest.fixture
+def full(house: None) -> dict[str, str]:
+    return full_house.fill()
+
+
+@pytest.fixture
+def resident(full: dict[str, str], application: Any) -> Peer:
+    """The device whose house it is."""
+    return Peer(application.test_client(), full_house.LFDI)
+
+
+def test_every_resource_answers_as_its_own_kind(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        reply = resident.get(href)
+        assert (reply.status, reply.name) == (200, table.rows[name].element), name
+        assert reply.data["href" if "href" in schema.plan(reply.name).by_key else "status"], name
+
+
+def test_href_is_the_path_that_was_asked(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        if "href" in schema.plan(table.rows[name].element).by_key:
+            assert resident.get(href).data["href"] == href, name
+
+
+def test_an_answer_has_its_length_type_and_tag(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        reply = resident.get(href)
+        assert reply.headers["Content-Length"] == str(len(reply.body)), name
+        assert "Transfer-Encoding" not in reply.headers, name
+        assert reply.headers["Content-Type"] == "application/sep+xml", name
+        assert reply.etag.startswith('"'), name
+
+
+def test_head_is_get_without_the_body(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        get, head = resident.get(href), resident.ask("HEAD", href)
+        assert head.body == b"", name
+        assert (head.status, dict(head.headers)) == (get.status, dict(get.headers)), name
+
+
+def test_what_the_client_has_already_is_not_sent_again(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        tag = resident.get(href).etag
+        again = resident.get(href, If_None_Match=f'"other", {tag}')
+        assert (again.status, again.body, again.etag) == (304, b"", tag), name
+        assert resident.get(href, If_None_Match='"other"').status == 200, name
+
+
+def test_a_method_with_mode_error_is_405_with_those_that_are_none(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        row = table.match(href).row  # type: ignore[union-attr]
+        for method in METHODS:
+            if not row.allows(method):
+                reply = resident.ask(method, href, _document(name))
+                assert reply.status == 405, (name, method)
+                assert reply.headers["Allow"] == row.allow, (name, method)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE", "BREW"])
+def test_a_method_that_the_standard_does_not_know_is_405(device: Peer, method: str) -> None:
+    assert device.ask(method, "/tm").headers["Allow"] == "GET, HEAD, PUT"
+    assert device.ask(method, "/tm").status == 405
+    assert device.ask(method, "/teapot").status == 404
+
+
+def test_a_discouraged_write_is_the_utility_s(full: dict[str, str], resident: Peer) -> None:
+    for name, href in full.items():
+        row = table.match(href).row  # type: ignore[union-attr]
+        for method in METHODS[2:]:
+            if row.mode(method) == "D":
+                assert resident.ask(method, href, _document(name)).status == 403, (name, method)
+
+
+def test_no_method_anywhere_fails(full: dict[str, str], resident: Peer) -> None:
+    """Every method on every resource, leaves first, with a document that fits: no answer is a server's failure."""
+    for name, href in sorted(full.items(), key=lambda each: -each[1].count("/")):
+        for method in METHODS:
+            reply = resident.ask(method, href, _document(name, method) if method in ("PUT", "POST") else None)
+            assert reply.status < 500, (name, method, reply.body)
+            assert reply.body or reply.status in (201, 204) or method == "HEAD", (name, method)
+            assert_well_formed(reply)
+
+
+def assert_well_formed(reply: Reply) -> None:
+    if reply.status == 201:
+        assert reply.location.startswith("/") and reply.headers["Content-Length"] == "0"
+    if reply.status == 204:
+        assert "Content-Length" not in reply.headers and "Content-Type" not in reply.headers
+    if reply.status >= 400:
+        assert reply.headers["Content-Type"] == "application/sep+xml"
+
+
+def _document(name: str, method: str = "POST") -> bytes:
+    """What a POST to a list or a PUT of anything else might carry."""
+    row = table.rows[name]
+    said = table.item(name) if row.is_list else row
+    assert said is not None
+    if name == "MirrorUsagePoint" and method == "POST":
+        return codec.encode("MirrorMeterReadingList", LIST)
+    return codec.encode(said.element, full_house.sample(said.name), 2023)
+
+
+WRITES = [("PUT", "/edev/1/der/1/ders", "DERStatus", {"readingTime": 1}, 204),
+          ("PUT", "/edev/1/cp", "ConnectionPoint", {"csipaus:connectionPointId": "4001234567"}, 201),
+          ("POST", "/edev/1/lel", "LogEvent", {"createdDateTime": 1, "functionSet": 11, "logEventCode": 0,
+                                               "logEventID": 1, "logEventPEN": 40732, "profileID": 2}, 201)]
+
+
+@pytest.mark.parametrize("method, href, name, data, status", WRITES)
+def test_what_is_written_is_read_back(device: Peer, method: str, href: str, name: str, data: Any, status: int) -> None:
+    reply = device.ask(method, href, codec.encode(name, data))
+    assert reply.status == status
+    assert_well_formed(reply)
+    read = device.get(reply.headers.get("Location", href))
+    assert (read.status, read.name) == (200, name)
+    assert data.items() <= read.data.items()
+
+
+TYPES = {"application/sep+xml": 204, "application/sep+xml; level=-S1": 204, "application/sep+xml;level=-S2": 204,
+         "APPLICATION/SEP+XML": 204, "application/xml; charset=utf-8": 204, "text/xml": 204, "application/sep-exi": 415,
+         "application/json": 415, "application/x-www-form-urlencoded": 415, "": 415}
+
+
+@pytest.mark.parametrize("said", TYPES)
+def test_content_type(device: Peer, said: str) -> None:
+    body = codec.encode("DERStatus", {"readingTime": 1})
+    reply = device.ask("PUT", "/edev/1/der/1/ders", body, Content_Type=said)
+    assert reply.status == TYPES[said]
+
+
+ACCEPTS = {"application/sep+xml": 200, "application/sep+xml; level=-S1": 200, "*/*": 200, "application/*;q=0.5": 200,
+           "application/sep-exi, application/sep+xml;q=0.9": 200, "text/html, */*;q=0.1": 200,
+           "application/sep-exi": 406, "text/html": 406, "application/json": 406}
+
+
+@pytest.mark.parametrize("said", ACCEPTS)
+def test_accept(device: Peer, said: str) -> None:
+    reply = device.get("/dcap", Accept=said)
+    assert reply.status == ACCEPTS[said]
+    assert reply.name == ("DeviceCapability" if reply.status == 200 else "Error")
+
+
+PATHS = ["/", "/dcap/", "/DCAP", "/edev/01x", "/edev/-1", "/edev/1/", "/edev/1/der/1/unheard", "/favicon.ico",
+         "/../dcap", "/edev/\u0661", "/d\u00e9cap", "/dcap/-->"]
+
+
+@pytest.mark.parametrize("href", PATHS)
+def test_an_unknown_path_is_404(device: Peer, href: str) -> None:
+    for method in METHODS:
+        reply = device.ask(method, href, codec.encode("DERStatus", {"readingTime": 1}))
+        assert (reply.status, reply.name) == (404, "Error" if method != "HEAD" else ""), method
+
+
+@pytest.mark.parametrize("number", ["0", "7", "01", "99999999999999999999999999"])
+def test_an_unknown_number_is_404(device: Peer, number: str) -> None:
+    for name in ("EndDevice", "DER", "DERProgram", "MirrorUsagePoint", "UsagePoint", "Response", "TariffProfile"):
+        href = table.rows[name].path.replace("<int:set>", "1").replace("<int:device>", "1")
+        href = href.rpartition("/")[0] + f"/{number}"
+        for method in ("GET", "HEAD", "DELETE"):
+            if table.rows[name].mode(method) in "MO":
+                assert device.ask(method, href).status == 404, (method, href)
+        if table.rows[name].mode("PUT") in "MO":
+            assert device.ask("PUT", href, _document(name, "PUT")).status == 404, href
+
+
+def test_a_write_to_a_list_of_the_wrong_kind_is_refused(device: Peer) -> None:
+    for href, name in (("/edev/1/lel", "DERStatus"), ("/edev", "SelfDevice"), ("/mup", "UsagePoint"),
+                       ("/rsps/1/rsp", "LogEvent"), ("/mup/1", "MirrorUsagePoint")):
+        reply = device.ask("POST", href, codec.encode(name, full_house.sample(name)))
+        assert reply.status == 400, href
+        assert name.encode() in reply.body
+    assert device.ask("PUT", "/edev/1/der/1/ders", codec.encode("DERAvailability", {"readingTime": 1})).status == 400
