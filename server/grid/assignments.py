@@ -15,7 +15,7 @@ from peewee import chunked
 
 from server.config import settings
 from server.grid import rules
-from server.models import Audience, Device, Membership, VirtualDER
+from server.models import Audience, Device, Document, Membership, VirtualDER
 from server.protocol.functionsets import edev
 from server.resources import store
 from server.resources.hooks import Change, after, before, rebuild
@@ -36,12 +36,11 @@ def labels(device: Device) -> dict[str, str]:
 
 
 class _Tree:
-    """The virtual DERs as they are now: who is in them, and above which others they stand."""
+    """The virtual DERs as they are now, save those of one device, which hold it by name and stand in no tree."""
 
     def __init__(self) -> None:
-        self.all = {vder.id: vder for vder in VirtualDER.select()}
+        self.all = {vder.id: vder for vder in VirtualDER.select().where(VirtualDER.device.is_null())}
         self.ruled = [(vder.id, rules.read(vder.rule)) for vder in self.all.values() if vder.rule]
-        self.single = {vder.device_id: vder.id for vder in self.all.values() if vder.device_id is not None}
 
     def closure(self, found: Iterable[int]) -> set[int]:
         """These and all above them."""
@@ -50,16 +49,13 @@ class _Tree:
             at: int | None = one
             while at is not None and at not in reached:
                 reached.add(at)
-                at = self.all[at].parent_id
+                at = self.all[at].parent_id if at in self.all else None
         return reached
 
     def of(self, device: Device, listed: set[int]) -> set[int]:
         """The virtual DERs that a device is in."""
         known = labels(device)
-        direct = listed | {number for number, rule in self.ruled if rule(known)}
-        if device.id in self.single:
-            direct.add(self.single[device.id])
-        return self.closure(direct)
+        return self.closure(listed | {number for number, rule in self.ruled if rule(known)})
 
 
 def settle(devices: Iterable[Device] | None = None) -> int:
@@ -87,14 +83,19 @@ def settle(devices: Iterable[Device] | None = None) -> int:
         return len(begun) + ended
 
 
-def join(device: Device, vder: VirtualDER) -> None:
-    """Put a device into a virtual DER by name. `settle` has to follow, for those above."""
-    row, made = Membership.get_or_create(vder=vder, device=device, defaults={"listed": True})
-    if made:
+def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
+    """Put devices into virtual DERs by name. `settle` has to follow, for the virtual DERs above."""
+    asked = list(pairs)
+    kept = _kept([device.id for device, _ in asked])
+    new = [(device, vder) for device, vder in asked if vder.id not in kept[device.id]]
+    for rows in chunked([(vder.id, device.id, True) for device, vder in new], _CHUNK):
+        Membership.insert_many(rows, [Membership.vder, Membership.device, Membership.listed]).execute()
+    for device, vder in new:
         _assign(device, [vder], ())
-        _see([device])
-    elif not row.listed:
-        _listed([device], vder, True)
+    for device, vder in asked:
+        if kept[device.id].get(vder.id) is False:
+            _listed([device], vder, True)
+    _see(device for device, _ in new)
 
 
 def leave(devices: Iterable[Device], vder: VirtualDER) -> None:
@@ -112,8 +113,9 @@ def _kept(numbers: list[int] | None) -> dict[int, dict[int, bool]]:
     """By device and virtual DER, whether the membership was given by name."""
     query: Any = Membership.select(Membership.device, Membership.vder, Membership.listed)
     found: dict[int, dict[int, bool]] = defaultdict(dict)
-    for device, vder, listed in (query if numbers is None else query.where(Membership.device.in_(numbers))).tuples():
-        found[device][vder] = listed
+    for some in [None] if numbers is None else chunked(numbers, _CHUNK):
+        for device, vder, listed in (query if some is None else query.where(Membership.device.in_(some))).tuples():
+            found[device][vder] = listed
     return found
 
 
@@ -136,7 +138,7 @@ def _assign(device: Device, new: Iterable[VirtualDER], gone: Iterable[int]) -> N
 
 def _see(devices: Iterable[Device]) -> int:
     """Let devices, and aggregators for those they manage, see what concerns them; how many rows that changed."""
-    lfdis = {device.lfdi for device in devices} | {device.manager for device in devices if device.manager}
+    lfdis = {lfdi for device in devices for lfdi in (device.lfdi, device.manager) if lfdi}
     return sum(_see_some(set(some)) for some in chunked(sorted(lfdis), _CHUNK))
 
 
@@ -151,10 +153,10 @@ def _see_some(lfdis: set[str]) -> int:
         Audience.insert_many(rows, [Audience.lfdi, Audience.audience]).execute()
     for lfdi, seen in kept - wanted:
         Audience.delete().where((Audience.lfdi == lfdi) & (Audience.audience == seen)).execute()
-    changed = {lfdi for lfdi, _ in wanted ^ kept}
-    for device in Device.select().where(Device.lfdi.in_(changed)):
-        # a DER links to the programs it sees, and counts them
-        store.touch(*(der.href for der in store.items(f"{edev.href(device)}/der")))
+    # a DER links to the programs it sees, and counts them
+    changed = Device.select().where(Device.lfdi.in_({lfdi for lfdi, _ in wanted ^ kept}))
+    ders = Document.select(Document.href).where(Document.parent.in_([f"{edev.href(device)}/der" for device in changed]))
+    store.touch(*(der.href for der in ders))
     return len(wanted ^ kept)
 
 
@@ -163,7 +165,7 @@ def _enrolled(change: Change) -> None:
     device = Device.get(Device.lfdi == change.data["lFDI"])
     default = VirtualDER.get_or_none(VirtualDER.name == settings.default_vder)
     if default is not None:
-        join(device, default)
+        join([(device, default)])
     settle([device])
 
 

@@ -1,27 +1,32 @@
 """What an operator should know before a control goes out: who cannot follow it, and what else speaks to its members."""
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from peewee import chunked
+
 from server import clock
-from server.grid import members, modes, virtualders
+from server.grid import modes
+from server.grid.members import Member
 from server.models import Document, Membership, VirtualDER
-from server.resources import events, store, table
+from server.resources import events, table
 from server.resources.events import Event
 
+_CHUNK = 400
 
-def of(vder: VirtualDER, document: Document) -> list[str]:
-    """Warnings about a control of a virtual DER, which is in the store already."""
+
+def of(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
+    """Warnings about a control of a virtual DER with these members; it is in the store already."""
     event = _event(document)
-    return [*_unable(vder, modes.set_in(document.stated["DERControlBase"])), *_late(event),
+    return [*_unable(vder, every, modes.set_in(document.stated["DERControlBase"])), *_late(event),
             *_inside(vder.program, event), *_outside(vder, event)]
 
 
 def of_single(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
     """Warnings about an order on a virtual DER that became controls of single devices."""
-    taken = sum(bool(_others(table.parent(document.parent), _event(document))) for document in documents)
+    taken = sum(bool(_others([table.parent(document.parent)], _event(document))) for document in documents)
     found = [f"{taken} devices have a control of their own at that time, which it overlaps"] if taken else []
     kinds = {event.controls: event for event in map(_event, documents)}
     return [*found, *(_late(_event(documents[0])) if documents else []),
@@ -37,8 +42,7 @@ def _late(event: Event) -> list[str]:
     return [f"its start lies {late} s in the past; it is active at once"] if late > 0 else []
 
 
-def _unable(vder: VirtualDER, wanted: frozenset[str]) -> list[str]:
-    every = members.read(virtualders.members(vder))
+def _unable(vder: VirtualDER, every: Sequence[Member], wanted: frozenset[str]) -> list[str]:
     if not every:
         return [f"{vder.name} has no members"]
     rated = [member for member in every if member.units]
@@ -56,7 +60,7 @@ def _unable(vder: VirtualDER, wanted: frozenset[str]) -> list[str]:
 
 def _inside(program: str, event: Event) -> list[str]:
     found = []
-    for other in _others(program, event):
+    for other in _others([program], event)[program]:
         if events.supersedes(event, other):
             found.append(f"it supersedes {other.key} from {event.activation} on")
         else:
@@ -68,12 +72,12 @@ def _outside(vder: VirtualDER, event: Event, singles: bool = True) -> list[str]:
     """Controls of other virtual DERs that speak to some of the same devices at the same time about the same."""
     mine = Membership.select(Membership.device).where(Membership.vder == vder)
     shared: Any = Membership.select(Membership.vder).where((Membership.vder != vder) & Membership.device.in_(mine))
-    found, single = [], 0
-    for rival in VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id):
-        if rival.device_id is not None:
-            single += bool(singles and _others(rival.program, event))
-            continue
-        for other in _others(rival.program, event):
+    rivals = list(VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id))
+    groups = {rival.program: rival for rival in rivals if rival.device_id is None}
+    found = []
+    for program, others in _others(list(groups), event).items():
+        rival = groups[program]
+        for other in others:
             both = ", ".join(sorted(event.controls & other.controls))
             if rival.primacy < vder.primacy:
                 found.append(f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {both}")
@@ -81,15 +85,19 @@ def _outside(vder: VirtualDER, event: Event, singles: bool = True) -> list[str]:
                 found.append(f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {both}")
             else:
                 found.append(f"{other.key} of {rival.name} has the same primacy and differs in {both}")
+    single = len(_others([rival.program for rival in rivals if rival.device_id is not None], event)) if singles else 0
     return [*found, f"{single} members have a control of their own at that time, which wins over it"] if single else found
 
 
-def _others(program: str, event: Event) -> list[Event]:
-    """The scheduled and active controls of a program that an event overlaps, those included that it superseded now."""
-    found = []
-    for document in store.items(f"{program}/derc"):
-        other = _event(document)
-        standing = document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation
-        if other.key != event.key and standing and events.overlap(event, other):
-            found.append(other)
+def _others(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
+    """By program, the scheduled and active controls that an event overlaps, those included that it superseded now."""
+    found: dict[str, list[Event]] = defaultdict(list)
+    for some in chunked(programs, _CHUNK):
+        for document in Document.select().where(
+                Document.parent.in_([f"{program}/derc" for program in some]) & (Document.standing < Document.GONE)
+        ).order_by(Document.parent, Document.sort):
+            other = _event(document)
+            standing = document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation
+            if other.key != event.key and standing and events.overlap(event, other):
+                found[table.parent(document.parent)].append(other)
     return found

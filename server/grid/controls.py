@@ -10,7 +10,7 @@ from typing import Any
 
 from server import clock
 from server.errors import Refused
-from server.grid import conflicts, modes, virtualders
+from server.grid import conflicts, members, modes, virtualders
 from server.models import Document, VirtualDER
 from server.resources import codec, events, schema, store, table
 
@@ -36,7 +36,8 @@ def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, s
                            randomize_duration=randomize_duration, description=description, ramp=ramp,
                            response_required=response_required)
             document = _found(href)
-            answer = {**describe(document), "vder": found.name, "warnings": conflicts.of(found, document)}
+            answer = {**describe(document), "vder": found.name, "warnings": conflicts.of(
+                found, document, members.read(virtualders.members(found)))}
             if dry_run:
                 raise TakenBack({**answer, "dry_run": True, "xml": [xml(document)]})
     except TakenBack as taken:

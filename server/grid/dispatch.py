@@ -36,14 +36,15 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
         raise Refused(400, f"an order wishes for one of {', '.join(wishes)}, not for {' and '.join(given) or 'none'}")
     (wish, value), = given.items()
     found, begin = virtualders.find(vder), clock.now() if start is None else start
-    made = plan.plan(wish, value, members.read(virtualders.members(found), max(duration, 1) / 3600), addressing)
+    every = members.read(virtualders.members(found), max(duration, 1) / 3600)
+    made = plan.plan(wish, value, every, addressing)
     said = {"start": begin, "duration": duration, "ramp": ramp, "randomize_start": randomize,
             "randomize_duration": randomize, "description": reason[:32]}
     try:
         with store.transaction():
             hrefs = _publish(found, made, said, progress)
             documents = [document for document in map(store.get, dict.fromkeys(hrefs.values())) if document]
-            warnings = [*made.warnings, *(conflicts.of(found, documents[0]) if made.base is not None
+            warnings = [*made.warnings, *(conflicts.of(found, documents[0], every) if made.base is not None
                                           else conflicts.of_single(found, documents))]
             row = Order.create(vder=found, wish=wish, value=value, addressing=addressing, start=begin, duration=duration,
                                target_w=made.target, planned_w=made.planned, reason=reason, warnings=warnings,
@@ -67,11 +68,11 @@ def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progr
     own = [part for part in made.parts if part.base is not None]
     found: dict[str, str] = {}
     for some in chunked(own, _CHUNK):
-        devices = {device.lfdi: device for device in Device.select().where(
-            Device.lfdi.in_([part.member.lfdi for part in some]))}
+        devices = list(Device.select().where(Device.lfdi.in_([part.member.lfdi for part in some])))
+        single = virtualders.alone(devices, vder.primacy)
+        programs = {device.lfdi: single[device.id].program for device in devices}
         for part in some:
-            single = virtualders.alone(devices[part.member.lfdi], vder.primacy)
-            found[part.member.lfdi] = controls.publish(single.program, part.base or {}, **said)
+            found[part.member.lfdi] = controls.publish(programs[part.member.lfdi], part.base or {}, **said)
             if progress is not None:
                 progress(len(found), len(own))
     return found

@@ -39,34 +39,40 @@ def meters(lfdis: Iterable[str]) -> dict[str, list[Meter]]:
     """Where each device's injection is read; devices that mirror no active power are left out."""
     found: dict[str, list[Meter]] = defaultdict(list)
     for some in chunked(lfdis, _CHUNK):
-        for lfdi, points in _points(some).items():
-            below = _under([f"{point}/mr" for point in points])
-            types = _at([f"{each.href}/rt" for each in below])
-            for point in points:
-                found[lfdi] += _best({each.href: types[f"{each.href}/rt"] for each in below
-                                      if each.parent == f"{point}/mr" and f"{each.href}/rt" in types})
+        owners = _points(some)
+        below = _under([f"{point}/mr" for point in owners])
+        types = _at([f"{meter}/rt" for meters in below.values() for meter in meters])
+        for point, lfdi in owners.items():
+            found[lfdi] += _best({meter: types[f"{meter}/rt"] for meter in below[f"{point}/mr"]
+                                  if f"{meter}/rt" in types})
     return dict(found)
 
 
-def _points(lfdis: list[str]) -> dict[str, list[str]]:
+def _points(lfdis: list[str]) -> dict[str, str]:
+    """The usage points that count, and whose they are."""
     found: dict[str, list[Document]] = defaultdict(list)
-    for point in Document.select().where((Document.parent == "/upt") & Document.audience.in_(lfdis)):
+    for point in Document.select(Document.href, Document.audience, Document.stated).where(
+            (Document.parent == "/upt") & Document.audience.in_(lfdis)):
         found[point.audience].append(point)
-    return {lfdi: [point.href for point in points if _role(point)] or [point.href for point in points]
-            for lfdi, points in found.items()}
+    return {point.href: lfdi for lfdi, points in found.items()
+            for point in ([point for point in points if _role(point)] or points)}
 
 
 def _role(point: Document) -> int:
     return int(point.stated.get("roleFlags") or "0", 16) & (_IS_PEV | _IS_DER)
 
 
-def _under(parents: list[str]) -> list[Document]:
-    return list(Document.select(Document.href, Document.parent).where(Document.parent.in_(parents)))
+def _under(parents: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for document in Document.select(Document.href, Document.parent).where(Document.parent.in_(parents)):
+        found[document.parent].append(document.href)
+    return found
 
 
 def _at(hrefs: list[str]) -> dict[str, dict[str, Any]]:
-    return {document.href: document.stated for document in Document.select(Document.href, Document.stated).where(
-        Document.href.in_(hrefs)) if document.stated}
+    return {document.href: document.stated for some in chunked(hrefs, _CHUNK)
+            for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))
+            if document.stated}
 
 
 def _best(types: dict[str, dict[str, Any]]) -> list[Meter]:

@@ -5,7 +5,7 @@ A virtual DER is told by its name or number. Functions return dicts fit to be sh
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from server import clock
@@ -76,7 +76,7 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         if live and not force:
             raise Refused(409, f"{found.name} has {len(live)} controls that are scheduled or active")
         devices = list(members(found))
-        found.rule, found.device = "", None
+        found.rule = ""
         found.save()
         assignments.leave(devices, found)
         assignments.settle(devices)
@@ -136,21 +136,21 @@ def members(vder: VirtualDER) -> Any:
     return Device.select().join(Membership).where(Membership.vder == vder).order_by(Device.id)
 
 
-def alone(device: Device, stronger_than: int) -> VirtualDER:
-    """The virtual DER of this one device, made when it is first needed, with a primacy that beats the given one."""
+def alone(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
+    """By number, the virtual DER of each of these devices alone, made when it is first needed, with a primacy that
+    beats the given one."""
     if stronger_than == 0:
         raise Refused(409, "nothing beats primacy 0: give the virtual DER a greater one to address its devices singly")
     with store.transaction():
-        vder = VirtualDER.get_or_none(VirtualDER.device == device)
-        if vder is None:
-            vder = VirtualDER(name=f"device {device.sfdi}", device=device, primacy=stronger_than - 1, purpose="device",
-                              created=clock.now())
-            _publish(vder)
-            assignments.settle([device])
-        elif vder.primacy >= stronger_than:
+        known = {vder.device.id: vder for vder in VirtualDER.select(VirtualDER, Device).join(Device).where(
+            VirtualDER.device.in_(list(devices)))}
+        new = {device: VirtualDER(name=f"device {device.sfdi}", device=device, purpose="device", created=clock.now(),
+                                  primacy=stronger_than - 1) for device in devices if device.id not in known}
+        for vder in [*new.values(), *(vder for vder in known.values() if vder.primacy >= stronger_than)]:
             vder.primacy = stronger_than - 1
             _publish(vder)
-        return vder
+        assignments.join(new.items())
+        return known | {device.id: vder for device, vder in new.items()}
 
 
 def _named(name: str) -> str:
@@ -207,8 +207,7 @@ def _publish(vder: VirtualDER) -> None:
 
 
 def _put_in(vder: VirtualDER, names: Iterable[str]) -> None:
-    for name in names:
-        assignments.join(edev.find(name), vder)
+    assignments.join((edev.find(name), vder) for name in names)
 
 
 def _take_out(vder: VirtualDER, names: Iterable[str]) -> None:

@@ -110,7 +110,7 @@ def test_no_assignment_is_made_anew_without_need(enrolled):
 def test_a_removed_device_leaves_nothing_behind(enrolled):
     device = enrolled(1, feeder="F1")
     virtualders.create("f1", "feeder = F1")
-    virtualders.alone(device, 90)
+    virtualders.alone([device], 90)
     store.remove(edev.href(device))
     assert names("f1") == [] and Membership.select().count() == 0
     assert VirtualDER.select().count() == 1 and len(store.items("/derp")) == 1
@@ -182,15 +182,18 @@ def test_parents_come_before_children_in_the_list(house):
 def test_a_virtual_der_of_one_device(enrolled, peer):
     device, other = enrolled(1), enrolled(2)
     virtualders.create("both", "*", primacy=80)
-    alone = virtualders.alone(device, 80)
+
+    def single(stronger_than):
+        return virtualders.alone([device], stronger_than)[device.id]
+    alone = single(80)
     assert alone.primacy == 79 and names(alone) == ["d1"]
-    assert virtualders.alone(device, 80) == alone and virtualders.alone(device, 90).primacy == 79
-    assert virtualders.alone(device, 70).primacy == 69
+    assert single(80) == alone and single(90).primacy == 79
+    assert single(70).primacy == 69
     assert peer(1).get(alone.program).data["primacy"] == 69
     assert peer(2).get(alone.program).status == 404 and assigned(other) == ["both"]
     assert "device" not in {vder["purpose"] for vder in virtualders.listed()}
     with pytest.raises(Refused, match="nothing beats primacy 0"):
-        virtualders.alone(device, 0)
+        single(0)
     virtualders.delete(alone)
     assert assigned(device) == ["both"]
 
