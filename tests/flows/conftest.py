@@ -1,0 +1,69 @@
+"""Certificates, databases and servers for whole flows, on the system's clock. They are real, and so they take seconds."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs import dev
+from server import clock, models
+from server.config import settings
+from server.resources import rates
+from tests import conftest
+from tests.flows.server import Server
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of certificates with eight devices and an aggregator."""
+    path = tmp_path_factory.mktemp("certs") / "tree"
+    dev.make_dev(path)
+    return path
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def own_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a database that nobody has opened yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('database')}/flow.db"
+    return postgres(f"{request.getfixturevalue('_postgres')}_flow")
+
+
+def postgres(url: str) -> str:
+    """An empty PostgreSQL database in place of the one that this URL may name."""
+    import psycopg
+    name = url.rpartition("/")[2]
+    with psycopg.connect(conftest.POSTGRES, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return url
+
+
+@pytest.fixture(scope="module")
+def serve(own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts a server on that database, with settings, and lets this process look into it on the same clock."""
+    started: list[Server] = []
+    kept, pace = dict(settings.__dict__), clock.spec()
+
+    def start(**chosen: Any) -> Server:
+        server = Server(tmp_path_factory.mktemp("server"), certs, own_database, **chosen)
+        started.append(server)
+        server.start()
+        settings.reload(os.environ | server.environment)
+        clock.follow(settings.clock)
+        models.connect(own_database)
+        rates.forget()
+        return server
+
+    yield start
+    for server in started:
+        if server.process is not None:
+            server.stop()
+    if started:
+        models.db.close()
+    settings.__dict__.update(kept)
+    clock.follow(pace)
+    rates.forget()

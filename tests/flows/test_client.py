@@ -1,0 +1,230 @@
+"""A real client against the real server: two processes of py20305, one as for servers of 2018 and one as it comes, enrol
+themselves, follow what is posted to the virtual DER that they are put into, answer, and report.
+
+It is slow because it is real: clients take a second to start, controls begin and end on the system's clock. All that
+happens, happens once per kind of database and side by side (`flow`); the tests then look at it from both ends.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from server import clock
+from server.grid import virtualders
+from server.models import Answer, Device, Document
+from server.protocol.functionsets import edev
+from server.resources import readings, store
+from tests.flows.realclient import RealClient
+from tests.flows.server import Server, entries, until
+
+pytestmark = pytest.mark.flow
+
+STREET = "street"
+CLIENTS = {"2018": "device-1", "default": "device-2"}
+EVENTS = {
+    "followed": ([1, 2, 3], {"opModMaxLimW": 5000}),
+    "cancelled": ([1, 2, 6], {"opModTargetVar": {"multiplier": 0, "value": 500}}),
+    "cancelled before": ([1, 6], {"opModFixedVar": {"refType": 3, "value": 1000}}),
+    "superseded": ([1, 2, 7], {"opModTargetW": {"multiplier": 0, "value": 3000}}),
+    "newer": ([1, 2, 3], {"opModTargetW": {"multiplier": 0, "value": 1000}}),
+}
+"""What is posted: which answers are due to it, and its DERControlBase. Their modes differ, so none but the last two
+have to do with each other."""
+DEFAULT = {"opModMaxLimW": 9000}
+
+
+class Flow(NamedTuple):
+    """What happened: the server, the clients by edition, the mRID of each control by its name."""
+    server: Server
+    clients: dict[str, RealClient]
+    mrids: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def server(serve: Callable[..., Server]) -> Server:
+    return serve(registration="yes", default_vder=STREET, poll_rate=10, post_rate=2)
+
+
+@pytest.fixture(scope="module")
+def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+    folder = tmp_path_factory.mktemp("clients")
+    server.operator("vder", "default", STREET, *words(DEFAULT))
+    clients = {edition: RealClient(server, name, folder, compat=edition == "2018") for edition, name in CLIENTS.items()}
+    try:
+        for client in clients.values():
+            client.says("Starting poll loop")
+        yield Flow(server, clients, follow(server, list(clients.values())))
+    finally:
+        for client in clients.values():
+            client.stop()
+
+
+def words(base: dict[str, Any]) -> list[str]:
+    """A DERControlBase as the operator's commands take it."""
+    return [f"{mode}={json.dumps(value)}" for mode, value in base.items()]
+
+
+def follow(server: Server, clients: list[RealClient]) -> dict[str, str]:
+    """Post controls and cancel some, as time goes by; their mRIDs. A few seconds in all."""
+    hrefs, mrids = {}, {}
+
+    def post(name: str, start: str, duration: str) -> None:
+        posted = server.operator("control", "post", STREET, *words(EVENTS[name][1]), "--start", start,
+                                 "--duration", duration, "--description", name)
+        hrefs[name], mrids[name] = posted["href"], posted["mrid"]
+
+    def poll() -> None:
+        for client in clients:
+            client.poll()
+
+    def answered(name: str, status: int) -> None:
+        def who() -> Any:
+            return Answer.select().where(Answer.subject == mrids[name], Answer.status == status)
+        until(lambda: who().count() == len(clients), why=lambda: f"{name}: {status} only of {[one.lfdi for one in who()]}")
+
+    post("cancelled before", "+10m", "5m")
+    post("cancelled", "now", "5m")
+    post("superseded", "now", "5m")
+    post("followed", "+4s", "5s")
+    poll()
+    for name in ("cancelled", "superseded"):
+        answered(name, 2)
+    for name in ("cancelled", "cancelled before"):
+        server.operator("control", "cancel", hrefs[name])
+    post("newer", "+3s", "5s")
+    poll()
+    for name, (statuses, _) in EVENTS.items():
+        answered(name, statuses[-1])
+    return mrids
+
+
+@pytest.fixture(params=list(CLIENTS))
+def client(request: pytest.FixtureRequest, flow: Flow) -> RealClient:
+    """One of the two."""
+    return flow.clients[request.param]
+
+
+def document(kind: str, client: RealClient) -> dict[str, Any]:
+    """The one document of this kind that is the client's, as it was stated."""
+    found = Document.select().where(Document.kind == kind, Document.audience == client.lfdi)
+    return store.get(found.get().href).stated
+
+
+def test_it_enrolled_itself_and_found_its_program(client: RealClient) -> None:
+    device = Device.get(Device.lfdi == client.lfdi)
+    assert f"registered EndDevice at {edev.href(device)}" in client.process.text
+    assert document("Registration", client)["pIN"]
+    assert document("FunctionSetAssignments", client)["description"] == STREET
+    status = client.api("status")
+    assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (True, 1, 1)
+    assert status["lfdi"] == client.lfdi.lower()
+    program, = client.api("programs")["programs"]
+    assert (program["href"], program["description"]) == (virtualders.find(STREET).program, STREET)
+
+
+def test_it_keeps_to_our_time_and_rates(client: RealClient) -> None:
+    status = client.api("status")
+    assert abs(status["timebase"]["global"]["offset_seconds"]) < 2
+    assert set(status["poll_rates"].values()) == {10}
+    assert "post_rate=2s" in client.process.text
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_it_answers_each_control_as_is_due(client: RealClient, flow: Flow, name: str) -> None:
+    due, _ = EVENTS[name]
+    mrid = flow.mrids[name]
+    said = Answer.select().where(Answer.subject == mrid, Answer.lfdi == client.lfdi).order_by(Answer.href)
+    assert sorted(one.status for one in said) == due
+    assert client.responses(mrid) == due
+    assert all(abs(one.created - one.received) <= 2 for one in said)
+
+
+def test_it_starts_and_ends_when_told(client: RealClient, flow: Flow) -> None:
+    mrid = flow.mrids["followed"]
+    interval = store.find(mrid, "DERControl").stated["interval"]
+    at = {one.status: one.created for one in Answer.select().where(Answer.subject == mrid, Answer.lfdi == client.lfdi)}
+    assert abs(at[2] - interval["start"]) <= 1
+    assert abs(at[3] - interval["start"] - interval["duration"]) <= 1
+
+
+def test_it_applies_the_control_and_then_the_default(client: RealClient, flow: Flow) -> None:
+    """It says the default again whenever an event ends."""
+    limits = [params["p_lim_w"] for control, params in client.writes() if control == "p_lim"]
+    assert [limit for limit, _ in groupby(limits)] == [90.0, 50.0, 90.0]
+    assert ("p_lim", {"p_lim_mode_enable": 1, "p_lim_w": 50.0}) in client.writes(flow.mrids["followed"])
+
+
+def test_it_applies_the_newer_control_instead(client: RealClient, flow: Flow) -> None:
+    assert [one for one in client.writes() if one[0] == "target_w"][:2] == [
+        ("target_w", client.writes(flow.mrids[name])[0][1]) for name in ("superseded", "newer")]
+
+
+def test_the_server_says_what_became_of_the_controls(flow: Flow) -> None:
+    connection = flow.server.connect(CLIENTS["2018"])
+    listed = connection.get(f"{virtualders.find(STREET).program}/derc?l=9").data
+    status = {one["description"]: one["EventStatus"]["currentStatus"] for one in listed["DERControl"]}
+    assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4}   # the other two are over
+    connection.close()
+
+
+@pytest.mark.parametrize("kind, values", [
+    ("DERCapability", {"rtgMaxW": {"multiplier": 0, "value": 15000}, "rtgMaxWh": {"multiplier": 0, "value": 30000},
+                       "rtgVNom": {"multiplier": 0, "value": 480}, "type": 83}),
+    ("DERSettings", {"setMaxW": {"multiplier": 0, "value": 10000}, "setMaxVA": {"multiplier": 0, "value": 10000}}),
+    ("DERAvailability", {"availabilityDuration": 86400, "statWAvail": {"multiplier": 0, "value": 10000}}),
+])
+def test_what_it_can_do_is_kept(client: RealClient, kind: str, values: dict[str, Any]) -> None:
+    assert document(kind, client).items() >= values.items()
+
+
+def test_its_state_is_kept(client: RealClient, flow: Flow) -> None:
+    said = document("DERStatus", client)
+    assert said["inverterStatus"]["value"] == 3
+    assert said["operationalModeStatus"]["value"] == 1
+    connection = "genConnectStatus" if client is flow.clients["2018"] else "connectStatus"
+    assert said[connection]["value"] == "01"
+    assert abs(said["readingTime"] - clock.now()) < 10
+
+
+def test_its_readings_are_kept(client: RealClient) -> None:
+    mirror = document("MirrorUsagePoint", client)
+    assert mirror["deviceLFDI"] == client.lfdi
+    point = store.find(mirror["mRID"], "UsagePoint")
+    meters = {meter.stated["description"]: meter for meter in store.items(f"{point.href}/mr")}
+    assert set(meters) == {"Real Power", "Reactive Power", "Frequency", "Voltage", "Power Factor", "Apparent Power",
+                           "Current"}
+    assert store.get(f"{meters['Real Power'].href}/rt").stated["uom"] == 38
+    powers = readings.between(meters["Real Power"].href, clock.now() - 600, clock.now() + 10)
+    assert len(powers) >= 2
+    assert {value for _, _, value in powers} == {10000}
+
+
+def test_its_alarm_is_kept(client: RealClient) -> None:
+    event = document("LogEvent", client)
+    assert (event["functionSet"], event["details"]) == (11, "Over Current")
+
+
+def test_it_has_nothing_to_complain_of(client: RealClient, flow: Flow) -> None:
+    assert client.api("diagnostics/messages") == {"errors": [], "warnings": [], "info": []}
+    assert client.complaints() == []
+    assert flow.server.log == ""
+
+
+@pytest.mark.parametrize("wrong, says", [(0, "Registration PIN verified"), (1, "Registration PIN mismatch")])
+def test_it_checks_the_pin_that_the_utility_was_given(server: Server, tmp_path: Path, wrong: int, says: str) -> None:
+    entry = entries(server.certs)["device-3"]
+    if not Device.select().where(Device.lfdi == entry["lfdi"]).exists():
+        edev.enrol(entry["lfdi"], pin=entry["pin"])
+    client = RealClient(server, "device-3", tmp_path, registration_pins={entry["lfdi"]: entry["pin"] + wrong})
+    try:
+        client.says("Starting poll loop")
+        assert says in client.process.text
+        assert len(client.complaints()) == wrong
+        assert "already registered" in client.process.text
+    finally:
+        client.stop()
