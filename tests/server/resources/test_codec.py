@@ -1,0 +1,274 @@
+"""XML to data and back."""
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, strategies as st
+from lxml import etree
+
+from server.errors import Refused
+from server.resources import codec, schema
+from tests.schemas import editions, generate
+
+SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.xml"))
+ROOTS = sorted(tag for tag, element in editions.roots("ours").items()
+               if element.type.is_complex() and not element.type.has_simple_content())
+OF_2018 = sorted(set(ROOTS) & editions.roots("2018").keys())
+SEP = 'xmlns="urn:ieee:std:2030.5:ns"'
+
+
+def document(inside: str, name: str = "DERProgram", more: str = "") -> bytes:
+    return f"<{name} {SEP} {more}>{inside}</{name}>".encode()
+
+
+def program(inside: str = "", more: str = "") -> bytes:
+    """A DERProgram with these elements in its first slot, mRID being all that it needs besides primacy."""
+    return document(f"<mRID>AB</mRID>{inside}<primacy>1</primacy>", more=more)
+
+
+# --- there and back --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_says_the_same_after_a_round_trip(path: Path) -> None:
+    said = codec.decode(path.read_bytes())
+    assert codec.decode(codec.encode(*said, 2023)) == said
+    assert canonical(codec.encode(*said, 2023)) == canonical(path.read_bytes())
+
+
+def canonical(body: bytes) -> list[tuple[str, str]]:
+    """Every element in order, with its text; hexadecimal is not to tell apart by case or leading zeros."""
+    return [(str(element.tag), (element.text or "").strip().lower().lstrip("0"))
+            for element in etree.fromstring(body).iter(etree.Element)]
+
+
+@given(st.sampled_from(ROOTS), st.integers(0, 1 << 32), st.sampled_from(("", "2018", "2023", "CSIP-AUS")))
+def test_a_random_document_says_the_same_after_a_round_trip(tag: str, seed: int, edition: str) -> None:
+    if tag.endswith("}ConnectionPoint") and edition in ("2018", "2023"):
+        return  # it has no form in these editions
+    made = generate.document(editions.model("ours"), tag, Random(seed), edition)
+    said = codec.decode(etree.tostring(made))
+    body = codec.encode(*said, 2023)
+    assert codec.decode(body) == said
+    assert editions.valid("ours", etree.fromstring(body))
+
+
+@given(st.sampled_from(OF_2018), st.integers(0, 1 << 32), st.sampled_from(("2018", "2023")))
+def test_what_is_shaped_for_2018_is_valid_under_2018(tag: str, seed: int, edition: str) -> None:
+    made = generate.document(editions.model("ours"), tag, Random(seed), edition)
+    body = codec.encode(*codec.decode(etree.tostring(made)), 2018)
+    assert editions.valid("2018", etree.fromstring(body)), editions.validator("2018").error_log
+
+
+@given(st.sampled_from(sorted(set(ROOTS) & editions.roots("CSIP-AUS").keys())), st.integers(0, 1 << 32))
+def test_what_csipaus_adds_stays_valid_when_shaped_for_2018(tag: str, seed: int) -> None:
+    made = generate.document(editions.model("ours"), tag, Random(seed), "CSIP-AUS")
+    body = codec.encode(*codec.decode(etree.tostring(made)), 2018)
+    root = etree.fromstring(body)
+    assert editions.valid("CSIP-AUS", root) or editions.valid("2018", root), editions.validator("CSIP-AUS").error_log
+
+
+@given(st.sampled_from(ROOTS), st.integers(0, 1 << 32))
+def test_both_shapes_at_once_are_the_two_shapes(tag: str, seed: int) -> None:
+    made = generate.document(editions.model("ours"), tag, Random(seed))
+    name, data = codec.decode(etree.tostring(made)) if "ConnectionPoint" not in tag else ("EndDevice", {"sFDI": 1})
+    old, new = codec.inners(name, data)
+    assert (old, new or old) == (codec.inner(name, data, 2018), codec.inner(name, data, 2023))
+
+
+# --- what data looks like --------------------------------------------------------------------------------------------
+
+def test_values_are_plain_python() -> None:
+    name, data = codec.decode(document(
+        "<mRID>ab</mRID><description>a &amp; b</description><creationTime>7</creationTime><EventStatus><currentStatus>0"
+        "</currentStatus><dateTime>-1</dateTime><potentiallySuperseded>true</potentiallySuperseded></EventStatus><interval>"
+        "<duration>60</duration><start>8</start></interval><DERControlBase><opModConnect>0</opModConnect>"
+        "</DERControlBase>", "DERControl", 'href="/x" responseRequired="03"'))
+    assert name == "DERControl"
+    assert data == {"href": "/x", "responseRequired": "03", "mRID": "0" * 30 + "AB", "description": "a & b", "creationTime": 7,
+                    "EventStatus": {"currentStatus": 0, "dateTime": -1, "potentiallySuperseded": True},
+                    "interval": {"duration": 60, "start": 8}, "DERControlBase": {"opModConnect": False}}
+
+
+def test_what_may_be_repeated_is_a_list_even_if_it_is_not() -> None:
+    _, data = codec.decode(document("<DERProgram><mRID>01</mRID><primacy>1</primacy></DERProgram>", "DERProgramList",
+                                    'all="1" results="1"'))
+    assert data["all"] == 1 and isinstance(data["DERProgram"], list)
+
+
+@pytest.mark.parametrize("text, kept", [("1", "0" * 31 + "1"), ("abc", "0" * 29 + "ABC"), (" 0f ", "0" * 30 + "0F"),
+                                        ("", "0" * 32)])
+def test_hexadecimal_has_full_width_and_upper_case(text: str, kept: str) -> None:
+    assert codec.decode(document(f"<mRID>{text}</mRID><primacy>1</primacy>"))[1]["mRID"] == kept
+
+
+def test_an_odd_digit_is_padded_everywhere_but_nothing_else_is_forgiven() -> None:
+    odd = "<lFDI>abc</lFDI><sFDI>1</sFDI><changedTime>1</changedTime>"
+    assert codec.decode(document(odd, "EndDevice"))[1]["lFDI"] == "0" * 37 + "ABC"
+    with pytest.raises(Refused, match="line 1.*sFDI"):
+        codec.decode(document(odd.replace("<sFDI>1<", "<sFDI>x<"), "EndDevice"))
+
+
+def test_an_empty_element_means_its_default() -> None:
+    field = schema.plan("ActivePower").by_key["multiplier"]
+    if field.default:
+        _, data = codec.decode(document("<rtgMaxW><multiplier/><value>5</value></rtgMaxW><type>80</type>", "DERCapability"))
+        assert data["rtgMaxW"]["multiplier"] == int(field.default)
+
+
+# --- types that stand in for others ----------------------------------------------------------------------------------
+
+def test_a_response_of_another_type_keeps_it() -> None:
+    inside = ("<Response xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='DrResponse'>"
+              "<endDeviceLFDI>01</endDeviceLFDI><subject>02</subject><overrideDuration>7</overrideDuration></Response>")
+    name, data = codec.decode(document(inside, "ResponseList", 'all="1" results="1"'))
+    assert data["Response"][0]["xsi:type"] == "DrResponse" and data["Response"][0]["overrideDuration"] == 7
+    assert b'xsi:type="DrResponse"' in codec.encode(name, data)
+
+
+@pytest.mark.parametrize("prefix", ["", "s:"])
+def test_a_notification_carries_any_resource(prefix: str) -> None:
+    inside = (f"<subscribedResource>/x</subscribedResource><Resource xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
+              f"xmlns:s='urn:ieee:std:2030.5:ns' xsi:type='{prefix}Time' href='/tm'><currentTime>1</currentTime><dstEndTime>2"
+              "</dstEndTime><dstOffset>3</dstOffset><dstStartTime>4</dstStartTime><quality>5</quality><tzOffset>6"
+              "</tzOffset></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>")
+    name, data = codec.decode(document(inside, "Notification"))
+    assert data["Resource"] == {"xsi:type": "Time", "href": "/tm", "currentTime": 1, "dstEndTime": 2, "dstOffset": 3,
+                                "dstStartTime": 4, "quality": 5, "tzOffset": 6}
+    assert codec.decode(codec.encode(name, data)) == (name, data)
+
+
+def test_a_type_of_another_namespace_stands_in_too() -> None:
+    inside = ("<subscribedResource>/x</subscribedResource><Resource xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
+              "xmlns:c='https://csipaus.org/ns' xsi:type='c:ConnectionPointType'><c:connectionPointId>1"
+              "</c:connectionPointId></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>")
+    name, data = codec.decode(document(inside, "Notification"))
+    assert data["Resource"] == {"xsi:type": "csipaus:ConnectionPointType", "csipaus:connectionPointId": "1"}
+    assert codec.decode(codec.encode(name, data)) == (name, data)
+
+
+def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
+    inside = codec.inner("DERControlResponse", {"endDeviceLFDI": "01", "subject": "02"})
+    page = codec.page("ResponseList", {"all": 2, "results": 2}, "Response", [("Response", inside), ("DERControlResponse", inside)])
+    kinds = [each.get("xsi:type") for each in codec.decode(page)[1]["Response"]]
+    assert kinds == [None, "DERControlResponse"]
+
+
+# --- extensions and editions -----------------------------------------------------------------------------------------
+
+def test_an_extension_keeps_its_xml_and_its_place() -> None:
+    notes = '<n:note xmlns:n="urn:x"><n:a b="1">é</n:a></n:note>', '<n:note xmlns:n="urn:x">2</n:note>'
+    for note in notes:
+        name, data = codec.decode(document(f"{note}<mRID>AB</mRID><primacy>1</primacy>"))
+        assert canonical(data["{urn:x}note"][0].encode()) == canonical(note.encode())
+        body = codec.encode(name, data, 2023)
+        assert body.index("é".encode() if "é" in note else b">2<") < body.index(b"mRID")
+
+
+def test_an_extension_is_not_for_clients_of_2018() -> None:
+    data = {"mRID": "01", "primacy": 1, "{urn:x}note": ['<note xmlns="urn:x"/>'], "@{urn:x}hint": "h"}
+    assert codec.encode("DERProgram", data) == codec.encode("DERProgram", {"mRID": "01", "primacy": 1})
+    assert b'x:hint="h"' in codec.encode("DERProgram", data, 2023)
+
+
+def test_csipaus_is_data_with_its_prefix_declared_once() -> None:
+    limit = {"multiplier": 0, "value": 5000}
+    data = {"mRID": "01", "DERControlBase": {"csipaus:opModImpLimW": limit, "csipaus:opModExpLimW": limit}}
+    body = codec.encode("DefaultDERControl", data)
+    assert body.count(b"xmlns:csipaus=") == 1
+    assert b"<csipaus:opModImpLimW><multiplier>0</multiplier><value>5000</value></csipaus:opModImpLimW>" in body
+    assert codec.decode(body)[1]["DERControlBase"] == data["DERControlBase"]
+
+
+def test_a_root_of_csipaus() -> None:
+    body = codec.encode("ConnectionPoint", {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"})
+    assert etree.fromstring(body).tag == "{https://csipaus.org/ns}ConnectionPoint"
+    assert codec.decode(body) == ("ConnectionPoint", {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"})
+
+
+def test_what_only_2023_knows_is_left_out_for_2018() -> None:
+    name = "DERControl"
+    only = next(field for field in schema.plan("DERControlBase").elements if field.edition == 2023 and field.plan)
+    data = {"DERControlBase": {"opModConnect": True, only.key: {}}}
+    assert only.key.encode() not in codec.inner(name, data, 2018)
+    assert only.key.encode() in codec.inner(name, data, 2023)
+    assert codec.inners(name, data) == (codec.inner(name, data, 2018), codec.inner(name, data, 2023))
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("data, place", [
+    ({"primcy": 1}, "DERProgram has no element or attribute 'primcy'"),
+    ({"csipaus:opModNothing": {}}, "DERProgram has no element or attribute 'csipaus:opModNothing'"),
+    ({"DERControlListLink": {"herf": "/x"}}, "DERProgram/DERControlListLink has no element or attribute 'herf'"),
+    ({"DERControlListLink": "/x"}, "DERProgram/DERControlListLink wants a mapping, not '/x'"),
+    ({"primacy": "one"}, "DERProgram/primacy: 'one' is not a value of its type"),
+    ({"mRID": 17}, "DERProgram/mRID: 17 is not a value of its type"),
+])
+def test_what_cannot_be_written_is_named(data: dict, place: str) -> None:
+    with pytest.raises(ValueError, match=place):
+        codec.encode("DERProgram", data)
+
+
+def test_an_operators_words_are_validated() -> None:
+    codec.check("DERProgram", codec.inner("DERProgram", {"mRID": "01", "primacy": 1}))
+    with pytest.raises(Refused, match="primacy.*256") as refused:
+        codec.check("DERProgram", codec.inner("DERProgram", {"mRID": "01", "primacy": 256}))
+    assert refused.value.status == 400 and "line" not in refused.value.why
+
+
+BOMB = ('<!DOCTYPE DERProgram [<!ENTITY a "aaaaaaaaaa">' + "".join(
+    f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)) + "]>").encode()
+
+
+@pytest.mark.parametrize("body, why", [
+    (b"", "not well-formed"), (b"hello", "not well-formed"), (b"<a", "not well-formed"),
+    (b"\x00\xff", "not well-formed"), (b"<!DOCTYPE DERProgram>" + program(), "document type"),
+    (BOMB + program("<description>&j;</description>"), "document type|not well-formed"),
+    (b"<DERProgram><mRID>01</mRID></DERProgram>", "DERProgram.*No matching global"),
+    (program(more='subscribable="much"'), "subscribable"),
+    (document("<x>" * 1000 + "</x>" * 1000), "not well-formed.*depth|not expected"),
+    (document("\n\n<primacy>1</primacy>"), "line 3: Element 'primacy'"),
+], ids=range(10))
+def test_what_is_no_document_is_refused_with_its_reason(body: bytes, why: str) -> None:
+    with pytest.raises(Refused, match=why) as refused:
+        codec.decode(body)
+    assert refused.value.status == 400
+
+
+def test_a_file_is_not_read_for_an_entity(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    with pytest.raises(Refused):
+        codec.decode(f'<!DOCTYPE a [<!ENTITY e SYSTEM "file://{secret}">]>'.encode() + program("<description>&e;</description>"))
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"), max_size=8))
+def test_any_text_comes_back(text: str) -> None:
+    data = {"mRID": "0" * 30 + "01", "description": text, "primacy": 1}
+    assert codec.decode(codec.encode("DERProgram", data))[1] == data
+
+
+def test_threads_do_not_mix_up_what_they_read() -> None:
+    faults: list[str] = []
+
+    def read(number: int) -> None:
+        good, bad = program(f"<description>{number}</description>"), document(f"<wrong{number}/>")
+        for _ in range(100):
+            if codec.decode(good)[1]["description"] != str(number):
+                faults.append("data")
+            try:
+                codec.decode(bad)
+                faults.append("accepted")
+            except Refused as refused:
+                if f"wrong{number}" not in refused.why:
+                    faults.append(refused.why)
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
