@@ -1,0 +1,215 @@
+"""The store: all or nothing, numbers, links and counts, audiences, removal."""
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from server.errors import Refused
+from server.models import EVERYONE, Document
+from server.resources import codec, hooks, reading, sql, store
+from server.resources.hooks import Change
+from tests import door
+
+PROGRAM = {"primacy": 1, "description": "p"}
+LOG = {"createdDateTime": 1, "functionSet": 0, "logEventCode": 0, "logEventID": 0, "logEventPEN": 0, "profileID": 0}
+pytestmark = pytest.mark.usefixtures("house")
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Hooks that are registered for the length of a test."""
+    for name in ("_before", "_after"):
+        kept = {key: list(found) for key, found in getattr(hooks, name).items()}
+        monkeypatch.setattr(hooks, name, defaultdict(list, kept))
+    return hooks
+
+
+def everything() -> list[Any]:
+    return [sorted(map(repr, sql.rows(f"SELECT * FROM {name}"))) for name in ("document", "counter")]
+
+
+def control(start: int, duration: int = 100, **more: Any) -> dict[str, Any]:
+    return {"interval": {"start": start, "duration": duration}, "DERControlBase": {"opModConnect": True}, **more}
+
+
+# --- all or nothing --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", ["POST", "PUT", "DELETE"])
+def test_a_hook_that_refuses_leaves_nothing(hook: Any, when: str, what: str) -> None:
+    href = store.add("DERProgram", "/derp", PROGRAM)
+    store.add("DERControl", f"{href}/derc", control(1 << 31))
+    was = everything()
+
+    @getattr(hook, when)(what, "DERProgram")
+    def refuse(change: Change) -> None:
+        store.add("LogEvent", "/edev/1/lel", LOG)
+        raise Refused(409, "no")
+
+    does = {"POST": lambda: store.add("DERProgram", "/derp", PROGRAM), "PUT": lambda: store.put(href, {**PROGRAM, "mRID": "01"}),
+            "DELETE": lambda: store.remove(href)}
+    with pytest.raises(Refused, match="no"):
+        does[what]()
+    assert everything() == was
+
+
+def test_a_transaction_that_fails_takes_back_all_within_it() -> None:
+    was = everything()
+    with pytest.raises(ZeroDivisionError):
+        with store.transaction():
+            href = store.add("DERProgram", "/derp", PROGRAM)
+            store.add("DERControl", f"{href}/derc", control(1 << 31))
+            raise ZeroDivisionError
+    assert everything() == was
+    assert store.add("DERProgram", "/derp", PROGRAM)
+
+
+def test_a_hook_sees_and_alters_what_is_said(hook: Any) -> None:
+    seen: list[Change] = []
+
+    @hook.before("PUT", "DERProgram")
+    def alter(change: Change) -> None:
+        change.data["primacy"] = 7
+
+    hook.after("PUT", "DERProgram")(seen.append)
+    href = store.add("DERProgram", "/derp", {**PROGRAM, "mRID": "01"})
+    store.put(href, {**PROGRAM, "mRID": "01"})
+    document = store.get(href)
+    assert document is not None and document.stated["primacy"] == 7
+    assert (seen[0].href, seen[0].kind, seen[0].old["primacy"], seen[0].caller) == (href, "DERProgram", 1, None)  # type: ignore[index]
+
+
+def test_what_is_not_valid_is_refused_and_not_kept() -> None:
+    was = everything()
+    with pytest.raises(Refused, match="primacy"):
+        store.add("DERProgram", "/derp", {"primacy": 1000})
+    with pytest.raises(Refused, match="DERProgram has no element or attribute 'prmacy'"):
+        store.add("DERProgram", "/derp", {"prmacy": 1})
+    assert everything() == was
+
+
+# --- numbers and names -----------------------------------------------------------------------------------------------
+
+def test_a_number_is_never_given_again() -> None:
+    hrefs = [store.add("DERProgram", "/derp", PROGRAM) for _ in range(3)]
+    for href in hrefs:
+        store.remove(href)
+    again = store.add("DERProgram", "/derp", PROGRAM)
+    assert again not in hrefs and [*hrefs, again] == [f"/derp/{number}" for number in range(1, 5)]
+
+
+def test_later_mrids_are_greater_and_end_with_our_number() -> None:
+    given = [store.new_mrid() for _ in range(50)]
+    assert given == sorted(set(given)) and {len(mrid) for mrid in given} == {32}
+    assert {mrid[-8:] for mrid in given} == {"00000000"}
+
+
+def test_what_the_operator_leaves_out_is_filled_in() -> None:
+    href = store.add("DERProgram", "/derp", PROGRAM)
+    document = store.get(store.add("DERControl", f"{href}/derc", control(1 << 31)))
+    assert document is not None and document.stated["mRID"] == document.mrid and document.stated["creationTime"]
+    assert store.find(document.mrid, "DERControl").href == document.href  # type: ignore[union-attr]
+    assert store.find(document.mrid, "EndDeviceControl") is None
+
+
+def test_put_makes_and_replaces_and_knows_the_table() -> None:
+    href = store.add("DERProgram", "/derp", PROGRAM)
+    base = {"mRID": "02", "DERControlBase": {"opModConnect": True}}
+    assert store.put(f"{href}/dderc", base).old is None
+    assert store.put(f"{href}/dderc", {**base, "setGradW": 5}).old is not None
+    with pytest.raises(Refused) as refused:
+        store.put("/nowhere/1", {})
+    assert refused.value.status == 404
+
+
+# --- links and counts ------------------------------------------------------------------------------------------------
+
+def links(href: str) -> dict[str, Any]:
+    found = reading.single(href, None)
+    assert found is not None
+    return {key: value.get("all", True) for key, value in codec.decode(codec.wrap(found.kind, found.body))[1].items()
+            if key.endswith("Link")}
+
+
+def test_links_and_counts_follow_what_stands_below() -> None:
+    href = store.add("DERProgram", "/derp", PROGRAM)
+    assert links(href) == {"ActiveDERControlListLink": 0, "DERControlListLink": 0, "DERCurveListLink": 0}
+    first = store.add("DERControl", f"{href}/derc", control(1 << 31))
+    store.add("DERControl", f"{href}/derc", control(1 << 30, 1 << 30))
+    store.put(f"{href}/dderc", {"mRID": "02", "DERControlBase": {}})
+    assert links(href) == {"ActiveDERControlListLink": 1, "DERControlListLink": 2, "DERCurveListLink": 0,
+                           "DefaultDERControlLink": True}
+    store.remove(first)
+    store.remove(f"{href}/dderc")
+    assert links(href) == {"ActiveDERControlListLink": 1, "DERControlListLink": 1, "DERCurveListLink": 0}
+
+
+def test_remove_takes_what_stands_below_and_no_more() -> None:
+    hrefs = [store.add("DERProgram", "/derp", PROGRAM) for _ in range(12)]
+    for href in hrefs:
+        store.add("DERControl", f"{href}/derc", control(1 << 31))
+    store.remove("/derp/1")
+    left = {href for href, in sql.rows("SELECT href FROM document WHERE href LIKE ?", "/derp/%")}
+    assert left == {href + tail for href in hrefs[1:] for tail in ("", "/derc/1")}
+    with pytest.raises(Refused) as refused:
+        store.remove("/derp/1")
+    assert refused.value.status == 404
+
+
+def test_place_makes_a_link_resolve_before_anything_is_said(device: door.Peer) -> None:
+    document = store.get("/edev/1/der/1/ders")
+    assert document is not None and document.stated is None
+    reply = device.get("/edev/1/der/1/ders")
+    assert (reply.status, reply.name) == (200, "DERStatus")
+
+
+# --- audiences -------------------------------------------------------------------------------------------------------
+
+def test_an_audience_is_inherited_from_the_nearest_above() -> None:
+    href = store.add("DERProgram", "/derp", PROGRAM, audience="vder:7")
+    assert audience(store.add("DERControl", f"{href}/derc", control(1 << 31))) == "vder:7"
+    assert audience(store.add("DERControl", f"{href}/derc", control(1 << 31), audience="vder:8")) == "vder:8"
+    assert audience(store.add("DERProgram", "/derp", PROGRAM)) == EVERYONE
+    store.put(href, {**PROGRAM, "mRID": "01"})
+    assert audience(href) == "vder:7"
+
+
+def audience(href: str) -> str:
+    document = store.get(href)
+    assert document is not None
+    return document.audience
+
+
+def test_readers_see_their_audiences_alone() -> None:
+    sql.execute("INSERT INTO audience (lfdi, audience) VALUES ('A', '*'), ('A', 'vder:1'), ('B', '*')")
+    for owner in ("vder:1", "vder:2", None, "vder:1"):
+        store.add("DERProgram", "/derp", PROGRAM, audience=owner)
+    whole = reading.Selection("/derp")
+
+    def seen(who: str | None, start: int = 0, limit: int = 9) -> tuple[int, int]:
+        page = reading.page(whole, who, start, None, limit)
+        return page.all, len(page.items)
+    assert (seen("A"), seen("B"), seen("C"), seen(None)) == ((3, 3), (1, 1), (0, 0), (4, 4))
+    assert (seen("A", 1, 1), seen("A", 3), seen("A", 0, 0)) == ((3, 1), (3, 0), (3, 0))
+    assert reading.single("/derp/1", "A") and not reading.single("/derp/1", "B") and not reading.single("/derp/9", None)
+    assert reading.counts(["/derp", "/mup"], "A") == {"/derp": 3}
+    assert reading.page(reading.Selection("/derp", audiences=("vder:2",)), None, 0, None, 9).all == 1
+
+
+def test_a_page_goes_by_time_too() -> None:
+    href = store.add("DERProgram", "/derp", PROGRAM)
+    for start in (3 << 30, 1 << 31, (1 << 31) + 1000):
+        store.add("DERControl", f"{href}/derc", control(start))
+    page = reading.page(reading.Selection(f"{href}/derc"), None, 0, 1 << 31, 9)
+    assert page.all == 3 and len(page.items) == 2
+    assert [document.at for document in store.items(f"{href}/derc")] == [1 << 31, (1 << 31) + 1000, 3 << 30]
+
+
+def test_bodies_for_both_editions() -> None:
+    href = store.add("DERProgram", "/derp", {**PROGRAM, "mRID": "01"})
+    document = store.get(href)
+    assert isinstance(document, Document) and document.body_2023 is None
+    old, new = reading.single(href, None, 2018), reading.single(href, None, 2023)
+    assert old == new and old is not None and old.body == document.body
