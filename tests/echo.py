@@ -16,7 +16,7 @@ go_on = threading.Event()
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     path = environ["PATH_INFO"]
     if path == "/hold":
-        go_on.wait(20)
+        go_on.wait(60)
     if path == "/release":
         go_on.set()
     if path == "/fail":

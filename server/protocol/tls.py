@@ -118,8 +118,8 @@ class Tls(Plain):
         self.why: list[str] = []        # a certificate was refused
         self.tls.set_app_data(self.why)
         self.tls.set_accept_state()
-        self.held = False       # TLS may hold bytes we have not asked for,
-        self.part = False       # or the beginning of a record
+        self.held = False       # TLS may hold bytes that we have not asked for
+        self.even = True        # what came so far ends with the end of a record
 
     def handshake(self) -> Waits[Peer]:
         """Return the Peer. Untrusted if it is not to come in; it has been told then."""
@@ -127,7 +127,7 @@ class Tls(Plain):
             data = yield from super().receive()
             if not data:
                 raise Untrusted("it went away in the handshake")
-            self.tls.bio_write(data)
+            self.feed(data)
             try:
                 self.tls.do_handshake()
                 break
@@ -137,7 +137,7 @@ class Tls(Plain):
                 yield from self.flush()
                 raise Untrusted("; ".join(self.why or (part[-1] for part in error.args[0]))) from None
         yield from self.flush()
-        self.held = self.part = True
+        self.held = True
         certificate = self.tls.get_peer_certificate(as_cryptography=True)
         assert certificate, "OpenSSL let somebody in without"
         return peer(certificate.public_bytes(Encoding.DER))     # noqa: B901
@@ -154,14 +154,22 @@ class Tls(Plain):
             data = yield from super().receive()
             if not data:
                 return b""
-            self.tls.bio_write(data)
-            # one whole record, as most requests are, leaves nothing behind: no need to find out by an exception
-            if not self.part and len(data) == 5 + int.from_bytes(data[3:5], "big"):
+            self.feed(data)
+            # one record, as most requests are, leaves nothing behind: no need to find that out by an exception
+            if self.even and record(data) == len(data):
                 try:
                     return self.tls.recv(RECORDS)
                 except SSL.Error:
                     return b""
-            self.held = self.part = True
+            self.held = True
+
+    def feed(self, data: bytes) -> None:
+        """Give TLS what has come."""
+        self.tls.bio_write(data)
+        at = 0
+        while self.even and at < len(data):
+            at += record(data, at)
+        self.even = self.even and at == len(data)
 
     def send(self, data: bytes) -> Waits[None]:
         self.tls.sendall(data)
@@ -187,3 +195,8 @@ class Tls(Plain):
             pass    # the other side was faster
         yield from self.flush()
         yield from super().goodbye()
+
+
+def record(data: bytes, at: int = 0) -> int:
+    """How long the record that begins there says it is, its head of five bytes included."""
+    return 5 + int.from_bytes(data[at + 3:at + 5], "big")

@@ -166,6 +166,9 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
     "issuer: no authority": (
         lambda root: of(leaf(a.aggregator(root, "aggregator"))),
         "invalid CA certificate"),
+    "issuer: nothing said of its key's use": (
+        lambda root: of(leaf(a.issue(root, a.subject("issuer"), [(x509.BasicConstraints(True, 0), True)]))),
+        "without key usage keyCertSign"),
     "issuer: too many below": (
         beyond_its_length,
         "path length constraint exceeded"),

@@ -47,6 +47,7 @@ class Door:
     def __init__(self, tree: Path):
         self.context = tls.context(tree / "server.pem", tree / "server.key", tree / "ca.pem")
         self.result: object = None
+        self.channel: tls.Tls | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[socket.socket]:
@@ -63,7 +64,7 @@ class Door:
 
     def serve(self, sock: socket.socket) -> None:
         with sock:
-            channel = tls.Tls(sock, self.context)
+            channel = self.channel = tls.Tls(sock, self.context)
             try:
                 self.result = run(channel.handshake(), sock)
                 while data := run(channel.receive(), sock):
@@ -106,11 +107,48 @@ def test_no_other_version(version: ssl.TLSVersion, door: Door, tree: Path) -> No
         listening.secure(sock, client)
 
 
-def test_no_other_curve(door: Door, tree: Path) -> None:
-    client = listening.context(tree, "device-1")
-    client.set_ecdh_curve("secp384r1")
-    with door() as sock, pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
-        listening.secure(sock, client)
+def test_the_curve_is_p256(door: Door, tree: Path) -> None:
+    with door() as sock, listening.secure(sock, listening.context(tree, "device-1")):
+        pass        # Python's TLS would rather have X25519
+    assert door.channel and door.channel.tls.get_group_name() in ("prime256v1", "secp256r1")
+
+
+def test_an_issuer_alone_can_be_trusted(tree: Path, tmp_path: Path) -> None:
+    issuer = authority.authority(ROOT, "issuer")
+    (tmp_path / "issuer.pem").write_bytes(issuer.pem())
+    door = Door(tree)
+    door.context = tls.context(tree / "server.pem", tree / "server.key", tmp_path / "issuer.pem")
+    device = authority.device(issuer, b"1")
+    with door() as sock, listening.secure(sock, listening.context(tree, bad.of(device).files(tmp_path))) as client:
+        client.sendall(b"hello")
+        assert client.recv(10) == b"hello"
+
+
+def test_records_that_arrive_together(door: Door, tree: Path) -> None:
+    inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = listening.context(tree, "device-1").wrap_bio(inward, outward, server_hostname="127.0.0.1")
+
+    def exchange(step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                sock.sendall(outward.read())
+                inward.write(sock.recv(65536))
+
+    with door() as sock:
+        exchange(client.do_handshake)
+        sock.sendall(outward.read())
+        for cut in (None, -3, -60):
+            client.write(b"one")
+            client.write(b"two")
+            together = outward.read()
+            sock.sendall(together[:cut])
+            got = exchange(lambda: client.read(100)) if cut != -60 else b""
+            sock.sendall(together[cut:] if cut else b"")
+            while len(got) < 6:
+                got += exchange(lambda: client.read(100))
+            assert got == b"onetwo"
 
 
 @pytest.mark.parametrize("name", bad.good(ROOT))
@@ -192,3 +230,20 @@ def test_bytes_that_are_not_tls(door: Door) -> None:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         sock.recv(100)
     assert isinstance(door.result, Untrusted)
+
+
+@pytest.mark.parametrize("pieces, even", [
+    ([b"\x16\x03\x01\x00\x02hi"], True),
+    ([b"\x16\x03\x01\x00\x02hi\x16\x03\x01\x00\x00"], True),
+    ([b"\x16\x03\x01\x00\x02hi", b"\x16\x03\x01\x00\x01x"], True),
+    ([b"\x16\x03\x01\x00\x02h"], False),
+    ([b"\x16\x03\x01\x00\x02hi\x16\x03"], False),
+    ([b"\x16\x03\x01\x00\x07h", b"\x16\x03\x01\x00\x01x"], False),      # the second looks like a record and is none
+])
+def test_where_records_end(pieces: list[bytes], even: bool, door: Door) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        channel = tls.Tls(ours, door.context)
+        for piece in pieces:
+            channel.feed(piece)
+        assert channel.even is even
