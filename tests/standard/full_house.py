@@ -28,6 +28,17 @@ def sample(name: str) -> dict[str, Any]:
     return {key: value for key, value in data.items() if not _leads_below(value, own)}
 
 
+def document(name: str, method: str) -> bytes:
+    """The sample of what a PUT of a resource, or a POST to it, might carry."""
+    row = table.rows[name]
+    item = table.item(name) if row.is_list else row
+    assert item is not None
+    if name == "MirrorUsagePoint" and method == "POST":
+        return codec.encode("MirrorMeterReadingList", {"all": 1, "results": 1, "MirrorMeterReading": [
+            {"mRID": "0B", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}]})
+    return (SAMPLES / f"{item.name}.xml").read_bytes()
+
+
 def _leads_below(value: Any, own: str) -> bool:
     return isinstance(value, dict) and value.get("href", "").startswith(own)
 

@@ -1,0 +1,243 @@
+"""Who may do what: strangers, devices, suspended devices, aggregators, and what none of them is told.
+
+IEEE 2030.5-2018, 6.7 to 6.11 (access control, registration); CSIP CORE-009, AGG.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server.config import settings
+from server.grid import virtualders
+from server.models import Device
+from server.protocol.functionsets import edev
+from server.resources import store, table
+from server.resources.table import METHODS
+from tests import door
+from tests.door import Peer, Reply
+from tests.standard import full_house
+
+MIRROR = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
+EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2, "createdDateTime": 1,
+         "logEventID": 1}
+AGGREGATOR = 100
+
+
+# --- strangers -------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def stranger(house: None, application: Any) -> Peer:
+    """Somebody with a good certificate in a house full of somebody else's resources."""
+    full_house.fill()
+    return Peer(application.test_client(), door.lfdi(9))
+
+
+def test_a_stranger_reads_three_resources_and_nothing_more(stranger: Peer) -> None:
+    for row in table.rows.values():
+        href = row.href(**dict.fromkeys(row.parameters, 1))
+        open_to_all = row.name in ("DeviceCapability", "Time", "EndDeviceList")
+        for method in METHODS:
+            status = stranger.ask(method, href, full_house.document(row.name, method)).status
+            if not open_to_all or method not in ("GET", "HEAD"):
+                assert status in (403, 405), (method, href)
+            else:
+                assert status == 200, (method, href)
+
+
+def test_a_stranger_s_capability_leads_to_what_it_may_read(stranger: Peer) -> None:
+    links = {key: link for key, link in stranger.get("/dcap").data.items() if key.endswith("Link")}
+    assert links == {"EndDeviceListLink": {"href": "/edev", "all": 0}, "TimeLink": {"href": "/tm"}}
+    listed = stranger.get("/edev?l=9").data
+    assert (listed["all"], listed["results"]) == (0, 0)
+
+
+def test_a_stranger_is_not_told_which_paths_there_are(stranger: Peer) -> None:
+    for href in ("/edev/1", "/edev/77", "/unheard", "/derp"):
+        assert stranger.get(href).body == stranger.get("/tp").body, href
+
+
+def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
+    said = {"sFDI": 0, "changedTime": 0, "lFDI": stranger.lfdi}
+    said["sFDI"] = stranger.environ["counterpoise.peer"].sfdi
+    assert stranger.post("/edev", "EndDevice", said).status == 403
+    settings.registration = True
+    reply = stranger.post("/edev", "EndDevice", said)
+    assert reply.status == 201
+    assert stranger.get(reply.location).data["lFDI"] == stranger.lfdi
+    assert stranger.get("/dcap").data["EndDeviceListLink"]["all"] == 1
+    assert stranger.get("/derp").status == 200
+
+
+# --- suspended -------------------------------------------------------------------------------------------------------
+
+def test_a_suspended_device_is_refused_everything(house: None, application: Any) -> None:
+    hrefs = full_house.fill()
+    device = Peer(application.test_client(), full_house.LFDI)
+    edev.suspend(Device.get())
+    for name, href in (*hrefs.items(), ("Time", "/unheard")):
+        for method in METHODS:
+            reply = device.ask(method, href)
+            assert reply.status == 403, (method, name)
+    edev.suspend(Device.get(), False)
+    assert device.get("/edev/1").status == 200
+
+
+def test_a_removed_device_is_a_stranger(device: Peer) -> None:
+    store.remove("/edev/1")
+    assert device.get("/edev/1").status == 403
+    assert device.get("/dcap").status == 200
+    assert device.get("/edev").data["all"] == 0
+
+
+# --- what belongs to somebody else -----------------------------------------------------------------------------------
+
+@pytest.fixture
+def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
+    """Two devices; the first one has everything that a device can have of its own."""
+    first, second = peer(1), peer(2)
+    for number in (1, 2):
+        edev.enrol(door.lfdi(number), name=f"device {number}")
+    virtualders.create("first's", members=["device 1"])
+    store.put("/derp/1/dderc", {"mRID": "DD", "DERControlBase": {"opModConnect": True}})
+    store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
+    first.post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": first.lfdi})
+    first.post("/mup/1", "MirrorMeterReading", {"mRID": "BB", "ReadingType": {"uom": 38}, "Reading": {"value": 1}})
+    first.post("/edev/1/lel", "LogEvent", EVENT)
+    first.post("/edev/1/frq", "FlowReservationRequest", full_house.sample("FlowReservationRequest"))
+    subject = store.items("/derp/1/derc")[0].mrid
+    first.post("/rsps/1/rsp", "DERControlResponse", {"endDeviceLFDI": first.lfdi, "subject": subject, "status": 1})
+    return first, second
+
+
+MINE = {"EndDevice": "/edev/1", "Registration": "/edev/1/rg", "DeviceStatus": "/edev/1/dstat", "DER": "/edev/1/der/1",
+        "DERStatus": "/edev/1/der/1/ders", "DERList": "/edev/1/der", "LogEventList": "/edev/1/lel",
+        "LogEvent": "/edev/1/lel/1", "FlowReservationRequest": "/edev/1/frq/1", "AssociatedDERProgramList":
+        "/edev/1/der/1/derp", "CurrentDERProgram": "/edev/1/der/1/cdp", "AssociatedUsagePoint": "/edev/1/der/1/upt",
+        "FunctionSetAssignmentsList": "/edev/1/fsa", "FunctionSetAssignments": "/edev/1/fsa/1", "MirrorUsagePoint":
+        "/mup/1", "UsagePoint": "/upt/1", "MeterReadingList": "/upt/1/mr", "MeterReading": "/upt/1/mr/1", "ReadingType":
+        "/upt/1/mr/1/rt", "ReadingSetList": "/upt/1/mr/1/rs", "ReadingSet": "/upt/1/mr/1/rs/1", "ReadingList":
+        "/upt/1/mr/1/rs/1/r", "Reading": "/upt/1/mr/1/rs/1/r/1", "Response": "/rsps/1/rsp/1", "DERProgram": "/derp/1",
+        "DERControlList": "/derp/1/derc", "DERControl": "/derp/1/derc/1", "ActiveDERControlList": "/derp/1/actderc",
+        "DefaultDERControl": "/derp/1/dderc", "DERCurveList": "/derp/1/dc"}
+
+
+def test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours: tuple[Peer, Peer]) -> None:
+    first, second = neighbours
+    for name, href in MINE.items():
+        assert first.get(href).status == 200, name
+        row = table.rows[name]
+        missing = href.replace("/1", "/8", 1) if name != "Response" else "/rsps/1/rsp/8"
+        for method in METHODS:
+            said = full_house.document(name, method) if method in ("PUT", "POST") else None
+            theirs, nobody_s = second.ask(method, href, said), second.ask(method, missing, said)
+            assert without_names(theirs, href) == without_names(nobody_s, missing), (method, name)
+            if row.allows(method):
+                assert theirs.status in (403, 404), (method, name)
+            if method in ("GET", "HEAD"):
+                assert theirs.status == 404, (method, name)
+
+
+def without_names(reply: Reply, href: str) -> Any:
+    """All that an answer tells beyond the href that was asked."""
+    return reply.status, reply.body.replace(href.encode(), b""), reply.headers.get("Allow"), reply.headers.get("ETag")
+
+
+def test_nothing_was_done_by_all_that_asking(neighbours: tuple[Peer, Peer]) -> None:
+    first, second = neighbours
+    before = {href: first.get(href).body for href in MINE.values()}
+    test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours)
+    assert {href: first.get(href).body for href in MINE.values()} == before
+
+
+def test_lists_hold_only_what_is_for_the_caller(neighbours: tuple[Peer, Peer]) -> None:
+    first, second = neighbours
+    for href in ("/edev", "/derp", "/mup", "/upt", "/rsps/1/rsp"):
+        assert first.get(f"{href}?l=9").data["all"] == 1, href
+        assert second.get(f"{href}?l=9").data["all"] == (1 if href == "/edev" else 0), href
+    assert first.get("/dcap").data["DERProgramListLink"]["all"] == 1
+    assert second.get("/dcap").data["DERProgramListLink"]["all"] == 0
+
+
+def test_a_post_for_another_s_lfdi_is_403(neighbours: tuple[Peer, Peer]) -> None:
+    first, second = neighbours
+    settings.registration = True
+    subject = store.items("/derp/1/derc")[0].mrid
+    for lfdi in (first.lfdi, door.lfdi(77)):
+        response = {"endDeviceLFDI": lfdi, "subject": subject, "status": 1}
+        assert second.post("/mup", "MirrorUsagePoint", {**MIRROR, "mRID": "CC", "deviceLFDI": lfdi}).status == 403
+        assert second.post("/rsps/1/rsp", "DERControlResponse", response).status == 403
+        assert second.post("/edev", "EndDevice", {"lFDI": lfdi, "sFDI": 1, "changedTime": 0}).status == 403
+
+
+def test_what_everyone_sees_nobody_writes(neighbours: tuple[Peer, Peer]) -> None:
+    first, second = neighbours
+    store.add("TariffProfile", "/tp", full_house.sample("TariffProfile"))
+    store.add("DERProgram", "/derp", {"description": "for all", "primacy": 1})
+    for who in neighbours:
+        assert who.get("/tp/1").status == who.get("/derp/2").status == 200
+        assert who.post("/derp", "DERProgram", {"mRID": "01", "primacy": 0}).status == 403
+        assert who.delete("/derp/2").status == 403
+        assert who.put("/derp/2/dderc", "DefaultDERControl", {"mRID": "02", "DERControlBase": {}}).status == 403
+        assert who.post("/derp/2/derc", "DERControl", full_house.sample("DERControl")).status == 403
+
+
+def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[Peer, Peer]) -> None:
+    first, _ = neighbours
+    assert first.put("/edev/1/rg", "Registration", {"dateTimeRegistered": 1, "pIN": 123455}).status == 403
+    assert first.delete("/edev/1/rg").status == 403
+    assert first.post("/edev/1/fsa", "FunctionSetAssignments", {"mRID": "01"}).status == 403
+    assert first.delete("/edev/1/fsa/1").status == 403
+    assert first.post("/derp/1/derc", "DERControl", full_house.sample("DERControl")).status == 403
+    assert first.delete("/derp/1/derc/1").status == 403
+    assert first.put("/derp/1/dderc", "DefaultDERControl", {"mRID": "02", "DERControlBase": {}}).status == 403
+    assert first.post("/edev/1/frp", "FlowReservationResponse",
+                      full_house.sample("FlowReservationResponse")).status == 403
+    assert first.delete("/upt/1").status == first.delete("/upt/1/mr/1").status == 403
+
+
+# --- aggregators -----------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def fleet(peer: Callable[[int], Peer]) -> Peer:
+    """An aggregator (/edev/1) with two devices (/edev/2, /edev/3), beside a device that is not its own (/edev/4)."""
+    edev.enrol(door.lfdi(AGGREGATOR), kind=edev.AGGREGATOR, name="fleet")
+    for number in (1, 2, 3):
+        edev.enrol(door.lfdi(number), manager=door.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}")
+    return peer(AGGREGATOR)
+
+
+def test_an_aggregator_sees_itself_and_its_devices(fleet: Peer, peer: Callable[[int], Peer]) -> None:
+    assert {each["href"] for each in fleet.get("/edev?l=9").data["EndDevice"]} == {"/edev/1", "/edev/2", "/edev/3"}
+    assert fleet.get("/edev/4").status == 404
+    assert {each["href"] for each in peer(1).get("/edev?l=9").data["EndDevice"]} == {"/edev/2"}
+
+
+def test_an_aggregator_writes_for_its_devices_alone(fleet: Peer, peer: Callable[[int], Peer]) -> None:
+    for device, status in ((2, 204), (3, 204), (4, 404)):
+        href = f"/edev/{device}/der/1/ders"
+        assert fleet.put(href, "DERStatus", {"readingTime": device}).status == status
+    assert peer(1).get("/edev/2/der/1/ders").data["readingTime"] == 2
+    for number, status in ((1, 201), (2, 201), (3, 403)):
+        said = {**MIRROR, "mRID": f"A{number}", "deviceLFDI": door.lfdi(number)}
+        assert fleet.post("/mup", "MirrorUsagePoint", said).status == status
+    assert peer(2).get("/mup?l=9").data["MirrorUsagePoint"][0]["deviceLFDI"] == door.lfdi(2)
+
+
+def test_an_aggregator_answers_events_for_its_devices(fleet: Peer) -> None:
+    virtualders.create("all", members=["device 1", "device 3"])
+    control = store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
+    subject = fleet.get(control).data["mRID"]
+    for number, status in ((1, 201), (3, 403)):
+        said = {"endDeviceLFDI": door.lfdi(number), "subject": subject, "status": 1}
+        assert fleet.post("/rsps/1/rsp", "DERControlResponse", said).status == status
+    listed = fleet.get("/edev/2/der/1/derp?l=9").data
+    assert [each["href"] for each in listed["DERProgram"]] == ["/derp/1"]
+    assert fleet.get("/edev/3/der/1/derp").data["all"] == 0
+
+
+def test_a_device_does_not_act_for_its_aggregator(fleet: Peer, peer: Callable[[int], Peer]) -> None:
+    assert peer(1).get("/edev/1").status == 404
+    assert peer(1).put("/edev/3/der/1/ders", "DERStatus", {"readingTime": 1}).status == 404
+    assert peer(1).post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": fleet.lfdi}).status == 403
