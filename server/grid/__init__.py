@@ -3,7 +3,9 @@
 Power is in W, positive for injection (generation, discharge) and negative for consumption (load, charging), as in
 DERControl, wherever a name does not say otherwise; energy is in Wh, fractions run from 0 to 1.
 
-Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree and what it publishes), `members`
-and `capability` (what it can do), `share` (a target divided among members), then `orders`, `controls` and `follow`.
+Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree, and what it publishes), `members`
+with `power` and `modes` (what devices say of themselves), `capability` (their sum); then `share` (a target divided),
+`plan` (a wish becomes controls), `dispatch` (orders), `controls` with `conflicts` and `effective` (single controls and
+what they meet), `follow` (what came of it).
 """
 from server.grid import assignments, virtualders  # noqa: F401  (they announce what follows from an enrolment)

@@ -142,8 +142,8 @@ def alone(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER
     if stronger_than == 0:
         raise Refused(409, "nothing beats primacy 0: give the virtual DER a greater one to address its devices singly")
     with store.transaction():
-        known = {vder.device.id: vder for vder in VirtualDER.select(VirtualDER, Device).join(Device).where(
-            VirtualDER.device.in_(list(devices)))}
+        known = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
+                 if (number := vder.device_id) is not None}
         new = {device: VirtualDER(name=f"device {device.sfdi}", device=device, purpose="device", created=clock.now(),
                                   primacy=stronger_than - 1) for device in devices if device.id not in known}
         for vder in [*new.values(), *(vder for vder in known.values() if vder.primacy >= stronger_than)]:

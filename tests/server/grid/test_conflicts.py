@@ -36,6 +36,14 @@ def test_a_start_in_the_past(battery):
     assert warnings(start=-30) == ["its start lies 30 s in the past; it is active at once"]
 
 
+def test_what_is_over_is_in_nobodys_way(battery):
+    battery(1)
+    virtualders.create("north", "*")
+    controls.post("north", {"opModFixedW": 1}, 60)
+    clock.advance(60)
+    assert warnings(start=-60) == ["its start lies 60 s in the past; it is active at once"]
+
+
 @pytest.mark.parametrize("start", [0, 100])
 def test_what_it_supersedes(battery, start):
     battery(1)

@@ -48,6 +48,12 @@ def test_to_each_its_own(street):
     assert len({control["href"] for control in made["controls"] + again["controls"]}) == 6
 
 
+def test_what_has_to_be_held_for_long_is_less(street):
+    made = dispatch.order("street", 4 * 3600, target=15_000)
+    assert (made["planned_w"], made["missed_w"]) == (3750, 11_250)
+    assert made["warnings"] == ["11250 W of the wish are out of reach: bounds of what members can do leave 3750 W"]
+
+
 def test_progress_is_told(street):
     seen = []
     dispatch.order("street", 900, watts=300, addressing="device", progress=lambda done, every: seen.append((done, every)))

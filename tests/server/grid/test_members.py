@@ -61,6 +61,12 @@ def test_modes_enabled_override_modes_supported():
         "opModMaxLimW", "opModMaxLimPctWAbsorb", "csipaus:opModExpLimW", "csipaus:opModImpLimW"}
 
 
+def test_a_baseline_is_a_power_that_can_be_held():
+    unit = members.unit({"DERCapability": BATTERY, "DERStatus": soc(1000)}, 5000, 1)
+    alone = members.Member("A", "a", "battery", True, (unit,), 5000.0, 0)
+    assert (alone.high, alone.baseline) == (1000, 1000)
+
+
 def test_members_as_they_are_in_the_store(battery, home):
     one, quiet = battery(1, charge=0.25, injection=-1200), home(2, seen=False)
     gone, out = battery(3), battery(4)

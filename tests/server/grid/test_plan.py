@@ -58,6 +58,13 @@ def test_per_device_in_proportion_to_headroom():
     assert told(made)["a"] == {"opModFixedW": round(10_000 * share)}
 
 
+def test_per_device_charging_goes_by_the_charge_rating():
+    made = plan.plan("target", -3625, BATTERIES, plan.DEVICE)
+    share = (500 + 3625) / (5000 + 2500)
+    assert planned(made)["b"] == pytest.approx(500 - 2500 * share, abs=0.2)
+    assert told(made)["b"] == {"opModFixedW": round((500 - 2500 * share) / 2000 * 10_000)}
+
+
 def test_each_device_is_told_in_a_mode_that_it_takes():
     modes = {"fixed": {"opModFixedW", "opModTargetW"}, "target": {"opModTargetW"}, "limit": {"opModMaxLimW"},
              "none": {"opModConnect"}}

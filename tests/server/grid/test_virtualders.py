@@ -220,6 +220,16 @@ def test_an_aggregator_sees_the_programs_of_those_it_acts_for(enrolled, peer):
     assert peer(9).get(f"/fsa/{made['id']}/derp?l=5").status == 404
 
 
+def test_an_aggregator_loses_sight_of_a_program_with_the_last_device(enrolled, peer):
+    enrolled(9, kind="aggregator")
+    first, last = (enrolled(number, manager=door.lfdi(9), feeder="F1") for number in (1, 2))
+    made = virtualders.create("f1", "feeder = F1")
+    store.remove(edev.href(first))
+    assert peer(9).get(made["program"]).status == 200
+    store.remove(edev.href(last))
+    assert peer(9).get(made["program"]).status == 404
+
+
 def test_reindex_finds_nothing_to_do_and_repairs_what_is_lost(enrolled):
     enrolled(9, kind="aggregator")
     enrolled(1, manager=door.lfdi(9), feeder="F1")
