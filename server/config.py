@@ -37,6 +37,7 @@ SETTINGS: dict[str, Setting] = {
     "client_ca": Setting("certs/dev/ca.pem", "the authorities whose device certificates are accepted (PEM)"),
     "proxies": Setting("", "addresses of TLS-terminating proxies, comma separated; empty: TLS ends here"),
     "proxy_header": Setting("X-SSL-Client-Cert", "header in which such a proxy hands on the client's certificate"),
+    "access_log": Setting(False, "log each request: who, what, and how it was answered"),
     # what devices are told
     "registration": Setting(False, "let certified devices that are not enrolled register themselves (POST EndDevice)"),
     "default_vder": Setting("", "name of the virtual DER that a newly enrolled device joins"),

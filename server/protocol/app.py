@@ -7,6 +7,7 @@ import peewee
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
+from server.config import settings
 from server.errors import Refused
 from server.models import db
 from server.protocol import access, answers, identity, seen, views
@@ -25,7 +26,19 @@ def create() -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failure)
     app.url_map.merge_slashes = False
+    if settings.access_log:
+        logging.basicConfig(format="%(asctime)s %(message)s")
+        log.setLevel(logging.INFO)
+        app.after_request(_note)
     return app
+
+
+def _note(response: Response) -> Response:
+    """A line for each request: who, what, and how it was answered."""
+    peer = identity.peer_of(request.environ)
+    log.info("%s %s %s %s %s", peer.lfdi, request.method, request.full_path.rstrip("?"), response.status_code,
+             response.content_length or 0)
+    return response
 
 
 def _door(href: str = "") -> Response:
