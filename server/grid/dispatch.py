@@ -10,7 +10,7 @@ from server import clock
 from server.errors import Refused
 from server.grid import conflicts, controls, follow, members, plan, virtualders
 from server.grid.controls import TakenBack
-from server.grid.plan import BROADCAST, Part, Plan
+from server.grid.plan import BROADCAST, HEADROOM, Manner, Part, Plan
 from server.models import Device, Document, Order, Share, VirtualDER
 from server.resources import events, store
 
@@ -21,12 +21,12 @@ _CHUNK = 200
 def order(vder: str | int | VirtualDER, duration: int, start: int | None = None, *, watts: float | None = None,
           target: float | None = None, percent: float | None = None, limit: float | None = None,
           limit_watts: float | None = None, connect: bool | None = None, energize: bool | None = None,
-          addressing: str = BROADCAST, ramp: float | None = None, randomize: int = 0, reason: str = "",
+          addressing: str = BROADCAST, policy: str = HEADROOM, ramp: float | None = None, randomize: int = 0, reason: str = "",
           dry_run: bool = False, progress: Progress | None = None) -> dict[str, Any]:
     """Order something of a virtual DER for `duration` seconds from `start` (UTC; default: now) on.
 
-    Just one wish is given; `plan` tells what each means. `addressing` is "broadcast" or "device", `ramp` the seconds to
-    get there, `randomize` (signed seconds) spreads start and end. With `dry_run` all is done and taken back, and the
+    Just one wish is given; `plan` tells what each means. `addressing` is "broadcast" or "device", `policy` "headroom"
+    or "charge", `ramp` the seconds to get there, `randomize` (signed seconds) spreads start and end. With `dry_run` all is done and taken back, and the
     answer has the XML. `progress(done, all)` is called as controls for single devices are made.
     """
     wishes = {"watts": watts, "target": target, "percent": percent, "limit": limit, "limit_watts": limit_watts,
@@ -36,8 +36,9 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
         raise Refused(400, f"an order wishes for one of {', '.join(wishes)}, not for {' and '.join(given) or 'none'}")
     (wish, value), = given.items()
     found, begin = virtualders.find(vder), clock.now() if start is None else start
-    every = members.read(virtualders.members(found), max(duration, 1) / 3600)
-    made = plan.plan(wish, value, every, addressing)
+    how = Manner(addressing, policy, max(duration, 1) / 3600)
+    every = members.read(virtualders.members(found), how.hours)
+    made = plan.plan(wish, value, every, how)
     said = {"start": begin, "duration": duration, "ramp": ramp, "randomize_start": randomize,
             "randomize_duration": randomize, "description": reason[:32]}
     try:

@@ -74,6 +74,13 @@ class Member:
         return sum(unit.high for unit in self.units)
 
     @property
+    def stored(self) -> tuple[float | None, float]:
+        """Wh in its stores, None if one of them has not said, and Wh they hold when full."""
+        stores = [(unit.capacity, unit.charge) for unit in self.units if unit.capacity]
+        charged = [capacity * charge for capacity, charge in stores if charge is not None]
+        return sum(charged) if len(charged) == len(stores) else None, sum(capacity for capacity, _ in stores)
+
+    @property
     def baseline(self) -> float:
         """What it is taken to inject if nobody asks: its newest reading, within what it can do."""
         return min(max(self.present or 0.0, self.low), self.high)

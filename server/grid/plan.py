@@ -10,7 +10,8 @@ Power is in W, injection positive. A wish is one of
     connect       True or False: to be galvanically connected
     energize      True or False: to exchange power at all
 
-Broadcast says one thing to all: a percent of rating. Per device says to each its own, in proportion to headroom.
+Broadcast says one thing to all: a percent of rating. Per device says to each its own: in proportion to headroom, or so
+that all stores end up equally full (`charge`).
 """
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ from server.grid import share, units
 from server.grid.members import Member
 from server.grid.units import FULL
 
-BROADCAST, DEVICE = "broadcast", "device"
-SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
+BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
+HEADROOM, CHARGE = POLICIES = ("headroom", "charge")
+_SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
+_BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")  # a watt means another thing to each, a percent the same to all
 Base = dict[str, Any]
 
 
@@ -58,6 +61,17 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How a wish is turned into controls; `hours` is how long they last."""
+    addressing: str = BROADCAST
+    policy: str = HEADROOM
+    hours: float = 1.0
+
+
+ALIKE = Manner()
+
+
+@dataclass(frozen=True)
 class _Line:
     """A member with the bounds that its modes leave it: who only takes a limit can be held back, not driven."""
     member: Member
@@ -67,16 +81,18 @@ class _Line:
     absorb: float
 
 
-def plan(wish: str, value: float, every: Sequence[Member], addressing: str = BROADCAST) -> Plan:
+def plan(wish: str, value: float, every: Sequence[Member], how: Manner = ALIKE) -> Plan:
     """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member can help."""
-    if wish not in _PLANNERS:
-        raise Refused(400, f"{wish}: an order wishes for {', '.join(_PLANNERS)}")
-    if addressing not in (BROADCAST, DEVICE):
-        raise Refused(400, f"addressing {addressing}: {BROADCAST} and {DEVICE} are possible")
-    if addressing == DEVICE and wish not in ("watts", "target"):
+    for name, given, possible in (("wish", wish, WISHES), ("addressing", how.addressing, ADDRESSINGS),
+                                  ("policy", how.policy, POLICIES)):
+        if given not in possible:
+            raise Refused(400, f"{name} {given}: {', '.join(possible)} are possible")
+    if how.addressing == DEVICE and wish not in ("watts", "target"):
         raise Refused(400, f"{wish} is the same for every device: it is broadcast")
+    if how.addressing == BROADCAST and how.policy != HEADROOM:
+        raise Refused(400, f"policy {how.policy}: shares differ only where each device is addressed by itself")
     online = [member for member in every if member.online and member.units]
-    made = _PLANNERS[wish](value, online, addressing)
+    made = _PLANNERS[wish](value, online, how)
     if len(online) < len(every):
         note = f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
         made = replace(made, warnings=[note, *made.warnings])
@@ -103,28 +119,36 @@ def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Part]:
     return [Part(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked]
 
 
-def _change(value: float, online: Sequence[Member], addressing: str) -> Plan:
-    return _target(fsum(member.baseline for member in online) + value, online, addressing)
+def _change(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    return _target(fsum(member.baseline for member in online) + value, online, how)
 
 
-def _target(value: float, online: Sequence[Member], addressing: str) -> Plan:
-    if addressing == BROADCAST:
-        lines = _lines(online, "opModFixedW", "opModMaxLimW")
-    else:
-        lines = _lines(online, *SETPOINTS)
+def _target(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    lines = _lines(online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS))
     rest = _rest(online, lines)
-    wanted = value - fsum(part.planned for part in rest)
-    lows, highs = [line.low for line in lines], [line.high for line in lines]
-    if addressing == BROADCAST:
-        shares = share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines],
-                                 lows, highs)
+    shares = _shares(value - fsum(part.planned for part in rest), lines, how)
+    if how.addressing == BROADCAST:
         made = _broadcast(share.percent(shares.level), online, lines)
     else:
-        shares = share.by_headroom(wanted, [line.member.baseline for line in lines], lows, highs)
         made = Plan(_singly(lines, shares.powers) + rest)
     warnings = [f"{abs(value - made.planned):.0f} W of the wish are out of reach: bounds of what members can do leave "
                 f"{made.planned:.0f} W"] if abs(shares.missed) >= 1 else []
     return replace(made, target=value, missed=shares.missed, warnings=warnings)
+
+
+def _shares(wanted: float, lines: Sequence[_Line], how: Manner) -> share.Shares:
+    lows, highs = [line.low for line in lines], [line.high for line in lines]
+    if how.addressing == BROADCAST:
+        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines],
+                               lows, highs)
+    if how.policy == HEADROOM:
+        return share.by_headroom(wanted, [line.member.baseline for line in lines], lows, highs)
+    stored = [line.member.stored for line in lines]
+    known = [(energy, capacity) for energy, capacity in stored if energy is not None and capacity]
+    if len(known) < len(stored):
+        raise Refused(409, f"{len(stored) - len(known)} members have not said how much they store")
+    energies, capacities = zip(*known, strict=True)
+    return share.by_charge(wanted, energies, [0.0] * len(lines), capacities, how.hours, lows, highs)
 
 
 def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> Plan:
@@ -158,12 +182,12 @@ def _setpoint(line: _Line, count: int, step: float) -> Any:
     return units.active_power(count, round(step)) if line.mode == "opModTargetW" else count
 
 
-def _percent(value: float, online: Sequence[Member], addressing: str) -> Plan:
+def _percent(value: float, online: Sequence[Member], how: Manner) -> Plan:
     _within(value, -100, 100)
-    return _broadcast(round(value * 100), online, _lines(online, "opModFixedW", "opModMaxLimW"))
+    return _broadcast(round(value * 100), online, _lines(online, *_BROADCAST_SETPOINTS))
 
 
-def _limit(value: float, online: Sequence[Member], addressing: str) -> Plan:
+def _limit(value: float, online: Sequence[Member], how: Manner) -> Plan:
     _within(value, 0, 100)
     lines = _lines(online, "opModMaxLimW")
     level = round(value * 100)
@@ -172,17 +196,17 @@ def _limit(value: float, online: Sequence[Member], addressing: str) -> Plan:
     return Plan(parts + _rest(online, lines), {"opModMaxLimW": level})
 
 
-def _limit_watts(value: float, online: Sequence[Member], addressing: str) -> Plan:
+def _limit_watts(value: float, online: Sequence[Member], how: Manner) -> Plan:
     if value < 0:
         raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
     lines = _lines(online, "opModMaxLimW")
     zero = [0.0] * len(lines)
     shares = share.by_rating(value, zero, [line.member.inject for line in lines], zero, [line.high for line in lines])
-    return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, addressing)
+    return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, how)
 
 
-def _switch(mode: str) -> Callable[[float, Sequence[Member], str], Plan]:
-    def made(value: float, online: Sequence[Member], addressing: str) -> Plan:
+def _switch(mode: str) -> Callable[[float, Sequence[Member], Manner], Plan]:
+    def made(value: float, online: Sequence[Member], how: Manner) -> Plan:
         lines = _lines(online, mode)
         parts = [Part(line.member, line.member.baseline, line.member.baseline if value else 0.0) for line in lines]
         return Plan(parts + _rest(online, lines), {mode: bool(value)})
@@ -194,7 +218,7 @@ def _within(value: float, least: float, most: float) -> None:
         raise Refused(400, f"{value} %: {least} to {most} are possible")
 
 
-_PLANNERS: dict[str, Callable[[float, Sequence[Member], str], Plan]] = {
+_PLANNERS: dict[str, Callable[[float, Sequence[Member], Manner], Plan]] = {
     "watts": _change, "target": _target, "percent": _percent, "limit": _limit, "limit_watts": _limit_watts,
     "connect": _switch("opModConnect"), "energize": _switch("opModEnergize"),
 }

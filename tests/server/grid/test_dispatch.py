@@ -48,6 +48,12 @@ def test_to_each_its_own(street):
     assert len({control["href"] for control in made["controls"] + again["controls"]}) == 6
 
 
+def test_the_fullest_gives_most_where_charge_is_to_be_equal(street):
+    street[0].charge(0.9)
+    made = dispatch.order("street", 3600, target=3000, addressing="device", policy="charge")
+    assert [share["planned_w"] for share in made["shares"]] == [3000, 0, 0]
+
+
 def test_what_has_to_be_held_for_long_is_less(street):
     made = dispatch.order("street", 4 * 3600, target=15_000)
     assert (made["planned_w"], made["missed_w"]) == (3750, 11_250)

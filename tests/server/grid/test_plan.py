@@ -8,6 +8,7 @@ from server.errors import Refused
 from server.grid import plan
 from server.grid.members import Member, Unit
 
+ONE_BY_ONE = plan.Manner(plan.DEVICE)
 ALL = frozenset({"opModFixedW", "opModMaxLimW", "opModConnect", "opModEnergize"})
 
 
@@ -49,7 +50,7 @@ def test_panels_are_reached_by_a_limit_in_the_same_control():
 
 
 def test_per_device_in_proportion_to_headroom():
-    made = plan.plan("watts", 3250, BATTERIES, plan.DEVICE)
+    made = plan.plan("watts", 3250, BATTERIES, ONE_BY_ONE)
     assert made.base is None and made.target == 3750
     share = 3250 / (5000 + 2000)
     assert planned(made)["a"] == pytest.approx(5000 * share, abs=0.5)
@@ -58,8 +59,16 @@ def test_per_device_in_proportion_to_headroom():
     assert told(made)["a"] == {"opModFixedW": round(10_000 * share)}
 
 
+def test_per_device_so_that_all_are_equally_full():
+    stores = [Unit(5000, 5000, -5000, 5000, 10_000, charge, None, None, ALL) for charge in (0.9, 0.5)]
+    every = [Member(str(place), "", "battery", True, (unit,), 0.0, 0) for place, unit in enumerate(stores)]
+    made = plan.plan("target", 2000, every, plan.Manner(plan.DEVICE, plan.CHARGE, hours=2))
+    left = [10_000 * unit.charge - 2 * part.planned for unit, part in zip(stores, made.parts, strict=True)]
+    assert left == pytest.approx([5000, 5000], abs=2) and made.planned == 2000
+
+
 def test_per_device_charging_goes_by_the_charge_rating():
-    made = plan.plan("target", -3625, BATTERIES, plan.DEVICE)
+    made = plan.plan("target", -3625, BATTERIES, ONE_BY_ONE)
     share = (500 + 3625) / (5000 + 2500)
     assert planned(made)["b"] == pytest.approx(500 - 2500 * share, abs=0.2)
     assert told(made)["b"] == {"opModFixedW": round((500 - 2500 * share) / 2000 * 10_000)}
@@ -69,7 +78,7 @@ def test_each_device_is_told_in_a_mode_that_it_takes():
     modes = {"fixed": {"opModFixedW", "opModTargetW"}, "target": {"opModTargetW"}, "limit": {"opModMaxLimW"},
              "none": {"opModConnect"}}
     every = [member(name, modes=frozenset(taken), present=1000.0) for name, taken in modes.items()]
-    made = plan.plan("watts", 3000, every, plan.DEVICE)
+    made = plan.plan("watts", 3000, every, ONE_BY_ONE)
     assert {name: list(base or ()) for name, base in told(made).items()} == {
         "fixed": ["opModFixedW"], "target": ["opModTargetW"], "limit": ["opModMaxLimW"], "none": []}
     assert told(made)["target"]["opModTargetW"] == {"multiplier": 0, "value": 2000}
@@ -78,7 +87,7 @@ def test_each_device_is_told_in_a_mode_that_it_takes():
 
 def test_a_great_target_is_told_in_greater_steps():
     big = member("big", inject=90_000, absorb=0, modes=frozenset({"opModTargetW"}))
-    assert told(plan.plan("target", 70_004, [big], plan.DEVICE))["big"] == {
+    assert told(plan.plan("target", 70_004, [big], ONE_BY_ONE))["big"] == {
         "opModTargetW": {"multiplier": 1, "value": 7000}}
 
 
@@ -116,38 +125,41 @@ def test_who_is_not_online_does_not_count():
     assert made.warnings == ["1 of 3 members are not online or unrated and do not count"]
 
 
-@pytest.mark.parametrize("wish, value, every, addressing, status, why", [
-    ("power", 1, BATTERIES, plan.BROADCAST, 400, "an order wishes for"),
-    ("watts", 1, BATTERIES, "singly", 400, "addressing singly"),
-    ("percent", 1, BATTERIES, plan.DEVICE, 400, "it is broadcast"),
-    ("percent", 100.5, BATTERIES, plan.BROADCAST, 400, "-100 to 100"),
-    ("limit", -1, BATTERIES, plan.BROADCAST, 400, "0 to 100"),
-    ("limit_watts", -1, BATTERIES, plan.BROADCAST, 400, "not negative"),
-    ("percent", 10, [PANELS, member("x", modes=frozenset())], plan.BROADCAST, None, ""),
-    ("connect", 0, [PANELS], plan.BROADCAST, 409, "takes opModConnect"),
-    ("watts", 1, [], plan.BROADCAST, 409, "no member that is online"),
+@pytest.mark.parametrize("wish, value, every, how, status, why", [
+    ("power", 1, BATTERIES, plan.Manner(), 400, "wish power: watts, target"),
+    ("watts", 1, BATTERIES, plan.Manner(plan.DEVICE, "luck"), 400, "policy luck"),
+    ("watts", 1, BATTERIES, plan.Manner(policy=plan.CHARGE), 400, "each device is addressed by itself"),
+    ("watts", 1, BATTERIES, plan.Manner(plan.DEVICE, plan.CHARGE), 409, "2 members have not said how much"),
+    ("watts", 1, BATTERIES, plan.Manner("singly"), 400, "addressing singly"),
+    ("percent", 1, BATTERIES, ONE_BY_ONE, 400, "it is broadcast"),
+    ("percent", 100.5, BATTERIES, plan.Manner(), 400, "-100 to 100"),
+    ("limit", -1, BATTERIES, plan.Manner(), 400, "0 to 100"),
+    ("limit_watts", -1, BATTERIES, plan.Manner(), 400, "not negative"),
+    ("percent", 10, [PANELS, member("x", modes=frozenset())], plan.Manner(), None, ""),
+    ("connect", 0, [PANELS], plan.Manner(), 409, "takes opModConnect"),
+    ("watts", 1, [], plan.Manner(), 409, "no member that is online"),
 ])
-def test_what_makes_no_sense_is_refused(wish, value, every, addressing, status, why):
+def test_what_makes_no_sense_is_refused(wish, value, every, how, status, why):
     if status is None:
-        assert plan.plan(wish, value, every, addressing).base == {"opModMaxLimW": 1000}
+        assert plan.plan(wish, value, every, how).base == {"opModMaxLimW": 1000}
         return
     with pytest.raises(Refused, match=why) as caught:
-        plan.plan(wish, value, every, addressing)
+        plan.plan(wish, value, every, how)
     assert caught.value.status == status
 
 
 @given(st.integers(-60_000, 60_000), st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 9000), st.floats(0, 1),
                                                         st.floats(0, 1), st.floats(-9000, 9000)), min_size=1, max_size=8),
-       st.sampled_from([plan.BROADCAST, plan.DEVICE]))
-def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, addressing):
+       st.sampled_from([plan.Manner(), ONE_BY_ONE]))
+def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, how):
     every = [member(str(place), inject, absorb, -absorb * some, inject * more, present)
              for place, (inject, absorb, some, more, present) in enumerate(drawn)]
-    made = plan.plan("target", value, every, addressing)
+    made = plan.plan("target", value, every, how)
     for part, (inject, absorb, *_) in zip(made.parts, drawn, strict=True):
         step = max(inject, absorb) / 10_000
         assert part.member.low - step <= part.planned <= part.member.high + step
     reachable = min(max(value, fsum(each.low for each in every)), fsum(each.high for each in every))
-    if addressing == plan.DEVICE:
+    if how == ONE_BY_ONE:
         resolution = max(max(each.inject, each.absorb) for each in every) / 10_000
     else:
         resolution = fsum(max(each.inject, each.absorb) for each in every) / 10_000
