@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import peewee
+
 from server.errors import Refused
-from server.models import Device
+from server.models import Device, db
 from server.resources import hooks, sql
 from server.resources.table import Match
 
@@ -36,8 +38,17 @@ class Caller(NamedTuple):
 
 
 def caller(lfdi: str, sfdi: int) -> Caller:
-    """The caller with this certificate's identity."""
-    row = sql.row("SELECT id, state, kind FROM device WHERE lfdi = ?", lfdi)
+    """The caller with this certificate's identity.
+
+    This is the first that a request asks of the database, so here a connection that has died since the last request is
+    found out, and a new one tried.
+    """
+    question = "SELECT id, state, kind FROM device WHERE lfdi = ?"
+    try:
+        row = sql.row(question, lfdi)
+    except (peewee.OperationalError, peewee.InterfaceError):
+        db.dispose()
+        row = sql.row(question, lfdi)
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -95,13 +96,9 @@ class Server:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.popen.poll() is None, self.process.text
-        https = self.https("device-1")
-        try:
-            return https.exchange("GET", "/tm", None, {}).status in (200, 403)
-        except Lost:
-            return False
-        finally:
-            https.close()
+        with closing(self.https("device-1")) as https, suppress(Lost):
+            return https.exchange("GET", "/tm", None, {}).status == 200
+        return False
 
     def stop(self) -> int:
         """End it as a supervisor would; its exit status."""
@@ -139,9 +136,10 @@ class Server:
         files = (str(self.certs / one) for one in ("ca.pem", f"{name}.pem", f"{name}.key"))
         return Https(self.address, context(*files), timeout)
 
-    def connect(self, name: str) -> Connection:
-        """The same with our clients' manners."""
-        return Connection(self.https(name))
+    def get(self, name: str, href: str) -> dict[str, Any]:
+        """What a client with the certificate of this name reads there, on a connection of its own."""
+        with closing(Connection(self.https(name))) as connection:
+            return connection.get(href).data
 
 
 def entries(certs: Path) -> dict[str, dict[str, Any]]:

@@ -165,11 +165,9 @@ def test_it_applies_the_newer_control_instead(client: RealClient, flow: Flow) ->
 
 
 def test_the_server_says_what_became_of_the_controls(flow: Flow) -> None:
-    connection = flow.server.connect(CLIENTS["2018"])
-    listed = connection.get(f"{virtualders.find(STREET).program}/derc?l=9").data
+    listed = flow.server.get(CLIENTS["2018"], f"{virtualders.find(STREET).program}/derc?l=9")
     status = {one["description"]: one["EventStatus"]["currentStatus"] for one in listed["DERControl"]}
     assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4}   # the other two are over
-    connection.close()
 
 
 @pytest.mark.parametrize("kind, values", [

@@ -1,0 +1,281 @@
+"""What goes wrong in operation: workers are killed, the database goes away, the service is restarted, clients break off.
+
+Real processes and real TLS, and so a few seconds each.
+"""
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from clients.transport import Lost, Reply
+from server import clock, models
+from server.models import Reading
+from server.protocol.functionsets import edev
+from server.resources import codec, store
+from tests import conftest
+from tests.flows.server import Server, entries, until
+
+pytestmark = pytest.mark.flow
+
+DEVICES = [f"device-{number}" for number in range(1, 5)]
+SEP_XML = {"Content-Type": "application/sep+xml"}
+METER = f"{7:032X}"
+
+
+@pytest.fixture(scope="module")
+def enrolled(serve: Callable[..., Server]) -> Callable[..., Server]:
+    """Starts servers whose four devices are /edev/1 to /edev/4."""
+    def start(**settings: object) -> Server:
+        server = serve(log_events=100_000, **settings)
+        if not models.Device.select().exists():
+            for name in DEVICES:
+                edev.enrol(entries(server.certs)[name]["lfdi"])
+        return server
+    return start
+
+
+@pytest.fixture(scope="module")
+def server(enrolled: Callable[..., Server]) -> Server:
+    return enrolled(busy_timeout=1)
+
+
+def log_event(number: int) -> bytes:
+    return codec.encode("LogEvent", {"createdDateTime": clock.now(), "details": str(number), "functionSet": 11,
+                                     "logEventCode": 0, "logEventID": number % 65536, "logEventPEN": 0, "profileID": 2})
+
+
+def status(at: int) -> bytes:
+    return codec.encode("DERStatus", {"readingTime": at})
+
+
+def reading(number: int, start: int) -> bytes:
+    period = {"duration": 1, "start": start}
+    return codec.encode("MirrorMeterReading", {"mRID": METER[:-1] + str(number),
+                                               "Reading": {"timePeriod": period, "value": start % 1000}})
+
+
+def mirror(number: int, lfdi: str) -> bytes:
+    return codec.encode("MirrorUsagePoint", {
+        "mRID": f"{number:032X}", "roleFlags": "0049", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": lfdi,
+        "MirrorMeterReading": [{"mRID": METER[:-1] + str(number), "ReadingType": {"uom": 38}}]})
+
+
+# --- a killed worker -------------------------------------------------------------------------------------------------
+
+class Writer(threading.Thread):
+    """A device that writes without pause and remembers what it was promised: the hrefs of LogEvents, the last
+    readingTime of its DERStatus, the times of its readings."""
+
+    def __init__(self, server: Server, number: int, stop: threading.Event):
+        super().__init__()
+        self.https, self.number, self.stop, self.lost = server.https(f"device-{number}"), number, stop, 0
+        self.lfdi = entries(server.certs)[f"device-{number}"]["lfdi"]
+        self.events: dict[str, str] = {}
+        self.status, self.readings, self.refused = 0, set[int](), list[Reply]()
+        created = self.ask("POST", "/mup", mirror(number, self.lfdi))
+        assert created
+        self.mirror = created.headers["Location"]
+
+    def run(self) -> None:
+        device, turn, origin = f"/edev/{self.number}", 0, clock.now() - 100_000
+        while not self.stop.is_set():
+            turn += 1
+            if answer := self.ask("POST", f"{device}/lel", log_event(turn)):
+                self.events[answer.headers["Location"]] = str(turn)
+            if self.ask("PUT", f"{device}/der/1/ders", status(turn)):
+                self.status = turn
+            if self.ask("POST", self.mirror, reading(self.number, origin + turn)):
+                self.readings.add(origin + turn)
+        self.https.close()
+
+    def ask(self, method: str, href: str, body: bytes) -> Reply | None:
+        """The answer, if it is a promise."""
+        try:
+            reply = self.https.exchange(method, href, body, SEP_XML)
+        except Lost:
+            self.lost += 1
+            return None
+        if reply.status >= 300:
+            self.refused.append(reply)
+            return None
+        return reply
+
+
+def test_what_was_promised_is_there_after_workers_were_killed(enrolled: Callable[..., Server]) -> None:
+    server, stop, chance = enrolled(workers=2), threading.Event(), random.Random(5)
+    until(lambda: len(server.workers()) == 2)
+    writers = [Writer(server, number, stop) for number in range(1, len(DEVICES) + 1)]
+    for writer in writers:
+        writer.start()
+    for _ in range(8):
+        time.sleep(chance.uniform(0.2, 0.5))
+        os.kill(chance.choice(server.workers()), signal.SIGKILL)
+    time.sleep(0.5)
+    stop.set()
+    for writer in writers:
+        writer.join()
+
+    assert sum(writer.lost for writer in writers), "nothing was interrupted"
+    for writer in writers:
+        device, point = f"/edev/{writer.number}", store.find(f"{writer.number:032X}", "UsagePoint")
+        assert len(writer.events) > 20 and writer.readings and writer.status
+        assert writer.refused == []
+        kept = {one.href: one.stated["details"] for one in store.items(f"{device}/lel")}
+        assert kept.items() >= writer.events.items()
+        assert store.get(f"{device}/der/1/ders").stated["readingTime"] >= writer.status
+        meter, = store.items(f"{point.href}/mr")
+        rows = Reading.select().join(models.ReadingSet).where(models.ReadingSet.meter == meter.href)
+        assert {row.start for row in rows} >= writer.readings
+        listed = server.get(f"device-{writer.number}", device)["LogEventListLink"]
+        assert listed["all"] == len(kept)
+    assert store.reindex() == 0
+    assert server.stop() == 0
+
+
+# --- the database goes away ------------------------------------------------------------------------------------------
+
+@contextmanager
+def away(url: str) -> Iterator[None]:
+    """Nobody can write to the database: PostgreSQL lets nobody in, SQLite's file is locked by another process."""
+    models.db.close()
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.partition(":///")[2], isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+        connection.close()
+    else:
+        name = url.rpartition("/")[2]
+        with psycopg.connect(conftest.POSTGRES, autocommit=True) as connection:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            yield
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_while_the_database_is_away_clients_are_told_to_come_again(server: Server, own_database: str) -> None:
+    https = [server.https(name) for name in DEVICES for _ in range(2)]
+    assert {one.exchange("GET", "/dcap", None, {}).status for one in https} == {200}
+    before = len(store.items("/edev/1/lel"))
+    with away(own_database):
+        for number, one in enumerate(https[:4]):
+            refused = one.exchange("POST", f"/edev/{number // 2 + 1}/lel", log_event(0), SEP_XML)
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+            assert codec.decode(refused.body) == ("Error", {"maxRetryDuration": 5, "reasonCode": 2})
+        if own_database.startswith("postgres"):
+            assert {one.exchange("GET", "/dcap", None, {}).status for one in https} == {503}
+    with ThreadPoolExecutor(len(https)) as pool:    # so that every thread of the server has its turn
+        for _ in range(20):
+            assert set(pool.map(lambda one: one.exchange("GET", "/dcap", None, {}).status, https)) == {200}
+    created = https[0].exchange("POST", "/edev/1/lel", log_event(1), SEP_XML)
+    assert created.status == 201
+    assert len(store.items("/edev/1/lel")) == before + 1
+    for one in https:
+        one.close()
+
+
+# --- a restart -------------------------------------------------------------------------------------------------------
+
+def test_a_restart_interrupts_nobody(enrolled: Callable[..., Server]) -> None:
+    """What was begun is answered, with the word that the connection ends; what was written is there afterwards."""
+    server = enrolled(workers=2)
+    until(lambda: len(server.workers()) == 2)
+    slow = server.https("device-1")
+    body = status(77)
+    slow.connect()
+    slow.putrequest("PUT", "/edev/1/der/1/ders")
+    for name, value in {**SEP_XML, "Content-Length": str(len(body))}.items():
+        slow.putheader(name, value)
+    slow.endheaders(body[:50])
+    parted: list[str] = []
+
+    def poll(name: str) -> None:
+        https = server.https(name)
+        while True:
+            reply = https.exchange("GET", "/dcap", None, {})
+            assert reply.status == 200
+            if reply.headers["Connection"] == "close":
+                parted.append(name)
+                https.close()
+                return
+
+    pollers = [threading.Thread(target=poll, args=(name,)) for name in DEVICES]
+    for poller in pollers:
+        poller.start()
+    time.sleep(0.3)
+    assert server.process is not None
+    os.kill(server.process.popen.pid, signal.SIGTERM)
+    time.sleep(0.3)
+    slow.send(body[50:])
+    answer = slow.getresponse()
+    assert (answer.status, answer.headers["Connection"]) == (204, "close")
+    slow.close()
+    for poller in pollers:
+        poller.join()
+    assert sorted(parted) == DEVICES
+    assert server.stop() == 0
+    assert server.log == ""
+    server.start()
+    assert server.get("device-1", "/edev/1/der/1/ders")["readingTime"] == 77
+    assert server.stop() == 0
+
+
+# --- clients that break off, and clients that stay -------------------------------------------------------------------
+
+@pytest.mark.parametrize("framing", [b"Content-Length: %d\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n%x\r\n"])
+def test_of_a_body_that_is_cut_off_nothing_is_kept(server: Server, framing: bytes) -> None:
+    before = len(store.items("/edev/2/lel"))
+    body = log_event(5)
+    head = b"POST /edev/2/lel HTTP/1.1\r\nHost: here\r\nContent-Type: application/sep+xml\r\n" + framing % len(body)
+    for length in (0, 1, len(body) // 2, len(body) - 1):
+        https = server.https("device-2")
+        https.connect()
+        https.sock.sendall(head + body[:length])
+        https.close()
+    assert server.get("device-2", "/edev/2/lel")["all"] == before
+    assert len(store.items("/edev/2/lel")) == before
+    assert "Traceback" not in server.log
+
+
+def test_thousands_of_requests_over_few_connections(server: Server) -> None:
+    """Every one is answered alike, on the connection it came by, and the workers do not grow."""
+    def poll(name: str, times: int) -> None:
+        https = server.https(name)
+        first = https.exchange("GET", "/dcap", None, {})
+        sock = https.sock
+        for _ in range(times):
+            reply = https.exchange("GET", "/dcap", None, {})
+            assert (reply.status, reply.body) == (200, first.body)
+        assert https.sock is sock
+        done.append(name)
+        https.close()
+
+    def all_poll(times: int) -> int:
+        pollers = [threading.Thread(target=poll, args=(name, times)) for name in DEVICES]
+        for poller in pollers:
+            poller.start()
+        for poller in pollers:
+            poller.join()
+        return sum(resident(pid) for pid in server.workers())
+
+    done: list[str] = []
+    before = all_poll(200)
+    after = all_poll(800)
+    assert sorted(done) == sorted(2 * DEVICES)
+    assert after - before < 4 << 20
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has to itself."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
