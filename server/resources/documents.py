@@ -4,10 +4,11 @@ from __future__ import annotations
 from typing import Any
 
 from server.models import Document
-from server.resources import sql
+from server.resources import events, sql
 
 COLUMNS = tuple(Document._meta.sorted_field_names)
 LISTED, ACTIVE, GONE = f"standing < {Document.GONE}", f"standing = {Document.ACTIVE}", f"standing = {Document.GONE}"
+EVENT = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(events.KINDS)))
 _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
 _UPSERT = (f'INSERT INTO document ({", ".join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS))}) ON CONFLICT (href) '
            f'DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}')

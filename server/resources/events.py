@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 SCHEDULED, ACTIVE, CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED = range(5)
+FINAL = frozenset({CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED})
 EVERY_CATEGORY = 0xFFFFFFFF
 _CANCELLATION = {False: CANCELLED, True: CANCELLED_RANDOMIZED}
 _WHOLE = frozenset({"*"})
@@ -215,8 +216,6 @@ def _fates(events: Iterable[Event]) -> dict[str, _Fate]:
 
 def _flagged_at(fate: _Fate, now: int) -> int | None:
     """Since when newer events have stood in its way without a break, if one does at that instant."""
-    if fate.event.flagged is not None and now >= fate.end:
-        return fate.event.flagged
     began, until = 0, None
     for rival in sorted(fate.rivals, key=lambda rival: rival.event.created):
         if rival.event.created > now:
@@ -229,15 +228,17 @@ def _flagged_at(fate: _Fate, now: int) -> int | None:
 
 def _at(fate: _Fate, now: int) -> Verdict:
     """The verdict at an instant, without its next change."""
-    event, then = fate.event, min(now, fate.end)
-    if now >= fate.end and fate.status is not None:
+    event, over = fate.event, now >= fate.end
+    # what is created at its end, or later, is no longer in its way, unless it is just what ends it
+    then = min(now, fate.end if fate.status == SUPERSEDED else fate.end - 1)
+    flagged = event.flagged if over and event.flagged is not None else _flagged_at(fate, then)
+    if over and fate.status is not None:
         status, since = fate.status, fate.end
     elif now >= event.activation:
         status, since = ACTIVE, event.activation
     else:
         status, since = SCHEDULED, event.created
-    return Verdict(status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None,
-                   _flagged_at(fate, then))
+    return Verdict(status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None, flagged)
 
 
 def _verdict(fate: _Fate, now: int) -> Verdict:

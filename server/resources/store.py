@@ -256,8 +256,8 @@ def reindex() -> int:
     """Rebuild every derived row and body; how many had to be changed (none in a healthy database)."""
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
-        for href, in sql.rows("SELECT href FROM document WHERE status IS NULL ORDER BY href DESC"):
-            changed += writing.again(href)
-        for above, in sql.rows("SELECT DISTINCT parent FROM document WHERE status IS NOT NULL"):
+        for above, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
             changed += writing.judge(above)
+        for href, in sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC"):
+            changed += writing.again(href)
     return changed

@@ -84,7 +84,7 @@ def judge(list_href: str, periods: Iterable[Period] | None = None) -> bool:
         if periods is not None and (document.standing, document.fresh_until, document.status) == standing:
             continue
         stated = document.stated
-        if verdict.status == events.SUPERSEDED:
+        if verdict.status in events.FINAL:
             stated = {**stated, "EventStatus": standing.status}
         changed |= keep(document.kind, href, list_href, document.audience, stated, standing, compare=True)
     return changed
@@ -92,7 +92,7 @@ def judge(list_href: str, periods: Iterable[Period] | None = None) -> bool:
 
 def _around(list_href: str, periods: Iterable[Period] | None) -> Iterator[Document]:
     if periods is None:
-        yield from documents.select("parent = ? AND status IS NOT NULL", list_href)
+        yield from documents.select(f"parent = ? AND {documents.EVENT}", list_href)
         return
     seen: set[str] = set()
     for period in periods:
