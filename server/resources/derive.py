@@ -84,13 +84,15 @@ class Place(NamedTuple):
 
 def place(kind: str, href: str, data: Data) -> Place:
     """Its mRID, its place in its list and its times."""
-    order, time = _order(kind)
+    match = table.match(href)
+    order, time = _order(match.row.name if match else kind)  # a subtype stands where its type does
     interval = data.get("interval")
     at = look(data, time) if time else None
     until = None
     if interval:
         until = interval["start"] + interval["duration"]
-    return Place(data.get("mRID"), sort_key(order, href, data), at, until)
+    mrid = schema.hexadecimal(data["mRID"], 32) if "mRID" in data else None
+    return Place(mrid, sort_key(order, href, data), at, until)
 
 
 @lru_cache(maxsize=None)

@@ -16,7 +16,7 @@ STATUSES = {
     254: "received after it had expired",
 }
 STATUSES_2023 = STATUSES | {15: "resumed", 251: "not supported"}
-KINDS = tuple(row.name for row in table.rows.values() if row.path == table.rows["Response"].path)
+KINDS = table.rows["ResponseList"].posted
 
 
 @seed

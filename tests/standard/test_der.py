@@ -1,0 +1,247 @@
+"""DER: what a device says of itself, and the programs, defaults, curves and assignments it is given.
+
+IEEE 2030.5-2018, 10.10 and 9.5; CSIP CORE-010 to CORE-014, BASIC-002 to BASIC-020.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server import clock
+from server.grid import virtualders
+from server.models import Device
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests.conftest import NOON
+from tests.door import Peer
+from tests.standard.full_house import sample
+
+DER = "/edev/1/der/1"
+LEVELS = ("system", "sub-transmission", "substation", "feeder", "segment", "transformer", "service point")
+
+
+def control(start: int, **more: Any) -> dict[str, Any]:
+    return {"interval": {"start": start, "duration": 600}, "DERControlBase": {"opModConnect": True}, **more}
+
+
+def only_said(reply: Any) -> dict[str, Any]:
+    return {key: value for key, value in reply.data.items() if key not in ("href", "pollRate")}
+
+
+# --- what a device says ----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, step", [("DERCapability", "dercap"), ("DERSettings", "derg"), ("DERStatus", "ders"),
+                                        ("DERAvailability", "dera")])
+def test_what_a_device_says_is_read_back(device: Peer, name: str, step: str) -> None:
+    href = f"{DER}/{step}"
+    blank = device.get(href)
+    assert (blank.status, blank.name) == (200, name)
+    for _ in range(2):
+        assert device.put(href, name, sample(name)).status == 204
+        assert only_said(device.get(href)) == sample(name)
+    assert device.get(href).etag != blank.etag
+    assert device.get(DER).data[f"{name}Link"] == {"href": href}
+
+
+def test_a_put_replaces_all_that_was_said(device: Peer) -> None:
+    device.put(f"{DER}/ders", "DERStatus", sample("DERStatus"))
+    device.put(f"{DER}/ders", "DERStatus", {"readingTime": 7})
+    assert only_said(device.get(f"{DER}/ders")) == {"readingTime": 7}
+
+
+@pytest.mark.parametrize("name, href", [("DeviceInformation", "/edev/1/di"), ("DeviceStatus", "/edev/1/dstat"),
+                                        ("PowerStatus", "/edev/1/ps"), ("Configuration", "/edev/1/cfg"),
+                                        ("FileStatus", "/edev/1/fs")])
+def test_what_a_device_says_of_itself(device: Peer, name: str, href: str) -> None:
+    assert device.put(href, name, sample(name)).status in (201, 204)
+    said = device.get(href).data
+    assert sample(name).items() <= said.items()
+    assert device.get("/edev/1").data[f"{name}Link"] == {"href": href}
+
+
+def test_a_second_der_comes_with_its_tree_and_goes_with_it(device: Peer) -> None:
+    href = device.post("/edev/1/der", "DER", {}).location
+    links = {key: link["href"] for key, link in device.get(href).data.items() if key.endswith("Link")}
+    assert {"DERCapabilityLink", "DERSettingsLink", "DERStatusLink", "DERAvailabilityLink"} <= links.keys()
+    assert {device.get(link).status for link in links.values()} == {200}
+    assert device.get("/edev/1").data["DERListLink"]["all"] == 2
+    assert device.delete(href).status == 204
+    assert {device.get(link).status for link in (href, *links.values())} == {404}
+    assert device.get("/edev/1").data["DERListLink"]["all"] == 1
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def program(device: Peer) -> str:
+    """The program of a virtual DER that the device is in."""
+    return virtualders.create("feeder", members=["one"], primacy=5)["program"]
+
+
+def test_a_program_has_its_lists_before_anything_is_in_them(device: Peer, program: str) -> None:
+    said = device.get(program).data
+    assert (said["description"], said["primacy"], len(said["mRID"])) == ("feeder", 5, 32)
+    for key in ("DERControlListLink", "ActiveDERControlListLink", "DERCurveListLink"):
+        assert said[key]["all"] == 0
+        assert device.get(said[key]["href"]).data["all"] == 0
+    assert "DefaultDERControlLink" not in said
+    assert device.get(f"{program}/dderc").status == 404
+
+
+def test_a_default_control_is_linked_when_there_is_one(device: Peer, program: str) -> None:
+    base = {"opModMaxLimW": 5000, "opModFixedPFInjectW": {"displacement": 95, "excitation": False, "multiplier": -2}}
+    said = {"mRID": "0D", "DERControlBase": base, "setGradW": 28, "setSoftGradW": 14}
+    store.put(f"{program}/dderc", said)
+    link = device.get(program).data["DefaultDERControlLink"]
+    default = device.get(link["href"]).data
+    assert default["DERControlBase"] == base
+    assert (default["setGradW"], default["setSoftGradW"]) == (28, 14)
+    store.remove(f"{program}/dderc")
+    assert "DefaultDERControlLink" not in device.get(program).data
+    assert device.get(link["href"]).status == 404
+
+
+def test_controls_are_counted_and_carry_what_they_say(device: Peer, program: str) -> None:
+    modes = {"opModConnect": False, "opModEnergize": True, "opModFixedW": -2500, "opModMaxLimW": 7500, "rampTms": 100,
+             "opModTargetW": {"multiplier": 0, "value": -3000}}
+    store.add("DERControl", f"{program}/derc", control(NOON + 60, DERControlBase=modes, randomizeStart=-120,
+                                                       randomizeDuration=90, deviceCategory="00000200"))
+    store.add("DERControl", f"{program}/derc", control(NOON + 6000))
+    said = device.get(program).data
+    assert (said["DERControlListLink"]["all"], said["ActiveDERControlListLink"]["all"]) == (2, 1)
+    first = device.get(f"{program}/derc").data["DERControl"][0]
+    assert (first["randomizeStart"], first["randomizeDuration"]) == (-120, 90)
+    assert first["DERControlBase"] == modes
+    assert (first["responseRequired"], device.get(first["replyTo"]).status) == ("03", 200)
+
+
+def test_a_response_is_asked_for_as_the_utility_says(device: Peer, program: str) -> None:
+    href = store.add("DERControl", f"{program}/derc", control(NOON, responseRequired="00"))
+    assert device.get(href).data["responseRequired"] == "00"
+    assert "replyTo" not in device.get(href).data
+    href = store.add("DERControl", f"{program}/derc", control(NOON + 900, responseRequired="01"))
+    assert device.get(href).data["replyTo"] == "/rsps/1/rsp"
+
+
+CURVES = ("opModFreqWatt opModHFRTMayTrip opModHFRTMustTrip opModHVRTMayTrip opModHVRTMomentaryCessation "
+          "opModHVRTMustTrip opModLFRTMayTrip opModLFRTMustTrip opModLVRTMayTrip opModLVRTMomentaryCessation "
+          "opModLVRTMustTrip opModVoltVar opModVoltWatt opModWattPF opModWattVar").split()
+
+
+def test_curves_and_the_controls_that_lead_to_them(device: Peer, program: str) -> None:
+    """BASIC-004 to 006, 011, 012: a control or a default names a curve of its program, whatever it is for."""
+    points = [{"xvalue": 92 + 2 * number, "yvalue": 30 - 10 * number} for number in range(8)]
+    base = {}
+    for kind, mode in enumerate(CURVES):
+        href = store.add("DERCurve", f"{program}/dc", {
+            "curveType": kind, "CurveData": points, "xMultiplier": 0, "yMultiplier": -2, "yRefType": 3})
+        said = device.get(href).data
+        assert (said["curveType"], said["CurveData"], said["creationTime"]) == (kind, points, NOON)
+        base[mode] = {"href": href}
+    assert device.get(program).data["DERCurveListLink"]["all"] == len(CURVES)
+    shown = device.get(store.add("DERControl", f"{program}/derc", control(NOON, DERControlBase=base))).data
+    assert shown["DERControlBase"] == base
+    assert {device.get(link["href"]).data["curveType"] for link in shown["DERControlBase"].values()} == {*range(15)}
+
+
+def test_a_der_lists_its_programs_by_primacy(device: Peer) -> None:
+    for name, primacy in (("b", 9), ("a", 3), ("c", 7)):
+        virtualders.create(name, members=["one"], primacy=primacy)
+    virtualders.create("not mine", primacy=1)
+    for href in (f"{DER}/derp", "/derp"):
+        listed = device.get(f"{href}?l=9").data
+        assert [each["description"] for each in listed["DERProgram"]] == ["a", "c", "b"]
+        assert {device.get(each["href"]).status for each in listed["DERProgram"]} == {200}
+    assert device.get(DER).data["AssociatedDERProgramListLink"] == {"href": f"{DER}/derp", "all": 3}
+    assert [each["description"] for each in device.get(f"{DER}/derp?s=1&l=1").data["DERProgram"]] == ["c"]
+    assert device.get(f"{DER}/derp?s=3").data["results"] == 0
+
+
+def test_primacies_are_swapped_while_running(device: Peer) -> None:
+    for name, primacy in (("a", 3), ("b", 9)):
+        virtualders.create(name, members=["one"], primacy=primacy)
+    virtualders.update("a", primacy=9)
+    virtualders.update("b", primacy=3)
+    assert [each["description"] for each in device.get("/derp?l=9").data["DERProgram"]] == ["b", "a"]
+
+
+def test_the_current_program_is_the_strongest_with_something_active(device: Peer) -> None:
+    assert "CurrentDERProgramLink" not in device.get(DER).data
+    assert device.get(f"{DER}/cdp").status == 404
+    weak, strong = (virtualders.create(name, members=["one"], primacy=primacy)["program"]
+                    for name, primacy in (("weak", 9), ("strong", 3)))
+    assert device.get(DER).data["CurrentDERProgramLink"] == {"href": f"{DER}/cdp"}
+    current = lambda: device.get(f"{DER}/cdp").data  # noqa: E731
+    assert (current()["description"], current()["href"]) == ("strong", f"{DER}/cdp")
+    store.add("DERControl", f"{weak}/derc", control(NOON + 60))
+    assert current()["description"] == "strong"
+    clock.advance(60)
+    assert current()["description"] == "weak"
+    assert {device.get(link["href"]).status for key, link in current().items() if key.endswith("ListLink")} == {200}
+    store.add("DERControl", f"{strong}/derc", control(NOON + 60))
+    assert current()["description"] == "strong"
+    clock.advance(3600)
+    store.remove(strong)
+    assert current()["description"] == "weak"
+
+
+def test_the_usage_point_of_a_der_is_its_device_s_mirror(device: Peer) -> None:
+    assert "AssociatedUsagePointLink" not in device.get(DER).data
+    device.post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": device.lfdi, "roleFlags": "0001",
+                                             "serviceCategoryKind": 0, "status": 1})
+    link = device.get(DER).data["AssociatedUsagePointLink"]["href"]
+    said = device.get(link).data
+    assert (said["href"], said["mRID"]) == (link, f"{10:032X}")
+    assert device.get(said["MeterReadingListLink"]["href"]).status == 200
+    store.remove("/upt/1")
+    assert "AssociatedUsagePointLink" not in device.get(DER).data
+
+
+# --- assignments: groups ---------------------------------------------------------------------------------------------
+
+def assigned(device: Peer) -> dict[str, list[str]]:
+    """What the FunctionSetAssignments lead to: descriptions of programs, by that of the assignment."""
+    found = {}
+    for each in device.get("/edev/1/fsa?l=255").data.get("FunctionSetAssignments", []):
+        listed = device.get(f"{each['DERProgramListLink']['href']}?l=255").data
+        assert listed["all"] == each["DERProgramListLink"]["all"]
+        found[each["description"]] = [program["description"] for program in listed["DERProgram"]]
+    return found
+
+
+@pytest.mark.parametrize("names", [LEVELS, [f"level {number}" for number in range(15)]])
+def test_as_many_levels_of_topology_as_there_are(device: Peer, names: list[str]) -> None:
+    """CORE-010, CORE-011: a program and an assignment for each level; the nearest has the strongest primacy."""
+    for above, name in zip([None, *names], names, strict=False):
+        virtualders.create(name, parent=above, members=["one"] if name == names[-1] else ())
+    assert assigned(device) == {name: [name] for name in names}
+    listed = device.get("/derp?l=255").data["DERProgram"]
+    assert [each["description"] for each in listed] == list(reversed(names))
+    assert device.get("/edev/1").data["FunctionSetAssignmentsListLink"]["all"] == len(names)
+
+
+def test_a_device_is_moved_between_groups_while_running(device: Peer) -> None:
+    for name in ("system", "A", "B"):
+        virtualders.create(name, parent=None if name == "system" else "system", rule="" if name == "system"
+                           else f"feeder = {name}")
+    assert assigned(device) == {}
+    for feeder in ("A", "B", "A"):
+        old = [each["href"] for each in device.get("/derp?l=9").data.get("DERProgram", [])]
+        edev.relabel(Device.get(), {"feeder": feeder})
+        assert assigned(device) == {"system": ["system"], feeder: [feeder]}
+        now = [each["href"] for each in device.get("/derp?l=9").data["DERProgram"]]
+        assert {device.get(href).status for href in old if href not in now} <= {404}
+        assert device.get(DER).data["AssociatedDERProgramListLink"]["all"] == 2
+
+
+def test_a_program_comes_and_goes_while_running(device: Peer, program: str) -> None:
+    """MAINT-003: another program in the group, then gone again."""
+    group, = assigned(device)
+    audience = store.get(program).audience  # type: ignore[union-attr]
+    second = store.add("DERProgram", "/derp", {"description": "second", "primacy": 1}, audience=audience)
+    assert [each["description"] for each in device.get("/derp?l=9").data["DERProgram"]] == ["second", group]
+    assert device.get(DER).data["AssociatedDERProgramListLink"]["all"] == 2
+    store.remove(second)
+    assert assigned(device) == {group: [group]}
+    assert device.get(DER).data["AssociatedDERProgramListLink"]["all"] == 1

@@ -1,0 +1,173 @@
+"""Responses: what devices answer to events, and which answers are refused (IEEE 2030.5-2018, 10.2.2 and table 27;
+CSIP CORE-022, CORE-023)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server import clock
+from server.grid import virtualders
+from server.models import Answer
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests import door
+from tests.conftest import NOON
+from tests.door import Peer
+from tests.standard.full_house import sample
+
+LIST = "/rsps/1/rsp"
+
+
+@pytest.fixture
+def subject(device: Peer) -> str:
+    """The mRID of a control that the device is given."""
+    program = virtualders.create("all", members=["one"])["program"]
+    href = store.add("DERControl", f"{program}/derc", {
+        "interval": {"start": NOON, "duration": 600}, "DERControlBase": {"opModConnect": True}})
+    return device.get(href).data["mRID"]
+
+
+def answer(device: Peer, subject: str, **more: Any) -> dict[str, Any]:
+    return {"createdDateTime": NOON, "endDeviceLFDI": device.lfdi, "subject": subject, "status": 1, **more}
+
+
+def test_an_answer_is_kept_and_read_back(device: Peer, subject: str) -> None:
+    reply = device.post(LIST, "DERControlResponse", answer(device, subject))
+    assert (reply.status, reply.location) == (201, f"{LIST}/1")
+    read = device.get(reply.location)
+    assert (read.name, read.data) == ("DERControlResponse", {"href": reply.location, **answer(device, subject)})
+    row = Answer.get()
+    assert (row.subject, row.lfdi, row.status, row.created, row.received) == (subject, device.lfdi, 1, NOON, NOON)
+
+
+def test_it_goes_where_the_event_says(device: Peer, subject: str) -> None:
+    control = device.get("/derp/1/derc").data["DERControl"][0]
+    assert control["responseRequired"] == "03"
+    assert device.post(control["replyTo"], "DERControlResponse", answer(device, subject)).status == 201
+
+
+def test_the_life_of_an_event_in_answers(device: Peer, subject: str) -> None:
+    for number, status in enumerate((1, 2, 4, 5, 3)):
+        said = answer(device, subject, status=status, createdDateTime=NOON + number)
+        assert device.post(LIST, "DERControlResponse", said).status == 201
+    listed = device.get(f"{LIST}?l=9").data
+    assert [each["status"] for each in listed["Response"]] == [3, 5, 4, 2, 1]
+    assert {each["xsi:type"] for each in listed["Response"]} == {"DERControlResponse"}
+    assert (listed["all"], Answer.select().count()) == (5, 5)
+
+
+@pytest.mark.parametrize("kind, status", [
+    ("Response", 201), ("DERControlResponse", 201), ("DrResponse", 201), ("TextResponse", 201), ("PriceResponse", 201),
+    ("FlowReservationResponseResponse", 201), ("LogEvent", 400), ("ResponseSet", 400), ("DERControl", 400)])
+def test_every_kind_of_answer(device: Peer, subject: str, kind: str, status: int) -> None:
+    said = {**sample(kind), "subject": subject, "endDeviceLFDI": device.lfdi} if status == 201 else sample(kind)
+    reply = device.post(LIST, kind, said)
+    assert reply.status == status
+    if status == 201:
+        assert (device.get(reply.location).name, device.get(reply.location).data["subject"]) == (kind, subject)
+
+
+IN_2018 = {*range(1, 15), 252, 253, 254}
+IN_2023 = IN_2018 | {15, 251}
+
+
+def test_a_status_has_to_be_defined_by_the_sender_s_edition(device: Peer, subject: str) -> None:
+    for defined, headers in ((IN_2018, {}), (IN_2018, {"Accept": "application/sep+xml; level=-S1"}),
+                             (IN_2023, {"Accept": "application/sep+xml; level=-S2"}),
+                             (IN_2023, {"Content_Type": "application/sep+xml; level=-S2"})):
+        for status in (0, *range(1, 18), 128, 250, 251, 252, 253, 254, 255):
+            said = answer(device, subject, status=status)
+            expected = {201, 204} if status in defined else {400}
+            assert device.post(LIST, "DERControlResponse", said, **headers).status in expected, (status, headers)
+
+
+def test_a_status_may_be_left_out(device: Peer, subject: str) -> None:
+    said = {key: value for key, value in answer(device, subject).items() if key not in ("status", "createdDateTime")}
+    assert device.post(LIST, "Response", said).status == 201
+
+
+def test_an_unknown_event_is_refused(device: Peer, subject: str) -> None:
+    for mrid in ("0" * 32, "F" * 32, subject[:-1] + ("0" if subject[-1] != "0" else "1")):
+        assert device.post(LIST, "DERControlResponse", answer(device, mrid)).status == 400
+    assert Answer.select().count() == 0
+
+
+def test_what_is_no_event_is_not_answered(device: Peer, subject: str) -> None:
+    for href in ("/derp/1", "/rsps/1"):
+        assert device.post(LIST, "Response", answer(device, device.get(href).data["mRID"])).status == 400
+
+
+def test_an_mrid_is_the_same_however_it_is_spelled(device: Peer, subject: str) -> None:
+    said = answer(device, subject.lower(), endDeviceLFDI=device.lfdi.lower())
+    assert device.post(LIST, "DERControlResponse", said).status == 201
+    assert Answer.get().subject == subject
+
+
+def test_an_unknown_lfdi_and_another_s_are_refused(device: Peer, subject: str) -> None:
+    edev.enrol(door.lfdi(2))
+    for lfdi in (door.lfdi(2), door.lfdi(3)):
+        assert device.post(LIST, "DERControlResponse", answer(device, subject, endDeviceLFDI=lfdi)).status == 403
+    assert Answer.select().count() == 0
+
+
+def test_an_event_for_others_is_as_unknown_as_any(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
+    edev.enrol(door.lfdi(2))
+    theirs, nobody_s = (peer(2).post(LIST, "DERControlResponse", answer(peer(2), mrid)) for mrid in (subject, "0" * 32))
+    assert theirs.status == nobody_s.status == 400
+    assert theirs.body.replace(subject.encode(), b"0" * 32) == nobody_s.body
+
+
+def test_a_device_that_left_the_group_says_what_became_of_its_event(device: Peer, subject: str) -> None:
+    device.post(LIST, "DERControlResponse", answer(device, subject))
+    virtualders.update("all", remove=["one"])
+    assert device.get("/derp/1").status == 404
+    assert device.post(LIST, "DERControlResponse", answer(device, subject, status=14)).status == 201
+
+
+def test_the_same_answer_twice_is_kept_once(device: Peer, subject: str) -> None:
+    first = device.post(LIST, "DERControlResponse", answer(device, subject))
+    again = device.post(LIST, "DERControlResponse", answer(device, subject))
+    assert (again.status, again.location) == (204, first.location)
+    later = device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1))
+    assert later.location != first.location
+    assert (device.get(LIST).data["all"], Answer.select().count()) == (2, 2)
+
+
+def test_answers_that_come_late_are_kept(device: Peer, subject: str) -> None:
+    clock.advance(86400)
+    assert device.get("/derp/1/derc").data["all"] == 0
+    for status in (3, 254):
+        assert device.post(LIST, "DERControlResponse", answer(device, subject, status=status)).status == 201
+
+
+def test_an_answer_is_taken_back(device: Peer, subject: str) -> None:
+    href = device.post(LIST, "DERControlResponse", answer(device, subject)).location
+    assert device.delete(href).status == 204
+    assert (device.get(href).status, device.get(LIST).data["all"], Answer.select().count()) == (404, 0, 0)
+
+
+def test_a_set_that_is_not_there_takes_nothing(device: Peer, subject: str) -> None:
+    assert device.get("/rsps/9/rsp").status == 404
+    assert device.post("/rsps/9/rsp", "DERControlResponse", answer(device, subject)).status == 404
+
+
+def test_each_sees_its_own_answers(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
+    edev.enrol(door.lfdi(2), name="two")
+    virtualders.update("all", add=["two"])
+    for who in (device, peer(2)):
+        who.post(LIST, "DERControlResponse", answer(who, subject))
+    for who in (device, peer(2)):
+        listed = who.get(f"{LIST}?l=9").data
+        assert [each["endDeviceLFDI"] for each in listed["Response"]] == [who.lfdi]
+
+
+def test_a_response_for_a_default_control(device: Peer, subject: str) -> None:
+    store.put("/derp/1/dderc", {"mRID": "0D", "DERControlBase": {"opModConnect": True}})
+    said = answer(device, "0D", defaultsResponded="00000001", modesResponded="00000000", modesResponded2="00000000")
+    reply = device.post(LIST, "DefaultDERControlResponse", said)
+    assert (reply.status, device.get(reply.location).name) == (201, "DefaultDERControlResponse")
+    assert device.post(LIST, "DefaultDERControlResponse", {**said, "endDeviceLFDI": door.lfdi(2)}).status == 403
+    newer = device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1)).location
+    assert [each["href"] for each in device.get(f"{LIST}?l=9").data["Response"]] == [newer, reply.location]
