@@ -50,8 +50,8 @@ def test_to_each_its_own(street):
 
 def test_the_fullest_gives_most_where_charge_is_to_be_equal(street):
     street[0].charge(0.9)
-    made = dispatch.order("street", 3600, target=3000, addressing="device", policy="charge")
-    assert [share["planned_w"] for share in made["shares"]] == [3000, 0, 0]
+    made = dispatch.order("street", 3600, target=6000, addressing="device", policy="charge")
+    assert [share["planned_w"] for share in made["shares"]] == pytest.approx([4666.7, 666.7, 666.7], abs=0.5)
 
 
 def test_what_has_to_be_held_for_long_is_less(street):
