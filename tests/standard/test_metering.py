@@ -1,0 +1,313 @@
+"""Metering: mirrors that devices state and fill, and the usage points that show what they said.
+
+IEEE 2030.5-2018, 10.6 and 10.6.8 (metering mirror); CSIP BASIC-029.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server import clock
+from server.config import settings
+from server.models import Reading, ReadingSet
+from server.protocol.functionsets import edev
+from server.resources import readings, store
+from tests import door
+from tests.conftest import NOON
+from tests.door import Peer, Reply
+
+POWER = {"mRID": f"{0xF0:032X}", "description": "power", "ReadingType": {"uom": 38, "powerOfTenMultiplier": 0}}
+VOLTAGE = {"mRID": f"{0xF1:032X}", "description": "voltage", "ReadingType": {"uom": 29, "powerOfTenMultiplier": -1}}
+AT = "/upt/1/mr/1"
+
+
+def mirror(device: Peer, **more: Any) -> dict[str, Any]:
+    return {"mRID": f"{0xAA:032X}", "description": "meter", "deviceLFDI": device.lfdi, "roleFlags": "0049",
+            "serviceCategoryKind": 0, "status": 1, **more}
+
+
+def reading(value: int, start: int | None = None, **more: Any) -> dict[str, Any]:
+    return {"value": value, **({} if start is None else {"timePeriod": {"duration": 300, "start": start}}), **more}
+
+
+def post(device: Peer, *said: dict[str, Any], href: str = "/mup/1") -> Reply:
+    """One MirrorMeterReading as itself, several as a list."""
+    if len(said) == 1:
+        return device.post(href, "MirrorMeterReading", said[0])
+    return device.post(href, "MirrorMeterReadingList", {
+        "all": len(said), "results": len(said), "MirrorMeterReading": list(said)})
+
+
+@pytest.fixture
+def meter(device: Peer) -> Peer:
+    """A device with an empty mirror, /mup/1."""
+    assert device.post("/mup", "MirrorUsagePoint", mirror(device)).location == "/mup/1"
+    return device
+
+
+def values(device: Peer, href: str = f"{AT}/rs/1/r") -> list[int]:
+    return [each["value"] for each in device.get(f"{href}?l=255").data.get("Reading", [])]
+
+
+# --- the mirror itself -----------------------------------------------------------------------------------------------
+
+def test_a_mirror_is_stated_and_read_back(meter: Peer) -> None:
+    said = meter.get("/mup/1").data
+    assert mirror(meter).items() <= said.items()
+    assert (said["href"], said["postRate"]) == ("/mup/1", 300)
+    assert meter.get("/mup?l=9").data["MirrorUsagePoint"] == [said]
+    assert meter.get("/dcap").data["MirrorUsagePointListLink"]["all"] == 1
+
+
+def test_stated_again_it_is_updated_where_it_stands(meter: Peer) -> None:
+    again = meter.post("/mup", "MirrorUsagePoint", mirror(meter, description="moved", status=0))
+    assert (again.status, again.location) == (204, "/mup/1")
+    assert meter.get("/mup").data["all"] == meter.get("/upt").data["all"] == 1
+    for href in ("/mup/1", "/upt/1"):
+        assert (meter.get(href).data["description"], meter.get(href).data["status"]) == ("moved", 0)
+
+
+def test_stated_again_in_another_spelling_it_is_the_same(meter: Peer) -> None:
+    for spelled in ("aa", f"{0xAA:032x}", "AA"):
+        body = f"""<MirrorUsagePoint xmlns="urn:ieee:std:2030.5:ns"><mRID>{spelled}</mRID><roleFlags>49</roleFlags>
+            <serviceCategoryKind>0</serviceCategoryKind><status>1</status>
+            <deviceLFDI>{meter.lfdi.lower()}</deviceLFDI></MirrorUsagePoint>"""
+        assert meter.ask("POST", "/mup", body.encode()).location == "/mup/1"
+    assert meter.get("/mup").data["all"] == 1
+
+
+def test_put_again_it_keeps_its_identity(meter: Peer) -> None:
+    assert meter.put("/mup/1", "MirrorUsagePoint", mirror(meter, description="put")).status == 204
+    assert meter.get("/upt/1").data["description"] == "put"
+    assert meter.put("/mup/1", "MirrorUsagePoint", mirror(meter, mRID="AB")).status == 409
+    assert meter.put("/mup/2", "MirrorUsagePoint", mirror(meter, mRID="AB")).status == 404
+    assert meter.get("/upt").data["all"] == 1
+
+
+def test_a_mirror_with_its_quantities_and_values_at_once(device: Peer) -> None:
+    said = mirror(device, MirrorMeterReading=[{**POWER, "Reading": reading(500, NOON)}, VOLTAGE])
+    href = device.post("/mup", "MirrorUsagePoint", said).location
+    kept = device.get(href).data["MirrorMeterReading"]
+    assert [each["mRID"] for each in kept] == [POWER["mRID"], VOLTAGE["mRID"]]
+    assert not any("Reading" in each for each in kept)
+    assert device.get("/upt/1/mr").data["all"] == 2
+    assert device.get(f"{AT}/rs/0/r/0").data["value"] == 500
+
+
+def test_removed_it_takes_no_more(meter: Peer) -> None:
+    post(meter, {**POWER, "Reading": reading(1)})
+    assert meter.delete("/mup/1").status == 204
+    assert post(meter, {**POWER, "Reading": reading(2)}).status == 404
+    assert meter.get("/mup").data["all"] == 0
+    assert values(meter) == [1]
+    assert meter.post("/mup", "MirrorUsagePoint", mirror(meter)).location == "/mup/2"
+    post(meter, {**POWER, "Reading": reading(3, NOON)}, href="/mup/2")
+    assert meter.get("/upt").data["all"] == 1
+
+
+# --- what it shows ---------------------------------------------------------------------------------------------------
+
+def test_a_usage_point_shows_the_mirror(meter: Peer) -> None:
+    assert meter.get("/upt").data["all"] == 1
+    said = meter.get("/upt/1").data
+    assert (said["mRID"], said["roleFlags"], said["description"]) == (f"{0xAA:032X}", "0049", "meter")
+    assert "deviceLFDI" not in said
+    assert said["MeterReadingListLink"] == {"href": "/upt/1/mr", "all": 0}
+
+
+def test_a_quantity_is_shown_from_its_type_to_its_values(meter: Peer) -> None:
+    reply = post(meter, {**POWER, "Reading": reading(500, NOON - 600, qualityFlags="0001")})
+    assert (reply.status, reply.location) == (201, AT)
+    shown = meter.get(AT).data
+    assert (shown["mRID"], shown["description"]) == (POWER["mRID"], "power")
+    assert meter.get(shown["ReadingTypeLink"]["href"]).data == {
+        "href": f"{AT}/rt", "uom": 38, "powerOfTenMultiplier": 0}
+    assert shown["ReadingSetListLink"]["all"] == 1
+    span = meter.get(shown["ReadingSetListLink"]["href"]).data["ReadingSet"][0]
+    assert span["timePeriod"] == {"start": NOON - NOON % 86400, "duration": 86400}
+    assert span["ReadingListLink"]["all"] == 1
+    one, = meter.get(span["ReadingListLink"]["href"]).data["Reading"]
+    assert one == {"href": f"{AT}/rs/1/r/1", "value": 500, "qualityFlags": "0001",
+                   "timePeriod": {"start": NOON - 600, "duration": 300}}
+    assert meter.get(one["href"]).data == one
+    assert meter.get(span["href"]).data == span
+
+
+def test_the_present_value_is_the_latest(meter: Peer) -> None:
+    post(meter, POWER)
+    link = meter.get(AT).data["ReadingLink"]["href"]
+    assert (meter.get(link).status, meter.get(link).name, "value" in meter.get(link).data) == (200, "Reading", False)
+    for value, start in ((10, NOON - 600), (30, NOON - 100), (20, NOON - 300)):
+        post(meter, {**POWER, "Reading": reading(value, start)})
+    assert meter.get(link).data == {"href": link, "value": 30, "timePeriod": {"start": NOON - 100, "duration": 300}}
+
+
+def test_a_value_without_a_time_was_read_now(meter: Peer) -> None:
+    for value in (1, 2):
+        clock.advance(60)
+        post(meter, {**POWER, "Reading": {"value": value}})
+    assert readings.between(AT, NOON, NOON + 900) == [(NOON + 60, 0, 1), (NOON + 120, 0, 2)]
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+def test_one_or_many(meter: Peer) -> None:
+    assert post(meter, {**POWER, "Reading": reading(1, NOON)}).location == AT
+    reply = post(meter, {**POWER, "Reading": reading(2, NOON + 1)}, {**VOLTAGE, "Reading": reading(2300, NOON)})
+    assert (reply.status, reply.location) == (201, "/upt/1/mr/2")
+    assert values(meter) == [1, 2]
+    assert values(meter, "/upt/1/mr/2/rs/1/r") == [2300]
+    assert meter.get("/upt/1").data["MeterReadingListLink"]["all"] == 2
+    assert len(meter.get("/mup/1").data["MirrorMeterReading"]) == 2
+
+
+def test_a_new_quantity_twice_in_one_list(meter: Peer) -> None:
+    assert post(meter, {**POWER, "Reading": reading(1, NOON)}, {**POWER, "Reading": reading(2, NOON + 1)}).status == 201
+    assert values(meter) == [1, 2]
+    assert len(meter.get("/mup/1").data["MirrorMeterReading"]) == 1
+
+
+def test_the_type_is_said_once(meter: Peer) -> None:
+    later = {"mRID": POWER["mRID"], "Reading": reading(2, NOON + 1)}
+    assert post(meter, later).status == 400
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    assert post(meter, later).status == 201
+    assert values(meter) == [1, 2]
+    assert meter.get(f"{AT}/rt").data["uom"] == 38
+
+
+def test_posted_twice_it_is_kept_once(meter: Peer) -> None:
+    for value in (1, 1, 5):
+        post(meter, {**POWER, "Reading": reading(value, NOON)})
+    assert (values(meter), Reading.select().count()) == ([5], 1)
+
+
+def test_of_one_time_tiers_and_phases_are_apart(meter: Peer) -> None:
+    for tier in (0, 1, 2):
+        post(meter, {**POWER, "Reading": reading(tier, NOON, touTier=tier)})
+    assert values(meter) == [0, 1, 2]
+
+
+def test_a_day_is_a_set(meter: Peer) -> None:
+    for day in range(3):
+        clock.turn_to(NOON + day * 86400)
+        for hour in range(3):
+            post(meter, {**POWER, "Reading": reading(10 * day + hour, clock.now() - 3600 * hour)})
+    listed = meter.get(f"{AT}/rs?l=9").data
+    assert listed["all"] == meter.get(AT).data["ReadingSetListLink"]["all"] == 3
+    days = [NOON - 43200 + day * 86400 for day in (2, 1, 0)]
+    assert [each["timePeriod"]["start"] for each in listed["ReadingSet"]] == days
+    assert len({each["mRID"] for each in listed["ReadingSet"]}) == 3
+    assert values(meter, listed["ReadingSet"][1]["href"] + "/r") == [10, 11, 12]
+
+
+def span(number: int, *numbers: int, **more: Any) -> dict[str, Any]:
+    return {"mRID": f"{number:032X}", "timePeriod": {"duration": 900, "start": NOON - 900},
+            "Reading": [{"value": each} for each in numbers], **more}
+
+
+def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
+    post(meter, {**POWER, "MirrorReadingSet": [span(1, 10, 20, 30, description="interval")]})
+    shown, = meter.get(f"{AT}/rs").data["ReadingSet"]
+    assert (shown["mRID"], shown["description"], shown["timePeriod"]) == (
+        f"{1:032X}", "interval", {"duration": 900, "start": NOON - 900})
+    assert values(meter) == [10, 20, 30]
+    assert [each[0] for each in readings.between(AT, 0, NOON + 1)] == [NOON - 900, NOON - 600, NOON - 300]
+    post(meter, {**POWER, "MirrorReadingSet": [span(1, 7, 8)]})
+    assert values(meter) == [7, 8]
+    post(meter, {**POWER, "MirrorReadingSet": [span(2, 9), span(3, 9)]})
+    assert meter.get(AT).data["ReadingSetListLink"]["all"] == ReadingSet.select().count() == 3
+
+
+def test_old_readings_are_forgotten(meter: Peer) -> None:
+    for days in (0, 5, 10):
+        post(meter, {**POWER, "Reading": reading(days, NOON - days * 86400)})
+    assert readings.forget_before(NOON - 6 * 86400) == 1
+    assert meter.get(f"{AT}/rs").data["all"] == 2
+    assert Reading.select().count() == 2
+
+
+# --- refused ---------------------------------------------------------------------------------------------------------
+
+INT48 = 1 << 47
+BAD = {
+    "future": reading(1, NOON + 301), "far future": reading(1, 1 << 62), "before time": reading(1, -1),
+    "long before time": reading(1, -(1 << 63)), "too large": reading(INT48), "too small": reading(-INT48 - 1),
+    "far too large": reading(1 << 70),
+}
+GOOD = {"clocks that differ": reading(1, NOON + 300), "largest": reading(INT48 - 1), "smallest": reading(-INT48),
+        "1970": reading(1, 0)}
+
+
+def test_a_value_has_to_fit_and_to_have_been_read(meter: Peer) -> None:
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    for why, said in BAD.items():
+        assert post(meter, {**POWER, "Reading": said}).status == 400, why
+        assert post(meter, {**POWER, "MirrorReadingSet": [{**span(1), "Reading": [said]}]}).status == 400, why
+    assert (values(meter), ReadingSet.select().count()) == ([1], 1)
+    for why, said in GOOD.items():
+        assert post(meter, {**POWER, "Reading": said}).status == 201, why
+    late = {**span(1, 1), "timePeriod": {"duration": 60, "start": NOON + 301}}
+    assert post(meter, {**POWER, "MirrorReadingSet": [late]}).status == 400
+
+
+def test_nothing_is_kept_of_a_list_with_a_fault(meter: Peer) -> None:
+    good, bad = {**POWER, "Reading": reading(1, NOON)}, {**VOLTAGE, "Reading": reading(1, NOON + 999)}
+    assert post(meter, good, bad).status == 400
+    assert (meter.get("/upt/1/mr").data["all"], Reading.select().count()) == (0, 0)
+    assert "MirrorMeterReading" not in meter.get("/mup/1").data
+
+
+def test_somebody_else_s_mrids_are_refused(meter: Peer, peer: Callable[[int], Peer]) -> None:
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    edev.enrol(door.lfdi(2))
+    other = peer(2)
+    assert other.post("/mup", "MirrorUsagePoint", mirror(other)).status == 409
+    assert other.post("/mup", "MirrorUsagePoint", mirror(other, mRID="BB")).location == "/mup/2"
+    assert post(other, {**POWER, "Reading": reading(9, NOON + 1)}, href="/mup/2").status == 403
+    assert post(other, {**POWER, "Reading": reading(9, NOON + 1)}, href="/mup/1").status == 404
+    assert other.put("/mup/2", "MirrorUsagePoint", mirror(other)).status == 409
+    meter.delete("/mup/1")
+    assert other.post("/mup", "MirrorUsagePoint", mirror(other)).status == 409
+    assert values(meter) == [1]
+
+
+def test_an_mrid_of_the_device_s_other_mirror_is_refused_too(meter: Peer) -> None:
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    meter.post("/mup", "MirrorUsagePoint", mirror(meter, mRID="BB"))
+    assert post(meter, {**POWER, "Reading": reading(2, NOON)}, href="/mup/2").status == 403
+
+
+def test_an_empty_list_of_readings_is_refused(meter: Peer) -> None:
+    assert meter.post("/mup/1", "MirrorMeterReadingList", {"all": 0, "results": 0}).status == 400
+
+
+def test_usage_points_are_said_by_mirrors_alone(meter: Peer) -> None:
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    point = {"mRID": "01", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
+    span_said = {"mRID": "02", "timePeriod": {"duration": 1, "start": 1}}
+    for method, href, name, said in (
+            ("POST", "/upt", "UsagePoint", point), ("PUT", f"{AT}/rt", "ReadingType", {}),
+            ("POST", f"{AT}/rs", "ReadingSet", span_said), ("POST", f"{AT}/rs/1/r", "Reading", {"value": 1}),
+            ("PUT", f"{AT}/rs/1/r/1", "Reading", {"value": 2})):
+        assert getattr(meter, method.lower())(href, name, said).status == 403, href
+    for href in ("/upt/1", AT, f"{AT}/rs/1", f"{AT}/rs/1/r/1"):
+        assert meter.delete(href).status == 403, href
+    assert values(meter) == [1]
+
+
+def test_the_utility_removes_a_usage_point_with_all_that_was_read(meter: Peer) -> None:
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    store.remove("/upt/1")
+    assert (ReadingSet.select().count(), Reading.select().count()) == (0, 0)
+    assert post(meter, {**POWER, "Reading": reading(1, NOON)}).status == 409
+    assert meter.post("/mup", "MirrorUsagePoint", mirror(meter)).location == "/mup/1"
+    assert post(meter, {**POWER, "Reading": reading(1, NOON)}).status == 201
+
+
+def test_how_often_to_post_is_the_utility_s_to_say(meter: Peer) -> None:
+    settings.post_rate = 60
+    assert meter.post("/mup", "MirrorUsagePoint", mirror(meter, mRID="BB")).location == "/mup/2"
+    assert meter.get("/mup/2").data["postRate"] == 60
