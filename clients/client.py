@@ -119,6 +119,8 @@ class Client:
         self.timebase = before.observe(data["currentTime"], local)
         jump = self.timebase.server_time(local) - before.server_time(local)
         self.polls.shift(jump)
+        for follower in self.followers:
+            follower.shift(jump)
 
     def _try(self, action: Callable[[], Answer], what: str) -> Answer | None:
         """Do something that the server may refuse without harm; None where it did."""

@@ -73,10 +73,9 @@ class EvCharger(Plant):
         if stay is None:
             return self.metered(0.0, 0.0, order, now, seconds, arrival=0, departure=0, wanted=0.0, given=0.0,
                                 clock=now + seconds)
-        given = self.given if self.arrival == stay.arrival else 0.0
-        watts = self._charging(order, stay.energy - given, now, seconds) if order.connect else 0.0
+        watts = self._charging(order, stay.energy - self.given, now, seconds) if order.connect else 0.0
         return self.metered(-watts, 0.0, order, now, seconds, arrival=stay.arrival, departure=stay.departure,
-                            wanted=stay.energy, given=min(stay.energy, given + watts * seconds / 3600),
+                            wanted=stay.energy, given=min(stay.energy, self.given + watts * seconds / 3600),
                             clock=now + seconds)
 
     def _charging(self, order: Order, needed: float, now: float, seconds: float) -> float:

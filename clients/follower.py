@@ -41,14 +41,20 @@ class Follower:
             self.reporter.begin(self.plant, second)
         before = self.plant
         self.plant = self.plant.run(self.order, self._ran_until, now)
-        self._ran_until = max(self._ran_until, now)
+        self._ran_until = now
         self.reporter.log_alarms(before, self.plant, self.found, second)
         listed = self.found.events(self.lfdi, self.plant.category) if self.found else []
-        self.schedule, happened = advance(self.schedule, listed, max(second, self.schedule.at), self.plant.modes)
+        self.schedule, happened = advance(self.schedule, listed, second, self.plant.modes)
         if self.plant.unwilling and self.plant.limited:
             happened += self._opt_out()
         self._answer(happened)
         self._obey(second)
+
+    def shift(self, seconds: float) -> None:
+        """The server's clock was set by so many seconds: events are judged by it, but the device has not lived them."""
+        if self._ran_until is not None:
+            self._ran_until += seconds
+        self.reporter.shift(seconds)
 
     def report(self, root: Root, now: float) -> None:
         """Send what is due to be sent; raises Unreachable when the server cannot be reached."""

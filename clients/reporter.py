@@ -51,6 +51,12 @@ class Reporter:
         """The device is switched on: readings count from here."""
         self._read_from, self._began = (plant, now), now
 
+    def shift(self, seconds: float) -> None:
+        """The server's clock was set by so many seconds."""
+        self.due += seconds
+        if self._read_from is not None:
+            self._read_from = (self._read_from[0], self._read_from[1] + round(seconds))
+
     def send(self, letter: Letter) -> None:
         """Post this with the next report."""
         self._outbox.append(letter)

@@ -11,6 +11,7 @@ from clients.aggregator import Aggregator
 from clients.battery import Battery
 from clients.device import Device, Identity
 from clients.reporter import Happening
+from clients.thermostat import Thermostat
 from clients.inverter import Inverter
 from clients.weather import Site
 from server import clock
@@ -18,7 +19,7 @@ from server.config import settings
 from server.grid import virtualders
 from server.protocol import identity
 from server.protocol.functionsets import edev
-from server.resources import store
+from server.resources import rates, store
 from tests import door
 from tests.clients.inprocess import InProcess
 
@@ -104,6 +105,7 @@ def test_it_is_not_followed_without_an_end_device_and_registers_where_it_may(sce
     settings.registration = True
     scene.live(130)
     assert scene.said("registered") == [ME] and scene.said("enrolled") == ["/edev/1"]
+    assert scene.said("metering") == ["/mup/1"], "it has walked again as somebody known, and found more"
 
 
 def test_another_pin_is_noticed_and_nothing_followed(scene: Scene) -> None:
@@ -153,10 +155,41 @@ def test_a_control_is_followed_and_answered(enrolled: Scene) -> None:
     assert free > 1000
     enrolled.live(10)
     assert enrolled.device.plant.power == 500, "10 percent of 5 kW"
+    status = store.get("/edev/1/der/1/ders").stated     # type: ignore[union-attr]
+    assert status["localControlModeStatus"]["value"] == 1 and status["readingTime"] % 43200 == 210, "it says so at once"
     enrolled.live(400)
     assert enrolled.device.plant.power > 1000
     assert responses() == [(120, 1), (210, 2), (510, 3)]
     assert enrolled.said("follows") == ["opModMaxLimW 1000", "nothing"]
+
+
+def test_a_ramp_takes_its_time(enrolled: Scene) -> None:
+    enrolled.live(10)
+    post("street", 200, 900, opModMaxLimW=0, rampTms=40000)
+    enrolled.live(205)
+    free = enrolled.device.plant.power
+    enrolled.live(205)
+    assert 0.3 * free < enrolled.device.plant.power < 0.7 * free
+    enrolled.live(400)
+    assert enrolled.device.plant.power == 0
+
+
+def test_the_rate_of_its_usage_point_goes_before_that_of_its_end_device(enrolled: Scene) -> None:
+    enrolled.live(10)
+    rates.decide("post", "MirrorUsagePoint", "", 100)
+    store.rerate()
+    enrolled.live(1000)
+    assert enrolled.line.count("POST", "/mup/1") == 1 + 7, "at 300 s, and from then on every 100 s"
+
+
+@pytest.mark.parametrize("modes, statuses", [({"opModConnect": True}, [1, 2]), ({"opModFixedW": 0}, [1, 2, 4])])
+def test_a_customer_who_is_cold_opts_out_of_what_makes_them_so(enrolled: Scene, modes: dict[str, Any],
+                                                             statuses: list[int]) -> None:
+    site = Site("seed", latitude=-70.0)
+    enrolled.device.follower.plant = Thermostat(name="one", site=site, room=15.0)
+    post("street", 60, 600, **modes)
+    enrolled.live(300)
+    assert [status for _, status in responses()] == statuses
 
 
 @pytest.mark.parametrize("required, statuses", [("00", []), ("01", [1]), ("02", [2, 3]), ("03", [1, 2, 3])])
@@ -260,6 +293,29 @@ def test_it_keeps_to_the_servers_time(enrolled: Scene, slow: int) -> None:
     assert device.timebase.offset == pytest.approx(slow, abs=1) and abs(device.now - clock.now()) <= 1
     assert responses() == [(0, 1), (100, 2), (400, 3)]
     assert enrolled.line.count("GET", "/tm") == 5, "and reads Time again at its rate"
+    assert enrolled.line.count("GET", "/dcap") == 6
+
+
+def test_a_clock_that_is_set_back_does_not_stop_it(enrolled: Scene) -> None:
+    enrolled.live(10)
+    slow = [0.0]
+    device = Device(enrolled.device.identity, enrolled.device.plant, enrolled.line.connection(),
+                    clock=lambda: clock.precise() - slow[0])
+
+    def run(seconds: int) -> int:
+        before, wake, until = enrolled.line.count("GET", "/edev/1/fsa?"), clock.precise(), clock.precise() + seconds
+        while wake < until:
+            clock.turn_to(wake)
+            wake = device.step(clock.precise() - slow[0]) + slow[0]
+        return enrolled.line.count("GET", "/edev/1/fsa?") - before
+    assert run(600) == 5
+    meter, reports = device.plant.injected, enrolled.line.count("PUT", "/edev/1/der/1/ders")
+    slow[0] -= 3600
+    clock.advance(-3600)
+    post("street", 300, 200, **LIMIT)
+    assert 4 <= run(600) <= 5 and abs(device.now - clock.now()) <= 1
+    assert enrolled.line.count("PUT", "/edev/1/der/1/ders") >= reports + 2 and device.plant.injected > meter
+    assert [status for _, status in responses()] == [1, 2, 3]
 
 
 def test_an_aggregator_follows_and_answers_for_each(house: None, application: Flask, peer: Callable[[int], Any]) -> None:

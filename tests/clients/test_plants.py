@@ -43,6 +43,8 @@ def test_ratings_hold_and_the_meter_counts(plant: Plant, asked: list[tuple[Order
             assert energy * 3600 == pytest.approx(after.power * part, abs=1e-3)
             assert -after.max_charge_w - 1e-6 <= after.power <= max(after.max_w, after.max_discharge_w) + 1e-6
             assert abs(after.var) <= after.max_var
+            if isinstance(after, Inverter):
+                assert after.power <= after.available_w + 1e-6, "whatever the ramp, the sun gives no more"
             if not order.connect:
                 assert after.power == after.var == 0
             if order.gradient == math.inf and order.connect:

@@ -154,6 +154,7 @@ def test_swapping_primacies_while_running_swaps_the_holder() -> None:
 
 REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("received after its end", control("a", 100, 50), 254),
+    ("received at its end", control("a", 100, 100), 254),
     ("of zero length", control("a", 300, 0), 253),
     ("without a mode", control("a", 300, 50) | {"DERControlBase": {}}, 253),
     ("with a mode that the device does not have", control("a", 300, 50, opModWattVar={"href": "/derp/1/dc/1"}), 252),
@@ -205,6 +206,34 @@ def test_a_customer_opts_out_and_in(choices: list[tuple[int, bool]], answers: li
             held = [one for one in schedule.running if one.held]
             assert bool(held) is (not out[now])
     assert [(one.at, one.status) for one in given_] == answers
+
+
+def test_a_cancellation_while_nobody_looked_is_answered_when_it_is_noticed() -> None:
+    schedule, _ = advance(Schedule(), events(control("a", 100, 500)), 100, ALL)
+    _, done = advance(schedule, events(control("a", 100, 500, status=2, since=150)), 200, ALL)
+    assert told(done) == [(200, "a", 6)]
+
+
+def test_a_cancellation_that_comes_at_the_end_comes_too_late() -> None:
+    schedule, _ = advance(Schedule(), events(control("a", 100, 100)), 100, ALL)
+    _, done = advance(schedule, events(control("a", 100, 100, status=2, since=150)), 200, ALL)
+    assert told(done) == [(200, "a", 3)]
+
+
+def test_what_was_drawn_stays_when_a_neighbour_goes() -> None:
+    first, second = control("a", 100, 100, randomizeDuration=3000), control("b", 200, 100)
+    schedule, _ = advance(Schedule(), events(first, second), 0, ALL)
+    drawn = schedule.followed[mrid("b")].event
+    assert drawn.start > 200, "choose another mRID: this one draws nothing"
+    schedule, _ = advance(schedule, events(second), 10, ALL)
+    assert schedule.followed[mrid("b")].event == drawn
+
+
+def test_what_is_over_and_no_longer_listed_is_forgotten() -> None:
+    schedule, _ = advance(Schedule(), events(control("a", 0, 50)), 10, ALL)
+    for listing, known in ((events(control("a", 0, 50)), 1), ([], 0)):
+        schedule, _ = advance(schedule, listing, 60, ALL)
+        assert len(schedule.followed) == known
 
 
 def test_it_says_when_to_look_again() -> None:
