@@ -58,14 +58,12 @@ def _standing(kind: str, data: Data, place: derive.Place) -> Standing:
 
 
 def again(href: str) -> bool:
-    """Render a document again from what was said; whether anything changed."""
-    row = sql.row("SELECT kind, parent, audience, stated, status, at, until FROM document WHERE href = ?", href)
-    if row is None:
+    """Render a document again from what was said, an event with the status it has; whether anything changed."""
+    found = documents.one("href = ?", href)
+    if found is None:
         return False
-    kind, above, audience, stated, status, at, until = row
-    if status is not None:
-        return judge(above, [(at, until)])
-    return keep(kind, href, above, audience, Document.stated.python_value(stated), compare=True)
+    judged = None if found.status is None else Standing(found.standing, found.fresh_until, found.status)
+    return keep(found.kind, href, found.parent, found.audience, found.stated, judged, compare=True)
 
 
 def judge(list_href: str, periods: Iterable[Period] | None = None) -> bool:

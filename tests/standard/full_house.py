@@ -5,6 +5,7 @@ the instant of which they tell.
 """
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ MIRRORED = ("UsagePoint", "MeterReading", "ReadingType", "ReadingSet", "Reading"
 
 def sample(name: str) -> dict[str, Any]:
     """What the sample of a resource says, without what the server says of its own accord: the links to what stands
-    below it, and hrefs."""
+    below it, and hrefs. Where it leads elsewhere it leads to what is in this house, one of everything."""
     _, data = codec.decode((SAMPLES / f"{name}.xml").read_bytes())
     own = f"{data.pop('href', '')}/"
-    return {key: value for key, value in data.items() if not _leads_below(value, own)}
+    return {key: _here(value) for key, value in data.items() if not _leads_below(value, own)}
 
 
 def document(name: str, method: str) -> bytes:
@@ -37,6 +38,17 @@ def document(name: str, method: str) -> bytes:
         return codec.encode("MirrorMeterReadingList", {"all": 1, "results": 1, "MirrorMeterReading": [
             {"mRID": "0B", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}]})
     return (SAMPLES / f"{item.name}.xml").read_bytes()
+
+
+def _here(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_here(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    moved = {key: _here(each) for key, each in value.items()}
+    if "href" in moved:
+        moved["href"] = re.sub(r"/\d+", "/1", moved["href"])
+    return {**moved, "all": 1} if "all" in moved else moved
 
 
 def _leads_below(value: Any, own: str) -> bool:

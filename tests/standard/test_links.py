@@ -1,0 +1,112 @@
+"""Everything that is advertised is there: from DeviceCapability on, every link and every item's href resolves.
+
+IEEE 2030.5-2018, 6.5 (links) and 9.1; CSIP COMM-002.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from server import clock
+from server.grid import virtualders
+from server.protocol.functionsets import edev
+from server.resources import schema, table
+from tests import door
+from tests.door import Peer
+from tests.standard import full_house
+
+
+
+def links(data: Any, key: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(key, href, the element) of everything in a document that names a place."""
+    if isinstance(data, list):
+        for each in data:
+            yield from links(each, key)
+    elif isinstance(data, dict):
+        if "href" in data:
+            yield key, data["href"], data
+        for name, value in data.items():
+            if name == "replyTo":
+                yield name, value, {}
+            else:
+                yield from links(value, name)
+
+
+def crawl(device: Peer) -> dict[str, Any]:
+    """Every document that can be reached, by its href, lists asked for whole; each is checked on the way."""
+    found: dict[str, Any] = {}
+    waiting = [("", "/dcap", {})]
+    while waiting:
+        key, href, element = waiting.pop()
+        if href not in found:
+            row = table.match(href)
+            reply = device.get(f"{href}?l=255" if row and row.row.is_list else href)
+            assert reply.status == 200, f"{key} leads to {href}: {reply.status}"
+            if "href" in schema.plan(reply.name).by_key:
+                assert reply.data["href"] == href, f"{key} leads to {href}, which says it is {reply.data['href']}"
+            found[href] = reply
+            waiting += [each for each in links(reply.data) if each[1] != href]
+        if key.endswith("ListLink"):
+            assert element.get("all", found[href].data["all"]) == found[href].data["all"], f"{key} to {href}"
+            assert found[href].name == table.match(href).row.element, key  # type: ignore[union-attr]
+        if key.endswith("Link"):
+            assert device.ask("HEAD", href).status == 200
+    return found
+
+
+def kinds(found: dict[str, Any]) -> set[str]:
+    return {reply.name for reply in found.values()}
+
+
+def test_a_device_that_has_said_nothing(device: Peer) -> None:
+    reached = kinds(crawl(device))
+    assert {"EndDevice", "Registration", "DER", "DERStatus", "DERSettings", "Time", "SelfDevice", "ResponseList",
+            "MirrorUsagePointList", "DERProgramList", "FunctionSetAssignmentsList", "LogEventList"} <= reached
+
+
+def test_a_device_of_a_virtual_der_before_it_is_given_anything(device: Peer) -> None:
+    virtualders.create("top")
+    virtualders.create("below", parent="top", members=["one"])
+    assert {"FunctionSetAssignments", "DERProgram", "DERControlList", "DERCurveList"} <= kinds(crawl(device))
+
+
+@pytest.fixture
+def resident(house: None, application: Any) -> Peer:
+    full_house.fill()
+    return Peer(application.test_client(), full_house.LFDI)
+
+
+# What nothing in the standard links to from DeviceCapability on: lists of a subscriber, and of billing readings.
+UNREACHABLE = {"NotificationList", "Notification", "BillingReadingSetList", "BillingReadingSet", "BillingReadingList",
+               "BillingReading"}
+
+
+def test_a_house_in_which_everything_is_there(resident: Peer) -> None:
+    found = crawl(resident)
+    wanted = {row.element for row in table.rows.values()} - UNREACHABLE
+    assert kinds(found) >= wanted, wanted - kinds(found)
+
+
+@pytest.mark.parametrize("later", [600, 86400, 400 * 86400])
+def test_the_same_later(resident: Peer, later: int) -> None:
+    clock.advance(later)
+    crawl(resident)
+
+
+def test_an_aggregator_with_devices(house: None, peer: Any) -> None:
+    edev.enrol(door.lfdi(100), kind=edev.AGGREGATOR)
+    for number in (1, 2, 3):
+        edev.enrol(door.lfdi(number), name=f"device {number}", manager=door.lfdi(100) if number < 3 else "")
+    virtualders.create("all", members=["device 1", "device 2", "device 3"])
+    virtualders.create("one", members=["device 3"])
+    peer(2).post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": door.lfdi(2), "roleFlags": "0001",
+                                              "serviceCategoryKind": 0, "status": 1})
+    found = crawl(peer(100))
+    assert {"/edev/1", "/edev/2", "/edev/3", "/mup/1", "/upt/1"} <= found.keys()
+    assert not {"/edev/4", "/derp/2"} & found.keys()
+
+
+def test_a_stranger(house: None, peer: Any) -> None:
+    assert set(crawl(peer(9))) == {"/dcap", "/edev", "/tm"}
