@@ -131,7 +131,7 @@ def _many(console: Console, rows: list[Row]) -> None:
 
 # Long identifiers that people need not see where another column tells the rows apart.
 _TELLS = {"lfdi": "name", "mrid": "href"}
-_INSTANTS = ("_at", "start", "created", "received", "until", "seen", "end")
+_INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end")
 
 
 def cell(key: str, value: Any) -> str:

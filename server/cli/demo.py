@@ -18,10 +18,10 @@ from clients import neighbourhood
 from clients.fleet import Fleet
 from clients.follower import Happening
 from server import clock
-from server.cli import common, run
+from server.cli import common, run, vder
 from server.config import settings
 from server.errors import Refused
-from server.grid import capability, dispatch, virtualders
+from server.grid import dispatch, virtualders
 from server.models import db
 from server.protocol.functionsets import edev
 from server.resources import rates
@@ -147,7 +147,7 @@ class Story:
                 self.enrolled.acquire(timeout=60)
             self.sleep(600)
             self.title("What the virtual DERs can do")
-            common.show(list(_tree(capability.capability(TOP))), False)
+            common.show(vder.capabilities(TOP), False)
             orders = [self.order("solar", limit=10.0), self.order("batteries", watts=3000.0)]
             self.sleep(orders[0]["start"] - clock.now() + 1200)
             for order in orders:
@@ -158,10 +158,10 @@ class Story:
             if not stop:
                 threading.Event().wait()
 
-    def order(self, vder: str, **wish: Any) -> dict[str, Any]:
-        self.title(f"counterpoise dispatch {vder} " + " ".join(f"--{name} {value:g}" for name, value in wish.items())
+    def order(self, group: str, **wish: Any) -> dict[str, Any]:
+        self.title(f"counterpoise dispatch {group} " + " ".join(f"--{name} {value:g}" for name, value in wish.items())
                    + " --start +5m --duration 15m")
-        order = dispatch.order(vder, start=clock.now() + 300, duration=900, **wish)
+        order = dispatch.order(group, start=clock.now() + 300, duration=900, **wish)
         common.show(order["shares"], False)
         return order
 
@@ -178,13 +178,6 @@ class Story:
   curl --cacert {certs}/ca.pem --cert {certs}/device-1.pem --key {certs}/device-1.key \\
        https://localhost:{settings.port}/dcap
 """)
-
-
-def _tree(node: dict[str, Any], depth: int = 0) -> Iterator[dict[str, Any]]:
-    shown = ("members", "online", "rated_inject_w", "rated_absorb_w", "injection_w", "up_w", "down_w", "charge")
-    yield {"name": node["name"], "depth": depth, **{key: node[key] for key in shown}}
-    for child in node["children"]:
-        yield from _tree(child, depth + 1)
 
 
 COMMANDS = (demo,)

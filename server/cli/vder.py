@@ -1,6 +1,7 @@
 """`vder …`: virtual DERs, their members, programs and defaults."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -46,7 +47,20 @@ def list_vders(single: bool) -> Any:
 @verb
 def show(vder: str) -> Any:
     """A virtual DER with its members, its default and what it can do now."""
-    return {**virtualders.show(vder), "capability": capability.capability(vder)}
+    return {**virtualders.show(vder), "capability": capabilities(vder)}
+
+
+def capabilities(vder: str) -> list[dict[str, Any]]:
+    """What a virtual DER and those below it can do now, a row each; powers in W, injection positive."""
+    def walk(node: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+        yield {"name": node["name"], "depth": depth, **{key: node[key] for key in _SHOWN}}
+        for child in node["children"]:
+            yield from walk(child, depth + 1)
+    return list(walk(capability.capability(vder), 0))
+
+
+_SHOWN = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_absorb_w", "injection_w", "up_w", "down_w",
+          "capacity_wh", "up_wh", "down_wh", "charge", "modes")
 
 
 @vder.command()
