@@ -120,6 +120,7 @@ def describe(held: dict[str, Held]) -> str:
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, dict) and value.keys() == {"value", "multiplier"}:
-        return str(value["value"] * 10 ** value["multiplier"])
-    return value.get("href", str(value)) if isinstance(value, dict) else str(value)
+    if not isinstance(value, dict):
+        return str(value)
+    number = value.get("value", value.get("displacement"))
+    return value["href"] if number is None else f"{number * 10.0 ** value.get('multiplier', 0):g}"

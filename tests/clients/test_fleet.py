@@ -126,7 +126,10 @@ def test_a_neighbourhood_enrols_at_a_real_server_and_stops_when_it_is_told(certs
     with ServerProcess(tmp_path, certs, database, registration="yes") as server:
         process = Process([*command, "--server", server.address], tmp_path / "fleet.log", {"PYTHONPATH": str(ROOT)},
                           tmp_path)
-        until(lambda: lines(process, "metering") == 2)
-        assert process.stop() == 0
+        try:
+            until(lambda: lines(process, "metering") == 2)
+        finally:
+            status = process.stop()
+        assert status == 0
     assert process.text.startswith(f"2 clients at {server.address}/dcap\n")
     assert (lines(process, "registered"), lines(process, "enrolled"), lines(process, "trouble")) == (2, 2, 0)
