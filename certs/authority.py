@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -121,7 +122,7 @@ def issue(issuer: Holder | None, name: x509.Name, extensions: Extensions, *, key
           begin: datetime | None = None, end: datetime = FOREVER) -> Holder:
     """Any certificate; without an issuer it signs itself. The identifiers of the keys are added (RFC 5280 4.2.1.1, 2)."""
     key = key or ec.generate_private_key(ec.SECP256R1())
-    above = (issuer.key if issuer else key).public_key()
+    above = cast(ec.EllipticCurvePublicKey, issuer.chain[0].public_key()) if issuer else key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(issuer.chain[0].subject if issuer else name)

@@ -27,11 +27,12 @@ def vder() -> None:
 @click.option("--parent", help="The virtual DER it belongs to.")
 @click.option("--primacy", type=int, help="0 (strongest) to 255; one stronger than its parent's if not given.")
 @click.option("--purpose", default="", help="topology, programme, provider, kind, …")
+@click.option("--import-limit", type=float, help="The most that its members may consume together, in W.")
+@click.option("--export-limit", type=float, help="The most that they may inject together, in W.")
 @verb
-def create(name: str, rule: str, members: tuple[str, ...], parent: str | None, primacy: int | None,
-           purpose: str) -> Any:
+def create(name: str, **rest: Any) -> Any:
     """Make a virtual DER and publish its DERProgram to its members."""
-    return virtualders.create(name, rule, parent, primacy, purpose, members)
+    return virtualders.create(name, **rest)
 
 
 @vder.command("list")
@@ -70,6 +71,8 @@ _SHOWN = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_abso
 @click.option("--parent", help="Another parent; empty for the top.")
 @click.option("--primacy", type=int, help="Another primacy.")
 @click.option("--purpose", help="Another purpose.")
+@click.option("--import-limit", type=float, help="Another limit on what its members consume together, in W; inf for none.")
+@click.option("--export-limit", type=float, help="Another limit on what they inject together, in W; inf for none.")
 @click.option("--add", multiple=True, metavar="DEVICE", help="Put a device in by name.")
 @click.option("--remove", multiple=True, metavar="DEVICE", help="Take a device out that was put in by name.")
 @verb
