@@ -170,7 +170,8 @@ class Note(Table):
 class VirtualDER(Table):
     """A node of the tree. `rule` makes members of the devices it fits, `program` is the href of its DERProgram.
 
-    `device` is set for a virtual DER of one: it stands in no tree and exists so that one device can be addressed.
+    `import_limit` and `export_limit` are the most that its members may consume and inject together, in W; None for
+    no limit. `device` is set for a virtual DER of one: it stands in no tree and exists so that one device can be addressed.
     """
     id = AutoField()
     parent_id: int | None
@@ -182,6 +183,8 @@ class VirtualDER(Table):
     primacy = SmallIntegerField()
     rule = TextField(default="")
     program = TextField(default="")
+    import_limit = FloatField(null=True)
+    export_limit = FloatField(null=True)
     device = ForeignKeyField(Device, null=True, on_delete="CASCADE", unique=True)
     created = BigIntegerField()
 

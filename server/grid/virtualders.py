@@ -5,6 +5,7 @@ A virtual DER is told by its name or number. Functions return dicts fit to be sh
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,15 +24,17 @@ _NAME = 32  # DERProgram.description is a String32
 
 
 def create(name: str, rule: str = "", parent: str | int | None = None, primacy: int | None = None, purpose: str = "",
-           members: Iterable[str] = ()) -> dict[str, Any]:
+           members: Iterable[str] = (), import_limit: float | None = None,
+           export_limit: float | None = None) -> dict[str, Any]:
     """Create a virtual DER and publish its program. `members` are devices (LFDI, SFDI, number or name) put in by name;
-    `primacy` is by default one stronger than the parent's, since who is nearer to a device knows better."""
+    `primacy` is by default one stronger than the parent's, since who is nearer to a device knows better. The limits
+    are the most that all members together may consume and inject, in W (None: no limit)."""
     with store.transaction():
         above = find(parent) if parent is not None else None
         if primacy is None:
             primacy = PRIMACY if above is None else max(above.primacy - 1, 0)
         vder = VirtualDER(name=_named(name), rule=_ruled(rule), parent=above, primacy=_ranked(primacy), purpose=purpose,
-                          created=clock.now())
+                          created=clock.now(), import_limit=_bound(import_limit), export_limit=_bound(export_limit))
         _placed(vder, above)
         _publish(vder)
         _put_in(vder, members)
@@ -41,9 +44,10 @@ def create(name: str, rule: str = "", parent: str | int | None = None, primacy: 
 
 def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str | None = None,
            parent: str | int | None = None, primacy: int | None = None, purpose: str | None = None,
-           add: Iterable[str] = (), remove: Iterable[str] = ()) -> dict[str, Any]:
-    """Change what is given and leave the rest; `parent=""` takes it to the top of a tree. `add` and `remove` name
-    devices; a device that the rule or a child brings cannot be removed by name."""
+           add: Iterable[str] = (), remove: Iterable[str] = (), import_limit: float | None = None,
+           export_limit: float | None = None) -> dict[str, Any]:
+    """Change what is given and leave the rest; `parent=""` takes it to the top of a tree, a limit of infinity away.
+    `add` and `remove` name devices; a device that the rule or a child brings cannot be removed by name."""
     with store.transaction():
         found = find(vder)
         if name is not None and name != found.name:
@@ -58,6 +62,10 @@ def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str |
             found.primacy = _ranked(primacy)
         if purpose is not None:
             found.purpose = purpose
+        if import_limit is not None:
+            found.import_limit = _bound(import_limit)
+        if export_limit is not None:
+            found.export_limit = _bound(export_limit)
         _publish(found)
         _put_in(found, add)
         _take_out(found, remove)
@@ -117,6 +125,7 @@ def describe(vder: VirtualDER) -> dict[str, Any]:
     """A virtual DER in brief."""
     return {"id": vder.id, "name": vder.name, "purpose": vder.purpose, "parent": vder.parent and vder.parent.name,
             "primacy": vder.primacy, "rule": vder.rule, "program": vder.program,
+            "import_limit_w": vder.import_limit, "export_limit_w": vder.export_limit,
             "device": vder.device and vder.device.lfdi, "members": members(vder).count()}
 
 
@@ -173,6 +182,14 @@ def _ranked(primacy: int) -> int:
     if not 0 <= primacy <= 255:
         raise Refused(400, f"primacy {primacy}: 0 (strongest) to 255 are possible")
     return primacy
+
+
+def _bound(limit: float | None) -> float | None:
+    if limit is None or limit == math.inf:
+        return None
+    if not 0 <= limit:
+        raise Refused(400, f"limit {limit} W: a limit is a magnitude, 0 or more")
+    return limit
 
 
 def _placed(vder: VirtualDER, above: VirtualDER | None) -> None:

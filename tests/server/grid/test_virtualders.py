@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from server import models
@@ -240,3 +242,13 @@ def test_reindex_finds_nothing_to_do_and_repairs_what_is_lost(enrolled):
     Membership.delete().execute()
     assert store.reindex() > 0 and names("f1") == ["d1"]
     assert models.Membership.select().count() == 1
+
+
+def test_limits_are_magnitudes_that_come_and_go(enrolled):
+    made = virtualders.create("north", import_limit=50_000)
+    assert (made["import_limit_w"], made["export_limit_w"]) == (50_000, None)
+    changed = virtualders.update("north", export_limit=0, import_limit=math.inf)
+    assert (changed["import_limit_w"], changed["export_limit_w"]) == (None, 0)
+    for limit in (-1, math.nan):
+        with pytest.raises(Refused, match="magnitude"):
+            virtualders.update("north", import_limit=limit)
