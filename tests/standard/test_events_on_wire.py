@@ -256,7 +256,8 @@ def test_all_five_types_turn(house: None, application: Any, href: str, view: str
         store.remove(document.href)
     said = {**full_house.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),
             "interval": {"start": clock.now() + 60, "duration": 60}}
-    said.pop("EventStatus"), said.pop("randomizeStart", None), said.pop("randomizeDuration", None)
+    for key in ("EventStatus", "randomizeStart", "randomizeDuration"):
+        said.pop(key, None)
     event = store.add(kind, href, said)
     for advance, wanted, in_list, active in ((0, 0, 1, 0), (60, 1, 1, 1), (59, 1, 1, 1), (1, 1, 0, 0)):
         clock.advance(advance)

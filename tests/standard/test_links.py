@@ -18,7 +18,6 @@ from tests.door import Peer
 from tests.standard import full_house
 
 
-
 def links(data: Any, key: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(key, href, the element) of everything in a document that names a place."""
     if isinstance(data, list):

@@ -1,0 +1,109 @@
+"""pollRate and postRate: how often devices are asked to come, by kind of resource, by device and by both.
+
+IEEE 2030.5-2018, 6.4 and 10.6.8; CSIP CORE-003.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from server.config import settings
+from server.protocol.functionsets import edev
+from server.resources import rates, schema, store, table
+from tests import door
+from tests.door import Peer
+
+POLLED = ["/dcap", "/tm", "/edev", "/edev/1/der", "/edev/1/fsa", "/edev/1/dstat", "/edev/1/ps", "/edev/1/rg", "/derp",
+          "/mup", "/edev/1/lel"]
+
+
+def decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
+    rates.decide(what, kind, lfdi, seconds)
+    store.rerate(lfdi)
+
+
+def poll_rates(device: Peer) -> dict[str, int]:
+    return {href: device.get(href).data["pollRate"] for href in POLLED
+            if "pollRate" in schema.plan(device.get(href).name).by_key}
+
+
+@pytest.fixture
+def second(device: Peer, peer: Callable[[int], Peer]) -> Peer:
+    edev.enrol(door.lfdi(2), name="two")
+    return peer(2)
+
+
+def test_what_is_polled_says_how_often(device: Peer) -> None:
+    assert set(poll_rates(device).values()) == {300}
+    assert len(poll_rates(device)) >= 8
+
+
+def test_by_kind(device: Peer, second: Peer) -> None:
+    decide("poll", "DERProgramList", "", 60)
+    decide("poll", "DeviceStatus", "", 900)
+    for who, number in ((device, 1), (second, 2)):
+        assert who.get("/derp").data["pollRate"] == 60
+        assert who.get(f"/edev/{number}/dstat").data["pollRate"] == 900
+        assert who.get("/dcap").data["pollRate"] == 300
+
+
+def test_by_device(device: Peer, second: Peer) -> None:
+    decide("poll", "", device.lfdi, 30)
+    assert set(poll_rates(device).values()) == {30}
+    assert second.get("/edev/2/dstat").data["pollRate"] == second.get("/derp").data["pollRate"] == 300
+
+
+def test_the_most_particular_counts(device: Peer, second: Peer) -> None:
+    for kind, lfdi, seconds in (("Time", device.lfdi, 1), ("", device.lfdi, 2), ("Time", "", 3)):
+        decide("poll", kind, lfdi, seconds)
+    assert [who.get("/tm").data["pollRate"] for who in (device, second)] == [1, 3]
+    assert [who.get("/dcap").data["pollRate"] for who in (device, second)] == [2, 300]
+    decide("poll", "Time", device.lfdi, None)
+    assert device.get("/tm").data["pollRate"] == 2
+    decide("poll", "", device.lfdi, None)
+    assert device.get("/tm").data["pollRate"] == 3
+    decide("poll", "Time", "", None)
+    assert device.get("/tm").data["pollRate"] == 300
+
+
+def test_the_setting_is_for_all_others(device: Peer) -> None:
+    settings.poll_rate = 77
+    store.rerate()
+    assert set(poll_rates(device).values()) == {77}
+
+
+def mirror(device: Peer, **more: int) -> str:
+    said = {"mRID": device.lfdi[:32], "deviceLFDI": device.lfdi, "roleFlags": "0001", "serviceCategoryKind": 0,
+            "status": 1, **more}
+    return device.post("/mup", "MirrorUsagePoint", said).location
+
+
+def test_how_often_readings_are_posted(device: Peer, second: Peer) -> None:
+    hrefs = [mirror(who) for who in (device, second)]
+    assert [who.get(href).data["postRate"] for who, href in zip((device, second), hrefs, strict=True)] == [300, 300]
+    decide("post", "MirrorUsagePoint", "", 120)
+    decide("post", "", second.lfdi, 10)
+    assert [who.get(href).data["postRate"] for who, href in zip((device, second), hrefs, strict=True)] == [120, 10]
+    assert second.get("/mup").data["MirrorUsagePoint"][0]["postRate"] == 10
+
+
+def test_a_device_may_wish_for_a_rate_and_the_utility_decides(device: Peer) -> None:
+    href = mirror(device, postRate=5)
+    assert device.get(href).data["postRate"] == 5
+    decide("post", "MirrorUsagePoint", "", 120)
+    assert device.get(href).data["postRate"] == 120
+    mirror(device, postRate=5)
+    assert device.get(href).data["postRate"] == 120
+
+
+def test_an_enddevice_says_how_often_it_is_to_post(device: Peer) -> None:
+    assert device.get("/edev/1").data["postRate"] == 300
+    decide("post", "EndDevice", device.lfdi, 45)
+    assert device.get("/edev/1").data["postRate"] == 45
+
+
+def test_every_list_with_the_attribute_has_it(device: Peer) -> None:
+    for row in table.rows.values():
+        if row.is_list and row.path.count("/") == 1 and "pollRate" in schema.plan(row.element).by_key:
+            assert device.get(row.path).data["pollRate"] == 300, row.name
