@@ -40,6 +40,7 @@ SETTINGS: dict[str, Setting] = {
     "access_log": Setting(False, "log each request: who, what, and how it was answered"),
     # what devices are told
     "registration": Setting(False, "let certified devices that are not enrolled register themselves (POST EndDevice)"),
+    "pins": Setting("", "PINs of devices that may register themselves: a JSON list of objects with lfdi and pin"),
     "default_vder": Setting("", "name of the virtual DER that a newly enrolled device joins"),
     "poll_rate": Setting(300, "seconds between polls, where no other rate is set for a resource or device"),
     "post_rate": Setting(300, "seconds between posts of readings, likewise"),

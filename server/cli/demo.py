@@ -16,7 +16,7 @@ import click
 from certs import dev
 from clients import neighbourhood
 from clients.fleet import Fleet
-from clients.follower import Happening
+from clients.reporter import Happening
 from server import clock
 from server.cli import common, run, vder
 from server.config import settings
@@ -59,7 +59,7 @@ def _prepare(devices: int, rate: float) -> list[dict[str, Any]]:
     for path in Path(DATABASE).parent.glob(Path(DATABASE).name + "*"):
         path.unlink()
     settings.database = f"sqlite:///{DATABASE}"
-    settings.registration, settings.default_vder = True, TOP
+    settings.registration, settings.default_vder, settings.pins = True, TOP, str(certs / "devices.json")
     today = int(time.time()) // 86400 * 86400
     clock.run(rate, today + BEGIN)
     settings.clock = clock.spec()
@@ -115,7 +115,7 @@ class Story:
         certs = Path(settings.certificate).parent
         where = neighbourhood.Server(f"https://{settings.host}:{settings.port}", "/dcap", certs, rate)
         logging.getLogger("clients").setLevel(logging.ERROR)
-        self.fleet = Fleet(neighbourhood.clients(known[1:], where, self.happens, pins=False))
+        self.fleet = Fleet(neighbourhood.clients(known[1:], where, self.happens))
         self.kinds = {client.name: client.plant.kind for client in self.fleet.clients}  # type: ignore[attr-defined]
 
     def happens(self, what: Happening) -> None:

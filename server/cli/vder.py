@@ -48,7 +48,7 @@ def list_vders(single: bool) -> Any:
 @verb
 def show(vder: str) -> Any:
     """A virtual DER with its members, its default and what it can do now."""
-    return {**virtualders.show(vder), "capability": capabilities(vder)}
+    return {**virtualders.show(vder), "modes": capability.capability(vder)["modes"], "capability": capabilities(vder)}
 
 
 def capabilities(vder: str) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def capabilities(vder: str) -> list[dict[str, Any]]:
 
 
 _SHOWN = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_absorb_w", "injection_w", "up_w", "down_w",
-          "capacity_wh", "up_wh", "down_wh", "charge", "modes")
+          "capacity_wh", "up_wh", "down_wh", "charge")
 
 
 @vder.command()

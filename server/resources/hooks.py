@@ -40,7 +40,7 @@ _before: dict[tuple[str, str], list[Hook]] = defaultdict(list)
 _after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
 _instead: dict[tuple[str, str], Callable[..., Any]] = {}
 _rebuild: list[Callable[[], int]] = []
-_seed: list[Callable[[], None]] = []
+_seed: list[Callable[[], object]] = []
 
 
 def _register(registry: dict[tuple[str, str], list[Hook]], method: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ def rebuild(task: Callable[[], int]) -> Callable[[], int]:
     return task
 
 
-def seed(task: Callable[[], None]) -> Callable[[], None]:
+def seed(task: Callable[[], Any]) -> Callable[[], Any]:
     """Called when the server starts: see that the resources which always exist are there."""
     _seed.append(task)
     return task

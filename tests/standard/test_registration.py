@@ -4,7 +4,9 @@ IEEE 2030.5-2018, 6.3 (identifiers), 9.3 and 9.4 (EndDevice, Registration); CSIP
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from server.grid import virtualders
 from server.models import Audience, Device
 from server.protocol import identity
 from server.protocol.functionsets import edev
-from server.resources import store
+from server.resources import hooks, store
 from tests import door
 from tests.conftest import NOON
 from tests.door import Peer
@@ -116,6 +118,22 @@ def test_enrolled_by_itself(applicant: Peer) -> None:
     assert TREE <= own.keys() and set(everything(applicant, "/edev/1").values()) == {200}
     assert set(everything(applicant, "/edev/1/der/1").values()) == {200}
     assert identity.is_pin(applicant.get("/edev/1/rg").data["pIN"])
+
+
+def test_the_pin_on_the_device_is_known_where_it_was_announced(applicant: Peer, tmp_path: Path) -> None:
+    settings.pins = str(tmp_path / "pins.json")
+    Path(settings.pins).write_text(json.dumps([{"lfdi": applicant.lfdi, "pin": 123455}]))
+    href = applicant.post("/edev", "EndDevice", application_of(applicant.lfdi)).location
+    assert applicant.get(f"{href}/rg").data["pIN"] == 123455
+
+
+def test_a_list_of_pins_that_is_none_is_found_out_at_the_start(applicant: Peer, tmp_path: Path) -> None:
+    settings.pins = str(tmp_path / "pins.json")
+    Path(settings.pins).write_text('{"lfdi": 1}')
+    with pytest.raises(Refused, match="pins.json is no JSON list"):
+        hooks.run_seeds()
+    assert applicant.post("/edev", "EndDevice", application_of(applicant.lfdi)).status == 503
+    assert not Device.select().exists()
 
 
 def test_the_default_virtual_der_is_assigned_at_once(applicant: Peer) -> None:

@@ -5,7 +5,9 @@ of its own from the start, so that every link it follows resolves before it has 
 """
 from __future__ import annotations
 
+import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 from server import clock
@@ -14,7 +16,7 @@ from server.errors import Refused
 from server.models import EVERYONE, Audience, Device, Document
 from server.protocol import access, identity
 from server.resources import store, table
-from server.resources.hooks import Change, after, before, only_operator, rebuild
+from server.resources.hooks import Change, after, before, only_operator, rebuild, seed
 
 AGGREGATOR = "aggregator"
 _TREE = ("DeviceInformation", "DeviceStatus", "PowerStatus")
@@ -125,7 +127,7 @@ def _enrolled(change: Change) -> None:
     for kind in _DER:
         store.place(kind, table.rows[kind].href(device=device.id, der=table.number(der)))
     if who is not None:
-        _register(change.href, None)
+        _register(change.href, _announced().get(data["lFDI"]))
 
 
 def _register(device_href: str, pin: int | None) -> None:
@@ -133,6 +135,19 @@ def _register(device_href: str, pin: int | None) -> None:
         raise Refused(400, f"PIN {pin:06d}: the last digit is not the sum of the others modulo 10")
     store.put(f"{device_href}/rg", {"dateTimeRegistered": clock.now(),
                                     "pIN": identity.pin(secrets.randbelow(100_000)) if pin is None else pin})
+
+
+@seed
+def _announced() -> dict[str, int]:
+    """The PINs, by LFDI, that stand on devices which may register themselves. The file is read each time, being asked
+    once in a device's life; and at the start, so that what is wrong with it shows then."""
+    if not settings.pins:
+        return {}
+    try:
+        return {entry["lfdi"]: int(entry["pin"]) for entry in json.loads(Path(settings.pins).read_text())}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise Refused(503, f"setting pins: {settings.pins} is no JSON list of objects with lfdi and pin: {error}"
+                      ) from None
 
 
 def _see(device: Device) -> int:
