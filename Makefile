@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench bench-grid clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo
@@ -17,6 +17,9 @@ lint: .venv/.test
 
 bench: .venv/.bench
 	$(BIN)/python -m tests.load $(ARGS)
+
+bench-grid: .venv/.bench
+	$(BIN)/python -m tests.load.grid $(ARGS)
 
 clean:
 	rm -rf .venv var build *.egg-info

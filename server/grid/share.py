@@ -5,15 +5,19 @@ The sum grows with the level, bent where a member meets a bound: sorting these 2
 O(n log n), exactly. What is equal about the shares is what the level stands for: the fraction of a rating, of
 headroom, of a state of charge.
 
-The sequences run over the members in one order; any sequence of numbers will do.
+The sequences run over the members in one order; any sequence of numbers will do. Where there are many, arrays do the
+same (`waterfill`), if the extra `balance` is installed.
 """
 from collections.abc import Sequence
+from importlib.util import find_spec
 from math import ceil, floor, fsum
 from typing import NamedTuple
 
 from server.grid.units import FULL
 
 Numbers = Sequence[float]
+MANY = 1000
+_ARRAYS = find_spec("numpy") is not None
 
 
 class Shares(NamedTuple):
@@ -28,6 +32,8 @@ def fill(target: float, offsets: Numbers, slopes: Numbers, lows: Numbers, highs:
     highs; a member whose slope is 0 gets its offset."""
     if not len(offsets) == len(slopes) == len(lows) == len(highs):
         raise ValueError("offsets, slopes, lows and highs differ in length")
+    if _ARRAYS and len(offsets) >= MANY:
+        return _fill_many(target, offsets, slopes, lows, highs)
     bends: list[tuple[float, float]] = []
     bottom, top = [], []
     for offset, slope, low, high in zip(offsets, slopes, lows, highs, strict=True):
@@ -45,6 +51,13 @@ def fill(target: float, offsets: Numbers, slopes: Numbers, lows: Numbers, highs:
     powers = [min(max(offset + level * slope, low), high)
               for offset, slope, low, high in zip(offsets, slopes, lows, highs, strict=True)]
     return Shares(powers, level, target - reachable)
+
+
+def _fill_many(target: float, *line: Numbers) -> Shares:
+    from server.grid import waterfill
+    from server.grid.arrays import np
+    filled = waterfill.fill(target, waterfill.Line(*(np.asarray(part, dtype=float) for part in line)))
+    return Shares(filled.powers.tolist(), filled.level, float(filled.missed))
 
 
 def _level(rise: float, bends: list[tuple[float, float]]) -> float:
