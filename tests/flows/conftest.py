@@ -11,9 +11,12 @@ import pytest
 from certs import dev
 from server import clock, models
 from server.config import settings
+from server.protocol.functionsets import edev
 from server.resources import rates
 from tests import conftest
-from tests.flows.server import Server
+from tests.flows.server import Server, entries
+
+DEVICES = [f"device-{number}" for number in range(1, 5)]
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +70,15 @@ def serve(own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFacto
     settings.__dict__.update(kept)
     clock.follow(pace)
     rates.forget()
+
+
+@pytest.fixture(scope="module")
+def enrolled(serve: Callable[..., Server]) -> Callable[..., Server]:
+    """Starts servers where four devices are enrolled: device-1 is /edev/1, and so on."""
+    def start(**settings: Any) -> Server:
+        server = serve(log_events=100_000, **settings)
+        if not models.Device.select().exists():
+            for name in DEVICES:
+                edev.enrol(entries(server.certs)[name]["lfdi"])
+        return server
+    return start

@@ -6,7 +6,6 @@ happens, happens once per kind of database and side by side (`flow`); the tests 
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -19,23 +18,14 @@ from server.grid import virtualders
 from server.models import Answer, Device, Document
 from server.protocol.functionsets import edev
 from server.resources import readings, store
+from tests.flows import story
 from tests.flows.realclient import RealClient
-from tests.flows.server import Server, entries, until
+from tests.flows.server import Server, entries
+from tests.flows.story import EVENTS, HOUSE, STREET
 
 pytestmark = pytest.mark.flow
 
-STREET = "street"
 CLIENTS = {"2018": "device-1", "default": "device-2"}
-EVENTS = {
-    "followed": ([1, 2, 3], {"opModMaxLimW": 5000}),
-    "cancelled": ([1, 2, 6], {"opModTargetVar": {"multiplier": 0, "value": 500}}),
-    "cancelled before": ([1, 6], {"opModFixedVar": {"refType": 3, "value": 1000}}),
-    "superseded": ([1, 2, 7], {"opModTargetW": {"multiplier": 0, "value": 3000}}),
-    "newer": ([1, 2, 3], {"opModTargetW": {"multiplier": 0, "value": 1000}}),
-}
-"""What is posted: which answers are due to it, and its DERControlBase. Their modes differ, so none but the last two
-have to do with each other."""
-DEFAULT = {"opModMaxLimW": 9000}
 
 
 class Flow(NamedTuple):
@@ -53,54 +43,15 @@ def server(serve: Callable[..., Server]) -> Server:
 @pytest.fixture(scope="module")
 def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     folder = tmp_path_factory.mktemp("clients")
-    server.operator("vder", "default", STREET, *words(DEFAULT))
+    server.operator("vder", "default", STREET, *story.words(story.DEFAULT))
     clients = {edition: RealClient(server, name, folder, compat=edition == "2018") for edition, name in CLIENTS.items()}
     try:
         for client in clients.values():
             client.says("Starting poll loop")
-        yield Flow(server, clients, follow(server, list(clients.values())))
+        yield Flow(server, clients, story.tell(server, list(clients.values())))
     finally:
         for client in clients.values():
             client.stop()
-
-
-def words(base: dict[str, Any]) -> list[str]:
-    """A DERControlBase as the operator's commands take it."""
-    return [f"{mode}={json.dumps(value)}" for mode, value in base.items()]
-
-
-def follow(server: Server, clients: list[RealClient]) -> dict[str, str]:
-    """Post controls and cancel some, as time goes by; their mRIDs. A few seconds in all."""
-    hrefs, mrids = {}, {}
-
-    def post(name: str, start: str, duration: str) -> None:
-        posted = server.operator("control", "post", STREET, *words(EVENTS[name][1]), "--start", start,
-                                 "--duration", duration, "--description", name)
-        hrefs[name], mrids[name] = posted["href"], posted["mrid"]
-
-    def poll() -> None:
-        for client in clients:
-            client.poll()
-
-    def answered(name: str, status: int) -> None:
-        def who() -> Any:
-            return Answer.select().where(Answer.subject == mrids[name], Answer.status == status)
-        until(lambda: who().count() == len(clients), why=lambda: f"{name}: {status} only of {[one.lfdi for one in who()]}")
-
-    post("cancelled before", "+10m", "5m")
-    post("cancelled", "now", "5m")
-    post("superseded", "now", "5m")
-    post("followed", "+4s", "5s")
-    poll()
-    for name in ("cancelled", "superseded"):
-        answered(name, 2)
-    for name in ("cancelled", "cancelled before"):
-        server.operator("control", "cancel", hrefs[name])
-    post("newer", "+3s", "5s")
-    poll()
-    for name, (statuses, _) in EVENTS.items():
-        answered(name, statuses[-1])
-    return mrids
 
 
 @pytest.fixture(params=list(CLIENTS))
@@ -115,16 +66,17 @@ def document(kind: str, client: RealClient) -> dict[str, Any]:
     return store.get(found.get().href).stated
 
 
-def test_it_enrolled_itself_and_found_its_program(client: RealClient) -> None:
+def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     device = Device.get(Device.lfdi == client.lfdi)
     assert f"registered EndDevice at {edev.href(device)}" in client.process.text
     assert document("Registration", client)["pIN"]
-    assert document("FunctionSetAssignments", client)["description"] == STREET
+    assert {one.stated["description"] for one in store.items(f"{edev.href(device)}/fsa")} == {HOUSE, STREET}
     status = client.api("status")
-    assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (True, 1, 1)
+    assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (True, 1, 2)
     assert status["lfdi"] == client.lfdi.lower()
-    program, = client.api("programs")["programs"]
-    assert (program["href"], program["description"]) == (virtualders.find(STREET).program, STREET)
+    programs = {(one["href"], one["description"], one["primacy"]) for one in client.api("programs")["programs"]}
+    vders = [virtualders.find(name) for name in (STREET, HOUSE)]
+    assert programs == {(vder.program, vder.name, vder.primacy) for vder in vders}
 
 
 def test_it_keeps_to_our_time_and_rates(client: RealClient) -> None:
@@ -159,15 +111,24 @@ def test_it_applies_the_control_and_then_the_default(client: RealClient, flow: F
     assert ("p_lim", {"p_lim_mode_enable": 1, "p_lim_w": 50.0}) in client.writes(flow.mrids["followed"])
 
 
-def test_it_applies_the_newer_control_instead(client: RealClient, flow: Flow) -> None:
-    assert [one for one in client.writes() if one[0] == "target_w"][:2] == [
-        ("target_w", client.writes(flow.mrids[name])[0][1]) for name in ("superseded", "newer")]
+@pytest.mark.parametrize("operation, names", [
+    ("target_w", ["superseded", "newer"]), ("fixed_w", ["outranked", "nearer"]), ("exp_lim", ["envelope"])])
+def test_it_applies_the_newer_or_nearer_control_instead(client: RealClient, flow: Flow, operation: str,
+                                                        names: list[str]) -> None:
+    done = [params for name, params in client.writes() if name == operation]
+    assert done[:len(names)] == [client.writes(flow.mrids[name])[0][1] for name in names]
+    assert len({str(params) for params in done[:len(names)]}) == len(names)
+
+
+def test_it_reads_the_curve(client: RealClient, flow: Flow) -> None:
+    written = dict(client.writes(flow.mrids["curve"])[:1])["qv"]
+    assert (written["qv_curve_v_pts"], written["qv_curve_q_pts"]) == ([92, 98, 102, 108], [30, 0, 0, -30])
 
 
 def test_the_server_says_what_became_of_the_controls(flow: Flow) -> None:
     listed = flow.server.get(CLIENTS["2018"], f"{virtualders.find(STREET).program}/derc?l=9")
     status = {one["description"]: one["EventStatus"]["currentStatus"] for one in listed["DERControl"]}
-    assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4}   # the other two are over
+    assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4, "outranked": 1}   # the others are over
 
 
 @pytest.mark.parametrize("kind, values", [

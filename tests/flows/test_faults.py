@@ -1,11 +1,10 @@
-"""What goes wrong in operation: workers are killed, the database goes away, the service is restarted, clients break off.
+"""What goes wrong in operation: the database goes away, the service is restarted, clients break off or never end.
 
 Real processes and real TLS, and so a few seconds each.
 """
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sqlite3
 import threading
@@ -18,129 +17,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from clients.transport import Lost, Reply
-from server import clock, models
-from server.models import Reading
-from server.protocol.functionsets import edev
+from server import models
 from server.resources import codec, store
 from tests import conftest
-from tests.flows.server import Server, entries, until
+from tests.flows.conftest import DEVICES
+from tests.flows.documents import SEP_XML, log_event, status
+from tests.flows.server import Server, until
 
 pytestmark = pytest.mark.flow
-
-DEVICES = [f"device-{number}" for number in range(1, 5)]
-SEP_XML = {"Content-Type": "application/sep+xml"}
-METER = f"{7:032X}"
-
-
-@pytest.fixture(scope="module")
-def enrolled(serve: Callable[..., Server]) -> Callable[..., Server]:
-    """Starts servers whose four devices are /edev/1 to /edev/4."""
-    def start(**settings: object) -> Server:
-        server = serve(log_events=100_000, **settings)
-        if not models.Device.select().exists():
-            for name in DEVICES:
-                edev.enrol(entries(server.certs)[name]["lfdi"])
-        return server
-    return start
 
 
 @pytest.fixture(scope="module")
 def server(enrolled: Callable[..., Server]) -> Server:
     return enrolled(busy_timeout=1)
-
-
-def log_event(number: int) -> bytes:
-    return codec.encode("LogEvent", {"createdDateTime": clock.now(), "details": str(number), "functionSet": 11,
-                                     "logEventCode": 0, "logEventID": number % 65536, "logEventPEN": 0, "profileID": 2})
-
-
-def status(at: int) -> bytes:
-    return codec.encode("DERStatus", {"readingTime": at})
-
-
-def reading(number: int, start: int) -> bytes:
-    period = {"duration": 1, "start": start}
-    return codec.encode("MirrorMeterReading", {"mRID": METER[:-1] + str(number),
-                                               "Reading": {"timePeriod": period, "value": start % 1000}})
-
-
-def mirror(number: int, lfdi: str) -> bytes:
-    return codec.encode("MirrorUsagePoint", {
-        "mRID": f"{number:032X}", "roleFlags": "0049", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": lfdi,
-        "MirrorMeterReading": [{"mRID": METER[:-1] + str(number), "ReadingType": {"uom": 38}}]})
-
-
-# --- a killed worker -------------------------------------------------------------------------------------------------
-
-class Writer(threading.Thread):
-    """A device that writes without pause and remembers what it was promised: the hrefs of LogEvents, the last
-    readingTime of its DERStatus, the times of its readings."""
-
-    def __init__(self, server: Server, number: int, stop: threading.Event):
-        super().__init__()
-        self.https, self.number, self.stop, self.lost = server.https(f"device-{number}"), number, stop, 0
-        self.lfdi = entries(server.certs)[f"device-{number}"]["lfdi"]
-        self.events: dict[str, str] = {}
-        self.status, self.readings, self.refused = 0, set[int](), list[Reply]()
-        created = self.ask("POST", "/mup", mirror(number, self.lfdi))
-        assert created
-        self.mirror = created.headers["Location"]
-
-    def run(self) -> None:
-        device, turn, origin = f"/edev/{self.number}", 0, clock.now() - 100_000
-        while not self.stop.is_set():
-            turn += 1
-            if answer := self.ask("POST", f"{device}/lel", log_event(turn)):
-                self.events[answer.headers["Location"]] = str(turn)
-            if self.ask("PUT", f"{device}/der/1/ders", status(turn)):
-                self.status = turn
-            if self.ask("POST", self.mirror, reading(self.number, origin + turn)):
-                self.readings.add(origin + turn)
-        self.https.close()
-
-    def ask(self, method: str, href: str, body: bytes) -> Reply | None:
-        """The answer, if it is a promise."""
-        try:
-            reply = self.https.exchange(method, href, body, SEP_XML)
-        except Lost:
-            self.lost += 1
-            return None
-        if reply.status >= 300:
-            self.refused.append(reply)
-            return None
-        return reply
-
-
-def test_what_was_promised_is_there_after_workers_were_killed(enrolled: Callable[..., Server]) -> None:
-    server, stop, chance = enrolled(workers=2), threading.Event(), random.Random(5)
-    until(lambda: len(server.workers()) == 2)
-    writers = [Writer(server, number, stop) for number in range(1, len(DEVICES) + 1)]
-    for writer in writers:
-        writer.start()
-    for _ in range(8):
-        time.sleep(chance.uniform(0.2, 0.5))
-        os.kill(chance.choice(server.workers()), signal.SIGKILL)
-    time.sleep(0.5)
-    stop.set()
-    for writer in writers:
-        writer.join()
-
-    assert sum(writer.lost for writer in writers), "nothing was interrupted"
-    for writer in writers:
-        device, point = f"/edev/{writer.number}", store.find(f"{writer.number:032X}", "UsagePoint")
-        assert len(writer.events) > 20 and writer.readings and writer.status
-        assert writer.refused == []
-        kept = {one.href: one.stated["details"] for one in store.items(f"{device}/lel")}
-        assert kept.items() >= writer.events.items()
-        assert store.get(f"{device}/der/1/ders").stated["readingTime"] >= writer.status
-        meter, = store.items(f"{point.href}/mr")
-        rows = Reading.select().join(models.ReadingSet).where(models.ReadingSet.meter == meter.href)
-        assert {row.start for row in rows} >= writer.readings
-        listed = server.get(f"device-{writer.number}", device)["LogEventListLink"]
-        assert listed["all"] == len(kept)
-    assert store.reindex() == 0
-    assert server.stop() == 0
 
 
 # --- the database goes away ------------------------------------------------------------------------------------------
