@@ -63,14 +63,14 @@ class Document(Table):
 
 
 # Partial, so that what is over does not slow down what is listed, nor what has no mRID or time those who have. The first
-# has all that is asked of a list but the bodies of one page.
+# is for lists that are one's own to see, the second for those of which each caller sees its part: see reading.Selection.
+_LISTED = Document.standing < Document.GONE
 for _columns, _where in (
-        ((Document.parent, Document.audience, Document.sort, Document.href, Document.standing),
-         Document.standing < Document.GONE),
+        ((Document.parent, Document.sort, Document.audience, Document.standing), _LISTED),
+        ((Document.parent, Document.audience, Document.sort, Document.standing), _LISTED),
         ((Document.parent, Document.standing), Document.standing == Document.ACTIVE),
         ((Document.parent, Document.href), Document.standing == Document.GONE),
-        ((Document.parent, Document.at, Document.until),
-         (Document.standing < Document.GONE) & Document.status.is_null(False)),
+        ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False))):
     Document.add_index(*_columns, where=_where)
@@ -240,7 +240,7 @@ def connect(url: str | None = None) -> None:
         db.close()
     if url.startswith("sqlite"):
         path = url.partition(":///")[2]
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
         database: peewee.Database = peewee.SqliteDatabase(
             path, timeout=settings.busy_timeout, lock_type="IMMEDIATE",
             pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,

@@ -82,14 +82,14 @@ def _get(ask: Ask) -> Response:
 
 def _get_list(ask: Ask) -> Response:
     row, above = ask.match.row, table.parent(ask.href)
-    if above and reading.single(above, ask.who.lfdi) is None:
+    if above and not reading.seen(above, ask.who.lfdi):
         raise Refused(404, access.NOT_THERE)
     parent, active = ask.href, row.of is not None
     if row.of:
         parent = f"{above}/{table.rows[row.of].path.rpartition('/')[2]}"
     start, after, limit = ask.span()
-    return list_answer(ask, row.element, reading.page(reading.Selection(parent, active), ask.who.lfdi, start, after,
-                                                      limit, ask.edition))
+    which = reading.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
+    return list_answer(ask, row.element, reading.page(which, ask.who.lfdi, start, after, limit, ask.edition))
 
 
 def list_answer(ask: Ask, name: str, found: reading.Page) -> Response:
@@ -117,7 +117,8 @@ def span(request: Request, known: str) -> Span:
     return Span(said.get("s", 0), said.get("a"), min(said.get("l", settings.list_limit), LONGEST_PAGE))
 
 
-def _put(ask: Ask) -> Response:
+def put(ask: Ask) -> Response:
+    """Let a resource hold what is said of it: 204, or 201 with its Location where there was none."""
     name, data = read(ask.request)
     if name != ask.match.row.element:
         raise Refused(400, f"{ask.href} takes {ask.match.row.element}, not {name}")
@@ -155,7 +156,7 @@ def _delete(ask: Ask) -> Response:
     return answers.empty(204)
 
 
-_METHODS = {"GET": _get, "HEAD": _get, "PUT": _put, "POST": _post, "DELETE": _delete}
+_METHODS = {"GET": _get, "HEAD": _get, "PUT": put, "POST": _post, "DELETE": _delete}
 
 
 def _owned(ask: Ask, href: str) -> None:

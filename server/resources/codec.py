@@ -11,6 +11,7 @@ and as an item of a list.
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -192,11 +193,17 @@ def wrap(name: str, inside: bytes) -> bytes:
 
 def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]], edition: int = 2018) -> bytes:
     """A list document around its items' inner parts; an item of another type than `item` says so by xsi:type."""
-    head = inner(name, attributes, edition)
+    head = _head(name, tuple(attributes.items()), edition)
     tag = item.encode()
-    parts = [b"<%s%s%s</%s>" % (tag, b"" if kind == item else b' xmlns:xsi="%s" xsi:type="%s"' % (
-        XSI.encode(), kind.encode()), inside, tag) for kind, inside in inners]
-    return wrap(name, head + b"".join(parts))
+    between = b"</%s><%s" % (tag, tag)
+    parts = [inside if kind == item else b' xmlns:xsi="%s" xsi:type="%s"%s' % (XSI.encode(), kind.encode(), inside)
+             for kind, inside in inners]
+    return wrap(name, b"%s<%s%s</%s>" % (head, tag, between.join(parts), tag) if parts else head)
+
+
+@lru_cache(maxsize=4096)
+def _head(name: str, attributes: tuple[tuple[str, Any], ...], edition: int) -> bytes:
+    return inner(name, dict(attributes), edition)
 
 
 def _write(out: _Text, plan: Plan, data: Data, place: str) -> None:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from server.resources import documents, sql
 
 _SEEN = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
+# The same, but as an expression it does not tempt the database to look by audience and sort what it finds.
+_SEEN_IN_ORDER = f"coalesce(audience, '') {_SEEN.removeprefix('audience ')}"
 
 
 class Single(NamedTuple):
@@ -32,11 +34,18 @@ def single(href: str, who: str | None, edition: int = 2018) -> Single | None:
     return Single(row[0], bytes(row[1]), row[2]) if row else None
 
 
+def seen(href: str, who: str) -> bool:
+    """Whether there is a document that is for this reader."""
+    return sql.row(f"SELECT 1 FROM document WHERE href = ? AND {_SEEN}", href, who) is not None
+
+
 class Selection(NamedTuple):
-    """Which documents of a list: all that are listed, only the active ones, or only those of some audiences."""
+    """Which documents of a list: all that are listed, only the active ones, or only those of some audiences. `mixed`
+    says that a reader may be expected to see few of many (the same is found either way)."""
     parent: str
     active: bool = False
     audiences: tuple[str, ...] | None = None
+    mixed: bool = False
 
 
 def page(which: Selection, who: str | None, start: int, after: int | None, limit: int, edition: int = 2018) -> Page:
@@ -47,15 +56,14 @@ def page(which: Selection, who: str | None, start: int, after: int | None, limit
         condition += f" AND audience IN ({sql.marks(len(which.audiences))})"
         parameters += which.audiences
     if who is not None:
-        condition += f" AND {_SEEN}"
+        condition += f" AND {_SEEN if which.mixed else _SEEN_IN_ORDER}"
         parameters.append(who)
     count = f"SELECT count(*) FROM document WHERE {condition}"
     counted = list(parameters)
     if after is not None:
         condition += " AND at > ?"
         parameters.append(after)
-    chosen = f"SELECT href FROM document WHERE {condition} ORDER BY sort LIMIT ? OFFSET ?"
-    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE href IN ({chosen}) ORDER BY sort",
+    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY sort LIMIT ? OFFSET ?",
                     *parameters, limit, start) if limit else []
     whole = start == 0 and after is None and len(rows) < limit
     total = len(rows) if whole else int(sql.row(count, *counted)[0])

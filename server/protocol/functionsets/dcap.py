@@ -1,10 +1,13 @@
 """DeviceCapability: where a caller finds what is for it (IEEE 2030.5-2018, 9.1)."""
 from __future__ import annotations
 
+from functools import lru_cache
+
 from flask import Response
 
+from server.protocol import answers
 from server.protocol.views import Ask
-from server.resources import rates, reading, schema, store, table
+from server.resources import codec, rates, reading, schema, store, table
 from server.resources.hooks import instead
 from server.resources.table import Row
 
@@ -24,17 +27,26 @@ def answer(ask: Ask) -> Response:
     """The links to every function set in which there is something for the caller."""
     if store.due():
         store.refresh()
-    counts = reading.counts([row.path for _, row in _ROOTS if row.is_list], ask.who.lfdi) if ask.who.enrolled else {}
-    data: dict[str, object] = {"pollRate": rates.poll("DeviceCapability", ask.who.lfdi)}
+    counts = reading.counts(_LISTS, ask.who.lfdi) if ask.who.enrolled else {}
+    inside = _inside(ask.href, rates.poll("DeviceCapability", ask.who.lfdi), ask.who.enrolled,
+                     tuple(sorted(counts.items())), ask.edition)
+    return answers.document("DeviceCapability", inside, ask.request, ask.edition)
+
+
+@lru_cache(maxsize=1024)
+def _inside(href: str, rate: int, enrolled: bool, counts: tuple[tuple[str, int], ...], edition: int) -> bytes:
+    """Many devices have the same in it, so it is rendered for all of them once."""
+    data: dict[str, object] = {"href": href, "pollRate": rate}
     for key, row in _ROOTS:
-        count = counts.get(row.path, 0)
-        if row.name not in _STRANGERS and not ask.who.enrolled:
+        count = dict(counts).get(row.path, 0)
+        if row.name not in _STRANGERS and not enrolled:
             continue
         if not row.is_list:
             data[key] = {"href": row.path}
         elif count or row.name in ALWAYS:
             data[key] = {"href": row.path, "all": count}
-    return ask.document("DeviceCapability", data)
+    return codec.inner("DeviceCapability", data, edition)
 
 
 _ROOTS = _roots()
+_LISTS = [row.path for _, row in _ROOTS if row.is_list]
