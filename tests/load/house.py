@@ -1,0 +1,56 @@
+"""The databases: devices enrolled, programs with controls. `python -m tests.load.house FILE DEVICES CERTS` makes one."""
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from server import clock, grid, models
+from server.config import settings
+from server.models import EVERYONE
+from server.protocol import functionsets, identity
+from server.protocol.functionsets import edev
+from server.resources import hooks, store
+from tests.load.cases import CONTROLS
+
+assert grid
+AT_ONCE = 500
+
+
+def build(file: Path, devices: int, certs: Path) -> float:
+    """A house with so many devices, those of `certs` first, and programs with as many controls as CONTROLS says; the
+    seconds that enrolling one device took."""
+    settings.database, settings.default_vder = f"sqlite:///{file}", "everyone"
+    functionsets.load()
+    models.connect()
+    hooks.run_seeds()
+    began = time.perf_counter()
+    known = lfdis(certs, devices)
+    for _ in range(0, devices, AT_ONCE):
+        with store.transaction():
+            for number, lfdi in zip(range(AT_ONCE), known, strict=False):
+                edev.enrol(lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"})
+    took = (time.perf_counter() - began) / devices
+    for many in CONTROLS:
+        program = store.add("DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE)
+        base = {"DERControlBase": {"opModMaxLimW": 5000}}
+        store.put(f"{program}/dderc", {"mRID": store.new_mrid(), **base})
+        for number in range(many):
+            store.add("DERControl", f"{program}/derc", {
+                "interval": {"start": clock.now() + 86400 + 3600 * number, "duration": 1800}, "randomizeStart": 60, **base})
+    models.db.close()
+    return took
+
+
+def lfdis(certs: Path, devices: int) -> Iterator[str]:
+    """So many LFDIs, those of the certificates first."""
+    known = [one["lfdi"] for one in json.loads((certs / "devices.json").read_text()) if one["kind"] != "aggregator"]
+    yield from known
+    for number in range(devices - len(known)):
+        yield identity.lfdi(number.to_bytes(8, "big"))
+
+
+if __name__ == "__main__":
+    print(build(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
