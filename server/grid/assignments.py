@@ -14,7 +14,7 @@ from typing import Any
 from peewee import chunked
 
 from server.config import settings
-from server.grid import rules
+from server.grid import loadprograms, rules
 from server.models import Audience, Device, Document, Membership, VirtualDER
 from server.protocol.functionsets import edev
 from server.resources import store
@@ -79,7 +79,9 @@ def settle(devices: Iterable[Device] | None = None) -> int:
                 moved.append(device)
         for rows in chunked(begun, _CHUNK):
             Membership.insert_many(rows, [Membership.vder, Membership.device]).execute()
-        _see(asked if devices is not None else moved)
+        concerned = asked if devices is not None else moved
+        _see(concerned)
+        loadprograms.settle(concerned)
         return len(begun) + ended
 
 
@@ -96,6 +98,7 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
         if kept[device.id].get(vder.id) is False:
             _listed([device], vder, True)
     _see(device for device, _ in new)
+    loadprograms.settle(device for device, _ in new)
 
 
 def leave(devices: Iterable[Device], vder: VirtualDER) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from server import clock
 from server.config import settings
 from server.errors import Refused
-from server.grid import assignments, rules
+from server.grid import assignments, loadprograms, rules
 from server.models import Device, Membership, VirtualDER
 from server.protocol.functionsets import edev
 from server.resources import store
@@ -88,6 +88,7 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         found.save()
         assignments.leave(devices, found)
         assignments.settle(devices)
+        loadprograms.remove(found)
         store.remove(found.program)
         found.delete_instance()
 
@@ -218,6 +219,7 @@ def _publish(vder: VirtualDER) -> None:
     known = store.get(vder.program) if vder.program else None
     if known is not None:
         store.put(known.href, {**known.stated, **data})
+        loadprograms.publish(vder)
     else:
         vder.program = store.add("DERProgram", "/derp", data, audience=assignments.audience(vder))
         vder.save()
@@ -240,6 +242,7 @@ def _take_out(vder: VirtualDER, names: Iterable[str]) -> None:
 def _leaving(change: Change) -> None:
     vder = VirtualDER.get_or_none(VirtualDER.device == Device.get(Device.lfdi == change.data["lFDI"]))
     if vder is not None:
+        loadprograms.remove(vder)
         store.remove(vder.program)
         vder.delete_instance()
 

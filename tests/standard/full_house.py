@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from server import clock
-from server.grid import virtualders
+from server.grid import loadprograms, virtualders
 from server.protocol.functionsets import edev
 from server.resources import codec, hooks, schema, store, table
 from server.resources.table import Row
@@ -37,7 +37,8 @@ def document(name: str, method: str) -> bytes:
     if name == "MirrorUsagePoint" and method == "POST":
         return codec.encode("MirrorMeterReadingList", {"all": 1, "results": 1, "MirrorMeterReading": [
             {"mRID": "0B", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}]})
-    return (SAMPLES / f"{item.name}.xml").read_bytes()
+    said = (SAMPLES / f"{item.name}.xml").read_bytes()
+    return re.sub(rb'href="[^"]+"', lambda found: re.sub(rb"/\d+", b"/1", found[0]), said)
 
 
 def _here(value: Any) -> Any:
@@ -60,11 +61,13 @@ def fill() -> dict[str, str]:
     clock.turn_to(NOW)
     edev.enrol(LFDI, pin=123455, name="one")
     number = virtualders.create("all", members=["one"])["id"]
+    loadprograms.publish(virtualders.find(number), make=True)
     mirror = store.add("MirrorUsagePoint", "/mup", sample("MirrorUsagePoint"), audience=LFDI)
     at = {"/edev/<int:device>": "/edev/1", "/edev/<int:device>/der/<int:der>": "/edev/1/der/1",
           "/edev/<int:device>/fsa/<int:vder>": "/edev/1/fsa/1", "/fsa/<int:vder>": f"/fsa/{number}",
           "/mup/<int:mirror>": mirror,
-          "/derp/<int:program>": "/derp/1", "/rsps/<int:set>": "/rsps/1", **_readings(store.get(mirror))}
+          "/derp/<int:program>": "/derp/1", "/dr/<int:program>": "/dr/1", "/rsps/<int:set>": "/rsps/1",
+          **_readings(store.get(mirror))}
     found = {}
     for row in sorted(table.rows.values(), key=lambda row: (_is_response(row), row.path.count("/"))):
         href = at[row.path] if row.path in at and not _is_response(row) else _stand(row, at)

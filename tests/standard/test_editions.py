@@ -43,8 +43,8 @@ def everything(device: Peer, **headers: str) -> list[tuple[str, Any]]:
     found = []
     for row in table.rows.values():
         href = row.href(**dict.fromkeys(row.parameters, 1))
-        if row.name == "AssignedDERProgramList":
-            href = device.get("/edev/1/fsa/1").data["DERProgramListLink"]["href"]
+        if row.name.startswith("Assigned"):
+            href = device.get("/edev/1/fsa/1").data[f"{row.element}Link"]["href"]
         reply = device.get(f"{href}?l=255" if row.is_list else href, **headers)
         assert reply.status == 200, row.name
         found.append((row.name, reply))
