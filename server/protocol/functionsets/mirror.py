@@ -85,9 +85,8 @@ def take(mirror: Document, said: list[Data]) -> str:
     location = ""
     for each in said:
         location = _take(point.href, mirror.audience, each, f"MirrorMeterReading {each['mRID']}")
-    if fresh:
-        kept = [*mirror.stated.get("MirrorMeterReading", []), *reversed(fresh.values())]
-        store.put(mirror.href, {**mirror.stated, "MirrorMeterReading": kept})
+    if fresh:  # what the mirror knows already is kept with it, see _check
+        store.put(mirror.href, {**mirror.stated, "MirrorMeterReading": [*reversed(fresh.values())]})
     return location
 
 
