@@ -57,7 +57,7 @@ def work(once: bool) -> None:
 def reindex() -> Any:
     """Rebuild every derived row and body; changes nothing in a healthy database."""
     from server.resources import store
-    return {"changed": store.reindex()}
+    return {"changed": store.reindex(lambda hrefs: common.track(hrefs, "rebuilding"))}
 
 
 @click.command("settings")

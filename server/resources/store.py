@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -254,12 +254,13 @@ def rerate(lfdi: str = "") -> None:
                 touch(href)
 
 
-def reindex() -> int:
-    """Rebuild every derived row and body; how many had to be changed (none in a healthy database)."""
+def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
+    """Rebuild every derived row and body; how many had to be changed (none in a healthy database). `track` may show
+    how far it is."""
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
         for above, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
             changed += writing.judge(above)
-        for href, in sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC"):
+        for href, in track(sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")):
             changed += writing.again(href)
     return changed
