@@ -196,7 +196,7 @@ class Worker(base.Worker):
                 else:
                     wants = next(connection.life)
                 self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
-            except StopIteration:
+            except (StopIteration, TimeoutError):   # at its end; or late before it began: not a byte has come
                 self.close(connection)
             except Exception:
                 self.log.exception("A connection failed")

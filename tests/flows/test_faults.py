@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import threading
 import time
@@ -138,6 +139,17 @@ def test_of_a_body_that_is_cut_off_nothing_is_kept(server: Server, framing: byte
     assert server.get("device-2", "/edev/2/lel")["all"] == before
     assert len(store.items("/edev/2/lel")) == before
     assert "Traceback" not in server.log
+
+
+def test_who_connects_and_says_nothing_is_let_go_without_a_word(enrolled: Callable[..., Server]) -> None:
+    """Load balancers do so to see whether we live."""
+    server = enrolled(handshake_timeout=1)
+    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(5)]
+    for sock in silent:
+        assert sock.recv(1) == b""
+        sock.close()
+    assert server.stop() == 0
+    assert server.log == ""
 
 
 def test_thousands_of_requests_over_few_connections(server: Server) -> None:
