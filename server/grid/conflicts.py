@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from peewee import chunked
@@ -15,13 +15,24 @@ from server.resources import events, table
 from server.resources.events import Event
 
 _CHUNK = 400
+_LISTS = ("derc", "edc")  # a DERProgram's, a DemandResponseProgram's
 
 
 def of(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
     """Warnings about a control of a virtual DER with these members; it is in the store already."""
+    return [*_unable(vder, every, modes.set_in(document.stated["DERControlBase"])), *of_event(vder, document)]
+
+
+def of_event(vder: VirtualDER, document: Document, program: Callable[[VirtualDER], str] | None = None) -> list[str]:
+    """Warnings about when an event of a virtual DER is, and what else there is then; `program` gives the href of the
+    program of its kind (default: the DERProgram)."""
     event = _event(document)
-    return [*_unable(vder, every, modes.set_in(document.stated["DERControlBase"])), *_late(event),
-            *_inside(vder.program, event), *_outside(vder, event)]
+    return [*_late(event), *_inside(table.parent(document.parent), event),
+            *_outside(vder, event, program or _program)]
+
+
+def _program(vder: VirtualDER) -> str:
+    return vder.program
 
 
 def of_single(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
@@ -30,7 +41,8 @@ def of_single(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
     found = [f"{taken} devices have a control of their own at that time, which it overlaps"] if taken else []
     kinds = {event.controls: event for event in map(_event, documents)}
     return [*found, *(_late(_event(documents[0])) if documents else []),
-            *dict.fromkeys(warning for event in kinds.values() for warning in _outside(vder, event, singles=False))]
+            *dict.fromkeys(warning for event in kinds.values()
+                           for warning in _outside(vder, event, _program, singles=False))]
 
 
 def _event(document: Document) -> Event:
@@ -64,28 +76,32 @@ def _inside(program: str, event: Event) -> list[str]:
         if events.supersedes(event, other):
             found.append(f"it supersedes {other.key} from {event.activation} on")
         else:
-            found.append(f"it overlaps {other.key} in {', '.join(sorted(event.controls & other.controls))}")
+            found.append(f"it overlaps {other.key} in {_both(event, other)}")
     return found
 
 
-def _outside(vder: VirtualDER, event: Event, singles: bool = True) -> list[str]:
+def _both(event: Event, other: Event) -> str:
+    return ", ".join(sorted(event.controls & other.controls)).replace("*", "all that it controls")
+
+
+def _outside(vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str], singles: bool = True) -> list[str]:
     """Controls of other virtual DERs that speak to some of the same devices at the same time about the same."""
     mine = Membership.select(Membership.device).where(Membership.vder == vder)
     shared: Any = Membership.select(Membership.vder).where((Membership.vder != vder) & Membership.device.in_(mine))
     rivals = list(VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id))
-    groups = {rival.program: rival for rival in rivals if rival.device_id is None}
+    groups = {program(rival): rival for rival in rivals if rival.device_id is None}
     found = []
-    for program, others in _others(list(groups), event).items():
-        rival = groups[program]
+    for href, others in _others(list(groups), event).items():
+        rival = groups[href]
         for other in others:
-            both = ", ".join(sorted(event.controls & other.controls))
+            both = _both(event, other)
             if rival.primacy < vder.primacy:
                 found.append(f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {both}")
             elif rival.primacy > vder.primacy:
                 found.append(f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {both}")
             else:
                 found.append(f"{other.key} of {rival.name} has the same primacy and differs in {both}")
-    single = len(_others([rival.program for rival in rivals if rival.device_id is not None], event)) if singles else 0
+    single = len(_others([program(rival) for rival in rivals if rival.device_id is not None], event)) if singles else 0
     return [*found, f"{single} members have a control of their own at that time, which wins over it"] if single else found
 
 
@@ -94,7 +110,8 @@ def _others(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = defaultdict(list)
     for some in chunked(programs, _CHUNK):
         for document in Document.select().where(
-                Document.parent.in_([f"{program}/derc" for program in some]) & (Document.standing < Document.GONE)
+                Document.parent.in_([f"{program}/{last}" for program in some for last in _LISTS])
+                & (Document.standing < Document.GONE)
         ).order_by(Document.parent, Document.sort):
             other = _event(document)
             standing = document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation

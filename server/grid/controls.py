@@ -57,6 +57,24 @@ def publish(program: str, base: Mapping[str, Any], duration: int, start: int | N
             randomize_duration: int = 0, category: int | None = None, description: str = "", ramp: float | None = None,
             response_required: int = 3) -> str:
     """Add a DERControl to the program at this href; its href. For the arguments see `post`."""
+    if not modes.set_in(base):
+        raise Refused(400, "DERControlBase: a control sets at least one mode")
+    data = {"DERControlBase": dict(base), **event(duration, start, randomize_start, randomize_duration, description,
+                                                  response_required)}
+    if ramp is not None:
+        data["DERControlBase"]["rampTms"] = _ramp(ramp)
+    if category is not None:
+        data["deviceCategory"] = f"{category:08X}"
+    with store.transaction():
+        _check(base)
+        href = store.add("DERControl", f"{program}/derc", data)
+        codec.decode(codec.wrap("DERControl", _found(href).body))
+    return href
+
+
+def event(duration: int, start: int | None = None, randomize_start: int = 0, randomize_duration: int = 0,
+          description: str = "", response_required: int = 3) -> dict[str, Any]:
+    """What all events say. Refused (400) where one would be over already, or is randomized too widely."""
     now = clock.now()
     begin = now if start is None else start
     if not 0 < duration <= _UINT32:
@@ -66,23 +84,9 @@ def publish(program: str, base: Mapping[str, Any], duration: int, start: int | N
     for name, seconds in (("randomizeStart", randomize_start), ("randomizeDuration", randomize_duration)):
         if abs(seconds) > _HOUR:
             raise Refused(400, f"{name} {seconds}: at most an hour either way is possible")
-    if not modes.set_in(base):
-        raise Refused(400, "DERControlBase: a control sets at least one mode")
-    data: dict[str, Any] = {"DERControlBase": dict(base), "interval": {"duration": duration, "start": begin},
-                            "responseRequired": f"{response_required:02X}"}
-    if ramp is not None:
-        data["DERControlBase"]["rampTms"] = _ramp(ramp)
-    if description:
-        data["description"] = description
-    if category is not None:
-        data["deviceCategory"] = f"{category:08X}"
-    data |= {name: seconds for name, seconds in (("randomizeStart", randomize_start),
-                                                 ("randomizeDuration", randomize_duration)) if seconds}
-    with store.transaction():
-        _check(base)
-        href = store.add("DERControl", f"{program}/derc", data)
-        codec.decode(codec.wrap("DERControl", _found(href).body))
-    return href
+    said = {"description": description, "randomizeStart": randomize_start, "randomizeDuration": randomize_duration}
+    return {"interval": {"duration": duration, "start": begin}, "responseRequired": f"{response_required:02X}",
+            **{name: value for name, value in said.items() if value}}
 
 
 def _ramp(seconds: float) -> int:
@@ -126,21 +130,30 @@ def show(href: str) -> dict[str, Any]:
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
     """Cancel a control now, or from a later instant on. Refused (409) where it is cancelled, superseded or over."""
     with store.transaction():
-        document = _found(href)
-        if document.status["currentStatus"] > events.ACTIVE:
-            raise Refused(409, f"{href} is {STATUSES[document.status['currentStatus']]} already")
-        store.cancel(href, at, randomized, reason)
+        call_off(_found(href), at, randomized, reason)
         return describe(_found(href))
+
+
+def call_off(document: Document, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
+    """Cancel an event of any kind. Refused (409) where it is cancelled, superseded or over."""
+    if document.status["currentStatus"] > events.ACTIVE:
+        raise Refused(409, f"{document.href} is {STATUSES[document.status['currentStatus']]} already")
+    store.cancel(document.href, at, randomized, reason)
 
 
 def describe(document: Document) -> dict[str, Any]:
     """A control in brief; times in UTC seconds."""
+    return {**brief(document), "base": document.stated["DERControlBase"]}
+
+
+def brief(document: Document) -> dict[str, Any]:
+    """What is alike in events of all kinds."""
     said, status = document.stated, document.status
     return {"href": document.href, "mrid": said["mRID"], "description": said.get("description", ""),
             "status": OVER if document.standing == Document.GONE and status["currentStatus"] == events.ACTIVE
             else STATUSES[status["currentStatus"]],
             "since": status["dateTime"], "start": said["interval"]["start"], "duration": said["interval"]["duration"],
-            "potentially_superseded": status["potentiallySuperseded"], "base": said["DERControlBase"]}
+            "potentially_superseded": status["potentiallySuperseded"]}
 
 
 def xml(document: Document) -> str:

@@ -69,17 +69,17 @@ def understands(end_device: Data, information: Data | None, sheds: bool) -> bool
     return bool(category(end_device) & LOADS)
 
 
-def who_understands(devices: Iterable[Device]) -> set[int]:
-    """Those of these devices (their numbers) that understand demand response."""
-    return {number for some in chunked(devices, _CHUNK) for number in _understanding(some)}
+def who_understands(devices: Iterable[Device]) -> dict[int, int]:
+    """Those of these devices (their numbers) that understand demand response, with their categories."""
+    return {number: bits for some in chunked(devices, _CHUNK) for number, bits in _understanding(some).items()}
 
 
-def _understanding(devices: list[Device]) -> set[int]:
+def _understanding(devices: list[Device]) -> dict[int, int]:
     ends = {edev.href(device): device.id for device in devices}
     said = _said([*ends, *(f"{end}/di" for end in ends)])
-    sheds = {above for above, in Document.select(Document.parent).where(
-        Document.parent.in_([f"{end}/lsl" for end in ends])).tuples()}
-    return {number for end, number in ends.items()
+    lists: Any = Document.select(Document.parent).where(Document.parent.in_([f"{end}/lsl" for end in ends]))
+    sheds = {above for above, in lists.tuples()}
+    return {number: category(said.get(end) or {}) for end, number in ends.items()
             if understands(said.get(end) or {}, said.get(f"{end}/di"), f"{end}/lsl" in sheds)}
 
 

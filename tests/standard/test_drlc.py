@@ -1,0 +1,318 @@
+"""Demand response: programs, load controls, what can be shed, and the answers (IEEE 2030.5-2018, 10.6; the schema's
+words on EndDeviceControl, LoadShedAvailability and DrResponse)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server import clock
+from server.errors import Refused
+from server.grid import loadevents, loadprograms, virtualders
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests import door
+from tests.conftest import NOON
+from tests.door import Peer
+
+THERMOSTAT, EVSE, PANELS = 1 << 0, 1 << 17, 1 << 21
+HEAT = {"Offset": {"heatingOffset": 20}}
+Home = Callable[..., Peer]
+
+
+@pytest.fixture
+def home(peer: Callable[[int], Peer]) -> Home:
+    """Enrols device N of a category."""
+    def enrol(number: int, category: int | None = THERMOSTAT) -> Peer:
+        edev.enrol(door.lfdi(number), name=f"d{number}", category=category)
+        return peer(number)
+    return enrol
+
+
+@pytest.fixture
+def warm(home: Home) -> Peer:
+    """A thermostat in the virtual DER `street`."""
+    one = home(1)
+    virtualders.create("street", members=["d1"], primacy=80)
+    return one
+
+
+def assigned(one: Peer, number: int = 1) -> list[dict[str, Any]]:
+    return one.get(f"/edev/{number}/fsa?l=9").data.get("FunctionSetAssignments", [])
+
+
+def led_to(one: Peer, number: int = 1) -> list[str]:
+    """The DemandResponsePrograms that a device's assignments lead to, by their descriptions."""
+    links = [each["DemandResponseProgramListLink"] for each in assigned(one, number)
+             if "DemandResponseProgramListLink" in each]
+    return [program["description"] for link in links
+            for program in one.get(f"{link['href']}?l=9").data["DemandResponseProgram"]]
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+def test_a_thermostat_is_led_to_the_program_of_its_group(warm: Peer) -> None:
+    link = assigned(warm)[0]["DemandResponseProgramListLink"]
+    listed = warm.get(f"{link['href']}?l=9").data
+    assert link["all"] == listed["all"] == 1
+    program, = listed["DemandResponseProgram"]
+    assert (program["description"], program["primacy"]) == ("street", 80)
+    for name in ("EndDeviceControlListLink", "ActiveEndDeviceControlListLink"):
+        assert program[name]["all"] == 0 and warm.get(program[name]["href"]).status == 200
+    assert warm.get(program["href"]).data["mRID"] == program["mRID"]
+    assert warm.get("/dcap").data["DemandResponseProgramListLink"] == {"href": "/dr", "all": 1}
+
+
+def test_panels_are_led_to_none(home: Home) -> None:
+    one, other = home(1, PANELS), home(2, None)
+    virtualders.create("street", members=["d1", "d2"])
+    assert led_to(one) == led_to(other, 2) == []
+    assert "DemandResponseProgramListLink" not in one.get("/dcap").data
+
+
+def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: Home) -> None:
+    home(1, PANELS)
+    virtualders.create("street", members=["d1"])
+    two = home(2, EVSE)
+    virtualders.update("street", add=["d2"])
+    assert led_to(two, 2) == ["street"] and led_to(door.Peer(two.client, door.lfdi(1))) == []
+
+
+@pytest.mark.parametrize("say", [
+    lambda one: one.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000}),
+    lambda one: one.put("/edev/1/di", "DeviceInformation", {**INFORMATION, "functionsImplemented": f"{1 << 13:016X}"}),
+    lambda one: one.put("/edev/1/di", "DeviceInformation", {**INFORMATION, "DRLCCapabilities": {
+        "averageEnergy": {"multiplier": 0, "value": 500}, "maxDemand": {"multiplier": 0, "value": 2000},
+        "optionsImplemented": "00020000"}}),
+    lambda one: one.put("/edev/1", "EndDevice", {"deviceCategory": "00000001", "lFDI": one.lfdi, "sFDI": one.get(
+        "/edev/1").data["sFDI"], "changedTime": 0})])
+def test_a_device_says_later_that_it_understands(home: Home, say: Any) -> None:
+    one = home(1, None)
+    virtualders.create("top")
+    virtualders.create("street", members=["d1"], parent="top")
+    assert led_to(one) == []
+    assert say(one).status in (201, 204)
+    assert sorted(led_to(one)) == ["street", "top"]
+    assert store.reindex() == 0
+
+
+INFORMATION = {"mfDate": 0, "mfHwVer": "1", "mfID": 0, "mfModel": "m", "mfSerNum": "s", "primaryPower": 1,
+               "secondaryPower": 0, "swActTime": 0, "swVer": "1", "lFDI": "00", "functionsImplemented": "00"}
+
+
+def test_what_a_device_implements_outweighs_its_category_until_it_says_what_it_can_shed(warm: Peer) -> None:
+    warm.put("/edev/1/di", "DeviceInformation", INFORMATION)
+    assert led_to(warm) == []
+    made = warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000})
+    assert led_to(warm) == ["street"]
+    assert warm.delete(made.location).status == 204 and led_to(warm) == []
+
+
+def test_the_program_follows_name_and_primacy_and_goes_with_its_group(warm: Peer) -> None:
+    before = warm.get("/dr?l=9").data["DemandResponseProgram"][0]
+    virtualders.update("street", name="avenue", primacy=70)
+    after = warm.get("/dr?l=9").data["DemandResponseProgram"][0]
+    assert {key for key in after if after[key] != before[key]} == {"description", "primacy"}
+    loadevents.create("avenue", HEAT, 600)
+    virtualders.delete("avenue")
+    assert warm.get("/dr").data["all"] == 0 and warm.get(f"{before['href']}/edc").status == 404
+    assert led_to(warm) == []
+
+
+def test_others_see_nothing_of_it(warm: Peer, home: Home) -> None:
+    two = home(2)
+    href = loadevents.create("street", HEAT, 600)["href"]
+    for path in (href, "/dr/1", "/dr/1/edc", "/dr/1/actedc", f"/fsa/{virtualders.find('street').id}/dr"):
+        assert (warm.get(path).status, two.get(path).status) == (200, 404), path
+    assert two.get("/dr").data["all"] == 0
+
+
+def test_devices_change_nothing_of_it(warm: Peer) -> None:
+    control = warm.get(loadevents.create("street", HEAT, 600)["href"]).data
+    program = warm.get("/dr/1").data
+    assert warm.post("/dr/1/edc", "EndDeviceControl", control).status == 403
+    assert warm.delete(control["href"]).status == 403
+    assert warm.post("/dr", "DemandResponseProgram", program).status == 403
+    assert warm.put(control["href"], "EndDeviceControl", control).status == 405
+
+
+# --- load controls ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("action", [
+    HEAT, {"Offset": {"coolingOffset": 15, "heatingOffset": 15, "loadAdjustmentPercentageOffset": 3000}},
+    {"SetPoint": {"heatingSetpoint": 1900, "coolingSetpoint": 2600}}, {"DutyCycle": {"normalValue": 50}},
+    {"TargetReduction": {"type": 2, "value": 500}}, {"ApplianceLoadReduction": {"type": 1}},
+    {**HEAT, "DutyCycle": {"normalValue": 30}}])
+def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) -> None:
+    made = loadevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override=120,
+                             randomize_start=30, randomize_duration=-30, description="peak")
+    found = warm.get(made["href"]).data
+    assert {name: found[name] for name in action} == action
+    assert (found["drProgramMandatory"], found["loadShiftForward"], found["overrideDuration"]) == (True, True, 120)
+    assert (found["deviceCategory"], found["interval"]) == ("00000001", {"start": NOON + 60, "duration": 900})
+    assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (30, -30, "peak")
+    assert (found["responseRequired"], found["replyTo"]) == ("07", "/rsps/1/rsp")
+    assert made["warnings"] == [] and made["meant"] == 1
+
+
+@pytest.mark.parametrize("action, why", [
+    ({}, "asks for one or more"), ({"opModMaxLimW": 1}, "asks for one or more"), ({"Offset": {}}, "says nothing"),
+    ({"DutyCycle": {"normalValue": 101}}, "0 to 100"), ({"ApplianceLoadReduction": {"type": 2}}, "0 to 1"),
+    ({"TargetReduction": {"type": 13, "value": 1}}, "0 to 12"), ({"SetPoint": {"heatingSetpoint": -27316}}, "-27315"),
+    ({"SetPoint": {"heatingSetpoint": 2200, "coolingSetpoint": 2100}}, "cooling starts"),
+    ({"Offset": {"loadAdjustmentPercentageOffset": 10001}}, "10000"), ({"Offset": {"heatingOffset": 256}}, "heatingOffset"),
+    ({"TargetReduction": {"type": 2}}, "value")])
+def test_an_action_that_cannot_be_is_refused(warm: Peer, action: dict[str, Any], why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        loadevents.create("street", action, 900)
+    assert loadevents.listed() == []
+
+
+def test_active_ones_are_in_the_other_list_while_they_last(warm: Peer) -> None:
+    href = loadevents.create("street", HEAT, 600, NOON + 60)["href"]
+    for second, listed, active, status in ((0, 1, 0, 0), (60, 1, 1, 1), (659, 1, 1, 1), (660, 0, 0, 1)):
+        clock.turn_to(NOON + second)
+        assert warm.get("/dr/1/edc").data["all"] == listed, second
+        assert warm.get("/dr/1/actedc").data["all"] == active, second
+        assert warm.get(href).data["EventStatus"]["currentStatus"] == status
+        assert warm.get("/dr/1").data["ActiveEndDeviceControlListLink"]["all"] == active
+
+
+def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_not(warm: Peer) -> None:
+    older = loadevents.create("street", HEAT, 600, NOON + 60)["href"]
+    other = loadevents.create("street", HEAT, 600, NOON + 60, category=EVSE)["href"]
+    clock.advance(1)
+    newer = loadevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, NOON + 300)
+    assert newer["warnings"] == [f"it supersedes {older} from {NOON + 300} on"]
+    both = loadevents.create("street", HEAT, 600, NOON + 3000, category=EVSE | THERMOSTAT)
+    clock.turn_to(NOON + 300)
+    states = {href: warm.get(href).data["EventStatus"]["currentStatus"]
+              for href in (older, other, newer["href"], both["href"])}
+    assert list(states.values()) == [4, 1, 1, 0]
+
+
+def test_a_partial_overlap_of_categories_is_only_flagged(warm: Peer) -> None:
+    older = loadevents.create("street", HEAT, 600, NOON + 60)["href"]
+    clock.advance(1)
+    loadevents.create("street", HEAT, 600, NOON + 60, category=EVSE | THERMOSTAT)
+    status = warm.get(older).data["EventStatus"]
+    assert (status["currentStatus"], status["potentiallySuperseded"]) == (0, True)
+
+
+def test_cancelled_at_once_or_by_randomization(warm: Peer) -> None:
+    first = loadevents.create("street", HEAT, 600)["href"]
+    second = loadevents.create("street", HEAT, 600, NOON + 3600, randomize_start=60)["href"]
+    loadevents.cancel(first, reason="rain")
+    loadevents.cancel(second, randomized=True)
+    said = [warm.get(href).data["EventStatus"] for href in (first, second)]
+    assert [(each["currentStatus"], each["dateTime"]) for each in said] == [(2, NOON), (3, NOON)]
+    assert said[0]["reason"] == "rain"
+    with pytest.raises(Refused, match="already"):
+        loadevents.cancel(first)
+
+
+def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
+    home(1, PANELS)
+    virtualders.create("street", members=["d1"])
+    made = loadevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
+    assert "<heatingOffset>20</heatingOffset>" in made["xml"][0] and made["dry_run"] is True
+    assert made["warnings"] == ["no member of street says that it is of this category"] and made["meant"] == 0
+    assert loadevents.listed() == [] and store.get("/dr/1") is None
+    with pytest.raises(Refused, match="for which category"):
+        loadevents.create("street", HEAT, 600)
+
+
+# --- what can be shed ------------------------------------------------------------------------------------------------
+
+def test_the_program_asks_for_news_of_what_can_be_shed(warm: Peer) -> None:
+    program = warm.get("/dr/1").data
+    assert program["availabilityUpdatePercentChangeThreshold"] > 0
+    assert program["availabilityUpdatePowerChangeThreshold"]["value"] > 0
+
+
+def test_what_can_be_shed_is_kept_once_for_each_program(warm: Peer) -> None:
+    said = {"availabilityDuration": 3600, "DemandResponseProgramLink": {"href": "/dr/1"}, "sheddablePercent": 4000,
+            "sheddablePower": {"multiplier": 0, "value": 1800}}
+    made = warm.post("/edev/1/lsl", "LoadShedAvailability", said)
+    assert made.status == 201 and said.items() <= warm.get(made.location).data.items()
+    again = warm.post("/edev/1/lsl", "LoadShedAvailability", {**said, "sheddablePercent": 0})
+    assert (again.status, again.location) == (204, made.location)
+    assert warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 1}).status == 201
+    assert warm.get("/edev/1/lsl").data["all"] == 2
+    assert warm.put(made.location, "LoadShedAvailability", said).status == 204
+    assert warm.get(made.location).data["sheddablePercent"] == 4000
+
+
+def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home) -> None:
+    home(2)
+    virtualders.create("avenue", members=["d2"])
+    for href in ("/dr/2", "/dr/7", "/derp/1"):
+        said = {"DemandResponseProgramLink": {"href": href}, "sheddablePercent": 1}
+        assert warm.post("/edev/1/lsl", "LoadShedAvailability", said).status == 400, href
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def control(warm: Peer) -> dict[str, Any]:
+    """A load control of ten minutes, as the thermostat reads it."""
+    return warm.get(loadevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override=120)["href"]).data
+
+
+def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> door.Reply:
+    return one.post(control["replyTo"], "DrResponse", {
+        "createdDateTime": clock.now(), "endDeviceLFDI": one.lfdi, "subject": control["mRID"], "status": status, **more})
+
+
+def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> None:
+    done = {"Offset": {"heatingOffset": 15}, "DutyCycle": {"normalValue": 50}, "overrideDuration": 60,
+            "AppliedTargetReduction": {"type": 2, "value": 700}}
+    made = answer(warm, control, 8, **done)
+    read = warm.get(made.location)
+    assert (made.status, read.name) == (201, "DrResponse") and done.items() <= read.data.items()
+
+
+@pytest.mark.parametrize("more", [
+    {"DutyCycle": {"normalValue": 101}}, {"AppliedTargetReduction": {"type": 13, "value": 1}}, {"Offset": {}},
+    {"ApplianceLoadReduction": {"type": 9}}, {"overrideDuration": 601}, {"SetPoint": {"coolingSetpoint": -30000}}])
+def test_what_cannot_have_been_done_is_refused(warm: Peer, control: dict[str, Any], more: dict[str, Any]) -> None:
+    assert answer(warm, control, 3, **more).status == 400
+    assert loadevents.show(control["href"])["answers"] == {"no answer": 1}
+
+
+def test_it_answers_nothing_but_a_load_control(warm: Peer) -> None:
+    store.put("/derp/1/derc/9", {"mRID": "0C", "creationTime": NOON, "interval": {"start": NOON, "duration": 60},
+                                 "DERControlBase": {"opModConnect": True}})
+    assert answer(warm, {"replyTo": "/rsps/1/rsp", "mRID": "0C"}, 1).status == 400
+    assert answer(warm, {"replyTo": "/rsps/1/rsp", "mRID": "0E"}, 1).status == 400
+
+
+def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], home: Home) -> None:
+    two, _ = home(2), home(3)
+    virtualders.update("street", add=["d2", "d3"])
+    for each in (warm, two):
+        for status in (1, 2):
+            answer(each, control, status)
+    clock.advance(60)
+    answer(warm, control, 4)
+
+    def seen() -> dict[str, tuple[str, bool, int | None]]:
+        return {each["name"]: (each["answer"], each["opted_out"], each["overrode_s"])
+                for each in loadevents.show(control["href"])["devices"]}
+    assert seen() == {"d1": ("opted out", True, None), "d2": ("started", False, None), "d3": ("no answer", False, None)}
+    clock.advance(60)
+    answer(warm, control, 5)
+    assert seen()["d1"] == ("started", False, None)
+    clock.advance(480)
+    answer(warm, control, 9, overrideDuration=60)
+    answer(two, control, 3, Offset={"heatingOffset": 20})
+    assert seen()["d1"] == ("partially completed with opt-in", False, 60)
+    shown = loadevents.show(control["href"])
+    assert shown["answers"] == {"partially completed with opt-in": 1, "completed": 1, "no answer": 1}
+    assert [each["applied"] for each in shown["devices"] if each["name"] == "d2"] == [{"Offset": {"heatingOffset": 20}}]
+
+
+def test_a_program_is_found_by_category_names() -> None:
+    assert loadprograms.CATEGORIES["water-heater"] == 1 << 3 and loadprograms.CATEGORIES["evse"] == EVSE
+    assert not loadprograms.LOADS & PANELS
