@@ -204,7 +204,18 @@ class Pair(click.ParamType):
         return name, said
 
 
-INSTANT, DURATION, PAIR = Instant(), Duration(), Pair()
+class Bits(click.ParamType):
+    """A bitmap: 0x30, or a decimal number."""
+    name = "bits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else int(value, 0)
+        except ValueError:
+            self.fail(f"{value!r} is no number such as 0x30", param, ctx)
+
+
+INSTANT, DURATION, PAIR, BITS = Instant(), Duration(), Pair(), Bits()
 
 
 def track(items: Any, what: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli import values
-from server.cli.common import DURATION, INSTANT, PAIR, verb
+from server.cli.common import BITS, DURATION, INSTANT, PAIR, verb
 from server.grid import controls, effective, virtualders
 from server.protocol.functionsets import edev
 from server.resources import store
@@ -32,7 +32,7 @@ def control() -> None:
 @click.option("--randomize-start", type=int, default=0, help="Seconds, at most an hour either way.")
 @click.option("--randomize-duration", type=int, default=0, help="Likewise.")
 @click.option("--ramp", type=float, help="Seconds in which to get there (rampTms).")
-@click.option("--category", type=lambda text: int(text, 0), help="Only for these DeviceCategoryType bits (0x…).")
+@click.option("--category", type=BITS, help="Only for these DeviceCategoryType bits (0x…).")
 @click.option("--description", default="", help="Words that go with it.")
 @click.option("--response-required", type=click.IntRange(0, 7), default=3, show_default=True,
               help="1 received, 2 specific, 4 customer; added up.")

@@ -10,6 +10,7 @@ and as an item of a list.
 """
 from __future__ import annotations
 
+import re
 import threading
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ Data = dict[str, Any]
 HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _XSI_TYPE = f"{{{XSI}}}type"
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
+_REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
 _local = threading.local()
 
 
@@ -66,9 +68,13 @@ def validator() -> etree.XMLSchema:
 
 
 def complaint() -> str:
-    """What this thread's validator found wrong first, with line and element."""
+    """What this thread's validator found wrong first, with line and element; without the places that an edition keeps
+    for its revisions, which nobody writes."""
     error = validator().error_log[0]
-    return f"line {error.line}: {error.message}".replace(f"{{{SEP}}}", "")
+    words = _REVISIONS.sub("", error.message).replace(f"{{{SEP}}}", "")
+    if "No matching global declaration" in words:
+        words += f" Documents are in the namespace {SEP}."
+    return f"line {error.line}: {words}"
 
 
 def _read(element: etree._Element, plan: Plan) -> Data:
