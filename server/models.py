@@ -62,14 +62,13 @@ class Document(Table):
     status = JSON(null=True)
 
 
-# Partial, so that what is over does not slow down what is listed, nor what has no mRID or time those who have. The first
-# is for lists that are one's own to see, the second for those of which each caller sees its part: see reading.Selection.
+# The first is for a list in its order, the second for one of which each caller sees a part (reading.Selection.mixed).
+# Partial ones are small, and cost nothing to those whom they do not concern.
 _LISTED = Document.standing < Document.GONE
+Document.add_index(Document.parent, Document.sort, Document.audience, Document.standing)
 for _columns, _where in (
-        ((Document.parent, Document.sort, Document.audience, Document.standing), _LISTED),
         ((Document.parent, Document.audience, Document.sort, Document.standing), _LISTED),
         ((Document.parent, Document.standing), Document.standing == Document.ACTIVE),
-        ((Document.parent, Document.href), Document.standing == Document.GONE),
         ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False))):

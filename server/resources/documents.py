@@ -7,7 +7,7 @@ from server.models import Document
 from server.resources import events, sql
 
 COLUMNS = tuple(Document._meta.sorted_field_names)
-LISTED, ACTIVE, GONE = f"standing < {Document.GONE}", f"standing = {Document.ACTIVE}", f"standing = {Document.GONE}"
+LISTED, ACTIVE = f"standing < {Document.GONE}", f"standing = {Document.ACTIVE}"
 EVENT = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(events.KINDS)))
 _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
 _UPSERT = (f'INSERT INTO document ({", ".join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS))}) ON CONFLICT (href) '

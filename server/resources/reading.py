@@ -6,7 +6,8 @@ from typing import NamedTuple
 from server.resources import documents, sql
 
 _SEEN = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
-# The same, but as an expression it does not tempt the database to look by audience and sort what it finds.
+# The same, but as an expression it does not tempt the database to look by audience and sort what it finds; an order by
+# an expression keeps it from looking through the whole list in order.
 _SEEN_IN_ORDER = f"coalesce(audience, '') {_SEEN.removeprefix('audience ')}"
 
 
@@ -63,7 +64,8 @@ def page(which: Selection, who: str | None, start: int, after: int | None, limit
     if after is not None:
         condition += " AND at > ?"
         parameters.append(after)
-    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY sort LIMIT ? OFFSET ?",
+    order = "coalesce(sort, sort)" if which.mixed else "sort"
+    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?",
                     *parameters, limit, start) if limit else []
     whole = start == 0 and after is None and len(rows) < limit
     total = len(rows) if whole else int(sql.row(count, *counted)[0])

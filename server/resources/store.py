@@ -82,8 +82,7 @@ def get(href: str) -> Document | None:
 
 def items(list_href: str, ended: bool = False) -> list[Document]:
     """The items of a list, in its order; events whose period is over only when asked for."""
-    which = f"({documents.LISTED} OR {documents.GONE})" if ended else documents.LISTED
-    return documents.select(f"parent = ? AND {which} ORDER BY sort", list_href)
+    return documents.select("parent = ?" + ("" if ended else f" AND {documents.LISTED}") + " ORDER BY sort", list_href)
 
 
 def find(mrid: str, *kinds: str) -> Document | None:

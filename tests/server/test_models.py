@@ -1,0 +1,38 @@
+"""The tables and the connection."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server import models
+from server.models import Document, db
+
+
+@pytest.mark.usefixtures("house")
+def test_json_comes_back() -> None:
+    said = {"a": [1, None, "é"], "b": {"c": True}}
+    Document.create(href="/x", kind="X", parent="", audience="*", stated=said, body=b"\x00\xff", sort=b"\xff")
+    kept = Document.get(Document.href == "/x")
+    assert (kept.stated, bytes(kept.body), bytes(kept.sort), kept.status) == (said, b"\x00\xff", b"\xff", None)
+
+
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize("condition", ["parent = '/derp' ORDER BY sort", "mrid = 'AB'", "fresh_until <= 5"])
+def test_what_is_asked_often_has_an_index(condition: str) -> None:
+    if models.is_postgres():
+        db.execute_sql("SET enable_seqscan = off")
+    plan = repr(db.execute_sql(("EXPLAIN " if models.is_postgres() else "EXPLAIN QUERY PLAN ")
+                               + f"SELECT body FROM document WHERE {condition}").fetchall())
+    if models.is_postgres():
+        db.execute_sql("RESET enable_seqscan")
+    assert "document_" in plan and "TEMP B-TREE" not in plan
+
+
+def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
+    models.connect(f"sqlite:///{tmp_path}/deep/house.db")
+    try:
+        asked = [db.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "foreign_keys", "busy_timeout")]
+        assert asked[:2] == ["wal", 1] and asked[2] > 0
+    finally:
+        db.close()
