@@ -1,0 +1,63 @@
+"""The shape of the house: what lint does not see."""
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from server.resources import derive, schema, table
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("server", "clients", "certs")
+MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+LONGEST = 300
+MISLEADING = {"xml", "time", "operator", "resource", "types", "logging", "select", "signal", "socket", "ssl"}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_says_what_it_is_for_and_is_one_idea(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST
+    assert ast.get_docstring(ast.parse(text)), "it has no docstring"
+    assert path.stem not in MISLEADING
+
+
+def test_tests_stand_where_what_they_test_stands() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    assert [str(folder) for folder in folders
+            if folder.parts and folder.parts[0] in PACKAGES and not (ROOT / folder).is_dir()] == []
+
+
+@pytest.mark.parametrize("row", table.rows.values(), ids=lambda row: row.name)
+def test_a_row_has_its_element_and_its_item(row: table.Row) -> None:
+    assert schema.is_element(row.element)
+    if row.is_list:
+        item = table.item(row.name)
+        assert item is not None and item.element in schema.plan(row.element).by_key
+    for posted in row.posted:
+        assert schema.is_element(posted)
+
+
+def test_every_resource_of_the_standard_has_a_row_and_a_sample() -> None:
+    lines = (ROOT / "tests/data/resources.csv").read_text().splitlines()[1:]
+    names = {line.split(",")[0] for line in lines}
+    assert len(names) == 126 and names <= table.rows.keys()
+    samples = {path.stem for path in (ROOT / "tests/samples").glob("*.xml")}
+    assert {row for row in names if row not in samples and table.rows[row].element not in samples} == set()
+
+
+def test_no_row_stands_in_the_way_of_another() -> None:
+    paths = [row.path for row in table.rows.values()]
+    shapes = {table._PARAMETER.sub("#", path) for path in paths}
+    assert len(shapes) == len({table.match(shape.replace("#", "1")).row.path for shape in shapes})  # type: ignore[union-attr]
+
+
+def test_a_link_that_the_table_can_derive_leads_to_a_row() -> None:
+    for kind in table.rows:
+        for link in derive.link_rows(kind):
+            assert link.row.name in table.rows and link.row.path.rpartition("/")[2] == link.step
