@@ -50,6 +50,7 @@ SETTINGS: dict[str, Setting] = {
     "timezone": Setting("UTC", "IANA time zone of the service area, for Time.localTime and daylight saving"),
     "time_quality": Setting(4, "Time.quality: 3 external, 4 level 4, 5 level 5, 6 level 6, 7 intentionally uncoordinated"),
     "enterprise": Setting(0, "IANA private enterprise number that ends our mRIDs"),
+    "grants": Setting("earliest", "how a FlowReservationRequest is answered at once: earliest, or off (`ev grant` does)"),
     "clock": Setting("", "pace of the clock: empty for the system's, 60x for sixty times as fast"),
 }
 

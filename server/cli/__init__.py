@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from server.cli import certs, common, control, demo, device, dispatch, dr, rates, readings, run, vder
+from server.cli import certs, common, control, demo, device, dispatch, dr, ev, rates, readings, run, vder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -20,6 +20,6 @@ def main(context: click.Context, pairs: tuple[str, ...]) -> None:
     context.call_on_close(common.close)
 
 
-for module in (run, certs, device, vder, control, dispatch, dr, readings, rates, demo):
+for module in (run, certs, device, vder, control, dispatch, dr, ev, readings, rates, demo):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -6,6 +6,7 @@ DERControl, wherever a name does not say otherwise; energy is in Wh, fractions r
 Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree, and what it publishes), `members`
 with `power` and `modes` (what devices say of themselves), `capability` (their sum); then `share` (a target divided),
 `plan` (a wish becomes controls), `dispatch` (orders), `controls` with `conflicts` and `effective` (single controls and
-what they meet), `follow` (what came of it).
+what they meet), `follow` (what came of it). Loads have `loadprograms` and `loadevents`, chargers that ask for energy
+`grants` (the policy), `reservations` and `sessions`.
 """
-from server.grid import assignments, virtualders  # noqa: F401  (they announce what follows from an enrolment)
+from server.grid import assignments, reservations, virtualders  # noqa: F401  (they announce what follows from a change)

@@ -1,0 +1,307 @@
+"""Flow reservation: requests, what is granted, and the answers (IEEE 2030.5-2018, 10.9; the schema's words on
+FlowReservationRequest, RequestStatus and FlowReservationResponse)."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server import clock
+from server.config import settings
+from server.errors import Refused
+from server.grid import reservations, sessions, virtualders
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests import door
+from tests.conftest import NOON
+from tests.door import Peer
+
+HOUR, POLL = 3600, 300
+MRID = "0ACE0000000000000000000000000001"
+
+
+def wh(value: int, multiplier: int = 0) -> dict[str, int]:
+    return {"multiplier": multiplier, "value": value}
+
+
+def request(energy: int = 14_000, power: int = 7000, start: int = NOON, duration: int = 10 * HOUR, mrid: str = MRID,
+            status: int = 0, **more: Any) -> dict[str, Any]:
+    return {"mRID": mrid, "creationTime": NOON, "energyRequested": wh(energy), "powerRequested": wh(power),
+            "intervalRequested": {"start": start, "duration": duration},
+            "RequestStatus": {"dateTime": NOON, "requestStatus": status}, **more}
+
+
+def ask(one: Peer, number: int = 1, **said: Any) -> door.Reply:
+    return one.post(f"/edev/{number}/frq", "FlowReservationRequest", request(**said))
+
+
+def granted(one: Peer, number: int = 1) -> list[tuple[int, int, int, int, int]]:
+    """(EventStatus, seconds from noon, seconds, W, Wh) of each that is listed."""
+    return [(each["EventStatus"]["currentStatus"], each["interval"]["start"] - NOON, each["interval"]["duration"],
+             each["powerAvailable"]["value"] * 10 ** each["powerAvailable"]["multiplier"],
+             each["energyAvailable"]["value"]) for each in one.get(f"/edev/{number}/frp?l=9").data.get(
+                 "FlowReservationResponse", [])]
+
+
+@pytest.fixture
+def two(device: Peer, peer: Callable[[int], Peer]) -> Peer:
+    """A second device; both are in `street`, which may import 10 kW."""
+    edev.enrol(door.lfdi(2), name="two")
+    virtualders.create("street", members=["one", "two"], import_limit=10_000)
+    return peer(2)
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+def test_a_device_finds_where_to_ask_and_where_it_is_answered(device: Peer) -> None:
+    links = device.get("/edev/1").data
+    assert links["FlowReservationRequestListLink"] == {"href": "/edev/1/frq", "all": 0}
+    assert links["FlowReservationResponseListLink"] == {"href": "/edev/1/frp", "all": 0}
+
+
+def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None:
+    made = ask(device)
+    assert (made.status, made.location) == (201, "/edev/1/frq/1")
+    assert request().items() <= device.get(made.location).data.items()
+    assert granted(device) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
+    answer = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
+    assert (answer["subject"], answer["replyTo"], answer["responseRequired"]) == (MRID, "/rsps/1/rsp", "03")
+    assert device.get("/edev/1").data["FlowReservationResponseListLink"]["all"] == 1
+    clock.turn_to(NOON + POLL)
+    assert granted(device)[0][0] == 1
+    clock.turn_to(NOON + POLL + 2 * HOUR)
+    assert granted(device) == []
+
+
+@pytest.mark.parametrize("said", [
+    {"duration": 0}, {"start": NOON - 60, "duration": 60}, {"start": NOON - HOUR, "duration": HOUR}, {"energy": 0},
+    {"power": 0}, {"power": -7000}, {"status": 2}, {"status": 255}])
+def test_what_cannot_be_meant_is_refused(device: Peer, said: dict[str, int]) -> None:
+    assert ask(device, **said).status == 400
+    assert store.items("/edev/1/frq") == store.items("/edev/1/frp") == []
+
+
+@pytest.mark.parametrize("name, value", [("durationRequested", -1), ("durationRequested", 65_536), ("intervalRequested", {
+    "start": NOON, "duration": -60}), ("energyRequested", {"value": 1}), ("creationTime", "now"), ("mRID", "xyz")])
+def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, value: Any) -> None:
+    inner = value if not isinstance(value, dict) else "".join(f"<{key}>{each}</{key}>" for key, each in value.items())
+    text = door.codec.encode("FlowReservationRequest", request(durationRequested=1)).decode()
+    assert device.ask("POST", "/edev/1/frq", text.encode()).status == 201
+    bad, count = re.subn(rf"<{name}>.*?</{name}>", f"<{name}>{inner}</{name}>", text, flags=re.S)
+    assert count == 1 and device.ask("POST", "/edev/1/frq", bad.encode()).status == 400
+
+
+@pytest.mark.parametrize("said, expected", [
+    ({"duration": HOUR}, (1, 0, HOUR, 7000, 7000)),                              # it does not fit the window: what fits
+    ({"duration": HOUR, "durationRequested": 2 * HOUR}, (1, 0, HOUR, 7000, 7000)),
+    ({"durationRequested": 3 * HOUR}, (0, POLL, 3 * HOUR, 7000, 14_000)),
+    ({"energy": -14_000}, (0, POLL, 2 * HOUR, -7000, -14_000)),
+    ({"energy": -14_000, "power": -7000}, (0, POLL, 2 * HOUR, -7000, -14_000)),
+    ({"start": NOON - HOUR, "duration": 2 * HOUR, "energy": 7000}, (1, 0, HOUR, 7000, 7000)),
+    ({"start": NOON + HOUR}, (0, HOUR, 2 * HOUR, 7000, 14_000))])
+def test_what_can_be_meant_is_answered_by_what_can_be_had(device: Peer, said: dict[str, int],
+                                                          expected: tuple[int, ...]) -> None:
+    assert ask(device, **said).status == 201
+    assert granted(device) == [expected]
+
+
+def test_asked_twice_because_the_receipt_was_lost_it_is_one_request(device: Peer) -> None:
+    first, again = ask(device), ask(device)
+    assert (again.status, again.location) == (204, first.location)
+    assert len(store.items("/edev/1/frq")) == len(granted(device)) == 1
+
+
+def test_somebody_else_s_request_with_that_name_is_another(device: Peer, two: Peer) -> None:
+    assert ask(device).status == ask(two, 2).status == 201
+    assert ask(two, 1, mrid="0F").status == 404 == two.get("/edev/1/frp").status
+
+
+def test_devices_do_not_grant(device: Peer) -> None:
+    ask(device)
+    grant = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
+    assert device.post("/edev/1/frp", "FlowReservationResponse", grant).status == 403
+    assert device.delete(grant["href"]).status == 403
+    assert device.put(grant["href"], "FlowReservationResponse", grant).status == 405
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+def test_the_second_waits_where_there_is_no_room_for_both(device: Peer, two: Peer) -> None:
+    ask(device)
+    ask(two, 2, mrid="0B")
+    assert granted(two, 2) == [(0, POLL + 2 * HOUR, 2 * HOUR, 7000, 14_000)]
+
+
+def test_what_is_discharged_leaves_the_limit_of_import_alone(device: Peer, two: Peer) -> None:
+    ask(device, energy=-14_000)
+    ask(two, 2, mrid="0B")
+    assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
+    virtualders.update("street", export_limit=3500)
+    ask(two, 2, mrid="0C", energy=-7000)
+    assert granted(two, 2)[1:] == [(0, POLL + 2 * HOUR, 2 * HOUR, -3500, -7000)]
+
+
+def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer) -> None:
+    virtualders.create("town", import_limit=5300)
+    virtualders.update("street", parent="town")
+    ask(device)
+    assert granted(device) == [(0, POLL, 9600, 5250, 14_000)]
+    virtualders.update("town", import_limit=100)
+    ask(two, 2, mrid="0B")
+    assert granted(two, 2) == [(1, 0, 10 * HOUR, 0, 0)]
+
+
+def test_what_is_cancelled_makes_room(device: Peer, two: Peer) -> None:
+    href = ask(device).location
+    reservations.call_off(href)
+    ask(two, 2, mrid="0B")
+    assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
+
+
+# --- changes ---------------------------------------------------------------------------------------------------------
+
+def test_the_device_cancels(device: Peer) -> None:
+    href = ask(device).location
+    clock.advance(POLL + 60)
+    assert device.put(href, "FlowReservationRequest", request(status=1)).status == 204
+    assert device.get(href).data["RequestStatus"]["requestStatus"] == 1
+    assert [each[0] for each in granted(device)] == [2]
+    assert device.put(href, "FlowReservationRequest", request()).status == 409
+    assert device.put(href, "FlowReservationRequest", request(status=1)).status == 204
+    with pytest.raises(Refused, match="cancelled by the device"):
+        reservations.grant(href, 5000, HOUR)
+
+
+def test_the_device_cancels_even_when_the_window_is_over(device: Peer) -> None:
+    href = ask(device).location
+    clock.advance(11 * HOUR)
+    assert device.put(href, "FlowReservationRequest", request()).status == 400
+    assert device.put(href, "FlowReservationRequest", request(status=1)).status == 204
+
+
+def test_the_device_withdraws(device: Peer) -> None:
+    href = ask(device).location
+    assert device.delete(href).status == 204
+    assert [each[0] for each in granted(device)] == [2] and sessions.listed() == []
+
+
+def test_the_device_asks_for_something_else(device: Peer) -> None:
+    href = ask(device).location
+    clock.advance(1)
+    assert device.put(href, "FlowReservationRequest", request(energy=7000)).status == 204
+    assert granted(device) == [(0, POLL, 2 * HOUR, 7000, 14_000), (0, POLL + 1, HOUR, 7000, 7000)]
+    clock.turn_to(NOON + POLL + 1)
+    assert [each[0] for each in granted(device)] == [4, 1]
+    assert device.put(href, "FlowReservationRequest", request(energy=7000)).status == 204
+    assert len(granted(device)) == 2, "the same again changes nothing"
+
+
+@pytest.mark.parametrize("changed", [{"mrid": "0B"}, {"creationTime": NOON + 1}])
+def test_a_request_keeps_its_identity(device: Peer, changed: dict[str, Any]) -> None:
+    href = ask(device).location
+    assert device.put(href, "FlowReservationRequest", {**request(), **request(**changed)}).status == 400
+
+
+def test_the_server_revises_while_it_runs(device: Peer) -> None:
+    href = ask(device).location
+    clock.advance(POLL + HOUR)
+    made = reservations.grant(href, 3500, 2 * HOUR, NOON + POLL + HOUR + 600)
+    assert (made["energy_wh"], made["warnings"]) == (7000, [])
+    assert granted(device) == [(1, POLL, 2 * HOUR, 7000, 14_000), (0, POLL + HOUR + 600, 2 * HOUR, 3500, 7000)]
+    first = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
+    assert first["EventStatus"]["potentiallySuperseded"] is True
+    clock.advance(600)
+    assert [each[0] for each in granted(device)] == [4, 1]
+
+
+def test_the_server_moves_it_to_another_time(device: Peer) -> None:
+    href = ask(device).location
+    reservations.grant(href, 7000, 2 * HOUR, NOON + 6 * HOUR, 14_000)
+    assert granted(device) == [(2, POLL, 2 * HOUR, 7000, 14_000), (0, 6 * HOUR, 2 * HOUR, 7000, 14_000)]
+
+
+def test_another_request_of_the_same_device_is_not_touched_by_it(device: Peer) -> None:
+    href = ask(device).location
+    ask(device, mrid="0B")
+    reservations.grant(href, 1400, HOUR, NOON + POLL)
+    clock.advance(POLL)
+    assert sorted(each[0] for each in granted(device)) == [1, 1, 4]
+
+
+@pytest.mark.parametrize("watts, seconds, start, energy, why", [
+    (-5000, HOUR, NOON, None, "charging, which is positive"), (5000, HOUR, NOON, -1, "charging"),
+    (5000, HOUR, NOON + 9 * HOUR + 1, None, "not for"), (5000, HOUR, NOON - 1, None, "not for"),
+    (5000, 0, NOON, None, "at least one second"), (5000, HOUR, NOON, 1e15, "do not fit")])
+def test_a_grant_that_cannot_be_is_refused(device: Peer, watts: float, seconds: int, start: int, energy: float | None,
+                                           why: str) -> None:
+    settings.grants = "off"
+    href = ask(device).location
+    with pytest.raises(Refused, match=why):
+        reservations.grant(href, watts, seconds, start, energy)
+    assert granted(device) == []
+
+
+def test_a_grant_that_surprises_is_warned_of_and_can_be_tried(device: Peer, two: Peer) -> None:
+    ask(two, 2, mrid="0B")
+    settings.grants = "off"
+    href = ask(device).location
+    made = reservations.grant(href, 8000, 2 * HOUR, NOON + POLL, dry_run=True)
+    assert made["warnings"] == ["the device asked for no more than 7000 W", "the device asked for no more than 14000 Wh",
+                                "the limits of its virtual DERs leave 3000 W"]
+    assert "<value>8000</value>" in made["xml"][0] and granted(device) == []
+    assert reservations.grant(href, 3000, 2 * HOUR, NOON + POLL)["warnings"] == []
+
+
+# --- answers and sessions --------------------------------------------------------------------------------------------
+
+def test_what_the_device_answers_is_kept_and_seen(device: Peer) -> None:
+    ask(device)
+    grant = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
+    for status in (1, 2, 4):
+        said = {"createdDateTime": clock.now(), "endDeviceLFDI": device.lfdi, "subject": grant["mRID"], "status": status}
+        reply = device.post(grant["replyTo"], "FlowReservationResponseResponse", said)
+        assert reply.status == 201 and device.get(reply.location).name == "FlowReservationResponseResponse"
+    assert [each["answer"] for each in sessions.listed()] == ["opted out"]
+
+
+def test_it_answers_nothing_but_a_grant(device: Peer, two: Peer) -> None:
+    control = store.add("DERControl", "/derp/1/derc", {"interval": {"start": NOON, "duration": 60},
+                                                       "DERControlBase": {"opModConnect": True}})
+    for subject in (device.get(control).data["mRID"], "0E"):
+        said = {"endDeviceLFDI": device.lfdi, "subject": subject, "status": 1}
+        assert device.post("/rsps/1/rsp", "FlowReservationResponseResponse", said).status == 400
+
+
+VEHICLE = {"chargingPowerNow": wh(7000), "energyRequestNow": wh(10_500), "maxForwardPower": wh(7000),
+           "minimumChargingDuration": 5400, "targetStateOfCharge": 10_000, "timeChargeIsNeeded": NOON + 10 * HOUR,
+           "timeChargingStatusPEV": NOON}
+
+
+def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Peer) -> None:
+    href = ask(device).location
+    said = {"batteryStatus": 1, "changedTime": NOON, "currentPowerSource": 1, "PEVInfo": VEHICLE}
+    assert device.put("/edev/1/ps", "PowerStatus", said).status == 204
+    clock.advance(POLL + 1800)
+    reading = {"timePeriod": {"start": NOON, "duration": POLL + 1800}, "value": 6000}
+    assert device.post("/mup", "MirrorUsagePoint", {
+        "mRID": "0A", "roleFlags": "0005", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": device.lfdi,
+        "MirrorMeterReading": [{"mRID": "0B", "Reading": reading, "ReadingType": {
+            "flowDirection": 1, "powerOfTenMultiplier": 0, "uom": 38}}]}).status == 201
+    one, = sessions.listed("street")
+    assert (one["name"], one["request"], one["state"], one["answer"]) == ("one", href, "active", "waiting")
+    assert (one["energy_wh"], one["power_w"], one["granted_w"], one["granted_wh"]) == (14_000, 7000, 7000, 14_000)
+    assert (one["margin_s"], one["served_wh"]) == (10 * HOUR - 2 * HOUR - POLL, 3500)
+    assert one["vehicle"]["energyRequestNow"] == wh(10_500)
+    assert len(one["grants"]) == 1 and sessions.request_of(edev.find("one")) == href
+    clock.advance(10 * HOUR)
+    assert sessions.listed() == []
+    with pytest.raises(Refused, match="asks for nothing"):
+        sessions.request_of(edev.find("one"))
+
+
+def test_nobody_answers_where_that_is_set_but_who_is_asked_to(device: Peer) -> None:
+    settings.grants = "off"
+    ask(device)
+    assert granted(device) == [] and sessions.listed()[0]["state"] == "not answered"
