@@ -27,7 +27,7 @@ from tests.load.driver import CIPHER, Client, Done, Wish, drivers, request
 from tests.load.servers import ROOT, Server
 
 DRIVERS = 2
-SIZES = tuple(map(int, os.environ.get("SIZES", "1000,10000").split(",")))
+SIZES = (1000, 10_000)
 HANDSHAKE, POLL, MEGABYTES, FLAT = 1.2, 4.0, 120.0, 1.1
 EMPTY = [request("GET", "/")]
 
