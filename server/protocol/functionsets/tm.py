@@ -41,7 +41,8 @@ def at(now: int, zone: str) -> dict[str, int]:
 
 @lru_cache(maxsize=64)
 def daylight(zone: str, year: int) -> Daylight:
-    """When daylight saving starts and ends in a calendar year (south of the equator it ends first)."""
+    """When daylight saving starts and ends in a calendar year (south of the equator it ends first). Where it lasts
+    beyond the year, the year's own end or beginning stands for it."""
     place = ZoneInfo(zone)
     first = int(datetime(year, 1, 1, tzinfo=place).timestamp())
     last = int(datetime(year + 1, 1, 1, tzinfo=place).timestamp())
@@ -58,7 +59,8 @@ def daylight(zone: str, year: int) -> Daylight:
             start, offset = high, after
         else:
             end, offset = high, before
-    return Daylight(start, end, offset)
+    offset = offset or _saving(place, first)
+    return Daylight(start or first, end or last, offset) if offset else Daylight(0, 0, 0)
 
 
 def _saving(place: ZoneInfo, instant: int) -> int:
