@@ -7,5 +7,6 @@ except ImportError as missing:
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
-__all__ = ["Floats", "Whole", "np"]
+__all__ = ["Bools", "Floats", "Whole", "np"]

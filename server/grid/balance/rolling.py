@@ -1,0 +1,95 @@
+"""Plan again and again as time goes on, and let each step be carried out by what is known then. Pure.
+
+Consumption is positive, in W. The planner keeps its last plan: where the solver finds none in time, that one stands,
+and `stale` says for how many steps.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from server.grid import clusters
+from server.grid.arrays import Floats, np
+from server.grid.balance import nested, steps
+from server.grid.balance.program import Limit, Plan, Prices, Problem
+from server.grid.clusters import Clusters, Sessions
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is expected from the next step on: `net` [T] without anything that can be moved but with thermal loads as
+    they would be, each thermal cluster's `base` [k, T], generation [T], cars that are `still` to come, limits."""
+    net: Floats
+    base: Floats
+    generation: Floats
+    coming: Sessions
+    limits: Sequence[Limit] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How plans are made: `every` so many steps, `reserve` the part of each battery's span that is kept for what the
+    forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a cluster."""
+    hours: float = 0.25
+    every: int = 4
+    reserve: float = 0.0
+    seconds: float = 10.0
+    ratios: int = 2
+    window: int = 8
+    broadcast: bool = False
+    prices: Prices = field(default_factory=Prices)
+
+
+@dataclass
+class Planner:
+    """Plans for `groups` leaves. `end` is the energy that each battery is to hold at the end of the horizon, Wh."""
+    settings: Settings
+    groups: int = 1
+    end: Floats | None = None
+    plan: Plan | None = None
+    clusters: Clusters | None = None
+    age: int = 0
+    stale: int = 0
+
+    def step(self, fleet: steps.Fleet, outlook: Outlook) -> steps.Powers:
+        """The powers of the next step; a new plan first, where it is time for one. Call it once a step."""
+        due = self.plan is None or self.age + 1 >= self.settings.every or self.age + 1 >= self.plan.power.shape[1]
+        if due:
+            self._renew(fleet, outlook)
+        else:
+            self.age += 1
+        net, limits = float(outlook.net[0]), [_now(limit) for limit in outlook.limits]
+        how = steps.Manner(self.settings.hours, self.settings.broadcast, limits)
+        if self.plan is None or self.clusters is None or self.age >= self.plan.power.shape[1]:
+            zero = np.zeros(self.groups)
+            asked = steps.Wanted(np.full(self.groups, np.inf), zero[:, None], zero, -net)
+        else:
+            asked = steps.wanted(self.plan, self.clusters, self.groups, net, self.age)
+        return steps.shared(asked, fleet, how)
+
+    def _renew(self, fleet: steps.Fleet, outlook: Outlook) -> None:
+        made = self.gathered(fleet, outlook)
+        found = nested.solve_nested(Problem(outlook.net, self.settings.hours, made, outlook.generation,
+                                            outlook.limits, self.settings.prices), self.settings.seconds)
+        if found is None:
+            self.age += 1
+            self.stale += 1
+        else:
+            self.plan, self.clusters, self.age, self.stale = found, made, 0, 0
+
+    def gathered(self, fleet: steps.Fleet, outlook: Outlook) -> Clusters:
+        """The fleet, and the cars that are still to come, in clusters."""
+        horizon, chosen = len(outlook.net), self.settings
+        cars = fleet.sessions.joined(outlook.coming)
+        cars = cars.only((cars.depart > 0) & (cars.need > 0))
+        parts = [clusters.sessions(cars, horizon, chosen.hours, chosen.window)[0],
+                 clusters.thermals(fleet.thermals, outlook.base)[0]]
+        if len(fleet.batteries.energy):
+            stores = clusters.batteries(fleet.batteries, horizon, chosen.ratios, self.end)[0]
+            parts.append(clusters.held_back(stores, chosen.reserve, chosen.every))
+        return clusters.joined(*parts)
+
+
+def _now(limit: Limit) -> Limit:
+    """A limit in the next step alone."""
+    return replace(limit, most=float(np.ravel(limit.most)[0]), least=float(np.ravel(limit.least)[0]), net=limit.net[:1])

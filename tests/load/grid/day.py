@@ -1,0 +1,240 @@
+"""A day of a neighbourhood in arrays, noon to noon: what happens when somebody, or nobody, decides. Consumption is +.
+
+Devices keep their own bounds, as real ones do. What is decided for a step is decided at its beginning, from readings of
+the step before at the newest; heat pumps follow an offset from what they would draw, whatever that turns out to be.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from server.grid import forecast, policies
+from server.grid.balance.program import Limit
+from server.grid.balance.rolling import Outlook, Planner, Settings
+from server.grid.balance.steps import Fleet, Powers, battery_bounds
+from server.grid.clusters import Batteries, Sessions, Thermals
+from tests.load.grid import fleet
+from tests.load.grid.fleet import DAY, HOURS, WEEK, Homes
+
+HISTORY = 15 * DAY
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the day brings. [feeder, DAY] for load, sun and cars left alone, [owner, DAY] for heat pumps; the supply is
+    [DAY], of the whole."""
+    town: Homes
+    noon: int
+
+    @property
+    def feeders(self) -> int:
+        return int(self.town.feeder.max()) + 1
+
+    @cached_property
+    def load(self) -> np.ndarray:
+        return fleet.household(self.town, self.noon, DAY)
+
+    @cached_property
+    def sun(self) -> np.ndarray:
+        return fleet.sunshine(self.town, self.noon, DAY)
+
+    @cached_property
+    def pumps(self) -> np.ndarray:
+        return fleet.pumps(self.town, self.noon, DAY)
+
+    @cached_property
+    def pump_feeder(self) -> np.ndarray:
+        return self.town.feeder[self.town.pump_owner]
+
+    @cached_property
+    def heat(self) -> np.ndarray:
+        """[feeder, DAY]: heat pumps left alone."""
+        return summed(self.pumps, self.pump_feeder, self.feeders)
+
+    @cached_property
+    def pump_cluster(self) -> np.ndarray:
+        """Each heat pump's: by feeder and kind, as `clusters.thermals` has them."""
+        return np.unique(self.pump_feeder * len(fleet.PUMPS) + self.town.pump, return_inverse=True)[1].reshape(-1)
+
+    @cached_property
+    def heat_by_kind(self) -> np.ndarray:
+        """[cluster, DAY]: heat pumps left alone."""
+        return summed(self.pumps, self.pump_cluster)
+
+    @cached_property
+    def trips(self) -> fleet.Trips:
+        return fleet.trips(self.town, self.noon)
+
+    @cached_property
+    def trip_feeder(self) -> np.ndarray:
+        return self.town.feeder[self.town.car_owner[self.trips.car]]
+
+    @cached_property
+    def cars(self) -> np.ndarray:
+        return fleet.unmanaged(self.trips, self.trip_feeder, self.feeders)
+
+    @cached_property
+    def supply(self) -> np.ndarray:
+        """Wind that gives 30 % of the homes' energy over the year, and a flat block that nets the day to zero."""
+        use = self.load + self.heat + self.cars - self.sun
+        wind = fleet.wind(self.noon, DAY) / fleet.wind(0, fleet.YEAR).mean() * 0.3 * _yearly(self.town)
+        return wind + (use.sum(axis=0) - wind).mean()
+
+    @cached_property
+    def net(self) -> np.ndarray:
+        """[feeder, DAY]: what nobody moves, heat pumps left alone among it; the supply is not in it."""
+        return self.load - self.sun + self.heat
+
+    @cached_property
+    def alone(self) -> np.ndarray:
+        """The imbalance if nobody decides anything."""
+        return (self.net + self.cars).sum(axis=0) - self.supply
+
+
+def summed(series: np.ndarray, label: np.ndarray, size: int = 0) -> np.ndarray:
+    """[label, steps]: the sum of the series [member, steps] of each label."""
+    return np.stack([np.bincount(label, column, size) for column in series.T], axis=1)
+
+
+def _yearly(town: Homes) -> float:
+    """The homes' mean draw over a year, from every 13th step."""
+    shapes, pumps = fleet.profiles(), 0.0
+    mean = np.array([shapes[name].mean() for name in fleet.HOUSES])[town.shape] @ town.rating
+    pumps = np.array([shapes[name].mean() for name in fleet.PUMPS])[town.pump] @ town.pump_rating
+    cars = np.array([shapes[name].mean() * float(name.rsplit("_", 1)[1]) * 1000 for name in fleet.CARS])[town.car].sum()
+    return float(mean + pumps + cars)
+
+
+def beginning(truth: Truth) -> Fleet:
+    """The devices at noon: batteries half full, heat pumps where they would be, cars on their way."""
+    town, trips = truth.town, truth.trips
+    span, zero = town.store_span, np.zeros(len(town.pump_band))
+    return Fleet(
+        Batteries(span * 0.5, span * fleet.RESERVE, span, town.store_power, town.store_power,
+                  np.full(len(span), fleet.EFFICIENCY), town.feeder[town.store_owner]),
+        Sessions(trips.arrive, trips.depart, trips.need, trips.power, truth.trip_feeder),
+        Thermals(zero, town.pump_band, zero + np.exp(-HOURS / fleet.LEAK_HOURS), town.pump_rating,
+                 town.pump, truth.pump_feeder), truth.pumps[:, 0])
+
+
+class Foresight:
+    """Knows the day. `limits` of feeders: greatest draw and injection, [feeder], None where there are none."""
+
+    def __init__(self, truth: Truth, limits: np.ndarray | None = None) -> None:
+        self.truth, self.limits = truth, limits
+
+    def outlook(self, step: int, now: Fleet) -> Outlook:
+        truth = self.truth
+        limits = [] if self.limits is None else [
+            Limit([feeder], most, -most, truth.net[feeder, step:]) for feeder, most in enumerate(self.limits)]
+        return Outlook(truth.net[:, step:].sum(axis=0) - truth.supply[step:], truth.heat_by_kind[:, step:],
+                       truth.sun[:, step:].sum(axis=0),
+                       later(now.sessions), limits)
+
+    def base(self, step: int) -> np.ndarray:
+        return self.truth.pumps[:, step]
+
+
+def later(sessions: Sessions) -> Sessions:
+    return Sessions(*(part[sessions.arrive > 0] for part in sessions))
+
+
+def present(sessions: Sessions) -> Sessions:
+    return Sessions(*(part[sessions.arrive <= 0] for part in sessions))
+
+
+class Readings:
+    """Knows what was read until the step before, last week's cars, and who is plugged in; the supply is announced."""
+    LOAD = forecast.Persistence(lag=WEEK, window=4, half=16)
+    HEAT = forecast.Persistence(lag=DAY, window=4, half=16)
+    SUN = forecast.Persistence(lag=DAY, window=4, half=16, ratio=True)
+
+    def __init__(self, truth: Truth, extra: np.ndarray | None = None) -> None:
+        self.truth = truth
+        town, noon = truth.town, truth.noon
+        self.load, self.sun = (series(town, noon - HISTORY, HISTORY + DAY).sum(axis=0)
+                               for series in (fleet.household, fleet.sunshine))
+        self.pumps = fleet.pumps(town, noon - HISTORY, HISTORY + DAY)
+        self.heat = summed(self.pumps, truth.pump_cluster)
+        week = replace(truth, noon=noon - WEEK)
+        self.week = Sessions(week.trips.arrive, week.trips.depart, week.trips.need, week.trips.power, week.trip_feeder)
+        self.extra = np.zeros(DAY) if extra is None else extra
+
+    def outlook(self, step: int, now: Fleet) -> Outlook:
+        seen, ahead = HISTORY + step, DAY - step
+        load = self.LOAD.ahead(self.load[:seen], ahead)
+        heat = np.stack([np.maximum(self.HEAT.ahead(kind[:seen], ahead), 0) for kind in self.heat])
+        sun = np.maximum(self.SUN.ahead(self.sun[:seen], ahead), 0)
+        coming = self.week.arrive > step
+        expected = Sessions(*(part[coming] for part in self.week))
+        expected = expected._replace(arrive=expected.arrive - step, depart=expected.depart - step)
+        return Outlook(load - sun + heat.sum(axis=0) - self.truth.supply[step:], heat, sun, expected)
+
+    def base(self, step: int) -> np.ndarray:
+        return self.pumps[:, HISTORY + step - 1]
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A day gone by: the imbalance left, each kind's power, energy unserved by car, the worst break of bounds."""
+    imbalance: np.ndarray
+    drawn: np.ndarray
+    unserved: np.ndarray
+    reserve_broken: float
+    comfort_broken: float
+    stale: int = 0
+
+
+def live(truth: Truth, knows: Foresight | Readings, settings: Settings, planner: Planner | None = None) -> Lived:
+    """The day, with a planner."""
+    now = beginning(truth)
+    planner = planner or Planner(settings, truth.feeders, end=now.batteries.energy)
+    imbalance, drawn = np.zeros(DAY), np.zeros((truth.feeders, DAY))
+    reserve = comfort = 0.0
+    unserved = []
+    for step in range(DAY):
+        outlook = knows.outlook(step, now)
+        seen = now._replace(sessions=present(now.sessions), base=knows.base(step))
+        powers = planner.step(seen, outlook)
+        curtailed = planned_curtailment(planner, truth.sun[:, step].sum())
+        now, happened = carried_out(now, powers, truth, step)
+        drawn[:, step] = happened
+        imbalance[step] = truth.net[:, step].sum() + happened.sum() + curtailed - truth.supply[step]
+        reserve = max(reserve, float((now.batteries.least - now.batteries.energy).max(initial=0)),
+                      float((now.batteries.energy - now.batteries.most).max(initial=0)))
+        comfort = max(comfort, float((abs(now.thermals.state) - now.thermals.band).max(initial=0)))
+        gone = now.sessions.depart <= 0
+        unserved.append(now.sessions.need[gone])
+        now = now._replace(sessions=Sessions(*(part[~gone] for part in now.sessions)))
+    return Lived(imbalance, drawn, np.concatenate(unserved), reserve, comfort)
+
+
+def planned_curtailment(planner: Planner, generation: float) -> float:
+    plan = planner.plan
+    return 0.0 if plan is None else min(float(plan.curtailed[planner.age]), generation)
+
+
+def carried_out(now: Fleet, powers: Powers, truth: Truth, step: int) -> tuple[Fleet, np.ndarray]:
+    """The devices after the step, and what each feeder's drew of it beside heat pumps' base."""
+    low, high = battery_bounds(now.batteries, HOURS)
+    battery = np.clip(powers.batteries, low, high)
+    base = truth.pumps[:, step]
+    lows, highs = policies.comfort_bounds(*now.thermals[:3], base, now.thermals.power, HOURS)
+    thermal = np.clip(powers.thermals, lows, highs)
+    here = now.sessions.arrive <= 0
+    session = np.zeros(len(here))
+    session[here] = np.clip(powers.sessions, 0, np.minimum(now.sessions.power, now.sessions.need / HOURS)[here])
+    gained = np.where(battery > 0, battery * now.batteries.efficiency, battery / now.batteries.efficiency) * HOURS
+    drawn = sum(np.bincount(of, power, truth.feeders) for of, power in (
+        (now.batteries.group, battery), (now.thermals.group, thermal), (now.sessions.group, session)))
+    return Fleet(now.batteries._replace(energy=now.batteries.energy + gained),
+                 now.sessions._replace(arrive=now.sessions.arrive - 1, depart=now.sessions.depart - 1,
+                                       need=now.sessions.need - session * HOURS),
+                 now.thermals._replace(state=now.thermals.keep * now.thermals.state + thermal * HOURS),
+                 now.base), drawn
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
