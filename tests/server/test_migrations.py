@@ -4,6 +4,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from playhouse.schema_diff import diff_models
 
 from server import models
 from server.models import db
@@ -14,6 +15,10 @@ pytestmark = pytest.mark.usefixtures("house")
 def test_an_empty_database_gets_every_table_once() -> None:
     assert {table._meta.table_name for table in models.tables()} <= set(db.get_tables())  # type: ignore[attr-defined]
     assert models.migrate() == []
+
+
+def test_what_the_migrations_made_is_what_the_models_say() -> None:
+    assert not diff_models(db.obj, models.tables())
 
 
 def test_two_at_once_do_not_disturb_each_other() -> None:
