@@ -9,13 +9,13 @@ from server.models import db, is_postgres
 
 
 @lru_cache(maxsize=None)
-def _spelled(statement: str, postgres: bool) -> str:
-    return statement.replace("?", "%s") if postgres else statement
+def _for_postgres(statement: str) -> str:
+    return statement.replace("?", "%s")
 
 
 def execute(statement: str, *parameters: Any) -> Any:
     """Run a statement on this thread's connection; a cursor. Database errors come as peewee's."""
-    return db.execute_sql(_spelled(statement, is_postgres()), parameters)
+    return db.obj.execute_sql(_for_postgres(statement) if is_postgres() else statement, parameters)
 
 
 def row(statement: str, *parameters: Any) -> Any:
