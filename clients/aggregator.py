@@ -37,4 +37,4 @@ class Aggregator(Client):
             if own is not None and follower.found is None:
                 self._tell(Happening(int(now), follower.plant.name, "enrolled", own["href"]))
                 self.polls.forget(self.dcap)    # a server may show more to those it knows
-            follower.found = discovery.found(self.polls, own, rate) if own else None
+            follower.found = discovery.found(self.polls, own, rate, follower.plant.modes) if own else None

@@ -8,7 +8,9 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from . import loads, reservation
 from .curves import Curve
+from .loads import Load
 from .schedule import Followed
 
 # An event that sets one of a group silences a default that sets another: both say what the active power shall be.
@@ -16,10 +18,12 @@ ALTERNATIVES = ({"opModFixedW", "opModTargetW"}, {"opModFixedPFInjectW", "opModF
 
 
 class Held(NamedTuple):
-    """A mode in effect: its value, who says so (an event's mRID or a DERProgram's href), the rampTms with it."""
+    """A mode in effect: its value, who says so (an event's mRID or a DERProgram's href), the rampTms with it, and when
+    the event began."""
     value: Any
     source: str
     ramp: int | None = None
+    since: int = 0
 
 
 class Default(NamedTuple):
@@ -42,7 +46,8 @@ class Order(NamedTuple):
     """What is asked of a device, in watts and var. Where nothing is asked: None, or no limit.
 
     `target` is a setpoint; `inject` and `absorb` (both >= 0) limit the device, `site_export` and `site_import` the
-    connection point. `gradient` is the fastest change, W per second. The curves are those of their modes.
+    connection point. `gradient` is the fastest change, W per second. The curves are those of their modes; `load` is
+    what load controls ask for.
     """
     connect: bool = True
     target: float | None = None
@@ -56,6 +61,7 @@ class Order(NamedTuple):
     volt_var: Curve | None = None
     volt_watt: Curve | None = None
     freq_watt: Curve | None = None
+    load: Load = Load()
 
     def bounded(self, watts: float, site_load: float = 0.0) -> float:
         """`watts` within the device's and the connection point's limits, where the site otherwise uses
@@ -70,7 +76,7 @@ def merged(running: Iterable[Followed], defaults: Iterable[Default], supported: 
     held: dict[str, Held] = {}
     for one in running:
         for mode in one.held & supported:
-            held.setdefault(mode, Held(one.event.modes[mode], one.event.mRID, one.event.ramp))
+            held.setdefault(mode, Held(one.event.modes[mode], one.event.mRID, one.event.ramp, one.event.start))
     silenced = set(held).union(*(group for group in ALTERNATIVES if group & held.keys()))
     for default in sorted(defaults, key=lambda default: (default.primacy, default.program)):
         base = default.data.get("DERControlBase", {})
@@ -114,7 +120,8 @@ def order(held: dict[str, Held], settings: Settings, curves: dict[str, Curve], c
         var=_var(value, settings),
         volt_var=_curve(value, "opModVoltVar", curves),
         volt_watt=_curve(value, "opModVoltWatt", curves),
-        freq_watt=_curve(value, "opModFreqWatt", curves))
+        freq_watt=_curve(value, "opModFreqWatt", curves),
+        load=loads.load(value, held["DutyCycle"].since if "DutyCycle" in held else 0))
 
 
 def _limit(value: dict[str, Any], mode: str) -> float:
@@ -125,7 +132,8 @@ def _target(value: dict[str, Any], settings: Settings) -> float | None:
     if "opModTargetW" in value:
         return watts(value["opModTargetW"])
     if "opModFixedW" not in value:
-        return None
+        granted = value.get(reservation.MODE)
+        return -watts(granted["powerAvailable"]) if granted else None   # there + is charging
     share = value["opModFixedW"] / 10000
     return share * (settings.max_charge_w if share < 0 else settings.max_discharge_w or settings.max_w)
 

@@ -51,7 +51,7 @@ class Device(Client):
             self.follower.found = None
             self._register(root)
             return
-        found = discovery.found(self.polls, own, self.polls.rate(root.end_device_list or ""))
+        found = discovery.found(self.polls, own, self.polls.rate(root.end_device_list or ""), self.plant.modes)
         pin = found.registration["pIN"] if found.registration else None
         if self._pin is not None and pin != self._pin:
             if self._complained_of is not found.registration:

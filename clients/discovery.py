@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from . import curves
+from . import curves, loads, reservation
 from .control import Default
 from .curves import Curve
-from .events import Event, listed
+from .events import CONTROL, GRANT, LOAD, Event, listed
 from .polling import DEFAULT_RATE, Polls
 
 Data = dict[str, Any]
@@ -26,21 +26,25 @@ class Root(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A DERProgram that the device is assigned to, with its default (None where there is none) and its controls."""
+    """A DERProgram that the device is assigned to, with its default (None where there is none) and its controls; or a
+    DemandResponseProgram; or the list of what a device's flow reservations are granted. `kind` is that of its events."""
     href: str
     primacy: int
     data: Data
     default: Data | None
     controls: list[Data]
     curves: dict[str, Curve]
+    kind: str = CONTROL
 
 
 class Found(NamedTuple):
-    """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their primacy."""
+    """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their primacy,
+    `requests` its FlowReservationRequests."""
     device: Data
     registration: Data | None
     ders: list[Data]
     programs: list[Program]
+    requests: list[Data] = []
 
     def defaults(self) -> list[Default]:
         """The programs' defaults."""
@@ -50,7 +54,7 @@ class Found(NamedTuple):
     def events(self, lfdi: str, category: int) -> list[Event]:
         """The programs' events as the device with this LFDI sees them."""
         return [event for program in self.programs
-                for event in listed(program.href, program.primacy, program.controls, lfdi, category)]
+                for event in listed(program.href, program.primacy, program.controls, lfdi, category, program.kind)]
 
     def curves(self) -> dict[str, Curve]:
         """All curves, by href."""
@@ -79,8 +83,11 @@ def own(devices: list[Data], lfdi: str) -> Data | None:
     return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
 
 
-def found(polls: Polls, device: Data, rate: int = DEFAULT_RATE) -> Found:
-    """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program once."""
+def found(polls: Polls, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()) -> Found:
+    """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program once.
+
+    Load controls and flow reservations are read only for a device to whose `modes` they speak.
+    """
     registration = href(device, "RegistrationLink")
     ders = href(device, "DERListLink")
     assignments = href(device, "FunctionSetAssignmentsListLink")
@@ -88,11 +95,19 @@ def found(polls: Polls, device: Data, rate: int = DEFAULT_RATE) -> Found:
     if assignments:
         listing = polls.read_list(assignments, "FunctionSetAssignments", rate)
         for assignment in listing["FunctionSetAssignments"]:
-            for one in _programs(polls, href(assignment, "DERProgramListLink"), polls.rate(assignments)):
+            below = polls.rate(assignments)
+            for one in _programs(polls, href(assignment, "DERProgramListLink"), below):
                 programs.setdefault(one.href, one)
+            for one in _loads(polls, href(assignment, "DemandResponseProgramListLink"), below) if modes & loads.MODES else ():
+                programs.setdefault(one.href, one)
+    granted = href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
+    if granted:
+        programs[granted] = Program(granted, 0, {}, None, polls.read_list(granted, GRANT, rate)[GRANT], {}, GRANT)
+    asked = href(device, "FlowReservationRequestListLink") if granted else None
     return Found(device, polls.read(registration, rate) if registration else None,
                  polls.read_list(ders, "DER", rate)["DER"] if ders else [],
-                 sorted(programs.values(), key=lambda program: (program.primacy, program.href)))
+                 sorted(programs.values(), key=lambda program: (program.primacy, program.href)),
+                 polls.read_list(asked, "FlowReservationRequest", rate)["FlowReservationRequest"] if asked else [])
 
 
 def _programs(polls: Polls, listing: str | None, rate: int) -> list[Program]:
@@ -100,6 +115,18 @@ def _programs(polls: Polls, listing: str | None, rate: int) -> list[Program]:
         return []
     programs = polls.read_list(listing, "DERProgram", rate)["DERProgram"]
     return [_program(polls, data, polls.rate(listing)) for data in programs]
+
+
+def _loads(polls: Polls, listing: str | None, rate: int) -> list[Program]:
+    if listing is None:
+        return []
+    programs = polls.read_list(listing, "DemandResponseProgram", rate)["DemandResponseProgram"]
+    found = []
+    for data in programs:
+        controls = href(data, "EndDeviceControlListLink")
+        found.append(Program(data["href"], data["primacy"], data, None,
+                             polls.read_list(controls, LOAD, polls.rate(listing))[LOAD] if controls else [], {}, LOAD))
+    return found
 
 
 def _program(polls: Polls, data: Data, rate: int) -> Program:

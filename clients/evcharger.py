@@ -1,12 +1,14 @@
 """An EV charger at home: a car comes in the evening, needs some energy, and leaves in the morning."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from . import weather
+from . import reservation, weather
 from .control import Order
-from .plant import LIMITS, Plant
+from .plant import LIMITS, STEP, Plant
+from .reservation import Wish
 from .weather import DAY, Site
 
 # A car does not charge under 6 A (IEC 61851-1).
@@ -47,7 +49,9 @@ class EvCharger(Plant):
     kind: ClassVar[str] = "evcharger"
     der_type: ClassVar[int] = 82
     category: ClassVar[int] = 1 << 17
-    modes: ClassVar[frozenset[str]] = LIMITS | {"charge", "opModFixedW", "opModTargetW"}
+    modes: ClassVar[frozenset[str]] = LIMITS | {
+        "charge", "opModFixedW", "opModTargetW", reservation.MODE, "loadAdjustmentPercentageOffset", "DutyCycle",
+        "TargetReduction", "ApplianceLoadReduction"}
 
     @property
     def charge(self) -> float | None:
@@ -60,8 +64,32 @@ class EvCharger(Plant):
 
     @property
     def unwilling(self) -> bool:
-        """The car must charge at full power from now on to leave full."""
-        return bool(self.arrival) and self.headroom > self.max_charge_w * (self.departure - self.clock) / 3600
+        """The car must charge at full power from now on, a step to spare, to leave full."""
+        return bool(self.arrival) and self.headroom > self.max_charge_w * (self.departure - self.clock - STEP) / 3600
+
+    @property
+    def wish(self) -> Wish | None:
+        """The rest of what the car wants, before it leaves."""
+        if not self.arrival:
+            return None
+        return Wish(int(self.clock), self.departure, self.headroom, self.max_charge_w)
+
+    @property
+    def sheds(self) -> float | None:
+        """Until it has to charge at full power to be full in time."""
+        if not self.arrival:
+            return 0.0
+        return max(0.0, self.departure - self.clock - self.headroom / self.max_charge_w * 3600)
+
+    def vehicle(self, now: int) -> dict[str, Any] | None:
+        """PEVInfo; power and energy are positive for charging there."""
+        if not self.arrival:
+            return None
+        return {"chargingPowerNow": {"multiplier": 0, "value": round(-self.power)},
+                "energyRequestNow": {"multiplier": 0, "value": round(self.headroom)},
+                "maxForwardPower": {"multiplier": 0, "value": round(self.max_charge_w)},
+                "minimumChargingDuration": math.ceil(self.headroom / self.max_charge_w * 3600),
+                "targetStateOfCharge": 10000, "timeChargeIsNeeded": self.departure, "timeChargingStatusPEV": now}
 
     @property
     def limited(self) -> bool:
@@ -80,6 +108,7 @@ class EvCharger(Plant):
 
     def _charging(self, order: Order, needed: float, now: float, seconds: float) -> float:
         wanted = self.max_charge_w if order.target is None else min(self.max_charge_w, max(0.0, -order.target))
+        wanted = min(wanted, order.load.most(self.max_charge_w, now, self.power < 0))
         wanted = -order.bounded(-wanted, weather.household(self.site, now))
         if wanted < LEAST_AMPERES * self.site.nominal_volts:
             return 0.0

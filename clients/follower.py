@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import responses
+from . import metering, reservation, responses
 from .connection import Connection
 from .control import Default, Held, Order, gradient, merged, order
-from .discovery import Found, Root
+from .discovery import Found, Root, href
+from .events import GRANT
 from .plant import Plant
 from .reporter import Happening, Letter, Reporter
+from .reservation import Asked
 from .schedule import STARTED, Schedule, Transition, advance, opt
 
 # A device looks at itself at least so often (server seconds).
@@ -30,6 +32,8 @@ class Follower:
         self.schedule = Schedule()
         self.held: dict[str, Held] = {}
         self.order = Order()
+        self.asked = Asked()
+        self._metered: dict[str, float] = {}
         self._ran_until: float | None = None
         self._change = 0.0
 
@@ -48,6 +52,7 @@ class Follower:
         if self.plant.unwilling and self.plant.limited:
             happened += self._opt_out()
         self._answer(happened)
+        self._ask(happened, second)
         self._obey(second)
 
     def shift(self, seconds: float) -> None:
@@ -82,6 +87,8 @@ class Follower:
     def _opt_out(self) -> list[Transition]:
         happened: list[Transition] = []
         for one in self.schedule.running:
+            if one.event.mandatory:
+                continue
             self.schedule, more = opt(self.schedule, one.event.mRID, True)
             happened += more
         return happened
@@ -90,9 +97,41 @@ class Follower:
         for one in happened:
             self._tell(Happening(one.at, self.plant.name, "response", f"{one.status} {one.event.mRID}"))
             if one.event.reply_to and responses.asked(one):
-                self.reporter.send(Letter(one.event.reply_to, "DERControlResponse", responses.response(one, self.lfdi)))
+                said = responses.response(one, self.lfdi, self.plant.applied(one.event.modes))
+                self.reporter.send(Letter(one.event.reply_to, responses.NAMES[one.event.kind], said))
             if one.status >= STARTED:
                 self.reporter.hurry(one.at)
+
+    def _ask(self, happened: list[Transition], now: int) -> None:
+        """Ask for a flow reservation, or take the request back, as the plant wishes."""
+        to = href(self.found.device, "FlowReservationRequestListLink") if self.found else None
+        if to is None or self.found is None or reservation.MODE not in self.plant.modes:
+            return
+        if any(one.event.kind == GRANT and one.status in reservation.RUN and self._mine(one.event.modes) for one in happened):
+            self.asked = self.asked._replace(done=True)
+        if self.plant.unwilling:
+            self.asked = self.asked._replace(urgent=True)
+        name = metering.mrid(self.lfdi, f"reservation {now}")
+        running = any(reservation.MODE in one.held for one in self.schedule.running)
+        self.asked, said = reservation.step(self.asked, self.plant.wish, running, self.found.requests, name, now)
+        for one in said:
+            self.reporter.send(Letter(one.href or to, "FlowReservationRequest", one.request, one.href is not None))
+            self.reporter.hurry(now)
+
+    def _mine(self, modes: dict[str, Any]) -> bool:
+        """Whether this grants what was asked for last."""
+        request = self.asked.request
+        return request is not None and int(modes[reservation.MODE]["subject"], 16) == int(request["mRID"], 16)
+
+    def _reserved(self, held: dict[str, Held]) -> dict[str, Held]:
+        """What is held, with a grant as far as its energy goes, or standing still where one is waited for."""
+        one = held.get(reservation.MODE)
+        if one is None:
+            waits = self.asked.request if self.asked.waits else None
+            return held | {reservation.MODE: Held(reservation.NOTHING, waits["mRID"])} if waits else held
+        meter = self.plant.absorbed - self.plant.injected
+        flowed = meter - self._metered.setdefault(one.source, meter)
+        return held | {reservation.MODE: one._replace(value=reservation.rationed(one.value, flowed, PULSE))}
 
     def _defaults(self) -> list[Default]:
         return self.found.defaults() if self.found else []
@@ -102,7 +141,7 @@ class Follower:
 
     def _obey(self, now: int) -> None:
         """Work out the order from what is held; a rampTms counts from the moment that its mode comes into force."""
-        held = merged(self.schedule.running, self._defaults(), self.plant.modes)
+        held = self._reserved(merged(self.schedule.running, self._defaults(), self.plant.modes))
         settings = self.plant.settings._replace(grad_w=self._gradient())
         curves = self.found.curves() if self.found else {}
         if held != self.held:
@@ -122,5 +161,6 @@ def describe(held: dict[str, Held]) -> str:
 def _brief(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
+    value = value.get("powerAvailable", value)
     number = value.get("value", value.get("displacement"))
     return value["href"] if number is None else f"{number * 10.0 ** value.get('multiplier', 0):g}"

@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
-from . import weather
+from . import loads, weather
 from .control import Order, Settings
+from .reservation import Wish
 from .weather import Site
 
 # Physics is computed in steps no longer than this (seconds).
@@ -86,6 +87,24 @@ class Plant:
     def limited(self) -> bool:
         """Whether the device gives less than it could because it was asked to."""
         return False
+
+    @property
+    def wish(self) -> Wish | None:
+        """What the device would like to have reserved; None where it has nothing to do with that at present."""
+        return None
+
+    @property
+    def sheds(self) -> float | None:
+        """For how many seconds it could do without what it uses now; None for a device that cannot tell."""
+        return None
+
+    def vehicle(self, now: int) -> dict[str, Any] | None:
+        """PEVInfo, where a vehicle is plugged in."""
+        return None
+
+    def applied(self, modes: dict[str, Any]) -> dict[str, Any]:
+        """What a DrResponse says that the device does of a load control's modes."""
+        return loads.applied({mode: value for mode, value in modes.items() if mode in self.modes})
 
     def step(self, order: Order, now: float, seconds: float) -> Self:
         """The plant `seconds` after `now`, having followed the order (up to STEP at a time, see `run`)."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from . import metering, telemetry
 from .connection import Connection, Refusal
 from .discovery import Found, Root, href
+from .events import LOAD
 from .plant import Plant
 
 # "If not specified, a default of 900 seconds is used" for a postRate.
@@ -26,10 +27,11 @@ class Happening(NamedTuple):
 
 class Letter(NamedTuple):
     """Something to post. Each has an identity in itself (subject and status, an mRID, an ID and its time), by which
-    a server knows it again: so it may be repeated when an answer was lost."""
+    a server knows it again: so it may be repeated when an answer was lost. With `put` it replaces what is there."""
     href: str
     name: str
     data: dict[str, Any]
+    put: bool = False
 
 
 class Reporter:
@@ -40,6 +42,7 @@ class Reporter:
         self._connection, self._tell = connection, tell
         self._outbox: deque[Letter] = deque(maxlen=OUTBOX)
         self._said: dict[str, dict[str, Any]] = {}
+        self._sheds: dict[str, tuple[str | None, dict[str, Any]]] = {}
         self.due = 0.0
         self._rate = DEFAULT_POST_RATE
         self._usage_point: str | None = None
@@ -80,7 +83,7 @@ class Reporter:
         while self._outbox:
             letter = self._outbox[0]
             try:
-                self._connection.post(*letter)
+                (self._connection.put if letter.put else self._connection.post)(*letter[:3])
             except Refusal as refusal:
                 self._refused(refusal, now)
             self._outbox.popleft()
@@ -90,6 +93,7 @@ class Reporter:
         try:
             for to, name, data in self._documents(found, plant, gradient, remote, int(now)):
                 self._put(to, name, data)
+            self._post_sheds(found, plant)
             self._post_readings(root, plant, int(now))
         except Refusal as refusal:
             self._refused(refusal, now)
@@ -114,6 +118,21 @@ class Reporter:
         if to is not None and self._said.get(to) != news:
             self._connection.put(to, name, data)
             self._said[to] = news
+
+    def _post_sheds(self, found: Found, plant: Plant) -> None:
+        """What could be shed, to each demand response program that wants to hear of it: once, and when it changes."""
+        to = href(found.device, "LoadShedAvailabilityListLink")
+        for program in found.programs if to is not None else ():
+            said = telemetry.load_shed(plant, program.href) if program.kind == LOAD else None
+            at, before = self._sheds.get(program.href, (None, None))
+            if to is None or said is None or not telemetry.worth_saying(program.data, before, said):
+                continue
+            self._sheds.pop(program.href, None)     # where it is refused, it is posted anew
+            if at is None:
+                at = self._connection.post(to, "LoadShedAvailability", said).location
+            else:
+                self._connection.put(at, "LoadShedAvailability", said)
+            self._sheds[program.href] = at, said
 
     def _post_readings(self, root: Root, plant: Plant, now: int) -> None:
         if root.mirror_list is None or self._read_from is None:

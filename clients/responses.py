@@ -3,12 +3,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .schedule import OPTED_IN, OPTED_OUT, PARTLY_IN, PARTLY_OUT, RECEIVED, Transition
+from .events import CONTROL, GRANT, LOAD
+from .schedule import COMPLETED, NOT_TAKEN, OPTED_IN, OPTED_OUT, PARTLY_IN, PARTLY_OUT, RECEIVED, STARTED, Transition
 
 # Bits of responseRequired
 MESSAGE_RECEIVED, SPECIFIC, CUSTOMER = 1, 2, 4
 BIT = {RECEIVED: MESSAGE_RECEIVED, OPTED_OUT: CUSTOMER, OPTED_IN: CUSTOMER,
-       PARTLY_OUT: CUSTOMER, PARTLY_IN: CUSTOMER}
+       PARTLY_OUT: CUSTOMER, PARTLY_IN: CUSTOMER, NOT_TAKEN: CUSTOMER}
+NAMES = {CONTROL: "DERControlResponse", LOAD: "DrResponse", GRANT: "FlowReservationResponseResponse"}
+_DONE = {STARTED, COMPLETED, PARTLY_OUT}
 
 
 def asked(transition: Transition) -> bool:
@@ -16,7 +19,12 @@ def asked(transition: Transition) -> bool:
     return bool(transition.event.required & BIT.get(transition.status, SPECIFIC))
 
 
-def response(transition: Transition, lfdi: str) -> dict[str, Any]:
-    """The DERControlResponse of the device with this LFDI."""
-    return {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
+def response(transition: Transition, lfdi: str, applied: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The Response (see NAMES) of the device with this LFDI; `applied` is what it does of a load control."""
+    said = {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
             "subject": transition.event.mRID}
+    if transition.event.kind == LOAD and transition.status in _DONE:
+        said |= applied or {}
+    if transition.overridden:
+        said["overrideDuration"] = min(transition.overridden, 65535)
+    return said

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .events import CANCELLED, SUPERSEDED, Event
+from .events import CANCELLED, LOAD, SUPERSEDED, Event
 
 # Response.status, IEEE 2030.5-2018 table 27
 RECEIVED, STARTED, COMPLETED, OPTED_OUT, OPTED_IN, CALLED_OFF, REPLACED = 1, 2, 3, 4, 5, 6, 7
-PARTLY_OUT, PARTLY_IN, NOT_APPLICABLE, INVALID, EXPIRED = 8, 9, 252, 253, 254
+PARTLY_OUT, PARTLY_IN, NOT_TAKEN, NOT_APPLICABLE, INVALID, EXPIRED = 8, 9, 10, 252, 253, 254
 
 # A server's clock may be this much ahead of ours: an event that leaves its list so shortly before its end has ended.
 GRACE = 30
@@ -24,13 +24,21 @@ WAITING, RUNNING, OVER = "waiting", "running", "over"
 
 class Followed(NamedTuple):
     """An event and how far it has come; `lost` are the modes that others have taken over; `out` says whether the
-    customer has opted out, `choices` whether they ever changed their mind."""
+    customer has opted out (at the second `out_at`), `choices` how often they changed their mind, `overridden` for how
+    many seconds of it they were out before."""
     event: Event
     phase: str = WAITING
     lost: frozenset[str] = frozenset()
     out: bool = False
     choices: int = 0
     started: bool = False
+    out_at: int = 0
+    overridden: int = 0
+
+    def overridden_until(self, instant: int) -> int:
+        """For how many seconds of the event the customer has been out, up to an instant."""
+        begin, end = max(self.out_at, self.event.start), min(instant, self.event.end)
+        return self.overridden + (max(0, end - begin) if self.out else 0)
 
     @property
     def held(self) -> frozenset[str]:
@@ -41,10 +49,12 @@ class Followed(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """Something to answer for: the event, the Response.status, and the server second at which it happened."""
+    """Something to answer for: the event, the Response.status, and the server second at which it happened; at the end
+    of a load control that was overridden, for how many seconds."""
     event: Event
     status: int
     at: int
+    overridden: int = 0
 
 
 class Schedule(NamedTuple):
@@ -91,7 +101,8 @@ def opt(schedule: Schedule, name: str, out: bool) -> tuple[Schedule, list[Transi
     one = schedule.followed.get(name)
     if one is None or one.phase == OVER or one.out == out:
         return schedule, []
-    changed = one._replace(out=out, choices=one.choices + 1)
+    changed = one._replace(out=out, choices=one.choices + 1, out_at=schedule.at,
+                           overridden=one.overridden_until(schedule.at))
     return (schedule._replace(followed=schedule.followed | {name: changed}),
             [Transition(one.event, OPTED_OUT if out else OPTED_IN, schedule.at)])
 
@@ -155,7 +166,7 @@ def _turn(followed: dict[str, Followed], now: int, done: list[Transition]) -> No
             followed[name] = one._replace(phase=OVER, lost=lost)
             done.append(Transition(one.event, REPLACED, now))
             continue
-        taken |= modes - lost
+        taken |= one.event.claims - lost
         followed[name] = one._replace(lost=lost, started=True)
         if not one.started:
             done.append(Transition(one.event, STARTED, now))
@@ -168,7 +179,18 @@ def _ended(one: Followed, now: int, done: list[Transition]) -> Followed:
         return one._replace(phase=OVER)
     if event.end > now:
         return one
-    if one.phase == RUNNING and one.started:
-        status = COMPLETED if not one.choices else PARTLY_OUT if one.out else PARTLY_IN
-        done.append(Transition(event, status, event.end))
+    if one.phase == RUNNING and (one.started or one.choices and event.kind == LOAD):
+        done.append(_came_of(one))
     return one._replace(phase=OVER)
+
+
+def _came_of(one: Followed) -> Transition:
+    """What became of an event that has run its course. A load control that was overridden for no longer than it allows
+    is completed in part; for longer, it was not taken part in."""
+    event = one.event
+    if not one.choices:
+        return Transition(event, COMPLETED, event.end)
+    if event.kind != LOAD:
+        return Transition(event, PARTLY_OUT if one.out else PARTLY_IN, event.end)
+    seconds = one.overridden_until(event.end)
+    return Transition(event, PARTLY_OUT if seconds <= event.override else NOT_TAKEN, event.end, seconds)

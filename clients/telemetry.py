@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from . import loads, reservation
 from .plant import Plant
 
 Data = dict[str, Any]
@@ -23,6 +24,7 @@ CHARGING, DISCHARGING, HOLDING = 0, 1, 2
 # Bits of functionsImplemented: DeviceCapability, EndDevice, FunctionSetAssignments, Response, Time, DeviceInformation,
 # PowerStatus, LogEvent, Metering, DER
 FUNCTIONS = (0, 2, 3, 5, 6, 7, 8, 10, 14, 20)
+LOAD_CONTROL, FLOW_RESERVATION = 13, 19
 FUNCTION_SET_DER, PROFILE_SEP, ENTERPRISE_SEP = 11, 2, 40732
 PERCENT = 10000
 
@@ -116,12 +118,39 @@ def power_status(plant: Plant, now: int) -> Data:
     if plant.charge is not None:
         low = plant.charge <= 0.2
         said |= {"batteryStatus": 2 if low else 1, "estimatedChargeRemaining": round(plant.charge * PERCENT)}
-    return said
+    vehicle = plant.vehicle(now)
+    return said | ({"PEVInfo": vehicle} if vehicle is not None else {})
+
+
+def load_shed(plant: Plant, program: str) -> Data | None:
+    """LoadShedAvailability for a DemandResponseProgram (its href); None for a device that cannot tell."""
+    if plant.sheds is None:
+        return None
+    used = max(0.0, -plant.power) if plant.sheds else 0.0
+    return {"availabilityDuration": round(plant.sheds), "DemandResponseProgramLink": {"href": program},
+            "sheddablePercent": PERCENT if used else 0, "sheddablePower": scaled(used)}
+
+
+def worth_saying(program: Data, before: Data | None, now: Data) -> bool:
+    """Whether what can be shed has changed by more than a DemandResponseProgram wants to hear of; a program that names
+    no threshold wants to hear nothing."""
+    for key, part in (("availabilityUpdatePercentChangeThreshold", "sheddablePercent"),
+                      ("availabilityUpdatePowerChangeThreshold", "sheddablePower")):
+        least = _number(program.get(key, 0))
+        if least > 0 and (before is None or abs(_number(now[part]) - _number(before[part])) > least):
+            return True
+    return False
+
+
+def _number(said: Any) -> float:
+    return float(said["value"] * 10.0 ** said["multiplier"] if isinstance(said, dict) else said)
 
 
 def information(plant: Plant, lfdi: str, made: int) -> Data:
     """DeviceInformation: a model of the kind's name, with the LFDI's last digits for a serial number."""
-    return {"functionsImplemented": f"{sum(1 << bit for bit in FUNCTIONS):016X}", "lFDI": lfdi, "mfDate": made,
+    functions = [*FUNCTIONS, *([LOAD_CONTROL] if plant.modes & loads.MODES else []),
+                 *([FLOW_RESERVATION] if reservation.MODE in plant.modes else [])]
+    return {"functionsImplemented": f"{sum(1 << bit for bit in functions):016X}", "lFDI": lfdi, "mfDate": made,
             "mfHwVer": "1", "mfID": 0, "mfModel": f"Counterpoise {plant.kind}", "mfSerNum": lfdi[-12:],
             "primaryPower": 1, "secondaryPower": 0, "swActTime": made, "swVer": "1"}
 

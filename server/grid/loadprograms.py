@@ -70,7 +70,8 @@ def understands(end_device: Data, information: Data | None, sheds: bool) -> bool
 
 
 def who_understands(devices: Iterable[Device]) -> dict[int, int]:
-    """Those of these devices (their numbers) that understand demand response, with their categories."""
+    """Those of these devices (their numbers) that understand demand response, with their categories: any load where
+    one has not said what it is."""
     return {number: bits for some in chunked(devices, _CHUNK) for number, bits in _understanding(some).items()}
 
 
@@ -79,7 +80,7 @@ def _understanding(devices: list[Device]) -> dict[int, int]:
     said = _said([*ends, *(f"{end}/di" for end in ends)])
     lists: Any = Document.select(Document.parent).where(Document.parent.in_([f"{end}/lsl" for end in ends]))
     sheds = {above for above, in lists.tuples()}
-    return {number: category(said.get(end) or {}) for end, number in ends.items()
+    return {number: category(said.get(end) or {}) or LOADS for end, number in ends.items()
             if understands(said.get(end) or {}, said.get(f"{end}/di"), f"{end}/lsl" in sheds)}
 
 

@@ -92,7 +92,7 @@ def energy(watt_hours: float) -> Data:
 
 def _publish(asked: Document, given: Grant, description: str = "") -> Document:
     """Add the FlowReservationResponse, and call off what was granted before for other times."""
-    said = controls.event(given.duration, given.start, description=description[:32])
+    said = controls.event(given.duration, given.start, description=description[:32], response_required=7)
     for earlier in _live(asked):
         start, end = earlier.stated["interval"]["start"], earlier.until
         if end is None or end <= given.start or start >= given.start + given.duration:

@@ -55,4 +55,4 @@ def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:
 
 
 def test_a_device_with_no_links_leads_nowhere() -> None:
-    assert discovery.found(polls(), SHELF["/e"]["EndDevice"][0])[1:] == (None, [], [])
+    assert discovery.found(polls(), SHELF["/e"]["EndDevice"][0])[1:] == (None, [], [], [])

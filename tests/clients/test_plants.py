@@ -12,6 +12,7 @@ from clients.control import Order
 from clients.curves import Curve
 from clients.evcharger import EvCharger, session
 from clients.inverter import Inverter
+from clients.loads import Load
 from clients.plant import Plant
 from clients.thermostat import Thermostat
 from clients.weather import DAY, Site
@@ -22,7 +23,10 @@ NOON, EVENING = MIDNIGHT + DAY // 2, MIDNIGHT + 20 * 3600
 PLANTS: list[Plant] = [Inverter(site=SITE), Battery(site=SITE, panel_w=4000), EvCharger(site=SITE), Thermostat(site=SITE)]
 watts = some.none() | some.floats(-9000, 9000)
 limit = some.just(math.inf) | some.floats(0, 9000)
-orders = some.builds(Order, connect=some.booleans(), target=watts, inject=limit, absorb=limit, site_export=limit,
+load = some.builds(Load, heating=some.floats(-5, 5), cooling=some.floats(-5, 5), heat_to=some.none() | some.floats(5, 35),
+                   cool_to=some.none() | some.floats(5, 35), duty=some.floats(0, 1), since=some.integers(0, NOON),
+                   share=some.floats(0, 2), less=some.floats(0, 9000), appliance=some.sampled_from([None, 0, 1]))
+orders = some.builds(Order, load=load, connect=some.booleans(), target=watts, inject=limit, absorb=limit, site_export=limit,
                      site_import=limit, gradient=some.just(math.inf) | some.floats(1, 500),
                      power_factor=some.none() | some.floats(0.7, 1), var=some.none() | some.floats(-3000, 3000),
                      volt_var=some.sampled_from([None, Curve(((92, 44), (98, 0), (102, 0), (108, -44)), 1)]),

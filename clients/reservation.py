@@ -1,0 +1,97 @@
+"""Flow reservations as a device asks for them: when to ask, when to take it back, what a grant still allows.  All pure.
+
+Energy (Wh) and power (W) are positive for charging here, as FlowReservation has it; elsewhere in these clients + is
+injection. `control.order` is where the sign turns.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+Data = dict[str, Any]
+MODE = "FlowReservationResponse"
+REQUESTED, CANCELLED = 0, 1
+# Response.status of a grant that has run its course: completed, or in part.
+RUN = frozenset({3, 8, 9})
+# Nobody asks for less (Wh).
+TRIFLE = 100.0
+
+
+class Wish(NamedTuple):
+    """What a device wants between two server seconds: `energy` at up to `power` (a magnitude)."""
+    start: int
+    end: int
+    energy: float
+    power: float
+
+
+class Asked(NamedTuple):
+    """What a device has asked for: `request` as it was said (None: nothing), `done` whether what was granted has run
+    its course, `urgent` whether there is no more time to wait for a grant."""
+    request: Data | None = None
+    done: bool = False
+    urgent: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the device keeps still until it is granted something, and then again until the next."""
+        return self.request is not None and not self.done and not self.urgent
+
+
+class Step(NamedTuple):
+    """What is to be said now: a request to POST, or one to PUT (to the href) in place of what was said."""
+    request: Data
+    href: str | None = None
+
+
+def step(asked: Asked, wish: Wish | None, running: bool, listed: Iterable[Data], mrid: str,
+         now: int) -> tuple[Asked, list[Step]]:
+    """What a device has asked for from now on, and what it says. `running` tells whether a grant is in force, `listed`
+    are the device's requests as the server lists them, `mrid` is the name of a new request if there is to be one.
+
+    A request is taken back when the car leaves, or needs nothing more before it was granted anything. What was granted
+    and has run its course is followed by another request where something is missing still.
+    """
+    wanting = wish is not None and abs(wish.energy) >= TRIFLE and wish.end > now
+    old = asked.request
+    if old is not None and not asked.done:
+        if wish is not None and _end(old) == wish.end and (wanting or running):
+            return asked, []
+        back = _taken_back(old, listed, now)
+        return (Asked() if back else asked._replace(urgent=True)), back
+    if wish is None or not wanting:
+        return Asked() if wish is None else asked, []
+    request = _request(wish, mrid, now)
+    return Asked(request), [*(_taken_back(old, listed, now) if old is not None else []), Step(request)]
+
+
+def _end(request: Data) -> int:
+    return int(request["intervalRequested"]["start"] + request["intervalRequested"]["duration"])
+
+
+def _taken_back(request: Data, listed: Iterable[Data], now: int) -> list[Step]:
+    """Nothing yet for a request that the server does not list."""
+    said = request | {"RequestStatus": {"dateTime": now, "requestStatus": CANCELLED}}
+    return [Step(said, each["href"]) for each in listed if int(each["mRID"], 16) == int(request["mRID"], 16)]
+
+
+def _request(wish: Wish, mrid: str, now: int) -> Data:
+    start = max(wish.start, now)
+    return {"mRID": mrid, "creationTime": now,
+            "durationRequested": min(round(abs(wish.energy) / wish.power * 3600), 65535),
+            "energyRequested": {"multiplier": 0, "value": round(wish.energy)},
+            "intervalRequested": {"start": start, "duration": wish.end - start},
+            "powerRequested": {"multiplier": 0, "value": round(wish.power)},
+            "RequestStatus": {"dateTime": now, "requestStatus": REQUESTED}}
+
+
+def rationed(value: Data, flowed: float, seconds: float) -> Data:
+    """What is left of a grant after so many Wh (signed as it is) have flowed: no more power than would use up its
+    energy in so many seconds."""
+    energy = value["energyAvailable"]["value"] * 10.0 ** value["energyAvailable"]["multiplier"]
+    watts = value["powerAvailable"]["value"] * 10.0 ** value["powerAvailable"]["multiplier"]
+    left = max(0.0, (energy - flowed) * (1 if energy > 0 else -1)) * 3600 / seconds
+    return {**value, "powerAvailable": {"multiplier": 0, "value": round(min(max(watts, -left), left))}}
+
+
+NOTHING: Data = {"powerAvailable": {"multiplier": 0, "value": 0}}

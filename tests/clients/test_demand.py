@@ -1,0 +1,261 @@
+"""A thermostat and a charger at the real devices' door, in one process, with the clock turned: load controls and flow
+reservations from what an operator says to what the meter reads."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import pytest
+from flask import Flask
+
+from clients import reservation
+from clients.battery import Battery
+from clients.device import Device, Identity
+from clients.evcharger import EvCharger, session
+from clients.plant import Plant
+from clients.reporter import Happening
+from clients.reservation import Wish
+from clients.thermostat import Thermostat
+from clients.weather import DAY, Site
+from server import clock
+from server.config import settings
+from server.grid import loadevents, power, reservations, sessions, virtualders
+from server.protocol import identity
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests import door
+from tests.clients.inprocess import InProcess
+
+ME, PIN = door.lfdi(1), 123455
+COLD = Site("x", 60.0, 0.0)
+WINTER = 1_768_478_400 // DAY * DAY
+CAR = Site("seed")
+STAY = session(CAR, WINTER + 22 * 3600)
+assert STAY is not None
+
+
+class Scene(NamedTuple):
+    """A device, its line to the door, and what it told."""
+    device: Device
+    line: InProcess
+    told: list[Happening]
+
+    def live(self, seconds: float) -> None:
+        """Let the device live for so long, woken when it asks to be."""
+        until, wake = clock.precise() + seconds, clock.precise()
+        while wake <= until:
+            clock.turn_to(max(wake, clock.precise()))
+            wake = self.device.step(clock.precise())
+        clock.turn_to(until)
+
+    def live_until(self, instant: int) -> None:
+        self.live(instant - clock.precise())
+
+    def said(self, what: str) -> list[str]:
+        return [one.detail for one in self.told if one.what == what]
+
+
+@pytest.fixture
+def play(house: None, application: Flask) -> Callable[..., Scene]:
+    """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this rate."""
+    def begin(plant: Plant, now: int, rate: int = 60, **limits: float) -> Scene:
+        clock.turn_to(now)
+        settings.poll_rate = settings.post_rate = rate
+        edev.enrol(ME, pin=PIN, name="one")
+        virtualders.create("street", members=["one"], **limits)
+        line, told = InProcess(application, ME), []
+        device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append,
+                        clock=clock.precise)
+        return Scene(device, line, told)
+    return begin
+
+
+def statuses() -> list[int]:
+    data = [document.stated for document in store.items("/rsps/1/rsp")]
+    return [one["status"] for one in sorted(data, key=lambda one: one["createdDateTime"])]
+
+
+def read(start: int, seconds: int) -> float:
+    """Mean injection by the readings that were posted, W."""
+    return power.mean([ME], start, start + seconds)[ME]
+
+
+# --- load controls ---------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def room(play: Callable[..., Scene]) -> Scene:
+    """A thermostat on a winter's day that has told what it is."""
+    scene = play(Thermostat(site=COLD, name="t"), WINTER + 12 * 3600)
+    scene.live(600)
+    return scene
+
+
+def test_a_thermostat_tells_that_it_follows_and_what_it_could_shed(room: Scene) -> None:
+    assert not room.said("trouble")
+    assert store.get("/edev/1/fsa/1").stated["DemandResponseProgramListLink"]["all"] == 1
+    scarce = [document.stated for document in store.items("/edev/1/lsl")]
+    assert len(scarce) == 1 and scarce[0]["DemandResponseProgramLink"] == {"href": "/dr/1"}
+    room.live(2 * 3600)
+    assert len(store.items("/edev/1/lsl")) == 1 and room.line.count("PUT", "/edev/1/lsl/1") > 1, "on and off"
+    latest, = (document.stated for document in store.items("/edev/1/lsl"))
+    assert (latest["sheddablePower"]["value"] > 0) == (room.device.plant.power < 0)
+
+
+def test_an_offset_is_followed_to_its_end_and_answered_with_what_was_done(room: Scene) -> None:
+    usual = room.device.plant
+    event = loadevents.create("street", {"Offset": {"heatingOffset": 100}}, 7200, clock.now() + 600)
+    room.live(600 + 7200 - 60)
+    assert [mode for mode in room.device.follower.held] == ["heatingOffset"]
+    assert 19 <= room.device.plant.room < 20.5 and not room.device.plant.unwilling, "down to the limit of comfort"
+    room.live(240)
+    assert statuses() == [1, 2, 3]
+    device, = loadevents.show(event["href"])["devices"]
+    assert (device["answer"], device["applied"]) == ("completed", {"Offset": {"heatingOffset": 15}})
+    assert room.said("follows")[-1] == "nothing" and usual.setpoint == room.device.plant.setpoint
+
+
+def test_heat_ahead_then_use_less(room: Scene) -> None:
+    loadevents.create("street", {"SetPoint": {"heatingSetpoint": 2250}}, 3600, clock.now() + 120, forward=True)
+    room.live(120 + 3600)
+    assert room.device.plant.room > 21.4
+    loadevents.create("street", {"DutyCycle": {"normalValue": 0}}, 3600, clock.now() + 120)
+    begin = clock.now() + 120
+    room.live(120 + 3600 + 120)
+    assert read(begin + 60, 3480) == 0 and statuses() == [1, 2, 3, 1, 2, 3]
+    assert room.device.plant.room > 19
+
+
+@pytest.mark.parametrize("mandatory, expected", [(False, [1, 2, 4, 10]), (True, [1, 2, 3])])
+def test_comfort_is_left_only_where_the_contract_says_so(play: Callable[..., Scene], mandatory: bool,
+                                                         expected: list[int]) -> None:
+    scene = play(Thermostat(site=COLD, name="t"), WINTER + 12 * 3600, rate=900)
+    scene.live(1000)
+    event = loadevents.create("street", {"DutyCycle": {"normalValue": 0}}, 10 * 3600, clock.now() + 900, mandatory=mandatory)
+    scene.live(10 * 3600 + 2800)
+    assert statuses() == expected
+    device, = loadevents.show(event["href"])["devices"]
+    assert device["opted_out"] is not mandatory
+    if not mandatory:
+        assert 0 < device["overrode_s"] < 10 * 3600
+
+
+def test_a_short_override_within_what_is_allowed_counts(room: Scene) -> None:
+    event = loadevents.create("street", {"Offset": {"heatingOffset": 10}}, 1800, clock.now() + 60, override=600)
+    room.live(300)
+    for out, seconds in ((True, 300), (False, 1800)):
+        room.device.follower.opt(event["mrid"], out)
+        room.live(seconds)
+    assert statuses() == [1, 2, 4, 5, 8]
+    device, = loadevents.show(event["href"])["devices"]
+    assert 240 <= device["overrode_s"] <= 300 and device["answer"] == "partially completed with opt-out"
+
+
+def test_called_off_it_goes_on_as_before(room: Scene) -> None:
+    event = loadevents.create("street", {"Offset": {"heatingOffset": 10}}, 3600)
+    room.live(180)
+    loadevents.cancel(event["href"])
+    room.live(120)
+    assert statuses() == [1, 2, 6] and not room.device.follower.held
+
+
+# --- flow reservations -----------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def garage(play: Callable[..., Scene]) -> Callable[..., Scene]:
+    """A charger, half an hour before its car comes."""
+    return lambda **how: play(EvCharger(site=CAR, name="c"), STAY.arrival - 1800, **how)
+
+
+def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., Scene]) -> None:
+    scene = garage(rate=300)
+    scene.live(1500)
+    assert sessions.listed() == [] and "PEVInfo" not in store.get("/edev/1/ps").stated
+    scene.live_until(STAY.arrival + 700)
+    one, = sessions.listed("street")
+    assert one["power_w"] == 7400 and one["window_end"] == STAY.departure
+    assert one["energy_wh"] == pytest.approx(STAY.energy, abs=130) and one["granted_wh"] == one["energy_wh"]
+    assert one["vehicle"]["timeChargeIsNeeded"] == STAY.departure
+    begin, end = one["granted_start"], one["granted_start"] + one["granted_s"]
+    scene.live_until(end + 900)
+    assert scene.device.plant.headroom < reservation.TRIFLE and statuses() == [1, 2, 3]
+    assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
+    one, = sessions.listed("street")
+    assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, rel=0.02) and one["answer"] == "completed"
+    assert begin < end and one["state"] == "over"
+    assert not scene.said("trouble")
+
+
+def test_until_it_is_granted_something_a_car_waits_but_not_too_long(garage: Callable[..., Scene]) -> None:
+    scene = garage(rate=900, import_limit=0)
+    scene.live_until(STAY.arrival + 6 * 3600)
+    assert scene.device.plant.absorbed < 130, "what it drew before it was told"
+    scene.live_until(STAY.departure - 1)
+    assert scene.device.plant.headroom < reservation.TRIFLE, "at last it charges all the same"
+    assert 4 in statuses()
+
+
+def test_a_revised_grant_is_followed_from_its_start(garage: Callable[..., Scene]) -> None:
+    scene = garage()
+    scene.live_until(STAY.arrival + 600)
+    begin = clock.now() + 300
+    reservations.grant(sessions.listed()[0]["request"], 2000, 2 * 3600, begin)
+    scene.live(300 + 3600)
+    assert scene.device.plant.power == -2000 and read(begin + 120, 3000) == pytest.approx(-2000, abs=1)
+    assert statuses() == [1, 2, 1, 2, 7] or statuses() == [1, 2, 1, 7, 2]
+
+
+def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> None:
+    scene = garage()
+    scene.live_until(STAY.arrival + 600)
+    assert scene.device.plant.power == -7400
+    reservations.call_off(sessions.listed()[0]["request"])
+    scene.live(180)
+    assert scene.device.plant.power == 0 and statuses() == [1, 2, 6]
+
+
+def test_a_car_that_leaves_takes_its_request_back(garage: Callable[..., Scene]) -> None:
+    scene = garage(import_limit=0)
+    scene.live_until(STAY.arrival + 600)
+    reservations.grant(sessions.listed()[0]["request"], 0, 3600)
+    object.__setattr__(scene.device.plant, "site", Site("another"))
+    assert session(Site("another"), clock.now() + 60) is None, "it is away"
+    scene.live(240)
+    request, = store.items("/edev/1/frq")
+    assert request.stated["RequestStatus"]["requestStatus"] == 1
+    assert {each.status["currentStatus"] for each in store.items("/edev/1/frp")} <= {2, 4}
+
+
+class Reserving(Battery):
+    """A battery that reserves what it is told to."""
+    modes: ClassVar[frozenset[str]] = Battery.modes | {reservation.MODE}
+    errand: ClassVar[Wish | None] = None
+
+    @property
+    def wish(self) -> Wish | None:
+        return self.errand
+
+
+@pytest.mark.parametrize("energy", [6000, -4000])
+def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions(play: Callable[..., Scene], energy: int,
+                                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planned, in W of charging; powerAvailable in the XML likewise; injected by the device with the other sign; read by
+    the meter as injection, and in the session as charging again."""
+    begin = WINTER + 12 * 3600
+    monkeypatch.setattr(Reserving, "errand", Wish(begin, begin + 4 * 3600, energy, 3000))
+    scene = play(Reserving(site=COLD, name="b"), begin)
+    scene.live(180)
+    one, = sessions.listed()
+    assert (one["energy_wh"], one["power_w"]) == (energy, 3000)
+    sign = 1 if energy > 0 else -1
+    planned, start = sign * 2000, begin + 600
+    made = reservations.grant(one["request"], planned, 3600, start)
+    assert f"<value>{planned}</value>" in (store.get(made["href"]).body.decode())
+    scene.live_until(start + 3600 - 30)
+    assert scene.device.plant.power == -planned
+    assert scene.device.follower.order.target == -planned
+    assert read(start + 60, 3400) == pytest.approx(-planned, abs=1)
+    assert power.latest([ME])[ME].watts == pytest.approx(-planned, abs=1)
+    (one,) = sessions.listed()
+    before = read(begin, 600)
+    served = one["served_wh"] + before * 600 / 3600
+    assert served == pytest.approx(planned * (3600 - 30) / 3600, rel=0.05) and one["granted_w"] == planned
