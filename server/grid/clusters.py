@@ -57,6 +57,10 @@ class Thermals(NamedTuple):
     kind: Whole
     group: Whole
 
+    def only(self, chosen: Any) -> Thermals:
+        """Some of them, by number, slice or mask."""
+        return Thermals(*(part[chosen] for part in self))
+
 
 @dataclass(frozen=True)
 class Clusters:

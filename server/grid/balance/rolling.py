@@ -42,10 +42,11 @@ class Settings:
 
 @dataclass
 class Planner:
-    """Plans for `groups` leaves. `end` is the energy that each battery is to hold at the end of the horizon, Wh."""
+    """Plans for `groups` leaves. `end` is the state of charge that batteries are to have at the end of the horizon, a
+    fraction of what they hold; None for what they have."""
     settings: Settings
     groups: int = 1
-    end: Floats | None = None
+    end: float | None = None
     plan: Plan | None = None
     clusters: Clusters | None = None
     age: int = 0
@@ -85,7 +86,8 @@ class Planner:
         parts = [clusters.sessions(cars, horizon, chosen.hours, chosen.window)[0],
                  clusters.thermals(fleet.thermals, outlook.base)[0]]
         if len(fleet.batteries.energy):
-            stores = clusters.batteries(fleet.batteries, horizon, chosen.ratios, self.end)[0]
+            end = None if self.end is None else self.end * fleet.batteries.most
+            stores = clusters.batteries(fleet.batteries, horizon, chosen.ratios, end)[0]
             parts.append(clusters.held_back(stores, chosen.reserve, chosen.every))
         return clusters.joined(*parts)
 

@@ -1,20 +1,21 @@
 """A day of a neighbourhood in arrays, noon to noon: what happens when somebody, or nobody, decides. Consumption is +.
 
-Devices keep their own bounds, as real ones do. What is decided for a step is decided at its beginning, from readings of
+What is decided for a step is decided at its beginning, from readings of
 the step before at the newest; heat pumps follow an offset from what they would draw, whatever that turns out to be.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from server.grid import forecast, policies
+from server.grid import forecast
 from server.grid.balance.program import Limit
-from server.grid.balance.rolling import Outlook, Planner, Settings
-from server.grid.balance.steps import Fleet, Powers, battery_bounds
-from server.grid.clusters import Batteries, Sessions, Thermals
+from server.grid.balance.rolling import Outlook
+from server.grid.balance.steps import Fleet, Powers, after
+from server.grid.clusters import Batteries, Sessions, Thermals, sums
 from tests.load.grid import fleet
 from tests.load.grid.fleet import DAY, HOURS, WEEK, Homes
 
@@ -131,28 +132,21 @@ class Foresight:
             Limit([feeder], most, -most, truth.net[feeder, step:]) for feeder, most in enumerate(self.limits)]
         return Outlook(truth.net[:, step:].sum(axis=0) - truth.supply[step:], truth.heat_by_kind[:, step:],
                        truth.sun[:, step:].sum(axis=0),
-                       later(now.sessions), limits)
+                       now.sessions.only(now.sessions.arrive > 0), limits)
 
     def base(self, step: int) -> np.ndarray:
         return self.truth.pumps[:, step]
 
 
-def later(sessions: Sessions) -> Sessions:
-    return Sessions(*(part[sessions.arrive > 0] for part in sessions))
-
-
-def present(sessions: Sessions) -> Sessions:
-    return Sessions(*(part[sessions.arrive <= 0] for part in sessions))
-
-
 class Readings:
-    """Knows what was read until the step before, last week's cars, and who is plugged in; the supply is announced."""
+    """Knows what was read until the step before, last week's cars, and who is plugged in. The supply is announced, or,
+    where it is not, taken to stay as it was read last."""
     LOAD = forecast.Persistence(lag=WEEK, window=4, half=16)
     HEAT = forecast.Persistence(lag=DAY, window=4, half=16)
     SUN = forecast.Persistence(lag=DAY, window=4, half=16, ratio=True)
 
-    def __init__(self, truth: Truth, extra: np.ndarray | None = None) -> None:
-        self.truth = truth
+    def __init__(self, truth: Truth, announced: bool = True) -> None:
+        self.truth, self.announced = truth, announced
         town, noon = truth.town, truth.noon
         self.load, self.sun = (series(town, noon - HISTORY, HISTORY + DAY).sum(axis=0)
                                for series in (fleet.household, fleet.sunshine))
@@ -160,46 +154,75 @@ class Readings:
         self.heat = summed(self.pumps, truth.pump_cluster)
         week = replace(truth, noon=noon - WEEK)
         self.week = Sessions(week.trips.arrive, week.trips.depart, week.trips.need, week.trips.power, week.trip_feeder)
-        self.extra = np.zeros(DAY) if extra is None else extra
 
     def outlook(self, step: int, now: Fleet) -> Outlook:
         seen, ahead = HISTORY + step, DAY - step
         load = self.LOAD.ahead(self.load[:seen], ahead)
         heat = np.stack([np.maximum(self.HEAT.ahead(kind[:seen], ahead), 0) for kind in self.heat])
         sun = np.maximum(self.SUN.ahead(self.sun[:seen], ahead), 0)
-        coming = self.week.arrive > step
-        expected = Sessions(*(part[coming] for part in self.week))
-        expected = expected._replace(arrive=expected.arrive - step, depart=expected.depart - step)
-        return Outlook(load - sun + heat.sum(axis=0) - self.truth.supply[step:], heat, sun, expected)
+        supply = self.truth.supply[step:] if self.announced or step == 0 else np.full(ahead, self.truth.supply[step - 1])
+        coming = self.week.only(self.week.arrive > step)
+        coming = coming._replace(arrive=coming.arrive - step, depart=coming.depart - step)
+        return Outlook(load - sun + heat.sum(axis=0) - supply, heat, sun, coming)
 
     def base(self, step: int) -> np.ndarray:
         return self.pumps[:, HISTORY + step - 1]
 
+    def note(self, step: int, power: float) -> None:
+        """What was read of the step beside what was asked for: it counts as load from now on."""
+        self.load[HISTORY + step] += power
+
 
 @dataclass(frozen=True)
 class Lived:
-    """A day gone by: the imbalance left, each kind's power, energy unserved by car, the worst break of bounds."""
+    """A day gone by: the imbalance left [DAY], what each feeder drew of what can be moved [feeder, DAY], Wh that each
+    car left without, and by how much (W, Wh) a reserve and a comfort band were broken at worst."""
     imbalance: np.ndarray
     drawn: np.ndarray
     unserved: np.ndarray
     reserve_broken: float
     comfort_broken: float
-    stale: int = 0
 
 
-def live(truth: Truth, knows: Foresight | Readings, settings: Settings, planner: Planner | None = None) -> Lived:
-    """The day, with a planner."""
-    now = beginning(truth)
-    planner = planner or Planner(settings, truth.feeders, end=now.batteries.energy)
+NOTICED = 2
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Who does nothing of what is asked, by mask; it is noticed after some steps."""
+    batteries: np.ndarray
+    thermals: np.ndarray
+    cars: np.ndarray
+
+
+def silent(truth: Truth, part: float, seed: int = 5) -> Silent:
+    numbers = np.random.default_rng(seed)
+    cars = numbers.random(len(truth.town.car_owner)) < part
+    return Silent(numbers.random(len(truth.town.store_owner)) < part, numbers.random(len(truth.town.pump_owner)) < part,
+                  cars[truth.trips.car])
+
+
+def live(truth: Truth, knows: Foresight | Readings, planner: Any, deaf: Silent | None = None) -> Lived:
+    """The day, with a planner: whatever has a `step(fleet, outlook)` that gives powers."""
+    now, deaf = beginning(truth), deaf or silent(truth, 0.0)
+    deaf_cars, waited = deaf.cars, np.zeros(len(truth.trips.need))
     imbalance, drawn = np.zeros(DAY), np.zeros((truth.feeders, DAY))
     reserve = comfort = 0.0
     unserved = []
     for step in range(DAY):
-        outlook = knows.outlook(step, now)
-        seen = now._replace(sessions=present(now.sessions), base=knows.base(step))
-        powers = planner.step(seen, outlook)
-        curtailed = planned_curtailment(planner, truth.sun[:, step].sum())
+        here = now.sessions.arrive <= 0
+        known = here & ~(deaf_cars & (waited >= NOTICED))
+        stores, loads = (~who | (step < NOTICED) for who in (deaf.batteries, deaf.thermals))
+        seen = Fleet(now.batteries.only(stores), now.sessions.only(known), now.thermals.only(loads),
+                     knows.base(step)[loads])
+        asked = planner.step(seen, knows.outlook(step, now))
+        powers = Powers(_spread(asked.batteries, stores), _spread(asked.sessions, known), _spread(asked.thermals, loads), 0)
+        powers.batteries[deaf.batteries], powers.thermals[deaf.thermals] = 0, 0
+        powers.sessions[deaf_cars & here] = np.inf
+        curtailed = curtailment(planner, truth.sun[:, step].sum())
         now, happened = carried_out(now, powers, truth, step)
+        if isinstance(knows, Readings) and len(deaf_cars):
+            knows.note(step, float(happened.sum() - asked.batteries.sum() - asked.sessions.sum() - asked.thermals.sum()))
         drawn[:, step] = happened
         imbalance[step] = truth.net[:, step].sum() + happened.sum() + curtailed - truth.supply[step]
         reserve = max(reserve, float((now.batteries.least - now.batteries.energy).max(initial=0)),
@@ -207,33 +230,35 @@ def live(truth: Truth, knows: Foresight | Readings, settings: Settings, planner:
         comfort = max(comfort, float((abs(now.thermals.state) - now.thermals.band).max(initial=0)))
         gone = now.sessions.depart <= 0
         unserved.append(now.sessions.need[gone])
-        now = now._replace(sessions=Sessions(*(part[~gone] for part in now.sessions)))
+        now = now._replace(sessions=now.sessions.only(~gone))
+        deaf_cars, waited = deaf_cars[~gone], (waited + here)[~gone]
     return Lived(imbalance, drawn, np.concatenate(unserved), reserve, comfort)
 
 
-def planned_curtailment(planner: Planner, generation: float) -> float:
-    plan = planner.plan
+def _spread(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    found = np.zeros(len(chosen))
+    found[chosen] = values
+    return found
+
+
+def curtailment(planner: Any, generation: float) -> float:
+    plan = getattr(planner, "plan", None)
     return 0.0 if plan is None else min(float(plan.curtailed[planner.age]), generation)
 
 
 def carried_out(now: Fleet, powers: Powers, truth: Truth, step: int) -> tuple[Fleet, np.ndarray]:
-    """The devices after the step, and what each feeder's drew of it beside heat pumps' base."""
-    low, high = battery_bounds(now.batteries, HOURS)
-    battery = np.clip(powers.batteries, low, high)
+    """The devices after the step, and what each feeder's drew of it beside heat pumps' base. Orders are carried out to
+    the letter but where a device cannot: what it is asked beyond a battery's capacity shows as a broken bound."""
     base = truth.pumps[:, step]
-    lows, highs = policies.comfort_bounds(*now.thermals[:3], base, now.thermals.power, HOURS)
-    thermal = np.clip(powers.thermals, lows, highs)
+    drawn_by_pump = np.clip(base + powers.thermals, 0, now.thermals.power) - base
     here = now.sessions.arrive <= 0
     session = np.zeros(len(here))
-    session[here] = np.clip(powers.sessions, 0, np.minimum(now.sessions.power, now.sessions.need / HOURS)[here])
-    gained = np.where(battery > 0, battery * now.batteries.efficiency, battery / now.batteries.efficiency) * HOURS
-    drawn = sum(np.bincount(of, power, truth.feeders) for of, power in (
-        (now.batteries.group, battery), (now.thermals.group, thermal), (now.sessions.group, session)))
-    return Fleet(now.batteries._replace(energy=now.batteries.energy + gained),
-                 now.sessions._replace(arrive=now.sessions.arrive - 1, depart=now.sessions.depart - 1,
-                                       need=now.sessions.need - session * HOURS),
-                 now.thermals._replace(state=now.thermals.keep * now.thermals.state + thermal * HOURS),
-                 now.base), drawn
+    session[here] = np.clip(powers.sessions, 0, np.minimum(now.sessions.power, now.sessions.need / HOURS))[here]
+    happened = Powers(powers.batteries, session, drawn_by_pump, 0)
+    drawn = sum(sums(of, power, truth.feeders) for of, power in (
+        (now.batteries.group, powers.batteries), (now.thermals.group, drawn_by_pump), (now.sessions.group, session)))
+    later_on = after(now, happened, HOURS)
+    return later_on._replace(sessions=later_on.sessions._replace(arrive=now.sessions.arrive - 1)), drawn
 
 
 def rms(values: np.ndarray) -> float:

@@ -1,0 +1,36 @@
+"""`make bench-grid`: every gate of the balance, what was reached, and 1 to the shell where one is missed."""
+from __future__ import annotations
+
+import sys
+import time
+from itertools import chain
+from math import isinf
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.load.grid import gates
+
+
+def main() -> int:
+    begun = time.perf_counter()
+    orders = gates.Orders()
+    table = Table("gate", "reached", "bound", "", "beside it", title="The balance on SimBench's profiles, 8 days of a year")
+    missed = 0
+    # The clock first: what follows fills the memory.
+    for gate in chain(gates.times(), gates.against_exact(100, 0.95, orders), gates.against_exact(300, 0.97, orders),
+                      gates.from_readings(1000, orders), gates.under_limits(1000, 10, orders), orders.gates()):
+        bound = "" if isinf(gate.bound) else f"{'≤' if gate.most else '≥'} {gate.bound:g} {gate.unit}"
+        verdict = "" if isinf(gate.bound) else "[green]met[/]" if gate.met else "[bold red]MISSED[/]"
+        table.add_row(gate.what, f"{gate.reached:.3f} {gate.unit}", bound, verdict, gate.note)
+        missed += not gate.met
+        print(".", end="", file=sys.stderr, flush=True)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print()
+    console.print(table)
+    console.print(f"{missed} missed; {time.perf_counter() - begun:.0f} s")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
