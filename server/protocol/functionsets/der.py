@@ -55,8 +55,8 @@ def _audiences(href: str) -> tuple[str, ...]:
     """The audiences of the device that a DER belongs to."""
     match = table.match(href)
     assert match is not None
-    device = Device.get_or_none(Device.id == match.parameters["device"])
-    return tuple(row.audience for row in Audience.select().where(Audience.lfdi == device.lfdi)) if device else ()
+    return tuple(audience for audience, in sql.rows("SELECT a.audience FROM device d JOIN audience a ON a.lfdi = d.lfdi "
+                                                    "WHERE d.id = ?", match.parameters["device"]))
 
 
 @instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
