@@ -1,0 +1,111 @@
+"""Demand response and charging over TLS: a charger and a thermostat, as a process at sixty times real speed against the
+real server, find what is for them by its links. The charger asks, is granted, and follows a revision; the thermostat
+follows an offset, which is nothing to the charger; the operator sees it all by the command line."""
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from server.grid import power
+from server.models import Answer, Device, Document
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests.flows.server import ROOT, Process, Server, entries, until
+
+pytestmark = pytest.mark.flow
+
+RATE = 60
+STREET = "street"
+PLANTS = {"device-1": "evcharger", "device-2": "thermostat"}
+WATTS = 3000
+
+
+def evening() -> str:
+    """A clock that shows half past eight this evening now: the car has come, and is not full."""
+    now = time.time()
+    return f"{RATE}@{now}@{now // 86400 * 86400 + 20 * 3600 + 1800}"
+
+
+class Evening(NamedTuple):
+    """What happened: the server, what the devices told, the event, the revised grant, and the session by then."""
+    server: Server
+    fleet: Process
+    event: dict[str, Any]
+    grant: dict[str, Any]
+    session: dict[str, Any]
+
+
+def lfdi(server: Server, plant: str) -> str:
+    return next(entries(server.certs)[name]["lfdi"] for name, kind in PLANTS.items() if kind == plant)
+
+
+def answers(subject: str, who: str) -> list[int]:
+    rows = Answer.select().where(Answer.subject == subject, Answer.lfdi == who).order_by(Answer.created, Answer.status)
+    return [one.status for one in rows]
+
+
+@pytest.fixture(scope="module")
+def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+    server = serve(registration="yes", default_vder=STREET, poll_rate=60, post_rate=60, clock=evening())
+    folder = tmp_path_factory.mktemp("fleet")
+    known = [entries(server.certs)[name] | {"plant": plant} for name, plant in PLANTS.items()]
+    (folder / "devices.json").write_text(json.dumps(known))
+    fleet = Process([sys.executable, "-m", "clients.fleet", "--server", server.address, "--certs", str(server.certs),
+                     "--devices", str(folder / "devices.json"), "--clock", f"{RATE}x", "--no-pins"],
+                    folder / "fleet.log", {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, folder)
+    charger, thermostat = lfdi(server, "evcharger"), lfdi(server, "thermostat")
+    try:
+        until(lambda: Document.select().where(Document.kind == "FlowReservationResponse").exists())
+        until(lambda: Document.select().where(Document.kind == "LoadShedAvailability").count() == 2)
+        until(lambda: Document.get(Document.kind == "PowerStatus", Document.audience == charger).stated)
+        number = str(Device.get(Device.lfdi == charger).id)
+        grant = server.operator("ev", "grant", number, "--power", str(WATTS), "--start", "+4m", "--duration", "30m")
+        event = server.operator("dr", "event", "create", STREET, "--offset", "1.5", "--start", "+4m", "--duration", "3m")
+        until(lambda: 3 in answers(event["mrid"], thermostat) and 2 in answers(grant["mrid"], charger))
+        until(lambda: abs(power.latest([charger])[charger].watts + WATTS) < 0.05 * WATTS)  # a reading lasts a real second
+        session, = server.operator("ev", "sessions", STREET)
+        yield Evening(server, fleet, event, grant, session)
+    finally:
+        fleet.stop()
+
+
+def test_both_are_led_to_the_program(story: Evening) -> None:
+    for name in PLANTS:
+        device = Device.get(Device.lfdi == entries(story.server.certs)[name]["lfdi"])
+        assignment, = store.items(f"{edev.href(device)}/fsa")
+        listed = story.server.get(name, assignment.stated["DemandResponseProgramListLink"]["href"])
+        assert listed["DemandResponseProgram"][0]["description"] == STREET
+        assert store.items(f"{edev.href(device)}/lsl"), "both say what they could shed"
+
+
+def test_the_thermostat_follows_and_says_what_it_did_and_to_the_charger_it_is_nothing(story: Evening) -> None:
+    mrid = story.event["mrid"]
+    assert answers(mrid, lfdi(story.server, "thermostat")) == [1, 2, 3]
+    assert answers(mrid, lfdi(story.server, "evcharger")) == [252]
+    shown = story.server.operator("dr", "event", "show", story.event["href"])
+    assert shown["answers"] == {"completed": 1, "parameter not applicable": 1}
+    assert [each["applied"] for each in shown["devices"] if each["answer"] == "completed"] == [
+        {"Offset": {"coolingOffset": 15, "heatingOffset": 15}}]
+    kinds = {one.kind for one in Document.select().where(Document.parent == "/rsps/1/rsp")}
+    assert kinds == {"DrResponse", "FlowReservationResponseResponse"}
+
+
+def test_the_charger_asked_was_granted_and_follows_the_revision(story: Evening) -> None:
+    session = story.session
+    first, second = session["grants"]
+    assert (first["power_w"], second["power_w"]) == (7400, WATTS) and first["status"] == "superseded"
+    assert session["energy_wh"] >= first["energy_wh"] > 0 and second["href"] == story.grant["href"]
+    assert (session["state"], session["answer"]) == ("active", "started")
+    assert session["vehicle"]["maxForwardPower"] == {"multiplier": 0, "value": 7400}
+    assert session["window_end"] == session["vehicle"]["timeChargeIsNeeded"] and session["served_wh"] > 0
+    assert 7 in answers(first["mrid"], session["lfdi"])
+
+
+def test_nobody_complains(story: Evening) -> None:
+    assert "trouble" not in story.fleet.text
+    assert story.server.log == ""
