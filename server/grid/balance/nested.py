@@ -1,6 +1,6 @@
 """A plan under many limits, in a program that stays small: only who is below a limit is planned for apart. Pure.
 
-With few limits every cluster is planned for as it is. With many, those of a kind are one below each limited group, and
+With few limits, or bounded ramps, every cluster is planned for as it is. With many, those of a kind are one below each limited group, and
 those under no limit are one whatever their group. Consumption is positive, in W.
 """
 from __future__ import annotations
@@ -17,7 +17,7 @@ FEW = 12
 def solve_nested(problem: Problem, seconds: float = np.inf) -> Plan | None:
     """As `program.solve`. Where clusters were planned as one, each has the place between its own bounds that all have
     together, and its part of the energy."""
-    if len(problem.limits) <= FEW:
+    if len(problem.limits) <= FEW or problem.ramp is not None:
         return solve(problem, seconds)
     clusters = problem.clusters
     limited = [group for limit in problem.limits for group in limit.groups]

@@ -44,13 +44,15 @@ class Limit:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits."""
+    """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits; `ramp` [k]
+    is by how many W each cluster may change from step to step, where that is bounded."""
     net: Floats
     hours: float
     clusters: Clusters
     generation: Floats | float = 0.0
     limits: Sequence[Limit] = ()
     prices: Prices = field(default_factory=Prices)
+    ramp: Floats | None = None
 
 
 class Plan(NamedTuple):
@@ -97,6 +99,8 @@ class _Columns:
         model.term(balance, self.curtail)
         self._imbalance(model, balance)
         self._limits(model)
+        if problem.ramp is not None:
+            self._ramp(model, problem.ramp / unit)
 
     def _sum(self, model: Model, rows: Whole, clusters: Whole, steps: Whole) -> None:
         """The clusters' powers in rows, one for each of these steps."""
@@ -137,6 +141,15 @@ class _Columns:
             segments = model.columns((steps, prices.polygon), 0, widths, slopes)
             model.term(balance[:, None], segments, -sign)
             model.term(magnitude[:, None], segments)
+
+    def _ramp(self, model: Model, most: Floats) -> None:
+        bounded = np.flatnonzero(np.isfinite(most))
+        rows = model.rows((len(bounded), self.take.shape[1] - 1), -most[bounded, None], most[bounded, None])
+        lossy = np.isin(bounded, self.lossy)
+        given = self.give[np.isin(self.lossy, bounded)]
+        for sign, steps in ((1.0, slice(1, None)), (-1.0, slice(None, -1))):
+            model.term(rows, self.take[bounded][:, steps], sign)
+            model.term(rows[lossy], given[:, steps], -sign)
 
     def _limits(self, model: Model) -> None:
         """Rows only for the steps in which the limit could be broken at all."""

@@ -40,7 +40,7 @@ def test_days_of_our_own_events_make_no_baseline_nor_does_what_we_did_this_morni
     found = measure.ten_of_ten(history, today, BEGIN, END, PER_HOUR, ours, ours_today)
     usual = history[3:13].mean(axis=0)
     assert found.steps == 12 - 4
-    assert np.allclose(found.values, usual[BEGIN:END] * SHAPE[64:68].sum() / usual[64:68].sum(), rtol=0.05)
+    assert np.allclose(found.values, usual[BEGIN:END] * SHAPE[64:68].sum() / usual[64:68].sum())
     assert 0.9 < found.factor < 1.1
     told = measure.ten_of_ten(history, today, BEGIN, END, PER_HOUR, ours)
     assert told.factor == 1.4

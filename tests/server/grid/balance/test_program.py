@@ -7,7 +7,7 @@ from server.grid import clusters
 from server.grid.balance import program
 from server.grid.balance.model import FAILED, OPTIMAL, TIME_LIMIT, Model
 from server.grid.balance.nested import solve_nested
-from server.grid.balance.program import Limit, Problem
+from server.grid.balance.program import Limit, Prices, Problem
 from server.grid.clusters import Batteries, Clusters, Sessions, Thermals
 
 STEPS, HOUR = 8, 1.0
@@ -70,6 +70,13 @@ def test_the_greatest_imbalance_is_lowered_where_all_cannot_be_met():
     assert np.isclose(abs(plan.imbalance).max(), 2000, atol=1)
 
 
+def test_a_dear_peak_is_worth_what_balance_alone_is_not():
+    net = np.array([0.0, 0, 3000, 0, 0, 0, 0, 0])
+    cuts = [3000 - abs(program.solve(Problem(net, HOUR, battery(), prices=Prices(wear=3.0, peak=peak))).imbalance).max()
+            for peak in (0.0, 10.0)]
+    assert cuts[0] < 1 and np.isclose(cuts[1], 1000, atol=1)
+
+
 def test_a_limit_is_held_if_it_can_be_and_said_to_be_broken_if_not():
     both = clusters.joined(battery(group=0), battery(group=1))
     net = np.array([-1500.0] * 4 + [1500.0] * 4)
@@ -102,6 +109,15 @@ def test_many_limits_are_planned_for_with_one_cluster_of_a_kind_each():
         assert abs(plan.power[every.group == group].sum(axis=0) + inside).max() < 201
     assert np.allclose(plan.power.sum(axis=0) + inside * 20, plan.imbalance, atol=1e-3)
     assert (plan.energy <= every.most + 1e-3).all()
+
+
+def test_a_ramp_is_not_steeper_than_it_may_be():
+    both = clusters.joined(battery(group=0), battery(group=1))
+    net = np.array([-1500.0, 1500] * 4)
+    free = program.solve(Problem(net, HOUR, both))
+    held = program.solve(Problem(net, HOUR, both, ramp=np.array([300.0, np.inf])))
+    assert abs(np.diff(free.power[0])).max() > 600
+    assert abs(np.diff(held.power[0])).max() < 301 and abs(np.diff(held.power[1])).max() > 600
 
 
 def test_a_solver_without_time_gives_no_plan():

@@ -98,3 +98,15 @@ def test_cars_yield_to_a_limit_but_not_below_what_they_need():
     later = now.sessions.need - powers.sessions * QUARTER
     assert (later <= now.sessions.power * (now.sessions.depart - 1) * QUARTER + 1e-3).all()
     assert powers.sessions.sum() < steps.shared(all_cars, now, Manner(QUARTER)).sessions.sum()
+
+
+def test_batteries_make_room_for_cars_under_a_limit():
+    now = fleet(groups=1, size=20)
+    low, _ = steps.battery_bounds(now.batteries, QUARTER)
+    all_cars = wish(1, 2, 0.0)._replace(sessions=np.array([np.inf]))
+    free = steps.shared(all_cars, now, Manner(QUARTER))
+    others = free.sessions.sum() + free.thermals.sum()
+    tight = [Limit([0], others + 0.9 * low.sum(), -1e6, np.array([0.0]))]
+    powers = steps.shared(all_cars._replace(total=1e6), now, Manner(QUARTER, limits=tight))
+    assert np.isclose(powers.sessions.sum(), free.sessions.sum())
+    assert np.isclose(powers.batteries.sum(), 0.9 * low.sum())
