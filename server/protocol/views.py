@@ -82,14 +82,16 @@ def _get(ask: Ask) -> Response:
 
 def _get_list(ask: Ask) -> Response:
     row, above = ask.match.row, table.parent(ask.href)
-    if above and not reading.seen(above, ask.who.lfdi):
-        raise Refused(404, access.NOT_THERE)
     parent, active = ask.href, row.of is not None
     if row.of:
         parent = f"{above}/{table.rows[row.of].path.rpartition('/')[2]}"
     start, after, limit = ask.span()
     which = reading.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
-    return list_answer(ask, row.element, reading.page(which, ask.who.lfdi, start, after, limit, ask.edition))
+    found = reading.page(which, ask.who.lfdi, start, after, limit, ask.edition)
+    # Who sees an item sees its list; only of an empty list has to be asked whether it is there for this caller.
+    if not found.all and above and not reading.seen(above, ask.who.lfdi):
+        raise Refused(404, access.NOT_THERE)
+    return list_answer(ask, row.element, found)
 
 
 def list_answer(ask: Ask, name: str, found: reading.Page) -> Response:
