@@ -204,6 +204,16 @@ def test_a_revised_grant_is_followed_from_its_start(garage: Callable[..., Scene]
     assert statuses() == [1, 2, 1, 2, 7] or statuses() == [1, 2, 1, 7, 2]
 
 
+def test_no_more_energy_is_taken_than_was_granted(garage: Callable[..., Scene]) -> None:
+    scene = garage()
+    scene.live_until(STAY.arrival + 600)
+    reservations.grant(sessions.listed()[0]["request"], 7000, 3600, clock.now() + 120, 2000)
+    scene.live(120)
+    before = scene.device.plant.absorbed
+    scene.live(3500)
+    assert 1900 < scene.device.plant.absorbed - before <= 2000
+
+
 def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> None:
     scene = garage()
     scene.live_until(STAY.arrival + 600)

@@ -121,3 +121,25 @@ def test_mrids_stay_and_tell_apart() -> None:
 def test_a_usage_point_says_its_role(plant: Plant, role: str) -> None:
     stated = metering.usage_point(plant, LFDI, 300)
     assert stated["roleFlags"] == role and stated["deviceLFDI"] == LFDI
+
+
+PROGRAM = {"availabilityUpdatePercentChangeThreshold": 1000,
+           "availabilityUpdatePowerChangeThreshold": {"multiplier": 1, "value": 25}}
+
+
+@pytest.mark.parametrize("program, before, now, worth", [
+    (PROGRAM, None, (0, 0), True), ({}, None, (0, 0), False), ({"availabilityUpdatePercentChangeThreshold": 0}, None,
+                                                               (9, 9), False),
+    (PROGRAM, (0, 0), (1000, 250), False), (PROGRAM, (0, 0), (1001, 0), True), (PROGRAM, (0, 0), (0, 251), True),
+    (PROGRAM, (5000, 2000), (5000, 1700), True), ({}, (0, 0), (10_000, 9000), False)])
+def test_what_can_be_shed_is_said_again_when_it_changes_by_more_than_the_program_wants(
+        program: dict[str, Any], before: tuple[int, int] | None, now: tuple[int, int], worth: bool) -> None:
+    def said(percent: int, power: int) -> dict[str, Any]:
+        return {"sheddablePercent": percent, "sheddablePower": {"multiplier": 0, "value": power}}
+    assert telemetry.worth_saying(program, said(*before) if before else None, said(*now)) is worth
+
+
+def test_a_charger_and_a_thermostat_say_that_they_follow_load_controls() -> None:
+    bits = {plant.kind: int(telemetry.information(plant, LFDI, 0)["functionsImplemented"], 16) >> 13 & 0b1000001
+            for plant in (Inverter(), Battery(), EvCharger(), Thermostat())}
+    assert bits == {"inverter": 0, "battery": 0, "evcharger": 0b1000001, "thermostat": 1}

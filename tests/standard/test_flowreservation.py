@@ -79,6 +79,7 @@ def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None
     {"duration": 0}, {"start": NOON - 60, "duration": 60}, {"start": NOON - HOUR, "duration": HOUR}, {"energy": 0},
     {"power": 0}, {"power": -7000}, {"status": 2}, {"status": 255}])
 def test_what_cannot_be_meant_is_refused(device: Peer, said: dict[str, int]) -> None:
+    settings.grants = "off"
     assert ask(device, **said).status == 400
     assert store.items("/edev/1/frq") == store.items("/edev/1/frp") == []
 
