@@ -8,5 +8,9 @@ with `power` and `modes` (what devices say of themselves), `capability` (their s
 `plan` (a wish becomes controls), `dispatch` (orders), `controls` with `conflicts` and `effective` (single controls and
 what they meet), `follow` (what came of it). Loads have `loadprograms` and `loadevents`, chargers that ask for energy
 `grants` (the policy), `reservations` and `sessions`.
+
+The mathematics of balancing a signal, where consumption is positive: `arrays`, `waterfill` and `policies` (shares of whole
+fleets), `clusters` and `envelope` (what a fleet could do over a day), `forecast`, `balance` (the rolling linear program,
+in the extra of that name), `measure` (baselines, delivery, rebound). `make bench-grid` holds them against their gates.
 """
 from server.grid import assignments, reservations, virtualders  # noqa: F401  (they announce what follows from a change)
