@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 
@@ -26,6 +27,10 @@ NOON = 1_750_000_000 // 86400 * 86400 + 43200
 POSTGRES = os.environ.get("COUNTERPOISE_TEST_POSTGRES", "")
 
 assert grid
+# Nothing here is judged by how long it takes; and CI tries the same examples each time.
+hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
