@@ -271,6 +271,5 @@ def tables() -> list[type[Table]]:
     return list(peewee.sort_models(Table.__subclasses__()))  # type: ignore[attr-defined]
 
 
-__all__ = ["Answer", "Audience", "BooleanField", "Counter", "Device", "Document", "EVERYONE", "FloatField",
-           "Membership", "Note", "Order", "Rate", "Reading", "ReadingSet", "Share", "Table", "VirtualDER", "connect",
-           "db", "is_postgres", "migrate", "tables"]
+__all__ = ["Answer", "Audience", "Counter", "Device", "Document", "EVERYONE", "Membership", "Note", "Order", "Rate",
+           "Reading", "ReadingSet", "Share", "Table", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables"]

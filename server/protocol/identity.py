@@ -42,11 +42,6 @@ def is_lfdi(text: str) -> bool:
     return len(text) == 40 and set(text) <= set("0123456789ABCDEF")
 
 
-def is_sfdi(number: int) -> bool:
-    """Whether a number can be an SFDI: 36 bits and a check digit that fits."""
-    return 0 <= number // 10 < 1 << 36 and digit_sum(number) % 10 == 0
-
-
 def pin(number: int) -> int:
     """The registration PIN made of five digits: they and their sum modulo ten (6.3.5). 12345 -> 123455.
     ValueError for more than five digits."""
