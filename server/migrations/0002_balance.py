@@ -1,0 +1,133 @@
+"""The balance: what is known of devices in numbers, signals, forecasts, measurements, plans, the audit trail."""
+from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, FloatField, ForeignKeyField, Model,
+                    SmallIntegerField, TextField)
+
+
+def up(migrator, db):
+    class Table(Model):
+        class Meta:
+            database = db
+            legacy_table_names = False
+
+    class Device(Table):
+        id = BigIntegerField(primary_key=True)
+
+    class VirtualDER(Table):
+        id = AutoField()
+
+    class Unit(Table):
+        href = TextField(primary_key=True)
+        device = ForeignKeyField(Device, on_delete="CASCADE")
+        type = SmallIntegerField(null=True)
+        inject = FloatField()
+        absorb = FloatField()
+        capacity = FloatField(null=True)
+        reserve = FloatField(null=True)
+        charge = FloatField(null=True)
+        charge_at = BigIntegerField(null=True)
+        up = FloatField(null=True)
+        down = FloatField(null=True)
+        offered = FloatField(null=True)
+        connected = BooleanField(default=True)
+        modes = TextField(default="")
+
+    class Meter(Table):
+        href = TextField(primary_key=True)
+        device = ForeignKeyField(Device, on_delete="CASCADE")
+        what = TextField()
+        factor = FloatField()
+        watts = FloatField(null=True)
+        at = BigIntegerField(null=True)
+
+    class Visit(Table):
+        href = TextField(primary_key=True)
+        device = ForeignKeyField(Device, on_delete="CASCADE")
+        arrive = BigIntegerField(index=True)
+        depart = BigIntegerField()
+        energy = FloatField()
+        power = FloatField()
+        cancelled = BooleanField(default=False)
+
+    class Conduct(Table):
+        device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+        response = FloatField(default=1.0)
+        silent_since = BigIntegerField(null=True)
+        out_until = BigIntegerField(null=True)
+        out_reason = TextField(default="")
+        events = SmallIntegerField(null=True)
+        hours = FloatField(null=True)
+        tier = SmallIntegerField(default=0)
+
+    class Series(Table):
+        id = AutoField()
+        vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
+        what = TextField()
+        issued = BigIntegerField()
+        start = BigIntegerField()
+        step = BigIntegerField()
+        values = TextField()
+        quantiles = TextField()
+        source = TextField(default="")
+        tolerance = FloatField(default=0.0)
+        priority = SmallIntegerField(default=0)
+        every = BigIntegerField(null=True)
+
+        class Meta:
+            indexes = ((("vder", "what", "issued"), False),)
+
+    class Interval(Table):
+        vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
+        what = TextField()
+        start = BigIntegerField()
+        value = FloatField(null=True)
+        read = BigIntegerField(default=0)
+
+        class Meta:
+            primary_key = CompositeKey("vder", "what", "start")
+
+    class Plan(Table):
+        id = AutoField()
+        vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
+        state = TextField(default="draft")
+        start = BigIntegerField()
+        step = BigIntegerField()
+        steps = BigIntegerField()
+        created = BigIntegerField()
+        solver = TextField(default="")
+        seconds = FloatField(default=0.0)
+        requested_by = TextField(default="")
+        approved_by = TextField(default="")
+        reason = TextField(default="")
+        warnings = TextField()
+        body = TextField()
+        supersedes = BigIntegerField(null=True)
+
+    class Balance(Table):
+        vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
+        automatic = BooleanField(default=False)
+        approval = BooleanField(default=False)
+        step = BigIntegerField(default=900)
+        horizon = BigIntegerField(default=96)
+        every = BigIntegerField(default=4)
+        reserve = FloatField(default=0.1)
+        done = BigIntegerField(null=True)
+        plan = BigIntegerField(null=True)
+        trouble = TextField(default="")
+
+    class Audit(Table):
+        id = AutoField()
+        at = BigIntegerField()
+        who = TextField()
+        what = TextField()
+        subject = TextField(default="")
+        before = TextField(null=True)
+        after = TextField(null=True)
+        reason = TextField(default="")
+        previous = TextField()
+        hash = TextField(unique=True)
+
+    db.create_tables([Unit, Meter, Visit, Conduct, Series, Interval, Plan, Balance, Audit])
+    migrator.migrate(
+        migrator.add_column("order", "requested_by", TextField(default="")),
+        migrator.add_column("order", "plan", BigIntegerField(null=True, index=True)),
+        migrator.add_column("share", "reason", TextField(default="")))

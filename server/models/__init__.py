@@ -1,0 +1,68 @@
+"""The tables, and the connection to them.
+
+`Document` holds what is said and what is served, by href. The other tables hold what is asked by value; they can be
+rebuilt from the documents, save for readings, orders and people's settings, which are the truth themselves.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import peewee
+from playhouse import db_url, migrations
+
+from server.config import settings
+from server.models.balance import Balance, Interval, Plan, Series
+from server.models.base import EVERYONE, JSON, Table, db
+from server.models.fleet import Conduct, Meter, Unit, Visit
+from server.models.grid import Membership, Order, Share, VirtualDER
+from server.models.resources import (Answer, Audience, Counter, Device, Document, Note, Rate, Reading, ReadingSet)
+from server.models.trail import Audit
+
+
+def connect(url: str | None = None) -> None:
+    """Open the database at this URL (default: the setting) and bring its tables up to date.
+
+    SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for its turn
+    instead of failing half-way.
+    """
+    url = url or settings.database
+    if db.obj is not None and not db.is_closed():
+        db.close()
+    if url.startswith("sqlite"):
+        path = url.partition(":///")[2]
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
+        database: peewee.Database = peewee.SqliteDatabase(
+            path, timeout=settings.busy_timeout, lock_type="IMMEDIATE",
+            pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
+                               "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
+    else:
+        database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), connect_timeout=5)
+    db.initialize(database)
+    migrate()
+
+
+def migrate() -> list[str]:
+    """Apply the migrations that the database has not seen; their names. Two processes may try at once."""
+    runner = migrations.Runner(db.obj, str(Path(__file__).parents[1] / "migrations"))
+    if all(row.applied for row in runner.status()):
+        return []
+    with db.atomic():
+        if is_postgres():
+            db.execute_sql("SELECT pg_advisory_xact_lock(2030, 5)")
+        return runner.up()
+
+
+def is_postgres() -> bool:
+    """Whether the database is PostgreSQL (else SQLite)."""
+    return isinstance(db.obj, peewee.PostgresqlDatabase)
+
+
+def tables() -> list[type[Table]]:
+    """Every table, those that others refer to first."""
+    return list(peewee.sort_models(Table.__subclasses__()))  # type: ignore[attr-defined]
+
+
+__all__ = ["Answer", "Audience", "Audit", "Balance", "Conduct", "Counter", "Device", "Document", "EVERYONE",
+           "Interval", "JSON", "Membership", "Meter", "Note", "Order", "Plan", "Rate", "Reading", "ReadingSet",
+           "Series", "Share", "Table", "Unit", "VirtualDER", "Visit", "connect", "db", "is_postgres", "migrate",
+           "tables"]

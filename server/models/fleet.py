@@ -1,0 +1,73 @@
+"""What is known of each device in numbers: rows that answer for a hundred thousand at once what documents say one by one.
+
+All of it follows from documents and readings and can be rebuilt from them, save `Conduct`, which is learnt and agreed.
+Power is in W of injection, energy in Wh, times are UTC epoch seconds.
+"""
+from __future__ import annotations
+
+from peewee import BigIntegerField, BooleanField, FloatField, ForeignKeyField, SmallIntegerField, TextField
+
+from server.models.base import Table
+from server.models.resources import Device
+
+
+class Unit(Table):
+    """A DER, by its href, as DERCapability, DERSettings (which override), DERStatus and DERAvailability have it.
+
+    `inject` and `absorb` are rated magnitudes, `capacity` and `reserve` Wh, `charge` the state of charge (0 to 1) that was said of
+    the time `charge_at`, `up` and `down` Wh that DERAvailability says it can still give and take, `offered` its statWAvail;
+    `modes` the DERControl modes that it takes, spaces between. NULL is not said.
+    """
+    href = TextField(primary_key=True)
+    device = ForeignKeyField(Device, on_delete="CASCADE")
+    type = SmallIntegerField(null=True)
+    inject = FloatField()
+    absorb = FloatField()
+    capacity = FloatField(null=True)
+    reserve = FloatField(null=True)
+    charge = FloatField(null=True)
+    charge_at = BigIntegerField(null=True)
+    up = FloatField(null=True)
+    down = FloatField(null=True)
+    offered = FloatField(null=True)
+    connected = BooleanField(default=True)
+    modes = TextField(default="")
+
+
+class Meter(Table):
+    """A MeterReading of active power that counts for a device, by its href: `factor` makes W of injection of its values,
+    `what` is what it measures (a state.WHATS), `watts` its newest reading, which ends at `at`."""
+    href = TextField(primary_key=True)
+    device = ForeignKeyField(Device, on_delete="CASCADE")
+    what = TextField()
+    factor = FloatField()
+    watts = FloatField(null=True)
+    at = BigIntegerField(null=True)
+
+
+class Visit(Table):
+    """A flow reservation request, by its href: a car that wants `energy` Wh (+ is charging) at up to `power` W between
+    `arrive` and `depart`. Kept after its document is gone: it tells when cars come."""
+    href = TextField(primary_key=True)
+    device = ForeignKeyField(Device, on_delete="CASCADE")
+    arrive = BigIntegerField(index=True)
+    depart = BigIntegerField()
+    energy = FloatField()
+    power = FloatField()
+    cancelled = BooleanField(default=False)
+
+
+class Conduct(Table):
+    """What was agreed with a device's owner and what is known of how it responds.
+
+    `events` a season and `hours` a day are the most that its contract allows (NULL: no limit), `tier` who is asked first
+    (the lowest). `response` is the tracked part of what it is asked that it does, 0 to 1; until `out_until` it has opted out.
+    """
+    device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    response = FloatField(default=1.0)
+    silent_since = BigIntegerField(null=True)
+    out_until = BigIntegerField(null=True)
+    out_reason = TextField(default="")
+    events = SmallIntegerField(null=True)
+    hours = FloatField(null=True)
+    tier = SmallIntegerField(default=0)
