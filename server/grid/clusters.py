@@ -62,6 +62,13 @@ class Thermals(NamedTuple):
         return Thermals(*(part[chosen] for part in self))
 
 
+class Labels(NamedTuple):
+    """What tells clusters apart, [k] each: see `Clusters`."""
+    kind: Whole
+    group: Whole
+    variety: Whole
+
+
 @dataclass(frozen=True)
 class Clusters:
     """k clusters over T steps: kind, group, start, keep, efficiency and end are [k], the bounds [k, T]; those on energy
@@ -85,6 +92,10 @@ class Clusters:
     @property
     def steps(self) -> int:
         return self.low.shape[1]
+
+    @property
+    def labels(self) -> Labels:
+        return Labels(self.kind, self.group, self.variety)
 
     def only(self, chosen: Any) -> Clusters:
         """Some of them, by number or by mask."""

@@ -22,13 +22,15 @@ from server.grid.clusters import BATTERY, Clusters
 @dataclass(frozen=True)
 class Prices:
     """What is worth how much. The unit is the cost of an hour's imbalance of the greatest magnitude there would be
-    without control; energies count in that magnitude times an hour."""
+    without control; energies count in that magnitude times an hour. `track` is that cost itself: 0 where nobody asks for
+    balance, only for what is cheap."""
     peak: float = 1.0
     curtail: float = 0.004
     wear: float = 0.003
     move: float = 0.0005
     end: float = 1.5
     limit: float = 20.0
+    track: float = 1.0
     polygon: int = 12
 
 
@@ -45,7 +47,8 @@ class Limit:
 @dataclass(frozen=True)
 class Problem:
     """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits; `ramp` [k]
-    is by how many W each cluster may change from step to step, where that is bounded."""
+    is by how many W each cluster may change from step to step, where that is bounded. `price` [T] is what an hour's draw of
+    the greatest imbalance costs, in the unit of `prices`."""
     net: Floats
     hours: float
     clusters: Clusters
@@ -53,6 +56,7 @@ class Problem:
     limits: Sequence[Limit] = ()
     prices: Prices = field(default_factory=Prices)
     ramp: Floats | None = None
+    price: Floats | float = 0.0
 
 
 class Plan(NamedTuple):
@@ -68,7 +72,8 @@ class Plan(NamedTuple):
 
 def solve(problem: Problem, seconds: float = np.inf, method: str = "simplex") -> Plan | None:
     """The plan, or None if the solver found none in so many seconds: whoever calls keeps the one before, and says so."""
-    unit = float(max(np.abs(problem.net).max(initial=0.0), 1.0))
+    unit = float(np.abs(problem.net).max(initial=0.0)) or float(np.abs(problem.clusters.high).sum(axis=0).max(initial=0.0))
+    unit = max(unit, 1.0)
     model = Model()
     made = _Columns(model, problem, unit)
     solution = model.solve(seconds, method=method)
@@ -84,14 +89,16 @@ class _Columns:
         steps, size = len(problem.net), len(clusters)
         self.lossy = np.flatnonzero(clusters.efficiency < 1)
         battery = (clusters.kind == BATTERY)[:, None]
+        price = np.broadcast_to(np.asarray(problem.price, dtype=float), (steps,))
         split = np.zeros((size, 1), dtype=bool)
         split[self.lossy] = True
         self.take = model.columns((size, steps), np.where(split, np.maximum(clusters.low, 0), clusters.low) / unit,
-                                  clusters.high / unit, hours * np.where(battery, prices.wear, 0.0))
+                                  clusters.high / unit, hours * (np.where(battery, prices.wear, 0.0) + price))
         self.give = model.columns((len(self.lossy), steps), 0, np.maximum(-clusters.low[self.lossy], 0) / unit,
-                                  hours * prices.wear)
+                                  hours * (prices.wear - price))
         self.energy = model.columns((size, steps), clusters.least / unit, clusters.most / unit)
-        self.curtail = model.columns((steps,), 0, np.maximum(problem.generation, 0) / unit, hours * prices.curtail)
+        self.curtail = model.columns((steps,), 0, np.maximum(problem.generation, 0) / unit,
+                                     hours * (prices.curtail + price))
         self._dynamics(model)
         self._end(model)
         balance = model.rows((steps,), -problem.net / unit, -problem.net / unit)
@@ -131,10 +138,10 @@ class _Columns:
         """Its magnitude in segments, ever dearer: narrow ones where it is small, as that is where a plan leaves it."""
         prices, steps = self.problem.prices, len(balance)
         edges = np.linspace(0, 1, prices.polygon + 1) ** 1.5
-        slopes = (edges[1:] + edges[:-1]) * self.problem.hours
+        slopes = (edges[1:] + edges[:-1]) * self.problem.hours * prices.track
         widths = np.diff(edges)
         widths[-1] = np.inf
-        peak = model.columns((1,), cost=prices.peak)
+        peak = model.columns((1,), cost=prices.peak * prices.track)
         magnitude = model.rows((steps,), -np.inf, 0)
         model.term(magnitude, np.broadcast_to(peak, (steps,)), -1.0)
         for sign in (1.0, -1.0):

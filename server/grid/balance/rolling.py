@@ -5,31 +5,33 @@ and `stale` says for how many steps.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from server.grid import clusters
 from server.grid.arrays import Floats, np
 from server.grid.balance import nested, steps
 from server.grid.balance.program import Limit, Plan, Prices, Problem
-from server.grid.clusters import Clusters, Sessions
+from server.grid.clusters import BATTERY, Clusters, Labels, Sessions
 
 
 @dataclass(frozen=True)
 class Outlook:
     """What is expected from the next step on: `net` [T] without anything that can be moved but with thermal loads as
-    they would be, each thermal cluster's `base` [k, T], generation [T], cars that are `still` to come, limits."""
+    they would be, each thermal cluster's `base` [k, T], generation [T], cars that are still to come, limits, and the price (see `Problem`)."""
     net: Floats
     base: Floats
     generation: Floats
     coming: Sessions
     limits: Sequence[Limit] = ()
+    price: Floats | float = 0.0
 
 
 @dataclass(frozen=True)
 class Settings:
     """How plans are made: `every` so many steps, `reserve` the part of each battery's span that is kept for what the
-    forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a cluster."""
+    forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a cluster, `ramp` the part of
+    its greatest power by which what cars, and thermal loads, of a cluster draw may change from step to step: nothing is released all at once."""
     hours: float = 0.25
     every: int = 4
     reserve: float = 0.0
@@ -37,6 +39,7 @@ class Settings:
     ratios: int = 2
     window: int = 8
     broadcast: bool = False
+    ramp: float | None = None
     prices: Prices = field(default_factory=Prices)
 
 
@@ -48,35 +51,39 @@ class Planner:
     groups: int = 1
     end: float | None = None
     plan: Plan | None = None
-    clusters: Clusters | None = None
+    labels: Labels | None = None
     age: int = 0
     stale: int = 0
 
-    def step(self, fleet: steps.Fleet, outlook: Outlook) -> steps.Powers:
-        """The powers of the next step; a new plan first, where it is time for one. Call it once a step."""
+    def step(self, fleet: steps.Fleet, outlook: Outlook,
+             sayable: Callable[[Floats], Floats] | None = None) -> steps.Powers:
+        """The powers of the next step; a new plan first, where it is time for one. Call it once a step. For `sayable`
+        see `steps.Manner`."""
         due = self.plan is None or self.age + 1 >= self.settings.every or self.age + 1 >= self.plan.power.shape[1]
         if due:
             self._renew(fleet, outlook)
         else:
             self.age += 1
         net, limits = float(outlook.net[0]), [_now(limit) for limit in outlook.limits]
-        how = steps.Manner(self.settings.hours, self.settings.broadcast, limits)
-        if self.plan is None or self.clusters is None or self.age >= self.plan.power.shape[1]:
+        how = steps.Manner(self.settings.hours, self.settings.broadcast, limits, sayable)
+        if self.plan is None or self.labels is None or self.age >= self.plan.power.shape[1]:
             zero = np.zeros(self.groups)
             asked = steps.Wanted(np.full(self.groups, np.inf), zero[:, None], zero, -net)
         else:
-            asked = steps.wanted(self.plan, self.clusters, self.groups, net, self.age)
+            asked = steps.wanted(self.plan, self.labels, self.groups, net, self.age)
         return steps.shared(asked, fleet, how)
 
     def _renew(self, fleet: steps.Fleet, outlook: Outlook) -> None:
         made = self.gathered(fleet, outlook)
-        found = nested.solve_nested(Problem(outlook.net, self.settings.hours, made, outlook.generation,
-                                            outlook.limits, self.settings.prices), self.settings.seconds)
+        ramp = None if self.settings.ramp is None else np.where(
+            made.kind == BATTERY, np.inf, self.settings.ramp * (made.high.max(axis=1) - made.low.min(axis=1)))
+        found = nested.solve_nested(Problem(outlook.net, self.settings.hours, made, outlook.generation, outlook.limits,
+                                            self.settings.prices, ramp, outlook.price), self.settings.seconds)
         if found is None:
             self.age += 1
             self.stale += 1
         else:
-            self.plan, self.clusters, self.age, self.stale = found, made, 0, 0
+            self.plan, self.labels, self.age, self.stale = found, made.labels, 0, 0
 
     def gathered(self, fleet: steps.Fleet, outlook: Outlook) -> Clusters:
         """The fleet, and the cars that are still to come, in clusters."""

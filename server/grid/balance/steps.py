@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from server.grid import policies, waterfill
 from server.grid.arrays import Floats, Whole, np
 from server.grid.balance.program import Limit, Plan
-from server.grid.clusters import BATTERY, SESSION, THERMAL, Batteries, Clusters, Sessions, Thermals, sums
-from server.grid.waterfill import Line
+from server.grid.clusters import BATTERY, SESSION, THERMAL, Batteries, Labels, Sessions, Thermals, sums
+from server.grid.waterfill import Filled, Line
 
 PERCENT = 1e-4  # the resolution of opModFixedW
 
@@ -37,31 +37,38 @@ class Fleet(NamedTuple):
 
 
 class Powers(NamedTuple):
-    """Each member's power, and what of the total could not be met."""
+    """Each member's power, and what of the total could not be met. `percent` [g] is what the batteries of a group are
+    told as a fraction of their rating (+ of charging), where all are told the same; `comfort` [g, kind] the fraction of their
+    band at which thermal loads are to be after the step."""
     batteries: Floats
     sessions: Floats
     thermals: Floats
     missed: float
+    percent: Floats | None = None
+    comfort: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Manner:
     """`broadcast`: batteries of a group are told one percent of their rating, else each its own power. `limits` hold
-    for the step alone: `most`, `least` and `net` are one number each."""
+    for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what the sessions should draw what they
+    can be told; batteries take the difference."""
     hours: float
     broadcast: bool = False
     limits: Sequence[Limit] = ()
+    sayable: Callable[[Floats], Floats] | None = None
 
 
-def wanted(plan: Plan, clusters: Clusters, groups: int, net: float, step: int = 0) -> Wanted:
+def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -> Wanted:
     """What the plan asks of a step, for `net` as it is now expected: the whole draws so much that the imbalance is the
     planned one."""
     def of(kind: int, kinds: int = 1) -> Floats:
-        some = clusters.kind == kind
-        place = clusters.group[some] * kinds + (clusters.variety[some] if kinds > 1 else 0)
+        some = labels.kind == kind
+        place = labels.group[some] * kinds + (labels.variety[some] if kinds > 1 else 0)
         return sums(place, plan.power[some, step], groups * kinds).reshape(groups, kinds)
-    thermal = clusters.variety[clusters.kind == THERMAL]
-    return Wanted(of(SESSION)[:, 0], of(THERMAL, int(thermal.max(initial=0)) + 1), of(BATTERY)[:, 0], float(plan.imbalance[step] - plan.curtailed[step] - net))
+    thermal = labels.variety[labels.kind == THERMAL]
+    return Wanted(of(SESSION)[:, 0], of(THERMAL, int(thermal.max(initial=0)) + 1), of(BATTERY)[:, 0],
+                  float(plan.imbalance[step] - plan.curtailed[step] - net))
 
 
 def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
@@ -72,15 +79,16 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     least, most = _room(how.limits, groups)
     kinds = asked.thermals.shape[1]
     alike = fleet.thermals.group * kinds + np.minimum(fleet.thermals.kind, kinds - 1)
-    thermal = _each(groups * kinds, alike, asked.thermals.ravel(), lambda inside, target: policies.by_comfort(
+    thermal, comfort = _each(groups * kinds, alike, asked.thermals.ravel(), lambda inside, target: policies.by_comfort(
         target, fleet.thermals.state[inside], fleet.thermals.band[inside], fleet.thermals.keep[inside], fleet.base[inside],
-        fleet.thermals.power[inside], how.hours).powers)
+        fleet.thermals.power[inside], how.hours))
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
     free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
     here = fleet.sessions.arrive <= 0
     need, left = np.where(here, fleet.sessions.need, 0.0), fleet.sessions.depart * how.hours
-    session = _each(groups, fleet.sessions.group, free, lambda inside, target: policies.by_laxity(
-        target, need[inside], left[inside], fleet.sessions.power[inside], how.hours).powers)
+    session, _ = _each(groups, fleet.sessions.group, free, lambda inside, target: policies.by_laxity(
+        target, need[inside], left[inside], fleet.sessions.power[inside], how.hours))
+    session = session if how.sayable is None else how.sayable(session)
     session_sum = sums(fleet.sessions.group, session, groups)
     others = thermal_sum + session_sum
     floor, roof = np.maximum(low_sum, least - others), np.minimum(high_sum, most - others)
@@ -90,9 +98,10 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     spread = Line(asked.batteries, high_sum - low_sum, floor, roof)
     targets = _nested(asked.total - others.sum(), spread, others, how.limits)
     divide = _broadcast if how.broadcast else _alike
-    battery = _each(groups, fleet.batteries.group, targets, lambda inside, target: divide(
+    battery, percent = _each(groups, fleet.batteries.group, targets, lambda inside, target: divide(
         target, fleet.batteries.only(inside), low[inside], high[inside], how.hours))
-    return Powers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()))
+    return Powers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()),
+                  percent if how.broadcast else None, comfort.reshape(groups, kinds))
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
@@ -113,30 +122,33 @@ def after(fleet: Fleet, powers: Powers, hours: float) -> Fleet:
                  thermals._replace(state=thermals.keep * thermals.state + powers.thermals * hours), fleet.base)
 
 
-def _each(groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], Floats]) -> Floats:
-    """Every group's members by `share(members, target)`."""
-    powers = np.zeros(len(of))
+def _each(groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], Filled]) -> tuple[Floats, Floats]:
+    """Every group's members by `share(members, target)`, and each group's level."""
+    powers, levels = np.zeros(len(of)), np.zeros(groups)
     if groups == 1:
-        return share(slice(None), float(targets[0])) if len(of) else powers
-    order = np.argsort(of, kind="stable")
-    edges = np.searchsorted(of[order], np.arange(groups + 1))
-    for group in range(groups):
-        inside = order[edges[group]:edges[group + 1]]
-        if len(inside):
-            powers[inside] = share(inside, float(targets[group]))
-    return powers
+        inside: list[tuple[int, Any]] = [(0, slice(None))] if len(of) else []
+    else:
+        order = np.argsort(of, kind="stable")
+        edges = np.searchsorted(of[order], np.arange(groups + 1))
+        inside = [(group, order[edges[group]:edges[group + 1]]) for group in range(groups)]
+    for group, members in inside:
+        if isinstance(members, slice) or len(members):
+            filled = share(members, float(targets[group]))
+            powers[members], levels[group] = filled.powers, filled.level
+    return powers, levels
 
 
-def _alike(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Floats:
-    return policies.by_charge(target, some.energy, some.least, some.most, some.efficiency, hours, low, high).powers
+def _alike(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:
+    return policies.by_charge(target, some.energy, some.least, some.most, some.efficiency, hours, low, high)
 
 
-def _broadcast(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Floats:
+def _broadcast(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:
     """What comes of one percent for all: each does as much of it as it can."""
     level = policies.by_rating(target, some.charge, some.discharge, low, high).level
-    told = np.round(level / PERCENT) * PERCENT
-    rating = some.charge if target >= 0 else some.discharge
-    return np.clip(told * rating, low, high)
+    told = float(np.round(level / PERCENT) * PERCENT)
+    rating = some.charge if told >= 0 else some.discharge
+    powers = np.clip(told * rating, low, high)
+    return Filled(powers, told, target - powers.sum())
 
 
 def _room(limits: Sequence[Limit], groups: int) -> tuple[Floats, Floats]:

@@ -73,7 +73,7 @@ def test_a_reserve_is_kept_for_what_comes():
     for reserve in (0.0, 0.1):
         planner = Planner(Settings(reserve=reserve), end=0.1)
         planner.step(beginning(), outlook)
-        ends.append(planner.plan.energy[planner.clusters.kind == 0].sum(axis=0)[-1])
+        ends.append(planner.plan.energy[planner.labels.kind == 0].sum(axis=0)[-1])
     assert np.allclose(ends, [3000, 3000 + 0.1 * 27_000], atol=1)
 
 
