@@ -51,6 +51,8 @@ SETTINGS: dict[str, Setting] = {
     "time_quality": Setting(4, "Time.quality: 3 external, 4 level 4, 5 level 5, 6 level 6, 7 intentionally uncoordinated"),
     "enterprise": Setting(0, "IANA private enterprise number that ends our mRIDs"),
     "grants": Setting("earliest", "how a FlowReservationRequest is answered at once: earliest, or off (`ev grant` does)"),
+    # operators
+    "operator": Setting("", "name that the audit trail has for what is done here; empty: the user's, or --as"),
     "clock": Setting("", "pace of the clock: empty for the system's, 60x for sixty times as fast"),
 }
 

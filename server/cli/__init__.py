@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import click
 
-from server.cli import certs, common, control, demo, device, dispatch, dr, ev, rates, readings, run, vder
+from server.cli import audit, certs, common, control, demo, device, dispatch, dr, ev, rates, readings, run, vder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="counterpoise")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting for this call; see `settings`.")
+@click.option("--as", "name", metavar="NAME", help="Who you are, for the audit trail; your login name if not given.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit trail.")
 @click.pass_context
-def main(context: click.Context, pairs: tuple[str, ...]) -> None:
+def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str) -> None:
     """Counterpoise: an IEEE 2030.5 server and residential DERMS."""
     common.configure(pairs)
+    common.say_who(name, reason)
     context.call_on_close(common.close)
 
 
-for module in (run, certs, device, vder, control, dispatch, dr, ev, readings, rates, demo):
+for module in (run, certs, device, vder, control, dispatch, dr, ev, readings, rates, audit, demo):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import pwd
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +15,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from server import clock
+from server import audit, clock
 from server.config import settings
 from server.errors import Refused
 
 PAPER = 140  # columns of a table that is piped into a file
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Row = Mapping[str, Any]
+_REASON = "counterpoise.reason"
 
 
 def configure(pairs: Iterable[str]) -> None:
@@ -32,6 +35,23 @@ def configure(pairs: Iterable[str]) -> None:
             settings.set(name, value, "--set")
         except ValueError as error:
             raise click.ClickException(str(error)) from None
+
+
+def say_who(name: str | None, reason: str) -> None:
+    """Take who is acting, and why, from the command line; for this call."""
+    if name:
+        settings.operator = name
+    click.get_current_context().meta[_REASON] = reason
+
+
+def who() -> str:
+    """Who is acting: as the settings or --as have it, else the user of the operating system."""
+    if settings.operator:
+        return settings.operator
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def open_house() -> None:
@@ -59,7 +79,8 @@ def close() -> None:
 
 
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A verb that works on the house: opens it, prints what the function returns, and turns a refusal into an error.
+    """A verb that works on the house: opens it, does it in the operator's name, prints what the function returns, and
+    turns a refusal into an error.
 
     The function returns None, one row (a mapping), or rows; `--json` is added to it.
     """
@@ -68,7 +89,9 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(as_json: bool, **arguments: Any) -> None:
         try:
             open_house()
-            show(function(**arguments), as_json)
+            with audit.acting(who(), click.get_current_context().meta.get(_REASON, "")):
+                found = function(**arguments)
+            show(found, as_json)
         except Refused as refused:
             raise click.ClickException(refused.why) from None
     return wrapped

@@ -8,9 +8,8 @@ import click
 
 from server.cli import values
 from server.cli.common import BITS, DURATION, INSTANT, PAIR, verb
-from server.grid import controls, effective, virtualders
+from server.grid import controls, effective
 from server.protocol.functionsets import edev
-from server.resources import store
 
 CURVE_TYPES = ("opModFreqWatt", "opModHFRTMayTrip", "opModHFRTMustTrip", "opModHVRTMayTrip",
                "opModHVRTMomentaryCessation", "opModHVRTMustTrip", "opModLFRTMayTrip", "opModLFRTMustTrip",
@@ -88,7 +87,7 @@ def curve(vder: str, curve_type: str, points: tuple[str, ...], x_multiplier: int
             "yRefType": y_ref_type, "CurveData": [_point(point) for point in points], **values.data("DERCurve", also)}
     if description:
         data["description"] = description
-    return {"href": store.add("DERCurve", f"{virtualders.find(vder).program}/dc", data), **data}
+    return controls.add_curve(vder, data)
 
 
 def _point(text: str) -> dict[str, int]:

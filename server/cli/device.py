@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from server import audit
 from server.cli.common import PAIR, track, verb
 from server.errors import Refused
 from server.models import Device, Membership, VirtualDER
@@ -52,6 +53,11 @@ def enrol(lfdi: str | None, pin: int | None, name: str, kind: str, labels: tuple
     return _enrol_all(file, kind, dict(labels), manager)
 
 
+def _enrolled(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
+
+
+@audit.kept("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_all(file: Path | None, kind: str, labels: dict[str, str], manager: str) -> Any:
     assert file is not None
     try:
@@ -124,7 +130,7 @@ def suspend(device: str) -> Any:
 def restore(device: str) -> Any:
     """Let a suspended device in again."""
     found = edev.find(device)
-    edev.suspend(found, False)
+    edev.restore(found)
     return brief(found)
 
 
@@ -135,7 +141,7 @@ def restore(device: str) -> Any:
 def remove(device: str) -> Any:
     """Remove a device; its certificate is a stranger's then."""
     found = edev.find(device)
-    store.remove(edev.href(found))
+    edev.remove(found)
     return {"removed": found.lfdi}
 
 

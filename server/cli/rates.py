@@ -5,12 +5,24 @@ from typing import Any
 
 import click
 
+from server import audit
 from server.cli.common import DURATION, verb
 from server.config import settings
 from server.errors import Refused
 from server.models import Rate
 from server.protocol.functionsets import edev
 from server.resources import rates, store, table
+
+
+def _set(what: str) -> list[dict[str, Any]]:
+    return [{"kind": rate.kind, "device": rate.lfdi, "seconds": rate.seconds}
+            for rate in Rate.select().where(Rate.what == what).order_by(Rate.kind, Rate.lfdi)]
+
+
+@audit.kept("rate set", "{what}", state=lambda what: {"what": what, "rates": _set(what)})
+def _decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
+    rates.decide(what, kind, lfdi, seconds)
+    store.rerate(lfdi)
 
 
 def _rate_command(what: str, name: str, help: str) -> click.Command:
@@ -25,12 +37,8 @@ def _rate_command(what: str, name: str, help: str) -> click.Command:
         if kind and kind not in table.rows:
             raise Refused(400, f"--kind: there is no resource {kind}")
         if clear or seconds is not None:
-            rates.decide(what, kind, lfdi, None if clear else seconds)
-            store.rerate(lfdi)
-        standard = getattr(settings, f"{what}_rate")
-        return [{"kind": rate.kind, "device": rate.lfdi, "seconds": rate.seconds}
-                for rate in Rate.select().where(Rate.what == what).order_by(Rate.kind, Rate.lfdi)] + [
-                    {"kind": "all others", "device": "", "seconds": standard}]
+            _decide(what, kind, lfdi, None if clear else seconds)
+        return [*_set(what), {"kind": "all others", "device": "", "seconds": getattr(settings, f"{what}_rate")}]
     return command
 
 

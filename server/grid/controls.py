@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from server import clock
+from server import audit, clock
 from server.errors import Refused
 from server.grid import conflicts, members, modes, virtualders
 from server.models import Document, VirtualDER
@@ -20,6 +20,11 @@ _HOUR = 3600
 _UINT16, _UINT32 = 0xFFFF, 0xFFFFFFFF
 
 
+def _state(href: str) -> dict[str, Any]:
+    return describe(_found(href))
+
+
+@audit.kept("control post", "{vder} {href}", answer=dict)
 def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, start: int | None = None, *,
          randomize_start: int = 0, randomize_duration: int = 0, category: int | None = None, description: str = "",
          ramp: float | None = None, response_required: int = 3, dry_run: bool = False) -> dict[str, Any]:
@@ -127,6 +132,7 @@ def show(href: str) -> dict[str, Any]:
     return {**describe(document), "vder": owner.name, "xml": xml(document)}
 
 
+@audit.kept("control cancel", "{href}", state=_state, answer=dict)
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
     """Cancel a control now, or from a later instant on. Refused (409) where it is cancelled, superseded or over."""
     with store.transaction():
@@ -161,6 +167,24 @@ def xml(document: Document) -> str:
     return codec.wrap(document.kind, document.body).decode()
 
 
+def _curve(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "vder": VirtualDER.get(VirtualDER.program == table.parent(table.parent(answer["href"]))).name}
+
+
+@audit.kept("control curve", "{vder} {href}", answer=_curve)
+def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a DERCurve to a virtual DER's program; it with its href, by which controls name it."""
+    return {"href": store.add("DERCurve", f"{virtualders.find(vder).program}/dc", dict(data)), **data}
+
+
+def _default(vder: str | int | VirtualDER) -> dict[str, Any]:
+    """What a virtual DER's default says."""
+    found = virtualders.find(vder)
+    document = store.get(f"{found.program}/dderc")
+    return {"vder": found.name, "default": document and document.stated}
+
+
+@audit.kept("vder default", "{vder}", state=_default)
 def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> None:
     """Set the DefaultDERControl: `base` is its DERControlBase, `also` what else it says (setGradW, …)."""
     found = virtualders.find(vder)
@@ -173,6 +197,7 @@ def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Map
         codec.decode(codec.wrap("DefaultDERControl", _found(href).body))
 
 
+@audit.kept("vder default", "{vder}", state=_default)
 def clear_default(vder: str | int | VirtualDER) -> None:
     """Have no DefaultDERControl any more."""
     store.remove(f"{virtualders.find(vder).program}/dderc")

@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import chunked
 
-from server import clock
+from server import audit, clock
 from server.errors import Refused
 from server.grid import conflicts, controls, follow, members, plan, virtualders
 from server.grid.controls import TakenBack
@@ -18,6 +18,15 @@ Progress = Callable[[int, int], None]
 _CHUNK = 200
 
 
+def _state(number: int) -> dict[str, Any]:
+    return describe(_found(number))
+
+
+def _ordered(answer: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key not in ("shares", "controls", "dry_run")}
+
+
+@audit.kept("dispatch", "{vder} order {id}", answer=_ordered)
 def order(vder: str | int | VirtualDER, duration: int, start: int | None = None, *, watts: float | None = None,
           target: float | None = None, percent: float | None = None, limit: float | None = None,
           limit_watts: float | None = None, connect: bool | None = None, energize: bool | None = None,
@@ -104,6 +113,7 @@ def show(number: int) -> dict[str, Any]:
     return {**describe(row), **follow.progress(row)}
 
 
+@audit.kept("dispatch cancel", "{vder} order {id}", state=_state, answer=dict)
 def cancel(number: int, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
     """Cancel an order's controls, now or from a later instant on. Refused (409) where none of them is left to cancel."""
     with store.transaction():

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from server import audit
 from server.errors import Refused
 from server.grid import conflicts, controls, follow, loadprograms, virtualders
 from server.grid.controls import TakenBack
@@ -20,6 +21,7 @@ _APPLIED = (*ACTIONS, "AppliedTargetReduction")
 _OPTED_OUT, _OPTED_IN, _PARTLY_OUT, _NOT_TAKEN = 4, 5, 8, 10
 
 
+@audit.kept("dr event create", "{vder} {href}", answer=dict)
 def create(vder: str | int | VirtualDER, action: Mapping[str, Any], duration: int, start: int | None = None, *,
            category: int | None = None, forward: bool = False, mandatory: bool = False, override: int = 0,
            randomize_start: int = 0, randomize_duration: int = 0, description: str = "", response_required: int = 7,
@@ -129,6 +131,11 @@ def _did(answers: list[dict[str, Any]]) -> dict[str, Any]:
     return {"opted_out": out, "overrode_s": overrode, "applied": applied}
 
 
+def _state(href: str) -> dict[str, Any]:
+    return describe(_found(href))
+
+
+@audit.kept("dr event cancel", "{href}", state=_state, answer=dict)
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
     """Cancel an EndDeviceControl now, or from a later instant on. Refused (409) where it is over or cancelled."""
     with store.transaction():

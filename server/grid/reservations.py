@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server import clock
+from server import audit, clock
 from server.config import settings
 from server.errors import Refused
 from server.grid import controls, grants, units
@@ -24,6 +24,12 @@ KIND, LIST = "FlowReservationResponse", "FlowReservationResponseList"
 _INT48 = 1 << 47
 
 
+def _grants(request: str) -> Data:
+    """What a request is granted now or later."""
+    return {"request": request, "grants": [describe(each) for each in _live(_request(request))]}
+
+
+@audit.kept("ev grant", "{request}", state=_grants)
 def grant(request: str, watts: float, duration: int, start: int | None = None, energy: float | None = None, *,
           description: str = "", dry_run: bool = False) -> Data:
     """Grant a request (its href) `watts` for `duration` seconds from `start` (default: now) on, or revise what it was
@@ -117,6 +123,7 @@ def _live(asked: Document) -> list[Document]:
             if each.standing != Document.GONE and each.status["currentStatus"] <= events.ACTIVE]
 
 
+@audit.kept("ev cancel", "{request}", state=_grants)
 def call_off(request: str, reason: str | None = None) -> int:
     """Cancel whatever a request (its href) is granted now or later; how many events that was."""
     with store.transaction(request):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from server import clock
+from server import audit, clock
 from server.config import settings
 from server.errors import Refused
 from server.grid import assignments, loadprograms, rules
@@ -23,6 +23,18 @@ DEPTH = 32
 _NAME = 32  # DERProgram.description is a String32
 
 
+def _state(vder: str | int | VirtualDER) -> dict[str, Any]:
+    """A virtual DER in brief, as it is kept, and who is in it by name."""
+    found = find(vder.id if isinstance(vder, VirtualDER) else vder)
+    listed = Device.select(Device.lfdi).join(Membership).where((Membership.vder == found) & Membership.listed)
+    return {**describe(found), "by name": sorted(device.lfdi for device in listed)}
+
+
+def _state_of(shown: dict[str, Any]) -> dict[str, Any]:
+    return _state(shown["id"])
+
+
+@audit.kept("vder create", "{name}", answer=_state_of)
 def create(name: str, rule: str = "", parent: str | int | None = None, primacy: int | None = None, purpose: str = "",
            members: Iterable[str] = (), import_limit: float | None = None,
            export_limit: float | None = None) -> dict[str, Any]:
@@ -42,6 +54,7 @@ def create(name: str, rule: str = "", parent: str | int | None = None, primacy: 
         return show(vder)
 
 
+@audit.kept("vder update", "{name}", state=_state, answer=_state_of)
 def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str | None = None,
            parent: str | int | None = None, primacy: int | None = None, purpose: str | None = None,
            add: Iterable[str] = (), remove: Iterable[str] = (), import_limit: float | None = None,
@@ -73,6 +86,7 @@ def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str |
         return show(found)
 
 
+@audit.kept("vder delete", "{name}", state=_state)
 def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
     """Remove a virtual DER with its program. Refused while it has children, or (unless forced) controls that are
     scheduled or active."""

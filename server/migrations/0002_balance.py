@@ -115,7 +115,7 @@ def up(migrator, db):
         trouble = TextField(default="")
 
     class Audit(Table):
-        id = AutoField()
+        id = BigIntegerField(primary_key=True)
         at = BigIntegerField()
         who = TextField()
         what = TextField()
@@ -123,7 +123,7 @@ def up(migrator, db):
         before = TextField(null=True)
         after = TextField(null=True)
         reason = TextField(default="")
-        previous = TextField()
+        previous = TextField(unique=True)
         hash = TextField(unique=True)
 
     db.create_tables([Unit, Meter, Visit, Conduct, Series, Interval, Plan, Balance, Audit])

@@ -1,15 +1,15 @@
 """The audit trail: who changed what, and why, each entry chained to the one before by its hash."""
 from __future__ import annotations
 
-from peewee import AutoField, BigIntegerField, TextField
+from peewee import BigIntegerField, TextField
 
 from server.models.base import JSON, Table
 
 
 class Audit(Table):
-    """One change of state by an operator. `hash` is SHA-256 over the entry and the `previous` entry's hash, so that an entry
-    that is altered or missing shows."""
-    id = AutoField()
+    """One change of state by an operator. Entries are numbered without gaps. `hash` is SHA-256 over the entry and the
+    `previous` entry's hash, so that one that is altered or missing shows, and none has two that follow it."""
+    id = BigIntegerField(primary_key=True)
     at = BigIntegerField()
     who = TextField()
     what = TextField()
@@ -17,5 +17,5 @@ class Audit(Table):
     before = JSON(null=True)
     after = JSON(null=True)
     reason = TextField(default="")
-    previous = TextField()
+    previous = TextField(unique=True)
     hash = TextField(unique=True)

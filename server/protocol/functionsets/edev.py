@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from server import clock
+from server import audit, clock
 from server.config import settings
 from server.errors import Refused
 from server.models import EVERYONE, Audience, Device, Document
@@ -23,6 +23,13 @@ _TREE = ("DeviceInformation", "DeviceStatus", "PowerStatus")
 _DER = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
 
+def _state(device: str | Device) -> dict[str, Any]:
+    """What the utility says of a device, and nothing that is secret."""
+    row = find(device.lfdi if isinstance(device, Device) else device)
+    return {name: getattr(row, name) for name in ("id", "lfdi", "name", "kind", "labels", "state", "manager")}
+
+
+@audit.kept("device enrol", "{lfdi} {name}", answer=_state)
 def enrol(lfdi: str, pin: int | None = None, name: str = "", kind: str = "", labels: dict[str, str] | None = None,
           manager: str = "", category: int | None = None) -> Device:
     """Enrol a device out of band. `pin` has its check digit (None: a new one), `manager` is the LFDI of the aggregator
@@ -68,6 +75,7 @@ def find(name: str) -> Device:
     return found[0]
 
 
+@audit.kept("device suspend", "{lfdi} {name}", state=_state)
 def suspend(device: Device, suspended: bool = True) -> None:
     """Refuse a device everything, or let it in again."""
     with store.transaction(href(device)):
@@ -76,6 +84,13 @@ def suspend(device: Device, suspended: bool = True) -> None:
         settle(device)
 
 
+@audit.kept("device restore", "{lfdi} {name}", state=_state)
+def restore(device: Device) -> None:
+    """Let a suspended device in again."""
+    suspend(device, False)
+
+
+@audit.kept("device label", "{lfdi} {name}", state=_state)
 def relabel(device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None) -> None:
     """Set labels (None removes one), name or kind; what virtual DERs it is in follows at once."""
     with store.transaction():
@@ -85,6 +100,12 @@ def relabel(device: Device, labels: dict[str, str | None], name: str | None = No
         device.kind = device.kind if kind is None else kind
         device.save()
         settle(device)
+
+
+@audit.kept("device remove", "{lfdi} {name}", state=_state)
+def remove(device: Device) -> None:
+    """Remove a device and all that it said of itself; its readings stay."""
+    store.remove(href(device))
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
