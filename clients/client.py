@@ -1,6 +1,7 @@
 """What a device and an aggregator share: one connection, one clock, the walk, and a step that says when the next is due."""
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from . import discovery
 from .connection import Answer, Connection, Refusal, Trouble, Unreachable, delay
 from .discovery import Root
 from .follower import Follower
+from .manner import GOOD, Manner
 from .reporter import Happening
 from .polling import Polls
 from .timebase import Timebase
@@ -34,6 +36,7 @@ class Client:
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,
                  tell: Callable[[Happening], None] = silent, clock: Callable[[], float] = time.time):
         self.name, self.dcap = name, dcap
+        self.manner: Manner = GOOD
         self._connection, self._tell, self._clock = connection, tell, clock
         start = clock()
         self.timebase = Timebase(rate, start, start)
@@ -53,21 +56,37 @@ class Client:
 
     def step(self, local: float) -> float:
         """Do what is due; the machine's second at which to call again."""
-        if local >= self._quiet_until:
+        if local >= self._quiet:
             self._attend()
-        if self.timebase.known:
+        if self._timely:
             for follower in self.followers:
                 follower.live(self.now)
-        if local >= self._quiet_until:
+        if local >= self._quiet:
             self._report()
         return max(self._next(local), local + SHORTEST)
 
+    @property
+    def _quiet(self) -> float:
+        """The machine's second until which the server is not asked."""
+        return math.inf if self.manner.gone else self._quiet_until
+
+    @property
+    def _timely(self) -> bool:
+        """Whether what time it is has been heard, or never will be."""
+        return self.timebase.known or self.manner.gone
+
     def _next(self, local: float) -> float:
-        turns = [follower.next_turn for follower in self.followers if self.timebase.known]
-        if self._quiet_until > local:
-            return min([self._quiet_until, *map(self.timebase.local_time, turns)])
+        turns = [follower.next_turn for follower in self.followers if self._timely]
+        if self._quiet > local:
+            return min([self._quiet, *map(self.timebase.local_time, turns)])
         reports = [follower.next_report for follower in self.followers if follower.next_report is not None]
         return min(map(self.timebase.local_time, [self._polls_due, *turns, *reports]))
+
+    def behave(self, manner: Manner) -> None:
+        """Be of this manner from now on."""
+        self.manner = manner
+        for follower in self.followers:
+            follower.manner = manner
 
     @property
     def now(self) -> float:
@@ -116,7 +135,7 @@ class Client:
 
     def _set_clock(self, data: dict[str, Any], local: float) -> None:
         before = self.timebase
-        self.timebase = before.observe(data["currentTime"], local)
+        self.timebase = before.observe(data["currentTime"] + self.manner.skew, local)
         jump = self.timebase.server_time(local) - before.server_time(local)
         self.polls.shift(jump)
         for follower in self.followers:

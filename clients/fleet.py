@@ -1,15 +1,17 @@
-"""Many clients in one process: `python -m clients.fleet --help`.
+"""Many clients in one process, as time goes by: `python -m clients.fleet --help`.
 
 A heap of who is next and a few threads; a client is in one thread's hands at a time. Since a client's `step` never
-sleeps, hundreds fit on one core.
+sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`.
 """
 from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import logging
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -17,13 +19,15 @@ from pathlib import Path
 
 import click
 
-from . import neighbourhood
-from .client import Client
+from server import clock as time_of_day
+
+from . import manner, neighbourhood, stepped
+from .client import Client, silent as quiet
 from .reporter import Happening
+from .stepped import AFTER_A_FAULT, Stepped
+from .tally import Tally
 
 log = logging.getLogger(__name__)
-# A client whose step went wrong in a way nobody foresaw is left alone for so long (seconds).
-AFTER_A_FAULT = 30.0
 
 
 class Fleet:
@@ -116,18 +120,37 @@ def run(fleet: Fleet) -> None:
               help="directory of ca.pem and of the devices' certificates")
 @click.option("--devices", type=click.Path(path_type=Path), help="whose certificates  [default: CERTS/devices.json]")
 @click.option("--skip", multiple=True, metavar="NAME", help="leave this one out (may be repeated)")
-@click.option("--clock", default="1x", show_default=True, metavar="RATE", help="rate of the server's clock, 60x")
+@click.option("--clock", default="1x", show_default=True, metavar="PACE",
+              help="rate of the server's clock, 60x, or file:PATH for one that goes in steps: then instants are read "
+                   "from stdin, a line each, and answered when all that is due is done")
 @click.option("--pins/--no-pins", default=True, show_default=True, help="check the Registration's PIN")
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="threads to run the clients on")
+@click.option("--sums", is_flag=True, help="say nothing but what all did together in each quarter of an hour, in JSON")
+@click.option("--silent", default=0.0, metavar="SHARE", help="this share of the devices follows nothing")
+@click.option("--gone", default=0.0, metavar="SHARE", help="this share of the devices never calls")
+@click.option("--opt-out", default=0.0, metavar="PART", help="customers opt out of this part of the events half-way")
+@click.option("--skew", default=0.0, metavar="SECONDS", help="the devices' clocks are off by this much")
 def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[str, ...], clock: str, pins: bool,
-         threads: int) -> None:
+         threads: int, sums: bool, **faults: float) -> None:
     """Run a neighbourhood of devices against a server, until interrupted."""
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.ERROR if sums else logging.WARNING)
     known = [entry for entry in neighbourhood.entries(devices or certs / "devices.json") if entry["name"] not in skip]
-    where = neighbourhood.Server(server, dcap, certs, float(clock.removesuffix("x")))
-    fleet = Fleet(neighbourhood.clients(known, where, printer, pins), threads)
-    click.echo(f"{len(fleet.clients)} clients at {server}{dcap}")
-    run(fleet)
+    steps = clock.startswith(time_of_day.STEPPED)
+    if steps:
+        time_of_day.follow(clock)
+    where = neighbourhood.Server(server, dcap, certs, 1.0 if steps else float(clock.removesuffix("x")))
+    clients = neighbourhood.clients(known, where, quiet if sums else printer, pins,
+                                    time_of_day.precise if steps else time.time,
+                                    manner=lambda lfdi: manner.drawn(lfdi, **faults))
+    if sums:
+        Tally([follower for client in clients for follower in client.followers],
+              lambda said: click.echo(json.dumps(said)))
+    else:
+        click.echo(f"{len(clients)} clients at {server}{dcap}")
+    if steps:
+        stepped.answer(Stepped(clients, threads), sys.stdin, sys.stdout)
+    else:
+        run(Fleet(clients, threads))
 
 
 if __name__ == "__main__":

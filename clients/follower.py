@@ -4,6 +4,7 @@ A device has one of these, an aggregator one for each EndDevice it manages.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,8 @@ from . import metering, reservation, responses
 from .connection import Connection
 from .control import Default, Held, Order, gradient, merged, order
 from .discovery import Found, Root, href
-from .events import GRANT
+from .events import GRANT, Event
+from .manner import GOOD, Manner
 from .plant import Plant
 from .reporter import Happening, Letter, Reporter
 from .reservation import Asked
@@ -21,14 +23,21 @@ from .schedule import STARTED, Schedule, Transition, advance, opt
 PULSE = 60
 
 
+def unwatched(_: int, __: Plant) -> None:
+    """Nobody looks on."""
+
+
 class Follower:
-    """State of one EndDevice. `plant` is its hardware; `found` what the last walk found for it (None: nothing)."""
+    """State of one EndDevice. `plant` is its hardware; `found` what the last walk found for it (None: nothing).
+    `watch(second, plant)` is called with the plant as it is when it begins and when a period of its readings ends."""
 
     def __init__(self, lfdi: str, plant: Plant, connection: Connection, tell: Callable[[Happening], None]):
         self.lfdi, self.plant = lfdi, plant
         self._tell = tell
         self.reporter = Reporter(lfdi, plant.name, connection, tell)
         self.found: Found | None = None
+        self.manner: Manner = GOOD
+        self.watch: Callable[[int, Plant], None] = unwatched
         self.schedule = Schedule()
         self.held: dict[str, Held] = {}
         self.order = Order()
@@ -36,24 +45,45 @@ class Follower:
         self._metered: dict[str, float] = {}
         self._ran_until: float | None = None
         self._change = 0.0
+        self._listed: tuple[Found | None, list[Event]] = None, []
 
     def live(self, now: float) -> None:
-        """Come to server second `now` with what is known: events turn, the plant runs. Asks the server nothing."""
-        second = int(now)
+        """Come to server second `now` with what is known: events turn, the plant runs, however late this is called.
+        Asks the server nothing."""
         if self._ran_until is None:
             self._ran_until = now
-            self.reporter.begin(self.plant, second)
+            self.reporter.begin(self.plant, int(now))
+            self.watch(int(now), self.plant)
+        while self._ran_until < (stop := self._next_stop()) < now:
+            self._live(self._ran_until, stop)
+        self._live(self._ran_until, now)
+
+    def _next_stop(self) -> float:
+        """The next second after the last at which an event turns or a period of readings ends."""
+        stops = (self.schedule.next_change, self.reporter.period_end)
+        return min((stop for stop in stops if stop is not None and stop > (self._ran_until or 0.0)), default=math.inf)
+
+    def _live(self, since: float, now: float) -> None:
+        second = int(now)
         before = self.plant
-        self.plant = self.plant.run(self.order, self._ran_until, now)
+        self.plant = self.plant.run(self.order, since, now)
         self._ran_until = now
+        if self.reporter.read(self.plant, second):
+            self.watch(second, self.plant)
+        if self.manner.silent:
+            return
         self.reporter.log_alarms(before, self.plant, self.found, second)
-        listed = self.found.events(self.lfdi, self.plant.category) if self.found else []
-        self.schedule, happened = advance(self.schedule, listed, second, self.plant.modes)
-        if self.plant.unwilling and self.plant.limited:
-            happened += self._opt_out()
+        self.schedule, happened = advance(self.schedule, self._events(), second, self.plant.modes)
+        happened += self._opt_out(second)
         self._answer(happened)
         self._ask(happened, second)
         self._obey(second)
+
+    def _events(self) -> list[Event]:
+        """The events of what the last walk has found."""
+        if self._listed[0] is not self.found:
+            self._listed = self.found, self.found.events(self.lfdi, self.plant.category) if self.found else []
+        return self._listed[1]
 
     def shift(self, seconds: float) -> None:
         """The server's clock was set by so many seconds: events are judged by it, but the device has not lived them."""
@@ -75,22 +105,22 @@ class Follower:
     @property
     def next_turn(self) -> float:
         """The next server second at which to `live`."""
-        pulse = (self._ran_until or 0.0) + PULSE
-        change = self.schedule.next_change
-        return pulse if change is None else min(change, pulse)
+        return min((self._ran_until or 0.0) + PULSE, self._next_stop())
 
     @property
     def next_report(self) -> float | None:
         """The next server second at which to `report`; None while nobody waits for a report."""
         return self.reporter.due if self.found else None
 
-    def _opt_out(self) -> list[Transition]:
+    def _opt_out(self, now: int) -> list[Transition]:
+        """The customer leaves what costs them comfort, and what they do not like when half of it is over."""
         happened: list[Transition] = []
+        suffers = self.plant.unwilling and self.plant.limited
         for one in self.schedule.running:
-            if one.event.mandatory:
-                continue
-            self.schedule, more = opt(self.schedule, one.event.mRID, True)
-            happened += more
+            tired = self.manner.opt_out and 2 * now >= one.event.start + one.event.end
+            if not one.event.mandatory and (suffers or tired and self.manner.leaves(self.lfdi, one.event.mRID)):
+                self.schedule, more = opt(self.schedule, one.event.mRID, True)
+                happened += more
         return happened
 
     def _answer(self, happened: list[Transition]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +16,13 @@ from .device import Device, Identity
 from .evcharger import EvCharger
 from .reporter import Happening
 from .inverter import Inverter
+from .manner import GOOD, Manner
 from .plant import Plant
 from .thermostat import Thermostat
 from .transport import Https, context
 from .weather import Site, noise
 
+Entry = dict[str, Any]
 KINDS: dict[str, type[Plant]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
 # What a street has, house by house.
 STREET = ("inverter", "battery", "evcharger", "inverter", "thermostat", "battery", "inverter", "evcharger")
@@ -52,16 +55,27 @@ def plant(kind: str, name: str, lfdi: str) -> Plant:
     raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
 
 
-def entries(path: str | Path) -> list[dict[str, Any]]:
+def entries(path: str | Path) -> list[Entry]:
     """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate, key; also
-    `plant` (one of KINDS; else as the street has it) and, for an aggregator, `manages` (entries like these)."""
+    `plant` (one of KINDS; else as the street has it), `ratings` (fields of the plant and, in `site`, of its Site that
+    are otherwise drawn) and, for an aggregator, `manages` (entries like these)."""
     return json.loads(Path(path).read_text())
 
 
-def clients(known: Iterable[dict[str, Any]], server: Server, tell: Callable[[Happening], None] = silent,
-            pins: bool = True, clock: Callable[[], float] = time.time) -> list[Client]:
-    """A client for each entry. An aggregator that manages nothing has nothing to do and is left out."""
-    made: list[Client] = []
+def made(entry: Entry, index: int) -> Plant:
+    """The plant of an entry."""
+    drawn = plant(entry.get("plant") or STREET[index % len(STREET)], entry["name"], entry["lfdi"])
+    ratings = dict(entry.get("ratings", {}))
+    return replace(drawn, site=drawn.site._replace(**ratings.pop("site", {})), **ratings)
+
+
+def clients(known: Iterable[Entry], server: Server, tell: Callable[[Happening], None] = silent,
+            pins: bool = True, clock: Callable[[], float] = time.time, make: Callable[[Entry, int], Plant] = made,
+            manner: Callable[[str], Manner] = lambda lfdi: GOOD) -> list[Client]:
+    """A client for each entry. An aggregator that manages nothing has nothing to do and is left out. `make` gives the
+    plant of an entry and its place in the list, `manner` that of the client with an LFDI; a clock in steps is
+    `clock.precise`."""
+    found: list[Client] = []
     for index, entry in enumerate(known):
         managed = entry.get("manages", [])
         if entry["kind"] == "aggregator" and not managed:
@@ -70,13 +84,10 @@ def clients(known: Iterable[dict[str, Any]], server: Server, tell: Callable[[Hap
         connection = Connection(Https(server.address, tls), clock)
         rest = (connection, server.dcap, server.rate, tell, clock)
         if entry["kind"] == "aggregator":
-            made.append(Aggregator(entry["name"], {one["lfdi"]: _plant(one, number) for number, one in
-                                                   enumerate(managed)}, *rest))
+            plants = {one["lfdi"]: make(one, number) for number, one in enumerate(managed)}
+            found.append(Aggregator(entry["name"], plants, *rest))
         else:
             identity = Identity(entry["lfdi"], int(entry["sfdi"]), int(entry["pin"]) if pins else None)
-            made.append(Device(identity, _plant(entry, index), *rest))
-    return made
-
-
-def _plant(entry: dict[str, Any], index: int) -> Plant:
-    return plant(entry.get("plant") or STREET[index % len(STREET)], entry["name"], entry["lfdi"])
+            found.append(Device(identity, make(entry, index), *rest))
+        found[-1].behave(manner(entry["lfdi"]))
+    return found

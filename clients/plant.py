@@ -110,11 +110,11 @@ class Plant:
         """The plant `seconds` after `now`, having followed the order (up to STEP at a time, see `run`)."""
         raise NotImplementedError
 
-    def run(self, order: Order, since: float, until: float) -> Self:
-        """The plant at `until`, having followed the order since `since` (server seconds)."""
+    def run(self, order: Order, since: float, until: float, step: float = STEP) -> Self:
+        """The plant at `until`, having followed the order since `since` (server seconds), in steps of `step` seconds."""
         plant, now = self, since
         while now < until:
-            seconds = min(STEP, until - now)
+            seconds = min(step, until - now)
             plant, now = plant.step(order, now, seconds), now + seconds
         return plant
 

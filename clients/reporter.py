@@ -1,6 +1,7 @@
 """What an EndDevice sends to the server: answers and alarms as they come, documents and readings at the postRate."""
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,8 +14,14 @@ from .plant import Plant
 
 # "If not specified, a default of 900 seconds is used" for a postRate.
 DEFAULT_POST_RATE = 900
-# Letters are kept so long while the server cannot be reached; then the oldest give way.
+# So many letters, and readings of so many periods, are kept while the server cannot be reached; then the oldest give
+# way.
 OUTBOX = 200
+PERIODS = 96
+# What is no news by itself: that settings were confirmed later, or that time has passed.
+WHEN = {"DERSettings": {"updatedTime"}, "DeviceStatus": {"changedTime", "opTime"}, "PowerStatus": {"changedTime"}}
+# How often a usage point is asked whether its postRate is another (server seconds).
+ASK_AGAIN = 3600
 
 
 class Happening(NamedTuple):
@@ -34,8 +41,17 @@ class Letter(NamedTuple):
     put: bool = False
 
 
+class Period(NamedTuple):
+    """What readings are of: the plant at the beginning and at the end of some time."""
+    before: Plant
+    since: int
+    after: Plant
+    until: int
+
+
 class Reporter:
-    """Sends for one EndDevice. `due` is the server second of the next report."""
+    """Sends for one EndDevice. `due` is the server second of the next report; reports and the periods of readings end
+    at the multiples of the postRate, so that the readings of all devices are of the same time."""
 
     def __init__(self, lfdi: str, name: str, connection: Connection, tell: Callable[[Happening], None]):
         self.lfdi, self.name = lfdi, name
@@ -46,7 +62,9 @@ class Reporter:
         self.due = 0.0
         self._rate = DEFAULT_POST_RATE
         self._usage_point: str | None = None
+        self._asked_at = 0.0
         self._read_from: tuple[Plant, int] | None = None
+        self._periods: deque[Period] = deque(maxlen=PERIODS)
         self._began = 0
         self._log_number = 0
 
@@ -59,6 +77,19 @@ class Reporter:
         self.due += seconds
         if self._read_from is not None:
             self._read_from = (self._read_from[0], self._read_from[1] + round(seconds))
+
+    @property
+    def period_end(self) -> int | None:
+        """The server second at which the period of readings that has begun is to end."""
+        return None if self._read_from is None else _next_multiple(self._rate, self._read_from[1])
+
+    def read(self, plant: Plant, now: int) -> bool:
+        """Read the meter if a period ends; whether it does."""
+        if self._read_from is None or now < _next_multiple(self._rate, self._read_from[1]):
+            return False
+        self._periods.append(Period(*self._read_from, plant, now))
+        self._read_from = plant, now
+        return True
 
     def send(self, letter: Letter) -> None:
         """Post this with the next report."""
@@ -89,7 +120,8 @@ class Reporter:
             self._outbox.popleft()
         if found is None or self._read_from is None or now < self.due:
             return
-        self._rate = found.device.get("postRate") or DEFAULT_POST_RATE
+        if self._usage_point is None:
+            self._rate = found.device.get("postRate") or DEFAULT_POST_RATE
         try:
             for to, name, data in self._documents(found, plant, gradient, remote, int(now)):
                 self._put(to, name, data)
@@ -97,7 +129,7 @@ class Reporter:
             self._post_readings(root, plant, int(now))
         except Refusal as refusal:
             self._refused(refusal, now)
-        self.due = now + self._rate
+        self.due = _next_multiple(self._rate, now)
 
     def _documents(self, found: Found, plant: Plant, gradient: float, remote: bool,
                    now: int) -> list[tuple[str | None, str, dict[str, Any]]]:
@@ -113,8 +145,8 @@ class Reporter:
             ("DERAvailability", telemetry.availability(plant, now)))]
 
     def _put(self, to: str | None, name: str, data: dict[str, Any]) -> None:
-        """PUT it, unless the server has it already; that settings were confirmed later is no news."""
-        news = {key: value for key, value in data.items() if key != "updatedTime"}
+        """PUT it, unless the server has it already."""
+        news = {key: value for key, value in data.items() if key not in WHEN.get(name, ())}
         if to is not None and self._said.get(to) != news:
             self._connection.put(to, name, data)
             self._said[to] = news
@@ -135,25 +167,35 @@ class Reporter:
             self._sheds[program.href] = at, said
 
     def _post_readings(self, root: Root, plant: Plant, now: int) -> None:
-        if root.mirror_list is None or self._read_from is None:
+        if root.mirror_list is None:
             return
         if self._usage_point is None:
             point = metering.usage_point(plant, self.lfdi, self._rate)
             self._usage_point = self._connection.post(root.mirror_list, "MirrorUsagePoint", point).location
             self._tell(Happening(now, self.name, "metering", self._usage_point or "nowhere: no Location was given"))
-        before, since = self._read_from
-        if self._usage_point is None or now <= since:
-            return
+            self._asked_at = -math.inf
         try:
-            self._rate = self._connection.get(self._usage_point).data.get("postRate") or self._rate
-            self._connection.post(self._usage_point, "MirrorMeterReadingList",
-                                  metering.readings(before, plant, self.lfdi, since, now))
+            while self._usage_point is not None and self._periods:
+                self._post_period(self._usage_point, self._periods[0], now)
+                self._periods.popleft()
         except Refusal as refusal:
             if refusal.status == 404:
                 self._usage_point = None
+            else:
+                self._periods.popleft()
             raise
-        self._read_from = (plant, now)
-        self._tell(Happening(now, self.name, "reading", f"{plant.power:.0f} W"))
+
+    def _post_period(self, to: str, period: Period, now: int) -> None:
+        if now >= self._asked_at + ASK_AGAIN:
+            self._rate = self._connection.get(to).data.get("postRate") or self._rate
+            self._asked_at = now
+        before, since, after, until = period
+        self._connection.post(to, "MirrorMeterReadingList", metering.readings(before, after, self.lfdi, since, until))
+        self._tell(Happening(until, self.name, "reading", f"{after.power:.0f} W"))
 
     def _refused(self, refusal: Refusal, now: float) -> None:
         self._tell(Happening(int(now), self.name, "trouble", str(refusal)))
+
+
+def _next_multiple(of: int, after: float) -> int:
+    return (int(after) // of + 1) * of

@@ -35,7 +35,7 @@ class Timebase(NamedTuple):
         """Server's clock less the machine's, at the last reading (seconds)."""
         return self.server - self.local
 
-    def observe(self, current_time: int, local: float) -> Timebase:
+    def observe(self, current_time: float, local: float) -> Timebase:
         """The timebase after Time.currentTime was read at this local second.
 
         A reading within the resolution of the clocks leaves everything as it is: time does not jitter, and never

@@ -180,7 +180,7 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     assert scene.device.plant.headroom < reservation.TRIFLE and statuses() == [1, 2, 3]
     assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
     one, = sessions.listed("street")
-    assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, rel=0.02) and one["answer"] == "completed"
+    assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, rel=0.05) and one["answer"] == "completed"
     assert begin < end and one["state"] == "over"
     assert not scene.said("trouble")
 
