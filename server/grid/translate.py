@@ -55,22 +55,19 @@ def duty(usual: float, power: float) -> dict[str, Any] | None:
 def chargeable(powers: Floats, floor: Floats, most: Floats, least: float) -> Floats:
     """Cars' powers as chargers can do them: not at all or at least `least` W (or all that a car can take), the sum as
     near as may be. Those who must (`floor`) come first, then those who were to have most of what they could take."""
-    able = np.minimum(least, most)
-    if not (powers > 0).any() or ((powers >= able) | (powers <= 0)).all():
+    able = np.maximum(np.minimum(least, most), np.minimum(floor, most))
+    if ((powers >= able) | (powers <= 0)).all():
         return powers
-    total = powers.sum()
     part = np.divide(powers, most, out=np.zeros_like(powers), where=most > 0)
     order = np.lexsort((-part, floor <= 0))
-    needed = np.cumsum(able[order])
-    must = int(np.count_nonzero(floor[order] > 0))
-    count = max(int(np.searchsorted(needed, total, side="right")), must)
-    if count < len(order) and powers[order[count]] > 0 and total - (needed[count - 1] if count else 0.0) > able[order[count]] / 2:
+    order = order[powers[order] > 0]
+    total, needed = powers.sum(), np.cumsum(able[order])
+    count = max(int(np.searchsorted(needed, total, side="right")), int(np.count_nonzero(floor[order] > 0)))
+    if count < len(order) and total - (needed[count - 1] if count else 0.0) > able[order[count]] / 2:
         count += 1
     chosen = order[:count]
-    chosen = chosen[most[chosen] > 0]
     found = np.zeros_like(powers)
-    lows = np.maximum(able[chosen], np.minimum(floor[chosen], most[chosen]))
-    found[chosen] = waterfill.fill(total, Line(powers[chosen], most[chosen], lows, most[chosen])).powers
+    found[chosen] = waterfill.fill(total, Line(powers[chosen], most[chosen], able[chosen], most[chosen])).powers
     return found
 
 
