@@ -1,30 +1,41 @@
 """What the members of a virtual DER are able to do now, from what they said of themselves.
 
-Settings override ratings. What a store can still give or take comes from DERAvailability's durations if it has them,
-else from its state of charge, and bounds the power it can hold for the time asked about.
+What a store can still give or take comes from DERAvailability's durations if it has them, else from its state of
+charge, and bounds the power it can hold for the time asked about.
 """
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 
 from peewee import chunked
 
 from server import clock
-from server.grid import modes, power
-from server.grid.units import FULL, number
-from server.models import Device, Document
-from server.protocol.functionsets import edev
-from server.resources import rates
+from server.grid import power
+from server.models import Device
+from server.resources import rates, sql
 
-Documents = Mapping[str, Mapping[str, Any]]
 ONLINE_POLLS = 3
-_SINGLETONS = {"DERCapability": "dercap", "DERSettings": "derg", "DERStatus": "ders", "DERAvailability": "dera"}
-_EV = frozenset({81, 82})
-_CONNECTED = 1
-_CHUNK = 200
+_CHUNK = 400
+
+
+class Row(NamedTuple):
+    """What a DER has said of itself: columns of `models.Unit`, by which see."""
+    inject: float
+    absorb: float
+    capacity: float | None
+    charge: float | None
+    up: float | None
+    down: float | None
+    offered: float | None
+    connected: bool
+    modes: str
+
+
+_SELECT = f"SELECT device_id, {', '.join(Row._fields)} FROM unit"
 
 
 @dataclass(frozen=True)
@@ -86,47 +97,31 @@ class Member:
         return min(max(self.present or 0.0, self.low), self.high)
 
 
-def unit(said: Documents, present: float | None, hours: float) -> Unit | None:
-    """A DER from its documents by kind; None if it has stated no rating. `hours` is how long a power has to be held."""
-    capability, settings = said.get("DERCapability", {}), said.get("DERSettings", {})
-    status, available = said.get("DERStatus", {}), said.get("DERAvailability", {})
-
-    def rated(name: str) -> float | None:
-        return number(settings.get(f"set{name}", capability.get(f"rtg{name}")))
-
-    if "type" not in capability and not settings:
-        return None
-    absorb, discharge, most = rated("MaxChargeRateW") or 0.0, rated("MaxDischargeRateW"), rated("MaxW") or 0.0
-    inject = discharge or 0.0 if capability.get("type") in _EV else most if discharge is None else max(discharge, most)
-    capacity, charge = rated("MaxWh"), _percent(status.get("stateOfChargeStatus", {}).get("value"))
+def unit(row: Row, present: float | None, hours: float) -> Unit:
+    """A DER from its row. `present` is its injection in W, `hours` is how long a power has to be held. Pure."""
     up = down = None
-    if absorb:
-        up = _energy(inject, available.get("availabilityDuration"), capacity, charge)
-        down = _energy(absorb, available.get("maxChargeDuration"), capacity, None if charge is None else 1 - charge)
-    low = -absorb if down is None else -min(absorb, down / hours)
-    high = inject if up is None else min(inject, up / hours)
-    offered = number(available.get("statWAvail"))
-    if offered is not None and not absorb:
+    if row.absorb:
+        up = _energy(row.up, row.capacity, row.charge)
+        down = _energy(row.down, row.capacity, None if row.charge is None else 1 - row.charge)
+    low = -row.absorb if down is None else -min(row.absorb, down / hours)
+    high = row.inject if up is None else min(row.inject, up / hours)
+    if row.offered is not None and not row.absorb:
         # Reserve above the present output to some, all that the sun would give to others: it is at least the greater.
-        high = min(high, max(offered, present or 0.0, 0.0))
-    if not _connected(status):
+        high = min(high, max(row.offered, present or 0.0, 0.0))
+    if not row.connected:
         low = high = 0.0
-    return Unit(inject, absorb, low, high, capacity, charge, up, down, modes.known(capability, settings))
+    return Unit(row.inject, row.absorb, low, high, row.capacity, row.charge, up, down, _modes(row.modes))
 
 
-def _percent(value: int | None) -> float | None:
-    return None if value is None else value / FULL
-
-
-def _energy(watts: float, seconds: int | None, capacity: float | None, fraction: float | None) -> float | None:
-    if seconds is not None:
-        return watts * seconds / 3600
+def _energy(said: float | None, capacity: float | None, fraction: float | None) -> float | None:
+    if said is not None:
+        return said
     return None if capacity is None or fraction is None else capacity * fraction
 
 
-def _connected(status: Mapping[str, Any]) -> bool:
-    stated = [int(status[key]["value"] or "0", 16) for key in ("genConnectStatus", "storConnectStatus") if key in status]
-    return not stated or any(bits & _CONNECTED for bits in stated)
+@lru_cache(maxsize=1024)
+def _modes(names: str) -> frozenset[str]:
+    return frozenset(names.split())
 
 
 def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
@@ -134,29 +129,21 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
     found: list[Member] = []
     now = clock.now()
     for some in chunked((device for device in devices if device.state == Device.ENROLLED), _CHUNK):
-        said = _said(some)
+        ders = _rows([device.id for device in some])
         injected = power.latest([device.lfdi for device in some])
         for device in some:
-            ders, reading = said[device.id], injected.get(device.lfdi)
-            present = reading.watts / len(ders) if reading and ders else None
-            units = tuple(each for each in (unit(documents, present, hours) for documents in ders) if each)
+            rows, reading = ders[device.id], injected.get(device.lfdi)
+            present = reading.watts / len(rows) if reading and rows else None
             patience = ONLINE_POLLS * rates.poll("EndDevice", device.lfdi)
             found.append(Member(device.lfdi, device.name, device.kind,
-                                device.seen_at is not None and now - device.seen_at <= patience, units,
+                                device.seen_at is not None and now - device.seen_at <= patience,
+                                tuple(unit(row, present, hours) for row in rows),
                                 reading and reading.watts, reading and reading.at))
     return found
 
 
-def _said(devices: list[Device]) -> dict[int, list[dict[str, Any]]]:
-    """What is stated of each DER of each device, by kind."""
-    above = {f"{edev.href(device)}/der": device.id for device in devices}
-    ders = list(Document.select(Document.href, Document.parent).where(Document.parent.in_(list(above))))
-    stated: dict[str, dict[str, Any]] = defaultdict(dict)
-    for document in Document.select(Document.href, Document.parent, Document.kind, Document.stated).where(
-            Document.href.in_([f"{der.href}/{last}" for der in ders for last in _SINGLETONS.values()])):
-        if document.stated:
-            stated[document.parent][document.kind] = document.stated
-    found: dict[int, list[dict[str, Any]]] = {device.id: [] for device in devices}
-    for der in ders:
-        found[above[der.parent]].append(stated[der.href])
+def _rows(numbers: list[int]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    for device, *row in sql.rows(f"{_SELECT} WHERE device_id IN ({sql.marks(len(numbers))}) ORDER BY href", *numbers):
+        found[device].append(Row(*row))
     return found

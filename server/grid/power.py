@@ -1,26 +1,17 @@
-"""What devices inject, from the readings they post.
-
-A device is read at the usage points of its DER (roleFlags isDER or isPEV) if it mirrors one, else at whatever it
-mirrors. There, readings of active power (uom 38, W) count: forward is delivered to the customer and so consumption,
-reverse is injection; where both are given, each is a magnitude and the difference is meant.
-"""
+"""What devices inject, from the readings they post (see `meters`)."""
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from peewee import chunked
 
-from server.models import Document
-from server.resources import readings
+from server.grid.meters import Meter
+from server.resources import readings, sql
 
-_W = 38
-_SIGN = {1: -1, 19: 1, 0: 1}
-_IS_PEV, _IS_DER = 4, 8
-# dataQualifier: an average says most about a period, then a normal value; extremes and deviations say nothing of it.
-_QUALIFIERS = {2: 0, 0: 1, 12: 1}
 _CHUNK = 400
+_OF = "SELECT d.lfdi, m.href, m.factor, m.what, m.watts, m.at FROM meter m JOIN device d ON m.device_id = d.id WHERE "
 
 
 class Power(NamedTuple):
@@ -29,78 +20,24 @@ class Power(NamedTuple):
     at: int
 
 
-class Meter(NamedTuple):
-    """A MeterReading of active power: its href, and by what its values give W of injection."""
-    href: str
-    factor: float
-
-
 def meters(lfdis: Iterable[str]) -> dict[str, list[Meter]]:
     """Where each device's injection is read; devices that mirror no active power are left out."""
-    found: dict[str, list[Meter]] = defaultdict(list)
+    return {lfdi: [Meter(href, factor) for href, factor, _, _ in rows] for lfdi, rows in _rows(lfdis).items()}
+
+
+def _rows(lfdis: Iterable[str]) -> dict[str, list[tuple[str, float, float | None, int | None]]]:
+    """Of each device (href, factor, watts, at) of its own meters, or, where it has none, of those of its premises."""
+    found: dict[str, dict[bool, list[tuple[str, float, float | None, int | None]]]] = defaultdict(lambda: {True: [], False: []})
     for some in chunked(lfdis, _CHUNK):
-        owners = _points(some)
-        below = _under([f"{point}/mr" for point in owners])
-        types = _at([f"{meter}/rt" for meters in below.values() for meter in meters])
-        for point, lfdi in owners.items():
-            found[lfdi] += _best({meter: types[f"{meter}/rt"] for meter in below[f"{point}/mr"]
-                                  if f"{meter}/rt" in types})
-    return dict(found)
-
-
-def _points(lfdis: list[str]) -> dict[str, str]:
-    """The usage points that count, and whose they are."""
-    found: dict[str, list[Document]] = defaultdict(list)
-    for point in Document.select(Document.href, Document.audience, Document.stated).where(
-            (Document.parent == "/upt") & Document.audience.in_(lfdis)):
-        found[point.audience].append(point)
-    return {point.href: lfdi for lfdi, points in found.items()
-            for point in ([point for point in points if _role(point)] or points)}
-
-
-def _role(point: Document) -> int:
-    return int(point.stated.get("roleFlags") or "0", 16) & (_IS_PEV | _IS_DER)
-
-
-def _under(parents: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for document in Document.select(Document.href, Document.parent).where(Document.parent.in_(parents)):
-        found[document.parent].append(document.href)
-    return found
-
-
-def _at(hrefs: list[str]) -> dict[str, dict[str, Any]]:
-    return {document.href: document.stated for some in chunked(hrefs, _CHUNK)
-            for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))
-            if document.stated}
-
-
-def _best(types: dict[str, dict[str, Any]]) -> list[Meter]:
-    """One meter for each direction: the sum of the phases rather than one of them, an average rather than an instant."""
-    chosen: dict[int, tuple[tuple[bool, int], Meter]] = {}
-    for href, said in types.items():
-        flow, qualifier = said.get("flowDirection", 0), said.get("dataQualifier", 0)
-        if said.get("uom") != _W or qualifier not in _QUALIFIERS or flow not in _SIGN:
-            continue
-        rank = (said.get("phase", 0) != 0, _QUALIFIERS[qualifier])
-        if flow not in chosen or rank < chosen[flow][0]:
-            chosen[flow] = rank, Meter(href, _SIGN[flow] * 10.0 ** said.get("powerOfTenMultiplier", 0))
-    return [meter for _, meter in chosen.values()]
+        for lfdi, href, factor, what, watts, at in sql.rows(f"{_OF}d.lfdi IN ({sql.marks(len(some))})", *some):
+            found[lfdi][what == "site"].append((href, factor, watts, at))
+    return {lfdi: rows[False] or rows[True] for lfdi, rows in found.items()}
 
 
 def latest(lfdis: Iterable[str]) -> dict[str, Power]:
     """The newest injection of each device that has one."""
-    found = {}
-    for lfdi, read in meters(lfdis).items():
-        watts, times = 0.0, []
-        for meter in read:
-            start, duration, value, _ = readings.latest(meter.href) or (0, 0, None, "")
-            if value is not None:
-                watts += value * meter.factor
-                times.append(start + duration)
-        if times:
-            found[lfdi] = Power(watts, max(times))
-    return found
+    return {lfdi: Power(sum(watts for watts, _ in read), max(at for _, at in read)) for lfdi, rows in _rows(lfdis).items()
+            if (read := [(watts, at) for _, _, watts, at in rows if watts is not None and at is not None])}
 
 
 def mean(lfdis: Iterable[str], start: int, end: int) -> dict[str, float]:
@@ -118,3 +55,9 @@ def mean(lfdis: Iterable[str], start: int, end: int) -> dict[str, float]:
         if means:
             found[lfdi] = sum(means)
     return found
+
+
+def energy(device: int, start: int, end: int) -> float:
+    """Wh that a device (its number) injected over [start, end), by its mean; 0 where nothing was read."""
+    return sum(mean([lfdi], start, end).get(lfdi, 0.0) for lfdi, in sql.rows("SELECT lfdi FROM device WHERE id = ?", device)
+               ) * (end - start) / 3600

@@ -15,6 +15,12 @@ def up(migrator, db):
     class VirtualDER(Table):
         id = AutoField()
 
+    class Nature(Table):
+        device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+        what = TextField()
+        category = BigIntegerField(default=0)
+        demand = FloatField(null=True)
+
     class Unit(Table):
         href = TextField(primary_key=True)
         device = ForeignKeyField(Device, on_delete="CASCADE")
@@ -23,6 +29,7 @@ def up(migrator, db):
         absorb = FloatField()
         capacity = FloatField(null=True)
         reserve = FloatField(null=True)
+        ramp = FloatField(null=True)
         charge = FloatField(null=True)
         charge_at = BigIntegerField(null=True)
         up = FloatField(null=True)
@@ -30,6 +37,9 @@ def up(migrator, db):
         offered = FloatField(null=True)
         connected = BooleanField(default=True)
         modes = TextField(default="")
+        was = FloatField(null=True)
+        was_at = BigIntegerField(null=True)
+        inferred = FloatField(null=True)
 
     class Meter(Table):
         href = TextField(primary_key=True)
@@ -38,6 +48,7 @@ def up(migrator, db):
         factor = FloatField()
         watts = FloatField(null=True)
         at = BigIntegerField(null=True)
+        peak = FloatField(default=0.0)
 
     class Visit(Table):
         href = TextField(primary_key=True)
@@ -47,6 +58,8 @@ def up(migrator, db):
         energy = FloatField()
         power = FloatField()
         cancelled = BooleanField(default=False)
+        said = FloatField(null=True)
+        said_at = BigIntegerField(null=True)
 
     class Conduct(Table):
         device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
@@ -65,6 +78,7 @@ def up(migrator, db):
         issued = BigIntegerField()
         start = BigIntegerField()
         step = BigIntegerField()
+        until = BigIntegerField()
         values = TextField()
         quantiles = TextField()
         source = TextField(default="")
@@ -73,7 +87,7 @@ def up(migrator, db):
         every = BigIntegerField(null=True)
 
         class Meta:
-            indexes = ((("vder", "what", "issued"), False),)
+            indexes = ((("vder", "what", "issued"), False), (("vder", "what", "until"), False))
 
     class Interval(Table):
         vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
@@ -110,6 +124,7 @@ def up(migrator, db):
         horizon = BigIntegerField(default=96)
         every = BigIntegerField(default=4)
         reserve = FloatField(default=0.1)
+        addressing = TextField(default="hybrid")
         done = BigIntegerField(null=True)
         plan = BigIntegerField(null=True)
         trouble = TextField(default="")
@@ -126,8 +141,9 @@ def up(migrator, db):
         previous = TextField(unique=True)
         hash = TextField(unique=True)
 
-    db.create_tables([Unit, Meter, Visit, Conduct, Series, Interval, Plan, Balance, Audit])
+    db.create_tables([Nature, Unit, Meter, Visit, Conduct, Series, Interval, Plan, Balance, Audit])
     migrator.migrate(
         migrator.add_column("order", "requested_by", TextField(default="")),
         migrator.add_column("order", "plan", BigIntegerField(null=True, index=True)),
-        migrator.add_column("share", "reason", TextField(default="")))
+        migrator.add_column("share", "reason", TextField(default="")),
+        migrator.add_index("share", ("lfdi",)))

@@ -1,7 +1,7 @@
 """What is known of each device in numbers: rows that answer for a hundred thousand at once what documents say one by one.
 
-All of it follows from documents and readings and can be rebuilt from them, save `Conduct`, which is learnt and agreed.
-Power is in W of injection, energy in Wh, times are UTC epoch seconds.
+All of it follows from documents and readings and can be rebuilt from them, save `Conduct`, which is learnt and agreed,
+and what a battery's capacity was inferred from. Power is in W of injection, energy in Wh, times are UTC epoch seconds.
 """
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ from server.models.base import Table
 from server.models.resources import Device
 
 
+class Nature(Table):
+    """What a device is: `what` is one of natures.WHATS, `category` its DeviceCategoryType bits, `demand` the greatest load in
+    W that its DRLCCapabilities name."""
+    device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    what = TextField()
+    category = BigIntegerField(default=0)
+    demand = FloatField(null=True)
+
+
 class Unit(Table):
     """A DER, by its href, as DERCapability, DERSettings (which override), DERStatus and DERAvailability have it.
 
-    `inject` and `absorb` are rated magnitudes, `capacity` and `reserve` Wh, `charge` the state of charge (0 to 1) that was said of
-    the time `charge_at`, `up` and `down` Wh that DERAvailability says it can still give and take, `offered` its statWAvail;
-    `modes` the DERControl modes that it takes, spaces between. NULL is not said.
+    `inject` and `absorb` are rated magnitudes, `capacity` and `reserve` Wh, `ramp` W per second, `charge` the state of charge
+    (0 to 1) that was said of the time `charge_at`, `up` and `down` Wh that DERAvailability says it can still give and take,
+    `offered` its statWAvail; `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity
+    is, `inferred` Wh follow from how the charge went with the power, `was` being the charge before, of the time `was_at`.
     """
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
@@ -25,6 +35,7 @@ class Unit(Table):
     absorb = FloatField()
     capacity = FloatField(null=True)
     reserve = FloatField(null=True)
+    ramp = FloatField(null=True)
     charge = FloatField(null=True)
     charge_at = BigIntegerField(null=True)
     up = FloatField(null=True)
@@ -32,22 +43,28 @@ class Unit(Table):
     offered = FloatField(null=True)
     connected = BooleanField(default=True)
     modes = TextField(default="")
+    was = FloatField(null=True)
+    was_at = BigIntegerField(null=True)
+    inferred = FloatField(null=True)
 
 
 class Meter(Table):
     """A MeterReading of active power that counts for a device, by its href: `factor` makes W of injection of its values,
-    `what` is what it measures (a state.WHATS), `watts` its newest reading, which ends at `at`."""
+    `what` is what it measures (one of natures.WHATS), `watts` its newest reading, which ends at `at`, `peak` the greatest
+    consumption (a magnitude) that it has read."""
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     what = TextField()
     factor = FloatField()
     watts = FloatField(null=True)
     at = BigIntegerField(null=True)
+    peak = FloatField(default=0.0)
 
 
 class Visit(Table):
     """A flow reservation request, by its href: a car that wants `energy` Wh (+ is charging) at up to `power` W between
-    `arrive` and `depart`. Kept after its document is gone: it tells when cars come."""
+    `arrive` and `depart`; at `said_at` its charger said (PEVInfo) that it wanted `said` Wh more. Kept after its document is
+    gone: it tells when cars come."""
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     arrive = BigIntegerField(index=True)
@@ -55,6 +72,8 @@ class Visit(Table):
     energy = FloatField()
     power = FloatField()
     cancelled = BooleanField(default=False)
+    said = FloatField(null=True)
+    said_at = BigIntegerField(null=True)
 
 
 class Conduct(Table):

@@ -65,7 +65,7 @@ class Order(Table):
 class Share(Table):
     """A device's part in an order, the control (by mRID) that tells it, and why it was asked for this much."""
     order = ForeignKeyField(Order, on_delete="CASCADE")
-    lfdi = TextField()
+    lfdi = TextField(index=True)
     event = TextField()
     mrid = TextField(index=True)
     planned_w = FloatField(null=True)

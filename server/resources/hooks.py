@@ -41,6 +41,7 @@ _after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
 _instead: dict[tuple[str, str], Callable[..., Any]] = {}
 _rebuild: list[Callable[[], int]] = []
 _seed: list[Callable[[], object]] = []
+_taken: list[Callable[[str, list[tuple[int, int]]], None]] = []
 
 
 def _register(registry: dict[tuple[str, str], list[Hook]], method: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
@@ -80,6 +81,17 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
     """Called when the server starts: see that the resources which always exist are there."""
     _seed.append(task)
     return task
+
+
+def taken(task: Callable[[str, list[tuple[int, int]]], None]) -> Callable[[str, list[tuple[int, int]]], None]:
+    """Called when values of a MeterReading (its href) have been read: each as (value, end of its time)."""
+    _taken.append(task)
+    return task
+
+
+def run_taken(meter: str, read: list[tuple[int, int]]) -> None:
+    for task in _taken:
+        task(meter, read)
 
 
 def run_before(change: Change) -> None:

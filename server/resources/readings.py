@@ -10,7 +10,7 @@ from typing import Any
 
 from server.errors import Refused
 from server.models import JSON, ReadingSet, db
-from server.resources import sql, store
+from server.resources import hooks, sql, store
 
 Data = dict[str, Any]
 DAY = 86400
@@ -34,7 +34,13 @@ def record(meter: str, reading: Data, now: int) -> bool:
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
     _write(row[0] if row else _open(meter, "", day, DAY, {}), reading, start)
+    _tell(meter, [(reading, start)])
     return row is None
+
+
+def _tell(meter: str, read: list[tuple[Data, int]]) -> None:
+    hooks.run_taken(meter, [(reading["value"], start + reading.get("timePeriod", {}).get("duration", 0))
+                            for reading, start in read if reading.get("value") is not None])
 
 
 def _open(meter: str, mrid: str, start: int, duration: int, stated: Data) -> int:
@@ -59,10 +65,14 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
         sql.execute("UPDATE reading_set SET start = ?, duration = ?, stated = ? WHERE id = ?",
                     period["start"], period["duration"], JSON().db_value(stated), number)
         sql.execute("DELETE FROM reading WHERE set_id = ?", number)
+    read = []
     for index, reading in enumerate(readings):
         check(reading, f"{place}/Reading", now)
         share = period["start"] + index * period["duration"] // len(readings)
-        _write(number, reading, reading.get("timePeriod", {}).get("start", share))
+        read.append((reading, reading.get("timePeriod", {}).get("start", share)))
+    for reading, start in read:
+        _write(number, reading, start)
+    _tell(meter, read)
     return row is None
 
 

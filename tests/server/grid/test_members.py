@@ -1,7 +1,7 @@
 import pytest
 
 from server import clock
-from server.grid import members
+from server.grid import ders, members
 from server.models import Device
 from server.protocol.functionsets import edev
 
@@ -11,6 +11,11 @@ BATTERY = {"type": 80, "rtgMaxW": {"multiplier": 0, "value": 5000}, "rtgMaxCharg
 SOLAR = {"type": 4, "rtgMaxW": {"multiplier": 0, "value": 6000}, "modesSupported": "00100004"}
 CHARGER = {"type": 82, "rtgMaxW": {"multiplier": 0, "value": 7000}, "rtgMaxChargeRateW": {"multiplier": 0, "value": 7000},
            "modesSupported": "00000080"}
+
+
+def unit(said, present, hours):
+    rated = ders.rated(said)
+    return members.unit(members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours)
 
 
 def soc(value):
@@ -44,26 +49,26 @@ BOUNDS = [
 
 @pytest.mark.parametrize("what, said, present, hours, expected", BOUNDS, ids=[case[0] for case in BOUNDS])
 def test_what_a_der_can_do_now(what, said, present, hours, expected):
-    unit = members.unit(said, present, hours)
-    assert (unit.low, unit.high) == expected
+    able = unit(said, present, hours)
+    assert (able.low, able.high) == expected
 
 
 def test_a_der_that_has_stated_nothing_is_none():
-    assert members.unit({}, None, 1) is None
+    assert ders.rated({}) is None
 
 
 def test_modes_enabled_override_modes_supported():
-    known = members.unit({"DERCapability": SOLAR}, None, 1).modes
+    known = unit({"DERCapability": SOLAR}, None, 1).modes
     assert known == {"opModMaxLimW", "opModConnect"}
     enabled = {"DERSettings": {"modesEnabled": "00100000"}, "DERCapability": {**SOLAR, "modesSupported2": "00000010",
                                                                            "csipaus:doeModesSupported": "03"}}
-    assert members.unit(enabled, None, 1).modes == {
+    assert unit(enabled, None, 1).modes == {
         "opModMaxLimW", "opModMaxLimPctWAbsorb", "csipaus:opModExpLimW", "csipaus:opModImpLimW"}
 
 
 def test_a_baseline_is_a_power_that_can_be_held():
-    unit = members.unit({"DERCapability": BATTERY, "DERStatus": soc(1000)}, 5000, 1)
-    alone = members.Member("A", "a", "battery", True, (unit,), 5000.0, 0)
+    low = unit({"DERCapability": BATTERY, "DERStatus": soc(1000)}, 5000, 1)
+    alone = members.Member("A", "a", "battery", True, (low,), 5000.0, 0)
     assert (alone.high, alone.baseline) == (1000, 1000)
 
 
