@@ -1,22 +1,25 @@
 """What the balance keeps: signals and forecasts as they were said, what was measured, and plans."""
 from __future__ import annotations
 
-from peewee import AutoField, BigIntegerField, BooleanField, CompositeKey, FloatField, ForeignKeyField, SmallIntegerField, TextField
+from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, FloatField, ForeignKeyField,
+                    SmallIntegerField, TextField)
 
 from server.models.base import JSON, Table
 from server.models.grid import VirtualDER
 
 
 class Series(Table):
-    """A signal or a forecast for a virtual DER, as `source` said it at `issued`: values for steps of `step` seconds from
-    `start` on, null where nothing was said. `what` is one of signals.KINDS or forecasts.WHATS. Nothing is ever changed: who says
-    it anew adds a row, and a replay sees what was known at its time."""
+    """A signal or a forecast for a virtual DER, as `source` said it at `issued`: a value for each `step` seconds from
+    `start` until `until`, null where nothing was said. `what` is one of signals.KINDS or of outlook.GIVEN, `quantiles`
+    has values likewise by probability. `every` is in how many seconds the next issue was promised. Nothing is ever
+    changed: who says it anew adds a row, and a replay sees what was known at its time."""
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     what = TextField()
     issued = BigIntegerField()
     start = BigIntegerField()
     step = BigIntegerField()
+    until = BigIntegerField()
     values = JSON()
     quantiles = JSON(default=dict)
     source = TextField(default="")
@@ -25,7 +28,7 @@ class Series(Table):
     every = BigIntegerField(null=True)
 
     class Meta:
-        indexes = ((("vder", "what", "issued"), False),)
+        indexes = ((("vder", "what", "issued"), False), (("vder", "what", "until"), False))
 
 
 class Interval(Table):
@@ -65,7 +68,7 @@ class Plan(Table):
 class Balance(Table):
     """How a virtual DER is kept in balance: on its own (`automatic`) or by plans that people publish, which a second person
     approves where `approval` says so. `every` steps there is a new plan; `reserve` is the part of each battery's span that
-    is kept for what forecasts do not see; `done` is the start of the last step that was published."""
+    is kept for what forecasts do not see, `addressing` one of balancing.ADDRESSINGS; `done` is the start of the last step that was published."""
     vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
     automatic = BooleanField(default=False)
     approval = BooleanField(default=False)
@@ -73,6 +76,7 @@ class Balance(Table):
     horizon = BigIntegerField(default=96)
     every = BigIntegerField(default=4)
     reserve = FloatField(default=0.1)
+    addressing = TextField(default="hybrid")
     done = BigIntegerField(null=True)
     plan = BigIntegerField(null=True)
     trouble = TextField(default="")

@@ -1,0 +1,171 @@
+"""Signals: what the grid asks of an area, step by step, as it was said and when.
+
+Powers are in W. `imbalance` is by how much the area will draw too much if nobody moves anything, `schedule` what it is
+to draw from outside, `measured` what it drew (with a schedule) or was out of balance by, our doing included: all with
+consumption positive, as a net operator reads his meter. `import_limit` and `export_limit` are magnitudes, `price` is
+per kWh.
+
+What is said anew lies over what was said before, step by step; a higher priority lies over a lower one whenever it
+was said. Nothing is forgotten, so that a replay (`at`) sees what was known then.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from server import clock
+from server.errors import Refused
+from server.grid import intervals, virtualders
+from server.grid.arrays import Floats, np
+from server.grid.intervals import DAY, STEP, WEEK, Said, iso
+from server.models import Balance, Series, VirtualDER
+
+
+class Kind(NamedTuple):
+    """A kind of signal: its unit, the least value, whether an area is balanced by it, so that it has to reach as far
+    as plans do, and whether it is whole, so that a gap in it is a fault."""
+    unit: str
+    least: float = -math.inf
+    leads: bool = False
+    whole: bool = True
+
+
+KINDS = {"imbalance": Kind("W", leads=True), "schedule": Kind("W", leads=True), "measured": Kind("W"),
+         "price": Kind("per kWh"), "import_limit": Kind("W", 0.0, whole=False),
+         "export_limit": Kind("W", 0.0, whole=False)}
+MEASURED = "measured"
+LATE = 1.5  # of the time in which the next issue was promised
+
+
+def put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None], start: int, step: int, *,
+        source: str = "", tolerance: float = 0.0, priority: int = 0, every: int | None = None, dry_run: bool = False,
+        place: str = "") -> dict[str, Any]:
+    """Keep a signal: a value for each `step` seconds from `start` on, None where there is none.
+
+    `tolerance` is the W of imbalance that are none of our business, `every` in how many seconds the next issue is to
+    be expected (None: when it comes). Refused (400) as a whole where anything in it is not fit to act on; gaps are
+    kept, and `warnings` of what is returned tells of them. `place` is where it comes from, for that sentence.
+    """
+    found, place = virtualders.find(vder), place or kind
+    known = _kind(kind)
+    now = clock.now()
+    kept = intervals.checked(values, start, step, now, place, known.least)
+    if not 0 <= tolerance < math.inf:
+        raise Refused(400, f"{place}: a tolerance of {tolerance:g} W is no magnitude")
+    if every is not None and every <= 0:
+        raise Refused(400, f"{place}: every {every} s is no time to wait for the next issue")
+    row = Series(vder=found, what=kind, issued=now, start=start, step=step, until=start + len(kept) * step, values=kept,
+                 source=source, tolerance=tolerance, priority=priority, every=every)
+    if not dry_run:
+        row.save(force_insert=True)
+    warnings = [f"{kind} of {found.name} says nothing {gap}"
+                for gap in intervals.gaps(intervals.array(kept), start, step)]
+    if row.until <= now and kind != MEASURED:
+        warnings.append(f"{kind} of {found.name} is over since {iso(row.until)}")
+    return {**describe(row), "dry_run": dry_run, "warnings": warnings}
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise Refused(400, f"there is no kind of signal {kind!r}; there are {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def describe(row: Series) -> dict[str, Any]:
+    """A signal or forecast in brief, with the least, mean and greatest of its values."""
+    values = intervals.array(row.values)
+    return {"vder": row.vder.name, "kind": row.what, "start": row.start, "end": row.until, "step": row.step,
+            "values": len(row.values), "gaps": row.values.count(None), "least": float(np.nanmin(values)),
+            "mean": float(np.nanmean(values)), "most": float(np.nanmax(values)), "tolerance": row.tolerance,
+            "priority": row.priority, "source": row.source, "every": row.every, "issued_at": row.issued}
+
+
+def issues(vder: VirtualDER, what: str, start: int, end: int, at: int | None = None) -> list[Series]:
+    """What had been said until `at` (default: now) of [start, end), the strongest last."""
+    at = clock.now() if at is None else at
+    return list(Series.select().where((Series.vder == vder) & (Series.what == what) & (Series.until > start)
+                                      & (Series.start < end) & (Series.issued <= at))
+                .order_by(Series.priority, Series.issued, Series.id))
+
+
+def said(row: Series) -> Said:
+    """The values of a row."""
+    return Said(row.start, row.step, intervals.array(row.values))
+
+
+def known(vder: str | int | VirtualDER, kind: str, start: int, steps: int, step: int = STEP, at: int | None = None
+          ) -> Floats:
+    """[steps]: what was known at `at` (default: now) of so many steps from `start` on; NaN where nothing was."""
+    _kind(kind)
+    rows = issues(virtualders.find(vder), kind, start, start + steps * step, at)
+    return intervals.mean(intervals.laid([said(row) for row in rows], start, steps, step)[0])
+
+
+def tolerance(vder: str | int | VirtualDER, kind: str, start: int, steps: int, step: int = STEP, at: int | None = None
+              ) -> Floats:
+    """[steps]: the tolerance of what `known` returns, in W, the least where it changes within a step; 0 in gaps."""
+    rows = issues(virtualders.find(vder), kind, start, start + steps * step, at)
+    whose = intervals.laid([said(row) for row in rows], start, steps, step)[1]
+    return np.array([row.tolerance for row in rows] + [0.0])[whose].min(axis=1)
+
+
+def troubles(vder: str | int | VirtualDER, at: int | None = None, horizon: int | None = None) -> list[str]:
+    """What is wrong with the signals of a virtual DER, a sentence each: an issue that was promised and did not come, a
+    measurement that stopped, values that end before the horizon (s; as its plans have it, or a day), gaps within it.
+    A kind of which the last value is a week old is taken to be given up."""
+    found, at = virtualders.find(vder), clock.now() if at is None else at
+    if horizon is None:
+        balance = Balance.get_or_none(Balance.vder == found)
+        horizon = balance.step * balance.horizon if balance is not None else DAY
+    return [sentence for kind in KINDS for sentence in _troubles(found, kind, at, at - at % STEP + horizon)]
+
+
+def _troubles(vder: VirtualDER, kind: str, at: int, end: int) -> list[str]:
+    name, known_kind = f"{kind} of {vder.name}", KINDS[kind]
+    said_until = Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
+    newest = said_until.order_by(Series.issued.desc(), Series.id.desc()).first()
+    last = said_until.order_by(Series.until.desc()).first()
+    if newest is None or max(last.until, newest.issued) < at - WEEK:
+        return []
+    found = []
+    if newest.every is not None and at > newest.issued + LATE * newest.every:
+        found.append(f"{name} has stopped arriving: the last came at {iso(newest.issued)}, {_ago(at - newest.issued)} "
+                     f"ago, and was promised every {_ago(newest.every)}")
+    if kind == MEASURED:
+        if at > last.until + 2 * last.step:
+            found.append(f"{name} is {_ago(at - last.until)} old: the last is of the time until {iso(last.until)}")
+        return found
+    start = at - at % STEP
+    if known_kind.leads and last.until <= start:
+        return [*found, f"{name} is over since {iso(last.until)}"]
+    if known_kind.leads and last.until < end:
+        found.append(f"{name} ends at {iso(last.until)}, {_ago(end - last.until)} before the horizon")
+    steps = (min(end, last.until) - start) // STEP
+    if known_kind.whole and steps > 0:
+        found += [f"{name} says nothing {gap}" for gap in intervals.gaps(
+            known(vder, kind, start, steps, at=at), start, STEP)]
+    return found
+
+
+def _ago(seconds: int) -> str:
+    parts = ((seconds // DAY, "d"), (seconds % DAY // 3600, "h"), (seconds % 3600 // 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or f"{seconds} s"
+
+
+def show(vder: str | int | VirtualDER | None = None, kind: str | None = None) -> list[dict[str, Any]]:
+    """The newest issue of each signal of a virtual DER (or of all), what it says of now, and what is wrong with it."""
+    if kind is not None:
+        _kind(kind)
+    chosen = [virtualders.find(vder)] if vder is not None else list(VirtualDER.select().where(
+        VirtualDER.id.in_(Series.select(Series.vder).distinct())).order_by(VirtualDER.name))
+    now, rows = clock.now(), []
+    for each in chosen:
+        for name in [kind] if kind is not None else KINDS:
+            newest = (Series.select().where((Series.vder == each) & (Series.what == name))
+                      .order_by(Series.issued.desc(), Series.id.desc()).first())
+            if newest is not None:
+                value = float(known(each, name, now - now % STEP, 1)[0])
+                rows.append({**describe(newest), "now": None if math.isnan(value) else value,
+                             "trouble": "; ".join(_troubles(each, name, now, now - now % STEP + DAY))})
+    return rows
