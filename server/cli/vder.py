@@ -8,6 +8,7 @@ import click
 
 from server.cli import values
 from server.cli.common import PAIR, verb
+from server.cli.members import members
 from server.grid import capability, controls, virtualders
 
 
@@ -106,4 +107,5 @@ def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str
     return virtualders.show(vder)["default"] or {}
 
 
+vder.add_command(members)
 COMMANDS = (vder,)

@@ -14,7 +14,7 @@ from typing import Any
 from peewee import chunked
 
 from server.config import settings
-from server.grid import loadprograms, rules
+from server.grid import leaves, loadprograms, rules
 from server.models import Audience, Device, Document, Membership, VirtualDER
 from server.protocol.functionsets import edev
 from server.resources import store
@@ -61,28 +61,33 @@ class _Tree:
 def settle(devices: Iterable[Device] | None = None) -> int:
     """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual DERs as they
     are now; how many memberships began or ended."""
-    with store.transaction():
-        tree = _Tree()
-        asked = list(Device.select() if devices is None else devices)
-        kept = _kept(None if devices is None else [device.id for device in asked])
-        begun: list[tuple[int, int]] = []
-        ended, moved = 0, []
-        for device in asked:
-            had = kept[device.id]
-            wanted = tree.of(device, {vder for vder, listed in had.items() if listed})
-            new, gone = wanted - had.keys(), had.keys() - wanted
-            if new or gone:
-                begun += ((vder, device.id) for vder in new)
-                Membership.delete().where((Membership.device == device) & Membership.vder.in_(gone)).execute()
-                _assign(device, [tree.all[vder] for vder in sorted(new)], gone)
-                ended += len(gone)
-                moved.append(device)
-        for rows in chunked(begun, _CHUNK):
-            Membership.insert_many(rows, [Membership.vder, Membership.device]).execute()
-        concerned = asked if devices is not None else moved
-        _see(concerned)
-        loadprograms.settle(concerned)
-        return len(begun) + ended
+    asked = None if devices is None else list(devices)
+    with store.transaction(), leaves.guarded([] if asked is None else [device.id for device in asked]):
+        return _settle(asked)
+
+
+def _settle(devices: list[Device] | None) -> int:
+    tree = _Tree()
+    asked = list(Device.select()) if devices is None else devices
+    kept = _kept(None if devices is None else [device.id for device in asked])
+    begun: list[tuple[int, int]] = []
+    ended, moved = 0, []
+    for device in asked:
+        had = kept[device.id]
+        wanted = tree.of(device, {vder for vder, listed in had.items() if listed})
+        new, gone = wanted - had.keys(), had.keys() - wanted
+        if new or gone:
+            begun += ((vder, device.id) for vder in new)
+            Membership.delete().where((Membership.device == device) & Membership.vder.in_(gone)).execute()
+            _assign(device, [tree.all[vder] for vder in sorted(new)], gone)
+            ended += len(gone)
+            moved.append(device)
+    for rows in chunked(begun, _CHUNK):
+        Membership.insert_many(rows, [Membership.vder, Membership.device]).execute()
+    concerned = asked if devices is not None else moved
+    _see(concerned)
+    loadprograms.settle(concerned)
+    return len(begun) + ended
 
 
 def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:

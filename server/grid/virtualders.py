@@ -12,7 +12,7 @@ from typing import Any
 from server import audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid import assignments, loadprograms, rules
+from server.grid import assignments, leaves, loadprograms, rules
 from server.models import Device, Membership, VirtualDER
 from server.protocol.functionsets import edev
 from server.resources import store
@@ -41,7 +41,7 @@ def create(name: str, rule: str = "", parent: str | int | None = None, primacy: 
     """Create a virtual DER and publish its program. `members` are devices (LFDI, SFDI, number or name) put in by name;
     `primacy` is by default one stronger than the parent's, since who is nearer to a device knows better. The limits
     are the most that all members together may consume and inject, in W (None: no limit)."""
-    with store.transaction():
+    with store.transaction(), leaves.guarded():
         above = find(parent) if parent is not None else None
         if primacy is None:
             primacy = PRIMACY if above is None else max(above.primacy - 1, 0)
@@ -61,7 +61,7 @@ def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str |
            export_limit: float | None = None) -> dict[str, Any]:
     """Change what is given and leave the rest; `parent=""` takes it to the top of a tree, a limit of infinity away.
     `add` and `remove` name devices; a device that the rule or a child brings cannot be removed by name."""
-    with store.transaction():
+    with store.transaction(), leaves.guarded():
         found = find(vder)
         if name is not None and name != found.name:
             found.name = _named(name)
