@@ -11,6 +11,7 @@ from typing import Any
 from peewee import EXCLUDED, chunked
 
 from server import clock
+from server.audit import kept
 from server.errors import Refused
 from server.grid import intervals, virtualders
 from server.grid.arrays import Floats, np
@@ -51,12 +52,13 @@ def roll(start: int, reach: int = REACH) -> int:
     end, today = start + STEP, start - start % DAY
     found = sql.rows(_ROLL, start - reach, end, start, today, today - DAY, start - reach, end, end, start, start,
                      end, start, start)
-    _keep({"vder": vder, "what": what, "start": start, "value": value, "read": count}
+    keep({"vder": vder, "what": what, "start": start, "value": value, "read": count}
           for vder, what, value, count in found)
     return len(found)
 
 
-def _keep(rows: Iterable[dict[str, Any]]) -> None:
+def keep(rows: Iterable[dict[str, Any]]) -> None:
+    """Keep rows of Interval, in place of what was kept of the same."""
     with db.atomic():
         for some in chunked(rows, _CHUNK):
             Interval.insert_many(some).on_conflict(
@@ -77,6 +79,14 @@ def roll_due(now: int) -> int:
     return len(AGAIN) + 1
 
 
+def roll_between(start: int, end: int) -> int:
+    """Sum up every interval that is over within [start, end), however late its readings came; how many."""
+    every = range(-(-start // STEP) * STEP, min(end, clock.now()) - STEP + 1, STEP)
+    for each in every:
+        roll(each, DAY)
+    return len(every)
+
+
 def read(vder: str | int | VirtualDER, what: str, start: int, steps: int, step: int = STEP) -> Floats:
     """[steps]: what was summed up, W of injection, for so many steps from `start` on (a multiple of STEP, as `step`
     is); NaN where nothing was read."""
@@ -88,6 +98,16 @@ def read(vder: str | int | VirtualDER, what: str, start: int, steps: int, step: 
     return intervals.mean(values.reshape(steps, -1))
 
 
+def show(vder: str | int | VirtualDER, start: int, end: int) -> list[dict[str, Any]]:
+    """A row for each interval that begins within [start, end), with W of injection by what was measured."""
+    rows: dict[int, dict[str, Any]] = {}
+    for at, what, value in sql.rows("SELECT start, what, value FROM interval WHERE vder_id = ? AND start >= ? AND start < ? "
+                                    "ORDER BY start, what", virtualders.find(vder).id, start, end):
+        rows.setdefault(at, {"start": at})[what] = value
+    return list(rows.values())
+
+
+@kept("history import", "{vder} {what}", answer=lambda said: {key: said[key] for key in ("vder", "what", "start", "end")})
 def put(vder: str | int | VirtualDER, what: str, start: int, values: Iterable[float | None], step: int = STEP,
         place: str = "", dry_run: bool = False) -> dict[str, Any]:
     """Import what was measured elsewhere, in W of injection, None for a gap, which changes nothing. Refused (400) as a
@@ -95,18 +115,18 @@ def put(vder: str | int | VirtualDER, what: str, start: int, values: Iterable[fl
     found, place, now = virtualders.find(vder), place or what, clock.now()
     if not what:
         raise Refused(400, f"{place}: what was measured has to have a name")
-    kept = intervals.checked(values, start, step, now, place)
-    if start + len(kept) * step > now:
-        raise Refused(400, f"{place}: it ends at {iso(start + len(kept) * step)}, and it is {iso(now)}")
-    first, end = start - start % STEP, -(-(start + len(kept) * step) // STEP) * STEP
-    fitted = intervals.resampled(Said(start, step, intervals.array(kept)), first, (end - first) // STEP)
+    sound = intervals.checked(values, start, step, now, place)
+    if start + len(sound) * step > now:
+        raise Refused(400, f"{place}: it ends at {iso(start + len(sound) * step)}, and it is {iso(now)}")
+    first, end = start - start % STEP, -(-(start + len(sound) * step) // STEP) * STEP
+    fitted = intervals.resampled(Said(start, step, intervals.array(sound)), first, (end - first) // STEP)
     rows = [{"vder": found.id, "what": what, "start": first + number * STEP, "value": float(value), "read": 0}
             for number, value in enumerate(fitted) if np.isfinite(value)]
     if not dry_run:
-        _keep(rows)
+        keep(rows)
     return {"vder": found.name, "what": what, "start": first, "end": end, "intervals": len(rows), "dry_run": dry_run,
             "warnings": [f"{what} of {found.name} says nothing {gap}"
-                         for gap in intervals.gaps(intervals.array(kept), start, step)]}
+                         for gap in intervals.gaps(intervals.array(sound), start, step)]}
 
 
 def series(devices: Sequence[int], start: int, end: int, step: int = STEP) -> Floats:

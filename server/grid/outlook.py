@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from peewee import fn
 
 from server import clock
+from server.audit import kept
 from server.errors import Refused
 from server.grid import arrivals, history, intervals, signals, virtualders
 from server.grid.arrivals import coming
@@ -37,6 +38,11 @@ class Ahead(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+def _entry(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if key not in ("dry_run", "warnings")}
+
+
+@kept("forecast put", "{vder} {what}", answer=_entry)
 def put(vder: str | int | VirtualDER, what: str, values: Iterable[Any], start: int, step: int, source: str = "",
         quantiles: Mapping[str, Iterable[float | None]] | None = None, issued: int | None = None, *,
         dry_run: bool = False, place: str = "") -> dict[str, Any]:
@@ -48,20 +54,20 @@ def put(vder: str | int | VirtualDER, what: str, values: Iterable[Any], start: i
         return arrivals.put(found, values, source, issued, dry_run=dry_run, place=place)
     if what not in GIVEN:
         raise Refused(400, f"{place}: forecasts are of {', '.join(GIVEN)}, not of {what!r}")
-    kept = intervals.checked(values, start, step, now, place)
+    sound = intervals.checked(values, start, step, now, place)
     also = {key: intervals.checked(each, start, step, now, f"{place} {key}") for key, each in (quantiles or {}).items()}
     for key, each in also.items():
         if not _is_probability(key):
             raise Refused(400, f"{place}: {key} is no probability such as 0.9")
-        if len(each) != len(kept):
-            raise Refused(400, f"{place}: {len(each)} values of quantile {key} for {len(kept)} steps")
+        if len(each) != len(sound):
+            raise Refused(400, f"{place}: {len(each)} values of quantile {key} for {len(sound)} steps")
     row = Series(vder=found, what=what, issued=_issued(issued, now, place), start=start, step=step,
-                 until=start + len(kept) * step, values=kept, quantiles=also, source=source)
+                 until=start + len(sound) * step, values=sound, quantiles=also, source=source)
     if not dry_run:
         row.save(force_insert=True)
     return {**_brief(row), "dry_run": dry_run, "warnings": [
-        *(f"{what} of {found.name} says nothing {gap}" for gap in intervals.gaps(intervals.array(kept), start, step)),
-        *_signs(what, intervals.array(kept))]}
+        *(f"{what} of {found.name} says nothing {gap}" for gap in intervals.gaps(intervals.array(sound), start, step)),
+        *_signs(what, intervals.array(sound))]}
 
 
 def _is_probability(key: str) -> bool:
@@ -147,6 +153,9 @@ def _past(vder: VirtualDER, what: str, end: int) -> Floats:
     def of(name: str) -> Floats:
         return history.read(vder, name, end - PAST, PAST // STEP)
     past = of(what)
+    if what == "heat":  # as it would have been without our doing, where that is known
+        alone = of("heat_alone")
+        past = np.where(np.isfinite(alone), alone, past)
     if what == "load" and not np.isfinite(past).any():
         site = of("site")
         past = site - sum(np.nan_to_num(of(name)) for name in INSIDE) if np.isfinite(site).any() else of("other")
@@ -184,6 +193,16 @@ def table(vder: str | int | VirtualDER, horizon: int = DAY, whats: Sequence[str]
     return [{"start": start + number * STEP, **{key: value for what, one in every.items()
                                                for key, value in _quantiles(what, one, number).items()}}
             for number in range(steps)]
+
+
+def show(vder: str | int | VirtualDER, whats: Sequence[str] = GIVEN, horizon: int = DAY, at: int | None = None
+         ) -> dict[str, Any]:
+    """What is expected over the horizon (s), who says so, and what was given from outside."""
+    found, at = virtualders.find(vder), clock.now() if at is None else at
+    every = {what: ahead(found, what, at - at % STEP, 1, at) for what in whats}
+    return {"vder": found.name, **{f"{what}_by": one.source for what, one in every.items()},
+            "given": [row for row in given(found) if row["what"] in whats], "ahead": table(found, horizon, whats, at),
+            "warnings": [warning for one in every.values() for warning in one.warnings]}
 
 
 def _quantiles(what: str, one: Ahead, number: int) -> dict[str, float | None]:

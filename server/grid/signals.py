@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from server import clock
+from server.audit import kept
 from server.errors import Refused
 from server.grid import intervals, virtualders
 from server.grid.arrays import Floats, np
@@ -38,6 +39,12 @@ MEASURED = "measured"
 LATE = 1.5  # of the time in which the next issue was promised
 
 
+def _entry(result: dict[str, Any]) -> dict[str, Any]:
+    """What the audit trail keeps of a signal."""
+    return {key: value for key, value in result.items() if key not in ("dry_run", "warnings")}
+
+
+@kept("signal put", "{vder} {kind}", answer=_entry)
 def put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None], start: int, step: int, *,
         source: str = "", tolerance: float = 0.0, priority: int = 0, every: int | None = None, dry_run: bool = False,
         place: str = "") -> dict[str, Any]:
@@ -47,20 +54,35 @@ def put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None],
     be expected (None: when it comes). Refused (400) as a whole where anything in it is not fit to act on; gaps are
     kept, and `warnings` of what is returned tells of them. `place` is where it comes from, for that sentence.
     """
+    return _put(vder, kind, values, start, step, source, tolerance, priority, every, dry_run, place)
+
+
+def push(vder: str | int | VirtualDER, kind: str, value: float, start: int | None = None, step: int = STEP, *,
+         source: str = "", every: int | None = None) -> dict[str, Any]:
+    """Keep one value, of the step that is now if `start` is not given. A measurement is nobody's decision, and so it is
+    in no audit trail."""
+    start = clock.now() // step * step if start is None and step > 0 else start or 0
+    if kind != MEASURED:
+        return put(vder, kind, [value], start, step, source=source, every=every)
+    return _put(vder, kind, [value], start, step, source, 0.0, 0, every, False, "")
+
+
+def _put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None], start: int, step: int, source: str,
+         tolerance: float, priority: int, every: int | None, dry_run: bool, place: str) -> dict[str, Any]:
     found, place = virtualders.find(vder), place or kind
     known = _kind(kind)
     now = clock.now()
-    kept = intervals.checked(values, start, step, now, place, known.least)
+    sound = intervals.checked(values, start, step, now, place, known.least)
     if not 0 <= tolerance < math.inf:
         raise Refused(400, f"{place}: a tolerance of {tolerance:g} W is no magnitude")
     if every is not None and every <= 0:
         raise Refused(400, f"{place}: every {every} s is no time to wait for the next issue")
-    row = Series(vder=found, what=kind, issued=now, start=start, step=step, until=start + len(kept) * step, values=kept,
+    row = Series(vder=found, what=kind, issued=now, start=start, step=step, until=start + len(sound) * step, values=sound,
                  source=source, tolerance=tolerance, priority=priority, every=every)
     if not dry_run:
         row.save(force_insert=True)
     warnings = [f"{kind} of {found.name} says nothing {gap}"
-                for gap in intervals.gaps(intervals.array(kept), start, step)]
+                for gap in intervals.gaps(intervals.array(sound), start, step)]
     if row.until <= now and kind != MEASURED:
         warnings.append(f"{kind} of {found.name} is over since {iso(row.until)}")
     return {**describe(row), "dry_run": dry_run, "warnings": warnings}
