@@ -22,7 +22,7 @@ from server.errors import Refused
 PAPER = 140  # columns of a table that is piped into a file
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Row = Mapping[str, Any]
-_REASON = "counterpoise.reason"
+_ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
 
 def configure(pairs: Iterable[str]) -> None:
@@ -39,13 +39,11 @@ def configure(pairs: Iterable[str]) -> None:
 
 def say_who(name: str | None, reason: str) -> None:
     """Take who is acting, and why, from the command line; for this call."""
-    if name:
-        settings.operator = name
-    click.get_current_context().meta[_REASON] = reason
+    click.get_current_context().meta[_ACTOR] = name or login(), reason
 
 
-def who() -> str:
-    """Who is acting: as the settings or --as have it, else the user of the operating system."""
+def login() -> str:
+    """The operator's name as the settings have it, else that of the user of the operating system."""
     if settings.operator:
         return settings.operator
     try:
@@ -89,7 +87,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(as_json: bool, **arguments: Any) -> None:
         try:
             open_house()
-            with audit.acting(who(), click.get_current_context().meta.get(_REASON, "")):
+            with audit.acting(*click.get_current_context().meta[_ACTOR]):
                 found = function(**arguments)
             show(found, as_json)
         except Refused as refused:

@@ -1,0 +1,220 @@
+"""Every verb that changes state leaves one entry in the audit trail, and every other verb leaves the house as it was."""
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from server import audit, clock, models
+from server.cli import main
+from server.config import settings
+from server.grid import controls, dispatch, loadevents, virtualders
+from server.models import Audit, Order
+from server.protocol import seen
+from server.protocol.functionsets import edev
+from tests import door
+from tests.conftest import NOON
+from tests.server.cli.test_ev import WANTED
+
+# What an operator types, and the `what` and `subject` of the entry that it leaves.
+ONE = f"{door.lfdi(1)} one"
+CHANGES = {
+    "enrol": (f"{door.lfdi(9)} --name nine", "device enrol", f"{door.lfdi(9)} nine"),
+    "enrol --from": ("{devices}", "device enrol", "2 devices"),
+    "device label": ("one feeder=F2 --name uno", "device label", ONE),
+    "device suspend": ("one", "device suspend", ONE),
+    "device restore": ("two", "device restore", f"{door.lfdi(2)} two"),
+    "device remove": ("one --yes", "device remove", ONE),
+    "vder create": ("wind --parent street", "vder create", "wind"),
+    "vder update": ("solar --primacy 9", "vder update", "solar"),
+    "vder delete": ("empty", "vder delete", "empty"),
+    "vder default": ("solar opModMaxLimW=90%", "vder default", "solar"),
+    "vder default --clear": ("street", "vder default", "street"),
+    "vder members add": ("empty one two", "vder members add", "empty"),
+    "vder members remove": ("solar one", "vder members remove", "solar"),
+    "vder members import": ("empty {members}", "vder members import", "empty"),
+    "control post": ("solar opModConnect=no --duration 5m", "control post", "solar /derp/2/derc/2"),
+    "control cancel": ("/derp/1/derc/1", "control cancel", "/derp/1/derc/1"),
+    "control curve": ("solar --type opModVoltVar --point 1,2 --y-ref-type 1", "control curve", "solar /derp/2/dc/1"),
+    "dispatch order": ("solar --limit 40 --duration 5m", "dispatch", "solar order {next}"),
+    "dispatch cancel": ("{order}", "dispatch cancel", "solar order {order}"),
+    "dr event create": ("street --duty 50 --duration 5m --category thermostat", "dr event create", "street /dr/1/edc/2"),
+    "dr event cancel": ("/dr/1/edc/1", "dr event cancel", "/dr/1/edc/1"),
+    "ev grant": ("one --power 1000 --duration 1h --start +1h", "ev grant", "/edev/1/frq/1"),
+    "ev cancel": ("one", "ev cancel", "/edev/1/frq/1"),
+    "poll-rate": ("60", "rate set", "poll"),
+    "post-rate": ("60 --device one", "rate set", "post"),
+}
+# What only looks, or changes nothing in a healthy house.
+LOOKS = {
+    "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder members list": "solar",
+    "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
+    "dispatch show": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
+    "readings": "one", "audit tail": "", "audit verify": "", "audit export": "", "settings": "",
+    "vder default": "solar", "poll-rate": "", "post-rate": "",
+    "vder members import --dry-run": "empty {members}", "control post --dry-run": "solar opModConnect=no --duration 5m",
+    "dispatch order --dry-run": "solar --limit 40 --duration 5m",
+    "dr event create --dry-run": "street --duty 50 --duration 5m --category thermostat",
+    "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
+}
+# Processes, which are no change of state, and files of certificates, which have no house.
+APART = {"serve", "work", "demo", "certs dev", "certs device", "certs show", "certs verify"}
+
+Typed = Callable[..., Result]
+
+
+def verbs(command: click.Command = main, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield " ".join(path)
+        return
+    for name, below in command.commands.items():
+        yield from verbs(below, (*path, name))
+
+
+def plain(verb: str) -> str:
+    return verb.partition(" --")[0]
+
+
+def test_every_verb_is_in_a_table_here() -> None:
+    """A new verb has to be told: what it leaves in the trail, or that it changes nothing."""
+    assert set(verbs()) == {plain(verb) for verb in (*CHANGES, *LOOKS, *APART)}
+
+
+@pytest.fixture
+def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
+    """Type a command line at a street with something of everything in it."""
+    edev.suspend(edev.enrol(door.lfdi(2), name="two"))
+    virtualders.create("street")
+    virtualders.create("solar", parent="street", members=["one"])
+    virtualders.create("empty")
+    assert device.put("/edev/1/der/1/dercap", "DERCapability", {
+        "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
+    assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
+    controls.post("street", {"opModConnect": True}, 600)
+    controls.set_default("street", {"opModMaxLimW": 5000})
+    loadevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
+    seen.flush()
+    dispatch.order("solar", 600, limit=50.0)
+    (tmp_path / "devices.json").write_text(json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}]))
+    (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
+
+    def typed(*words: str, fails: bool = False) -> Result:
+        settings.clock = clock.spec()
+        result = CliRunner().invoke(main, list(words), catch_exceptions=False)
+        assert (result.exit_code != 0) == fails, result.output
+        return result
+    return typed
+
+
+def filled(words: str, folder: Path) -> str:
+    order = Order.get().id
+    return words.format(devices=folder / "devices.json", members=folder / "members.csv", order=order, next=order + 1)
+
+
+def line(verb: str, words: str, folder: Path) -> list[str]:
+    return [*verb.split(), *filled(words, folder).split()]
+
+
+@pytest.mark.parametrize("verb", CHANGES)
+def test_a_verb_that_changes_state_leaves_one_entry(run: Typed, verb: str, tmp_path: Path) -> None:
+    words, what, subject = CHANGES[verb]
+    subject = filled(subject, tmp_path)
+    run("--as", "alice", "--reason", "as agreed", *line(verb, words, tmp_path))
+    entry, = audit.entries()
+    assert (entry["who"], entry["what"], entry["subject"], entry["reason"]) == ("alice", what, subject, "as agreed")
+    assert entry["before"] != entry["after"] and audit.verify() == [] and "123455" not in json.dumps(entry)
+
+
+def house() -> dict[str, list[Any]]:
+    return {table._meta.table_name: sorted(map(repr, table.select().tuples()))  # type: ignore[attr-defined]
+            for table in models.tables() if table is not models.Counter}
+
+
+@pytest.mark.parametrize("verb", LOOKS)
+def test_any_other_verb_leaves_the_house_as_it_was(run: Typed, verb: str, tmp_path: Path) -> None:
+    before = house()
+    run(*line(verb, LOOKS[verb], tmp_path))
+    assert house() == before
+
+
+def test_who_is_acting_is_said_or_set_or_the_user(run: Typed) -> None:
+    run("--as", "alice", "vder", "create", "a")
+    run("vder", "create", "b")
+    settings.operator = "control room"
+    run("vder", "create", "c")
+    run("--as", "bob", "vder", "create", "d")
+    assert [entry["who"] for entry in audit.entries()] == ["alice", pwd.getpwuid(os.getuid()).pw_name, "control room", "bob"]
+
+
+@pytest.fixture
+def trail(run: Typed) -> list[dict[str, Any]]:
+    """Three entries: alice's, bob's a minute later, alice's two minutes later."""
+    for number, who in enumerate(("alice", "bob", "alice")):
+        clock.turn_to(NOON + 60 * number)
+        run("--as", who, "--reason", f"why {number}", "vder", "update", "solar", "--primacy", str(number))
+    return audit.entries()
+
+
+def test_the_tail_is_read_in_words_and_in_json(run: Typed, trail: list[dict[str, Any]]) -> None:
+    table = run("audit", "tail", "-n", "2").output
+    assert "primacy 0 -> 1" in table and "2025-06-15T12:02:00Z" in table and "why 2" in table and "why 0" not in table
+    assert json.loads(run("audit", "tail", "--json").stdout) == trail
+    for words, numbers in ((("--who", "bob"), [2]), (("--since", "2025-06-15T12:01:00"), [2, 3]), (("--what", "device"), []),
+                           (("--subject", "solar", "-n", "1"), [3])):
+        assert [entry["id"] for entry in json.loads(run("audit", "tail", *words, "--json").stdout)] == numbers
+
+
+@pytest.mark.parametrize("lines, told", [("1", [3, 4]), ("0", [4])])
+def test_the_tail_is_followed(run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, lines: str,
+                              told: list[int]) -> None:
+    turns = iter((lambda: audit.add(audit.Actor("carol"), "vder update", "solar", None, {"primacy": 7}), lambda: None))
+
+    def pause(seconds: float) -> None:
+        turn = next(turns, None)
+        if turn is None:
+            raise KeyboardInterrupt
+        turn()
+    monkeypatch.setattr(time, "sleep", pause)
+    output = run("audit", "tail", "--follow", "--json", "-n", lines, fails=True).stdout
+    assert [json.loads(each)["id"] for each in output.splitlines() if each.startswith("{")] == told
+
+
+def test_it_is_followed_in_words(run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(seconds: float) -> None:
+        raise KeyboardInterrupt
+    monkeypatch.setattr(time, "sleep", stop)
+    assert "2025-06-15T12:02:00Z  alice  vder update  solar  primacy 1 -> 2  why 2" in run(
+        "audit", "tail", "--follow", "-n", "1", fails=True).output
+
+
+def test_a_whole_trail_is_verified_and_one_that_is_not_fails(run: Typed, trail: list[dict[str, Any]]) -> None:
+    last = trail[-1]["hash"]
+    assert json.loads(run("audit", "verify", "--json").stdout) == {"entries": 3, "hash": last, "whole": True}
+    assert "no entry of the hash" in run("audit", "verify", "--known", "f" * 64, fails=True).output
+    Audit.delete().where(Audit.id == 2).execute()
+    assert "entry 2 is missing" in run("audit", "verify", fails=True).output
+    told = json.loads(run("audit", "verify", "--json", fails=True).stdout)
+    assert told["whole"] is False and told["faults"] == ["entry 2 is missing"]
+
+
+def test_an_export_is_verified_without_the_database(run: Typed, trail: list[dict[str, Any]], tmp_path: Path) -> None:
+    file = tmp_path / "trail.jsonl"
+    run("audit", "export", str(file))
+    lines = file.read_text().splitlines()
+    assert list(map(json.loads, lines)) == trail == list(map(json.loads, run("audit", "export").stdout.splitlines()))
+    Audit.delete().execute()
+    told = json.loads(run("audit", "verify", str(file), "--json").stdout)
+    assert told == {"entries": 3, "hash": trail[-1]["hash"], "whole": True}
+    file.write_text("\n".join([lines[0], lines[1].replace("bob", "eve"), lines[2]]))
+    assert "entry 2 was altered" in run("audit", "verify", str(file), fails=True).output
+    assert "this is no audit trail" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
+    file.write_text('{"id": 1}')
+    assert "an entry has other fields" in run("audit", "verify", str(file), fails=True).output
