@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 from . import reservation, weather
@@ -22,17 +23,24 @@ class Session(NamedTuple):
     energy: float
 
 
+@lru_cache(maxsize=4096)
+def stay(site: Site, evening: int) -> Session:
+    """The stay that begins on an evening (a day since 1970, by the site's sun), drawn from the site's seed."""
+    drawn = [weather.noise(f"{site.seed} car {what}", evening, 1) for what in ("comes", "goes", "needs")]
+    midnight = evening * DAY - site.longitude / 15 * 3600
+    return Session(int(midnight + 17.75 * 3600 + drawn[0] * 5400), int(midnight + DAY + 7.5 * 3600 + drawn[1] * 3600),
+                   round(14000 + 9000 * drawn[2]))
+
+
+def evening(site: Site, now: float) -> int:
+    """The day that it is at the site."""
+    return int((now + site.longitude / 15 * 3600) // DAY)
+
+
 def session(site: Site, now: float) -> Session | None:
-    """The stay at this instant, drawn from the site's seed and the evening's date; None while the car is away."""
-    today = int((now + site.longitude / 15 * 3600) // DAY)
-    for evening in (today, today - 1):
-        drawn = [weather.noise(f"{site.seed} car {what}", evening, 1) for what in ("comes", "goes", "needs")]
-        midnight = evening * DAY - site.longitude / 15 * 3600
-        arrival = int(midnight + 17.75 * 3600 + drawn[0] * 5400)
-        departure = int(midnight + DAY + 7.5 * 3600 + drawn[1] * 3600)
-        if arrival <= now < departure:
-            return Session(arrival, departure, round(14000 + 9000 * drawn[2]))
-    return None
+    """The stay at this instant; None while the car is away."""
+    today = evening(site, now)
+    return next((one for one in (stay(site, today), stay(site, today - 1)) if one.arrival <= now < one.departure), None)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,12 @@ class EvCharger(Plant):
         if not self.arrival:
             return None
         return Wish(int(self.clock), self.departure, self.headroom, self.max_charge_w)
+
+    def turns(self, now: float) -> float:
+        """When a car comes or leaves, and a second later, when the charger has noticed."""
+        today = evening(self.site, now)
+        news = [instant for day in (today - 1, today, today + 1) for instant in stay(self.site, day)[:2]]
+        return min(instant + more for instant in news for more in (0, 1) if instant + more > now)
 
     @property
     def sheds(self) -> float | None:

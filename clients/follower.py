@@ -17,7 +17,7 @@ from .manner import GOOD, Manner
 from .plant import Plant
 from .reporter import Happening, Letter, Reporter
 from .reservation import Asked
-from .schedule import STARTED, Schedule, Transition, advance, opt
+from .schedule import OVER, STARTED, Schedule, Transition, advance, opt
 
 # A device looks at itself at least so often (server seconds).
 PULSE = 60
@@ -43,6 +43,7 @@ class Follower:
         self.order = Order()
         self.asked = Asked()
         self._metered: dict[str, float] = {}
+        self._used_up = 0.0
         self._ran_until: float | None = None
         self._change = 0.0
         self._listed: tuple[Found | None, list[Event]] = None, []
@@ -59,9 +60,11 @@ class Follower:
         self._live(self._ran_until, now)
 
     def _next_stop(self) -> float:
-        """The next second after the last at which an event turns or a period of readings ends."""
-        stops = (self.schedule.next_change, self.reporter.period_end)
-        return min((stop for stop in stops if stop is not None and stop > (self._ran_until or 0.0)), default=math.inf)
+        """The next second after the last at which an event turns, a period of readings ends, what was granted is used
+        up, or the device has news."""
+        last = self._ran_until or 0.0
+        stops = (self.schedule.next_change, self.reporter.period_end, self._used_up, self.plant.turns(last))
+        return min((stop for stop in stops if stop is not None and stop > last), default=math.inf)
 
     def _live(self, since: float, now: float) -> None:
         second = int(now)
@@ -137,7 +140,8 @@ class Follower:
         to = href(self.found.device, "FlowReservationRequestListLink") if self.found else None
         if to is None or self.found is None or reservation.MODE not in self.plant.modes:
             return
-        if any(one.event.kind == GRANT and one.status in reservation.RUN and self._mine(one.event.modes) for one in happened):
+        ended = [one.event for one in happened if one.status in reservation.RUN and self._mine(one.event)]
+        if ended and not any(one.phase != OVER and self._mine(one.event) for one in self.schedule.followed.values()):
             self.asked = self.asked._replace(done=True)
         if self.plant.unwilling:
             self.asked = self.asked._replace(urgent=True)
@@ -148,12 +152,13 @@ class Follower:
             self.reporter.send(Letter(one.href or to, "FlowReservationRequest", one.request, one.href is not None))
             self.reporter.hurry(now)
 
-    def _mine(self, modes: dict[str, Any]) -> bool:
+    def _mine(self, event: Event) -> bool:
         """Whether this grants what was asked for last."""
         request = self.asked.request
-        return request is not None and int(modes[reservation.MODE]["subject"], 16) == int(request["mRID"], 16)
+        return (request is not None and event.kind == GRANT
+                and int(event.modes[reservation.MODE]["subject"], 16) == int(request["mRID"], 16))
 
-    def _reserved(self, held: dict[str, Held]) -> dict[str, Held]:
+    def _reserved(self, held: dict[str, Held], now: int) -> dict[str, Held]:
         """What is held, with a grant as far as its energy goes, or standing still where one is waited for."""
         one = held.get(reservation.MODE)
         if one is None:
@@ -161,7 +166,8 @@ class Follower:
             return held | {reservation.MODE: Held(reservation.NOTHING, waits["mRID"])} if waits else held
         meter = self.plant.absorbed - self.plant.injected
         flowed = meter - self._metered.setdefault(one.source, meter)
-        return held | {reservation.MODE: one._replace(value=reservation.rationed(one.value, flowed, PULSE))}
+        self._used_up = now + max(1, reservation.lasts(one.value, flowed))
+        return held | {reservation.MODE: one._replace(value=reservation.rationed(one.value, flowed, 1))}
 
     def _defaults(self) -> list[Default]:
         return self.found.defaults() if self.found else []
@@ -171,7 +177,7 @@ class Follower:
 
     def _obey(self, now: int) -> None:
         """Work out the order from what is held; a rampTms counts from the moment that its mode comes into force."""
-        held = self._reserved(merged(self.schedule.running, self._defaults(), self.plant.modes))
+        held = self._reserved(merged(self.schedule.running, self._defaults(), self.plant.modes), now)
         settings = self.plant.settings._replace(grad_w=self._gradient())
         curves = self.found.curves() if self.found else {}
         if held != self.held:

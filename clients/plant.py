@@ -88,6 +88,10 @@ class Plant:
         """Whether the device gives less than it could because it was asked to."""
         return False
 
+    def turns(self, now: float) -> float | None:
+        """The next second at which the device itself has news; None where nothing happens to it but by and by."""
+        return None
+
     @property
     def wish(self) -> Wish | None:
         """What the device would like to have reserved; None where it has nothing to do with that at present."""

@@ -13,6 +13,7 @@ MODE = "FlowReservationResponse"
 REQUESTED, CANCELLED = 0, 1
 # Response.status of a grant that has run its course: completed, or in part.
 RUN = frozenset({3, 8, 9})
+DAY = 86400
 # Nobody asks for less (Wh).
 TRIFLE = 100.0
 
@@ -88,10 +89,21 @@ def _request(wish: Wish, mrid: str, now: int) -> Data:
 def rationed(value: Data, flowed: float, seconds: float) -> Data:
     """What is left of a grant after so many Wh (signed as it is) have flowed: no more power than would use up its
     energy in so many seconds."""
-    energy = value["energyAvailable"]["value"] * 10.0 ** value["energyAvailable"]["multiplier"]
-    watts = value["powerAvailable"]["value"] * 10.0 ** value["powerAvailable"]["multiplier"]
-    left = max(0.0, (energy - flowed) * (1 if energy > 0 else -1)) * 3600 / seconds
-    return {**value, "powerAvailable": {"multiplier": 0, "value": round(min(max(watts, -left), left))}}
+    left, watts = _left(value, flowed)
+    most = left * 3600 / seconds
+    return {**value, "powerAvailable": {"multiplier": 0, "value": round(min(max(watts, -most), most))}}
+
+
+def lasts(value: Data, flowed: float) -> int:
+    """For how many seconds what is left of a grant lasts at its power, rounded down; a day at most."""
+    left, watts = _left(value, flowed)
+    return int(min(left / abs(watts) * 3600, DAY)) if watts else DAY
+
+
+def _left(value: Data, flowed: float) -> tuple[float, float]:
+    """Wh that are left, as a magnitude, and the power that was granted."""
+    energy, watts = (value[key]["value"] * 10.0 ** value[key]["multiplier"] for key in ("energyAvailable", "powerAvailable"))
+    return max(0.0, (energy - flowed) * (1 if energy > 0 else -1)), watts
 
 
 NOTHING: Data = {"powerAvailable": {"multiplier": 0, "value": 0}}

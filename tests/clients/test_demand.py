@@ -180,8 +180,61 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     assert scene.device.plant.headroom < reservation.TRIFLE and statuses() == [1, 2, 3]
     assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
     one, = sessions.listed("street")
-    assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, rel=0.05) and one["answer"] == "completed"
+    period = 7400 * 300 / 3600
+    assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, abs=2 * period) and one["answer"] == "completed"
     assert begin < end and one["state"] == "over"
+    assert not scene.said("trouble")
+
+
+def coarsely(scene: Scene, until: int, every: int = 300) -> None:
+    """Let the device live in steps of this many seconds, as where time goes in steps."""
+    for instant in range(int(clock.precise()) // every * every + every, until + 1, every):
+        clock.turn_to(instant)
+        scene.device.step(instant)
+
+
+@pytest.mark.parametrize("every", [0, 300, 900])
+def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(garage: Callable[..., Scene], every: int) -> None:
+    scene = garage(rate=900, import_limit=0)
+    if every:
+        coarsely(scene, STAY.arrival + 2 * every, every)
+    else:
+        scene.live_until(STAY.arrival + 5)
+    request, = store.items("/edev/1/frq")
+    assert request.stated["intervalRequested"]["start"] == STAY.arrival + 1
+    assert scene.device.plant.absorbed <= 7400 / 3600 + 1e-6, "a second's worth, until it was noticed"
+    vehicle = store.get("/edev/1/ps").stated["PEVInfo"]
+    assert vehicle["energyRequestNow"]["value"] == pytest.approx(STAY.energy, abs=3)
+    assert vehicle["timeChargeIsNeeded"] == STAY.departure
+
+
+def test_a_grant_is_followed_to_the_second_and_to_the_watt_hour_in_coarse_steps(garage: Callable[..., Scene]) -> None:
+    scene = garage(rate=900, import_limit=0)
+    coarsely(scene, STAY.arrival + 1800)
+    request = store.items("/edev/1/frq")[0].href
+    begin = clock.now() // 900 * 900 + 1800
+    reservations.grant(request, 4000, 3 * 3600, begin, 5100)
+    plants = []
+    for _ in range(12):
+        coarsely(scene, clock.now() + 900)
+        plants.append(scene.device.plant)
+    drawn = {clock.now() - 900 * back: after.absorbed - before.absorbed
+             for back, (before, after) in enumerate(zip(plants[-2::-1], plants[:0:-1], strict=True))}
+    assert {at - begin: round(wh) for at, wh in drawn.items() if wh > 1} == {
+        900: 1000, 1800: 1000, 2700: 1000, 3600: 1000, 4500: 1000, 5400: 100}
+
+
+def test_one_grant_after_the_other_is_one_request(garage: Callable[..., Scene]) -> None:
+    """Each for a quarter of an hour, as the balance gives them: the car asks for no more than it has."""
+    scene = garage(rate=300, import_limit=0)
+    coarsely(scene, STAY.arrival + 1800)
+    begin = clock.now() // 900 * 900 + 900
+    for number, watts in enumerate((2000, 3000, 0, 4000)):
+        coarsely(scene, begin + 900 * number - 300)
+        reservations.grant(store.items("/edev/1/frq")[0].href, watts, 900, begin + 900 * number)
+    coarsely(scene, begin + 3300)
+    assert len(store.items("/edev/1/frq")) == 1
+    assert scene.device.plant.absorbed == pytest.approx(500 + 750 + 4000 * 600 / 3600, abs=5)
     assert not scene.said("trouble")
 
 
