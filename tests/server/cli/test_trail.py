@@ -50,6 +50,10 @@ CHANGES = {
     "dr event cancel": ("/dr/1/edc/1", "dr event cancel", "/dr/1/edc/1"),
     "ev grant": ("one --power 1000 --duration 1h --start +1h", "ev grant", "/edev/1/frq/1"),
     "ev cancel": ("one", "ev cancel", "/edev/1/frq/1"),
+    "signal put": ("street --flat 100", "signal put", "street imbalance"),
+    "signal push": ("street price 0.3", "signal put", "street price"),
+    "forecast put": ("street load --csv {series}", "forecast put", "street load"),
+    "history import": ("street load --csv {series}", "history import", "street load"),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
@@ -59,7 +63,9 @@ LOOKS = {
     "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
     "dispatch show": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
     "readings": "one", "audit tail": "", "audit verify": "", "audit export": "", "settings": "",
-    "vder default": "solar", "poll-rate": "", "post-rate": "",
+    "vder default": "solar", "poll-rate": "", "post-rate": "", "signal show": "", "forecast show": "street",
+    "history show": "street", "history roll": "--from 2025-06-15T11:00", "signal put --dry-run": "street --flat 100",
+    "forecast put --dry-run": "street load --csv {series}", "history import --dry-run": "street load --csv {series}",
     "vder members import --dry-run": "empty {members}", "control post --dry-run": "solar opModConnect=no --duration 5m",
     "dispatch order --dry-run": "solar --limit 40 --duration 5m",
     "dr event create --dry-run": "street --duty 50 --duration 5m --category thermostat",
@@ -105,6 +111,7 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     dispatch.order("solar", 600, limit=50.0)
     (tmp_path / "devices.json").write_text(json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}]))
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
+    (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
 
     def typed(*words: str, fails: bool = False) -> Result:
         settings.clock = clock.spec()
@@ -116,7 +123,8 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
 
 def filled(words: str, folder: Path) -> str:
     order = Order.get().id
-    return words.format(devices=folder / "devices.json", members=folder / "members.csv", order=order, next=order + 1)
+    return words.format(devices=folder / "devices.json", members=folder / "members.csv", series=folder / "series.csv",
+                        order=order, next=order + 1)
 
 
 def line(verb: str, words: str, folder: Path) -> list[str]:
