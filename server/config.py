@@ -47,12 +47,20 @@ SETTINGS: dict[str, Setting] = {
     "list_limit": Setting(1, "items of a list that a GET without `l` returns (the standard says 1)"),
     "log_events": Setting(100, "newest LogEvents kept per device"),
     "reading_days": Setting(400, "days for which readings are kept"),
+    "event_days": Setting(40, "days for which events that are over, answers to them, orders and their shares are kept"),
     "timezone": Setting("UTC", "IANA time zone of the service area, for Time.localTime and daylight saving"),
     "time_quality": Setting(4, "Time.quality: 3 external, 4 level 4, 5 level 5, 6 level 6, 7 intentionally uncoordinated"),
     "enterprise": Setting(0, "IANA private enterprise number that ends our mRIDs"),
     "grants": Setting("earliest", "how a FlowReservationRequest is answered at once: earliest, or off (`ev grant` does)"),
     # operators
     "operator": Setting("", "name that the audit trail has for what is done here; empty: the user's, or --as"),
+    # the balance
+    "least_charge": Setting(1380.0, "the least W at which a car can be charged (6 A on one phase); below it waits"),
+    "reserve": Setting(0.1, "part of its capacity that a battery keeps, 0 to 1"),
+    "comfort_hours": Setting(0.75, "hours at full power that a thermal load can be early or late by within comfort"),
+    "season": Setting(365, "days, counted back from now, in which a contract's events are counted"),
+    "silence": Setting(24.0, "hours for which who did not respond is asked for nothing, then gets another chance"),
+    "comfort_kelvin": Setting(2.0, "K by which the balance may shift a thermostat's set point, either way"),
     "clock": Setting("", "pace of the clock: empty for the system's, 60x for sixty times as fast"),
 }
 

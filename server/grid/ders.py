@@ -21,7 +21,7 @@ _EV = frozenset({81, 82})
 _CONNECTED = 1
 _TELLING = 0.02  # change of the state of charge from which a capacity may be inferred
 _WEIGHT = 0.3
-COLUMNS = ("type", "inject", "absorb", "capacity", "reserve", "ramp", "charge", "charge_at", "up", "down", "offered",
+COLUMNS = ("type", "inject", "absorb", "capacity", "ramp", "charge", "charge_at", "up", "down", "offered",
            "connected", "modes")
 _UPSERT = (f"INSERT INTO unit (href, device_id, {', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS) + 2)}) ON CONFLICT (href) "
            f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}")
@@ -43,8 +43,8 @@ def rated(said: Mapping[str, Data]) -> dict[str, Any] | None:
     up, down, offered = _available(said.get("DERAvailability", {}))
     charge, charge_at, connected = _status(said.get("DERStatus", {}))
     return {"type": capability.get("type"), "inject": inject, "absorb": absorb, "capacity": rating("MaxWh"),
-            "reserve": rating("MinWh"), "ramp": gradient / FULL * most if gradient else None, "charge": charge,
-            "charge_at": charge_at, "up": None if up is None else inject * up, "down": None if down is None else absorb * down,
+            "ramp": gradient / FULL * most if gradient else None, "charge": charge, "charge_at": charge_at,
+            "up": None if up is None else inject * up, "down": None if down is None else absorb * down,
             "offered": offered, "connected": connected, "modes": " ".join(sorted(modes.known(capability, settings)))}
 
 

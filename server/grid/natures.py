@@ -19,6 +19,7 @@ _TYPES = {4: "sun", 80: "store", 81: "car", 82: "car", 83: "store"}
 _VAGUE = (None, 0, 1)
 # DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV, EVSE
 HEATS, CARS = 0x7F, 0x30000
+HEAT_KINDS = 0x01, 0x7E  # of thermal loads: thermostats, which take an Offset, and what can only be switched
 _RANKED = ("store", "car", "sun")
 _COLUMNS = "SELECT what, category, demand FROM nature WHERE device_id = ?"
 

@@ -28,7 +28,6 @@ def up(migrator, db):
         inject = FloatField()
         absorb = FloatField()
         capacity = FloatField(null=True)
-        reserve = FloatField(null=True)
         ramp = FloatField(null=True)
         charge = FloatField(null=True)
         charge_at = BigIntegerField(null=True)

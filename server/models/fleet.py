@@ -23,7 +23,7 @@ class Nature(Table):
 class Unit(Table):
     """A DER, by its href, as DERCapability, DERSettings (which override), DERStatus and DERAvailability have it.
 
-    `inject` and `absorb` are rated magnitudes, `capacity` and `reserve` Wh, `ramp` W per second, `charge` the state of charge
+    `inject` and `absorb` are rated magnitudes, `capacity` Wh, `ramp` W per second, `charge` the state of charge
     (0 to 1) that was said of the time `charge_at`, `up` and `down` Wh that DERAvailability says it can still give and take,
     `offered` its statWAvail; `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity
     is, `inferred` Wh follow from how the charge went with the power, `was` being the charge before, of the time `was_at`.
@@ -34,7 +34,6 @@ class Unit(Table):
     inject = FloatField()
     absorb = FloatField()
     capacity = FloatField(null=True)
-    reserve = FloatField(null=True)
     ramp = FloatField(null=True)
     charge = FloatField(null=True)
     charge_at = BigIntegerField(null=True)

@@ -38,6 +38,11 @@ def ruled(what: str, kind: str, lfdi: str) -> int | None:
     return next((known[what, *key] for key in ((kind, lfdi), ("", lfdi), (kind, "")) if (what, *key) in known), None)
 
 
+def any_set() -> bool:
+    """Whether any rate was set beside the settings."""
+    return bool(_rates())
+
+
 def poll(kind: str, lfdi: str = "") -> int:
     """Seconds between polls of this kind of resource by this device."""
     rate = ruled("poll", kind, lfdi)

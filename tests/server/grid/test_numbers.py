@@ -8,7 +8,7 @@ from server.protocol.functionsets import edev
 from server.resources import sql, store
 from tests.server.grid.conftest import watts
 
-TABLES = {"unit": "href, device_id, type, inject, absorb, capacity, reserve, ramp, charge, charge_at, up, down, offered, "
+TABLES = {"unit": "href, device_id, type, inject, absorb, capacity, ramp, charge, charge_at, up, down, offered, "
                   "connected, modes", "nature": "*", "meter": "*", "visit": "*"}
 
 

@@ -1,0 +1,71 @@
+"""A virtual DER's members as they are at an instant, in arrays: what can be dispatched, through what, and who is left out.
+
+A handful of queries, whatever the size. Consumption is positive here, in W, as in all of the balance's arrays; energies
+are in Wh. What a device has not said is inferred as far as that can be (see `stores`, `cars`, `heats` in `fleet`).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.grid import absent, roster
+from server.grid.arrays import Bools, Floats, Whole, np
+from server.grid.balance.steps import Fleet
+from server.grid.fleet import heats, sessions, stores, suns
+from server.grid.natures import HEAT_KINDS, WHATS
+from server.models import VirtualDER
+
+__all__ = ["State", "WHATS", "read"]
+
+
+@dataclass(frozen=True)
+class State:
+    """The members of an area at `at`, for steps of `hours`.
+
+    `leaves` are the virtual DERs through which they are dispatched, each member's group being the place in it. `stores`,
+    `cars`, `heats` and `suns` are numbers of devices: the first three parallel to the parts of `fleet`, `requests` (hrefs)
+    to its sessions, `stores_at` (the times that the energies are of) to its batteries. Of each PV inverter, `sun_w` is
+    the rating and `sun_now` what it generates, both positive. `categories` are the DeviceCategoryType bits of each kind of
+    thermal load. `out` says of each member who is left out why, `unknown_w` is what they draw by their last readings.
+    `response`, `tier` and `fresh` (whether it has been read of late) are by what, parallel to the devices.
+    """
+    at: int
+    hours: float
+    leaves: list[VirtualDER]
+    fleet: Fleet
+    stores: Whole
+    stores_at: Whole
+    cars: Whole
+    requests: list[str]
+    heats: Whole
+    suns: Whole
+    sun_w: Floats
+    sun_now: Floats
+    sun_group: Whole
+    out: dict[int, str]
+    unknown_w: float
+    roster: roster.Roster
+    categories: tuple[int, ...] = HEAT_KINDS
+    response: dict[str, Floats] = field(default_factory=dict)
+    tier: dict[str, Whole] = field(default_factory=dict)
+    fresh: dict[str, Bools] = field(default_factory=dict)
+
+
+def read(area: VirtualDER, at: int, hours: float = 0.25) -> State:
+    """The members of an area as they are known at `at`, for a step of so many hours."""
+    known = roster.read(area, at)
+    why = absent.reasons(known, at)
+    battery = stores(known, why, at)
+    car = sessions(known, why, at, hours)
+    heat = heats(known, why, hours)
+    sun = suns(known, why)
+    out = {int(device): str(reason) for device, reason in zip(known.device[why != ""], why[why != ""], strict=True)}
+    unknown = float(-np.nansum(known.watts[why != ""]))
+    chosen = {"store": battery.places, "car": car.places, "heat": heat.places, "sun": sun.places}
+
+    def of(column: Any) -> dict[str, Any]:
+        return {what: column[places] for what, places in chosen.items()}
+    return State(at, hours, known.leaves, Fleet(battery.fleet, car.fleet, heat.fleet, heat.base),
+                 known.device[battery.places], battery.at, known.device[car.places], car.requests, known.device[heat.places],
+                 known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known,
+                 response=of(known.response), tier=of(known.tier), fresh=of(known.fresh))
