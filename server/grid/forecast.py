@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from server.grid import intervals
 from server.grid.arrays import Floats, np
 
 
@@ -63,7 +64,7 @@ def _lagged(history: Floats, lag: int, steps: int) -> Floats:
 
 def spread(forecaster: Forecaster, history: Floats, steps: int, issues: int = 24, every: int = 4) -> Floats:
     """The standard deviation of the error for each step ahead, from what the forecaster would have said `issues`
-    times in the past, every so many steps, knowing only what was known then."""
+    times in the past, every so many steps, knowing only what was known then; NaN where that cannot be judged."""
     errors = []
     for issue in range(issues):
         now = len(history) - steps - issue * every
@@ -72,7 +73,7 @@ def spread(forecaster: Forecaster, history: Floats, steps: int, issues: int = 24
         errors.append(forecaster.ahead(history[:now], steps) - history[now:now + steps])
     if not errors:
         raise ValueError(f"a history of {len(history)} steps is too short to judge {steps} ahead")
-    return np.sqrt(np.nanmean(np.square(errors), axis=0))
+    return np.sqrt(intervals.mean(np.square(errors).T))
 
 
 class Forecast(NamedTuple):

@@ -106,8 +106,9 @@ def ahead(vder: str | int | VirtualDER, what: str, start: int, steps: int, at: i
     values, sigma, source = _given(found, what, start, steps, step, at) if what != arrivals.WHAT else _nothing(steps)
     if np.isfinite(values).all():
         return Ahead(values, source, sigma)
-    own = _own(found, what, start, -(-steps * step // STEP), at)
-    own_values, own_sigma = (intervals.resampled(intervals.Said(start, STEP, each), start, steps, step)
+    base = start - start % STEP
+    own = _own(found, what, base, -(-(start + steps * step - base) // STEP), at)
+    own_values, own_sigma = (intervals.resampled(intervals.Said(base, STEP, each), start, steps, step)
                              for each in (own.values, own.sigma))
     missing = ~np.isfinite(values)
     return Ahead(np.where(missing, own_values, values), f"{source}, else {own.source}" if source else own.source,
@@ -134,8 +135,8 @@ def _given(vder: VirtualDER, what: str, start: int, steps: int, step: int, at: i
 
 
 def _own(vder: VirtualDER, what: str, start: int, steps: int, at: int) -> Ahead:
-    """What our own readings let expect."""
-    end = min(at - at % STEP, start - start % STEP)
+    """What our own readings let expect of so many intervals."""
+    end = min(at - at % STEP, start)
     past = _past(vder, what, end)
     skipped = (start - end) // STEP
     far = skipped + steps

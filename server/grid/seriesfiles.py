@@ -48,6 +48,8 @@ class Wall:
     def _instant(self, text: Any, place: str) -> int:
         if isinstance(text, int) and not isinstance(text, bool):
             return text
+        if len(str(text)) > len("20260329") and str(text).isdigit():
+            return int(text)
         try:
             when = datetime.fromisoformat(str(text).strip())
             if when.tzinfo is not None:
@@ -75,7 +77,7 @@ def _refuse(place: str, why: str) -> NoReturn:
 def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Table:
     """A series from CSV. `start` and `step` are for a single column of values; a file with times needs neither, save
     `step` where it has one row alone."""
-    lines = _lines(text)
+    lines = _lines(text, name)
     if not lines:
         _refuse(name, "it is empty")
     header = [cell.strip().lower() for cell in lines[0][1]]
@@ -97,12 +99,15 @@ def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step:
     return _steps(rows, name, step)
 
 
-def _lines(text: str) -> list[tuple[int, list[str]]]:
+def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
     """The rows with their line numbers, empty ones at the end left out."""
     text = text.removeprefix("\ufeff")
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    lines = [(reader.line_num, cells) for cells in reader]
+    try:
+        lines = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        _refuse(f"{name}, line {reader.line_num}", f"this is no CSV: {error}")
     while lines and not any(cell.strip() for cell in lines[-1][1]):
         lines.pop()
     return lines
@@ -214,7 +219,7 @@ def _visits(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
             _keys(each, CARS, f"{name}, car {number}")
             yield f"{name}, car {number}", each
         return
-    lines = _lines(text)
+    lines = _lines(text, name)
     if not lines or tuple(cell.strip().lower() for cell in lines[0][1]) != CARS:
         _refuse(name, f"the first line has to be {','.join(CARS)}")
     for number, cells in lines[1:]:
