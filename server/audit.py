@@ -70,9 +70,9 @@ def kept(what: str, subject: str, *, state: Callable[[Any], State | None] | None
          answer: Callable[[Any], State | None] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Keep what an operator does by this function, in the transaction in which it is done.
 
-    `state` gives the state of what the function's first argument names (it refuses if that is not there), before and, unless
-    `answer` tells it from what the function returns, after. `subject` is filled in from the state: "{vder} order {id}".
-    A `reason` that the function is given comes before the operator's general one.
+    `state` gives the state of what the function's first argument names, before and, unless `answer` tells it from what
+    the function returns, after; it refuses where there is no such thing. `subject` is filled in from the state:
+    "{vder} order {id}". A `reason` that the function is given comes before the operator's general one.
     """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
@@ -149,19 +149,23 @@ def _plain(state: Any) -> Any:
 def difference(before: Any, after: Any) -> tuple[Any, Any]:
     """What of each is not in the other: of mappings by key, of lists by item, of the rest the whole. Pure."""
     if isinstance(before, dict) and isinstance(after, dict):
-        parts = {key: difference(before.get(key), after.get(key)) for key in before.keys() | after.keys()
+        pairs = {key: difference(before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())
                  if before.get(key) != after.get(key)}
-        return tuple({key: pair[side] for key, pair in sorted(parts.items())} for side in (0, 1))  # type: ignore[return-value]
-    if isinstance(before, list) and isinstance(after, list) and sorted(map(repr, before)) != sorted(map(repr, after)):
-        gone, new = {repr(each) for each in before}, {repr(each) for each in after}
-        if gone != new:
-            return [each for each in before if repr(each) not in new], [each for each in after if repr(each) not in gone]
+        return {key: old for key, (old, _) in pairs.items()}, {key: new for key, (_, new) in pairs.items()}
+    if isinstance(before, list) and isinstance(after, list):
+        gone, new = _beside(before, after), _beside(after, before)
+        return (gone, new) if gone or new else (before, after)
     return before, after
 
 
+def _beside(some: list[Any], others: list[Any]) -> list[Any]:
+    known = set(map(repr, others))
+    return [each for each in some if repr(each) not in known]
+
+
 def digest(previous: str, entry: Mapping[str, Any]) -> str:
-    """The hash of an entry (its FIELDS) that follows the one with the hash `previous`: of their JSON in this order, keys
-    sorted, without blanks. Pure."""
+    """The hash of an entry that follows the one with the hash `previous`: SHA-256 of the JSON list of that and of its
+    FIELDS, keys sorted, ASCII, without blanks. Pure."""
     said = json.dumps([previous, *(entry[name] for name in FIELDS)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(said.encode()).hexdigest()
 
@@ -170,8 +174,8 @@ def digest(previous: str, entry: Mapping[str, Any]) -> str:
 
 def entries(limit: int | None = None, *, who: str = "", what: str = "", subject: str = "", since: int | None = None,
             until: int | None = None, beyond: int = 0) -> list[dict[str, Any]]:
-    """Entries in order, the newest `limit` of them: by `who`, whose `what` begins so, with `subject` somewhere in theirs,
-    from the instant `since` on and before `until`, with numbers `beyond` this."""
+    """Entries in order, the newest `limit` of them: by `who`, whose `what` begins so, with `subject` somewhere in
+    theirs, from the instant `since` on and before `until`, with numbers `beyond` this."""
     query = Audit.select().where(Audit.id > beyond).order_by(Audit.id.desc())
     if who:
         query = query.where(Audit.who == who)

@@ -15,6 +15,7 @@ from server.errors import Refused
 
 Moment = Callable[[], int] | None
 PAUSE = 1.0  # seconds between looks for what is new
+_WHOLE = {"id", "previous", "hash", *trail.FIELDS}
 _BRIEF = ("at", "who", "what", "subject", "change", "reason")
 
 
@@ -24,7 +25,8 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("-n", "--lines", "limit", type=click.IntRange(0), default=20, show_default=True, help="The newest so many.")
+@click.option("-n", "--lines", "limit", type=click.IntRange(0), default=20, show_default=True,
+              help="The newest so many.")
 @click.option("--who", default="", help="Only by this operator.")
 @click.option("--what", default="", help="Only of this kind: vder, or more exactly, vder update.")
 @click.option("--subject", default="", help="Only where this stands in the subject.")
@@ -93,7 +95,7 @@ def verify(file: Path | None, known: str) -> Any:
 def _read(file: Path) -> list[dict[str, Any]]:
     try:
         found = [json.loads(line) for line in file.read_text().splitlines()]
-        if not all(set(entry) == {"id", "previous", "hash", *trail.FIELDS} and type(entry["id"]) is int for entry in found):
+        if not all(set(entry) == _WHOLE and type(entry["id"]) is int for entry in found):
             raise ValueError("an entry has other fields")
     except (ValueError, TypeError) as error:
         raise Refused(400, f"{file}: this is no audit trail, an entry a line ({error})") from None

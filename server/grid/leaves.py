@@ -83,8 +83,8 @@ def _devices(numbers: Iterable[int]) -> list[Device]:
 
 def _told(tree: Tree, several: Mapping[int, list[int]]) -> str:
     first = _devices(sorted(several)[:_NAMED])
-    said = "; ".join(f"{device.name or device.lfdi} in {' and '.join(tree[number].name for number in several[device.id])}"
-                     for device in first)
+    names = {device: " and ".join(tree[number].name for number in several[device.id]) for device in first}
+    said = "; ".join(f"{device.name or device.lfdi} in {found}" for device, found in names.items())
     rest = len(several) - len(first)
     return (f"a device is dispatched through one virtual DER of {next(iter(tree.values())).name}, but {said}"
             + (f"; and {rest} more" if rest else ""))

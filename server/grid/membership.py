@@ -1,4 +1,4 @@
-"""Who is put into a virtual DER by name: one by one, or from a file; and whether each is dispatched through just one."""
+"""Who is put into a virtual DER by name, one by one or from a file; and whether each is dispatched through one alone."""
 from __future__ import annotations
 
 import csv
@@ -49,8 +49,8 @@ def leaf_of(area: str | int | VirtualDER) -> dict[int, VirtualDER]:
 
 def validate(area: str | int | VirtualDER | None = None) -> list[dict[str, Any]]:
     """The conflicts of an area, or of all trees, as rows."""
-    areas = ([virtualders.find(area)] if area is not None else
-             list(VirtualDER.select().where(VirtualDER.parent.is_null() & VirtualDER.device.is_null()).order_by(VirtualDER.name)))
+    tops = VirtualDER.select().where(VirtualDER.parent.is_null() & VirtualDER.device.is_null())
+    areas = list(tops.order_by(VirtualDER.name)) if area is None else [virtualders.find(area)]
     return [{"area": one.name, **_brief(device), "virtual DERs": names} for one in areas
             for device, names in leaves.conflicts(one)]
 
@@ -62,8 +62,8 @@ def load(vder: str | int | VirtualDER, file: Path, dry_run: bool = False) -> dic
 
 
 def read(file: Path) -> list[Line]:
-    """The lines of a CSV file with a header: `device` (LFDI, SFDI, name or number) and, where wanted, `name`, `kind` and
-    `labels` ("feeder=F12 phase=a"; "phase=" takes one away). An empty cell changes nothing."""
+    """The lines of a CSV file with a header: `device` (LFDI, SFDI, name or number) and, where wanted, `name`, `kind`
+    and `labels` ("feeder=F12 phase=a"; "phase=" takes one away). An empty cell changes nothing."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
             rows = csv.DictReader(text, strict=True)

@@ -105,6 +105,15 @@ def test_what_is_taken_back_takes_its_entry_with_it() -> None:
     assert [entry["id"] for entry in audit.entries()] == [1] and audit.verify() == []
 
 
+def test_what_cannot_be_kept_is_not_done() -> None:
+    @audit.kept("create", "{no such thing}", answer=dict)
+    def create(name: str) -> dict[str, Any]:
+        return virtualders.create(name)
+    with alice(), pytest.raises(KeyError):
+        create("solar")
+    assert virtualders.listed() == [] and audit.entries() == []
+
+
 def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:
     @audit.kept("both", "{name}", answer=dict)
     def both(name: str) -> dict[str, Any]:

@@ -162,6 +162,12 @@ def test_who_is_acting_is_said_or_set_or_the_user(run: Typed) -> None:
     assert [entry["who"] for entry in audit.entries()] == ["alice", pwd.getpwuid(os.getuid()).pw_name, "control room", "bob"]
 
 
+def test_a_user_without_a_name_has_a_number(run: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_001)
+    run("vder", "create", "a")
+    assert [entry["who"] for entry in audit.entries()] == ["uid 4000000001"]
+
+
 @pytest.fixture
 def trail(run: Typed) -> list[dict[str, Any]]:
     """Three entries: alice's, bob's a minute later, alice's two minutes later."""
