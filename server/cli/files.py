@@ -33,12 +33,17 @@ def series(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def name(file: BinaryIO) -> str:
+    """What a file is called in a sentence."""
+    return getattr(file, "name", "<stdin>")
+
+
 def text(file: BinaryIO) -> str:
     """What a file says. Refused (400) where it is not UTF-8."""
     try:
         return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refused(400, f"{file.name}: this is not UTF-8 (byte {error.start})") from None
+        raise Refused(400, f"{name(file)}: this is not UTF-8 (byte {error.start})") from None
 
 
 def one_of(csv_file: BinaryIO | None, json_file: BinaryIO | None) -> BinaryIO:
@@ -52,8 +57,8 @@ def read(csv_file: BinaryIO | None, json_file: BinaryIO | None, start: Moment, s
     """The series in the file that was named, in W."""
     from server.grid import seriesfiles
     file, zone = one_of(csv_file, json_file), ZoneInfo(settings.timezone)
-    found = seriesfiles.from_json(text(file), file.name, zone, step) if json_file is not None else seriesfiles.from_csv(
-        text(file), file.name, zone, start() if start else None, step)
+    found = seriesfiles.from_json(text(file), name(file), zone, step) if json_file is not None else seriesfiles.from_csv(
+        text(file), name(file), zone, start() if start else None, step)
     return found._replace(values=scaled(found.values, unit),
                           quantiles={key: scaled(values, unit) for key, values in found.quantiles.items()})
 

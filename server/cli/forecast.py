@@ -35,9 +35,9 @@ def put(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step
     """Keep a forecast from outside. A CSV may have quantiles: start,value,p10,p90."""
     from server.grid import outlook, seriesfiles
     file = files.one_of(csv_file, json_file)
-    rest |= {"issued": issued() if issued else None, "place": file.name}
+    rest |= {"issued": issued() if issued else None, "place": files.name(file)}
     if what == "car":
-        return outlook.put(vder, what, seriesfiles.cars(files.text(file), file.name, ZoneInfo(settings.timezone)), 0, 0, **rest)
+        return outlook.put(vder, what, seriesfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)), 0, 0, **rest)
     found = files.read(csv_file, json_file, start, step, unit)
     return outlook.put(vder, what, found.values, found.start, found.step, quantiles=found.quantiles, **rest)
 
@@ -69,7 +69,7 @@ def import_history(vder: str, what: str, csv_file: Any, json_file: Any, start: M
     """Take over what was measured before: WHAT is site, load, sun, heat, car, store or other."""
     from server.grid import history as kept
     found = files.read(csv_file, json_file, start, step, unit)
-    return kept.put(vder, what, found.start, found.values, found.step, (csv_file or json_file).name, dry_run)
+    return kept.put(vder, what, found.start, found.values, found.step, files.name(csv_file or json_file), dry_run)
 
 
 @history.command("show")

@@ -52,7 +52,8 @@ def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step
     found = files.read(csv_file, json_file, start, step, unit)
     if found.quantiles:
         raise Refused(400, "a signal has no quantiles")
-    return signals.put(area, kind, found.values, found.start, found.step, place=(csv_file or json_file).name, **rest)
+    return signals.put(area, kind, found.values, found.start, found.step, place=files.name(csv_file or json_file),
+                       **rest)
 
 
 @signal.command(context_settings={"ignore_unknown_options": True})

@@ -1,0 +1,140 @@
+"""`signal …`, `forecast …` and `history …`, as an operator types them."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from server import clock
+from server.cli import main
+from server.config import settings
+from server.grid import virtualders
+from server.models import Interval, Series
+from tests.conftest import NOON
+
+STEP, HOUR, DAY = 900, 3600, 86400
+SPRING = "start,value\n2026-03-29T01:00,1\n2026-03-29T02:00,2\n2026-03-29T03:00,3\n"
+
+
+@pytest.fixture
+def run(house: None) -> Callable[..., Result]:
+    """Type a command line at a house with the virtual DER F12; `said` is on standard input."""
+    virtualders.create("F12")
+
+    def typed(*words: str, said: str = "") -> Result:
+        settings.clock = clock.spec()
+        return CliRunner().invoke(main, words, input=said, catch_exceptions=False)
+    return typed
+
+
+@pytest.fixture
+def say(run: Callable[..., Result]) -> Callable[..., Any]:
+    def typed(*words: str, said: str = "") -> Any:
+        result = run(*words, "--json", said=said)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+    return typed
+
+
+def values() -> list[Any]:
+    return [row.values for row in Series.select().order_by(Series.id)]
+
+
+def test_a_signal_from_a_file_is_put_and_shown(say: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "f12.csv"
+    path.write_text("start,value\n2025-06-15T12:00Z,1.5\n2025-06-15T12:15Z,\n2025-06-15T12:30Z,-2\n")
+    words = ("signal", "put", "F12", "--csv", str(path), "--unit", "kW", "--tolerance", "50", "--every", "1h")
+    assert say(*words, "--dry-run")["dry_run"] and not values()
+    done = say(*words, "--source", "SCADA", "--priority", "2")
+    assert values() == [[1500, None, -2000]] and done["warnings"] == [
+        "imbalance of F12 says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z"]
+    row, = say("signal", "show", "F12")
+    assert (row["kind"], row["now"], row["tolerance"], row["every"], row["source"], row["priority"]) == (
+        "imbalance", 1500, 50, HOUR, "SCADA", 2)
+    assert "ends at 2025-06-15T12:45Z" in row["trouble"]
+    assert say("signal", "show", "--kind", "price") == []
+
+
+def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
+    piped = json.dumps({"start": NOON, "step": 300, "values": [1, 2, 3]})
+    assert say("signal", "put", "F12", "--kind", "import_limit", "--from-json", "-", said=piped)["end"] == NOON + STEP
+    assert say("signal", "put", "F12", "--csv", "-", "--start", "+15m", "--step", "30m", said="4\n5\n")["start"] == NOON + STEP
+    clock.advance(500)
+    assert say("signal", "put", "F12", "--flat", "1.5", "--unit", "MW", "--for", "30m")["start"] == NOON
+    assert say("signal", "put", "F12", "--kind", "price", "--flat", "0.3", "--start", "2025-06-16T00:00Z")["values"] == 96
+    assert say("signal", "push", "F12", "measured", "-250.5", "--source", "SCADA")["start"] == NOON
+    assert say("signal", "push", "F12", "measured", "7", "--start", "+100s", "--step", "5m")["end"] == NOON + STEP
+    assert values() == [[1, 2, 3], [4, 5], [1.5e6] * 2, [0.3] * 96, [-250.5], [7]]
+
+
+@pytest.mark.parametrize("words, said, why", [
+    (("signal", "put", "F12", "--csv", "-"), SPRING, "<stdin>, line 3: 2026-03-29T02:00 does not exist in Europe/Berlin"),
+    (("signal", "put", "F12", "--csv", "-"), "start,value\n2025-06-15T12:00,nan\n", "<stdin>, line 2: nan is no number"),
+    (("signal", "put", "F12", "--csv", "-"), "start,value\n2025-06-15T12:00,1\n2025-06-15T12:07,1\n", "a step of 420 s"),
+    (("signal", "put", "F12", "--from-json", "-"), "[NaN]", "<stdin>: NaN is no number"),
+    (("signal", "put", "F12", "--from-json", "-", "--unit", "kW"),
+     '{"start": 1749988800, "step": 900, "values": ["1"]}', "<stdin>, value 1 .* '1' is no number"),
+    (("signal", "put", "F12", "--csv", "-"), "start,value,p90\n2025-06-15T12:00,1,1\n2025-06-15T12:15,1,1\n", "no quantiles"),
+    (("signal", "put", "F12"), "", "one of --csv and --from-json is needed"),
+    (("signal", "put", "F12", "--csv", "-", "--from-json", "-"), "", "one of --csv and --from-json"),
+    (("signal", "put", "F12", "--csv", "-", "--flat", "1"), "", "--flat is in place of a file"),
+    (("signal", "put", "F12", "--kind", "price", "--flat", "1", "--unit", "kW"), "", "a price is per kWh, not in kW"),
+    (("signal", "put", "F12", "--flat", "-1", "--kind", "export_limit"), "", "--flat, value 1 .* -1 is below 0"),
+    (("signal", "put", "F13", "--flat", "1"), "", "no virtual DER 'F13'"),
+    (("forecast", "put", "F12", "load", "--csv", "-", "--issued", "+1h"), "start,value\n0,1\n", "line 2"),
+    (("forecast", "put", "F12", "car", "--csv", "-"), "arrive,depart,wh,w\n2026-01-01,2026-01-01,1,1\n", "car 1: it has to leave"),
+    (("history", "import", "F12", "site", "--csv", "-", "--start", "now", "--step", "15m"), "1\n", "and it is 2025-06-15T12:00Z"),
+])
+def test_what_is_wrong_is_said_and_nothing_is_half_done(run: Callable[..., Result], words: tuple[str, ...], said: str,
+                                                        why: str) -> None:
+    result = run("--set", "timezone=Europe/Berlin", *words, said=said)
+    assert result.exit_code == 1
+    assert re.search(why, result.stderr), result.stderr
+    assert not values() and not Interval.select().exists()
+
+
+def test_a_file_that_is_not_text_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "f12.csv"
+    path.write_bytes(b"start,value\n\xff\xfe")
+    result = run("signal", "put", "F12", "--csv", str(path))
+    assert result.exit_code == 1 and "this is not UTF-8 (byte 12)" in result.stderr
+
+
+def test_a_local_day_of_25_hours_is_put_whole(say: Callable[..., Any], run: Callable[..., Result]) -> None:
+    hours = [0, 1, 2, 2, *range(3, 24)]
+    said = "start,value\n" + "".join(f"2026-10-25T{hour:02d}:00,{number}\n" for number, hour in enumerate(hours))
+    result = run("--set", "timezone=Europe/Berlin", "signal", "put", "F12", "--csv", "-", "--json", said=said)
+    row = json.loads(result.stdout)
+    assert (row["values"], row["gaps"], row["end"] - row["start"]) == (25, 0, 25 * HOUR)
+
+
+def test_history_makes_forecasts_and_those_from_outside_come_first(say: Callable[..., Any], run: Callable[..., Result]) -> None:
+    flat = json.dumps({"start": NOON - 2 * DAY, "step": HOUR, "values": [-1.2] * 48})
+    assert say("history", "import", "F12", "site", "--from-json", "-", "--unit", "kW", "--dry-run", said=flat)["dry_run"]
+    assert say("history", "show", "F12") == []
+    assert say("history", "import", "F12", "site", "--from-json", "-", "--unit", "kW", said=flat)["intervals"] == 192
+    assert say("history", "show", "F12", "--from", "2025-06-15T11:30Z") == [
+        {"start": NOON - 2 * STEP, "site": -1200}, {"start": NOON - STEP, "site": -1200}]
+    said = "start,p10,value,p90\n2025-06-15T12:00Z,1,2,3\n2025-06-15T12:15Z,1,2,3\n"
+    assert say("forecast", "put", "F12", "sun", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)["mean"] == 2000
+    found = say("forecast", "show", "F12", "--horizon", "30m", "--what", "load", "--what", "sun")
+    assert (found["load_by"], found["sun_by"], len(found["given"])) == ("a day ago", "bureau", 1)
+    assert found["ahead"][0]["load_p50_w"] == pytest.approx(-1200)
+    assert [found["ahead"][1][f"sun_p{part}_w"] for part in (10, 50, 90)] == pytest.approx([1000, 2000, 3000])
+    assert "2025-06-15T12:15:00Z" in run("forecast", "show", "F12").output
+
+
+def test_cars_are_forecast_by_their_visits(say: Callable[..., Any]) -> None:
+    said = "arrive,depart,wh,w\n2025-06-15T18:00,2025-06-16T06:00,14000,7000\n"
+    assert say("forecast", "put", "F12", "car", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)["cars"] == 1
+    assert say("forecast", "show", "F12")["given"][0]["issued_at"] == NOON - 2 * HOUR
+
+
+def test_readings_that_came_late_are_summed_up_again(say: Callable[..., Any]) -> None:
+    assert say("history", "roll", "--from", "2025-06-15T10:00Z") == {"intervals": 8}
+    assert say("history", "roll", "--from", "2025-06-15T10:00Z", "--until", "2025-06-15T10:31Z") == {"intervals": 2}
