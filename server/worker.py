@@ -8,27 +8,44 @@ import logging
 import signal
 import threading
 import time
+from importlib.util import find_spec
 
 import peewee
 
 from server import clock
 from server.config import settings
+from server.grid import dispatch
 from server.models import db
-from server.resources import readings, store
+from server.resources import purging, readings, store
 
 log = logging.getLogger(__name__)
 TURN = 1.0
 PURGE_EVERY = 3600
+# Without the extra `balance` there is no area to keep in balance; all else works.
+BALANCE = all(find_spec(name) for name in ("numpy", "highspy"))
 
 
 def turn() -> int:
-    """Render what time has changed; how much that was."""
-    return store.refresh() if store.due() else 0
+    """Render what time has changed, sum up what was measured, decide the steps of areas that are kept in balance; how much
+    of all that there was."""
+    done = store.refresh() if store.due() else 0
+    return done + (_balance() if BALANCE else 0)
+
+
+def _balance() -> int:
+    from server.grid import balancing, history
+    return history.roll_due(clock.now()) + balancing.turn()
 
 
 def purge() -> int:
-    """Forget readings that are older than the settings keep."""
-    return readings.forget_before(clock.now() - settings.reading_days * readings.DAY)
+    """Forget what is older than the settings keep; how much that was."""
+    now = clock.now()
+    events, readings_ = (now - days * readings.DAY for days in (settings.event_days, settings.reading_days))
+    gone = purging.forget_events(events) + dispatch.forget_before(events) + purging.forget_readings(readings_)
+    if BALANCE:
+        from server.grid import history
+        gone += history.forget_before(readings_)
+    return gone
 
 
 def run(once: bool = False) -> None:

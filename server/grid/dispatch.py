@@ -153,6 +153,11 @@ def _documents(row: Order) -> list[Document]:
     return list(Document.select().where(Document.href.in_(hrefs)))
 
 
+def forget_before(instant: int) -> int:
+    """Remove orders that ended before an instant, with their shares; how many."""
+    return Order.delete().where(Order.start + Order.duration < instant).execute()
+
+
 def _found(number: int) -> Order:
     row = Order.get_or_none(Order.id == number)
     if row is None:

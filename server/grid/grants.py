@@ -102,6 +102,17 @@ def earliest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> Grant:
     return whole or _most(wish, steps, max(wish.start, now))
 
 
+def latest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> Grant:
+    """The grant that begins as late as the wish can still be fulfilled at full power; where there is no room for that,
+    the earliest one."""
+    seconds = wish.seconds(wish.power)
+    start = max(wish.start, now + lead)
+    ends = [until for since, until in _runs(steps, wish.power, start, wish.end) if until - since >= seconds]
+    if not ends:
+        return earliest(wish, steps, now, lead)
+    return Grant(ends[-1] - seconds, seconds, math.copysign(wish.power, wish.energy), wish.energy)
+
+
 def _whole(wish: Wish, steps: Steps, start: int) -> Grant | None:
     found = []
     for part in PARTS:

@@ -41,7 +41,7 @@ def create(vder: str | int | VirtualDER, action: Mapping[str, Any], duration: in
                                                                 for bit in _bits(bits & loadprograms.LOADS)})
             if not wanted:
                 raise Refused(409, f"no member of {found.name} understands demand response: say for which category")
-            document = _publish(found, {
+            document = publish(found, {
                 **_actions(action), **said, "deviceCategory": f"{wanted:08X}", "drProgramMandatory": mandatory,
                 "loadShiftForward": forward, **({"overrideDuration": override} if override else {})})
             meant = sum(bool(bits & wanted) for bits in categories.values())
@@ -61,7 +61,8 @@ def _actions(action: Mapping[str, Any]) -> dict[str, Any]:
     return dict(action)
 
 
-def _publish(vder: VirtualDER, data: Mapping[str, Any]) -> Document:
+def publish(vder: VirtualDER, data: Mapping[str, Any]) -> Document:
+    """Add an EndDeviceControl to a virtual DER's program, which it is given if it has none yet."""
     if store.get(loadprograms.href(vder)) is None:
         loadprograms.publish(vder, make=True)
         loadprograms.settle(virtualders.members(vder))

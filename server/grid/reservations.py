@@ -14,7 +14,7 @@ from server.errors import Refused
 from server.grid import controls, grants, units
 from server.grid.controls import TakenBack
 from server.grid.grants import Grant, Steps, Taken, Wish
-from server.models import Device, Document, Membership, VirtualDER, is_postgres
+from server.models import Balance, Device, Document, Membership, VirtualDER, is_postgres
 from server.protocol.functionsets import flowreservation
 from server.resources import events, rates, sql, store, table
 from server.resources.hooks import Change, after
@@ -96,6 +96,11 @@ def energy(watt_hours: float) -> Data:
     return {"multiplier": 0, "value": value}
 
 
+def revise(request: str, given: Grant, description: str = "") -> Document:
+    """Grant a request (its href) something else, whatever it asked for; the FlowReservationResponse."""
+    return _publish(_request(request), given, description)
+
+
 def _publish(asked: Document, given: Grant, description: str = "") -> Document:
     """Add the FlowReservationResponse, and call off what was granted before for other times."""
     said = controls.event(given.duration, given.start, description=description[:32], response_required=7)
@@ -119,8 +124,8 @@ def granted(asked: Document) -> list[Document]:
 
 
 def _live(asked: Document) -> list[Document]:
-    return [each for each in granted(asked)
-            if each.standing != Document.GONE and each.status["currentStatus"] <= events.ACTIVE]
+    return [each for each in store.items(flowreservation.grants_href(asked.href))
+            if each.stated["subject"] == asked.stated["mRID"] and each.status["currentStatus"] <= events.ACTIVE]
 
 
 @audit.kept("ev cancel", "{request}", state=_grants)
@@ -144,7 +149,15 @@ def _asked(change: Change) -> None:
     elif settings.grants != "off" and (change.old is None or wished(change.old) != wished(change.data)):
         asked = _request(change.href)
         wish, lead = wished(asked.stated), rates.poll(LIST, asked.audience)
-        _publish(asked, _fitting(grants.earliest(wish, _room(asked, wish, lock=True), clock.now(), lead)))
+        steps = _room(asked, wish, lock=True)
+        _publish(asked, _fitting(grants.latest(wish, steps, clock.now(), lead) if _balanced(asked.audience)
+                                 else grants.earliest(wish, steps, clock.now(), lead)))
+
+
+def _balanced(lfdi: str) -> bool:
+    """Whether a device is in an area that is kept in balance: it is told to wait, and called when it is wanted."""
+    return Balance.select().join(Membership, on=Membership.vder == Balance.vder).join(Device).where(
+        Balance.automatic & (Device.lfdi == lfdi)).exists()
 
 
 def _fitting(given: Grant) -> Grant:

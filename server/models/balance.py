@@ -47,6 +47,7 @@ class Interval(Table):
 class Plan(Table):
     """A plan for a virtual DER: what it is to do in each of `steps` steps of `step` seconds from `start` on, and what was
     expected of that (`body`, see plans). `supersedes` is the plan that it took the place of."""
+    vder_id: int
     DRAFT, APPROVED, PUBLISHED, SUPERSEDED, FAILED = "draft", "approved", "published", "superseded", "failed"
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")

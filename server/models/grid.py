@@ -46,6 +46,7 @@ class Order(Table):
     """What an operator, or a plan (its number), asked of a virtual DER. `wish` is one of plan.WISHES, or how the plan asked (see
     translate); powers are W of injection."""
     id = AutoField()
+    vder_id: int
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
     wish = TextField()
     value = FloatField()

@@ -63,8 +63,8 @@ class Home:
 @pytest.fixture
 def home(peer):
     """Enrols device N: `home(1, kind="battery", feeder="F1")`; it has been seen just now."""
-    def enrol(number, kind="battery", seen=True, **labels):
-        device = edev.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels)
+    def enrol(number, kind="battery", seen=True, category=None, **labels):
+        device = edev.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category)
         if seen:
             Device.update(seen_at=clock.now()).where(Device.id == device.id).execute()
         return Home(peer(number), device)

@@ -1,0 +1,165 @@
+"""What an area needs from what can be moved in it: its signals and forecasts, as a plan wants them.
+
+Consumption is positive here, in W. An area is led by a schedule (what it is to draw from outside), else by an
+imbalance (by how much it will draw too much if nobody moves anything), else by a price alone. What was measured puts the
+outlook right: how far the last intervals were off, ever less the further ahead.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from server.errors import Refused
+from server.grid import clusters, history, outlook, signals
+from server.grid.arrays import Floats, np
+from server.grid.balance.program import Limit, Prices
+from server.grid.balance.rolling import Outlook
+from server.grid.clusters import Sessions
+from server.grid.state import State
+from server.models import VirtualDER
+
+LEADS = ("schedule", "imbalance", "price")
+# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many.
+WINDOW, HALF = 4, 16.0
+PRICE = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
+
+
+class Span(NamedTuple):
+    """`steps` steps of `step` seconds from `start` on, as seen at `at`."""
+    start: int
+    steps: int
+    step: int
+    at: int
+
+    @property
+    def hours(self) -> float:
+        return self.step / 3600
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right, `before` [T] the imbalance if
+    nobody moves anything; `lead` the kind of signal, `warnings` what is wrong with signals."""
+    lead: str
+    outlook: Outlook
+    raw: Floats
+    before: Floats
+    prices: Prices
+    warnings: list[str] = field(default_factory=list)
+
+
+def of(area: VirtualDER, state: State, span: Span) -> Demand:
+    """The demand of an area. Refused (409) where nothing was said of what it needs."""
+    known = {lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in LEADS}
+    lead = next((lead for lead in LEADS if np.isfinite(known[lead]).any()), None)
+    if lead is None:
+        raise Refused(409, f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or price")
+    warnings = signals.troubles(area, span.at, span.steps * span.step)
+    coming = outlook.coming(state.leaves, span.start, span.steps, span.at, span.hours)
+    cars = state.fleet.sessions.joined(coming)
+    eager = uncontrolled(cars, span)
+    heat = _heat(area, state, span)
+    sun = np.maximum(outlook.ahead(area, "sun", span.start, span.steps, span.at, span.step).values, 0)
+    said = np.nan_to_num(known[lead])
+    if lead == "schedule":
+        load = -outlook.ahead(area, "load", span.start, span.steps, span.at, span.step).values
+        raw = load - sun + heat.sum(axis=0) - said
+        before = raw + eager
+    elif lead == "imbalance":
+        raw, before = said - eager, said
+    else:
+        raw, before = np.zeros(span.steps), eager
+    tolerance = signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
+    off = correction(area, span) if lead != "price" else 0.0
+    net = _beyond(before + off, tolerance) - (before - raw)
+    ahead = Outlook(net, heat, sun, coming, _limits(area, state, span, heat, sun), _price(known["price"]))
+    return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0), warnings)
+
+
+def _beyond(imbalance: Floats, tolerance: Floats | float) -> Floats:
+    """What of an imbalance is beyond what is tolerated."""
+    return np.sign(imbalance) * np.maximum(np.abs(imbalance) - tolerance, 0)
+
+
+def _price(said: Floats) -> Floats | float:
+    """Prices about their mean, the greatest deviation being PRICE; gaps are mean."""
+    if not np.isfinite(said).any():
+        return 0.0
+    about = np.nan_to_num(said - np.nanmean(said))
+    return about / max(float(np.abs(about).max()), 1e-9) * PRICE
+
+
+def uncontrolled(cars: Sessions, span: Span) -> Floats:
+    """[T]: what cars would draw if each charged at full power from when it comes until it has what it needs."""
+    cars = cars.only((cars.depart > 0) & (cars.need > 0))
+    if not len(cars.need):
+        return np.zeros(span.steps)
+    soonest = clusters.sessions(cars, span.steps, span.hours)[0].most.sum(axis=0)
+    return np.diff(soonest, prepend=0.0) / span.hours
+
+
+def _heat(area: VirtualDER, state: State, span: Span) -> Floats:
+    """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's forecast
+    among its kinds by rating."""
+    loads = state.fleet.thermals
+    kinds = int(loads.kind.max(initial=0)) + 1
+    place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
+    rating = clusters.sums(label.reshape(-1), loads.power, len(place))
+    total = clusters.sums(loads.group, loads.power, len(state.leaves))
+    found = np.zeros((len(place), span.steps))
+    for number, at in enumerate(place):
+        group = at // kinds
+        leaf = outlook.ahead(state.leaves[group], "heat", span.start, span.steps, span.at, span.step).values
+        found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
+    return np.minimum(found, rating[:, None])
+
+
+def correction(area: VirtualDER, span: Span) -> Floats:
+    """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals beside what had
+    been expected of them (before it was put right)."""
+    begin = span.at - span.at % span.step - 2 * WINDOW * span.step
+    steps = 2 * WINDOW
+    off = history.read(area, "after", begin, steps, span.step) - history.read(area, "expected", begin, steps, span.step)
+    seen = np.flatnonzero(np.isfinite(off))[-WINDOW:]
+    if not len(seen):
+        return np.zeros(span.steps)
+    since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
+    return float(off[seen].mean()) * 0.5 ** ((np.arange(span.steps) + since) / HALF)
+
+
+def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
+    """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a signal says."""
+    found = []
+    for vder, groups in subtree(area, state.leaves):
+        most, least = (_limit(vder, kind, fixed, span) for kind, fixed in (
+            ("import_limit", vder.import_limit), ("export_limit", vder.export_limit)))
+        if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
+            load, shine, warmth = (outlook.ahead(vder, what, span.start, span.steps, span.at, span.step).values
+                                   for what in ("load", "sun", "heat"))
+            found.append(Limit(groups, most, -least, -load - shine - warmth))
+    return found
+
+
+def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span) -> Floats:
+    said = signals.known(vder, kind, span.start, span.steps, span.step, span.at)
+    return np.where(np.isnan(said), np.inf if fixed is None else fixed, said if fixed is None else np.minimum(said, fixed))
+
+
+def subtree(area: VirtualDER, leaves: list[VirtualDER]) -> list[tuple[VirtualDER, list[int]]]:
+    """The area and every virtual DER below it, with the places of the leaves at or below each."""
+    place = {leaf.id: number for number, leaf in enumerate(leaves)}
+    below: dict[int | None, list[VirtualDER]] = {}
+    for vder in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.id):
+        below.setdefault(vder.parent_id, []).append(vder)
+    found: list[tuple[VirtualDER, list[int]]] = []
+
+    def walk(vder: VirtualDER) -> list[int]:
+        at = len(found)
+        found.append((vder, []))
+        groups = [place[vder.id]] if vder.id in place else []
+        for child in below.get(vder.id, ()):
+            groups += walk(child)
+        found[at] = vder, sorted(groups)
+        return groups
+    walk(area)
+    return found
