@@ -13,4 +13,4 @@ The mathematics of balancing a signal, where consumption is positive: `arrays`, 
 fleets), `clusters` and `envelope` (what a fleet could do over a day), `forecast`, `balance` (the rolling linear program,
 in the extra of that name), `measure` (baselines, delivery, rebound). `make bench-grid` holds them against their gates.
 """
-from server.grid import assignments, numbers, reservations, virtualders  # noqa: F401  (they announce what follows from a change)
+from server.grid import assignments, numbers, reservations, standing, virtualders  # noqa: F401  (they announce what follows from a change)

@@ -1,0 +1,48 @@
+"""`opt-out …` and `contract …`, as an operator types them."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from server import clock
+from server.cli import main
+from server.config import settings
+from server.models import Audit
+from tests.conftest import NOON
+from tests.door import Peer
+
+
+@pytest.fixture
+def say(device: Peer) -> Callable[..., Any]:
+    def typed(*words: str) -> Any:
+        settings.clock = clock.spec()
+        result = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+    return typed
+
+
+def test_a_device_is_taken_out_listed_and_brought_back(say: Callable[..., Any], device: Peer) -> None:
+    assert say("opt-out", "set", "one", "--until", "+2h", "--reason", "guests")["out_until"] == NOON + 7200
+    assert say("opt-out", "list") == [
+        {"device": "one", "lfdi": device.lfdi, "out_until": NOON + 7200, "out_reason": "guests"}]
+    say("opt-out", "clear", "one")
+    assert say("opt-out", "list") == []
+    assert [(row.what, row.reason) for row in Audit.select().order_by(Audit.id)] == [
+        ("opt-out set", "guests"), ("opt-out clear", "")]
+
+
+def test_a_contract_is_made_and_ended(say: Callable[..., Any]) -> None:
+    say("contract", "set", "one", "--events", "12", "--hours", "2.5")
+    assert [(row["events"], row["hours"]) for row in say("contract", "list")] == [(12, 2.5)]
+    say("contract", "set", "one", "--events", "none", "--hours", "none")
+    assert say("contract", "list") == [] and say("contract", "show", "one")["tier"] == 0
+
+
+def test_what_cannot_be_is_said(device: Peer) -> None:
+    result = CliRunner().invoke(main, ["opt-out", "clear", "one"])
+    assert result.exit_code == 1 and "has not opted out" in result.output
