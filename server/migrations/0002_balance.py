@@ -1,5 +1,5 @@
 """The balance: what is known of devices in numbers, signals, forecasts, measurements, plans, the audit trail."""
-from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, FloatField, ForeignKeyField, Model,
+from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField, Model,
                     SmallIntegerField, TextField)
 
 
@@ -19,55 +19,55 @@ def up(migrator, db):
         device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
         what = TextField()
         category = BigIntegerField(default=0)
-        demand = FloatField(null=True)
+        demand = DoubleField(null=True)
 
     class Unit(Table):
         href = TextField(primary_key=True)
         device = ForeignKeyField(Device, on_delete="CASCADE")
         type = SmallIntegerField(null=True)
-        inject = FloatField()
-        absorb = FloatField()
-        capacity = FloatField(null=True)
-        ramp = FloatField(null=True)
-        charge = FloatField(null=True)
+        inject = DoubleField()
+        absorb = DoubleField()
+        capacity = DoubleField(null=True)
+        ramp = DoubleField(null=True)
+        charge = DoubleField(null=True)
         charge_at = BigIntegerField(null=True)
-        up = FloatField(null=True)
-        down = FloatField(null=True)
-        offered = FloatField(null=True)
+        up = DoubleField(null=True)
+        down = DoubleField(null=True)
+        offered = DoubleField(null=True)
         connected = BooleanField(default=True)
         modes = TextField(default="")
-        was = FloatField(null=True)
+        was = DoubleField(null=True)
         was_at = BigIntegerField(null=True)
-        inferred = FloatField(null=True)
+        inferred = DoubleField(null=True)
 
     class Meter(Table):
         href = TextField(primary_key=True)
         device = ForeignKeyField(Device, on_delete="CASCADE")
         what = TextField()
-        factor = FloatField()
-        watts = FloatField(null=True)
+        factor = DoubleField()
+        watts = DoubleField(null=True)
         at = BigIntegerField(null=True)
-        peak = FloatField(default=0.0)
+        peak = DoubleField(default=0.0)
 
     class Visit(Table):
         href = TextField(primary_key=True)
         device = ForeignKeyField(Device, on_delete="CASCADE")
         arrive = BigIntegerField(index=True)
         depart = BigIntegerField()
-        energy = FloatField()
-        power = FloatField()
+        energy = DoubleField()
+        power = DoubleField()
         cancelled = BooleanField(default=False)
-        said = FloatField(null=True)
+        said = DoubleField(null=True)
         said_at = BigIntegerField(null=True)
 
     class Conduct(Table):
         device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
-        response = FloatField(default=1.0)
+        response = DoubleField(default=1.0)
         silent_since = BigIntegerField(null=True)
         out_until = BigIntegerField(null=True)
         out_reason = TextField(default="")
         events = SmallIntegerField(null=True)
-        hours = FloatField(null=True)
+        hours = DoubleField(null=True)
         tier = SmallIntegerField(default=0)
 
     class Series(Table):
@@ -81,7 +81,7 @@ def up(migrator, db):
         values = TextField()
         quantiles = TextField()
         source = TextField(default="")
-        tolerance = FloatField(default=0.0)
+        tolerance = DoubleField(default=0.0)
         priority = SmallIntegerField(default=0)
         every = BigIntegerField(null=True)
 
@@ -92,7 +92,7 @@ def up(migrator, db):
         vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
         what = TextField()
         start = BigIntegerField()
-        value = FloatField(null=True)
+        value = DoubleField(null=True)
         read = BigIntegerField(default=0)
 
         class Meta:
@@ -107,7 +107,7 @@ def up(migrator, db):
         steps = BigIntegerField()
         created = BigIntegerField()
         solver = TextField(default="")
-        seconds = FloatField(default=0.0)
+        seconds = DoubleField(default=0.0)
         requested_by = TextField(default="")
         approved_by = TextField(default="")
         reason = TextField(default="")
@@ -122,7 +122,7 @@ def up(migrator, db):
         step = BigIntegerField(default=900)
         horizon = BigIntegerField(default=96)
         every = BigIntegerField(default=4)
-        reserve = FloatField(default=0.1)
+        reserve = DoubleField(default=0.1)
         addressing = TextField(default="hybrid")
         done = BigIntegerField(null=True)
         plan = BigIntegerField(null=True)

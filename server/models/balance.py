@@ -1,7 +1,7 @@
 """What the balance keeps: signals and forecasts as they were said, what was measured, and plans."""
 from __future__ import annotations
 
-from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, FloatField, ForeignKeyField,
+from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField,
                     SmallIntegerField, TextField)
 
 from server.models.base import JSON, Table
@@ -23,7 +23,7 @@ class Series(Table):
     values = JSON()
     quantiles = JSON(default=dict)
     source = TextField(default="")
-    tolerance = FloatField(default=0.0)
+    tolerance = DoubleField(default=0.0)
     priority = SmallIntegerField(default=0)
     every = BigIntegerField(null=True)
 
@@ -37,7 +37,7 @@ class Interval(Table):
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     what = TextField()
     start = BigIntegerField()
-    value = FloatField(null=True)
+    value = DoubleField(null=True)
     read = BigIntegerField(default=0)
 
     class Meta:
@@ -57,7 +57,7 @@ class Plan(Table):
     steps = BigIntegerField()
     created = BigIntegerField()
     solver = TextField(default="")
-    seconds = FloatField(default=0.0)
+    seconds = DoubleField(default=0.0)
     requested_by = TextField(default="")
     approved_by = TextField(default="")
     reason = TextField(default="")
@@ -76,7 +76,7 @@ class Balance(Table):
     step = BigIntegerField(default=900)
     horizon = BigIntegerField(default=96)
     every = BigIntegerField(default=4)
-    reserve = FloatField(default=0.1)
+    reserve = DoubleField(default=0.1)
     addressing = TextField(default="hybrid")
     done = BigIntegerField(null=True)
     plan = BigIntegerField(null=True)

@@ -5,7 +5,7 @@ and what a battery's capacity was inferred from. Power is in W of injection, ene
 """
 from __future__ import annotations
 
-from peewee import BigIntegerField, BooleanField, FloatField, ForeignKeyField, SmallIntegerField, TextField
+from peewee import BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField, TextField
 
 from server.models.base import Table
 from server.models.resources import Device
@@ -17,7 +17,7 @@ class Nature(Table):
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     what = TextField()
     category = BigIntegerField(default=0)
-    demand = FloatField(null=True)
+    demand = DoubleField(null=True)
 
 
 class Unit(Table):
@@ -31,20 +31,20 @@ class Unit(Table):
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     type = SmallIntegerField(null=True)
-    inject = FloatField()
-    absorb = FloatField()
-    capacity = FloatField(null=True)
-    ramp = FloatField(null=True)
-    charge = FloatField(null=True)
+    inject = DoubleField()
+    absorb = DoubleField()
+    capacity = DoubleField(null=True)
+    ramp = DoubleField(null=True)
+    charge = DoubleField(null=True)
     charge_at = BigIntegerField(null=True)
-    up = FloatField(null=True)
-    down = FloatField(null=True)
-    offered = FloatField(null=True)
+    up = DoubleField(null=True)
+    down = DoubleField(null=True)
+    offered = DoubleField(null=True)
     connected = BooleanField(default=True)
     modes = TextField(default="")
-    was = FloatField(null=True)
+    was = DoubleField(null=True)
     was_at = BigIntegerField(null=True)
-    inferred = FloatField(null=True)
+    inferred = DoubleField(null=True)
 
 
 class Meter(Table):
@@ -54,10 +54,10 @@ class Meter(Table):
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     what = TextField()
-    factor = FloatField()
-    watts = FloatField(null=True)
+    factor = DoubleField()
+    watts = DoubleField(null=True)
     at = BigIntegerField(null=True)
-    peak = FloatField(default=0.0)
+    peak = DoubleField(default=0.0)
 
 
 class Visit(Table):
@@ -68,10 +68,10 @@ class Visit(Table):
     device = ForeignKeyField(Device, on_delete="CASCADE")
     arrive = BigIntegerField(index=True)
     depart = BigIntegerField()
-    energy = FloatField()
-    power = FloatField()
+    energy = DoubleField()
+    power = DoubleField()
     cancelled = BooleanField(default=False)
-    said = FloatField(null=True)
+    said = DoubleField(null=True)
     said_at = BigIntegerField(null=True)
 
 
@@ -82,10 +82,10 @@ class Conduct(Table):
     (the lowest). `response` is the tracked part of what it is asked that it does, 0 to 1; until `out_until` it has opted out.
     """
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
-    response = FloatField(default=1.0)
+    response = DoubleField(default=1.0)
     silent_since = BigIntegerField(null=True)
     out_until = BigIntegerField(null=True)
     out_reason = TextField(default="")
     events = SmallIntegerField(null=True)
-    hours = FloatField(null=True)
+    hours = DoubleField(null=True)
     tier = SmallIntegerField(default=0)
