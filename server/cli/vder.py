@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli import values
-from server.cli.common import PAIR, verb
+from server.cli.common import DURATION, PAIR, verb
 from server.cli.members import members
 from server.grid import capability, controls, virtualders
 
@@ -105,6 +105,16 @@ def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str
     elif modes or also:
         controls.set_default(vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also))
     return virtualders.show(vder)["default"] or {}
+
+
+@vder.command()
+@click.argument("vder")
+@click.option("--horizon", type=DURATION, default="24h", show_default=True, help="How far.")
+@verb
+def forecast(vder: str, horizon: int) -> Any:
+    """What is expected of its load, sun, heat and cars: the quantiles 0.1, 0.5 and 0.9, in W with injection positive."""
+    from server.grid import outlook
+    return outlook.table(vder, horizon)
 
 
 vder.add_command(members)

@@ -26,6 +26,7 @@ INSIDE = ("sun", "store", "car", "heat")  # what a premises meter counts beside 
 PAST = 4 * WEEK
 _DAILY = {"sun": Persistence(DAY // STEP, ratio=True), "heat": Persistence(DAY // STEP)}
 _WEEKLY, _YESTERDAY = Persistence(WEEK // STEP), Persistence(DAY // STEP)
+NOTHING = "nothing"
 NINETY = 1.2816  # standard deviations from the mean to the quantile of 0.9
 
 
@@ -154,12 +155,10 @@ def _past(vder: VirtualDER, what: str, end: int) -> Floats:
     def of(name: str) -> Floats:
         return history.read(vder, name, end - PAST, PAST // STEP)
     past = of(what)
-    if what == "heat":  # as it would have been without our doing, where that is known
-        alone = of("heat_alone")
-        past = np.where(np.isfinite(alone), alone, past)
-    if what == "load" and not np.isfinite(past).any():
+    if what == "load":  # where it was not reckoned, it is what the premises draw beside what is measured apart
         site = of("site")
-        past = site - sum(np.nan_to_num(of(name)) for name in INSIDE) if np.isfinite(site).any() else of("other")
+        rest = site - sum(np.nan_to_num(of(name)) for name in INSIDE) if np.isfinite(site).any() else of("other")
+        past = np.where(np.isfinite(past), past, rest)
     known = np.flatnonzero(np.isfinite(past))
     return past[known[0]:] if len(known) else past[:0]
 
@@ -173,7 +172,7 @@ def _held(vder: VirtualDER, what: str, past: Floats, steps: int, at: int) -> Ahe
              .where((Membership.vder == vder) & (Meter.what == what) & (Meter.at <= at)).scalar())
     if watts is not None:
         return Ahead(np.full(steps, float(watts)), "the newest readings, held", unknown)
-    return Ahead(np.zeros(steps), "nothing", unknown, (f"nothing is known of {what} of {vder.name}: 0 W is taken",))
+    return Ahead(np.zeros(steps), NOTHING, unknown, (f"nothing is known of {what} of {vder.name}: 0 W is taken",))
 
 
 def given(vder: str | int | VirtualDER | None = None, what: str | None = None) -> list[dict[str, Any]]:
@@ -187,7 +186,7 @@ def given(vder: str | int | VirtualDER | None = None, what: str | None = None) -
 def table(vder: str | int | VirtualDER, horizon: int = DAY, whats: Sequence[str] = GIVEN, at: int | None = None
           ) -> list[dict[str, Any]]:
     """A row for each interval of the horizon (s): of each of `whats` the median and, where an error is known, the
-    quantiles 0.1 and 0.9, in W of injection."""
+    quantiles 0.1 and 0.9, in W of injection; None where nothing is known."""
     at = clock.now() if at is None else at
     start, steps = at - at % STEP, -(-horizon // STEP)
     every = {what: ahead(vder, what, start, steps, at) for what in whats}
@@ -207,6 +206,8 @@ def show(vder: str | int | VirtualDER, whats: Sequence[str] = GIVEN, horizon: in
 
 
 def _quantiles(what: str, one: Ahead, number: int) -> dict[str, float | None]:
+    if one.source == NOTHING:
+        return {f"{what}_p{part}_w": None for part in (10, 50, 90)}
     middle, sigma = float(one.values[number]), float(one.sigma[number])
     low, high = (None, None) if np.isnan(sigma) else (middle - NINETY * sigma, middle + NINETY * sigma)
     return {f"{what}_p10_w": low, f"{what}_p50_w": middle, f"{what}_p90_w": high}

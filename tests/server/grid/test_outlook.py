@@ -44,6 +44,7 @@ def test_of_nothing_known_nothing_is_expected_and_that_is_said():
     found = ahead("load")
     assert found.values.tolist() == [0] * 4 and np.isnan(found.sigma).all() and found.source == "nothing"
     assert found.warnings == ("nothing is known of load of street: 0 W is taken",)
+    assert outlook.table("street", 1, ["load"]) == [{"start": NOON, "load_p10_w": None, "load_p50_w": None, "load_p90_w": None}]
 
 
 def test_a_forecast_that_was_given_counts_and_the_newest_first():
@@ -86,8 +87,8 @@ def test_a_load_is_what_the_premises_draw_beside_what_is_measured_apart():
     past("sun", lambda at: 600.0, 2)
     past("car", lambda at: -200.0, 2)
     assert np.allclose(ahead("load").values, -100 - 600 + 200)
-    past("load", lambda at: -55.0, 2)
-    assert np.allclose(ahead("load").values, -55)
+    past("load", lambda at: -55.0, 1)
+    assert np.allclose(outlook._past(VirtualDER.get(), "load", NOON), [-500] * 96 + [-55] * 96)
 
 
 def test_a_load_of_which_there_are_no_premises_is_the_others():
