@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from server import audit, clock, models
 from server.cli import main
 from server.config import settings
-from server.grid import controls, dispatch, loadevents, virtualders
-from server.models import Audit, Order
+from server.grid import controls, dispatch, loadevents, plans, signals, standing, virtualders
+from server.models import Audit, Order, Plan
 from server.protocol import seen
 from server.protocol.functionsets import edev
 from tests import door
@@ -25,13 +25,13 @@ from tests.conftest import NOON
 from tests.server.cli.test_ev import WANTED
 
 # What an operator types, and the `what` and `subject` of the entry that it leaves.
-ONE = f"{door.lfdi(1)} one"
+ONE, TWO = f"{door.lfdi(1)} one", f"{door.lfdi(2)} two"
 CHANGES = {
     "enrol": (f"{door.lfdi(9)} --name nine", "device enrol", f"{door.lfdi(9)} nine"),
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
     "device label": ("one feeder=F2 --name uno", "device label", ONE),
     "device suspend": ("one", "device suspend", ONE),
-    "device restore": ("two", "device restore", f"{door.lfdi(2)} two"),
+    "device restore": ("two", "device restore", TWO),
     "device remove": ("one --yes", "device remove", ONE),
     "vder create": ("wind --parent street", "vder create", "wind"),
     "vder update": ("solar --primacy 9", "vder update", "solar"),
@@ -54,17 +54,25 @@ CHANGES = {
     "signal push": ("street price 0.3", "signal put", "street price"),
     "forecast put": ("street load --csv {series}", "forecast put", "street load"),
     "history import": ("street load --csv {series}", "history import", "street load"),
+    "plan run": ("street --horizon 1h", "plan run", "street plan {next_plan}"),
+    "plan approve": ("{plan}", "plan approve", "street plan {plan}"),
+    "plan publish": ("{plan}", "plan publish", "street plan {plan}"),
+    "plan auto": ("street on", "plan auto", "street"),
+    "opt-out set": ("one --until +2h", "opt-out set", ONE),
+    "opt-out clear": ("two", "opt-out clear", TWO),
+    "contract set": ("one --events 5", "contract set", ONE),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
 # What only looks, or changes nothing in a healthy house.
 LOOKS = {
-    "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder members list": "solar",
-    "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
+    "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder forecast": "solar",
+    "vder members list": "solar", "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
     "dispatch show": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
     "readings": "one", "audit tail": "", "audit verify": "", "audit export": "", "settings": "",
     "vder default": "solar", "poll-rate": "", "post-rate": "", "signal show": "", "forecast show": "street",
-    "history show": "street", "history roll": "--from 2025-06-15T11:00", "signal put --dry-run": "street --flat 100",
+    "opt-out list": "", "contract show": "one", "contract list": "", "plan list": "", "plan show": "{plan}", "plan diff": "{plan} {plan}", "plan auto": "street",
+    "plan run --dry-run": "street --horizon 1h", "history show": "street", "history roll": "--from 2025-06-15T11:00", "signal put --dry-run": "street --flat 100",
     "forecast put --dry-run": "street load --csv {series}", "history import --dry-run": "street load --csv {series}",
     "vder members import --dry-run": "empty {members}", "control post --dry-run": "solar opModConnect=no --duration 5m",
     "dispatch order --dry-run": "solar --limit 40 --duration 5m",
@@ -74,6 +82,8 @@ LOOKS = {
 # Processes, which are no change of state, and files of certificates, which have no house.
 APART = {"serve", "work", "demo", "certs dev", "certs device", "certs show", "certs verify"}
 
+PLAN = {**{name: [] for name in ("leaves", "names", "kind", "group", "power", "energy", "exceeded")},
+        **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
 Typed = Callable[..., Result]
 
 
@@ -98,6 +108,7 @@ def test_every_verb_is_in_a_table_here() -> None:
 def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     """Type a command line at a street with something of everything in it."""
     edev.suspend(edev.enrol(door.lfdi(2), name="two"))
+    standing.opt_out("two")
     virtualders.create("street")
     virtualders.create("solar", parent="street", members=["one"])
     virtualders.create("empty")
@@ -109,6 +120,8 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     loadevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
     seen.flush()
     dispatch.order("solar", 600, limit=50.0)
+    signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
+    plans.keep(plans.of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     (tmp_path / "devices.json").write_text(json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}]))
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
@@ -122,9 +135,9 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
 
 
 def filled(words: str, folder: Path) -> str:
-    order = Order.get().id
+    order, plan = Order.get().id, Plan.get().id
     return words.format(devices=folder / "devices.json", members=folder / "members.csv", series=folder / "series.csv",
-                        order=order, next=order + 1)
+                        order=order, next=order + 1, plan=plan, next_plan=plan + 1)
 
 
 def line(verb: str, words: str, folder: Path) -> list[str]:
