@@ -67,6 +67,12 @@ def href(document: Data, link: str) -> str | None:
     return found["href"] if found else None
 
 
+def filled(document: Data, link: str) -> str | None:
+    """Where a link to a list leads, if there is anything: its `all` says how much. Only to be asked of a document that is
+    read as often as the list would be."""
+    return href(document, link) if document.get(link, {}).get("all") != 0 else None
+
+
 def root(polls: Polls, dcap: str) -> Root:
     """DeviceCapability and what stands right below it."""
     capability = polls.read(dcap)
@@ -123,15 +129,15 @@ def _loads(polls: Polls, listing: str | None, rate: int) -> list[Program]:
     programs = polls.read_list(listing, "DemandResponseProgram", rate)["DemandResponseProgram"]
     found = []
     for data in programs:
-        controls = href(data, "EndDeviceControlListLink")
+        controls = filled(data, "EndDeviceControlListLink")
         found.append(Program(data["href"], data["primacy"], data, None,
                              polls.read_list(controls, LOAD, polls.rate(listing))[LOAD] if controls else [], {}, LOAD))
     return found
 
 
 def _program(polls: Polls, data: Data, rate: int) -> Program:
-    default, controls, curve_list = (href(data, f"{name}Link") for name in (
-        "DefaultDERControl", "DERControlList", "DERCurveList"))
+    default = href(data, "DefaultDERControlLink")
+    controls, curve_list = filled(data, "DERControlListLink"), filled(data, "DERCurveListLink")
     read_curves = polls.read_list(curve_list, "DERCurve", rate)["DERCurve"] if curve_list else []
     return Program(data["href"], data["primacy"], data,
                    polls.read(default, rate) if default else None,

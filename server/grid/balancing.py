@@ -26,7 +26,7 @@ from server.resources import rates, store
 
 log = logging.getLogger(__name__)
 AUTOMATIC = "automatic"
-LISTS = ("DERControlList", "EndDeviceControlList", "FlowReservationResponseList")
+LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")  # what states a pollRate, for all below it
 LEAST = 300  # seconds that must be left of a step for it to be worth telling anybody
 HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
 SOLVER_SECONDS = 20.0

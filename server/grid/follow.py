@@ -43,7 +43,7 @@ def progress(row: Order) -> dict[str, Any]:
 
 
 def _unanswered(row: Order, lfdi: str) -> str:
-    late = clock.now() > row.created + PATIENCE_POLLS * rates.poll("DERControlList", lfdi)
+    late = clock.now() > row.created + PATIENCE_POLLS * rates.poll("DERProgramList", lfdi)
     return SILENT if late else WAITING
 
 

@@ -98,7 +98,7 @@ def list_answer(ask: Ask, name: str, found: reading.Page) -> Response:
     """200 with a page of a list."""
     attributes = {"href": ask.href, "all": found.all, "results": len(found.items)}
     if "pollRate" in schema.plan(name).by_key:
-        attributes["pollRate"] = rates.poll(ask.match.row.name, ask.who.lfdi)
+        attributes["pollRate"] = rates.poll(name, ask.who.lfdi)
     item = table.item(ask.match.row.name)
     assert item is not None, name
     body = codec.page(name, attributes, item.element, found.items, ask.edition)

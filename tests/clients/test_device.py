@@ -338,3 +338,15 @@ def test_an_aggregator_follows_and_answers_for_each(house: None, application: Fl
     assert sorted(answered) == sorted([(ME, 1), (ME, 2), (ME, 3), *[(OTHER, status) for status in (1, 1, 2, 2, 3, 3)]])
     assert {one.stated["deviceLFDI"] for one in store.items("/mup")} == {ME, OTHER}
     assert not [one for one in told if one.what == "trouble"]
+
+
+def test_what_changes_often_is_polled_often_and_the_rest_seldom(enrolled: Scene) -> None:
+    settings.poll_rate = 3600
+    rates.decide("poll", "DERProgramList", "", 300)
+    store.rerate()
+    enrolled.live(400)
+    enrolled.line.asked.clear()
+    post("street", 800, 300, **LIMIT)
+    enrolled.live(300)
+    assert responses() == [(600, 1)]
+    assert enrolled.line.count("GET", "/edev") == 0 == enrolled.line.count("GET", "/derp/1/"), "nor what is empty"
