@@ -155,7 +155,7 @@ def test_a_verb_that_changes_state_leaves_one_entry(run: Typed, verb: str, tmp_p
 
 
 def house() -> dict[str, list[Any]]:
-    return {table._meta.table_name: sorted(map(repr, table.select().tuples()))  # type: ignore[attr-defined]
+    return {table._meta.table_name: sorted(map(repr, table.select().tuples()))
             for table in models.tables() if table is not models.Counter}
 
 
