@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import fsum
 from typing import Any
 
+from server import clock
 from server.grid import members, virtualders
 from server.grid.members import Member
 from server.models import VirtualDER
@@ -21,6 +22,29 @@ def capability(vder: str | int | VirtualDER, hours: float = 1.0) -> dict[str, An
         return {"name": at.name, **total(inside),
                 "children": [walk(child) for child in at.children.order_by(VirtualDER.name)]}
     return walk(found)
+
+
+def horizon(vder: str | int | VirtualDER, start: int | None = None, steps: int = 96, hours: float = 0.25) -> dict[str, Any]:
+    """What a virtual DER and those below it could do in each of so many steps of `hours` from `start` (default: now) on.
+
+    Lists of W (injection +) and Wh, a value for each step; by "p50" and "p90": `up_w` and `down_w`, above and below
+    `baseline_w`, the energies that can be had until the end of each step, the seconds for which its power can be held. Of
+    `up_w` and `down_w` so much is verified (of members that are read freshly) and claimed (by their ratings alone); what
+    members that are not seen are rated at (`unknown_up_w`, `unknown_down_w`) is beside it. Each device counts once, through
+    the virtual DER in which it is dispatched. Needs the extra `balance`.
+    """
+    from server.grid import horizon as ahead
+    from server.grid import state
+    found, now = virtualders.find(vder), clock.now()
+    begin = now if start is None else start
+    seen = state.read(found, now, hours)
+    expected = ahead.expected(found, begin, steps, now, hours)
+    leaves = {leaf.id: one for leaf, one in zip(seen.leaves, ahead.leaves(seen, expected, steps, now, begin), strict=True)}
+    below: dict[int | None, list[VirtualDER]] = {}
+    for child in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.name):
+        below.setdefault(child.parent_id, []).append(child)
+    return {"start": begin, "hours": hours, "warnings": expected.warnings,
+            **ahead.walk(found, leaves, below, steps, hours).shown}
 
 
 def total(inside: Iterable[Member]) -> dict[str, Any]:

@@ -1,0 +1,272 @@
+"""What a virtual DER could do over a horizon, step by step, in the middle (P50) and as can be counted on (P90).
+
+Whatever is asked is a change of what members would do by themselves (their baseline), so who does not respond stays
+with that. A member responds as its tracked rate says, independently of the others: a group's mean is the sum of rates times
+powers, and so the larger the group, the nearer the firm part comes to the mean. The error of forecasts is added where one
+is known. Powers in W; up is more injection than the baseline, down is less.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from server.grid import absent, clusters, envelope, outlook
+from server.grid.arrays import Floats, Whole, np
+from server.grid.clusters import Clusters
+from server.grid.state import WHATS, State
+from server.models import VirtualDER
+
+NINETY = 1.2816  # standard deviations below which a tenth of a normal distribution lies
+QUANTILES = {"p50": 0.0, "p90": NINETY}
+MOVED = ("store", "car", "heat", "sun")
+
+
+class Change(NamedTuple):
+    """[T] each: W up and down, Wh up and down until the end of each step, and the variances of the powers."""
+    up: Floats
+    down: Floats
+    energy_up: Floats
+    energy_down: Floats
+    up_variance: Floats
+    down_variance: Floats
+
+    def cut(self, up: Floats, down: Floats, hours: float) -> Change:
+        """The same with no more power than so much, and no more energy than such powers reach."""
+        most, least = np.minimum(self.up, up), np.minimum(self.down, down)
+        return Change(most, least, np.minimum(self.energy_up, np.cumsum(most) * hours),
+                      np.minimum(self.energy_down, np.cumsum(least) * hours),
+                      self.up_variance * _part(most, self.up) ** 2, self.down_variance * _part(least, self.down) ** 2)
+
+    def firm(self, deviations: float) -> Change:
+        """So many standard deviations below the mean, energy with power."""
+        up = np.maximum(self.up - deviations * np.sqrt(self.up_variance), 0)
+        down = np.maximum(self.down - deviations * np.sqrt(self.down_variance), 0)
+        return self._replace(up=up, down=down, energy_up=self.energy_up * _part(up, self.up),
+                             energy_down=self.energy_down * _part(down, self.down))
+
+
+def _part(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def total(changes: list[Change], steps: int) -> Change:
+    """The sum of several."""
+    return Change(*(np.sum([change[place] for change in changes], axis=0) if changes else np.zeros(steps) for place in range(6)))
+
+
+class Outlook(NamedTuple):
+    """What is expected of each kind of member in all, W of consumption [T], and the standard deviation of that."""
+    values: dict[str, Floats]
+    sigma: dict[str, Floats]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What is dispatched through one virtual DER: baseline, change by what, parts of it by how well it is known, and members."""
+    baseline: Floats
+    net: Floats
+    changes: dict[str, Change]
+    fresh: dict[str, float]
+    unknown_up: float
+    unknown_down: float
+    ramp: float
+    ramps: int
+    members: Counter[str]
+
+
+def expected(area: VirtualDER, start: int, steps: int, at: int, hours: float) -> Outlook:
+    """What is to be expected of the kinds that are not reckoned from their requests or commands."""
+    found = {what: outlook.ahead(area, what, start, steps, at, round(hours * 3600)) for what in ("heat", "sun", "site", "other")}
+    return Outlook({what: -np.nan_to_num(one.values) for what, one in found.items()},
+                   {what: np.nan_to_num(one.sigma) for what, one in found.items()},
+                   [warning for what, one in found.items() if what in ("heat", "sun") for warning in one.warnings])
+
+
+def leaves(seen: State, ahead: Outlook, steps: int, at: int, start: int) -> list[Leaf]:
+    """What each of the state's leaves could do."""
+    known, size = seen.roster, len(seen.leaves)
+    weight = _weights(seen)
+    cars = seen.fleet.sessions.joined(outlook.coming(seen.leaves, start, steps, at, seen.hours))
+    some_cars, _ = clusters.sessions(cars, steps, seen.hours)
+    some_stores, _ = clusters.batteries(seen.fleet.batteries, steps)
+    places = {what: known.places(devices) for what, devices in (
+        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
+    shares = {what: _shares(known.group, known.what == what, weight, size) for what in WHATS}
+    able = {what: _shares(known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum())
+            for what in ("heat", "sun")}
+    some_heat = _heat_clusters(seen, ahead, able, steps)
+    reasons = Counter[tuple[int, str]]()
+    for place in range(len(known.device)):
+        reasons[int(known.group[place]), _standing(seen, place)] += 1
+    found = []
+    for group in range(size):
+        base = {what: shares[what][group] * values for what, values in ahead.values.items()}
+        eager = np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours
+        movable = {
+            "store": _change(some_stores.only(some_stores.group == group), np.zeros(steps), seen.hours),
+            "car": _change(some_cars.only(some_cars.group == group), eager, seen.hours),
+            "heat": _change(some_heat.only(some_heat.group == group), np.zeros(steps), seen.hours),
+            "sun": _curtailed(-able["sun"][group] * ahead.values["sun"], seen.hours)}
+        changes, fresh = {}, {}
+        for what, change in movable.items():
+            inside = places[what][known.group[places[what]] == group]
+            rate, spread = _response(known.response[inside], weight[inside])
+            noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
+            changes[what] = Change(*(part * rate for part in change[:4]), *(
+                (power * spread) ** 2 + noise * (power > 0) for power in change[:2]))
+            fresh[what] = float(weight[inside][known.fresh[inside]].sum() / max(weight[inside].sum(), 1e-9))
+        own = sum((base[what] for what in ("heat", "sun", "other")), eager)
+        net = base["site"] if shares["site"][group] > 0 else own
+        here = known.group[known.units.place] == group
+        out = here & np.isin(known.device[known.units.place], [
+            device for device, why in seen.out.items() if why == absent.STALE])
+        counted = here & ~np.isin(known.device[known.units.place], list(seen.out)) & np.isfinite(known.units.ramp)
+        found.append(Leaf(own, net, changes, fresh, float(known.units.inject[out].sum()), float(known.units.absorb[out].sum()),
+                          float(known.units.ramp[counted].sum()), int(counted.sum()),
+                          Counter({why: count for (of, why), count in reasons.items() if of == group})))
+    return found
+
+
+def _mask(places: Whole, size: int) -> Any:
+    found = np.zeros(size, dtype=bool)
+    found[places] = True
+    return found
+
+
+def _standing(seen: State, place: int) -> str:
+    why = seen.out.get(int(seen.roster.device[place]))
+    if why is not None:
+        return why
+    return "available" if seen.roster.what[place] in MOVED else "not dispatched"
+
+
+def _weights(seen: State) -> Floats:
+    """[n]: how large each member is: what it is rated at, else the most or the last that was read of it."""
+    known = seen.roster
+    rated = np.bincount(known.units.place, known.units.inject + known.units.absorb, len(known.device))
+    read = np.maximum(known.peak, np.nan_to_num(np.abs(np.where(np.isnan(known.watts), known.site_w, known.watts))))
+    return np.where(known.demand > 0, known.demand, np.where(rated > 0, rated, np.maximum(read, 1.0)))
+
+
+def _shares(group: Whole, chosen: Any, weight: Floats, size: int, whole: float | None = None) -> Floats:
+    """[g]: each group's part of a kind of member, by weight."""
+    sums = clusters.sums(group[chosen], weight[chosen], size)
+    return sums / max(float(sums.sum()) if whole is None else whole, 1e-9)
+
+
+def _heat_clusters(seen: State, ahead: Outlook, able: dict[str, Floats], steps: int) -> Clusters:
+    """The thermal loads, each group's forecast among its kinds by rating."""
+    loads = seen.fleet.thermals
+    kinds = int(loads.kind.max(initial=0)) + 1
+    place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
+    rating = clusters.sums(label.reshape(-1), loads.power, len(place))
+    whole = clusters.sums(loads.group, loads.power, len(seen.leaves))
+    base = np.zeros((len(place), steps))
+    for number, at in enumerate(place):
+        group = at // kinds
+        base[number] = np.maximum(able["heat"][group] * ahead.values["heat"], 0) * rating[number] / max(whole[group], 1e-9)
+    return clusters.thermals(loads, np.minimum(base, rating[:, None]))[0]
+
+
+def _change(some: Clusters, base: Floats, hours: float) -> Change:
+    """What clusters could draw beside a baseline."""
+    if not len(some):
+        return total([], len(base))
+    could, drawn = envelope.of(some, hours), np.cumsum(base) * hours
+    nothing = np.zeros(len(base))
+    return Change(np.maximum(base - could.low, 0), np.maximum(could.high - base, 0), np.maximum(drawn - could.least, 0),
+                  np.maximum(could.most - drawn, 0), nothing, nothing)
+
+
+def _curtailed(generation: Floats, hours: float) -> Change:
+    sun, nothing = np.maximum(generation, 0), np.zeros(len(generation))
+    return Change(nothing, sun, nothing, np.cumsum(sun) * hours, nothing, nothing)
+
+
+def _response(rates: Floats, weight: Floats) -> tuple[float, float]:
+    """The mean part of what a group is asked that it does, and its standard deviation; a group of none does all."""
+    whole = float(weight.sum())
+    if whole <= 0:
+        return 1.0, 0.0
+    return float((rates * weight).sum() / whole), float(np.sqrt((weight ** 2 * rates * (1 - rates)).sum()) / whole)
+
+
+class Node(NamedTuple):
+    """A virtual DER: what is dispatched through it and all below it."""
+    change: Change
+    baseline: Floats
+    net: Floats
+    verified: Change
+    leaves: list[Leaf]
+    shown: dict[str, Any]
+
+
+def walk(vder: VirtualDER, own: dict[int, Leaf], below: dict[int | None, list[VirtualDER]], steps: int, hours: float) -> Node:
+    """A virtual DER with those below it: their sum, cut by its own limits."""
+    children = [walk(child, own, below, steps, hours) for child in below.get(vder.id, ())]
+    mine = [own[vder.id]] if vder.id in own else []
+    whole = total([*(change for leaf in mine for change in leaf.changes.values()), *(child.change for child in children)], steps)
+    zero = np.zeros(steps)
+    baseline = sum((leaf.baseline for leaf in mine), zero) + sum((child.baseline for child in children), zero)
+    net = sum((leaf.net for leaf in mine), zero) + sum((child.net for child in children), zero)
+    most_up, most_down = (np.inf if limit is None else np.maximum(limit + net * sign, 0)
+                          for limit, sign in ((vder.export_limit, 1), (vder.import_limit, -1)))
+    change = whole.cut(np.broadcast_to(most_up, steps), np.broadcast_to(most_down, steps), hours)
+    verified = total([*(Change(*(part * leaf.fresh[what] for part in one)) for leaf in mine for what, one in leaf.changes.items()),
+                      *(child.verified for child in children)], steps)
+    verified = verified._replace(up=verified.up * _part(change.up, whole.up), down=verified.down * _part(change.down, whole.down))
+    every = [*mine, *(leaf for child in children for leaf in child.leaves)]
+    shown = _shown(vder, change, verified, baseline, every, hours) | {"children": [child.shown for child in children]}
+    return Node(change, baseline, net, verified, every, shown)
+
+
+def _shown(vder: VirtualDER, change: Change, verified: Change, baseline: Floats, every: list[Leaf], hours: float) -> dict[str, Any]:
+    members = sum((leaf.members for leaf in every), Counter[str]())
+    ramps = sum(leaf.ramps for leaf in every)
+    shown: dict[str, Any] = {"name": vder.name, "members": dict(members), "baseline_w": _list(-baseline),
+                             "ramp_w_per_s": sum(leaf.ramp for leaf in every) if ramps else None, "ramps_said": ramps,
+                             "unknown_up_w": sum(leaf.unknown_up for leaf in every),
+                             "unknown_down_w": sum(leaf.unknown_down for leaf in every)}
+    for name, deviations in QUANTILES.items():
+        firm = change.firm(deviations)
+        up, down = (_part(part, whole) * now for part, whole, now in (
+            (verified.up, change.up, firm.up), (verified.down, change.down, firm.down)))
+        shown[name] = {
+            "up_w": _list(firm.up), "down_w": _list(firm.down), "energy_up_wh": _list(firm.energy_up),
+            "energy_down_wh": _list(firm.energy_down), "duration_up_s": durations(firm.up, firm.energy_up, hours),
+            "duration_down_s": durations(firm.down, firm.energy_down, hours), "verified_up_w": _list(up),
+            "claimed_up_w": _list(firm.up - up), "verified_down_w": _list(down), "claimed_down_w": _list(firm.down - down)}
+    return shown
+
+
+def durations(power: Floats, energy: Floats, hours: float) -> list[int]:
+    """Seconds for which the power of each step could be held from its beginning on, nothing having been asked before; as far
+    as the horizon goes."""
+    found = []
+    for step, wanted in enumerate(power):
+        held = 0.0
+        for later in range(step, len(power)):
+            spent = held * wanted
+            if wanted <= 0 or power[later] < wanted * (1 - 1e-9):
+                break
+            left = max(energy[later] - spent, 0) / wanted
+            held += min(left, hours)
+            if left < hours * (1 - 1e-9):
+                break
+        found.append(round(held * 3600))
+    return found
+
+
+def _list(values: Floats) -> list[float]:
+    return [round(float(value), 3) for value in values]
+
+
+def rows(shown: dict[str, Any], quantile: str) -> Iterator[dict[str, Any]]:
+    """A row for each step of what `capability.horizon` shows, for one of QUANTILES."""
+    said = shown[quantile]
+    for place, baseline in enumerate(shown["baseline_w"]):
+        yield {"start": shown["start"] + place * round(shown["hours"] * 3600), "baseline_w": baseline,
+               **{name: values[place] for name, values in said.items()}}
