@@ -136,11 +136,11 @@ def put(vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_ru
 
 
 def _say(device: Device, line: Line) -> list[dict[str, Any]]:
-    """Say of a device what a line does; it as it is then, if that changed it."""
+    """Say of a device what a line does; if that changed it, it as it is then, and what `was` otherwise before."""
     before = {**_brief(device), "labels": device.labels}
     edev.relabel(device, line.labels, line.name, line.kind)
     after = {**_brief(device), "labels": device.labels}
-    return [after] if after != before else []
+    return [{**after, "was": audit.difference(before, after)[0]}] if after != before else []
 
 
 @audit.kept("vder members add", "{vder}", state=_state)

@@ -99,7 +99,7 @@ def test_an_import_is_one_entry_with_what_it_changed(street: None, tmp_path: Pat
     entry, = audit.entries()
     after: dict[str, Any] = entry["after"]
     assert entry["subject"] == "solar" and after["by name"] == sorted(map(door.lfdi, (1, 2))) and after["file"] == str(path)
-    assert [(said["name"], said["kind"]) for said in after["said"]] == [("d1", "battery")]
+    assert [(said["name"], said["kind"], said["was"]) for said in after["said"]] == [("d1", "battery", {"kind": "pv"})]
 
 
 def test_areas_are_validated_one_or_all(street: None) -> None:
