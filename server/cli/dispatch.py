@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from server.cli.common import DURATION, INSTANT, verb
 from server.grid import dispatch as orders
-from server.grid.plan import BROADCAST, DEVICE
+from server.grid.plan import BROADCAST, DEVICE, POLICIES
 
 Moment = Callable[[], int] | None
 YES_NO = click.Choice(["yes", "no"])
@@ -48,8 +48,8 @@ def dispatch() -> None:
 @click.option("--ramp", type=float, help="Seconds in which to get there.")
 @click.option("--randomize", type=int, default=0, help="Spread start and end by up to so many seconds.")
 @click.option("--per-device", is_flag=True, help="Tell each device its own share, in proportion to its headroom.")
-@click.option("--policy", type=click.Choice(["headroom", "charge"]), default="headroom", show_default=True,
-              help="Per device: in proportion to headroom, or so that states of charge become equal.")
+@click.option("--policy", type=click.Choice(POLICIES), default="headroom", show_default=True,
+              help="Per device: in proportion to headroom or rating, so that states of charge become equal, in turn, or tier by tier.")
 @click.option("--reason", default="", help="Words that go with it.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the shares; order nothing.")
 @verb

@@ -8,9 +8,9 @@ from peewee import chunked
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid import conflicts, controls, follow, members, plan, virtualders
+from server.grid import conflicts, controls, follow, members, plan, turns, virtualders
 from server.grid.controls import TakenBack
-from server.grid.plan import BROADCAST, HEADROOM, Manner, Part, Plan
+from server.grid.plan import BROADCAST, HEADROOM, TIER, TURN, Manner, Part, Plan
 from server.models import Device, Document, Order, Share, VirtualDER
 from server.resources import events, store
 
@@ -34,8 +34,8 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
           dry_run: bool = False, progress: Progress | None = None) -> dict[str, Any]:
     """Order something of a virtual DER for `duration` seconds from `start` (UTC; default: now) on.
 
-    Just one wish is given; `plan` tells what each means. `addressing` is "broadcast" or "device", `policy` "headroom"
-    or "charge", `ramp` the seconds to get there, `randomize` (signed seconds) spreads start and end. With `dry_run` all is done and taken back, and the
+    Just one wish is given; `plan` tells what each means. `addressing` is "broadcast" or "device", `policy` one of
+    plan.POLICIES, `ramp` the seconds to get there, `randomize` (signed seconds) spreads start and end. With `dry_run` all is done and taken back, and the
     answer has the XML. `progress(done, all)` is called as controls for single devices are made.
     """
     wishes = {"watts": watts, "target": target, "percent": percent, "limit": limit, "limit_watts": limit_watts,
@@ -47,6 +47,8 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
     found, begin = virtualders.find(vder), clock.now() if start is None else start
     how = Manner(addressing, policy, max(duration, 1) / 3600)
     every = members.read(virtualders.members(found), how.hours)
+    if policy in (TURN, TIER):
+        every = turns.ranked(every)
     made = plan.plan(wish, value, every, how)
     said = {"start": begin, "duration": duration, "ramp": ramp, "randomize_start": randomize,
             "randomize_duration": randomize, "description": reason[:32]}

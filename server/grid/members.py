@@ -55,7 +55,8 @@ class Unit:
 
 @dataclass(frozen=True)
 class Member:
-    """A device and the sum of its DERs. `present` is its injection by the newest reading, in W."""
+    """A device and the sum of its DERs. `present` is its injection by the newest reading, in W. For `tier` and `left` see
+    `turns`."""
     lfdi: str
     name: str
     kind: str
@@ -63,6 +64,8 @@ class Member:
     units: tuple[Unit, ...]
     present: float | None
     present_at: int | None
+    tier: int = 0
+    left: float = 1.0
 
     @property
     def modes(self) -> frozenset[str]:

@@ -10,8 +10,9 @@ Power is in W, injection positive. A wish is one of
     connect       True or False: to be galvanically connected
     energize      True or False: to exchange power at all
 
-Broadcast says one thing to all: a percent of rating. Per device says to each its own: in proportion to headroom, or so
-that all stores end up equally full (`charge`).
+Broadcast says one thing to all: a percent of rating. Per device says to each its own, by a policy: in proportion to
+`headroom` or to `rating`; so that all stores end up equally full (`charge`); in `turn`, who was asked less this season
+doing more; `tier` by tier, the next when the one before has given all.
 """
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from server.grid.members import Member
 from server.grid.units import FULL
 
 BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
-HEADROOM, CHARGE = POLICIES = ("headroom", "charge")
+HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
 _SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
 _BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")  # a watt means another thing to each, a percent the same to all
 Base = dict[str, Any]
@@ -141,8 +142,15 @@ def _shares(wanted: float, lines: Sequence[_Line], how: Manner) -> share.Shares:
     if how.addressing == BROADCAST:
         return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines],
                                lows, highs)
+    present = [line.member.baseline for line in lines]
     if how.policy == HEADROOM:
-        return share.by_headroom(wanted, [line.member.baseline for line in lines], lows, highs)
+        return share.by_headroom(wanted, present, lows, highs)
+    if how.policy == RATING:
+        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines], lows, highs)
+    if how.policy == TURN:
+        return share.by_turn(wanted, present, lows, highs, [line.member.left for line in lines])
+    if how.policy == TIER:
+        return share.by_tier(wanted, present, lows, highs, [line.member.tier for line in lines])
     stored = [line.member.stored for line in lines]
     known = [(energy, capacity) for energy, capacity in stored if energy is not None and capacity]
     if len(known) < len(stored):

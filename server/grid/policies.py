@@ -63,11 +63,3 @@ def by_comfort(target: float, state: Floats, band: Floats, keep: Floats, base: F
     has it; the level is that fraction. Powers, and the target, are what is drawn beside the base."""
     lows, highs = comfort_bounds(state, band, keep, base, power, hours)
     return fill(target, Line(-keep * state / hours, band / hours, lows, highs))
-
-
-def by_turn(target: float, line: Line, quota: Floats, used: Floats) -> Filled:
-    """Rotation: who has more of this season's quota (hours, or events) left moves more; who has none left is not
-    asked. Offsets are where a member is if not asked."""
-    left = np.maximum(quota - used, 0.0) / np.where(quota > 0, quota, 1.0)
-    asked = line._replace(slopes=line.slopes * left)
-    return fill(target, asked)

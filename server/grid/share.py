@@ -91,6 +91,33 @@ def by_headroom(target: float, present: Numbers, lows: Numbers, highs: Numbers) 
     return fill(target, start, [power - low for power, low in zip(start, lows, strict=True)], lows, highs)
 
 
+def by_turn(target: float, present: Numbers, lows: Numbers, highs: Numbers, left: Numbers) -> Shares:
+    """As by headroom, but each in proportion to what it has `left` (0 to 1) of what it owes, too; who has nothing left
+    stays as it is."""
+    start = [min(max(power, low), high) for power, low, high in zip(present, lows, highs, strict=True)]
+    bounds = highs if target >= fsum(start) else lows
+    slopes = [abs(bound - power) * part for bound, power, part in zip(bounds, start, left, strict=True)]
+    return fill(target, start, slopes, lows, highs)
+
+
+def by_tier(target: float, present: Numbers, lows: Numbers, highs: Numbers, tiers: Sequence[int]) -> Shares:
+    """Tier by tier, the lowest number first, by headroom within each: the next is asked only when the one before has given
+    all that it can."""
+    powers = [min(max(power, low), high) for power, low, high in zip(present, lows, highs, strict=True)]
+    level = 0.0
+    for tier in sorted(set(tiers)):
+        rest = target - fsum(powers)
+        if abs(rest) < 1e-9:
+            break
+        places = [place for place, one in enumerate(tiers) if one == tier]
+        own, low, high = ([values[place] for place in places] for values in (powers, lows, highs))
+        filled = by_headroom(fsum(own) + rest, own, low, high)
+        level = filled.level
+        for place, power in zip(places, filled.powers, strict=True):
+            powers[place] = power
+    return Shares(powers, level, target - fsum(powers))
+
+
 def by_charge(target: float, energy: Numbers, least: Numbers, most: Numbers, hours: float,
               lows: Numbers, highs: Numbers) -> Shares:
     """The same state of charge for everyone after so many hours: level 0 is full, 1 is down to the reserve. Energies

@@ -5,10 +5,9 @@ the 2n points where a line meets a bound. Signs are the caller's: what goes in w
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from server.grid.arrays import Floats, Whole, np
+from server.grid.arrays import Floats, np
 
 
 class Line(NamedTuple):
@@ -59,42 +58,3 @@ def _level(rise: float, line: Line) -> float:
         return float(bends[place])
     share = (rise - risen[place - 1]) / (risen[place] - risen[place - 1])
     return float(bends[place - 1] + min(max(share, 0.0), 1.0) * (bends[place] - bends[place - 1]))
-
-
-def by_tier(target: float, line: Line, idle: Floats, tiers: Whole) -> Filled:
-    """Tier by tier, the lowest number first: the next is moved off its idle power only when the one before has given
-    all. `level` is that of the last tier that was moved."""
-    powers = np.clip(idle, line.lows, line.highs)
-    level = 0.0
-    for tier in _distinct(tiers):
-        missing = target - powers.sum()
-        if abs(missing) < 1e-9 * max(1.0, abs(target)):
-            break
-        asked = tiers == tier
-        some = Line(*(part[asked] for part in line))
-        start = powers[asked]
-        # No member of the tier is driven away from the target so that another can go further towards it.
-        some = some._replace(lows=start) if missing > 0 else some._replace(highs=start)
-        filled = fill(start.sum() + missing, some)
-        powers[asked], level = filled.powers, filled.level
-    return Filled(powers, level, target - powers.sum())
-
-
-def by_group(targets: Iterable[float], line: Line, groups: Whole) -> Filled:
-    """Each group by itself: group g's members sum to the g-th target. `level` is the mean of the groups' levels."""
-    powers = np.clip(line.offsets, line.lows, line.highs)
-    order = np.argsort(groups, kind="stable")
-    wanted = np.asarray(list(targets), dtype=float)
-    edges = np.searchsorted(groups[order], np.arange(len(wanted) + 1))
-    levels, missed = [], 0.0
-    for target, start, end in zip(wanted, edges[:-1], edges[1:], strict=True):
-        inside = order[start:end]
-        filled = fill(float(target), Line(*(part[inside] for part in line)))
-        powers[inside] = filled.powers
-        levels.append(filled.level)
-        missed += filled.missed
-    return Filled(powers, float(np.mean(levels)) if levels else 0.0, missed)
-
-
-def _distinct(tiers: Whole) -> list[int]:
-    return [int(tier) for tier in np.unique(tiers)]

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.grid import policies
-from server.grid.waterfill import Line
 
 HOUR, QUARTER = 1.0, 0.25
 
@@ -74,9 +73,3 @@ def test_a_load_outside_its_band_is_not_driven_further_out():
     lows, highs = policies.comfort_bounds(np.array([1500.0, -1500.0]), np.array([1000.0, 1000.0]), np.ones(2),
                                           np.array([500.0, 500.0]), np.array([2000.0, 2000.0]), HOUR)
     assert highs.tolist() == [0, 1500] and lows.tolist() == [-500, 0]
-
-
-def test_who_was_called_often_is_called_less_and_who_has_done_his_part_not_at_all():
-    line = Line(np.zeros(3), np.ones(3) * 1000, np.zeros(3), np.ones(3) * 1000)
-    filled = policies.by_turn(900, line, quota=np.array([10.0, 10.0, 10.0]), used=np.array([0.0, 5.0, 12.0]))
-    assert np.allclose(filled.powers, [600, 300, 0])

@@ -115,3 +115,25 @@ def test_what_cannot_be_shared():
     with pytest.raises(ValueError, match="bounds 2 to 1"):
         share.fill(1, [0], [1], [2], [1])
     assert share.fill(5, [], [], [], []) == ([], 0.0, 5)
+
+
+def test_in_turn_who_owes_nothing_more_is_left_alone():
+    shares = share.by_turn(900, [0.0] * 3, [-1000.0] * 3, [1000.0] * 3, left=[1.0, 0.5, 0.0])
+    assert shares.powers == pytest.approx([600, 300, 0])
+    assert share.by_turn(-900, [0.0] * 3, [-1000.0] * 3, [1000.0] * 3, [1.0, 0.5, 0.0]).powers == pytest.approx([-600, -300, 0])
+
+
+@pytest.mark.parametrize("target, powers, missed", [
+    (1500, [0, 750, 750, 0], 0), (-2500, [-500, -1000, -1000, 0], 0), (5000, [1000] * 4, 1000), (0, [0] * 4, 0)])
+def test_tier_by_tier_the_next_is_asked_when_the_one_before_has_given_all(target, powers, missed):
+    shares = share.by_tier(target, [0.0] * 4, [-1000.0] * 4, [1000.0] * 4, tiers=[2, 1, 1, 3])
+    assert shares.powers == pytest.approx(powers) and shares.missed == pytest.approx(missed)
+
+
+@given(st.floats(-50_000, 50_000), lines(), st.data())
+def test_tiers_reach_what_one_tier_reaches(target, line, data):
+    present, _, lows, highs = line
+    tiers = data.draw(st.lists(st.integers(0, 3), min_size=len(lows), max_size=len(lows)))
+    shares = share.by_tier(target, present, lows, highs, tiers)
+    assert isclose(shares.missed, share.by_headroom(target, present, lows, highs).missed, abs_tol=1e-3)
+    assert all(low - 1e-6 <= power <= high + 1e-6 for power, low, high in zip(shares.powers, lows, highs, strict=True))

@@ -48,30 +48,6 @@ def test_so_many_that_arrays_do_it_and_the_sum_is_as_exact():
     assert share.fill(1e9, [0.0] * len(rating), list(rating), list(-rating), list(rating / 3)).missed > 0
 
 
-def test_a_lower_tier_moves_only_when_the_higher_has_given_all():
-    line = Line(np.zeros(4), np.ones(4) * 1000, np.ones(4) * -1000, np.ones(4) * 1000)
-    tiers = np.array([2, 1, 1, 3])
-    assert waterfill.by_tier(1500, line, np.zeros(4), tiers).powers.tolist() == [0, 750, 750, 0]
-    assert waterfill.by_tier(-2500, line, np.zeros(4), tiers).powers.tolist() == [-500, -1000, -1000, 0]
-    spilt = waterfill.by_tier(5000, line, np.zeros(4), tiers)
-    assert spilt.powers.tolist() == [1000] * 4 and spilt.missed == 1000
-
-
-@given(st.floats(-50_000, 50_000), lines(size=8), st.lists(st.integers(0, 3), min_size=8, max_size=8))
-def test_tiers_reach_what_one_tier_reaches(target, line, tiers):
-    line = line._replace(slopes=line.slopes + 0.2)
-    idle = np.clip(line.offsets, line.lows, line.highs)
-    filled = waterfill.by_tier(target, line, idle, np.array(tiers))
-    assert isclose(filled.missed, waterfill.fill(target, line).missed, abs_tol=1e-4)
-    assert (line.lows <= filled.powers).all() and (filled.powers <= line.highs).all()
-
-
-def test_each_group_meets_its_own_target():
-    line = Line(np.zeros(5), np.ones(5), np.zeros(5), np.ones(5) * 10)
-    filled = waterfill.by_group([6, 25, 0], line, np.array([0, 1, 0, 1, 0]))
-    assert filled.powers.tolist() == [2, 10, 2, 10, 2] and filled.missed == 5
-
-
 def test_what_cannot_be_shared():
     one, two = np.zeros(1), np.zeros(2)
     with pytest.raises(ValueError, match="differ in length"):
