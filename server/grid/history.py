@@ -24,14 +24,14 @@ AGAIN = (1, 2, 4, 8)  # so many intervals ago, for readings that come late,
 DAILY = 97  # and those that come once a day
 REACH = 3600  # seconds before an interval in which a set of readings that concerns it may have begun
 _CHUNK = 400
-# Single readings are gathered in sets of a day (mrid ''), which begin long before; others begin not long before.
+# Single readings are gathered in sets of a day, which begin long before an interval; others begin not long before.
 _ROLL = """
     WITH sets AS (
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
         WHERE s.start >= ? AND s.start < ? AND s.start + s.duration >= ?
         UNION ALL
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
-        WHERE s.start IN (?, ?) AND s.start < ? AND s.mrid = ''),
+        WHERE s.start IN (?, ?) AND s.start < ?),
     parts AS (
         SELECT sets.href, r.value, CASE WHEN r.duration = 0 THEN 1
             ELSE (CASE WHEN r.start + r.duration < ? THEN r.start + r.duration ELSE ? END)
