@@ -10,6 +10,7 @@ from server import clock
 from server.grid import members, virtualders
 from server.grid.members import Member
 from server.models import VirtualDER
+from server.resources import sql
 
 
 def capability(vder: str | int | VirtualDER, hours: float = 1.0) -> dict[str, Any]:
@@ -18,7 +19,8 @@ def capability(vder: str | int | VirtualDER, hours: float = 1.0) -> dict[str, An
     known = {member.lfdi: member for member in members.read(virtualders.members(found), hours)}
 
     def walk(at: VirtualDER) -> dict[str, Any]:
-        inside = [known[device.lfdi] for device in virtualders.members(at) if device.lfdi in known]
+        inside = [known[lfdi] for lfdi, in sql.rows("SELECT d.lfdi FROM membership m JOIN device d ON d.id = m.device_id WHERE "
+                                                    "m.vder_id = ? ORDER BY d.id", at.id) if lfdi in known]
         return {"name": at.name, **total(inside),
                 "children": [walk(child) for child in at.children.order_by(VirtualDER.name)]}
     return walk(found)

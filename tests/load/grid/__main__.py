@@ -18,7 +18,7 @@ def main() -> int:
     table = Table("gate", "reached", "bound", "", "beside it", title="The balance on SimBench's profiles, 8 days of a year")
     missed = 0
     # The clock first: what follows fills the memory.
-    for gate in chain(gates.times(), gates.against_exact(100, 0.95, orders), gates.against_exact(300, 0.97, orders),
+    for gate in chain(gates.times(), gates.from_rows(), gates.against_exact(100, 0.95, orders), gates.against_exact(300, 0.97, orders),
                       gates.from_readings(1000, orders), gates.under_limits(1000, 10, orders), orders.gates()):
         bound = "" if isinf(gate.bound) else f"{'≤' if gate.most else '≥'} {gate.bound:g} {gate.unit}"
         verdict = "" if isinf(gate.bound) else "[green]met[/]" if gate.met else "[bold red]MISSED[/]"

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from server.grid import share, waterfill
+from server.grid import capability, share, waterfill
 from server.grid.balance.nested import solve_nested
 from server.grid.balance.program import Problem
 from server.grid.balance.rolling import Planner, Settings
-from tests.load.grid import exact, fleet, naive
+from tests.load.grid import exact, fleet, naive, rows
 from tests.load.grid.day import Foresight, Lived, Readings, Truth, beginning, live, rms, silent
 from tests.load.grid.fleet import DAYS, HOURS
 
@@ -159,6 +159,13 @@ def times() -> Iterator[Gate]:
     plans = planner(truth)
     yield _timed("10,000 homes under 100 limited feeders: one plan", 5.0, lambda: solve_nested(Problem(
         outlook.net, HOURS, plans.gathered(arrived, outlook), outlook.generation, outlook.limits)))
+
+
+def from_rows() -> Iterator[Gate]:
+    """What a virtual DER of a house with many members can do over a day, from its database (SQLite) to the answer."""
+    with rows.house(100_000) as area:
+        yield _timed("capability: 100,000 members", 5.0, lambda: capability.horizon(area))
+        yield _timed("  once more, no gate", np.inf, lambda: capability.horizon(area))
 
 
 def _fills() -> Iterator[Gate]:
