@@ -71,10 +71,12 @@ def _answer(said: str | None) -> bool | None:
 
 @dispatch.command("list")
 @click.argument("vder", required=False)
+@click.option("--plans", is_flag=True, help="Those that plans made as well.")
+@click.option("--limit", type=int, default=100, show_default=True, help="How many at most.")
 @verb
-def list_orders(vder: str | None) -> Any:
+def list_orders(vder: str | None, plans: bool, limit: int) -> Any:
     """Orders, newest first."""
-    return orders.listed(vder)
+    return orders.listed(vder, plans, limit)
 
 
 @dispatch.command()
@@ -83,6 +85,24 @@ def list_orders(vder: str | None) -> Any:
 def show(order: int) -> Any:
     """An order: who received, started, completed, opted out, did not answer; and delivered power against the wish."""
     return orders.show(order)
+
+
+@dispatch.command()
+@click.argument("order", type=int)
+@verb
+def shares(order: int) -> Any:
+    """Who was asked for how much by an order, through which control, and why."""
+    return orders.shares(order)
+
+
+@dispatch.command()
+@click.argument("order", type=int)
+@click.option("--by", "duration", type=DURATION, required=True, help="How much longer: 15m.")
+@click.option("--reason", default="", help="Words that go with it.")
+@verb
+def extend(order: int, duration: int, reason: str) -> Any:
+    """Have an order go on for longer: an order of the same, from its end on."""
+    return orders.extend(order, duration, reason)
 
 
 @dispatch.command()

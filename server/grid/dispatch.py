@@ -1,7 +1,7 @@
 """Orders: what an operator asks of a virtual DER, as controls of its members, and what came of it."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from peewee import chunked
@@ -60,7 +60,7 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
                                           else conflicts.of_single(found, documents))]
             row = Order.create(vder=found, wish=wish, value=value, addressing=addressing, start=begin, duration=duration,
                                target_w=made.target, planned_w=made.planned, reason=reason, warnings=warnings,
-                               created=clock.now())
+                               requested_by=audit.who(), created=clock.now())
             _keep(row, made, hrefs, {document.href: document.stated["mRID"] for document in documents})
             answer = {**describe(row), "baseline_w": made.baseline, "missed_w": made.missed, "dry_run": dry_run,
                       "controls": [controls.describe(document) for document in documents],
@@ -91,11 +91,15 @@ def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progr
 
 
 def _keep(row: Order, made: Plan, hrefs: dict[str, str], mrids: dict[str, str]) -> None:
-    rows = [(row.id, part.member.lfdi, hrefs[part.member.lfdi], mrids[hrefs[part.member.lfdi]], part.planned,
-             part.baseline) for part in made.parts if part.member.lfdi in hrefs]
+    keep_shares((row.id, part.member.lfdi, hrefs[part.member.lfdi], mrids[hrefs[part.member.lfdi]], part.planned,
+                 part.baseline, "") for part in made.parts if part.member.lfdi in hrefs)
+
+
+def keep_shares(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Keep the shares of orders: order, LFDI, event's href and mRID, planned and baseline W of injection, why."""
     for some in chunked(rows, _CHUNK):
-        Share.insert_many(some, [Share.order, Share.lfdi, Share.event, Share.mrid, Share.planned_w,
-                                 Share.baseline_w]).execute()
+        Share.insert_many(some, [Share.order, Share.lfdi, Share.event, Share.mrid, Share.planned_w, Share.baseline_w,
+                                 Share.reason]).execute()
 
 
 def _part(part: Part, hrefs: dict[str, str]) -> dict[str, Any]:
@@ -103,9 +107,11 @@ def _part(part: Part, hrefs: dict[str, str]) -> dict[str, Any]:
             "base": part.base, "control": hrefs.get(part.member.lfdi)}
 
 
-def listed(vder: str | int | VirtualDER | None = None) -> list[dict[str, Any]]:
-    """Orders, newest first; those on one virtual DER, or all."""
-    query = Order.select().order_by(Order.id.desc())
+def listed(vder: str | int | VirtualDER | None = None, plans: bool = False, limit: int = 100) -> list[dict[str, Any]]:
+    """Orders, newest first: those on one virtual DER, or all; with those that plans made where asked for."""
+    query = Order.select().order_by(Order.id.desc()).limit(limit)
+    if not plans:
+        query = query.where(Order.plan.is_null())
     return [describe(row) for row in (query if vder is None else query.where(Order.vder == virtualders.find(vder)))]
 
 
@@ -131,11 +137,43 @@ def cancel(number: int, at: int | None = None, randomized: bool = False, reason:
         return describe(row)
 
 
+def shares(number: int) -> list[dict[str, Any]]:
+    """Who was asked for how much by an order, in W of injection, through which control, and why."""
+    row = _found(number)
+    names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(
+        Device.lfdi.in_(Share.select(Share.lfdi).where(Share.order == row)))}
+    return [{"lfdi": share.lfdi, "name": names.get(share.lfdi, ""), "baseline_w": share.baseline_w,
+             "planned_w": share.planned_w, "control": share.event, "reason": share.reason or row.reason}
+            for share in Share.select().where(Share.order == row).order_by(Share.lfdi)]
+
+
+@audit.kept("dispatch extend", "{vder} order {id}", answer=dict)
+def extend(number: int, duration: int, reason: str = "") -> dict[str, Any]:
+    """Have an order go on for `duration` seconds more, by an order of the same from its end on: what was said is never
+    changed. Refused (409) where it is over or cancelled, or was made by a plan."""
+    with store.transaction():
+        row = _found(number)
+        state, end = _status(row), row.start + row.duration
+        if state not in ("scheduled", "active") or row.plan is not None:
+            raise Refused(409, f"order {number} is " + (state if row.plan is None else "of a plan, which goes on by itself"))
+        parents = {document.href: document for document in _documents(row)}
+        hrefs = {href: controls.publish(document.parent.rpartition("/")[0], document.stated["DERControlBase"], duration, end,
+                                        description=document.stated.get("description", ""))
+                 for href, document in parents.items()}
+        mrids = {href: document.stated["mRID"] for href in hrefs.values() if (document := store.get(href)) is not None}
+        new = Order.create(vder=row.vder, wish=row.wish, value=row.value, addressing=row.addressing, start=end,
+                           duration=duration, target_w=row.target_w, planned_w=row.planned_w, reason=reason or row.reason,
+                           warnings=[], requested_by=audit.who(), created=clock.now())
+        keep_shares((new.id, share.lfdi, hrefs[share.event], mrids[hrefs[share.event]], share.planned_w, share.baseline_w,
+                     share.reason) for share in Share.select().where(Share.order == row))
+        return describe(new)
+
+
 def describe(row: Order) -> dict[str, Any]:
     """An order in brief. `status` is scheduled, active, cancelled, superseded (all its controls are) or over."""
     return {"id": row.id, "vder": row.vder.name, "wish": row.wish, "value": row.value, "addressing": row.addressing,
             "start": row.start, "duration": row.duration, "target_w": row.target_w, "planned_w": row.planned_w,
-            "status": _status(row), "reason": row.reason, "created": row.created, "warnings": row.warnings}
+            "status": _status(row), "reason": row.reason, "requested_by": row.requested_by, "plan": row.plan, "created": row.created, "warnings": row.warnings}
 
 
 def _status(row: Order) -> str:

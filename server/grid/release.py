@@ -13,13 +13,13 @@ from peewee import chunked
 
 from server import clock
 from server.config import settings
-from server.grid import controls, loadevents, policies, reservations, translate, virtualders
+from server.grid import controls, dispatch, loadevents, policies, reservations, translate, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.balance.steps import Fleet, Powers
 from server.grid.demand import Span
 from server.grid.state import State
 from server.grid.units import number
-from server.models import Balance, Device, Document, Order, Share, VirtualDER
+from server.models import Balance, Device, Document, Order, VirtualDER
 from server.protocol.functionsets import flowreservation
 from server.resources import events, sql
 
@@ -298,7 +298,5 @@ def _order(leaf: VirtualDER, step: Step, wish: str, value: float, addressing: st
                        plan=step.row.plan or 0, created=clock.now())
     mrids = {document.href: document.stated["mRID"] for some in chunked({share[1] for share in shares}, _CHUNK)
              for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))}
-    rows = [(row.id, lfdi, href, mrids[href], planned, baseline, why) for lfdi, href, planned, baseline, why in shares]
-    for some in chunked(rows, _CHUNK):
-        Share.insert_many(some, [Share.order, Share.lfdi, Share.event, Share.mrid, Share.planned_w, Share.baseline_w,
-                                 Share.reason]).execute()
+    dispatch.keep_shares((row.id, lfdi, href, mrids[href], planned, baseline, why)
+                         for lfdi, href, planned, baseline, why in shares)

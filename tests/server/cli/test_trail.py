@@ -45,6 +45,7 @@ CHANGES = {
     "control cancel": ("/derp/1/derc/1", "control cancel", "/derp/1/derc/1"),
     "control curve": ("solar --type opModVoltVar --point 1,2 --y-ref-type 1", "control curve", "solar /derp/2/dc/1"),
     "dispatch order": ("solar --limit 40 --duration 5m", "dispatch", "solar order {next}"),
+    "dispatch extend": ("{order} --by 5m", "dispatch extend", "solar order {next}"),
     "dispatch cancel": ("{order}", "dispatch cancel", "solar order {order}"),
     "dr event create": ("street --duty 50 --duration 5m --category thermostat", "dr event create", "street /dr/1/edc/2"),
     "dr event cancel": ("/dr/1/edc/1", "dr event cancel", "/dr/1/edc/1"),
@@ -68,7 +69,7 @@ CHANGES = {
 LOOKS = {
     "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder forecast": "solar",
     "vder members list": "solar", "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
-    "dispatch show": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
+    "dispatch show": "{order}", "dispatch shares": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
     "readings": "one", "audit tail": "", "audit verify": "", "audit export": "", "settings": "",
     "vder default": "solar", "poll-rate": "", "post-rate": "", "signal show": "", "forecast show": "street",
     "opt-out list": "", "contract show": "one", "contract list": "", "plan list": "", "plan show": "{plan}", "plan diff": "{plan} {plan}", "plan auto": "street",

@@ -173,3 +173,14 @@ def test_an_order_on_a_group_reaches_the_members_of_its_groups(street):
     virtualders.update("street", parent="town")
     made = dispatch.order("town", 900, percent=10)
     assert all((100, {"opModFixedW": 1000}) in asked(home) for home in street) and len(made["shares"]) == 3
+
+
+def test_an_order_goes_on_by_another_of_the_same(street):
+    made = dispatch.order("street", 900, clock.now() + 300, watts=3000)
+    more = dispatch.extend(made["id"], 600)
+    assert (more["start"], more["duration"], more["planned_w"]) == (made["start"] + 900, 600, 3000)
+    assert [base for _, base in asked(street[0])] == [made["controls"][0]["base"]] * 2
+    assert [share["planned_w"] for share in dispatch.shares(more["id"])] == [1000, 1000, 1000]
+    dispatch.cancel(made["id"])
+    with pytest.raises(Refused, match="cancelled"):
+        dispatch.extend(made["id"], 600)
