@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from server.cli import audit, certs, common, control, demo, device, dispatch, dr, ev, forecast, rates, readings, run, signals, vder
+from server.cli import audit, certs, common, control, demo, device, dispatch, dr, ev, forecast, optout, plan, rates, readings, report, run, signals, vder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -23,6 +23,6 @@ def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reaso
     context.call_on_close(common.close)
 
 
-for module in (run, certs, device, vder, control, dispatch, dr, ev, signals, forecast, readings, rates, audit, demo):
+for module in (run, certs, device, vder, control, dispatch, dr, ev, signals, forecast, optout, plan, readings, rates, report, audit, demo):
     for command in module.COMMANDS:
         main.add_command(command)

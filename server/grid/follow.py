@@ -14,6 +14,7 @@ from server.resources import rates, store
 
 WAITING, SILENT = "waiting", "no answer"
 PATIENCE_POLLS = 2
+WORTH = 0.05  # of what devices do or are to do: a planned change of less says nothing about performance
 _TOOK = {5: 2, 15: 2, 251: 2}  # opted in again, resumed and in progress: it runs
 
 
@@ -21,7 +22,8 @@ def progress(row: Order) -> dict[str, Any]:
     """Devices by what they last said, and the power delivered against the wish.
 
     `delivered_w` is the mean injection since the start (or until the end) of those whose readings say so, and
-    `expected_w` what was planned of the same; `performance` is the part that was delivered of the planned change.
+    `expected_w` what was planned of the same; `performance` is the part that was delivered of the planned change, None
+    where the plan changes next to nothing. That is for a look while it runs; for settlement see `performance`.
     """
     shares = list(Share.select().where(Share.order == row).order_by(Share.lfdi))
     said = states({(share.lfdi, share.mrid) for share in shares})
@@ -36,9 +38,10 @@ def progress(row: Order) -> dict[str, Any]:
     read = [device for device in devices if device["delivered_w"] is not None]
     delivered, expected, baseline = (fsum(device[key] for device in read)
                                      for key in ("delivered_w", "planned_w", "baseline_w"))
+    least = WORTH * fsum(max(abs(device["planned_w"]), abs(device["baseline_w"])) for device in read)
     return {"answers": dict(Counter(device["answer"] for device in devices)), "read": len(read),
             "delivered_w": delivered if read else None, "expected_w": expected if read else None,
-            "performance": (delivered - baseline) / (expected - baseline) if read and expected != baseline else None,
+            "performance": (delivered - baseline) / (expected - baseline) if abs(expected - baseline) > least else None,
             "devices": devices}
 
 
