@@ -9,6 +9,8 @@ import click
 from server.cli import values
 from server.cli.common import DURATION, PAIR, verb
 from server.cli.members import members
+from server.cli.status import capability as ability
+from server.cli.status import status
 from server.grid import capability, controls, virtualders
 
 
@@ -117,5 +119,6 @@ def forecast(vder: str, horizon: int) -> Any:
     return outlook.table(vder, horizon)
 
 
-vder.add_command(members)
+for _command in (members, status, ability):
+    vder.add_command(_command)
 COMMANDS = (vder,)

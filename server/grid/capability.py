@@ -40,7 +40,7 @@ def horizon(vder: str | int | VirtualDER, start: int | None = None, steps: int =
     found, now = virtualders.find(vder), clock.now()
     begin = now if start is None else start
     seen = state.read(found, now, hours)
-    expected = ahead.expected(found, begin, steps, now, hours)
+    expected = ahead.expected(seen, begin, steps, now)
     leaves = {leaf.id: one for leaf, one in zip(seen.leaves, ahead.leaves(seen, expected, steps, now, begin), strict=True)}
     below: dict[int | None, list[VirtualDER]] = {}
     for child in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.name):

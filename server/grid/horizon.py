@@ -77,12 +77,14 @@ class Leaf:
     members: Counter[str]
 
 
-def expected(area: VirtualDER, start: int, steps: int, at: int, hours: float) -> Outlook:
-    """What is to be expected of the kinds that are not reckoned from their requests or commands."""
-    found = {what: outlook.ahead(area, what, start, steps, at, round(hours * 3600)) for what in ("heat", "sun", "site", "other")}
-    return Outlook({what: -np.nan_to_num(one.values) for what, one in found.items()},
-                   {what: np.nan_to_num(one.sigma) for what, one in found.items()},
-                   [warning for what, one in found.items() if what in ("heat", "sun") for warning in one.warnings])
+def expected(seen: State, start: int, steps: int, at: int) -> Outlook:
+    """What is to be expected of the kinds that are not reckoned from their requests or commands, as far as there are any."""
+    kinds = [what for what in ("heat", "sun", "site", "other") if (seen.roster.what == what).any()]
+    found = {what: outlook.ahead(seen.roster.area, what, start, steps, at, round(seen.hours * 3600)) for what in kinds}
+    nothing = dict.fromkeys(WHATS, np.zeros(steps))
+    return Outlook(nothing | {what: -np.nan_to_num(one.values) for what, one in found.items()},
+                   nothing | {what: np.nan_to_num(one.sigma) for what, one in found.items()},
+                   [warning for what, one in found.items() if what in MOVED for warning in one.warnings])
 
 
 def leaves(seen: State, ahead: Outlook, steps: int, at: int, start: int) -> list[Leaf]:
@@ -226,7 +228,7 @@ def walk(vder: VirtualDER, own: dict[int, Leaf], below: dict[int | None, list[Vi
 def _shown(vder: VirtualDER, change: Change, verified: Change, baseline: Floats, every: list[Leaf], hours: float) -> dict[str, Any]:
     members = sum((leaf.members for leaf in every), Counter[str]())
     ramps = sum(leaf.ramps for leaf in every)
-    shown: dict[str, Any] = {"name": vder.name, "members": dict(members), "baseline_w": _list(-baseline),
+    shown: dict[str, Any] = {"name": vder.name, "members": dict(members), "baseline_w": _list(0.0 - baseline),
                              "ramp_w_per_s": sum(leaf.ramp for leaf in every) if ramps else None, "ramps_said": ramps,
                              "unknown_up_w": sum(leaf.unknown_up for leaf in every),
                              "unknown_down_w": sum(leaf.unknown_down for leaf in every)}
@@ -264,9 +266,17 @@ def _list(values: Floats) -> list[float]:
     return [round(float(value), 3) for value in values]
 
 
+# What people are shown of a quantile, and how that is called: what is not verified of a power is claimed.
+COLUMNS = {"up_w": "up_w", "down_w": "down_w", "energy_up_wh": "up_wh", "energy_down_wh": "down_wh", "duration_up_s": "up_s",
+           "duration_down_s": "down_s", "verified_up_w": "verified_up_w", "verified_down_w": "verified_down_w"}
+
+
 def rows(shown: dict[str, Any], quantile: str) -> Iterator[dict[str, Any]]:
     """A row for each step of what `capability.horizon` shows, for one of QUANTILES."""
-    said = shown[quantile]
     for place, baseline in enumerate(shown["baseline_w"]):
-        yield {"start": shown["start"] + place * round(shown["hours"] * 3600), "baseline_w": baseline,
-               **{name: values[place] for name, values in said.items()}}
+        yield {"start": shown["start"] + place * round(shown["hours"] * 3600), "baseline_w": baseline, **row(shown, quantile, place)}
+
+
+def row(shown: dict[str, Any], quantile: str, place: int) -> dict[str, Any]:
+    """One step of one quantile."""
+    return {brief: shown[quantile][name][place] for name, brief in COLUMNS.items()}

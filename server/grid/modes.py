@@ -41,6 +41,13 @@ def known(capability: Mapping[str, Any], settings: Mapping[str, Any]) -> frozens
     return frozenset(found)
 
 
+def bitmaps(names: frozenset[str]) -> tuple[str, str]:
+    """The modes as modesSupported (DERControlType) and doeModesSupported (CSIP-AUS) have them; those of the 2023 edition's
+    second bitmap are left out."""
+    first, aus = (sum(1 << place for place, name in enumerate(bits) if name in names) for bits in (_BITS, _BITS_AUS))
+    return f"{first:08X}", f"{aus:02X}"
+
+
 def set_in(base: Mapping[str, Any]) -> frozenset[str]:
     """The modes that a DERControlBase sets."""
     return frozenset(name for name in base if "opMod" in name and "@" not in name)
