@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid import closing, demand, membership, plans, release, state, virtualders
+from server.grid import closing, demand, membership, plans, release, state, told, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.balance import rolling
 from server.grid.balance.steps import Powers
@@ -132,7 +132,7 @@ def next_step(row: Balance, now: int) -> tuple[int, int]:
 def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Look:
     """What is known of the area from `start` on."""
     span = Span(start, horizon or row.horizon, row.step, clock.now())
-    seen = release.until(state.read(area, span.at, span.hours), span)
+    seen = told.until(state.read(area, span.at, span.hours), span)
     return Look(seen, demand.of(area, seen, span), span)
 
 
@@ -228,7 +228,7 @@ def decide(area: VirtualDER, start: int) -> int:
     if planner.plan is None and not row.automatic:
         raise Refused(409, f"plan {row.plan} was made for other virtual DERs than there are now: make a new one")
     before, began = planner.plan, time.perf_counter()
-    cars = release.Cars.of(look.state, start)
+    cars = told.Cars.of(look.state, start)
     powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable)
     seconds = time.perf_counter() - began
     fresh = planner.plan is not None and planner.plan is not before

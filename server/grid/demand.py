@@ -17,6 +17,7 @@ from server.grid.balance.rolling import Outlook
 from server.grid.clusters import Sessions
 from server.grid.state import State
 from server.models import VirtualDER
+from server.resources import sql
 
 LEADS = ("schedule", "imbalance", "price")
 # How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many.
@@ -129,9 +130,11 @@ def correction(area: VirtualDER, span: Span) -> Floats:
 
 def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
     """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a signal says."""
+    limited = {(vder, what) for vder, what in sql.rows(
+        "SELECT DISTINCT vder_id, what FROM series WHERE what IN ('import_limit', 'export_limit') AND until > ?", span.start)}
     found = []
     for vder, groups in subtree(area, state.leaves):
-        most, least = (_limit(vder, kind, fixed, span) for kind, fixed in (
+        most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
             ("import_limit", vder.import_limit), ("export_limit", vder.export_limit)))
         if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
             load, shine, warmth = (outlook.ahead(vder, what, span.start, span.steps, span.at, span.step).values
@@ -140,9 +143,12 @@ def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Float
     return found
 
 
-def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span) -> Floats:
+def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span, signalled: bool) -> Floats:
+    always = np.full(span.steps, np.inf if fixed is None else fixed)
+    if not signalled:
+        return always
     said = signals.known(vder, kind, span.start, span.steps, span.step, span.at)
-    return np.where(np.isnan(said), np.inf if fixed is None else fixed, said if fixed is None else np.minimum(said, fixed))
+    return np.where(np.isnan(said), always, np.minimum(said, always))
 
 
 def subtree(area: VirtualDER, leaves: list[VirtualDER]) -> list[tuple[VirtualDER, list[int]]]:

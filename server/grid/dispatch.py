@@ -12,7 +12,7 @@ from server.grid import conflicts, controls, follow, members, plan, turns, virtu
 from server.grid.controls import TakenBack
 from server.grid.plan import BROADCAST, HEADROOM, TIER, TURN, Manner, Part, Plan
 from server.models import Device, Document, Order, Share, VirtualDER
-from server.resources import events, store
+from server.resources import events, sql, store
 
 Progress = Callable[[int, int], None]
 _CHUNK = 200
@@ -97,9 +97,7 @@ def _keep(row: Order, made: Plan, hrefs: dict[str, str], mrids: dict[str, str]) 
 
 def keep_shares(rows: Iterable[tuple[Any, ...]]) -> None:
     """Keep the shares of orders: order, LFDI, event's href and mRID, planned and baseline W of injection, why."""
-    for some in chunked(rows, _CHUNK):
-        Share.insert_many(some, [Share.order, Share.lfdi, Share.event, Share.mrid, Share.planned_w, Share.baseline_w,
-                                 Share.reason]).execute()
+    sql.many("INSERT INTO share (order_id, lfdi, event, mrid, planned_w, baseline_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _part(part: Part, hrefs: dict[str, str]) -> dict[str, Any]:

@@ -5,138 +5,27 @@ Within the caller's transaction. Consumption is positive here, in W, save in wha
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from peewee import chunked
 
 from server import clock
 from server.config import settings
-from server.grid import controls, dispatch, loadevents, policies, reservations, translate, virtualders
-from server.grid.arrays import Floats, np
-from server.grid.balance.steps import Fleet, Powers
-from server.grid.demand import Span
+from server.grid import controls, dispatch, loadevents, reservations, translate, virtualders
+from server.grid.arrays import np
+from server.grid.balance.steps import Powers
 from server.grid.state import State
-from server.grid.units import number
+from server.grid.told import Cars, names_of
 from server.models import Balance, Device, Document, Order, VirtualDER
-from server.protocol.functionsets import flowreservation
-from server.resources import events, sql
+from server.resources import sql
 
 DESCRIPTION = "balance"
 RAMP = 10.0  # seconds in which a battery or an inverter comes to a new power
 SPREAD = 120  # seconds over which cars that begin at once are strewn
-RELEASE = 300  # seconds over which loads come back that are let go
-BAND = 0.05
 _CHUNK = 300
-_LIVE = (events.SCHEDULED, events.ACTIVE)
 Data = dict[str, Any]
 
-
-# --- what was told before, and what has come of it by the time the step begins -------------------------------------------
-
-def until(seen: State, span: Span) -> State:
-    """The members as they will be when the span begins, having done what they were told until then."""
-    fleet, hours = seen.fleet, (span.start - span.at) / 3600
-    ids = [*seen.stores.tolist(), *seen.heats.tolist()]
-    lfdis = {device.id: device.lfdi for some in chunked(ids, _CHUNK)
-             for device in Device.select(Device.id, Device.lfdi).where(Device.id.in_(some))}
-    now = _moved(seen.leaves, ("percent", "watts"), span.at)
-    drawn = np.array([now.get(lfdis.get(device, ""), 0.0) for device in seen.stores.tolist()])
-    since = np.maximum(span.start - seen.stores_at, 0) / 3600
-    batteries = fleet.batteries
-    gained = np.where(drawn > 0, drawn * batteries.efficiency, drawn / batteries.efficiency) * since
-    energy = np.clip(batteries.energy + gained, np.minimum(batteries.least, batteries.energy),
-                     np.maximum(batteries.most, batteries.energy))
-    told = Cars.of(seen, span.at).told
-    charged = np.nan_to_num(told) * max(hours, 0.0)
-    last = _moved(seen.leaves, ("offset", "duty"), span.at - span.at % span.step - span.step)
-    beside = np.array([last.get(lfdis.get(device, ""), 0.0) for device in seen.heats.tolist()])
-    base = np.clip(fleet.base - beside, 0, fleet.thermals.power)
-    return replace(seen, fleet=Fleet(
-        batteries._replace(energy=energy),
-        fleet.sessions._replace(need=np.maximum(fleet.sessions.need - charged, 0)),
-        fleet.thermals._replace(state=_warmth(seen, span) * fleet.thermals.band), base))
-
-
-def _moved(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> dict[str, float]:
-    """By LFDI, what each was to draw beside its baseline at an instant, as a plan's orders had it."""
-    inside = [leaf.id for leaf in leaves]
-    return {lfdi: (baseline or 0.0) - (planned or 0.0) for lfdi, planned, baseline in sql.rows(
-        'SELECT s.lfdi, s.planned_w, s.baseline_w FROM share s JOIN "order" o ON s.order_id = o.id WHERE o.plan IS NOT NULL '
-        f"AND o.start <= ? AND o.start + o.duration > ? AND o.wish IN ({sql.marks(len(wishes))}) "
-        f"AND o.vder_id IN ({sql.marks(len(inside))}) ORDER BY o.id", at, at, *wishes, *inside)} if inside else {}
-
-
-def _warmth(seen: State, span: Span) -> Floats:
-    """The part of its comfort band at which each thermal load will be: where its last offset left it, and fading since."""
-    found = np.zeros((len(seen.leaves), 2))
-    place = {leaf.id: number for number, leaf in enumerate(seen.leaves)}
-    for wish, variety in (("offset", translate.OFFSET), ("duty", translate.DUTY)):
-        for row in Order.select().where(Order.vder.in_(seen.leaves) & (Order.wish == wish) & Order.plan.is_null(False)
-                                        & (Order.start + Order.duration > span.start - 86400)).order_by(Order.start):
-            idle = max(span.start - row.start - row.duration, 0) / span.step
-            keep = float(np.mean(seen.fleet.thermals.keep)) if len(seen.fleet.thermals.keep) else 1.0
-            found[place[row.vder_id], variety] = row.value / 100 * keep ** idle
-    return found[seen.fleet.thermals.group, np.minimum(seen.fleet.thermals.kind, 1)]
-
-
-# --- cars ----------------------------------------------------------------------------------------------------------------
-
-@dataclass(frozen=True)
-class Cars:
-    """The sessions of a step, and what each has been told for it (`told`, W, NaN for nothing; `grants`, the response that
-    says so)."""
-    state: State
-    start: int
-    told: Floats
-    grants: list[Document | None]
-    floor: Floats
-    most: Floats
-
-    @staticmethod
-    def of(seen: State, start: int) -> Cars:
-        """What the sessions' live grants say of an instant."""
-        sessions = seen.fleet.sessions
-        hours = seen.hours
-        floor, most = policies.session_bounds(sessions.need, np.asarray(sessions.depart * hours, dtype=float), sessions.power, hours)
-        here = sessions.arrive <= 0
-        live = _live(seen.requests)
-        told = np.full(len(seen.requests), np.nan)
-        granted: list[Document | None] = []
-        for place, href in enumerate(seen.requests):
-            current = [each for each in live.get(href, ()) if (each.until or 0) > start]
-            covering = [each for each in current if each.stated["interval"]["start"] <= start]
-            chosen = next(iter([*covering[-1:], *current[:1]]), None)
-            granted.append(chosen)
-            if chosen is not None:
-                told[place] = (number(chosen.stated["powerAvailable"]) or 0.0) if covering else 0.0
-        return Cars(seen, start, told, granted, np.where(here, floor, 0.0), np.where(here, most, 0.0))
-
-    def sayable(self, powers: Floats) -> Floats:
-        """What cars are told of what they should draw: what a charger can do, and nothing new where what it was told is as
-        good."""
-        powers = translate.chargeable(powers, self.floor, self.most, settings.least_charge)
-        same = translate.unchanged(powers, self.told, self.state.fleet.sessions.power, self.floor, BAND)
-        return np.where(same, np.minimum(np.nan_to_num(self.told), self.most), powers)
-
-
-def _live(requests: Sequence[str]) -> dict[str, list[Document]]:
-    """By request (its href), what is granted to it and not over, in the order of its beginning."""
-    asked = {document.stated["mRID"]: document.href for some in chunked(requests, _CHUNK)
-             for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))}
-    found: dict[str, list[Document]] = {}
-    for some in chunked(requests, _CHUNK):
-        for document in Document.select().where(
-                Document.parent.in_([flowreservation.grants_href(href) for href in some])
-                & (Document.standing < Document.GONE)):
-            href = asked.get(document.stated["subject"])
-            if href is not None and document.status["currentStatus"] in _LIVE:
-                found.setdefault(href, []).append(document)
-    return {href: sorted(each, key=lambda one: one.stated["interval"]["start"]) for href, each in found.items()}
-
-
-# --- telling -------------------------------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Step:
@@ -159,17 +48,12 @@ class Step:
 def tell(area: VirtualDER, row: Balance, seen: State, powers: Powers, cars: Cars, reason: str, curtailed: float) -> None:
     """Publish the step for everyone, and keep the orders and shares."""
     step = Step(row, cars.start, cars.start + row.step, reason)
-    names = _names([*seen.stores.tolist(), *seen.heats.tolist(), *seen.cars.tolist(), *seen.suns.tolist()])
+    names = names_of(area)
     for group, leaf in enumerate(seen.leaves):
         _stores(leaf, step, seen, powers, group, names)
         _heats(leaf, step, seen, powers, group, names)
         _cars(leaf, step, seen, powers, cars, group, names)
     _suns(step, seen, curtailed, names)
-
-
-def _names(ids: list[int]) -> dict[int, str]:
-    return {device.id: device.lfdi for some in chunked(ids, _CHUNK)
-            for device in Device.select(Device.id, Device.lfdi).where(Device.id.in_(some))}
 
 
 def _inside(groups: Any, group: int) -> Any:

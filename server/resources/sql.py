@@ -2,6 +2,7 @@
 running it. They are plain SQL that SQLite and PostgreSQL both speak, with `?` for parameters."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,12 @@ def _for_postgres(statement: str) -> str:
 def execute(statement: str, *parameters: Any) -> Any:
     """Run a statement on this thread's connection; a cursor. Database errors come as peewee's."""
     return db.obj.execute_sql(_for_postgres(statement) if is_postgres() else statement, parameters)
+
+
+def many(statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Run a statement once for each row of parameters, within the transaction that is open."""
+    cursor = db.obj.cursor()
+    cursor.executemany(_for_postgres(statement) if is_postgres() else statement, list(rows))
 
 
 def row(statement: str, *parameters: Any) -> Any:
