@@ -97,7 +97,7 @@ def _available(asked: Asked, start: int, end: int, apart: str) -> Found | None:
     left = before[~_within(ours(asked, first, start, apart), first + STEP * np.arange(len(before)))]
     if np.isfinite(left).any():
         return Found(np.full(_steps(start, end), float(np.nanmean(left))), "level before")
-    offered = [unit.offered for unit in Unit.select().where((Unit.device == asked.device) & Unit.offered.is_null(False))]
+    offered = [unit.offered for unit in Unit.select().where(Unit.device == asked.device) if unit.offered is not None]
     return Found(np.full(_steps(start, end), -sum(offered)), "available") if offered else None
 
 
@@ -177,7 +177,7 @@ def _within(spans: Sequence[tuple[int, int]], instants: Any) -> Bools:
 def natures(devices: Sequence[Device]) -> dict[int, str]:
     """What each of these is, by number; "other" where nothing is known of it."""
     return {device.id: "other" for device in devices} | {
-        row.device_id: row.what for row in Nature.select().where(Nature.device.in_([one.id for one in devices]))}
+        row.device.id: row.what for row in Nature.select(Nature, Device).join(Device).where(Device.id.in_([one.id for one in devices]))}
 
 
 def compute(name: str, start: int, end: int) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ except ImportError as missing:
 COLOURS = {"before": "#d9822b", "after": "#2b8fd9", "store": "#8e6bd1", "car": "#2ba38f", "heat": "#d9584f", "sun": "#c9a21b"}
 NAMES = {"store": "batteries", "car": "vehicles", "heat": "thermal loads", "sun": "generation"}
 INK = "#010203"  # stands for currentColor
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "counterpoise", "font.size": 9.5, "font.family": "sans-serif",
+_STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "counterpoise", "font.size": 9.5, "font.family": "sans-serif",
           "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
           "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "axes.grid": True, "grid.color": INK,
           "grid.alpha": 0.12, "grid.linewidth": 0.6, "axes.axisbelow": True, "legend.frameon": False, "timezone": "UTC",
@@ -106,7 +106,7 @@ def imbalance(axes: Any, report: Data) -> None:
             axes.step(_instants(report, what), values, where="post", color=COLOURS[what], label=label, linewidth=1.6)
             axes.fill_between(_instants(report, what), values, step="post", color=COLOURS[what], alpha=0.10, linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.6)
-    axes.set_ylabel("imbalance in kW (+ too much drawn)")
+    axes.set_ylabel("imbalance in kW")
     _clock(axes, report)
     _legend(axes)
 
@@ -130,7 +130,7 @@ def contributions(axes: Any, report: Data) -> None:
         total = np.nansum(metered, axis=0) / 1000
         axes.step(at, np.where(np.isfinite(metered).any(axis=0), total, np.nan), where="post", color=INK, linewidth=1.1, label="metered, sum")
     axes.axhline(0, color=INK, linewidth=0.6)
-    axes.set_ylabel("injection in kW (− draws)")
+    axes.set_ylabel("change in kW (+ injects)")
     _clock(axes, report)
     _legend(axes)
 
@@ -186,11 +186,11 @@ def daily(axes: Any, report: Data) -> None:
 
 # title, description, how, inches high, whether there is anything to show
 CHARTS: dict[str, tuple[str, str, Draw, float, Callable[[Data], bool]]] = {
-    "imbalance": ("Imbalance before and after", "Imbalance of each interval as it would have been, and as it was.", imbalance, 3.2,
+    "imbalance": ("Imbalance before and after", "Imbalance of each interval as it would have been, and as it was; + is too much drawn.", imbalance, 3.2,
                   lambda report: "before" in report["series"] or "after" in report["series"]),
     "daily": ("Imbalance by day", "Root mean square of the imbalance of each day, before and after.", daily, 2.6,
               lambda report: any(one["rms_before_w"] is not None for one in report["days"])),
-    "contributions": ("Contributions by kind", "Power asked of each kind of device, stacked; the line is what was metered.",
+    "contributions": ("Contributions by kind", "The change asked of each kind of device, beside what it would have done, stacked; the line is what was metered.",
                       contributions, 3.2, lambda report: any(f"planned_{kind}" in report["series"] for kind in NAMES)),
     "charge": ("State of charge", "Mean state of charge of all batteries, and the band from 10 % to 90 % of them.", charge, 2.5,
                lambda report: {"charge", "charge_low", "charge_high"} <= report["series"].keys()),

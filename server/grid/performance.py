@@ -63,8 +63,10 @@ def _of_load_event(href: str) -> Event:
     said = document.stated
     start, duration = said["interval"]["start"], said["interval"]["duration"]
     ended = document.status["dateTime"] if document.status["currentStatus"] > 1 else start + duration
+    heard = {answer.lfdi for answer in Answer.select(Answer.lfdi).where(Answer.subject == said["mRID"])}
     return Event(href, shown["vder"], start, max(min(start + duration, ended), start), said["creationTime"],
-                 " ".join(shown["action"]), {one["lfdi"]: (said["mRID"], None, None) for one in shown["devices"]})
+                 " ".join(shown["action"]), {
+                     lfdi: (said["mRID"], None, None) for lfdi in sorted(heard | {one["lfdi"] for one in shown["devices"]})})
 
 
 def of(name: str | int) -> Data:
@@ -87,10 +89,9 @@ def reckon(one: Event) -> Data:
     for place, device in enumerate(devices):
         mrid, planned_w, baseline_w = one.asked[device.lfdi]
         asked = Asked(device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w), one.balance)
-        base = baselines.of(asked, one.start, one.start + steps * step, mrid) if steps else baselines.Found(np.zeros(0), baselines.NONE)
-        planned = np.full(steps, np.nan if planned_w is None else -planned_w)
-        series.append((base.values[:steps], metered[place], planned))
-        rows.append(_row(device, kinds[device.id], base.method, series[-1], said.get(device.lfdi, []), one, now))
+        usual = baselines.of(asked, one.start, one.start + steps * step, mrid) if steps else baselines.Found(np.zeros(0), baselines.NONE)
+        series.append((usual.values[:steps], metered[place], np.full(steps, np.nan if planned_w is None else -planned_w)))
+        rows.append(_row(device, kinds[device.id], usual.method, series[-1], said.get(device.lfdi, []), one, now))
     base, drawn, planned = (np.array([each[number] for each in series]).reshape(len(series), steps) for number in range(3))
     quiet = measure.silent(drawn - base, np.nan_to_num(planned - base)) if steps else np.zeros(len(rows), dtype=bool)
     for row, mute in zip(rows, quiet, strict=True):

@@ -16,12 +16,13 @@ from server.errors import Refused
 from server.grid import history, performance, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.intervals import STEP
-from server.models import Interval, Visit
+from server.models import Interval
 from server.resources import sql
 
 KINDS = ("store", "car", "heat", "sun")
 IMBALANCE = ("before", "after")
 CHARGE = ("charge", "charge_low", "charge_high")
+BASES = {"car": "base_car", "planned_car": "base_car", "heat": "base_heat"}  # what they would have done
 SERIES = (*IMBALANCE, *KINDS, *(f"planned_{kind}" for kind in KINDS), *CHARGE)
 Data = dict[str, Any]
 
@@ -102,9 +103,12 @@ def _signalled(name: str) -> str:
 
 
 def series(vder: str, start: int, end: int) -> dict[str, list[float | None]]:
-    """What was kept of each interval of [start, end), None for a gap; what was never said is left out."""
+    """What was kept of each interval of [start, end), None for a gap; what was never said is left out. Cars and thermal
+    loads are beside what they would have done (`planned_heat` is kept so)."""
     steps = (end - start) // STEP
     found = {what: history.read(vder, what, start, steps) for what in SERIES}
+    for what, base in BASES.items():
+        found[what] = found[what] - np.nan_to_num(history.read(vder, base, start, steps))
     return {what: [float(value) if np.isfinite(value) else None for value in values]
             for what, values in found.items() if np.isfinite(values).any()}
 
@@ -141,10 +145,9 @@ def _responses(events: list[Data]) -> int:
 
 def unserved(vder: str, start: int, end: int) -> float | None:
     """kWh that cars that were to leave in [start, end) still wanted when they last said so; None where none said."""
-    members = {number for number, in sql.rows("SELECT device_id FROM membership WHERE vder_id = ?", virtualders.find(vder).id)}
-    said = [visit for visit in Visit.select().where((Visit.depart >= start) & (Visit.depart < min(end, clock.now())) & ~Visit.cancelled)
-            if visit.device_id in members and visit.said is not None and visit.said_at is not None]
-    left = [max(visit.said, 0.0) for visit in said if visit.said_at >= visit.arrive]
+    left = [max(said, 0.0) for said, in sql.rows(
+        "SELECT v.said FROM visit v JOIN membership m ON m.device_id = v.device_id WHERE m.vder_id = ? AND NOT v.cancelled AND "
+        "v.depart >= ? AND v.depart < ? AND v.said_at >= v.arrive", virtualders.find(vder).id, start, min(end, clock.now()))]
     return round(math.fsum(left) / 1000, 2) if left else None
 
 

@@ -67,7 +67,7 @@ CHANGES = {
 }
 # What only looks, or changes nothing in a healthy house.
 LOOKS = {
-    "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder forecast": "solar",
+    "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder forecast": "solar", "vder status": "solar", "vder capability": "solar --horizon 1h",
     "vder members list": "solar", "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
     "dispatch show": "{order}", "dispatch shares": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
     "readings": "one", "audit tail": "", "audit verify": "", "audit export": "", "settings": "",
@@ -78,6 +78,9 @@ LOOKS = {
     "vder members import --dry-run": "empty {members}", "control post --dry-run": "solar opModConnect=no --duration 5m",
     "dispatch order --dry-run": "solar --limit 40 --duration 5m",
     "dr event create --dry-run": "street --duty 50 --duration 5m --category thermostat",
+    "report event": "{order} --html {series}.html", "report day": "street --html {series}.html",
+    "report month": "street --html {series}.html", "report nonresponders": "street", "baseline show": "{order}",
+    "baseline compute": "street --start now --end +1h",
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
 }
 # Processes, which are no change of state, and files of certificates, which have no house.

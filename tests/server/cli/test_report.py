@@ -1,0 +1,80 @@
+"""`report …` and `baseline …`, as an operator types them."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from server import clock
+from server.cli import main
+from server.config import settings
+from server.grid import history, virtualders
+from server.models import Nature, Order, Share, VirtualDER
+from server.protocol.functionsets import edev
+from tests import door
+from tests.conftest import NOON
+
+
+@pytest.fixture
+def run(house: None) -> Callable[..., Result]:
+    """Type a command line at a street with a battery, an order that nobody answered, and a day's imbalance halved."""
+    edev.enrol(door.lfdi(1), name="one")
+    Nature.delete().execute()
+    Nature.create(device=1, what="store")
+    virtualders.create("street", members=["one"])
+    street = VirtualDER.get()
+    row = Order.create(vder=street, wish="watts", value=500, addressing="broadcast", start=NOON - 7200, duration=3600,
+                       created=NOON - 8100)
+    Share.create(order=row, lfdi=door.lfdi(1), event="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0)
+    history.keep({"vder": street.id, "what": what, "start": NOON - 3600, "value": value, "read": 1}
+                 for what, value in (("before", 2000.0), ("after", -1000.0)))
+
+    def typed(*words: str) -> Result:
+        settings.clock = clock.spec()
+        return CliRunner().invoke(main, words, catch_exceptions=False)
+    return typed
+
+
+def said(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_day_is_printed_and_written(run: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "new" / "day.html"
+    result = run("report", "day", "street", "--date", "2025-06-15", "--html", str(path))
+    assert result.exit_code == 0 and "cut in RMS imbalance" in result.stdout and "50.0 %" in result.stdout
+    assert str(path) in result.stdout.replace("\n", "") and "50.0 %" in path.read_text()
+
+
+def test_pages_have_a_place_of_their_own(run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    month = said(run("report", "month", "street", "--month", "2025-06", "--json"))
+    assert month["html"] == "var/reports/month-street-2025-06-01.html" and Path(month["html"]).exists()
+    assert month["key"]["rms_before_w"] == 2000 and len(month["days"]) == 15
+    event = said(run("report", "event", str(Order.get().id), "--json"))
+    assert event["html"] == f"var/reports/event-order-{Order.get().id}.html" and event["devices"][0]["nonresponder"] == "no answer"
+
+
+def test_who_does_not_respond(run: Callable[..., Result]) -> None:
+    assert [(row["name"], row["no_answer"]) for row in said(run("report", "nonresponders", "street", "--json"))] == [("one", 1)]
+    assert said(run("report", "nonresponders", "street", "--from", "2025-06-15T11:00", "--json")) == []
+
+
+def test_baselines(run: Callable[..., Result]) -> None:
+    for words in (("show", str(Order.get().id)), ("compute", "one", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
+                  ("compute", "street", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00")):
+        row, = said(run("baseline", *words, "--json"))
+        assert (row["name"], row["method"], row["values_w"]) == ("one", "submeter", [0.0] * 4)
+
+
+@pytest.mark.parametrize("words, why", [
+    (("report", "event", "99999"), "no order 99999"), (("report", "day", "nowhere"), "no virtual DER"),
+    (("baseline", "compute", "one", "--start", "now", "--end", "+2d"), "up to 24 h")])
+def test_what_cannot_be_said_is_said(run: Callable[..., Result], words: tuple[str, ...], why: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 1 and why in result.output
