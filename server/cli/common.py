@@ -20,6 +20,7 @@ from server.config import settings
 from server.errors import Refused
 
 PAPER = 140  # columns of a table that is piped into a file
+EXTRA = "pip install"  # stands in what is said where an extra is missing
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Row = Mapping[str, Any]
 _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
@@ -92,6 +93,10 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             show(found, as_json)
         except Refused as refused:
             raise click.ClickException(refused.why) from None
+        except ImportError as missing:
+            if EXTRA not in str(missing):
+                raise
+            raise click.ClickException(str(missing)) from None
     return wrapped
 
 

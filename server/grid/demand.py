@@ -71,7 +71,7 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
     else:
         raw, before = np.zeros(span.steps), eager
     tolerance = signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
-    off = correction(area, span) if lead != "price" else 0.0
+    off = correction(area, span) if lead != "price" else np.zeros(span.steps)
     net = _beyond(before + off, tolerance) - (before - raw)
     ahead = Outlook(net, heat, sun, coming, _limits(area, state, span, heat, sun), _price(known["price"]))
     return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0), warnings)
@@ -79,7 +79,7 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
 
 def _beyond(imbalance: Floats, tolerance: Floats | float) -> Floats:
     """What of an imbalance is beyond what is tolerated."""
-    return np.sign(imbalance) * np.maximum(np.abs(imbalance) - tolerance, 0)
+    return np.asarray(np.sign(imbalance) * np.maximum(np.abs(imbalance) - tolerance, 0), dtype=float)
 
 
 def _price(said: Floats) -> Floats | float:
@@ -125,7 +125,8 @@ def correction(area: VirtualDER, span: Span) -> Floats:
     if not len(seen):
         return np.zeros(span.steps)
     since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
-    return float(off[seen].mean()) * 0.5 ** ((np.arange(span.steps) + since) / HALF)
+    fading = np.power(0.5, (np.arange(span.steps, dtype=float) + since) / HALF)
+    return float(off[seen].mean()) * fading
 
 
 def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:

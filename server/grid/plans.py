@@ -180,11 +180,11 @@ def enforce(balance: Balance, row: Plan) -> Plan:
 def of(vder: VirtualDER, lock: bool = False) -> Balance:
     """How a virtual DER is kept in balance; as it is by default where nobody ever said. With `lock`, nobody else changes it
     before the transaction ends."""
-    row = Balance.get_or_none(Balance.vder == vder)
-    if row is None:
-        Balance.insert(vder=vder).on_conflict_ignore().execute()
+    if not lock:
+        return Balance.get_or_none(Balance.vder == vder) or Balance(vder=vder)
+    Balance.insert(vder=vder).on_conflict_ignore().execute()
     query = Balance.select().where(Balance.vder == vder)
-    return (query.for_update() if lock and is_postgres() else query).get()
+    return (query.for_update() if is_postgres() else query).get()
 
 
 def _draft(number: int) -> Plan:

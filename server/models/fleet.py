@@ -14,6 +14,7 @@ from server.models.resources import Device
 class Nature(Table):
     """What a device is: `what` is one of natures.WHATS, `category` its DeviceCategoryType bits, `demand` the greatest load in
     W that its DRLCCapabilities name."""
+    device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     what = TextField()
     category = BigIntegerField(default=0)
@@ -28,6 +29,7 @@ class Unit(Table):
     `offered` its statWAvail; `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity
     is, `inferred` Wh follow from how the charge went with the power, `was` being the charge before, of the time `was_at`.
     """
+    device_id: int
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     type = SmallIntegerField(null=True)
@@ -52,6 +54,7 @@ class Meter(Table):
     `what` is what it measures (one of natures.WHATS), `watts` its newest reading, which ends at `at`, `peak` the greatest
     consumption (a magnitude) that it has read."""
     href = TextField(primary_key=True)
+    device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
     what = TextField()
     factor = DoubleField()
@@ -65,6 +68,7 @@ class Visit(Table):
     `arrive` and `depart`; at `said_at` its charger said (PEVInfo) that it wanted `said` Wh more. Kept after its document is
     gone: it tells when cars come."""
     href = TextField(primary_key=True)
+    device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
     arrive = BigIntegerField(index=True)
     depart = BigIntegerField()
@@ -81,6 +85,7 @@ class Conduct(Table):
     `events` a season and `hours` a day are the most that its contract allows (NULL: no limit), `tier` who is asked first
     (the lowest). `response` is the tracked part of what it is asked that it does, 0 to 1; until `out_until` it has opted out.
     """
+    device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     response = DoubleField(default=1.0)
     silent_since = BigIntegerField(null=True)
