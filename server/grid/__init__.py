@@ -3,11 +3,15 @@
 Power is in W, positive for injection (generation, discharge) and negative for consumption (load, charging), as in
 DERControl, wherever a name does not say otherwise; energy is in Wh, fractions run from 0 to 1.
 
-Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree, and what it publishes), `members`
-with `power` and `modes` (what devices say of themselves), `capability` (their sum); then `share` (a target divided),
+Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree, and what it publishes); `natures`,
+`ders`, `meters` and `visits` (rows that say in numbers what devices say of themselves, `numbers` rebuilds them), `members`
+with `power` and `modes` (one by one), `capability` and `face` (their sum), `standing` (opt-outs and contracts); then `share` (a target divided),
 `plan` (a wish becomes controls), `dispatch` (orders), `controls` with `conflicts` and `effective` (single controls and
 what they meet), `follow` (what came of it). Loads have `loadprograms` and `loadevents`, chargers that ask for energy
 `grants` (the policy), `reservations` and `sessions`.
+
+In arrays, for whole fleets: `roster` (members in columns), `absent` (who is left out), `fleet` (what the others can do),
+`state` (all of that), `horizon` and `status` (for people).
 
 The mathematics of balancing a signal, where consumption is positive: `arrays`, `waterfill` and `policies` (shares of whole
 fleets), `clusters` and `envelope` (what a fleet could do over a day), `forecast`, `balance` (the rolling linear program,

@@ -7,6 +7,7 @@ from typing import Any
 from peewee import chunked
 
 from server import audit, clock
+from server.config import settings
 from server.errors import Refused
 from server.grid import conflicts, controls, follow, members, plan, turns, virtualders
 from server.grid.controls import TakenBack
@@ -192,8 +193,13 @@ def _documents(row: Order) -> list[Document]:
 
 
 def forget_before(instant: int) -> int:
-    """Remove orders that ended before an instant, with their shares; how many."""
-    return Order.delete().where(Order.start + Order.duration < instant).execute()
+    """Remove orders that ended before an instant, with their shares; how many. Of devices whose contract allows so many
+    events a season, the season's stay, to be counted."""
+    season = clock.now() - settings.season * 86400
+    sql.execute('DELETE FROM share WHERE order_id IN (SELECT id FROM "order" WHERE start + duration < ?) AND lfdi NOT IN (SELECT '
+                "d.lfdi FROM conduct c JOIN device d ON d.id = c.device_id WHERE c.events IS NOT NULL)", instant)
+    return int(sql.execute('DELETE FROM "order" WHERE start + duration < ? AND (start < ? OR NOT EXISTS (SELECT 1 FROM share s '
+                           'WHERE s.order_id = "order".id))', instant, season).rowcount)
 
 
 def _found(number: int) -> Order:

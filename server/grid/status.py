@@ -45,9 +45,11 @@ def _known(seen: state.State, stale: Any) -> dict[str, float]:
 
 def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
     """Orders in effect on it or a virtual DER below it, and on those above it."""
-    rows = sql.rows("WITH RECURSIVE below(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION SELECT v.id FROM virtual_der v JOIN below b ON v.parent_id = b.id), "
-                    "above(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION SELECT v.parent_id FROM virtual_der v JOIN above a ON v.id = a.id) "
-                    "SELECT id FROM below UNION SELECT id FROM above WHERE id IS NOT NULL", vder.id, vder.id)
+    rows = sql.rows(
+        "WITH RECURSIVE below(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION SELECT v.id FROM virtual_der v "
+        "JOIN below b ON v.parent_id = b.id), above(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION SELECT v.parent_id "
+        "FROM virtual_der v JOIN above a ON v.id = a.id) SELECT id FROM below UNION SELECT id FROM above WHERE id IS NOT NULL",
+        vder.id, vder.id)
     return [{"id": row.id, "vder": row.vder.name, "wish": row.wish, "value": row.value, "end": row.start + row.duration,
              "planned_w": row.planned_w, "reason": row.reason} for row in Order.select(Order, VirtualDER).join(VirtualDER).where(
                  Order.vder.in_([number for number, in rows]) & (Order.start <= now) & (Order.start + Order.duration > now)

@@ -5,7 +5,7 @@ import pytest
 
 from server import clock
 from server.config import settings
-from server.grid import state, virtualders
+from server.grid import dispatch, state, virtualders
 from server.models import Conduct, Device, Order, Share
 from server.protocol.functionsets import edev
 from server.resources import rates
@@ -258,6 +258,19 @@ def test_a_contract_allows_so_many_events_and_hours(battery):
     assert see().out == {2: "contract"}, "what is going on is not cut short"
     settings.season = 0
     assert 1 not in see().out
+
+
+def test_what_a_contract_counts_outlasts_other_orders(battery):
+    one, free = battery(1).device, battery(2).device
+    vder = area()
+    Conduct.create(device=one, events=1)
+    now = clock.now()
+    for device in (one, free):
+        order(vder, device, now - 90 * 86400, 1)
+        order(vder, device, now - 400 * 86400, 1)
+    assert dispatch.forget_before(now - 40 * 86400) == 3
+    assert [share.lfdi for share in Share.select()] == [one.lfdi]
+    assert see().out == {1: "contract"}
 
 
 def test_several_batteries_of_a_device_are_one(battery):
