@@ -13,7 +13,12 @@ what they meet), `follow` (what came of it). Loads have `loadprograms` and `load
 In arrays, for whole fleets: `roster` (members in columns), `absent` (who is left out), `fleet` (what the others can do),
 `state` (all of that), `horizon` and `status` (for people).
 
-The mathematics of balancing a signal, where consumption is positive: `arrays`, `waterfill` and `policies` (shares of whole
+An area, a virtual DER that has a signal, is kept in balance by `signals`, `history` and `outlook` (what is asked, what was
+measured, what is to come; `intervals` and `arrivals` below them), `demand` (all that as a plan wants it), `plans` (as they are kept),
+`balancing` (plan, decide each step, learn), `told`, `translate` and `release` (what devices are told of it), `closing` (what came of
+a step). For people: `baselines`, `performance`, `reports` with `charts` and `pages`.
+
+The mathematics beneath, pure, where consumption is positive: `arrays`, `waterfill` and `policies` (shares of whole
 fleets), `clusters` and `envelope` (what a fleet could do over a day), `forecast`, `balance` (the rolling linear program,
 in the extra of that name), `measure` (baselines, delivery, rebound). `make bench-grid` holds them against their gates.
 """

@@ -4,7 +4,7 @@ import math
 import pytest
 from hypothesis import given, strategies as some
 
-from server.grid.grants import ALWAYS, Grant, Taken, Wish, earliest, least, lowest, room
+from server.grid.grants import ALWAYS, Grant, Taken, Wish, earliest, latest, least, lowest, room
 
 HOUR = 3600
 DAY = Wish(0, 24 * HOUR, 14_000, 7000)
@@ -74,3 +74,18 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
     for start in {wish.start, *(one.end for one in taken)}:
         if start >= wish.start and start + length <= wish.end and lowest(steps, start, start + length) >= wish.power:
             assert grant.energy == wish.energy and grant.start + grant.duration <= start + length
+
+
+@pytest.mark.parametrize("limit, taken, expected", [
+    (12_000, [], Grant(22 * HOUR, 7200, 7000, 14_000)),
+    (12_000, [Taken(23 * HOUR, 24 * HOUR, 7000)], Grant(21 * HOUR, 7200, 7000, 14_000)),
+    (10_750, [Taken(0, 24 * HOUR, 9000)], Grant(0, 8 * HOUR, 1750, 14_000))])     # at full power there is never room
+def test_as_late_as_can_be(limit, taken, expected):
+    assert latest(DAY, room(limit, taken), 0) == expected
+
+
+@given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
+def test_the_latest_is_within_the_window_too_and_serves_no_less_than_the_earliest(wish, taken, limit, now, lead):
+    late, early = (choose(wish, room(limit, taken), now, lead) for choose in (latest, earliest))
+    assert wish.start <= late.start and late.start + late.duration <= wish.end and late.start >= early.start - lead
+    assert abs(late.energy) >= abs(early.energy) - 1e-6
