@@ -119,3 +119,9 @@ WHATS = [
 @pytest.mark.parametrize("ders, category, premises, expected", WHATS)
 def test_what_a_device_is(ders, category, premises, expected):
     assert natures.what([natures.of_der(*der) for der in ders], category, premises) == expected
+
+
+def test_a_device_that_turns_out_to_be_something_else_has_its_meters_follow_but_for_that_of_the_premises(lived):
+    sql.execute("UPDATE unit SET type = 80 WHERE device_id = 2")
+    assert natures.settle(2, Device.get_by_id(2).lfdi)
+    assert sorted(what for what, in sql.rows("SELECT what FROM meter WHERE device_id = 2")) == ["site", "store", "store"]
