@@ -1,11 +1,12 @@
 # Two commands: `make run` and `make test`. Both install what they need into .venv and work offline afterwards.
+# `make run DAY=fast` has the demonstration's day over in two minutes; ARGS are options (`counterpoise demo --help`).
 PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: run test lint bench bench-grid clean
 
 run: .venv/.run
-	$(BIN)/counterpoise demo
+	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
@@ -28,7 +29,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.run: .venv/bin/python setup.cfg pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[balance,report]'
 	@touch $@
 
 .venv/.test .venv/.bench: .venv/.run

@@ -25,7 +25,7 @@ from . import manner, neighbourhood, stepped
 from .client import Client, silent as quiet
 from .reporter import Happening
 from .stepped import AFTER_A_FAULT, Stepped
-from .tally import Tally
+from .tally import LEFT_ALONE, Tally
 
 log = logging.getLogger(__name__)
 
@@ -121,30 +121,34 @@ def run(fleet: Fleet) -> None:
 @click.option("--devices", type=click.Path(path_type=Path), help="whose certificates  [default: CERTS/devices.json]")
 @click.option("--skip", multiple=True, metavar="NAME", help="leave this one out (may be repeated)")
 @click.option("--clock", default="1x", show_default=True, metavar="PACE",
-              help="rate of the server's clock, 60x, or file:PATH for one that goes in steps: then instants are read "
-                   "from stdin, a line each, and answered when all that is due is done")
+              help="rate of the server's clock, 60x, or as another process has it, RATE@SINCE@ORIGIN; or file:PATH for one "
+                   "that goes in steps: then instants are read from stdin, a line each, and answered when what is due is done")
 @click.option("--pins/--no-pins", default=True, show_default=True, help="check the Registration's PIN")
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="threads to run the clients on")
 @click.option("--sums", is_flag=True, help="say nothing but what all did together in each quarter of an hour, in JSON")
+@click.option("--settled", default=0.0, metavar="HOURS",
+              help="for so long the devices have run by themselves already")
 @click.option("--silent", default=0.0, metavar="SHARE", help="this share of the devices follows nothing")
 @click.option("--gone", default=0.0, metavar="SHARE", help="this share of the devices never calls")
 @click.option("--opt-out", default=0.0, metavar="PART", help="customers opt out of this part of the events half-way")
 @click.option("--skew", default=0.0, metavar="SECONDS", help="the devices' clocks are off by this much")
 def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[str, ...], clock: str, pins: bool,
-         threads: int, sums: bool, **faults: float) -> None:
+         threads: int, sums: bool, settled: float, **faults: float) -> None:
     """Run a neighbourhood of devices against a server, until interrupted."""
     logging.basicConfig(level=logging.ERROR if sums else logging.WARNING)
     known = [entry for entry in neighbourhood.entries(devices or certs / "devices.json") if entry["name"] not in skip]
+    time_of_day.follow(clock)
     steps = clock.startswith(time_of_day.STEPPED)
-    if steps:
-        time_of_day.follow(clock)
-    where = neighbourhood.Server(server, dcap, certs, 1.0 if steps else float(clock.removesuffix("x")))
+    where = neighbourhood.Server(server, dcap, certs, 1.0 if steps else time_of_day.rate())
     clients = neighbourhood.clients(known, where, quiet if sums else printer, pins,
                                     time_of_day.precise if steps else time.time,
                                     manner=lambda lfdi: manner.drawn(lfdi, **faults))
+    followers = [follower for client in clients for follower in client.followers]
+    for follower in followers:
+        now = time_of_day.precise()
+        follower.plant = follower.plant.run(LEFT_ALONE, now - settled * 3600, now)
     if sums:
-        Tally([follower for client in clients for follower in client.followers],
-              lambda said: click.echo(json.dumps(said)))
+        Tally(followers, lambda said: click.echo(json.dumps(said)))
     else:
         click.echo(f"{len(clients)} clients at {server}{dcap}")
     if steps:

@@ -1,0 +1,104 @@
+"""The place of the demonstration: certificates, an empty database, a tree of virtual DERs, a day's forecast; and what the
+rest of the feeder does, which only its meter knows.
+
+All of it is in `var/demo`, but for the certificates, which are those of the settings.
+"""
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from certs import dev
+from clients import crew, neighbourhood, town
+from server import clock
+from server.cli import common
+from server.config import settings
+from server.grid import balancing, signals, virtualders
+from server.grid.intervals import STEP
+from server.protocol.functionsets import edev
+from server.resources import rates, store
+
+FOLDER = Path("var/demo")
+DATABASE, CLOCK, REPORT = FOLDER / "demo.db", FOLDER / "clock", FOLDER / "day.html"
+TOP, FEEDER, LABEL = "neighbourhood", "feeder-1", "F1"
+GROUPS = {"batteries": "battery", "chargers": "ev_charger", "thermostats": "thermostat", "solar": "pv"}
+LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
+SELDOM, PROCESSES = 3600, 2
+# How often devices ask for what changes often. In steps that is once in each quarter of an hour: when it was decided, which
+# is NOTICE before.
+OFTEN, OFTEN_IN_STEPS, NOTICE = 300, 600, 300
+# A forecast goes on behind the day, so that plans see where it leads.
+AHEAD = 2 * town.STEPS
+
+
+class Place(NamedTuple):
+    """A town on a day: `start` is its midnight; `fixed` is what the feeder draws in each interval beside the devices less
+    what is delivered (W, consumption +); `shares` are the files of the client processes' devices."""
+    start: int
+    homes: int
+    devices: int
+    fixed: list[float]
+    shares: list[Path]
+
+
+def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None) -> Place:
+    """Everything, made anew; the clock begins at `begin`, `pace` times as fast as the system's (None: in steps)."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    wanted = town.devices(homes, seed, LABEL)
+    yours, *given = _certificates(len(wanted) + 1)
+    known = [{**certificate, **device, "called": device["kind"], "kind": "device"}
+             for certificate, device in zip(given, wanted, strict=False)]
+    settings.database, settings.reading_days = f"sqlite:///{DATABASE}", 400
+    settings.poll_rate, settings.post_rate, settings.timezone = SELDOM, STEP, "UTC"
+    if pace is None:
+        clock.stand_in(CLOCK, begin)
+    else:
+        clock.run(pace, begin)
+    settings.clock = clock.spec()
+    common.open_house()
+    _enrol(known, yours, OFTEN_IN_STEPS if pace is None else OFTEN)
+    fixed, expected = _day(wanted, homes, midnight)
+    signals.put(TOP, "imbalance", expected, midnight, STEP, source="demo: the day before")
+    balancing.auto(TOP, True)
+    return Place(midnight, homes, len(known), fixed, crew.share(known, PROCESSES, FOLDER))
+
+
+def _certificates(count: int) -> list[dict[str, Any]]:
+    """The devices of the tree of certificates that the settings name; Refused by click where it is not ours to grow."""
+    made = dev.make_dev(Path(settings.certificate).parent, count)
+    found = [entry for entry in made if entry["kind"] == "device"]
+    if len(found) < count:
+        raise click.ClickException(f"{Path(settings.certificate).parent} holds {len(found)} devices; {count} are needed")
+    return found
+
+
+def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> None:
+    with store.transaction():
+        edev.enrol(yours["lfdi"], int(yours["pin"]), "yours")
+        for one in known:
+            href = edev.href(edev.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"]))
+            category = f"{neighbourhood.KINDS[one['plant']].category:08X}"
+            store.put(href, {**store.get(href).stated, "deviceCategory": category})     # type: ignore[union-attr]
+    virtualders.create(TOP, purpose="topology")
+    virtualders.create(FEEDER, rule=f"feeder = {LABEL}", parent=TOP, purpose="topology")
+    for name, kind in GROUPS.items():
+        virtualders.create(name, rule=f"kind = {kind}", parent=FEEDER, purpose="kind")
+    for kind in LISTS:
+        rates.decide("poll", kind, "", often)
+    store.rerate()
+
+
+def _day(wanted: list[dict[str, Any]], homes: int, midnight: int) -> tuple[list[float], list[float]]:
+    """What the feeder draws beside the devices less what is delivered, and what was forecast of the whole if nobody moves
+    anything."""
+    plants = [town.alone(plant, midnight, AHEAD) for plant in town.plants(wanted)]
+    drawn = [fixed + sum(devices) for fixed, *devices in zip(town.inflexible(homes, midnight, AHEAD), *plants, strict=True)]
+    delivered = [each for day in range(0, AHEAD, town.STEPS)
+                 for each in town.supply(drawn[day:day + town.STEPS], midnight + day * STEP)]
+    fixed = [load - supply for load, supply in zip(town.inflexible(homes, midnight, AHEAD), delivered, strict=True)]
+    truth = [load - supply for load, supply in zip(drawn, delivered, strict=True)]
+    return fixed, town.forecast(truth, midnight)

@@ -1,0 +1,124 @@
+"""The processes of the demonstration: started together, ended together."""
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clients import tally, town
+from server import clock
+from server.cli import common, run
+from server.cli.demo.place import PROCESSES, Place
+from server.config import settings
+
+PATIENCE = 20.0
+Process = subprocess.Popen[str]
+
+
+def check_port() -> None:
+    """A sentence for people where somebody else listens on the port of the settings."""
+    try:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((settings.host, settings.port))
+    except OSError as error:
+        raise click.ClickException(f"port {settings.port} of {settings.host} cannot be used ({error.strerror}); "
+                                   "choose another: counterpoise --set port=9443 demo") from None
+
+
+def address() -> str:
+    """Where the devices find the server."""
+    return f"https://{settings.host}:{settings.port}"
+
+
+def words() -> list[str]:
+    """What each client process is told of the server."""
+    return ["--server", address(), "--certs", str(Path(settings.certificate).parent),
+            "--settled", str(town.SETTLING / 3600)]
+
+
+@contextmanager
+def server(worker: bool) -> Iterator[None]:
+    """The devices' door, and its worker if it is to work by itself, until the block ends."""
+    environment = run.prepare()
+    common.open_house()
+    commands = [run.gunicorn(), *([[sys.executable, "-m", "server", "work"]] if worker else [])]
+    processes = [subprocess.Popen(command, env=environment, start_new_session=True, text=True) for command in commands]
+    try:
+        _wait(processes)
+        yield
+    finally:
+        end(processes)
+
+
+def _wait(processes: Sequence[Process]) -> None:
+    """Until the door is open."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if any(process.poll() is not None for process in processes):
+            raise click.ClickException("the server did not start; what it said is above")
+        try:
+            socket.create_connection((settings.host, settings.port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise click.ClickException("the server did not answer")
+
+
+def end(processes: Sequence[Process]) -> None:
+    """Ask all to end, wait, and make sure."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Homes:
+    """The client processes on a clock that runs by itself; what they say of each interval comes in as it is over."""
+
+    def __init__(self, place: Place):
+        self._said: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._parts: dict[int, list[dict[str, Any]]] = {}
+        self._processes = [subprocess.Popen(
+            [sys.executable, "-m", "clients.fleet", "--clock", clock.spec(), "--devices", str(share), "--sums", *words()],
+            stdout=subprocess.PIPE, text=True, start_new_session=True) for share in place.shares]
+        for process in self._processes:
+            threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+
+    def heard(self, patience: float) -> dict[str, Any] | None:
+        """The sums of the next interval of which all have told, waited for so many (real) seconds. ClickException where
+        a process has ended."""
+        try:
+            part = self._said.get(timeout=patience)
+        except queue.Empty:
+            if any(process.poll() is not None for process in self._processes):
+                raise click.ClickException("the devices' processes have ended") from None
+            return None
+        parts = self._parts.setdefault(part["at"], [])
+        parts.append(part)
+        return tally.total(self._parts.pop(part["at"])) if len(parts) == PROCESSES else None
+
+    def _listen(self, process: Process) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self._said.put(json.loads(line))
+
+    def __enter__(self) -> Homes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self._processes)
