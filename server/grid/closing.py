@@ -8,13 +8,15 @@ from __future__ import annotations
 from peewee import chunked
 
 from server import clock
-from server.grid import demand, history, measure, signals
+from server.grid import demand, history, measure, outlook, signals
 from server.grid.arrays import Floats, np
 from server.models import Balance, Conduct, Device, VirtualDER
 from server.resources import sql
 
 BACK = (2, 1)  # so many steps ago; the older again, since readings come late
 WORTH = 0.02  # of a device's greatest planned change: less says nothing about who does as asked
+# By what orders of the balance ask it of whom.
+WISHES = {"heat": ("offset", "duty"), "sun": ("limit",)}
 _CHUNK = 300
 
 
@@ -60,16 +62,18 @@ def _close(area: VirtualDER, row: Balance, start: int) -> None:
 
 
 def _alone(area: VirtualDER, start: int, step: int) -> None:
-    """What the thermal loads of the area, and of each virtual DER below it, would have injected had we asked for nothing."""
-    tree = demand.subtree(area, [])
-    asked = dict(sql.rows(
-        'SELECT o.vder_id, sum(s.planned_w - s.baseline_w) FROM share s JOIN "order" o ON s.order_id = o.id WHERE o.plan IS NOT '
-        "NULL AND o.wish IN ('offset', 'duty') AND o.start >= ? AND o.start < ? GROUP BY o.vder_id", start, start + step))
-    for vder, _ in tree:
-        heat = _one(vder, "heat", start, step)
-        if not np.isnan(heat):
-            below = sum(asked.get(each.id, 0.0) for each, _ in demand.subtree(vder, []))
-            note(vder, start, heat_alone=heat - below)
+    """What thermal loads and the sun of the area, and of each virtual DER below it, would have given had we asked for nothing:
+    by what was metered, and by what was asked for."""
+    asked = {(vder, wish): change for vder, wish, change in sql.rows(
+        'SELECT o.vder_id, o.wish, sum(s.planned_w - s.baseline_w) FROM share s JOIN "order" o ON s.order_id = o.id WHERE o.plan '
+        "IS NOT NULL AND o.start >= ? AND o.start < ? GROUP BY o.vder_id, o.wish", start, start + step)}
+    for vder, _ in demand.subtree(area, []):
+        below = [each.id for each, _ in demand.subtree(vder, [])]
+        for what in outlook.ALONE:
+            metered = _one(vder, what, start, step)
+            if not np.isnan(metered):
+                note(vder, start, **{f"{what}_alone": metered - sum(
+                    asked.get((each, wish), 0.0) for each in below for wish in WISHES[what])})
 
 
 def uncontrolled(area: VirtualDER, start: int, step: int) -> float:

@@ -23,6 +23,7 @@ from server.models import Membership, Meter, Series, VirtualDER
 __all__ = ["GIVEN", "Ahead", "ahead", "coming", "given", "put", "table"]
 GIVEN = ("load", "sun", "heat", "car")  # what forecasts from outside are of; cars are visits, see arrivals
 INSIDE = ("sun", "store", "car", "heat")  # what a premises meter counts beside the load
+ALONE = ("heat", "sun")  # what orders change, and `closing` reckons back
 PAST = 4 * WEEK
 _DAILY = {"sun": Persistence(DAY // STEP, ratio=True), "heat": Persistence(DAY // STEP)}
 _WEEKLY, _YESTERDAY = Persistence(WEEK // STEP), Persistence(DAY // STEP)
@@ -155,6 +156,9 @@ def _past(vder: VirtualDER, what: str, end: int) -> Floats:
     def of(name: str) -> Floats:
         return history.read(vder, name, end - PAST, PAST // STEP)
     past = of(what)
+    if what in ALONE:  # as it would have been without our doing, where that is known
+        alone = of(f"{what}_alone")
+        past = np.where(np.isfinite(alone), alone, past)
     if what == "load":  # where it was not reckoned, it is what the premises draw beside what is measured apart
         site = of("site")
         rest = site - sum(np.nan_to_num(of(name)) for name in INSIDE) if np.isfinite(site).any() else of("other")
