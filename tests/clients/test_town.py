@@ -1,0 +1,46 @@
+"""The made-up town: the same every time, believable, and supplied with as much as it uses."""
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from clients import town
+from clients.battery import Battery
+
+MIDNIGHT = 1_781_000_000 // 86400 * 86400
+
+
+def test_a_seed_is_a_town() -> None:
+    assert town.devices() == town.devices() != town.devices(seed=2)
+    kinds = Counter(one["plant"] for one in town.devices())
+    assert kinds == {"inverter": 27, "battery": 15, "evcharger": 30, "thermostat": 24}
+    assert len({one["name"] for one in town.devices()}) == 96
+    assert {one["labels"]["feeder"] for one in town.devices(feeder="F2")} == {"F2"}
+
+
+def test_plants_are_as_the_entries_say_and_a_battery_rests_by_itself() -> None:
+    known = town.devices(20)
+    for one, plant in zip(known, town.plants(known), strict=True):
+        assert (plant.name, plant.kind) == (one["name"], one["plant"])
+        for name, value in one["ratings"].items():
+            assert name == "site" or getattr(plant, name) == value
+        if isinstance(plant, Battery):
+            assert town.alone(plant, MIDNIGHT, 8) == [0.0] * 8
+
+
+def test_a_home_is_one_site_for_all_its_devices() -> None:
+    seeds = {(one["labels"]["home"], one["ratings"]["site"]["seed"]) for one in town.devices()}
+    assert len(seeds) == len({home for home, _ in seeds}) == len({seed for _, seed in seeds})
+
+
+def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
+    known = town.devices(20)
+    drawn = [sum(each) for each in zip(town.inflexible(20, MIDNIGHT), *(
+        town.alone(plant, MIDNIGHT) for plant in town.plants(known)), strict=True)]
+    delivered = town.supply(drawn, MIDNIGHT)
+    truth = [load - supply for load, supply in zip(drawn, delivered, strict=True)]
+    assert sum(truth) == pytest.approx(0, abs=1) and min(delivered) > 0 and max(truth) > 20 * 500
+    expected = town.forecast(truth, MIDNIGHT)
+    error = sum(abs(one - other) for one, other in zip(truth, expected, strict=True)) / sum(map(abs, truth))
+    assert 0.02 < error < 0.2

@@ -1,0 +1,73 @@
+"""The demonstration in steps: a small town for an hour, over TLS, kept in balance, reported; and it leaves nothing behind."""
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.flows.server import ROOT, Process, free_port, until
+
+pytestmark = pytest.mark.flow
+
+
+def environment(folder: Path) -> dict[str, str]:
+    files = {"CERTIFICATE": "server.pem", "KEY": "server.key", "CLIENT_CA": "ca.pem"}
+    return {"PYTHONPATH": str(ROOT), "COUNTERPOISE_PORT": str(free_port()),
+            **{f"COUNTERPOISE_{name}": str(folder / "certs/dev" / file) for name, file in files.items()}}
+
+
+def demo(folder: Path, *words: str) -> Process:
+    return Process([sys.executable, "-u", "-m", "server", "demo", "--homes", "8", *words], folder / "demo.log",
+                   environment(folder), folder)
+
+
+def left(folder: Path) -> list[str]:
+    """The command lines of processes that still run in this folder."""
+    found = []
+    for pid in Path("/proc").glob("[0-9]*"):
+        try:
+            if (pid / "cwd").resolve() == folder:
+                found.append((pid / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
+    process = demo(tmp_path, "--fast", "--hours", "1", "--date", "2026-06-21")
+    assert process.popen.wait(120) == 0, process.text
+    lines = re.findall(r"^(\d\d:\d\d)  imbalance +([+-][\d.]+) -> +([+-][\d.]+) kW", process.text, re.M)
+    assert [at for at, _, _ in lines] == ["00:15", "00:30", "00:45", "01:00"], process.text
+    assert any(before != after for _, before, after in lines), "somebody moved something"
+    assert "Traceback" not in process.text
+    report, = re.findall(r"^The report: (.*)$", process.text, re.M)
+    assert "<html" in (tmp_path / report).read_text()
+    with sqlite3.connect(tmp_path / "var/demo/demo.db") as database:
+        (known,) = database.execute("SELECT count(*) FROM device WHERE seen_at IS NOT NULL").fetchone()
+        assert known == len([one for share in (tmp_path / "var/demo").glob("devices-*.json")
+                             for one in json.loads(share.read_text())])
+    database.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"var", "certs", "demo.log"} and not left(tmp_path)
+
+
+def test_it_is_stopped_in_the_middle_and_leaves_no_process(tmp_path: Path) -> None:
+    process = demo(tmp_path, "--rate", "600")
+    until(lambda: "imbalance" in process.text, 90, why=lambda: process.text)
+    assert process.stop(60) == 0 and "stopped" in process.text
+    until(lambda: not left(tmp_path), 10, why=lambda: str(left(tmp_path)))
+
+
+def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
+    import socket
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = subprocess.run([sys.executable, "-m", "server", "--set", f"port={taken.getsockname()[1]}", "demo"],
+                              env={**environment(tmp_path)}, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert said.returncode == 1 and "cannot be used" in said.stderr and "Traceback" not in said.stderr
+    assert not (tmp_path / "var").exists()
