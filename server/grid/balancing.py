@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from server import audit, clock
+from server.config import settings
 from server.errors import Refused
-from server.grid import closing, demand, membership, plans, release, state, told, virtualders
+from server.grid import closing, demand, membership, plans, release, state, told, translate, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.balance import rolling
 from server.grid.balance.steps import Powers
@@ -133,7 +134,8 @@ def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None =
     """What is known of the area from `start` on."""
     span = Span(start, horizon or row.horizon, row.step, clock.now())
     seen = told.until(state.read(area, span.at, span.hours), span)
-    return Look(seen, demand.of(area, seen, span), span)
+    found = demand.of(area, seen, span)
+    return Look(replace(seen, fleet=demand.as_expected(seen.fleet, found.outlook)), found, span)
 
 
 def _planner(row: Balance, look: Look) -> rolling.Planner:
@@ -141,7 +143,7 @@ def _planner(row: Balance, look: Look) -> rolling.Planner:
     the area's virtual DERs are no longer those it was made for."""
     leaves = look.state.leaves
     how = rolling.Settings(hours=look.span.hours, every=row.every, reserve=row.reserve, seconds=SOLVER_SECONDS,
-                           broadcast=row.addressing == HYBRID, ramp=RAMP, prices=look.demand.prices)
+                           broadcast=row.addressing == HYBRID, ramp=RAMP, finest=translate.finest(settings.comfort_kelvin), prices=look.demand.prices)
     planner = rolling.Planner(how, max(len(leaves), 1), END)
     inforce = Plan.get_or_none(Plan.id == row.plan) if row.plan is not None else None
     if inforce is not None and inforce.step == row.step and inforce.body["leaves"] == [leaf.id for leaf in leaves]:
@@ -243,7 +245,8 @@ def decide(area: VirtualDER, start: int) -> int:
             log.error("%s: %s", area.name, row.trouble)
         row.done = start
         row.save()
-        release.tell(area, row, look.state, powers, cars, _reason(look, planner, powers), _curtailed(planner))
+        release.tell(area, row, look.state, powers, cars, look.demand.usual, _reason(look, planner, powers),
+                     release.Sun(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)))
         _note(area, look, planner, powers, start)
     return 1
 
@@ -271,8 +274,7 @@ def _curtailed(planner: rolling.Planner) -> float:
 
 def _note(area: VirtualDER, look: Look, planner: rolling.Planner, powers: Powers, start: int) -> None:
     """What is expected of the step, for when it has been measured."""
-    eager = demand.uncontrolled(look.state.fleet.sessions.joined(look.demand.outlook.coming), look.span)[0]
-    moved = float(powers.batteries.sum() + powers.sessions.sum() - eager + powers.thermals.sum()) + _curtailed(planner)
+    moved = float(powers.batteries.sum() + (powers.sessions - look.demand.usual).sum() + powers.thermals.sum()) + _curtailed(planner)
     off = demand.correction(area, look.span)[0] if look.demand.lead != "price" else 0.0
     closing.note(area, start, expected=float(look.demand.before[0]) - off + moved,
                  planned_store=-float(powers.batteries.sum()), planned_car=-float(powers.sessions.sum()),

@@ -6,19 +6,25 @@ outlook right: how far the last intervals were off, ever less the further ahead.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from peewee import chunked
 
 from server.errors import Refused
 from server.grid import clusters, history, outlook, signals
 from server.grid.arrays import Floats, np
 from server.grid.balance.program import Limit, Prices
 from server.grid.balance.rolling import Outlook
+from server.grid.balance.steps import Fleet
 from server.grid.clusters import Sessions
 from server.grid.state import State
+from server.grid.waterfill import Line, fill
 from server.models import VirtualDER
 from server.resources import sql
 
+_CHUNK = 400
 LEADS = ("schedule", "imbalance", "price")
 # How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many.
 WINDOW, HALF = 4, 16.0
@@ -40,12 +46,14 @@ class Span(NamedTuple):
 @dataclass(frozen=True)
 class Demand:
     """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right, `before` [T] the imbalance if
-    nobody moves anything; `lead` the kind of signal, `warnings` what is wrong with signals."""
+    nobody moves anything; `usual` [session] is what each car would draw in the first step if it had charged since it came; `lead`
+    the kind of signal, `warnings` what is wrong with signals."""
     lead: str
     outlook: Outlook
     raw: Floats
     before: Floats
     prices: Prices
+    usual: Floats
     warnings: list[str] = field(default_factory=list)
 
 
@@ -57,8 +65,8 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
         raise Refused(409, f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or price")
     warnings = signals.troubles(area, span.at, span.steps * span.step)
     coming = outlook.coming(state.leaves, span.start, span.steps, span.at, span.hours)
-    cars = state.fleet.sessions.joined(coming)
-    eager = uncontrolled(cars, span)
+    usual = at_once(state.requests, span)
+    eager = usual.sum(axis=0) + uncontrolled(coming, span)
     heat = _heat(area, state, span)
     sun = np.maximum(outlook.ahead(area, "sun", span.start, span.steps, span.at, span.step).values, 0)
     said = np.nan_to_num(known[lead])
@@ -74,7 +82,8 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
     off = correction(area, span) if lead != "price" else np.zeros(span.steps)
     net = _beyond(before + off, tolerance) - (before - raw)
     ahead = Outlook(net, heat, sun, coming, _limits(area, state, span, heat, sun), _price(known["price"]))
-    return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0), warnings)
+    return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
+                  usual[:, 0], warnings)
 
 
 def _beyond(imbalance: Floats, tolerance: Floats | float) -> Floats:
@@ -90,8 +99,20 @@ def _price(said: Floats) -> Floats | float:
     return about / max(float(np.abs(about).max()), 1e-9) * PRICE
 
 
+def at_once(requests: Sequence[str], span: Span) -> Floats:
+    """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when it came until
+    it has what it asked for then."""
+    asked = {href: rest for some in chunked(requests, _CHUNK) for href, *rest in sql.rows(
+        f"SELECT href, arrive, depart, energy, power FROM visit WHERE href IN ({sql.marks(len(some))})", *some)}
+    arrive, depart, energy, power = np.array([asked.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
+    done = np.minimum(arrive + np.maximum(energy, 0) * 3600 / np.maximum(power, 1.0), depart)
+    begin = span.start + np.arange(span.steps) * span.step
+    overlap = np.minimum(done[:, None], begin + span.step) - np.maximum(arrive[:, None], begin)
+    return np.asarray(power[:, None] * np.maximum(overlap, 0) / span.step, dtype=float)
+
+
 def uncontrolled(cars: Sessions, span: Span) -> Floats:
-    """[T]: what cars would draw if each charged at full power from when it comes until it has what it needs."""
+    """[T]: what cars to come would draw if each charged at full power from when it comes until it has what it needs."""
     cars = cars.only((cars.depart > 0) & (cars.need > 0))
     if not len(cars.need):
         return np.zeros(span.steps)
@@ -113,6 +134,20 @@ def _heat(area: VirtualDER, state: State, span: Span) -> Floats:
         leaf = outlook.ahead(state.leaves[group], "heat", span.start, span.steps, span.at, span.step).values
         found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
     return np.minimum(found, rating[:, None])
+
+
+def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
+    """The fleet with thermal loads that draw together, if left alone, what is expected of their cluster in the first step:
+    each as much of it as it drew of late, as far as its rating goes."""
+    loads = fleet.thermals
+    kinds = int(loads.kind.max(initial=0)) + 1
+    _, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
+    base = fleet.base.copy()
+    for number, total in enumerate(ahead.base[:, 0].tolist()):
+        inside = label.reshape(-1) == number
+        power = loads.power[inside]
+        base[inside] = fill(total, Line(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)).powers
+    return fleet._replace(base=base)
 
 
 def correction(area: VirtualDER, span: Span) -> Floats:

@@ -6,14 +6,14 @@ Within the caller's transaction. Consumption is positive here, in W, save in wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import chunked
 
 from server import clock
 from server.config import settings
 from server.grid import controls, dispatch, loadevents, reservations, translate, virtualders
-from server.grid.arrays import np
+from server.grid.arrays import Floats, np
 from server.grid.balance.steps import Powers
 from server.grid.state import State
 from server.grid.told import Cars, names_of
@@ -40,20 +40,31 @@ class Step:
         """A step that is decided late begins now."""
         return max(self.start, clock.now())
 
+    def strewn(self, place: int) -> int:
+        """When one of many begins, so that not all do at once: about the beginning, so that on the whole nothing is missing."""
+        return max(self.begin + place % SPREAD - SPREAD // 2, clock.now())
+
     @property
     def duration(self) -> int:
         return self.end - self.begin
 
 
-def tell(area: VirtualDER, row: Balance, seen: State, powers: Powers, cars: Cars, reason: str, curtailed: float) -> None:
-    """Publish the step for everyone, and keep the orders and shares."""
+class Sun(NamedTuple):
+    """What generation is expected of a step, and what of that is too much; both positive, W."""
+    expected: float
+    curtailed: float
+
+
+def tell(area: VirtualDER, row: Balance, seen: State, powers: Powers, cars: Cars, usual: Floats, reason: str, sun: Sun) -> None:
+    """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw if nobody had
+    asked it to wait."""
     step = Step(row, cars.start, cars.start + row.step, reason)
     names = names_of(area)
     for group, leaf in enumerate(seen.leaves):
         _stores(leaf, step, seen, powers, group, names)
         _heats(leaf, step, seen, powers, group, names)
-        _cars(leaf, step, seen, powers, cars, group, names)
-    _suns(step, seen, curtailed, names)
+        _cars(leaf, step, seen, powers, cars, usual, group, names)
+    _suns(step, seen, sun, names)
 
 
 def _inside(groups: Any, group: int) -> Any:
@@ -122,10 +133,10 @@ def _load_event(leaf: VirtualDER, step: Step, action: Data, categories: int) -> 
                                      "drProgramMandatory": False}).href
 
 
-def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars, group: int, names: dict[int, str]) -> None:
+def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars, usual: Floats, group: int,
+          names: dict[int, str]) -> None:
     sessions = seen.fleet.sessions
     shares = []
-    eager = np.minimum(sessions.power, sessions.need / seen.hours)
     for place in _inside(sessions.group, group).tolist():
         if sessions.arrive[place] > 0:
             continue
@@ -138,9 +149,9 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
             if sessions.need[place] < 1:
                 continue
             given = translate.grant(translate.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
-                                    power, step.begin + place % SPREAD)
+                                    power, step.strewn(place))
             document = reservations.revise(seen.requests[place], given, DESCRIPTION)
-        shares.append((names[int(seen.cars[place])], document.href, -power, -float(eager[place]), why))
+        shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
     if shares:
         _order(leaf, step, "reservation", sum(share[2] for share in shares), "device", shares)
 
@@ -153,14 +164,14 @@ def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
     return cars.start < begin <= latest + 60
 
 
-def _suns(step: Step, seen: State, curtailed: float, names: dict[int, str]) -> None:
-    """A limit on generation, for all groups the same part of their rating, where some of it is too much."""
-    if curtailed <= 0 or not len(seen.suns):
+def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> None:
+    """A limit on generation, for all groups the same part of their rating, where some of it is too much. What was read last
+    tells nothing of what there is: it may have been held back."""
+    rated = float(seen.sun_w.sum())
+    if not rated or sun.curtailed <= 0.01 * rated:
         return
-    now = float(seen.sun_now.sum())
-    part = max(now - curtailed, 0.0) / max(float(seen.sun_w.sum()), 1.0)
-    if curtailed < 0.01 * seen.sun_w.sum():
-        return
+    usual = np.minimum(sun.expected / rated, 1.0) * seen.sun_w
+    part = max(sun.expected - sun.curtailed, 0.0) / rated
     for group, leaf in enumerate(seen.leaves):
         inside = _inside(seen.sun_group, group)
         if not len(inside):
@@ -170,7 +181,7 @@ def _suns(step: Step, seen: State, curtailed: float, names: dict[int, str]) -> N
         why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
         _order(leaf, step, "limit", 100 * part, "broadcast", [
             (names[int(device)], href, float(min(here, part * rating)), float(here), why)
-            for device, rating, here in zip(seen.suns[inside], seen.sun_w[inside], seen.sun_now[inside], strict=True)])
+            for device, rating, here in zip(seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True)])
 
 
 def _order(leaf: VirtualDER, step: Step, wish: str, value: float, addressing: str,

@@ -44,6 +44,11 @@ def offset(fraction: float, kelvin: float) -> dict[str, Any] | None:
     return {"Offset": {"coolingOffset": tenths, "heatingOffset": tenths}, "loadShiftForward": fraction > 0}
 
 
+def finest(kelvin: float) -> tuple[float, ...]:
+    """By variety of load, the least part of comfort that can be told: a tenth of a degree; a duty cycle is as good as any."""
+    return 0.1 / kelvin, 0.0
+
+
 def duty(usual: float, power: float) -> dict[str, Any] | None:
     """What an EndDeviceControl says so that loads that are switched on and off draw `power` of the `usual` beside it
     (W, changes): the greatest part of the time that they may be on; None where they may as they like."""

@@ -30,6 +30,7 @@ class Prices:
     move: float = 0.0005
     end: float = 1.5
     limit: float = 20.0
+    ramp: float = 5.0
     track: float = 1.0
     polygon: int = 12
 
@@ -47,7 +48,7 @@ class Limit:
 @dataclass(frozen=True)
 class Problem:
     """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits; `ramp` [k]
-    is by how many W each cluster may change from step to step, where that is bounded. `price` [T] is what an hour's draw of
+    is by how many W each cluster may change from step to step, where that is bounded and it can. `price` [T] is what an hour's draw of
     the greatest imbalance costs, in the unit of `prices`."""
     net: Floats
     hours: float
@@ -152,6 +153,10 @@ class _Columns:
     def _ramp(self, model: Model, most: Floats) -> None:
         bounded = np.flatnonzero(np.isfinite(most))
         rows = model.rows((len(bounded), self.take.shape[1] - 1), -most[bounded, None], most[bounded, None])
+        # A car that has to charge at full power until it leaves, or a load that is switched, is not held up by it.
+        over = model.columns((2, *rows.shape), cost=self.problem.hours * self.problem.prices.ramp)
+        model.term(rows, over[0], -1.0)
+        model.term(rows, over[1])
         lossy = np.isin(bounded, self.lossy)
         given = self.give[np.isin(self.lossy, bounded)]
         for sign, steps in ((1.0, slice(1, None)), (-1.0, slice(None, -1))):

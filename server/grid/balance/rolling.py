@@ -31,7 +31,8 @@ class Outlook:
 class Settings:
     """How plans are made: `every` so many steps, `reserve` the part of each battery's span that is kept for what the
     forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a cluster, `ramp` the part of
-    its greatest power by which what cars, and thermal loads, of a cluster draw may change from step to step: nothing is released all at once."""
+    its greatest power by which what cars, and thermal loads, of a cluster draw may change from step to step: nothing is released all at once.
+    For `finest` see `steps.Manner`."""
     hours: float = 0.25
     every: int = 4
     reserve: float = 0.0
@@ -40,6 +41,7 @@ class Settings:
     window: int = 8
     broadcast: bool = False
     ramp: float | None = None
+    finest: Sequence[float] = ()
     prices: Prices = field(default_factory=Prices)
 
 
@@ -65,7 +67,7 @@ class Planner:
         else:
             self.age += 1
         net, limits = float(outlook.net[0]), [_now(limit) for limit in outlook.limits]
-        how = steps.Manner(self.settings.hours, self.settings.broadcast, limits, sayable)
+        how = steps.Manner(self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest)
         if self.plan is None or self.labels is None or self.age >= self.plan.power.shape[1]:
             zero = np.zeros(self.groups)
             asked = steps.Wanted(np.full(self.groups, np.inf), zero[:, None], zero, -net)

@@ -52,11 +52,13 @@ class Powers(NamedTuple):
 class Manner:
     """`broadcast`: batteries of a group are told one percent of their rating, else each its own power. `limits` hold
     for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what the sessions should draw what they
-    can be told; batteries take the difference."""
+    can be told, `finest` is by kind of thermal load the least part of comfort that can be told (0: any); batteries take the
+    difference."""
     hours: float
     broadcast: bool = False
     limits: Sequence[Limit] = ()
     sayable: Callable[[Floats], Floats] | None = None
+    finest: Sequence[float] = ()
 
 
 def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -> Wanted:
@@ -82,6 +84,8 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     thermal, comfort = _each(groups * kinds, alike, asked.thermals.ravel(), lambda inside, target: policies.by_comfort(
         target, fleet.thermals.state[inside], fleet.thermals.band[inside], fleet.thermals.keep[inside], fleet.base[inside],
         fleet.thermals.power[inside], how.hours))
+    if any(how.finest):
+        thermal, comfort = _said(comfort, np.resize(np.array([*how.finest, *[0.0] * kinds])[:kinds], len(comfort)), alike, fleet, how.hours)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
     free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
     here = fleet.sessions.arrive <= 0
@@ -136,6 +140,14 @@ def _each(groups: int, of: Whole, targets: Floats, share: Callable[[Any, float],
             filled = share(members, float(targets[group]))
             powers[members], levels[group] = filled.powers, filled.level
     return powers, levels
+
+
+def _said(comfort: Floats, finest: Floats, alike: Whole, fleet: Fleet, hours: float) -> tuple[Floats, Floats]:
+    """What comes of the nearest part of comfort that thermal loads can be told, and that part."""
+    told = np.where(finest > 0, np.round(comfort / np.maximum(finest, 1e-9)) * finest, comfort)
+    state, band, keep, power = fleet.thermals[:4]
+    low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, hours)
+    return np.clip((told[alike] * band - keep * state) / hours, low, high), told
 
 
 def _alike(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:
