@@ -22,7 +22,11 @@ KINDS = {"inverter": (0.45, "pv"), "battery": (0.25, "battery"), "evcharger": (0
          "thermostat": (0.4, "thermostat")}
 # How long plants have lived alone before a day begins, so that cars are as full and rooms as warm as they would be (s).
 SETTLING = DAY // 2
-WIND = 0.3
+WIND, HOURLY = 0.3, 0.5
+# Heat pumps that go up and down, rather than on and off: seen over a quarter of an hour they keep a room so close (K).
+BAND = 0.1
+# For how long they have to run at full power to store what comfort allows (h).
+COMFORT_HOURS = 1.0
 # How coarsely a day is lived ahead for a forecast (s), and by how much a forecast errs.
 COARSE, ERROR = 300.0, 0.08
 
@@ -60,7 +64,8 @@ def _battery(chance: random.Random) -> Entry:
 RATINGS = {"inverter": _inverter, "battery": _battery,
            "evcharger": lambda chance: {"max_charge_w": chance.choice((3700.0, 7400.0, 7400.0, 11000.0))},
            "thermostat": lambda chance: {"max_charge_w": round(chance.uniform(1500, 2500), -2),
-                                         "setpoint": float(chance.randint(20, 22))}}
+                                         "setpoint": float(chance.randint(20, 22)),
+                                         "band": BAND}}
 
 
 def sites(homes: int) -> list[Site]:
@@ -91,12 +96,15 @@ def alone(plant: Plant, start: int, steps: int = STEPS) -> list[float]:
 
 
 def supply(drawn: Sequence[float], start: int) -> list[float]:
-    """What is delivered: wind, and as much all the time that in the whole nothing is missing or left."""
+    """What is delivered: wind; and what was bought the day before, partly by the hour and partly as much all the time,
+    such that in the whole nothing is missing or left."""
     shape = [(1.2 + weather.noise("wind", start + step * INTERVAL, 5 * 3600)
               + 0.3 * weather.noise("gusts", start + step * INTERVAL, 1800)) for step in range(len(drawn))]
-    total = max(sum(drawn), 0.0)
+    total, mean_ = max(sum(drawn), 0.0), sum(drawn) / len(drawn)
     blown = [WIND * total * each / sum(shape) for each in shape]
-    return [wind + (sum(drawn) - sum(blown)) / len(drawn) for wind in blown]
+    hourly = [mean_ + HOURLY * (sum(drawn[at:at + 4]) / len(drawn[at:at + 4]) - mean_)
+              for at in (step - step % 4 for step in range(len(drawn)))]
+    return [wind + bought - sum(blown) / len(drawn) for wind, bought in zip(blown, hourly, strict=True)]
 
 
 def forecast(truth: Sequence[float], start: int) -> list[float]:

@@ -5,12 +5,14 @@ injection, in W, save `charge`, `charge_low` and `charge_high`, the state of cha
 """
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from peewee import chunked
 
 from server import clock
 from server.grid import demand, history, measure, outlook, signals
-from server.grid.arrays import Floats, np
-from server.models import Balance, Conduct, Device, VirtualDER
+from server.grid.arrays import Bools, Floats, Whole, np
+from server.models import Balance, Conduct, VirtualDER
 from server.resources import sql
 
 BACK = (2, 1)  # so many steps ago; the older again, since readings come late
@@ -99,25 +101,57 @@ def _charge(area: VirtualDER) -> dict[str, float]:
     return {"charge": float(np.mean(charges)), "charge_low": float(low), "charge_high": float(high)}
 
 
+class Asked(NamedTuple):
+    """What a member was asked for in a step: the change of its injection, and its baseline (W); by which wish, of which
+    virtual DER, in which event."""
+    change: float
+    baseline: float
+    wish: str
+    vder: int
+    mrid: str
+
+
+NOTHING = Asked(0.0, 0.0, "", 0, "")
+
+
 def _judge(area: VirtualDER, row: Balance, last: int) -> None:
-    """Who did what it was asked in the last two steps: the rate at which each responds, and who is silent."""
+    """Who did what it was asked in the last two steps: the rate at which each responds, and who is silent. A load that goes
+    on and off by itself shows nothing of that in a quarter of an hour: there the sum of its group counts, and it is silent
+    if it does not answer."""
     steps = [last - row.step, last]
     asked = [_asked(area, start, row.step) for start in steps]
-    lfdis = sorted(asked[-1])
+    ids = dict(sql.rows("SELECT d.lfdi, d.id FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?", area.id))
+    lfdis = sorted(asked[-1].keys() & ids.keys())
     if not lfdis:
         return
-    ids = {device.lfdi: device.id for some in chunked(lfdis, _CHUNK)
-           for device in Device.select(Device.id, Device.lfdi).where(Device.lfdi.in_(some))}
-    lfdis = [lfdi for lfdi in lfdis if lfdi in ids]
     metered = history.series([ids[lfdi] for lfdi in lfdis], steps[0], last + row.step, row.step)
-    expected = np.array([[each.get(lfdi, (0.0, 0.0))[0] for each in asked] for lfdi in lfdis])
-    baseline = np.array([[each.get(lfdi, (0.0, 0.0))[1] for each in asked] for lfdi in lfdis])
-    delivered = metered - baseline
+    told = [[each.get(lfdi, NOTHING) for each in asked] for lfdi in lfdis]
+    expected = np.array([[one.change for one in each] for each in told])
+    delivered = metered - np.array([[one.baseline for one in each] for each in told])
     small = np.abs(expected) < np.maximum(WORTH * np.abs(expected).max(initial=0.0), 25.0)
     expected = np.where(small, 0.0, expected)
-    silent = measure.silent(delivered, expected)
-    figures = _figures(delivered[:, -1], expected[:, -1])
+    loads = np.array([each[-1].wish in WISHES["heat"] for each in told])
+    silent = np.where(loads, _unanswered(lfdis, told), measure.silent(delivered, expected))
+    figures = _figures(*_by_group(delivered[:, -1], expected[:, -1], loads, np.array([each[-1].vder for each in told])))
     _learn([ids[lfdi] for lfdi in lfdis], figures, silent.tolist(), clock.now())
+
+
+def _unanswered(lfdis: list[str], told: list[list[Asked]]) -> Bools:
+    """Who was told something in each of these steps and answered to none of it."""
+    mrids = sorted({one.mrid for each in told for one in each if one.wish in WISHES["heat"]})
+    answered = {(lfdi, subject) for some in chunked(mrids, _CHUNK) for lfdi, subject in sql.rows(
+        f"SELECT lfdi, subject FROM answer WHERE subject IN ({sql.marks(len(some))})", *some)}
+    return np.array([all(one.mrid for one in each) and not any((lfdi, one.mrid) in answered for one in each)
+                     for lfdi, each in zip(lfdis, told, strict=True)])
+
+
+def _by_group(delivered: Floats, expected: Floats, loads: Bools, group: Whole) -> tuple[Floats, Floats]:
+    """The same, with the sum of its group in place of what each load did and was to do."""
+    delivered, expected = delivered.copy(), expected.copy()
+    for one in np.unique(group[loads]):
+        inside = loads & (group == one) & np.isfinite(delivered)
+        delivered[inside], expected[inside] = delivered[inside].sum(), expected[inside].sum()
+    return delivered, expected
 
 
 def _learn(devices: list[int], figures: list[float | None], silent: list[bool], now: int) -> None:
@@ -143,10 +177,10 @@ def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in part]
 
 
-def _asked(area: VirtualDER, start: int, step: int) -> dict[str, tuple[float, float]]:
-    """By LFDI: the change of injection that each was asked for in a step by the balance, and its baseline."""
+def _asked(area: VirtualDER, start: int, step: int) -> dict[str, Asked]:
+    """By LFDI, what each was asked for in a step by the balance."""
     inside = [vder.id for vder, _ in demand.subtree(area, [])]
-    return {lfdi: ((planned or 0.0) - (baseline or 0.0), baseline or 0.0) for lfdi, planned, baseline in sql.rows(
-        'SELECT s.lfdi, s.planned_w, s.baseline_w FROM share s JOIN "order" o ON s.order_id = o.id WHERE o.plan IS NOT NULL '
-        f"AND o.cancelled IS NULL AND o.start >= ? AND o.start < ? AND o.vder_id IN ({sql.marks(len(inside))}) ORDER BY o.id",
-        start, start + step, *inside)}
+    return {lfdi: Asked((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest) for lfdi, planned, baseline, *rest in sql.rows(
+        'SELECT s.lfdi, s.planned_w, s.baseline_w, o.wish, o.vder_id, s.mrid FROM share s JOIN "order" o ON s.order_id = o.id '
+        "WHERE o.plan IS NOT NULL AND o.cancelled IS NULL AND o.start >= ? AND o.start < ? "
+        f"AND o.vder_id IN ({sql.marks(len(inside))}) ORDER BY o.id", start, start + step, *inside)}

@@ -13,10 +13,10 @@ import click
 
 from certs import dev
 from clients import crew, neighbourhood, town
-from server import clock
+from server import audit, clock
 from server.cli import common
 from server.config import settings
-from server.grid import balancing, signals, virtualders
+from server.grid import balancing, outlook, signals, virtualders
 from server.grid.intervals import STEP
 from server.protocol.functionsets import edev
 from server.resources import rates, store
@@ -32,6 +32,7 @@ SELDOM, PROCESSES = 3600, 2
 OFTEN, OFTEN_IN_STEPS, NOTICE = 300, 600, 300
 # A forecast goes on behind the day, so that plans see where it leads.
 AHEAD = 2 * town.STEPS
+SOURCE = "demo: the day before"
 
 
 class Place(NamedTuple):
@@ -54,6 +55,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
              for certificate, device in zip(given, wanted, strict=False)]
     settings.database, settings.reading_days = f"sqlite:///{DATABASE}", 400
     settings.poll_rate, settings.post_rate, settings.timezone = SELDOM, STEP, "UTC"
+    settings.comfort_hours = town.COMFORT_HOURS
     if pace is None:
         clock.stand_in(CLOCK, begin)
     else:
@@ -61,9 +63,9 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     settings.clock = clock.spec()
     common.open_house()
     _enrol(known, yours, OFTEN_IN_STEPS if pace is None else OFTEN)
-    fixed, expected = _day(wanted, homes, midnight)
-    signals.put(TOP, "imbalance", expected, midnight, STEP, source="demo: the day before")
-    balancing.auto(TOP, True)
+    with audit.acting("demo"):
+        fixed = _forecast(wanted, homes, midnight)
+        balancing.auto(TOP, True)
     return Place(midnight, homes, len(known), fixed, crew.share(known, PROCESSES, FOLDER))
 
 
@@ -92,13 +94,19 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
     store.rerate()
 
 
-def _day(wanted: list[dict[str, Any]], homes: int, midnight: int) -> tuple[list[float], list[float]]:
-    """What the feeder draws beside the devices less what is delivered, and what was forecast of the whole if nobody moves
-    anything."""
-    plants = [town.alone(plant, midnight, AHEAD) for plant in town.plants(wanted)]
-    drawn = [fixed + sum(devices) for fixed, *devices in zip(town.inflexible(homes, midnight, AHEAD), *plants, strict=True)]
+def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[float]:
+    """Put what might have been expected the day before: the imbalance if nobody moves anything, and what of it sun and heat
+    pumps are. What the feeder will draw beside its devices, less what is delivered, in each interval."""
+    plants = town.plants(wanted)
+    drawn = {kind: [sum(each) for each in zip(*(town.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind), strict=True)]
+             for kind in sorted({plant.kind for plant in plants})}
+    whole = [fixed + sum(each) for fixed, *each in zip(town.inflexible(homes, midnight, AHEAD), *drawn.values(), strict=True)]
     delivered = [each for day in range(0, AHEAD, town.STEPS)
-                 for each in town.supply(drawn[day:day + town.STEPS], midnight + day * STEP)]
-    fixed = [load - supply for load, supply in zip(town.inflexible(homes, midnight, AHEAD), delivered, strict=True)]
-    truth = [load - supply for load, supply in zip(drawn, delivered, strict=True)]
-    return fixed, town.forecast(truth, midnight)
+                 for each in town.supply(whole[day:day + town.STEPS], midnight + day * STEP)]
+    truth = [load - supply for load, supply in zip(whole, delivered, strict=True)]
+    signals.put(TOP, "imbalance", town.forecast(truth, midnight), midnight, STEP, source=SOURCE)
+    for kind, what, leaf in (("inverter", "sun", "solar"), ("thermostat", "heat", "thermostats")):
+        if kind in drawn:
+            for vder in (TOP, leaf):
+                outlook.put(vder, what, [-value for value in town.forecast(drawn[kind], midnight)], midnight, STEP, SOURCE)
+    return [load - supply for load, supply in zip(town.inflexible(homes, midnight, AHEAD), delivered, strict=True)]

@@ -8,7 +8,7 @@ from server import audit, clock
 from server.errors import Refused
 from server.grid import balancing, history, outlook, plans, release, signals, virtualders
 from server.grid.units import number
-from server.models import Balance, Device, Meter, Order, Plan, Share
+from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share
 from server.resources import store
 from server.resources.events import ACTIVE
 from tests.conftest import NOON
@@ -311,3 +311,19 @@ def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
     at(T + STEP + 600)
     assert sum(share.values()) > -1500 and history.read("warmth", "heat_alone", T, 1)[0] == pytest.approx(-2000, abs=2)
     assert outlook.ahead("warmth", "heat", T + 2 * STEP, 2).values == pytest.approx([-2000] * 2, abs=2)
+
+
+def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
+    needs(40_000.0)
+    at(T - 300)
+    for step in (T, T + STEP):
+        at(step + 600)
+        load, = [event for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
+                 if event.stated["interval"]["start"] == step]
+        town[6].answer(load.stated["mRID"], 1)
+        clock.turn_to(step + STEP)
+        reads(town, step, [0.0] * 6 + [-1000.0] * 2)
+        signals.put("town", "measured", [0.0], step, STEP)
+    at(T + 2 * STEP + 600)
+    assert {row.device_id for row in Conduct.select().where(Conduct.silent_since.is_null(False))} & {
+        town[6].device.id, town[7].device.id} == {town[7].device.id}
