@@ -11,6 +11,7 @@ from typing import Any
 
 from . import neighbourhood, weather
 from .control import Order
+from .evcharger import EvCharger, evening, stay
 from .plant import Plant
 from .tally import INTERVAL, mean
 from .weather import DAY, Site
@@ -28,7 +29,7 @@ BAND = 0.1
 # For how long they have to run at full power to store what comfort allows (h).
 COMFORT_HOURS = 1.0
 # How coarsely a day is lived ahead for a forecast (s), and by how much a forecast errs.
-COARSE, ERROR = 300.0, 0.08
+COARSE, ERROR, LATE = 300.0, 0.08, 1200
 
 
 def devices(homes: int = 60, seed: int = 1, feeder: str = "F1") -> list[Entry]:
@@ -112,3 +113,16 @@ def forecast(truth: Sequence[float], start: int) -> list[float]:
     scale = ERROR * sum(map(abs, truth)) / len(truth)
     return [value + 2 * scale * weather.noise("forecast", start + step * INTERVAL, 2 * 3600)
             for step, value in enumerate(truth)]
+
+
+def visits(known: Iterable[Plant], start: int, days: int) -> list[list[float]]:
+    """The cars that somebody might have expected the day before, from `start` on: arrival and departure (server seconds), Wh,
+    W of each. They come within LATE seconds of when they were expected."""
+    found = []
+    for plant in known:
+        if isinstance(plant, EvCharger):
+            for day in range(days):
+                arrival, departure, energy = stay(plant.site, evening(plant.site, start) + day)
+                late = round(LATE * weather.noise(f"{plant.site.seed} late", start + day * DAY, DAY))
+                found.append([arrival + late, departure, energy, plant.max_charge_w])
+    return found

@@ -44,3 +44,12 @@ def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
     expected = town.forecast(truth, MIDNIGHT)
     error = sum(abs(one - other) for one, other in zip(truth, expected, strict=True)) / sum(map(abs, truth))
     assert 0.02 < error < 0.2
+
+
+def test_cars_come_about_when_they_were_expected() -> None:
+    plants = town.plants(town.devices(20))
+    chargers = [plant for plant in plants if plant.kind == "evcharger"]
+    visits = town.visits(plants, MIDNIGHT, 2)
+    assert len(visits) == 2 * len(chargers) and all(energy > 0 and power >= 3700 for *_, energy, power in visits)
+    first = town.stay(chargers[0].site, town.evening(chargers[0].site, MIDNIGHT))
+    assert abs(visits[0][0] - first.arrival) <= town.LATE and visits[0][1] == first.departure

@@ -95,8 +95,8 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
 
 
 def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[float]:
-    """Put what might have been expected the day before: the imbalance if nobody moves anything, and what of it sun and heat
-    pumps are. What the feeder will draw beside its devices, less what is delivered, in each interval."""
+    """Put what might have been expected the day before: the imbalance if nobody moves anything, what of it sun and heat
+    pumps are, and which cars come. What the feeder will draw beside its devices, less what is delivered, in each interval."""
     plants = town.plants(wanted)
     drawn = {kind: [sum(each) for each in zip(*(town.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind), strict=True)]
              for kind in sorted({plant.kind for plant in plants})}
@@ -109,4 +109,6 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
         if kind in drawn:
             for vder in (TOP, leaf):
                 outlook.put(vder, what, [-value for value in town.forecast(drawn[kind], midnight)], midnight, STEP, SOURCE)
+    if "evcharger" in drawn:
+        outlook.put("chargers", "car", town.visits(plants, midnight, AHEAD // town.STEPS), midnight, STEP, SOURCE)
     return [load - supply for load, supply in zip(town.inflexible(homes, midnight, AHEAD), delivered, strict=True)]
