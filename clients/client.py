@@ -55,7 +55,10 @@ class Client:
         raise NotImplementedError
 
     def step(self, local: float) -> float:
-        """Do what is due; the machine's second at which to call again."""
+        """Do what is due; the machine's second at which to call again. What is read now is nothing that the past knew."""
+        if self._timely and self.now >= self._polls_due:
+            for follower in self.followers:
+                follower.catch_up(self.now - 1)
         if local >= self._quiet:
             self._attend()
         if self._timely:

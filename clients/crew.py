@@ -18,11 +18,12 @@ PATIENCE = 20.0
 
 class Crew:
     """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the path of a
-    devices.json. The clock must go in steps already (`clock.stand_in`)."""
+    devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes the words of
+    `clients.fleet`."""
 
-    def __init__(self, shares: Sequence[Path], *words: str):
+    def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients.fleet"):
         self._processes = [subprocess.Popen(
-            [sys.executable, "-m", "clients.fleet", "--clock", clock.spec(), "--devices", str(share), "--sums", *words],
+            [sys.executable, "-m", module, "--clock", clock.spec(), "--devices", str(share), "--sums", *words],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) for share in shares]
 
     def until(self, instant: float) -> list[dict[str, Any]]:

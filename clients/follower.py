@@ -59,6 +59,11 @@ class Follower:
             self._live(self._ran_until, stop)
         self._live(self._ran_until, now)
 
+    def catch_up(self, now: float) -> None:
+        """Come to `now` if that is ahead, before something new is read that nobody knew until now."""
+        if self._ran_until is not None and self._ran_until < now:
+            self.live(now)
+
     def _next_stop(self) -> float:
         """The next second after the last at which an event turns, a period of readings ends, what was granted is used
         up, or the device has news."""

@@ -247,6 +247,7 @@ def decide(area: VirtualDER, start: int) -> int:
         row.save()
         release.tell(area, row, look.state, powers, cars, look.demand.usual, _reason(look, planner, powers),
                      release.Sun(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)))
+        told.keep_warmth(look.state, powers, start + row.step)
         _note(area, look, planner, powers, start)
     return 1
 
@@ -274,9 +275,8 @@ def _curtailed(planner: rolling.Planner) -> float:
 
 def _note(area: VirtualDER, look: Look, planner: rolling.Planner, powers: Powers, start: int) -> None:
     """What is expected of the step, for when it has been measured."""
-    moved = float(powers.batteries.sum() + (powers.sessions - look.demand.usual).sum() + powers.thermals.sum()) + _curtailed(planner)
-    off = demand.correction(area, look.span)[0] if look.demand.lead != "price" else 0.0
-    closing.note(area, start, expected=float(look.demand.before[0]) - off + moved,
+    moved = float(powers.batteries.sum() + powers.sessions.sum() + powers.thermals.sum()) + _curtailed(planner)
+    closing.note(area, start, expected=float(look.demand.raw[0]) + moved,
                  planned_store=-float(powers.batteries.sum()), planned_car=-float(powers.sessions.sum()),
                  planned_heat=-float(powers.thermals.sum()), base_heat=-float(look.demand.outlook.base[:, 0].sum()),
                  planned_sun=-_curtailed(planner))

@@ -42,10 +42,11 @@ class Stores(NamedTuple):
 
 
 class Cars(NamedTuple):
-    """Sessions, the places of their devices, and the requests' hrefs."""
+    """Sessions, the places of their devices, the requests' hrefs, and the instants that their needs are of."""
     fleet: Sessions
     places: Whole
     requests: list[str]
+    at: Whole
 
 
 class Heats(NamedTuple):
@@ -140,7 +141,7 @@ def sessions(known: Roster, why: Any, at: int, hours: float) -> Cars:
     drawn = _since_said(known, at) if rows else {}
     step = hours * 3600
     length, size = len(rows), len(known.device)
-    need, power = np.zeros(length), np.zeros(length)
+    need, power, of = np.zeros(length), np.zeros(length), np.full(length, at, dtype=np.intp)
     absorb = np.bincount(known.units.place, known.units.absorb, size)
     arrive, depart = np.zeros(length, dtype=np.intp), np.zeros(length, dtype=np.intp)
     for number, (href, _, begin, end, wanted, watts, said, said_at) in enumerate(rows):
@@ -149,11 +150,13 @@ def sessions(known: Roster, why: Any, at: int, hours: float) -> Cars:
         since, wanted = (said_at, said) if knows else (begin, wanted)
         if not knows or at - since > known.unread[where]:
             wanted -= max(drawn.get(href, 0.0), 0.0) * max(at - since, 0) / 3600
+        else:
+            of[number] = since
         need[number], power[number] = max(wanted, 0.0), min(watts, absorb[where] or watts)
         arrive[number], depart[number] = max(-int((at - begin) // step), 0), int((end - at) // step)
     inside = depart > arrive
     fleet = Sessions(arrive, depart, need, power, known.group[place]).only(inside)
-    return Cars(fleet, place[inside], [row[0] for row, here in zip(rows, inside, strict=True) if here])
+    return Cars(fleet, place[inside], [row[0] for row, here in zip(rows, inside, strict=True) if here], of[inside])
 
 
 def _since_said(known: Roster, at: int) -> dict[str, float]:

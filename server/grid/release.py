@@ -149,8 +149,8 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
             if sessions.need[place] < 1:
                 continue
             given = translate.grant(translate.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
-                                    power, step.strewn(place))
-            document = reservations.revise(seen.requests[place], given, DESCRIPTION)
+                                    power, step.strewn(int(seen.cars[place])), told > 0)
+            document = reservations.revise(seen.requests[place], given, step.begin - SPREAD // 2, DESCRIPTION)
         shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
     if shares:
         _order(leaf, step, "reservation", sum(share[2] for share in shares), "device", shares)

@@ -6,6 +6,7 @@ but who calls `grant`); whoever knows better revises with `grant`, which superse
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from server import audit, clock
@@ -96,18 +97,33 @@ def energy(watt_hours: float) -> Data:
     return {"multiplier": 0, "value": value}
 
 
-def revise(request: str, given: Grant, description: str = "") -> Document:
-    """Grant a request (its href) something else, whatever it asked for; the FlowReservationResponse."""
-    return _publish(_request(request), given, description)
+def revise(request: str, several: Sequence[Grant], since: int, description: str = "") -> Document:
+    """Grant a request (its href) something else from `since` on, whatever it asked for; the last FlowReservationResponse.
+    What was granted before goes on until then, or until what is new takes its place; what was to begin later is called off."""
+    asked = _request(request)
+    for earlier in _live(asked):
+        start = earlier.stated["interval"]["start"]
+        if start >= since and all(_apart(earlier, given) for given in several):
+            store.cancel(earlier.href, reason="revised")
+    return [_add(asked, given, description) for given in several][-1]
+
+
+def _apart(earlier: Document, given: Grant) -> bool:
+    """Whether a FlowReservationResponse shares no time with another grant."""
+    end = earlier.until
+    return end is None or end <= given.start or earlier.stated["interval"]["start"] >= given.start + given.duration
 
 
 def _publish(asked: Document, given: Grant, description: str = "") -> Document:
     """Add the FlowReservationResponse, and call off what was granted before for other times."""
-    said = controls.event(given.duration, given.start, description=description[:32], response_required=7)
     for earlier in _live(asked):
-        start, end = earlier.stated["interval"]["start"], earlier.until
-        if end is None or end <= given.start or start >= given.start + given.duration:
+        if _apart(earlier, given):
             store.cancel(earlier.href, reason="revised")
+    return _add(asked, given, description)
+
+
+def _add(asked: Document, given: Grant, description: str) -> Document:
+    said = controls.event(given.duration, given.start, description=description[:32], response_required=7)
     href = store.add(KIND, flowreservation.grants_href(asked.href), {
         **said, "energyAvailable": energy(given.energy), "powerAvailable": units.power(given.power),
         "subject": asked.stated["mRID"]})

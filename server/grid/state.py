@@ -24,7 +24,7 @@ class State:
 
     `leaves` are the virtual DERs through which they are dispatched, each member's group being the place in it. `stores`,
     `cars`, `heats` and `suns` are numbers of devices: the first three parallel to the parts of `fleet`, `requests` (hrefs)
-    to its sessions, `stores_at` (the times that the energies are of) to its batteries. Of each PV inverter, `sun_w` is
+    to its sessions, `stores_at` and `cars_at` are the times that energies and needs are of. Of each PV inverter, `sun_w` is
     the rating and `sun_now` what it generates, both positive. `categories` are the DeviceCategoryType bits of each kind of
     thermal load. `out` says of each member who is left out why, `unknown_w` is what they draw by their last readings.
     `response`, `tier` and `fresh` (whether it has been read of late) are by what, parallel to the devices.
@@ -36,6 +36,7 @@ class State:
     stores: Whole
     stores_at: Whole
     cars: Whole
+    cars_at: Whole
     requests: list[str]
     heats: Whole
     suns: Whole
@@ -66,6 +67,6 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> State:
     def of(column: Any) -> dict[str, Any]:
         return {what: column[places] for what, places in chosen.items()}
     return State(at, hours, known.leaves, Fleet(battery.fleet, car.fleet, heat.fleet, heat.base),
-                 known.device[battery.places], battery.at, known.device[car.places], car.requests, known.device[heat.places],
+                 known.device[battery.places], battery.at, known.device[car.places], car.at, car.requests, known.device[heat.places],
                  known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known,
                  response=of(known.response), tier=of(known.tier), fresh=of(known.fresh))

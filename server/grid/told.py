@@ -4,28 +4,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from peewee import chunked
+from peewee import EXCLUDED, chunked
 
 from server.config import settings
 from server.grid import policies, translate
 from server.grid.arrays import Floats, np
-from server.grid.balance.steps import Fleet
+from server.grid.balance.steps import Fleet, Powers
 from server.grid.demand import Span
 from server.grid.state import State
 from server.grid.units import number
-from server.models import Document, Order, VirtualDER
+from server.models import Document, VirtualDER, Warmth
 from server.protocol.functionsets import flowreservation
 from server.resources import events, sql
 
 BAND = 0.05  # of its rating: a car is told nothing new for less
 _CHUNK = 300
 _LIVE = (events.SCHEDULED, events.ACTIVE)
-_DAY = 86400
 
 
 def until(seen: State, span: Span) -> State:
     """The members as they will be when the span begins, having done what they were told until then."""
-    fleet, hours = seen.fleet, (span.start - span.at) / 3600
+    fleet = seen.fleet
     lfdis = names_of(seen.roster.area)
     now = _moved(seen.leaves, ("percent", "watts"), span.at)
     drawn = np.array([now.get(lfdis.get(device, ""), 0.0) for device in seen.stores.tolist()])
@@ -35,7 +34,7 @@ def until(seen: State, span: Span) -> State:
     energy = np.clip(batteries.energy + gained, np.minimum(batteries.least, batteries.energy),
                      np.maximum(batteries.most, batteries.energy))
     told = Cars.of(seen, span.at).told
-    charged = np.nan_to_num(told) * max(hours, 0.0)
+    charged = np.nan_to_num(told) * np.maximum(span.start - seen.cars_at, 0) / 3600
     last = _moved(seen.leaves, ("offset", "duty"), span.at - span.at % span.step - span.step)
     beside = np.array([last.get(lfdis.get(device, ""), 0.0) for device in seen.heats.tolist()])
     base = np.clip(fleet.base - beside, 0, fleet.thermals.power)
@@ -54,23 +53,29 @@ def _moved(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> dict
         f"AND o.vder_id IN ({sql.marks(len(inside))}) ORDER BY o.id", at, at, *wishes, *inside)} if inside else {}
 
 
+def keep_warmth(seen: State, powers: Powers, end: int) -> None:
+    """Keep how far each thermal load is ahead at the end of a step."""
+    loads, hours = seen.fleet.thermals, seen.hours
+    parts = np.clip((loads.keep * loads.state + powers.thermals * hours) / np.maximum(loads.band, 1e-9), -1, 1)
+    rows = [{"device": device, "at": end, "part": part} for device, part in zip(seen.heats.tolist(), parts.tolist(), strict=True)]
+    for some in chunked(rows, _CHUNK):
+        Warmth.insert_many(some).on_conflict(conflict_target=[Warmth.device], update={
+            Warmth.at: EXCLUDED.at, Warmth.part: EXCLUDED.part}).execute()
+
+
 def _warmth(seen: State, span: Span) -> Floats:
-    """The part of its comfort band at which each thermal load will be: where its last offset left it, and fading since."""
-    found = np.zeros((len(seen.leaves), 2))
-    place = {leaf.id: number for number, leaf in enumerate(seen.leaves)}
-    for wish, variety in (("offset", translate.OFFSET), ("duty", translate.DUTY)):
-        for row in Order.select().where(Order.vder.in_(seen.leaves) & (Order.wish == wish) & Order.plan.is_null(False)
-                                        & (Order.start + Order.duration > span.start - _DAY)).order_by(Order.start):
-            idle = max(span.start - row.start - row.duration, 0) / span.step
-            keep = float(np.mean(seen.fleet.thermals.keep)) if len(seen.fleet.thermals.keep) else 1.0
-            found[place[row.vder_id], variety] = row.value / 100 * keep ** idle
-    return found[seen.fleet.thermals.group, np.minimum(seen.fleet.thermals.kind, 1)]
+    """The part of its comfort band at which each thermal load will be: where what it was told last left it, and fading since."""
+    kept = {device: (at, part) for device, at, part in sql.rows(
+        "SELECT w.device_id, w.at, w.part FROM warmth w JOIN membership m ON m.device_id = w.device_id WHERE m.vder_id = ?",
+        seen.roster.area.id)}
+    at, part = np.array([kept.get(device, (span.start, 0.0)) for device in seen.heats.tolist()], dtype=float).reshape(-1, 2).T
+    return np.asarray(part * seen.fleet.thermals.keep ** (np.maximum(span.start - at, 0) / span.step), dtype=float)
 
 
 @dataclass(frozen=True)
 class Cars:
-    """The sessions of a step, and what each has been told for it (`told`, W, NaN for nothing; `grants`, the response that
-    says so)."""
+    """The sessions of a step, and what each has been told for it (`told`, W, NaN for nothing); `grants` is the response by which
+    it charges then, or will."""
     state: State
     start: int
     told: Floats
@@ -91,10 +96,9 @@ class Cars:
         for place, href in enumerate(seen.requests):
             current = [each for each in live.get(href, ()) if (each.until or 0) > start]
             covering = [each for each in current if each.stated["interval"]["start"] <= start]
-            chosen = next(iter([*covering[-1:], *current[:1]]), None)
-            granted.append(chosen)
-            if chosen is not None:
-                told[place] = (number(chosen.stated["powerAvailable"]) or 0.0) if covering else 0.0
+            if current:
+                told[place] = _power(covering[-1]) if covering else 0.0
+            granted.append(next((each for each in current if _power(each) > 0 and (each in covering[-1:] or each not in covering)), None))
         return Cars(seen, start, told, granted, np.where(here, floor, 0.0), np.where(here, most, 0.0))
 
     def sayable(self, powers: Floats) -> Floats:
@@ -103,6 +107,10 @@ class Cars:
         powers = translate.chargeable(powers, self.floor, self.most, settings.least_charge)
         same = translate.unchanged(powers, self.told, self.state.fleet.sessions.power, self.floor, BAND)
         return np.where(same, np.minimum(np.nan_to_num(self.told), self.most), powers)
+
+
+def _power(granted: Document) -> float:
+    return number(granted.stated["powerAvailable"]) or 0.0
 
 
 def _live(requests: Sequence[str]) -> dict[str, list[Document]]:

@@ -90,14 +90,16 @@ class Session(NamedTuple):
     power: float
 
 
-def grant(session: Session, power: float, start: int) -> Grant:
+def grant(session: Session, power: float, start: int, charging: bool = False) -> list[Grant]:
     """What a car is told that is to draw `power` from `start` on: as long as nobody says otherwise it has all it needs,
     or as much as there is time for. One that is to wait is told when it will charge at the latest, at full power: so
-    if nobody ever says anything again, nobody's car is empty in the morning."""
+    if nobody ever says anything again, nobody's car is empty in the morning. If it is `charging` until then, it is told
+    besides to draw nothing meanwhile."""
     left = max(session.depart - start, 1)
     if power > 0:
         seconds = min(round(np.ceil(session.need * 3600 / power)), left)
-        return Grant(start, max(seconds, 1), float(np.floor(power)), min(session.need, power * seconds / 3600))
+        return [Grant(start, max(seconds, 1), float(np.floor(power)), min(session.need, power * seconds / 3600))]
     seconds = min(round(np.ceil(session.need * 3600 / session.power)), left)
-    return Grant(session.depart - max(seconds, 1), max(seconds, 1), session.power,
-                 min(session.need, session.power * seconds / 3600))
+    latest = Grant(session.depart - max(seconds, 1), max(seconds, 1), session.power,
+                   min(session.need, session.power * seconds / 3600))
+    return [*([Grant(start, latest.start - start, 0.0, 0.0)] if charging and latest.start > start else []), latest]

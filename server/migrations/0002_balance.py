@@ -140,7 +140,12 @@ def up(migrator, db):
         previous = TextField(unique=True)
         hash = TextField(unique=True)
 
-    db.create_tables([Nature, Unit, Meter, Visit, Conduct, Series, Interval, Plan, Balance, Audit])
+    class Warmth(Table):
+        device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+        at = BigIntegerField()
+        part = DoubleField()
+
+    db.create_tables([Nature, Unit, Meter, Visit, Conduct, Warmth, Series, Interval, Plan, Balance, Audit])
     migrator.migrate(
         migrator.add_column("order", "requested_by", TextField(default="")),
         migrator.add_column("order", "plan", BigIntegerField(null=True, index=True)),

@@ -13,7 +13,7 @@ from playhouse import db_url, migrations
 from server.config import settings
 from server.models.balance import Balance, Interval, Plan, Series
 from server.models.base import EVERYONE, JSON, Table, db
-from server.models.fleet import Conduct, Meter, Nature, Unit, Visit
+from server.models.fleet import Conduct, Meter, Nature, Unit, Visit, Warmth
 from server.models.grid import Membership, Order, Share, VirtualDER
 from server.models.resources import (Answer, Audience, Counter, Device, Document, Note, Rate, Reading, ReadingSet)
 from server.models.trail import Audit
@@ -64,5 +64,5 @@ def tables() -> list[type[Table]]:
 
 __all__ = ["Answer", "Audience", "Audit", "Balance", "Conduct", "Counter", "Device", "Document", "EVERYONE",
            "Interval", "JSON", "Membership", "Meter", "Nature", "Note", "Order", "Plan", "Rate", "Reading", "ReadingSet",
-           "Series", "Share", "Table", "Unit", "VirtualDER", "Visit", "connect", "db", "is_postgres", "migrate",
+           "Series", "Share", "Table", "Unit", "VirtualDER", "Visit", "Warmth", "connect", "db", "is_postgres", "migrate",
            "tables"]

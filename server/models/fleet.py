@@ -49,6 +49,14 @@ class Unit(Table):
     inferred = DoubleField(null=True)
 
 
+class Warmth(Table):
+    """How far a thermal load is ahead (-: behind) at `at`, by what it was told: a part of what comfort allows, -1 to 1."""
+    device_id: int
+    device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    at = BigIntegerField()
+    part = DoubleField()
+
+
 class Meter(Table):
     """A MeterReading of active power that counts for a device, by its href: `factor` makes W of injection of its values,
     `what` is what it measures (one of natures.WHATS), `watts` its newest reading, which ends at `at`, `peak` the greatest

@@ -238,6 +238,17 @@ def test_one_grant_after_the_other_is_one_request(garage: Callable[..., Scene]) 
     assert not scene.said("trouble")
 
 
+def test_what_was_granted_for_a_while_between_two_polls_is_followed_all_the_same(garage: Callable[..., Scene]) -> None:
+    """Though the list no longer has it when the device comes to look."""
+    scene = garage(rate=900, import_limit=0)
+    coarsely(scene, STAY.arrival + 1800, 900)
+    begin = clock.now() // 900 * 900 + 900
+    reservations.grant(store.items("/edev/1/frq")[0].href, 4000, 300, begin + 200)
+    before = scene.device.plant.absorbed
+    coarsely(scene, begin + 900, 900)
+    assert scene.device.plant.absorbed - before == pytest.approx(4000 * 300 / 3600, abs=5)
+
+
 def test_until_it_is_granted_something_a_car_waits_but_not_too_long(garage: Callable[..., Scene]) -> None:
     scene = garage(rate=900, import_limit=0)
     scene.live_until(STAY.arrival + 6 * 3600)

@@ -64,7 +64,7 @@ NEEDS = st.builds(Session, depart=st.integers(10_000, 90_000), need=st.floats(10
 
 @given(NEEDS, st.floats(0, 1))
 def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
-    given_ = translate.grant(session, part * session.power if part > 0.1 else 0.0, 0)
+    given_, = translate.grant(session, part * session.power if part > 0.1 else 0.0, 0)
     assert 0 <= given_.start and given_.start + given_.duration <= session.depart
     served = given_.power * given_.duration / 3600
     possible = min(session.need, session.depart * session.power / 3600)
@@ -76,4 +76,5 @@ def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
 
 def test_a_car_that_waits_is_told_when_it_will_start_at_the_latest():
     waits = translate.grant(Session(36_000, 7000, 7000), 0.0, 1000)
-    assert waits == (36_000 - 3600, 3600, 7000, 7000)
+    assert waits == [(36_000 - 3600, 3600, 7000, 7000)]
+    assert translate.grant(Session(36_000, 7000, 7000), 0.0, 1000, charging=True) == [(1000, 31_400, 0, 0), *waits]

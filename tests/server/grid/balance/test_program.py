@@ -120,6 +120,13 @@ def test_a_ramp_is_not_steeper_than_it_may_be():
     assert abs(np.diff(held.power[0])).max() < 301 and abs(np.diff(held.power[1])).max() > 600
 
 
+def test_a_ramp_gives_way_to_a_car_that_has_to_charge_at_full_power_until_it_leaves():
+    car = clusters.Sessions(*(np.array([value]) for value in (2, 4, 2000.0, 1000.0, 0)))
+    every = clusters.sessions(car, STEPS, HOUR)[0]
+    plan = program.solve(Problem(np.zeros(STEPS), HOUR, every, ramp=np.array([100.0])))
+    assert plan is not None and plan.power[0, 2:4] == pytest.approx([1000, 1000])
+
+
 def test_a_solver_without_time_gives_no_plan():
     numbers = np.random.default_rng(3)
     every = clusters.joined(*(battery(energy=energy) for energy in numbers.uniform(0, 4000, 200)))

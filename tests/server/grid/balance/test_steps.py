@@ -110,3 +110,14 @@ def test_batteries_make_room_for_cars_under_a_limit():
     powers = steps.shared(all_cars._replace(total=1e6), now, Manner(QUARTER, limits=tight))
     assert np.isclose(powers.sessions.sum(), free.sessions.sum())
     assert np.isclose(powers.batteries.sum(), 0.9 * low.sum())
+
+
+def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_difference():
+    now, asked = fleet(groups=2), wish(2, 1, 0.0, 0.3)
+    now = now._replace(thermals=now.thermals._replace(kind=np.zeros_like(now.thermals.kind)))
+    free, said = (steps.shared(asked, now, Manner(QUARTER, True, finest=finest)) for finest in ((), (0.05,)))
+    tenths = said.comfort / 0.05
+    assert np.allclose(tenths, np.round(tenths)) and not np.allclose(free.comfort, said.comfort)
+    assert np.abs(said.comfort - free.comfort).max() <= 0.025 + 1e-9
+    total = [part.batteries.sum() + part.sessions.sum() + part.thermals.sum() for part in (free, said)]
+    assert np.isclose(*total, atol=20)
