@@ -125,7 +125,7 @@ def contributions(axes: Any, report: Data) -> None:
             axes.fill_between(at, tops[sign], tops[sign] + part, step="post", color=COLOURS[kind], alpha=0.75, linewidth=0,
                               label=NAMES[kind] if sign == 1 else None)
             tops[sign] = tops[sign] + part
-    metered = [_array(report, kind) for kind in ("store", "car", "heat") if kind in report["series"]]
+    metered = [_array(report, kind) for kind in NAMES if kind in report["series"]]
     if metered:
         total = np.nansum(metered, axis=0) / 1000
         axes.step(at, np.where(np.isfinite(metered).any(axis=0), total, np.nan), where="post", color=INK, linewidth=1.1, label="metered, sum")

@@ -49,18 +49,18 @@ def _close(area: VirtualDER, row: Balance, start: int) -> None:
     if np.isnan(drawn) and not np.isnan(schedule):
         drawn = -_one(area, "site", start, step)
     after = drawn if np.isnan(schedule) else drawn - schedule
+    _alone(area, start, step)
     store, car, heat, sun = (_one(area, what, start, step) for what in ("store", "car", "heat", "sun"))
     eager, base = uncontrolled(area, start, step), _one(area, "base_heat", start, step)
     found = {"base_car": -eager}
     if not np.isnan(after):
-        beside = np.nansum([-store, -car - eager if not np.isnan(car) else 0.0, base - heat])
+        beside = np.nansum([-store, -car - eager if not np.isnan(car) else 0.0, base - heat, _one(area, "sun_alone", start, step) - sun])
         found |= {"after": after, "before": after - float(beside)}
     if not np.isnan(schedule) and not np.isnan(drawn):
         planned = [_one(area, f"planned_{what}", start, step) for what in ("store", "car", "heat")]
         flexible = -float(np.nansum(planned)) - float(np.nan_to_num(base))
         found["load"] = -(drawn + float(np.nan_to_num(sun)) - flexible)
     note(area, start, **found)
-    _alone(area, start, step)
 
 
 def _alone(area: VirtualDER, start: int, step: int) -> None:

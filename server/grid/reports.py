@@ -22,7 +22,7 @@ from server.resources import sql
 KINDS = ("store", "car", "heat", "sun")
 IMBALANCE = ("before", "after")
 CHARGE = ("charge", "charge_low", "charge_high")
-BASES = {"car": "base_car", "planned_car": "base_car", "heat": "base_heat"}  # what they would have done
+BASES = {"car": "base_car", "planned_car": "base_car", "heat": "base_heat", "sun": "sun_alone"}  # what they would have done
 SERIES = (*IMBALANCE, *KINDS, *(f"planned_{kind}" for kind in KINDS), *CHARGE)
 Data = dict[str, Any]
 
