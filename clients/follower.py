@@ -148,11 +148,11 @@ class Follower:
         ended = [one.event for one in happened if one.status in reservation.RUN and self._mine(one.event)]
         if ended and not any(one.phase != OVER and self._mine(one.event) for one in self.schedule.followed.values()):
             self.asked = self.asked._replace(done=True)
-        if self.plant.unwilling:
-            self.asked = self.asked._replace(urgent=True)
         name = metering.mrid(self.lfdi, f"reservation {now}")
         running = any(reservation.MODE in one.held for one in self.schedule.running)
         self.asked, said = reservation.step(self.asked, self.plant.wish, running, self.found.requests, name, now)
+        if self.plant.unwilling:
+            self.asked = self.asked._replace(urgent=True)
         for one in said:
             self.reporter.send(Letter(one.href or to, "FlowReservationRequest", one.request, one.href is not None))
             self.reporter.hurry(now)

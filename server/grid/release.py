@@ -148,8 +148,11 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
         if document is None or abs(power - np.nan_to_num(told)) > 1 or power == 0 and not _waits(document, cars, place, depart):
             if sessions.need[place] < 1:
                 continue
+            latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
+            begin = step.strewn(int(seen.cars[place])) if depart > step.end else step.begin
+            begin = max(min(begin, latest), clock.now())
             given = translate.grant(translate.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
-                                    power, step.strewn(int(seen.cars[place])), told > 0)
+                                    power, begin, told > 0)
             document = reservations.revise(seen.requests[place], given, step.begin - SPREAD // 2, DESCRIPTION)
         shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
     if shares:

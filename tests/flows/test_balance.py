@@ -1,0 +1,110 @@
+"""Twelve homes kept in balance over TLS in stepped time, by the real server and its worker: what the plan asks, real clients
+do, by DERControls, load controls and flow reservations; what they did comes back in their readings."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from server import clock
+from server.grid import history
+from server.models import Answer, Balance, Device, Order, Share
+from tests.flows.server import Server, entries
+from tests.load.grid import street
+from tests.load.grid.plants import QUARTER
+from tests.load.grid.street import Entry, Lived, Street
+
+pytestmark = pytest.mark.flow
+
+BEGIN = 1_776_427_200  # noon of 17 April 2026, UTC
+STEPS = 9
+LOAD, SUN, HEAT = (np.array(values, dtype=float) for values in (
+    [6000, 6200, 6500, 6500, 6300, 6000, 5800, 6000, 6200],
+    [4000, 3800, 3000, 2500, 2600, 3000, 2400, 1500, 1000],
+    [1500, 1500, 1800, 2000, 2000, 1800, 1500, 1500, 1600]))
+SUPPLY = np.array([4500, 6500, 9000, 9500, 8000, 6500, 7000, 7500, 7500], dtype=float)
+BATTERY = {"max_w": 3000.0, "max_charge_w": 3000.0, "max_discharge_w": 3000.0, "max_wh": 7000.0, "stored": 3500.0,
+           "round_trip": 0.9025}
+VISIT = [BEGIN + QUARTER, BEGIN + 7 * QUARTER, 3000.0]
+
+
+def device(plant: str, **ratings: object) -> Entry:
+    return {"plant": plant, "ratings": ratings}
+
+
+def pump(part: float) -> Entry:
+    return device("pump", max_charge_w=3000.0, span=2250.0, keep=0.9876, begin=BEGIN, series=(part * HEAT).tolist())
+
+
+def made() -> Street:
+    every = [device("solar", max_w=5000.0, panel_w=5000.0, begin=BEGIN, series=SUN.tolist()),
+             *(device("battery", **BATTERY) for _ in range(3)), pump(0.6), pump(0.4),
+             device("car", max_charge_w=3700.0, trips=[VISIT]), device("car", max_charge_w=11000.0, trips=[])]
+    return Street(BEGIN, [one | {"name": f"{one['plant']} {number}"} for number, one in enumerate(every)], LOAD, SUPPLY)
+
+
+class Day(NamedTuple):
+    """What happened."""
+    server: Server
+    known: list[Entry]
+    lived: Lived
+
+
+@pytest.fixture(scope="module")
+def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Day:
+    folder: Path = tmp_path_factory.mktemp("street")
+    clock.stand_in(folder / "clock", BEGIN - street.BEFORE * QUARTER)
+    server = serve(clock=clock.spec(), workers=1, **street.SETTINGS)
+    whole = made()
+    certificates = [one for name, one in entries(server.certs).items() if name.startswith("device-")]
+    known = street.enrol(whole, certificates[:len(whole.devices)])
+    return Day(server, known, street.live(whole, server, known, folder))
+
+
+def test_what_would_have_been_is_what_nobody_asked_for(day: Day) -> None:
+    car = np.zeros(STEPS)
+    car[1:5] = 3700, 3700, 3700, 900
+    assert np.allclose(day.lived.alone, LOAD - SUN + HEAT + car - SUPPLY, atol=1)
+
+
+def test_most_of_the_imbalance_is_gone(day: Day) -> None:
+    assert day.lived.cut > 0.8
+    assert Balance.get().trouble == ""
+
+
+def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
+    whole = made()
+    assert np.allclose(day.lived.drawn["battery"], street.planned(whole, "store"), atol=20)
+    assert np.abs(street.planned(whole, "store")).max() > 500 and np.abs(street.planned(whole, "heat")).max() > 500
+    energy = np.sum(day.lived.moved["thermostat"]) / np.sum(street.planned(whole, "heat"))
+    assert 0.7 < energy < 1.3
+
+
+def test_readings_say_what_was_done(day: Day) -> None:
+    assert history.roll_between(BEGIN, BEGIN + STEPS * QUARTER) == STEPS
+    for what, kind in (("store", "battery"), ("heat", "thermostat"), ("car", "evcharger"), ("sun", "inverter")):
+        read = history.read(street.AREA, what, BEGIN, STEPS, QUARTER)
+        assert np.allclose(read, -np.array(day.lived.drawn[kind]), atol=len(day.known))
+
+
+def test_cars_are_full_and_reserves_are_kept(day: Day) -> None:
+    assert max(day.lived.unserved) < 1
+    assert min(day.lived.lowest) >= 0.1
+
+
+def test_whoever_was_told_has_answered(day: Day) -> None:
+    """Received, started and completed, of every event that has begun and ended; all but the last step's have."""
+    lfdis = {one["lfdi"] for one in day.known if one["plant"] == "battery"}
+    over = Share.select().join(Order).where(Order.wish == "percent", Order.start < BEGIN + (STEPS - 1) * QUARTER)
+    assert {share.lfdi for share in over} == lfdis
+    for share in over:
+        rows = Answer.select().where(Answer.subject == share.mrid, Answer.lfdi == share.lfdi)
+        assert sorted(answer.status for answer in rows) == [1, 2, 3]
+
+
+def test_nobody_complains(day: Day) -> None:
+    assert day.server.log == ""
+    assert all(device.seen_at is not None for device in Device.select())

@@ -1,0 +1,49 @@
+"""A process of many devices in stepped time: `python -m tests.load.grid.homes`, see `street`.
+
+It is told the instants that the clock is turned to, and tells the sums of each interval, as `clients.fleet` does.
+"""
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from clients import neighbourhood, reporter, stepped
+from clients.client import silent
+from clients.tally import Tally
+from clients.weather import DAY
+from server import clock as time_of_day
+from tests.load.grid import plants
+
+# What is as it was is not said again every quarter of an hour: the readings tell that a device is there.
+NO_NEWS = {"DERAvailability": {"readingTime", "statWAvail", "availabilityDuration", "maxChargeDuration"},
+           "DERStatus": {"readingTime", "inverterStatus", "localControlModeStatus", "operationalModeStatus", "genConnectStatus",
+                         "storConnectStatus", "storageModeStatus"},
+           "PowerStatus": {"changedTime", "batteryStatus", "estimatedChargeRemaining"}}
+
+
+@click.command()
+@click.option("--server", required=True)
+@click.option("--certs", required=True, type=click.Path(path_type=Path))
+@click.option("--devices", required=True, type=click.Path(path_type=Path))
+@click.option("--clock", required=True)
+@click.option("--threads", default=4)
+@click.option("--sums", is_flag=True)
+def main(server: str, certs: Path, devices: Path, clock: str, threads: int, sums: bool) -> None:
+    """Drive the devices of a devices.json whose plants are those of `plants`."""
+    logging.basicConfig(level=logging.ERROR)
+    time_of_day.follow(clock)
+    clients = neighbourhood.clients(neighbourhood.entries(devices), neighbourhood.Server(server, certs=certs), silent,
+                                    clock=time_of_day.precise, make=plants.made)
+    if sums:
+        Tally([follower for client in clients for follower in client.followers], lambda said: click.echo(json.dumps(said)))
+    reporter.WHEN.update(NO_NEWS)
+    reporter.ASK_AGAIN = 2 * DAY
+    stepped.answer(stepped.Stepped(clients, threads), sys.stdin, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
