@@ -32,6 +32,7 @@ LEAST = 300  # seconds that must be left of a step for it to be worth telling an
 HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
 SOLVER_SECONDS = 20.0
 RAMP = 0.5
+BY_HAND = "under an order"
 END = 0.5
 Data = dict[str, Any]
 
@@ -133,7 +134,7 @@ def next_step(row: Balance, now: int) -> tuple[int, int]:
 def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Look:
     """What is known of the area from `start` on."""
     span = Span(start, horizon or row.horizon, row.step, clock.now())
-    seen = told.until(state.read(area, span.at, span.hours), span)
+    seen = told.until(state.without(state.read(area, span.at, span.hours), told.by_hand(area, span), BY_HAND), span)
     found = demand.of(area, seen, span)
     return Look(replace(seen, fleet=demand.as_expected(seen.fleet, found.outlook)), found, span)
 

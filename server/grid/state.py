@@ -5,7 +5,8 @@ are in Wh. What a device has not said is inferred as far as that can be (see `st
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from server.grid import absent, roster
@@ -15,7 +16,7 @@ from server.grid.fleet import heats, sessions, stores, suns
 from server.grid.natures import HEAT_KINDS, WHATS
 from server.models import VirtualDER
 
-__all__ = ["State", "WHATS", "read"]
+__all__ = ["State", "WHATS", "read", "without"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,24 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> State:
                  known.device[battery.places], battery.at, known.device[car.places], car.at, car.requests, known.device[heat.places],
                  known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known,
                  response=of(known.response), tier=of(known.tier), fresh=of(known.fresh))
+
+
+def without(seen: State, devices: Collection[int], why: str) -> State:
+    """The same without these devices, who are left out for this reason."""
+    gone = np.array(sorted(devices), dtype=np.intp)
+    stay = {what: ~np.isin(numbers, gone) for what, numbers in (
+        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
+    here = {int(device) for numbers in (seen.stores, seen.cars, seen.heats, seen.suns) for device in numbers} & set(devices)
+    if not here:
+        return seen
+    store, car, heat, sun = (stay[what] for what in ("store", "car", "heat", "sun"))
+    return replace(
+        seen, fleet=Fleet(seen.fleet.batteries.only(store), seen.fleet.sessions.only(car), seen.fleet.thermals.only(heat),
+                          seen.fleet.base[heat]),
+        stores=seen.stores[store], stores_at=seen.stores_at[store], cars=seen.cars[car], cars_at=seen.cars_at[car],
+        requests=[href for href, kept in zip(seen.requests, car, strict=True) if kept], heats=seen.heats[heat],
+        suns=seen.suns[sun], sun_w=seen.sun_w[sun], sun_now=seen.sun_now[sun], sun_group=seen.sun_group[sun],
+        out={**seen.out, **dict.fromkeys(here, why)},
+        response={what: values[stay[what]] for what, values in seen.response.items()},
+        tier={what: values[stay[what]] for what, values in seen.tier.items()},
+        fresh={what: values[stay[what]] for what, values in seen.fresh.items()})

@@ -44,6 +44,14 @@ def until(seen: State, span: Span) -> State:
         fleet.thermals._replace(state=_warmth(seen, span) * fleet.thermals.band), base))
 
 
+def by_hand(area: VirtualDER, span: Span) -> set[int]:
+    """The devices that people have ordered something of for the span's first step: that stands."""
+    return {device for device, in sql.rows(
+        'SELECT DISTINCT d.id FROM share s JOIN "order" o ON s.order_id = o.id JOIN device d ON d.lfdi = s.lfdi JOIN membership m '
+        "ON m.device_id = d.id WHERE m.vder_id = ? AND o.plan IS NULL AND o.cancelled IS NULL AND o.start < ? "
+        "AND o.start + o.duration > ?", area.id, span.start + span.step, span.start)}
+
+
 def _moved(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> dict[str, float]:
     """By LFDI, what each was to draw beside its baseline at an instant, as a plan's orders had it."""
     inside = [leaf.id for leaf in leaves]

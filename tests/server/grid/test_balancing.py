@@ -6,11 +6,13 @@ import pytest
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid import balancing, history, outlook, plans, release, signals, virtualders
+from server.grid import balancing, dispatch, history, outlook, plans, release, signals, state, virtualders
+from server.grid import told as told_before
+from server.grid.demand import Span
 from server.grid.units import number
-from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share
+from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share, Warmth
 from server.resources import store
-from server.resources.events import ACTIVE
+from server.resources.events import ACTIVE, CANCELLED
 from tests.conftest import NOON
 
 STEP = 900
@@ -327,3 +329,41 @@ def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
     at(T + 2 * STEP + 600)
     assert {row.device_id for row in Conduct.select().where(Conduct.silent_since.is_null(False))} & {
         town[6].device.id, town[7].device.id} == {town[7].device.id}
+
+
+def test_what_people_have_ordered_stands(town):
+    needs(22_000.0)
+    dispatch.order("batteries", STEP, T, percent=10.0)
+    at(T - 300)
+    control, = told("batteries")
+    assert control["DERControlBase"] == {"opModFixedW": 1000}
+    asked = {row.lfdi for row in Share.select().join(Order).where((Order.start == T) & Order.plan.is_null(False))}
+    assert not asked & {home.lfdi for home in town[:4]} and town[4].lfdi in asked
+    at(T + 600)
+    assert told("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
+
+
+def test_a_car_that_is_to_stop_goes_on_until_then(town):
+    needs(-16_000.0)
+    for step in range(3):
+        at(T - 300 + step * STEP)
+    stop = NOON + 3600
+    needs(40_000.0, stop)
+    at(stop - 300)
+    for car in town[4:6]:
+        grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp", ended=True)]
+        before = [each for each in grants if each.stated["interval"]["start"] < stop - 60 and number(each.stated["powerAvailable"])]
+        pause, later = [each for each in grants if each.stated["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE]
+        assert before and all(each.status["currentStatus"] != CANCELLED for each in before)
+        assert number(pause.stated["powerAvailable"]) == 0 and abs(pause.stated["interval"]["start"] - stop) <= 60
+        assert number(later.stated["powerAvailable"]) == 7000 and later.stated["interval"]["start"] == pause.until
+
+
+def test_how_far_each_load_is_ahead_is_known_of_each(town):
+    town[7].post(0)     # its pump rests: there is nothing that it could do without
+    needs(40_000.0)
+    at(T - 300)
+    parts = [Warmth.get(device=home.device).part for home in town[6:]]
+    assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in Warmth.select()} == {T + STEP}
+    again = told_before.until(state.read(virtualders.find("town"), T + 600), Span(T + STEP, 4, STEP, T + 600)).fleet.thermals
+    assert again.state / again.band == pytest.approx(parts)
