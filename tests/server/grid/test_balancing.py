@@ -345,9 +345,9 @@ def test_what_people_have_ordered_stands(town):
 
 def test_a_car_that_is_to_stop_goes_on_until_then(town):
     needs(-16_000.0)
-    for step in range(3):
+    for step in range(4):
         at(T - 300 + step * STEP)
-    stop = NOON + 3600
+    stop = T + 4 * STEP     # when there is a new plan
     needs(40_000.0, stop)
     at(stop - 300)
     for car in town[4:6]:
@@ -365,5 +365,5 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
     at(T - 300)
     parts = [Warmth.get(device=home.device).part for home in town[6:]]
     assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in Warmth.select()} == {T + STEP}
-    again = told_before.until(state.read(virtualders.find("town"), T + 600), Span(T + STEP, 4, STEP, T + 600)).fleet.thermals
+    again = told_before.until(state.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300)).fleet.thermals
     assert again.state / again.band == pytest.approx(parts)
