@@ -98,7 +98,7 @@ def grant(session: Session, power: float, start: int, charging: bool = False) ->
     left = max(session.depart - start, 1)
     if power > 0:
         seconds = min(round(np.ceil(session.need * 3600 / power)), left)
-        return [Grant(start, max(seconds, 1), float(np.floor(power)), min(session.need, power * seconds / 3600))]
+        return [Grant(start, max(seconds, 1), float(np.ceil(power)), min(session.need, power * seconds / 3600))]
     seconds = min(round(np.ceil(session.need * 3600 / session.power)), left)
     latest = Grant(session.depart - max(seconds, 1), max(seconds, 1), session.power,
                    min(session.need, session.power * seconds / 3600))
