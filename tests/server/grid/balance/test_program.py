@@ -111,6 +111,15 @@ def test_many_limits_are_planned_for_with_one_cluster_of_a_kind_each():
     assert (plan.energy <= every.most + 1e-3).all()
 
 
+def test_a_ramp_is_one_with_the_clusters_that_are_planned_for_as_one():
+    every = clusters.joined(*(battery(group=group) for group in range(30)))
+    net = np.array([-15_000.0, 15_000] * 4)
+    limits = [Limit([group], 2000.0, -2000.0, np.zeros(8)) for group in range(15)]
+    free, held = (solve_nested(Problem(net, HOUR, every, limits=limits, ramp=ramp)) for ramp in (None, np.full(30, 100.0)))
+    assert abs(np.diff(free.power.sum(axis=0))).max() > 10_000
+    assert abs(np.diff(held.power, axis=1)).max() < 101
+
+
 def test_a_ramp_is_not_steeper_than_it_may_be():
     both = clusters.joined(battery(group=0), battery(group=1))
     net = np.array([-1500.0, 1500] * 4)
