@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -163,11 +164,20 @@ def _keep(area: VirtualDER, row: Balance, look: Look, planner: rolling.Planner, 
     out = look.demand.outlook
     said = plans.body(planner.plan, planner.labels, look.state.leaves, out.net, look.demand.before, _all(out.generation, look))
     return plans.keep(area, look.span.start, row.step, said, solver=planner.plan.status, seconds=round(seconds, 3),
-                      requested_by=who, reason=reason, warnings=[*look.demand.warnings, *_unmet(look, planner)])
+                      requested_by=who, reason=reason, warnings=[*look.demand.warnings, *_left_out(look.state), *_unmet(look, planner)])
 
 
 def _all(values: Floats | float, look: Look) -> Floats:
     return np.broadcast_to(np.asarray(values, dtype=float), (look.span.steps,))
+
+
+def _left_out(seen: State) -> list[str]:
+    """Who takes no part in a plan, and why."""
+    able = sum(map(len, (seen.stores, seen.cars, seen.heats, seen.suns)))
+    why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.out.values()).items()))
+    if not able:
+        return [f"{seen.roster.area.name} has no member that could be dispatched now" + (f": {why}" if why else "")]
+    return [f"{len(seen.out)} members are left out: {why}"] if why else []
 
 
 def _unmet(look: Look, planner: rolling.Planner) -> list[str]:
@@ -256,7 +266,7 @@ def decide(area: VirtualDER, start: int) -> int:
 def _says(row: Balance, look: Look, planner: rolling.Planner, powers: Powers) -> str:
     said = list(look.demand.warnings)
     if planner.stale:
-        said.append(f"the solver found no plan in {SOLVER_SECONDS:g} s"
+        said.append(f"the solver found no plan within {SOLVER_SECONDS:g} s"
                     + (f"; plan {row.plan} stands" if planner.plan is not None else ""))
     if abs(powers.missed) > 0.05 * max(float(np.abs(look.demand.before).max(initial=0.0)), 1.0):
         said.append(f"{abs(powers.missed):.0f} W of what the step at {_iso(look.span.start)} should "

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from server.grid.arrays import Floats, Whole, np
 from server.grid.balance.program import Plan, Problem, solve
-from server.grid.clusters import merged
+from server.grid.clusters import merged, sums
 
 FEW = 12
 
@@ -22,7 +22,7 @@ def solve_nested(problem: Problem, seconds: float = np.inf) -> Plan | None:
     clusters = problem.clusters
     limited = [group for limit in problem.limits for group in limit.groups]
     fewer, label = merged(clusters, np.isin(clusters.group, limited))
-    ramp = None if problem.ramp is None else np.bincount(label, problem.ramp, len(fewer))
+    ramp = None if problem.ramp is None else sums(label, problem.ramp, len(fewer))
     found = solve(replace(problem, clusters=fewer, ramp=ramp), seconds)
     return found and found._replace(
         power=_placed(found.power, fewer.low, fewer.high, clusters.low, clusters.high, label),

@@ -6,7 +6,7 @@ import pytest
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid import balancing, dispatch, history, outlook, plans, release, signals, state, virtualders
+from server.grid import balancing, dispatch, history, outlook, plans, release, signals, standing, state, virtualders
 from server.grid import told as told_before
 from server.grid.demand import Span
 from server.grid.units import number
@@ -270,10 +270,14 @@ def test_of_two_plans_published_the_newer_is_in_force(town):
     assert len(told("batteries", T + STEP)) == 1 and Balance.get().plan == second
 
 
-def test_what_cannot_be_met_is_said_by_how_much(town):
+def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
     needs(60_000.0)
+    standing.opt_out(town[0].lfdi, NOON + 9000)
     warnings = balancing.run("town")["warnings"]
-    assert any("remain" in warning for warning in warnings)
+    assert any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
+    virtualders.create("moor")
+    signals.put("moor", "imbalance", [1.0] * 100, NOON, STEP)
+    assert "moor has no member that could be dispatched now" in balancing.run("moor")["warnings"]
 
 
 def test_a_limit_over_a_virtual_der_is_kept(town):
