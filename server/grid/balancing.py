@@ -53,8 +53,11 @@ def _settings(vder: str | int | VirtualDER) -> Data:
 def auto(vder: str | int | VirtualDER, on: bool | None = True, **changes: Any) -> Data:
     """Keep an area in balance without anyone, or no longer; `changes` are to the columns of Balance (`every`, `reserve`,
     `approval`, `step`, `horizon`, `addressing`), and to them alone where `on` is None."""
+    area = virtualders.find(vder)
+    if on is None and all(value is None for value in changes.values()):
+        return describe(plans.of(area))
     with store.transaction():
-        return _auto(virtualders.find(vder), on, changes)
+        return _auto(area, on, changes)
 
 
 def _auto(area: VirtualDER, on: bool | None, changes: Data) -> Data:
