@@ -1,6 +1,8 @@
 """An area kept in balance: what is decided, told, kept, and learnt."""
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from server.grid import balancing, dispatch, history, outlook, plans, release, s
 from server.grid import told as told_before
 from server.grid.demand import Span
 from server.grid.units import number
-from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share, Warmth
+from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share, Warmth, db
 from server.resources import store
 from server.resources.events import ACTIVE, CANCELLED
 from tests.conftest import NOON
@@ -371,3 +373,23 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
     assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in Warmth.select()} == {T + STEP}
     again = told_before.until(state.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300)).fleet.thermals
     assert again.state / again.band == pytest.approx(parts)
+
+
+def test_of_two_who_publish_at_once_one_does_it(town):
+    needs(6000.0)
+    number, said = balancing.run("town")["id"], []
+
+    def publish():
+        try:
+            said.append(plans.publish(number)["state"])
+        except Refused as refused:
+            said.append(refused.why)
+        finally:
+            db.close()
+    threads = [threading.Thread(target=publish) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == [f"plan {number} is published already"] * 3 + ["published"]
+    assert Balance.get().plan == number and Plan.get_by_id(number).state == "published"

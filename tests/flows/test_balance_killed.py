@@ -1,0 +1,98 @@
+"""Whoever keeps an area in balance is killed, and so is the server in the middle of an event: nothing is lost, nothing is
+told twice. Real processes, and so some seconds."""
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from clients.connection import Connection
+from server import clock
+from server.config import settings
+from server.grid import balancing, controls, signals, virtualders
+from server.models import Answer, Balance, Device, Document, Meter, Order, Plan, Share
+from server.resources import store
+from tests.flows.conftest import DEVICES
+from tests.flows.server import ROOT, Process, Server, entries
+from tests.server.grid.conftest import battery, home
+
+pytestmark = pytest.mark.flow
+assert battery and home
+STEP, RATE = 900, 600.0
+ALWAYS = 1 << 40
+
+
+@pytest.fixture
+def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process]:
+    """Four batteries below `town`, which is kept in balance, always fresh; starts a worker in a process of its own, whose
+    clock is this one's, at 600x."""
+    for number in range(1, 5):
+        battery(number)
+    virtualders.create("town")
+    virtualders.create("batteries", rule="kind = battery", parent="town")
+    signals.put("town", "imbalance", [1000.0 * (step % 5) for step in range(400)], clock.now(), STEP)
+    balancing.auto("town", every=2)
+    Device.update(seen_at=ALWAYS).execute()
+    Meter.update(at=ALWAYS).execute()
+    clock.run(RATE)
+    environment = {"COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(), "PYTHONPATH": str(ROOT)}
+    return lambda: Process([sys.executable, "-m", "server", "work"], tmp_path / "work.log", environment, tmp_path)
+
+
+def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(area: Callable[[], Process]) -> None:
+    chance, begun = random.Random(3), clock.now()
+    workers = [area(), area()]
+    for _ in range(6):
+        time.sleep(chance.uniform(1.0, 2.0))
+        place = chance.randrange(2)
+        os.killpg(workers[place].popen.pid, signal.SIGKILL)
+        workers[place].popen.wait()
+        workers[place] = area()
+    time.sleep(4.5)
+    for worker in workers:
+        assert worker.stop() == 0, worker.text
+    clock.turn_to(clock.now())
+    told = Counter(order.start // STEP for order in Order.select().where(Order.wish == "percent"))
+    assert set(told.values()) == {1} and len(told) >= (clock.now() - begun) / STEP / 2
+    events = store.items(f"{virtualders.find('batteries').program}/derc", ended=True)
+    assert len(events) == len(told) and Counter(event.stated["interval"]["start"] // STEP for event in events) == told
+    assert {share.event for share in Share.select()} == {event.href for event in events}
+    assert Share.select().count() == 4 * len(events)
+    plans = list(Plan.select().order_by(Plan.id))
+    assert [plan.state for plan in plans] == ["superseded"] * (len(plans) - 1) + ["published"]
+    assert Balance.get().plan == plans[-1].id and Balance.get().done // STEP == max(told)
+    assert store.reindex() == 4  # the meters, whose time the test has moved
+
+
+def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_twice(
+        enrolled: Callable[..., Server]) -> None:
+    server = enrolled(workers=2)
+    virtualders.create("street", members=[entries(server.certs)[name]["lfdi"] for name in DEVICES])
+    made = controls.post("street", {"opModMaxLimW": 5000}, 3600)
+    program = virtualders.find("street").program
+    lfdi = entries(server.certs)["device-1"]["lfdi"]
+    answer = {"createdDateTime": clock.now(), "endDeviceLFDI": lfdi, "status": 2, "subject": made["mrid"]}
+
+    def seen() -> list[tuple[str, int]]:
+        listed = server.get("device-1", f"{program}/derc?l=9").get("DERControl", [])
+        return [(event["mRID"], event["EventStatus"]["currentStatus"]) for event in listed]
+    before = seen()
+    for _ in range(2):
+        with closing(Connection(server.https("device-1"))) as connection:
+            connection.post("/rsps/1/rsp", "DERControlResponse", answer)
+        assert server.process is not None
+        os.killpg(server.process.popen.pid, signal.SIGKILL)
+        server.process.popen.wait()
+        server.start()
+        assert seen() == before == [(made["mrid"], 1)]
+    assert Answer.select().where((Answer.subject == made["mrid"]) & (Answer.lfdi == lfdi)).count() == 1
+    assert Document.select().where(Document.kind == "DERControl").count() == 1
+    assert server.stop() == 0
