@@ -128,7 +128,7 @@ Try it from another terminal:
 
   export COUNTERPOISE_DATABASE=sqlite:///{database}
   .venv/bin/counterpoise vder list
-  .venv/bin/counterpoise plan show
+  .venv/bin/counterpoise plan list
   .venv/bin/counterpoise ev sessions
   .venv/bin/counterpoise responses
 
