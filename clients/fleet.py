@@ -21,7 +21,7 @@ import click
 
 from server import clock as time_of_day
 
-from . import manner, neighbourhood, stepped
+from . import manner, neighbourhood, reporter, stepped
 from .client import Client, silent as quiet
 from .reporter import Happening
 from .stepped import AFTER_A_FAULT, Stepped
@@ -128,14 +128,17 @@ def run(fleet: Fleet) -> None:
 @click.option("--sums", is_flag=True, help="say nothing but what all did together in each quarter of an hour, in JSON")
 @click.option("--settled", default=0.0, metavar="HOURS",
               help="for so long the devices have run by themselves already")
+@click.option("--terse", is_flag=True, help="the devices say no more of their state than they have to")
 @click.option("--silent", default=0.0, metavar="SHARE", help="this share of the devices follows nothing")
 @click.option("--gone", default=0.0, metavar="SHARE", help="this share of the devices never calls")
 @click.option("--opt-out", default=0.0, metavar="PART", help="customers opt out of this part of the events half-way")
 @click.option("--skew", default=0.0, metavar="SECONDS", help="the devices' clocks are off by this much")
 def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[str, ...], clock: str, pins: bool,
-         threads: int, sums: bool, settled: float, **faults: float) -> None:
+         threads: int, sums: bool, settled: float, terse: bool, **faults: float) -> None:
     """Run a neighbourhood of devices against a server, until interrupted."""
     logging.basicConfig(level=logging.ERROR if sums else logging.WARNING)
+    if terse:
+        reporter.WHEN.update(reporter.TERSE)
     known = [entry for entry in neighbourhood.entries(devices or certs / "devices.json") if entry["name"] not in skip]
     time_of_day.follow(clock)
     steps = clock.startswith(time_of_day.STEPPED)

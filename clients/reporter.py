@@ -20,6 +20,11 @@ OUTBOX = 200
 PERIODS = 96
 # What is no news by itself: that settings were confirmed later, or that time has passed.
 WHEN = {"DERSettings": {"updatedTime"}, "DeviceStatus": {"changedTime", "opTime"}, "PowerStatus": {"changedTime"}}
+# What is no news for devices that are many and are to say no more than they have to: the readings tell that they are there.
+TERSE = {"DERAvailability": {"readingTime", "statWAvail", "availabilityDuration", "maxChargeDuration"},
+         "DERStatus": {"readingTime", "inverterStatus", "localControlModeStatus", "operationalModeStatus", "genConnectStatus",
+                       "storConnectStatus", "storageModeStatus"},
+         "PowerStatus": {"changedTime", "batteryStatus", "estimatedChargeRemaining"}}
 # How often a usage point is asked whether its postRate is another (server seconds).
 ASK_AGAIN = 3600
 

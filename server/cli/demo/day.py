@@ -51,7 +51,7 @@ def _shown(feeder: Feeder) -> Iterator[Callable[[bool], None]]:
 def _in_steps(feeder: Feeder, intervals: int, show: Callable[[bool], None]) -> None:
     """Turn the clock by hand: some time before each quarter of an hour the worker decides it and the devices hear of it."""
     start, end = feeder.place.start, feeder.place.start + intervals * STEP
-    with Crew(feeder.place.shares, *processes.words()) as crew:
+    with Crew(feeder.place.shares, *processes.words(), "--terse") as crew:
         for step in range(start - BEFORE, end, STEP):
             for instant in (step + STEP - place.NOTICE, step + STEP):
                 clock.turn_to(instant)

@@ -58,6 +58,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     settings.comfort_hours = town.COMFORT_HOURS
     if pace is None:
         clock.stand_in(CLOCK, begin)
+        settings.workers = 1  # so that writers need not wait for each other: the devices are busy enough
     else:
         clock.run(pace, begin)
     settings.clock = clock.spec()

@@ -18,12 +18,6 @@ from clients.weather import DAY
 from server import clock as time_of_day
 from tests.load.grid import plants
 
-# What is as it was is not said again every quarter of an hour: the readings tell that a device is there.
-NO_NEWS = {"DERAvailability": {"readingTime", "statWAvail", "availabilityDuration", "maxChargeDuration"},
-           "DERStatus": {"readingTime", "inverterStatus", "localControlModeStatus", "operationalModeStatus", "genConnectStatus",
-                         "storConnectStatus", "storageModeStatus"},
-           "PowerStatus": {"changedTime", "batteryStatus", "estimatedChargeRemaining"}}
-
 
 @click.command()
 @click.option("--server", required=True)
@@ -40,7 +34,7 @@ def main(server: str, certs: Path, devices: Path, clock: str, threads: int, sums
                                     clock=time_of_day.precise, make=plants.made)
     if sums:
         Tally([follower for client in clients for follower in client.followers], lambda said: click.echo(json.dumps(said)))
-    reporter.WHEN.update(NO_NEWS)
+    reporter.WHEN.update(reporter.TERSE)
     reporter.ASK_AGAIN = 2 * DAY
     stepped.answer(stepped.Stepped(clients, threads), sys.stdin, sys.stdout)
 
