@@ -1,0 +1,150 @@
+"""Which way power flows, from what is planned over XML to a simulated device, to its readings and back: both directions."""
+import pytest
+
+from clients.battery import Battery
+from clients.device import Device, Identity
+from clients.evcharger import EvCharger
+from clients.thermostat import Thermostat
+from clients.weather import Site
+from server import audit, clock
+from server.config import settings
+from server.errors import Refused
+from server.grid import balancing, dispatch, history, loadevents, power, reservations, sessions, signals, virtualders
+from server.models import Device as Enrolled
+from server.protocol import identity, seen
+from server.protocol.functionsets import edev
+from server.resources import store
+from tests import door
+from tests.clients.inprocess import InProcess
+from tests.conftest import NOON
+
+STEP = 900
+T = NOON + STEP
+EVENING = Site("seed", 0.0, 125.0)  # noon UTC is past eight there: the car has come
+WINTER = 1_768_478_400
+
+
+@pytest.fixture
+def live(house, application):
+    """Enrols a client for each plant, all of them in the virtual DER `town`; how they live until an instant."""
+    settings.poll_rate = settings.post_rate = 60
+
+    def made(*plants):
+        clients = []
+        for number, plant in enumerate(plants, 1):
+            lfdi = door.lfdi(number)
+            edev.enrol(lfdi, pin=123455, name=plant.name, kind=plant.kind, category=plant.category)
+            line = InProcess(application, lfdi)
+            clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), plant, line.connection(), clock=clock.precise))
+        virtualders.create("town", members=[plant.name for plant in plants])
+        wakes = dict.fromkeys(range(len(clients)), 0.0)
+
+        def until(instant):
+            while min(wakes.values()) <= instant:
+                one = min(wakes, key=wakes.get)
+                clock.turn_to(max(wakes[one], clock.precise()))
+                wakes[one] = clients[one].step(clock.precise())
+            clock.turn_to(instant)
+            seen.flush()
+        return clients, until
+    return made
+
+
+def read(number, start, end):
+    """What was injected by the readings, each way of asking for it: they agree."""
+    lfdi = door.lfdi(number)
+    mean = power.mean([lfdi], start, end)[lfdi]
+    if (end - start) % STEP == 0 and start % STEP == 0:
+        row, = history.series([Enrolled.get(Enrolled.lfdi == lfdi).id], start, end, STEP)
+        assert row.mean() == pytest.approx(mean, abs=50)
+    return mean
+
+
+@pytest.mark.parametrize("watts", [2000, -2000])
+def test_a_battery_that_is_ordered_to(live, watts):
+    (client,), until = live(Battery(name="one", site=EVENING))
+    until(NOON + 300)
+    made = dispatch.order("town", 1800, T, target=watts)
+    control, = store.items(f"{virtualders.find('town').program}/derc")
+    assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
+    until(T + STEP)
+    assert client.plant.power == pytest.approx(watts, abs=20)
+    assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(watts, abs=20)
+    assert dispatch.show(made["id"])["delivered_w"] == pytest.approx(watts, abs=50)
+    until(T + STEP + 120)
+    assert read(1, T, T + STEP) == pytest.approx(watts, rel=0.1)
+
+
+@pytest.mark.parametrize("imbalance", [2000.0, -2000.0])
+def test_a_battery_of_an_area_in_balance(live, imbalance):
+    """Where too much is drawn (+) it injects."""
+    (client,), until = live(Battery(name="one", site=EVENING))
+    until(T - 60)
+    signals.put("town", "imbalance", [imbalance] * 4 + [0.0] * 100, NOON, STEP)
+    balancing.auto("town", on=True)
+    with audit.acting("test"):
+        assert balancing.turn() == 1
+    until(T + STEP - 60)
+    control, = store.items(f"{virtualders.find('town').program}/derc")
+    fixed = control.stated["DERControlBase"]["opModFixedW"]
+    assert client.plant.power == pytest.approx(fixed / 10_000 * 5000, abs=20)
+    assert client.plant.power * imbalance > 0 and abs(client.plant.power) > 500
+    assert read(1, T + 120, T + STEP - 60) == pytest.approx(client.plant.power, rel=0.1)
+
+
+def test_a_car_that_asks_charges_as_it_is_granted(live):
+    (client,), until = live(EvCharger(name="one", site=EVENING))
+    until(T - 300)
+    asked = sessions.request_of(Enrolled.get())
+    with pytest.raises(Refused, match="charging, which is positive"):
+        reservations.grant(asked, -3000, 3600, T)
+    grant = reservations.grant(asked, 3000, 3600, T)
+    body = store.get(grant["href"]).body
+    assert b"<value>3000</value>" in body and b"<value>-" not in body
+    until(T + STEP)
+    assert client.plant.power == pytest.approx(-3000, abs=50)
+    until(T + STEP + 120)
+    assert read(1, T, T + STEP) == pytest.approx(-3000, rel=0.1)
+    session, = sessions.listed("town")
+    assert session["energy_wh"] > 0 and session["served_wh"] > 500
+
+
+@pytest.mark.parametrize("imbalance, charges", [(40_000.0, False), (-16_000.0, True)])
+def test_a_car_of_an_area_in_balance(live, imbalance, charges):
+    """Where too much is drawn (+) it waits, where too little (-) it charges."""
+    (client,), until = live(EvCharger(name="one", site=EVENING))
+    until(T - 60)
+    signals.put("town", "imbalance", [imbalance] * 4 + [-imbalance] * 4 + [0.0] * 60, NOON, STEP)
+    balancing.auto("town", on=True)
+    with audit.acting("test"):
+        balancing.turn()
+    until(T + STEP - 120)
+    assert (client.plant.power < -1000) == charges
+    assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.plant.power, abs=50)
+
+
+def test_who_asks_to_discharge_is_granted_that(device):
+    def watts(value):
+        return {"multiplier": 0, "value": value}
+    href = device.post("/edev/1/frq", "FlowReservationRequest", {
+        "mRID": "F1", "creationTime": NOON, "energyRequested": watts(-4000), "powerRequested": watts(3000),
+        "intervalRequested": {"start": NOON, "duration": 7200},
+        "RequestStatus": {"dateTime": NOON, "requestStatus": 0}}).location
+    with pytest.raises(Refused, match="discharging, which is negative"):
+        reservations.grant(href, 3000, 3600)
+    said = device.get(reservations.grant(href, -3000, 3600)["href"]).data
+    assert (said["powerAvailable"]["value"], said["energyAvailable"]["value"]) == (-3000, -3000)
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_thermostat_that_is_to_draw_less_or_more(live, forward):
+    clock.turn_to(WINTER)
+    cold = Site("x", 60.0, 0.0)
+    clients, until = live(*(Thermostat(name=name, site=cold) for name in ("one", "two")))
+    virtualders.create("half", members=["one"])
+    until(WINTER + 2 * STEP)
+    loadevents.create("half", {"Offset": {"heatingOffset": 15}}, 3600, WINTER + 3 * STEP, forward=forward)
+    until(WINTER + 7 * STEP + 120)
+    ordered, usual = (read(number, WINTER + 3 * STEP, WINTER + 7 * STEP) for number in (1, 2))
+    assert (ordered < usual - 200) if forward else (ordered > usual + 200)
+    assert usual < 0
