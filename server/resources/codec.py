@@ -28,6 +28,8 @@ _XSI_TYPE = f"{{{XSI}}}type"
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
 _REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
 _local = threading.local()
+# libxml2 sets up its table of built-in types at the first schema it reads, and two threads at once spoil it.
+_reading_schema = threading.Lock()
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -63,7 +65,8 @@ def parse(body: bytes) -> etree._Element:
 def validator() -> etree.XMLSchema:
     """This thread's validator (its error log is not to be shared)."""
     if not hasattr(_local, "validator"):
-        _local.validator = etree.XMLSchema(etree.parse(schema.path()))
+        with _reading_schema:
+            _local.validator = etree.XMLSchema(etree.parse(schema.path()))
     return _local.validator
 
 

@@ -272,3 +272,24 @@ def test_threads_do_not_mix_up_what_they_read() -> None:
     for thread in threads:
         thread.join()
     assert not faults
+
+
+def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libxml2 breaks, now and then, where two do: each must find itself alone, though it dawdles."""
+    inside, crowds, dawdle, read = [], [], threading.Event(), etree.XMLSchema
+
+    def reading(document: etree._ElementTree) -> etree.XMLSchema:
+        inside.append(1)
+        crowds.append(len(inside))
+        dawdle.wait(0.01)
+        made = read(document)
+        inside.pop()
+        return made
+
+    monkeypatch.setattr(etree, "XMLSchema", reading)
+    threads = [threading.Thread(target=codec.validator) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert crowds == [1, 1, 1, 1]
