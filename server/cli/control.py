@@ -33,7 +33,7 @@ def control() -> None:
 @click.option("--ramp", type=float, help="Seconds in which to get there (rampTms).")
 @click.option("--category", type=BITS, help="Only for these DeviceCategoryType bits (0x…).")
 @click.option("--description", default="", help="Words that go with it.")
-@click.option("--response-required", type=click.IntRange(0, 7), default=3, show_default=True,
+@click.option("--response-required", type=click.IntRange(0, 7), default=7, show_default=True,
               help="1 received, 2 specific, 4 customer; added up.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the warnings; post nothing.")
 @verb

@@ -27,7 +27,7 @@ def _state(href: str) -> dict[str, Any]:
 @audit.kept("control post", "{vder} {href}", answer=dict)
 def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, start: int | None = None, *,
          randomize_start: int = 0, randomize_duration: int = 0, category: int | None = None, description: str = "",
-         ramp: float | None = None, response_required: int = 3, dry_run: bool = False) -> dict[str, Any]:
+         ramp: float | None = None, response_required: int = 7, dry_run: bool = False) -> dict[str, Any]:
     """Post a DERControl to a virtual DER's program.
 
     `base` is the DERControlBase; `start` (default: now) in UTC seconds, `duration` in seconds, `randomize_*` signed
@@ -60,7 +60,7 @@ class TakenBack(Exception):
 
 def publish(program: str, base: Mapping[str, Any], duration: int, start: int | None = None, *, randomize_start: int = 0,
             randomize_duration: int = 0, category: int | None = None, description: str = "", ramp: float | None = None,
-            response_required: int = 3) -> str:
+            response_required: int = 7) -> str:
     """Add a DERControl to the program at this href; its href. For the arguments see `post`."""
     if not modes.set_in(base):
         raise Refused(400, "DERControlBase: a control sets at least one mode")
@@ -78,7 +78,7 @@ def publish(program: str, base: Mapping[str, Any], duration: int, start: int | N
 
 
 def event(duration: int, start: int | None = None, randomize_start: int = 0, randomize_duration: int = 0,
-          description: str = "", response_required: int = 3) -> dict[str, Any]:
+          description: str = "", response_required: int = 7) -> dict[str, Any]:
     """What all events say. Refused (400) where one would be over already, or is randomized too widely."""
     now = clock.now()
     begin = now if start is None else start

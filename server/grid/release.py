@@ -128,7 +128,7 @@ def _heats(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int
 
 
 def _load_event(leaf: VirtualDER, step: Step, action: Data, categories: int) -> str:
-    said = controls.event(step.duration, step.begin, 0, 0, DESCRIPTION, 3)
+    said = controls.event(step.duration, step.begin, description=DESCRIPTION)
     return loadevents.publish(leaf, {**said, **action, "deviceCategory": f"{categories:08X}",
                                      "drProgramMandatory": False}).href
 
