@@ -138,7 +138,8 @@ def next_step(row: Balance, now: int) -> tuple[int, int]:
 def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Look:
     """What is known of the area from `start` on."""
     span = Span(start, horizon or row.horizon, row.step, clock.now())
-    seen = told.until(state.without(state.read(area, span.at, span.hours), told.by_hand(area, span), BY_HAND), span)
+    known = state.without(state.read(area, span.at, span.hours), told.by_hand(area, span), BY_HAND)
+    seen = told.until(state.responding(known), span)
     found = demand.of(area, seen, span)
     return Look(replace(seen, fleet=demand.as_expected(seen.fleet, found.outlook)), found, span)
 

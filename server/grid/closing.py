@@ -12,6 +12,7 @@ from peewee import chunked
 from server import clock
 from server.grid import demand, history, measure, outlook, signals
 from server.grid.arrays import Bools, Floats, Whole, np
+from server.grid.standing import OUT
 from server.models import Balance, Conduct, VirtualDER
 from server.resources import sql
 
@@ -178,9 +179,10 @@ def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
 
 
 def _asked(area: VirtualDER, start: int, step: int) -> dict[str, Asked]:
-    """By LFDI, what each was asked for in a step by the balance."""
+    """By LFDI, what each was asked for in a step by the balance; who opted out was not."""
     inside = [vder.id for vder, _ in demand.subtree(area, [])]
     return {lfdi: Asked((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest) for lfdi, planned, baseline, *rest in sql.rows(
         'SELECT s.lfdi, s.planned_w, s.baseline_w, o.wish, o.vder_id, s.mrid FROM share s JOIN "order" o ON s.order_id = o.id '
         "WHERE o.plan IS NOT NULL AND o.cancelled IS NULL AND o.start >= ? AND o.start < ? "
-        f"AND o.vder_id IN ({sql.marks(len(inside))}) ORDER BY o.id", start, start + step, *inside)}
+        f"AND o.vder_id IN ({sql.marks(len(inside))}) AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
+        f"AND a.status IN ({sql.marks(len(OUT))})) ORDER BY o.id", start, start + step, *inside, *sorted(OUT))}

@@ -26,8 +26,9 @@ from server.resources import sql
 
 _CHUNK = 400
 LEADS = ("schedule", "imbalance", "price")
-# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many.
-WINDOW, HALF = 4, 16.0
+# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many; what stores
+# failed to do by half every step.
+WINDOW, HALF, SOON = 4, 16.0, 1.0
 PRICE = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
 
 
@@ -152,16 +153,22 @@ def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
 
 def correction(area: VirtualDER, span: Span) -> Floats:
     """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals beside what had
-    been expected of them (before it was put right)."""
+    been expected of them (before it was put right).
+
+    What nobody had asked of stores goes on for hours. What stores failed to do depends on what they were asked for, so it
+    says nothing of a later step that asks the opposite: it is made up for now, and is soon over."""
     begin = span.at - span.at % span.step - 2 * WINDOW * span.step
     steps = 2 * WINDOW
-    off = history.read(area, "after", begin, steps, span.step) - history.read(area, "expected", begin, steps, span.step)
+    after, expected, planned, done = (history.read(area, what, begin, steps, span.step)
+                                      for what in ("after", "expected", "planned_store", "store"))
+    failed = np.nan_to_num(planned - done)
+    off = after - expected - failed
     seen = np.flatnonzero(np.isfinite(off))[-WINDOW:]
     if not len(seen):
         return np.zeros(span.steps)
     since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
-    fading = np.power(0.5, (np.arange(span.steps, dtype=float) + since) / HALF)
-    return float(off[seen].mean()) * fading
+    ahead = np.arange(span.steps, dtype=float)
+    return np.asarray(off[seen].mean() * 0.5 ** ((ahead + since) / HALF) + failed[seen[-1]] * 0.5 ** (ahead / SOON))
 
 
 def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:

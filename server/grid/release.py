@@ -76,13 +76,14 @@ def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: in
     if not len(inside):
         return
     drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.stores[inside]]
+    asked = -drawn / seen.response["store"][inside]
     if powers.percent is not None and _alike(leaf):
         level = float(powers.percent[group])
         base = translate.fixed(level)
         href = controls.publish(leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
         _order(leaf, step, "percent", base["opModFixedW"] / 100, "broadcast",
-               [(lfdi, href, -power, 0.0, why) for lfdi, power in zip(lfdis, drawn.tolist(), strict=True)])
+               [(lfdi, href, power, 0.0, why) for lfdi, power in zip(lfdis, asked.tolist(), strict=True)])
         return
     fleet = seen.fleet.batteries.only(inside)
     devices = {device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))}
@@ -94,8 +95,8 @@ def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: in
         href = controls.publish(single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
-        shares.append((lfdis[place], href, -float(drawn[place]), 0.0, why))
-    _order(leaf, step, "watts", -float(drawn.sum()), "device", shares)
+        shares.append((lfdis[place], href, float(asked[place]), 0.0, why))
+    _order(leaf, step, "watts", float(asked.sum()), "device", shares)
 
 
 def _alike(leaf: VirtualDER) -> bool:

@@ -9,14 +9,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from server.grid import absent, roster
+from server.grid import absent, measure, roster
 from server.grid.arrays import Bools, Floats, Whole, np
 from server.grid.balance.steps import Fleet
 from server.grid.fleet import heats, sessions, stores, suns
 from server.grid.natures import HEAT_KINDS, WHATS
 from server.models import VirtualDER
 
-__all__ = ["State", "WHATS", "read", "without"]
+__all__ = ["State", "WHATS", "read", "responding", "without"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> State:
                  known.device[battery.places], battery.at, known.device[car.places], car.at, car.requests, known.device[heat.places],
                  known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known,
                  response=of(known.response), tier=of(known.tier), fresh=of(known.fresh))
+
+
+def responding(seen: State) -> State:
+    """The same with stores that can do that part of the power they claim at which each has responded of late; a fifth at
+    least, so that one that was out of order is found to be in order again."""
+    stores, part = seen.fleet.batteries, np.maximum(seen.response["store"], measure.RESPONDS)
+    able = stores._replace(charge=stores.charge * part, discharge=stores.discharge * part)
+    return replace(seen, fleet=seen.fleet._replace(batteries=able), response={**seen.response, "store": part})
 
 
 def without(seen: State, devices: Collection[int], why: str) -> State:

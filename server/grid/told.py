@@ -27,7 +27,7 @@ def until(seen: State, span: Span) -> State:
     fleet = seen.fleet
     lfdis = names_of(seen.roster.area)
     now = _moved(seen.leaves, ("percent", "watts"), span.at)
-    drawn = np.array([now.get(lfdis.get(device, ""), 0.0) for device in seen.stores.tolist()])
+    drawn = np.array([now.get(lfdis.get(device, ""), 0.0) for device in seen.stores.tolist()]) * seen.response["store"]
     since = np.maximum(span.start - seen.stores_at, 0) / 3600
     batteries = fleet.batteries
     gained = np.where(drawn > 0, drawn * batteries.efficiency, drawn / batteries.efficiency) * since

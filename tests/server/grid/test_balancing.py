@@ -190,24 +190,43 @@ def reads(homes, step, powers):
         home.post(watts, start=step, duration=STEP)
 
 
+def as_asked(town):
+    """W of injection of each home in the step at T, pumps that nobody asked of anything as usual."""
+    asked = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == T)}
+    return [asked.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
+
+
 def test_what_was_measured_puts_the_next_step_right(town):
     needs(0.0)
     signals.put("town", "imbalance", [0.0] * 100, NOON, STEP)
     balancing.auto("town", every=1)
     at(T - 300)
     clock.turn_to(T + STEP)
-    reads(town, T, [0, 0, 0, 0, 0, 0, -1000, -1000])
+    reads(town, T, as_asked(town))
     signals.put("town", "measured", [3000.0], T, STEP)  # 3 kW more than anybody had said
     at(T + STEP + 600)
     assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([2750, 2634, 2522], abs=40)
 
 
+def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
+    signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
+    balancing.auto("town", every=1)
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    asked = as_asked(town)
+    failed = sum(asked[:4]) / 2
+    reads(town, T, [*(watts / 2 for watts in asked[:4]), *asked[4:]])
+    signals.put("town", "measured", [float(history.read("town", "expected", T, 1)[0]) + failed], T, STEP)
+    at(T + STEP + 600)
+    made = Plan.get(Plan.start == T + 2 * STEP).body["before"]
+    assert abs(failed) > 300 and [each - 4000 for each in made[:3]] == pytest.approx([failed, failed / 2, failed / 4], abs=5)
+
+
 def test_a_step_that_is_over_is_reckoned_up(town):
     needs(6000.0)
     at(T - 300)
-    share = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == T)}
     clock.turn_to(T + STEP)
-    done = [share.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
+    done = as_asked(town)
     reads(town, T, done)
     left = 6000 - (sum(done) + 2000 + AT_ONCE)  # beside pumps as usual and cars at once
     signals.put("town", "measured", [left], T, STEP)
