@@ -64,7 +64,7 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
     lead = next((lead for lead in LEADS if np.isfinite(known[lead]).any()), None)
     if lead is None:
         raise Refused(409, f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or price")
-    warnings = signals.troubles(area, span.at, span.steps * span.step)
+    warnings = signals.troubles(area, span.at, span.steps * span.step, span.start)
     coming = outlook.coming(state.leaves, span.start, span.steps, span.at, span.hours)
     usual = at_once(state.requests, span)
     eager = usual.sum(axis=0) + uncontrolled(coming, span)

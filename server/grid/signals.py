@@ -132,18 +132,20 @@ def tolerance(vder: str | int | VirtualDER, kind: str, start: int, steps: int, s
     return np.array([row.tolerance for row in rows] + [0.0])[whose].min(axis=1)
 
 
-def troubles(vder: str | int | VirtualDER, at: int | None = None, horizon: int | None = None) -> list[str]:
+def troubles(vder: str | int | VirtualDER, at: int | None = None, horizon: int | None = None, start: int | None = None) -> list[str]:
     """What is wrong with the signals of a virtual DER, a sentence each: an issue that was promised and did not come, a
-    measurement that stopped, values that end before the horizon (s; as its plans have it, or a day), gaps within it.
+    measurement that stopped, values that end before the horizon (s; as its plans have it, or a day; from `start` on, or
+    from `at`), gaps within it.
     A kind of which the last value is a week old is taken to be given up."""
     found, at = virtualders.find(vder), clock.now() if at is None else at
     if horizon is None:
         balance = Balance.get_or_none(Balance.vder == found)
         horizon = balance.step * balance.horizon if balance is not None else DAY
-    return [sentence for kind in KINDS for sentence in _troubles(found, kind, at, at - at % STEP + horizon)]
+    begin = at - at % STEP if start is None else start
+    return [sentence for kind in KINDS for sentence in _troubles(found, kind, at, begin, begin + horizon)]
 
 
-def _troubles(vder: VirtualDER, kind: str, at: int, end: int) -> list[str]:
+def _troubles(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[str]:
     name, known_kind = f"{kind} of {vder.name}", KINDS[kind]
     said_until = Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
     newest = said_until.order_by(Series.issued.desc(), Series.id.desc()).first()
@@ -158,7 +160,6 @@ def _troubles(vder: VirtualDER, kind: str, at: int, end: int) -> list[str]:
         if at > last.until + 2 * last.step:
             found.append(f"{name} is {_ago(at - last.until)} old: the last is of the time until {iso(last.until)}")
         return found
-    start = at - at % STEP
     if known_kind.leads and last.until <= start:
         return [*found, f"{name} is over since {iso(last.until)}"]
     if known_kind.leads and last.until < end:
@@ -189,5 +190,5 @@ def show(vder: str | int | VirtualDER | None = None, kind: str | None = None) ->
             if newest is not None:
                 value = float(known(each, name, now - now % STEP, 1)[0])
                 rows.append({**describe(newest), "now": None if math.isnan(value) else value,
-                             "trouble": "; ".join(_troubles(each, name, now, now - now % STEP + DAY))})
+                             "trouble": "; ".join(_troubles(each, name, now, now - now % STEP, now - now % STEP + DAY))})
     return rows

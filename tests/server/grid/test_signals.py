@@ -119,6 +119,12 @@ def test_gaps_within_the_horizon_are_said_until_they_are_filled():
     assert troubles() == [] and len(troubles(at=NOON)) == 1
 
 
+def test_what_is_not_planned_for_any_more_may_be_missing():
+    put(day(), start=NOON + STEP)
+    assert troubles() == ["imbalance of F12 says nothing from 2025-06-15T12:00Z until 2025-06-15T12:15Z"]
+    assert troubles(start=NOON + STEP) == []
+
+
 def test_an_issue_that_was_promised_and_did_not_come_is_said():
     put(day(1, 48), every=HOUR)
     clock.advance(HOUR + 1799)
