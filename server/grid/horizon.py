@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from server.grid import absent, clusters, envelope, outlook
+from server.grid import absent, clusters, envelope, outlook, state
 from server.grid.arrays import Floats, Whole, np
-from server.grid.clusters import Clusters
+from server.grid.clusters import Clusters, Sessions
 from server.grid.state import WHATS, State
 from server.models import VirtualDER
 
@@ -65,11 +65,12 @@ class Outlook(NamedTuple):
 
 @dataclass(frozen=True)
 class Leaf:
-    """What is dispatched through one virtual DER: baseline, change by what, parts of it by how well it is known, and members."""
+    """What is dispatched through one virtual DER: baseline, how that could change, and how as far as members are read
+    freshly (`verified`), and members."""
     baseline: Floats
     net: Floats
-    changes: dict[str, Change]
-    fresh: dict[str, float]
+    change: Change
+    verified: Change
     unknown_up: float
     unknown_down: float
     ramp: float
@@ -91,45 +92,60 @@ def leaves(seen: State, ahead: Outlook, steps: int, at: int, start: int) -> list
     """What each of the state's leaves could do."""
     known, size = seen.roster, len(seen.leaves)
     weight = _weights(seen)
-    cars = seen.fleet.sessions.joined(outlook.coming(seen.leaves, start, steps, at, seen.hours))
-    some_cars, _ = clusters.sessions(cars, steps, seen.hours)
-    some_stores, _ = clusters.batteries(seen.fleet.batteries, steps)
-    places = {what: known.places(devices) for what, devices in (
-        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
     shares = {what: _shares(known.group, known.what == what, weight, size) for what in WHATS}
-    able = {what: _shares(known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum())
-            for what in ("heat", "sun")}
-    some_heat = _heat_clusters(seen, ahead, able, steps)
+    coming = outlook.coming(seen.leaves, start, steps, at, seen.hours)
+    eager, changes = _movable(seen, seen.fleet.sessions.joined(coming), ahead, weight, steps)
+    fresh = state.without(seen, _unread(seen), "not read")
+    _, verified = _movable(fresh, fresh.fleet.sessions, ahead, weight, steps)
     reasons = Counter[tuple[int, str]]()
     for place in range(len(known.device)):
         reasons[int(known.group[place]), _standing(seen, place)] += 1
     found = []
     for group in range(size):
         base = {what: shares[what][group] * values for what, values in ahead.values.items()}
-        eager = np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours
-        movable = {
-            "store": _change(some_stores.only(some_stores.group == group), np.zeros(steps), seen.hours),
-            "car": _change(some_cars.only(some_cars.group == group), eager, seen.hours),
-            "heat": _change(some_heat.only(some_heat.group == group), np.zeros(steps), seen.hours),
-            "sun": _curtailed(-able["sun"][group] * ahead.values["sun"], seen.hours)}
-        changes, fresh = {}, {}
-        for what, change in movable.items():
-            inside = places[what][known.group[places[what]] == group]
-            rate, spread = _response(known.response[inside], weight[inside])
-            noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
-            changes[what] = Change(*(part * rate for part in change[:4]), *(
-                (power * spread) ** 2 + noise * (power > 0) for power in change[:2]))
-            fresh[what] = float(weight[inside][known.fresh[inside]].sum() / max(weight[inside].sum(), 1e-9))
-        own = sum((base[what] for what in ("heat", "sun", "other")), eager)
+        own = sum((base[what] for what in ("heat", "sun", "other")), eager[group])
         net = base["site"] if shares["site"][group] > 0 else own
         here = known.group[known.units.place] == group
         out = here & np.isin(known.device[known.units.place], [
             device for device, why in seen.out.items() if why == absent.STALE])
         counted = here & ~np.isin(known.device[known.units.place], list(seen.out)) & np.isfinite(known.units.ramp)
-        found.append(Leaf(own, net, changes, fresh, float(known.units.inject[out].sum()), float(known.units.absorb[out].sum()),
+        found.append(Leaf(own, net, changes[group], verified[group], float(known.units.inject[out].sum()), float(known.units.absorb[out].sum()),
                           float(known.units.ramp[counted].sum()), int(counted.sum()),
                           Counter({why: count for (of, why), count in reasons.items() if of == group})))
     return found
+
+
+def _unread(seen: State) -> list[int]:
+    """Who could be asked for something, and is not read freshly."""
+    return [int(device) for what, devices in (("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))
+            for device in devices[~seen.fresh[what]]]
+
+
+def _movable(seen: State, cars: Sessions, ahead: Outlook, weight: Floats, steps: int) -> tuple[list[Floats], list[Change]]:
+    """By group, what these cars would draw if each charged as it came, and by how much members could change what they do."""
+    known, size, nothing = seen.roster, len(seen.leaves), np.zeros(steps)
+    places = {what: known.places(devices) for what, devices in (
+        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
+    able = {what: _shares(known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum())
+            for what in ("heat", "sun")}
+    some_cars, _ = clusters.sessions(cars, steps, seen.hours)
+    some_stores, _ = clusters.batteries(seen.fleet.batteries, steps)
+    some_heat = _heat_clusters(seen, ahead, able, steps)
+    eager, found = [], []
+    for group in range(size):
+        eager.append(np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours)
+        changes = []
+        for what, change in (("store", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
+                             ("car", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
+                             ("heat", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
+                             ("sun", _curtailed(-able["sun"][group] * ahead.values["sun"], seen.hours))):
+            inside = places[what][known.group[places[what]] == group]
+            rate, spread = _response(known.response[inside], weight[inside])
+            noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
+            changes.append(Change(*(part * rate for part in change[:4]), *(
+                (power * spread) ** 2 + noise * (power > 0) for power in change[:2])))
+        found.append(total(changes, steps))
+    return eager, found
 
 
 def _mask(places: Whole, size: int) -> Any:
@@ -210,16 +226,16 @@ def walk(vder: VirtualDER, own: dict[int, Leaf], below: dict[int | None, list[Vi
     """A virtual DER with those below it: their sum, cut by its own limits."""
     children = [walk(child, own, below, steps, hours) for child in below.get(vder.id, ())]
     mine = [own[vder.id]] if vder.id in own else []
-    whole = total([*(change for leaf in mine for change in leaf.changes.values()), *(child.change for child in children)], steps)
+    whole = total([*(leaf.change for leaf in mine), *(child.change for child in children)], steps)
     zero = np.zeros(steps)
     baseline = sum((leaf.baseline for leaf in mine), zero) + sum((child.baseline for child in children), zero)
     net = sum((leaf.net for leaf in mine), zero) + sum((child.net for child in children), zero)
     most_up, most_down = (np.inf if limit is None else np.maximum(limit + net * sign, 0)
                           for limit, sign in ((vder.export_limit, 1), (vder.import_limit, -1)))
     change = whole.cut(np.broadcast_to(most_up, steps), np.broadcast_to(most_down, steps), hours)
-    verified = total([*(Change(*(part * leaf.fresh[what] for part in one)) for leaf in mine for what, one in leaf.changes.items()),
-                      *(child.verified for child in children)], steps)
-    verified = verified._replace(up=verified.up * _part(change.up, whole.up), down=verified.down * _part(change.down, whole.down))
+    verified = total([*(leaf.verified for leaf in mine), *(child.verified for child in children)], steps)
+    verified = verified._replace(up=np.minimum(verified.up, whole.up) * _part(change.up, whole.up),
+                                 down=np.minimum(verified.down, whole.down) * _part(change.down, whole.down))
     every = [*mine, *(leaf for child in children for leaf in child.leaves)]
     shown = _shown(vder, change, verified, baseline, every, hours) | {"children": [child.shown for child in children]}
     return Node(change, baseline, net, verified, every, shown)

@@ -98,6 +98,15 @@ def test_what_is_verified_claimed_and_unknown(battery, home):
     assert (found["unknown_up_w"], found["unknown_down_w"]) == (4000, 4000)
 
 
+def test_what_is_verified_is_what_those_could_do_who_are_read(battery, home):
+    battery(1, charge=1.0)
+    home(2).rate(80, 3000, 3000, 6000)
+    virtualders.create("all", "*")
+    middle = capability.horizon("all", steps=1)["p50"]
+    assert (middle["verified_down_w"], middle["claimed_down_w"]) == ([0], [3000]), "who is full takes nothing more"
+    assert (middle["verified_up_w"], middle["claimed_up_w"]) == ([5000], [3000])
+
+
 def test_a_car_s_freedom_ends_when_it_has_to_charge(car):  # noqa: F811
     car(1, energy=14_000, power=7000, depart=4)
     virtualders.create("all", "*")
