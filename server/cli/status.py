@@ -33,12 +33,12 @@ def status(vder: str, as_der: bool) -> Any:
 def capability(vder: str, start: Callable[[], int] | None, horizon: int, step: int, quantile: str) -> Any:
     """What it could do in each step: W above (up) and below (down) the baseline, Wh, and for how long."""
     from server.grid import capability as room
-    from server.grid import horizon as ahead
+    from server.grid import rollup
     if not 60 <= step <= horizon or horizon // step > 1000:
         raise click.BadParameter(f"{step} s in {horizon} s: 1 to 1000 steps of at least a minute are possible", param_hint="--step")
     found = room.horizon(vder, start and start(), horizon // step, step / 3600)
     named = _QUANTILES[quantile]
     return {**{key: found[key] for key in ("name", "members", "ramp_w_per_s", "unknown_up_w", "unknown_down_w", "warnings")},
-            "quantile": float(quantile), "steps": list(ahead.rows(found, named)),
-            "below": [{"name": child["name"], "members": child["members"], **ahead.row(child, named, 0)}
+            "quantile": float(quantile), "steps": list(rollup.rows(found, named)),
+            "below": [{"name": child["name"], "members": child["members"], **rollup.row(child, named, 0)}
                       for child in found["children"]]}

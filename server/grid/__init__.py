@@ -11,7 +11,7 @@ what they meet), `follow` (what came of it). Loads have `loadprograms` and `load
 `grants` (the policy), `reservations` and `sessions`.
 
 In arrays, for whole fleets: `roster` (members in columns), `absent` (who is left out), `fleet` (what the others can do),
-`state` (all of that), `horizon` and `status` (for people).
+`state` (all of that), `horizon` (what each leaf could do), `rollup` (that, summed up the tree) and `status` (for people).
 
 An area, a virtual DER that has a signal, is kept in balance by `signals`, `history` and `outlook` (what is asked, what was
 measured, what is to come; `intervals` and `arrivals` below them), `demand` (all that as a plan wants it), `plans` (as they are kept),

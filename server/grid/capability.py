@@ -36,7 +36,7 @@ def horizon(vder: str | int | VirtualDER, start: int | None = None, steps: int =
     the virtual DER in which it is dispatched. Needs the extra `balance`.
     """
     from server.grid import horizon as ahead
-    from server.grid import state
+    from server.grid import rollup, state
     found, now = virtualders.find(vder), clock.now()
     begin = now if start is None else start
     seen = state.read(found, now, hours)
@@ -46,7 +46,7 @@ def horizon(vder: str | int | VirtualDER, start: int | None = None, steps: int =
     for child in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.name):
         below.setdefault(child.parent_id, []).append(child)
     return {"start": begin, "hours": hours, "warnings": expected.warnings,
-            **ahead.walk(found, leaves, below, steps, hours).shown}
+            **rollup.walk(found, leaves, below, steps, hours).shown}
 
 
 def total(inside: Iterable[Member]) -> dict[str, Any]:

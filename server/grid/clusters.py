@@ -7,6 +7,7 @@ power is what it draws beside its base, its energy what it stores beyond what co
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -102,17 +103,26 @@ class Clusters:
         return Clusters(**{name: part[chosen] for name, part in vars(self).items()})
 
 
+def until(clusters: Clusters, steps: int) -> Clusters:
+    """The same over the first steps alone."""
+    return replace(clusters, **{name: getattr(clusters, name)[:, :steps] for name in ("low", "high", "least", "most")})
+
+
 def joined(*parts: Clusters) -> Clusters:
     """Clusters of several kinds in one."""
     return Clusters(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
-def batteries(fleet: Batteries, steps: int, ratios: int = 2, end: Floats | None = None) -> tuple[Clusters, Whole]:
+def batteries(fleet: Batteries, steps: int, ratios: int = 2, end: Floats | None = None, charges: Sequence[float] = ()
+              ) -> tuple[Clusters, Whole]:
     """The batteries' clusters, and each battery's: by group and by energy-to-power ratio, in `ratios` classes of as
-    many members. `end` is what each should hold after the last step, in Wh; as much as now if it is not given."""
-    ratio = (fleet.most - fleet.least) / np.maximum(fleet.charge, 1e-9)
+    many members, and by how full each is, where `charges` (0 to 1) says at what to tell them apart. `end` is what each
+    should hold after the last step, in Wh; as much as now if it is not given."""
+    span = np.maximum(fleet.most - fleet.least, 1e-9)
+    ratio = span / np.maximum(fleet.charge, 1e-9)
     edges = np.quantile(ratio, np.linspace(0, 1, ratios + 1)[1:-1]) if len(ratio) else np.zeros(0)
-    label, group, variety = _numbered(fleet.group, np.searchsorted(edges, ratio))
+    full = np.searchsorted(np.asarray(charges, dtype=float), (fleet.energy - fleet.least) / span)
+    label, group, variety = _numbered(fleet.group, np.searchsorted(edges, ratio) * (len(charges) + 1) + full)
     size = len(group)
     energy, least, most, charge, discharge = (sums(label, part, size) for part in fleet[:5])
     lossless = sums(label, fleet.efficiency * fleet.charge, size) / np.maximum(charge, 1e-9)

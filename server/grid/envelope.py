@@ -22,14 +22,22 @@ class Envelope(NamedTuple):
 
 def of(clusters: Clusters, hours: float, response: float = 1.0) -> Envelope:
     """The clusters' sum. `response` is the part of their powers that is to be counted on: firm is less than possible.
-    What a battery gives back is less than it stored, and what it takes is more than it will hold."""
+    What a battery gives back is less than it stored, and what it takes is more than it will hold; and none has a power for
+    which there is no energy, whatever it has done until then."""
     efficiency = np.where(clusters.kind == BATTERY, clusters.efficiency, 1.0)[:, None]
     stay = clusters.start[:, None] * clusters.keep[:, None] ** np.arange(1, clusters.steps + 1)
     fall, rise = clusters.least - stay, clusters.most - stay
     least = np.where(fall < 0, fall * efficiency, fall / efficiency)
     most = np.where(rise > 0, rise / efficiency, rise * efficiency)
-    return cut(Envelope(*(part.sum(axis=0) for part in (clusters.low * response, clusters.high * response, least, most))),
-               hours)
+    low, high = clusters.low * response, clusters.high * response
+    least, most = np.maximum(least, np.cumsum(low, axis=1) * hours), np.minimum(most, np.cumsum(high, axis=1) * hours)
+    low, high = np.maximum(low, (least - _before(most)) / hours), np.minimum(high, (most - _before(least)) / hours)
+    return cut(Envelope(*(part.sum(axis=0) for part in (low, high, least, most))), hours)
+
+
+def _before(energy: Floats) -> Floats:
+    """[k, T]: at the beginning of each step."""
+    return np.pad(energy[:, :-1], ((0, 0), (1, 0)))
 
 
 def cut(envelope: Envelope, hours: float, least: Floats | float = -np.inf, most: Floats | float = np.inf) -> Envelope:

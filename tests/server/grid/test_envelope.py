@@ -26,6 +26,13 @@ def test_a_battery_can_be_emptied_and_filled_and_says_for_how_long():
     assert envelope.duration(found, QUARTER, True) == envelope.duration(found, QUARTER, False) == 1.0
 
 
+def test_a_battery_has_no_power_for_which_it_has_no_energy():
+    full, empty = (envelope.of(batteries(energy), QUARTER) for energy in (9000, 1000))
+    assert full.high[:2].tolist() == [0, 4000] and empty.low[:2].tolist() == [0, -4000]
+    nearly = envelope.of(batteries(8900), QUARTER)
+    assert nearly.high[0] == 400 and nearly.low[0] == -4000
+
+
 def test_losses_make_it_give_less_and_take_more():
     found = envelope.of(batteries(5000, efficiency=0.9), QUARTER)
     assert np.isclose(found.least[-1], -4000 * 0.9) and np.isclose(found.most[-1], 4000 / 0.9)

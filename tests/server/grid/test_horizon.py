@@ -5,7 +5,7 @@ import pytest
 
 from server import clock
 from server.config import settings
-from server.grid import capability, horizon, virtualders
+from server.grid import capability, rollup, virtualders
 from server.grid.arrays import np
 from server.models import Conduct, Device
 from tests.server.grid.test_state import car, pump  # noqa: F401
@@ -128,13 +128,13 @@ def test_ramps_are_those_that_were_said(battery):
 
 def test_durations_stop_where_power_or_energy_does():
     power, energy = np.array([4.0, 4.0, 2.0, 4.0]), np.array([1.0, 2.0, 2.5, 3.0])
-    assert horizon.durations(power, energy, 0.25) == [1800, 900, 1800, 900]
-    assert horizon.durations(np.zeros(2), np.zeros(2), 0.25) == [0, 0]
+    assert rollup.durations(power, energy, 0.25) == [1800, 900, 1800, 900]
+    assert rollup.durations(np.zeros(2), np.zeros(2), 0.25) == [0, 0]
 
 
 def test_rows_for_people(battery):
     battery(1)
     virtualders.create("all", "*")
     settings.reserve = 0.0
-    rows = list(horizon.rows(capability.horizon("all", steps=3), "p90"))
+    rows = list(rollup.rows(capability.horizon("all", steps=3), "p90"))
     assert [row["start"] - clock.now() for row in rows] == [0, 900, 1800] and rows[0]["up_w"] == 5000
