@@ -142,6 +142,7 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
         if sessions.arrive[place] > 0:
             continue
         power, told, document = float(powers.sessions[place]), float(cars.told[place]), cars.grants[place]
+        power = power if power >= 1 else 0.0
         depart = step.start + int(sessions.depart[place] * seen.hours * 3600)
         lax = sessions.depart[place] * seen.hours - sessions.need[place] / max(sessions.power[place], 1)
         why = (f"{step.reason}; needs {sessions.need[place] / 1000:.1f} kWh within {sessions.depart[place] * seen.hours:.2f} h, "

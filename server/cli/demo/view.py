@@ -20,6 +20,8 @@ from server.models import Answer, Balance, Device, Order
 BARS = " ▁▂▃▄▅▆▇█"
 SHORT, LEFT, OURS = "red", "blue", "green"
 LATEST = 6
+# An order in words, by what it wishes for: its value is % (of rating, of comfort, of the time) or W of injection.
+WISHES = {"percent": "at {:+.1f} %", "limit": "at most {:.0f} %", "offset": "{:+.0f} % of comfort", "duty": "{:+.0f} % of comfort"}
 RESPONSES = {1: "received", 2: "started", 3: "completed", 4: "opted out", 5: "opted in", 6: "cancelled", 7: "superseded",
              8: "in part", 9: "in part", 10: "not taken part", 252: "not applicable", 253: "invalid", 254: "too late"}
 
@@ -103,8 +105,12 @@ def _state(row: Order, now: int) -> str:
 def _orders(now: int) -> Panel:
     table = Table.grid(padding=(0, 2))
     for row in Order.select().order_by(Order.id.desc()).limit(LATEST):
-        table.add_row(iso(row.start)[11:16], row.vder.name, f"{row.wish} {row.value:.4g}", _state(row, now))
+        table.add_row(iso(row.start)[11:16], row.vder.name, _said(row), _state(row, now))
     return Panel(table, title="Latest events", title_align="left")
+
+
+def _said(row: Order) -> str:
+    return WISHES[row.wish].format(row.value) if row.wish in WISHES else f"{row.value / 1000:+.1f} kW"
 
 
 def _answers(now: int) -> Panel:
