@@ -3,81 +3,26 @@ reservations from what an operator says to what the meter reads."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import pytest
-from flask import Flask
 
 from clients import reservation
 from clients.battery import Battery
-from clients.device import Device, Identity
 from clients.evcharger import EvCharger, session
-from clients.plant import Plant
-from clients.reporter import Happening
 from clients.reservation import Wish
 from clients.thermostat import Thermostat
 from clients.weather import DAY, Site
 from server import clock
-from server.config import settings
-from server.grid import loadevents, power, reservations, sessions, virtualders
-from server.protocol import identity
-from server.protocol.functionsets import edev
+from server.grid import loadevents, power, reservations, sessions
 from server.resources import store
-from tests import door
-from tests.clients.inprocess import InProcess
+from tests.clients.scene import ME, Scene, coarsely, read, statuses
 
-ME, PIN = door.lfdi(1), 123455
 COLD = Site("x", 60.0, 0.0)
 WINTER = 1_768_478_400 // DAY * DAY
 CAR = Site("seed")
 STAY = session(CAR, WINTER + 22 * 3600)
 assert STAY is not None
-
-
-class Scene(NamedTuple):
-    """A device, its line to the door, and what it told."""
-    device: Device
-    line: InProcess
-    told: list[Happening]
-
-    def live(self, seconds: float) -> None:
-        """Let the device live for so long, woken when it asks to be."""
-        until, wake = clock.precise() + seconds, clock.precise()
-        while wake <= until:
-            clock.turn_to(max(wake, clock.precise()))
-            wake = self.device.step(clock.precise())
-        clock.turn_to(until)
-
-    def live_until(self, instant: int) -> None:
-        self.live(instant - clock.precise())
-
-    def said(self, what: str) -> list[str]:
-        return [one.detail for one in self.told if one.what == what]
-
-
-@pytest.fixture
-def play(house: None, application: Flask) -> Callable[..., Scene]:
-    """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this rate."""
-    def begin(plant: Plant, now: int, rate: int = 60, **limits: float) -> Scene:
-        clock.turn_to(now)
-        settings.poll_rate = settings.post_rate = rate
-        edev.enrol(ME, pin=PIN, name="one")
-        virtualders.create("street", members=["one"], **limits)
-        line, told = InProcess(application, ME), []
-        device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append,
-                        clock=clock.precise)
-        return Scene(device, line, told)
-    return begin
-
-
-def statuses() -> list[int]:
-    data = [document.stated for document in store.items("/rsps/1/rsp")]
-    return [one["status"] for one in sorted(data, key=lambda one: one["createdDateTime"])]
-
-
-def read(start: int, seconds: int) -> float:
-    """Mean injection by the readings that were posted, W."""
-    return power.mean([ME], start, start + seconds)[ME]
 
 
 # --- load controls ---------------------------------------------------------------------------------------------------
@@ -184,13 +129,6 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, abs=2 * period) and one["answer"] == "completed"
     assert begin < end and one["state"] == "over"
     assert not scene.said("trouble")
-
-
-def coarsely(scene: Scene, until: int, every: int = 300) -> None:
-    """Let the device live in steps of this many seconds, as where time goes in steps."""
-    for instant in range(int(clock.precise()) // every * every + every, until + 1, every):
-        clock.turn_to(instant)
-        scene.device.step(instant)
 
 
 @pytest.mark.parametrize("every", [0, 300, 900])

@@ -1,0 +1,32 @@
+"""What the tests of whole devices share."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from clients.device import Device, Identity
+from clients.plant import Plant
+from server import clock
+from server.config import settings
+from server.grid import virtualders
+from server.protocol import identity
+from server.protocol.functionsets import edev
+from tests.clients.inprocess import InProcess
+from tests.clients.scene import ME, PIN, Scene
+
+
+@pytest.fixture
+def play(house: None, application: Flask) -> Callable[..., Scene]:
+    """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this rate."""
+    def begin(plant: Plant, now: int, rate: int = 60, **limits: float) -> Scene:
+        clock.turn_to(now)
+        settings.poll_rate = settings.post_rate = rate
+        edev.enrol(ME, pin=PIN, name="one")
+        virtualders.create("street", members=["one"], **limits)
+        line, told = InProcess(application, ME), []
+        device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append,
+                        clock=clock.precise)
+        return Scene(device, line, told)
+    return begin
