@@ -11,8 +11,8 @@ from server.grid.roster import Roster
 from server.resources import sql
 
 SUSPENDED, STALE, OPTED_OUT, SILENT, CONTRACT = "suspended", "stale", "opted out", "silent", "contract"
-UNRATED, DISCONNECTED, MODES = "unrated", "disconnected", "takes no control"
-REASONS = (SUSPENDED, STALE, OPTED_OUT, SILENT, CONTRACT, UNRATED, DISCONNECTED, MODES)
+UNRATED, DISCONNECTED, MODES, OFFERS = "unrated", "disconnected", "takes no control", "offers to give"
+REASONS = (SUSPENDED, STALE, OPTED_OUT, SILENT, CONTRACT, UNRATED, DISCONNECTED, MODES, OFFERS)
 DAY = 86400
 _SHARES = ('SELECT c.device_id, o.start, o.start + o.duration FROM conduct c JOIN membership p ON p.device_id = c.device_id AND '
            'p.vder_id = ? JOIN device d ON d.id = c.device_id JOIN share s ON s.lfdi = d.lfdi JOIN "order" o ON o.id = s.order_id '

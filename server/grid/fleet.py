@@ -30,7 +30,7 @@ _SAID = "(CASE WHEN x.said_at >= x.arrive THEN x.said_at ELSE x.arrive END)"
 _SINCE_SAID = ("SELECT x.href, " + _MEAN.format("visit x", _SAID, _SAID)
                + f"x.cancelled = ? AND x.depart > ? AND {_SAID} < ? AND m.at > {_SAID} GROUP BY x.href, m.href")
 _VISITS = ("SELECT v.href, v.device_id, v.arrive, v.depart, v.energy, v.power, v.said, v.said_at FROM visit v JOIN membership p ON "
-           "p.device_id = v.device_id AND p.vder_id = ? WHERE v.cancelled = ? AND v.depart > ? AND v.energy > 0 "
+           "p.device_id = v.device_id AND p.vder_id = ? WHERE v.cancelled = ? AND v.depart > ? "
            "ORDER BY v.device_id, v.arrive, v.href")
 
 
@@ -130,8 +130,12 @@ def _carried(known: Roster, at: int) -> dict[int, float]:
 
 def sessions(known: Roster, why: Any, at: int, hours: float) -> Cars:
     """The cars' visits that are not over. What a car still needs is what it said last, less what was read since where that is
-    not fresh; never less than nothing."""
-    rows = sql.rows(_VISITS, known.area.id, False, at)
+    not fresh; never less than nothing. Who offers to give energy and wants none is left out: a plan reckons with what cars
+    need, and what they give is for an operator to grant."""
+    visits = sql.rows(_VISITS, known.area.id, False, at)
+    rows = [row for row in visits if row[4] > 0]
+    offering = known.places({row[1] for row in visits} - {row[1] for row in rows})
+    why[offering] = np.where(why[offering] == "", absent.OFFERS, why[offering])
     # of two at once of one device the later holds
     rows = [row for row, after in zip(rows, [*rows[1:], None], strict=False)
             if after is None or after[1] != row[1] or after[2] >= row[3]]

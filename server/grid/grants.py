@@ -97,7 +97,7 @@ def earliest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> Grant:
     energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W for the window.
     """
     if now >= wish.end:
-        return Grant(wish.start, wish.end - wish.start, 0.0, 0.0)
+        return nothing(wish, steps, now)
     whole = _whole(wish, steps, max(wish.start, now + lead)) or _whole(wish, steps, max(wish.start, now))
     return whole or _most(wish, steps, max(wish.start, now))
 
@@ -113,6 +113,12 @@ def latest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> Grant:
     return Grant(ends[-1] - seconds, seconds, math.copysign(wish.power, wish.energy), wish.energy)
 
 
+def nothing(wish: Wish, steps: Steps, now: int, lead: int = 0) -> Grant:
+    """0 W for what is left of the window, or for all of it when it is over."""
+    start = max(wish.start, now) if now < wish.end else wish.start
+    return Grant(start, wish.end - start, 0.0, 0.0)
+
+
 def _whole(wish: Wish, steps: Steps, start: int) -> Grant | None:
     found = []
     for part in PARTS:
@@ -125,8 +131,7 @@ def _whole(wish: Wish, steps: Steps, start: int) -> Grant | None:
 
 
 def _most(wish: Wish, steps: Steps, start: int) -> Grant:
-    none = Grant(start, wish.end - start, 0.0, 0.0)
     found = [Grant(since, until - since, math.copysign(part * wish.power, wish.energy),
                    math.copysign(min(part * wish.power * (until - since) / 3600, abs(wish.energy)), wish.energy))
              for part in PARTS for since, until in _runs(steps, part * wish.power, start, wish.end)]
-    return max(found, key=lambda grant: (abs(grant.energy), -grant.start), default=none)
+    return max(found, key=lambda grant: (abs(grant.energy), -grant.start), default=nothing(wish, steps, start))

@@ -146,7 +146,7 @@ def _responses(events: list[Data]) -> int:
 def unserved(vder: str, start: int, end: int) -> float | None:
     """kWh that cars that were to leave in [start, end) still wanted when they last said so; None where none said."""
     left = [max(said, 0.0) for said, in sql.rows(
-        "SELECT v.said FROM visit v JOIN membership m ON m.device_id = v.device_id WHERE m.vder_id = ? AND NOT v.cancelled AND "
+        "SELECT v.said FROM visit v JOIN membership m ON m.device_id = v.device_id WHERE m.vder_id = ? AND NOT v.cancelled AND v.energy > 0 AND "
         "v.depart >= ? AND v.depart < ? AND v.said_at >= v.arrive", virtualders.find(vder).id, start, min(end, clock.now()))]
     return round(math.fsum(left) / 1000, 2) if left else None
 

@@ -166,12 +166,13 @@ def _asked(change: Change) -> None:
         asked = _request(change.href)
         wish, lead = wished(asked.stated), rates.poll(LIST, asked.audience)
         steps = _room(asked, wish, lock=True)
-        _publish(asked, _fitting(grants.latest(wish, steps, clock.now(), lead) if _balanced(asked.audience)
-                                 else grants.earliest(wish, steps, clock.now(), lead)))
+        choose = grants.earliest if not _balanced(asked.audience) else grants.latest if wish.energy > 0 else grants.nothing
+        _publish(asked, _fitting(choose(wish, steps, clock.now(), lead)))
 
 
 def _balanced(lfdi: str) -> bool:
-    """Whether a device is in an area that is kept in balance: it is told to wait, and called when it is wanted."""
+    """Whether a device is in an area that is kept in balance: it is told to wait, and called when it is wanted. Who offers
+    energy there is granted none: no plan has reckoned with it, so that it is for an operator to say when it is of use."""
     return Balance.select().join(Membership, on=Membership.vder == Balance.vder).join(Device).where(
         Balance.automatic & (Device.lfdi == lfdi)).exists()
 

@@ -4,7 +4,7 @@ import math
 import pytest
 from hypothesis import given, strategies as some
 
-from server.grid.grants import ALWAYS, Grant, Taken, Wish, earliest, latest, least, lowest, room
+from server.grid.grants import ALWAYS, Grant, Taken, Wish, earliest, latest, least, lowest, nothing, room
 
 HOUR = 3600
 DAY = Wish(0, 24 * HOUR, 14_000, 7000)
@@ -82,6 +82,13 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
     (10_750, [Taken(0, 24 * HOUR, 9000)], Grant(0, 8 * HOUR, 1750, 14_000))])     # at full power there is never room
 def test_as_late_as_can_be(limit, taken, expected):
     assert latest(DAY, room(limit, taken), 0) == expected
+
+
+@given(wishes, others, some.floats(0, 20_000), seconds)
+def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
+    none = nothing(wish, room(limit, taken), now)
+    assert (none.power, none.energy) == (0, 0) and none.start + none.duration == wish.end
+    assert none.start == (max(wish.start, now) if now < wish.end else wish.start)
 
 
 @given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))

@@ -160,6 +160,8 @@ def evening(street):
     row = order(street, NOON, HOUR, {1: (1000, 0), 2: (0, -4000), 3: (0, -1000)})
     Visit.create(href="/edev/2/frq/1", device=2, arrive=NOON, depart=NOON + 2 * HOUR - 60, energy=4000, power=4000.0, said=500.0,
                  said_at=NOON + HOUR)
+    Visit.create(href="/edev/1/frq/1", device=1, arrive=NOON, depart=NOON + HOUR, energy=-4000, power=4000.0, said=9000.0,
+                 said_at=NOON + 60)  # it offered to give: what it wants itself is for later
     read(1, NOON, [900] * 4)
     read(2, NOON, [0] * 4)
     read(3, NOON - 6 * HOUR, [-1000] * 32)

@@ -189,6 +189,18 @@ def test_visits_that_are_over_cancelled_or_replaced_are_none(car):
     assert see().requests == [] and three
 
 
+def test_who_offers_energy_needs_none_and_is_left_out_until_it_asks_for_some(car):
+    one, two = car(1, energy=-4000), car(2, energy=-4000, arrive=2.0)
+    area()
+    one.wants(9000)
+    found = see()
+    assert found.requests == [] and found.out == {1: "offers to give", 2: "offers to give"}
+    assert two.asks("0B", energyRequested=watts(6000)).status == 201
+    found = see()
+    assert found.requests == ["/edev/2/frq/2"] and found.fleet.sessions.need.tolist() == [6000]
+    assert found.out == {1: "offers to give"}
+
+
 def test_a_thermal_load_is_rated_by_the_most_that_it_has_drawn_where_it_says_nothing(pump):
     pump(1, rated=0, draws=1800)
     pump(2, rated=0, draws=0)
