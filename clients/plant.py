@@ -46,7 +46,12 @@ class Plant:
     @property
     def rating(self) -> float:
         """The largest power in either direction, W."""
-        return max(self.max_w, self.max_charge_w, 1.0)
+        return max(self.output, self.max_charge_w, 1.0)
+
+    @property
+    def output(self) -> float:
+        """The largest power that it injects, W: what it says of setMaxW."""
+        return max(self.max_w, self.max_discharge_w)
 
     @property
     def max_var(self) -> float:
@@ -56,7 +61,7 @@ class Plant:
     @property
     def settings(self) -> Settings:
         """What percentages are percentages of: the device is set to its ratings."""
-        return Settings(self.max_w, self.max_charge_w, self.max_discharge_w, self.max_var)
+        return Settings(self.output, self.max_charge_w, self.max_discharge_w, self.max_var)
 
     @property
     def charge(self) -> float | None:

@@ -5,6 +5,7 @@ injection. `control.order` is where the sign turns.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ TRIFLE = 100.0
 
 
 class Wish(NamedTuple):
-    """What a device wants between two server seconds: `energy` at up to `power` (a magnitude)."""
+    """What a device wants between two server seconds: `energy` (negative: to give it) at up to `power` (a magnitude)."""
     start: int
     end: int
     energy: float
@@ -50,13 +51,13 @@ def step(asked: Asked, wish: Wish | None, running: bool, listed: Iterable[Data],
     """What a device has asked for from now on, and what it says. `running` tells whether a grant is in force, `listed`
     are the device's requests as the server lists them, `mrid` is the name of a new request if there is to be one.
 
-    A request is taken back when the car leaves, or needs nothing more before it was granted anything. What was granted
-    and has run its course is followed by another request where something is missing still.
+    A request is taken back when the car leaves, or wants nothing more or the other direction while no grant is in force.
+    What was granted and has run its course is followed by another request where something is missing still.
     """
     wanting = wish is not None and abs(wish.energy) >= TRIFLE and wish.end > now
     old = asked.request
     if old is not None and not asked.done:
-        if wish is not None and _end(old) == wish.end and (wanting or running):
+        if wish is not None and (running and now < _end(old) or wanting and _same(old, wish)):
             return asked, []
         back = _taken_back(old, listed, now)
         return (Asked() if back else asked._replace(urgent=True)), back
@@ -68,6 +69,11 @@ def step(asked: Asked, wish: Wish | None, running: bool, listed: Iterable[Data],
 
 def _end(request: Data) -> int:
     return int(request["intervalRequested"]["start"] + request["intervalRequested"]["duration"])
+
+
+def _same(request: Data, wish: Wish) -> bool:
+    """Whether a request is for the same window and direction."""
+    return _end(request) == wish.end and request["energyRequested"]["value"] * wish.energy > 0
 
 
 def _taken_back(request: Data, listed: Iterable[Data], now: int) -> list[Step]:
@@ -82,7 +88,7 @@ def _request(wish: Wish, mrid: str, now: int) -> Data:
             "durationRequested": min(round(abs(wish.energy) / wish.power * 3600), 65535),
             "energyRequested": {"multiplier": 0, "value": round(wish.energy)},
             "intervalRequested": {"start": start, "duration": wish.end - start},
-            "powerRequested": {"multiplier": 0, "value": round(wish.power)},
+            "powerRequested": {"multiplier": 0, "value": round(math.copysign(wish.power, wish.energy))},
             "RequestStatus": {"dateTime": now, "requestStatus": REQUESTED}}
 
 

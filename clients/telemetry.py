@@ -44,19 +44,24 @@ def bits(modes: frozenset[str], of: dict[str, int], digits: int) -> str:
 
 def capability(plant: Plant) -> Data:
     """DERCapability: the nameplate."""
-    said = {"modesSupported": bits(plant.modes, MODE_BITS, 8), "rtgMaxW": scaled(plant.max_w),
+    said = {"modesSupported": bits(_modes(plant), MODE_BITS, 8), "rtgMaxW": scaled(plant.output),
             "type": plant.der_type, "csipaus:doeModesSupported": bits(plant.modes, DOE_BITS, 2),
             "rtgVNom": scaled(plant.site.nominal_volts)}
-    if plant.max_w:
-        said |= {"rtgMaxVA": scaled(math.hypot(plant.max_w, plant.max_var), 65535)}
+    if plant.output:
+        said |= {"rtgMaxVA": scaled(math.hypot(plant.output, plant.max_var), 65535)}
     return said | _ratings(plant, "rtg")
 
 
 def settings(plant: Plant, gradient: float, now: int) -> Data:
     """DERSettings: set to the ratings, with the setGradW in force (percent of setMaxW per second)."""
-    return {"modesEnabled": bits(plant.modes, MODE_BITS, 8), "setGradW": round(gradient * 100),
-            "setMaxW": scaled(plant.max_w), "updatedTime": now, "setVRef": scaled(plant.site.nominal_volts),
+    return {"modesEnabled": bits(_modes(plant), MODE_BITS, 8), "setGradW": round(gradient * 100),
+            "setMaxW": scaled(plant.output), "updatedTime": now, "setVRef": scaled(plant.site.nominal_volts),
             "csipaus:doeModesEnabled": bits(plant.modes, DOE_BITS, 2)} | _ratings(plant, "set")
+
+
+def _modes(plant: Plant) -> frozenset[str]:
+    """A charger can discharge where it is rated for that."""
+    return plant.modes | {"discharge"} if plant.max_discharge_w else plant.modes
 
 
 def _ratings(plant: Plant, prefix: str) -> Data:
@@ -74,7 +79,7 @@ def status(plant: Plant, now: int, remote: bool) -> Data:
             "operationalModeStatus": {"dateTime": now, "value": 2 if plant.connected else 1}}
     bitmap = (CONNECTED | AVAILABLE | (OPERATING if abs(plant.power) >= 1 else 0) if plant.connected else 0)
     connect = {"dateTime": now, "value": f"{bitmap | (FAULT if plant.alarms else 0):02X}"}
-    if plant.max_w:
+    if plant.output:
         said["genConnectStatus"] = connect
     if plant.max_charge_w:
         said["storConnectStatus"] = connect

@@ -20,7 +20,8 @@ from clients.weather import DAY, Site
 SITE = Site("seed", -33.9, 151.2)
 MIDNIGHT = 1_790_000_000 // DAY * DAY - int(151.2 / 15 * 3600)     # by the sun of the site
 NOON, EVENING = MIDNIGHT + DAY // 2, MIDNIGHT + 20 * 3600
-PLANTS: list[Plant] = [Inverter(site=SITE), Battery(site=SITE, panel_w=4000), EvCharger(site=SITE), Thermostat(site=SITE)]
+PLANTS: list[Plant] = [Inverter(site=SITE), Battery(site=SITE, panel_w=4000), EvCharger(site=SITE), Thermostat(site=SITE),
+                       EvCharger(site=SITE, max_discharge_w=5000.0, spare=9000.0)]
 watts = some.none() | some.floats(-9000, 9000)
 limit = some.just(math.inf) | some.floats(0, 9000)
 load = some.builds(Load, heating=some.floats(-5, 5), cooling=some.floats(-5, 5), heat_to=some.none() | some.floats(5, 35),

@@ -9,7 +9,7 @@ from clients.weather import Site
 from server import audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid import balancing, dispatch, history, loadevents, power, reservations, sessions, signals, virtualders
+from server.grid import absent, balancing, dispatch, history, loadevents, power, reservations, sessions, signals, state, virtualders
 from server.models import Device as Enrolled
 from server.protocol import identity, seen
 from server.protocol.functionsets import edev
@@ -123,17 +123,46 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.plant.power, abs=50)
 
 
-def test_who_asks_to_discharge_is_granted_that(device):
-    def watts(value):
-        return {"multiplier": 0, "value": value}
-    href = device.post("/edev/1/frq", "FlowReservationRequest", {
-        "mRID": "F1", "creationTime": NOON, "energyRequested": watts(-4000), "powerRequested": watts(3000),
-        "intervalRequested": {"start": NOON, "duration": 7200},
-        "RequestStatus": {"dateTime": NOON, "requestStatus": 0}}).location
+def test_a_car_that_offers_gives_as_it_is_granted(live):
+    """Discharge is negative in a FlowReservation, from what the car asks to what it is granted; injection in its readings."""
+    (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
+    virtualders.update("town", export_limit=0.0)
+    until(T - 300)
+    asked = sessions.request_of(Enrolled.get())
+    assert b"<value>-5000</value>" in store.get(asked).body and sessions.listed("town")[0]["energy_wh"] < -1000
     with pytest.raises(Refused, match="discharging, which is negative"):
-        reservations.grant(href, 3000, 3600)
-    said = device.get(reservations.grant(href, -3000, 3600)["href"]).data
-    assert (said["powerAvailable"]["value"], said["energyAvailable"]["value"]) == (-3000, -3000)
+        reservations.grant(asked, 3000, 3600, T)
+    grant = reservations.grant(asked, -3000, 3600, T)
+    assert store.get(grant["href"]).body.count(b"<value>-3000</value>") == 2
+    until(T + STEP)
+    assert client.plant.power == pytest.approx(3000, abs=50)
+    assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(3000, abs=50)
+    until(T + STEP + 120)
+    assert read(1, T, T + STEP) == pytest.approx(3000, rel=0.1)
+    session, = sessions.listed("town")
+    assert session["served_wh"] < -500 and session["vehicle"]["chargingPowerNow"]["value"] == -3000
+    assert session["vehicle"]["energyRequestNow"]["value"] > 0 and session["answer"] == "started"
+
+
+def test_a_car_that_offers_in_an_area_in_balance(live):
+    """No plan takes an offer for a need, nor for power to have; an operator may take it all the same."""
+    (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
+    signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
+    balancing.auto("town", on=True)
+    until(T - 60)
+    with audit.acting("test"):
+        balancing.turn()
+    seen = state.read(virtualders.find("town"), clock.now())
+    assert not len(seen.cars) and list(seen.out.values()) == [absent.OFFERS]
+    until(T + STEP)
+    session, = sessions.listed("town")
+    assert session["granted_w"] == 0 and client.plant.power == 0 and client.plant.injected == 0
+    reservations.grant(session["request"], -3000, 1800)
+    until(T + 2 * STEP)
+    with audit.acting("test"):
+        balancing.turn()
+    until(T + 2 * STEP + 300)
+    assert client.plant.power == pytest.approx(3000, abs=50), "nor is it called off by the balance"
 
 
 @pytest.mark.parametrize("forward", [False, True])

@@ -1,0 +1,187 @@
+"""A charger that can give back: what it offers, what it gives when it is granted that, and that the car leaves full."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from clients import telemetry
+from clients.control import Order
+from clients.evcharger import EvCharger, hour, session
+from clients.reservation import TRIFLE, Asked, Wish, step
+from clients.weather import DAY, Site
+from server import clock
+from server.grid import reservations, sessions
+from server.grid.units import number
+from server.resources import store
+from tests.clients.scene import Scene, read, statuses
+
+CAR = Site("seed")
+DAWN = 1_768_478_400 // DAY * DAY
+STAY = session(CAR, DAWN + 22 * 3600)
+assert STAY is not None
+BEGIN, END = max(STAY.arrival, DAWN + 18 * 3600), DAWN + 22 * 3600
+SPARE = 8000.0
+TWO_WAY = EvCharger(site=CAR, name="c", max_discharge_w=5000.0, spare=SPARE)
+PLUGGED = replace(TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, wanted=STAY.energy, clock=float(BEGIN))
+
+
+# --- the plant -------------------------------------------------------------------------------------------------------
+
+def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
+    assert PLUGGED.wish == PLUGGED.offer == Wish(BEGIN, END, -SPARE, 5000) and PLUGGED.usable == SPARE
+    early = replace(PLUGGED, clock=BEGIN - 600.0)
+    assert early.wish == PLUGGED.wish and early.usable == early.available_w == 0, "known ahead, given only then"
+    assert PLUGGED.available_w == 5000
+    over = replace(PLUGGED, clock=float(END))
+    assert over.offer is None and over.wish == Wish(END, STAY.departure, STAY.energy, 7400) and over.usable == 0
+
+
+@pytest.mark.parametrize("changes, energy", [
+    ({"given": -3000.0}, 5000), ({"spare": 0.0, "given": 3000.0}, 3000), ({"given": -7950.0}, 50),
+    ({"clock": END - 360.0}, 500),                                                      # no more time
+    ({"departure": BEGIN + 7260, "max_charge_w": 5000.0, "wanted": 0.0}, 5000),         # half of it to charge again
+    ({"given": -8000.0}, None), ({"max_discharge_w": 0.0}, None), ({"arrival": 0}, None)])
+def test_it_offers_no_more_than_there_is_and_can_be_had_again(changes: dict[str, float], energy: float | None) -> None:
+    plant = replace(PLUGGED, **changes)
+    assert (None if plant.offer is None else -plant.offer.energy) == pytest.approx(energy)
+    asks_to_give = plant.wish is not None and plant.wish.energy < 0
+    assert asks_to_give == (energy is not None and energy >= TRIFLE)
+
+
+def test_it_gives_only_when_it_is_asked_and_down_to_what_its_owner_keeps() -> None:
+    plant = TWO_WAY.run(Order(target=0), STAY.arrival, BEGIN + 60)
+    assert plant.run(Order(), BEGIN + 60, BEGIN + 660).power == -7400, "left alone it charges"
+    given = plant.run(Order(target=9000), BEGIN + 60, BEGIN + 660)
+    assert given.power == 5000 and given.injected == pytest.approx(5000 / 6) and given.given == pytest.approx(-5000 / 6)
+    assert plant.run(Order(target=9000, inject=1000), BEGIN + 60, BEGIN + 660).power == 1000
+    empty = plant.run(Order(target=5000), BEGIN + 60, END)
+    assert (empty.power, empty.charge) == (0, pytest.approx(0)) and empty.injected == pytest.approx(SPARE)
+    assert plant.run(Order(target=5000), BEGIN + 60, END + 600).power == 0
+    assert given.run(Order(target=5000), END, END + 600).power == 0, "it is offered no longer"
+    assert plant.run(Order(connect=False, target=5000), BEGIN + 60, BEGIN + 660).power == 0
+
+
+def test_one_that_cannot_give_back_does_not() -> None:
+    one_way = replace(PLUGGED, max_discharge_w=0.0)
+    assert one_way.step(Order(target=5000), BEGIN, 60).power == 0 and one_way.usable is None
+    assert "availabilityDuration" not in telemetry.availability(one_way, BEGIN)
+
+
+def test_it_says_which_way_power_flows_and_what_it_could_give() -> None:
+    plant = PLUGGED.run(Order(target=4000), BEGIN, BEGIN + 600)
+    vehicle, needed = plant.vehicle(BEGIN + 600), STAY.energy + 4000 / 6
+    assert vehicle is not None and vehicle["chargingPowerNow"]["value"] == -4000
+    assert vehicle["energyRequestNow"]["value"] == round(needed), "what it wants for itself: never negative"
+    assert vehicle["minimumChargingDuration"] == pytest.approx(needed / 7400 * 3600, abs=1)
+    assert telemetry.status(plant, BEGIN + 600, True)["storageModeStatus"]["value"] == telemetry.DISCHARGING
+    assert telemetry.availability(plant, BEGIN + 600)["availabilityDuration"] == round((SPARE - 4000 / 6) / 5000 * 3600)
+    rated = telemetry.capability(plant)
+    assert rated["rtgMaxDischargeRateW"] == rated["rtgMaxW"] == {"multiplier": 0, "value": 5000}
+    assert int(rated["modesSupported"], 16) & 3 == 3 and int(telemetry.capability(EvCharger())["modesSupported"], 16) & 3 == 1
+
+
+def test_it_has_news_when_an_offer_begins_and_ends() -> None:
+    begin, end = (int(hour(CAR, DAWN // DAY, hours)) for hours in TWO_WAY.offers)
+    assert TWO_WAY.turns(begin - 1) == begin and TWO_WAY.turns(end - 1) == end
+    assert EvCharger(site=CAR).turns(end - 1) == STAY.departure
+
+
+# --- what it asks for ------------------------------------------------------------------------------------------------
+
+OFFER, NEED = Wish(1000, 8000, -6000, 5000), Wish(1000, 40_000, 14_000, 7000)
+GIVES = step(Asked(), OFFER, False, [], "0A", 1000)[0]
+LISTED = [{"href": "/frq/8", "mRID": "0A"}]
+
+
+def test_discharge_is_negative() -> None:
+    request = GIVES.request
+    assert request is not None and request["energyRequested"]["value"] == -6000
+    assert request["powerRequested"]["value"] == -5000 and request["durationRequested"] == 4320
+
+
+@pytest.mark.parametrize("wish, running, now, kept", [
+    (OFFER._replace(energy=-3000), True, 2000, True), (OFFER, False, 2000, True),
+    (NEED, True, 2000, True),                               # all is given: the grant is over soon
+    (NEED, False, 2000, False), (NEED, True, 8000, False),  # nobody wants it, or not any longer
+    (OFFER._replace(energy=6000), False, 2000, False)])     # the other direction
+def test_what_is_offered_is_asked_before_what_is_wanted(wish: Wish, running: bool, now: int, kept: bool) -> None:
+    state, said = step(GIVES, wish, running, LISTED, "0B", now)
+    assert (state == GIVES) == kept
+    assert [one.request["RequestStatus"]["requestStatus"] for one in said] == ([] if kept else [1])
+
+
+# --- a whole client --------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def garage(play: Callable[..., Scene]) -> Scene:
+    """Plugged in for a while, in a street that may inject nothing: what it offers is granted by hand."""
+    scene = play(TWO_WAY, STAY.arrival - 600, export_limit=0)
+    scene.live_until(max(STAY.arrival, BEGIN) + 300)
+    return scene
+
+
+def offer() -> str:
+    one, = sessions.listed("street")
+    assert one["energy_wh"] < 0
+    return str(one["request"])
+
+
+def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(garage: Scene) -> None:
+    said = store.get(offer()).stated
+    assert number(said["energyRequested"]) == pytest.approx(-SPARE, abs=15) and number(said["powerRequested"]) == -5000
+    assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
+    assert sessions.listed("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
+    assert garage.device.plant.absorbed < 10, "what it drew before it was told"
+    garage.live_until(END + 300)
+    one, = sessions.listed("street")
+    assert one["energy_wh"] == pytest.approx(STAY.energy, abs=30), "nobody wanted it"
+    assert one["state"] == "active" and garage.device.plant.power == -7400 and garage.device.plant.injected == 0
+
+
+def test_it_gives_for_as_long_and_as_much_as_it_is_granted(garage: Scene) -> None:
+    start = clock.now() + 300
+    reservations.grant(offer(), -3000, 3600, start, -2000)
+    garage.live_until(start + 1800)
+    assert garage.device.plant.power == 3000 and read(start + 60, 1680) == pytest.approx(3000, abs=1)
+    one, = sessions.listed("street")
+    assert one["vehicle"]["chargingPowerNow"]["value"] == -3000 and one["served_wh"] < -1000
+    garage.live_until(start + 3500)
+    assert garage.device.plant.power == 0 and garage.device.plant.injected == pytest.approx(2000, abs=1)
+    garage.live_until(start + 4000)
+    assert statuses()[-4:].count(3) == 1 and not garage.said("trouble")
+    newest = max(sessions.listed("street"), key=lambda one: one["request"])
+    assert newest["energy_wh"] == pytest.approx(2000 - SPARE, abs=30), "what it has still"
+
+
+def test_it_keeps_what_its_owner_wants_kept(garage: Scene) -> None:
+    start = clock.now() + 300
+    assert reservations.grant(offer(), -5000, 7200, start, -10_000)["warnings"]
+    garage.live_until(start + 7000)
+    assert garage.device.plant.power == 0 and garage.device.plant.given == pytest.approx(-SPARE, abs=1e-6)
+    assert len(sessions.listed("street")) == 1, "it waits until the grant is over"
+
+
+def test_it_follows_who_thinks_better_of_it(garage: Scene) -> None:
+    start = clock.now() + 300
+    reservations.grant(offer(), -3000, 3600, start)
+    garage.live_until(start + 600)
+    reservations.grant(offer(), -1000, 3600, start + 900)
+    garage.live_until(start + 1200)
+    assert garage.device.plant.power == 1000
+    reservations.call_off(offer())
+    garage.live(180)
+    assert garage.device.plant.power == 0 and {6, 7} <= set(statuses())
+
+
+def test_a_car_that_gave_leaves_full(play: Callable[..., Scene]) -> None:
+    """Granted at once, and again for what it wants afterwards."""
+    scene = play(TWO_WAY, STAY.arrival - 600, rate=300)
+    scene.live_until(END + 600)
+    assert scene.device.plant.injected == pytest.approx(SPARE, abs=TRIFLE)
+    assert store.items("/edev/1/frq") and read(BEGIN + 900, 1800) == pytest.approx(5000, abs=50)
+    scene.live_until(STAY.departure - 60)
+    plant = scene.device.plant
+    assert plant.headroom < TRIFLE and plant.absorbed - plant.injected == pytest.approx(STAY.energy, abs=TRIFLE)
+    assert not scene.said("trouble")
