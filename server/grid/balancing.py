@@ -246,7 +246,7 @@ def decide(area: VirtualDER, start: int) -> int:
         raise Refused(409, f"plan {row.plan} was made for other virtual DERs than there are now: make a new one")
     before, began = planner.plan, time.perf_counter()
     cars = told.Cars.of(look.state, start)
-    powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable)
+    powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable, look.state.stored)
     seconds = time.perf_counter() - began
     fresh = planner.plan is not None and planner.plan is not before
     with store.transaction():

@@ -73,16 +73,16 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
     said = np.nan_to_num(known[lead])
     if lead == "schedule":
         load = -outlook.ahead(area, "load", span.start, span.steps, span.at, span.step).values
-        raw = load - sun + heat.sum(axis=0) - said
-        before = raw + eager
+        before = load - sun + heat.sum(axis=0) - said + eager
     elif lead == "imbalance":
-        raw, before = said - eager, said
+        before = said
     else:
-        raw, before = np.zeros(span.steps), eager
+        before = eager
+    raw = before - eager
     tolerance = signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
     off = correction(area, span) if lead != "price" else np.zeros(span.steps)
     net = _beyond(before + off, tolerance) - (before - raw)
-    ahead = Outlook(net, heat, sun, coming, _limits(area, state, span, heat, sun), _price(known["price"]))
+    ahead = Outlook(net, heat, sun, heard(coming, span), _limits(area, state, span, heat, sun), _price(known["price"]))
     return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
                   usual[:, 0], warnings)
 
@@ -121,6 +121,13 @@ def uncontrolled(cars: Sessions, span: Span) -> Floats:
     return np.diff(soonest, prepend=0.0) / span.hours
 
 
+def heard(cars: Sessions, span: Span) -> Sessions:
+    """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the time that it asks
+    for energy that step has been decided."""
+    cars = cars._replace(arrive=cars.arrive + 1)
+    return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
+
+
 def _heat(area: VirtualDER, state: State, span: Span) -> Floats:
     """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's forecast
     among its kinds by rating."""
@@ -155,14 +162,18 @@ def correction(area: VirtualDER, span: Span) -> Floats:
     """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals beside what had
     been expected of them (before it was put right).
 
-    What nobody had asked of stores goes on for hours. What stores failed to do depends on what they were asked for, so it
-    says nothing of a later step that asks the opposite: it is made up for now, and is soon over."""
+    An error in what nobody had asked for goes on for hours. What stores failed to do depends on what they were asked for,
+    so it says nothing of a later step that asks the opposite: it is made up for now, and is soon over. What cars and
+    thermal loads did otherwise says nothing of any other step: whoever has taken more has it, and wants the less."""
     begin = span.at - span.at % span.step - 2 * WINDOW * span.step
     steps = 2 * WINDOW
-    after, expected, planned, done = (history.read(area, what, begin, steps, span.step)
-                                      for what in ("after", "expected", "planned_store", "store"))
-    failed = np.nan_to_num(planned - done)
-    off = after - expected - failed
+
+    def known(what: str) -> Floats:
+        return history.read(area, what, begin, steps, span.step)
+    warmth = known("planned_heat")
+    failed, *others = np.nan_to_num([known("planned_store") - known("store"), known("planned_car") - known("car"), np.clip(
+        warmth + known("base_heat") - known("heat"), -np.abs(warmth), np.abs(warmth))])
+    off = known("after") - known("expected") - failed - sum(others)
     seen = np.flatnonzero(np.isfinite(off))[-WINDOW:]
     if not len(seen):
         return np.zeros(span.steps)

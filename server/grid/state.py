@@ -28,7 +28,8 @@ class State:
     to its sessions, `stores_at` and `cars_at` are the times that energies and needs are of. Of each PV inverter, `sun_w` is
     the rating and `sun_now` what it generates, both positive. `categories` are the DeviceCategoryType bits of each kind of
     thermal load. `out` says of each member who is left out why, `unknown_w` is what they draw by their last readings.
-    `response`, `tier` and `fresh` (whether it has been read of late) are by what, parallel to the devices.
+    Of thermal loads the fleet has how far each is meant to be ahead, `stored` (Wh) how far it is by what it was told: that
+    was rounded. `response`, `tier` and `fresh` (whether it has been read of late) are by what, parallel to the devices.
     """
     at: int
     hours: float
@@ -47,6 +48,7 @@ class State:
     out: dict[int, str]
     unknown_w: float
     roster: roster.Roster
+    stored: Floats
     categories: tuple[int, ...] = HEAT_KINDS
     response: dict[str, Floats] = field(default_factory=dict)
     tier: dict[str, Whole] = field(default_factory=dict)
@@ -69,7 +71,7 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> State:
         return {what: column[places] for what, places in chosen.items()}
     return State(at, hours, known.leaves, Fleet(battery.fleet, car.fleet, heat.fleet, heat.base),
                  known.device[battery.places], battery.at, known.device[car.places], car.at, car.requests, known.device[heat.places],
-                 known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known,
+                 known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known, heat.fleet.state,
                  response=of(known.response), tier=of(known.tier), fresh=of(known.fresh))
 
 
@@ -96,7 +98,7 @@ def without(seen: State, devices: Collection[int], why: str) -> State:
         stores=seen.stores[store], stores_at=seen.stores_at[store], cars=seen.cars[car], cars_at=seen.cars_at[car],
         requests=[href for href, kept in zip(seen.requests, car, strict=True) if kept], heats=seen.heats[heat],
         suns=seen.suns[sun], sun_w=seen.sun_w[sun], sun_now=seen.sun_now[sun], sun_group=seen.sun_group[sun],
-        out={**seen.out, **dict.fromkeys(here, why)},
+        out={**seen.out, **dict.fromkeys(here, why)}, stored=seen.stored[heat],
         response={what: values[stay[what]] for what, values in seen.response.items()},
         tier={what: values[stay[what]] for what, values in seen.tier.items()},
         fresh={what: values[stay[what]] for what, values in seen.fresh.items()})

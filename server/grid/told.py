@@ -38,10 +38,11 @@ def until(seen: State, span: Span) -> State:
     last = _moved(seen.leaves, ("offset", "duty"), span.at - span.at % span.step - span.step)
     beside = np.array([last.get(lfdis.get(device, ""), 0.0) for device in seen.heats.tolist()])
     base = np.clip(fleet.base - beside, 0, fleet.thermals.power)
-    return replace(seen, fleet=Fleet(
+    part, meant = _warmth(seen, span)
+    return replace(seen, stored=part * fleet.thermals.band, fleet=Fleet(
         batteries._replace(energy=energy),
         fleet.sessions._replace(need=np.maximum(fleet.sessions.need - charged, 0)),
-        fleet.thermals._replace(state=_warmth(seen, span) * fleet.thermals.band), base))
+        fleet.thermals._replace(state=meant * fleet.thermals.band), base))
 
 
 def by_hand(area: VirtualDER, span: Span) -> set[int]:
@@ -63,21 +64,27 @@ def _moved(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> dict
 
 def keep_warmth(seen: State, powers: Powers, end: int) -> None:
     """Keep how far each thermal load is ahead at the end of a step."""
-    loads, hours = seen.fleet.thermals, seen.hours
-    parts = np.clip((loads.keep * loads.state + powers.thermals * hours) / np.maximum(loads.band, 1e-9), -1, 1)
-    rows = [{"device": device, "at": end, "part": part} for device, part in zip(seen.heats.tolist(), parts.tolist(), strict=True)]
+    loads = seen.fleet.thermals
+    assert powers.meant is not None
+    part, meant = (np.clip(energy / np.maximum(loads.band, 1e-9), -1, 1).tolist() for energy in (
+        loads.keep * seen.stored + powers.thermals * seen.hours, powers.meant))
+    rows = [{"device": device, "at": end, "part": here, "meant": there}
+            for device, here, there in zip(seen.heats.tolist(), part, meant, strict=True)]
     for some in chunked(rows, _CHUNK):
         Warmth.insert_many(some).on_conflict(conflict_target=[Warmth.device], update={
-            Warmth.at: EXCLUDED.at, Warmth.part: EXCLUDED.part}).execute()
+            Warmth.at: EXCLUDED.at, Warmth.part: EXCLUDED.part, Warmth.meant: EXCLUDED.meant}).execute()
 
 
-def _warmth(seen: State, span: Span) -> Floats:
-    """The part of its comfort band at which each thermal load will be: where what it was told last left it, and fading since."""
-    kept = {device: (at, part) for device, at, part in sql.rows(
-        "SELECT w.device_id, w.at, w.part FROM warmth w JOIN membership m ON m.device_id = w.device_id WHERE m.vder_id = ?",
+def _warmth(seen: State, span: Span) -> tuple[Floats, Floats]:
+    """The part of its comfort band at which each thermal load will be, and is meant to be: where what it was told last left
+    it, and fading since."""
+    kept = {device: rest for device, *rest in sql.rows(
+        "SELECT w.device_id, w.at, w.part, w.meant FROM warmth w JOIN membership m ON m.device_id = w.device_id WHERE m.vder_id = ?",
         seen.roster.area.id)}
-    at, part = np.array([kept.get(device, (span.start, 0.0)) for device in seen.heats.tolist()], dtype=float).reshape(-1, 2).T
-    return np.asarray(part * seen.fleet.thermals.keep ** (np.maximum(span.start - at, 0) / span.step), dtype=float)
+    at, part, meant = np.array([kept.get(device, (span.start, 0.0, 0.0)) for device in seen.heats.tolist()],
+                               dtype=float).reshape(-1, 3).T
+    fading = seen.fleet.thermals.keep ** (np.maximum(span.start - at, 0) / span.step)
+    return part * fading, meant * fading
 
 
 @dataclass(frozen=True)

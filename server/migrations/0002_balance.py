@@ -144,6 +144,7 @@ def up(migrator, db):
         device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
         at = BigIntegerField()
         part = DoubleField()
+        meant = DoubleField()
 
     db.create_tables([Nature, Unit, Meter, Visit, Conduct, Warmth, Series, Interval, Plan, Balance, Audit])
     migrator.migrate(

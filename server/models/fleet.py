@@ -50,11 +50,13 @@ class Unit(Table):
 
 
 class Warmth(Table):
-    """How far a thermal load is ahead (-: behind) at `at`, by what it was told: a part of what comfort allows, -1 to 1."""
+    """How far a thermal load is ahead (-: behind) at `at`, a part of what comfort allows, -1 to 1: by what it was told
+    (`part`), and as it was meant to be (`meant`) before that was put into tenths of a degree."""
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     at = BigIntegerField()
     part = DoubleField()
+    meant = DoubleField()
 
 
 class Meter(Table):

@@ -78,7 +78,7 @@ def test_most_of_the_imbalance_is_gone(day: Day) -> None:
 def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
     whole = made()
     assert np.allclose(day.lived.drawn["battery"], street.planned(whole, "store"), atol=20)
-    assert np.abs(street.planned(whole, "store")).max() > 500 and np.abs(street.planned(whole, "heat")).max() > 500
+    assert np.abs(street.planned(whole, "store")).max() > 300 and np.abs(street.planned(whole, "heat")).max() > 500
     energy = np.sum(day.lived.moved["thermostat"]) / np.sum(street.planned(whole, "heat"))
     assert 0.7 < energy < 1.3
 

@@ -39,26 +39,28 @@ class Fleet(NamedTuple):
 class Powers(NamedTuple):
     """Each member's power, and what of the total could not be met. `percent` [g] is what the batteries of a group are
     told as a fraction of their rating (+ of charging), where all are told the same; `comfort` [g, kind] the fraction of their
-    band at which thermal loads are to be after the step."""
+    band at which thermal loads are to be after the step, as it can be told; `meant` the Wh that each is meant to store then."""
     batteries: Floats
     sessions: Floats
     thermals: Floats
     missed: float
     percent: Floats | None = None
     comfort: Floats | None = None
+    meant: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Manner:
     """`broadcast`: batteries of a group are told one percent of their rating, else each its own power. `limits` hold
     for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what the sessions should draw what they
-    can be told, `finest` is by kind of thermal load the least part of comfort that can be told (0: any); batteries take the
-    difference."""
+    can be told, `finest` is by kind of thermal load the least part of comfort that can be told (0: any), and `stored` what
+    each stores by what it was told before (the fleet has what it was meant to); batteries take the difference."""
     hours: float
     broadcast: bool = False
     limits: Sequence[Limit] = ()
     sayable: Callable[[Floats], Floats] | None = None
     finest: Sequence[float] = ()
+    stored: Floats | None = None
 
 
 def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -> Wanted:
@@ -84,8 +86,9 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     thermal, comfort = _each(groups * kinds, alike, asked.thermals.ravel(), lambda inside, target: policies.by_comfort(
         target, fleet.thermals.state[inside], fleet.thermals.band[inside], fleet.thermals.keep[inside], fleet.base[inside],
         fleet.thermals.power[inside], how.hours))
+    meant = fleet.thermals.keep * fleet.thermals.state + thermal * how.hours
     if any(how.finest):
-        thermal, comfort = _said(comfort, np.resize(np.array([*how.finest, *[0.0] * kinds])[:kinds], len(comfort)), alike, fleet, how.hours)
+        thermal, comfort = _said(comfort, np.resize(np.array([*how.finest, *[0.0] * kinds])[:kinds], len(comfort)), alike, fleet, how)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
     free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
     here = fleet.sessions.arrive <= 0
@@ -105,7 +108,7 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     battery, percent = _each(groups, fleet.batteries.group, targets, lambda inside, target: divide(
         target, fleet.batteries.only(inside), low[inside], high[inside], how.hours))
     return Powers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()),
-                  percent if how.broadcast else None, comfort.reshape(groups, kinds))
+                  percent if how.broadcast else None, comfort.reshape(groups, kinds), meant)
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
@@ -142,12 +145,13 @@ def _each(groups: int, of: Whole, targets: Floats, share: Callable[[Any, float],
     return powers, levels
 
 
-def _said(comfort: Floats, finest: Floats, alike: Whole, fleet: Fleet, hours: float) -> tuple[Floats, Floats]:
+def _said(comfort: Floats, finest: Floats, alike: Whole, fleet: Fleet, how: Manner) -> tuple[Floats, Floats]:
     """What comes of the nearest part of comfort that thermal loads can be told, and that part."""
     told = np.where(finest > 0, np.round(comfort / np.maximum(finest, 1e-9)) * finest, comfort)
     state, band, keep, power = fleet.thermals[:4]
-    low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, hours)
-    return np.clip((told[alike] * band - keep * state) / hours, low, high), told
+    state = state if how.stored is None else how.stored
+    low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, how.hours)
+    return np.clip((told[alike] * band - keep * state) / how.hours, low, high), told
 
 
 def _alike(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:

@@ -388,10 +388,13 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
     town[7].post(0)     # its pump rests: there is nothing that it could do without
     needs(40_000.0)
     at(T - 300)
-    parts = [Warmth.get(device=home.device).part for home in town[6:]]
+    rows = [Warmth.get(device=home.device) for home in town[6:]]
+    parts = [row.part for row in rows]
     assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in Warmth.select()} == {T + STEP}
-    again = told_before.until(state.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300)).fleet.thermals
-    assert again.state / again.band == pytest.approx(parts)
+    again = told_before.until(state.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300))
+    loads = again.fleet.thermals
+    assert again.stored / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(round(parts[0], 2))
+    assert loads.state / loads.band == pytest.approx([row.meant for row in rows]) and 0 < abs(rows[0].meant - parts[0]) < 0.025
 
 
 def test_of_two_who_publish_at_once_one_does_it(town):

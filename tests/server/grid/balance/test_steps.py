@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,20 @@ def test_batteries_make_room_for_cars_under_a_limit():
     powers = steps.shared(all_cars._replace(total=1e6), now, Manner(QUARTER, limits=tight))
     assert np.isclose(powers.sessions.sum(), free.sessions.sum())
     assert np.isclose(powers.batteries.sum(), 0.9 * low.sum())
+
+
+def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_than_a_step_s_drift():
+    now, at_rest = fleet(groups=1), wish(1, 1, 0.0, 0.0)
+    loads = now.thermals._replace(kind=np.zeros_like(now.thermals.kind), keep=np.full_like(now.thermals.keep, 0.98))
+    loads, stored = loads._replace(state=loads.band), loads.band
+    said, drawn = [], 0.0
+    for _ in range(20):
+        powers = steps.shared(at_rest, now._replace(thermals=loads), Manner(QUARTER, True, finest=(0.05,), stored=stored))
+        stored, loads = loads.keep * stored + powers.thermals * QUARTER, loads._replace(state=powers.meant)
+        said.append(float(powers.comfort[0, 0]))
+        drawn += float(powers.thermals.sum()) * QUARTER
+    assert said[0] == 1.0 and said[-1] == pytest.approx(0.98 ** 20, abs=0.03) and said == sorted(said, reverse=True)
+    assert abs(drawn) < 0.05 * loads.band.sum()
 
 
 def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_difference():
