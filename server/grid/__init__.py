@@ -6,7 +6,7 @@ DERControl, wherever a name does not say otherwise; energy is in Wh, fractions r
 Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree, and what it publishes); `natures`,
 `ders`, `meters` and `visits` (rows that say in numbers what devices say of themselves, `numbers` rebuilds them), `members`
 with `power` and `modes` (one by one), `capability` and `face` (their sum), `standing` (opt-outs and contracts); then `share` (a target divided),
-`plan` (a wish becomes controls), `dispatch` (orders), `controls` with `conflicts` and `effective` (single controls and
+`plan` (a wish becomes controls), `dispatch` (orders), `shifts` (orders that reach cars and loads), `controls` with `conflicts` and `effective` (single controls and
 what they meet), `follow` (what came of it). Loads have `loadprograms` and `loadevents`, chargers that ask for energy
 `grants` (the policy), `reservations` and `sessions`.
 

@@ -1,21 +1,29 @@
 """Orders: what an operator asks of a virtual DER, as controls of its members, and what came of it."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from importlib.util import find_spec
+from math import fsum
+from typing import TYPE_CHECKING, Any
 
 from peewee import chunked
 
 from server import audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid import conflicts, controls, follow, members, plan, turns, virtualders
+from server.grid import conflicts, controls, follow, loadevents, members, plan, reservations, turns, virtualders
 from server.grid.controls import TakenBack
+from server.grid.members import Member
 from server.grid.plan import BROADCAST, HEADROOM, TIER, TURN, Manner, Part, Plan
 from server.models import Device, Document, Order, Share, VirtualDER
 from server.resources import events, sql, store
 
+if TYPE_CHECKING:
+    from server.grid.shifts import Shiftable
+
 Progress = Callable[[int, int], None]
+Shift = tuple[str, str, float | None, float | None, str]
+_ARRAYS = all(find_spec(name) for name in ("numpy", "highspy"))  # the extra `balance`
 _CHUNK = 200
 
 
@@ -50,27 +58,67 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
     every = members.read(virtualders.members(found), how.hours)
     if policy in (TURN, TIER):
         every = turns.ranked(every)
-    made = plan.plan(wish, value, every, how)
+    others = _shiftable(found, every, begin, duration) if wish in plan.OPEN else None
+    if others is not None:
+        every = [member for member in every if member.lfdi not in others.lfdis]
+    made = plan.plan(wish, value, every, how) if others is None else plan.beside(wish, value, every, how, others.baseline)
     said = {"start": begin, "duration": duration, "ramp": ramp, "randomize_start": randomize,
             "randomize_duration": randomize, "description": reason[:32]}
     try:
         with store.transaction():
             hrefs = _publish(found, made, said, progress)
-            documents = [document for document in map(store.get, dict.fromkeys(hrefs.values())) if document]
+            documents = _distinct(hrefs.values())
             warnings = [*made.warnings, *(conflicts.of(found, documents[0], every) if made.base is not None
                                           else conflicts.of_single(found, documents))]
+            shifted = others.ask(made.missed, reason) if others is not None and abs(made.missed) >= 1 else []
+            missed = made.missed - fsum(share[2] - share[3] for share in shifted)
+            beside = others.baseline if others is not None else 0.0
+            planned = made.planned + beside + made.missed - missed
+            warnings += [plan.unreached(missed, planned)] if abs(missed) >= 1 else []
             row = Order.create(vder=found, wish=wish, value=value, addressing=addressing, start=begin, duration=duration,
-                               target_w=made.target, planned_w=made.planned, reason=reason, warnings=warnings,
-                               requested_by=audit.who(), created=clock.now())
-            _keep(row, made, hrefs, {document.href: document.stated["mRID"] for document in documents})
-            answer = {**describe(row), "baseline_w": made.baseline, "missed_w": made.missed, "dry_run": dry_run,
-                      "controls": [controls.describe(document) for document in documents],
-                      "shares": [_part(part, hrefs) for part in made.parts]}
+                               target_w=None if made.target is None else made.target + beside, planned_w=planned, reason=reason,
+                               warnings=warnings, requested_by=audit.who(), created=clock.now())
+            keep_shares(row, [*((part.member.lfdi, hrefs[part.member.lfdi], part.planned, part.baseline,
+                                 "; ".join(filter(None, (reason, part.why)))) for part in made.parts if part.member.lfdi in hrefs),
+                              *shifted])
+            documents += _distinct(share[1] for share in shifted)
+            answer = {**describe(row), "baseline_w": made.baseline + beside, "missed_w": missed, "dry_run": dry_run,
+                      "controls": [_DESCRIBED[document.kind](document) for document in documents],
+                      "shares": [*(_part(part, hrefs) for part in made.parts), *_parts(shifted)]}
             if dry_run:
                 raise TakenBack({**answer, "id": None, "xml": [controls.xml(document) for document in documents]})
     except TakenBack as taken:
         return taken.answer
     return answer
+
+
+_DESCRIBED: dict[str, Callable[[Document], dict[str, Any]]] = {
+    "DERControl": controls.describe, "EndDeviceControl": loadevents.describe, "FlowReservationResponse": reservations.describe}
+
+
+def _distinct(hrefs: Iterable[str]) -> list[Document]:
+    return [document for document in map(store.get, dict.fromkeys(hrefs)) if document]
+
+
+def _shiftable(vder: VirtualDER, every: Sequence[Member], start: int, duration: int) -> Shiftable | None:
+    """The cars and thermal loads of a virtual DER, as far as there are any that take no set point of power; with the extra
+    `balance` alone."""
+    inside = {device: lfdi for device, lfdi in sql.rows(
+        "SELECT d.id, d.lfdi FROM membership m JOIN device d ON d.id = m.device_id JOIN nature n ON n.device_id = d.id "
+        "WHERE m.vder_id = ? AND n.what IN ('car', 'heat')", vder.id)}
+    if not inside or not _ARRAYS:
+        return None
+    from server.grid import shifts
+    takers = {member.lfdi for member in every if plan.takes(member)}
+    found = shifts.Shiftable.of(vder, start, duration, [device for device, lfdi in inside.items() if lfdi in takers])
+    return found if found.lfdis else None
+
+
+def _parts(shifted: Sequence[Any]) -> list[dict[str, Any]]:
+    names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(
+        Device.lfdi.in_([share[0] for share in shifted]))}
+    return [{"lfdi": lfdi, "name": names.get(lfdi, ""), "baseline_w": baseline, "planned_w": planned, "base": None, "control": href}
+            for lfdi, href, planned, baseline, _ in shifted]
 
 
 def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progress | None) -> dict[str, str]:
@@ -91,14 +139,12 @@ def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progr
     return found
 
 
-def _keep(row: Order, made: Plan, hrefs: dict[str, str], mrids: dict[str, str]) -> None:
-    keep_shares((row.id, part.member.lfdi, hrefs[part.member.lfdi], mrids[hrefs[part.member.lfdi]], part.planned,
-                 part.baseline, "") for part in made.parts if part.member.lfdi in hrefs)
-
-
-def keep_shares(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Keep the shares of orders: order, LFDI, event's href and mRID, planned and baseline W of injection, why."""
-    sql.many("INSERT INTO share (order_id, lfdi, event, mrid, planned_w, baseline_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+def keep_shares(row: Order, shares: Collection[Shift]) -> None:
+    """Keep the shares of an order: LFDI, event's href, planned and baseline W of injection, why."""
+    mrids = {document.href: document.stated["mRID"] for some in chunked({share[1] for share in shares}, _CHUNK)
+             for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))}
+    sql.many("INSERT INTO share (order_id, lfdi, event, mrid, planned_w, baseline_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+             ((row.id, lfdi, href, mrids[href], *rest) for lfdi, href, *rest in shares))
 
 
 def _part(part: Part, hrefs: dict[str, str]) -> dict[str, Any]:
@@ -130,7 +176,10 @@ def cancel(number: int, at: int | None = None, randomized: bool = False, reason:
         if not live:
             raise Refused(409, f"order {number} is {describe(row)['status']}; nothing of it is left to cancel")
         for document in live:
-            store.cancel(document.href, at, randomized, reason)
+            if document.kind == "FlowReservationResponse" and at is None:
+                reservations.answer(reservations.asked_by(document).href)
+            else:
+                store.cancel(document.href, at, randomized, reason)
         row.cancelled = clock.now() if at is None else at
         row.save()
         return describe(row)
@@ -156,16 +205,23 @@ def extend(number: int, duration: int, reason: str = "") -> dict[str, Any]:
         if state not in ("scheduled", "active") or row.plan is not None:
             raise Refused(409, f"order {number} is " + (state if row.plan is None else "of a plan, which goes on by itself"))
         parents = {document.href: document for document in _documents(row)}
-        hrefs = {href: controls.publish(document.parent.rpartition("/")[0], document.stated["DERControlBase"], duration, end,
-                                        description=document.stated.get("description", ""))
-                 for href, document in parents.items()}
-        mrids = {href: document.stated["mRID"] for href in hrefs.values() if (document := store.get(href)) is not None}
+        hrefs = {href: _again(document, end, duration) for href, document in parents.items()}
         new = Order.create(vder=row.vder, wish=row.wish, value=row.value, addressing=row.addressing, start=end,
                            duration=duration, target_w=row.target_w, planned_w=row.planned_w, reason=reason or row.reason,
                            warnings=[], requested_by=audit.who(), created=clock.now())
-        keep_shares((new.id, share.lfdi, hrefs[share.event], mrids[hrefs[share.event]], share.planned_w, share.baseline_w,
-                     share.reason) for share in Share.select().where(Share.order == row))
+        keep_shares(new, [(share.lfdi, hrefs[share.event], share.planned_w, share.baseline_w, share.reason)
+                          for share in Share.select().where(Share.order == row)])
         return describe(new)
+
+
+def _again(document: Document, start: int, duration: int) -> str:
+    """Have an event's own words hold from `start` on too; the href of the event that says so."""
+    if document.kind == "FlowReservationResponse":
+        return reservations.again(document, start, duration).href
+    said = controls.event(duration, start, description=document.stated.get("description", ""))
+    own = {key: value for key, value in document.stated.items() if key not in (
+        "mRID", "creationTime", "EventStatus", "randomizeStart", "randomizeDuration")}
+    return store.add(document.kind, document.parent, {**own, **said})
 
 
 def describe(row: Order) -> dict[str, Any]:

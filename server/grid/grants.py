@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -117,6 +117,17 @@ def nothing(wish: Wish, steps: Steps, now: int, lead: int = 0) -> Grant:
     """0 W for what is left of the window, or for all of it when it is over."""
     start = max(wish.start, now) if now < wish.end else wish.start
     return Grant(start, wish.end - start, 0.0, 0.0)
+
+
+def held(wish: Wish, power: float, start: int, duration: int) -> list[Grant]:
+    """`power` from `start` on for `duration` seconds, or until the end of the window, and after that all that is still wanted,
+    at full power."""
+    length = max(min(duration, wish.end - start), 1)
+    first = Grant(start, length, power, min(wish.energy, power * length / 3600))
+    then = replace(wish, energy=wish.energy - first.energy)
+    end = start + length
+    seconds = min(then.seconds(wish.power), wish.end - end) if then.energy >= 1 else 0
+    return [first, *([Grant(end, seconds, wish.power, min(then.energy, wish.power * seconds / 3600))] if seconds > 0 else [])]
 
 
 def _whole(wish: Wish, steps: Steps, start: int) -> Grant | None:

@@ -28,6 +28,10 @@ from server.grid.units import FULL
 
 BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
 HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
+OPEN = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
+_WHY = {HEADROOM: "{level:+.0%} of what it could do, as everybody", RATING: "{level:+.0%} of its rating, as everybody",
+        CHARGE: "so that all stores end up equally full", TURN: "in turn: {member.left:.0%} of what it owes this season is left",
+        TIER: "tier {member.tier}"}
 _SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
 _BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")  # a watt means another thing to each, a percent the same to all
 Base = dict[str, Any]
@@ -35,11 +39,13 @@ Base = dict[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """What is expected of a member: `baseline` without, `planned` with the order, and the control that is its own."""
+    """What is expected of a member: `baseline` without, `planned` with the order, the control that is its own, and why it is
+    asked for just that."""
     member: Member
     baseline: float
     planned: float
     base: Base | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,20 +90,44 @@ class _Line:
 
 def plan(wish: str, value: float, every: Sequence[Member], how: Manner = ALIKE) -> Plan:
     """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member can help."""
-    for name, given, possible in (("wish", wish, WISHES), ("addressing", how.addressing, ADDRESSINGS),
-                                  ("policy", how.policy, POLICIES)):
-        if given not in possible:
-            raise Refused(400, f"{name} {given}: {', '.join(possible)} are possible")
-    if how.addressing == DEVICE and wish not in ("watts", "target"):
-        raise Refused(400, f"{wish} is the same for every device: it is broadcast")
-    if how.addressing == BROADCAST and how.policy != HEADROOM:
-        raise Refused(400, f"policy {how.policy}: shares differ only where each device is addressed by itself")
+    _check(wish, how)
     online = [member for member in every if member.online and member.units]
     made = _PLANNERS[wish](value, online, how)
     if len(online) < len(every):
         note = f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
         made = replace(made, warnings=[note, *made.warnings])
     return made
+
+
+def _check(wish: str, how: Manner) -> None:
+    for name, given, possible in (("wish", wish, WISHES), ("addressing", how.addressing, ADDRESSINGS),
+                                  ("policy", how.policy, POLICIES)):
+        if given not in possible:
+            raise Refused(400, f"{name} {given}: {', '.join(possible)} are possible")
+    if how.addressing == DEVICE and wish not in OPEN:
+        raise Refused(400, f"{wish} is the same for every device: it is broadcast")
+    if how.addressing == BROADCAST and how.policy != HEADROOM:
+        raise Refused(400, f"policy {how.policy}: shares differ only where each device is addressed by itself")
+
+
+def beside(wish: str, value: float, every: Sequence[Member], how: Manner, baseline: float) -> Plan:
+    """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set point: what
+    these members do of it, none being no reason to refuse it. `missed` is then for the others."""
+    wanted = value - baseline if wish == "target" else value
+    if any(takes(member) for member in every):
+        return plan(wish, wanted, every, how)
+    _check(wish, how)
+    return Plan([], target=wanted, missed=wanted)
+
+
+def takes(member: Member) -> bool:
+    """Whether a member can be told a power."""
+    return member.online and not member.modes.isdisjoint(_SETPOINTS)
+
+
+def unreached(missed: float, planned: float) -> str:
+    """What is said of the part of a wish that nobody can fulfil."""
+    return f"{abs(missed):.0f} W of the wish are out of reach: bounds of what members can do leave {planned:.0f} W"
 
 
 def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
@@ -131,10 +161,9 @@ def _target(value: float, online: Sequence[Member], how: Manner) -> Plan:
     if how.addressing == BROADCAST:
         made = _broadcast(share.percent(shares.level), online, lines)
     else:
-        made = Plan(_singly(lines, shares.powers) + rest)
-    warnings = [f"{abs(value - made.planned):.0f} W of the wish are out of reach: bounds of what members can do leave "
-                f"{made.planned:.0f} W"] if abs(shares.missed) >= 1 else []
-    return replace(made, target=value, missed=shares.missed, warnings=warnings)
+        made = Plan([replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
+                     for part in _singly(lines, shares.powers)] + rest)
+    return replace(made, target=value, missed=shares.missed)
 
 
 def _shares(wanted: float, lines: Sequence[_Line], how: Manner) -> share.Shares:
@@ -167,7 +196,8 @@ def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> 
         base["opModMaxLimW"] = max(level, 0)
     told = share.broadcast(level, [line.absorb for line in lines], [line.member.inject for line in lines],
                            [line.low for line in lines], [line.high for line in lines])
-    parts = [Part(line.member, line.member.baseline, power) for line, power in zip(lines, told, strict=True)]
+    why = f"{level / 100:+g} % of its rating, as all"
+    parts = [Part(line.member, line.member.baseline, power, why=why) for line, power in zip(lines, told, strict=True)]
     return Plan(parts + _rest(online, lines), base)
 
 
@@ -199,8 +229,8 @@ def _limit(value: float, online: Sequence[Member], how: Manner) -> Plan:
     _within(value, 0, 100)
     lines = _lines(online, "opModMaxLimW")
     level = round(value * 100)
-    parts = [Part(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.inject))
-             for line in lines]
+    parts = [Part(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.inject),
+                  why=f"at most {level / 100:g} % of its rating, as all") for line in lines]
     return Plan(parts + _rest(online, lines), {"opModMaxLimW": level})
 
 
@@ -216,7 +246,8 @@ def _limit_watts(value: float, online: Sequence[Member], how: Manner) -> Plan:
 def _switch(mode: str) -> Callable[[float, Sequence[Member], Manner], Plan]:
     def made(value: float, online: Sequence[Member], how: Manner) -> Plan:
         lines = _lines(online, mode)
-        parts = [Part(line.member, line.member.baseline, line.member.baseline if value else 0.0) for line in lines]
+        parts = [Part(line.member, line.member.baseline, line.member.baseline if value else 0.0,
+                      why=f"{mode} {'yes' if value else 'no'}, as all") for line in lines]
         return Plan(parts + _rest(online, lines), {mode: bool(value)})
     return made
 

@@ -5,10 +5,9 @@ Within the caller's transaction. Consumption is positive here, in W, save in wha
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-from peewee import chunked
 
 from server import clock
 from server.config import settings
@@ -23,17 +22,17 @@ from server.resources import sql
 DESCRIPTION = "balance"
 RAMP = 10.0  # seconds in which a battery or an inverter comes to a new power
 SPREAD = 120  # seconds over which cars that begin at once are strewn
-_CHUNK = 300
 Data = dict[str, Any]
+Asked = tuple[str, str, float, float, str]
 
 
 @dataclass(frozen=True)
 class Step:
     """What all that is told of a step has in common."""
-    row: Balance
     start: int
     end: int
     reason: str
+    description: str = DESCRIPTION
 
     @property
     def begin(self) -> int:
@@ -49,6 +48,15 @@ class Step:
         return self.end - self.begin
 
 
+class Told(NamedTuple):
+    """What was told through a virtual DER: the wish, its value, by broadcast or to each device, and who was asked for how
+    much: (LFDI, href of the event, planned and baseline W of injection, why)."""
+    wish: str
+    value: float
+    addressing: str
+    shares: list[Asked]
+
+
 class Sun(NamedTuple):
     """What generation is expected of a step, and what of that is too much; both positive, W."""
     expected: float
@@ -58,20 +66,21 @@ class Sun(NamedTuple):
 def tell(area: VirtualDER, row: Balance, seen: State, powers: Powers, cars: Cars, usual: Floats, reason: str, sun: Sun) -> None:
     """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw if nobody had
     asked it to wait."""
-    step = Step(row, cars.start, cars.start + row.step, reason)
+    step = Step(cars.start, cars.start + row.step, reason)
     names = names_of(area)
     for group, leaf in enumerate(seen.leaves):
-        _stores(leaf, step, seen, powers, group, names)
-        _heats(leaf, step, seen, powers, group, names)
-        _cars(leaf, step, seen, powers, cars, usual, group, names)
-    _suns(step, seen, sun, names)
+        for told in (*_stores(leaf, step, seen, powers, group, names), *heats(leaf, step, seen, powers, group, names),
+                     *_cars(leaf, step, seen, powers, cars, usual, group, names)):
+            _keep(leaf, row, step, told)
+    for leaf, told in _suns(step, seen, sun, names):
+        _keep(leaf, row, step, told)
 
 
 def _inside(groups: Any, group: int) -> Any:
     return np.flatnonzero(groups == group)
 
 
-def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> None:
+def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> Iterator[Told]:
     inside = _inside(seen.fleet.batteries.group, group)
     if not len(inside):
         return
@@ -82,8 +91,8 @@ def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: in
         base = translate.fixed(level)
         href = controls.publish(leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
-        _order(leaf, step, "percent", base["opModFixedW"] / 100, "broadcast",
-               [(lfdi, href, power, 0.0, why) for lfdi, power in zip(lfdis, asked.tolist(), strict=True)])
+        yield Told("percent", base["opModFixedW"] / 100, "broadcast",
+                   [(lfdi, href, power, 0.0, why) for lfdi, power in zip(lfdis, asked.tolist(), strict=True)])
         return
     fleet = seen.fleet.batteries.only(inside)
     devices = {device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))}
@@ -96,7 +105,7 @@ def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: in
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
         shares.append((lfdis[place], href, float(asked[place]), 0.0, why))
-    _order(leaf, step, "watts", float(asked.sum()), "device", shares)
+    yield Told("watts", float(asked.sum()), "device", shares)
 
 
 def _alike(leaf: VirtualDER) -> bool:
@@ -108,7 +117,9 @@ def _alike(leaf: VirtualDER) -> bool:
     return not any("opModFixedW" in modes.split() for device, modes, what in others if what != "store")
 
 
-def _heats(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> None:
+def heats(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> Iterator[Told]:
+    """Tell the thermal loads of a leaf what part of their comfort they are to use (`powers.comfort`), or for what part of the
+    time they may be on."""
     loads = seen.fleet.thermals
     kinds = (powers.comfort if powers.comfort is not None else np.zeros((0, 0))).shape[-1]
     for kind in range(kinds):
@@ -123,19 +134,19 @@ def _heats(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int
             continue
         href = _load_event(leaf, step, action, seen.categories[kind])
         why = f"{step.reason}; {fraction:+.0%} of the comfort band, as all of {leaf.name}"
-        _order(leaf, step, "offset" if offset else "duty", 100 * fraction, "broadcast", [
+        yield Told("offset" if offset else "duty", 100 * fraction, "broadcast", [
             (names[int(device)], href, -float(base + power), -float(base), why) for device, base, power in zip(
                 seen.heats[inside], seen.fleet.base[inside], drawn, strict=True)])
 
 
 def _load_event(leaf: VirtualDER, step: Step, action: Data, categories: int) -> str:
-    said = controls.event(step.duration, step.begin, description=DESCRIPTION)
+    said = controls.event(step.duration, step.begin, description=step.description)
     return loadevents.publish(leaf, {**said, **action, "deviceCategory": f"{categories:08X}",
                                      "drProgramMandatory": False}).href
 
 
 def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars, usual: Floats, group: int,
-          names: dict[int, str]) -> None:
+          names: dict[int, str]) -> Iterator[Told]:
     sessions = seen.fleet.sessions
     shares = []
     for place in _inside(sessions.group, group).tolist():
@@ -155,10 +166,10 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
             begin = max(min(begin, latest), clock.now())
             given = translate.grant(translate.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
                                     power, begin, told > 0)
-            document = reservations.revise(seen.requests[place], given, step.begin - SPREAD // 2, DESCRIPTION)
+            document = reservations.revise(seen.requests[place], given, step.begin - SPREAD // 2, DESCRIPTION)[-1]
         shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
     if shares:
-        _order(leaf, step, "reservation", sum(share[2] for share in shares), "device", shares)
+        yield Told("reservation", sum(share[2] for share in shares), "device", shares)
 
 
 def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
@@ -169,7 +180,7 @@ def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
     return cars.start < begin <= latest + 60
 
 
-def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> None:
+def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> Iterator[tuple[VirtualDER, Told]]:
     """A limit on generation, for all groups the same part of their rating, where some of it is too much. What was read last
     tells nothing of what there is: it may have been held back."""
     rated = float(seen.sun_w.sum())
@@ -184,19 +195,15 @@ def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> None:
         href = controls.publish(leaf.program, translate.at_most(part), step.duration, step.begin, description=DESCRIPTION,
                                 ramp=RAMP)
         why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
-        _order(leaf, step, "limit", 100 * part, "broadcast", [
+        yield leaf, Told("limit", 100 * part, "broadcast", [
             (names[int(device)], href, float(min(here, part * rating)), float(here), why)
             for device, rating, here in zip(seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True)])
 
 
-def _order(leaf: VirtualDER, step: Step, wish: str, value: float, addressing: str,
-           shares: list[tuple[str, str, float, float, str]]) -> None:
-    """Keep an order: each share is (LFDI, href of the event, planned W and baseline W of injection, why)."""
-    planned = sum(share[2] for share in shares)
-    row = Order.create(vder=leaf, wish=wish, value=value, addressing=addressing, start=step.begin, duration=step.duration,
-                       target_w=planned, planned_w=planned, reason=step.reason, requested_by="automatic" if step.row.automatic else "plan",
-                       plan=step.row.plan or 0, created=clock.now())
-    mrids = {document.href: document.stated["mRID"] for some in chunked({share[1] for share in shares}, _CHUNK)
-             for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))}
-    dispatch.keep_shares((row.id, lfdi, href, mrids[href], planned, baseline, why)
-                         for lfdi, href, planned, baseline, why in shares)
+def _keep(leaf: VirtualDER, row: Balance, step: Step, told: Told) -> None:
+    """Keep what was told as an order."""
+    planned = sum(share[2] for share in told.shares)
+    order = Order.create(vder=leaf, wish=told.wish, value=told.value, addressing=told.addressing, start=step.begin,
+                       duration=step.duration, target_w=planned, planned_w=planned, reason=step.reason,
+                       requested_by="automatic" if row.automatic else "plan", plan=row.plan or 0, created=clock.now())
+    dispatch.keep_shares(order, told.shares)

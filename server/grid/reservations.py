@@ -97,15 +97,30 @@ def energy(watt_hours: float) -> Data:
     return {"multiplier": 0, "value": value}
 
 
-def revise(request: str, several: Sequence[Grant], since: int, description: str = "") -> Document:
-    """Grant a request (its href) something else from `since` on, whatever it asked for; the last FlowReservationResponse.
+def revise(request: str, several: Sequence[Grant], since: int, description: str = "") -> list[Document]:
+    """Grant a request (its href) something else from `since` on, whatever it asked for; the FlowReservationResponses.
     What was granted before goes on until then, or until what is new takes its place; what was to begin later is called off."""
     asked = _request(request)
     for earlier in _live(asked):
         start = earlier.stated["interval"]["start"]
         if start >= since and all(_apart(earlier, given) for given in several):
             store.cancel(earlier.href, reason="revised")
-    return [_add(asked, given, description) for given in several][-1]
+    return [_add(asked, given, description) for given in several]
+
+
+def again(document: Document, start: int, duration: int) -> Document:
+    """Have what a FlowReservationResponse says go on from `start` on for `duration` seconds; the new one."""
+    asked = asked_by(document)
+    several = grants.held(wished(asked.stated), units.number(document.stated["powerAvailable"]) or 0.0, start, duration)
+    return revise(asked.href, several, start, document.stated.get("description", ""))[0]
+
+
+def asked_by(document: Document) -> Document:
+    """The FlowReservationRequest that a FlowReservationResponse is for."""
+    found = store.find(document.stated["subject"], "FlowReservationRequest")
+    if found is None:
+        raise Refused(409, f"the request that {document.href} is for is gone")
+    return found
 
 
 def _apart(earlier: Document, given: Grant) -> bool:
@@ -163,11 +178,16 @@ def _asked(change: Change) -> None:
     if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         call_off(change.href, "cancelled by the device")
     elif settings.grants != "off" and (change.old is None or wished(change.old) != wished(change.data)):
-        asked = _request(change.href)
-        wish, lead = wished(asked.stated), rates.poll(LIST, asked.audience)
-        steps = _room(asked, wish, lock=True)
-        choose = grants.earliest if not _balanced(asked.audience) else grants.latest if wish.energy > 0 else grants.nothing
-        _publish(asked, _fitting(choose(wish, steps, clock.now(), lead)))
+        answer(change.href)
+
+
+def answer(request: str) -> None:
+    """Grant a request (its href) by the policy, in place of whatever it was granted."""
+    asked = _request(request)
+    wish, lead = wished(asked.stated), rates.poll(LIST, asked.audience)
+    steps = _room(asked, wish, lock=True)
+    choose = grants.earliest if not _balanced(asked.audience) else grants.latest if wish.energy > 0 else grants.nothing
+    _publish(asked, _fitting(choose(wish, steps, clock.now(), lead)))
 
 
 def _balanced(lfdi: str) -> bool:

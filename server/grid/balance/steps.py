@@ -82,13 +82,13 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     low_sum, high_sum = (sums(fleet.batteries.group, part, groups) for part in (low, high))
     least, most = _room(how.limits, groups)
     kinds = asked.thermals.shape[1]
-    alike = fleet.thermals.group * kinds + np.minimum(fleet.thermals.kind, kinds - 1)
+    alike = _alike_loads(fleet, kinds)
     thermal, comfort = _each(groups * kinds, alike, asked.thermals.ravel(), lambda inside, target: policies.by_comfort(
         target, fleet.thermals.state[inside], fleet.thermals.band[inside], fleet.thermals.keep[inside], fleet.base[inside],
         fleet.thermals.power[inside], how.hours))
-    meant = fleet.thermals.keep * fleet.thermals.state + thermal * how.hours
+    meant, comfort = fleet.thermals.keep * fleet.thermals.state + thermal * how.hours, comfort.reshape(groups, kinds)
     if any(how.finest):
-        thermal, comfort = _said(comfort, np.resize(np.array([*how.finest, *[0.0] * kinds])[:kinds], len(comfort)), alike, fleet, how)
+        thermal, comfort = said(comfort, fleet, how)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
     free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
     here = fleet.sessions.arrive <= 0
@@ -108,7 +108,7 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
     battery, percent = _each(groups, fleet.batteries.group, targets, lambda inside, target: divide(
         target, fleet.batteries.only(inside), low[inside], high[inside], how.hours))
     return Powers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()),
-                  percent if how.broadcast else None, comfort.reshape(groups, kinds), meant)
+                  percent if how.broadcast else None, comfort, meant)
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
@@ -145,13 +145,22 @@ def _each(groups: int, of: Whole, targets: Floats, share: Callable[[Any, float],
     return powers, levels
 
 
-def _said(comfort: Floats, finest: Floats, alike: Whole, fleet: Fleet, how: Manner) -> tuple[Floats, Floats]:
-    """What comes of the nearest part of comfort that thermal loads can be told, and that part."""
+def _alike_loads(fleet: Fleet, kinds: int) -> Whole:
+    """The place of each thermal load in a table [g, kind], laid out flat."""
+    return fleet.thermals.group * kinds + np.minimum(fleet.thermals.kind, kinds - 1)
+
+
+def said(comfort: Floats, fleet: Fleet, how: Manner) -> tuple[Floats, Floats]:
+    """The parts of comfort [g, kind] that come nearest and can be told, and what each thermal load then draws beside its base:
+    (powers, parts)."""
+    kinds = comfort.shape[1]
+    finest = np.array([*how.finest, *[0.0] * kinds])[:kinds]
     told = np.where(finest > 0, np.round(comfort / np.maximum(finest, 1e-9)) * finest, comfort)
     state, band, keep, power = fleet.thermals[:4]
     state = state if how.stored is None else how.stored
     low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, how.hours)
-    return np.clip((told[alike] * band - keep * state) / how.hours, low, high), told
+    wanted_energy = told.ravel()[_alike_loads(fleet, kinds)] * band
+    return np.clip((wanted_energy - keep * state) / how.hours, low, high), told
 
 
 def _alike(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:
