@@ -70,7 +70,7 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
             documents = _distinct(hrefs.values())
             warnings = [*made.warnings, *(conflicts.of(found, documents[0], every) if made.base is not None
                                           else conflicts.of_single(found, documents))]
-            shifted = others.ask(made.missed, reason) if others is not None and abs(made.missed) >= 1 else []
+            shifted = others.ask(made.missed, reason, randomize) if others is not None and abs(made.missed) >= 1 else []
             missed = made.missed - fsum(share[2] - share[3] for share in shifted)
             beside = others.baseline if others is not None else 0.0
             planned = made.planned + beside + made.missed - missed

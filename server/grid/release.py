@@ -28,11 +28,13 @@ Asked = tuple[str, str, float, float, str]
 
 @dataclass(frozen=True)
 class Step:
-    """What all that is told of a step has in common."""
+    """What all that is told of a step has in common. Loads begin and end, each by chance, within `randomize` seconds: not where
+    one step follows another, since each would then cut the one before short."""
     start: int
     end: int
     reason: str
     description: str = DESCRIPTION
+    randomize: int = 0
 
     @property
     def begin(self) -> int:
@@ -140,7 +142,7 @@ def heats(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int,
 
 
 def _load_event(leaf: VirtualDER, step: Step, action: Data, categories: int) -> str:
-    said = controls.event(step.duration, step.begin, description=step.description)
+    said = controls.event(step.duration, step.begin, step.randomize, step.randomize, step.description)
     return loadevents.publish(leaf, {**said, **action, "deviceCategory": f"{categories:08X}",
                                      "drProgramMandatory": False}).href
 

@@ -24,6 +24,7 @@ from server.grid.waterfill import Line
 from server.models import VirtualDER
 
 WORTH = 1.0  # W: who is to change by less is told nothing
+SOON = 60  # seconds within which loads begin and end, so that not all compressors start at once
 TOLD_OTHERWISE = "takes a set point"
 
 
@@ -68,10 +69,11 @@ class Shiftable:
         """What they inject if nobody asks: a negative number."""
         return -float(self.cars.present.sum() + self.seen.fleet.base.sum())
 
-    def ask(self, watts: float, reason: str) -> list[Asked]:
-        """Ask them for so much more injection, and tell them; who was asked for what."""
+    def ask(self, watts: float, reason: str, randomize: int = 0) -> list[Asked]:
+        """Ask them for so much more injection, and tell them; who was asked for what. Loads begin and end within `randomize`
+        seconds, or by default within a minute."""
         shares = self._ask_cars(watts, reason)
-        return [*shares, *self._ask_loads(watts - gained(shares), reason)]
+        return [*shares, *self._ask_loads(watts - gained(shares), reason, randomize or SOON)]
 
     def _ask_cars(self, watts: float, reason: str) -> list[Asked]:
         places, present, least, most, left = self.cars
@@ -90,7 +92,7 @@ class Shiftable:
             shares.append((names[int(self.seen.cars[place])], document.href, -float(powers[number]), -float(present[number]), why))
         return shares
 
-    def _ask_loads(self, watts: float, reason: str) -> list[Asked]:
+    def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[Asked]:
         fleet = self.seen.fleet
         if not len(fleet.base) or abs(watts) < WORTH:
             return []
@@ -102,7 +104,7 @@ class Shiftable:
         drawn, comfort = steps.said(np.full((len(seen.leaves), kinds), filled.level), seen.fleet, steps.Manner(
             self.hours, finest=translate.finest(settings.comfort_kelvin), stored=seen.stored))
         powers = steps.Powers(np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant)
-        step = release.Step(self.start, self.start + self.duration, reason or "ordered", reason[:32])
+        step = release.Step(self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize)
         names = told.names_of(seen.roster.area)
         shares = [share for group, leaf in enumerate(seen.leaves)
                   for one in release.heats(leaf, step, seen, powers, group, names) for share in one.shares]

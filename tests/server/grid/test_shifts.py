@@ -66,6 +66,7 @@ def test_who_must_charge_goes_on_and_heat_does_the_rest(street):
     assert street[2].lfdi not in shares(made), "it could not catch up"
     event, = loads()
     assert event.stated["Offset"]["heatingOffset"] > 0 and not event.stated["loadShiftForward"]
+    assert event.stated["randomizeStart"] == event.stated["randomizeDuration"] == 60
     heat = [shares(made)[home.lfdi] for home in street[3:]]
     assert all(0 < each <= 500 for each in heat) and sum(heat) == pytest.approx(1000, abs=150)
     assert made["missed_w"] == pytest.approx(8000 - sum(shares(made).values()), abs=1)
