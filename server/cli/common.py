@@ -157,7 +157,7 @@ def _many(console: Console, rows: list[Row]) -> None:
 
 # Long identifiers that people need not see where another column tells the rows apart.
 _TELLS = {"lfdi": "name", "mrid": "href"}
-_INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end")
+_INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end", "_from")
 
 
 def cell(key: str, value: Any) -> str:

@@ -72,6 +72,19 @@ def push(area: str, kind: str, value: float, start: Moment, **rest: Any) -> Any:
 
 
 @signal.command()
+@click.argument("area")
+@click.option("--kind", type=KINDS, required=True)
+@click.option("--from", "start", type=INSTANT, help="From this instant on; now if not given.")
+@click.option("--source", default="", help="Who says so.")
+@click.option("--dry-run", is_flag=True, help="Show what would be; keep nothing.")
+@verb
+def withdraw(area: str, kind: str, start: Moment, **rest: Any) -> Any:
+    """Have nothing known of a kind of signal any more, until it is put anew; what was said of the past stays."""
+    from server.grid import signals
+    return signals.withdraw(area, kind, start() if start else None, **rest)
+
+
+@signal.command()
 @click.argument("area", required=False)
 @click.option("--kind", type=KINDS, help="Only this kind.")
 @verb

@@ -6,13 +6,16 @@ consumption positive, as a net operator reads his meter. `import_limit` and `exp
 per kWh.
 
 What is said anew lies over what was said before, step by step; a higher priority lies over a lower one whenever it
-was said. Nothing is forgotten, so that a replay (`at`) sees what was known then.
+was said. What is withdrawn is known until then and no longer, whatever its priority, until it is said anew. Nothing is
+forgotten, so that a replay (`at`) sees what was known then.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+from peewee import ModelSelect
 
 from server import clock
 from server.audit import kept
@@ -37,6 +40,8 @@ KINDS = {"imbalance": Kind("W", leads=True), "schedule": Kind("W", leads=True), 
          "export_limit": Kind("W", 0.0, whole=False)}
 MEASURED = "measured"
 LATE = 1.5  # of the time in which the next issue was promised
+FOREVER = 253_402_300_799  # the end of the year 9999: until when a row without values, a withdrawal, says nothing
+MINUTE = min(intervals.FINER)
 
 
 def _entry(result: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +93,31 @@ def _put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None]
     return {**describe(row), "dry_run": dry_run, "warnings": warnings}
 
 
+@kept("signal withdraw", "{vder} {kind}", answer=_entry)
+def withdraw(vder: str | int | VirtualDER, kind: str, start: int | None = None, *, source: str = "", dry_run: bool = False
+             ) -> dict[str, Any]:
+    """Have nothing known of a kind of signal from `start` (default: now; the next whole minute) on, until it is put anew.
+    Refused (400) where that lies in the past, (409) where there is nothing to withdraw."""
+    found, now = virtualders.find(vder), clock.now()
+    _kind(kind)
+    if start is not None and start < now - now % MINUTE:
+        raise Refused(400, f"{kind} of {found.name} cannot be withdrawn from {iso(start)} on: what was said of the past stays")
+    begin = -(-max(now, start or now) // MINUTE) * MINUTE
+    newest = _newest(found, kind, now)
+    if newest is None or newest.until == FOREVER and newest.start <= begin:
+        raise Refused(409, f"there is no {kind} of {found.name} to withdraw"
+                           + (f": it is withdrawn from {iso(newest.start)} on" if newest else ""))
+    row = Series(vder=found, what=kind, issued=now, start=begin, step=MINUTE, until=FOREVER, values=[], source=source)
+    if not dry_run:
+        row.save(force_insert=True)
+    return {**describe(row), "dry_run": dry_run}
+
+
+def _newest(vder: VirtualDER, kind: str, at: int) -> Series | None:
+    return (Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
+            .order_by(Series.issued.desc(), Series.id.desc()).first())
+
+
 def _kind(kind: str) -> Kind:
     if kind not in KINDS:
         raise Refused(400, f"there is no kind of signal {kind!r}; there are {', '.join(KINDS)}")
@@ -95,7 +125,10 @@ def _kind(kind: str) -> Kind:
 
 
 def describe(row: Series) -> dict[str, Any]:
-    """A signal or forecast in brief, with the least, mean and greatest of its values."""
+    """A signal or forecast in brief, with the least, mean and greatest of its values; or that it is withdrawn."""
+    if row.until == FOREVER:
+        return {"vder": row.vder.name, "kind": row.what, "withdrawn_from": row.start, "source": row.source,
+                "issued_at": row.issued}
     values = intervals.array(row.values)
     return {"vder": row.vder.name, "kind": row.what, "start": row.start, "end": row.until, "step": row.step,
             "values": len(row.values), "gaps": row.values.count(None), "least": float(np.nanmin(values)),
@@ -104,11 +137,24 @@ def describe(row: Series) -> dict[str, Any]:
 
 
 def issues(vder: VirtualDER, what: str, start: int, end: int, at: int | None = None) -> list[Series]:
-    """What had been said until `at` (default: now) of [start, end), the strongest last."""
+    """What had been said until `at` (default: now) of [start, end), the strongest last, each as far as it was not
+    withdrawn."""
     at = clock.now() if at is None else at
-    return list(Series.select().where((Series.vder == vder) & (Series.what == what) & (Series.until > start)
+    rows = list(Series.select().where((Series.vder == vder) & (Series.what == what) & (Series.until > start)
                                       & (Series.start < end) & (Series.issued <= at))
                 .order_by(Series.priority, Series.issued, Series.id))
+    withdrawals = [row for row in rows if row.until == FOREVER]
+    for row in rows:
+        _cut(row, min((each.start for each in withdrawals if each.id > row.id), default=row.until))
+    return [row for row in rows if row.values]
+
+
+def _cut(row: Series, end: int) -> None:
+    """Let a row end at this instant, if it goes on for longer."""
+    if end < row.until:
+        unit = math.gcd(row.step, end - row.start)
+        fine = [value for value in row.values for _ in range(row.step // unit)]
+        row.values, row.step, row.until = fine[:max(end - row.start, 0) // unit], unit, end
 
 
 def said(row: Series) -> Said:
@@ -147,11 +193,13 @@ def troubles(vder: str | int | VirtualDER, at: int | None = None, horizon: int |
 
 def _troubles(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[str]:
     name, known_kind = f"{kind} of {vder.name}", KINDS[kind]
-    said_until = Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
-    newest = said_until.order_by(Series.issued.desc(), Series.id.desc()).first()
-    last = said_until.order_by(Series.until.desc()).first()
-    if newest is None or max(last.until, newest.issued) < at - WEEK:
+    latest, standing = _newest(vder, kind, at), _standing(vder, kind, at)
+    newest = standing.order_by(Series.issued.desc(), Series.id.desc()).first()
+    last = standing.order_by(Series.until.desc()).first()
+    if latest is None or newest is None or max(last.until, newest.issued) < at - WEEK:
         return []
+    if latest.until == FOREVER:
+        end = min(end, latest.start)
     found = []
     if newest.every is not None and at > newest.issued + LATE * newest.every:
         found.append(f"{name} has stopped arriving: the last came at {iso(newest.issued)}, {_ago(at - newest.issued)} "
@@ -171,6 +219,13 @@ def _troubles(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> lis
     return found
 
 
+def _standing(vder: VirtualDER, kind: str, at: int) -> ModelSelect[Series]:
+    """What was said until `at`, but for what lies before a withdrawal that has begun."""
+    said_until = Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
+    withdrawn = said_until.where((Series.until == FOREVER) & (Series.start <= at)).order_by(Series.id.desc()).first()
+    return said_until.where((Series.until < FOREVER) & (Series.id > (withdrawn.id if withdrawn else 0)))
+
+
 def _ago(seconds: int) -> str:
     parts = ((seconds // DAY, "d"), (seconds % DAY // 3600, "h"), (seconds % 3600 // 60, "min"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or f"{seconds} s"
@@ -185,8 +240,7 @@ def show(vder: str | int | VirtualDER | None = None, kind: str | None = None) ->
     now, rows = clock.now(), []
     for each in chosen:
         for name in [kind] if kind is not None else KINDS:
-            newest = (Series.select().where((Series.vder == each) & (Series.what == name))
-                      .order_by(Series.issued.desc(), Series.id.desc()).first())
+            newest = _newest(each, name, now)
             if newest is not None:
                 value = float(known(each, name, now - now % STEP, 1)[0])
                 rows.append({**describe(newest), "now": None if math.isnan(value) else value,

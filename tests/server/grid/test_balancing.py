@@ -178,6 +178,16 @@ def test_without_a_signal_nothing_is_told_and_it_is_said(town):
     assert not told("batteries") and "no signal" in balancing.auto("town", on=None)["trouble"]
 
 
+def test_a_signal_that_is_withdrawn_is_like_none(town):
+    needs(6000.0)
+    balancing.auto("town", every=1)
+    at(T - 300)
+    assert told("batteries")
+    signals.withdraw("town", "imbalance")
+    at(T + 600)
+    assert not told("batteries", T + STEP) and "no signal" in balancing.auto("town", on=None)["trouble"]
+
+
 def test_a_signal_that_stops_is_noticed(town):
     signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, every=600)
     at(T + 600)

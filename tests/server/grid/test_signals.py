@@ -177,3 +177,61 @@ def test_it_goes_with_its_virtual_der():
     put(np.array([1.0, 2.0]))
     virtualders.delete("F12")
     assert not Series.select().exists()
+
+
+def test_what_is_withdrawn_is_known_until_then_and_a_replay_sees_it_still():
+    put(day(5, 2), priority=3, tolerance=70)
+    clock.advance(STEP)
+    done = signals.withdraw("F12", "imbalance")
+    assert (done["withdrawn_from"], done["issued_at"]) == (NOON + STEP, NOON + STEP)
+    assert known(1) == [5] and np.isnan(known(7, start=NOON + STEP)).all()
+    assert signals.tolerance("F12", "imbalance", NOON, 2).tolist() == [70, 0]
+    assert known(8, at=NOON + STEP - 1) == [5] * 8
+    clock.advance(60)
+    put([7], start=NOON + 2 * STEP)
+    assert known(4)[2] == 7 and np.isnan(known(4)[3])
+
+
+def test_it_is_withdrawn_from_later_on_in_the_middle_of_a_value_and_only_that_kind():
+    put([4, 4], step=HOUR)
+    put([0.3] * 4, kind="price")
+    clock.advance(30)
+    assert signals.withdraw("F12", "imbalance", NOON + 5 * 300 - 20)["withdrawn_from"] == NOON + 5 * 300
+    assert known(6, step=300)[:5] == [4] * 5 and math.isnan(known(6, step=300)[5])
+    assert known(4, kind="price") == [0.3] * 4
+    assert signals.withdraw("F12", "imbalance")["withdrawn_from"] == NOON + 60 and math.isnan(known(2, step=60)[1])
+
+
+def test_nobody_waits_for_what_is_withdrawn_until_it_is_put_anew():
+    put(day(1, 2), every=HOUR)
+    signals.push("F12", "measured", 1)
+    signals.withdraw("F12", "imbalance", NOON + HOUR)
+    signals.withdraw("F12", "measured", NOON + HOUR)
+    assert troubles() == [] and np.isnan(known(8)).sum() == 4
+    assert [sentence.split()[0] for sentence in troubles(at=NOON + HOUR - 1)] == ["measured"]
+    clock.advance(3 * HOUR)
+    assert troubles() == []
+    put(day(1, 1), start=NOON + 3 * HOUR, every=HOUR)
+    assert troubles() == ["imbalance of F12 ends at 2025-06-15T16:00Z, 23 h before the horizon"]
+
+
+def test_only_what_is_known_is_withdrawn():
+    with pytest.raises(Refused, match="there is no price of F12 to withdraw$"):
+        signals.withdraw("F12", "price")
+    put(day())
+    with pytest.raises(Refused, match="cannot be withdrawn from 2025-06-15T11:45Z on: what was said of the past stays"):
+        signals.withdraw("F12", "imbalance", NOON - STEP)
+    assert signals.withdraw("F12", "imbalance", dry_run=True)["dry_run"] and known(1) == [1]
+    signals.withdraw("F12", "imbalance")
+    with pytest.raises(Refused, match="it is withdrawn from 2025-06-15T12:00Z on"):
+        signals.withdraw("F12", "imbalance")
+    row, = signals.show()
+    assert (row["withdrawn_from"], row["now"], row["trouble"]) == (NOON, None, "")
+
+
+def test_who_withdrew_is_in_the_audit_trail():
+    put(day())
+    with audit.acting("alice"):
+        signals.withdraw("F12", "imbalance")
+    entry, = audit.entries()
+    assert (entry["what"], entry["subject"], entry["after"]["withdrawn_from"]) == ("signal withdraw", "F12 imbalance", NOON)
