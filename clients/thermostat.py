@@ -93,14 +93,12 @@ class Thermostat(Plant):
         return super().applied(done)
 
     def _wish(self, load: Load, outside: float) -> int:
-        """Left alone: heat when under the band until back at the set point, cool when over it likewise."""
-        heat, cool = self.points(load, outside)
-        if self.room < heat - self.band:
-            return 1
-        if self.room > cool + self.band:
-            return -1
-        point = heat if self.heating > 0 else cool
-        return self.heating if (point - self.room) * self.heating > 0 else 0
+        """Left alone: heat when under the band until back at the set point, cool when over it likewise. What was stored ahead is
+        not taken out again: one heats while it is colder outside than wanted, else one cools."""
+        season = 1 if outside < self.setpoint else -1
+        point = self.points(load, outside)[0 if season > 0 else 1]
+        missing = (point - self.room) * season
+        return season if missing > self.band or missing > 0 and self.heating == season else 0
 
     def _pumping(self, order: Order, wish: int, now: float) -> float:
         """W (<= 0). A target makes the pump store warmth or cold ahead, as far as comfort goes."""

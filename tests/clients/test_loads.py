@@ -159,6 +159,12 @@ def test_forward_means_to_heat_ahead() -> None:
     assert after.heating >= 0, "and not to cool what was heated"
 
 
+def test_what_was_heated_ahead_is_not_cooled_again_when_the_event_is_over() -> None:
+    before = replace(warm(), room=22.5)
+    after, rooms = lived(before, Load(), 0.5)
+    assert after.absorbed == before.absorbed and 21 < rooms[-1] < 22.5
+
+
 def test_a_quarter_of_the_time_is_a_quarter_of_the_power_at_most_and_ends_at_comfort() -> None:
     before = replace(warm(), room=20.4, heating=1)
     after, _ = lived(before, Load(duty=0.25, since=WINTER), 2)
