@@ -11,7 +11,7 @@ from server import clock
 from server.models import db
 from server.resources import sql
 
-EVERY = 30  # seconds of the clock
+EVERY = 5  # seconds of the clock
 log = logging.getLogger(__name__)
 _seen: dict[str, int] = {}
 
