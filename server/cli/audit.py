@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from server import audit as trail
-from server.cli.common import INSTANT, iso, show, verb
+from server.cli.common import INSTANT, Whole, iso, show, verb
 from server.errors import Refused
 
 Moment = Callable[[], int] | None
@@ -25,7 +25,7 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("-n", "--lines", "limit", type=click.IntRange(0), default=20, show_default=True,
+@click.option("-n", "--lines", "limit", type=Whole(0), default=20, show_default=True,
               help="The newest so many.")
 @click.option("--who", default="", help="Only by this operator.")
 @click.option("--what", default="", help="Only of this kind: vder, or more exactly, vder update.")
@@ -97,7 +97,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
         found = [json.loads(line) for line in file.read_text().splitlines()]
         if not all(set(entry) == _WHOLE and type(entry["id"]) is int for entry in found):
             raise ValueError("an entry has other fields")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Refused(400, f"{file}: this is no audit trail, an entry a line ({error})") from None
     return found
 

@@ -22,6 +22,8 @@ from server.errors import Refused
 PAPER = 140  # columns of a table that is piped into a file
 EXTRA = "pip install"  # stands in what is said where an extra is missing
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+INT32, UINT32 = 2 ** 31 - 1, 2 ** 32 - 1
+AGES = 7_258_118_400  # the year 2200: an instant beyond, or before 1970, is a slip of the pen
 Row = Mapping[str, Any]
 _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
@@ -183,8 +185,8 @@ def iso(instant: int) -> str:
 
 
 class Instant(click.ParamType):
-    """An instant: `now`, `+15m` (from now), ISO 8601 (UTC where it names no zone), or seconds since 1970. Converted
-    when it is used, since the clock is known only then."""
+    """An instant from 1970 until 2200: `now`, `+15m` (from now), ISO 8601 (UTC where it names no zone), or seconds since
+    1970. Converted when it is used, since the clock is known only then."""
     name = "instant"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Callable[[], int]:
@@ -195,13 +197,17 @@ class Instant(click.ParamType):
         if value.startswith("+"):
             seconds = Duration().convert(value[1:], param, ctx)
             return lambda: clock.now() + seconds
-        if value.isdigit() and len(value) > 8:
-            return lambda: int(value)
         try:
-            when = datetime.fromisoformat(value)
+            instant = int(value) if value.isdecimal() and len(value) > 8 else self._of(datetime.fromisoformat(value))
         except ValueError:
             self.fail(f"{value!r} is neither now, +15m, ISO 8601 nor seconds since 1970", param, ctx)
-        return lambda: int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+        if not 0 <= instant <= AGES:
+            self.fail(f"{value!r} is no time between 1970 and 2200", param, ctx)
+        return lambda: instant
+
+    @staticmethod
+    def _of(when: datetime) -> int:
+        return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
 
 
 class Duration(click.ParamType):
@@ -214,7 +220,38 @@ class Duration(click.ParamType):
         parts = re.findall(r"(\d+)([smhd]?)", value)
         if not parts or "".join(number + unit for number, unit in parts) != value:
             self.fail(f"{value!r} is no duration such as 90s, 15m, 1h30m", param, ctx)
-        return sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
+        seconds = sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
+        if seconds > UINT32:
+            self.fail(f"{value!r} is longer than {UINT32} s, the longest that can be told", param, ctx)
+        return seconds
+
+
+class Whole(click.ParamType):
+    """A whole number within bounds, which are inside what every database holds."""
+    name = "integer"
+
+    def __init__(self, least: int = -INT32, most: int = INT32):
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = click.INT.convert(value, param, ctx)
+        if not self.least <= number <= self.most:
+            self.fail(f"{value} is not between {self.least} and {self.most}", param, ctx)
+        return int(number)
+
+
+class Number(click.ParamType):
+    """A finite number within bounds; by themselves they are a terawatt either way."""
+    name = "number"
+
+    def __init__(self, least: float = -1e12, most: float = 1e12):
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = click.FLOAT.convert(value, param, ctx)
+        if not self.least <= number <= self.most:
+            self.fail(f"{value} is no number between {self.least:g} and {self.most:g}", param, ctx)
+        return float(number)
 
 
 class Pair(click.ParamType):
@@ -236,12 +273,16 @@ class Bits(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
-            return value if isinstance(value, int) else int(value, 0)
+            bits = value if isinstance(value, int) else int(value, 0)
         except ValueError:
-            self.fail(f"{value!r} is no number such as 0x30", param, ctx)
+            bits = -1
+        if not 0 <= bits <= UINT32:
+            self.fail(f"{value!r} is no number such as 0x30, of 32 bits at most", param, ctx)
+        return bits
 
 
-INSTANT, DURATION, PAIR, BITS = Instant(), Duration(), Pair(), Bits()
+INSTANT, DURATION, PAIR, BITS, NUMBER, WHOLE = Instant(), Duration(), Pair(), Bits(), Number(), Whole()
+COUNT, SMALL = Whole(1), Whole(-2 ** 15, 2 ** 15 - 1)
 
 
 def track(items: Any, what: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli import values
-from server.cli.common import BITS, DURATION, INSTANT, PAIR, verb
+from server.cli.common import BITS, DURATION, INSTANT, NUMBER, PAIR, WHOLE, verb
 from server.grid import controls, effective
 from server.protocol.functionsets import edev
 
@@ -28,9 +28,9 @@ def control() -> None:
 @click.argument("modes", type=PAIR, nargs=-1, required=True)
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
 @click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
-@click.option("--randomize-start", type=int, default=0, help="Seconds, at most an hour either way.")
-@click.option("--randomize-duration", type=int, default=0, help="Likewise.")
-@click.option("--ramp", type=float, help="Seconds in which to get there (rampTms).")
+@click.option("--randomize-start", type=WHOLE, default=0, help="Seconds, at most an hour either way.")
+@click.option("--randomize-duration", type=WHOLE, default=0, help="Likewise.")
+@click.option("--ramp", type=NUMBER, help="Seconds in which to get there (rampTms).")
 @click.option("--category", type=BITS, help="Only for these DeviceCategoryType bits (0x…).")
 @click.option("--description", default="", help="Words that go with it.")
 @click.option("--response-required", type=click.IntRange(0, 7), default=7, show_default=True,
@@ -74,9 +74,9 @@ def cancel(control: str, at: Moment, randomized: bool, reason: str | None) -> An
 @click.argument("vder")
 @click.option("--type", "curve_type", type=click.Choice(CURVE_TYPES), required=True, help="The mode it is for.")
 @click.option("--point", "points", multiple=True, required=True, metavar="X,Y", help="A point, as integers.")
-@click.option("--x-multiplier", type=int, default=0, show_default=True, help="Power of ten of X.")
-@click.option("--y-multiplier", type=int, default=0, show_default=True, help="Power of ten of Y.")
-@click.option("--y-ref-type", type=int, required=True, help="What Y is relative to (DERUnitRefType).")
+@click.option("--x-multiplier", type=WHOLE, default=0, show_default=True, help="Power of ten of X.")
+@click.option("--y-multiplier", type=WHOLE, default=0, show_default=True, help="Power of ten of Y.")
+@click.option("--y-ref-type", type=WHOLE, required=True, help="What Y is relative to (DERUnitRefType).")
 @click.option("--also", type=PAIR, multiple=True, help="Another element of DERCurve, such as vRef=10000.")
 @click.option("--description", default="", help="Words that go with it.")
 @verb

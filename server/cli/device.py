@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from server import audit
-from server.cli.common import PAIR, track, verb
+from server.cli.common import PAIR, WHOLE, track, verb
 from server.errors import Refused
 from server.models import Device, Membership, VirtualDER
 from server.protocol.functionsets import edev
@@ -35,7 +35,7 @@ def full(device: Device) -> dict[str, Any]:
 
 @click.command()
 @click.argument("lfdi", required=False)
-@click.option("--pin", type=int, help="Registration PIN with its check digit; a new one where none is given.")
+@click.option("--pin", type=WHOLE, help="Registration PIN with its check digit; a new one where none is given.")
 @click.option("--name", default="", help="A name for people.")
 @click.option("--kind", default="", help="What it is: pv, battery, ev_charger, thermostat, aggregator, …")
 @click.option("--label", "labels", type=PAIR, multiple=True, help="A label for the rules of virtual DERs.")
@@ -53,6 +53,10 @@ def enrol(lfdi: str | None, pin: int | None, name: str, kind: str, labels: tuple
     return _enrol_all(file, kind, dict(labels), manager)
 
 
+_ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str}
+_KINDS = {str: "text", int: "whole number", dict: "object"}
+
+
 def _enrolled(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
 
@@ -60,15 +64,25 @@ def _enrolled(rows: list[dict[str, Any]]) -> dict[str, Any]:
 @audit.kept("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_all(file: Path | None, kind: str, labels: dict[str, str], manager: str) -> Any:
     assert file is not None
-    try:
-        entries = json.loads(file.read_text())
-        wanted = [(entry["lfdi"], entry) for entry in entries]
-    except (ValueError, TypeError, KeyError) as error:
-        raise Refused(400, f"{file}: this is no JSON list of objects with an lfdi ({error})") from None
+    wanted = _wanted(file)
     with store.transaction():
-        return [brief(edev.enrol(known, entry.get("pin"), entry.get("name", ""), entry.get("kind", kind),
+        return [brief(edev.enrol(entry["lfdi"], entry.get("pin"), entry.get("name", ""), entry.get("kind", kind),
                                  {**labels, **entry.get("labels", {})}, entry.get("manager", manager)))
-                for known, entry in track(wanted, "enrolling")]
+                for entry in track(wanted, "enrolling")]
+
+
+def _wanted(file: Path) -> list[dict[str, Any]]:
+    """What a file says of devices, null being the same as nothing. Refused (400) where it says something else."""
+    try:
+        entries = [{key: value for key, value in entry.items() if value is not None} for entry in json.loads(file.read_text())]
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(400, f"{file}: this is no JSON list of objects with an lfdi ({error})") from None
+    for number, entry in enumerate(entries, 1):
+        wrong = [key for key, kind in _ENTRY.items() if not isinstance(entry.get(key, kind()), kind)]
+        if wrong or "lfdi" not in entry:
+            raise Refused(400, f"{file}, device {number}: its {wrong[0]} is no {_KINDS[_ENTRY[wrong[0]]]}" if wrong
+                          else f"{file}, device {number}: it has no lfdi")
+    return entries
 
 
 @click.group()

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from server.cli.common import DURATION, INSTANT, verb
+from server.cli.common import COUNT, DURATION, INSTANT, NUMBER, WHOLE, verb
 from server.grid import dispatch as orders
 from server.grid.plan import BROADCAST, DEVICE, POLICIES
 
@@ -36,17 +36,17 @@ def dispatch() -> None:
 
 @dispatch.command()
 @click.argument("vder")
-@click.option("--watts", type=float, help="More (+) or less (-) injection than now, by the whole group.")
-@click.option("--target", type=float, help="Injection (+) or consumption (-) by the whole group, in W.")
-@click.option("--percent", type=float, help="Of its own rating by each: + discharge or generation, - charge.")
-@click.option("--limit", type=float, help="Greatest generation by each, in percent of its rating.")
-@click.option("--limit-watts", type=float, help="Greatest generation by the whole group, in W.")
+@click.option("--watts", type=NUMBER, help="More (+) or less (-) injection than now, by the whole group.")
+@click.option("--target", type=NUMBER, help="Injection (+) or consumption (-) by the whole group, in W.")
+@click.option("--percent", type=NUMBER, help="Of its own rating by each: + discharge or generation, - charge.")
+@click.option("--limit", type=NUMBER, help="Greatest generation by each, in percent of its rating.")
+@click.option("--limit-watts", type=NUMBER, help="Greatest generation by the whole group, in W.")
 @click.option("--connect", type=YES_NO, help="To be galvanically connected.")
 @click.option("--energize", type=YES_NO, help="To exchange power at all.")
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
 @click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
-@click.option("--ramp", type=float, help="Seconds in which to get there.")
-@click.option("--randomize", type=int, default=0, help="Spread start and end by up to so many seconds.")
+@click.option("--ramp", type=NUMBER, help="Seconds in which to get there.")
+@click.option("--randomize", type=WHOLE, default=0, help="Spread start and end by up to so many seconds.")
 @click.option("--per-device", is_flag=True, help="Tell each device its own share, in proportion to its headroom.")
 @click.option("--policy", type=click.Choice(POLICIES), default="headroom", show_default=True,
               help="Per device: in proportion to headroom or rating, so that states of charge become equal, in turn, or tier by tier.")
@@ -72,7 +72,7 @@ def _answer(said: str | None) -> bool | None:
 @dispatch.command("list")
 @click.argument("vder", required=False)
 @click.option("--plans", is_flag=True, help="Those that plans made as well.")
-@click.option("--limit", type=int, default=100, show_default=True, help="How many at most.")
+@click.option("--limit", type=COUNT, default=100, show_default=True, help="How many at most.")
 @verb
 def list_orders(vder: str | None, plans: bool, limit: int) -> Any:
     """Orders, newest first."""
@@ -80,7 +80,7 @@ def list_orders(vder: str | None, plans: bool, limit: int) -> Any:
 
 
 @dispatch.command()
-@click.argument("order", type=int)
+@click.argument("order", type=WHOLE)
 @verb
 def show(order: int) -> Any:
     """An order: who received, started, completed, opted out, did not answer; and delivered power against the wish."""
@@ -88,7 +88,7 @@ def show(order: int) -> Any:
 
 
 @dispatch.command()
-@click.argument("order", type=int)
+@click.argument("order", type=WHOLE)
 @verb
 def shares(order: int) -> Any:
     """Who was asked for how much by an order, through which control, and why."""
@@ -96,7 +96,7 @@ def shares(order: int) -> Any:
 
 
 @dispatch.command()
-@click.argument("order", type=int)
+@click.argument("order", type=WHOLE)
 @click.option("--by", "duration", type=DURATION, required=True, help="How much longer: 15m.")
 @click.option("--reason", default="", help="Words that go with it.")
 @verb
@@ -106,7 +106,7 @@ def extend(order: int, duration: int, reason: str) -> Any:
 
 
 @dispatch.command()
-@click.argument("order", type=int)
+@click.argument("order", type=WHOLE)
 @click.option("--at", type=INSTANT, help="From this instant on; now if not given.")
 @click.option("--randomized", is_flag=True, help="Let devices spread it by the controls' own randomization.")
 @click.option("--reason", help="Words that go with it.")

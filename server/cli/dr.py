@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from server.cli.common import DURATION, INSTANT, verb
+from server.cli.common import DURATION, INSTANT, WHOLE, Number, verb
 from server.grid import loadevents
 from server.grid.loadprograms import CATEGORIES
 
@@ -30,8 +30,8 @@ def event() -> None:
 
 @event.command()
 @click.argument("vder")
-@click.option("--offset", type=click.FloatRange(0, 25.5), help="Degrees C by which heating and cooling are relaxed.")
-@click.option("--load", type=click.FloatRange(0, 100), help="Percent of their load to take away.")
+@click.option("--offset", type=Number(0, 25.5), help="Degrees C by which heating and cooling are relaxed.")
+@click.option("--load", type=Number(0, 100), help="Percent of their load to take away.")
 @click.option("--setpoint", metavar="HEAT:COOL", help="Temperatures to keep, in degrees C; one may be left out.")
 @click.option("--duty", type=click.IntRange(0, 100), help="Most percent of the time that they may be on.")
 @click.option("--reduction", metavar="AMOUNT", help=f"How much less to use: 500W, 2kW, 3kWh ({', '.join(_UNITS)}).")
@@ -43,7 +43,7 @@ def event() -> None:
 @click.option("--override", type=DURATION, default=0, help="For how long a customer may override it and still count.")
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
 @click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
-@click.option("--randomize", type=int, default=0, help="Spread start and end by up to so many seconds.")
+@click.option("--randomize", type=WHOLE, default=0, help="Spread start and end by up to so many seconds.")
 @click.option("--description", default="", help="Words that go with it.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the warnings; post nothing.")
 @verb

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from server.cli.common import DURATION, INSTANT, verb
+from server.cli.common import DURATION, INSTANT, NUMBER, verb
 from server.grid import reservations
 from server.grid import sessions as kept
 from server.protocol.functionsets import edev
@@ -29,8 +29,8 @@ def sessions(vder: str | None) -> Any:
 
 @ev.command()
 @click.argument("device")
-@click.option("--power", "watts", type=float, required=True, help="W; + charging, - discharging, 0 for nothing.")
-@click.option("--energy", type=float, help="Wh, likewise; what flows at that power in that time if not given.")
+@click.option("--power", "watts", type=NUMBER, required=True, help="W; + charging, - discharging, 0 for nothing.")
+@click.option("--energy", type=NUMBER, help="Wh, likewise; what flows at that power in that time if not given.")
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
 @click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
 @click.option("--request", help="Which request (its href); the newest that stands if not given.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from server.cli.common import INSTANT, verb
+from server.cli.common import INSTANT, SMALL, Number, verb
 from server.grid import standing
 
 
@@ -46,19 +46,19 @@ def contract() -> None:
     """What was agreed with a device's owner. DEVICE is an LFDI, SFDI, number or name."""
 
 
-class Limit(click.ParamType):
+class Limit(Number):
     """A number, or `none` for no limit (which is infinity until it is kept)."""
     name = "limit"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        return math.inf if value == "none" else click.FLOAT.convert(value, param, ctx)
+        return math.inf if value == "none" else super().convert(value, param, ctx)
 
 
 @contract.command("set")
 @click.argument("device")
-@click.option("--events", type=Limit(), metavar="N|none", help="The most events a season.")
-@click.option("--hours", type=Limit(), metavar="N|none", help="The most hours a day.")
-@click.option("--tier", type=int, help="Who is asked first: the lowest.")
+@click.option("--events", type=Limit(0, 1e6), metavar="N|none", help="The most events a season.")
+@click.option("--hours", type=Limit(0, 1e6), metavar="N|none", help="The most hours a day.")
+@click.option("--tier", type=SMALL, help="Who is asked first: the lowest.")
 @verb
 def agree(device: str, **limits: Any) -> Any:
     """Set limits; what is not given stays."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from server.cli.common import DURATION, verb
+from server.cli.common import DURATION, NUMBER, WHOLE, verb
 
 
 @click.group()
@@ -36,7 +36,7 @@ def list_plans(area: str | None) -> Any:
 
 
 @plan.command()
-@click.argument("number", type=int)
+@click.argument("number", type=WHOLE)
 @verb
 def show(number: int) -> Any:
     """A plan step by step: the imbalance before and after, and what each virtual DER is to inject."""
@@ -45,8 +45,8 @@ def show(number: int) -> Any:
 
 
 @plan.command()
-@click.argument("first", type=int)
-@click.argument("second", type=int)
+@click.argument("first", type=WHOLE)
+@click.argument("second", type=WHOLE)
 @verb
 def diff(first: int, second: int) -> Any:
     """Where two plans for an area differ."""
@@ -55,7 +55,7 @@ def diff(first: int, second: int) -> Any:
 
 
 @plan.command()
-@click.argument("number", type=int)
+@click.argument("number", type=WHOLE)
 @verb
 def approve(number: int) -> Any:
     """Approve a draft that somebody else has made."""
@@ -64,7 +64,7 @@ def approve(number: int) -> Any:
 
 
 @plan.command()
-@click.argument("number", type=int)
+@click.argument("number", type=WHOLE)
 @verb
 def publish(number: int) -> Any:
     """Have a plan carried out, in place of the one in force."""
@@ -75,10 +75,10 @@ def publish(number: int) -> Any:
 @plan.command()
 @click.argument("area")
 @click.argument("state", type=click.Choice(["on", "off"]), required=False)
-@click.option("--every", type=int, help="A new plan after so many steps.")
+@click.option("--every", type=WHOLE, help="A new plan after so many steps.")
 @click.option("--step", type=DURATION, help="How long a step is.")
-@click.option("--horizon", type=int, help="How many steps a plan has.")
-@click.option("--reserve", type=float, help="The part of each battery's span that is kept for what forecasts do not see.")
+@click.option("--horizon", type=WHOLE, help="How many steps a plan has.")
+@click.option("--reserve", type=NUMBER, help="The part of each battery's span that is kept for what forecasts do not see.")
 @click.option("--addressing", type=click.Choice(["hybrid", "device"]), help="One event for all stores, or one for each.")
 @click.option("--approval/--no-approval", default=None, help="Whether a second person has to approve a plan.")
 @verb

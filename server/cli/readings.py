@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server import clock
-from server.cli.common import INSTANT, verb
+from server.cli.common import COUNT, INSTANT, verb
 from server.grid import follow
 from server.models import Document
 from server.protocol.functionsets import edev
@@ -20,7 +20,7 @@ Moment = Callable[[], int] | None
 @click.command()
 @click.argument("event", required=False)
 @click.option("--device", "device", default="", help="Only this device's answers.")
-@click.option("--limit", default=100, show_default=True, help="The newest so many.")
+@click.option("--limit", type=COUNT, default=100, show_default=True, help="The newest so many.")
 @verb
 def responses(event: str | None, device: str, limit: int) -> Any:
     """What devices answered to events (to EVENT, an href or mRID)."""
@@ -31,7 +31,7 @@ def responses(event: str | None, device: str, limit: int) -> Any:
 @click.argument("device")
 @click.option("--from", "start", type=INSTANT, help="Only readings from this instant on.")
 @click.option("--until", "end", type=INSTANT, help="Only readings before this instant.")
-@click.option("--limit", default=100, show_default=True, help="The newest so many of each quantity.")
+@click.option("--limit", type=COUNT, default=100, show_default=True, help="The newest so many of each quantity.")
 @verb
 def readings(device: str, start: Moment, end: Moment, limit: int) -> Any:
     """What a device measured, oldest first; values as they were posted, with their ReadingType."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from server.cli.common import INSTANT, verb
+from server.cli.common import INSTANT, WHOLE, verb
+from server.errors import Refused
 
 Moment = Callable[[], int]
 Data = dict[str, Any]
@@ -71,7 +72,10 @@ def nonresponders(vder: str, start: Moment | None, end: Moment) -> Any:
 def _written(found: Data, path: Path | None) -> Data:
     """Write the page, and say what people want to see in a terminal."""
     from server.grid import charts, pages
-    file = pages.write(found, charts.of(found), path)
+    try:
+        file = pages.write(found, charts.of(found), path)
+    except OSError as error:
+        raise Refused(400, f"{path or pages.FOLDER}: the page cannot be written there: {error.strerror}") from None
     short = {key: found[key] for key in ("title", "vder", "zone", "start", "end")}
     rows = found["events"][0]["devices"] if found["what"] == "event" else []
     plain = {words: value for words, value in pages.figures(found["key"])}
@@ -96,7 +100,7 @@ def compute(name: str, start: Moment, end: Moment) -> Any:
 
 
 @baseline.command()
-@click.argument("order", type=int)
+@click.argument("order", type=WHOLE)
 @verb
 def show(order: int) -> Any:
     """The baseline of each device of an order."""

@@ -7,11 +7,12 @@ import click
 
 from server import clock
 from server.cli import files
-from server.cli.common import DURATION, INSTANT, verb
+from server.cli.common import DURATION, INSTANT, NUMBER, SMALL, verb
 from server.cli.files import Moment
 from server.errors import Refused
 
 STEP = 900
+LONGEST = 366 * 86400
 KINDS = click.Choice(["imbalance", "schedule", "measured", "price", "import_limit", "export_limit"])
 
 
@@ -29,10 +30,10 @@ def signal() -> None:
 @click.argument("area")
 @click.option("--kind", type=KINDS, default="imbalance", show_default=True)
 @files.series
-@click.option("--flat", type=float, metavar="VALUE", help="One value throughout instead of a file, from --start on.")
+@click.option("--flat", type=NUMBER, metavar="VALUE", help="One value throughout instead of a file, from --start on.")
 @click.option("--for", "duration", type=DURATION, default="24h", show_default=True, help="How long, with --flat.")
-@click.option("--tolerance", type=float, default=0.0, help="W of imbalance that are none of our business.")
-@click.option("--priority", type=int, default=0, help="A higher one lies over a lower one, whenever it was said.")
+@click.option("--tolerance", type=NUMBER, default=0.0, help="W of imbalance that are none of our business.")
+@click.option("--priority", type=SMALL, default=0, help="A higher one lies over a lower one, whenever it was said.")
 @click.option("--source", default="", help="Who says so.")
 @click.option("--every", type=DURATION, help="The next issue is due after so long; if it does not come, that is said.")
 @click.option("--dry-run", is_flag=True, help="Check it and keep nothing.")
@@ -47,6 +48,8 @@ def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step
         if csv_file or json_file:
             raise Refused(400, "--flat is in place of a file")
         step = step or STEP
+        if duration > LONGEST or duration > step * LONGEST // 60:
+            raise Refused(400, f"--for {duration} s, --step {step} s: a year is possible, in steps of a minute or more")
         begin = start() if start else clock.now() // step * step
         return signals.put(area, kind, files.scaled([flat] * -(-duration // step), unit), begin, step, place="--flat", **rest)
     found = files.read(csv_file, json_file, start, step, unit)
@@ -59,7 +62,7 @@ def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step
 @signal.command(context_settings={"ignore_unknown_options": True})
 @click.argument("area")
 @click.argument("kind", type=KINDS)
-@click.argument("value", type=float)
+@click.argument("value", type=NUMBER)
 @click.option("--start", type=INSTANT, help="The step it is of; this one if not given.")
 @click.option("--step", type=DURATION, default=STEP, help="How long it holds, in seconds.  [default: 15m]")
 @click.option("--source", default="", help="Who says so.")

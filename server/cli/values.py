@@ -34,10 +34,10 @@ def value(type_name: str, name: str, text: str) -> Any:
 
 
 def _value(field: schema.Field, text: str) -> Any:
-    if text.startswith(("{", "[")):
-        return json.loads(text)
     if field.plan is None:
         return _simple(field.simple.kind, text)
+    if text.startswith(("{", "[")):
+        return json.loads(text)
     keys = set(field.plan.by_key)
     if {"multiplier", "value"} <= keys:
         return units.power(_number(text))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli import values
-from server.cli.common import DURATION, PAIR, verb
+from server.cli.common import DURATION, PAIR, WHOLE, verb
 from server.cli.members import members
 from server.cli.status import capability as ability
 from server.cli.status import status
@@ -28,7 +28,7 @@ def vder() -> None:
 @click.option("--rule", default="", help="Who is in it: a condition on labels, kind, name.")
 @click.option("--member", "members", multiple=True, help="A device that is in it by name.")
 @click.option("--parent", help="The virtual DER it belongs to.")
-@click.option("--primacy", type=int, help="0 (strongest) to 255; one stronger than its parent's if not given.")
+@click.option("--primacy", type=WHOLE, help="0 (strongest) to 255; one stronger than its parent's if not given.")
 @click.option("--purpose", default="", help="topology, programme, provider, kind, …")
 @click.option("--import-limit", type=float, help="The most that its members may consume together, in W.")
 @click.option("--export-limit", type=float, help="The most that they may inject together, in W.")
@@ -72,7 +72,7 @@ _SHOWN = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_abso
 @click.option("--name", help="Another name.")
 @click.option("--rule", help="Another rule; empty for none.")
 @click.option("--parent", help="Another parent; empty for the top.")
-@click.option("--primacy", type=int, help="Another primacy.")
+@click.option("--primacy", type=WHOLE, help="Another primacy.")
 @click.option("--purpose", help="Another purpose.")
 @click.option("--import-limit", type=float, help="Another limit on what its members consume together, in W; inf for none.")
 @click.option("--export-limit", type=float, help="Another limit on what they inject together, in W; inf for none.")

@@ -107,6 +107,8 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
     see `plans.show`. Refused (409) without a signal, (503) where the solver found none in its time."""
     area = virtualders.find(vder)
     row = plans.of(area)
+    if horizon is not None:
+        _checked("horizon", horizon)
     begin, _ = next_step(row, clock.now() + row.step)
     look = look_ahead(area, row, begin, horizon)
     planner = _planner(row, look)

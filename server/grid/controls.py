@@ -107,11 +107,13 @@ def _check(base: Mapping[str, Any]) -> None:
     for mode, value in base.items():
         if mode not in known and not mode.startswith("csipaus:"):
             raise Refused(400, f"DERControlBase has no {mode}")
-        least, most = modes.PERCENTS.get(mode, (None, None))
-        if least is not None and not least <= value <= most:
-            raise Refused(400, f"{mode}: {least} to {most} hundredths of a percent are possible, not {value}")
-        if isinstance(value, dict) and set(value) == {"href"} and store.get(value["href"]) is None:
-            raise Refused(400, f"{mode}: there is no curve {value['href']}")
+        bounds = modes.PERCENTS.get(mode)
+        if bounds and isinstance(value, int) and not bounds[0] <= value <= bounds[1]:
+            raise Refused(400, f"{mode}: {bounds[0]} to {bounds[1]} hundredths of a percent are possible, not {value}")
+        if isinstance(value, dict) and set(value) == {"href"}:
+            curve = store.get(value["href"])
+            if curve is None or curve.kind != "DERCurve":
+                raise Refused(400, f"{mode}: there is no curve {value['href']}")
 
 
 def listed(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
@@ -174,7 +176,8 @@ def _curve(answer: dict[str, Any]) -> dict[str, Any]:
 @audit.kept("control curve", "{vder} {href}", answer=_curve)
 def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> dict[str, Any]:
     """Add a DERCurve to a virtual DER's program; it with its href, by which controls name it."""
-    return {"href": store.add("DERCurve", f"{virtualders.find(vder).program}/dc", dict(data)), **data}
+    href = store.add("DERCurve", f"{virtualders.find(vder).program}/dc", dict(data))
+    return {**data, "href": href}
 
 
 def _default(vder: str | int | VirtualDER) -> dict[str, Any]:
@@ -192,9 +195,11 @@ def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Map
         _check(base)
         href = f"{found.program}/dderc"
         known = store.get(href)
-        kept = {"mRID": known.stated["mRID"]} if known is not None else {"mRID": store.new_mrid()}
-        store.put(href, {**kept, "DERControlBase": dict(base), **(also or {})})
-        codec.decode(codec.wrap("DefaultDERControl", _found(href).body))
+        own = {"mRID": known.stated["mRID"]} if known is not None else {"mRID": store.new_mrid()}
+        store.put(href, {**own, "DERControlBase": dict(base), **(also or {})})
+        kept = store.get(href)
+        assert kept is not None
+        codec.decode(codec.wrap("DefaultDERControl", kept.body))
 
 
 @audit.kept("vder default", "{vder}", state=_default)
@@ -205,6 +210,6 @@ def clear_default(vder: str | int | VirtualDER) -> None:
 
 def _found(href: str) -> Document:
     document = store.get(href)
-    if document is None or document.kind not in ("DERControl", "DefaultDERControl"):
+    if document is None or document.kind != "DERControl":
         raise Refused(404, f"there is no control {href}")
     return document

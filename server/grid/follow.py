@@ -7,6 +7,7 @@ from math import fsum
 from typing import Any
 
 from server import clock
+from server.errors import Refused
 from server.grid import power
 from server.models import Answer, Device, Order, Share
 from server.protocol.functionsets.response import STATUSES_2023
@@ -66,6 +67,8 @@ def responses(event: str | None = None, lfdi: str | None = None, limit: int = 10
     query = Answer.select().order_by(Answer.received.desc(), Answer.href.desc()).limit(limit)
     if event is not None:
         document = store.get(event)
+        if document is not None and "mRID" not in document.stated:
+            raise Refused(404, f"{event} is no event: it has no mRID that anybody could answer to")
         query = query.where(Answer.subject == (document.stated["mRID"] if document else event.upper()))
     if lfdi is not None:
         query = query.where(Answer.lfdi == lfdi)

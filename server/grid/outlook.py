@@ -25,6 +25,7 @@ GIVEN = ("load", "sun", "heat", "car")  # what forecasts from outside are of; ca
 INSIDE = ("sun", "store", "car", "heat")  # what a premises meter counts beside the load
 ALONE = ("heat", "sun")  # what orders change, and `closing` reckons back
 PAST = 4 * WEEK
+FARTHEST = 31 * DAY
 _DAILY = {"sun": Persistence(DAY // STEP, ratio=True), "heat": Persistence(DAY // STEP)}
 _WEEKLY, _YESTERDAY = Persistence(WEEK // STEP), Persistence(DAY // STEP)
 NOTHING = "nothing"
@@ -190,7 +191,9 @@ def given(vder: str | int | VirtualDER | None = None, what: str | None = None) -
 def table(vder: str | int | VirtualDER, horizon: int = DAY, whats: Sequence[str] = GIVEN, at: int | None = None
           ) -> list[dict[str, Any]]:
     """A row for each interval of the horizon (s): of each of `whats` the median and, where an error is known, the
-    quantiles 0.1 and 0.9, in W of injection; None where nothing is known."""
+    quantiles 0.1 and 0.9, in W of injection; None where nothing is known. Refused (400) beyond FARTHEST."""
+    if not 0 < horizon <= FARTHEST:
+        raise Refused(400, f"a horizon of {horizon} s: 1 s to {FARTHEST // DAY} days are possible")
     at = clock.now() if at is None else at
     start, steps = at - at % STEP, -(-horizon // STEP)
     every = {what: ahead(vder, what, start, steps, at) for what in whats}

@@ -43,7 +43,7 @@ class Event(NamedTuple):
 def event(name: str | int) -> Event:
     """The order of this number, or the load control event of this href. Refused (404) where there is none."""
     text = str(name)
-    return _of_order(int(text)) if text.isdigit() else _of_load_event(text)
+    return _of_order(int(text)) if text.isdecimal() and len(text) < 19 else _of_load_event(text)
 
 
 def _of_order(number: int) -> Event:

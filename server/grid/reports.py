@@ -62,13 +62,13 @@ def event(name: str | int) -> Data:
 
 def day(vder: str, which: date | None = None) -> Data:
     """The report of a virtual DER's local day, of 23 to 25 hours; today if not given, as far as it has come."""
-    one = which or today()
+    one = _begun(which or today())
     return _report("day", vder, one, one + timedelta(days=1), f"{vder}, {one:%A %d %B %Y}")
 
 
 def month(vder: str, which: date | None = None) -> Data:
     """The report of the month in which a day is: as of a day, and `days` with the key figures of each."""
-    first = (which or today()).replace(day=1)
+    first = _begun((which or today()).replace(day=1))
     last = (first + timedelta(days=32)).replace(day=1)
     found = _report("month", vder, first, last, f"{vder}, {first:%B %Y}")
     every = [first + timedelta(days=number) for number in range((last - first).days)]
@@ -81,11 +81,15 @@ def month(vder: str, which: date | None = None) -> Data:
     return found
 
 
+def _begun(first: date) -> date:
+    if first > today():
+        raise Refused(400, f"{first} is still to come")
+    return first
+
+
 def _report(what: str, vder: str, first: date, last: date, title: str) -> Data:
     name = virtualders.find(vder).name
     start, end = midnight(first), midnight(last)
-    if start > clock.now():
-        raise Refused(400, f"{first} is still to come")
     drawn, events = series(name, start, end), performance.of_area(name, start, end)
     return {"title": title, "what": what, "vder": name, "zone": settings.timezone, "start": start, "end": end,
             "key": _key(name, start, end, drawn, events), "series": drawn, "events": events,

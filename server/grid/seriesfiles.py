@@ -196,6 +196,8 @@ def _parsed(text: str, name: str) -> Any:
         return json.loads(text, parse_constant=constant)
     except json.JSONDecodeError as error:
         _refuse(f"{name}, line {error.lineno}", f"this is no JSON: {error.msg}")
+    except RecursionError:
+        _refuse(name, "this is no series, but lists in lists")
 
 
 def _keys(said: Any, needed: Iterable[str], place: str, possible: Iterable[str] = ()) -> None:

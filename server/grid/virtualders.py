@@ -20,6 +20,7 @@ from server.resources.hooks import Change, before, seed
 
 PRIMACY = 100  # among the user-defined values 65-191
 DEPTH = 32
+TERAWATT = 1e12
 _NAME = 32  # DERProgram.description is a String32
 
 
@@ -149,7 +150,7 @@ def find(vder: str | int | VirtualDER) -> VirtualDER:
     if isinstance(vder, VirtualDER):
         return vder
     text = str(vder)
-    found = VirtualDER.get_or_none((VirtualDER.id == int(text)) if text.isdigit() else (VirtualDER.name == text))
+    found = VirtualDER.get_or_none((VirtualDER.id == int(text)) if text.isdecimal() and len(text) < 19 else (VirtualDER.name == text))
     if found is None:
         raise Refused(404, f"there is no virtual DER {text!r}")
     return found
@@ -202,8 +203,8 @@ def _ranked(primacy: int) -> int:
 def _bound(limit: float | None) -> float | None:
     if limit is None or limit == math.inf:
         return None
-    if not 0 <= limit:
-        raise Refused(400, f"limit {limit} W: a limit is a magnitude, 0 or more")
+    if not 0 <= limit <= TERAWATT:
+        raise Refused(400, f"limit {limit:g} W: a limit is a magnitude, 0 or more and less than a terawatt")
     return limit
 
 

@@ -67,7 +67,7 @@ def find(name: str) -> Device:
     """The device with this LFDI, SFDI, number or name. Refused (404) where there is none, or more than one."""
     text = name.replace("-", "").upper()
     query = (Device.lfdi == text) | (Device.name == name)
-    if name.isdigit():
+    if name.isdecimal() and len(name) < 19:
         query |= (Device.sfdi == int(name)) | (Device.id == int(name))
     found = list(Device.select().where(query))
     if len(found) != 1:
