@@ -58,7 +58,7 @@ def order(vder: str | int | VirtualDER, duration: int, start: int | None = None,
     every = members.read(virtualders.members(found), how.hours)
     if policy in (TURN, TIER):
         every = turns.ranked(every)
-    others = _shiftable(found, every, begin, duration) if wish in plan.OPEN else None
+    others = _shiftable(found, every, begin, duration, addressing) if wish in plan.OPEN else None
     if others is not None:
         every = [member for member in every if member.lfdi not in others.lfdis]
     made = plan.plan(wish, value, every, how) if others is None else plan.beside(wish, value, every, how, others.baseline)
@@ -100,17 +100,20 @@ def _distinct(hrefs: Iterable[str]) -> list[Document]:
     return [document for document in map(store.get, dict.fromkeys(hrefs)) if document]
 
 
-def _shiftable(vder: VirtualDER, every: Sequence[Member], start: int, duration: int) -> Shiftable | None:
-    """The cars and thermal loads of a virtual DER, as far as there are any that take no set point of power; with the extra
-    `balance` alone."""
-    inside = {device: lfdi for device, lfdi in sql.rows(
-        "SELECT d.id, d.lfdi FROM membership m JOIN device d ON d.id = m.device_id JOIN nature n ON n.device_id = d.id "
+def _shiftable(vder: VirtualDER, every: Sequence[Member], start: int, duration: int, addressing: str) -> Shiftable | None:
+    """The cars and thermal loads of a virtual DER, as far as there are any that are not told a set point of power: loads that
+    take one are, and cars that take one where it is broadcast to others. With the extra `balance` alone."""
+    inside = {lfdi: (device, what) for device, lfdi, what in sql.rows(
+        "SELECT d.id, d.lfdi, n.what FROM membership m JOIN device d ON d.id = m.device_id JOIN nature n ON n.device_id = d.id "
         "WHERE m.vder_id = ? AND n.what IN ('car', 'heat')", vder.id)}
     if not inside or not _ARRAYS:
         return None
     from server.grid import shifts
     takers = {member.lfdi for member in every if plan.takes(member)}
-    found = shifts.Shiftable.of(vder, start, duration, [device for device, lfdi in inside.items() if lfdi in takers])
+    cars = {lfdi for lfdi, (_, what) in inside.items() if what == "car"}
+    if addressing != BROADCAST or takers <= cars:
+        takers -= cars
+    found = shifts.Shiftable.of(vder, start, duration, [inside[lfdi][0] for lfdi in takers & inside.keys()])
     return found if found.lfdis else None
 
 

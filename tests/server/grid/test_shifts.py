@@ -135,3 +135,12 @@ def test_nobody_there_to_ask_is_refused_as_ever(home):
     virtualders.create("all", "*")
     with pytest.raises(Refused, match="no member that is online takes"):
         dispatch.order("all", QUARTER, watts=1000)
+
+
+@pytest.mark.parametrize("vder, how, by", [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")])
+def test_a_car_that_takes_a_set_point_is_told_one_only_where_all_are(street, vder, how, by):
+    street[1].rate(82, absorb=11_000)
+    virtualders.create("cars", "kind = evcharger")
+    made = order(vder, watts=10_000 if vder == "all" else 3000, addressing=how)
+    told = {share["lfdi"]: share["control"].split("/")[1] for share in made["shares"] if share["control"]}
+    assert told[street[1].lfdi] == by
