@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from server import audit as trail
-from server.cli.common import INSTANT, Whole, iso, show, verb
+from server.cli.common import INSTANT, Whole, verb
+from server.cli.tables import iso, show
 from server.errors import Refused
 
 Moment = Callable[[], int] | None

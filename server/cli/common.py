@@ -1,30 +1,27 @@
-"""What all verbs share: settings, the database, times and durations as people write them, tables and JSON."""
+"""What all verbs share: settings, the database, times, durations and numbers as people write them."""
 from __future__ import annotations
 
 import functools
-import json
 import os
 import pwd
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from server import audit, clock
+from server.cli.tables import show
 from server.config import settings
 from server.errors import Refused
 
-PAPER = 140  # columns of a table that is piped into a file
 EXTRA = "pip install"  # stands in what is said where an extra is missing
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 INT32, UINT32 = 2 ** 31 - 1, 2 ** 32 - 1
 AGES = 7_258_118_400  # the year 2200: an instant beyond, or before 1970, is a slip of the pen
-Row = Mapping[str, Any]
 _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
 
@@ -100,88 +97,6 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             raise click.ClickException(str(missing)) from None
     return wrapped
-
-
-def show(found: Any, as_json: bool) -> None:
-    """Print a result. Warnings in it go to people's attention, not into their tables."""
-    if found is None:
-        return
-    if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False, default=str))
-        return
-    console = Console() if sys.stdout.isatty() else Console(width=PAPER)
-    if isinstance(found, Mapping):
-        for warning in found.get("warnings", ()):
-            click.secho(f"warning: {warning}", fg="yellow", err=True)
-        _one(console, {key: value for key, value in found.items() if key != "warnings"})
-    else:
-        _many(console, list(found))
-
-
-def _one(console: Console, row: Row) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    nested = {key: value for key, value in row.items() if _is_rows(value)}
-    for key, value in row.items():
-        if key not in nested and "\n" not in str(value) and value not in (None, "", [], {}):
-            table.add_row(key, cell(key, value))
-    console.print(table)
-    for key, value in row.items():
-        if isinstance(value, str) and "\n" in value:
-            console.print(f"\n[bold]{key}[/bold]")
-            console.print(value, markup=False, highlight=False)
-    for key, value in nested.items():
-        console.print(f"\n[bold]{key}[/bold]")
-        _many(console, list(value))
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
-
-
-def _many(console: Console, rows: list[Row]) -> None:
-    if not rows:
-        console.print("none", style="dim")
-        return
-    columns = list(dict.fromkeys(key for row in rows for key in row if key != "depth"))
-    columns = [key for key in columns if any(row.get(key) not in (None, "", [], {}) for row in rows)
-               and not all(row.get(_TELLS.get(key, "")) for row in rows)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for key in columns:
-        number = all(type(row.get(key)) in (int, float, type(None)) for row in rows)
-        table.add_column(key, no_wrap=key == "name", justify="right" if number and not key.endswith(_INSTANTS) else "left", overflow="fold")
-    for row in rows:
-        indent = "  " * int(row.get("depth") or 0)
-        table.add_row(*(indent * (column == "name") + cell(column, row.get(column)) for column in columns))
-    console.print(table)
-
-
-# Long identifiers that people need not see where another column tells the rows apart.
-_TELLS = {"lfdi": "name", "mrid": "href"}
-_INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end", "_from")
-
-
-def cell(key: str, value: Any) -> str:
-    """A value as people read it: instants as ISO 8601 in UTC, mappings as `a=b`."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) and key.endswith(_INSTANTS) and value > 1_000_000_000:
-        return iso(value)
-    if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={cell(name, each)}" for name, each in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(cell(key, each) for each in value)
-    return str(value)
-
-
-def iso(instant: int) -> str:
-    """2026-11-22T18:00:00Z"""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Instant(click.ParamType):

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from clients.town import STEPS
 from server import clock
-from server.cli.common import iso
+from server.cli.tables import iso
 from server.cli.demo.feeder import KINDS, Feeder, rms
 from server.grid.intervals import STEP
 from server.models import Answer, Balance, Device, Order

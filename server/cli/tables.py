@@ -1,0 +1,128 @@
+"""What verbs return, as people read it in a terminal (tables) or as programs do (JSON)."""
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+PAPER = 140  # columns of a table that is piped into a file
+Row = Mapping[str, Any]
+
+
+def show(found: Any, as_json: bool) -> None:
+    """Print a result. Warnings in it go to people's attention, not into their tables."""
+    if found is None:
+        return
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, default=str))
+        return
+    console = Console() if sys.stdout.isatty() else Console(width=PAPER)
+    if isinstance(found, Mapping):
+        for warning in found.get("warnings", ()):
+            click.secho(f"warning: {warning}", fg="yellow", err=True)
+        _one(console, {key: value for key, value in found.items() if key != "warnings"})
+    else:
+        _many(console, list(found))
+
+
+def _one(console: Console, row: Row) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    nested = {key: value for key, value in row.items() if _is_rows(value)}
+    for key, value in row.items():
+        if key not in nested and "\n" not in str(value) and value not in (None, "", [], {}):
+            table.add_row(key, cell(key, value))
+    console.print(table)
+    for key, value in row.items():
+        if isinstance(value, str) and "\n" in value:
+            console.print(f"\n[bold]{key}[/bold]")
+            console.print(value, markup=False, highlight=False)
+    for key, value in nested.items():
+        console.print(f"\n[bold]{key}[/bold]")
+        _many(console, list(value))
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _many(console: Console, rows: list[Row]) -> None:
+    if not rows:
+        console.print("none", style="dim")
+        return
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "depth"))
+    columns = [key for key in columns if any(row.get(key) not in (None, "", [], {}) for row in rows)
+               and not all(row.get(_TELLS.get(key, "")) for row in rows)]
+    spares = iter(_SPARE)
+    while not (fits := _width(console, _table(rows, columns, shortest=True)) <= console.width) and (spare := next(spares, None)):
+        columns = [key for key in columns if key != spare]
+    console.print(_table(rows, columns, folded=not fits))
+
+
+def _table(rows: list[Row], columns: list[str], shortest: bool = False, folded: bool = False) -> Table:
+    """Rows as a table, of which only prose may take more than a line, or all (`folded`), since nothing is cut off;
+    `shortest`: as if prose had been broken already."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in columns:
+        number = all(type(row.get(key)) in (int, float, type(None)) for row in rows)
+        cells = [cell(key, row.get(key), brief=True) for row in rows]
+        prose = not number and key not in _WORDS and not key.endswith(_INSTANTS) and max(map(len, cells)) > _PROSE
+        table.add_column(_heading(key, max(map(len, cells))), no_wrap=not prose and not folded, overflow="fold", max_width=_PROSE if prose and shortest else None,
+                         justify="right" if number and not key.endswith(_INSTANTS) else "left")
+    for row in rows:
+        indent = "  " * int(row.get("depth") or 0)
+        table.add_row(*(indent * (column == "name") + cell(column, row.get(column), brief=True) for column in columns))
+    return table
+
+
+def _width(console: Console, table: Table) -> int:
+    return Measurement.get(console, console.options.update(max_width=1000), table).maximum
+
+
+def _heading(key: str, width: int) -> str:
+    """rated_inject_w above narrow numbers: rated, inject and W in lines of their own."""
+    words = [_UNIT_NAMES.get(word, word) if place else word for place, word in enumerate(key.split("_"))]
+    return " ".join(words) if len(key) <= width else "\n".join(words)
+
+
+# Long identifiers that people need not see where another column tells the rows apart.
+_TELLS = {"lfdi": "name", "mrid": "href"}
+_UNIT_NAMES = {"w": "W", "wh": "Wh", "kwh": "kWh"}
+_WORDS = ("name", "vder", "device", "status", "state", "wish", "answer")
+_PROSE = 16  # columns of a text that may be broken into lines
+# What people can do without where a table is too wide for their terminal, the first goes first; --json has it all.
+_SPARE = ("mrid", "issued_at", "grants", "created", "solver_s", "step", "step_s", "values", "gaps", "mean", "every", "priority",
+          "tolerance", "granted_start", "granted_s", "request", "grant", "requested_by", "addressing", "verified_up_w",
+          "verified_down_w", "margin_s", "unrated", "rated_inject_w", "rated_absorb_w", "source", "potentially_superseded", "since",
+          "forward", "mandatory", "override", "sfdi", "lfdi", "meter", "control", "plan", "value", "least", "most")
+_INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end", "_from")
+
+
+def cell(key: str, value: Any, brief: bool = False) -> str:
+    """A value as people read it: instants as ISO 8601 in UTC (`brief`: without seconds that are 0), mappings as `a=b`."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and key.endswith(_INSTANTS) and value > 1_000_000_000:
+        return iso(value).replace(":00Z", "Z") if brief else iso(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={cell(name, each)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(cell(key, each) for each in value)
+    return str(value)
+
+
+def iso(instant: int) -> str:
+    """2026-11-22T18:00:00Z"""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
