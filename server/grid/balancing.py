@@ -20,7 +20,7 @@ from server.errors import Refused
 from server.grid import closing, demand, membership, plans, release, state, told, translate, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.balance import rolling
-from server.grid.balance.steps import Powers
+from server.grid.balance.steps import Busy, Powers
 from server.grid.demand import Demand, Span
 from server.grid.state import State
 from server.models import Balance, Plan, VirtualDER
@@ -39,10 +39,12 @@ Data = dict[str, Any]
 
 
 class Look(NamedTuple):
-    """An area as it will be at the beginning of a step, as far as is known, and what it needs from then on."""
+    """An area as it will be at the beginning of a step, as far as is known, and what it needs from then on; `busy` are those whom
+    people have ordered something of for that step, who are left out of the state."""
     state: State
     demand: Demand
     span: Span
+    busy: Busy
 
 
 def _settings(vder: str | int | VirtualDER) -> Data:
@@ -113,7 +115,7 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
     look = look_ahead(area, row, begin, horizon)
     planner = _planner(row, look)
     started = time.perf_counter()
-    planner.step(look.state.fleet, look.demand.outlook)
+    planner.step(look.state.fleet, look.demand.outlook, busy=look.busy)
     if planner.plan is None or planner.labels is None:
         raise Refused(503, f"the solver found no plan for {area.name} in {SOLVER_SECONDS:g} s")
     with store.transaction():
@@ -140,10 +142,12 @@ def next_step(row: Balance, now: int) -> tuple[int, int]:
 def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Look:
     """What is known of the area from `start` on."""
     span = Span(start, horizon or row.horizon, row.step, clock.now())
-    known = state.without(state.read(area, span.at, span.hours), told.by_hand(area, span), BY_HAND)
-    seen = told.until(state.responding(known), span)
+    seen = told.until(state.responding(state.read(area, span.at, span.hours)), span)
     found = demand.of(area, seen, span)
-    return Look(replace(seen, fleet=demand.as_expected(seen.fleet, found.outlook)), found, span)
+    seen = replace(seen, fleet=demand.as_expected(seen.fleet, found.outlook))
+    ordered = told.by_hand(area, span)
+    usual = found.usual[~np.isin(seen.cars, list(ordered))]
+    return Look(state.without(seen, ordered, BY_HAND), replace(found, usual=usual), span, told.busy(seen, ordered))
 
 
 def _planner(row: Balance, look: Look) -> rolling.Planner:
@@ -248,7 +252,7 @@ def decide(area: VirtualDER, start: int) -> int:
         raise Refused(409, f"plan {row.plan} was made for other virtual DERs than there are now: make a new one")
     before, began = planner.plan, time.perf_counter()
     cars = told.Cars.of(look.state, start)
-    powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable, look.state.stored)
+    powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable, look.state.stored, look.busy)
     seconds = time.perf_counter() - began
     fresh = planner.plan is not None and planner.plan is not before
     with store.transaction():
@@ -292,8 +296,8 @@ def _curtailed(planner: rolling.Planner) -> float:
 
 def _note(area: VirtualDER, look: Look, planner: rolling.Planner, powers: Powers, start: int) -> None:
     """What is expected of the step, for when it has been measured."""
-    moved = float(powers.batteries.sum() + powers.sessions.sum() + powers.thermals.sum()) + _curtailed(planner)
-    closing.note(area, start, expected=float(look.demand.raw[0]) + moved,
-                 planned_store=-float(powers.batteries.sum()), planned_car=-float(powers.sessions.sum()),
-                 planned_heat=-float(powers.thermals.sum()), base_heat=-float(look.demand.outlook.base[:, 0].sum()),
+    store, car, heat = (float(part.sum()) + float(np.sum(busy)) for part, busy in (
+        (powers.batteries, look.busy.stores), (powers.sessions, look.busy.sessions), (powers.thermals, look.busy.thermals)))
+    closing.note(area, start, expected=float(look.demand.raw[0]) + store + car + heat + _curtailed(planner),
+                 planned_store=-store, planned_car=-car, planned_heat=-heat, base_heat=-float(look.demand.outlook.base[:, 0].sum()),
                  planned_sun=-_curtailed(planner))

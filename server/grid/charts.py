@@ -135,6 +135,43 @@ def contributions(axes: Any, report: Data) -> None:
     _legend(axes)
 
 
+def by_day(report: Data, what: str) -> tuple[Floats, Floats]:
+    """[days] each: the kWh of a series above and below 0 in each local day of a month's report; gaps count for nothing. Pure."""
+    zone = ZoneInfo(report["zone"])
+    place = {one["day"]: number for number, one in enumerate(report["days"])}
+    days = [place.get(at.astimezone(zone).date().isoformat(), -1) for at in _instants(report, what)]
+    energy = np.nan_to_num(_array(report, what)) * STEP / 3.6e6
+    up, down = np.zeros(len(place)), np.zeros(len(place))
+    for number, value in zip(days, energy, strict=True):
+        if number >= 0:
+            (up if value > 0 else down)[number] += value
+    return up, down
+
+
+def contributions_by_day(axes: Any, report: Data) -> None:
+    """Stacked bars of each day: what each kind was asked for, up and down; marks at what was metered of it."""
+    place = np.arange(len(report["days"]))
+    tops = [np.zeros(len(place)), np.zeros(len(place))]
+    for kind in (kind for kind in NAMES if f"planned_{kind}" in report["series"]):
+        for sign, part in enumerate(by_day(report, f"planned_{kind}")):
+            axes.bar(place, part, 0.76, bottom=tops[sign], color=COLOURS[kind], alpha=0.8, label=None if sign else NAMES[kind])
+            tops[sign] = tops[sign] + part
+    metered = [by_day(report, kind) for kind in NAMES if kind in report["series"] and f"planned_{kind}" in report["series"]]
+    for sign in (0, 1) if metered else ():
+        axes.plot(place, np.sum([both[sign] for both in metered], axis=0), color=INK, marker="_", markersize=9, linewidth=0,
+                  label=None if sign else "metered, sum")
+    axes.axhline(0, color=INK, linewidth=0.6)
+    axes.set_xticks(place, [one["day"][8:] for one in report["days"]])
+    axes.set_xlabel("day of the month")
+    axes.set_ylabel("change in kWh a day (+ injects)")
+    axes.grid(axis="x", visible=False)
+    _legend(axes)
+
+
+def _planned(report: Data) -> bool:
+    return any(f"planned_{kind}" in report["series"] for kind in NAMES)
+
+
 def charge(axes: Any, report: Data) -> None:
     """The state of charge of all stores: mean, and the band in which most are."""
     at = _instants(report, "charge")
@@ -191,7 +228,10 @@ CHARTS: dict[str, tuple[str, str, Draw, float, Callable[[Data], bool]]] = {
     "daily": ("Imbalance by day", "Root mean square of the imbalance of each day, before and after.", daily, 2.6,
               lambda report: any(one["rms_before_w"] is not None for one in report["days"])),
     "contributions": ("Contributions by kind", "The change asked of each kind of device, beside what it would have done, stacked; the line is what was metered.",
-                      contributions, 3.2, lambda report: any(f"planned_{kind}" in report["series"] for kind in NAMES)),
+                      contributions, 3.2, lambda report: not report["days"] and _planned(report)),
+    "contributed": ("Contributions by kind and day", "What each kind of device was asked to inject more, above, and less, below, beside "
+                    "what it would have done, summed by day and stacked; the marks are what was metered.",
+                    contributions_by_day, 3.2, lambda report: bool(report["days"]) and _planned(report)),
     "charge": ("State of charge", "Mean state of charge of all batteries, and the band from 10 % to 90 % of them.", charge, 2.5,
                lambda report: {"charge", "charge_low", "charge_high"} <= report["series"].keys()),
     "events": ("Events", "Events on a time line, a row for each virtual DER; the darker, the more of what was expected was delivered.",

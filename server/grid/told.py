@@ -1,15 +1,17 @@
 """What was told before, and what has come of it by the time that the next step begins. Consumption is positive, in W."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from peewee import EXCLUDED, chunked
 
 from server.config import settings
 from server.grid import policies, translate
-from server.grid.arrays import Floats, np
-from server.grid.balance.steps import Fleet, Powers
+from server.grid.arrays import Floats, Whole, np
+from server.grid.balance.steps import Busy, Fleet, Powers
+from server.grid.clusters import sums
 from server.grid.demand import Span
 from server.grid.state import State
 from server.grid.units import number
@@ -45,12 +47,35 @@ def until(seen: State, span: Span) -> State:
         fleet.thermals._replace(state=meant * fleet.thermals.band), base))
 
 
-def by_hand(area: VirtualDER, span: Span) -> set[int]:
-    """The devices that people have ordered something of for the span's first step: that stands."""
-    return {device for device, in sql.rows(
-        'SELECT DISTINCT d.id FROM share s JOIN "order" o ON s.order_id = o.id JOIN device d ON d.lfdi = s.lfdi JOIN membership m '
-        "ON m.device_id = d.id WHERE m.vder_id = ? AND o.plan IS NULL AND o.cancelled IS NULL AND o.start < ? "
-        "AND o.start + o.duration > ?", area.id, span.start + span.step, span.start)}
+class ByHand(NamedTuple):
+    """What people have ordered of a device: planned and baseline W of injection, and for what part of a step."""
+    planned: float
+    baseline: float
+    part: float
+
+
+def by_hand(area: VirtualDER, span: Span) -> dict[int, ByHand]:
+    """By number, the devices that people have ordered something of for the span's first step: that stands."""
+    end = span.start + span.step
+    return {device: ByHand(planned or 0.0, baseline or 0.0, (min(until, end) - max(since, span.start)) / span.step)
+            for device, planned, baseline, since, until in sql.rows(
+        'SELECT d.id, s.planned_w, s.baseline_w, o.start, o.start + o.duration FROM share s JOIN "order" o ON s.order_id = o.id '
+        "JOIN device d ON d.lfdi = s.lfdi JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ? AND o.plan IS NULL "
+        "AND o.cancelled IS NULL AND o.start < ? AND o.start + o.duration > ? ORDER BY o.id", area.id, end, span.start)}
+
+
+def busy(seen: State, ordered: Mapping[int, ByHand]) -> Busy:
+    """What those whom people have ordered something do in the first step, as a plan wants to know it: stores and loads beside
+    what they would do, cars in all."""
+    groups = len(seen.leaves)
+
+    def drawn(devices: Whole, car: bool) -> Floats:
+        found = [ordered.get(device) for device in devices.tolist()]
+        return np.array([0.0 if one is None else (one.baseline if not car else 0.0) * one.part - one.planned * one.part
+                         - (one.baseline * (1 - one.part) if car else 0.0) for one in found])
+    stores, heats = drawn(seen.stores, False), drawn(seen.heats, False)
+    sessions = sums(seen.fleet.sessions.group, drawn(seen.cars, True), groups)
+    return Busy(seen.fleet, float(stores.sum()), sessions, float(heats.sum()))
 
 
 def _moved(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> dict[str, float]:

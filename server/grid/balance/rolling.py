@@ -58,21 +58,24 @@ class Planner:
     stale: int = 0
 
     def step(self, fleet: steps.Fleet, outlook: Outlook,
-             sayable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None) -> steps.Powers:
+             sayable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
+             busy: steps.Busy | None = None) -> steps.Powers:
         """The powers of the next step; a new plan first, where it is time for one. Call it once a step. For `sayable` and
-        `stored` see `steps.Manner`."""
+        `stored` see `steps.Manner`; who is `busy` in this step takes part in the plan."""
         due = self.plan is None or self.age + 1 >= self.settings.every or self.age + 1 >= self.plan.power.shape[1]
         if due:
-            self._renew(fleet, outlook)
+            self._renew(fleet if busy is None else busy.fleet, outlook)
         else:
             self.age += 1
-        net, limits = float(outlook.net[0]), [_now(limit) for limit in outlook.limits]
+        net, limits = float(outlook.net[0]) + (busy.total if busy else 0.0), [_now(limit) for limit in outlook.limits]
         how = steps.Manner(self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest, stored)
         if self.plan is None or self.labels is None or self.age >= self.plan.power.shape[1]:
             zero = np.zeros(self.groups)
             asked = steps.Wanted(np.full(self.groups, np.inf), zero[:, None], zero, -net)
         else:
             asked = steps.wanted(self.plan, self.labels, self.groups, net, self.age)
+            if busy is not None:
+                asked = steps.of_others(asked, fleet, busy)
         return steps.shared(asked, fleet, how)
 
     def _renew(self, fleet: steps.Fleet, outlook: Outlook) -> None:

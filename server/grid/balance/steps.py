@@ -49,6 +49,19 @@ class Powers(NamedTuple):
     meant: Floats | None = None
 
 
+class Busy(NamedTuple):
+    """Who is in a fleet but cannot be told anything in this step: `fleet` is everybody, and these draw so much then: `stores` and
+    `thermals` in all, beside what they would, `sessions` in each group [g]."""
+    fleet: Fleet
+    stores: float
+    sessions: Floats
+    thermals: float
+
+    @property
+    def total(self) -> float:
+        return self.stores + float(self.sessions.sum()) + self.thermals
+
+
 @dataclass(frozen=True)
 class Manner:
     """`broadcast`: batteries of a group are told one percent of their rating, else each its own power. `limits` hold
@@ -73,6 +86,14 @@ def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -
     thermal = labels.variety[labels.kind == THERMAL]
     return Wanted(of(SESSION)[:, 0], of(THERMAL, int(thermal.max(initial=0)) + 1), of(BATTERY)[:, 0],
                   float(plan.imbalance[step] - plan.curtailed[step] - net))
+
+
+def of_others(asked: Wanted, fleet: Fleet, busy: Busy) -> Wanted:
+    """What is left to ask of a fleet when some are busy: of sessions what those do not draw, of loads their part by rating."""
+    groups, kinds = asked.thermals.shape
+    able, whole = (sums(_alike_loads(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds) for one in (fleet, busy.fleet))
+    part = np.divide(able, whole, out=np.zeros_like(able), where=whole > 0)
+    return asked._replace(sessions=asked.sessions - busy.sessions, thermals=asked.thermals * part)
 
 
 def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:

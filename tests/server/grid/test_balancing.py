@@ -10,6 +10,7 @@ from server import audit, clock
 from server.errors import Refused
 from server.grid import balancing, dispatch, history, outlook, plans, release, signals, standing, state, virtualders
 from server.grid import told as told_before
+from server.grid.clusters import BATTERY
 from server.grid.demand import Span
 from server.grid.units import number
 from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share, Warmth, db
@@ -376,6 +377,22 @@ def test_what_people_have_ordered_stands(town):
     assert not asked & {home.lfdi for home in town[:4]} and town[4].lfdi in asked
     at(T + 600)
     assert told("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
+
+
+def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
+    needs(22_000.0)
+    virtualders.create("one", rule="name = d5")
+    dispatch.order("batteries", STEP, T, percent=10.0)
+    dispatch.order("one", STEP, T, watts=-2000)
+    at(T - 300)
+    made = plans.recall(Plan.get())
+    assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"
+    assert history.read("town", "planned_store", T, 1)[0] == pytest.approx(2000)
+    cars = {row.lfdi: row for row in Share.select().join(Order).where((Order.start == T) & (Order.wish == "reservation"))}
+    assert cars.keys() == {town[5].lfdi} and cars[town[5].lfdi].baseline_w == pytest.approx(-7000)
+    assert history.read("town", "planned_car", T, 1)[0] == pytest.approx(-2000 + cars[town[5].lfdi].planned_w, abs=2)
+    moved = sum(history.read("town", f"planned_{what}", T, 1)[0] for what in ("store", "car", "heat"))
+    assert history.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
 
 
 def test_a_car_that_is_to_stop_goes_on_until_then(town):
