@@ -113,7 +113,7 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
         _checked("horizon", horizon)
     begin, _ = next_step(row, clock.now() + row.step)
     look = look_ahead(area, row, begin, horizon)
-    planner = _planner(row, look)
+    planner = _planner(row, look, anew=True)
     started = time.perf_counter()
     planner.step(look.state.fleet, look.demand.outlook, busy=look.busy)
     if planner.plan is None or planner.labels is None:
@@ -150,14 +150,13 @@ def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None =
     return Look(state.without(seen, ordered, BY_HAND), replace(found, usual=usual), span, told.busy(seen, ordered))
 
 
-def _planner(row: Balance, look: Look) -> rolling.Planner:
-    """A planner that goes on with the plan in force: where people publish plans, with nothing else. Refused (409) where
-    the area's virtual DERs are no longer those it was made for."""
+def _planner(row: Balance, look: Look, anew: bool = False) -> rolling.Planner:
+    """A planner that goes on with the plan in force, or begins `anew`: where people publish plans, it makes none of its own."""
     leaves = look.state.leaves
     how = rolling.Settings(hours=look.span.hours, every=row.every, reserve=row.reserve, seconds=SOLVER_SECONDS,
                            broadcast=row.addressing == HYBRID, ramp=RAMP, finest=translate.finest(settings.comfort_kelvin), prices=look.demand.prices)
     planner = rolling.Planner(how, max(len(leaves), 1), END)
-    inforce = Plan.get_or_none(Plan.id == row.plan) if row.plan is not None else None
+    inforce = Plan.get_or_none(Plan.id == row.plan) if row.plan is not None and not anew else None
     if inforce is not None and inforce.step == row.step and inforce.body["leaves"] == [leaf.id for leaf in leaves]:
         age = (look.span.start - inforce.start) // row.step
         if 0 <= age < inforce.steps:

@@ -395,6 +395,14 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     assert history.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
 
 
+def test_a_plan_is_made_anew_whatever_is_in_force(town):
+    needs(6000.0)
+    at(T - 300)
+    needs(9000.0)
+    shown = balancing.run("town", horizon=8)
+    assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx([9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2)
+
+
 def test_a_car_that_is_to_stop_goes_on_until_then(town):
     needs(-16_000.0)
     for step in range(4):

@@ -313,6 +313,22 @@ def test_a_month_day_by_day(day):
     assert found["key"]["events"] == 2
 
 
+def test_contributions_of_a_month_are_sums_of_local_days_up_and_down(street):
+    settings.timezone = "Europe/Berlin"
+    midnight = reports.midnight(date(2025, 6, 14))
+    say(street, "planned_store", [1000] * 4 + [-2000] * 2, midnight)
+    say(street, "planned_store", [500] * 2, midnight + DAY - STEP)
+    say(street, "store", [800] * 4, midnight)
+    found = reports.month("street")
+    up, down = charts.by_day(found, "planned_store")
+    assert up.tolist() == [0] * 13 + [1.125, 0.125] and down.tolist() == [0] * 13 + [-1, 0]
+    drawn = {chart["title"] for chart in charts.of(found)}
+    assert "Contributions by kind and day" in drawn and "Contributions by kind" not in drawn
+    axes = charts.figure(found, charts.contributions_by_day, 3.2).axes[0]
+    assert axes.get_ylabel() == "change in kWh a day (+ injects)" and len(axes.patches) == 2 * 15
+    assert [line.get_ydata()[13] for line in axes.lines[:2]] == pytest.approx([0.8, 0])
+
+
 def test_an_event_has_the_imbalance_around_it(day, evening):
     found = reports.event(evening.id)
     assert found["key"]["performance_percent"] == pytest.approx(81.7) and "before" in found["series"]
