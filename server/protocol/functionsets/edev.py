@@ -19,6 +19,8 @@ from server.resources import store, table
 from server.resources.hooks import Change, after, before, only_operator, rebuild, seed
 
 AGGREGATOR = "aggregator"
+# The DeviceCategoryType of loads whose kind leaves no doubt; DERs say by their DERType what they are.
+CATEGORIES = {"thermostat": 1 << 0, "waterheater": 1 << 3, "poolpump": 1 << 4, "ev": 1 << 16, "evcharger": 1 << 17, "evse": 1 << 17}
 _TREE = ("DeviceInformation", "DeviceStatus", "PowerStatus")
 _DER = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
@@ -33,11 +35,13 @@ def _state(device: str | Device) -> dict[str, Any]:
 def enrol(lfdi: str, pin: int | None = None, name: str = "", kind: str = "", labels: dict[str, str] | None = None,
           manager: str = "", category: int | None = None) -> Device:
     """Enrol a device out of band. `pin` has its check digit (None: a new one), `manager` is the LFDI of the aggregator
-    that acts for it, `category` the DeviceCategoryType bitmap. Refused where the LFDI or PIN is malformed or known."""
+    that acts for it, `category` the DeviceCategoryType bitmap (None: by the kind, where that tells). Refused where the LFDI or PIN is malformed or known."""
     lfdi = lfdi.replace("-", "").replace(":", "").upper()
     if manager and not Device.select().where(Device.lfdi == manager, Device.kind == AGGREGATOR).exists():
         raise Refused(409, f"no aggregator is enrolled with the LFDI {manager}")
     data: dict[str, Any] = {"lFDI": lfdi}
+    if category is None:
+        category = CATEGORIES.get("".join(filter(str.isalnum, kind.lower())))
     if category is not None:
         data["deviceCategory"] = f"{category:08X}"
     with store.transaction():
