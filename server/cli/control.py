@@ -8,7 +8,8 @@ import click
 
 from server.cli import values
 from server.cli.common import BITS, DURATION, INSTANT, NUMBER, PAIR, WHOLE, verb
-from server.grid import controls, effective
+from server.grid import controls
+from server.grid import preview as room
 from server.protocol.functionsets import edev
 
 CURVE_TYPES = ("opModFreqWatt", "opModHFRTMayTrip", "opModHFRTMustTrip", "opModHVRTMayTrip",
@@ -103,8 +104,8 @@ def _point(text: str) -> dict[str, int]:
 @click.option("--at", type=INSTANT, help="At this instant; now if not given.")
 @verb
 def preview(device: str, at: Moment) -> Any:
-    """Which control a device follows then, mode by mode, of all programs that it sees."""
-    return effective.show(edev.find(device), at() if at else None)
+    """Which control a device follows then, and why: what each program that it sees says, and what comes of that."""
+    return room.preview(edev.find(device), at() if at else None)
 
 
 COMMANDS = (control, preview)

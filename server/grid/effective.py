@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server import clock
 from server.grid import modes
-from server.models import Device, Membership, VirtualDER
+from server.models import VirtualDER
 from server.resources import events, store
 from server.resources.events import EVERY_CATEGORY, Event
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a program says: its events with their DERControlBase, and that of its DefaultDERControl."""
+    """What a program says: its events with the modes they set, and those of its default."""
     name: str
     primacy: int
     events: tuple[tuple[Event, Mapping[str, Any]], ...]
@@ -43,25 +42,22 @@ def effective(programs: Iterable[Program], now: int, categories: int = EVERY_CAT
                 active.append((-program.primacy, event.age, program.name, event, base))
     found: dict[str, Setting] = {}
     for _, _, name, event, base in sorted(active, key=lambda each: each[:2], reverse=True):
-        for mode in modes.set_in(base):
+        for mode in base:
             found.setdefault(mode, Setting(base[mode], name, event.key))
     for program in ranked:
-        for mode in modes.set_in(program.default):
+        for mode in program.default:
             found.setdefault(mode, Setting(program.default[mode], program.name, None))
     return found
 
 
 def program(vder: VirtualDER) -> Program:
     """The program of a virtual DER."""
-    listed = tuple((events.from_data("DERControl", document.href, document.stated), document.stated["DERControlBase"])
+    listed = tuple((events.from_data("DERControl", document.href, document.stated), _modes(document.stated))
                    for document in store.items(f"{vder.program}/derc"))
     default = store.get(f"{vder.program}/dderc")
-    return Program(vder.name, vder.primacy, listed, (default and default.stated or {}).get("DERControlBase", {}))
+    return Program(vder.name, vder.primacy, listed, _modes(default and default.stated or {}))
 
 
-def show(device: Device, at: int | None = None) -> list[dict[str, Any]]:
-    """What a device follows at an instant (default: now), mode by mode."""
-    found = effective((program(vder) for vder in VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id)
-                       .where(Membership.device == device)), clock.now() if at is None else at)
-    return [{"mode": mode, "value": setting.value, "vder": setting.program, "control": setting.event}
-            for mode, setting in sorted(found.items())]
+def _modes(said: Mapping[str, Any]) -> dict[str, Any]:
+    base = said.get("DERControlBase", {})
+    return {mode: base[mode] for mode in modes.set_in(base)}

@@ -3,7 +3,7 @@ the other (CSIP BASIC-021 to 026): the server marks what happens inside a progra
 import pytest
 
 from server import clock
-from server.grid import controls, effective, virtualders
+from server.grid import controls, preview, virtualders
 from server.protocol.functionsets import edev
 from tests import door
 
@@ -26,7 +26,7 @@ def status(client, control):
 
 
 def followed(device):
-    return {row["mode"]: (row["vder"], row["value"]) for row in effective.show(device)}
+    return {row["mode"]: (row["vder"], row["value"]) for row in preview.preview(device)["follows"]}
 
 
 @pytest.mark.parametrize("base, follows", [

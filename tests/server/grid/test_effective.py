@@ -1,9 +1,10 @@
 import pytest
 
 from server import clock
-from server.grid import controls, effective, virtualders
+from server.grid import controls, effective, loadevents, preview, virtualders
 from server.grid.effective import Program
 from server.resources import events
+from tests.server.grid.test_state import car, pump  # noqa: F401
 
 
 def control(number, start, end, base, created=0, category=events.EVERY_CATEGORY):
@@ -63,8 +64,43 @@ def test_what_a_device_follows(battery):
     virtualders.create("north", "*", parent="system", primacy=50)
     href = controls.post("system", {"opModFixedW": 100}, 600, clock.now() + 60)["href"]
     controls.set_default("north", {"opModFixedW": 5, "opModMaxLimW": 9000})
-    assert effective.show(one.device) == [
-        {"mode": "opModFixedW", "value": 5, "vder": "north", "control": None},
-        {"mode": "opModMaxLimW", "value": 9000, "vder": "north", "control": None}]
-    assert effective.show(one.device, clock.now() + 60)[0] == {
-        "mode": "opModFixedW", "value": 100, "vder": "system", "control": href}
+    default = {"vder": "north", "control": None, "why": "the default: no event says otherwise"}
+    now, later = preview.preview(one.device), preview.preview(one.device, clock.now() + 60)
+    assert now["follows"] == [{"mode": "opModFixedW", "value": 5, **default, "why": default["why"] + "; of it speak system (100) too"},
+                              {"mode": "opModMaxLimW", "value": 9000, **default}]
+    assert later["follows"][0] == {"mode": "opModFixedW", "value": 100, "vder": "system", "control": href,
+                                   "why": "an event, primacy 100; of it speak north (50) too"}
+    assert [(row["vder"], row["control"], row["outcome"]) for row in now["programs"]] == [
+        ("north", None, "followed"), ("system", None, "says nothing then")]
+    assert [(row["vder"], row["control"], row["status"], row["outcome"]) for row in later["programs"]] == [
+        ("north", None, "default", f"followed in part; opModFixedW is decided by {href}"), ("system", href, "active", "followed")]
+
+
+def test_events_that_are_not_followed_say_why(battery):
+    one = battery(1)
+    virtualders.create("system", primacy=100)
+    virtualders.create("north", "*", parent="system", primacy=50)
+    first = controls.post("system", {"opModFixedW": 100}, 600)["href"]
+    clock.advance(1)
+    second = controls.post("system", {"opModFixedW": 200}, 600)["href"]
+    third = controls.post("north", {"opModFixedW": 300}, 600)["href"]
+    fourth = controls.post("north", {"opModMaxLimW": 300}, 600)["href"]
+    controls.cancel(fourth)
+    found = preview.preview(one.device)
+    assert {row["control"]: row["outcome"] for row in found["programs"]} == {
+        first: f"superseded by {second}", second: f"opModFixedW is decided by {third}", third: "followed", fourth: "cancelled"}
+    assert [row["mode"] for row in found["follows"]] == ["opModFixedW"]
+
+
+def test_load_controls_and_reservations_are_followed_too(car, pump):  # noqa: F811
+    charger, thermostat = car(1), pump(2)
+    virtualders.create("street", "*")
+    offset = loadevents.create("street", {"Offset": {"heatingOffset": 10}}, 600, category=1)["href"]
+    other = loadevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=4)["href"]
+    clock.advance(400)
+    row, = preview.preview(thermostat.device, clock.now())["follows"]
+    assert (row["mode"], row["value"]["heatingOffset"], row["control"], row["why"]) == ("Offset", 10, offset, "an event, primacy 100")
+    assert {row["control"]: row["outcome"] for row in preview.preview(thermostat.device)["programs"]} == {
+        None: "says nothing then", offset: "followed", other: "not for devices of this category"}
+    assert preview.preview(charger.device)["follows"][-1]["mode"] == "powerAvailable"
+    assert preview.preview(charger.device)["follows"][-1]["value"] == 7000
