@@ -23,7 +23,8 @@ def plan() -> None:
 def run(area: str, horizon: int, **rest: Any) -> Any:
     """Make a plan; it is a draft until it is published."""
     from server.grid import balancing
-    return balancing.run(area, horizon=max(horizon // 900, 1), **rest)
+    step = balancing.auto(area, None)["step_s"]
+    return balancing.run(area, horizon=max(horizon // step, 1), **rest)
 
 
 @plan.command("list")

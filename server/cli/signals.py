@@ -30,7 +30,7 @@ def signal() -> None:
 @click.argument("area")
 @click.option("--kind", type=KINDS, default="imbalance", show_default=True)
 @files.series
-@click.option("--flat", type=NUMBER, metavar="VALUE", help="One value throughout instead of a file, from --start on.")
+@click.option("--flat", type=NUMBER, metavar="VALUE", help="One value throughout instead of a file, from the step of --start on.")
 @click.option("--for", "duration", type=DURATION, default="24h", show_default=True, help="How long, with --flat.")
 @click.option("--tolerance", type=NUMBER, default=0.0, help="W of imbalance that are none of our business.")
 @click.option("--priority", type=SMALL, default=0, help="A higher one lies over a lower one, whenever it was said.")
@@ -50,7 +50,7 @@ def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step
         step = step or STEP
         if duration > LONGEST or duration > step * LONGEST // 60:
             raise Refused(400, f"--for {duration} s, --step {step} s: a year is possible, in steps of a minute or more")
-        begin = start() if start else clock.now() // step * step
+        begin = (start() if start else clock.now()) // step * step
         return signals.put(area, kind, files.scaled([flat] * -(-duration // step), unit), begin, step, place="--flat", **rest)
     found = files.read(csv_file, json_file, start, step, unit)
     if found.quantiles:

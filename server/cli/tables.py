@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+PROGRAMS = {"warnings", "key"}  # what is shown otherwise, or stands in words beside it
 PAPER = 140  # columns of a table that is piped into a file
 Row = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ def show(found: Any, as_json: bool) -> None:
     if isinstance(found, Mapping):
         for warning in found.get("warnings", ()):
             click.secho(f"warning: {warning}", fg="yellow", err=True)
-        _one(console, {key: value for key, value in found.items() if key != "warnings"})
+        _one(console, {key: value for key, value in found.items() if key not in PROGRAMS})
     else:
         _many(console, list(found))
 

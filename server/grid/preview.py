@@ -29,13 +29,13 @@ def preview(device: Device, at: int | None = None) -> Data:
     nature = Nature.get_or_none(Nature.device == device)
     follows: list[Data] = []
     rows: list[Data] = []
-    for programs, categories in (([effective.program(vder) for vder in vders], EVERY_CATEGORY),
-                                 ([_loads(vder) for vder in vders if store.get(loadprograms.href(vder)) is not None],
+    for kind, programs, categories in (("DERControl", [effective.program(vder) for vder in vders], EVERY_CATEGORY),
+                                 ("EndDeviceControl", [_loads(vder) for vder in vders if store.get(loadprograms.href(vder)) is not None],
                                   nature.category if nature is not None else EVERY_CATEGORY),
-                                 ([_granted(device)], EVERY_CATEGORY)):
+                                 ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY)):
         decided = effective.effective(programs, now, categories)
         follows += [_followed(mode, setting, programs) for mode, setting in sorted(decided.items())]
-        rows += [row for program in programs for row in _said(program, now, categories, decided)]
+        rows += [{"kind": kind, **row} for program in programs for row in _said(program, now, categories, decided)]
     return {"device": device.name, "lfdi": device.lfdi, "at": now, "follows": follows, "programs": rows}
 
 
@@ -61,7 +61,8 @@ def _followed(mode: str, setting: Setting, programs: Sequence[Program]) -> Data:
     others = sorted({(program.primacy, program.name) for program in programs if program.name != setting.program and (
         mode in program.default or any(mode in base for _, base in program.events))})
     own = next(program.primacy for program in programs if program.name == setting.program)
-    why = "the default: no event says otherwise" if setting.event is None else f"an event, primacy {own}"
+    why = ("the default: no event says otherwise" if setting.event is None else "granted to it" if setting.program == RESERVATIONS
+           else f"an event, primacy {own}")
     if others:
         why += f"; of it speak {', '.join(f'{name} ({primacy})' for primacy, name in others)} too"
     return {"mode": mode, "value": setting.value, "vder": setting.program, "control": setting.event, "why": why}
