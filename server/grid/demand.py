@@ -164,22 +164,30 @@ def correction(area: VirtualDER, span: Span) -> Floats:
 
     An error in what nobody had asked for goes on for hours. What stores failed to do depends on what they were asked for,
     so it says nothing of a later step that asks the opposite: it is made up for now, and is soon over. What cars and
-    thermal loads did otherwise says nothing of any other step: whoever has taken more has it, and wants the less."""
+    thermal loads did otherwise says nothing of any other step: whoever has taken more has it, and wants the less. Not all
+    have meters, so none of that is taken to be more than what was measured of the whole."""
     begin = span.at - span.at % span.step - 2 * WINDOW * span.step
     steps = 2 * WINDOW
 
     def known(what: str) -> Floats:
         return history.read(area, what, begin, steps, span.step)
     warmth = known("planned_heat")
-    failed, *others = np.nan_to_num([known("planned_store") - known("store"), known("planned_car") - known("car"), np.clip(
+    stores, cars, heats = np.nan_to_num([known("planned_store") - known("store"), known("planned_car") - known("car"), np.clip(
         warmth + known("base_heat") - known("heat"), -np.abs(warmth), np.abs(warmth))])
-    off = known("after") - known("expected") - failed - sum(others)
+    wrong = known("after") - known("expected")
+    failed = _part_of(wrong, stores)
+    off = wrong - failed - _part_of(wrong - failed, cars + heats)
     seen = np.flatnonzero(np.isfinite(off))[-WINDOW:]
     if not len(seen):
         return np.zeros(span.steps)
     since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
     ahead = np.arange(span.steps, dtype=float)
     return np.asarray(off[seen].mean() * 0.5 ** ((ahead + since) / HALF) + failed[seen[-1]] * 0.5 ** (ahead / SOON))
+
+
+def _part_of(whole: Floats, some: Floats) -> Floats:
+    """As much of the one as the other is, in its direction."""
+    return np.clip(some, np.minimum(whole, 0.0), np.maximum(whole, 0.0))
 
 
 def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:

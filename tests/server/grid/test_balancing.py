@@ -233,6 +233,19 @@ def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
     assert abs(failed) > 300 and [each - 4000 for each in made[:3]] == pytest.approx([failed, failed / 2, failed / 4], abs=5)
 
 
+def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
+    signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
+    balancing.auto("town", every=1)
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    for home, watts in list(zip(town, as_asked(town), strict=True))[2:]:
+        home.post(watts, start=T, duration=STEP)
+    signals.put("town", "measured", [float(history.read("town", "expected", T, 1)[0])], T, STEP)
+    at(T + STEP + 600)
+    assert abs(history.read("town", "planned_store", T, 1)[0] - history.read("town", "store", T, 1)[0]) > 300
+    assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([4000] * 3, abs=5)
+
+
 def test_a_step_that_is_over_is_reckoned_up(town):
     needs(6000.0)
     at(T - 300)
