@@ -179,7 +179,7 @@ def _rebound(one: Event, devices: list[Device], kinds: dict[int, str], group: Da
     until = min(one.end + BACK, clock.now())
     steps = (until - one.end) // STEP
     delivered = group["delivered_w"]
-    if one.balance or not steps or not delivered:
+    if one.balance or steps <= 0 or not delivered:
         return None
     base, drawn = np.zeros(steps), np.zeros(steps)
     metered = -history.series([device.id for device in devices], one.end, one.end + steps * STEP, STEP)

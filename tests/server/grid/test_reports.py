@@ -230,6 +230,16 @@ def test_what_comes_back(street):
     assert found["rebound"] == {"energy_wh": 400.0, "part": pytest.approx(0.4), "peak_w": 800.0, "hours": 0.5}
 
 
+def test_an_event_that_runs_has_done_what_it_has_done_by_now(street):
+    number = order(street, NOON, 2 * HOUR, {1: (1000, 0)}).id
+    read(1, NOON, [800])
+    clock.turn_to(NOON + STEP)
+    found = performance.of(number)
+    assert found["group"]["delivered_w"] == 800 and found["rebound"] is None
+    clock.turn_to(NOON - 60)
+    assert performance.of(number)["group"]["delivered_w"] is None
+
+
 def test_a_load_control_event_by_its_href(street):
     Nature.update(category=1).where(Nature.device == 3).execute()
     clock.turn_to(NOON - 900)
