@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def test_tests_stand_where_what_they_test_stands() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     assert [str(folder) for folder in folders
             if folder.parts and folder.parts[0] in PACKAGES and not (ROOT / folder).is_dir()] == []
+
+
+def test_a_test_file_outside_packages_has_a_name_of_its_own() -> None:
+    """Pytest takes the second of a name for the first."""
+    loose = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists())
+    assert [name for name, count in loose.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("row", table.rows.values(), ids=lambda row: row.name)

@@ -6,7 +6,7 @@ DERControl, wherever a name does not say otherwise; energy is in Wh, fractions r
 Read `rules` (the grammar of membership), `virtualders` and `assignments` (the tree, and what it publishes); `natures`,
 `ders`, `meters` and `visits` (rows that say in numbers what devices say of themselves, `numbers` rebuilds them), `members`
 with `power` and `modes` (one by one), `capability` and `face` (their sum), `standing` (opt-outs and contracts); then `share` (a target divided),
-`plan` (a wish becomes controls), `dispatch` (orders), `shifts` (orders that reach cars and loads), `controls` with `conflicts` and `effective` (single controls and
+`plan` (a wish becomes controls), `dispatch` (orders), `shifts` (orders that reach cars and loads), `controls` with `conflicts`, `effective` and `preview` (single controls and
 what they meet), `follow` (what came of it). Loads have `loadprograms` and `loadevents`, chargers that ask for energy
 `grants` (the policy), `reservations` and `sessions`.
 
@@ -15,7 +15,7 @@ In arrays, for whole fleets: `roster` (members in columns), `absent` (who is lef
 
 An area, a virtual DER that has a signal, is kept in balance by `signals`, `history` and `outlook` (what is asked, what was
 measured, what is to come; `intervals` and `arrivals` below them), `demand` (all that as a plan wants it), `plans` (as they are kept),
-`balancing` (plan, decide each step, learn), `told`, `translate` and `release` (what devices are told of it), `closing` (what came of
+`balancing` (plan, decide each step, learn), `shortfalls` (what that cannot do, in words), `told`, `translate` and `release` (what devices are told of it), `closing` (what came of
 a step). For people: `baselines`, `performance`, `reports` with `charts` and `pages`.
 
 The mathematics beneath, pure, where consumption is positive: `arrays`, `waterfill` and `policies` (shares of whole

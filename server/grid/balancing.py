@@ -10,18 +10,18 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import Counter
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from server import audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid import closing, demand, membership, plans, release, state, told, translate, virtualders
+from server.grid import closing, demand, membership, plans, release, shortfalls, state, told, translate, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.balance import rolling
 from server.grid.balance.steps import Busy, Powers
 from server.grid.demand import Demand, Span
+from server.grid.intervals import iso
 from server.grid.state import State
 from server.models import Balance, Plan, VirtualDER
 from server.resources import rates, store
@@ -173,42 +173,12 @@ def _keep(area: VirtualDER, row: Balance, look: Look, planner: rolling.Planner, 
     out = look.demand.outlook
     said = plans.body(planner.plan, planner.labels, look.state.leaves, out.net, look.demand.before, _all(out.generation, look))
     return plans.keep(area, look.span.start, row.step, said, solver=planner.plan.status, seconds=round(seconds, 3),
-                      requested_by=who, reason=reason, warnings=[*look.demand.warnings, *_left_out(look.state), *_unmet(look, planner)])
+                      requested_by=who, reason=reason, warnings=[*look.demand.warnings, *shortfalls.left_out(look.state),
+                                *shortfalls.of_plan(planner.plan, look.state, look.demand, look.span)])
 
 
 def _all(values: Floats | float, look: Look) -> Floats:
     return np.broadcast_to(np.asarray(values, dtype=float), (look.span.steps,))
-
-
-def _left_out(seen: State) -> list[str]:
-    """Who takes no part in a plan, and why."""
-    able = sum(map(len, (seen.stores, seen.cars, seen.heats, seen.suns)))
-    why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.out.values()).items()))
-    if not able:
-        return [f"{seen.roster.area.name} has no member that could be dispatched now" + (f": {why}" if why else "")]
-    return [f"{len(seen.out)} members are left out: {why}"] if why else []
-
-
-def _unmet(look: Look, planner: rolling.Planner) -> list[str]:
-    """What a plan cannot do, by how much, and why."""
-    assert planner.plan is not None
-    left, before = planner.plan.imbalance, look.demand.before
-    found = []
-    worst = int(np.abs(left).argmax()) if len(left) else 0
-    if len(left) and look.demand.lead != "price" and abs(left[worst]) > 0.05 * np.abs(before).max(initial=1.0):
-        at = look.span.start + worst * look.span.step
-        missing = "generation or discharge" if left[worst] > 0 else "load or charging"
-        found.append(f"{abs(left[worst]):.0f} W of the imbalance of {before[worst]:.0f} W at {_iso(at)} remain: members have no more "
-                     f"{missing} to give then ({len(look.state.out)} are left out)")
-    for limit, over in zip(look.demand.outlook.limits, planner.plan.exceeded, strict=False):
-        if over > 1:
-            names = ", ".join(look.state.leaves[group].name for group in limit.groups)
-            found.append(f"the limit over {names} is exceeded by {over:.0f} W at worst: less cannot be drawn, or injected, there")
-    return found
-
-
-def _iso(instant: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(instant))
 
 
 def turn() -> int:
@@ -260,32 +230,25 @@ def decide(area: VirtualDER, start: int) -> int:
             return 0
         if fresh:
             plans.enforce(row, _keep(area, row, look, planner, seconds, audit.who(), ""))
-        row.trouble = _says(row, look, planner, powers)
+        row.trouble = "; ".join([*look.demand.warnings, *_late(row, planner), *shortfalls.of_step(powers.missed, look.demand, look.span)])
         if planner.stale:
             log.error("%s: %s", area.name, row.trouble)
         row.done = start
         row.save()
-        release.tell(area, row, look.state, powers, cars, look.demand.usual, _reason(look, planner, powers),
+        release.tell(area, row, look.state, powers, cars, look.demand.usual, _reason(look),
                      release.Sun(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)))
         told.keep_warmth(look.state, powers, start + row.step)
         _note(area, look, planner, powers, start)
     return 1
 
 
-def _says(row: Balance, look: Look, planner: rolling.Planner, powers: Powers) -> str:
-    said = list(look.demand.warnings)
-    if planner.stale:
-        said.append(f"the solver found no plan within {SOLVER_SECONDS:g} s"
-                    + (f"; plan {row.plan} stands" if planner.plan is not None else ""))
-    if abs(powers.missed) > 0.05 * max(float(np.abs(look.demand.before).max(initial=0.0)), 1.0):
-        said.append(f"{abs(powers.missed):.0f} W of what the step at {_iso(look.span.start)} should "
-                    f"{'draw' if powers.missed > 0 else 'save or inject'} are beyond what members can do")
-    return "; ".join(said)
+def _late(row: Balance, planner: rolling.Planner) -> list[str]:
+    stands = f"; plan {row.plan} stands" if planner.plan is not None else ""
+    return [f"the solver found no plan within {SOLVER_SECONDS:g} s{stands}"] if planner.stale else []
 
 
-def _reason(look: Look, planner: rolling.Planner, powers: Powers) -> str:
-    before = float(look.demand.before[0])
-    return f"{look.demand.lead} {before:+.0f} W at {_iso(look.span.start)}"
+def _reason(look: Look) -> str:
+    return f"{look.demand.lead} {look.demand.before[0]:+.0f} W at {iso(look.span.start)}"
 
 
 def _curtailed(planner: rolling.Planner) -> float:
