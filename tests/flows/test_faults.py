@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -174,10 +175,10 @@ def test_thousands_of_requests_over_few_connections(server: Server) -> None:
         return sum(resident(pid) for pid in server.workers())
 
     done: list[str] = []
-    before = all_poll(200)
-    after = all_poll(800)
-    assert sorted(done) == sorted(2 * DEVICES)
-    assert after - before < 4 << 20
+    sizes = [all_poll(200) for _ in range(6)]
+    assert sorted(done) == sorted(6 * DEVICES)
+    # A thread that has its first turn takes its share once; what leaks, leaks in every round.
+    assert min(after - before for before, after in pairwise(sizes)) < 1 << 19
 
 
 def resident(pid: int) -> int:
