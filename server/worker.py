@@ -8,21 +8,19 @@ import logging
 import signal
 import threading
 import time
-from importlib.util import find_spec
 
 import peewee
 
 from server import clock
 from server.config import settings
 from server.grid import dispatch
+from server.grid.extras import BALANCE
 from server.models import db
 from server.resources import purging, readings, store
 
 log = logging.getLogger(__name__)
 TURN = 1.0
 PURGE_EVERY = 3600
-# Without the extra `balance` there is no area to keep in balance; all else works.
-BALANCE = all(find_spec(name) for name in ("numpy", "highspy"))
 
 
 def turn() -> int:

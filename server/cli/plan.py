@@ -22,9 +22,8 @@ def plan() -> None:
 @verb
 def run(area: str, horizon: int, **rest: Any) -> Any:
     """Make a plan; it is a draft until it is published."""
-    from server.grid import balancing
-    step = balancing.auto(area, None)["step_s"]
-    return balancing.run(area, horizon=max(horizon // step, 1), **rest)
+    from server.grid import balancing, plans, virtualders
+    return balancing.run(area, horizon=max(horizon // plans.of(virtualders.find(area)).step, 1), **rest)
 
 
 @plan.command("list")

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from importlib.util import find_spec
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from server.config import settings
 from server.errors import Refused
 from server.grid import conflicts, controls, follow, loadevents, members, plan, reservations, turns, virtualders
 from server.grid.controls import TakenBack
+from server.grid.extras import BALANCE
 from server.grid.members import Member
 from server.grid.plan import BROADCAST, HEADROOM, TIER, TURN, Manner, Part, Plan
 from server.models import Device, Document, Order, Share, VirtualDER
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from server.grid.shifts import Shiftable
 
 Progress = Callable[[int, int], None]
-Shift = tuple[str, str, float | None, float | None, str]
-_ARRAYS = all(find_spec(name) for name in ("numpy", "highspy"))  # the extra `balance`
+Asked = tuple[str, str, float, float, str]  # LFDI, href of the event, planned and baseline W of injection, why
 _CHUNK = 200
 
 
@@ -106,7 +105,7 @@ def _shiftable(vder: VirtualDER, every: Sequence[Member], start: int, duration: 
     inside = {lfdi: (device, what) for device, lfdi, what in sql.rows(
         "SELECT d.id, d.lfdi, n.what FROM membership m JOIN device d ON d.id = m.device_id JOIN nature n ON n.device_id = d.id "
         "WHERE m.vder_id = ? AND n.what IN ('car', 'heat')", vder.id)}
-    if not inside or not _ARRAYS:
+    if not inside or not BALANCE:
         return None
     from server.grid import shifts
     takers = {member.lfdi for member in every if plan.takes(member)}
@@ -117,11 +116,15 @@ def _shiftable(vder: VirtualDER, every: Sequence[Member], start: int, duration: 
     return found if found.lfdis else None
 
 
-def _parts(shifted: Sequence[Any]) -> list[dict[str, Any]]:
-    names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(
-        Device.lfdi.in_([share[0] for share in shifted]))}
+def _parts(shifted: Sequence[Asked]) -> list[dict[str, Any]]:
+    names = _names([share[0] for share in shifted])
     return [{"lfdi": lfdi, "name": names.get(lfdi, ""), "baseline_w": baseline, "planned_w": planned, "base": None, "control": href}
             for lfdi, href, planned, baseline, _ in shifted]
+
+
+def _names(lfdis: Any) -> dict[str, str]:
+    """The name of each device; `lfdis` may be a query."""
+    return {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(Device.lfdi.in_(lfdis))}
 
 
 def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progress | None) -> dict[str, str]:
@@ -142,8 +145,8 @@ def _publish(vder: VirtualDER, made: Plan, said: dict[str, Any], progress: Progr
     return found
 
 
-def keep_shares(row: Order, shares: Collection[Shift]) -> None:
-    """Keep the shares of an order: LFDI, event's href, planned and baseline W of injection, why."""
+def keep_shares(row: Order, shares: Collection[Asked]) -> None:
+    """Keep the shares of an order."""
     mrids = {document.href: document.stated["mRID"] for some in chunked({share[1] for share in shares}, _CHUNK)
              for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))}
     sql.many("INSERT INTO share (order_id, lfdi, event, mrid, planned_w, baseline_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -180,7 +183,7 @@ def cancel(number: int, at: int | None = None, randomized: bool = False, reason:
             raise Refused(409, f"order {number} is {describe(row)['status']}; nothing of it is left to cancel")
         for document in live:
             if document.kind == "FlowReservationResponse" and at is None:
-                reservations.answer(reservations.asked_by(document).href)
+                reservations.let_go(document)
             else:
                 store.cancel(document.href, at, randomized, reason)
         row.cancelled = clock.now() if at is None else at
@@ -191,8 +194,7 @@ def cancel(number: int, at: int | None = None, randomized: bool = False, reason:
 def shares(number: int) -> list[dict[str, Any]]:
     """Who was asked for how much by an order, in W of injection, through which control, and why."""
     row = _found(number)
-    names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(
-        Device.lfdi.in_(Share.select(Share.lfdi).where(Share.order == row)))}
+    names = _names(Share.select(Share.lfdi).where(Share.order == row))
     return [{"lfdi": share.lfdi, "name": names.get(share.lfdi, ""), "baseline_w": share.baseline_w,
              "planned_w": share.planned_w, "control": share.event, "reason": share.reason or row.reason}
             for share in Share.select().where(Share.order == row).order_by(Share.lfdi)]
@@ -212,7 +214,7 @@ def extend(number: int, duration: int, reason: str = "") -> dict[str, Any]:
         new = Order.create(vder=row.vder, wish=row.wish, value=row.value, addressing=row.addressing, start=end,
                            duration=duration, target_w=row.target_w, planned_w=row.planned_w, reason=reason or row.reason,
                            warnings=[], requested_by=audit.who(), created=clock.now())
-        keep_shares(new, [(share.lfdi, hrefs[share.event], share.planned_w, share.baseline_w, share.reason)
+        keep_shares(new, [(share.lfdi, hrefs[share.event], share.planned_w or 0.0, share.baseline_w or 0.0, share.reason)
                           for share in Share.select().where(Share.order == row)])
         return describe(new)
 

@@ -29,10 +29,11 @@ def preview(device: Device, at: int | None = None) -> Data:
     nature = Nature.get_or_none(Nature.device == device)
     follows: list[Data] = []
     rows: list[Data] = []
-    for kind, programs, categories in (("DERControl", [effective.program(vder) for vder in vders], EVERY_CATEGORY),
-                                 ("EndDeviceControl", [_loads(vder) for vder in vders if store.get(loadprograms.href(vder)) is not None],
-                                  nature.category if nature is not None else EVERY_CATEGORY),
-                                 ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY)):
+    for kind, programs, categories in (
+            ("DERControl", [effective.program(vder) for vder in vders], EVERY_CATEGORY),
+            ("EndDeviceControl", [_loads(vder) for vder in vders if store.get(loadprograms.href(vder)) is not None],
+             nature.category if nature is not None else EVERY_CATEGORY),
+            ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY)):
         decided = effective.effective(programs, now, categories)
         follows += [_followed(mode, setting, programs) for mode, setting in sorted(decided.items())]
         rows += [{"kind": kind, **row} for program in programs for row in _said(program, now, categories, decided)]
@@ -74,7 +75,7 @@ def _said(program: Program, now: int, categories: int, decided: Mapping[str, Set
     head = {"vder": program.name, "primacy": program.primacy}
     found = [{**head, "control": event.key, "status": controls.STATUSES[verdicts[event.key].status], "says": dict(base),
               "outcome": _outcome(event, base, verdicts[event.key], categories, decided)}
-             for event, base in program.events if event.start <= now < event.start + event.duration]
+             for event, base in program.events if event.start <= now < event.start + event.duration or _runs(verdicts[event.key])]
     if program.default:
         found.append({**head, "control": None, "status": "default", "says": dict(program.default),
                       "outcome": _held(program.default, None, program.name, decided)})
@@ -83,11 +84,16 @@ def _said(program: Program, now: int, categories: int, decided: Mapping[str, Set
     return found
 
 
+def _runs(verdict: Verdict) -> bool:
+    """Whether an event is in effect, which by chance may be earlier or shorter than its period."""
+    return verdict.listed and verdict.status == events.ACTIVE
+
+
 def _outcome(event: Event, base: Mapping[str, Any], verdict: Verdict, categories: int, decided: Mapping[str, Setting]) -> str:
     if verdict.status == events.SUPERSEDED:
         return f"superseded by {verdict.superseded_by or 'a newer event'}"
-    if verdict.status != events.ACTIVE:
-        return controls.STATUSES[verdict.status]
+    if not _runs(verdict):
+        return "over" if not verdict.listed else controls.STATUSES[verdict.status]
     if not event.categories & categories:
         return "not for devices of this category"
     return _held(base, event.key, "", decided)

@@ -14,6 +14,7 @@ from server.config import settings
 from server.grid import controls, dispatch, loadevents, reservations, translate, virtualders
 from server.grid.arrays import Floats, np
 from server.grid.balance.steps import Powers
+from server.grid.dispatch import Asked
 from server.grid.state import State
 from server.grid.told import Cars, names_of
 from server.models import Balance, Device, Document, Order, VirtualDER
@@ -23,7 +24,6 @@ DESCRIPTION = "balance"
 RAMP = 10.0  # seconds in which a battery or an inverter comes to a new power
 SPREAD = 120  # seconds over which cars that begin at once are strewn
 Data = dict[str, Any]
-Asked = tuple[str, str, float, float, str]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Step:
 
 class Told(NamedTuple):
     """What was told through a virtual DER: the wish, its value, by broadcast or to each device, and who was asked for how
-    much: (LFDI, href of the event, planned and baseline W of injection, why)."""
+    much."""
     wish: str
     value: float
     addressing: str

@@ -115,6 +115,14 @@ def again(document: Document, start: int, duration: int) -> Document:
     return revise(asked.href, several, start, document.stated.get("description", ""))[0]
 
 
+def let_go(document: Document) -> None:
+    """Grant a device anew what it asked for, in place of a FlowReservationResponse; nothing where the policy is off."""
+    if settings.grants == "off":
+        store.cancel(document.href)
+    else:
+        answer(asked_by(document).href)
+
+
 def asked_by(document: Document) -> Document:
     """The FlowReservationRequest that a FlowReservationResponse is for."""
     found = store.find(document.stated["subject"], "FlowReservationRequest")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from server import clock
@@ -15,10 +16,10 @@ from server.config import settings
 from server.grid import grants, policies, release, reservations, state, told, translate, waterfill
 from server.grid.arrays import Bools, Floats, Whole, np
 from server.grid.balance import steps
+from server.grid.dispatch import Asked
 from server.grid.demand import Span
 from server.grid.grants import Wish
 from server.grid.intervals import STEP
-from server.grid.release import Asked
 from server.grid.state import State
 from server.grid.waterfill import Line
 from server.models import VirtualDER
@@ -40,11 +41,13 @@ class Cars(NamedTuple):
 
 @dataclass(frozen=True)
 class Shiftable:
-    """The cars and thermal loads of a virtual DER as they will be when an order begins, and `duration` s long."""
+    """The cars and thermal loads of a virtual DER as they will be when an order begins, and `duration` s long; `names` has the
+    LFDI of each device by number."""
     seen: State
     start: int
     duration: int
     cars: Cars
+    names: dict[int, str]
 
     @staticmethod
     def of(area: VirtualDER, start: int, duration: int, without: Collection[int]) -> Shiftable:
@@ -52,17 +55,16 @@ class Shiftable:
         now = clock.now()
         known = state.without(state.read(area, now, STEP / 3600), without, TOLD_OTHERWISE)
         seen = told.until(known, Span(start, 1, STEP, now))
-        return Shiftable(seen, start, duration, _cars(seen, start, duration / 3600))
+        return Shiftable(seen, start, duration, _cars(seen, start, duration / 3600), told.names_of(area))
 
     @property
     def hours(self) -> float:
         return self.duration / 3600
 
-    @property
+    @cached_property
     def lfdis(self) -> set[str]:
         """Who they are."""
-        names = told.names_of(self.seen.roster.area)
-        return {names[device] for device in (*self.seen.cars[self.cars.places].tolist(), *self.seen.heats.tolist())}
+        return {self.names[device] for device in (*self.seen.cars[self.cars.places].tolist(), *self.seen.heats.tolist())}
 
     @property
     def baseline(self) -> float:
@@ -82,14 +84,14 @@ class Shiftable:
         filled = waterfill.fill(present.sum() - watts, Line(
             (sessions.need - sessions.power * (left - self.hours)) / self.hours, sessions.power / self.hours, *bounds))
         powers = translate.chargeable(filled.powers, least, most, settings.least_charge)
-        names, shares = told.names_of(self.seen.roster.area), []
+        shares = []
         for number in np.flatnonzero(np.abs(powers - present) >= WORTH).tolist():
             place = int(places[number])
             wish = Wish(self.start, self.start + int(left[number] * 3600), float(sessions.need[number]), float(sessions.power[number]))
             several = grants.held(wish, float(np.ceil(powers[number])), self.start, self.duration)
             document = reservations.revise(self.seen.requests[place], several, self.start, reason)[0]
             why = f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, {wish.energy / 1000:.1f} kWh to charge"
-            shares.append((names[int(self.seen.cars[place])], document.href, -float(powers[number]), -float(present[number]), why))
+            shares.append((self.names[int(self.seen.cars[place])], document.href, -float(powers[number]), -float(present[number]), why))
         return shares
 
     def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[Asked]:
@@ -105,9 +107,8 @@ class Shiftable:
             self.hours, finest=translate.finest(settings.comfort_kelvin), stored=seen.stored))
         powers = steps.Powers(np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant)
         step = release.Step(self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize)
-        names = told.names_of(seen.roster.area)
         shares = [share for group, leaf in enumerate(seen.leaves)
-                  for one in release.heats(leaf, step, seen, powers, group, names) for share in one.shares]
+                  for one in release.heats(leaf, step, seen, powers, group, self.names) for share in one.shares]
         if shares:
             told.keep_warmth(seen, powers, self.start + self.duration)
         return shares

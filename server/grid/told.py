@@ -9,7 +9,7 @@ from peewee import EXCLUDED, chunked
 
 from server.config import settings
 from server.grid import policies, translate
-from server.grid.arrays import Floats, Whole, np
+from server.grid.arrays import Floats, np
 from server.grid.balance.steps import Busy, Fleet, Powers
 from server.grid.clusters import sums
 from server.grid.demand import Span
@@ -53,6 +53,19 @@ class ByHand(NamedTuple):
     baseline: float
     part: float
 
+    @property
+    def beside(self) -> float:
+        """W that it draws in the mean of the step beside its baseline."""
+        return (self.baseline - self.planned) * self.part
+
+    @property
+    def drawn(self) -> float:
+        """W that it draws in the mean of the step."""
+        return self.beside - self.baseline
+
+
+NOTHING = ByHand(0.0, 0.0, 0.0)
+
 
 def by_hand(area: VirtualDER, span: Span) -> dict[int, ByHand]:
     """By number, the devices that people have ordered something of for the span's first step: that stands."""
@@ -67,15 +80,9 @@ def by_hand(area: VirtualDER, span: Span) -> dict[int, ByHand]:
 def busy(seen: State, ordered: Mapping[int, ByHand]) -> Busy:
     """What those whom people have ordered something do in the first step, as a plan wants to know it: stores and loads beside
     what they would do, cars in all."""
-    groups = len(seen.leaves)
-
-    def drawn(devices: Whole, car: bool) -> Floats:
-        found = [ordered.get(device) for device in devices.tolist()]
-        return np.array([0.0 if one is None else (one.baseline if not car else 0.0) * one.part - one.planned * one.part
-                         - (one.baseline * (1 - one.part) if car else 0.0) for one in found])
-    stores, heats = drawn(seen.stores, False), drawn(seen.heats, False)
-    sessions = sums(seen.fleet.sessions.group, drawn(seen.cars, True), groups)
-    return Busy(seen.fleet, float(stores.sum()), sessions, float(heats.sum()))
+    stores, heats = (sum(ordered.get(device, NOTHING).beside for device in devices.tolist()) for devices in (seen.stores, seen.heats))
+    cars = np.array([ordered.get(device, NOTHING).drawn for device in seen.cars.tolist()])
+    return Busy(seen.fleet, stores, sums(seen.fleet.sessions.group, cars, len(seen.leaves)), heats)
 
 
 def _moved(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> dict[str, float]:

@@ -92,6 +92,16 @@ def test_events_that_are_not_followed_say_why(battery):
     assert [row["mode"] for row in found["follows"]] == ["opModFixedW"]
 
 
+def test_an_event_that_by_chance_is_over_before_its_period_is_over(battery):
+    one = battery(1)
+    virtualders.create("system", "*")
+    href = controls.post("system", {"opModFixedW": 100}, 600, randomize_duration=-300)["href"]
+    outcomes = {at: {row["control"]: row["outcome"] for row in preview.preview(one.device, clock.now() + at)["programs"]}
+                for at in (10, 590, 610)}
+    assert outcomes[10] == {href: "followed"} and outcomes[590][href] in ("followed", "over")
+    assert outcomes[610] == {None: "says nothing then"}
+
+
 def test_load_controls_and_reservations_are_followed_too(car, pump):  # noqa: F811
     charger, thermostat = car(1), pump(2)
     virtualders.create("street", "*")

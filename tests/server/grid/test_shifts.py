@@ -2,6 +2,7 @@
 import pytest
 
 from server import clock
+from server.config import settings
 from server.errors import Refused
 from server.grid import dispatch, virtualders
 from server.grid.units import number
@@ -114,6 +115,14 @@ def test_an_order_that_is_cancelled_lets_cars_go_on(street):
     assert dispatch.cancel(made["id"])["status"] == "cancelled"
     assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [7000]
     assert all(event.status["currentStatus"] > ACTIVE for event in loads())
+
+
+def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order_would_have_ended(street):
+    made = order(watts=7000)
+    settings.grants = "off"
+    clock.advance(60)
+    dispatch.cancel(made["id"])
+    assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [(made["start"] + QUARTER, 7000)]
 
 
 def test_an_order_that_is_extended_goes_on_for_all(street):
