@@ -13,6 +13,7 @@ test: lint
 
 lint: .venv/.test
 	$(BIN)/flake8 server clients certs tests
+	$(BIN)/isort --check-only --quiet server clients certs tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -29,7 +30,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.run: .venv/bin/python setup.cfg pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[balance,report]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
 	@touch $@
 
 .venv/.test .venv/.bench: .venv/.run

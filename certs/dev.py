@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from server.protocol import identity
+from server.devices import identity
 from server.protocol.trust import Authorities, Untrusted
 
 from . import authority

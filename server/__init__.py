@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 def create_app() -> Flask:
     """The devices' door as a WSGI application, over the database that the settings name. It wires, nothing else."""
-    from server import clock, models
-    from server.config import settings
-    from server.protocol import app, functionsets, seen
-    from server.resources import hooks
     from server import grid  # noqa: F401  (its rules announce themselves to the store)
+    from server import clock, functionsets, models
+    from server.config import settings
+    from server.devices import lastcontact
+    from server.protocol import app
+    from server.resources import hooks
 
     functionsets.load()
     clock.follow(settings.clock)
     models.connect()
     hooks.run_seeds()
     models.db.close()
-    seen.start()
+    lastcontact.start()
     return app.create()

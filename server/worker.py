@@ -13,10 +13,11 @@ import peewee
 
 from server import clock
 from server.config import settings
-from server.grid import dispatch
-from server.grid.extras import BALANCE
+from server.grid.balance import controller
+from server.grid.dispatch import orders
+from server.grid.series import measurements
 from server.models import db
-from server.resources import purging, readings, store
+from server.resources import meterreadings, retention, store
 
 log = logging.getLogger(__name__)
 TURN = 1.0
@@ -27,23 +28,15 @@ def turn() -> int:
     """Render what time has changed, sum up what was measured, decide the steps of areas that are kept in balance; how much
     of all that there was."""
     done = store.refresh() if store.due() else 0
-    return done + (_balance() if BALANCE else 0)
-
-
-def _balance() -> int:
-    from server.grid import balancing, history
-    return history.roll_due(clock.now()) + balancing.turn()
+    return done + measurements.roll_due(clock.now()) + controller.turn()
 
 
 def purge() -> int:
     """Forget what is older than the settings keep; how much that was."""
     now = clock.now()
-    events, readings_ = (now - days * readings.DAY for days in (settings.event_days, settings.reading_days))
-    gone = purging.forget_events(events) + dispatch.forget_before(events) + purging.forget_readings(readings_)
-    if BALANCE:
-        from server.grid import history
-        gone += history.forget_before(readings_)
-    return gone
+    events, readings_ = (now - days * meterreadings.DAY for days in (settings.event_days, settings.reading_days))
+    gone = retention.forget_events(events) + orders.forget_before(events) + retention.forget_readings(readings_)
+    return gone + measurements.forget_before(readings_)
 
 
 def run(once: bool = False) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +15,12 @@ import hypothesis
 import pytest
 from flask import Flask
 
-from server import clock, grid, models
+from server import clock, functionsets, grid, models
 from server.config import settings
+from server.devices import enrolment
 from server.models import db
 from server.protocol import app as door_app
-from server.protocol import functionsets
-from server.protocol.functionsets import edev
-from server.resources import hooks, rates
+from server.resources import hooks, pollrates
 from tests import door
 
 NOON = 1_750_000_000 // 86400 * 86400 + 43200
@@ -51,7 +51,8 @@ def _postgres(worker_id: str) -> str:
         assert not os.environ.get("CI"), "CI has to name a PostgreSQL by COUNTERPOISE_TEST_POSTGRES"
         pytest.skip("no PostgreSQL is named by COUNTERPOISE_TEST_POSTGRES")
     import psycopg
-    name = f"counterpoise_{os.environ.get('COUNTERPOISE_TEST_WORKER', '')}{worker_id}"
+    checkout = zlib.crc32(str(Path(__file__).parent).encode())  # two checkouts may share a server
+    name = f"counterpoise_{checkout:08x}_{os.environ.get('COUNTERPOISE_TEST_WORKER', '')}{worker_id}"
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -87,10 +88,10 @@ def application() -> Flask:
 def house(database: str) -> Iterator[None]:
     """An empty house: settings as they come, the clock at NOON."""
     kept = dict(settings.__dict__)
-    rates.forget()
+    pollrates.forget()
     yield
     settings.__dict__.update(kept)
-    rates.forget()
+    pollrates.forget()
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def peer(house: None, application: Flask) -> Callable[[int], door.Peer]:
 @pytest.fixture
 def device(peer: Callable[[int], door.Peer]) -> door.Peer:
     """A client that is enrolled: number 1, PIN 123455, its EndDevice is /edev/1."""
-    edev.enrol(door.lfdi(1), pin=123455, name="one")
+    enrolment.enrol(door.lfdi(1), pin=123455, name="one")
     return peer(1)
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from flask.testing import FlaskClient
 
-from server.protocol import identity
+from server.devices import identity
 from server.resources import codec
 
 

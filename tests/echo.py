@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from server.protocol import identity
+from server.devices import identity
 
 go_on = threading.Event()
 

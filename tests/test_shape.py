@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from server.resources import derive, schema, table
+from server.resources import links, schema, table
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("server", "clients", "certs")
@@ -66,5 +68,13 @@ def test_no_row_stands_in_the_way_of_another() -> None:
 
 def test_a_link_that_the_table_can_derive_leads_to_a_row() -> None:
     for kind in table.rows:
-        for link in derive.link_rows(kind):
+        for link in links.link_rows(kind):
             assert link.row.name in table.rows and link.row.path.rpartition("/")[2] == link.step
+
+
+def test_the_device_interface_loads_no_mathematics() -> None:
+    """numpy and HiGHS would cost each of its worker processes 40 MB and a second at the start."""
+    code = ("import sys; from server import grid, functionsets; from server.protocol import app, worker; "
+            "functionsets.load(); print({'numpy', 'highspy', 'matplotlib'} & sys.modules.keys())")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import click
 
-from server.cli import audit, certs, common, control, demo, device, dispatch, dr, ev, forecast, optout, plan, rates, readings, report, run, signals, vder
+from server.cli import (audit, certs, common, control, demo, device, dispatch, dr, ev, forecast, optout, plan,
+                        rates, readings, report, run, signals, vder)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

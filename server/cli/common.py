@@ -54,8 +54,7 @@ def login() -> str:
 
 def open_house() -> None:
     """Connect to the database and let every room announce its rules; the clock follows the server's."""
-    from server import grid, models
-    from server.protocol import functionsets
+    from server import functionsets, grid, models
     from server.resources import hooks
 
     assert grid

@@ -8,9 +8,9 @@ import click
 
 from server.cli import values
 from server.cli.common import BITS, DURATION, INSTANT, NUMBER, PAIR, WHOLE, verb
-from server.grid import controls
-from server.grid import preview as room
-from server.protocol.functionsets import edev
+from server.devices import enrolment
+from server.grid.controls import dercontrols
+from server.grid.controls import preview as room
 
 CURVE_TYPES = ("opModFreqWatt", "opModHFRTMayTrip", "opModHFRTMustTrip", "opModHVRTMayTrip",
                "opModHVRTMomentaryCessation", "opModHVRTMustTrip", "opModLFRTMayTrip", "opModLFRTMustTrip",
@@ -40,7 +40,7 @@ def control() -> None:
 @verb
 def post(vder: str, modes: tuple[tuple[str, str], ...], start: Moment, duration: int, **rest: Any) -> Any:
     """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
-    return controls.post(vder, values.data("DERControlBase", modes), duration, start() if start else None, **rest)
+    return dercontrols.post(vder, values.data("DERControlBase", modes), duration, start() if start else None, **rest)
 
 
 @control.command("list")
@@ -49,7 +49,7 @@ def post(vder: str, modes: tuple[tuple[str, str], ...], start: Moment, duration:
 @verb
 def list_controls(vder: str | None, ended: bool) -> Any:
     """The controls of a virtual DER, or of all."""
-    return controls.listed(vder, ended)
+    return dercontrols.listed(vder, ended)
 
 
 @control.command()
@@ -57,7 +57,7 @@ def list_controls(vder: str | None, ended: bool) -> Any:
 @verb
 def show(control: str) -> Any:
     """A control (its href) with its XML."""
-    return controls.show(control)
+    return dercontrols.show(control)
 
 
 @control.command()
@@ -68,7 +68,7 @@ def show(control: str) -> Any:
 @verb
 def cancel(control: str, at: Moment, randomized: bool, reason: str | None) -> Any:
     """Cancel a control (its href)."""
-    return controls.cancel(control, at() if at else None, randomized, reason)
+    return dercontrols.cancel(control, at() if at else None, randomized, reason)
 
 
 @control.command()
@@ -88,7 +88,7 @@ def curve(vder: str, curve_type: str, points: tuple[str, ...], x_multiplier: int
             "yRefType": y_ref_type, "CurveData": [_point(point) for point in points], **values.data("DERCurve", also)}
     if description:
         data["description"] = description
-    return controls.add_curve(vder, data)
+    return dercontrols.add_curve(vder, data)
 
 
 def _point(text: str) -> dict[str, int]:
@@ -105,7 +105,7 @@ def _point(text: str) -> dict[str, int]:
 @verb
 def preview(device: str, at: Moment) -> Any:
     """Which control a device follows then, and why: what each program that it sees says, and what comes of that."""
-    return room.preview(edev.find(device), at() if at else None)
+    return room.preview(enrolment.find(device), at() if at else None)
 
 
 COMMANDS = (control, preview)

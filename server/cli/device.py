@@ -9,9 +9,9 @@ import click
 
 from server import audit
 from server.cli.common import PAIR, WHOLE, track, verb
+from server.devices import enrolment
 from server.errors import Refused
 from server.models import Device, Membership, VirtualDER
-from server.protocol.functionsets import edev
 from server.resources import store
 
 
@@ -23,7 +23,7 @@ def brief(device: Device) -> dict[str, Any]:
 
 def full(device: Device) -> dict[str, Any]:
     """A device with all that is known of it."""
-    href = edev.href(device)
+    href = enrolment.href(device)
     registration = store.get(f"{href}/rg")
     groups = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
         VirtualDER.id)
@@ -49,7 +49,7 @@ def enrol(lfdi: str | None, pin: int | None, name: str, kind: str, labels: tuple
     if (lfdi is None) == (file is None):
         raise click.UsageError("give either an LFDI or --from FILE")
     if lfdi is not None:
-        return full(edev.enrol(lfdi, pin, name, kind, dict(labels), manager))
+        return full(enrolment.enrol(lfdi, pin, name, kind, dict(labels), manager))
     return _enrol_all(file, kind, dict(labels), manager)
 
 
@@ -66,7 +66,7 @@ def _enrol_all(file: Path | None, kind: str, labels: dict[str, str], manager: st
     assert file is not None
     wanted = _wanted(file)
     with store.transaction():
-        return [brief(edev.enrol(entry["lfdi"], entry.get("pin"), entry.get("name", ""), entry.get("kind", kind),
+        return [brief(enrolment.enrol(entry["lfdi"], entry.get("pin"), entry.get("name", ""), entry.get("kind", kind),
                                  {**labels, **entry.get("labels", {})}, entry.get("manager", manager)))
                 for entry in track(wanted, "enrolling")]
 
@@ -110,7 +110,7 @@ def list_devices(kind: str | None, labels: tuple[tuple[str, str], ...], state: s
 @verb
 def show(device: str) -> Any:
     """All that is known of a device."""
-    return full(edev.find(device))
+    return full(enrolment.find(device))
 
 
 @device.command()
@@ -123,8 +123,8 @@ def show(device: str) -> Any:
 def label(device: str, labels: tuple[tuple[str, str], ...], remove: tuple[str, ...], name: str | None,
           kind: str | None) -> Any:
     """Set labels (NAME=VALUE …); the virtual DERs it is in follow at once."""
-    found = edev.find(device)
-    edev.relabel(found, {**dict(labels), **dict.fromkeys(remove)}, name, kind)
+    found = enrolment.find(device)
+    enrolment.relabel(found, {**dict(labels), **dict.fromkeys(remove)}, name, kind)
     return full(found)
 
 
@@ -133,8 +133,8 @@ def label(device: str, labels: tuple[tuple[str, str], ...], remove: tuple[str, .
 @verb
 def suspend(device: str) -> Any:
     """Refuse a device everything until it is restored."""
-    found = edev.find(device)
-    edev.suspend(found)
+    found = enrolment.find(device)
+    enrolment.suspend(found)
     return brief(found)
 
 
@@ -143,8 +143,8 @@ def suspend(device: str) -> Any:
 @verb
 def restore(device: str) -> Any:
     """Let a suspended device in again."""
-    found = edev.find(device)
-    edev.restore(found)
+    found = enrolment.find(device)
+    enrolment.restore(found)
     return brief(found)
 
 
@@ -154,8 +154,8 @@ def restore(device: str) -> Any:
 @verb
 def remove(device: str) -> Any:
     """Remove a device; its certificate is a stranger's then."""
-    found = edev.find(device)
-    edev.remove(found)
+    found = enrolment.find(device)
+    enrolment.remove(found)
     return {"removed": found.lfdi}
 
 

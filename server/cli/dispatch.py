@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from server.cli.common import COUNT, DURATION, INSTANT, NUMBER, WHOLE, verb
-from server.grid import dispatch as orders
-from server.grid.plan import BROADCAST, DEVICE, POLICIES
+from server.grid.dispatch import orders
+from server.grid.dispatch.allocation import BROADCAST, DEVICE, POLICIES
 
 Moment = Callable[[], int] | None
 YES_NO = click.Choice(["yes", "no"])
@@ -92,7 +92,7 @@ def show(order: int) -> Any:
 @verb
 def shares(order: int) -> Any:
     """Who was asked for how much by an order, through which control, and why."""
-    return orders.shares(order)
+    return orders.list_shares(order)
 
 
 @dispatch.command()

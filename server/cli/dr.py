@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from server.cli.common import DURATION, INSTANT, WHOLE, Number, verb
-from server.grid import loadevents
-from server.grid.loadprograms import CATEGORIES
+from server.grid.controls import drevents
+from server.grid.groups.drprograms import CATEGORIES
 
 Moment = Callable[[], int] | None
 _UNITS = {"kWh": 0, "kW": 1, "W": 2, "m3": 3, "MJ": 11}  # of TargetReduction.type
@@ -64,7 +64,7 @@ def create(vder: str, offset: float | None, load: float | None, setpoint: str | 
         action["TargetReduction"] = _amount(reduction)
     if appliance is not None:
         action["ApplianceLoadReduction"] = {"type": _APPLIANCE[appliance]}
-    return loadevents.create(vder, action, category=sum({CATEGORIES[name] for name in categories}) or None,
+    return drevents.create(vder, action, category=sum({CATEGORIES[name] for name in categories}) or None,
                              start=start() if start else None, randomize_start=randomize, randomize_duration=randomize,
                              **rest)
 
@@ -90,7 +90,7 @@ def _amount(text: str) -> dict[str, int]:
 @verb
 def list_events(vder: str | None, ended: bool) -> Any:
     """The events of a virtual DER, or of all."""
-    return loadevents.listed(vder, ended)
+    return drevents.listed(vder, ended)
 
 
 @event.command()
@@ -98,7 +98,7 @@ def list_events(vder: str | None, ended: bool) -> Any:
 @verb
 def show(event: str) -> Any:
     """An event (its href): who received, started, opted out or in, completed; what each says it did; its XML."""
-    return loadevents.show(event)
+    return drevents.show(event)
 
 
 @event.command()
@@ -109,7 +109,7 @@ def show(event: str) -> Any:
 @verb
 def cancel(event: str, at: Moment, randomized: bool, reason: str | None) -> Any:
     """Cancel an event (its href)."""
-    return loadevents.cancel(event, at() if at else None, randomized, reason)
+    return drevents.cancel(event, at() if at else None, randomized, reason)
 
 
 COMMANDS = (dr,)

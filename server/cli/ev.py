@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from server.cli.common import DURATION, INSTANT, NUMBER, verb
-from server.grid import reservations
-from server.grid import sessions as kept
-from server.protocol.functionsets import edev
+from server.devices import enrolment
+from server.grid.controls import evsessions as kept
+from server.grid.controls import reservations
 
 Moment = Callable[[], int] | None
 
@@ -39,7 +39,7 @@ def sessions(vder: str | None) -> Any:
 @verb
 def grant(device: str, start: Moment, request: str | None, **rest: Any) -> Any:
     """Grant a device what it asks for, or revise what it was granted."""
-    asked = request or kept.request_of(edev.find(device))
+    asked = request or kept.request_of(enrolment.find(device))
     return reservations.grant(asked, start=start() if start else None, **rest)
 
 
@@ -50,7 +50,7 @@ def grant(device: str, start: Moment, request: str | None, **rest: Any) -> Any:
 @verb
 def cancel(device: str, request: str | None, reason: str | None) -> Any:
     """Take back all that a device is granted; its request stands."""
-    asked = request or kept.request_of(edev.find(device))
+    asked = request or kept.request_of(enrolment.find(device))
     return {"request": asked, "cancelled": reservations.call_off(asked, reason)}
 
 

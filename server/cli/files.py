@@ -12,7 +12,7 @@ from server.config import settings
 from server.errors import Refused
 
 if TYPE_CHECKING:
-    from server.grid.seriesfiles import Table
+    from server.grid.series.csvfiles import Table
 
 Moment = Callable[[], int] | None
 UNITS = {"W": 1.0, "kW": 1e3, "MW": 1e6}
@@ -55,9 +55,9 @@ def one_of(csv_file: BinaryIO | None, json_file: BinaryIO | None) -> BinaryIO:
 
 def read(csv_file: BinaryIO | None, json_file: BinaryIO | None, start: Moment, step: int | None, unit: str) -> Table:
     """The series in the file that was named, in W."""
-    from server.grid import seriesfiles
+    from server.grid.series import csvfiles
     file, zone = one_of(csv_file, json_file), ZoneInfo(settings.timezone)
-    found = seriesfiles.from_json(text(file), name(file), zone, step) if json_file is not None else seriesfiles.from_csv(
+    found = csvfiles.from_json(text(file), name(file), zone, step) if json_file is not None else csvfiles.from_csv(
         text(file), name(file), zone, start() if start else None, step)
     return found._replace(values=scaled(found.values, unit),
                           quantiles={key: scaled(values, unit) for key, values in found.quantiles.items()})

@@ -33,13 +33,13 @@ def forecast() -> None:
 def put(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step: int | None, unit: str,
         issued: Moment, **rest: Any) -> Any:
     """Keep a forecast from outside. A CSV may have quantiles: start,value,p10,p90."""
-    from server.grid import outlook, seriesfiles
+    from server.grid.series import csvfiles, forecasts
     file = files.one_of(csv_file, json_file)
     rest |= {"issued": issued() if issued else None, "place": files.name(file)}
     if what == "car":
-        return outlook.put(vder, what, seriesfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)), 0, 0, **rest)
+        return forecasts.put(vder, what, csvfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)), 0, 0, **rest)
     found = files.read(csv_file, json_file, start, step, unit)
-    return outlook.put(vder, what, found.values, found.start, found.step, quantiles=found.quantiles, **rest)
+    return forecasts.put(vder, what, found.values, found.start, found.step, quantiles=found.quantiles, **rest)
 
 
 @forecast.command()
@@ -49,8 +49,8 @@ def put(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step
 @verb
 def show(vder: str, whats: tuple[str, ...], horizon: int) -> Any:
     """What is expected, with the quantiles 0.1, 0.5 and 0.9, who says so, and what was given from outside."""
-    from server.grid import outlook
-    return outlook.show(vder, whats or outlook.GIVEN, horizon)
+    from server.grid.series import forecasts
+    return forecasts.show(vder, whats or forecasts.GIVEN, horizon)
 
 
 @click.group()
@@ -67,7 +67,7 @@ def history() -> None:
 def import_history(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step: int | None, unit: str,
                    dry_run: bool) -> Any:
     """Take over what was measured before: WHAT is site, load, sun, heat, car, store or other."""
-    from server.grid import history as kept
+    from server.grid.series import measurements as kept
     found = files.read(csv_file, json_file, start, step, unit)
     return kept.put(vder, what, found.start, found.values, found.step, files.name(csv_file or json_file), dry_run)
 
@@ -79,7 +79,7 @@ def import_history(vder: str, what: str, csv_file: Any, json_file: Any, start: M
 @verb
 def show_history(vder: str, start: Moment, end: Moment) -> Any:
     """What was measured, a row for each 15 minutes."""
-    from server.grid import history as kept
+    from server.grid.series import measurements as kept
     return kept.show(vder, start() if start else clock.now() - DAY, end() if end else clock.now())
 
 
@@ -89,7 +89,7 @@ def show_history(vder: str, start: Moment, end: Moment) -> Any:
 @verb
 def roll(start: Moment, end: Moment) -> Any:
     """Sum up readings again, for instance when old ones came late."""
-    from server.grid import history as kept
+    from server.grid.series import measurements as kept
     assert start is not None
     return {"intervals": kept.roll_between(start(), end() if end else clock.now())}
 

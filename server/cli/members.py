@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli.common import verb
-from server.grid import membership
+from server.grid.groups import memberfiles
 
 
 @click.group()
@@ -20,7 +20,7 @@ def members() -> None:
 @verb
 def list_members(vder: str) -> Any:
     """The members, and whether they are in by name or by a rule or child."""
-    return membership.listed(vder)
+    return memberfiles.listed(vder)
 
 
 @members.command()
@@ -29,7 +29,7 @@ def list_members(vder: str) -> Any:
 @verb
 def add(vder: str, devices: tuple[str, ...]) -> Any:
     """Put devices in by name."""
-    return membership.add(vder, devices)
+    return memberfiles.add(vder, devices)
 
 
 @members.command()
@@ -38,7 +38,7 @@ def add(vder: str, devices: tuple[str, ...]) -> Any:
 @verb
 def remove(vder: str, devices: tuple[str, ...]) -> Any:
     """Take devices out that were put in by name."""
-    return membership.remove(vder, devices)
+    return memberfiles.remove(vder, devices)
 
 
 @members.command("import")
@@ -51,7 +51,7 @@ def load(vder: str, file: Path, dry_run: bool) -> Any:
 
     Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which are said of it too.
     """
-    return membership.load(vder, file, dry_run)
+    return memberfiles.load(vder, file, dry_run)
 
 
 @members.command()
@@ -63,4 +63,4 @@ def validate(area: str | None) -> Any:
     Each is dispatched through the deepest that it is in. An area where that is not one for every device cannot be
     balanced automatically.
     """
-    return membership.validate(area)
+    return memberfiles.validate(area)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from server.cli.common import INSTANT, SMALL, Number, verb
-from server.grid import standing
+from server.grid.fleet import participation
 
 
 @click.group("opt-out")
@@ -23,14 +23,14 @@ def opt_out() -> None:
 @verb
 def set_(device: str, until: Callable[[], int] | None, reason: str) -> Any:
     """Ask nothing of a device for a while."""
-    return standing.opt_out(device, until and until(), reason)
+    return participation.opt_out(device, until and until(), reason)
 
 
 @opt_out.command("list")
 @verb
 def list_() -> Any:
     """Who has opted out, by itself or by an operator."""
-    return [{key: row[key] for key in ("device", "lfdi", "out_until", "out_reason")} for row in standing.opted_out()]
+    return [{key: row[key] for key in ("device", "lfdi", "out_until", "out_reason")} for row in participation.opted_out()]
 
 
 @opt_out.command()
@@ -38,7 +38,7 @@ def list_() -> Any:
 @verb
 def clear(device: str) -> Any:
     """Ask a device again."""
-    return standing.opt_in(device)
+    return participation.opt_in(device)
 
 
 @click.group()
@@ -62,7 +62,7 @@ class Limit(Number):
 @verb
 def agree(device: str, **limits: Any) -> Any:
     """Set limits; what is not given stays."""
-    return standing.agree(device, **{name: None if limit == math.inf else limit for name, limit in limits.items()
+    return participation.agree(device, **{name: None if limit == math.inf else limit for name, limit in limits.items()
                                      if limit is not None})
 
 
@@ -71,14 +71,14 @@ def agree(device: str, **limits: Any) -> Any:
 @verb
 def show(device: str) -> Any:
     """A device's limits, its rate of response, and whether it is out."""
-    return standing.show(device)
+    return participation.show(device)
 
 
 @contract.command("list")
 @verb
 def contracts() -> Any:
     """Who has a limit or a tier."""
-    return standing.contracts()
+    return participation.contracts()
 
 
 COMMANDS = (opt_out, contract)

@@ -22,8 +22,9 @@ def plan() -> None:
 @verb
 def run(area: str, horizon: int, **rest: Any) -> Any:
     """Make a plan; it is a draft until it is published."""
-    from server.grid import balancing, plans, virtualders
-    return balancing.run(area, horizon=max(horizon // plans.of(virtualders.find(area)).step, 1), **rest)
+    from server.grid.balance import controller, plans
+    from server.grid.groups import virtualders
+    return controller.run(area, horizon=max(horizon // plans.of(virtualders.find(area)).step, 1), **rest)
 
 
 @plan.command("list")
@@ -31,7 +32,7 @@ def run(area: str, horizon: int, **rest: Any) -> Any:
 @verb
 def list_plans(area: str | None) -> Any:
     """Plans, newest first."""
-    from server.grid import plans
+    from server.grid.balance import plans
     return plans.listed(area)
 
 
@@ -40,7 +41,7 @@ def list_plans(area: str | None) -> Any:
 @verb
 def show(number: int) -> Any:
     """A plan step by step: the imbalance before and after, and what each virtual DER is to inject."""
-    from server.grid import plans
+    from server.grid.balance import plans
     return plans.show(number)
 
 
@@ -50,7 +51,7 @@ def show(number: int) -> Any:
 @verb
 def diff(first: int, second: int) -> Any:
     """Where two plans for an area differ."""
-    from server.grid import plans
+    from server.grid.balance import plans
     return plans.diff(first, second)
 
 
@@ -59,7 +60,7 @@ def diff(first: int, second: int) -> Any:
 @verb
 def approve(number: int) -> Any:
     """Approve a draft that somebody else has made."""
-    from server.grid import plans
+    from server.grid.balance import plans
     return plans.approve(number)
 
 
@@ -68,7 +69,7 @@ def approve(number: int) -> Any:
 @verb
 def publish(number: int) -> Any:
     """Have a plan carried out, in place of the one in force."""
-    from server.grid import plans
+    from server.grid.balance import plans
     return plans.publish(number)
 
 
@@ -84,8 +85,8 @@ def publish(number: int) -> Any:
 @verb
 def auto(area: str, state: str | None, **changes: Any) -> Any:
     """Keep an area in balance without anyone, or no longer; or show how that is done and what is wrong with it."""
-    from server.grid import balancing
-    return balancing.auto(area, None if state is None else state == "on", **changes)
+    from server.grid.balance import controller
+    return controller.auto(area, None if state is None else state == "on", **changes)
 
 
 COMMANDS = (plan,)

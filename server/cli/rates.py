@@ -8,10 +8,10 @@ import click
 from server import audit
 from server.cli.common import DURATION, verb
 from server.config import settings
+from server.devices import enrolment
 from server.errors import Refused
 from server.models import Rate
-from server.protocol.functionsets import edev
-from server.resources import rates, store, table
+from server.resources import pollrates, store, table
 
 
 def _set(what: str) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def _set(what: str) -> list[dict[str, Any]]:
 
 @audit.kept("rate set", "{what}", state=lambda what: {"what": what, "rates": _set(what)})
 def _decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
-    rates.decide(what, kind, lfdi, seconds)
+    pollrates.decide(what, kind, lfdi, seconds)
     store.rerate(lfdi)
 
 
@@ -33,7 +33,7 @@ def _rate_command(what: str, name: str, help: str) -> click.Command:
     @click.option("--clear", is_flag=True, help="Set no rate of its own any more.")
     @verb
     def command(seconds: int | None, kind: str, device: str, clear: bool) -> Any:
-        lfdi = edev.find(device).lfdi if device else ""
+        lfdi = enrolment.find(device).lfdi if device else ""
         if kind and kind not in table.rows:
             raise Refused(400, f"--kind: there is no resource {kind}")
         if clear or seconds is not None:

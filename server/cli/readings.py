@@ -8,10 +8,10 @@ import click
 
 from server import clock
 from server.cli.common import COUNT, INSTANT, verb
-from server.grid import follow
+from server.devices import enrolment
+from server.grid.controls import responses as answers
 from server.models import Document
-from server.protocol.functionsets import edev
-from server.resources import readings as kept
+from server.resources import meterreadings as kept
 from server.resources import store
 
 Moment = Callable[[], int] | None
@@ -24,7 +24,7 @@ Moment = Callable[[], int] | None
 @verb
 def responses(event: str | None, device: str, limit: int) -> Any:
     """What devices answered to events (to EVENT, an href or mRID)."""
-    return follow.responses(event, edev.find(device).lfdi if device else None, limit)
+    return answers.list_responses(event, enrolment.find(device).lfdi if device else None, limit)
 
 
 @click.command()
@@ -35,7 +35,7 @@ def responses(event: str | None, device: str, limit: int) -> Any:
 @verb
 def readings(device: str, start: Moment, end: Moment, limit: int) -> Any:
     """What a device measured, oldest first; values as they were posted, with their ReadingType."""
-    found = edev.find(device)
+    found = enrolment.find(device)
     points = Document.select().where((Document.parent == "/upt") & (Document.audience == found.lfdi))
     rows = []
     for point in points:

@@ -31,7 +31,7 @@ def report() -> None:
 @verb
 def event(event: str, html: Path | None) -> Any:
     """An event: an order (its number) or a load control event (its href)."""
-    from server.grid import reports
+    from server.grid.reports import reports
     return _written(reports.event(event), html)
 
 
@@ -42,7 +42,7 @@ def event(event: str, html: Path | None) -> Any:
 @verb
 def day(vder: str, date: datetime | None, html: Path | None) -> Any:
     """A local day of a virtual DER and those below it."""
-    from server.grid import reports
+    from server.grid.reports import reports
     return _written(reports.day(vder, date.date() if date else None), html)
 
 
@@ -53,7 +53,7 @@ def day(vder: str, date: datetime | None, html: Path | None) -> Any:
 @verb
 def month(vder: str, month: datetime | None, html: Path | None) -> Any:
     """A month of a virtual DER and those below it, day by day, with its settlement."""
-    from server.grid import reports
+    from server.grid.reports import reports
     return _written(reports.month(vder, month.date() if month else None), html)
 
 
@@ -64,14 +64,14 @@ def month(vder: str, month: datetime | None, html: Path | None) -> Any:
 @verb
 def nonresponders(vder: str, start: Moment | None, end: Moment) -> Any:
     """Who did not answer orders, or did not do what they asked; the worst first."""
-    from server.grid import performance
+    from server.grid.reports import performance
     until = end()
     return performance.nonresponders(vder, start() if start else until - 86400, until)
 
 
 def _written(found: Data, path: Path | None) -> Data:
     """Write the page, and say what people want to see in a terminal."""
-    from server.grid import charts, pages
+    from server.grid.reports import charts, pages
     try:
         file = pages.write(found, charts.of(found), path)
     except OSError as error:
@@ -95,7 +95,7 @@ def baseline() -> None:
 @verb
 def compute(name: str, start: Moment, end: Moment) -> Any:
     """The baseline of a device, or of each member of a virtual DER."""
-    from server.grid import baselines
+    from server.grid.reports import baselines
     return baselines.compute(name, start(), end())
 
 
@@ -104,7 +104,7 @@ def compute(name: str, start: Moment, end: Moment) -> Any:
 @verb
 def show(order: int) -> Any:
     """The baseline of each device of an order."""
-    from server.grid import baselines
+    from server.grid.reports import baselines
     return baselines.show(order)
 
 

@@ -41,7 +41,7 @@ def signal() -> None:
 def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step: int | None, unit: str,
         flat: float | None, duration: int, **rest: Any) -> Any:
     """Keep a signal; it lies over what was said before, step by step. Times without zone are local (`timezone`)."""
-    from server.grid import signals
+    from server.grid.series import signals
     if unit != "W" and signals.KINDS[kind].unit != "W":
         raise Refused(400, f"a {kind} is {signals.KINDS[kind].unit}, not in {unit}")
     if flat is not None:
@@ -70,7 +70,7 @@ def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step
 @verb
 def push(area: str, kind: str, value: float, start: Moment, **rest: Any) -> Any:
     """Keep one value, such as the newest measurement."""
-    from server.grid import signals
+    from server.grid.series import signals
     return signals.push(area, kind, value, start() if start else None, **rest)
 
 
@@ -83,7 +83,7 @@ def push(area: str, kind: str, value: float, start: Moment, **rest: Any) -> Any:
 @verb
 def withdraw(area: str, kind: str, start: Moment, **rest: Any) -> Any:
     """Have nothing known of a kind of signal any more, until it is put anew; what was said of the past stays."""
-    from server.grid import signals
+    from server.grid.series import signals
     return signals.withdraw(area, kind, start() if start else None, **rest)
 
 
@@ -93,7 +93,7 @@ def withdraw(area: str, kind: str, start: Moment, **rest: Any) -> Any:
 @verb
 def show(area: str | None, kind: str | None) -> Any:
     """The newest issue of each signal, what it says of now, and what is wrong with it."""
-    from server.grid import signals
+    from server.grid.series import signals
     return signals.show(area, kind)
 
 

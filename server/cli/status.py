@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli.common import DURATION, INSTANT, verb
-from server.grid import face
+from server.grid.flexibility import equivalentder
 
 _QUANTILES = {"0.5": "p50", "0.9": "p90"}
 
@@ -18,8 +18,8 @@ _QUANTILES = {"0.5": "p50", "0.9": "p90"}
 @verb
 def status(vder: str, as_der: bool) -> Any:
     """Who is there, what is read, how full the stores are, what is in effect, and who is left out."""
-    from server.grid import status as room
-    return face.face(vder) if as_der else room.status(vder)
+    from server.grid.flexibility import status as room
+    return equivalentder.face(vder) if as_der else room.status(vder)
 
 
 @click.command()
@@ -32,8 +32,8 @@ def status(vder: str, as_der: bool) -> Any:
 @verb
 def capability(vder: str, start: Callable[[], int] | None, horizon: int, step: int, quantile: str) -> Any:
     """What it could do in each step: W above (up) and below (down) the baseline, Wh, and for how long."""
-    from server.grid import capability as room
-    from server.grid import rollup
+    from server.grid.flexibility import capability as room
+    from server.grid.flexibility import rollup
     if not 60 <= step <= horizon or horizon // step > 1000:
         raise click.BadParameter(f"{step} s in {horizon} s: 1 to 1000 steps of at least a minute are possible", param_hint="--step")
     found = room.horizon(vder, start and start(), horizon // step, step / 3600)

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from server.errors import Refused
-from server.grid import units
-from server.resources import schema
+from server.resources import quantities, schema
 
 _NUMBER = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?)\s*(?P<prefix>[kMG]?)(?P<unit>%|[a-zA-Z]*)")
 _PREFIX = {"": 1, "k": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
@@ -40,7 +39,7 @@ def _value(field: schema.Field, text: str) -> Any:
         return json.loads(text)
     keys = set(field.plan.by_key)
     if {"multiplier", "value"} <= keys:
-        return units.power(_number(text))
+        return quantities.power(_number(text))
     if "href" in keys:
         return {"href": text}
     named = ", ".join(part.key for part in field.plan.elements if not part.edition)

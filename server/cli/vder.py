@@ -11,7 +11,9 @@ from server.cli.common import DURATION, PAIR, WHOLE, verb
 from server.cli.members import members
 from server.cli.status import capability as ability
 from server.cli.status import status
-from server.grid import capability, controls, virtualders
+from server.grid.controls import dercontrols
+from server.grid.flexibility import capability
+from server.grid.groups import virtualders
 
 
 @click.group()
@@ -103,9 +105,9 @@ def delete(vder: str, force: bool) -> Any:
 def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str, str], ...], clear: bool) -> Any:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
     if clear:
-        controls.clear_default(vder)
+        dercontrols.clear_default(vder)
     elif modes or also:
-        controls.set_default(vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also))
+        dercontrols.set_default(vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also))
     return virtualders.show(vder)["default"] or {}
 
 
@@ -115,8 +117,8 @@ def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str
 @verb
 def forecast(vder: str, horizon: int) -> Any:
     """What is expected of its load, sun, heat and cars: the quantiles 0.1, 0.5 and 0.9, in W with injection positive."""
-    from server.grid import outlook
-    return outlook.table(vder, horizon)
+    from server.grid.series import forecasts
+    return forecasts.table(vder, horizon)
 
 
 for _command in (members, status, ability):

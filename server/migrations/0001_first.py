@@ -1,6 +1,6 @@
 """The first tables: a frozen copy of the models as they were; what changes later has a migration of its own."""
-from peewee import (AutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField, ForeignKeyField,
-                    IntegerField, Model, SmallIntegerField, TextField)
+from peewee import (AutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField,
+                    ForeignKeyField, IntegerField, Model, SmallIntegerField, TextField)
 
 
 def up(migrator, db):

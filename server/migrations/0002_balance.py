@@ -1,6 +1,6 @@
 """The balance: what is known of devices in numbers, signals, forecasts, measurements, plans, the audit trail."""
-from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField, Model,
-                    SmallIntegerField, TextField)
+from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField,
+                    Model, SmallIntegerField, TextField)
 
 
 def up(migrator, db):

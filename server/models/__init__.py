@@ -11,12 +11,13 @@ import peewee
 from playhouse import db_url, migrations
 
 from server.config import settings
-from server.models.balance import Balance, Interval, Plan, Series
+from server.models.auditlog import Audit
 from server.models.base import EVERYONE, JSON, Table, db
+from server.models.documents import (Answer, Audience, Counter, Device, Document, Note, Rate, Reading,
+                                     ReadingSet)
 from server.models.fleet import Conduct, Meter, Nature, Unit, Visit, Warmth
-from server.models.grid import Membership, Order, Share, VirtualDER
-from server.models.resources import (Answer, Audience, Counter, Device, Document, Note, Rate, Reading, ReadingSet)
-from server.models.trail import Audit
+from server.models.groups import Membership, Order, Share, VirtualDER
+from server.models.series import Balance, Interval, Plan, Series
 
 
 def connect(url: str | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from peewee import BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField, TextField
 
 from server.models.base import Table
-from server.models.resources import Device
+from server.models.documents import Device
 
 
 class Nature(Table):

@@ -10,9 +10,10 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
 from server.config import settings
+from server.devices import identity, lastcontact
 from server.errors import Refused
 from server.models import db
-from server.protocol import answers, identity, seen, views
+from server.protocol import answers, views
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -56,7 +57,7 @@ def _note(request: Request, response: Response) -> None:
 
 def _answer(request: Request) -> Response:
     peer = identity.peer_of(request.environ)
-    seen.note(peer.lfdi)
+    lastcontact.note(peer.lfdi)
     try:
         return views.respond(request, peer.lfdi, peer.sfdi)
     except Refused as refused:

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 from OpenSSL import SSL
 
-from .identity import PEER, Peer
-from .message import ENVIRON, Incoming, Outgoing, Unacceptable, error
-from .proxy import Proxies
-from .tls import READABLE, Plain, Tls, Waits
-from .trust import Untrusted
+from server.devices.identity import PEER, Peer
+from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
+from server.protocol.proxy import Proxies
+from server.protocol.tls import READABLE, Plain, Tls, Waits
+from server.protocol.trust import Untrusted
 
 LINGER = 2
 """Seconds in which a client that is refused in the middle of its request may read the answer."""

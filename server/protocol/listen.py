@@ -7,8 +7,7 @@ from typing import Any
 from OpenSSL import SSL
 
 from server.config import settings
-
-from . import tls
+from server.protocol import tls
 
 wsgi_app = "server:create_app()"
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"

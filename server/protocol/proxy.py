@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .identity import Peer, peer
-from .trust import Authorities, Untrusted
+from server.devices.identity import Peer, peer
+from server.protocol.trust import Authorities, Untrusted
 
 AN_HOUR = 3600
 """Seconds after which a certificate that was found good is looked at again: it may have expired."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Generator
 from pathlib import Path
-from select import EPOLLIN as READABLE, EPOLLOUT as WRITABLE
+from select import EPOLLIN as READABLE
+from select import EPOLLOUT as WRITABLE
 from typing import TypeVar
 
 from cryptography import x509
@@ -16,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
-from .identity import Peer, peer
-from .trust import FLAGS, LONGEST, Untrusted, device_fault, issuer_fault, reason
+from server.devices.identity import Peer, peer
+from server.protocol.trust import FLAGS, LONGEST, Untrusted, device_fault, issuer_fault, reason
 
 CIPHERS = ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
 """The mandatory suite first (6.11.4), then what clients in the field offer as well."""

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID as Use, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID as Use
+from cryptography.x509.oid import ExtensionOID
 from OpenSSL import crypto
 from OpenSSL._util import ffi, lib
 from OpenSSL.crypto import X509StoreFlags as Flags

@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl
 from flask import Request, Response
 
 from server.config import settings
+from server.devices import access
+from server.devices.access import Caller
 from server.errors import Refused
-from server.protocol import access, answers
-from server.protocol.access import Caller
-from server.resources import codec, derive, hooks, rates, reading, schema, store, table
+from server.protocol import answers
+from server.resources import codec, hooks, links, pollrates, retrieve, schema, store, table
 from server.resources.table import Match
 
 _LARGEST = (1 << 32) - 1
@@ -35,7 +36,7 @@ class Ask(NamedTuple):
         return answers.document(name, codec.inner(name, {"href": self.href, **data}, self.edition), self.request,
                                 self.edition)
 
-    def list(self, name: str, found: reading.Page) -> Response:
+    def list(self, name: str, found: retrieve.Page) -> Response:
         """Answer with a page of this list."""
         return list_answer(self, name, found)
 
@@ -74,7 +75,7 @@ def _get(ask: Ask) -> Response:
     row = ask.match.row
     if row.is_list:
         return _get_list(ask)
-    found = reading.single(ask.href, ask.who.lfdi, ask.edition)
+    found = retrieve.single(ask.href, ask.who.lfdi, ask.edition)
     if found is None:
         raise Refused(404, access.NOT_THERE)
     return answers.document(found.kind, found.body, ask.request, ask.edition)
@@ -86,19 +87,19 @@ def _get_list(ask: Ask) -> Response:
     if row.of:
         parent = f"{above}/{table.rows[row.of].path.rpartition('/')[2]}"
     start, after, limit = ask.span()
-    which = reading.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
-    found = reading.page(which, ask.who.lfdi, start, after, limit, ask.edition)
+    which = retrieve.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
+    found = retrieve.page(which, ask.who.lfdi, start, after, limit, ask.edition)
     # Who sees an item sees its list; only of an empty list has to be asked whether it is there for this caller.
-    if not found.all and above and not reading.seen(above, ask.who.lfdi):
+    if not found.all and above and not retrieve.seen(above, ask.who.lfdi):
         raise Refused(404, access.NOT_THERE)
     return list_answer(ask, row.element, found)
 
 
-def list_answer(ask: Ask, name: str, found: reading.Page) -> Response:
+def list_answer(ask: Ask, name: str, found: retrieve.Page) -> Response:
     """200 with a page of a list."""
     attributes = {"href": ask.href, "all": found.all, "results": len(found.items)}
     if "pollRate" in schema.plan(name).by_key:
-        attributes["pollRate"] = rates.poll(name, ask.who.lfdi)
+        attributes["pollRate"] = pollrates.poll(name, ask.who.lfdi)
     item = table.item(ask.match.row.name)
     assert item is not None, name
     body = codec.page(name, attributes, item.element, found.items, ask.edition)
@@ -128,7 +129,7 @@ def put(ask: Ask) -> Response:
     if document is None:
         _owned(ask, table.parent(ask.href))
     elif not access.writable(ask.who, document.audience):
-        raise Refused(403 if reading.single(ask.href, ask.who.lfdi) else 404, access.NOT_THERE)
+        raise Refused(403 if retrieve.single(ask.href, ask.who.lfdi) else 404, access.NOT_THERE)
     change = store.put(ask.href, _own_words(ask.match.row.name, data), caller=ask.who)
     return answers.empty(204) if change.old is not None or document is not None else answers.empty(201, ask.href)
 
@@ -143,7 +144,7 @@ def _post(ask: Ask) -> Response:
         _owned(ask, above)
     else:
         audience = ask.who.lfdi
-        if above and reading.single(above, ask.who.lfdi) is None:
+        if above and retrieve.single(above, ask.who.lfdi) is None:
             raise Refused(404, access.NOT_THERE)
     change = store.post(name, ask.href, _own_words(item.name, data), audience, caller=ask.who)
     return answers.empty(204 if change.old is not None else 201, change.href)
@@ -151,7 +152,7 @@ def _post(ask: Ask) -> Response:
 
 def _delete(ask: Ask) -> Response:
     document = store.get(ask.href)
-    seen = document is not None and reading.single(ask.href, ask.who.lfdi) is not None
+    seen = document is not None and retrieve.single(ask.href, ask.who.lfdi) is not None
     if document is None or not access.writable(ask.who, document.audience):
         raise Refused(403 if seen else 404, access.NOT_THERE)
     store.remove(ask.href, caller=ask.who)
@@ -165,14 +166,14 @@ def _owned(ask: Ask, href: str) -> None:
     """Refuse a caller to whom the resource above the one it writes does not belong."""
     owner = store.get(href)
     if owner is None or not access.writable(ask.who, owner.audience):
-        seen = owner is not None and reading.single(href, ask.who.lfdi) is not None
+        seen = owner is not None and retrieve.single(href, ask.who.lfdi) is not None
         raise Refused(403 if seen or not href else 404, access.NOT_THERE)
 
 
 def _own_words(kind: str, data: codec.Data) -> codec.Data:
     """What a device says of a resource, without what is ours to say: where it stands, and the links to what is below
     it. A device that sends back what it read does not mean to fix their counts."""
-    ours = {"href", *(link.key for link in derive.link_rows(kind))}
+    ours = {"href", *(link.key for link in links.link_rows(kind))}
     return {key: value for key, value in data.items() if key not in ours}
 
 

@@ -22,10 +22,9 @@ from typing import Any
 from gunicorn.workers import base
 
 from server.config import settings
-
-from .connection import Connection
-from .proxy import Proxies
-from .trust import Authorities
+from server.protocol.connection import Connection
+from server.protocol.proxy import Proxies
+from server.protocol.trust import Authorities
 
 PARTING = 2
 """Seconds for which a worker that stops keeps idle connections: a request may be on its way (RFC 9112 9.6)."""

@@ -17,7 +17,7 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.models import EVERYONE, Document, db, is_postgres
-from server.resources import derive, documents, hooks, schema, sql, table, writing
+from server.resources import documents, hooks, links, render, schema, sql, table
 from server.resources.hooks import Change
 
 Data = dict[str, Any]
@@ -53,7 +53,7 @@ def transaction(scope: str | None = None) -> Iterator[None]:
             while _local.dirty:
                 href = next(iter(_local.dirty))
                 del _local.dirty[href]
-                writing.again(href)
+                render.again(href)
         finally:
             _local.depth = 0
 
@@ -107,7 +107,7 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
                     change.data[key] = make()
         hooks.run_before(change)
         change.href = change.href or f"{list_href}/{next_number(list_href)}"
-        writing.keep(kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None)
+        render.keep(kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None)
         _settle(change, list_href)
         return change
 
@@ -128,7 +128,7 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
                         old.stated if old else None, caller)
         change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(above)
         hooks.run_before(change)
-        writing.keep(change.kind, href, above, change.audience or EVERYONE, change.data, check=caller is None)
+        render.keep(change.kind, href, above, change.audience or EVERYONE, change.data, check=caller is None)
         _settle(change, above, counted=old is None)
         return change
 
@@ -137,7 +137,7 @@ def place(kind: str, href: str) -> None:
     """Let a resource stand there of which nothing is known yet, so that the link to it resolves."""
     with transaction(href):
         above = table.parent(href)
-        writing.keep(kind, href, above, _inherited(above), None)
+        render.keep(kind, href, above, _inherited(above), None)
         touch(above)
 
 
@@ -160,7 +160,7 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
     """Cancel an event from an instant on (default: now), with its randomization or without."""
     with transaction(href):
         document = get(href)
-        if document is None or not derive.is_event(document.kind):
+        if document is None or not links.is_event(document.kind):
             raise Refused(404, f"there is no event {href}")
         if document.standing == Document.GONE:
             raise Refused(409, f"{href} is over")
@@ -190,12 +190,12 @@ def _settle(change: Change, above: str, counted: bool = True) -> None:
     if counted:
         _count(change.href, above)
     if change.method != "DELETE":
-        for link in derive.link_rows(change.kind):
+        for link in links.link_rows(change.kind):
             if link.required and not link.row.is_list and get(f"{change.href}/{link.step}") is None:
                 place(link.row.name, f"{change.href}/{link.step}")
     hooks.run_after(change)
-    if derive.is_event(change.kind):
-        _judge(above, [derive.period(data) for data in (change.data, change.old) if data])
+    if links.is_event(change.kind):
+        _judge(above, [links.period(data) for data in (change.data, change.old) if data])
 
 
 def _count(href: str, above: str) -> None:
@@ -204,7 +204,7 @@ def _count(href: str, above: str) -> None:
         touch(above)
         return
     match = table.match(above)
-    if match is not None and writing.counted(match.row.name):
+    if match is not None and render.counted(match.row.name):
         touch(table.parent(above))
 
 
@@ -232,15 +232,15 @@ def refresh() -> int:
         with transaction(above):
             due = sql.rows("SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
                            above, clock.now())
-            _judge(above, [(at, until) for _, kind, at, until in due if derive.is_event(kind)])
+            _judge(above, [(at, until) for _, kind, at, until in due if links.is_event(kind)])
             for href, kind, _, _ in due:
-                if not derive.is_event(kind) and writing.again(href):
+                if not links.is_event(kind) and render.again(href):
                     touch(table.parent(above))
     return len(found)
 
 
-def _judge(list_href: str, periods: list[writing.Period]) -> None:
-    if writing.judge(list_href, periods):
+def _judge(list_href: str, periods: list[render.Period]) -> None:
+    if render.judge(list_href, periods):
         touch(table.parent(list_href))
 
 
@@ -259,7 +259,7 @@ def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
         for above, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
-            changed += writing.judge(above)
+            changed += render.judge(above)
         for href, in track(sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")):
-            changed += writing.again(href)
+            changed += render.again(href)
     return changed

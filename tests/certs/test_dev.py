@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from certs import authority, dev
-from server.protocol import identity
+from server.devices import identity
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,12 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from clients.device import Device, Identity
-from clients.plant import Plant
+from clients.devices.device import Device, Identity
+from clients.devices.devicemodel import Plant
 from server import clock
 from server.config import settings
-from server.grid import virtualders
-from server.protocol import identity
-from server.protocol.functionsets import edev
+from server.devices import enrolment, identity
+from server.grid.groups import virtualders
 from tests.clients.inprocess import InProcess
 from tests.clients.scene import ME, PIN, Scene
 
@@ -23,7 +22,7 @@ def play(house: None, application: Flask) -> Callable[..., Scene]:
     def begin(plant: Plant, now: int, rate: int = 60, **limits: float) -> Scene:
         clock.turn_to(now)
         settings.poll_rate = settings.post_rate = rate
-        edev.enrol(ME, pin=PIN, name="one")
+        enrolment.enrol(ME, pin=PIN, name="one")
         virtualders.create("street", members=["one"], **limits)
         line, told = InProcess(application, ME), []
         device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append,

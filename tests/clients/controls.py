@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.events import Event, listed
+from clients.events.events import Event, listed
 
 ALL = frozenset({"opModConnect", "opModMaxLimW", "opModFixedW", "opModTargetW", "opModVoltVar"})
 LFDI = "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5"

@@ -5,10 +5,10 @@ from http.client import HTTPMessage
 
 from flask import Flask
 
-from clients.connection import Connection
-from clients.transport import Lost, Reply
+from clients.transport.connection import Connection
+from clients.transport.mtls import Lost, Reply
 from server import clock
-from server.protocol import identity
+from server.devices import identity
 
 
 class InProcess:

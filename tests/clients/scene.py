@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clients.device import Device
-from clients.reporter import Happening
+from clients.devices.device import Device
+from clients.reports.reporter import Happening
 from server import clock
-from server.grid import power
+from server.grid.fleet import power
 from server.resources import store
 from tests import door
 from tests.clients.inprocess import InProcess

@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import pytest
 
-from clients import reservation
-from clients.battery import Battery
-from clients.evcharger import EvCharger, session
-from clients.reservation import Wish
-from clients.thermostat import Thermostat
-from clients.weather import DAY, Site
+from clients.devices.battery import Battery
+from clients.devices.evcharger import EvCharger, session
+from clients.devices.thermostat import Thermostat
+from clients.events import reservation
+from clients.events.reservation import Wish
+from clients.simulation.weather import DAY, Site
 from server import clock
-from server.grid import loadevents, power, reservations, sessions
+from server.grid.controls import drevents, evsessions, reservations
+from server.grid.fleet import power
 from server.resources import store
 from tests.clients.scene import ME, Scene, coarsely, read, statuses
 
@@ -48,22 +49,22 @@ def test_a_thermostat_tells_that_it_follows_and_what_it_could_shed(room: Scene) 
 
 def test_an_offset_is_followed_to_its_end_and_answered_with_what_was_done(room: Scene) -> None:
     usual = room.device.plant
-    event = loadevents.create("street", {"Offset": {"heatingOffset": 100}}, 7200, clock.now() + 600)
+    event = drevents.create("street", {"Offset": {"heatingOffset": 100}}, 7200, clock.now() + 600)
     room.live(600 + 7200 - 60)
     assert [mode for mode in room.device.follower.held] == ["heatingOffset"]
     assert 19 <= room.device.plant.room < 20.5 and not room.device.plant.unwilling, "down to the limit of comfort"
     room.live(240)
     assert statuses() == [1, 2, 3]
-    device, = loadevents.show(event["href"])["devices"]
+    device, = drevents.show(event["href"])["devices"]
     assert (device["answer"], device["applied"]) == ("completed", {"Offset": {"heatingOffset": 15}})
     assert room.said("follows")[-1] == "nothing" and usual.setpoint == room.device.plant.setpoint
 
 
 def test_heat_ahead_then_use_less(room: Scene) -> None:
-    loadevents.create("street", {"SetPoint": {"heatingSetpoint": 2250}}, 3600, clock.now() + 120, forward=True)
+    drevents.create("street", {"SetPoint": {"heatingSetpoint": 2250}}, 3600, clock.now() + 120, forward=True)
     room.live(120 + 3600)
     assert room.device.plant.room > 21.4
-    loadevents.create("street", {"DutyCycle": {"normalValue": 0}}, 3600, clock.now() + 120)
+    drevents.create("street", {"DutyCycle": {"normalValue": 0}}, 3600, clock.now() + 120)
     begin = clock.now() + 120
     room.live(120 + 3600 + 120)
     assert read(begin + 60, 3480) == 0 and statuses() == [1, 2, 3, 1, 2, 3]
@@ -75,30 +76,30 @@ def test_comfort_is_left_only_where_the_contract_says_so(play: Callable[..., Sce
                                                          expected: list[int]) -> None:
     scene = play(Thermostat(site=COLD, name="t"), WINTER + 12 * 3600, rate=900)
     scene.live(1000)
-    event = loadevents.create("street", {"DutyCycle": {"normalValue": 0}}, 10 * 3600, clock.now() + 900, mandatory=mandatory)
+    event = drevents.create("street", {"DutyCycle": {"normalValue": 0}}, 10 * 3600, clock.now() + 900, mandatory=mandatory)
     scene.live(10 * 3600 + 2800)
     assert statuses() == expected
-    device, = loadevents.show(event["href"])["devices"]
+    device, = drevents.show(event["href"])["devices"]
     assert device["opted_out"] is not mandatory
     if not mandatory:
         assert 0 < device["overrode_s"] < 10 * 3600
 
 
 def test_a_short_override_within_what_is_allowed_counts(room: Scene) -> None:
-    event = loadevents.create("street", {"Offset": {"heatingOffset": 10}}, 1800, clock.now() + 60, override=600)
+    event = drevents.create("street", {"Offset": {"heatingOffset": 10}}, 1800, clock.now() + 60, override=600)
     room.live(300)
     for out, seconds in ((True, 300), (False, 1800)):
         room.device.follower.opt(event["mrid"], out)
         room.live(seconds)
     assert statuses() == [1, 2, 4, 5, 8]
-    device, = loadevents.show(event["href"])["devices"]
+    device, = drevents.show(event["href"])["devices"]
     assert 240 <= device["overrode_s"] <= 300 and device["answer"] == "partially completed with opt-out"
 
 
 def test_called_off_it_goes_on_as_before(room: Scene) -> None:
-    event = loadevents.create("street", {"Offset": {"heatingOffset": 10}}, 3600)
+    event = drevents.create("street", {"Offset": {"heatingOffset": 10}}, 3600)
     room.live(180)
-    loadevents.cancel(event["href"])
+    drevents.cancel(event["href"])
     room.live(120)
     assert statuses() == [1, 2, 6] and not room.device.follower.held
 
@@ -114,9 +115,9 @@ def garage(play: Callable[..., Scene]) -> Callable[..., Scene]:
 def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., Scene]) -> None:
     scene = garage(rate=300)
     scene.live(1500)
-    assert sessions.listed() == [] and "PEVInfo" not in store.get("/edev/1/ps").stated
+    assert evsessions.listed() == [] and "PEVInfo" not in store.get("/edev/1/ps").stated
     scene.live_until(STAY.arrival + 700)
-    one, = sessions.listed("street")
+    one, = evsessions.listed("street")
     assert one["power_w"] == 7400 and one["window_end"] == STAY.departure
     assert one["energy_wh"] == pytest.approx(STAY.energy, abs=130) and one["granted_wh"] == one["energy_wh"]
     assert one["vehicle"]["timeChargeIsNeeded"] == STAY.departure
@@ -124,7 +125,7 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     scene.live_until(end + 900)
     assert scene.device.plant.headroom < reservation.TRIFLE and statuses() == [1, 2, 3]
     assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
-    one, = sessions.listed("street")
+    one, = evsessions.listed("street")
     period = 7400 * 300 / 3600
     assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, abs=2 * period) and one["answer"] == "completed"
     assert begin < end and one["state"] == "over"
@@ -200,7 +201,7 @@ def test_a_revised_grant_is_followed_from_its_start(garage: Callable[..., Scene]
     scene = garage()
     scene.live_until(STAY.arrival + 600)
     begin = clock.now() + 300
-    reservations.grant(sessions.listed()[0]["request"], 2000, 2 * 3600, begin)
+    reservations.grant(evsessions.listed()[0]["request"], 2000, 2 * 3600, begin)
     scene.live(300 + 3600)
     assert scene.device.plant.power == -2000 and read(begin + 120, 3000) == pytest.approx(-2000, abs=1)
     assert statuses() == [1, 2, 1, 2, 7] or statuses() == [1, 2, 1, 7, 2]
@@ -209,7 +210,7 @@ def test_a_revised_grant_is_followed_from_its_start(garage: Callable[..., Scene]
 def test_no_more_energy_is_taken_than_was_granted(garage: Callable[..., Scene]) -> None:
     scene = garage()
     scene.live_until(STAY.arrival + 600)
-    reservations.grant(sessions.listed()[0]["request"], 7000, 3600, clock.now() + 120, 2000)
+    reservations.grant(evsessions.listed()[0]["request"], 7000, 3600, clock.now() + 120, 2000)
     scene.live(120)
     before = scene.device.plant.absorbed
     scene.live(3500)
@@ -220,7 +221,7 @@ def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> No
     scene = garage()
     scene.live_until(STAY.arrival + 600)
     assert scene.device.plant.power == -7400
-    reservations.call_off(sessions.listed()[0]["request"])
+    reservations.call_off(evsessions.listed()[0]["request"])
     scene.live(180)
     assert scene.device.plant.power == 0 and statuses() == [1, 2, 6]
 
@@ -228,7 +229,7 @@ def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> No
 def test_a_car_that_leaves_takes_its_request_back(garage: Callable[..., Scene]) -> None:
     scene = garage(import_limit=0)
     scene.live_until(STAY.arrival + 600)
-    reservations.grant(sessions.listed()[0]["request"], 0, 3600)
+    reservations.grant(evsessions.listed()[0]["request"], 0, 3600)
     object.__setattr__(scene.device.plant, "site", Site("another"))
     assert session(Site("another"), clock.now() + 60) is None, "it is away"
     scene.live(240)
@@ -256,7 +257,7 @@ def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions
     monkeypatch.setattr(Reserving, "errand", Wish(begin, begin + 4 * 3600, energy, 3000))
     scene = play(Reserving(site=COLD, name="b"), begin)
     scene.live(180)
-    one, = sessions.listed()
+    one, = evsessions.listed()
     assert (one["energy_wh"], one["power_w"]) == (energy, 3000)
     sign = 1 if energy > 0 else -1
     planned, start = sign * 2000, begin + 600
@@ -267,7 +268,7 @@ def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions
     assert scene.device.follower.order.target == -planned
     assert read(start + 60, 3400) == pytest.approx(-planned, abs=1)
     assert power.latest([ME])[ME].watts == pytest.approx(-planned, abs=1)
-    (one,) = sessions.listed()
+    (one,) = evsessions.listed()
     before = read(begin, 600)
     served = one["served_wh"] + before * 600 / 3600
     assert served == pytest.approx(planned * (3600 - 30) / 3600, rel=0.05) and one["granted_w"] == planned

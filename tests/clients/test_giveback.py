@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from clients import telemetry
-from clients.control import Order
-from clients.evcharger import EvCharger, hour, session
-from clients.reservation import TRIFLE, Asked, Wish, step
-from clients.weather import DAY, Site
+from clients.devices.evcharger import EvCharger, hour, session
+from clients.events.control import Order
+from clients.events.reservation import TRIFLE, Asked, Wish, step
+from clients.reports import telemetry
+from clients.simulation.weather import DAY, Site
 from server import clock
-from server.grid import reservations, sessions
-from server.grid.units import number
+from server.grid.controls import evsessions, reservations
 from server.resources import store
+from server.resources.quantities import number
 from tests.clients.scene import Scene, read, statuses
 
 CAR = Site("seed")
@@ -123,7 +123,7 @@ def garage(play: Callable[..., Scene]) -> Scene:
 
 
 def offer() -> str:
-    one, = sessions.listed("street")
+    one, = evsessions.listed("street")
     assert one["energy_wh"] < 0
     return str(one["request"])
 
@@ -132,10 +132,10 @@ def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(garage: Scene) -
     said = store.get(offer()).stated
     assert number(said["energyRequested"]) == pytest.approx(-SPARE, abs=15) and number(said["powerRequested"]) == -5000
     assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
-    assert sessions.listed("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
+    assert evsessions.listed("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
     assert garage.device.plant.absorbed < 10, "what it drew before it was told"
     garage.live_until(END + 300)
-    one, = sessions.listed("street")
+    one, = evsessions.listed("street")
     assert one["energy_wh"] == pytest.approx(STAY.energy, abs=30), "nobody wanted it"
     assert one["state"] == "active" and garage.device.plant.power == -7400 and garage.device.plant.injected == 0
 
@@ -145,13 +145,13 @@ def test_it_gives_for_as_long_and_as_much_as_it_is_granted(garage: Scene) -> Non
     reservations.grant(offer(), -3000, 3600, start, -2000)
     garage.live_until(start + 1800)
     assert garage.device.plant.power == 3000 and read(start + 60, 1680) == pytest.approx(3000, abs=1)
-    one, = sessions.listed("street")
+    one, = evsessions.listed("street")
     assert one["vehicle"]["chargingPowerNow"]["value"] == -3000 and one["served_wh"] < -1000
     garage.live_until(start + 3500)
     assert garage.device.plant.power == 0 and garage.device.plant.injected == pytest.approx(2000, abs=1)
     garage.live_until(start + 4000)
     assert statuses()[-4:].count(3) == 1 and not garage.said("trouble")
-    newest = max(sessions.listed("street"), key=lambda one: one["request"])
+    newest = max(evsessions.listed("street"), key=lambda one: one["request"])
     assert newest["energy_wh"] == pytest.approx(2000 - SPARE, abs=30), "what it has still"
 
 
@@ -160,7 +160,7 @@ def test_it_keeps_what_its_owner_wants_kept(garage: Scene) -> None:
     assert reservations.grant(offer(), -5000, 7200, start, -10_000)["warnings"]
     garage.live_until(start + 7000)
     assert garage.device.plant.power == 0 and garage.device.plant.given == pytest.approx(-SPARE, abs=1e-6)
-    assert len(sessions.listed("street")) == 1, "it waits until the grant is over"
+    assert len(evsessions.listed("street")) == 1, "it waits until the grant is over"
 
 
 def test_it_follows_who_thinks_better_of_it(garage: Scene) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings, strategies as some
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
-from clients import weather
-from clients.battery import Battery
-from clients.control import Order
-from clients.curves import Curve
-from clients.evcharger import EvCharger, session
-from clients.inverter import Inverter
-from clients.loads import Load
-from clients.plant import Plant
-from clients.thermostat import Thermostat
-from clients.weather import DAY, Site
+from clients.devices.battery import Battery
+from clients.devices.devicemodel import Plant
+from clients.devices.evcharger import EvCharger, session
+from clients.devices.inverter import Inverter
+from clients.devices.thermostat import Thermostat
+from clients.events.control import Order
+from clients.events.curves import Curve
+from clients.events.loadcontrol import Load
+from clients.simulation import weather
+from clients.simulation.weather import DAY, Site
 
 SITE = Site("seed", -33.9, 151.2)
 MIDNIGHT = 1_790_000_000 // DAY * DAY - int(151.2 / 15 * 3600)     # by the sun of the site

@@ -11,8 +11,8 @@ import pytest
 from certs import dev
 from server import clock, models
 from server.config import settings
-from server.protocol.functionsets import edev
-from server.resources import rates
+from server.devices import enrolment
+from server.resources import pollrates
 from tests import conftest
 from tests.flows.server import Server, entries
 
@@ -58,7 +58,7 @@ def serve(own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFacto
         settings.reload(os.environ | server.environment)
         clock.follow(settings.clock)
         models.connect(own_database)
-        rates.forget()
+        pollrates.forget()
         return server
 
     yield start
@@ -69,7 +69,7 @@ def serve(own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFacto
         models.db.close()
     settings.__dict__.update(kept)
     clock.follow(pace)
-    rates.forget()
+    pollrates.forget()
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,6 @@ def enrolled(serve: Callable[..., Server]) -> Callable[..., Server]:
         server = serve(log_events=100_000, **settings)
         if not models.Device.select().exists():
             for name in DEVICES:
-                edev.enrol(entries(server.certs)[name]["lfdi"])
+                enrolment.enrol(entries(server.certs)[name]["lfdi"])
         return server
     return start

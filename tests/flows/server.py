@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from clients.connection import Connection
-from clients.transport import Https, Lost, context
+from clients.transport.connection import Connection
+from clients.transport.mtls import Https, Lost, context
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")

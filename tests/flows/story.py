@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from server import clock
-from server.grid import controls
+from server.grid.controls import dercontrols
 from server.models import Answer
 from tests.flows.realclient import RealClient
 from tests.flows.server import Server, until
@@ -42,7 +42,7 @@ def tell(server: Server, clients: list[RealClient]) -> dict[str, str]:
         hrefs[name], mrids[name] = control["href"], control["mrid"]
 
     def post(name: str, wait: int, duration: int, to: str = STREET) -> None:
-        posted(name, controls.post(to, EVENTS[name][1], duration, clock.now() + wait, description=name))
+        posted(name, dercontrols.post(to, EVENTS[name][1], duration, clock.now() + wait, description=name))
 
     def poll() -> None:
         for client in clients:
@@ -66,7 +66,7 @@ def tell(server: Server, clients: list[RealClient]) -> dict[str, str]:
     for name in lasting:
         answered(name, 2)
     server.operator("control", "cancel", hrefs["cancelled"])
-    controls.cancel(hrefs["cancelled before"])
+    dercontrols.cancel(hrefs["cancelled before"])
     post("newer", 2, 4)
     poll()
     members = [word for client in clients for word in ("--member", client.lfdi)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from server import clock
-from server.grid import history
+from server.grid.series import measurements
 from server.models import Answer, Balance, Device, Order, Share
 from tests.flows.server import Server, entries
 from tests.load.grid import street
@@ -84,9 +84,9 @@ def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
 
 
 def test_readings_say_what_was_done(day: Day) -> None:
-    assert history.roll_between(BEGIN, BEGIN + STEPS * QUARTER) == STEPS
+    assert measurements.roll_between(BEGIN, BEGIN + STEPS * QUARTER) == STEPS
     for what, kind in (("store", "battery"), ("heat", "thermostat"), ("car", "evcharger"), ("sun", "inverter")):
-        read = history.read(street.AREA, what, BEGIN, STEPS, QUARTER)
+        read = measurements.read(street.AREA, what, BEGIN, STEPS, QUARTER)
         assert np.allclose(read, -np.array(day.lived.drawn[kind]), atol=len(day.known))
 
 

@@ -12,19 +12,22 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from clients.control import Order
-from clients.device import Device, Identity
-from clients.manner import GOOD, Manner
-from clients.plant import Plant
-from clients.transport import Reply
+from clients.devices.device import Device, Identity
+from clients.devices.devicemodel import Plant
+from clients.devices.faults import GOOD, Manner
+from clients.events.control import Order
+from clients.transport.mtls import Reply
 from server import audit, clock
 from server.config import settings
-from server.grid import balancing, signals, state, virtualders
-from server.models import Balance, Conduct, Share
+from server.devices import enrolment, identity, lastcontact
+from server.grid.balance import controller
+from server.grid.fleet import fleetstate
+from server.grid.groups import virtualders
+from server.grid.series import signals
+from server.models import Balance, Conduct
 from server.models import Device as Enrolled
 from server.models import Order as Asked
-from server.protocol import identity, seen
-from server.protocol.functionsets import edev
+from server.models import Share
 from tests import door
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
@@ -68,7 +71,7 @@ class Town:
         self.clients: list[Device] = []
         for number, plant in enumerate(plants, 1):
             lfdi = door.lfdi(number)
-            edev.enrol(lfdi, pin=123455, name=plant.name, kind="battery", category=plant.category, labels={"feeder": "F1"})
+            enrolment.enrol(lfdi, pin=123455, name=plant.name, kind="battery", category=plant.category, labels={"feeder": "F1"})
             self.clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), plant,
                                        line(application, lfdi).connection(), clock=clock.precise))
         virtualders.create(AREA, rule="feeder = F1")
@@ -83,14 +86,14 @@ class Town:
             clock.turn_to(max(self._wakes[one], clock.precise()))
             self._wakes[one] = self.clients[one].step(clock.precise())
         clock.turn_to(instant)
-        seen.flush()
+        lastcontact.flush()
 
     def live(self, profile: Floats, during: Callable[[int], None] = lambda step: None, coming: float = 1.0) -> None:
         """Live through a profile of imbalance, so many times its reverse still `coming`; `during(step)` is called a
         minute after a step has begun."""
         self.until(BEGIN - LEAD - 60)
         signals.put(AREA, "imbalance", [*profile, *(-coming * profile)] * 2, BEGIN, QUARTER)
-        balancing.auto(AREA, on=True, horizon=2 * len(profile), reserve=0.0)
+        controller.auto(AREA, on=True, horizon=2 * len(profile), reserve=0.0)
         for step, wanted in enumerate(profile.tolist()):
             start = BEGIN + step * QUARTER
             self.until(start - LEAD)
@@ -112,7 +115,7 @@ class Town:
     @staticmethod
     def _decide() -> None:
         with audit.acting("test"):
-            balancing.turn()
+            controller.turn()
 
     def _given(self) -> float:
         return sum(client.plant.injected - client.plant.absorbed for client in self.clients)
@@ -150,7 +153,7 @@ def asked(step: int) -> dict[str, float]:
 
 def left_out() -> dict[str, str]:
     """By LFDI, who is left out now and why."""
-    out = state.read(virtualders.find(AREA), clock.now()).out
+    out = fleetstate.read(virtualders.find(AREA), clock.now()).out
     return {row.lfdi: out[row.id] for row in Enrolled.select() if row.id in out}
 
 
@@ -236,7 +239,7 @@ def test_who_leaves_its_group_during_an_event_follows_no_longer(town: Make) -> N
     def during(step: int) -> None:
         if step == 1:
             assert abs(whole.clients[0].plant.power) > 500
-            edev.relabel(Enrolled.get(Enrolled.lfdi == name), {"feeder": "F2"})
+            enrolment.relabel(Enrolled.get(Enrolled.lfdi == name), {"feeder": "F2"})
             whole.until(BEGIN + QUARTER + 60 + LEAD + 60)
             powers.append((whole.clients[0].plant.power, whole.clients[1].plant.power))
     whole.live(PROFILE, during)

@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from clients.connection import Connection
+from clients.transport.connection import Connection
 from server import clock
 from server.config import settings
-from server.grid import balancing, controls, signals, virtualders
+from server.grid.balance import controller
+from server.grid.controls import dercontrols
+from server.grid.groups import virtualders
+from server.grid.series import signals
 from server.models import Answer, Balance, Device, Document, Meter, Order, Plan, Share
 from server.resources import store
 from tests.flows.conftest import DEVICES
@@ -39,7 +42,7 @@ def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process
     virtualders.create("town")
     virtualders.create("batteries", rule="kind = battery", parent="town")
     signals.put("town", "imbalance", [1000.0 * (step % 5) for step in range(400)], clock.now(), STEP)
-    balancing.auto("town", every=2)
+    controller.auto("town", every=2)
     Device.update(seen_at=ALWAYS).execute()
     Meter.update(at=ALWAYS).execute()
     clock.run(RATE)
@@ -76,7 +79,7 @@ def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_t
         enrolled: Callable[..., Server]) -> None:
     server = enrolled(workers=2)
     virtualders.create("street", members=[entries(server.certs)[name]["lfdi"] for name in DEVICES])
-    made = controls.post("street", {"opModMaxLimW": 5000}, 3600)
+    made = dercontrols.post("street", {"opModMaxLimW": 5000}, 3600)
     program = virtualders.find("street").program
     lfdi = entries(server.certs)["device-1"]["lfdi"]
     answer = {"createdDateTime": clock.now(), "endDeviceLFDI": lfdi, "status": 2, "subject": made["mrid"]}

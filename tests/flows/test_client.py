@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from server import clock
-from server.grid import virtualders
+from server.devices import enrolment
+from server.grid.groups import virtualders
 from server.models import Answer, Device, Document
-from server.protocol.functionsets import edev
-from server.resources import readings, store
+from server.resources import meterreadings, store
 from tests.flows import story
 from tests.flows.realclient import RealClient
 from tests.flows.server import Server, entries
@@ -68,9 +68,9 @@ def document(kind: str, client: RealClient) -> dict[str, Any]:
 
 def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     device = Device.get(Device.lfdi == client.lfdi)
-    assert f"registered EndDevice at {edev.href(device)}" in client.process.text
+    assert f"registered EndDevice at {enrolment.href(device)}" in client.process.text
     assert document("Registration", client)["pIN"]
-    assert {one.stated["description"] for one in store.items(f"{edev.href(device)}/fsa")} == {HOUSE, STREET}
+    assert {one.stated["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {HOUSE, STREET}
     status = client.api("status")
     assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (True, 1, 2)
     assert status["lfdi"] == client.lfdi.lower()
@@ -158,7 +158,7 @@ def test_its_readings_are_kept(client: RealClient) -> None:
     assert set(meters) == {"Real Power", "Reactive Power", "Frequency", "Voltage", "Power Factor", "Apparent Power",
                            "Current"}
     assert store.get(f"{meters['Real Power'].href}/rt").stated["uom"] == 38
-    powers = readings.between(meters["Real Power"].href, clock.now() - 600, clock.now() + 10)
+    powers = meterreadings.between(meters["Real Power"].href, clock.now() - 600, clock.now() + 10)
     assert len(powers) >= 2
     assert {value for _, _, value in powers} == {10000}
 
@@ -178,7 +178,7 @@ def test_it_has_nothing_to_complain_of(client: RealClient, flow: Flow) -> None:
 def test_it_checks_the_pin_that_the_utility_was_given(server: Server, tmp_path: Path, wrong: int, says: str) -> None:
     entry = entries(server.certs)["device-3"]
     if not Device.select().where(Device.lfdi == entry["lfdi"]).exists():
-        edev.enrol(entry["lfdi"], pin=entry["pin"])
+        enrolment.enrol(entry["lfdi"], pin=entry["pin"])
     client = RealClient(server, "device-3", tmp_path, registration_pins={entry["lfdi"]: entry["pin"] + wrong})
     try:
         client.says("Starting poll loop")

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from server.grid import power
+from server.devices import enrolment
+from server.grid.fleet import power
 from server.models import Answer, Device, Document
-from server.protocol.functionsets import edev
 from server.resources import store
 from tests.flows.server import ROOT, Process, Server, entries, until
 
@@ -55,7 +55,7 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("fleet")
     known = [entries(server.certs)[name] | {"plant": plant} for name, plant in PLANTS.items()]
     (folder / "devices.json").write_text(json.dumps(known))
-    fleet = Process([sys.executable, "-m", "clients.fleet", "--server", server.address, "--certs", str(server.certs),
+    fleet = Process([sys.executable, "-m", "clients.simulation.fleet", "--server", server.address, "--certs", str(server.certs),
                      "--devices", str(folder / "devices.json"), "--clock", f"{RATE}x", "--no-pins"],
                     folder / "fleet.log", {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, folder)
     charger, thermostat = lfdi(server, "evcharger"), lfdi(server, "thermostat")
@@ -77,10 +77,10 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
 def test_both_are_led_to_the_program(story: Evening) -> None:
     for name in PLANTS:
         device = Device.get(Device.lfdi == entries(story.server.certs)[name]["lfdi"])
-        assignment, = store.items(f"{edev.href(device)}/fsa")
+        assignment, = store.items(f"{enrolment.href(device)}/fsa")
         listed = story.server.get(name, assignment.stated["DemandResponseProgramListLink"]["href"])
         assert listed["DemandResponseProgram"][0]["description"] == STREET
-        assert store.items(f"{edev.href(device)}/lsl"), "both say what they could shed"
+        assert store.items(f"{enrolment.href(device)}/lsl"), "both say what they could shed"
 
 
 def test_the_thermostat_follows_and_says_what_it_did_and_to_the_charger_it_is_nothing(story: Evening) -> None:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from server import clock
+from server.devices import enrolment
 from server.models import Answer, Device, Document
-from server.protocol.functionsets import edev
-from server.resources import readings, store
+from server.resources import meterreadings, store
 from tests import door
 from tests.flows.server import ROOT, Process, Server, entries, until
 
@@ -50,7 +50,7 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
     managed = [{"name": name, "lfdi": lfdi(name), "plant": plant} for name, plant in MANAGED.items()]
     known = [entries(server.certs)[name] | {"plant": plant} for name, plant in HOUSEHOLDS.items()]
     (folder / "devices.json").write_text(json.dumps([*known, agent | {"manages": managed}]))
-    fleet = Process([sys.executable, "-m", "clients.fleet", "--server", server.address, "--certs", str(server.certs),
+    fleet = Process([sys.executable, "-m", "clients.simulation.fleet", "--server", server.address, "--certs", str(server.certs),
                      "--devices", str(folder / "devices.json"), "--clock", f"{RATE}x", "--no-pins"],
                     folder / "fleet.log", {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, folder)
     try:
@@ -66,9 +66,9 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
 
 def enrol_managed(server: Server, agent: str) -> None:
     """What the utility does for an aggregator: it is enrolled, and so are its devices, which are put into the street."""
-    edev.enrol(agent, name="agent", kind=edev.AGGREGATOR)
+    enrolment.enrol(agent, name="agent", kind=enrolment.AGGREGATOR)
     for name in MANAGED:
-        edev.enrol(lfdi(name), name=name, manager=agent)
+        enrolment.enrol(lfdi(name), name=name, manager=agent)
     server.operator("vder", "update", STREET, *(word for name in MANAGED for word in ("--add", name)))
 
 
@@ -83,7 +83,7 @@ def test_households_enrol_themselves(day: Day) -> None:
         device = Device.get(Device.lfdi == entry["lfdi"])
         assert device.manager == ""
         assert f"registered {entry['lfdi']}" in " ".join(day.fleet.text.split())
-        assert [one.stated["description"] for one in store.items(f"{edev.href(device)}/fsa")] == [STREET]
+        assert [one.stated["description"] for one in store.items(f"{enrolment.href(device)}/fsa")] == [STREET]
 
 
 def test_each_answers_by_what_it_is(day: Day) -> None:
@@ -111,8 +111,8 @@ def test_inverters_keep_to_the_limit_and_say_so(day: Day, name: str) -> None:
     point = document("UsagePoint", own).href
     meter, = [one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").stated["uom"] == 38]
     start, end = day.control["start"], day.control["start"] + day.control["duration"]
-    before = [value for _, _, value in readings.between(meter, start - 600, start - 60)]
-    during = [value for at, length, value in readings.between(meter, start, end) if at + length <= end]
+    before = [value for _, _, value in meterreadings.between(meter, start - 600, start - 60)]
+    during = [value for at, length, value in meterreadings.between(meter, start, end) if at + length <= end]
     assert max(before) > most * LIMIT / 10_000
     assert min(during) <= most * LIMIT / 10_000 + 1     # a real second of delay is a minute here, so not each of them
 

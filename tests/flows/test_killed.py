@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clients.transport import Lost, Reply
+from clients.transport.mtls import Lost, Reply
 from server import clock, models
 from server.resources import store
 from tests.flows.conftest import DEVICES

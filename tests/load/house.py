@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from server import clock, grid, models
+from server import clock, functionsets, grid, models
 from server.config import settings
+from server.devices import enrolment, identity
 from server.models import EVERYONE
-from server.protocol import functionsets, identity
-from server.protocol.functionsets import edev
 from server.resources import hooks, store
 from tests.load.cases import CONTROLS
 
@@ -31,7 +30,7 @@ def build(file: Path, devices: int, certs: Path) -> float:
     for _ in range(0, devices, AT_ONCE):
         with store.transaction():
             for number, lfdi in zip(range(AT_ONCE), known, strict=False):
-                edev.enrol(lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"})
+                enrolment.enrol(lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"})
     took = (time.perf_counter() - began) / devices
     for many in CONTROLS:
         program = store.add("DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE)

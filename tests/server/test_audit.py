@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import audit, clock
+from server.devices import enrolment
 from server.errors import Refused
-from server.grid import controls, dispatch, virtualders
+from server.grid.controls import dercontrols
+from server.grid.dispatch import orders
+from server.grid.groups import virtualders
 from server.models import Audit, Note, db
-from server.protocol.functionsets import edev
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -51,7 +53,7 @@ def test_what_comes_and_goes_is_kept_whole() -> None:
 
 
 def test_members_by_name_are_kept_as_those_who_came_and_went() -> None:
-    devices = [edev.enrol(door.lfdi(number)) for number in (1, 2, 3)]
+    devices = [enrolment.enrol(door.lfdi(number)) for number in (1, 2, 3)]
     virtualders.create("solar", members=[devices[0].lfdi, devices[1].lfdi])
     with alice():
         virtualders.update("solar", remove=[devices[0].lfdi], add=[devices[2].lfdi])
@@ -61,15 +63,15 @@ def test_members_by_name_are_kept_as_those_who_came_and_went() -> None:
 
 def test_a_reason_of_its_own_comes_before_the_general_one(device: door.Peer) -> None:
     virtualders.create("one", members=["one"])
-    href = controls.post("one", {"opModConnect": False}, 600)["href"]
+    href = dercontrols.post("one", {"opModConnect": False}, 600)["href"]
     with alice("in general"):
-        controls.cancel(href, reason="for this")
+        dercontrols.cancel(href, reason="for this")
     assert [entry["reason"] for entry in audit.entries()] == ["for this"]
 
 
 def test_nobody_acting_and_a_device_leave_nothing(device: door.Peer) -> None:
     virtualders.create("solar", rule="kind = pv")
-    edev.relabel(edev.find("one"), {}, kind="pv")
+    enrolment.relabel(enrolment.find("one"), {}, kind="pv")
     assert device.put("/edev/1/di", "DeviceInformation", {"lFDI": door.lfdi(1), "mfDate": 0, "mfHwVer": "", "mfID": 0,
                                                           "mfInfo": "", "mfModel": "", "mfSerNum": "", "primaryPower": 1,
                                                           "secondaryPower": 0, "swActTime": 0, "swVer": ""}).status == 204
@@ -83,7 +85,7 @@ def test_what_is_refused_tried_or_changes_nothing_leaves_nothing(device: door.Pe
             virtualders.create("solar")
         with pytest.raises(Refused):
             virtualders.delete("nobody")
-        tried = controls.post("solar", {"opModConnect": False}, 600, dry_run=True)
+        tried = dercontrols.post("solar", {"opModConnect": False}, 600, dry_run=True)
         virtualders.update("solar", primacy=virtualders.PRIMACY)
     assert audit.entries() == [] and store.get(tried["href"]) is None
 
@@ -128,9 +130,9 @@ def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:
 def test_no_secret_is_kept(device: door.Peer) -> None:
     pins = {123455, "123455"}
     with alice():
-        edev.enrol(door.lfdi(2), pin=123455, name="two", labels={"pin": "123455", "api_key": "xyzzy", "feeder": "F1"})
-        edev.relabel(edev.find("two"), {"Password": "xyzzy", "zip-pin": "123455"})
-        edev.remove(edev.find("two"))
+        enrolment.enrol(door.lfdi(2), pin=123455, name="two", labels={"pin": "123455", "api_key": "xyzzy", "feeder": "F1"})
+        enrolment.relabel(enrolment.find("two"), {"Password": "xyzzy", "zip-pin": "123455"})
+        enrolment.remove(enrolment.find("two"))
     text = json.dumps(audit.entries())
     assert len(audit.entries()) == 3 and "F1" in text
     assert not any(str(pin) in text for pin in pins) and "xyzzy" not in text
@@ -261,10 +263,10 @@ def test_an_order_is_kept_without_its_shares(device: door.Peer) -> None:
     virtualders.create("solar", members=["one"])
     device.put("/edev/1/der/1/dercap", "DERCapability", {"modesSupported": "00100084", "rtgMaxW": {
         "multiplier": 0, "value": 5000}, "type": 4})
-    from server.protocol import seen
-    seen.flush()
+    from server.devices import lastcontact
+    lastcontact.flush()
     with alice():
-        order = dispatch.order("solar", 600, limit=40.0, reason="noon")
+        order = orders.order("solar", 600, limit=40.0, reason="noon")
     entry, = audit.entries()
     assert entry["subject"] == f"solar order {order['id']}" and entry["reason"] == "noon"
     assert entry["after"]["value"] == 40 and "shares" not in entry["after"]

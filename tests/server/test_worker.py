@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from server import clock, worker
-from server.grid import controls, dispatch, virtualders
+from server.grid.controls import dercontrols
+from server.grid.dispatch import orders
+from server.grid.groups import virtualders
 from server.models import Answer, Document, Order, Share
 from server.resources import store
 from tests import door
@@ -13,7 +15,7 @@ DAY = 86400
 
 def test_a_turn_renders_what_time_has_changed(device: door.Peer) -> None:
     virtualders.create("street", members=["one"])
-    made = controls.post("street", {"opModConnect": True}, 600, NOON + 60)
+    made = dercontrols.post("street", {"opModConnect": True}, 600, NOON + 60)
     worker.turn()
     assert store.get(made["href"]).status["currentStatus"] == 0 and worker.turn() == 0
     clock.turn_to(NOON + 60)
@@ -26,19 +28,19 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: door.Peer) 
         "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4})
     assert device.get("/tm").status == 200
     virtualders.create("street", members=["one"])
-    old = controls.post("street", {"opModConnect": True}, 600)
+    old = dercontrols.post("street", {"opModConnect": True}, 600)
     device.post("/rsps/1/rsp", "DERControlResponse", {"createdDateTime": NOON, "endDeviceLFDI": device.lfdi, "status": 1,
                                                      "subject": old["mrid"]})
     Order.create(vder=virtualders.find("street"), wish="percent", value=1.0, addressing="broadcast", start=NOON, duration=600, created=NOON)
     Share.create(order=Order.get(), lfdi=device.lfdi, event=old["href"], mrid=old["mrid"])
     clock.turn_to(NOON + 39 * DAY)
     worker.turn()
-    new = controls.post("street", {"opModConnect": True}, 600)
+    new = dercontrols.post("street", {"opModConnect": True}, 600)
     assert worker.purge() == 0
     clock.turn_to(NOON + 41 * DAY)
     worker.turn()
     assert worker.purge() == 3  # the event, the answer and the order
     assert store.get(old["href"]) is None and store.get(new["href"]) is not None
-    assert not Answer.select().exists() and not Share.select().exists() and not dispatch.listed()
+    assert not Answer.select().exists() and not Share.select().exists() and not orders.listed()
     assert not Document.select().where(Document.kind == "DERControlResponse").exists()
     assert device.get(f"{virtualders.find('street').program}/derc?l=9").status == 200

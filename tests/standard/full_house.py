@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from server import clock
-from server.grid import loadprograms, virtualders
-from server.protocol.functionsets import edev
+from server.devices import enrolment
+from server.grid.groups import drprograms, virtualders
 from server.resources import codec, hooks, schema, store, table
 from server.resources.table import Row
 
@@ -59,9 +59,9 @@ def _leads_below(value: Any, own: str) -> bool:
 def fill() -> dict[str, str]:
     """Put everything there; the href of each row's resource, by the row's name."""
     clock.turn_to(NOW)
-    edev.enrol(LFDI, pin=123455, name="one")
+    enrolment.enrol(LFDI, pin=123455, name="one")
     number = virtualders.create("all", members=["one"])["id"]
-    loadprograms.publish(virtualders.find(number), make=True)
+    drprograms.publish(virtualders.find(number), make=True)
     mirror = store.add("MirrorUsagePoint", "/mup", sample("MirrorUsagePoint"), audience=LFDI)
     at = {"/edev/<int:device>": "/edev/1", "/edev/<int:device>/der/<int:der>": "/edev/1/der/1",
           "/edev/<int:device>/fsa/<int:vder>": "/edev/1/fsa/1", "/fsa/<int:vder>": f"/fsa/{number}",

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from server.config import settings
-from server.grid import virtualders
+from server.devices import enrolment
+from server.grid.groups import virtualders
 from server.models import Device
-from server.protocol.functionsets import edev
 from server.resources import store, table
 from server.resources.table import METHODS
 from tests import door
@@ -75,12 +75,12 @@ def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
 def test_a_suspended_device_is_refused_everything(house: None, application: Any) -> None:
     hrefs = full_house.fill()
     device = Peer(application.test_client(), full_house.LFDI)
-    edev.suspend(Device.get())
+    enrolment.suspend(Device.get())
     for name, href in (*hrefs.items(), ("Time", "/unheard")):
         for method in METHODS:
             reply = device.ask(method, href)
             assert reply.status == 403, (method, name)
-    edev.suspend(Device.get(), False)
+    enrolment.suspend(Device.get(), False)
     assert device.get("/edev/1").status == 200
 
 
@@ -98,7 +98,7 @@ def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
     """Two devices; the first one has everything that a device can have of its own."""
     first, second = peer(1), peer(2)
     for number in (1, 2):
-        edev.enrol(door.lfdi(number), name=f"device {number}")
+        enrolment.enrol(door.lfdi(number), name=f"device {number}")
     virtualders.create("first's", members=["device 1"])
     store.put("/derp/1/dderc", {"mRID": "DD", "DERControlBase": {"opModConnect": True}})
     store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
@@ -202,9 +202,9 @@ def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[P
 @pytest.fixture
 def fleet(peer: Callable[[int], Peer]) -> Peer:
     """An aggregator (/edev/1) with two devices (/edev/2, /edev/3), beside a device that is not its own (/edev/4)."""
-    edev.enrol(door.lfdi(AGGREGATOR), kind=edev.AGGREGATOR, name="fleet")
+    enrolment.enrol(door.lfdi(AGGREGATOR), kind=enrolment.AGGREGATOR, name="fleet")
     for number in (1, 2, 3):
-        edev.enrol(door.lfdi(number), manager=door.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}")
+        enrolment.enrol(door.lfdi(number), manager=door.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}")
     return peer(AGGREGATOR)
 
 

@@ -10,10 +10,9 @@ import pytest
 
 from server import clock
 from server.config import settings
-from server.grid import virtualders
+from server.devices import enrolment, identity
+from server.grid.groups import virtualders
 from server.models import Answer, Audience, Device, Reading, db
-from server.protocol import identity
-from server.protocol.functionsets import edev
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -57,7 +56,7 @@ def street(peer: Callable[[int], Peer]) -> list[Peer]:
     """Eight devices that follow one program."""
     virtualders.create("street", rule="kind = inverter")
     for number in range(MANY):
-        edev.enrol(door.lfdi(number), kind="inverter")
+        enrolment.enrol(door.lfdi(number), kind="inverter")
     return [peer(number) for number in range(MANY)]
 
 
@@ -182,9 +181,9 @@ def test_devices_go_and_come_back_at_once(street: list[Peer]) -> None:
     def move(device: Peer) -> list[int]:
         found = []
         for _ in range(2):
-            store.remove(edev.href(Device.get(Device.lfdi == device.lfdi)))
+            store.remove(enrolment.href(Device.get(Device.lfdi == device.lfdi)))
             found.append(device.get("/derp").status)
-            edev.enrol(device.lfdi, kind="inverter")
+            enrolment.enrol(device.lfdi, kind="inverter")
             found.append(device.get("/derp").data["all"])
         return found
     assert together([lambda device=device: move(device) for device in street]) == [[403, 1, 403, 1]] * MANY

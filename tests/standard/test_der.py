@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.grid import virtualders
+from server.devices import enrolment
+from server.grid.groups import virtualders
 from server.models import Device
-from server.protocol.functionsets import edev
 from server.resources import store
 from tests.conftest import NOON
 from tests.door import Peer
@@ -228,7 +228,7 @@ def test_a_device_is_moved_between_groups_while_running(device: Peer) -> None:
     assert assigned(device) == {}
     for feeder in ("A", "B", "A"):
         old = [each["href"] for each in device.get("/derp?l=9").data.get("DERProgram", [])]
-        edev.relabel(Device.get(), {"feeder": feeder})
+        enrolment.relabel(Device.get(), {"feeder": feeder})
         assert assigned(device) == {"system": ["system"], feeder: [feeder]}
         now = [each["href"] for each in device.get("/derp?l=9").data["DERProgram"]]
         assert {device.get(href).status for href in old if href not in now} <= {404}

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from server import clock
+from server.devices import enrolment
 from server.errors import Refused
-from server.grid import loadevents, loadprograms, virtualders
-from server.protocol.functionsets import edev
+from server.grid.controls import drevents
+from server.grid.groups import drprograms, virtualders
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -25,7 +26,7 @@ Home = Callable[..., Peer]
 def home(peer: Callable[[int], Peer]) -> Home:
     """Enrols device N of a category."""
     def enrol(number: int, category: int | None = THERMOSTAT) -> Peer:
-        edev.enrol(door.lfdi(number), name=f"d{number}", category=category)
+        enrolment.enrol(door.lfdi(number), name=f"d{number}", category=category)
         return peer(number)
     return enrol
 
@@ -114,7 +115,7 @@ def test_the_program_follows_name_and_primacy_and_goes_with_its_group(warm: Peer
     virtualders.update("street", name="avenue", primacy=70)
     after = warm.get("/dr?l=9").data["DemandResponseProgram"][0]
     assert {key for key in after if after[key] != before[key]} == {"description", "primacy"}
-    loadevents.create("avenue", HEAT, 600)
+    drevents.create("avenue", HEAT, 600)
     virtualders.delete("avenue")
     assert warm.get("/dr").data["all"] == 0 and warm.get(f"{before['href']}/edc").status == 404
     assert led_to(warm) == []
@@ -122,14 +123,14 @@ def test_the_program_follows_name_and_primacy_and_goes_with_its_group(warm: Peer
 
 def test_others_see_nothing_of_it(warm: Peer, home: Home) -> None:
     two = home(2)
-    href = loadevents.create("street", HEAT, 600)["href"]
+    href = drevents.create("street", HEAT, 600)["href"]
     for path in (href, "/dr/1", "/dr/1/edc", "/dr/1/actedc", f"/fsa/{virtualders.find('street').id}/dr"):
         assert (warm.get(path).status, two.get(path).status) == (200, 404), path
     assert two.get("/dr").data["all"] == 0
 
 
 def test_devices_change_nothing_of_it(warm: Peer) -> None:
-    control = warm.get(loadevents.create("street", HEAT, 600)["href"]).data
+    control = warm.get(drevents.create("street", HEAT, 600)["href"]).data
     program = warm.get("/dr/1").data
     assert warm.post("/dr/1/edc", "EndDeviceControl", control).status == 403
     assert warm.delete(control["href"]).status == 403
@@ -145,7 +146,7 @@ def test_devices_change_nothing_of_it(warm: Peer) -> None:
     {"TargetReduction": {"type": 2, "value": 500}}, {"ApplianceLoadReduction": {"type": 1}},
     {**HEAT, "DutyCycle": {"normalValue": 30}}])
 def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) -> None:
-    made = loadevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override=120,
+    made = drevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override=120,
                              randomize_start=30, randomize_duration=-30, description="peak")
     found = warm.get(made["href"]).data
     assert {name: found[name] for name in action} == action
@@ -165,12 +166,12 @@ def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) ->
     ({"TargetReduction": {"type": 2}}, "value")])
 def test_an_action_that_cannot_be_is_refused(warm: Peer, action: dict[str, Any], why: str) -> None:
     with pytest.raises(Refused, match=why):
-        loadevents.create("street", action, 900)
-    assert loadevents.listed() == []
+        drevents.create("street", action, 900)
+    assert drevents.listed() == []
 
 
 def test_active_ones_are_in_the_other_list_while_they_last(warm: Peer) -> None:
-    href = loadevents.create("street", HEAT, 600, NOON + 60)["href"]
+    href = drevents.create("street", HEAT, 600, NOON + 60)["href"]
     for second, listed, active, status in ((0, 1, 0, 0), (60, 1, 1, 1), (659, 1, 1, 1), (660, 0, 0, 1)):
         clock.turn_to(NOON + second)
         assert warm.get("/dr/1/edc").data["all"] == listed, second
@@ -180,12 +181,12 @@ def test_active_ones_are_in_the_other_list_while_they_last(warm: Peer) -> None:
 
 
 def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_not(warm: Peer) -> None:
-    older = loadevents.create("street", HEAT, 600, NOON + 60)["href"]
-    other = loadevents.create("street", HEAT, 600, NOON + 60, category=EVSE)["href"]
+    older = drevents.create("street", HEAT, 600, NOON + 60)["href"]
+    other = drevents.create("street", HEAT, 600, NOON + 60, category=EVSE)["href"]
     clock.advance(1)
-    newer = loadevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, NOON + 300)
+    newer = drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, NOON + 300)
     assert newer["warnings"] == [f"it supersedes {older} from {NOON + 300} on"]
-    both = loadevents.create("street", HEAT, 600, NOON + 3000, category=EVSE | THERMOSTAT)
+    both = drevents.create("street", HEAT, 600, NOON + 3000, category=EVSE | THERMOSTAT)
     clock.turn_to(NOON + 300)
     states = {href: warm.get(href).data["EventStatus"]["currentStatus"]
               for href in (older, other, newer["href"], both["href"])}
@@ -193,34 +194,34 @@ def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_
 
 
 def test_a_partial_overlap_of_categories_is_only_flagged(warm: Peer) -> None:
-    older = loadevents.create("street", HEAT, 600, NOON + 60)["href"]
+    older = drevents.create("street", HEAT, 600, NOON + 60)["href"]
     clock.advance(1)
-    loadevents.create("street", HEAT, 600, NOON + 60, category=EVSE | THERMOSTAT)
+    drevents.create("street", HEAT, 600, NOON + 60, category=EVSE | THERMOSTAT)
     status = warm.get(older).data["EventStatus"]
     assert (status["currentStatus"], status["potentiallySuperseded"]) == (0, True)
 
 
 def test_cancelled_at_once_or_by_randomization(warm: Peer) -> None:
-    first = loadevents.create("street", HEAT, 600)["href"]
-    second = loadevents.create("street", HEAT, 600, NOON + 3600, randomize_start=60)["href"]
-    loadevents.cancel(first, reason="rain")
-    loadevents.cancel(second, randomized=True)
+    first = drevents.create("street", HEAT, 600)["href"]
+    second = drevents.create("street", HEAT, 600, NOON + 3600, randomize_start=60)["href"]
+    drevents.cancel(first, reason="rain")
+    drevents.cancel(second, randomized=True)
     said = [warm.get(href).data["EventStatus"] for href in (first, second)]
     assert [(each["currentStatus"], each["dateTime"]) for each in said] == [(2, NOON), (3, NOON)]
     assert said[0]["reason"] == "rain"
     with pytest.raises(Refused, match="already"):
-        loadevents.cancel(first)
+        drevents.cancel(first)
 
 
 def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
     home(1, PANELS)
     virtualders.create("street", members=["d1"])
-    made = loadevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
+    made = drevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
     assert "<heatingOffset>20</heatingOffset>" in made["xml"][0] and made["dry_run"] is True
     assert made["warnings"] == ["no member of street says that it is of this category"] and made["meant"] == 0
-    assert loadevents.listed() == [] and store.get("/dr/1") is None
+    assert drevents.listed() == [] and store.get("/dr/1") is None
     with pytest.raises(Refused, match="for which category"):
-        loadevents.create("street", HEAT, 600)
+        drevents.create("street", HEAT, 600)
 
 
 # --- what can be shed ------------------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home
 @pytest.fixture
 def control(warm: Peer) -> dict[str, Any]:
     """A load control of ten minutes, as the thermostat reads it."""
-    return warm.get(loadevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override=120)["href"]).data
+    return warm.get(drevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override=120)["href"]).data
 
 
 def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> door.Reply:
@@ -278,7 +279,7 @@ def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> No
     {"ApplianceLoadReduction": {"type": 9}}, {"overrideDuration": 601}, {"SetPoint": {"coolingSetpoint": -30000}}])
 def test_what_cannot_have_been_done_is_refused(warm: Peer, control: dict[str, Any], more: dict[str, Any]) -> None:
     assert answer(warm, control, 3, **more).status == 400
-    assert loadevents.show(control["href"])["answers"] == {"no answer": 1}
+    assert drevents.show(control["href"])["answers"] == {"no answer": 1}
 
 
 def test_it_answers_nothing_but_a_load_control(warm: Peer) -> None:
@@ -299,7 +300,7 @@ def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], hom
 
     def seen() -> dict[str, tuple[str, bool, int | None]]:
         return {each["name"]: (each["answer"], each["opted_out"], each["overrode_s"])
-                for each in loadevents.show(control["href"])["devices"]}
+                for each in drevents.show(control["href"])["devices"]}
     assert seen() == {"d1": ("opted out", True, None), "d2": ("started", False, None), "d3": ("no answer", False, None)}
     clock.advance(60)
     answer(warm, control, 5)
@@ -308,11 +309,11 @@ def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], hom
     answer(warm, control, 9, overrideDuration=60)
     answer(two, control, 3, Offset={"heatingOffset": 20})
     assert seen()["d1"] == ("partially completed with opt-in", False, 60)
-    shown = loadevents.show(control["href"])
+    shown = drevents.show(control["href"])
     assert shown["answers"] == {"partially completed with opt-in": 1, "completed": 1, "no answer": 1}
     assert [each["applied"] for each in shown["devices"] if each["name"] == "d2"] == [{"Offset": {"heatingOffset": 20}}]
 
 
 def test_a_program_is_found_by_category_names() -> None:
-    assert loadprograms.CATEGORIES["water-heater"] == 1 << 3 and loadprograms.CATEGORIES["evse"] == EVSE
-    assert not loadprograms.LOADS & PANELS
+    assert drprograms.CATEGORIES["water-heater"] == 1 << 3 and drprograms.CATEGORIES["evse"] == EVSE
+    assert not drprograms.LOADS & PANELS

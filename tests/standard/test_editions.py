@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from server.grid import virtualders
+from server.grid.groups import virtualders
 from server.resources import codec, store, table
 from tests.door import Peer
 from tests.schemas.editions import CSIPAUS, SEP, model, validator

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.grid import virtualders
+from server.grid.groups import virtualders
 from server.resources import store
 from tests.conftest import NOON
 from tests.door import Peer

@@ -3,8 +3,9 @@ the other (CSIP BASIC-021 to 026): the server marks what happens inside a progra
 import pytest
 
 from server import clock
-from server.grid import controls, preview, virtualders
-from server.protocol.functionsets import edev
+from server.devices import enrolment
+from server.grid.controls import dercontrols, preview
+from server.grid.groups import virtualders
 from tests import door
 
 ALIKE, OTHER = {"opModMaxLimW": 5000}, {"opModConnect": False}
@@ -14,7 +15,7 @@ SCHEDULED, ACTIVE, CANCELLED, SUPERSEDED = 0, 1, 2, 4
 @pytest.fixture
 def site(house, peer):
     """A device in `system`, and below it in `service point`, the stronger."""
-    device = edev.enrol(door.lfdi(1), name="one")
+    device = enrolment.enrol(door.lfdi(1), name="one")
     virtualders.create("system", primacy=90)
     virtualders.create("service point", "name = one", parent="system", primacy=80)
     return peer(1), device
@@ -36,9 +37,9 @@ def followed(device):
 def test_programs_overlap_and_neither_is_superseded(site, base, follows, head_start):
     client, device = site
     begin = clock.now() + 600
-    system = controls.post("system", {"opModMaxLimW": 4000}, 600, begin)
+    system = dercontrols.post("system", {"opModMaxLimW": 4000}, 600, begin)
     clock.advance(head_start)
-    service = controls.post("service point", base, 300, begin + 100)
+    service = dercontrols.post("service point", base, 300, begin + 100)
     clock.turn_to(begin + 99)
     assert status(client, system) == (ACTIVE, begin, False)
     assert followed(device) == {"opModMaxLimW": ("system", 4000)}
@@ -54,9 +55,9 @@ def test_programs_overlap_and_neither_is_superseded(site, base, follows, head_st
 def test_in_one_program_the_newer_takes_over_for_good(site, late):
     client, device = site
     created, begin = clock.now(), clock.now() + 600
-    first = controls.post("system", ALIKE, 1200, begin)
+    first = dercontrols.post("system", ALIKE, 1200, begin)
     clock.advance(1 + late)
-    second = controls.post("system", ALIKE, 300, begin + 200)
+    second = dercontrols.post("system", ALIKE, 300, begin + 200)
     assert status(client, first) == ((ACTIVE, begin, True) if late else (SCHEDULED, created, True))
     clock.turn_to(begin + 200)
     assert status(client, first) == (SUPERSEDED, begin + 200, True)
@@ -71,7 +72,7 @@ def test_in_one_program_the_newer_takes_over_for_good(site, late):
 
 def test_independent_controls_of_one_program_run_side_by_side(site):
     client, device = site
-    first, second = controls.post("system", ALIKE, 600), controls.post("system", OTHER, 600)
+    first, second = dercontrols.post("system", ALIKE, 600), dercontrols.post("system", OTHER, 600)
     assert status(client, first) == status(client, second) == (ACTIVE, clock.now(), False)
     assert followed(device) == {"opModConnect": ("system", False), "opModMaxLimW": ("system", 5000)}
 
@@ -79,10 +80,10 @@ def test_independent_controls_of_one_program_run_side_by_side(site):
 def test_the_newer_cancelled_in_time_leaves_the_older_in_force(site):
     client, device = site
     begin = clock.now()
-    first = controls.post("system", ALIKE, 600)
+    first = dercontrols.post("system", ALIKE, 600)
     clock.advance(10)
-    second = controls.post("system", {"opModMaxLimW": 1}, 300, begin + 60)
-    controls.cancel(second["href"], at=begin + 30)
+    second = dercontrols.post("system", {"opModMaxLimW": 1}, 300, begin + 60)
+    dercontrols.cancel(second["href"], at=begin + 30)
     clock.turn_to(begin + 29)
     assert status(client, second) == (SCHEDULED, begin + 10, False)
     clock.turn_to(begin + 100)
@@ -93,8 +94,8 @@ def test_the_newer_cancelled_in_time_leaves_the_older_in_force(site):
 
 def test_primacies_swapped_while_running(site):
     client, device = site
-    controls.post("system", {"opModMaxLimW": 4000}, 600)
-    controls.post("service point", ALIKE, 600)
+    dercontrols.post("system", {"opModMaxLimW": 4000}, 600)
+    dercontrols.post("service point", ALIKE, 600)
     assert followed(device) == {"opModMaxLimW": ("service point", 5000)}
     virtualders.update("system", primacy=70)
     assert followed(device) == {"opModMaxLimW": ("system", 4000)}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.grid import virtualders
-from server.protocol.functionsets import edev
+from server.devices import enrolment
+from server.grid.groups import virtualders
 from server.resources import schema, table
 from tests import door
 from tests.door import Peer
@@ -95,9 +95,9 @@ def test_the_same_later(resident: Peer, later: int) -> None:
 
 
 def test_an_aggregator_with_devices(house: None, peer: Any) -> None:
-    edev.enrol(door.lfdi(100), kind=edev.AGGREGATOR)
+    enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
     for number in (1, 2, 3):
-        edev.enrol(door.lfdi(number), name=f"device {number}", manager=door.lfdi(100) if number < 3 else "")
+        enrolment.enrol(door.lfdi(number), name=f"device {number}", manager=door.lfdi(100) if number < 3 else "")
     virtualders.create("all", members=["device 1", "device 2", "device 3"])
     virtualders.create("one", members=["device 3"])
     peer(2).post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": door.lfdi(2), "roleFlags": "0001",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from server.config import settings
-from server.protocol.functionsets import edev
-from server.resources import derive, schema, store, table
+from server.devices import enrolment
+from server.resources import links, schema, store, table
 from server.resources.table import Row
 from tests import door
 from tests.door import Peer
@@ -161,15 +161,15 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
         if path == "href":
             listed = sorted(listed, key=lambda each: table.number(each["href"]))
         elif schema.plan(item.element).walk(path):
-            listed = sorted(listed, key=lambda each, path=path: derive.look(each, path),  # type: ignore[misc]
+            listed = sorted(listed, key=lambda each, path=path: links.look(each, path),  # type: ignore[misc]
                             reverse=step.startswith("-"))
     return listed
 
 
 def test_devices_are_listed_by_sfdi(house: None, peer: Any) -> None:
-    edev.enrol(door.lfdi(100), kind=edev.AGGREGATOR)
+    enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
     for number in range(1, 7):
-        edev.enrol(door.lfdi(number), manager=door.lfdi(100))
+        enrolment.enrol(door.lfdi(number), manager=door.lfdi(100))
     reply = peer(100).get("/edev?l=255")
     listed = [each["sFDI"] for each in reply.data["EndDevice"]]
     assert listed == sorted(listed)

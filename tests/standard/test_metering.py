@@ -11,9 +11,9 @@ import pytest
 
 from server import clock
 from server.config import settings
+from server.devices import enrolment
 from server.models import Reading, ReadingSet
-from server.protocol.functionsets import edev
-from server.resources import readings, store
+from server.resources import meterreadings, store
 from tests import door
 from tests.conftest import NOON
 from tests.door import Peer, Reply
@@ -148,7 +148,7 @@ def test_a_value_without_a_time_was_read_now(meter: Peer) -> None:
     for value in (1, 2):
         clock.advance(60)
         post(meter, {**POWER, "Reading": {"value": value}})
-    assert readings.between(AT, NOON, NOON + 900) == [(NOON + 60, 0, 1), (NOON + 120, 0, 2)]
+    assert meterreadings.between(AT, NOON, NOON + 900) == [(NOON + 60, 0, 1), (NOON + 120, 0, 2)]
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
     assert (shown["mRID"], shown["description"], shown["timePeriod"]) == (
         f"{1:032X}", "interval", {"duration": 900, "start": NOON - 900})
     assert values(meter) == [10, 20, 30]
-    assert [each[0] for each in readings.between(AT, 0, NOON + 1)] == [NOON - 900, NOON - 600, NOON - 300]
+    assert [each[0] for each in meterreadings.between(AT, 0, NOON + 1)] == [NOON - 900, NOON - 600, NOON - 300]
     post(meter, {**POWER, "MirrorReadingSet": [span(1, 7, 8)]})
     assert values(meter) == [7, 8]
     post(meter, {**POWER, "MirrorReadingSet": [span(2, 9), span(3, 9)]})
@@ -224,7 +224,7 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
 def test_old_readings_are_forgotten(meter: Peer) -> None:
     for days in (0, 5, 10):
         post(meter, {**POWER, "Reading": reading(days, NOON - days * 86400)})
-    assert readings.forget_before(NOON - 6 * 86400) == 1
+    assert meterreadings.forget_before(NOON - 6 * 86400) == 1
     assert meter.get(f"{AT}/rs").data["all"] == 2
     assert Reading.select().count() == 2
 
@@ -262,7 +262,7 @@ def test_nothing_is_kept_of_a_list_with_a_fault(meter: Peer) -> None:
 
 def test_somebody_else_s_mrids_are_refused(meter: Peer, peer: Callable[[int], Peer]) -> None:
     post(meter, {**POWER, "Reading": reading(1, NOON)})
-    edev.enrol(door.lfdi(2))
+    enrolment.enrol(door.lfdi(2))
     other = peer(2)
     assert other.post("/mup", "MirrorUsagePoint", mirror(other)).status == 409
     assert other.post("/mup", "MirrorUsagePoint", mirror(other, mRID="BB")).location == "/mup/2"

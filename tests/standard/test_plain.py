@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.resources import derive, store, table
+from server.resources import links, store, table
 from tests.door import Peer
 from tests.standard import full_house
 
@@ -103,7 +103,7 @@ def test_what_the_utility_says_is_read_changed_and_removed(hrefs: dict[str, str]
 
 def test_owners_count_what_stands_below(hrefs: dict[str, str], resident: Peer) -> None:
     for name, href in leaves_first(hrefs):
-        for link in derive.link_rows(name):
+        for link in links.link_rows(name):
             if link.row.is_list and link.row.of is None and name in UTILITY:
                 item = table.item(link.row.name)
                 assert item is not None

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from server.config import settings
-from server.protocol.functionsets import edev
-from server.resources import rates, schema, store, table
+from server.devices import enrolment
+from server.resources import pollrates, schema, store, table
 from tests import door
 from tests.door import Peer
 
@@ -19,7 +19,7 @@ POLLED = ["/dcap", "/tm", "/edev", "/edev/1/der", "/edev/1/fsa", "/edev/1/dstat"
 
 
 def decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
-    rates.decide(what, kind, lfdi, seconds)
+    pollrates.decide(what, kind, lfdi, seconds)
     store.rerate(lfdi)
 
 
@@ -30,7 +30,7 @@ def poll_rates(device: Peer) -> dict[str, int]:
 
 @pytest.fixture
 def second(device: Peer, peer: Callable[[int], Peer]) -> Peer:
-    edev.enrol(door.lfdi(2), name="two")
+    enrolment.enrol(door.lfdi(2), name="two")
     return peer(2)
 
 

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from server.config import settings
+from server.devices import enrolment, identity
 from server.errors import Refused
-from server.grid import virtualders
+from server.grid.groups import virtualders
 from server.models import Audience, Device
-from server.protocol import identity
-from server.protocol.functionsets import edev
 from server.resources import hooks, store
 from tests import door
 from tests.conftest import NOON
@@ -50,7 +49,7 @@ TREE = {"DERListLink", "DeviceInformationLink", "DeviceStatusLink", "PowerStatus
 def test_enrolled_by_the_utility(peer: Callable[[int], Peer]) -> None:
     device = peer(5)
     assert device.get("/edev").data["all"] == 0
-    edev.enrol(device.lfdi, pin=123455, name="kitchen", kind="inverter", labels={"feeder": "F1"})
+    enrolment.enrol(device.lfdi, pin=123455, name="kitchen", kind="inverter", labels={"feeder": "F1"})
     listed = device.get("/edev?l=9").data
     assert listed["all"] == 1
     own, = listed["EndDevice"]
@@ -63,7 +62,7 @@ def test_enrolled_by_the_utility(peer: Callable[[int], Peer]) -> None:
 def test_a_pin_is_made_up_where_none_is_given(peer: Callable[[int], Peer]) -> None:
     pins = set()
     for number in range(1, 6):
-        edev.enrol(door.lfdi(number))
+        enrolment.enrol(door.lfdi(number))
         pins.add(peer(number).get(f"/edev/{number}/rg").data["pIN"])
     assert len(pins) == 5 and all(identity.is_pin(pin) for pin in pins)
 
@@ -74,7 +73,7 @@ def test_a_pin_is_made_up_where_none_is_given(peer: Callable[[int], Peer]) -> No
 ])
 def test_what_the_utility_gets_wrong_enrols_nobody(device: Peer, lfdi: str, pin: int | None, status: int) -> None:
     with pytest.raises(Refused) as refused:
-        edev.enrol(lfdi, pin=pin)
+        enrolment.enrol(lfdi, pin=pin)
     assert refused.value.status == status
     assert (Device.select().count(), len(store.items("/edev"))) == (1, 1)
 
@@ -82,7 +81,7 @@ def test_what_the_utility_gets_wrong_enrols_nobody(device: Peer, lfdi: str, pin:
 @pytest.mark.parametrize("spelled", [str.lower, lambda lfdi: "-".join(lfdi[i:i + 4] for i in range(0, 40, 4)),
                                      lambda lfdi: ":".join(lfdi[i:i + 2] for i in range(0, 40, 2))])
 def test_an_lfdi_may_be_spelled_as_people_do(peer: Callable[[int], Peer], spelled: Callable[[str], str]) -> None:
-    edev.enrol(spelled(door.lfdi(5)))
+    enrolment.enrol(spelled(door.lfdi(5)))
     assert peer(5).get("/edev/1").data["lFDI"] == door.lfdi(5)
 
 
@@ -101,7 +100,7 @@ def test_removed_and_enrolled_again_is_another_device(device: Peer) -> None:
     device.put("/edev/1/der/1/ders", "DERStatus", {"readingTime": 1})
     store.remove("/edev/1")
     assert (Device.select().count(), Audience.select().count()) == (0, 0)
-    edev.enrol(device.lfdi)
+    enrolment.enrol(device.lfdi)
     assert device.get("/edev").data["EndDevice"][0]["href"] == "/edev/2"
     assert device.get("/edev/1").status == 404
     assert device.get("/edev/2/der/1/ders").data["readingTime"] == 0
@@ -212,7 +211,7 @@ def test_a_device_leaves_where_it_may_come(applicant: Peer) -> None:
 
 
 def test_an_aggregator_registers_devices_and_manages_them(applicant: Peer, peer: Callable[[int], Peer]) -> None:
-    edev.enrol(door.lfdi(100), kind=edev.AGGREGATOR)
+    enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
     fleet = peer(100)
     reply = fleet.post("/edev", "EndDevice", application_of(OTHER))
     assert reply.status == 201

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.grid import virtualders
+from server.devices import enrolment
+from server.grid.groups import virtualders
 from server.models import Answer
-from server.protocol.functionsets import edev
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -106,14 +106,14 @@ def test_an_mrid_is_the_same_however_it_is_spelled(device: Peer, subject: str) -
 
 
 def test_an_unknown_lfdi_and_another_s_are_refused(device: Peer, subject: str) -> None:
-    edev.enrol(door.lfdi(2))
+    enrolment.enrol(door.lfdi(2))
     for lfdi in (door.lfdi(2), door.lfdi(3)):
         assert device.post(LIST, "DERControlResponse", answer(device, subject, endDeviceLFDI=lfdi)).status == 403
     assert Answer.select().count() == 0
 
 
 def test_an_event_for_others_is_as_unknown_as_any(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
-    edev.enrol(door.lfdi(2))
+    enrolment.enrol(door.lfdi(2))
     theirs, nobody_s = (peer(2).post(LIST, "DERControlResponse", answer(peer(2), mrid)) for mrid in (subject, "0" * 32))
     assert theirs.status == nobody_s.status == 400
     assert theirs.body.replace(subject.encode(), b"0" * 32) == nobody_s.body
@@ -154,7 +154,7 @@ def test_a_set_that_is_not_there_takes_nothing(device: Peer, subject: str) -> No
 
 
 def test_each_sees_its_own_answers(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
-    edev.enrol(door.lfdi(2), name="two")
+    enrolment.enrol(door.lfdi(2), name="two")
     virtualders.update("all", add=["two"])
     for who in (device, peer(2)):
         who.post(LIST, "DERControlResponse", answer(who, subject))

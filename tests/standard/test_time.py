@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from server import clock
 from server.config import settings
-from server.protocol.functionsets import tm
+from server.functionsets import tm
 from tests.conftest import NOON
 from tests.door import Peer
 

@@ -1,7 +1,7 @@
 """`demo`, which is `make run`: a day of a town that is kept in balance, over mutual TLS, told as it happens.
 
 Read `place` (what there is), `feeder` (what is measured), `processes` (who runs), `day` (how it goes), `view` (what is
-seen). They need the extras `balance` and `report`, and so are imported only when they are asked for.
+seen). They need the extra `report`, and so are imported only when they are asked for.
 """
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from types import FrameType
 import click
 
 from server.errors import Refused
-from server.resources.readings import DAY
+from server.resources.meterreadings import DAY
 
-NEEDED = ("numpy", "highspy", "matplotlib")
+NEEDED = ("matplotlib",)
 
 
 @click.command()
@@ -34,7 +34,7 @@ def demo(homes: int, rate: float, fast: bool, hours: float, seed: int, date: dat
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise click.ClickException(f"{', '.join(missing)} missing: pip install 'counterpoise[balance,report]'")
+        raise click.ClickException(f"{', '.join(missing)} missing: pip install 'counterpoise[report]'")
     from server.cli.demo import day
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

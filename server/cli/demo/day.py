@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 from rich.live import Live
 
-from clients.crew import Crew
+from clients.simulation.processpool import Crew
 from server import clock, worker
 from server.cli.demo import place, processes, view
 from server.cli.demo.feeder import Feeder, rms
 from server.config import settings
-from server.grid import charts, pages, reports
-from server.grid.intervals import STEP
+from server.grid.reports import charts, pages, reports
+from server.grid.series.intervals import STEP
 
 BEFORE = 2 * STEP   # seconds before midnight at which the devices come
 NOTHING = 1.0       # seconds for which nothing is heard until the view is drawn again

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.cli.demo.place import TOP, Place
-from server.grid import signals
-from server.grid.intervals import STEP
+from server.grid.series import signals
+from server.grid.series.intervals import STEP
 
 KINDS = {"battery": "batteries", "evcharger": "cars", "thermostat": "heat pumps", "inverter": "solar"}
 

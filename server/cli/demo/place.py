@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import click
 
 from certs import dev
-from clients import crew, neighbourhood, town
+from clients.simulation import neighbourhood, processpool, scenario
 from server import audit, clock
 from server.cli import common
 from server.config import settings
-from server.grid import balancing, outlook, signals, virtualders
-from server.grid.intervals import STEP
-from server.protocol.functionsets import edev
-from server.resources import rates, store
+from server.devices import enrolment
+from server.grid.balance import controller
+from server.grid.groups import virtualders
+from server.grid.series import forecasts, signals
+from server.grid.series.intervals import STEP
+from server.resources import pollrates, store
 
 FOLDER = Path("var/demo")
 DATABASE, CLOCK, REPORT = FOLDER / "demo.db", FOLDER / "clock", FOLDER / "day.html"
@@ -31,7 +33,7 @@ SELDOM, PROCESSES = 3600, 2
 # is NOTICE before.
 OFTEN, OFTEN_IN_STEPS, NOTICE = 300, 600, 300
 # A forecast goes on behind the day, so that plans see where it leads.
-AHEAD = 2 * town.STEPS
+AHEAD = 2 * scenario.STEPS
 SOURCE = "demo: the day before"
 
 
@@ -49,13 +51,13 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     """Everything, made anew; the clock begins at `begin`, `pace` times as fast as the system's (None: in steps)."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    wanted = town.devices(homes, seed, LABEL)
+    wanted = scenario.devices(homes, seed, LABEL)
     yours, *given = _certificates(len(wanted) + 1)
     known = [{**certificate, **device, "called": device["kind"], "kind": "device"}
              for certificate, device in zip(given, wanted, strict=False)]
     settings.database, settings.reading_days = f"sqlite:///{DATABASE}", 400
     settings.poll_rate, settings.post_rate, settings.timezone = SELDOM, STEP, "UTC"
-    settings.comfort_hours = town.COMFORT_HOURS
+    settings.comfort_hours = scenario.COMFORT_HOURS
     if pace is None:
         clock.stand_in(CLOCK, begin)
         settings.workers = 1  # so that writers need not wait for each other: the devices are busy enough
@@ -66,8 +68,8 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     _enrol(known, yours, OFTEN_IN_STEPS if pace is None else OFTEN)
     with audit.acting("demo"):
         fixed = _forecast(wanted, homes, midnight)
-        balancing.auto(TOP, True)
-    return Place(midnight, homes, len(known), fixed, crew.share(known, PROCESSES, FOLDER))
+        controller.auto(TOP, True)
+    return Place(midnight, homes, len(known), fixed, processpool.share(known, PROCESSES, FOLDER))
 
 
 def _certificates(count: int) -> list[dict[str, Any]]:
@@ -81,9 +83,9 @@ def _certificates(count: int) -> list[dict[str, Any]]:
 
 def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> None:
     with store.transaction():
-        edev.enrol(yours["lfdi"], int(yours["pin"]), "yours")
+        enrolment.enrol(yours["lfdi"], int(yours["pin"]), "yours")
         for one in known:
-            href = edev.href(edev.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"]))
+            href = enrolment.href(enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"]))
             category = f"{neighbourhood.KINDS[one['plant']].category:08X}"
             store.put(href, {**store.get(href).stated, "deviceCategory": category})     # type: ignore[union-attr]
     virtualders.create(TOP, purpose="topology")
@@ -91,25 +93,25 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
     for name, kind in GROUPS.items():
         virtualders.create(name, rule=f"kind = {kind}", parent=FEEDER, purpose="kind")
     for kind in LISTS:
-        rates.decide("poll", kind, "", often)
+        pollrates.decide("poll", kind, "", often)
     store.rerate()
 
 
 def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[float]:
     """Put what might have been expected the day before: the imbalance if nobody moves anything, what of it sun and heat
     pumps are, and which cars come. What the feeder will draw beside its devices, less what is delivered, in each interval."""
-    plants = town.plants(wanted)
-    drawn = {kind: [sum(each) for each in zip(*(town.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind), strict=True)]
+    plants = scenario.plants(wanted)
+    drawn = {kind: [sum(each) for each in zip(*(scenario.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind), strict=True)]
              for kind in sorted({plant.kind for plant in plants})}
-    whole = [fixed + sum(each) for fixed, *each in zip(town.inflexible(homes, midnight, AHEAD), *drawn.values(), strict=True)]
-    delivered = [each for day in range(0, AHEAD, town.STEPS)
-                 for each in town.supply(whole[day:day + town.STEPS], midnight + day * STEP)]
+    whole = [fixed + sum(each) for fixed, *each in zip(scenario.inflexible(homes, midnight, AHEAD), *drawn.values(), strict=True)]
+    delivered = [each for day in range(0, AHEAD, scenario.STEPS)
+                 for each in scenario.supply(whole[day:day + scenario.STEPS], midnight + day * STEP)]
     truth = [load - supply for load, supply in zip(whole, delivered, strict=True)]
-    signals.put(TOP, "imbalance", town.forecast(truth, midnight), midnight, STEP, source=SOURCE)
+    signals.put(TOP, "imbalance", scenario.forecast(truth, midnight), midnight, STEP, source=SOURCE)
     for kind, what, leaf in (("inverter", "sun", "solar"), ("thermostat", "heat", "thermostats")):
         if kind in drawn:
             for vder in (TOP, leaf):
-                outlook.put(vder, what, [-value for value in town.forecast(drawn[kind], midnight)], midnight, STEP, SOURCE)
+                forecasts.put(vder, what, [-value for value in scenario.forecast(drawn[kind], midnight)], midnight, STEP, SOURCE)
     if "evcharger" in drawn:
-        outlook.put("chargers", "car", town.visits(plants, midnight, AHEAD // town.STEPS), midnight, STEP, SOURCE)
-    return [load - supply for load, supply in zip(town.inflexible(homes, midnight, AHEAD), delivered, strict=True)]
+        forecasts.put("chargers", "car", scenario.visits(plants, midnight, AHEAD // scenario.STEPS), midnight, STEP, SOURCE)
+    return [load - supply for load, supply in zip(scenario.inflexible(homes, midnight, AHEAD), delivered, strict=True)]

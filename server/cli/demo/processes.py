@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from clients import tally, town
+from clients.simulation import scenario, totals
 from server import clock
 from server.cli import common, run
 from server.cli.demo.place import PROCESSES, Place
@@ -44,7 +44,7 @@ def address() -> str:
 def words() -> list[str]:
     """What each client process is told of the server."""
     return ["--server", address(), "--certs", str(Path(settings.certificate).parent),
-            "--settled", str(town.SETTLING / 3600)]
+            "--settled", str(scenario.SETTLING / 3600)]
 
 
 @contextmanager
@@ -94,7 +94,7 @@ class Homes:
         self._said: queue.Queue[dict[str, Any]] = queue.Queue()
         self._parts: dict[int, list[dict[str, Any]]] = {}
         self._processes = [subprocess.Popen(
-            [sys.executable, "-m", "clients.fleet", "--clock", clock.spec(), "--devices", str(share), "--sums", *words()],
+            [sys.executable, "-m", "clients.simulation.fleet", "--clock", clock.spec(), "--devices", str(share), "--sums", *words()],
             stdout=subprocess.PIPE, text=True, start_new_session=True) for share in place.shares]
         for process in self._processes:
             threading.Thread(target=self._listen, args=(process,), daemon=True).start()
@@ -110,7 +110,7 @@ class Homes:
             return None
         parts = self._parts.setdefault(part["at"], [])
         parts.append(part)
-        return tally.total(self._parts.pop(part["at"])) if len(parts) == PROCESSES else None
+        return totals.total(self._parts.pop(part["at"])) if len(parts) == PROCESSES else None
 
     def _listen(self, process: Process) -> None:
         assert process.stdout is not None

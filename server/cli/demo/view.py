@@ -10,11 +10,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from clients.town import STEPS
+from clients.simulation.scenario import STEPS
 from server import clock
-from server.cli.tables import iso
 from server.cli.demo.feeder import KINDS, Feeder, rms
-from server.grid.intervals import STEP
+from server.cli.tables import iso
+from server.grid.series.intervals import STEP
 from server.models import Answer, Balance, Device, Order
 
 BARS = " ▁▂▃▄▅▆▇█"

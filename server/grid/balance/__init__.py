@@ -1,5 +1,4 @@
-"""The plan that keeps a group in balance, and its execution step by step; needs the extra `balance`.
+"""Keeping an area in balance: plan, decide each step at least one poll ahead, publish it, learn from what came of it.
 
-Read `program` (the linear program), `model` (its solver), `rolling` (plan again as time goes on) and `steps` (a planned
-step becomes each member's power). Consumption is positive here, in W; DERControl has it the other way round.
+Read `controller`, `netdemand` (what is asked, as a plan wants it), `plans`, `publish`, `evaluation`, `unmetdemand`.
 """

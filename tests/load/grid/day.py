@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from server.grid import forecast
-from server.grid.balance.program import Limit
-from server.grid.balance.rolling import Outlook
-from server.grid.balance.steps import Fleet, Powers, after
-from server.grid.clusters import Batteries, Sessions, Thermals, sums
+from server.grid.optimisation.balanceprogram import Limit
+from server.grid.optimisation.clusters import Batteries, Sessions, Thermals, sums
+from server.grid.optimisation.disaggregation import Fleet, Powers, after
+from server.grid.optimisation.rollinghorizon import Outlook
+from server.grid.series import forecastmethods
 from tests.load.grid import fleet
 from tests.load.grid.fleet import DAY, HOURS, WEEK, Homes
 
@@ -141,9 +141,9 @@ class Foresight:
 class Readings:
     """Knows what was read until the step before, last week's cars, and who is plugged in. The supply is announced, or,
     where it is not, taken to stay as it was read last."""
-    LOAD = forecast.Persistence(lag=WEEK, window=4, half=16)
-    HEAT = forecast.Persistence(lag=DAY, window=4, half=16)
-    SUN = forecast.Persistence(lag=DAY, window=4, half=16, ratio=True)
+    LOAD = forecastmethods.Persistence(lag=WEEK, window=4, half=16)
+    HEAT = forecastmethods.Persistence(lag=DAY, window=4, half=16)
+    SUN = forecastmethods.Persistence(lag=DAY, window=4, half=16, ratio=True)
 
     def __init__(self, truth: Truth, announced: bool = True) -> None:
         self.truth, self.announced = truth, announced

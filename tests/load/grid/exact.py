@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from server.grid import clusters
-from server.grid.balance.program import Plan, Prices, Problem, solve
+from server.grid.optimisation import clusters
+from server.grid.optimisation.balanceprogram import Plan, Prices, Problem, solve
 from tests.load.grid.day import Truth, beginning
 from tests.load.grid.fleet import DAY, HOURS
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from server.grid import capability, share, waterfill
-from server.grid.balance.nested import solve_nested
-from server.grid.balance.program import Problem
-from server.grid.balance.rolling import Planner, Settings
+from server.grid.flexibility import capability
+from server.grid.optimisation import share, waterfill
+from server.grid.optimisation.balanceprogram import Problem
+from server.grid.optimisation.nestedlimits import solve_nested
+from server.grid.optimisation.rollinghorizon import Planner, Settings
 from tests.load.grid import exact, fleet, naive, rows
 from tests.load.grid.day import Foresight, Lived, Readings, Truth, beginning, live, rms, silent
 from tests.load.grid.fleet import DAYS, HOURS

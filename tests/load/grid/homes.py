@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
-from clients import neighbourhood, reporter, stepped
-from clients.client import silent
-from clients.tally import Tally
-from clients.weather import DAY
+from clients.devices.client import silent
+from clients.reports import reporter
+from clients.simulation import neighbourhood, stepped
+from clients.simulation.totals import Tally
+from clients.simulation.weather import DAY
 from server import clock as time_of_day
 from tests.load.grid import plants
 

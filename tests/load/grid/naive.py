@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from server.grid.balance import steps
-from server.grid.balance.rolling import Outlook
+from server.grid.optimisation import disaggregation
+from server.grid.optimisation.rollinghorizon import Outlook
 from tests.load.grid import fleet
 from tests.load.grid.day import Truth
 from tests.load.grid.fleet import DAY, HOURS
@@ -45,8 +45,8 @@ class Myopic:
     def __init__(self, groups: int = 1) -> None:
         self.groups = groups
 
-    def step(self, now: steps.Fleet, outlook: Outlook) -> steps.Powers:
+    def step(self, now: disaggregation.Fleet, outlook: Outlook) -> disaggregation.Powers:
         net = float(outlook.net[0])
         zero = np.zeros(self.groups)
-        asked = steps.Wanted(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
-        return steps.shared(asked, now, steps.Manner(HOURS))
+        asked = disaggregation.Wanted(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
+        return disaggregation.shared(asked, now, disaggregation.Manner(HOURS))

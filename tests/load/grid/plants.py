@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from clients import reservation
-from clients.battery import Battery
-from clients.control import Order
-from clients.evcharger import EvCharger, Session
-from clients.inverter import Inverter
-from clients.plant import Plant
-from clients.thermostat import Thermostat
-from clients.weather import Site
+from clients.devices.battery import Battery
+from clients.devices.devicemodel import Plant
+from clients.devices.evcharger import EvCharger, Session
+from clients.devices.inverter import Inverter
+from clients.devices.thermostat import Thermostat
+from clients.events import reservation
+from clients.events.control import Order
+from clients.simulation.weather import Site
 
 QUARTER = 900
 NOBODY = Site(peak_load=0.0, rise=0.0)

@@ -10,10 +10,9 @@ from typing import Any
 
 from peewee import chunked
 
-from server import clock, models
-from server.grid import virtualders
+from server import clock, functionsets, models
+from server.grid.groups import virtualders
 from server.models import Conduct, Device, Membership, Meter, Nature, Unit, VirtualDER, Visit
-from server.protocol import functionsets
 
 FEEDERS = 10
 _KINDS = ("store",) * 5 + ("sun",) * 7 + ("car",) * 5 + ("heat",) * 3

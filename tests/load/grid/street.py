@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from clients.crew import Crew, share
+from clients.simulation.processpool import Crew, share
 from server import clock, worker
-from server.grid import balancing, history, outlook, signals, virtualders
+from server.devices import enrolment
+from server.grid.balance import controller
+from server.grid.groups import virtualders
+from server.grid.series import forecasts, measurements, signals
 from server.models import Answer, Device
-from server.protocol.functionsets import edev
-from server.resources import rates, store
+from server.resources import pollrates, store
+from tests.flows.server import Server, until
 from tests.load.grid import plants
 from tests.load.grid.plants import QUARTER
-from tests.flows.server import Server, until
 
 AREA = "street"
 LEAVES = {"batteries": "battery", "cars": "car", "pumps": "pump", "panels": "solar"}
@@ -83,18 +85,18 @@ def enrol(street: Street, certificates: Sequence[Entry]) -> list[Entry]:
     known = [{**certificate, **one, "kind": "device"} for certificate, one in zip(certificates, street.devices, strict=True)]
     with store.transaction():
         for one in known:
-            edev.enrol(one["lfdi"], int(one["pin"]), one["name"], one["plant"], category=plants.made(one).category)
+            enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["plant"], category=plants.made(one).category)
     virtualders.create(AREA)
     for name, kind in LEAVES.items():
         virtualders.create(name, rule=f"kind = {kind}", parent=AREA)
     for kind in LISTS:
-        rates.decide("poll", kind, "", POLL)
+        pollrates.decide("poll", kind, "", POLL)
     for one in known:
         if one["plant"] in ("car", "pump"):     # nothing that a DERProgram says is for them
-            rates.decide("poll", "DERProgramList", one["lfdi"], SELDOM)
+            pollrates.decide("poll", "DERProgramList", one["lfdi"], SELDOM)
     store.rerate()
     _foretell(street)
-    balancing.auto(AREA, True, horizon=max(street.steps, LEAST), reserve=0.0)
+    controller.auto(AREA, True, horizon=max(street.steps, LEAST), reserve=0.0)
     return known
 
 
@@ -106,9 +108,9 @@ def _foretell(street: Street) -> None:
     supply = longer(street.supply)[:street.steps] + longer(load - sun + heat)[street.steps:]
     signals.put(AREA, "schedule", supply, street.begin, QUARTER)
     for vder, what, values in ((AREA, "load", -load), (AREA, "sun", sun), ("pumps", "heat", -heat)):
-        outlook.put(vder, what, longer(values), street.begin, QUARTER)
+        forecasts.put(vder, what, longer(values), street.begin, QUARTER)
     if street.trips:
-        outlook.put("cars", "car", street.trips, street.begin, QUARTER)
+        forecasts.put("cars", "car", street.trips, street.begin, QUARTER)
 
 
 def live(street: Street, server: Server, known: Sequence[Entry], folder: Path, processes: int = 1) -> Lived:
@@ -131,7 +133,7 @@ def _step(crew: Crew, start: int, ahead: int | None) -> Iterator[dict[str, Any]]
     """Decide the step, let the devices hear of it, and begin it; sums of the intervals that are over by then."""
     if ahead is not None:
         clock.turn_to(start - POLL)
-        balancing.auto(AREA, None, horizon=max(ahead, LEAST))
+        controller.auto(AREA, None, horizon=max(ahead, LEAST))
         worker.turn()
         yield from crew.until(start - POLL + HEARD)
     yield from crew.until(start)
@@ -156,13 +158,13 @@ def _note(lived: Lived, street: Street, sums: dict[str, Any]) -> None:
 
 def planned(street: Street, what: str) -> Floats:
     """What was asked of a kind ("store", "car", "heat", "sun") in each interval."""
-    return -history.read(AREA, f"planned_{what}", street.begin, street.steps, QUARTER)
+    return -measurements.read(AREA, f"planned_{what}", street.begin, street.steps, QUARTER)
 
 
 def _unserved(street: Street) -> list[float]:
     """By charger, by its own readings."""
     cars = [one for one in street.devices if one["plant"] == "car"]
     numbers = {device.name: device.id for device in Device.select().where(Device.kind == "car")}
-    read = history.series([numbers[one["name"]] for one in cars], street.begin, street.begin + street.steps * QUARTER)
+    read = measurements.series([numbers[one["name"]] for one in cars], street.begin, street.begin + street.steps * QUARTER)
     needs = [sum(trip[2] for trip in one["ratings"]["trips"]) for one in cars]
     return [need + float(np.nansum(each)) * QUARTER / 3600 for need, each in zip(needs, read, strict=True)]

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from certs import dev
-from server import clock, models
+from server import clock, functionsets, models
 from server.config import settings
-from server.protocol import functionsets
-from server.resources import rates
+from server.resources import pollrates
 from tests.flows.server import Server
 from tests.load.grid import fleet, gates, street
 from tests.load.grid.day import Foresight, Truth, live
@@ -73,14 +72,14 @@ def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, 
         settings.reload(os.environ | server.environment)
         models.connect()
         functionsets.load()
-        rates.forget()
+        pollrates.forget()
         with server:
             yield server, made
     finally:
         models.db.close()
         settings.__dict__.update(kept)
         clock.follow(pace)
-        rates.forget()
+        pollrates.forget()
 
 
 def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:

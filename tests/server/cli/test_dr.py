@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.grid import virtualders
-from server.protocol.functionsets import edev
+from server.devices import enrolment
+from server.grid.groups import virtualders
 from tests import door
 from tests.conftest import NOON
 
@@ -22,7 +22,7 @@ Verb = Callable[..., Any]
 @pytest.fixture
 def run(house: None) -> Callable[..., Result]:
     """Type a command line at a house with a thermostat in `street`."""
-    edev.enrol(door.lfdi(1), name="one", category=1)
+    enrolment.enrol(door.lfdi(1), name="one", category=1)
     virtualders.create("street", members=["one"])
 
     def typed(*words: str) -> Result:

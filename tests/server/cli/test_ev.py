@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.grid import virtualders
+from server.grid.groups import virtualders
 from tests.conftest import NOON
 from tests.door import Peer
 

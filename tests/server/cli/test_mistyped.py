@@ -10,9 +10,11 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.grid import controls, signals, virtualders
+from server.devices import enrolment
+from server.grid.controls import dercontrols
+from server.grid.groups import virtualders
+from server.grid.series import signals
 from server.models import Audit
-from server.protocol.functionsets import edev
 from tests import door
 from tests.conftest import NOON
 
@@ -89,10 +91,10 @@ BAD: dict[str, list[tuple[str, str]]] = {"hrefs": [
 @pytest.fixture
 def typed(device: door.Peer, tmp_path: Path) -> Any:
     """Type a line at a street with one device, a default, a control and a signal."""
-    edev.relabel(edev.find("1"), {}, "one")
+    enrolment.relabel(enrolment.find("1"), {}, "one")
     virtualders.create("street", members=["one"])
-    controls.set_default("street", {"opModMaxLimW": 5000})
-    controls.post("street", {"opModConnect": True}, 600)
+    dercontrols.set_default("street", {"opModMaxLimW": 5000})
+    dercontrols.post("street", {"opModConnect": True}, 600)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     for name, said in FILES.items():
         (tmp_path / name).write_bytes(said)

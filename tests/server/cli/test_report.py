@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.grid import history, virtualders
+from server.devices import enrolment
+from server.grid.groups import virtualders
+from server.grid.series import measurements
 from server.models import Nature, Order, Share, VirtualDER
-from server.protocol.functionsets import edev
 from tests import door
 from tests.conftest import NOON
 
@@ -22,7 +23,7 @@ from tests.conftest import NOON
 @pytest.fixture
 def run(house: None) -> Callable[..., Result]:
     """Type a command line at a street with a battery, an order that nobody answered, and a day's imbalance halved."""
-    edev.enrol(door.lfdi(1), name="one")
+    enrolment.enrol(door.lfdi(1), name="one")
     Nature.delete().execute()
     Nature.create(device=1, what="store")
     virtualders.create("street", members=["one"])
@@ -30,7 +31,7 @@ def run(house: None) -> Callable[..., Result]:
     row = Order.create(vder=street, wish="watts", value=500, addressing="broadcast", start=NOON - 7200, duration=3600,
                        created=NOON - 8100)
     Share.create(order=row, lfdi=door.lfdi(1), event="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0)
-    history.keep({"vder": street.id, "what": what, "start": NOON - 3600, "value": value, "read": 1}
+    measurements.keep({"vder": street.id, "what": what, "start": NOON - 3600, "value": value, "read": 1}
                  for what, value in (("before", 2000.0), ("after", -1000.0)))
 
     def typed(*words: str) -> Result:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.grid import virtualders
+from server.grid.groups import virtualders
 from server.models import Interval, Series
 from tests.conftest import NOON
 

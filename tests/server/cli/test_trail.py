@@ -16,10 +16,14 @@ from click.testing import CliRunner, Result
 from server import audit, clock, models
 from server.cli import main
 from server.config import settings
-from server.grid import controls, dispatch, loadevents, plans, signals, standing, virtualders
+from server.devices import enrolment, lastcontact
+from server.grid.balance import plans
+from server.grid.controls import dercontrols, drevents
+from server.grid.dispatch import orders
+from server.grid.fleet import participation
+from server.grid.groups import virtualders
+from server.grid.series import signals
 from server.models import Audit, Order, Plan
-from server.protocol import seen
-from server.protocol.functionsets import edev
 from tests import door
 from tests.conftest import NOON
 from tests.server.cli.test_ev import WANTED
@@ -113,19 +117,19 @@ def test_every_verb_is_in_a_table_here() -> None:
 @pytest.fixture
 def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     """Type a command line at a street with something of everything in it."""
-    edev.suspend(edev.enrol(door.lfdi(2), name="two"))
-    standing.opt_out("two")
+    enrolment.suspend(enrolment.enrol(door.lfdi(2), name="two"))
+    participation.opt_out("two")
     virtualders.create("street")
     virtualders.create("solar", parent="street", members=["one"])
     virtualders.create("empty")
     assert device.put("/edev/1/der/1/dercap", "DERCapability", {
         "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
     assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
-    controls.post("street", {"opModConnect": True}, 600)
-    controls.set_default("street", {"opModMaxLimW": 5000})
-    loadevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
-    seen.flush()
-    dispatch.order("solar", 600, limit=50.0)
+    dercontrols.post("street", {"opModConnect": True}, 600)
+    dercontrols.set_default("street", {"opModMaxLimW": 5000})
+    drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
+    lastcontact.flush()
+    orders.order("solar", 600, limit=50.0)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.keep(plans.of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     (tmp_path / "devices.json").write_text(json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}]))

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.grid import virtualders
-from server.protocol import seen
+from server.devices import lastcontact
+from server.grid.groups import virtualders
 from tests.door import Peer
 
 STORE = {"modesSupported": "00000080", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 80,
@@ -23,7 +23,7 @@ STORE = {"modesSupported": "00000080", "rtgMaxW": {"multiplier": 0, "value": 500
 def run(device: Peer) -> Callable[..., Result]:
     """Type a command line at a house where `street` has a battery that is half full as far as is known."""
     assert device.put("/edev/1/der/1/dercap", "DERCapability", STORE).status == 204
-    seen.flush()
+    lastcontact.flush()
     virtualders.create("city")
     virtualders.create("street", members=["one"], parent="city")
 

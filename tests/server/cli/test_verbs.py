@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from server import clock
 from server.cli import main
-from server.protocol import seen
+from server.devices import lastcontact
 from tests import door
 from tests.conftest import NOON
 
@@ -50,7 +50,7 @@ def homes(say: Verb, peer: Callable[[int], door.Peer]) -> list[door.Peer]:
         one = peer(number)
         assert one.put(f"/edev/{number}/der/1/dercap", "DERCapability", SOLAR).status == 204
         found.append(one)
-    seen.flush()
+    lastcontact.flush()
     return found
 
 

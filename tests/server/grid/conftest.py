@@ -2,8 +2,8 @@
 import pytest
 
 from server import clock
+from server.devices import enrolment
 from server.models import Device
-from server.protocol.functionsets import edev
 from tests import door
 
 CONNECT, ENERGIZE, FIXED_W, MAX_LIM_W, TARGET_W = 1 << 2, 1 << 3, 1 << 7, 1 << 20, 1 << 22
@@ -19,7 +19,7 @@ class Home:
 
     def __init__(self, client, device):
         self.client, self.device = client, device
-        self.der = f"{edev.href(device)}/der/1"
+        self.der = f"{enrolment.href(device)}/der/1"
 
     @property
     def lfdi(self):
@@ -64,7 +64,7 @@ class Home:
 def home(peer):
     """Enrols device N: `home(1, kind="battery", feeder="F1")`; it has been seen just now."""
     def enrol(number, kind="battery", seen=True, category=None, **labels):
-        device = edev.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category)
+        device = enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category)
         if seen:
             Device.update(seen_at=clock.now()).where(Device.id == device.id).execute()
         return Home(peer(number), device)

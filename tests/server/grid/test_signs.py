@@ -1,18 +1,22 @@
 """Which way power flows, from what is planned over XML to a simulated device, to its readings and back: both directions."""
 import pytest
 
-from clients.battery import Battery
-from clients.device import Device, Identity
-from clients.evcharger import EvCharger
-from clients.thermostat import Thermostat
-from clients.weather import Site
+from clients.devices.battery import Battery
+from clients.devices.device import Device, Identity
+from clients.devices.evcharger import EvCharger
+from clients.devices.thermostat import Thermostat
+from clients.simulation.weather import Site
 from server import audit, clock
 from server.config import settings
+from server.devices import enrolment, identity, lastcontact
 from server.errors import Refused
-from server.grid import absent, balancing, dispatch, history, loadevents, power, reservations, sessions, signals, state, virtualders
+from server.grid.balance import controller
+from server.grid.controls import drevents, evsessions, reservations
+from server.grid.dispatch import orders
+from server.grid.fleet import eligibility, fleetstate, power
+from server.grid.groups import virtualders
+from server.grid.series import measurements, signals
 from server.models import Device as Enrolled
-from server.protocol import identity, seen
-from server.protocol.functionsets import edev
 from server.resources import store
 from tests import door
 from tests.clients.inprocess import InProcess
@@ -33,7 +37,7 @@ def live(house, application):
         clients = []
         for number, plant in enumerate(plants, 1):
             lfdi = door.lfdi(number)
-            edev.enrol(lfdi, pin=123455, name=plant.name, kind=plant.kind, category=plant.category)
+            enrolment.enrol(lfdi, pin=123455, name=plant.name, kind=plant.kind, category=plant.category)
             line = InProcess(application, lfdi)
             clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), plant, line.connection(), clock=clock.precise))
         virtualders.create("town", members=[plant.name for plant in plants])
@@ -45,7 +49,7 @@ def live(house, application):
                 clock.turn_to(max(wakes[one], clock.precise()))
                 wakes[one] = clients[one].step(clock.precise())
             clock.turn_to(instant)
-            seen.flush()
+            lastcontact.flush()
         return clients, until
     return made
 
@@ -55,7 +59,7 @@ def read(number, start, end):
     lfdi = door.lfdi(number)
     mean = power.mean([lfdi], start, end)[lfdi]
     if (end - start) % STEP == 0 and start % STEP == 0:
-        row, = history.series([Enrolled.get(Enrolled.lfdi == lfdi).id], start, end, STEP)
+        row, = measurements.series([Enrolled.get(Enrolled.lfdi == lfdi).id], start, end, STEP)
         assert row.mean() == pytest.approx(mean, abs=50)
     return mean
 
@@ -64,13 +68,13 @@ def read(number, start, end):
 def test_a_battery_that_is_ordered_to(live, watts):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(NOON + 300)
-    made = dispatch.order("town", 1800, T, target=watts)
+    made = orders.order("town", 1800, T, target=watts)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
     until(T + STEP)
     assert client.plant.power == pytest.approx(watts, abs=20)
     assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(watts, abs=20)
-    assert dispatch.show(made["id"])["delivered_w"] == pytest.approx(watts, abs=50)
+    assert orders.show(made["id"])["delivered_w"] == pytest.approx(watts, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(watts, rel=0.1)
 
@@ -81,9 +85,9 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [0.0] * 100, NOON, STEP)
-    balancing.auto("town", on=True)
+    controller.auto("town", on=True)
     with audit.acting("test"):
-        assert balancing.turn() == 1
+        assert controller.turn() == 1
     until(T + STEP - 60)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     fixed = control.stated["DERControlBase"]["opModFixedW"]
@@ -95,7 +99,7 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
 def test_a_car_that_asks_charges_as_it_is_granted(live):
     (client,), until = live(EvCharger(name="one", site=EVENING))
     until(T - 300)
-    asked = sessions.request_of(Enrolled.get())
+    asked = evsessions.request_of(Enrolled.get())
     with pytest.raises(Refused, match="charging, which is positive"):
         reservations.grant(asked, -3000, 3600, T)
     grant = reservations.grant(asked, 3000, 3600, T)
@@ -105,7 +109,7 @@ def test_a_car_that_asks_charges_as_it_is_granted(live):
     assert client.plant.power == pytest.approx(-3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(-3000, rel=0.1)
-    session, = sessions.listed("town")
+    session, = evsessions.listed("town")
     assert session["energy_wh"] > 0 and session["served_wh"] > 500
 
 
@@ -115,9 +119,9 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     (client,), until = live(EvCharger(name="one", site=EVENING))
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [-imbalance] * 4 + [0.0] * 60, NOON, STEP)
-    balancing.auto("town", on=True)
+    controller.auto("town", on=True)
     with audit.acting("test"):
-        balancing.turn()
+        controller.turn()
     until(T + STEP - 120)
     assert (client.plant.power < -1000) == charges
     assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.plant.power, abs=50)
@@ -128,8 +132,8 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
     virtualders.update("town", export_limit=0.0)
     until(T - 300)
-    asked = sessions.request_of(Enrolled.get())
-    assert b"<value>-5000</value>" in store.get(asked).body and sessions.listed("town")[0]["energy_wh"] < -1000
+    asked = evsessions.request_of(Enrolled.get())
+    assert b"<value>-5000</value>" in store.get(asked).body and evsessions.listed("town")[0]["energy_wh"] < -1000
     with pytest.raises(Refused, match="discharging, which is negative"):
         reservations.grant(asked, 3000, 3600, T)
     grant = reservations.grant(asked, -3000, 3600, T)
@@ -139,7 +143,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(3000, rel=0.1)
-    session, = sessions.listed("town")
+    session, = evsessions.listed("town")
     assert session["served_wh"] < -500 and session["vehicle"]["chargingPowerNow"]["value"] == -3000
     assert session["vehicle"]["energyRequestNow"]["value"] > 0 and session["answer"] == "started"
 
@@ -148,19 +152,19 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     """No plan takes an offer for a need, nor for power to have; an operator may take it all the same."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    balancing.auto("town", on=True)
+    controller.auto("town", on=True)
     until(T - 60)
     with audit.acting("test"):
-        balancing.turn()
-    seen = state.read(virtualders.find("town"), clock.now())
-    assert not len(seen.cars) and list(seen.out.values()) == [absent.OFFERS]
+        controller.turn()
+    seen = fleetstate.read(virtualders.find("town"), clock.now())
+    assert not len(seen.cars) and list(seen.out.values()) == [eligibility.OFFERS]
     until(T + STEP)
-    session, = sessions.listed("town")
+    session, = evsessions.listed("town")
     assert session["granted_w"] == 0 and client.plant.power == 0 and client.plant.injected == 0
     reservations.grant(session["request"], -3000, 1800)
     until(T + 2 * STEP)
     with audit.acting("test"):
-        balancing.turn()
+        controller.turn()
     until(T + 2 * STEP + 300)
     assert client.plant.power == pytest.approx(3000, abs=50), "nor is it called off by the balance"
 
@@ -172,7 +176,7 @@ def test_a_thermostat_that_is_to_draw_less_or_more(live, forward):
     clients, until = live(*(Thermostat(name=name, site=cold) for name in ("one", "two")))
     virtualders.create("half", members=["one"])
     until(WINTER + 2 * STEP)
-    loadevents.create("half", {"Offset": {"heatingOffset": 15}}, 3600, WINTER + 3 * STEP, forward=forward)
+    drevents.create("half", {"Offset": {"heatingOffset": 15}}, 3600, WINTER + 3 * STEP, forward=forward)
     until(WINTER + 7 * STEP + 120)
     ordered, usual = (read(number, WINTER + 3 * STEP, WINTER + 7 * STEP) for number in (1, 2))
     assert (ordered < usual - 200) if forward else (ordered > usual + 200)

@@ -4,7 +4,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error, http_date, split_target
 

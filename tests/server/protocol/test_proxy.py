@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from certs import authority, dev
-from server.protocol import identity
+from server.devices import identity
 from server.protocol.proxy import Proxies
 from server.protocol.trust import Authorities, Untrusted
 from tests import listening

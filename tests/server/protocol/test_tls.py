@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from certs import authority
-from server.protocol import identity, tls
+from server.devices import identity
+from server.protocol import tls
 from server.protocol.trust import Untrusted
 from tests import listening
 from tests.certs import bad

@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import Refused
 from server.models import EVERYONE, Document
-from server.resources import codec, hooks, reading, sql, store
+from server.resources import codec, hooks, retrieve, sql, store
 from server.resources.hooks import Change
 from tests import door
 
@@ -127,7 +127,7 @@ def test_put_makes_and_replaces_and_knows_the_table() -> None:
 # --- links and counts ------------------------------------------------------------------------------------------------
 
 def links(href: str) -> dict[str, Any]:
-    found = reading.single(href, None)
+    found = retrieve.single(href, None)
     assert found is not None
     return {key: value.get("all", True) for key, value in codec.decode(codec.wrap(found.kind, found.body))[1].items()
             if key.endswith("Link")}
@@ -186,23 +186,23 @@ def test_readers_see_their_audiences_alone() -> None:
     sql.execute("INSERT INTO audience (lfdi, audience) VALUES ('A', '*'), ('A', 'vder:1'), ('B', '*')")
     for owner in ("vder:1", "vder:2", None, "vder:1"):
         store.add("DERProgram", "/derp", PROGRAM, audience=owner)
-    whole = reading.Selection("/derp")
+    whole = retrieve.Selection("/derp")
 
     def seen(who: str | None, start: int = 0, limit: int = 9) -> tuple[int, int]:
-        page = reading.page(whole, who, start, None, limit)
+        page = retrieve.page(whole, who, start, None, limit)
         return page.all, len(page.items)
     assert (seen("A"), seen("B"), seen("C"), seen(None)) == ((3, 3), (1, 1), (0, 0), (4, 4))
     assert (seen("A", 1, 1), seen("A", 3), seen("A", 0, 0)) == ((3, 1), (3, 0), (3, 0))
-    assert reading.single("/derp/1", "A") and not reading.single("/derp/1", "B") and not reading.single("/derp/9", None)
-    assert reading.counts(["/derp", "/mup"], "A") == {"/derp": 3}
-    assert reading.page(reading.Selection("/derp", audiences=("vder:2",)), None, 0, None, 9).all == 1
+    assert retrieve.single("/derp/1", "A") and not retrieve.single("/derp/1", "B") and not retrieve.single("/derp/9", None)
+    assert retrieve.counts(["/derp", "/mup"], "A") == {"/derp": 3}
+    assert retrieve.page(retrieve.Selection("/derp", audiences=("vder:2",)), None, 0, None, 9).all == 1
 
 
 def test_a_page_goes_by_time_too() -> None:
     href = store.add("DERProgram", "/derp", PROGRAM)
     for start in (3 << 30, 1 << 31, (1 << 31) + 1000):
         store.add("DERControl", f"{href}/derc", control(start))
-    page = reading.page(reading.Selection(f"{href}/derc"), None, 0, 1 << 31, 9)
+    page = retrieve.page(retrieve.Selection(f"{href}/derc"), None, 0, 1 << 31, 9)
     assert page.all == 3 and len(page.items) == 2
     assert [document.at for document in store.items(f"{href}/derc")] == [1 << 31, (1 << 31) + 1000, 3 << 30]
 
@@ -211,5 +211,5 @@ def test_bodies_for_both_editions() -> None:
     href = store.add("DERProgram", "/derp", {**PROGRAM, "mRID": "01"})
     document = store.get(href)
     assert isinstance(document, Document) and document.body_2023 is None
-    old, new = reading.single(href, None, 2018), reading.single(href, None, 2023)
+    old, new = retrieve.single(href, None, 2018), retrieve.single(href, None, 2023)
     assert old == new and old is not None and old.body == document.body

@@ -4,12 +4,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import codec, reading, sql, store, writing
+from server.resources import codec, render, retrieve, sql, store
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -29,14 +30,14 @@ def control(program: str, start: int, duration: int = 100, base: dict[str, Any] 
 
 def status(href: str) -> tuple[int, int, bool]:
     """currentStatus, dateTime (after NOON), potentiallySuperseded, as they are served."""
-    found = reading.single(href, None)
+    found = retrieve.single(href, None)
     assert found is not None
     said = codec.decode(codec.wrap(found.kind, found.body))[1]["EventStatus"]
     return said["currentStatus"], said["dateTime"] - NOON, said["potentiallySuperseded"]
 
 
 def listed(program: str, active: bool = False) -> int:
-    return reading.page(reading.Selection(f"{program}/derc", active), None, 0, None, 99).all
+    return retrieve.page(retrieve.Selection(f"{program}/derc", active), None, 0, None, 99).all
 
 
 def turn(seconds: int) -> None:
@@ -148,14 +149,14 @@ def test_judging_neighbours_alone_is_judging_all(program: str, steps: list[tuple
             store.remove(href)
         elif then and document is not None and document.standing != Document.GONE:
             store.cancel(href)
-        assert not writing.judge(f"{program}/derc")
+        assert not render.judge(f"{program}/derc")
 
 
 def test_a_control_looks_only_at_its_neighbours(program: str) -> None:
     hrefs = [control(program, 1000 * number) for number in range(1, 40)]
-    assert {document.href for document in writing._spell(f"{program}/derc", NOON + 5050, NOON + 5060)} == {hrefs[4]}
+    assert {document.href for document in render._spell(f"{program}/derc", NOON + 5050, NOON + 5060)} == {hrefs[4]}
     bridge = control(program, 5050, 2000)
-    assert {document.href for document in writing._spell(f"{program}/derc", NOON + 5000, NOON + 5001)} == {
+    assert {document.href for document in render._spell(f"{program}/derc", NOON + 5000, NOON + 5001)} == {
         *hrefs[4:7], bridge}
     instant = control(program, 20500, 0)
-    assert {document.href for document in writing._spell(f"{program}/derc", NOON + 20500, NOON + 20500)} == {instant}
+    assert {document.href for document in render._spell(f"{program}/derc", NOON + 20500, NOON + 20500)} == {instant}

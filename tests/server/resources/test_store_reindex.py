@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from server import clock
+from server.devices import enrolment
 from server.models import Device
-from server.protocol.functionsets import edev
 from server.resources import sql, store
 from tests import door
 from tests.conftest import NOON
@@ -23,7 +23,7 @@ def content() -> dict[str, list[str]]:
 @pytest.fixture
 def lived(device: door.Peer) -> door.Peer:
     """A house in which something of everything has happened."""
-    edev.enrol(door.lfdi(2), manager="")
+    enrolment.enrol(door.lfdi(2), manager="")
     program = store.add("DERProgram", "/derp", {"primacy": 1})
     for start, duration in ((0, 1000), (500, 100), (3000, 50), (10, 5)):
         clock.advance(1)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from server import clock, models
+from server import clock, functionsets, models
 from server.models import db
-from server.protocol import functionsets
 from server.resources import store
 from tests.conftest import NOON
 

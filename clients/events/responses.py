@@ -1,0 +1,31 @@
+"""Responses to events: which are asked for, and how they are said (IEEE 2030.5-2018 10.2.3, table 27).  Pure."""
+from __future__ import annotations
+
+from typing import Any
+
+from clients.events.events import CONTROL, GRANT, LOAD
+from clients.events.schedule import (COMPLETED, NOT_TAKEN, OPTED_IN, OPTED_OUT, PARTLY_IN, PARTLY_OUT,
+                                     RECEIVED, STARTED, Transition)
+
+# Bits of responseRequired
+MESSAGE_RECEIVED, SPECIFIC, CUSTOMER = 1, 2, 4
+BIT = {RECEIVED: MESSAGE_RECEIVED, OPTED_OUT: CUSTOMER, OPTED_IN: CUSTOMER,
+       PARTLY_OUT: CUSTOMER, PARTLY_IN: CUSTOMER, NOT_TAKEN: CUSTOMER}
+NAMES = {CONTROL: "DERControlResponse", LOAD: "DrResponse", GRANT: "FlowReservationResponseResponse"}
+_DONE = {STARTED, COMPLETED, PARTLY_OUT}
+
+
+def asked(transition: Transition) -> bool:
+    """Whether the event's responseRequired asks for this answer."""
+    return bool(transition.event.required & BIT.get(transition.status, SPECIFIC))
+
+
+def response(transition: Transition, lfdi: str, applied: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The Response (see NAMES) of the device with this LFDI; `applied` is what it does of a load control."""
+    said = {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
+            "subject": transition.event.mRID}
+    if transition.event.kind == LOAD and transition.status in _DONE:
+        said |= applied or {}
+    if transition.overridden:
+        said["overrideDuration"] = min(transition.overridden, 65535)
+    return said

@@ -1,0 +1,1 @@
+"""What a device sends of itself: `telemetry`, `metering`, `reporter`."""

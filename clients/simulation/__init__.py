@@ -1,0 +1,1 @@
+"""Many devices at once: `scenario`, `weather`, `neighbourhood`, `fleet`, `stepped`, `processpool`, `totals`."""

@@ -1,0 +1,78 @@
+"""Several processes of clients in stepped time, and the one who turns the clock for them."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from clients.simulation import totals
+from server import clock
+
+PATIENCE = 20.0
+
+
+class Crew:
+    """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the path of a
+    devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes the words of
+    `clients.fleet`."""
+
+    def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients.simulation.fleet"):
+        self._processes = [subprocess.Popen(
+            [sys.executable, "-m", module, "--clock", clock.spec(), "--devices", str(share), "--sums", *words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) for share in shares]
+
+    def until(self, instant: float) -> list[dict[str, Any]]:
+        """Turn the clock to this instant and let all do what is due: the sums of each interval that this has ended, as
+        `tally.total` gives them. RuntimeError where a process has gone."""
+        clock.turn_to(instant)
+        return self.poke(instant)
+
+    def poke(self, instant: float) -> list[dict[str, Any]]:
+        """The same with a clock that stands there already: for what has come up since."""
+        for process in self._processes:
+            assert process.stdin is not None
+            print(repr(float(instant)), file=process.stdin, flush=True)
+        said = [sums for process in self._processes for sums in _heard(process)]
+        return [totals.total(one for one in said if one["at"] == at) for at in sorted({one["at"] for one in said})]
+
+    def close(self) -> None:
+        """Let the processes end, which they do when nobody tells them anything any more."""
+        for process in self._processes:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.close()
+        for process in self._processes:
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()      # type: ignore[union-attr]
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _heard(process: subprocess.Popen[str]) -> Iterable[dict[str, Any]]:
+    """What a process says before it answers."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if not line.startswith("{"):
+            return
+        yield json.loads(line)
+    raise RuntimeError(f"clients ended with status {process.wait()}")
+
+
+def share(known: Sequence[dict[str, Any]], processes: int, folder: Path) -> list[Path]:
+    """Entries of devices.json dealt out to so many processes, as files in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"devices-{number}.json" for number in range(processes)]
+    for number, path in enumerate(paths):
+        path.write_text(json.dumps(known[number::processes]))
+    return paths

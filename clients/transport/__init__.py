@@ -1,0 +1,1 @@
+"""How a client reaches a server: `mtls`, `connection`, `polling`, `timebase`, `discovery`."""

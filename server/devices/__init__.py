@@ -1,0 +1,1 @@
+"""Who is enrolled and what they may do: `identity`, `enrolment`, `access`, `lastcontact`."""

@@ -1,0 +1,81 @@
+"""Response: what devices answer to events (IEEE 2030.5-2018, 10.3 and table 27)."""
+from __future__ import annotations
+
+from server import clock
+from server.devices import access
+from server.errors import Refused
+from server.models import Answer, Document
+from server.resources import events, links, retrieve, store, table
+from server.resources.hooks import Change, after, before, instead, rebuild, seed
+
+STATUSES = {
+    1: "received", 2: "started", 3: "completed", 4: "opted out", 5: "opted in", 6: "cancelled", 7: "superseded",
+    8: "partially completed with opt-out", 9: "partially completed with opt-in", 10: "completed without participation",
+    11: "message acknowledged", 12: "message cannot be displayed", 13: "aborted for another server",
+    14: "aborted for another program", 252: "parameter not applicable", 253: "invalid",
+    254: "received after it had expired",
+}
+STATUSES_2023 = STATUSES | {15: "resumed", 251: "not supported"}
+KINDS = table.rows["ResponseList"].posted
+
+
+@seed
+def _set() -> None:
+    """The ResponseSet that our events name in replyTo."""
+    href = table.parent(links.REPLY_TO)
+    if store.get(href) is None:
+        store.put(href, {"mRID": store.new_mrid(), "description": "Responses to events"})
+
+
+@instead("COUNT", "ResponseList")
+def _count(href: str) -> None:
+    """Each caller sees its own."""
+
+
+@before("POST", *KINDS)
+def _check(change: Change) -> None:
+    data, who = change.data, change.caller
+    lfdi, subject, status = data["endDeviceLFDI"], data["subject"], data.get("status")
+    if who is not None and not access.writable(who, lfdi):
+        raise Refused(403, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
+    change.audience = lfdi
+    earlier = list(Document.select(Document.href, Document.stated).join(
+        Answer, on=(Answer.href == Document.href)).where((Answer.subject == subject) & (Answer.lfdi == lfdi)))
+    event = store.find(subject, *SUBJECTS)
+    # a device that has left the group since then goes on to say what became of an event that it has answered before
+    if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
+        raise Refused(400, f"{change.kind}/subject: there is no event {subject} for {lfdi}")
+    # every document of the 2023 edition says so itself, whatever its sender accepts
+    edition = 2023 if "@schemaVer" in data or who is not None and who.edition == 2023 else 2018
+    defined = STATUSES_2023 if edition == 2023 else STATUSES
+    if status is not None and status not in defined:
+        raise Refused(400, f"{change.kind}/status: {status} is not defined")
+    for answer in earlier:
+        if answer.stated == data:  # the same answer once more, its receipt having been lost
+            change.href, change.old = answer.href, data
+
+
+SUBJECTS = (*sorted(events.KINDS), "DefaultDERControl")
+
+
+@after("POST", *KINDS)
+def _answered(change: Change) -> None:
+    _row(change.href, change.data, clock.now())
+
+
+@after("DELETE", *KINDS)
+def _withdrawn(change: Change) -> None:
+    Answer.delete().where(Answer.href == change.href).execute()
+
+
+def _row(href: str, data: dict, received: int) -> bool:
+    found, made = Answer.get_or_create(href=href, defaults={
+        "subject": data["subject"], "lfdi": data["endDeviceLFDI"], "status": data.get("status"),
+        "created": data.get("createdDateTime"), "received": received})
+    return made
+
+
+@rebuild
+def _rows() -> int:
+    documents = Document.select().where(Document.kind.in_(KINDS))
+    return sum(_row(document.href, document.stated, document.at or clock.now()) for document in documents)

@@ -1,0 +1,222 @@
+"""What an area needs from what can be moved in it: its signals and forecasts, as a plan wants them.
+
+Consumption is positive here, in W. An area is led by a schedule (what it is to draw from outside), else by an
+imbalance (by how much it will draw too much if nobody moves anything), else by a price alone. What was measured puts the
+outlook right: how far the last intervals were off, ever less the further ahead.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from peewee import chunked
+
+from server.errors import Refused
+from server.grid.fleet.fleetstate import State
+from server.grid.optimisation import clusters
+from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.balanceprogram import Limit, Prices
+from server.grid.optimisation.clusters import Sessions
+from server.grid.optimisation.disaggregation import Fleet
+from server.grid.optimisation.rollinghorizon import Outlook
+from server.grid.optimisation.waterfill import Line, fill
+from server.grid.series import forecasts, measurements, signals
+from server.grid.series.intervals import Span
+from server.models import VirtualDER
+from server.resources import sql
+
+_CHUNK = 400
+LEADS = ("schedule", "imbalance", "price")
+# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many; what stores
+# failed to do by half every step.
+WINDOW, HALF, SOON = 4, 16.0, 1.0
+PRICE = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right, `before` [T] the imbalance if
+    nobody moves anything; `usual` [session] is what each car would draw in the first step if it had charged since it came; `lead`
+    the kind of signal, `warnings` what is wrong with signals."""
+    lead: str
+    outlook: Outlook
+    raw: Floats
+    before: Floats
+    prices: Prices
+    usual: Floats
+    warnings: list[str] = field(default_factory=list)
+
+
+def of(area: VirtualDER, state: State, span: Span) -> Demand:
+    """The demand of an area. Refused (409) where nothing was said of what it needs."""
+    known = {lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in LEADS}
+    lead = next((lead for lead in LEADS if np.isfinite(known[lead]).any()), None)
+    if lead is None:
+        raise Refused(409, f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or price")
+    warnings = signals.troubles(area, span.at, span.steps * span.step, span.start)
+    coming = forecasts.coming(state.leaves, span.start, span.steps, span.at, span.hours)
+    usual = at_once(state.requests, span)
+    eager = usual.sum(axis=0) + uncontrolled(coming, span)
+    heat = _heat(area, state, span)
+    sun = np.maximum(forecasts.ahead(area, "sun", span.start, span.steps, span.at, span.step).values, 0)
+    said = np.nan_to_num(known[lead])
+    if lead == "schedule":
+        load = -forecasts.ahead(area, "load", span.start, span.steps, span.at, span.step).values
+        before = load - sun + heat.sum(axis=0) - said + eager
+    elif lead == "imbalance":
+        before = said
+    else:
+        before = eager
+    raw = before - eager
+    tolerance = signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
+    off = correction(area, span) if lead != "price" else np.zeros(span.steps)
+    net = _beyond(before + off, tolerance) - (before - raw)
+    ahead = Outlook(net, heat, sun, heard(coming, span), _limits(area, state, span, heat, sun), _price(known["price"]))
+    return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
+                  usual[:, 0], warnings)
+
+
+def _beyond(imbalance: Floats, tolerance: Floats | float) -> Floats:
+    """What of an imbalance is beyond what is tolerated."""
+    return np.asarray(np.sign(imbalance) * np.maximum(np.abs(imbalance) - tolerance, 0), dtype=float)
+
+
+def _price(said: Floats) -> Floats | float:
+    """Prices about their mean, the greatest deviation being PRICE; gaps are mean."""
+    if not np.isfinite(said).any():
+        return 0.0
+    about = np.nan_to_num(said - np.nanmean(said))
+    return about / max(float(np.abs(about).max()), 1e-9) * PRICE
+
+
+def at_once(requests: Sequence[str], span: Span) -> Floats:
+    """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when it came until
+    it has what it asked for then."""
+    asked = {href: rest for some in chunked(requests, _CHUNK) for href, *rest in sql.rows(
+        f"SELECT href, arrive, depart, energy, power FROM visit WHERE href IN ({sql.marks(len(some))})", *some)}
+    arrive, depart, energy, power = np.array([asked.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
+    done = np.minimum(arrive + np.maximum(energy, 0) * 3600 / np.maximum(power, 1.0), depart)
+    begin = span.start + np.arange(span.steps) * span.step
+    overlap = np.minimum(done[:, None], begin + span.step) - np.maximum(arrive[:, None], begin)
+    return np.asarray(power[:, None] * np.maximum(overlap, 0) / span.step, dtype=float)
+
+
+def uncontrolled(cars: Sessions, span: Span) -> Floats:
+    """[T]: what cars to come would draw if each charged at full power from when it comes until it has what it needs."""
+    cars = cars.only((cars.depart > 0) & (cars.need > 0))
+    if not len(cars.need):
+        return np.zeros(span.steps)
+    soonest = clusters.sessions(cars, span.steps, span.hours)[0].most.sum(axis=0)
+    return np.diff(soonest, prepend=0.0) / span.hours
+
+
+def heard(cars: Sessions, span: Span) -> Sessions:
+    """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the time that it asks
+    for energy that step has been decided."""
+    cars = cars._replace(arrive=cars.arrive + 1)
+    return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
+
+
+def _heat(area: VirtualDER, state: State, span: Span) -> Floats:
+    """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's forecast
+    among its kinds by rating."""
+    loads = state.fleet.thermals
+    kinds = int(loads.kind.max(initial=0)) + 1
+    place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
+    rating = clusters.sums(label.reshape(-1), loads.power, len(place))
+    total = clusters.sums(loads.group, loads.power, len(state.leaves))
+    found = np.zeros((len(place), span.steps))
+    for number, at in enumerate(place):
+        group = at // kinds
+        leaf = forecasts.ahead(state.leaves[group], "heat", span.start, span.steps, span.at, span.step).values
+        found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
+    return np.minimum(found, rating[:, None])
+
+
+def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
+    """The fleet with thermal loads that draw together, if left alone, what is expected of their cluster in the first step:
+    each as much of it as it drew of late, as far as its rating goes."""
+    loads = fleet.thermals
+    kinds = int(loads.kind.max(initial=0)) + 1
+    _, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
+    base = fleet.base.copy()
+    for number, total in enumerate(ahead.base[:, 0].tolist()):
+        inside = label.reshape(-1) == number
+        power = loads.power[inside]
+        base[inside] = fill(total, Line(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)).powers
+    return fleet._replace(base=base)
+
+
+def correction(area: VirtualDER, span: Span) -> Floats:
+    """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals beside what had
+    been expected of them (before it was put right).
+
+    An error in what nobody had asked for goes on for hours. What stores failed to do depends on what they were asked for,
+    so it says nothing of a later step that asks the opposite: it is made up for now, and is soon over. What cars and
+    thermal loads did otherwise says nothing of any other step: whoever has taken more has it, and wants the less. Not all
+    have meters, so none of that is taken to be more than what was measured of the whole."""
+    begin = span.at - span.at % span.step - 2 * WINDOW * span.step
+    steps = 2 * WINDOW
+
+    def known(what: str) -> Floats:
+        return measurements.read(area, what, begin, steps, span.step)
+    warmth = known("planned_heat")
+    stores, cars, heats = np.nan_to_num([known("planned_store") - known("store"), known("planned_car") - known("car"), np.clip(
+        warmth + known("base_heat") - known("heat"), -np.abs(warmth), np.abs(warmth))])
+    wrong = known("after") - known("expected")
+    failed = _part_of(wrong, stores)
+    off = wrong - failed - _part_of(wrong - failed, cars + heats)
+    seen = np.flatnonzero(np.isfinite(off))[-WINDOW:]
+    if not len(seen):
+        return np.zeros(span.steps)
+    since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
+    ahead = np.arange(span.steps, dtype=float)
+    return np.asarray(off[seen].mean() * 0.5 ** ((ahead + since) / HALF) + failed[seen[-1]] * 0.5 ** (ahead / SOON))
+
+
+def _part_of(whole: Floats, some: Floats) -> Floats:
+    """As much of the one as the other is, in its direction."""
+    return np.clip(some, np.minimum(whole, 0.0), np.maximum(whole, 0.0))
+
+
+def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
+    """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a signal says."""
+    limited = {(vder, what) for vder, what in sql.rows(
+        "SELECT DISTINCT vder_id, what FROM series WHERE what IN ('import_limit', 'export_limit') AND until > ?", span.start)}
+    found = []
+    for vder, groups in subtree(area, state.leaves):
+        most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
+            ("import_limit", vder.import_limit), ("export_limit", vder.export_limit)))
+        if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
+            load, shine, warmth = (forecasts.ahead(vder, what, span.start, span.steps, span.at, span.step).values
+                                   for what in ("load", "sun", "heat"))
+            found.append(Limit(groups, most, -least, -load - shine - warmth))
+    return found
+
+
+def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span, signalled: bool) -> Floats:
+    always = np.full(span.steps, np.inf if fixed is None else fixed)
+    if not signalled:
+        return always
+    said = signals.known(vder, kind, span.start, span.steps, span.step, span.at)
+    return np.where(np.isnan(said), always, np.minimum(said, always))
+
+
+def subtree(area: VirtualDER, leaves: list[VirtualDER]) -> list[tuple[VirtualDER, list[int]]]:
+    """The area and every virtual DER below it, with the places of the leaves at or below each."""
+    place = {leaf.id: number for number, leaf in enumerate(leaves)}
+    below: dict[int | None, list[VirtualDER]] = {}
+    for vder in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.id):
+        below.setdefault(vder.parent_id, []).append(vder)
+    found: list[tuple[VirtualDER, list[int]]] = []
+
+    def walk(vder: VirtualDER) -> list[int]:
+        at = len(found)
+        found.append((vder, []))
+        groups = [place[vder.id]] if vder.id in place else []
+        for child in below.get(vder.id, ()):
+            groups += walk(child)
+        found[at] = vder, sorted(groups)
+        return groups
+    walk(area)
+    return found

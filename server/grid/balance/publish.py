@@ -1,0 +1,149 @@
+"""A decided step is told: DERControls, EndDeviceControls and reservations, and the orders that keep who was asked for what.
+
+Within the caller's transaction. Consumption is positive here, in W, save in what goes to devices and into orders (see
+`translate`).
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from server import clock
+from server.grid.controls import dercontrols, reservations
+from server.grid.dispatch import shares
+from server.grid.dispatch.loadcontrol import DESCRIPTION, STAGGER_S, IssuedCommand, Step, thermal_commands
+from server.grid.fleet import setpoints
+from server.grid.fleet.fleetstate import State
+from server.grid.fleet.projection import Cars, names_of
+from server.grid.groups import virtualders
+from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.disaggregation import Powers
+from server.models import Balance, Device, Document, Order, VirtualDER
+from server.resources import sql
+
+RAMP = 10.0  # seconds in which a battery or an inverter comes to a new power
+Data = dict[str, Any]
+
+
+class Sun(NamedTuple):
+    """What generation is expected of a step, and what of that is too much; both positive, W."""
+    expected: float
+    curtailed: float
+
+
+def tell(area: VirtualDER, row: Balance, seen: State, powers: Powers, cars: Cars, usual: Floats, reason: str, sun: Sun) -> None:
+    """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw if nobody had
+    asked it to wait."""
+    step = Step(cars.start, cars.start + row.step, reason)
+    names = names_of(area)
+    for group, leaf in enumerate(seen.leaves):
+        for told in (*_stores(leaf, step, seen, powers, group, names), *thermal_commands(leaf, step, seen, powers, group, names),
+                     *_cars(leaf, step, seen, powers, cars, usual, group, names)):
+            _keep(leaf, row, step, told)
+    for leaf, told in _suns(step, seen, sun, names):
+        _keep(leaf, row, step, told)
+
+
+def _inside(groups: Any, group: int) -> Any:
+    return np.flatnonzero(groups == group)
+
+
+def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> Iterator[IssuedCommand]:
+    inside = _inside(seen.fleet.batteries.group, group)
+    if not len(inside):
+        return
+    drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.stores[inside]]
+    asked = -drawn / seen.response["store"][inside]
+    if powers.percent is not None and _alike(leaf):
+        level = float(powers.percent[group])
+        base = setpoints.fixed(level)
+        href = dercontrols.publish(leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
+        why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
+        yield IssuedCommand("percent", base["opModFixedW"] / 100, "broadcast",
+                   [(lfdi, href, power, 0.0, why) for lfdi, power in zip(lfdis, asked.tolist(), strict=True)])
+        return
+    fleet = seen.fleet.batteries.only(inside)
+    devices = {device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))}
+    single = virtualders.alone(list(devices.values()), leaf.primacy)
+    shares = []
+    for place, device in enumerate(seen.stores[inside].tolist()):
+        rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
+        base = setpoints.fixed(float(drawn[place]) / max(rating, 1.0))
+        href = dercontrols.publish(single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
+        why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
+               f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
+        shares.append((lfdis[place], href, float(asked[place]), 0.0, why))
+    yield IssuedCommand("watts", float(asked.sum()), "device", shares)
+
+
+def _alike(leaf: VirtualDER) -> bool:
+    """Whether nobody but stores would follow an opModFixedW that is told to all of the virtual DER. Stores that the plan
+    leaves out hear it too, and may."""
+    others = sql.rows(
+        "SELECT u.device_id, u.modes, n.what FROM unit u JOIN nature n ON n.device_id = u.device_id JOIN membership m "
+        "ON m.device_id = u.device_id WHERE m.vder_id = ?", leaf.id)
+    return not any("opModFixedW" in modes.split() for device, modes, what in others if what != "store")
+
+
+def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars, usual: Floats, group: int,
+          names: dict[int, str]) -> Iterator[IssuedCommand]:
+    sessions = seen.fleet.sessions
+    shares = []
+    for place in _inside(sessions.group, group).tolist():
+        if sessions.arrive[place] > 0:
+            continue
+        power, told, document = float(powers.sessions[place]), float(cars.told[place]), cars.grants[place]
+        power = power if power >= 1 else 0.0
+        depart = step.start + int(sessions.depart[place] * seen.hours * 3600)
+        lax = sessions.depart[place] * seen.hours - sessions.need[place] / max(sessions.power[place], 1)
+        why = (f"{step.reason}; needs {sessions.need[place] / 1000:.1f} kWh within {sessions.depart[place] * seen.hours:.2f} h, "
+               f"{lax:.1f} h to spare")
+        if document is None or abs(power - np.nan_to_num(told)) > 1 or power == 0 and not _waits(document, cars, place, depart):
+            if sessions.need[place] < 1:
+                continue
+            latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
+            begin = step.strewn(int(seen.cars[place])) if depart > step.end else step.begin
+            begin = max(min(begin, latest), clock.now())
+            given = setpoints.grant(setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
+                                    power, begin, told > 0)
+            document = reservations.revise(seen.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION)[-1]
+        shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
+    if shares:
+        yield IssuedCommand("reservation", sum(share[2] for share in shares), "device", shares)
+
+
+def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
+    """Whether a grant leaves a car alone for this step, and lets it begin in time."""
+    begin = document.stated["interval"]["start"]
+    sessions = cars.state.fleet.sessions
+    latest = depart - sessions.need[place] * 3600 / max(sessions.power[place], 1)
+    return cars.start < begin <= latest + 60
+
+
+def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
+    """A limit on generation, for all groups the same part of their rating, where some of it is too much. What was read last
+    tells nothing of what there is: it may have been held back."""
+    rated = float(seen.sun_w.sum())
+    if not rated or sun.curtailed <= 0.01 * rated:
+        return
+    usual = np.minimum(sun.expected / rated, 1.0) * seen.sun_w
+    part = max(sun.expected - sun.curtailed, 0.0) / rated
+    for group, leaf in enumerate(seen.leaves):
+        inside = _inside(seen.sun_group, group)
+        if not len(inside):
+            continue
+        href = dercontrols.publish(leaf.program, setpoints.at_most(part), step.duration, step.begin, description=DESCRIPTION,
+                                ramp=RAMP)
+        why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
+        yield leaf, IssuedCommand("limit", 100 * part, "broadcast", [
+            (names[int(device)], href, float(min(here, part * rating)), float(here), why)
+            for device, rating, here in zip(seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True)])
+
+
+def _keep(leaf: VirtualDER, row: Balance, step: Step, told: IssuedCommand) -> None:
+    """Keep what was told as an order."""
+    planned = sum(share[2] for share in told.shares)
+    order = Order.create(vder=leaf, wish=told.wish, value=told.value, addressing=told.addressing, start=step.begin,
+                       duration=step.duration, target_w=planned, planned_w=planned, reason=step.reason,
+                       requested_by="automatic" if row.automatic else "plan", plan=row.plan or 0, created=clock.now())
+    shares.record_shares(order, told.shares)

@@ -1,0 +1,5 @@
+"""Single events and what they meet.
+
+Read `dercontrols`, `drevents`, `reservations` with `reservationpolicy` and `evsessions`; `conflicts` (what an operator
+should know before), `effectivecontrol` and `preview` (what a device follows), `responses` (what devices answered).
+"""

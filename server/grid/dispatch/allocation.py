@@ -1,0 +1,265 @@
+"""From a wish to controls: what each member of a virtual DER is asked to do. Pure.
+
+Power is in W, injection positive. A wish is one of
+
+    watts         more (+) or less (-) injection than now, by the whole group
+    target        injection by the whole group
+    percent       of its own rating by each: + of discharge or generation, - of charge
+    limit         greatest generation by each, in percent of its rating
+    limit_watts   greatest generation by the whole group
+    connect       True or False: to be galvanically connected
+    energize      True or False: to exchange power at all
+
+Broadcast says one thing to all: a percent of rating. Per device says to each its own, by a policy: in proportion to
+`headroom` or to `rating`; so that all stores end up equally full (`charge`); in `turn`, who was asked less this season
+doing more; `tier` by tier, the next when the one before has given all.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import fsum
+from typing import Any
+
+from server.errors import Refused
+from server.grid.fleet.members import Member
+from server.grid.optimisation import share
+from server.resources import quantities
+from server.resources.quantities import FULL
+
+BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
+HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
+OPEN = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
+_WHY = {HEADROOM: "{level:+.0%} of what it could do, as everybody", RATING: "{level:+.0%} of its rating, as everybody",
+        CHARGE: "so that all stores end up equally full", TURN: "in turn: {member.left:.0%} of what it owes this season is left",
+        TIER: "tier {member.tier}"}
+_SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
+_BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")  # a watt means another thing to each, a percent the same to all
+Base = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is expected of a member: `baseline` without, `planned` with the order, the control that is its own, and why it is
+    asked for just that."""
+    member: Member
+    baseline: float
+    planned: float
+    base: Base | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`base` is what is told to all, None where each part has its own; `target` what the group should inject as far as
+    a number was wished for, `missed` what of that it cannot."""
+    parts: list[Part]
+    base: Base | None = None
+    target: float | None = None
+    missed: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def baseline(self) -> float:
+        return fsum(part.baseline for part in self.parts)
+
+    @property
+    def planned(self) -> float:
+        return fsum(part.planned for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a wish is turned into controls; `hours` is how long they last."""
+    addressing: str = BROADCAST
+    policy: str = HEADROOM
+    hours: float = 1.0
+
+
+ALIKE = Manner()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A member with the bounds that its modes leave it: who only takes a limit can be held back, not driven."""
+    member: Member
+    mode: str
+    low: float
+    high: float
+    absorb: float
+
+
+def plan(wish: str, value: float, every: Sequence[Member], how: Manner = ALIKE) -> Plan:
+    """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member can help."""
+    _check(wish, how)
+    online = [member for member in every if member.online and member.units]
+    made = _PLANNERS[wish](value, online, how)
+    if len(online) < len(every):
+        note = f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
+        made = replace(made, warnings=[note, *made.warnings])
+    return made
+
+
+def _check(wish: str, how: Manner) -> None:
+    for name, given, possible in (("wish", wish, WISHES), ("addressing", how.addressing, ADDRESSINGS),
+                                  ("policy", how.policy, POLICIES)):
+        if given not in possible:
+            raise Refused(400, f"{name} {given}: {', '.join(possible)} are possible")
+    if how.addressing == DEVICE and wish not in OPEN:
+        raise Refused(400, f"{wish} is the same for every device: it is broadcast")
+    if how.addressing == BROADCAST and how.policy != HEADROOM:
+        raise Refused(400, f"policy {how.policy}: shares differ only where each device is addressed by itself")
+
+
+def beside(wish: str, value: float, every: Sequence[Member], how: Manner, baseline: float) -> Plan:
+    """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set point: what
+    these members do of it, none being no reason to refuse it. `missed` is then for the others."""
+    wanted = value - baseline if wish == "target" else value
+    if any(takes(member) for member in every):
+        return plan(wish, wanted, every, how)
+    _check(wish, how)
+    return Plan([], target=wanted, missed=wanted)
+
+
+def takes(member: Member) -> bool:
+    """Whether a member can be told a power."""
+    return member.online and not member.modes.isdisjoint(_SETPOINTS)
+
+
+def unreached(missed: float, planned: float) -> str:
+    """What is said of the part of a wish that nobody can fulfil."""
+    return f"{abs(missed):.0f} W of the wish are out of reach: bounds of what members can do leave {planned:.0f} W"
+
+
+def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
+    """Those who take one of these modes, with the first of them that they take."""
+    found = []
+    for member in online:
+        mode = next((mode for mode in ranked if mode in member.modes), None)
+        if mode == "opModMaxLimW":
+            found.append(_Line(member, mode, 0.0, max(member.high, 0.0), 0.0))
+        elif mode is not None:
+            found.append(_Line(member, mode, member.low, member.high, member.absorb))
+    if not found:
+        raise Refused(409, f"no member that is online takes {' or '.join(ranked)}")
+    return found
+
+
+def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Part]:
+    """Those who are not asked, as they are."""
+    asked = {line.member.lfdi for line in lines}
+    return [Part(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked]
+
+
+def _change(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    return _target(fsum(member.baseline for member in online) + value, online, how)
+
+
+def _target(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    lines = _lines(online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS))
+    rest = _rest(online, lines)
+    shares = _shares(value - fsum(part.planned for part in rest), lines, how)
+    if how.addressing == BROADCAST:
+        made = _broadcast(share.percent(shares.level), online, lines)
+    else:
+        made = Plan([replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
+                     for part in _singly(lines, shares.powers)] + rest)
+    return replace(made, target=value, missed=shares.missed)
+
+
+def _shares(wanted: float, lines: Sequence[_Line], how: Manner) -> share.Shares:
+    lows, highs = [line.low for line in lines], [line.high for line in lines]
+    if how.addressing == BROADCAST:
+        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines],
+                               lows, highs)
+    present = [line.member.baseline for line in lines]
+    if how.policy == HEADROOM:
+        return share.by_headroom(wanted, present, lows, highs)
+    if how.policy == RATING:
+        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines], lows, highs)
+    if how.policy == TURN:
+        return share.by_turn(wanted, present, lows, highs, [line.member.left for line in lines])
+    if how.policy == TIER:
+        return share.by_tier(wanted, present, lows, highs, [line.member.tier for line in lines])
+    stored = [line.member.stored for line in lines]
+    known = [(energy, capacity) for energy, capacity in stored if energy is not None and capacity]
+    if len(known) < len(stored):
+        raise Refused(409, f"{len(stored) - len(known)} members have not said how much they store")
+    energies, capacities = zip(*known, strict=True)
+    return share.by_charge(wanted, energies, [0.0] * len(lines), capacities, how.hours, lows, highs)
+
+
+def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> Plan:
+    """One percent for all, said in every mode that it takes to reach them."""
+    taken = {line.mode for line in lines}
+    base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
+    if "opModMaxLimW" in taken:
+        base["opModMaxLimW"] = max(level, 0)
+    told = share.broadcast(level, [line.absorb for line in lines], [line.member.inject for line in lines],
+                           [line.low for line in lines], [line.high for line in lines])
+    why = f"{level / 100:+g} % of its rating, as all"
+    parts = [Part(line.member, line.member.baseline, power, why=why) for line, power in zip(lines, told, strict=True)]
+    return Plan(parts + _rest(online, lines), base)
+
+
+def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Part]:
+    steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
+    counts = share.to_steps(powers, steps, [line.low for line in lines], [line.high for line in lines])
+    return [Part(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
+            for line, count, step in zip(lines, counts, steps, strict=True)]
+
+
+def _step(line: _Line, power: float) -> float:
+    """The W that one count of the mode's value means to this member."""
+    if line.mode == "opModTargetW":
+        return quantities.step(max(abs(line.low), abs(line.high)))
+    rating = line.absorb if power < 0 else line.member.inject
+    return rating / FULL or 1.0
+
+
+def _setpoint(line: _Line, count: int, step: float) -> Any:
+    return quantities.active_power(count, round(step)) if line.mode == "opModTargetW" else count
+
+
+def _percent(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    _within(value, -100, 100)
+    return _broadcast(round(value * 100), online, _lines(online, *_BROADCAST_SETPOINTS))
+
+
+def _limit(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    _within(value, 0, 100)
+    lines = _lines(online, "opModMaxLimW")
+    level = round(value * 100)
+    parts = [Part(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.inject),
+                  why=f"at most {level / 100:g} % of its rating, as all") for line in lines]
+    return Plan(parts + _rest(online, lines), {"opModMaxLimW": level})
+
+
+def _limit_watts(value: float, online: Sequence[Member], how: Manner) -> Plan:
+    if value < 0:
+        raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
+    lines = _lines(online, "opModMaxLimW")
+    zero = [0.0] * len(lines)
+    shares = share.by_rating(value, zero, [line.member.inject for line in lines], zero, [line.high for line in lines])
+    return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, how)
+
+
+def _switch(mode: str) -> Callable[[float, Sequence[Member], Manner], Plan]:
+    def made(value: float, online: Sequence[Member], how: Manner) -> Plan:
+        lines = _lines(online, mode)
+        parts = [Part(line.member, line.member.baseline, line.member.baseline if value else 0.0,
+                      why=f"{mode} {'yes' if value else 'no'}, as all") for line in lines]
+        return Plan(parts + _rest(online, lines), {mode: bool(value)})
+    return made
+
+
+def _within(value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise Refused(400, f"{value} %: {least} to {most} are possible")
+
+
+_PLANNERS: dict[str, Callable[[float, Sequence[Member], Manner], Plan]] = {
+    "watts": _change, "target": _target, "percent": _percent, "limit": _limit, "limit_watts": _limit_watts,
+    "connect": _switch("opModConnect"), "energize": _switch("opModEnergize"),
+}
+WISHES = tuple(_PLANNERS)

@@ -1,0 +1,98 @@
+"""What each device is, as the balance sees it: the row Nature, kept in step with what devices say of themselves."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from server.devices import enrolment  # noqa: F401  (its hooks make the Device first)
+from server.models import Device
+from server.resources import sql
+from server.resources.hooks import Change, after
+from server.resources.quantities import number
+
+WHATS = ("store", "sun", "car", "heat", "site", "other")
+# RoleFlagsType
+PREMISES, PEV, DER = 1 << 1, 1 << 2, 1 << 3
+# DERType; whoever says 0, 1 or nothing is a store if it says how much it stores
+_TYPES = {4: "sun", 80: "store", 81: "car", 82: "car", 83: "store"}
+_VAGUE = (None, 0, 1)
+# DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV, EVSE
+HEATS, CARS = 0x7F, 0x30000
+HEAT_KINDS = 0x01, 0x7E  # of thermal loads: thermostats, which take an Offset, and what can only be switched
+_RANKED = ("store", "car", "sun")
+_COLUMNS = "SELECT what, category, demand FROM nature WHERE device_id = ?"
+
+
+def of_der(der_type: int | None, stores: bool) -> str | None:
+    """What a DER of this DERType is; None where that does not tell. Pure."""
+    return _TYPES.get(der_type or 0) or ("store" if stores and der_type in _VAGUE else None)
+
+
+def what(ders: Iterable[str | None], category: int, premises: bool) -> str:
+    """What a device is, by its DERs (`of_der`), its DeviceCategoryType bits, and whether all that it mirrors
+    are whole premises: one of WHATS. Pure."""
+    found = list(ders)
+    ranked = next((one for one in _RANKED if one in found), None)
+    if ranked is not None:
+        return ranked
+    if category & HEATS:
+        return "heat"
+    if category & CARS:
+        return "car"
+    return "site" if premises and not found else "other"
+
+
+def role(point: Mapping[str, Any]) -> int:
+    """The roleFlags of a UsagePoint."""
+    return int(point.get("roleFlags") or "0", 16)
+
+
+def is_premises(point: Mapping[str, Any]) -> bool:
+    """Whether a UsagePoint measures a whole premises, and no DER or car alone."""
+    return role(point) & (PREMISES | PEV | DER) == PREMISES
+
+
+def settle(device: int, lfdi: str) -> bool:
+    """Say of a device (its number) what it is now, and the same of its meters; whether that is news."""
+    end = _stated(f"/edev/{device}")
+    if end is None:
+        return False
+    category = int(end.get("deviceCategory") or "0", 16)
+    load = (_stated(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
+    ders = [of_der(kind, capacity is not None) for kind, capacity in sql.rows(
+        "SELECT type, capacity FROM unit WHERE device_id = ?", device)]
+    points = [json.loads(stated) for stated, in sql.rows(
+        "SELECT stated FROM document WHERE parent = '/upt' AND audience = ? AND stated IS NOT NULL", lfdi)]
+    premises = bool(points) and all(is_premises(point) for point in points)
+    now = what(ders, category, premises), category, number(load.get("maxDemand"))
+    if sql.row(_COLUMNS, device) == now:
+        return False
+    sql.execute("INSERT INTO nature (device_id, what, category, demand) VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE "
+                "SET what = excluded.what, category = excluded.category, demand = excluded.demand", device, *now)
+    if now[0] != "site":
+        sql.execute("UPDATE meter SET what = ? WHERE device_id = ? AND what <> 'site'", now[0], device)
+    return True
+
+
+def _stated(href: str) -> dict[str, Any] | None:
+    row = sql.row("SELECT stated FROM document WHERE href = ? AND stated IS NOT NULL", href)
+    return json.loads(row[0]) if row else None
+
+
+def rebuild() -> int:
+    """Say of every device what it is; of how many that was news."""
+    return sum(settle(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
+
+
+@after("POST", "EndDevice")
+@after("PUT", "EndDevice")
+def _category(change: Change) -> None:
+    if change.old is None or change.old.get("deviceCategory") != change.data.get("deviceCategory"):
+        settle(int(change.href.split("/")[2]), change.data["lFDI"])
+
+
+@after("PUT", "DeviceInformation")
+def _information(change: Change) -> None:
+    if (change.old or {}).get("DRLCCapabilities") != change.data.get("DRLCCapabilities"):
+        settle(int(change.href.split("/")[2]), change.data["lFDI"])

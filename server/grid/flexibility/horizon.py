@@ -1,0 +1,213 @@
+"""What virtual DERs could do over a horizon, step by step, each leaf by itself: in the middle, and how sure that is.
+
+Whatever is asked is a change of what members would do by themselves (their baseline), so who does not respond stays
+with that. A member responds as its tracked rate says, independently of the others: a group's mean is the sum of rates times
+powers, and so the larger the group, the nearer the firm part comes to the mean. The error of forecasts is added where one
+is known. Powers in W; up is more injection than the baseline, down is less.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from server.grid.fleet import eligibility, fleetstate
+from server.grid.fleet.fleetstate import WHATS, State
+from server.grid.optimisation import clusters, envelope
+from server.grid.optimisation.arrays import Floats, Whole, np
+from server.grid.optimisation.clusters import Clusters, Sessions
+from server.grid.series import forecasts
+
+# At what charges stores are told apart: one that is full takes nothing, though another is empty.
+CHARGES = (0.02, 0.25, 0.5, 0.75, 0.98)
+DAY = 96  # steps beyond the horizon in which a car may leave, or more
+MOVED = ("store", "car", "heat", "sun")
+
+
+class Change(NamedTuple):
+    """[T] each: W up and down, Wh up and down until the end of each step, and the variances of the powers."""
+    up: Floats
+    down: Floats
+    energy_up: Floats
+    energy_down: Floats
+    up_variance: Floats
+    down_variance: Floats
+
+    def cut(self, up: Floats, down: Floats, hours: float) -> Change:
+        """The same with no more power than so much, and no more energy than such powers reach."""
+        most, least = np.minimum(self.up, up), np.minimum(self.down, down)
+        return Change(most, least, np.minimum(self.energy_up, np.cumsum(most) * hours),
+                      np.minimum(self.energy_down, np.cumsum(least) * hours),
+                      self.up_variance * part_of(most, self.up) ** 2, self.down_variance * part_of(least, self.down) ** 2)
+
+    def firm(self, deviations: float) -> Change:
+        """So many standard deviations below the mean, energy with power."""
+        up = np.maximum(self.up - deviations * np.sqrt(self.up_variance), 0)
+        down = np.maximum(self.down - deviations * np.sqrt(self.down_variance), 0)
+        return self._replace(up=up, down=down, energy_up=self.energy_up * part_of(up, self.up),
+                             energy_down=self.energy_down * part_of(down, self.down))
+
+
+def part_of(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def total(changes: list[Change], steps: int) -> Change:
+    """The sum of several."""
+    return Change(*(np.sum([change[place] for change in changes], axis=0) if changes else np.zeros(steps) for place in range(6)))
+
+
+class Outlook(NamedTuple):
+    """What is expected of each kind of member in all, W of consumption [T], and the standard deviation of that."""
+    values: dict[str, Floats]
+    sigma: dict[str, Floats]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What is dispatched through one virtual DER: baseline, how that could change, and how as far as members are read
+    freshly (`verified`), and members."""
+    baseline: Floats
+    net: Floats
+    change: Change
+    verified: Change
+    unknown_up: float
+    unknown_down: float
+    ramp: float
+    ramps: int
+    members: Counter[str]
+
+
+def expected(seen: State, start: int, steps: int, at: int) -> Outlook:
+    """What is to be expected of the kinds that are not reckoned from their requests or commands, as far as there are any."""
+    kinds = [what for what in ("heat", "sun", "site", "other") if (seen.roster.what == what).any()]
+    found = {what: forecasts.ahead(seen.roster.area, what, start, steps, at, round(seen.hours * 3600)) for what in kinds}
+    nothing = dict.fromkeys(WHATS, np.zeros(steps))
+    return Outlook(nothing | {what: -np.nan_to_num(one.values) for what, one in found.items()},
+                   nothing | {what: np.nan_to_num(one.sigma) for what, one in found.items()},
+                   [warning for what, one in found.items() if what in MOVED for warning in one.warnings])
+
+
+def leaves(seen: State, ahead: Outlook, steps: int, at: int, start: int) -> list[Leaf]:
+    """What each of the state's leaves could do."""
+    known, size = seen.roster, len(seen.leaves)
+    weight = _weights(seen)
+    shares = {what: _shares(known.group, known.what == what, weight, size) for what in WHATS}
+    coming = forecasts.coming(seen.leaves, start, steps, at, seen.hours)
+    eager, changes = _movable(seen, seen.fleet.sessions.joined(coming), ahead, weight, steps)
+    fresh = fleetstate.without(seen, _unread(seen), "not read")
+    _, verified = _movable(fresh, fresh.fleet.sessions, ahead, weight, steps)
+    reasons = Counter[tuple[int, str]]()
+    for place in range(len(known.device)):
+        reasons[int(known.group[place]), _standing(seen, place)] += 1
+    found = []
+    for group in range(size):
+        base = {what: shares[what][group] * values for what, values in ahead.values.items()}
+        own = sum((base[what] for what in ("heat", "sun", "other")), eager[group])
+        net = base["site"] if shares["site"][group] > 0 else own
+        here = known.group[known.units.place] == group
+        out = here & np.isin(known.device[known.units.place], [
+            device for device, why in seen.out.items() if why == eligibility.STALE])
+        counted = here & ~np.isin(known.device[known.units.place], list(seen.out)) & np.isfinite(known.units.ramp)
+        found.append(Leaf(own, net, changes[group], verified[group], float(known.units.inject[out].sum()), float(known.units.absorb[out].sum()),
+                          float(known.units.ramp[counted].sum()), int(counted.sum()),
+                          Counter({why: count for (of, why), count in reasons.items() if of == group})))
+    return found
+
+
+def _unread(seen: State) -> list[int]:
+    """Who could be asked for something, and is not read freshly."""
+    return [int(device) for what, devices in (("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))
+            for device in devices[~seen.fresh[what]]]
+
+
+def _movable(seen: State, cars: Sessions, ahead: Outlook, weight: Floats, steps: int) -> tuple[list[Floats], list[Change]]:
+    """By group, what these cars would draw if each charged as it came, and by how much members could change what they do."""
+    known, size, nothing = seen.roster, len(seen.leaves), np.zeros(steps)
+    places = {what: known.places(devices) for what, devices in (
+        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
+    able = {what: _shares(known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum())
+            for what in ("heat", "sun")}
+    some_cars = clusters.until(clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), seen.hours)[0], steps)
+    some_stores, _ = clusters.batteries(seen.fleet.batteries, steps, charges=CHARGES)
+    some_heat = _heat_clusters(seen, ahead, able, steps)
+    eager, found = [], []
+    for group in range(size):
+        eager.append(np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours)
+        changes = []
+        for what, change in (("store", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
+                             ("car", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
+                             ("heat", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
+                             ("sun", _curtailed(-able["sun"][group] * ahead.values["sun"], seen.hours))):
+            inside = places[what][known.group[places[what]] == group]
+            rate, spread = _response(known.response[inside], weight[inside])
+            noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
+            changes.append(Change(*(part * rate for part in change[:4]), *(
+                (power * spread) ** 2 + noise * (power > 0) for power in change[:2])))
+        found.append(total(changes, steps))
+    return eager, found
+
+
+def _mask(places: Whole, size: int) -> Any:
+    found = np.zeros(size, dtype=bool)
+    found[places] = True
+    return found
+
+
+def _standing(seen: State, place: int) -> str:
+    why = seen.out.get(int(seen.roster.device[place]))
+    if why is not None:
+        return why
+    return "available" if seen.roster.what[place] in MOVED else "not dispatched"
+
+
+def _weights(seen: State) -> Floats:
+    """[n]: how large each member is: what it is rated at, else the most or the last that was read of it."""
+    known = seen.roster
+    rated = np.bincount(known.units.place, known.units.inject + known.units.absorb, len(known.device))
+    read = np.maximum(known.peak, np.nan_to_num(np.abs(np.where(np.isnan(known.watts), known.site_w, known.watts))))
+    return np.where(known.demand > 0, known.demand, np.where(rated > 0, rated, np.maximum(read, 1.0)))
+
+
+def _shares(group: Whole, chosen: Any, weight: Floats, size: int, whole: float | None = None) -> Floats:
+    """[g]: each group's part of a kind of member, by weight."""
+    sums = clusters.sums(group[chosen], weight[chosen], size)
+    return sums / max(float(sums.sum()) if whole is None else whole, 1e-9)
+
+
+def _heat_clusters(seen: State, ahead: Outlook, able: dict[str, Floats], steps: int) -> Clusters:
+    """The thermal loads, each group's forecast among its kinds by rating."""
+    loads = seen.fleet.thermals
+    kinds = int(loads.kind.max(initial=0)) + 1
+    place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
+    rating = clusters.sums(label.reshape(-1), loads.power, len(place))
+    whole = clusters.sums(loads.group, loads.power, len(seen.leaves))
+    base = np.zeros((len(place), steps))
+    for number, at in enumerate(place):
+        group = at // kinds
+        base[number] = np.maximum(able["heat"][group] * ahead.values["heat"], 0) * rating[number] / max(whole[group], 1e-9)
+    return clusters.thermals(loads, np.minimum(base, rating[:, None]))[0]
+
+
+def _change(some: Clusters, base: Floats, hours: float) -> Change:
+    """What clusters could draw beside a baseline."""
+    if not len(some):
+        return total([], len(base))
+    could, drawn = envelope.of(some, hours), np.cumsum(base) * hours
+    nothing = np.zeros(len(base))
+    return Change(np.maximum(base - could.low, 0), np.maximum(could.high - base, 0), np.maximum(drawn - could.least, 0),
+                  np.maximum(could.most - drawn, 0), nothing, nothing)
+
+
+def _curtailed(generation: Floats, hours: float) -> Change:
+    sun, nothing = np.maximum(generation, 0), np.zeros(len(generation))
+    return Change(nothing, sun, nothing, np.cumsum(sun) * hours, nothing, nothing)
+
+
+def _response(rates: Floats, weight: Floats) -> tuple[float, float]:
+    """The mean part of what a group is asked that it does, and its standard deviation; a group of none does all."""
+    whole = float(weight.sum())
+    if whole <= 0:
+        return 1.0, 0.0
+    return float((rates * weight).sum() / whole), float(np.sqrt((weight ** 2 * rates * (1 - rates)).sum()) / whole)

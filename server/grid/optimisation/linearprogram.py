@@ -1,0 +1,80 @@
+"""A sparse linear program, written block by block, and HiGHS that solves it. Knows nothing of power."""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import highspy
+
+from server.grid.optimisation.arrays import Floats, Whole, np
+
+OPTIMAL, TIME_LIMIT, FAILED = "optimal", "time limit", "failed"
+Numbers = Any  # a number, or an array that broadcasts to the block's shape
+
+
+class Solution(NamedTuple):
+    """`values` by column, None where there is no solution at all; `status` is OPTIMAL, TIME_LIMIT or FAILED."""
+    values: Floats | None
+    cost: float
+    status: str
+
+
+class Model:
+    """Blocks of columns and rows. Columns and rows are known by their numbers, arrays of the block's shape."""
+
+    def __init__(self) -> None:
+        self._columns: list[tuple[Floats, Floats, Floats]] = []
+        self._rows: list[tuple[Floats, Floats]] = []
+        self._terms: list[tuple[Whole, Whole, Floats]] = []
+        self.width = self.height = 0
+
+    def columns(self, shape: tuple[int, ...], low: Numbers = 0.0, high: Numbers = np.inf, cost: Numbers = 0.0) -> Whole:
+        """New variables between bounds, with a cost each."""
+        numbers = self.width + np.arange(int(np.prod(shape))).reshape(shape)
+        self._columns.append((_flat(low, shape), _flat(high, shape), _flat(cost, shape)))
+        self.width += numbers.size
+        return numbers
+
+    def rows(self, shape: tuple[int, ...], low: Numbers, high: Numbers) -> Whole:
+        """New constraints: low ≤ the sum of their terms ≤ high."""
+        numbers = self.height + np.arange(int(np.prod(shape))).reshape(shape)
+        self._rows.append((_flat(low, shape), _flat(high, shape)))
+        self.height += numbers.size
+        return numbers
+
+    def term(self, rows: Whole, columns: Whole, factor: Numbers = 1.0) -> None:
+        """factor · column in a row, for arrays of both that broadcast to one shape."""
+        rows, columns = np.broadcast_arrays(rows, columns)
+        self._terms.append((rows.ravel(), columns.ravel(), _flat(factor, rows.shape)))
+
+    def solve(self, seconds: float = np.inf, threads: int = 1, method: str = "simplex") -> Solution:
+        """The least cost, within so many seconds."""
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = self.width, self.height
+        program.col_lower_, program.col_upper_, program.col_cost_ = _joined(self._columns)
+        program.row_lower_, program.row_upper_ = _joined(self._rows)
+        row, column, factor = _joined(self._terms)
+        order = np.argsort(row, kind="stable")
+        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        program.a_matrix_.start_ = np.concatenate(((0,), np.cumsum(np.bincount(row, minlength=self.height))))
+        program.a_matrix_.index_, program.a_matrix_.value_ = column[order], factor[order]
+        solver = highspy.Highs()
+        for option, value in (("output_flag", False), ("threads", threads), ("solver", method),
+                              ("run_crossover", "off"), ("time_limit", float(seconds))):
+            solver.setOptionValue(option, value)
+        solver.passModel(program)
+        solver.run()
+        status = _STATUS.get(solver.getModelStatus(), FAILED)
+        if status != OPTIMAL:
+            return Solution(None, float("nan"), status)
+        return Solution(np.array(solver.getSolution().col_value), solver.getInfo().objective_function_value, status)
+
+
+_STATUS = {highspy.HighsModelStatus.kOptimal: OPTIMAL, highspy.HighsModelStatus.kTimeLimit: TIME_LIMIT}
+
+
+def _flat(values: Numbers, shape: tuple[int, ...]) -> Floats:
+    return np.broadcast_to(np.asarray(values, dtype=float), shape).ravel()
+
+
+def _joined(blocks: list[Any]) -> tuple[Any, ...]:
+    return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))

@@ -1,0 +1,60 @@
+"""Water-filling over arrays: `share.fill` for whole fleets, 100,000 members in some milliseconds. Pure.
+
+Each member is a line, power = offset + level · slope within [low, high]; all have one level, and it is found by sorting
+the 2n points where a line meets a bound. Signs are the caller's: what goes in with + for consumption comes out so.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from server.grid.optimisation.arrays import Floats, np
+
+
+class Line(NamedTuple):
+    """The members' lines, arrays of one length. Slopes are not negative, lows not above highs."""
+    offsets: Floats
+    slopes: Floats
+    lows: Floats
+    highs: Floats
+
+
+class Filled(NamedTuple):
+    """`powers` of the members, their common `level`, and `missed`: the part of the target that the bounds forbid."""
+    powers: Floats
+    level: float
+    missed: float
+
+
+def fill(target: float, line: Line) -> Filled:
+    """Powers that sum to the target, or to the nearest sum within the bounds. A member whose slope is 0 gets its
+    offset, held within its bounds."""
+    offsets, slopes, lows, highs = line
+    if not offsets.shape == slopes.shape == lows.shape == highs.shape:
+        raise ValueError("offsets, slopes, lows and highs differ in length")
+    if (slopes < 0).any() or (lows > highs).any():
+        raise ValueError("a member has a negative slope, or a low bound above its high one")
+    moving = slopes > 0
+    still = np.clip(offsets, lows, highs)
+    if not moving.any():
+        return Filled(still, 0.0, target - still.sum())
+    fixed = still[~moving].sum()
+    least, most = fixed + lows[moving].sum(), fixed + highs[moving].sum()
+    reachable = min(max(target, least), most)
+    level = _level(reachable - least, Line(*(part[moving] for part in line)))
+    powers = np.where(moving, np.clip(offsets + level * slopes, lows, highs), still)
+    return Filled(powers, level, target - reachable)
+
+
+def _level(rise: float, line: Line) -> float:
+    """The least level at which the sum has risen so much above its minimum."""
+    offsets, slopes, lows, highs = line
+    bends = np.concatenate(((lows - offsets) / slopes, (highs - offsets) / slopes))
+    order = np.argsort(bends)
+    bends = bends[order]
+    steep = np.cumsum(np.concatenate((slopes, -slopes))[order])[:-1]
+    risen = np.concatenate(((0.0,), np.cumsum(steep * np.diff(bends))))
+    place = min(max(int(np.searchsorted(risen, rise)), 1), len(bends) - 1)
+    if steep[place - 1] <= 0 or risen[place] <= risen[place - 1]:
+        return float(bends[place])
+    share = (rise - risen[place - 1]) / (risen[place] - risen[place - 1])
+    return float(bends[place - 1] + min(max(share, 0.0), 1.0) * (bends[place] - bends[place - 1]))

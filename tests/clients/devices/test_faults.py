@@ -1,0 +1,125 @@
+"""Devices that misbehave, at the real devices' door."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from clients.devices import faults
+from clients.devices.device import Device, Identity
+from clients.devices.faults import GOOD, Manner
+from clients.devices.inverter import Inverter
+from clients.reports.reporter import Happening
+from clients.simulation.weather import Site
+from server import clock
+from server.config import settings
+from server.devices import enrolment, identity
+from server.grid.controls import dercontrols
+from server.grid.groups import virtualders
+from server.resources import meterreadings, store
+from tests import door
+from tests.clients.inprocess import InProcess
+
+ME, PIN = door.lfdi(1), 123455
+Make = Callable[[Manner], tuple[Device, InProcess, list[Happening]]]
+
+
+@pytest.fixture
+def device(house: None, application: Flask) -> Make:
+    """An inverter of this manner, enrolled and in `street`."""
+    settings.poll_rate, settings.post_rate = 120, 300
+    enrolment.enrol(ME, pin=PIN, name="one")
+    virtualders.create("street", members=["one"])
+
+    def made(manner: Manner) -> tuple[Device, InProcess, list[Happening]]:
+        line, told = InProcess(application, ME), []
+        device = Device(Identity(ME, identity.sfdi(ME), PIN), Inverter(name="one", site=Site("seed")), line.connection(),
+                        tell=told.append, clock=clock.precise)
+        device.behave(manner)
+        return device, line, told
+    return made
+
+
+def live(device: Device, seconds: int) -> None:
+    until, wake = clock.precise() + seconds, clock.precise()
+    while wake <= until:
+        clock.turn_to(max(wake, clock.precise()))
+        wake = device.step(clock.precise())
+    clock.turn_to(until)
+
+
+def answered() -> list[tuple[int, int]]:
+    return sorted((one.stated["createdDateTime"] % 43200, one.stated["status"]) for one in store.items("/rsps/1/rsp"))
+
+
+def test_a_good_one_follows(device: Make) -> None:
+    made, _, _ = device(GOOD)
+    dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 60)
+    live(made, 400)
+    assert made.plant.power == 500 and answered() == [(0, 1), (60, 2)]
+
+
+def test_a_silent_one_is_there_and_reads_its_meter_but_follows_nothing(device: Make) -> None:
+    made, line, told = device(Manner(silent=True))
+    dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 60)
+    live(made, 700)
+    assert made.plant.power > 500 and not answered() and line.count("GET", "/derp/1/derc") == 6
+    assert line.count("PUT", "/edev/1/der/1/ders") == 3
+    meter = store.items("/upt/1/mr")[0].href
+    assert [value > 500 for _, _, value in meterreadings.between(meter, 0, 2 ** 40)] == [True, True]
+    assert not [one for one in told if one.what == "trouble"]
+
+
+def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Make) -> None:
+    made, line, _ = device(GOOD)
+    dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
+    live(made, 100)
+    asked = len(line.asked)
+    made.behave(Manner(gone=True))
+    live(made, 170)
+    assert made.plant.power == 500 and len(line.asked) == asked
+    live(made, 330)
+    assert made.plant.power > 500 and answered() == [(0, 1)]
+    made.behave(GOOD)
+    live(made, 100)
+    assert answered() == [(0, 1), (200, 2), (500, 3)], "and says then what has been"
+    meter = store.items("/upt/1/mr")[0].href
+    assert [at % 43200 for at, _, _ in meterreadings.between(meter, 0, 2 ** 40)] == [0, 300]
+
+
+def test_one_that_never_called_runs_all_the_same(device: Make) -> None:
+    made, line, _ = device(Manner(gone=True))
+    live(made, 1000)
+    assert made.plant.injected > 0 and not line.asked
+
+
+def test_a_customer_leaves_in_the_middle_of_an_event(device: Make) -> None:
+    made, _, _ = device(Manner(opt_out=1.0))
+    dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 100, response_required=7)
+    live(made, 390)
+    assert made.plant.power == 500
+    live(made, 100)
+    assert made.plant.power > 500 and [status for _, status in answered()] == [1, 2, 4]
+
+
+@pytest.mark.parametrize("skew", [60, -60])
+def test_a_clock_that_is_off_is_off_whatever_the_server_says(device: Callable, skew: int) -> None:
+    made, _, _ = device(Manner(skew=skew))
+    dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
+    live(made, 600)
+    assert made.now - clock.now() == pytest.approx(skew, abs=1)
+    assert [at - skew for at, status in answered() if status > 1] == [200 - skew, 500 - skew] or [
+        (at, status) for at, status in answered() if status > 1] == [(200, 2), (500, 3)]
+
+
+def test_shares_of_many_are_drawn_once_and_for_all() -> None:
+    lfdis = [f"{number:040X}" for number in range(2000)]
+    drawn = [faults.drawn(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
+    assert drawn == [faults.drawn(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
+    assert sum(one.silent for one in drawn) == pytest.approx(200, abs=40)
+    assert sum(one.gone for one in drawn) == pytest.approx(400, abs=60)
+    assert not [one for one in drawn if one.silent and one.gone] and {one.skew for one in drawn} == {60, -60}
+    leaves = sum(one.leaves(lfdi, "A") for one, lfdi in zip(drawn, lfdis, strict=True))
+    assert leaves == pytest.approx(100, abs=40)
+    assert GOOD == faults.drawn(lfdis[0]) and not GOOD.leaves(lfdis[0], "A")

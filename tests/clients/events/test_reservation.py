@@ -1,0 +1,93 @@
+"""When a device asks for a flow reservation, when it takes it back, and what is left of a grant."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clients.devices.evcharger import EvCharger
+from clients.events.control import Held, Settings, order
+from clients.events.reservation import NOTHING, Asked, Step, Wish, rationed, step
+
+CAR = Wish(1000, 40_000, 14_000, 7000)
+A, B = "0A", "0B"
+
+
+def asked(mrid: str = A, end: int = 40_000) -> dict[str, Any]:
+    wish = CAR._replace(end=end)
+    return step(Asked(), wish, False, [], mrid, 1000)[1][0].request
+
+
+def test_a_car_that_comes_asks_for_what_it_wants() -> None:
+    state, (said,) = step(Asked(), CAR, False, [], A, 1000)
+    assert said == Step({"mRID": A, "creationTime": 1000, "durationRequested": 7200, "RequestStatus": {
+        "dateTime": 1000, "requestStatus": 0}, "energyRequested": {"multiplier": 0, "value": 14_000},
+        "powerRequested": {"multiplier": 0, "value": 7000}, "intervalRequested": {"start": 1000, "duration": 39_000}})
+    assert state.waits and step(state, CAR._replace(start=1060), False, [], B, 1060) == (state, [])
+
+
+LISTED = [{"href": "/frq/7", "mRID": "000B"}, {"href": "/frq/8", "mRID": "000A"}]
+TAKEN = Step(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}, "/frq/8")
+
+
+@pytest.mark.parametrize("wish, running, said", [
+    (None, False, [TAKEN]), (None, True, [TAKEN]),                  # the car has left
+    (CAR._replace(energy=50), False, [TAKEN]),                      # it needs nothing more
+    (CAR._replace(energy=50), True, []),                            # it has what was granted: that is over soon
+    (CAR._replace(energy=9000), True, []), (CAR, False, []),
+    (CAR._replace(end=90_000), False, [TAKEN])])                    # another car
+def test_it_takes_back_what_it_does_not_need(wish: Wish | None, running: bool, said: list[Step]) -> None:
+    state, done = step(Asked(asked()), wish, running, LISTED, B, 2000)
+    assert done == said and (state.request is None) == bool(said)
+
+
+def test_what_the_server_does_not_list_yet_is_taken_back_when_it_does() -> None:
+    state, said = step(Asked(asked()), None, False, [], B, 2000)
+    assert said == [] and state.request is not None and not state.waits
+    assert step(state, None, False, LISTED, B, 2000) == (Asked(), [TAKEN])
+
+
+def test_the_rest_is_asked_for_when_a_grant_has_run_its_course() -> None:
+    done = Asked(asked(), done=True)
+    assert not done.waits
+    state, said = step(done, CAR._replace(energy=5000), False, LISTED, B, 2000)
+    assert [(one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said] == [
+        (A, 1, "/frq/8"), (B, 0, None)]
+    assert state.waits and state.request is not None and state.request["mRID"] == B
+    assert step(done, CAR._replace(energy=50), False, LISTED, B, 2000) == (done, [])
+    assert step(done, None, False, LISTED, B, 2000) == (Asked(), [])
+
+
+def test_who_has_no_time_left_waits_no_longer() -> None:
+    assert not Asked(asked(), urgent=True).waits
+
+
+def grant(energy: int, power: int) -> dict[str, Any]:
+    return {"energyAvailable": {"multiplier": 0, "value": energy}, "powerAvailable": {"multiplier": 0, "value": power}}
+
+
+@pytest.mark.parametrize("energy, power, flowed, left", [
+    (14_000, 7000, 0, 7000), (14_000, 7000, 13_000, 7000), (14_000, 7000, 13_950, 3000), (14_000, 7000, 14_001, 0),
+    (-14_000, -7000, 0, -7000), (-14_000, -7000, -13_950, -3000), (-14_000, -7000, -14_001, 0), (0, 0, 0, 0)])
+def test_no_more_than_was_granted_flows(energy: int, power: int, flowed: float, left: int) -> None:
+    assert rationed(grant(energy, power), flowed, 60)["powerAvailable"]["value"] == left
+
+
+@pytest.mark.parametrize("power, target", [(7000, -7000), (-3000, 3000), (0, 0)])
+def test_the_sign_turns_since_there_charging_is_positive(power: int, target: float) -> None:
+    settings = Settings(5000, 7000, 5000, 0)
+    found = order({"FlowReservationResponse": Held(grant(14_000, power), A)}, settings, {})
+    assert found.target == target
+    assert order({"FlowReservationResponse": Held(NOTHING, A)}, settings, {}).target == 0
+    with_control = {"FlowReservationResponse": Held(grant(1, power), A),
+                    "opModTargetW": Held({"multiplier": 0, "value": 77}, B)}
+    assert order(with_control, settings, {}).target == 77
+
+
+def test_a_vehicle_tells_what_it_wants() -> None:
+    plant = EvCharger(arrival=1000, departure=40_000, wanted=20_000.0, given=6000.0, clock=2000.0, power=-7400.0)
+    assert plant.wish == Wish(2000, 40_000, 14_000, 7400) and EvCharger().wish is None is EvCharger().vehicle(0)
+    assert plant.vehicle(2000) == {
+        "chargingPowerNow": {"multiplier": 0, "value": 7400}, "energyRequestNow": {"multiplier": 0, "value": 14_000},
+        "maxForwardPower": {"multiplier": 0, "value": 7400}, "minimumChargingDuration": 6811,
+        "targetStateOfCharge": 10_000, "timeChargeIsNeeded": 40_000, "timeChargingStatusPEV": 2000}

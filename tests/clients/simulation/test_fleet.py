@@ -1,0 +1,136 @@
+"""Many clients in one process."""
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from certs import dev
+from clients.devices.aggregator import Aggregator
+from clients.devices.client import Client
+from clients.devices.device import Device
+from clients.reports.reporter import Happening
+from clients.simulation import fleet, neighbourhood
+from clients.simulation.neighbourhood import KINDS, Server, plant
+from tests.clients.controls import LFDI
+from tests.flows.server import ROOT, Process
+from tests.flows.server import Server as ServerProcess
+from tests.flows.server import until
+
+ENOUGH = 50
+
+
+class Hopper(Client):
+    """Wants to be called again at once, `steps` times, then never; notes which step overlapped another of its own."""
+
+    def __init__(self, steps: int, done: threading.Semaphore, fault: bool = False):
+        self.name, self.steps, self.done, self.fault = "hopper", steps, done, fault
+        self.taken, self.closed, self.overlaps = 0, 0, 0
+        self.busy = threading.Lock()
+
+    def step(self, local: float) -> float:
+        self.overlaps += not self.busy.acquire(blocking=False)
+        self.taken += 1
+        self.busy.release()
+        if self.taken == self.steps:
+            self.done.release()
+            return local + 3600
+        if self.fault:
+            self.done.release()
+            raise RuntimeError("a fault nobody foresaw")
+        return local
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def run(hoppers: list[Hopper], done: threading.Semaphore) -> fleet.Fleet:
+    made = fleet.Fleet(hoppers, threads=3, spread=0)
+    with made:
+        for _ in hoppers:
+            assert done.acquire(timeout=30)
+    return made
+
+
+def test_every_client_is_stepped_when_it_is_due_and_by_one_thread_at_a_time() -> None:
+    done = threading.Semaphore(0)
+    hoppers = [Hopper(ENOUGH, done) for _ in range(40)]
+    made = run(hoppers, done)
+    assert {(one.taken, one.overlaps, one.closed) for one in hoppers} == {(ENOUGH, 0, 1)}
+    made.stop()
+    assert not [one for one in threading.enumerate() if one.name.startswith("fleet")]
+
+
+def test_a_fault_of_one_is_not_a_fault_of_all(caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Semaphore(0)
+    hoppers = [Hopper(ENOUGH, done), Hopper(ENOUGH, done, fault=True), Hopper(ENOUGH, done)]
+    run(hoppers, done)
+    assert [one.taken for one in hoppers] == [ENOUGH, 1, ENOUGH]
+    assert "a fault nobody foresaw" in caplog.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plant_is_the_same_whenever_it_is_made_and_unlike_its_neighbours(kind: str) -> None:
+    made = plant(kind, "one", LFDI)
+    assert made == plant(kind, "one", LFDI) and made.kind == kind and made.name == "one"
+    assert made.site != plant(kind, "one", LFDI[::-1]).site
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="windmill.*inverter"):
+        plant("windmill", "one", LFDI)
+
+
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("certs") / "dev"
+    dev.make_dev(path, devices=3)
+    return path
+
+
+def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:
+    known = neighbourhood.entries(certs / "devices.json")
+    made = neighbourhood.clients(known, Server(certs=certs, rate=60))
+    assert [(type(one), one.name) for one in made] == [(Device, f"device-{number}") for number in (1, 2, 3)]
+    first = made[0]
+    entry = next(one for one in known if one["name"] == "device-1")
+    assert isinstance(first, Device) and first.timebase.rate == 60
+    assert first.identity == (entry["lfdi"], entry["sfdi"], entry["pin"])
+    unchecked = neighbourhood.clients(known, Server(certs=certs), pins=False)[0]
+    assert isinstance(unchecked, Device) and unchecked.identity.pin is None
+
+
+def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
+    agent, *homes = neighbourhood.entries(certs / "devices.json")
+    managed = [one | {"plant": "battery"} for one in homes]
+    made, = neighbourhood.clients([agent | {"manages": managed}], Server(certs=certs))
+    assert isinstance(made, Aggregator)
+    assert [(one.lfdi, one.plant.kind) for one in made.followers] == [(one["lfdi"], "battery") for one in homes]
+
+
+def test_a_happening_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    fleet.printer(Happening(1_750_000_000, "device-2", "enrolled", "/edev/2"))
+    fleet.printer(Happening(1_750_000_000, "device-2", "reading", "7 W"))
+    assert capsys.readouterr().out.split() == ["15:06:40", "device-2", "enrolled", "/edev/2"]
+
+
+def lines(process: Process, what: str) -> int:
+    return sum(1 for line in process.text.splitlines() if line.split()[2:3] == [what])
+
+
+@pytest.mark.flow
+def test_a_neighbourhood_enrols_at_a_real_server_and_stops_when_it_is_told(certs: Path, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/flow.db"
+    command = [sys.executable, "-m", "clients.simulation.fleet", "--certs", str(certs), "--skip", "device-1"]
+    with ServerProcess(tmp_path, certs, database, registration="yes") as server:
+        process = Process([*command, "--server", server.address], tmp_path / "fleet.log", {"PYTHONPATH": str(ROOT)},
+                          tmp_path)
+        try:
+            until(lambda: lines(process, "metering") == 2)
+        finally:
+            status = process.stop()
+        assert status == 0
+    assert process.text.startswith(f"2 clients at {server.address}/dcap\n")
+    assert (lines(process, "registered"), lines(process, "enrolled"), lines(process, "trouble")) == (2, 2, 0)

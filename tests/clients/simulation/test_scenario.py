@@ -1,0 +1,55 @@
+"""The made-up town: the same every time, believable, and supplied with as much as it uses."""
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from clients.devices.battery import Battery
+from clients.simulation import scenario
+
+MIDNIGHT = 1_781_000_000 // 86400 * 86400
+
+
+def test_a_seed_is_a_town() -> None:
+    assert scenario.devices() == scenario.devices() != scenario.devices(seed=2)
+    kinds = Counter(one["plant"] for one in scenario.devices())
+    assert kinds == {"inverter": 27, "battery": 15, "evcharger": 30, "thermostat": 24}
+    assert len({one["name"] for one in scenario.devices()}) == 96
+    assert {one["labels"]["feeder"] for one in scenario.devices(feeder="F2")} == {"F2"}
+
+
+def test_plants_are_as_the_entries_say_and_a_battery_rests_by_itself() -> None:
+    known = scenario.devices(20)
+    for one, plant in zip(known, scenario.plants(known), strict=True):
+        assert (plant.name, plant.kind) == (one["name"], one["plant"])
+        for name, value in one["ratings"].items():
+            assert name == "site" or getattr(plant, name) == value
+        if isinstance(plant, Battery):
+            assert scenario.alone(plant, MIDNIGHT, 8) == [0.0] * 8
+
+
+def test_a_home_is_one_site_for_all_its_devices() -> None:
+    seeds = {(one["labels"]["home"], one["ratings"]["site"]["seed"]) for one in scenario.devices()}
+    assert len(seeds) == len({home for home, _ in seeds}) == len({seed for _, seed in seeds})
+
+
+def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
+    known = scenario.devices(20)
+    drawn = [sum(each) for each in zip(scenario.inflexible(20, MIDNIGHT), *(
+        scenario.alone(plant, MIDNIGHT) for plant in scenario.plants(known)), strict=True)]
+    delivered = scenario.supply(drawn, MIDNIGHT)
+    truth = [load - supply for load, supply in zip(drawn, delivered, strict=True)]
+    assert sum(truth) == pytest.approx(0, abs=1) and max(truth) > 20 * 250
+    expected = scenario.forecast(truth, MIDNIGHT)
+    error = sum(abs(one - other) for one, other in zip(truth, expected, strict=True)) / sum(map(abs, truth))
+    assert 0.02 < error < 0.2
+
+
+def test_cars_come_about_when_they_were_expected() -> None:
+    plants = scenario.plants(scenario.devices(20))
+    chargers = [plant for plant in plants if plant.kind == "evcharger"]
+    visits = scenario.visits(plants, MIDNIGHT, 2)
+    assert len(visits) == 2 * len(chargers) and all(energy > 0 and power >= 3700 for *_, energy, power in visits)
+    first = scenario.stay(chargers[0].site, scenario.evening(chargers[0].site, MIDNIGHT))
+    assert abs(visits[0][0] - first.arrival) <= scenario.LATE and visits[0][1] == first.departure

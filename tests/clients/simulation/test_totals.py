@@ -1,0 +1,90 @@
+"""What devices did and what they would have done, summed by interval."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clients.devices.battery import Battery
+from clients.devices.devicemodel import Plant
+from clients.devices.inverter import Inverter
+from clients.devices.thermostat import Thermostat
+from clients.events.control import Order
+from clients.events.eventclient import Follower
+from clients.simulation import totals
+from clients.simulation.totals import Tally
+from clients.simulation.weather import Site
+from clients.transport.connection import Connection
+from tests.clients.controls import LFDI
+
+NOON = 1_750_000_000 // 86400 * 86400 + 43200
+
+
+class Nobody:
+    """A transport that is never used."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def followers(*plants: Plant) -> list[Follower]:
+    connection = Connection(Nobody())       # type: ignore[arg-type]
+    return [Follower(f"{number}{LFDI[1:]}", plant, connection, lambda _: None) for number, plant in enumerate(plants)]
+
+
+def live(followed: list[Follower], *instants: float) -> None:
+    for instant in instants:
+        for one in followed:
+            one.live(instant)
+
+
+@pytest.fixture
+def said() -> list[dict[str, Any]]:
+    return []
+
+
+def test_what_was_ordered_is_seen_beside_what_would_have_been(said: list[dict[str, Any]]) -> None:
+    sun, store = followed = followers(Inverter(site=Site("a")), Battery(site=Site("b", peak_load=0)))
+    Tally(followed, said.append)
+    live(followed, NOON)
+    for one, order in ((sun, Order(inject=500.0)), (store, Order(target=-2000.0))):
+        one._obey = lambda now, one=one, order=order: setattr(one, "order", order)     # type: ignore[method-assign]
+        one.order = order
+    live(followed, NOON + 400, NOON + 1000, NOON + 1801)
+    assert [one["at"] - NOON for one in said] == [900, 1800]
+    for one in said:
+        assert one["power"] == pytest.approx({"inverter": 500, "battery": -2000})
+        assert one["alone"]["inverter"] > 1000 and one["alone"]["battery"] == 0
+    assert said[0]["charge_alone"] == [0.5] and said[1]["charge"][0] > said[0]["charge"][0] > 0.5
+    assert said[0]["devices"] == 2
+
+
+def test_an_interval_is_exact_however_the_steps_fall(said: list[dict[str, Any]]) -> None:
+    followed = followers(Thermostat(site=Site("cold", latitude=60.0)))
+    Tally(followed, said.append)
+    live(followed, NOON - 250, NOON - 10, NOON + 70.5, NOON + 2777.7)
+    whole = followers(Thermostat(site=Site("cold", latitude=60.0)))
+    again: list[dict[str, Any]] = []
+    Tally(whole, again.append)
+    live(whole, NOON - 250, NOON + 2700)
+    assert [one["at"] - NOON for one in said] == [900, 1800, 2700], "none of the part of an interval at the beginning"
+    assert all(one["power"] == one["alone"] for one in said) and again == said
+
+
+def test_who_lags_behind_does_not_hold_the_others_up(said: list[dict[str, Any]]) -> None:
+    ahead, behind = followed = followers(Inverter(), Inverter())
+    Tally(followed, said.append)
+    live(followed, NOON)
+    live([ahead], NOON + 900)
+    assert not said
+    live([ahead], NOON + 1800)
+    assert [(one["at"], one["devices"]) for one in said] == [(NOON + 900, 1)]
+
+
+def test_the_sums_of_processes_add_up() -> None:
+    one = {"at": 900, "devices": 2, "power": {"battery": 5.0, "inverter": 1.0}, "alone": {"battery": 0.0},
+           "charge": [0.5], "charge_alone": [0.4]}
+    two = {"at": 900, "devices": 1, "power": {"battery": -2.0}, "alone": {"evcharger": -7.0}, "charge": [], "charge_alone": []}
+    assert totals.total([one, two]) == {
+        "at": 900, "devices": 3, "power": {"battery": 3.0, "inverter": 1.0}, "alone": {"battery": 0.0, "evcharger": -7.0},
+        "charge": [0.5], "charge_alone": [0.4]}

@@ -1,0 +1,469 @@
+"""An area kept in balance: what is decided, told, kept, and learnt."""
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from server import audit, clock
+from server.errors import Refused
+from server.grid.balance import controller, plans, publish
+from server.grid.dispatch import orders
+from server.grid.fleet import fleetstate, participation
+from server.grid.fleet import projection as told_before
+from server.grid.groups import virtualders
+from server.grid.optimisation.clusters import BATTERY
+from server.grid.series import forecasts, measurements, signals
+from server.grid.series.intervals import Span
+from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share, Warmth, db
+from server.resources import store
+from server.resources.events import ACTIVE, CANCELLED
+from server.resources.quantities import number
+from tests.conftest import NOON
+
+STEP = 900
+T = NOON + STEP
+NEED = {"energyRequested": {"multiplier": 0, "value": 14_000}, "powerRequested": {"multiplier": 0, "value": 7000},
+        "RequestStatus": {"dateTime": NOON, "requestStatus": 0}}
+
+
+def asks(home, energy=14_000, hours=10, start=None):
+    start = clock.now() if start is None else start
+    said = {**NEED, "mRID": f"F{home.device.id:05X}", "creationTime": start,
+            "energyRequested": {"multiplier": 0, "value": energy},
+            "intervalRequested": {"start": start, "duration": hours * 3600}}
+    reply = home.client.post(f"/edev/{home.device.id}/frq", "FlowReservationRequest", said)
+    assert reply.status == 201
+    return reply.location
+
+
+def has(home, watts):
+    """What a thermostat says of the heat pump that it switches."""
+    assert home.client.put(f"/edev/{home.device.id}/di", "DeviceInformation", {
+        "functionsImplemented": f"{1 << 13:016X}", "lFDI": home.lfdi, "mfDate": 0, "mfHwVer": "1", "mfID": 0, "mfModel": "m",
+        "mfSerNum": "1", "primaryPower": 1, "secondaryPower": 0, "swActTime": 0, "swVer": "1", "DRLCCapabilities": {
+            "averageEnergy": {"multiplier": 0, "value": 500}, "maxDemand": {"multiplier": 0, "value": watts},
+            "optionsImplemented": "0001"}}).status == 204
+
+
+@pytest.fixture
+def town(home, battery):
+    """Four batteries of 5 kW and 10 kWh, two chargers whose cars want 14 kWh in ten hours, two heat pumps of 2 kW that
+    draw 1 kW: by kind, below one area."""
+    virtualders.create("town")
+    for name, kind in (("batteries", "battery"), ("chargers", "evcharger"), ("warmth", "thermostat")):
+        virtualders.create(name, rule=f"kind = {kind}", parent="town", purpose="kind")
+    homes = [battery(each) for each in range(1, 5)]
+    homes += [home(each, "evcharger") for each in (5, 6)] + [home(each, "thermostat", category=1) for each in (7, 8)]
+    for one in homes[4:6]:
+        one.rate(82, 0, 7000)
+    for one in homes[6:]:
+        has(one, 2000)
+    for one in homes:
+        one.post(-1000 if one in homes[6:] else 0)
+    controller.auto("town", on=True)
+    for one in homes[4:6]:
+        asks(one)
+    return homes
+
+
+AT_ONCE = 14_000  # what the cars draw if they charge when they come, which is in the signal
+
+
+def needs(watts, start=NOON):
+    """A day's signal: so much too much is drawn for an hour from `start` on, the cars' charging in it, so much too little
+    for the next."""
+    signals.put("town", "imbalance", [watts] * 4 + [-watts] * 4 + [0.0] * 100, start, STEP)
+
+
+def told(vder, start=T):
+    """What the virtual DER's events say of a step."""
+    return [control.stated for control in store.items(f"{virtualders.find(vder).program}/derc")
+            if control.stated["interval"]["start"] == start]
+
+
+def at(instant):
+    """The worker's turn at this instant; everyone has been heard of just before."""
+    clock.turn_to(instant)
+    Device.update(seen_at=instant).execute()
+    Meter.update(at=instant).execute()
+    with audit.acting("test"):
+        return controller.turn()
+
+
+def test_each_step_is_told_once_and_one_poll_ahead(town):
+    needs(6000.0)
+    assert at(T - 301) == 1 and not told("batteries", T)  # the step that runs is told late rather than never
+    assert at(T - 300) == 1 and at(T - 299) == 0
+    control, = told("batteries")
+    assert control["interval"] == {"start": T, "duration": STEP}
+    assert at(T + 599) == 0 and at(T + 600) == 1 and told("batteries", T + STEP)
+
+
+def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
+    needs(40_000.0)
+    at(T - 300)
+    control, = told("batteries")
+    assert control["DERControlBase"]["opModFixedW"] == 10_000
+    for car in town[4:6]:
+        grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp") if grant.status["currentStatus"] <= ACTIVE]
+        assert all(grant.stated["interval"]["start"] > T + 3600 for grant in grants) and len(grants) == 1
+    load, = store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
+    assert not load.stated["loadShiftForward"] and load.stated["Offset"]["heatingOffset"] > 0
+
+
+def test_too_little_is_drawn_so_batteries_take_and_cars_charge(town):
+    needs(-16_000.0)
+    at(T - 300)
+    control, = told("batteries")
+    assert control["DERControlBase"]["opModFixedW"] < -5000
+    grants = [grant.stated for car in town[4:6] for grant in store.items(f"/edev/{car.device.id}/frp")
+              if abs(grant.stated["interval"]["start"] - T) < 300]
+    assert grants and all(number(grant["powerAvailable"]) >= 1380 for grant in grants)
+
+
+def test_everyone_is_told_why(town):
+    needs(22_000.0)
+    at(T - 300)
+    shares = list(Share.select(Share, Order).join(Order).where(Order.start == T))
+    assert {share.lfdi for share in shares} == {home.lfdi for home in town}
+    assert all("imbalance +22000 W" in share.reason for share in shares)
+    stores = [share.planned_w for share in shares if share.order.wish == "percent"]
+    assert sum(stores) == pytest.approx(sum(row.planned_w for row in Order.select().where(
+        (Order.start == T) & (Order.wish == "percent"))))
+    assert sum(stores) > 5000
+
+
+def test_whoever_comes_second_leaves_it(town):
+    needs(6000.0)
+    clock.turn_to(T - 300)
+    area = virtualders.find("town")
+    assert controller.decide(area, T) == 1 and controller.decide(area, T) == 0
+    assert len(told("batteries")) == 1
+
+
+def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
+    needs(6000.0)
+    clock.turn_to(T - 300)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "_suns", killed)
+        with pytest.raises(KeyboardInterrupt):
+            controller.turn()
+    assert not told("batteries") and not Order.select().exists() and not Plan.select().exists()
+    assert at(T - 200) == 1 and len(told("batteries")) == 1
+
+
+def test_a_new_planner_goes_on_with_the_plan_in_force(town):
+    needs(6000.0)
+    controller.auto("town", every=4)
+    for step in range(4):
+        at(T - 300 + step * STEP)
+    assert Plan.select().count() == 1
+    at(T - 300 + 4 * STEP)
+    assert [plan.state for plan in Plan.select().order_by(Plan.id)] == ["superseded", "published"]
+    assert Balance.get().plan == Plan.select().order_by(Plan.id.desc()).get().id
+
+
+def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_and_says_so(town, monkeypatch):
+    needs(6000.0)
+    controller.auto("town", every=1)
+    at(T - 300)
+    monkeypatch.setattr(controller, "SOLVER_SECONDS", 0.0)
+    at(T + 600)
+    assert told("batteries", T + STEP) and Plan.select().count() == 1
+    assert f"plan {Plan.get().id} stands" in controller.auto("town", on=None)["trouble"]
+
+
+def test_without_a_signal_nothing_is_told_and_it_is_said(town):
+    at(T - 300)
+    assert not told("batteries") and "no signal" in controller.auto("town", on=None)["trouble"]
+
+
+def test_a_signal_that_is_withdrawn_is_like_none(town):
+    needs(6000.0)
+    controller.auto("town", every=1)
+    at(T - 300)
+    assert told("batteries")
+    signals.withdraw("town", "imbalance")
+    at(T + 600)
+    assert not told("batteries", T + STEP) and "no signal" in controller.auto("town", on=None)["trouble"]
+
+
+def test_a_signal_that_stops_is_noticed(town):
+    signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, every=600)
+    at(T + 600)
+    assert "stopped arriving" in controller.auto("town", on=None)["trouble"]
+
+
+def reads(homes, step, powers):
+    """Everyone posts what it did in a step; power by home, W of injection."""
+    for home, watts in zip(homes, powers, strict=True):
+        home.post(watts, start=step, duration=STEP)
+
+
+def as_asked(town):
+    """W of injection of each home in the step at T, pumps that nobody asked of anything as usual."""
+    asked = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == T)}
+    return [asked.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
+
+
+def test_what_was_measured_puts_the_next_step_right(town):
+    needs(0.0)
+    signals.put("town", "imbalance", [0.0] * 100, NOON, STEP)
+    controller.auto("town", every=1)
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    reads(town, T, as_asked(town))
+    signals.put("town", "measured", [3000.0], T, STEP)  # 3 kW more than anybody had said
+    at(T + STEP + 600)
+    assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([2750, 2634, 2522], abs=40)
+
+
+def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
+    signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
+    controller.auto("town", every=1)
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    asked = as_asked(town)
+    failed = sum(asked[:4]) / 2
+    reads(town, T, [*(watts / 2 for watts in asked[:4]), *asked[4:]])
+    signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0]) + failed], T, STEP)
+    at(T + STEP + 600)
+    made = Plan.get(Plan.start == T + 2 * STEP).body["before"]
+    assert abs(failed) > 300 and [each - 4000 for each in made[:3]] == pytest.approx([failed, failed / 2, failed / 4], abs=5)
+
+
+def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
+    signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
+    controller.auto("town", every=1)
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    for home, watts in list(zip(town, as_asked(town), strict=True))[2:]:
+        home.post(watts, start=T, duration=STEP)
+    signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0])], T, STEP)
+    at(T + STEP + 600)
+    assert abs(measurements.read("town", "planned_store", T, 1)[0] - measurements.read("town", "store", T, 1)[0]) > 300
+    assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([4000] * 3, abs=5)
+
+
+def test_a_step_that_is_over_is_reckoned_up(town):
+    needs(6000.0)
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    done = as_asked(town)
+    reads(town, T, done)
+    left = 6000 - (sum(done) + 2000 + AT_ONCE)  # beside pumps as usual and cars at once
+    signals.put("town", "measured", [left], T, STEP)
+    at(T + STEP + 600)
+    before, after = (float(measurements.read("town", what, T, 1)[0]) for what in ("before", "after"))
+    assert after == pytest.approx(left) and before == pytest.approx(6000, abs=300)
+    assert 0.4 < measurements.read("town", "charge", T + STEP, 1)[0] <= 0.5
+
+
+def test_who_does_not_respond_is_left_out_and_others_do_it(town):
+    needs(24_000.0)
+    controller.auto("town", every=1)
+    at(T - 300)
+    for step in (T, T + STEP):
+        at(step + 600)
+        share = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == step)}
+        clock.turn_to(step + STEP)
+        reads(town, step, [0.0 if home is town[0] else share.get(home.lfdi, -1000.0) for home in town])
+        signals.put("town", "measured", [0.0], step, STEP)
+    at(T + 2 * STEP + 600)
+    asked = {row.lfdi for row in Share.select().join(Order).where(Order.start == T + 3 * STEP)}
+    assert town[0].lfdi not in asked and town[1].lfdi in asked
+
+
+def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(town):
+    needs(22_000.0)
+    controller.auto("town", on=False, approval=True)
+    with audit.acting("ann"):
+        made = controller.run("town", horizon=16)
+        assert made["state"] == "draft" and made["rms_after_w"] < 0.6 * made["rms_before_w"]
+        assert len(made["steps"]) == 16 and made["steps"][0]["batteries store"] > 1000
+        for act in (plans.approve, plans.publish):
+            with pytest.raises(Refused):
+                act(made["id"])
+    with audit.acting("bob"):
+        assert plans.approve(made["id"])["approved_by"] == "bob"
+        plans.publish(made["id"])
+    at(made["start"] - 300)
+    assert told("batteries", made["start"])
+    assert [row["what"] for row in audit.entries() if row["what"].startswith("plan")] == [
+        "plan run", "plan approve", "plan publish"]
+
+
+def test_a_dry_run_leaves_nothing(town):
+    needs(6000.0)
+    assert controller.run("town", dry_run=True)["id"] is None and not Plan.select().exists()
+
+
+def test_of_two_plans_published_the_newer_is_in_force(town):
+    needs(6000.0)
+    first = controller.run("town")["id"]
+    clock.advance(1)
+    needs(3000.0)
+    second = controller.run("town")["id"]
+    assert plans.diff(first, second)[0]["net_w"] == pytest.approx(-3000, abs=100)
+    plans.publish(second)
+    with pytest.raises(Refused, match="was made after"):
+        plans.publish(first)
+    with pytest.raises(Refused, match="already"):
+        plans.publish(second)
+    at(T + 600)
+    assert len(told("batteries", T + STEP)) == 1 and Balance.get().plan == second
+
+
+def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
+    needs(60_000.0)
+    participation.opt_out(town[0].lfdi, NOON + 9000)
+    warnings = controller.run("town")["warnings"]
+    assert any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
+    virtualders.create("moor")
+    signals.put("moor", "imbalance", [1.0] * 100, NOON, STEP)
+    assert "moor has no member that could be dispatched now" in controller.run("moor")["warnings"]
+
+
+def test_a_limit_over_a_virtual_der_is_kept(town):
+    needs(-30_000.0)
+    virtualders.update("batteries", import_limit=4000.0)
+    at(T - 300)
+    assert told("batteries")[0]["DERControlBase"]["opModFixedW"] == pytest.approx(-2000, abs=10)
+
+
+def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
+    needs(6000.0)
+    town[0].charge(0.9)
+    controller.auto("town", addressing="device")
+    at(T - 300)
+    assert not told("batteries")
+    shares = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(
+        (Order.start == T) & (Order.wish == "watts"))}
+    assert shares[town[0].lfdi] > 1.5 * max(shares[home.lfdi] for home in town[1:4])
+
+
+def test_a_price_moves_charging_to_where_it_is_cheap(town):
+    signals.put("town", "price", [0.5] * 8 + [0.1] * 100, NOON, STEP)
+    at(T - 300)
+    assert told("batteries")[0]["DERControlBase"]["opModFixedW"] >= 0
+    plan = plans.recall(Plan.get())[0]
+    cheap, dear = plan.power[:, 8:].sum(), plan.power[:, :6].sum()
+    assert cheap > dear and np.isfinite(plan.power).all()
+
+
+def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
+    needs(40_000.0)
+    at(T - 300)
+    share = {row.lfdi: row.planned_w for row in Share.select().join(Order).where((Order.start == T) & (Order.wish == "offset"))}
+    clock.turn_to(T + STEP)
+    for home in town[6:]:
+        home.post(share[home.lfdi], start=T, duration=STEP)
+    at(T + STEP + 600)
+    assert sum(share.values()) > -1500 and measurements.read("warmth", "heat_alone", T, 1)[0] == pytest.approx(-2000, abs=2)
+    assert forecasts.ahead("warmth", "heat", T + 2 * STEP, 2).values == pytest.approx([-2000] * 2, abs=2)
+
+
+def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
+    needs(40_000.0)
+    at(T - 300)
+    for step in (T, T + STEP):
+        at(step + 600)
+        load, = [event for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
+                 if event.stated["interval"]["start"] == step]
+        town[6].answer(load.stated["mRID"], 1)
+        clock.turn_to(step + STEP)
+        reads(town, step, [0.0] * 6 + [-1000.0] * 2)
+        signals.put("town", "measured", [0.0], step, STEP)
+    at(T + 2 * STEP + 600)
+    assert {row.device_id for row in Conduct.select().where(Conduct.silent_since.is_null(False))} & {
+        town[6].device.id, town[7].device.id} == {town[7].device.id}
+
+
+def test_what_people_have_ordered_stands(town):
+    needs(22_000.0)
+    orders.order("batteries", STEP, T, percent=10.0)
+    at(T - 300)
+    control, = told("batteries")
+    assert control["DERControlBase"] == {"opModFixedW": 1000}
+    asked = {row.lfdi for row in Share.select().join(Order).where((Order.start == T) & Order.plan.is_null(False))}
+    assert not asked & {home.lfdi for home in town[:4]} and town[4].lfdi in asked
+    at(T + 600)
+    assert told("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
+
+
+def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
+    needs(22_000.0)
+    virtualders.create("one", rule="name = d5")
+    orders.order("batteries", STEP, T, percent=10.0)
+    orders.order("one", STEP, T, watts=-2000)
+    at(T - 300)
+    made = plans.recall(Plan.get())
+    assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"
+    assert measurements.read("town", "planned_store", T, 1)[0] == pytest.approx(2000)
+    cars = {row.lfdi: row for row in Share.select().join(Order).where((Order.start == T) & (Order.wish == "reservation"))}
+    assert cars.keys() == {town[5].lfdi} and cars[town[5].lfdi].baseline_w == pytest.approx(-7000)
+    assert measurements.read("town", "planned_car", T, 1)[0] == pytest.approx(-2000 + cars[town[5].lfdi].planned_w, abs=2)
+    moved = sum(measurements.read("town", f"planned_{what}", T, 1)[0] for what in ("store", "car", "heat"))
+    assert measurements.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
+
+
+def test_a_plan_is_made_anew_whatever_is_in_force(town):
+    needs(6000.0)
+    at(T - 300)
+    needs(9000.0)
+    shown = controller.run("town", horizon=8)
+    assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx([9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2)
+
+
+def test_a_car_that_is_to_stop_goes_on_until_then(town):
+    needs(-16_000.0)
+    for step in range(4):
+        at(T - 300 + step * STEP)
+    stop = T + 4 * STEP     # when there is a new plan
+    needs(40_000.0, stop)
+    at(stop - 300)
+    for car in town[4:6]:
+        grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp", ended=True)]
+        before = [each for each in grants if each.stated["interval"]["start"] < stop - 60 and number(each.stated["powerAvailable"])]
+        pause, later = [each for each in grants if each.stated["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE]
+        assert before and all(each.status["currentStatus"] != CANCELLED for each in before)
+        assert number(pause.stated["powerAvailable"]) == 0 and abs(pause.stated["interval"]["start"] - stop) <= 60
+        assert number(later.stated["powerAvailable"]) == 7000 and later.stated["interval"]["start"] == pause.until
+
+
+def test_how_far_each_load_is_ahead_is_known_of_each(town):
+    town[7].post(0)     # its pump rests: there is nothing that it could do without
+    needs(40_000.0)
+    at(T - 300)
+    rows = [Warmth.get(device=home.device) for home in town[6:]]
+    parts = [row.part for row in rows]
+    assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in Warmth.select()} == {T + STEP}
+    again = told_before.until(fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300))
+    loads = again.fleet.thermals
+    assert again.stored / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(round(parts[0], 2))
+    assert loads.state / loads.band == pytest.approx([row.meant for row in rows]) and 0 < abs(rows[0].meant - parts[0]) < 0.025
+
+
+def test_of_two_who_publish_at_once_one_does_it(town):
+    needs(6000.0)
+    number, said = controller.run("town")["id"], []
+
+    def publish():
+        try:
+            said.append(plans.publish(number)["state"])
+        except Refused as refused:
+            said.append(refused.why)
+        finally:
+            db.close()
+    threads = [threading.Thread(target=publish) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == [f"plan {number} is published already"] * 3 + ["published"]
+    assert Balance.get().plan == number and Plan.get_by_id(number).state == "published"

@@ -1,0 +1,93 @@
+"""An area kept in balance while something is wrong with a member: opted out, known late, rated wrongly, gone elsewhere."""
+from __future__ import annotations
+
+import pytest
+
+from server import clock
+from server.devices import enrolment
+from server.grid.balance import controller
+from server.grid.groups import virtualders
+from server.grid.series import signals
+from server.models import Conduct, Order, Share
+from tests.server.grid.balance.test_controller import NOON, STEP, T, at, told
+
+
+@pytest.fixture
+def stores(battery):
+    """Four batteries of 5 kW and 10 kWh, half full, kept in balance."""
+    homes = [battery(number) for number in range(1, 5)]
+    virtualders.create("town")
+    virtualders.create("batteries", rule="kind = battery", parent="town", purpose="kind")
+    controller.auto("town", every=1)
+    return homes
+
+
+def needs(watts):
+    """So much too much is drawn for two hours, so much too little for the next two."""
+    signals.put("town", "imbalance", [watts] * 8 + [-watts] * 8 + [0.0] * 88, NOON, STEP)
+
+
+def shares(start):
+    return {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == start)}
+
+
+def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobody(stores):
+    needs(4000.0)
+    at(T - 300)
+    control, = told("batteries")
+    clock.turn_to(T + 100)
+    stores[0].answer(control["mRID"], 4)
+    for home in stores:
+        home.post(0 if home is stores[0] else 1000, start=T, duration=60)
+    assert Conduct.get(Conduct.device == stores[0].device).out_until == T + STEP
+    at(T + 600)
+    assert stores[0].lfdi not in shares(T + STEP) and stores[1].lfdi in shares(T + STEP)
+    assert Conduct.get(Conduct.device == stores[0].device).response == 1
+    at(T + STEP + 600)
+    assert stores[0].lfdi in shares(T + 2 * STEP)
+
+
+def test_a_charge_that_is_half_an_hour_old_breaks_no_reserve(stores):
+    needs(20_000.0)
+    stores[0].charge(0.2)  # 1000 Wh above its reserve
+    at(T - 300)
+    clock.turn_to(T + STEP)
+    for home in stores[1:]:
+        home.charge(0.5)  # the first says nothing more
+    for home in stores:
+        home.post(shares(T)[home.lfdi], start=T, duration=STEP)
+    at(T + 600)
+    at(T + STEP + 600)
+    given = sum(shares(start).get(stores[0].lfdi, 0.0) for start in (T, T + STEP, T + 2 * STEP)) / 4
+    assert 0 < given <= 1000 * 0.95 + 1
+
+
+def test_a_rating_that_is_twice_the_truth_is_made_up_for(stores):
+    needs(4000.0)
+    at(T - 300)
+    for step in (T, T + STEP, T + 2 * STEP, T + 3 * STEP, T + 4 * STEP):
+        at(step + 600)
+        clock.turn_to(step + STEP)
+        asked = shares(step)
+        done = {home: asked[home.lfdi] / (2 if home in stores[:2] else 1) for home in stores}
+        for home, watts in done.items():
+            home.post(watts, start=step, duration=STEP)
+        signals.put("town", "measured", [4000.0 - sum(done.values())], step, STEP)
+        if step == T:
+            first = 4000.0 - sum(done.values())
+    assert first == pytest.approx(1000, abs=20) and abs(4000.0 - sum(done.values())) < 0.5 * first
+    assert Conduct.get(Conduct.device == stores[0].device).response < 0.9
+
+
+def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(stores):
+    needs(4000.0)
+    at(T - 300)
+    clock.turn_to(T + 100)
+    program = virtualders.find("batteries").program
+    assert stores[0].client.get(f"{program}/derc?l=9").status == 200
+    enrolment.relabel(stores[0].device, {}, kind="store")
+    assert stores[0].client.get(f"{program}/derc?l=9").status in (403, 404)
+    assert stores[1].client.get(f"{program}/derc?l=9").status == 200
+    at(T + 600)
+    asked = shares(T + STEP)
+    assert stores[0].lfdi not in asked and sum(asked.values()) == pytest.approx(4000, abs=60)

@@ -1,0 +1,105 @@
+import pytest
+
+from server import clock
+from server.errors import Refused
+from server.grid.controls import dercontrols
+from server.grid.groups import virtualders
+from server.resources import codec, store
+
+
+@pytest.fixture
+def north(battery):
+    one = battery(1)
+    made = virtualders.create("north", "kind = battery")
+    return one, made["program"]
+
+
+def test_a_control_reaches_the_members(north):
+    one, program = north
+    made = dercontrols.post("north", {"opModFixedW": 2500}, 900, clock.now() + 60, randomize_start=30, ramp=5,
+                         category=0x01000000, description="peak", response_required=7)
+    found = one.client.get(made["href"]).data
+    assert found["interval"] == {"start": clock.now() + 60, "duration": 900}
+    assert found["DERControlBase"] == {"opModFixedW": 2500, "rampTms": 500}
+    assert (found["randomizeStart"], found["deviceCategory"], found["description"]) == (30, "01000000", "peak")
+    assert (found["responseRequired"], found["mRID"]) == ("07", made["mrid"])
+    assert found["EventStatus"]["currentStatus"] == 0 and made["status"] == "scheduled"
+    assert made["warnings"] == [] and made["href"].startswith(f"{program}/derc/")
+
+
+def test_without_a_start_it_begins_now(north):
+    made = dercontrols.post("north", {"opModConnect": False}, 60)
+    assert (made["start"], made["status"], made["warnings"]) == (clock.now(), "active", [])
+
+
+def test_a_dry_run_shows_the_xml_and_leaves_nothing(north):
+    one, program = north
+    made = dercontrols.post("north", {"opModFixedW": 2500}, 900, dry_run=True)
+    name, data = codec.decode(made["xml"][0].encode())
+    assert name == "DERControl" and data["DERControlBase"] == {"opModFixedW": 2500} and data["href"] == made["href"]
+    assert dercontrols.listed("north") == [] and one.client.get(made["href"]).status == 404
+    assert dercontrols.post("north", {"opModFixedW": 2500}, 900)["href"] == made["href"]
+
+
+def test_the_list_and_one_of_it(north):
+    first = dercontrols.post("north", {"opModFixedW": 1}, 60, clock.now() + 600)
+    second = dercontrols.post("north", {"opModFixedW": 2}, 60)
+    virtualders.create("south")
+    assert [found["href"] for found in dercontrols.listed("north")] == [second["href"], first["href"]]
+    assert {found["vder"] for found in dercontrols.listed()} == {"north"}
+    clock.advance(60)
+    assert [found["status"] for found in dercontrols.listed("north")] == ["scheduled"]
+    assert [found["status"] for found in dercontrols.listed("north", ended=True)] == ["over", "scheduled"]
+    shown = dercontrols.show(first["href"])
+    assert shown["base"] == {"opModFixedW": 1} and codec.decode(shown["xml"].encode())[0] == "DERControl"
+
+
+def test_cancelled_now_or_later(north):
+    one, _ = north
+    first = dercontrols.post("north", {"opModFixedW": 1}, 600)
+    assert dercontrols.cancel(first["href"], reason="storm")["status"] == "cancelled"
+    assert one.client.get(first["href"]).data["EventStatus"]["reason"] == "storm"
+    with pytest.raises(Refused, match="cancelled already"):
+        dercontrols.cancel(first["href"])
+    second = dercontrols.post("north", {"opModMaxLimW": 1}, 600)
+    assert dercontrols.cancel(second["href"], at=clock.now() + 60, randomized=True)["status"] == "active"
+    clock.advance(60)
+    assert dercontrols.show(second["href"])["status"] == "cancelled with randomization"
+
+
+@pytest.mark.parametrize("base, duration, start, more, status, why", [
+    ({"opModFixedW": 1}, 0, 0, {}, 400, "at least one second"),
+    ({"opModFixedW": 1}, 60, -60, {}, 400, "would be over"),
+    ({"opModFixedW": 1}, 60, 0, {"randomize_start": 3601}, 400, "randomizeStart 3601"),
+    ({"opModFixedW": 1}, 60, 0, {"randomize_duration": -3601}, 400, "randomizeDuration -3601"),
+    ({}, 60, 0, {}, 400, "at least one mode"),
+    ({"rampTms": 5}, 60, 0, {}, 400, "at least one mode"),
+    ({"opModFixedW": 1}, 60, 0, {"ramp": 656}, 400, "ramp 656"),
+    ({"opModFixedW": 10_001}, 60, 0, {}, 400, "opModFixedW: -10000 to 10000"),
+    ({"opModMaxLimW": -1}, 60, 0, {}, 400, "opModMaxLimW: 0 to 10000"),
+    ({"opModTargetW": {"multiplier": 0, "value": 40_000}}, 60, 0, {}, 400, "40000. is not a valid value"),
+    ({"opModFixdW": 1}, 60, 0, {}, 400, "has no opModFixdW"),
+    ({"csipaus:opModNothing": {"multiplier": 0, "value": 4}}, 60, 0, {}, 400, "opModNothing"),
+    ({"opModVoltVar": {"href": "/derp/1/dc/9"}}, 60, 0, {}, 400, "no curve /derp/1/dc/9"),
+])
+def test_what_is_refused_leaves_nothing(north, base, duration, start, more, status, why):
+    with pytest.raises(Refused, match=why) as caught:
+        dercontrols.post("north", base, duration, clock.now() + start, **more)
+    assert caught.value.status == status and dercontrols.listed("north", ended=True) == []
+
+
+def test_a_default_is_set_changed_and_cleared(north):
+    one, program = north
+    dercontrols.set_default("north", {"opModMaxLimW": 8000}, {"setGradW": 100})
+    first = one.client.get(f"{program}/dderc").data
+    assert first["DERControlBase"] == {"opModMaxLimW": 8000} and first["setGradW"] == 100
+    assert one.client.get(program).data["DefaultDERControlLink"]["href"] == f"{program}/dderc"
+    dercontrols.set_default("north", {"opModMaxLimW": 5000})
+    second = one.client.get(f"{program}/dderc").data
+    assert second["mRID"] == first["mRID"] and "setGradW" not in second
+    assert virtualders.show("north")["default"]["DERControlBase"] == {"opModMaxLimW": 5000}
+    with pytest.raises(Refused):
+        dercontrols.set_default("north", {"opModMaxLimW": 10_001})
+    dercontrols.clear_default("north")
+    assert store.get(f"{program}/dderc") is None
+    assert "DefaultDERControlLink" not in one.client.get(program).data

@@ -1,0 +1,156 @@
+"""Orders of people that reach cars and thermal loads: told, kept, gone on with, let go."""
+import pytest
+
+from server import clock
+from server.config import settings
+from server.errors import Refused
+from server.grid.dispatch import orders
+from server.grid.groups import virtualders
+from server.models import Conduct, Order, Share, Warmth
+from server.resources import store
+from server.resources.events import ACTIVE
+from server.resources.quantities import number
+from tests.conftest import NOON
+from tests.server.grid.fleet.test_fleetstate import HOUR, car, pump  # noqa: F401
+
+QUARTER = 900
+
+
+@pytest.fixture
+def street(battery, car, pump):  # noqa: F811
+    """A battery of 5 kW, a car of 7 kW and one that came with little time, two heat pumps of 2 kW that draw 500 W."""
+    homes = [battery(1, feeder="F1"), car(2, energy=21_000, feeder="F1"), car(3, energy=6000, depart=1.0, feeder="F1"),
+             pump(4, feeder="F1"), pump(5, feeder="F1")]
+    for one in homes[1:3]:
+        one.rate(82, absorb=11_000, modes=0)
+    for one in homes[3:]:
+        one.rate(0, absorb=2000, modes=0)
+    virtualders.create("all", "feeder = F1")
+    virtualders.create("loads", "feeder = F1 and kind != battery")
+    clock.turn_to(NOON + HOUR // 6)  # by now both cars charge
+    return homes
+
+
+def order(vder="loads", start=0, duration=QUARTER, **wish):
+    return orders.order(vder, duration, clock.now() + start, reason="test", **wish)
+
+
+def grants(home, since=0):
+    """(start, seconds, W) of what a car is granted, what is superseded left out."""
+    live = [each for each in store.items(f"/edev/{home.device.id}/frp") if each.status["currentStatus"] <= ACTIVE]
+    return sorted((each.stated["interval"]["start"], each.stated["interval"]["duration"], number(each.stated["powerAvailable"]))
+                  for each in live)
+
+
+def loads(vder="loads"):
+    return store.items(f"/dr/{virtualders.find(vder).program.rpartition('/')[2]}/edc")
+
+
+def shares(made):
+    return {share["lfdi"]: share["planned_w"] - share["baseline_w"] for share in made["shares"] if share["control"]}
+
+
+def test_a_car_waits_for_as_long_as_an_order_lasts_and_then_has_all_that_it_wants(street):
+    start = clock.now() + 300
+    made = order(start=300, watts=7000)
+    assert made["baseline_w"] == pytest.approx(-7000 - 7000 - 1000, abs=5)
+    assert shares(made) == {street[1].lfdi: pytest.approx(7000, abs=1)} and made["missed_w"] == pytest.approx(0, abs=1)
+    _, wait, later = grants(street[1])
+    assert wait == (start, QUARTER, 0) and later[0] == start + QUARTER and later[2] == 7000
+    assert later[1] * 7000 / 3600 == pytest.approx(21_000 - 7000 * 300 / 3600, rel=0.01), "what flows until then is had"
+    assert [kind["href"] for kind in made["controls"]] == [Share.get().event] and not loads()
+    assert orders.list_shares(made["id"])[0]["reason"].startswith("test; 7.7 h until it leaves, 20.4")
+
+
+def test_who_must_charge_goes_on_and_heat_does_the_rest(street):
+    made = order(watts=8000)
+    assert shares(made)[street[1].lfdi] == pytest.approx(7000, abs=1)
+    assert street[2].lfdi not in shares(made), "it could not catch up"
+    event, = loads()
+    assert event.stated["Offset"]["heatingOffset"] > 0 and not event.stated["loadShiftForward"]
+    assert event.stated["randomizeStart"] == event.stated["randomizeDuration"] == 60
+    heat = [shares(made)[home.lfdi] for home in street[3:]]
+    assert all(0 < each <= 500 for each in heat) and sum(heat) == pytest.approx(1000, abs=150)
+    assert made["missed_w"] == pytest.approx(8000 - sum(shares(made).values()), abs=1)
+    assert {kind["href"].split("/")[1] for kind in made["controls"]} == {"edev", "dr"}
+    assert all(Warmth.get(device=home.device).part < 0 for home in street[3:])
+
+
+def test_more_can_be_drawn_too(street):
+    made = order(watts=-2000)
+    event, = loads()
+    assert event.stated["loadShiftForward"] and sum(shares(made).values()) == pytest.approx(-2000, abs=300)
+
+
+def test_stores_come_first_and_the_rest_is_asked_of_others(street):
+    made = order("all", watts=9000)
+    assert made["planned_w"] - made["baseline_w"] == pytest.approx(9000, abs=5) and not made["warnings"]
+    done = shares(made)
+    assert done[street[0].lfdi] == pytest.approx(5000, abs=1) and done[street[1].lfdi] == pytest.approx(4000, abs=2)
+    few = orders.order("all", QUARTER, watts=2000)
+    assert set(shares(few)) == {street[0].lfdi}, "what stores can do is asked of nobody else"
+    assert {share.reason for share in Share.select().where(Share.order == few["id"])} == {"+40 % of its rating, as all"}
+
+
+def test_a_target_is_of_the_whole_group(street):
+    made = order("all", target=-10_000)
+    assert made["target_w"] == made["planned_w"] == pytest.approx(-10_000, abs=5)
+
+
+def test_what_is_out_of_reach_is_said(street):
+    made = order(watts=20_000)
+    assert made["missed_w"] == pytest.approx(20_000 - sum(shares(made).values()), abs=1) and made["missed_w"] > 11_000
+    assert f"{made['missed_w']:.0f} W of the wish are out of reach" in made["warnings"][-1]
+
+
+def test_a_dry_run_changes_nothing(street):
+    before = grants(street[1]), len(loads())
+    made = order(watts=8000, dry_run=True)
+    assert len(made["xml"]) == 2 and "FlowReservationResponse" in made["xml"][0] and "EndDeviceControl" in made["xml"][1]
+    assert (grants(street[1]), len(loads())) == before and not Order.select().exists() and not Warmth.select().exists()
+
+
+def test_an_order_that_is_cancelled_lets_cars_go_on(street):
+    made = order(watts=8000)
+    clock.advance(60)
+    assert orders.cancel(made["id"])["status"] == "cancelled"
+    assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [7000]
+    assert all(event.status["currentStatus"] > ACTIVE for event in loads())
+
+
+def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order_would_have_ended(street):
+    made = order(watts=7000)
+    settings.grants = "off"
+    clock.advance(60)
+    orders.cancel(made["id"])
+    assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [(made["start"] + QUARTER, 7000)]
+
+
+def test_an_order_that_is_extended_goes_on_for_all(street):
+    made = order(watts=8000)
+    more = orders.extend(made["id"], 600)
+    end = made["start"] + QUARTER
+    assert (end, 600, 0) in grants(street[1]) and grants(street[1])[-1][0] == end + 600 and grants(street[1])[-1][2] == 7000
+    assert [event.stated["interval"]["start"] for event in loads()] == [made["start"], end]
+    assert {share.lfdi for share in Share.select().where(Share.order == more["id"])} == set(shares(made))
+
+
+def test_who_has_opted_out_is_not_asked(street):
+    Conduct.create(device=street[1].device, out_until=clock.now() + HOUR)
+    assert set(shares(order(watts=500))) == {street[3].lfdi, street[4].lfdi}
+
+
+def test_nobody_there_to_ask_is_refused_as_ever(home):
+    home(1, "inverter")
+    virtualders.create("all", "*")
+    with pytest.raises(Refused, match="no member that is online takes"):
+        orders.order("all", QUARTER, watts=1000)
+
+
+@pytest.mark.parametrize("vder, how, by", [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")])
+def test_a_car_that_takes_a_set_point_is_told_one_only_where_all_are(street, vder, how, by):
+    street[1].rate(82, absorb=11_000)
+    virtualders.create("cars", "kind = evcharger")
+    made = order(vder, watts=10_000 if vder == "all" else 3000, addressing=how)
+    told = {share["lfdi"]: share["control"].split("/")[1] for share in made["shares"] if share["control"]}
+    assert told[street[1].lfdi] == by

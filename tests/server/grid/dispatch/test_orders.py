@@ -1,0 +1,188 @@
+import pytest
+
+from server import clock
+from server.errors import Refused
+from server.grid.controls import dercontrols, responses
+from server.grid.dispatch import orders
+from server.grid.groups import virtualders
+from server.models import Order, Share, VirtualDER
+from server.resources import codec
+
+
+@pytest.fixture
+def street(battery):
+    """Three idle batteries of 5 kW in `street`."""
+    homes = [battery(number) for number in (1, 2, 3)]
+    virtualders.create("street", "kind = battery", primacy=80)
+    return homes
+
+
+def asked(home):
+    """What a device finds among its programs: primacy and DERControlBase of each control, strongest program first."""
+    found = []
+    for assignment in home.client.get(f"/edev/{home.device.id}/fsa?l=9").data["FunctionSetAssignments"]:
+        for program in home.client.get(assignment["DERProgramListLink"]["href"] + "?l=9").data["DERProgram"]:
+            listed = home.client.get(program["DERControlListLink"]["href"] + "?l=9").data
+            found += [(program["primacy"], control["DERControlBase"]) for control in listed.get("DERControl", [])]
+    return sorted(found, key=lambda each: each[0])
+
+
+def test_one_percent_for_all(street):
+    made = orders.order("street", 900, clock.now() + 300, watts=3000, ramp=10, randomize=60, reason="evening peak")
+    assert (made["planned_w"], made["target_w"], made["baseline_w"], made["missed_w"]) == (3000, 3000, 0, 0)
+    (control,) = made["controls"]
+    assert control["base"] == {"opModFixedW": 2000, "rampTms": 1000}
+    assert [asked(home) for home in street] == [[(80, control["base"])]] * 3
+    found = street[0].client.get(control["href"]).data
+    assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (60, 60, "evening peak")
+    assert [share["planned_w"] for share in made["shares"]] == [1000, 1000, 1000] and made["status"] == "scheduled"
+
+
+def test_to_each_its_own(street):
+    street[0].post(4000)
+    made = orders.order("street", 900, target=7000, addressing="device")
+    assert [asked(home) for home in street] == [[(79, {"opModFixedW": round(each["planned_w"] * 2)})]
+                                                for home, each in zip(street, made["shares"], strict=True)]
+    assert [round(share["planned_w"]) for share in made["shares"]] == [4273, 1364, 1364]
+    assert made["planned_w"] == pytest.approx(7000, abs=0.25) and made["warnings"] == []
+    again = orders.order("street", 900, watts=0, addressing="device")
+    assert VirtualDER.select().count() == 4, "the virtual DERs of one device are made once"
+    assert len({control["href"] for control in made["controls"] + again["controls"]}) == 6
+
+
+def test_the_fullest_gives_most_where_charge_is_to_be_equal(street):
+    street[0].charge(0.9)
+    made = orders.order("street", 3600, target=6000, addressing="device", policy="charge")
+    assert [share["planned_w"] for share in made["shares"]] == pytest.approx([4666.7, 666.7, 666.7], abs=0.5)
+
+
+def test_what_has_to_be_held_for_long_is_less(street):
+    made = orders.order("street", 4 * 3600, target=15_000)
+    assert (made["planned_w"], made["missed_w"]) == (3750, 11_250)
+    assert made["warnings"] == ["11250 W of the wish are out of reach: bounds of what members can do leave 3750 W"]
+
+
+def test_progress_is_told(street):
+    seen = []
+    orders.order("street", 900, watts=300, addressing="device", progress=lambda done, every: seen.append((done, every)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("addressing", ["broadcast", "device"])
+def test_a_dry_run_shows_all_and_leaves_nothing(street, addressing):
+    made = orders.order("street", 900, watts=3000, addressing=addressing, dry_run=True)
+    assert made["dry_run"] and made["planned_w"] == 3000 and len(made["shares"]) == 3
+    assert len(made["xml"]) == (1 if addressing == "broadcast" else 3)
+    assert {codec.decode(xml.encode())[1]["DERControlBase"]["opModFixedW"] for xml in made["xml"]} == {2000}
+    assert Order.select().count() == Share.select().count() == 0 and VirtualDER.select().count() == 1
+    assert [asked(home) for home in street] == [[], [], []]
+
+
+@pytest.mark.parametrize("wish", [{}, {"watts": 1, "percent": 1}])
+def test_an_order_wishes_for_one_thing(street, wish):
+    with pytest.raises(Refused, match="an order wishes for one of"):
+        orders.order("street", 900, **wish)
+
+
+@pytest.mark.parametrize("wish, base", [
+    ({"percent": -50}, {"opModFixedW": -5000}), ({"limit": 30}, {"opModMaxLimW": 3000}),
+    ({"limit_watts": 7500}, {"opModMaxLimW": 5000}), ({"connect": False}, {"opModConnect": False}),
+    ({"energize": True}, {"opModEnergize": True}), ({"target": -1500}, {"opModFixedW": -1000}),
+])
+def test_every_kind_of_wish(street, wish, base):
+    assert orders.order("street", 900, **wish)["controls"][0]["base"] == base
+
+
+def test_who_received_started_completed_opted_out_or_kept_silent(street, battery):
+    battery(4)
+    made = orders.order("street", 900, clock.now() + 300, watts=4000)
+    mrid = made["controls"][0]["mrid"]
+    assert orders.show(made["id"])["answers"] == {"waiting": 4}
+    for home in street:
+        home.answer(mrid, 1)
+    clock.advance(300)
+    street[0].answer(mrid, 2)
+    street[1].answer(mrid, 4)
+    shown = orders.show(made["id"])
+    assert shown["status"] == "active"
+    assert shown["answers"] == {"started": 1, "opted out": 1, "received": 1, "waiting": 1}
+    clock.advance(601)
+    street[1].answer(mrid, 5)
+    assert orders.show(made["id"])["answers"] == {"started": 2, "received": 1, "no answer": 1}
+    clock.advance(300)
+    street[0].answer(mrid, 3)
+    shown = orders.show(made["id"])
+    assert shown["status"] == "over" and shown["answers"]["completed"] == 1
+    assert [device["answer"] for device in shown["devices"]] == [
+        dict(zip([home.lfdi for home in street], ["completed", "started", "received"], strict=True)).get(
+            device["lfdi"], "no answer") for device in shown["devices"]]
+    assert [found["answer"] for found in responses.responses(mrid)][:2] == ["completed", "opted in"]
+    assert len(responses.responses(made["controls"][0]["href"], lfdi=street[0].lfdi)) == 3
+
+
+def test_power_delivered_against_the_wish(street):
+    made = orders.order("street", 900, clock.now() + 300, watts=3000)
+    assert orders.show(made["id"])["delivered_w"] is None
+    clock.advance(300)
+    begun = clock.now()
+    clock.advance(600)
+    street[0].post(1000, start=begun, duration=600)
+    street[1].post(400, start=begun, duration=300)
+    street[1].post(600, start=begun + 300, duration=300)
+    shown = orders.show(made["id"])
+    assert (shown["read"], shown["delivered_w"], shown["expected_w"]) == (2, 1500, 2000)
+    assert shown["performance"] == pytest.approx(0.75)
+    assert [device["delivered_w"] for device in sorted(shown["devices"], key=lambda device: device["name"])] == [
+        1000, 500, None]
+
+
+@pytest.mark.parametrize("addressing", ["broadcast", "device"])
+def test_cancelled_as_a_whole(street, addressing):
+    made = orders.order("street", 900, watts=3000, addressing=addressing)
+    assert orders.cancel(made["id"], reason="enough")["status"] == "cancelled"
+    for control in made["controls"]:
+        assert dercontrols.show(control["href"])["status"] == "cancelled"
+    with pytest.raises(Refused, match="nothing of it is left"):
+        orders.cancel(made["id"])
+
+
+def test_cancelled_from_a_later_instant_on(street):
+    made = orders.order("street", 900, watts=3000)
+    assert orders.cancel(made["id"], at=clock.now() + 60)["status"] == "active"
+    clock.advance(60)
+    assert orders.show(made["id"])["status"] == "cancelled"
+
+
+def test_a_newer_order_takes_over(street):
+    first = orders.order("street", 900, watts=3000)
+    clock.advance(1)
+    second = orders.order("street", 900, watts=1500)
+    assert second["warnings"] == [f"it supersedes {first['controls'][0]['href']} from {clock.now()} on"]
+    assert [order["status"] for order in orders.listed("street")] == ["active", "superseded"]
+    assert orders.listed("street")[0]["id"] == second["id"]
+
+
+def test_an_order_that_would_be_over_leaves_nothing(street):
+    with pytest.raises(Refused, match="would be over"):
+        orders.order("street", 60, clock.now() - 60, watts=3000, addressing="device")
+    assert Order.select().count() == 0 and VirtualDER.select().count() == 1
+    with pytest.raises(Refused, match="no order 7"):
+        orders.show(7)
+
+
+def test_an_order_on_a_group_reaches_the_members_of_its_groups(street):
+    virtualders.create("town")
+    virtualders.update("street", parent="town")
+    made = orders.order("town", 900, percent=10)
+    assert all((100, {"opModFixedW": 1000}) in asked(home) for home in street) and len(made["shares"]) == 3
+
+
+def test_an_order_goes_on_by_another_of_the_same(street):
+    made = orders.order("street", 900, clock.now() + 300, watts=3000)
+    more = orders.extend(made["id"], 600)
+    assert (more["start"], more["duration"], more["planned_w"]) == (made["start"] + 900, 600, 3000)
+    assert [base for _, base in asked(street[0])] == [made["controls"][0]["base"]] * 2
+    assert [share["planned_w"] for share in orders.list_shares(more["id"])] == [1000, 1000, 1000]
+    orders.cancel(made["id"])
+    with pytest.raises(Refused, match="cancelled"):
+        orders.extend(made["id"], 600)

@@ -1,0 +1,299 @@
+"""Members in arrays: what is inferred of them, and who is left out."""
+import math
+
+import pytest
+
+from server import clock
+from server.config import settings
+from server.devices import enrolment
+from server.grid.dispatch import orders
+from server.grid.fleet import fleetstate
+from server.grid.groups import virtualders
+from server.models import Conduct, Device, Order, Share
+from server.resources import pollrates
+from tests.server.grid.conftest import watts
+
+HOUR = 3600
+
+
+@pytest.fixture
+def car(home):
+    """A charger with a car that asks for energy between two hours from now."""
+    def made(number, arrive=0.0, depart=8.0, energy=14_000, power=7000, **labels):
+        one = home(number, "evcharger", **labels)
+        one.rate(82, absorb=11_000)
+        one.asks = lambda mrid="0A", **changes: one.client.post(f"/edev/{one.device.id}/frq", "FlowReservationRequest", {
+            "mRID": f"{mrid}{number:02X}", "creationTime": clock.now(), "energyRequested": watts(energy),
+            "powerRequested": watts(power), "RequestStatus": {"dateTime": clock.now(), "requestStatus": 0},
+            "intervalRequested": {"start": clock.now() + round(arrive * HOUR), "duration": round((depart - arrive) * HOUR)},
+            **changes})
+        one.wants = lambda wh, at=None: one.client.put(f"/edev/{one.device.id}/ps", "PowerStatus", {
+            "batteryStatus": 4, "changedTime": clock.now(), "currentPowerSource": 1, "PEVInfo": {
+                "chargingPowerNow": watts(0), "energyRequestNow": watts(wh), "maxForwardPower": watts(power),
+                "minimumChargingDuration": 0, "targetStateOfCharge": 10_000, "timeChargeIsNeeded": 0,
+                "timeChargingStatusPEV": clock.now() if at is None else at}})
+        assert one.asks().status == 201
+        return one
+    return made
+
+
+@pytest.fixture
+def pump(home):
+    """A thermostat of 2 kW, drawing 500 W."""
+    def made(number, category=1, rated=2000, draws=500, **labels):
+        one = home(number, "thermostat", **labels)
+        enrolment.settle(one.device)
+        end = one.client.get(f"/edev/{one.device.id}").data | {"deviceCategory": f"{category:08X}"}
+        assert one.client.put(f"/edev/{one.device.id}", "EndDevice", end).status == 204
+        if rated:
+            one.rate(0, absorb=rated)
+        if draws:
+            one.post(draws, flow=1)
+        return one
+    return made
+
+
+def area(name="all", rule="*", **rest):
+    virtualders.create(name, rule, **rest)
+    return virtualders.find(name)
+
+
+def see(vder="all", at=None):
+    return fleetstate.read(virtualders.find(vder), clock.now() if at is None else at)
+
+
+def seen():
+    Device.update(seen_at=clock.now()).execute()
+
+
+def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
+    battery(1, charge=0.4)
+    panels(2, injection=2500)
+    car(3)
+    pump(4)
+    pump(5, category=1 << 3, rated=3000, draws=0)
+    home(6).post(-800)
+    area()
+    found = see()
+    assert [part.tolist() for part in (found.stores, found.suns, found.cars, found.heats)] == [[1], [2], [3], [4, 5]]
+    store, session, heat = found.fleet.batteries, found.fleet.sessions, found.fleet.thermals
+    assert [part.tolist() for part in store] == [[4000], [1000], [10_000], [5000], [5000], [pytest.approx(math.sqrt(0.9))], [0]]
+    assert (session.arrive[0], session.depart[0], session.need[0], session.power[0]) == (0, 32, 14_000, 7000)
+    assert heat.power.tolist() == [2000, 3000] and heat.band.tolist() == [1500, 2250] and heat.kind.tolist() == [0, 1]
+    assert found.fleet.base.tolist() == [500, 0] and heat.keep[0] == pytest.approx(math.exp(-0.25 / 20))
+    assert (found.sun_w.tolist(), found.sun_now.tolist()) == ([6000], [2500])
+    assert found.requests == ["/edev/3/frq/1"] and found.stores_at.tolist() == [clock.now()]
+    assert found.out == {} and found.unknown_w == 0
+    assert found.categories[heat.kind[0]] == 1 and found.categories[heat.kind[1]] & 1 << 3
+
+
+def test_an_empty_virtual_der(house):
+    area("empty", "")
+    found = see("empty")
+    assert found.leaves == [virtualders.find("empty")] and len(found.fleet.batteries.energy) == len(found.requests) == 0
+
+
+def test_members_are_dispatched_through_the_deepest_that_has_them(battery):
+    for number, feeder in ((1, "F1"), (2, "F2"), (3, "F3")):
+        battery(number, feeder=feeder)
+    area()
+    area("north", "feeder in (F1, F2)", parent="all")
+    area("f1", "feeder = F1", parent="north")
+    found = see()
+    assert [found.leaves[group].name for group in found.fleet.batteries.group] == ["f1", "north", "all"]
+    assert [leaf.name for leaf in see("north").leaves] == ["f1", "north"]
+
+
+STORES = [
+    # what was said beside 5 kW each way -> energy, least, most
+    ({"rtgMaxWh": 8000}, {}, 0.5, (4000, 800, 8000)),
+    ({"rtgMaxWh": 8000}, {}, None, (4000, 800, 8000)),
+    ({"rtgMaxWh": 8000}, {"availabilityDuration": HOUR}, None, (5800, 800, 8000)),
+    ({"rtgMaxWh": 8000}, {"maxChargeDuration": HOUR}, None, (3000, 800, 8000)),
+    ({}, {"availabilityDuration": HOUR, "maxChargeDuration": 2 * HOUR}, None, (5000, 0, 15_000)),
+    ({}, {"availabilityDuration": HOUR, "reservePercent": 5000, "maxChargeDuration": 2 * HOUR}, 0.9, (2500, 0, 12_500)),
+    ({}, {}, 0.8, (4000, 500, 5000)),
+    ({}, {}, None, (2500, 500, 5000)),
+]
+
+
+@pytest.mark.parametrize("rated, available, charge, expected", STORES)
+def test_what_a_battery_holds(home, rated, available, charge, expected):
+    one = home(1)
+    one.say("dercap", "DERCapability", {
+        "modesSupported": "00000080", "type": 80, **{name: watts(5000) for name in (
+            "rtgMaxW", "rtgMaxChargeRateW", "rtgMaxDischargeRateW")}, **{name: watts(value) for name, value in rated.items()}})
+    if available:
+        one.say("dera", "DERAvailability", {"readingTime": clock.now(), **available})
+    if charge is not None:
+        one.charge(charge)
+    area()
+    fleet = see().fleet.batteries
+    assert (fleet.energy[0], fleet.least[0], fleet.most[0]) == pytest.approx(expected)
+
+
+def test_the_reserve_is_a_setting(battery):
+    battery(1)
+    area()
+    settings.reserve = 0.25
+    assert see().fleet.batteries.least.tolist() == [2500]
+
+
+def test_an_old_state_of_charge_is_carried_forward_by_what_was_read_since(battery):
+    one = battery(1, charge=0.5)
+    area()
+    said = clock.now()
+    clock.advance(HOUR)
+    seen()
+    for quarter in range(4):
+        one.post(-1200, start=said + quarter * 900, duration=900)
+    found = see()
+    assert found.fleet.batteries.energy[0] == pytest.approx(5000 + 1200 * math.sqrt(0.9))
+    assert found.stores_at.tolist() == [clock.now()]
+    one.post(-9000, start=clock.now() - 60)
+    one.charge(0.6)
+    assert see().fleet.batteries.energy[0] == pytest.approx(6000)
+
+
+def test_what_a_car_still_needs(car):
+    one = car(1)
+    area()
+    begun = clock.now()
+    clock.advance(HOUR)
+    seen()
+    one.post(-4000, start=begun, duration=HOUR)
+    assert see().fleet.sessions.need[0] == pytest.approx(10_000), "asked, less what was read"
+    one.wants(9000)
+    assert see().fleet.sessions.need[0] == 9000, "what it says, freshly"
+    clock.advance(HOUR)
+    seen()
+    one.post(-2000, start=clock.now() - HOUR, duration=HOUR)
+    found = see()
+    assert found.fleet.sessions.need[0] == pytest.approx(7000), "what it said, less what was read since"
+    assert (found.fleet.sessions.arrive[0], found.fleet.sessions.depart[0]) == (-8 if found.fleet.sessions.arrive[0] else 0, 24)
+    one.post(-20_000, start=clock.now() - HOUR, duration=HOUR)
+    assert see().fleet.sessions.need[0] == 0
+    one.wants(500, at=begun - 60)
+    assert see().fleet.sessions.need[0] == 0, "that was of another visit"
+
+
+def test_visits_that_are_over_cancelled_or_replaced_are_none(car):
+    one, two, three = car(1), car(2), car(3, arrive=1.1, depart=2.3)
+    area()
+    request = one.client.get("/edev/1/frq/1").data
+    cancelled = {**request, "RequestStatus": {"dateTime": clock.now(), "requestStatus": 1}}
+    assert one.client.put("/edev/1/frq/1", "FlowReservationRequest", cancelled).status == 204
+    assert two.asks("0B").status == 201
+    found = see()
+    assert found.requests == ["/edev/2/frq/2", "/edev/3/frq/1"]
+    assert (found.fleet.sessions.arrive[1], found.fleet.sessions.depart[1]) == (5, 9), "whole steps within the stay"
+    clock.advance(9 * HOUR)
+    assert see().requests == [] and three
+
+
+def test_who_offers_energy_needs_none_and_is_left_out_until_it_asks_for_some(car):
+    one, two = car(1, energy=-4000), car(2, energy=-4000, arrive=2.0)
+    area()
+    one.wants(9000)
+    found = see()
+    assert found.requests == [] and found.out == {1: "offers to give", 2: "offers to give"}
+    assert two.asks("0B", energyRequested=watts(6000)).status == 201
+    found = see()
+    assert found.requests == ["/edev/2/frq/2"] and found.fleet.sessions.need.tolist() == [6000]
+    assert found.out == {1: "offers to give"}
+
+
+def test_a_thermal_load_is_rated_by_the_most_that_it_has_drawn_where_it_says_nothing(pump):
+    pump(1, rated=0, draws=1800)
+    pump(2, rated=0, draws=0)
+    area()
+    found = see()
+    assert found.fleet.thermals.power.tolist() == [1800] and found.out == {2: "unrated"}
+
+
+def test_who_is_left_out_and_why(battery, panels, home):
+    for number in range(1, 11):
+        battery(number, injection=-100)
+    panels(11, modes=0)
+    home(12)
+    area()
+    now = clock.now()
+    clock.advance(2 * settings.post_rate + 1)
+    seen()
+    Device.update(seen_at=now - 3600).where(Device.id == 3).execute()
+    enrolment.suspend(Device.get_by_id(4))
+    Conduct.create(device=5, out_until=clock.now() + 60)
+    Conduct.create(device=6, silent_since=clock.now() - HOUR)
+    Conduct.create(device=7, silent_since=clock.now() - 25 * HOUR, out_until=now)
+    found = see(at=now)
+    assert found.out == {3: "stale", 4: "suspended", 5: "opted out", 6: "silent", 11: "takes no control"}
+    assert found.unknown_w == 400 - 3000
+    assert set(see().out.values()) == {"stale", "suspended"}, "readings are older than two post rates"
+    assert 12 not in see().out, "who posts no readings has none that could be old"
+
+
+def test_rates_of_single_devices_count(battery):
+    one, two = battery(1), battery(2)
+    area()
+    pollrates.decide("post", "", one.lfdi, 3600)
+    pollrates.decide("poll", "", one.lfdi, 3600)
+    clock.advance(7000)
+    assert see().out == {2: "stale"} and two
+
+
+def test_disconnected_stores_are_left_out(battery):
+    battery(1).say("ders", "DERStatus", {"readingTime": clock.now(), "storConnectStatus": {"dateTime": 0, "value": "00"}})
+    area()
+    assert see().out == {1: "disconnected"}
+
+
+def order(vder, device, start, hours, planned=-500.0, cancelled=None):
+    row = Order.create(vder=vder, wish="watts", value=0, addressing="device", start=start, duration=round(hours * HOUR),
+                       created=start, cancelled=cancelled)
+    Share.create(order=row, lfdi=device.lfdi, event="", mrid="", planned_w=planned, baseline_w=0.0)
+
+
+def test_a_contract_allows_so_many_events_and_hours(battery):
+    one, two, free = (battery(number).device for number in (1, 2, 3))
+    vder = area()
+    Conduct.create(device=one, events=2)
+    Conduct.create(device=two, hours=2)
+    now = clock.now()
+    for device in (one, two, free):
+        order(vder, device, now - 6 * HOUR, 0.25)
+        order(vder, device, now - 6 * HOUR + 900, 0.25)  # goes on: one event
+        order(vder, device, now - 5 * HOUR, 1, planned=0.0)  # nothing was asked
+        order(vder, device, now - 4 * HOUR, 1, cancelled=now - 4 * HOUR)
+    assert see().out == {}
+    for device in (one, two, free):
+        order(vder, device, now - 2 * HOUR, 1.5)
+    assert see().out == {1: "contract", 2: "contract"}
+    order(vder, one, now - 60, 0.5)
+    assert see().out == {2: "contract"}, "what is going on is not cut short"
+    settings.season = 0
+    assert 1 not in see().out
+
+
+def test_what_a_contract_counts_outlasts_other_orders(battery):
+    one, free = battery(1).device, battery(2).device
+    vder = area()
+    Conduct.create(device=one, events=1)
+    now = clock.now()
+    for device in (one, free):
+        order(vder, device, now - 90 * 86400, 1)
+        order(vder, device, now - 400 * 86400, 1)
+    assert orders.forget_before(now - 40 * 86400) == 3
+    assert [share.lfdi for share in Share.select()] == [one.lfdi]
+    assert see().out == {1: "contract"}
+
+
+def test_several_batteries_of_a_device_are_one(battery):
+    one = battery(1, charge=0.5)
+    href = one.client.post("/edev/1/der", "DER", {}).headers["Location"]
+    two = f"/{href.split('/', 3)[3]}" if href.startswith("http") else href
+    assert one.client.put(f"{two}/dercap", "DERCapability", {
+        "modesSupported": "00000080", "type": 80, "rtgMaxW": watts(3000), "rtgMaxChargeRateW": watts(3000),
+        "rtgMaxWh": watts(6000)}).status == 204
+    area()
+    fleet = see().fleet.batteries
+    assert [part[0] for part in fleet[:5]] == [8000, 1600, 16_000, 8000, 8000]

@@ -1,0 +1,86 @@
+import pytest
+
+from server import clock
+from server.devices import enrolment
+from server.grid.fleet import derstates, members
+from server.models import Device
+
+W = {"multiplier": 0}
+BATTERY = {"type": 80, "rtgMaxW": {"multiplier": 0, "value": 5000}, "rtgMaxChargeRateW": {"multiplier": 1, "value": 400},
+           "rtgMaxWh": {"multiplier": 3, "value": 10}, "modesSupported": "00000080"}
+SOLAR = {"type": 4, "rtgMaxW": {"multiplier": 0, "value": 6000}, "modesSupported": "00100004"}
+CHARGER = {"type": 82, "rtgMaxW": {"multiplier": 0, "value": 7000}, "rtgMaxChargeRateW": {"multiplier": 0, "value": 7000},
+           "modesSupported": "00000080"}
+
+
+def unit(said, present, hours):
+    rated = derstates.rated(said)
+    return members.unit(members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours)
+
+
+def soc(value):
+    return {"stateOfChargeStatus": {"dateTime": 0, "value": value}}
+
+
+BOUNDS = [
+    # what, documents, present W, hours -> low, high
+    ("a battery that has not said its charge", {"DERCapability": BATTERY}, None, 1, (-4000, 5000)),
+    ("half full, for an hour", {"DERCapability": BATTERY, "DERStatus": soc(5000)}, None, 1, (-4000, 5000)),
+    ("half full, for two hours", {"DERCapability": BATTERY, "DERStatus": soc(5000)}, None, 2, (-2500, 2500)),
+    ("empty", {"DERCapability": BATTERY, "DERStatus": soc(0)}, None, 1, (-4000, 0)),
+    ("full", {"DERCapability": BATTERY, "DERStatus": soc(10_000)}, None, 1, (0, 5000)),
+    ("settings override ratings", {"DERCapability": BATTERY, "DERSettings": {"setMaxW": {"multiplier": 0, "value": 3000}}},
+     None, 1, (-4000, 3000)),
+    ("a discharge rating of its own", {"DERCapability": {**BATTERY, "rtgMaxDischargeRateW": {"multiplier": 0, "value": 6000}}},
+     None, 1, (-4000, 6000)),
+    ("durations tell more than the charge", {"DERCapability": BATTERY, "DERStatus": soc(5000), "DERAvailability": {
+        "availabilityDuration": 1800, "maxChargeDuration": 900}}, None, 1, (-1000, 2500)),
+    ("disconnected", {"DERCapability": BATTERY, "DERStatus": {"storConnectStatus": {"value": "00"}}}, None, 1, (0, 0)),
+    ("connected", {"DERCapability": BATTERY, "DERStatus": {"storConnectStatus": {"value": "07"}}}, None, 1, (-4000, 5000)),
+    ("panels of which nothing more is known", {"DERCapability": SOLAR}, None, 1, (0, 6000)),
+    ("panels with little sun", {"DERCapability": SOLAR, "DERAvailability": {"statWAvail": {"multiplier": 0, "value": 2000}}},
+     None, 1, (0, 2000)),
+    ("panels that give more than their reserve", {"DERCapability": SOLAR, "DERAvailability": {
+        "statWAvail": {"multiplier": 0, "value": 0}}}, 2500, 1, (0, 2500)),
+    ("a charger that cannot discharge", {"DERCapability": CHARGER}, None, 1, (-7000, 0)),
+    ("a charger without a car", {"DERCapability": CHARGER, "DERAvailability": {"maxChargeDuration": 0}}, None, 1, (0, 0)),
+]
+
+
+@pytest.mark.parametrize("what, said, present, hours, expected", BOUNDS, ids=[case[0] for case in BOUNDS])
+def test_what_a_der_can_do_now(what, said, present, hours, expected):
+    able = unit(said, present, hours)
+    assert (able.low, able.high) == expected
+
+
+def test_a_der_that_has_stated_nothing_is_none():
+    assert derstates.rated({}) is None
+
+
+def test_modes_enabled_override_modes_supported():
+    known = unit({"DERCapability": SOLAR}, None, 1).modes
+    assert known == {"opModMaxLimW", "opModConnect"}
+    enabled = {"DERSettings": {"modesEnabled": "00100000"}, "DERCapability": {**SOLAR, "modesSupported2": "00000010",
+                                                                           "csipaus:doeModesSupported": "03"}}
+    assert unit(enabled, None, 1).modes == {
+        "opModMaxLimW", "opModMaxLimPctWAbsorb", "csipaus:opModExpLimW", "csipaus:opModImpLimW"}
+
+
+def test_a_baseline_is_a_power_that_can_be_held():
+    low = unit({"DERCapability": BATTERY, "DERStatus": soc(1000)}, 5000, 1)
+    alone = members.Member("A", "a", "battery", True, (low,), 5000.0, 0)
+    assert (alone.high, alone.baseline) == (1000, 1000)
+
+
+def test_members_as_they_are_in_the_store(battery, home):
+    one, quiet = battery(1, charge=0.25, injection=-1200), home(2, seen=False)
+    gone, out = battery(3), battery(4)
+    Device.update(seen_at=clock.now() - 3601).where(Device.id == gone.device.id).execute()
+    enrolment.suspend(out.device)
+    found = {member.name: member for member in members.read(Device.select().order_by(Device.id))}
+    assert list(found) == ["d1", "d2", "d3"]
+    first = found["d1"]
+    assert (first.online, first.present, first.present_at) == (True, -1200, clock.now())
+    assert (first.low, first.high, first.baseline) == (-5000, 2500, -1200)
+    assert not found["d2"].online and found["d2"].units == () and not found["d3"].online
+    assert quiet.lfdi == found["d2"].lfdi and one.lfdi == first.lfdi

@@ -1,0 +1,90 @@
+"""Opting out and in, contracts, by operators and by devices' answers."""
+import pytest
+
+from server import clock
+from server.errors import Refused
+from server.grid.controls import dercontrols
+from server.grid.fleet import fleetstate, participation
+from server.grid.groups import virtualders
+from server.models import Conduct
+
+HOUR = 3600
+
+
+@pytest.fixture
+def event(battery):
+    """A battery in a virtual DER, and a control of an hour that it is told of: (battery, href, mRID)."""
+    one = battery(1)
+    virtualders.create("all", "*")
+    href = dercontrols.post("all", {"opModFixedW": 5000}, HOUR)["href"]
+    return one, href, one.client.get(href).data["mRID"]
+
+
+def out():
+    return {row["lfdi"]: (row["out_until"], row["out_reason"]) for row in participation.opted_out()}
+
+
+def test_an_operator_takes_a_device_out_and_back(battery):
+    one = battery(1)
+    virtualders.create("all", "*")
+    vder = virtualders.find("all")
+    participation.opt_out("d1", clock.now() + HOUR, "on holiday")
+    assert out() == {one.lfdi: (clock.now() + HOUR, "on holiday")}
+    assert fleetstate.read(vder, clock.now()).out == {1: "opted out"}
+    participation.opt_in("d1")
+    assert out() == {} and fleetstate.read(vder, clock.now()).out == {}
+    assert participation.opt_out("d1")["out_until"] == "cleared"
+    clock.advance(10 ** 9)
+    assert list(out()) == [one.lfdi]
+
+
+def test_what_cannot_be_is_refused(battery):
+    battery(1)
+    with pytest.raises(Refused, match="has not opted out"):
+        participation.opt_in("d1")
+    with pytest.raises(Refused, match="nobody can opt out until"):
+        participation.opt_out("d1", clock.now())
+    with pytest.raises(Refused, match="a limit is 0 or more"):
+        participation.agree("d1", hours=-1)
+
+
+@pytest.mark.parametrize("status", sorted(participation.OUT))
+def test_a_device_that_opts_out_of_an_event_is_left_alone_until_that_is_over(event, status):
+    one, href, mrid = event
+    one.answer(mrid, 2)
+    assert out() == {}
+    one.answer(mrid, status)
+    end = clock.now() + HOUR
+    assert out() == {one.lfdi: (end, f"opted out of {href}")}
+    assert Conduct.get().response == 1.0, "it is counted against no one"
+    clock.turn_to(end)
+    assert out() == {}
+
+
+def test_it_may_opt_in_again_unless_an_operator_took_it_out(event):
+    one, _, mrid = event
+    one.answer(mrid, 4)
+    one.answer(mrid, 5)
+    assert out() == {}
+    participation.opt_out("d1", clock.now() + 5 * HOUR, "repair")
+    one.answer(mrid, 4, at=clock.now() + 1)
+    one.answer(mrid, 5, at=clock.now() + 2)
+    assert out() == {one.lfdi: (clock.now() + 5 * HOUR, "repair")}
+
+
+def test_an_answer_to_what_is_over_takes_nobody_out(event):
+    one, _, mrid = event
+    clock.advance(HOUR)
+    one.answer(mrid, 10)
+    assert out() == {}
+
+
+def test_contracts_are_changed_one_limit_at_a_time(battery):
+    battery(1)
+    assert participation.contracts() == []
+    participation.agree("d1", events=10, tier=2)
+    participation.agree("d1", hours=3.5)
+    found, = participation.contracts()
+    assert (found["events"], found["hours"], found["tier"]) == (10, 3.5, 2)
+    participation.agree("d1", events=None, hours=None, tier=0)
+    assert participation.contracts() == [] and participation.show("d1")["response"] == 1.0

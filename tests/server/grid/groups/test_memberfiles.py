@@ -1,0 +1,114 @@
+"""Members from a list and from a file."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server import audit
+from server.devices import enrolment
+from server.errors import Refused
+from server.grid.groups import memberfiles, virtualders
+from server.models import Device
+from tests import door
+
+
+@pytest.fixture
+def street(house: None) -> None:
+    for number in (1, 2, 3):
+        enrolment.enrol(door.lfdi(number), name=f"d{number}", kind="pv", labels={"feeder": "F1", "phase": "a"})
+    virtualders.create("street", rule="feeder = F1")
+    virtualders.create("solar")
+
+
+def names(vder: str) -> dict[str, str]:
+    return {row["name"]: row["by"] for row in memberfiles.listed(vder)}
+
+
+def file(folder: Path, text: str) -> Path:
+    path = folder / "members.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def known() -> list[tuple[str, str, dict[str, str]]]:
+    return [(device.name, device.kind, device.labels) for device in Device.select().order_by(Device.id)]
+
+
+def test_who_is_in_is_listed_with_how(street: None) -> None:
+    virtualders.update("street", add=["d2"])
+    assert names("street") == {"d1": "rule or child", "d2": "name", "d3": "rule or child"} and names("solar") == {}
+
+
+def test_devices_are_put_in_and_taken_out(street: None) -> None:
+    assert [row["name"] for row in memberfiles.add("solar", ["d1", door.lfdi(2)])] == ["d1", "d2"]
+    assert [row["name"] for row in memberfiles.remove("solar", ["d1"])] == ["d2"]
+    with pytest.raises(Refused, match="d3 is not in street by name, but by a rule or a child"):
+        memberfiles.remove("street", ["d3"])
+    with pytest.raises(Refused, match="nobody"):
+        memberfiles.add("solar", ["d3", "nobody"])
+    assert names("solar") == {"d2": "name"}
+
+
+def test_a_file_puts_in_and_says_what_they_are(street: None, tmp_path: Path) -> None:
+    memberfiles.add("solar", ["d3"])
+    found = memberfiles.load("solar", file(tmp_path, "\ufeffname,labels,device,kind\n"
+                                                    f"one,feeder=F2 phase=,{door.lfdi(1)},battery\n,,2,\n\n,,d3,\n"))
+    assert (found["lines"], [each["name"] for each in found["added"]], found["dry_run"]) == (3, ["one", "d2"], False)
+    assert names("solar") == {"one": "name", "d2": "name", "d3": "name"} and names("street").keys() == {"d2", "d3"}
+    assert known()[0] == ("one", "battery", {"feeder": "F2"}) and known()[1] == ("d2", "pv", {"feeder": "F1", "phase": "a"})
+
+
+def test_a_dry_run_tells_and_leaves_all_as_it_was(street: None, tmp_path: Path) -> None:
+    before = known()
+    path = file(tmp_path, "device,kind\nd1,battery\nd2,\n")
+    with audit.acting("alice"):
+        tried = memberfiles.load("solar", path, dry_run=True)
+    assert (tried["dry_run"], [each["name"] for each in tried["added"]]) == (True, ["d1", "d2"])
+    assert names("solar") == {} and known() == before and audit.entries() == []
+    assert {**memberfiles.load("solar", path), "dry_run": True} == tried
+
+
+@pytest.mark.parametrize("text, why", [
+    ("", "line 1: the columns are device and"), ("name\nd1\n", "line 1: the columns are"),
+    ("device,colour\nd1,red\n", "line 1: the columns are"), ("device,kind,kind\nd1,a,b\n", "line 1: the columns are"),
+    ("device\nd1\nnobody\n", "line 3: no device is called 'nobody'"), ("device\nd1\n1\n", "line 3: 1 is named twice"),
+    ("device,kind\nd1,pv,x\n", "line 2: it has more cells"), ("device,kind\nd1,pv\n,pv\n", "line 3: it names no device"),
+    ("device,labels\nd1,feeder\n", "line 2: 'feeder' is not NAME=VALUE"), ('device\n"d1', "unexpected end of data")])
+def test_a_wrong_line_is_named_and_nobody_is_put_in(street: None, tmp_path: Path, text: str, why: str) -> None:
+    before = known()
+    with pytest.raises(Refused) as refused:
+        memberfiles.load("solar", file(tmp_path, text))
+    assert why in refused.value.why and "members.csv" in refused.value.why
+    assert names("solar") == {} and known() == before
+
+
+def test_what_is_no_text_is_refused(street: None, tmp_path: Path) -> None:
+    (tmp_path / "members.csv").write_bytes(b"device\n\xff\n")
+    for path in (tmp_path / "members.csv", tmp_path / "none.csv"):
+        with pytest.raises(Refused, match=path.name):
+            memberfiles.load("solar", path)
+
+
+def test_an_import_is_one_entry_with_what_it_changed(street: None, tmp_path: Path) -> None:
+    path = file(tmp_path, "device,kind\nd1,battery\nd2,pv\n")
+    with audit.acting("alice"):
+        memberfiles.load("solar", path)
+        memberfiles.load("solar", path)
+    entry, = audit.entries()
+    after: dict[str, Any] = entry["after"]
+    assert entry["subject"] == "solar" and after["by name"] == sorted(map(door.lfdi, (1, 2))) and after["file"] == str(path)
+    assert [(said["name"], said["kind"], said["was"]) for said in after["said"]] == [("d1", "battery", {"kind": "pv"})]
+
+
+def test_areas_are_validated_one_or_all(street: None) -> None:
+    virtualders.create("town")
+    for name in ("street", "solar"):
+        virtualders.update(name, parent="town")
+    memberfiles.add("solar", ["d1"])
+    rows = memberfiles.validate()
+    assert [(row["area"], row["name"], row["virtual DERs"]) for row in rows] == [("town", "d1", ["street", "solar"])]
+    assert memberfiles.validate("town") == rows and memberfiles.validate("street") == []
+    assert [device.name for device, _ in memberfiles.conflicts("town")] == ["d1"]
+    assert {number: vder.name for number, vder in memberfiles.leaf_of("solar").items()} == {1: "solar"}

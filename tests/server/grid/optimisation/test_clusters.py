@@ -1,0 +1,109 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.grid.optimisation import clusters
+from server.grid.optimisation.clusters import BATTERY, SESSION, Batteries, Sessions, Thermals
+
+STEPS, QUARTER = 16, 0.25
+
+
+def zeros(size):
+    return np.zeros(size, dtype=int)
+
+
+def stores(size=6, seed=1):
+    numbers = np.random.default_rng(seed)
+    power = numbers.uniform(1000, 6000, size)
+    most = power * numbers.uniform(1.5, 4, size)
+    return Batteries(most * numbers.uniform(0.1, 1, size), most * 0.1, most, power, power * 0.8, np.full(size, 0.95),
+                     np.arange(size) % 2)
+
+
+cars = st.lists(st.tuples(st.integers(-3, STEPS - 2), st.integers(1, STEPS + 4), st.floats(0, 1, width=32),
+                          st.floats(1000, 22_000, width=32), st.integers(0, 2)), min_size=1, max_size=10).map(
+    lambda rows: Sessions(np.array([row[0] for row in rows]), np.array([max(row[0], 0) + row[1] for row in rows]),
+                          np.array([row[2] * row[3] * row[1] * QUARTER for row in rows]),
+                          np.array([row[3] for row in rows]), np.array([row[4] for row in rows])))
+
+
+def test_batteries_of_a_group_and_ratio_are_one():
+    fleet = stores(40)
+    made, label = clusters.batteries(fleet, STEPS, ratios=2)
+    assert set(made.kind) == {BATTERY} and set(made.group) == {0, 1} and len(made) == 4
+    for number in range(len(made)):
+        inside = label == number
+        assert np.isclose(made.most[number, 0], fleet.most[inside].sum())
+        assert np.isclose(made.low[number, 3], -fleet.discharge[inside].sum())
+        assert np.isclose(made.start[number], fleet.energy[inside].sum()) and made.end[number] == made.start[number]
+        assert set(fleet.group[inside]) == {made.group[number]}
+    ratio = (fleet.most - fleet.least) / fleet.charge
+    for group in (0, 1):
+        first, second = (ratio[(label == number)] for number in np.flatnonzero(made.group == group))
+        assert first.max() <= second.min()
+
+
+@given(cars)
+def test_sessions_are_summed_between_as_late_and_as_soon_as_possible(fleet):
+    """The sums equal those of each session by itself, step by step."""
+    made, label = clusters.sessions(fleet, STEPS, QUARTER, window=4)
+    assert set(made.kind) == {SESSION}
+    after = np.arange(1, STEPS + 1)[:, None] * QUARTER
+    arrive = np.maximum(fleet.arrive, 0) * QUARTER
+    depart = np.minimum(fleet.depart, STEPS) * QUARTER
+    need = np.minimum(fleet.need, fleet.power * np.maximum(depart - arrive, 0))
+    soonest = np.clip((after - arrive) * fleet.power, 0, need)
+    latest = np.clip(need - (depart - after) * fleet.power, 0, need)
+    for number in range(len(made)):
+        inside = label == number
+        assert np.allclose(made.most[number], soonest[:, inside].sum(axis=1), atol=1e-2)
+        assert np.allclose(made.least[number], latest[:, inside].sum(axis=1), atol=1e-2)
+    assert (made.least <= made.most + 1e-9).all()
+    assert (np.diff(made.most, axis=1) <= made.high[:, 1:] * QUARTER + 1e-3).all()
+
+
+def test_a_session_that_cannot_be_full_in_time_is_taken_to_need_what_it_can_get():
+    late = Sessions(np.array([2]), np.array([6]), np.array([50_000.0]), np.array([4000.0]), zeros(1))
+    made, _ = clusters.sessions(late, STEPS, QUARTER)
+    assert made.most[0, -1] == made.least[0, -1] == 4000
+    assert made.high[0].tolist() == [0, 0, 4000, 4000, 4000, 4000] + [0] * 10
+
+
+def test_thermal_loads_by_kind_beside_their_base():
+    fleet = Thermals(np.array([100.0, 200.0, -300.0]), np.array([1000.0, 1000.0, 2000.0]), np.array([0.9, 0.8, 0.95]),
+                     np.array([2000.0, 3000.0, 4000.0]), np.array([0, 0, 1]), zeros(3))
+    base = np.array([[1500.0] * STEPS, [4500.0] * STEPS])
+    made, label = clusters.thermals(fleet, base)
+    assert label.tolist() == [0, 0, 1] and made.start.tolist() == [300, -300]
+    assert made.high[:, 0].tolist() == [3500, 0] and made.low[:, 0].tolist() == [-1500, -4500]
+    assert np.isclose(made.keep[0], 0.85) and made.most[0, 0] == 2000
+
+
+def test_who_is_outside_comfort_may_come_back_slowly():
+    fleet = Thermals(np.array([3000.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), zeros(1), zeros(1))
+    made, _ = clusters.thermals(fleet, np.full((1, STEPS), 500.0))
+    assert np.allclose(made.most[0, :3], [2700, 2430, 2187]) and made.most[0, -1] == 1000
+
+
+def test_what_is_held_back_is_kept_from_plans_but_a_battery_beyond_is_not_called_back():
+    fleet = Batteries(np.array([5000.0, 500.0]), np.zeros(2), np.full(2, 10_000.0), np.full(2, 5000.0),
+                      np.full(2, 5000.0), np.full(2, 0.9), np.array([0, 1]))
+    made = clusters.held_back(clusters.batteries(fleet, 4, 1)[0], 0.1, since=2)
+    assert made.least.tolist() == [[0, 0, 1000, 1000], [0, 0, 500, 500]]
+    assert made.most.tolist() == [[10_000, 10_000, 9000, 9000], [10_000, 10_000, 9000, 9000]]
+
+
+def test_merged_clusters_are_the_sum_and_keep_the_groups_that_are_told_apart():
+    every = clusters.batteries(stores(12), STEPS, ratios=3)[0]
+    fewer, label = clusters.merged(every, every.group == 1)
+    assert len(fewer) == 3 + 1 and fewer.most.sum() == np.float64(every.most.sum())
+    assert {(int(fewer.group[new]), int(group)) for new, group in zip(label, every.group, strict=True)} == {(-1, 0), (1, 1)}
+    assert np.allclose(fewer.efficiency, 0.95)
+    assert np.isclose(fewer.start[label[every.group == 1][0]], every.start[every.group == 1].sum())
+
+
+def test_nobody_at_all():
+    nobody = Sessions(zeros(0), zeros(0), np.zeros(0), np.zeros(0), zeros(0))
+    assert len(clusters.sessions(nobody, STEPS, QUARTER)[0]) == 0
+    empty = Batteries(*(np.zeros(0) for _ in range(6)), zeros(0))
+    assert len(clusters.batteries(empty, STEPS)[0]) == 0

@@ -1,0 +1,87 @@
+import numpy as np
+
+from server.grid.optimisation.balanceprogram import Limit
+from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
+from server.grid.optimisation.disaggregation import Fleet, after
+from server.grid.optimisation.rollinghorizon import Outlook, Planner, Settings
+
+STEPS, QUARTER = 32, 0.25
+
+
+def whole(*values):
+    return np.array(values, dtype=int)
+
+
+NO_CARS = Sessions(whole(), whole(), np.zeros(0), np.zeros(0), whole())
+
+
+def beginning() -> Fleet:
+    return Fleet(Batteries(np.full(3, 5000.0), np.full(3, 1000.0), np.full(3, 10_000.0), np.full(3, 4000.0),
+                           np.full(3, 4000.0), np.full(3, 0.95), whole(0, 0, 0)),
+                 Sessions(whole(0, 0), whole(20, 30), np.array([6000.0, 9000.0]), np.array([3700.0, 11_000.0]), whole(0, 0)),
+                 Thermals(np.zeros(2), np.full(2, 2000.0), np.full(2, 0.98), np.full(2, 3000.0), whole(0, 0), whole(0, 0)),
+                 np.full(2, 800.0))
+
+
+NET = np.where(np.arange(STEPS) < 16, -6000.0, 4000.0)
+
+
+def lived(planner, error=0.0, broken_from=STEPS):
+    """The imbalance of a day in which all but `error`, which shows at once, was foreseen."""
+    now, left = beginning(), []
+    for step in range(STEPS):
+        outlook = Outlook(np.concatenate((NET[step:step + 1] + error, NET[step + 1:])), np.full((1, STEPS - step), 1600.0),
+                          np.zeros(STEPS - step), NO_CARS)
+        if step == broken_from:
+            planner.settings = Settings(every=planner.settings.every, seconds=0.0)
+        powers = planner.step(now, outlook)
+        left.append(NET[step] + error + sum(part.sum() for part in powers[:3]))
+        now = after(now, powers, QUARTER)
+    return np.array(left), now
+
+
+def test_a_day_foreseen_is_nearly_balanced_and_ends_as_it_was_asked_to():
+    left, now = lived(Planner(Settings(), end=0.5))
+    assert np.sqrt((left ** 2).mean()) < 0.2 * np.sqrt((NET ** 2).mean())
+    assert np.allclose(now.sessions.need, 0, atol=1e-6) and (now.batteries.energy >= 4900).all()
+
+
+def test_an_error_that_is_measured_is_absorbed_at_once():
+    left, _ = lived(Planner(Settings(), end=0.1), error=700.0)
+    assert abs(left[1:12]).max() < 100
+
+
+def test_where_the_solver_has_no_time_the_last_plan_stands_and_it_is_said():
+    planner = Planner(Settings(), end=0.5)
+    left, now = lived(planner, broken_from=4)
+    assert planner.stale == STEPS - 4 and planner.plan is not None
+    assert np.sqrt((left ** 2).mean()) < 0.4 * np.sqrt((NET ** 2).mean())
+    assert np.allclose(now.sessions.need, 0, atol=1e-6)
+
+
+def test_without_any_plan_cars_are_charged_and_nothing_is_broken():
+    planner = Planner(Settings(seconds=0.0))
+    _, now = lived(planner)
+    assert planner.plan is None and planner.stale == STEPS
+    assert np.allclose(now.sessions.need, 0, atol=1e-6) and (now.batteries.energy >= 1000 - 1e-6).all()
+
+
+def test_a_reserve_is_kept_for_what_comes():
+    low = np.full(STEPS, 9000.0)  # so much is lacking all day that batteries would be emptied
+    outlook = Outlook(low, np.full((1, STEPS), 1600.0), np.zeros(STEPS), NO_CARS)
+    ends = []
+    for reserve in (0.0, 0.1):
+        planner = Planner(Settings(reserve=reserve), end=0.1)
+        planner.step(beginning(), outlook)
+        ends.append(planner.plan.energy[planner.labels.kind == 0].sum(axis=0)[-1])
+    assert np.allclose(ends, [3000, 3000 + 0.1 * 27_000], atol=1)
+
+
+def test_a_limit_is_held_through_the_day():
+    planner, now = Planner(Settings(), end=0.5), beginning()
+    for step in range(STEPS):
+        net = NET[step:]
+        limits = [Limit([0], 5000.0, -5000.0, net)]
+        powers = planner.step(now, Outlook(net, np.full((1, STEPS - step), 1600.0), np.zeros(STEPS - step), NO_CARS, limits))
+        assert abs(net[0] + sum(part.sum() for part in powers[:3])) <= 5000 + 1e-6
+        now = after(now, powers, QUARTER)

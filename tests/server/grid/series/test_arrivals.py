@@ -1,0 +1,124 @@
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from server import clock
+from server.config import settings
+from server.devices import enrolment
+from server.errors import Refused
+from server.grid.groups import virtualders
+from server.grid.series import forecasts
+from server.models import Device, Series, VirtualDER, Visit
+from tests import door
+from tests.conftest import NOON
+
+pytestmark = pytest.mark.usefixtures("house")
+STEP, HOUR, DAY, WEEK = 900, 3600, 86400, 7 * 86400
+
+
+@pytest.fixture(autouse=True)
+def tree(house):
+    """d1 and d2 charge in the street, d3 in the town around it."""
+    for number in (1, 2, 3):
+        enrolment.enrol(door.lfdi(number), name=f"d{number}")
+    virtualders.create("town", members=["d3"])
+    virtualders.create("street", parent="town", members=["d1", "d2"])
+
+
+def visit(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **rest):
+    Visit.create(href=f"/edev/{device}/frq/{Visit.select().count()}", device=device, arrive=arrive,
+                 depart=arrive + round(hours * HOUR), energy=energy, power=power, **rest)
+
+
+def coming(steps=96, start=NOON, leaves=("town", "street"), **rest):
+    found = forecasts.coming([VirtualDER.get(VirtualDER.name == name) for name in leaves], start, steps, **rest)
+    return list(zip(*(part.tolist() for part in found), strict=True))
+
+
+def test_cars_come_as_they_came_a_week_ago():
+    visit(1, NOON - WEEK + HOUR)
+    visit(3, NOON - WEEK + 2 * HOUR + 1, hours=1, energy=3000, power=3500)
+    assert coming() == [(4, 36, 14_000, 7000, 1), (9, 12, 3000, 3500, 0)]
+    assert coming(hours=0.5) == [(2, 18, 14_000, 7000, 1), (5, 6, 3000, 3500, 0)]
+    assert coming(leaves=["street"]) == [(4, 36, 14_000, 7000, 0)] and coming(leaves=["street", "town"])[1][4] == 1
+    assert coming(steps=4) == [] and coming(start=NOON + 2 * HOUR)[0] == (0, 28, 14_000, 7000, 1)
+    assert coming(start=NOON + DAY) == coming(start=NOON + DAY, steps=1)
+
+
+NOT_EXPECTED = [
+    ("it comes after the horizon", {"arrive": NOON - WEEK + DAY}, {}), ("it would be here", {"arrive": NOON - WEEK}, {}),
+    ("it was five days ago", {"arrive": NOON - 5 * DAY}, {}), ("cancelled", {"cancelled": True}, {}),
+    ("it gave energy", {"energy": -5000.0}, {}), ("no power", {"power": 0.0}, {}), ("too short for a step", {"hours": 0.2}, {}),
+    ("it is elsewhere", {"device": 3}, {"leaves": ["street"]})]
+
+
+@pytest.mark.parametrize("what, change, how", NOT_EXPECTED, ids=[case[0] for case in NOT_EXPECTED])
+def test_others_are_not_expected(what, change, how):
+    visit(**({"device": 1, "arrive": NOON - WEEK + HOUR} | change))
+    assert coming(**how) == []
+
+
+def test_who_has_asked_for_that_time_is_not_expected_again():
+    visit(1, NOON - WEEK + HOUR)
+    visit(1, NOON - HOUR, hours=1.5)
+    assert len(coming()) == 1
+    visit(1, NOON + HOUR - 60)
+    assert coming() == []
+    Visit.update(cancelled=True).where(Visit.arrive == NOON + HOUR - 60).execute()
+    assert len(coming()) == 1
+
+
+def test_a_replay_does_not_know_who_asked_later():
+    visit(1, NOON - WEEK + HOUR)
+    visit(1, NOON + HOUR)
+    assert coming() == []
+    clock.advance(2 * HOUR)
+    assert len(coming(at=NOON)) == 1
+
+
+def test_who_is_suspended_or_in_no_leaf_is_not_expected():
+    visit(1, NOON - WEEK + HOUR)
+    enrolment.suspend(Device.get_by_id(1))
+    assert coming() == []
+
+
+def test_a_week_is_one_of_the_clock_on_the_wall():
+    settings.timezone = "Europe/Berlin"
+    for day, before in (("2026-03-30", "2026-03-23"), ("2026-10-26", "2026-10-19"), ("2026-06-08", "2026-06-01")):
+        Visit.delete().execute()
+        now, came = (int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp())
+                     for text in (f"{day}T12:00", f"{before}T17:00"))
+        clock.turn_to(now)
+        visit(1, came)
+        assert coming(start=now) == [(20, 52, 14_000, 7000, 1)]
+
+
+def test_cars_that_are_given_take_the_place_of_those_of_a_week_ago():
+    visit(1, NOON - WEEK + HOUR)
+    visit(3, NOON - WEEK + HOUR)
+    said = forecasts.put("street", "car", [[NOON + 2 * HOUR, NOON + 4 * HOUR, 9000, 3500]], 0, 0, "survey")
+    assert (said["cars"], said["energy_wh"], said["source"], said["warnings"]) == (1, 9000, "survey", [])
+    assert coming() == [(4, 36, 14_000, 7000, 0), (8, 16, 9000, 3500, 1)]
+    clock.advance(60)
+    forecasts.put("street", "car", [[NOON + 3 * HOUR, NOON + 4 * HOUR, 1000, 1000]], 0, 0)
+    assert coming()[1] == (12, 16, 1000, 1000, 1) and coming(at=NOON)[1] == (8, 16, 9000, 3500, 1)
+    clock.advance(5 * HOUR)
+    assert coming(start=NOON + 5 * HOUR) == []
+
+
+def test_cars_of_those_below_are_not_told_above():
+    said = forecasts.put("town", "car", [[NOON, NOON + HOUR, 1, 1]], 0, 0, dry_run=True)
+    assert "these cars count only among devices that are in none of them" in said["warnings"][0]
+    assert not Series.select().exists()
+
+
+@pytest.mark.parametrize("cars, why", [
+    ([], "0 cars"), ([[NOON, NOON, 1, 1]], "car 1: it has to leave after it came"), ([[NOON, NOON + 9, 0, 1]], "car 1"),
+    ([[NOON, NOON + 9, 1, 1], [NOON, NOON + 9, 1, float("nan")]], "car 2: .* is not arrive, depart, Wh and W"),
+    ([[NOON, NOON + 9, True, 1]], "car 1")])
+def test_what_is_no_visit_is_refused(cars, why):
+    with pytest.raises(Refused, match=why):
+        forecasts.put("street", "car", cars, 0, 0)
+    with pytest.raises(Refused, match="later than now"):
+        forecasts.put("street", "car", [[NOON, NOON + 9, 1, 1]], 0, 0, issued=NOON + 1)

@@ -1,0 +1,160 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from server.errors import Refused
+from server.grid.series import csvfiles
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HOUR, DAY = 3600, 86400
+SPRING, AUTUMN = "2026-03-29", "2026-10-25"  # 23 and 25 hours
+
+
+def utc(text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+def csv(text, zone=BERLIN, **rest):
+    return csvfiles.from_csv(text, "f.csv", zone, **rest)
+
+
+def written(date, step=900, zone=BERLIN):
+    """A local day as the clock on the wall shows it, without zone: a row for each step, its number the value."""
+    begin = datetime.fromisoformat(date).replace(tzinfo=zone)
+    end = (begin + timedelta(days=1)).astimezone(UTC).timestamp()
+    starts = range(int(begin.timestamp()), int(end), step)
+    rows = [f"{datetime.fromtimestamp(at, zone):%Y-%m-%dT%H:%M},{number}" for number, at in enumerate(starts)]
+    return "start,value\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("date, hours", [(SPRING, 23), (AUTUMN, 25), ("2026-06-01", 24)])
+@pytest.mark.parametrize("step", [900, 1800, 3600])
+def test_a_local_day_has_as_many_hours_as_it_has(date, hours, step):
+    found = csv(written(date, step))
+    assert found.start == int(datetime.fromisoformat(date).replace(tzinfo=BERLIN).timestamp())
+    assert found.step == step and found.values == list(range(hours * HOUR // step))
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.sampled_from([900, 1800, 3600]),
+       st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asia/Kolkata", "UTC"]), st.integers(2, 200))
+def test_what_the_clock_on_the_wall_shows_is_read_as_it_was(begin, step, name, size):
+    zone, first = ZoneInfo(name), int(begin.replace(tzinfo=UTC).timestamp()) // step * step
+    starts = [first + number * step for number in range(size)]
+    lines = [f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M},1" for at in starts]
+    assume(not datetime.fromtimestamp(first, zone).fold)  # nobody can tell that from the other
+    found = csv("start,value\n" + "\n".join(lines), zone)
+    assert (found.start, found.step, len(found.values)) == (first, step, size)
+
+
+def test_an_hour_that_comes_twice_and_is_written_once_is_a_gap():
+    rows = [f"{AUTUMN}T{hour:02d}:00,{hour}" for hour in range(5)]
+    assert csv("start,value\n" + "\n".join(rows)).values == [0, 1, 2, None, 3, 4]
+
+
+def test_an_hour_that_is_left_out_does_not_exist():
+    with pytest.raises(Refused, match="f.csv, line 4: 2026-03-29T02:00 does not exist in Europe/Berlin"):
+        csv(f"start,value\n{SPRING}T00:00,1\n{SPRING}T01:00,2\n{SPRING}T02:00,3\n{SPRING}T03:00,4\n")
+    assert csv(f"start,value\n{SPRING}T01:00+01:00,2\n{SPRING}T03:00+02:00,4\n").values == [2, 4]
+
+
+SAME = [
+    "start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,\n2026-01-01T00:30Z,3.5\n",
+    "\ufeffStart;Value\r\n2026-01-01T01:00;1\r\n2026-01-01T01:15;null\r\n2026-01-01T01:30;3.5\r\n\r\n",
+    "value,start\n1,2026-01-01 01:00:00+01:00\n,2026-01-01T00:15:00Z\n3.5,2026-01-01T00:30Z",
+    f"start,value\n{utc('2026-01-01')},1\n{utc('2026-01-01') + 900},\n{utc('2026-01-01') + 1800},3.5",
+]
+
+
+@pytest.mark.parametrize("text", SAME)
+def test_one_series_in_many_hands(text):
+    assert csv(text) == (utc("2026-01-01"), 900, [1, None, 3.5], {})
+
+
+def test_a_row_that_is_missing_is_a_gap():
+    text = "start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2026-01-01T01:00Z,3\n"
+    assert csv(text).values == [1, 2, None, None, 3]
+
+
+@pytest.mark.parametrize("text, values", [("value\n1\n2\n", [1, 2]), ("1\n\n3\n\n\n", [1, None, 3]), ("-1e3", [-1000])])
+def test_values_alone_need_to_be_told_when(text, values):
+    assert csv(text, start=0, step=900) == (0, 900, values, {})
+    with pytest.raises(Refused, match="needs a start and a step"):
+        csv(text, start=0)
+
+
+def test_quantiles_stand_beside_their_values():
+    found = csv("start,p10,value,p90\n2026-01-01T00:00Z,1,2,3\n2026-01-01T01:00Z,,5,6")
+    assert (found.step, found.values, found.quantiles) == (HOUR, [2, 5], {"0.1": [1, None], "0.9": [3, 6]})
+
+
+@pytest.mark.parametrize("text, why", [
+    ("", "f.csv: it is empty"), ("start,value\n", "f.csv: there is not a single value"),
+    ("start,value\n2026-01-01T00:00Z,1\n", "f.csv: of a single value"),
+    ("start,watts\n", "line 1: column 'watts' is neither"), ("start,p90\n", "line 1: one column start and one"),
+    ("start,value,value\n", "line 1: one column start and one"),
+    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,x\n", "line 3: 'x' is no number"),
+    ("start,value\n2026-01-01T00:00Z,nan\n", "line 2: nan is no number to act on; leave the cell empty"),
+    ("start,value\n2026-01-01T00:00Z,1,5\n", "line 2: 3 cells for 2 columns"),
+    ("start,value\n\n2026-01-01T00:00Z,1\n", "line 2: 0 cells for 2 columns"),
+    ("start,value\ntoday,1\n", "line 2: 'today' is no time such as"),
+    ("start,value\n2026-01-01T00:00:00.5Z,1\n", "line 2: .* is not a whole second"),
+    ("start,value\n2026-01-01T00:15Z,1\n2026-01-01T00:15Z,2\n", "line 3: 2026-01-01T00:15Z does not come after"),
+    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2026-01-01T00:40Z,3\n", "line 4: .* not a multiple of 900 s"),
+    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2062-01-01T00:15Z,2\n", "line 4: .* more than 366 days"),
+    ("1,2\n", "line 1: 2 cells, but no header"),
+])
+def test_what_cannot_be_read_is_refused_with_its_line(text, why):
+    with pytest.raises(Refused, match=why):
+        csv(text, start=0 if text[:1] == "1" else None, step=900 if text[:1] == "1" else None)
+
+
+def json(text, **rest):
+    return csvfiles.from_json(text, "f.json", BERLIN, **rest)
+
+
+@pytest.mark.parametrize("text", [
+    '{"start": "2026-01-01T00:00Z", "step": 900, "values": [1, null, 3.5]}',
+    f'{{"start": {utc("2026-01-01")}, "step": 900, "values": [1, null, 3.5]}}',
+    '[{"start": "2026-01-01T01:00", "value": 1}, {"start": "2026-01-01T01:15", "value": null},'
+    ' {"start": "2026-01-01T01:30", "value": 3.5}]',
+])
+def test_one_series_in_many_programs(text):
+    assert json(text) == (utc("2026-01-01"), 900, [1, None, 3.5], {})
+
+
+@pytest.mark.parametrize("text, why", [
+    ("{", "f.json, line 1: this is no JSON"), ("3", "f.json: an object with start, step, values is needed"),
+    ('{"start": 0, "step": 900}', "values is missing"), ('{"start": 0, "step": 900, "values": [], "x": 1}', "'x' is not known"),
+    ('{"start": 0, "step": 900, "values": [NaN]}', "NaN is no number to act on; write null"),
+    ('{"start": 0, "step": 900, "values": 1}', "has to be a list"), ('{"start": 0, "step": "900", "values": []}', "step '900'"),
+    ('{"start": 0, "step": 900, "values": [1], "quantiles": [1]}', "has to be a list"), ("[]", "not a single value"),
+    ('[{"start": 0}]', "value 1: value is missing"), ('[{"start": 0, "value": 1}]', "a step is needed"),
+    (f'[{{"start": "{SPRING}T02:30", "value": 1}}]', "value 1: .* does not exist"),
+])
+def test_what_programs_write_wrong_is_refused_with_its_place(text, why):
+    with pytest.raises(Refused, match=why):
+        json(text)
+
+
+def test_a_step_may_be_told_for_a_single_value():
+    assert json('[{"start": 0, "value": 1}]', step=300) == (0, 300, [1], {})
+
+
+@pytest.mark.parametrize("text", [
+    "arrive,depart,wh,w\n2026-01-01T18:00,2026-01-02T06:00,14000,7000\n",
+    '[{"arrive": "2026-01-01T17:00Z", "depart": "2026-01-02T05:00Z", "wh": 14000, "w": 7000}]'])
+def test_cars_are_told_by_their_visits(text):
+    assert csvfiles.cars(text, "cars", BERLIN) == [[utc("2026-01-01T17:00"), utc("2026-01-02T05:00"), 14000, 7000]]
+
+
+@pytest.mark.parametrize("text, why", [
+    ("arrive,wh\n", "cars: the first line has to be arrive,depart,wh,w"),
+    ("arrive,depart,wh,w\n2026-01-01T18:00,1\n", "cars, line 2: 2 cells for 4"),
+    ("arrive,depart,wh,w\n2026-01-01T18:00,2026-01-01T19:00,,1\n", "cars, line 2: wh and w are needed"),
+    ('[{"arrive": 1}]', "cars, car 1: depart is missing")])
+def test_visits_that_cannot_be_read_are_refused(text, why):
+    with pytest.raises(Refused, match=why):
+        csvfiles.cars(text, "cars", BERLIN)

@@ -1,0 +1,81 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.errors import Refused
+from server.grid.series import intervals
+from server.grid.series.intervals import Said
+
+T0 = 1_750_032_000  # a midnight
+NAN = math.nan
+WATTS = st.floats(-1e6, 1e6)
+STEPS = st.sampled_from([*intervals.FINER, 900, 1800, 3600, 86400])
+
+
+def said(*values, start=T0, step=900):
+    return Said(start, step, np.array(values, dtype=float))
+
+
+@given(st.lists(WATTS, min_size=1, max_size=50), STEPS, STEPS)
+def test_other_steps_keep_the_energy(values, step, wide):
+    steps = -(-len(values) * step // wide)
+    whole = [*values, *([0.0] * (wide // step + 1))]
+    found = intervals.resampled(said(*whole, step=step), T0, steps, wide)
+    energy = sum(value * step for value in values)
+    assert math.isclose(found.sum() * wide, energy, rel_tol=1e-9, abs_tol=1e-9 * sum(map(abs, values)) * step + 1e-6)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("values, step, wide, expected", [
+    ([4, 8], 1800, 900, [4, 4, 8, 8]),
+    ([4, 8, 1, 1], 450, 900, [6, 1]),
+    ([4, NAN, NAN, NAN], 450, 900, [4, NAN]),
+    ([3, 6], 900, 1350, [4, 6]),
+    ([5], 900, 900, [5, NAN]),
+])
+def test_finer_steps_hold_and_coarser_ones_are_the_mean_of_what_is_known(values, step, wide, expected):
+    found = intervals.resampled(said(*values, step=step), T0, len(expected), wide)
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+@given(st.integers(-20, 20), st.integers(1, 30))
+def test_a_part_of_a_series_is_that_part(first, steps):
+    whole = np.arange(10, dtype=float)
+    found = intervals.resampled(said(*whole), T0 + first * 900, steps)
+    expected = [whole[at] if 0 <= at < 10 else NAN for at in range(first, first + steps)]
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_what_is_laid_last_counts_save_in_its_gaps():
+    parts, whose = intervals.laid([said(1, 1, 1, 1), said(2, NAN, start=T0 + 900), said(3, step=450)], T0, 5, 900)
+    assert np.array_equal(parts, [[3, 1], [2, 2], [1, 1], [1, 1], [NAN, NAN]], equal_nan=True)
+    assert whose.tolist() == [[2, 0], [1, 1], [0, 0], [0, 0], [-1, -1]]
+
+
+@pytest.mark.parametrize("change, why", [
+    ({"values": [1, NAN]}, r"here, value 2 \(2025-06-16T00:15Z\): nan is no number to act on; a gap is an empty value"),
+    ({"values": [math.inf]}, "inf is no number to act on"), ({"values": ["1"]}, "'1' is no number"),
+    ({"values": [True]}, "True is no number"), ({"values": [-1], "least": 0.0}, "-1 is below 0"),
+    ({"step": 700}, "a step of 700 s does not fit intervals of 900 s; possible are 60, "),
+    ({"step": 30}, "a step of 30 s does not fit"), ({"step": 0}, "a step of 0 s"), ({"step": -900}, "a step of -900 s"),
+    ({"step": 2 * 86400}, "a step of 172800 s"), ({"start": T0 + 1}, "start 1750032001 is not a multiple of 900 s"),
+    ({"start": T0 + 60, "step": 300}, "not a multiple of 300 s"), ({"start": T0 * 1000}, "is no time near now"),
+    ({"start": -900}, "is no time near now"), ({"values": [0] * (367 * 96)}, "are more than 366 days"),
+    ({"values": []}, "not a single value"), ({"values": [None, None]}, "not a single value"),
+])
+def test_what_is_not_fit_to_act_on_is_refused(change, why):
+    what = {"values": [1], "start": T0, "step": 900, "least": -math.inf} | change
+    with pytest.raises(Refused, match=why) as refused:
+        intervals.checked(what["values"], what["start"], what["step"], T0, "here", what["least"])
+    assert refused.value.status == 400 and refused.value.why.startswith("here")
+
+
+def test_gaps_are_told_by_their_times_and_many_are_counted():
+    gap = np.array([1, NAN, NAN, 1, NAN, 1, NAN, 1, NAN, 1, NAN])
+    assert intervals.gaps(gap, T0, 900) == [
+        "from 2025-06-16T00:15Z until 2025-06-16T00:45Z", "from 2025-06-16T01:00Z until 2025-06-16T01:15Z",
+        "from 2025-06-16T01:30Z until 2025-06-16T01:45Z", "and 2 more times"]
+    assert intervals.gaps(np.ones(3), T0, 900) == []

@@ -1,0 +1,202 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server import clock
+from server.devices import enrolment
+from server.errors import Refused
+from server.grid.groups import virtualders
+from server.grid.series import measurements
+from server.models import Device, Interval, Meter, Series, VirtualDER
+from server.resources import meterreadings, store
+from tests import door
+from tests.conftest import NOON
+
+pytestmark = pytest.mark.usefixtures("house")
+STEP = 900
+NAN = math.nan
+
+
+@pytest.fixture
+def meter(house):
+    """`meter(1, "sun", factor)`: a MeterReading of device 1, as the state keeps it; its href."""
+    def made(device, what="store", factor=1.0):
+        if not Device.select().where(Device.id == device).exists():
+            enrolment.enrol(door.lfdi(device), name=f"d{device}")
+        href = f"/upt/{device}/mr/{Meter.select().count() + 1}"
+        Meter.create(href=href, device=device, what=what, factor=factor)
+        return href
+    return made
+
+
+def read(href, start, value, duration=STEP):
+    meterreadings.record(href, {"timePeriod": {"start": start, "duration": duration}, "value": value}, clock.now())
+
+
+def read_set(href, start, values, duration=STEP):
+    with store.transaction():
+        meterreadings.record_set(href, {"mRID": f"{start:X}", "timePeriod": {"start": start, "duration": duration}, "Reading": [
+            {"value": value, "timePeriod": {"start": start + number * duration // len(values),
+                                            "duration": duration // len(values)}}
+            for number, value in enumerate(values)]}, href, start + duration)
+
+
+def summed(vder="street", what="store", start=NOON):
+    return measurements.read(vder, what, start, 1)[0]
+
+
+def test_meters_are_summed_by_virtual_der_and_by_what_they_measure(meter):
+    for device, what, value in ((1, "store", 1000), (2, "store", 500), (2, "sun", 70), (3, "store", 9)):
+        read(meter(device, what, -1.0 if what == "store" else 10.0), NOON, value)
+    virtualders.create("town", members=["d3"])
+    virtualders.create("street", parent="town", members=["d1", "d2"])
+    assert measurements.roll(NOON) == 4
+    assert {(row.vder.name, row.what): (row.value, row.read) for row in Interval.select()} == {
+        ("street", "store"): (-1500, 2), ("street", "sun"): (700, 1), ("town", "store"): (-1509, 3), ("town", "sun"): (700, 1)}
+
+
+def test_a_virtual_der_of_one_device_is_not_summed(meter):
+    read(meter(1), NOON, 5)
+    virtualders.alone([Device.get()], 100)
+    assert measurements.roll(NOON) == 0
+
+
+READINGS = [
+    # what was read: (start, W, seconds) after noon; the mean
+    ("it all", [(0, 100, 900)], 100), ("thirds", [(0, 90, 300), (300, 60, 300), (600, 30, 300)], 60),
+    ("a part that lies outside", [(-300, 100, 600), (300, 400, 600)], 300), ("longer than the interval", [(-900, 80, 3600)], 80),
+    ("what is missing is not nothing", [(0, 100, 300)], 100), ("instants", [(0, 10, 0), (450, 30, 0)], 20),
+    ("instants at the edges", [(-1, 1000, 0), (0, 10, 0), (900, 1000, 0)], 10),
+    ("what touches alone", [(-900, 5, 900), (900, 7, 900)], NAN), ("no value", [(0, None, 900)], NAN)]
+
+
+@pytest.mark.parametrize("as_set", [False, True])
+@pytest.mark.parametrize("what, rows, expected", READINGS, ids=[row[0] for row in READINGS])
+def test_a_reading_counts_by_how_much_of_its_time_lies_in_the_interval(meter, what, rows, expected, as_set):
+    href = meter(1)
+    virtualders.create("street", members=["d1"])
+    for at, value, duration in rows:
+        (lambda *one: read_set(one[0], one[1], [one[2]], one[3]) if as_set else read(*one))(href, NOON + at, value, duration)
+    measurements.roll(NOON)
+    assert np.array_equal([summed()], [expected], equal_nan=True)
+    device = measurements.series([1], NOON, NOON + STEP)
+    assert np.array_equal(device, [[expected]], equal_nan=True)
+
+
+def test_two_directions_of_one_device_are_one_sum(meter):
+    for factor, value in ((-1.0, 300), (1.0, 120)):
+        read(meter(1, "site", factor), NOON, value)
+    virtualders.create("street", members=["d1"])
+    measurements.roll(NOON)
+    assert summed(what="site") == -180 and Interval.get().read == 1
+
+
+def test_an_interval_across_midnight_has_the_readings_of_both_days(meter):
+    midnight = NOON + 43200
+    href = meter(1)
+    virtualders.create("street", members=["d1"])
+    read(href, midnight - 600, 100, 1200)
+    read(href, midnight + 600, 400, 300)
+    measurements.roll(midnight)
+    assert summed(start=midnight) == 200
+    measurements.roll(midnight - STEP)
+    assert summed(start=midnight - STEP) == 100
+
+
+def test_to_roll_again_counts_what_came_late_and_nothing_twice(meter):
+    href = meter(1)
+    virtualders.create("street", members=["d1"])
+    read(href, NOON, 100, 450)
+    for _ in range(2):
+        measurements.roll(NOON)
+        assert summed() == 100
+    read(href, NOON + 450, 300, 450)
+    measurements.roll(NOON)
+    assert summed() == 200 and Interval.select().count() == 1
+    with pytest.raises(ValueError, match="no interval begins"):
+        measurements.roll(NOON + 1)
+
+
+def test_what_is_due_is_rolled_once_in_a_while_and_late_readings_with_it(meter):
+    href = meter(1)
+    virtualders.create("street", members=["d1"])
+    read(href, NOON, 100)
+    clock.turn_to(NOON + STEP - 1)
+    assert measurements.roll_due(clock.now()) > 0 and math.isnan(summed())
+    clock.turn_to(NOON + STEP)
+    assert measurements.roll_due(clock.now()) > 0 and summed() == 100
+    assert measurements.roll_due(clock.now()) == 0
+    read(href, NOON, 200)
+    clock.advance(measurements.PACE)
+    measurements.roll_due(clock.now())
+    assert summed() == 200
+    read_set(href, NOON - 12 * STEP, [1] * 24 + [800] + [1] * 71, 96 * STEP)
+    clock.turn_to(NOON + 97 * STEP)
+    measurements.roll_due(clock.now())
+    assert summed() == (200 + 1) / 2
+    read_set(href, NOON - 12 * STEP, [1] * 12 + [800] + [1] * 83, 96 * STEP)
+    assert measurements.roll_between(NOON - 100, NOON + STEP) == 1 and summed() == (200 + 800) / 2
+
+
+def test_history_is_read_in_wider_steps_and_by_intervals(meter):
+    virtualders.create("street")
+    vder = VirtualDER.get()
+    for number, value in enumerate([1.0, 3.0, None, 5.0]):
+        Interval.create(vder=vder, what="sun", start=NOON + number * STEP, value=value)
+    assert np.array_equal(measurements.read("street", "sun", NOON - STEP, 6), [NAN, 1, 3, NAN, 5, NAN], equal_nan=True)
+    assert measurements.read("street", "sun", NOON, 2, 1800).tolist() == [2, 5]
+    Interval.create(vder=vder, what="load", start=NOON, value=-9.0)
+    assert measurements.show("street", NOON, NOON + 1800) == [{"start": NOON, "load": -9, "sun": 1}, {"start": NOON + STEP, "sun": 3}]
+
+
+def test_history_is_imported_and_gaps_change_nothing():
+    virtualders.create("street")
+    start = NOON - 4 * STEP
+    assert measurements.put("street", "site", start, [-1, -2, -3, -4], dry_run=True)["intervals"] == 4
+    assert not Interval.select().exists()
+    measurements.put("street", "site", start, [-1, -2, -3, -4])
+    said = measurements.put("street", "site", start, [-10.0, None, -30.0], 1800 // 2)
+    assert measurements.read("street", "site", start, 4).tolist() == [-10, -2, -30, -4]
+    assert said["warnings"] == ["site of street says nothing from 2025-06-15T11:15Z until 2025-06-15T11:30Z"]
+    measurements.put("street", "site", start, [-3, -6, -9], 300)
+    assert measurements.read("street", "site", start, 1).tolist() == [-6]
+    for values, why in (([1] * 5, "and it is 2025-06-15T12:00Z"), ([NAN], "is no number")):
+        with pytest.raises(Refused, match=why):
+            measurements.put("street", "site", start, values)
+
+
+def test_devices_are_read_side_by_side(meter):
+    for device, what, value in ((1, "site", -700), (1, "sun", 300), (2, "site", -50), (1, "store", 40)):
+        read(meter(device, what), NOON, value)
+    enrolment.enrol(door.lfdi(3))
+    found = measurements.series([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
+    assert np.array_equal(found, [[NAN] * 3, [NAN, -50, NAN], [NAN, 340, NAN]], equal_nan=True)
+    assert measurements.series([], NOON, NOON + STEP).shape == (0, 1)
+
+
+@given(st.lists(st.tuples(st.integers(-50, 250), st.integers(1, 200), st.integers(-1000, 1000)), min_size=1, max_size=20))
+def test_means_by_step_are_those_of_each_second(rows):
+    begin, length, value = np.array(rows, dtype=float).T
+    energy, seconds = np.zeros(400), np.zeros(400)
+    for at, duration, watts in rows:
+        inside = np.arange(max(at, 0), min(at + duration, 200))
+        energy[inside] += watts
+        seconds[inside] += 1
+    keep = (begin < 200) & (begin + length > 0)
+    found = measurements._weighted(begin[keep], length[keep], value[keep], 4, 50)
+    total, of = energy[:200].reshape(4, 50).sum(1), seconds[:200].reshape(4, 50).sum(1)
+    expected = np.divide(total, of, out=np.full(4, NAN), where=of > 0)
+    assert np.allclose(found, expected, equal_nan=True)
+
+
+def test_what_is_old_is_forgotten():
+    virtualders.create("street")
+    vder = VirtualDER.get()
+    for start in (NOON - STEP, NOON):
+        Interval.create(vder=vder, what="sun", start=start, value=1.0)
+        Series.create(vder=vder, what="price", issued=0, start=start, step=STEP, until=start + STEP, values=[1])
+    assert measurements.forget_before(NOON) == 1
+    assert measurements.forget_before(NOON + 1) == 2 and Series.get().start == NOON
