@@ -23,7 +23,6 @@ from server.resources import schema
 from server.resources.schema import CSIPAUS, SEP, XSI, Field, Plan
 
 Data = dict[str, Any]
-HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _XSI_TYPE = f"{{{XSI}}}type"
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
 _REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
@@ -195,9 +194,9 @@ def _inner(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
 
 
 def wrap(name: str, inside: bytes) -> bytes:
-    """A document of its own around an inner part."""
+    """A document of its own around an inner part, in UTF-8 without an XML declaration (5.6.2)."""
     tag = (f"csipaus:{name}" if schema.foreign_name(name) else name).encode()
-    return b'%s<%s xmlns="%s"%s</%s>' % (HEADER, tag, SEP.encode(), inside, tag)
+    return b'<%s xmlns="%s"%s</%s>' % (tag, SEP.encode(), inside, tag)
 
 
 def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]], edition: int = 2018) -> bytes:

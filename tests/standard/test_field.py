@@ -1,11 +1,28 @@
 """What clients in the field do that the text of the standard alone does not bring to mind."""
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from lxml import etree
 
 from server.resources import store
 from tests.conftest import NOON
 from tests.door import Peer
+from tests.standard import full_house
+
+
+@pytest.mark.parametrize("accept", ["application/sep+xml", "application/sep+xml; level=-S2"])
+def test_no_answer_begins_with_an_xml_declaration(house: None, application: Any, accept: str) -> None:
+    """IEEE 2030.5-2018, 5.6.2. Clients that decode a body before they parse it refuse one that names an encoding."""
+    hrefs = full_house.fill()
+    resident = Peer(application.test_client(), full_house.LFDI)
+    for href in (*hrefs.values(), "/edev?l=x", "/nowhere"):
+        reply = resident.get(href, Accept=accept)
+        text = reply.body.decode()
+        assert text.startswith(f"<{reply.name} xmlns=") or text.startswith(f"<csipaus:{reply.name} xmlns="), href
+        assert etree.fromstring(text) is not None, href
+        assert reply.headers["Content-Length"] == str(len(reply.body)), href
 
 
 def control(start: int, watts: int) -> str:

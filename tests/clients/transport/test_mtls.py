@@ -29,6 +29,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.script: Script = []
         self.seen: list[tuple[str, str, str | None]] = []
+        self.bodies: list[bytes] = []
         self.handshakes: list[tuple[str, bool]] = []
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -55,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         self.server.seen.append((self.command, self.path, self.headers.get("If-None-Match")))
         status, headers, body = self.server.script.pop(0) if self.server.script else (200, {}, BODY)
         if not status:
@@ -136,6 +137,13 @@ def test_methods_and_location(server: Server, connection: Connection) -> None:
     assert connection.post("/tm", "Time", TIME).location == "/tm/1"
     assert connection.delete("/tm").status == 204
     assert [method for method, _, _ in server.seen] == ["PUT", "POST", "DELETE"]
+
+
+def test_no_xml_declaration_is_sent(server: Server, connection: Connection) -> None:
+    """IEEE 2030.5-2018, 5.6.2."""
+    for send in (connection.put, connection.post):
+        send("/tm", "Time", TIME)
+        assert server.bodies.pop().startswith(b'<Time xmlns="urn:ieee:std:2030.5:ns">')
 
 
 @pytest.mark.parametrize("status, body, words", [
