@@ -12,7 +12,7 @@ from server.cli.common import PAIR, WHOLE, track, verb
 from server.devices import enrolment
 from server.errors import Refused
 from server.models import Device, Membership, VirtualDER
-from server.resources import store
+from server.resources import hexbinary, store
 
 
 def brief(device: Device) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def full(device: Device) -> dict[str, Any]:
     registration = store.get(f"{href}/rg")
     groups = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
         VirtualDER.id)
-    said = {document.kind: document.stated for child in store.items(f"{href}/der")
+    said = {document.kind: hexbinary.comparable(document.stated) for child in store.items(f"{href}/der")
             for document in store.items(child.href) if document.stated}
     return {**brief(device), "href": href, "pin": f"{registration.stated['pIN']:06d}" if registration else None,
             "enrolled_at": device.enrolled_at, "virtual DERs": [group.name for group in groups], **said}

@@ -15,8 +15,9 @@ from server.errors import Refused
 from server.models import Document
 from server.protocol import answers, views
 from server.protocol.views import Ask
-from server.resources import meterreadings, schema, store, table
+from server.resources import hexbinary, meterreadings, schema, store, table
 from server.resources.hooks import Change, after, before, instead
+from server.resources.schema import SUBMITTED
 
 Data = dict[str, Any]
 _VALUES = ("Reading", "MirrorReadingSet")
@@ -40,7 +41,8 @@ def _check(change: Change) -> None:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
     change.notes["said"] = said = change.data.get("MirrorMeterReading", [])
     kept = {each["mRID"]: each for each in (change.old or {}).get("MirrorMeterReading", [])}
-    kept |= {each["mRID"]: {**kept.get(each["mRID"], {}), **_without_values(each)} for each in said}
+    kept |= {each["mRID"]: {**hexbinary.comparable(kept.get(each["mRID"], {})), **_without_values(each)}
+             for each in said}
     if kept:
         change.data["MirrorMeterReading"] = list(kept.values())
 
@@ -116,7 +118,8 @@ def _take(point: str, audience: str, said: Data, place: str) -> str:
 
 def _open(point: str, audience: str, said: Data) -> str:
     """A MeterReading for a quantity that is new; its ReadingLink leads to the present value."""
-    shown = {key: said[key] for key in schema.plan("MeterReadingBase").by_key if key in said and key != "href"}
+    shown = {key: said[key] for key in (SUBMITTED, *schema.plan("MeterReadingBase").by_key)
+             if key in said and key != "href"}
     href = f"{point}/mr/{store.next_number(f'{point}/mr')}"
     shown["ReadingLink"] = {"href": table.rows["Reading"].href(**_numbers(href), span=0, reading=0)}
     with store.transaction():

@@ -5,7 +5,7 @@ from server import clock
 from server.devices import access
 from server.errors import Refused
 from server.models import Answer, Document
-from server.resources import events, links, retrieve, store, table
+from server.resources import events, hexbinary, links, retrieve, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
 STATUSES = {
@@ -50,8 +50,9 @@ def _check(change: Change) -> None:
     defined = STATUSES_2023 if edition == 2023 else STATUSES
     if status is not None and status not in defined:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
+    comparable = hexbinary.comparable(data)
     for answer in earlier:
-        if answer.stated == data:  # the same answer once more, its receipt having been lost
+        if hexbinary.comparable(answer.stated) == comparable:  # the same answer once more, its receipt having been lost
             change.href, change.old = answer.href, data
 
 

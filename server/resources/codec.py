@@ -1,9 +1,11 @@
 """XML to data and back, for every type of the schemas.
 
 Data is what the XML says in plain Python: a dict with the standard's names as keys, attributes among them; a repeated
-element is always a list; integers, booleans and upper-case hexadecimal strings of full width. `xsi:type` names the
-type that stands in for the declared one (Response's subtypes, Notification.Resource). A foreign element keeps its
-place in the schema's slot for it: `csipaus:opModImpLimW` as data, an unknown one under `{namespace}name` as its XML.
+element is always a list; integers, booleans and upper-case hexadecimal strings of full width, which compare equal
+whatever their sender's habits, and are written as they were submitted (see `hexbinary`). `xsi:type` names the type
+that stands in for the declared one (Response's subtypes, Notification.Resource). A foreign element is kept as data where our schemas
+know it (`csipaus:opModImpLimW`), else under `{namespace}name` as its XML; both are written where the schema has a slot
+for them, in the schema's order.
 
 A document is kept as its `inner` part, all that follows `<Name`: the same bytes then serve as a document of their own
 and as an item of a list.
@@ -19,11 +21,10 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from server.errors import Refused
-from server.resources import schema
-from server.resources.schema import CSIPAUS, SEP, XSI, Field, Plan
+from server.resources import hexbinary, repairs, schema
+from server.resources.schema import CSIPAUS, SEP, XSI, Field, Plan, Simple
 
 Data = dict[str, Any]
-_XSI_TYPE = f"{{{XSI}}}type"
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
 _REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
 _local = threading.local()
@@ -36,15 +37,15 @@ _reading_schema = threading.Lock()
 def decode(body: bytes) -> tuple[str, Data]:
     """A document's root element and its data. Refused (400) where it is no XML, not valid, or plays with DTDs.
 
-    The refusal names line and element. Hexadecimal without its leading zero, as drafts of the standard had it, is read
-    as what it means.
+    The refusal names line and element. What is invalid only by habits of clients in the field is read as what it
+    means, see `repairs`.
     """
     root = parse(body)
     if not validator().validate(root):
-        if not _pad_hexadecimal(root) or not validator().validate(root):
+        if not repairs.repair(root) or not validator().validate(root):
             raise Refused(400, complaint())
     name = schema.key(root.tag).rpartition(":")[2]
-    return name, _read(root, _plan(root, schema.plan(name)))
+    return name, _read(root, schema.actual(root, schema.plan(name)))
 
 
 def parse(body: bytes) -> etree._Element:
@@ -84,9 +85,9 @@ def _read(element: etree._Element, plan: Plan) -> Data:
     for name, text in element.attrib.items():
         field = plan.by_attribute.get(name)
         if field is not None:
-            data[field.key] = field.simple.read(text)
-        elif name == _XSI_TYPE:
-            data["xsi:type"] = _type(element)
+            data[field.key] = _read_text(text, field.key, field.simple, data)
+        elif name == schema.XSI_TYPE:
+            data["xsi:type"] = schema.stated_type(element)
         elif name != _SCHEMA_LOCATION:
             data[f"@{name}"] = text
     for child in element:
@@ -102,40 +103,19 @@ def _read(element: etree._Element, plan: Plan) -> Data:
 
 def _read_value(element: etree._Element, field: Field, owner: Data) -> Any:
     if field.plan is not None:
-        return _read(element, _plan(element, field.plan))
+        return _read(element, schema.actual(element, field.plan))
     for name, text in element.attrib.items():
         attribute = field.attributes.get(name)
         if attribute is not None:
             owner[f"{field.key}@{name}"] = attribute.simple.read(text)
-    return field.simple.read(element.text or field.default)
+    return _read_text(element.text or field.default, field.key, field.simple, owner)
 
 
-def _plan(element: etree._Element, declared: Plan) -> Plan:
-    return schema.plan(_type(element)) if _XSI_TYPE in element.attrib else declared
-
-
-def _type(element: etree._Element) -> str:
-    prefix, _, local = element.attrib[_XSI_TYPE].strip().rpartition(":")
-    return schema.key(f"{{{element.nsmap.get(prefix or None, SEP)}}}{local}")
-
-
-def _pad_hexadecimal(root: etree._Element) -> bool:
-    """Put the leading zero before hexadecimal values with an odd number of digits; whether there were any."""
-    found = False
-    for element, field in _values(root, schema.plan(schema.key(root.tag))) if schema.is_element(
-            schema.key(root.tag)) else ():
-        if field.simple.kind == "hex" and len((element.text or "").strip()) % 2:
-            element.text, found = "0" + (element.text or "").strip(), True
-    return found
-
-
-def _values(element: etree._Element, plan: Plan) -> Any:
-    for child in element:
-        field = plan.by_tag.get(child.tag)
-        if field is not None and field.plan is not None:
-            yield from _values(child, field.plan)
-        elif field is not None:
-            yield child, field
+def _read_text(text: str, key: str, simple: Simple, owner: Data) -> Any:
+    value = simple.read(text)
+    if simple.kind == "hex":
+        hexbinary.record(owner, key, value, text)
+    return value
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
@@ -225,7 +205,7 @@ def _write(out: _Text, plan: Plan, data: Data, place: str) -> None:
             data = {key: value for key, value in data.items() if key in plan.known}
     for field in plan.attributes:
         if field.key in data and out.takes(field):
-            out.append(f" {field.key}={quoteattr(field.simple.write(data[field.key]))}")
+            out.append(f" {field.key}={quoteattr(_write_text(data[field.key], field.key, field.simple, data))}")
     foreign = [key for key in data if key not in plan.known]
     for key in foreign:
         if key.startswith("@"):
@@ -261,14 +241,20 @@ def _write_value(out: _Text, field: Field, value: Any, owner: Data, place: str) 
             if stated is not None and out.takes(attribute):
                 out.append(f" {name}={quoteattr(attribute.simple.write(stated))}")
         try:
-            out.append(f">{escape(field.simple.write(value))}")
+            out.append(f">{escape(_write_text(value, field.key, field.simple, owner))}")
         except (TypeError, ValueError, AttributeError):
             raise ValueError(f"{place}: {value!r} is not a value of its type") from None
     out.append(field.close)
 
 
+def _write_text(value: Any, key: str, simple: Simple, owner: Data) -> str:
+    text = simple.write(value)
+    return hexbinary.served(owner, key, text) if simple.kind == "hex" else text
+
+
 def _write_foreign(out: _Text, data: Data, foreign: list[str], place: str) -> None:
-    for key in foreign:
+    order = schema.foreign_order()
+    for key in sorted(foreign, key=lambda key: order.get(key, len(order))):
         if key.startswith("@"):
             continue
         if key.startswith("{"):

@@ -16,6 +16,10 @@ SEP = "urn:ieee:std:2030.5:ns"
 CSIPAUS = "https://csipaus.org/ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {CSIPAUS: "csipaus"}
+XSI_TYPE = f"{{{XSI}}}type"
+# Key under which the data of an element keeps the hexadecimal values, by their own keys, that were submitted in another
+# form than the one compared by.
+SUBMITTED = "hex:submitted"
 
 
 def path() -> str:
@@ -103,7 +107,7 @@ class Plan:
         self.by_tag = {field.tag: field for field in self.elements}
         self.by_attribute = {field.tag: field for field in self.attributes}
         self.by_key = {field.key: field for field in (*self.attributes, *self.elements)}
-        self.known = {"xsi:type", *self.by_key,
+        self.known = {"xsi:type", SUBMITTED, *self.by_key,
                       *(f"{field.key}@{name}" for field in self.elements for name in field.attributes)}
 
     def walk(self, dotted: str) -> Field | None:
@@ -149,6 +153,28 @@ def foreign(tag: str) -> Field | None:
     """The field of a global element of another namespace that our schemas know, such as CSIP-AUS's."""
     element = model().maps.elements.get(tag)
     return Field(element) if element is not None and not tag.startswith("{" + SEP) else None
+
+
+@lru_cache(maxsize=1)
+def foreign_order() -> dict[str, int]:
+    """The place of each global element of a foreign namespace in its schema, by its key."""
+    return {key(tag): place for place, tag in enumerate(model().maps.elements)}
+
+
+def stated_type(element: Any) -> str | None:
+    """The key of the type that an element names by xsi:type; None where it names none."""
+    name = element.attrib.get(XSI_TYPE)
+    if name is None:
+        return None
+    prefix, _, local = name.strip().rpartition(":")
+    return key(f"{{{element.nsmap.get(prefix or None, SEP)}}}{local}")
+
+
+def actual(element: Any, declared: Plan) -> Plan:
+    """The plan of an element: of the type it names by xsi:type, else of the declared one. KeyError for a type that the
+    schema does not have."""
+    name = stated_type(element)
+    return declared if name is None else plan(name)
 
 
 def is_element(name: str) -> bool:
@@ -198,6 +224,6 @@ def simple_of(xsd_type: Any) -> Simple:
 
 
 def hexadecimal(text: str, width: int = 0) -> str:
-    """Hexadecimal digits as we keep them: upper case, with the leading zeros of the type's full width."""
+    """Hexadecimal digits in the form they are compared in: upper case, with the leading zeros of the type's full width."""
     digits = text.strip().upper()
     return digits.zfill(width or len(digits) + len(digits) % 2)

@@ -17,7 +17,7 @@ from server.grid.controls import dercontrols, reservationpolicy
 from server.grid.controls.reservationpolicy import Steps, Taken, Wish
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership, VirtualDER, is_postgres
-from server.resources import events, pollrates, quantities, sql, store, table
+from server.resources import events, hexbinary, pollrates, quantities, sql, store, table
 from server.resources.dryrun import TakenBack
 from server.resources.hooks import Change, after
 
@@ -150,7 +150,7 @@ def _add(asked: Document, given: ReservationOffer, description: str) -> Document
     said = dercontrols.event(given.duration, given.start, description=description[:32], response_required=7)
     href = store.add(KIND, flowreservation.grants_href(asked.href), {
         **said, "energyAvailable": energy(given.energy), "powerAvailable": quantities.power(given.power),
-        "subject": asked.stated["mRID"]})
+        **hexbinary.copied(asked.stated, "mRID", "subject")})
     document = store.get(href)
     assert document is not None
     return document

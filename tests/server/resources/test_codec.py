@@ -1,6 +1,7 @@
 """XML to data and back."""
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from server.errors import Refused
-from server.resources import codec, schema
+from server.resources import codec, hexbinary, schema
 from tests.schemas import editions, generate
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.xml"))
@@ -88,7 +89,8 @@ def test_values_are_plain_python() -> None:
         "<duration>60</duration><start>8</start></interval><DERControlBase><opModConnect>0</opModConnect>"
         "</DERControlBase>", "DERControl", 'href="/x" responseRequired="03"'))
     assert name == "DERControl"
-    assert data == {"href": "/x", "responseRequired": "03", "mRID": "0" * 30 + "AB", "description": "a & b", "creationTime": 7,
+    assert data == {"href": "/x", "responseRequired": "03", "mRID": "0" * 30 + "AB", "hex:submitted": {"mRID": "ab"},
+                    "description": "a & b", "creationTime": 7,
                     "EventStatus": {"currentStatus": 0, "dateTime": -1, "potentiallySuperseded": True},
                     "interval": {"duration": 60, "start": 8}, "DERControlBase": {"opModConnect": False}}
 
@@ -103,6 +105,51 @@ def test_what_may_be_repeated_is_a_list_even_if_it_is_not() -> None:
                                         ("", "0" * 32)])
 def test_hexadecimal_has_full_width_and_upper_case(text: str, kept: str) -> None:
     assert codec.decode(document(f"<mRID>{text}</mRID><primacy>1</primacy>"))[1]["mRID"] == kept
+
+
+def test_hexadecimal_is_written_as_it_was_read_while_it_is_the_same_value() -> None:
+    said = document("<mRID>ab</mRID><roleFlags>0a</roleFlags><serviceCategoryKind>0</serviceCategoryKind>"
+                    "<status>1</status><deviceLFDI>3E</deviceLFDI>", "MirrorUsagePoint", 'href="/x"')
+    name, data = codec.decode(said)
+    assert (data["mRID"], data["roleFlags"], data["deviceLFDI"]) == (f"{0xAB:032X}", "000A", f"{0x3E:040X}")
+    assert codec.encode(name, data) == said
+    assert b"<roleFlags>000B</roleFlags>" in codec.encode(name, {**data, "roleFlags": "000B"})
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_every_hexadecimal_value_is_written_as_it_was_read(path: Path) -> None:
+    """Lower case without leading zero bytes, wherever the schema has HexBinary; data compares equal all the same."""
+    root = etree.fromstring(path.read_bytes())
+    name, data = codec.decode(etree.tostring(root))
+    values = shorten(root, schema.plan(name))
+    name, short = codec.decode(etree.tostring(root))
+    assert hexbinary.comparable(short) == hexbinary.comparable(data)
+    written = etree.fromstring(codec.encode(name, short, 2023))
+    assert shorten(written, schema.plan(name)) == [short_hexadecimal(value) for value in values]
+
+
+def shorten(element: etree._Element, plan: schema.Plan) -> list[str]:
+    """Shorten the hexadecimal values of an element in place; those values, as they were before."""
+    values = []
+    for name, text in element.attrib.items():
+        if name in plan.by_attribute and plan.by_attribute[name].simple.kind == "hex":
+            values.append(text)
+            element.set(name, short_hexadecimal(text))
+    for child in element:
+        field = plan.by_tag.get(child.tag) or schema.foreign(child.tag)
+        if field is not None and field.plan is not None:
+            values += shorten(child, schema.actual(child, field.plan))
+        elif field is not None and field.simple.kind == "hex":
+            values.append(child.text)
+            child.text = short_hexadecimal(child.text)
+    return values
+
+
+def short_hexadecimal(text: str) -> str:
+    digits = text.strip().lower()
+    while digits.startswith("00") and len(digits) > 2:
+        digits = digits[2:]
+    return digits
 
 
 def test_an_odd_digit_is_padded_everywhere_but_nothing_else_is_forgiven() -> None:
@@ -294,3 +341,50 @@ def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) 
     for thread in threads:
         thread.join()
     assert crowds == [1, 1, 1, 1]
+
+
+# --- what the schema does not put in order ---------------------------------------------------------------------------
+
+def test_foreign_elements_are_written_in_the_order_of_their_schema() -> None:
+    """CSIP-AUS states it as a sequence; what nobody knows follows as it came."""
+    names = ["opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW"]
+    unknown = {"{urn:b}z": ['<z xmlns="urn:b"/>'], "{urn:a}y": ['<y xmlns="urn:a"/>']}
+    for turn in itertools.permutations(names):
+        base = {**unknown, **{f"csipaus:{name}": {"multiplier": 0, "value": 1} for name in turn}, "opModConnect": True}
+        body = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base}, 2023)
+        written = [etree.QName(element).localname for element in etree.fromstring(body).find("{*}DERControlBase")]
+        assert written == ["opModConnect", *names, "z", "y"]
+        of_2018 = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base})
+        assert editions.valid("CSIP-AUS", etree.fromstring(of_2018))
+
+
+# --- what clients leave out ------------------------------------------------------------------------------------------
+
+READINGS = ("<MirrorMeterReading><mRID>01</mRID></MirrorMeterReading>"
+            "<MirrorMeterReading><mRID>02</mRID></MirrorMeterReading>")
+
+
+@pytest.mark.parametrize("counts, read", [
+    ("", (2, 2)), ('all="9"', (9, 2)), ('results="1"', (2, 1)), ('all="-1" results=""', (2, 2)),
+    ('all="4294967296" results="x"', (2, 2)), ('all="7" results="7"', (7, 7))])
+def test_a_list_without_its_counts_is_counted(counts: str, read: tuple[int, int]) -> None:
+    name, data = codec.decode(document(READINGS, "MirrorMeterReadingList", counts))
+    assert (data["all"], data["results"], len(data["MirrorMeterReading"])) == (*read, 2)
+
+
+def test_a_list_within_a_document_is_counted_too() -> None:
+    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    _, data = codec.decode(document(
+        f'<subscribedResource>/derp</subscribedResource><Resource {xsi} xsi:type="DERProgramList"><DERProgram><mRID>1'
+        "</mRID><primacy>1</primacy></DERProgram></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>",
+        "Notification"))
+    assert (data["Resource"]["all"], data["Resource"]["results"]) == (1, 1)
+    assert data["Resource"]["DERProgram"][0]["mRID"] == f"{1:032X}"
+
+
+def test_a_list_with_another_fault_is_refused() -> None:
+    with pytest.raises(Refused, match="Element 'x'"):
+        codec.decode(document("<MirrorMeterReading><mRID>01</mRID><x/></MirrorMeterReading>", "MirrorMeterReadingList"))
+    with pytest.raises(Refused, match="line 1"):
+        codec.decode(document("", "MirrorMeterReadingList",
+                              'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Nonsense"'))
