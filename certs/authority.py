@@ -41,7 +41,7 @@ POLICIES = {
     "service-provider": "1.3.6.1.4.1.40732.2.3",
     "bulk": "1.3.6.1.4.1.40732.2.4",
 }
-"""Kind of a certificate -> its policy (6.11.8.2)."""
+"""Kind of a certificate -> its policy (6.11.7.1 to 6.11.7.3)."""
 
 Extensions = Iterable[tuple[x509.ExtensionType, bool]]
 """Extensions, each with whether it is critical."""

@@ -3,7 +3,7 @@
 DERControls set the modes of their DERControlBase, EndDeviceControls those of `loads`, and what is granted to a flow
 reservation is one mode of its own.
 
-Randomization (IEEE 2030.5-2018 10.2.3.3) is drawn from the device's LFDI and the event's mRID, so once per event
+Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID, so once per event
 and device: reading the event again, or restarting, draws the same.
 """
 from __future__ import annotations
@@ -75,7 +75,7 @@ def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed:
     """The events of one program, all of a kind, as they are for the device whose LFDI is `seed`.
 
     Events that follow each other without a gap stay so: the later one starts where the earlier one effectively
-    ends, whatever was drawn (10.2.2.3 m).
+    ends, whatever was drawn (10.2.3.3 o).
     """
     found: list[Event] = []
     ends: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Responses to events: which are asked for, and how they are said (IEEE 2030.5-2018 10.2.3, table 27).  Pure."""
+"""Responses to events: which are asked for, and how they are said (IEEE 2030.5-2018 8.8, table 27).  Pure."""
 from __future__ import annotations
 
 from typing import Any

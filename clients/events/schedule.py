@@ -1,4 +1,4 @@
-"""The event schedule of one device (IEEE 2030.5-2018 10.2.2.3, 10.2.3; CSIP 5.2.4): a pure function of values.
+"""The event schedule of one device (IEEE 2030.5-2018 10.2.3; CSIP 5.2.4): a pure function of values.
 
 `advance(schedule, listed, now, supported)` takes what the device knew and what its programs list now, and gives what it
 knows then, with the transitions to answer for. Control modes are contested one by one: among the events in effect,

@@ -1,4 +1,4 @@
-"""Readings: a MirrorUsagePoint and what is posted to it (IEEE 2030.5-2018 10.8.4).  Pure: meters in, documents out."""
+"""Readings: a MirrorUsagePoint and what is posted to it (IEEE 2030.5-2018 10.11).  Pure: meters in, documents out."""
 from __future__ import annotations
 
 import hashlib

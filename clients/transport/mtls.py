@@ -1,4 +1,4 @@
-"""HTTP over mutual TLS, kept alive and resumed (IEEE 2030.5-2018 6.11, 8.1): a request's bytes out, an answer's in."""
+"""HTTP over mutual TLS, kept alive and resumed (IEEE 2030.5-2018 5.4, 6.4): a request's bytes out, an answer's in."""
 from __future__ import annotations
 
 import http.client
@@ -7,7 +7,7 @@ import ssl
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-# CCM8 is the suite every device must have (6.11.4); servers in the field also choose the others. OpenSSL's usual level
+# CCM8 is the suite every device must have (6.7); servers in the field also choose the others. OpenSSL's usual level
 # of security forbids it for its short tag.
 SUITES = "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:@SECLEVEL=0"
 
@@ -43,7 +43,7 @@ class Transport(Protocol):
 def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     """TLS 1.2 with the standard's suites, showing this certificate (chain) and trusting these authorities.
 
-    A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.3), so the host
+    A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the host
     is not compared.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,4 +1,4 @@
-"""A client's clock: it follows the server's Time resource (IEEE 2030.5-2018 11.1).
+"""A client's clock: it follows the server's Time resource (IEEE 2030.5-2018 9.2).
 
 Two times meet here. *Local* seconds are the machine's, in which a client sleeps; *server* seconds are those of
 Time.currentTime, in which events are scheduled. A demonstration's server may run 60 times as fast: the client's

@@ -1,4 +1,4 @@
-"""EndDevice and Registration: who is enrolled, by the utility or by itself (IEEE 2030.5-2018, 9.3 and 9.4).
+"""EndDevice and Registration: who is enrolled, by the utility or by itself (IEEE 2030.5-2018, 8.5).
 
 The EndDevice document is the truth; the Device and Audience rows say the same by value. An enrolled device has a DER
 of its own from the start, so that every link it follows resolves before it has said anything.

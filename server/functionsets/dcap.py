@@ -1,4 +1,4 @@
-"""DeviceCapability: where a caller finds what is for it (IEEE 2030.5-2018, 9.1)."""
+"""DeviceCapability: where a caller finds what is for it (IEEE 2030.5-2018, 8.3)."""
 from __future__ import annotations
 
 from functools import lru_cache

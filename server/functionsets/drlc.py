@@ -1,5 +1,5 @@
 """Demand response: what devices are told of programs, what they say of their load, and how they answer
-(IEEE 2030.5-2018, 10.6; the schema's words on LoadShedAvailability and DrResponse)."""
+(IEEE 2030.5-2018, 10.3; the schema's words on LoadShedAvailability and DrResponse)."""
 from __future__ import annotations
 
 from collections.abc import Iterable

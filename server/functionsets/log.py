@@ -1,4 +1,4 @@
-"""LogEvent: the newest of each device are kept (IEEE 2030.5-2018, 9.10)."""
+"""LogEvent: the newest of each device are kept (IEEE 2030.5-2018, 9.6)."""
 from __future__ import annotations
 
 from server.config import settings

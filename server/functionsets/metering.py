@@ -1,4 +1,4 @@
-"""ReadingSet and Reading: rows, served as the documents they were (IEEE 2030.5-2018, 10.6)."""
+"""ReadingSet and Reading: rows, served as the documents they were (IEEE 2030.5-2018, 10.4)."""
 from __future__ import annotations
 
 import json

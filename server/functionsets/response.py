@@ -1,4 +1,4 @@
-"""Response: what devices answer to events (IEEE 2030.5-2018, 10.3 and table 27)."""
+"""Response: what devices answer to events (IEEE 2030.5-2018, 8.8 and table 27)."""
 from __future__ import annotations
 
 from server import clock

@@ -1,4 +1,4 @@
-"""SelfDevice: the server as a device (IEEE 2030.5-2018, 9.2)."""
+"""SelfDevice: the server as a device (IEEE 2030.5-2018, 8.4)."""
 from __future__ import annotations
 
 import ssl

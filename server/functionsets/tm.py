@@ -1,4 +1,4 @@
-"""Time: the one clock, as devices are to keep it, with local time and daylight saving (IEEE 2030.5-2018, 10.1)."""
+"""Time: the one clock, as devices are to keep it, with local time and daylight saving (IEEE 2030.5-2018, 9.2)."""
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta

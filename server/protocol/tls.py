@@ -21,7 +21,7 @@ from server.devices.identity import Peer, peer
 from server.protocol.trust import FLAGS, LONGEST, Untrusted, device_fault, issuer_fault, reason
 
 CIPHERS = ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
-"""The mandatory suite first (6.11.4), then what clients in the field offer as well."""
+"""The mandatory suite first (6.7), then what clients in the field offer as well."""
 
 RECORDS = 1 << 14
 """Bytes taken at once: what a record holds at most."""

@@ -23,7 +23,7 @@ FLAGS = Flags.X509_STRICT | Flags.POLICY_CHECK | Flags.PARTIAL_CHAIN
 """Partial chains, so that an issuing CA alone can be trusted without all that its root has signed."""
 
 LONGEST = 4
-"""Certificates in a chain: root, manufacturer's, issuer's, device's (6.11.8.2)."""
+"""Certificates in a chain: root, manufacturer's, issuer's, device's (6.11.2, 6.11.3)."""
 
 
 class Untrusted(Exception):
@@ -41,7 +41,7 @@ def fault(chain: Sequence[bytes]) -> str:
 
 @lru_cache(maxsize=4096)
 def device_fault(der: bytes) -> str:
-    """What is wrong with the caller's own certificate: its key is on P-256 (6.11.8.1), and it is nobody's issuer."""
+    """What is wrong with the caller's own certificate: its key is on P-256 (6.11), and it is nobody's issuer."""
     certificate = x509.load_der_x509_certificate(der)
     try:
         key = certificate.public_key()
@@ -58,7 +58,7 @@ def device_fault(der: bytes) -> str:
 
 @lru_cache(maxsize=256)
 def issuer_fault(der: bytes) -> str:
-    """What is wrong with an authority above the device (6.11.8.3, RFC 5280 4.2.1)."""
+    """What is wrong with an authority above the device (6.11.8, RFC 5280 4.2.1)."""
     certificate = x509.load_der_x509_certificate(der)
     if certificate.subject == certificate.issuer:
         return ""       # a root is trusted because it is ours, not for what it says

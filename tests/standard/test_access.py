@@ -1,6 +1,6 @@
 """Who may do what: strangers, devices, suspended devices, aggregators, and what none of them is told.
 
-IEEE 2030.5-2018, 6.7 to 6.11 (access control, registration); CSIP CORE-009, AGG.
+IEEE 2030.5-2018, 6.2.3, 6.6, 6.8 and 6.9 (access control, registration); CSIP CORE-009, AGG.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """DER: what a device says of itself, and the programs, defaults, curves and assignments it is given.
 
-IEEE 2030.5-2018, 10.10 and 9.5; CSIP CORE-010 to CORE-014, BASIC-002 to BASIC-020.
+IEEE 2030.5-2018, 10.10 and 8.6; CSIP CORE-010 to CORE-014, BASIC-002 to BASIC-020.
 """
 from __future__ import annotations
 

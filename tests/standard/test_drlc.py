@@ -1,4 +1,4 @@
-"""Demand response: programs, load controls, what can be shed, and the answers (IEEE 2030.5-2018, 10.6; the schema's
+"""Demand response: programs, load controls, what can be shed, and the answers (IEEE 2030.5-2018, 10.3; the schema's
 words on EndDeviceControl, LoadShedAvailability and DrResponse)."""
 from __future__ import annotations
 

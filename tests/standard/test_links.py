@@ -1,6 +1,6 @@
 """Everything that is advertised is there: from DeviceCapability on, every link and every item's href resolves.
 
-IEEE 2030.5-2018, 6.5 (links) and 9.1; CSIP COMM-002.
+IEEE 2030.5-2018, 8.3 and the schema's words on Link and ListLink; CSIP COMM-002.
 """
 from __future__ import annotations
 

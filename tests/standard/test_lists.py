@@ -1,6 +1,6 @@
 """Lists: paging by s, a and l, exact counts, and the order of each list of the table.
 
-IEEE 2030.5-2018, 6.6 (list resources) and the interface description's orderings; CSIP CORE-004.
+IEEE 2030.5-2018, 4.6 and 4.7 (lists) and the interface description's orderings; CSIP CORE-004.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Metering: mirrors that devices state and fill, and the usage points that show what they said.
 
-IEEE 2030.5-2018, 10.6 and 10.6.8 (metering mirror); CSIP BASIC-029.
+IEEE 2030.5-2018, 10.4 and 10.11 (metering mirror); CSIP BASIC-029.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What each of the 126 resources takes and answers: methods by mode, media types, the shape of every answer.
 
-IEEE 2030.5-2018, 6 and the interface description; CSIP CORE-001, CORE-002.
+IEEE 2030.5-2018, 4.3 and the interface description; CSIP CORE-001, CORE-002.
 """
 from __future__ import annotations
 

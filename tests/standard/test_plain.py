@@ -1,7 +1,7 @@
 """Function sets that are kept and no more: the utility says, devices read; devices say what is theirs.
 
 Pricing, messaging, billing, prepayment, flow reservation, files, configuration, network status, subscriptions
-(IEEE 2030.5-2018, 9 and 10).
+(IEEE 2030.5-2018, 8 to 10).
 """
 from __future__ import annotations
 

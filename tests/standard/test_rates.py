@@ -1,6 +1,6 @@
 """pollRate and postRate: how often devices are asked to come, by kind of resource, by device and by both.
 
-IEEE 2030.5-2018, 6.4 and 10.6.8; CSIP CORE-003.
+IEEE 2030.5-2018, 10.11 (postRate) and the schema's words on pollRate; CSIP CORE-003.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Enrolment: out of band by the utility, in band by the device itself; what a device finds right afterwards.
 
-IEEE 2030.5-2018, 6.3 (identifiers), 9.3 and 9.4 (EndDevice, Registration); CSIP BASIC-001, MAINT-001.
+IEEE 2030.5-2018, 6.3 (identifiers), 6.9 and 8.5 (EndDevice, Registration); CSIP BASIC-001, MAINT-001.
 """
 from __future__ import annotations
 

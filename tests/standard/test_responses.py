@@ -1,4 +1,4 @@
-"""Responses: what devices answer to events, and which answers are refused (IEEE 2030.5-2018, 10.2.2 and table 27;
+"""Responses: what devices answer to events, and which answers are refused (IEEE 2030.5-2018, 8.8 and table 27;
 CSIP CORE-022, CORE-023)."""
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time: the clock, local time and daylight saving, quality (IEEE 2030.5-2018, 10.1; CSIP CORE-005, CORE-006)."""
+"""Time: the clock, local time and daylight saving, quality (IEEE 2030.5-2018, 9.2; CSIP CORE-005, CORE-006)."""
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -3,7 +3,7 @@
 A device is in a virtual DER because it was put there, because the rule fits its labels, or because it is in one of
 the children. `settle` finds out and makes three things agree with it, in the transaction of the change that caused it:
 the Membership rows, the FunctionSetAssignments under the device, and the Audience rows, which let the device and the
-aggregator that acts for it see the programs (IEEE 2030.5-2018, 9.5; CSIP's groups).
+aggregator that acts for it see the programs (IEEE 2030.5-2018, 8.6; CSIP's groups).
 """
 from __future__ import annotations
 
