@@ -1,1 +1,1 @@
-"""The standard as data: schemas (*.xsd), which say what a resource is, and tables (*.toml), which say where it stands."""
+"""The standard as data: *.xsd say what a resource contains, *.toml where it is."""

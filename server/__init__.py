@@ -1,8 +1,9 @@
-"""Counterpoise's server.
+"""Counterpoise: an IEEE 2030.5 server and a residential DERMS.
 
-Read it from the bottom up, the way imports go: `clock`, `errors`, `config` (leaves), `models` (the tables),
-`resources` (what a 2030.5 resource is and how it is kept), `audit` (what operators changed, and why), `protocol` (the
-devices' door), `grid` (virtual DERs), and at the top `cli` and `worker`.
+Read it from the bottom up, the way imports go: `clock`, `errors`, `config`; `models` (the tables);
+`resources` (what a resource of the standard is and how it is kept); `audit`, `devices`, `functionsets`;
+`grid` (the DERMS); `worker`; and at the top, side by side, `protocol` (the device interface) and `cli` (the
+operator interface).
 """
 from __future__ import annotations
 

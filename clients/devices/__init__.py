@@ -1,1 +1,6 @@
-"""The devices: `devicemodel` and what follows it, `client`, `device`, `aggregator`; `faults` is how they misbehave."""
+"""Models of inverters, batteries and so on, and the clients that own them.
+
+Read `devicemodel`, then its kinds `inverter`, `battery`, `evcharger` and `thermostat`, and `faults` (how a
+device misbehaves). `client` is what `device` (one certificate, one device) and `aggregator` (one certificate,
+many) share.
+"""

@@ -1,3 +1,5 @@
-"""What a device makes of events: `events`, `schedule`, `control`, `loadcontrol`, `reservation`, `curves`, `responses`,
-and `eventclient`, which does all of that for one EndDevice.
+"""Events as a device sees them: which it follows, what that is in watts, how it responds.
+
+Read `events` and `schedule` (which control holds when), `curves`, `loadcontrol`, `reservation` and `control`
+(what all that is in watts), `responses`; `eventclient` does all of it for one EndDevice.
 """

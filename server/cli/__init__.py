@@ -1,7 +1,9 @@
-"""The operator's verbs: `counterpoise serve | work | certs | enrol | device | vder | control | dispatch | …`.
+"""The operator interface: the command line `counterpoise`.
 
-Each verb is a thin layer over a function of the rooms below; what it returns is printed as a table for people or,
-with --json, for programs. Read `common` first.
+Each command is a thin layer over a function of the packages below. What the function returns is printed as a
+table for people or, with --json, for programs. Read `common` first (settings, database, errors), then
+`values`, `files` and `tables` (what is typed and what is printed); every other module is named after its
+commands.
 """
 from __future__ import annotations
 

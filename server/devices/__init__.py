@@ -1,1 +1,5 @@
-"""Who is enrolled and what they may do: `identity`, `enrolment`, `access`, `lastcontact`."""
+"""Who is enrolled, and what each device may see and change.
+
+Read `identity` (from a certificate to LFDI and SFDI), `enrolment` (EndDevice and Registration), `access` (who
+calls, and what the caller may do) and `lastcontact` (when a device was last here).
+"""

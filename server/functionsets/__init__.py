@@ -1,4 +1,8 @@
-"""What a function set adds to plain storage, one file each; a function set without a file keeps documents, no more."""
+"""What a function set adds to plain storage, one module each.
+
+A function set without a module keeps documents and does no more. A module registers hooks (see
+resources/hooks.py); `load` imports them all.
+"""
 from __future__ import annotations
 
 import importlib

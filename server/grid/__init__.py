@@ -1,11 +1,12 @@
 """The DERMS: virtual DERs, what they can do, orders on them, and the balance of areas.
 
-Power is in W, positive for injection (generation, discharge) and negative for consumption (load, charging), as in
-DERControl, wherever a name does not say otherwise; energy is in Wh, fractions run from 0 to 1.
+Power is in W, positive for injection (generation, discharge) and negative for consumption (load, charging),
+as in DERControl, wherever a name does not say otherwise; energy is in Wh, fractions run from 0 to 1.
 
-Packages, each of which imports only those before it: `optimisation` (pure mathematics), `groups` (virtual DERs),
-`series` (signals, measurements, forecasts), `fleet` (what is known of members), `controls` (single events), `flexibility`
-(what a group can do), `dispatch` (orders), `reports`, `balance` (areas kept in balance).
+Packages, each of which imports only those before it: `optimisation` (pure mathematics), `groups` (virtual
+DERs), `series` (signals, measurements, forecasts), `fleet` (what is known of members), `controls` (single
+events), `flexibility` (what a group can do), `dispatch` (orders), `reports`, `balance` (areas kept in
+balance).
 """
 from server.grid.controls import reservations  # noqa: F401  (importing them registers their hooks)
 from server.grid.fleet import participation, rebuild  # noqa: F401

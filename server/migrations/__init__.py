@@ -1,1 +1,1 @@
-"""What has happened to the tables, step by step; applied in the order of their numbers when a database is opened."""
+"""Changes of the tables, applied in order when a database is opened."""

@@ -1,7 +1,9 @@
-"""The tables, and the connection to them.
+"""The tables, and the connection to the database.
 
-`Document` holds what is said and what is served, by href. The other tables hold what is asked by value; they can be
-rebuilt from the documents, save for readings, orders and people's settings, which are the truth themselves.
+Read `base` (what every table has), `documents` (resources, devices, readings, responses), `groups` (virtual
+DERs and orders), `fleet` (what is known of members), `series` (signals, measurements, plans) and `auditlog`.
+`Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
+readings, orders, signals, plans and what operators set are the truth themselves.
 """
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The devices' door: IEEE 2030.5 over mutual TLS.
+"""The device interface: IEEE 2030.5 over mutual TLS, bytes in and bytes out.
 
-Read `listen` and `worker` (address, TLS, connections), `identity` (certificate to LFDI), `access` (who may do what),
-`views` (the one view), `answers` (what goes out), and `functionsets` (what a function set adds to plain storage).
+Read `listen` and `worker` (address, processes, threads), `connection`, `message` and `tls` (one connection),
+`trust` and `proxy` (which certificates are accepted), `app` and `views` (from a request to the one view),
+`answers` (what goes out).
 """

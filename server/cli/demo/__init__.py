@@ -1,7 +1,8 @@
-"""`demo`, which is `make run`: a day of a town that is kept in balance, over mutual TLS, told as it happens.
+"""The demonstration, `make run`: a day of a neighbourhood in balance, as it happens.
 
-Read `place` (what there is), `feeder` (what is measured), `processes` (who runs), `day` (how it goes), `view` (what is
-seen). They need the extra `report`, and so are imported only when they are asked for.
+Read `place` (certificates, database, virtual DERs), `feeder` (what is measured), `processes` (what runs),
+`day` (how the day goes) and `view` (what is shown). They need the extra `report`, and are imported when the
+command runs.
 """
 from __future__ import annotations
 

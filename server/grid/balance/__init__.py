@@ -1,4 +1,6 @@
-"""Keeping an area in balance: plan, decide each step at least one poll ahead, publish it, learn from what came of it.
+"""Areas kept in balance: plan, decide each step at least one poll ahead, publish, evaluate.
 
-Read `controller`, `netdemand` (what is asked, as a plan wants it), `plans`, `publish`, `evaluation`, `unmetdemand`.
+Read `controller` (what happens when), `netdemand` (what the area needs, as a plan takes it), `plans` (made,
+approved, published), `publish` (a step becomes events and orders), `evaluation` (what came of a step) and
+`unmetdemand` (what nobody can do, in words).
 """

@@ -1,5 +1,5 @@
-"""Orders: what an operator or a plan asks of a virtual DER, and what came of it.
+"""Orders of an operator or a plan on a virtual DER, and their progress.
 
-Read `orders`, `allocation` (a quantity becomes controls), `shares` (who was asked for how much), `loadcontrol` and
-`flexibleloads` (thermal loads and cars), `progress`.
+Read `orders`, `allocation` (a quantity becomes controls), `shares` (who was asked for how much),
+`loadcontrol` and `flexibleloads` (thermal loads and cars), `progress` (responses, and power delivered).
 """

@@ -1,3 +1,5 @@
-"""What a virtual DER can do: now (`capability`, `status`), over a horizon (`horizon`, `rollup`), and as if it were
-one DER (`equivalentder`).
+"""What a virtual DER can do, now and over a horizon.
+
+Read `capability` and `status` (now), `horizon` and `rollup` (over a horizon, summed up the tree) and
+`equivalentder` (a virtual DER as if it were one DER).
 """

@@ -1,1 +1,5 @@
-"""What came of events, days and months: `baselines`, `performance`, `reports`, with `charts` and `pages`."""
+"""Baselines, performance and settlement of events, days and months.
+
+Read `baselines` (what would have been), `performance` (delivered against expected), `reports` (an event, a
+day, a month), and `charts` and `pages` (how a report is shown).
+"""

@@ -1,5 +1,5 @@
-"""Time series of virtual DERs: what the grid asks, what was measured, what is to come.
+"""Time series of virtual DERs: signals, measurements and forecasts.
 
-Read `intervals` (series of one value a step), `signals`, `measurements`, `forecasts` (with `forecastmethods` and
-`arrivals` beneath them) and `csvfiles`.
+Read `intervals` (series of one value a step), `signals`, `measurements`, `forecasts` (with `forecastmethods`
+and `arrivals` beneath them) and `csvfiles`.
 """
