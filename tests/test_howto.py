@@ -1,0 +1,103 @@
+"""The how-to pages as a whole: every command, typed in the order in which the pages print them, does what it says."""
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+
+from certs import dev
+from server import clock
+from server.cli import main
+from server.config import settings
+from server.devices import enrolment, lastcontact
+from tests import door
+from tests.conftest import NOON
+from tests.test_docs import ROOT, code
+
+PAGES = ("enrol-devices", "make-virtual-ders", "dispatch", "demand-response", "ev-charging", "balance-an-area",
+         "report", "audit", "connect-a-client", "run-in-production")
+ENDLESS = re.compile(r"counterpoise (serve|work)\b|.* --follow")
+BATTERY = {"modesSupported": "00D00084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 80,
+           "rtgMaxWh": {"multiplier": 0, "value": 10_000}}
+ELM_12, ELM_14 = "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5", "7C6B5A49382716050F1E2D3C4B5A69788796A5B4"
+DAYS = range(15, 18)
+SERIES = "start,value\n" + "".join(f"2025-06-{day}T{hour:02}:00Z,{100 * hour}\n" for day in DAYS for hour in range(24))
+FILES = {
+    "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
+    "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
+    "last-weeks.csv": SERIES.replace("2025-06-1", "2025-06-0"),
+    "arrivals.csv": "arrive,depart,wh,w\n2025-06-15T18:00Z,2025-06-16T06:00Z,12000,7000\n",
+    "devices.json": json.dumps([{"lfdi": door.lfdi(number), "name": f"d{number}", "kind": "battery",
+                                 "labels": {"feeder": "F12"}} for number in range(1, 4)]),
+}
+
+
+def commands(page: str) -> list[str]:
+    """The commands of a page that end by themselves; what a shell would substitute is a made-up LFDI."""
+    lines = (line.text for line in code(ROOT / "docs" / "how-to" / f"{page}.md"))
+    return [re.sub(r'"\$\(.*?\)"', door.lfdi(99), line) for line in lines
+            if line.startswith("counterpoise ") and not ENDLESS.match(line)]
+
+
+def before_virtual_ders(peer: Callable[[str], door.Peer]) -> None:
+    """Three batteries have reported what they are, and there is a thermostat; the first page ended by removing a device."""
+    enrolment.enrol(ELM_12, name="12 Elm Street", kind="evcharger", labels={"feeder": "F12"})
+    enrolment.enrol(door.lfdi(9), name="thermostat", kind="thermostat", labels={"feeder": "F12"})
+    for number in range(1, 4):
+        device = enrolment.find(f"d{number}")
+        der, one = f"{enrolment.href(device)}/der/1", peer(device.lfdi)
+        assert one.put(f"{der}/dercap", "DERCapability", BATTERY).status == 204
+        charge = {"dateTime": NOON, "value": 5000}
+        assert one.put(f"{der}/ders", "DERStatus", {"readingTime": NOON, "stateOfChargeStatus": charge}).status == 204
+    lastcontact.flush()
+
+
+def before_charging(peer: Callable[[str], door.Peer]) -> None:
+    """A car asks for energy, another one offers some."""
+    for lfdi, sign in ((ELM_12, 1), (ELM_14, -1)):
+        request = {"mRID": f"{lfdi[:30]}01", "creationTime": NOON, "intervalRequested": {"start": NOON, "duration": 36_000},
+                   "energyRequested": {"multiplier": 0, "value": 14_000 * sign},
+                   "powerRequested": {"multiplier": 0, "value": 7000 * sign},
+                   "RequestStatus": {"dateTime": NOON, "requestStatus": 0}}
+        href = f"{enrolment.href(enrolment.find(lfdi))}/frq"
+        assert peer(lfdi).post(href, "FlowReservationRequest", request).status == 201
+
+
+BEFORE = {"make-virtual-ders": before_virtual_ders, "ev-charging": before_charging}
+"""What devices do before the commands of a page make sense."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files that the pages name."""
+    monkeypatch.chdir(tmp_path)
+    dev.make_dev(tmp_path / "certs" / "dev")
+    shutil.copy("certs/dev/device-1.pem", "device.pem")
+    for name, text in FILES.items():
+        Path(name).write_text(text)
+    yield tmp_path
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_commands_of_the_how_to_pages_work_in_their_order(database: str, house: None, folder: Path,
+                                                              application: Flask) -> None:
+    def peer(lfdi: str) -> door.Peer:
+        return door.Peer(application.test_client(), lfdi)
+
+    for page in PAGES:
+        BEFORE.get(page, lambda peer: None)(peer)
+        for text in commands(page):
+            settings.clock, settings.database = clock.spec(), database
+            result = CliRunner().invoke(main, shlex.split(text, comments=True)[1:], input="y\n", catch_exceptions=False)
+            assert result.exit_code == 0, f"{page}: {text}: {result.output}"
+
+
+def test_no_page_is_forgotten() -> None:
+    assert {*PAGES, "README"} == {page.stem for page in (ROOT / "docs" / "how-to").glob("*.md")}
