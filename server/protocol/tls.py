@@ -1,4 +1,4 @@
-"""TLS as IEEE 2030.5 wants it (2018: 6.11), and a connection's bytes through it without ever waiting.
+"""TLS as IEEE 2030.5 wants it (2018: 6.4, 6.5, 6.7), and a connection's bytes through it without ever waiting.
 
 pyOpenSSL rather than Python's ssl: our own rules of trust take part in the handshake, so whom we refuse gets an alert,
 neither a session nor a ticket; sessions live in tickets alone, and memory does not grow with clients that take none.
