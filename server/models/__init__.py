@@ -7,6 +7,7 @@ readings, orders, signals, plans and what operators set are the truth themselves
 """
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import peewee
@@ -21,6 +22,8 @@ from server.models.fleet import Conduct, Meter, Nature, Unit, Visit, Warmth
 from server.models.groups import Membership, Order, Share, VirtualDER
 from server.models.series import Balance, Interval, Plan, Series
 
+RETRY_S = 0.05  # until the next attempt to open a SQLite database that another process is creating
+
 
 def connect(url: str | None = None) -> None:
     """Open the database at this URL (default: the setting) and bring its tables up to date.
@@ -32,16 +35,32 @@ def connect(url: str | None = None) -> None:
     if db.obj is not None and not db.is_closed():
         db.close()
     if url.startswith("sqlite"):
-        path = url.partition(":///")[2]
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
-        database: peewee.Database = peewee.SqliteDatabase(
-            path, timeout=settings.busy_timeout, lock_type="IMMEDIATE",
-            pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
-                               "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
+        database: peewee.Database = _open_sqlite(url.partition(":///")[2])
     else:
         database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), connect_timeout=5)
     db.initialize(database)
     migrate()
+
+
+def _open_sqlite(path: str) -> peewee.SqliteDatabase:
+    """Connect to a SQLite database, which is created where there is none.
+
+    Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting: try again.
+    """
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
+    database = peewee.SqliteDatabase(
+        path, timeout=settings.busy_timeout, lock_type="IMMEDIATE",
+        pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
+                 "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
+    deadline = time.monotonic() + settings.busy_timeout
+    while True:
+        try:
+            database.connect()
+            return database
+        except peewee.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(RETRY_S)
 
 
 def migrate() -> list[str]:

@@ -1,6 +1,8 @@
 """The tables and the connection."""
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,15 @@ def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
         assert asked[:2] == ["wal", 1] and asked[2] > 0
     finally:
         db.close()
+
+
+def test_a_database_that_another_process_is_creating_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(time, "sleep", lambda seconds: other.execute("COMMIT"))
+    try:
+        models.connect(f"sqlite:///{tmp_path}/house.db")
+        assert not other.in_transaction and db.pragma("journal_mode") == "wal"
+    finally:
+        db.close()
+        other.close()
