@@ -59,7 +59,10 @@ def open_house() -> None:
 
     assert grid
     functionsets.load()
-    models.connect()
+    try:
+        models.connect()
+    except Refused as refused:
+        raise click.ClickException(refused.why) from None
     if settings.clock:
         clock.follow(settings.clock)
     else:

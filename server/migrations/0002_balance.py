@@ -152,3 +152,5 @@ def up(migrator, db):
         migrator.add_column("order", "plan", BigIntegerField(null=True, index=True)),
         migrator.add_column("share", "reason", TextField(default="")),
         migrator.add_index("share", ("lfdi",)))
+    # Rows of devices' numbers follow from documents that are there already.
+    db.execute_sql("INSERT INTO note (name, text) SELECT 'reindex', '' WHERE EXISTS (SELECT 1 FROM document)")

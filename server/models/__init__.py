@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import peewee
-from playhouse import db_url, migrations
+from playhouse import db_url
 
 from server.config import settings
+from server.migrations import runner
 from server.models.auditlog import Audit
 from server.models.base import EVERYONE, JSON, Table, db
 from server.models.documents import (Answer, Audience, Counter, Device, Document, Note, Rate, Reading,
@@ -22,6 +23,7 @@ from server.models.fleet import Conduct, Meter, Nature, Unit, Visit, Warmth
 from server.models.groups import Membership, Order, Share, VirtualDER
 from server.models.series import Balance, Interval, Plan, Series
 
+MIGRATIONS = runner.DIRECTORY
 RETRY_S = 0.05  # until the next attempt to open a SQLite database that another process is creating
 
 
@@ -64,14 +66,8 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
 
 
 def migrate() -> list[str]:
-    """Apply the migrations that the database has not seen; their names. Two processes may try at once."""
-    runner = migrations.Runner(db.obj, str(Path(__file__).parents[1] / "migrations"))
-    if all(row.applied for row in runner.status()):
-        return []
-    with db.atomic():
-        if is_postgres():
-            db.execute_sql("SELECT pg_advisory_xact_lock(2030, 5)")
-        return runner.up()
+    """Apply the migrations that the database has not seen; returns their names. Raises Refused, see runner.migrate."""
+    return runner.migrate(db.obj, MIGRATIONS)
 
 
 def is_postgres() -> bool:

@@ -1,0 +1,103 @@
+"""Apply migrations: all of them or none, one process at a time, every row kept."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse import migrations
+
+from server.errors import Refused
+
+DIRECTORY = Path(__file__).parent
+LOCK = (2030, 5)  # of PostgreSQL's advisory locks: held by the process that migrates
+PRAGMAS = {
+    "foreign_keys": 0,         # SQLite drops and recreates a table to alter it; ON DELETE CASCADE would delete what refers to it
+    "legacy_alter_table": 0,   # a renamed table or column is renamed in foreign keys and indexes too (some builds switch that off)
+    "busy_timeout": 600_000,   # ms: a second process waits for the first, and a large database takes minutes
+}
+
+
+def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]:
+    """Apply the migrations in `directory` that the database has not seen.
+
+    All are applied in one transaction. A second process that migrates at the same time waits, then finds nothing to do.
+
+    Returns the names of the applied migrations. Raises Refused, and changes nothing, where the database is newer than
+    the program or where a row refers to a row that does not exist.
+    """
+    runner = migrations.Runner(database, str(directory))
+    if not _pending(runner):
+        return []
+    with _pragmas(database), database.atomic():
+        if isinstance(database, peewee.PostgresqlDatabase):
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s, %s)", LOCK)
+        if not _pending(runner):  # another process was faster
+            return []
+        _check_foreign_keys(database, "The database is damaged and was not upgraded",
+                            "Delete the row, or add the row that it refers to, then start again.")
+        names: list[str] = runner.up()
+        _check_foreign_keys(database, f"The upgrade by {', '.join(names)} was rolled back, since it damages the database",
+                            "Install the version that was used last, and report this message.")
+    return names
+
+
+def _pending(runner: migrations.Runner) -> bool:
+    """Whether there are migrations to apply. Raises Refused where some are applied that the program does not know."""
+    rows = runner.status()
+    unknown = [row.name for row in rows if row.path is None]
+    if unknown:
+        raise Refused(503, f"The database {runner.database.database} is newer than this program: it has the migrations "
+                           f"{', '.join(unknown)}, which this version does not know. Install the version that was used "
+                           "last, or a later one, or restore a backup from before the upgrade.")
+    return not all(row.applied for row in rows)
+
+
+@contextmanager
+def _pragmas(database: peewee.Database) -> Iterator[None]:
+    """Set SQLite's PRAGMAS for the time of the migrations, and then what was set before."""
+    if not isinstance(database, peewee.SqliteDatabase):
+        yield
+        return
+    if database.in_transaction():
+        raise RuntimeError("Migrations cannot run inside a transaction: SQLite would keep foreign keys on, "
+                           "and delete rows.")
+    before = {name: database.pragma(name) for name in PRAGMAS}
+    try:
+        for name, value in PRAGMAS.items():
+            database.pragma(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            database.pragma(name, value)
+
+
+def _check_foreign_keys(database: peewee.Database, fault: str, remedy: str) -> None:
+    """Raise Refused, with `fault` and `remedy`, where a row refers to a row that does not exist.
+
+    PostgreSQL checks by itself, at every statement.
+    """
+    if not isinstance(database, peewee.SqliteDatabase):
+        return
+    dangling = database.execute_sql("PRAGMA foreign_key_check").fetchall()
+    if dangling:
+        raise Refused(503, f"{fault}. Number of rows that refer to a row that does not exist: {len(dangling)}. "
+                           f"First: {_describe(database, *dangling[0])} {remedy}")
+
+
+def _describe(database: peewee.Database, table: str, rowid: int, parent: str, key: int) -> str:
+    """Name a row that refers to nothing, as PRAGMA foreign_key_check reports it."""
+    columns = [row[3] for row in _pragma(database, "foreign_key_list", table) if row[0] == key]
+    identity = [row[1] for row in _pragma(database, "table_info", table) if row[5]] or ["rowid"]
+    names = list(dict.fromkeys(identity + columns))
+    fields = ", ".join(f'"{name}"' for name in names)
+    values = database.execute_sql(f'SELECT {fields} FROM "{table}" WHERE rowid = ?', (rowid,)).fetchone()
+    row = ", ".join(f"{name} = {value!r}" for name, value in zip(names, values, strict=True))
+    return f"table {table}, row with {row}: its {', '.join(columns)} is not in table {parent}."
+
+
+def _pragma(database: peewee.Database, name: str, table: str) -> list[Any]:
+    rows: list[Any] = database.execute_sql(f'PRAGMA {name}("{table}")').fetchall()
+    return rows

@@ -1,0 +1,95 @@
+"""Migrations: from nothing and from every earlier schema to the present, with every row, on both engines."""
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from playhouse.migrations import Migration
+from playhouse.schema_diff import diff_models
+
+from server import clock, models
+from server.migrations import runner
+from server.models import db
+from server.resources import hooks, store
+from tests import tables
+from tests.server.migrations.conftest import NAMES, OpenAt, clear
+
+NEIGHBOURHOOD = Path(__file__).parents[2] / "data/neighbourhood.json"  # rows as the program itself wrote them
+BODIES = {"body", "body_2023"}  # what is rendered; it changes with the program, and the file has none
+
+
+def test_an_empty_database_gets_every_table_once(open_at: OpenAt) -> None:
+    open_at(None)
+    assert {table._meta.table_name for table in models.tables()} == set(tables.names())  # type: ignore[attr-defined]
+    assert models.migrate() == []
+
+
+def test_what_the_migrations_made_is_what_the_models_say(open_at: OpenAt, blank: str) -> None:
+    open_at("")
+    db.create_tables(models.tables())
+    declared = tables.describe()
+    db.close()
+    clear(blank)
+    open_at(None)
+    assert tables.describe() == declared
+    assert not diff_models(db.obj, models.tables())
+
+
+def later(last: str) -> list[ModuleType]:
+    """The migrations after this one."""
+    return [migration.load() for migration in Migration.load_directory(str(runner.DIRECTORY)) if migration.name > last]
+
+
+def follow(table: str, columns: list[str], last: str) -> tuple[str | None, dict[str, str]]:
+    """A table's name in the newest schema (None: it is dropped), and those of its columns by their names after `last`."""
+    names = {column: column for column in columns}
+    for module in later(last):
+        dropped = getattr(module, "DROPPED", {}).get(table, set())
+        if dropped is None:
+            return None, {}
+        renamed = getattr(module, "COLUMNS", {}).get(table, {})
+        names = {old: renamed.get(name, name) for old, name in names.items() if name not in dropped}
+        table = getattr(module, "TABLES", {}).get(table, table)
+    return table, names
+
+
+@pytest.mark.parametrize("last", NAMES)
+def test_every_row_of_every_earlier_schema_is_kept(open_at: OpenAt, last: str) -> None:
+    open_at(last)
+    content = tables.fill()
+    assert all(len(rows) == tables.ROWS for rows in content.values())
+    open_at(None)
+    for table, rows in content.items():
+        name, columns = follow(table, list(rows[0]), last)
+        if name is not None:
+            written = Counter(tuple(row[column] for column in columns) for row in rows)
+            assert not written - tables.read(name, list(columns.values())), f"{table} of {last}"
+    if not models.is_postgres():
+        assert db.pragma("foreign_keys") == 1 and not db.execute_sql("PRAGMA foreign_key_check").fetchall()
+
+
+@pytest.mark.parametrize("last", NAMES)
+def test_a_neighbourhood_of_every_earlier_schema_needs_no_reindex(open_at: OpenAt, last: str) -> None:
+    written = json.loads(NEIGHBOURHOOD.read_text())
+    clock.turn_to(written["now"])
+    open_at(min(last, written["schema"]))
+    tables.load(NEIGHBOURHOOD)
+    open_at(last)
+    open_at(None)
+    hooks.run_seeds()
+    assert not models.Note.select().where(models.Note.name == "reindex").exists(), "what a migration asked for was done"
+    before = rows()
+    assert all(before.values()) or last < written["schema"]
+    store.reindex()
+    assert rows() == before
+    assert store.reindex() == 0
+
+
+def rows() -> dict[str, Any]:
+    """Every row of every table, without BODIES."""
+    return {table: tables.read(table, [column.name for column in db.get_columns(table) if column.name not in BODIES])
+            for table in tables.names()}
