@@ -16,11 +16,30 @@ HISTORY = "schema_migration"  # the migrations that were applied
 ROWS = 3  # per table, by `fill`: two with a value everywhere, one with NULL wherever that may be
 Row = dict[str, Any]
 
-_VALUES = {  # by the column's type: from a number and a text, both given to no other cell
-    "text": lambda number, text: text, "blob": lambda number, text: text.encode(), "bytea": lambda number, text: text.encode(),
-    "integer": lambda number, text: number, "bigint": lambda number, text: number, "smallint": lambda number, text: number,
-    "real": lambda number, text: number + 0.25, "double precision": lambda number, text: number + 0.25,
-    "boolean": lambda number, text: number % 2 == 0}
+
+def _bytes(number: int, text: str) -> bytes:
+    return text.encode()
+
+
+def _text(number: int, text: str) -> str:
+    return text
+
+
+def _integer(number: int, text: str) -> int:
+    return number
+
+
+def _real(number: int, text: str) -> float:
+    return number + 0.25
+
+
+def _boolean(number: int, text: str) -> bool:
+    return number % 2 == 0
+
+
+# By the column's type: its value, from a number and a text that are given to no other cell.
+_VALUES = {"text": _text, "blob": _bytes, "bytea": _bytes, "integer": _integer, "bigint": _integer,
+           "smallint": _integer, "real": _real, "double precision": _real, "boolean": _boolean}
 
 _POSTGRES = {
     "columns": """
@@ -31,7 +50,8 @@ _POSTGRES = {
         WHERE t.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped""",
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     "constraints": """
-        SELECT t.relname, c.conname, pg_get_constraintdef(c.oid) FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+        SELECT t.relname, c.conname, pg_get_constraintdef(c.oid)
+        FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
         WHERE t.relnamespace = 'public'::regnamespace AND c.contype != 'n'""",
     "sequences": "SELECT sequencename, data_type FROM pg_sequences WHERE schemaname = 'public'"}
 
@@ -50,13 +70,14 @@ def names() -> list[str]:
 
 
 def describe() -> dict[str, Any]:
-    """Columns (type, NULL, default), primary and foreign keys, indexes with their conditions, and the names of all these.
+    """Columns (type, NULL, default), keys, indexes with their conditions, and the names of all these.
 
     The order of columns is left out: a column that is added comes last.
     """
     if models.is_postgres():
-        return {what: {row[:2]: row[2:] for row in db.execute_sql(query).fetchall() if not row[0].startswith(HISTORY)}
-                for what, query in _POSTGRES.items()}
+        parts = {part: db.execute_sql(query).fetchall() for part, query in _POSTGRES.items()}
+        return {part: {row[:2]: row[2:] for row in rows if not row[0].startswith(HISTORY)}
+                for part, rows in parts.items()}
     return {table: _describe_sqlite(table) for table in names()}
 
 
@@ -68,7 +89,7 @@ def _describe_sqlite(table: str) -> dict[str, Any]:
         keys.setdefault(number, []).append(tuple(key))
     indexes = {}
     for _, name, unique, origin, partial in pragma("index_list", table):
-        (sql,) = db.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)).fetchone()
+        (sql,) = db.execute_sql("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()
         columns = tuple(row[2:5] for row in pragma("index_xinfo", name) if row[5])
         indexes[name] = unique, origin, columns, sql.partition(" WHERE ")[2] if partial else ""
     return {"columns": {name: (kind, *more) for _, name, kind, *more in pragma("table_info", table)},
@@ -107,17 +128,22 @@ def _reference(key: ForeignKeyMetadata, table: str, content: dict[str, list[Row]
 def insert(table: str, row: Row) -> None:
     """Insert one row."""
     columns = ", ".join(f'"{column}"' for column in row)
-    db.execute_sql(f'INSERT INTO "{table}" ({columns}) VALUES ({", ".join([db.obj.param] * len(row))})', tuple(row.values()))
+    values = ", ".join([db.obj.param] * len(row))
+    db.execute_sql(f'INSERT INTO "{table}" ({columns}) VALUES ({values})', tuple(row.values()))
 
 
 def load(path: Path) -> None:
-    """Insert the rows of a file, as far as the database has tables and columns for them; bytes are {"hex": …} there."""
+    """Insert the rows of a file, as far as the database has tables and columns for them.
+
+    Bytes are {"hex": …} in the file.
+    """
     tables = json.loads(path.read_text())["tables"]
     for table in names():
         types = {column.name: column.data_type.lower() for column in db.get_columns(table)}
         for values in tables[table]["rows"]:
             row = dict(zip(tables[table]["columns"], values, strict=True))
-            insert(table, {column: _from_json(value, types[column]) for column, value in row.items() if column in types})
+            insert(table, {column: _from_json(value, types[column])
+                           for column, value in row.items() if column in types})
 
 
 def _from_json(value: Any, data_type: str) -> Any:

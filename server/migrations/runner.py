@@ -14,19 +14,23 @@ from server.errors import Refused
 DIRECTORY = Path(__file__).parent
 LOCK = (2030, 5)  # of PostgreSQL's advisory locks: held by the process that migrates
 PRAGMAS = {
-    "foreign_keys": 0,         # SQLite drops and recreates a table to alter it; ON DELETE CASCADE would delete what refers to it
-    "legacy_alter_table": 0,   # a renamed table or column is renamed in foreign keys and indexes too (some builds switch that off)
-    "busy_timeout": 600_000,   # ms: a second process waits for the first, and a large database takes minutes
+    # peewee drops and recreates a SQLite table to alter it; ON DELETE CASCADE would delete what refers to it.
+    "foreign_keys": 0,
+    # A renamed table is renamed in foreign keys too; some builds of SQLite switch that off.
+    "legacy_alter_table": 0,
+    # In ms: a second process waits for the first, and a large database takes minutes.
+    "busy_timeout": 600_000,
 }
 
 
 def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]:
     """Apply the migrations in `directory` that the database has not seen.
 
-    All are applied in one transaction. A second process that migrates at the same time waits, then finds nothing to do.
+    All are applied in one transaction. A second process that migrates at the same time waits, then finds
+    nothing to do.
 
-    Returns the names of the applied migrations. Raises Refused, and changes nothing, where the database is newer than
-    the program or where a row refers to a row that does not exist.
+    Returns the names of the applied migrations. Raises Refused, and changes nothing, where the database is
+    newer than the program or where a row refers to a row that does not exist.
     """
     runner = migrations.Runner(database, str(directory))
     if not _pending(runner):
@@ -39,19 +43,23 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]
         _check_foreign_keys(database, "The database is damaged and was not upgraded",
                             "Delete the row, or add the row that it refers to, then start again.")
         names: list[str] = runner.up()
-        _check_foreign_keys(database, f"The upgrade by {', '.join(names)} was rolled back, since it damages the database",
-                            "Install the version that was used last, and report this message.")
+        _check_foreign_keys(database, f"The upgrade by {', '.join(names)} was rolled back, since it "
+                            "damages the database", "Install the version that was used last, and report this message.")
     return names
 
 
 def _pending(runner: migrations.Runner) -> bool:
-    """Whether there are migrations to apply. Raises Refused where some are applied that the program does not know."""
+    """Whether there are migrations to apply.
+
+    Raises Refused where migrations are applied that the program does not know.
+    """
     rows = runner.status()
     unknown = [row.name for row in rows if row.path is None]
     if unknown:
-        raise Refused(503, f"The database {runner.database.database} is newer than this program: it has the migrations "
-                           f"{', '.join(unknown)}, which this version does not know. Install the version that was used "
-                           "last, or a later one, or restore a backup from before the upgrade.")
+        raise Refused(503, f"The database {runner.database.database} is newer than this program: it has the "
+                           f"migrations {', '.join(unknown)}, which this version does not know. Install the "
+                           "version that was used last, or a later one, or restore a backup from before the "
+                           "upgrade.")
     return not all(row.applied for row in rows)
 
 
@@ -83,8 +91,8 @@ def _check_foreign_keys(database: peewee.Database, fault: str, remedy: str) -> N
         return
     dangling = database.execute_sql("PRAGMA foreign_key_check").fetchall()
     if dangling:
-        raise Refused(503, f"{fault}. Number of rows that refer to a row that does not exist: {len(dangling)}. "
-                           f"First: {_describe(database, *dangling[0])} {remedy}")
+        raise Refused(503, f"{fault}. Number of rows that refer to a row that does not exist: "
+                           f"{len(dangling)}. First: {_describe(database, *dangling[0])} {remedy}")
 
 
 def _describe(database: peewee.Database, table: str, rowid: int, parent: str, key: int) -> str:

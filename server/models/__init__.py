@@ -47,7 +47,8 @@ def connect(url: str | None = None) -> None:
 def _open_sqlite(path: str) -> peewee.SqliteDatabase:
     """Connect to a SQLite database, which is created where there is none.
 
-    Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting: try again.
+    Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting:
+    try again.
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
     database = peewee.SqliteDatabase(
@@ -66,7 +67,7 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
 
 
 def migrate() -> list[str]:
-    """Apply the migrations that the database has not seen; returns their names. Raises Refused, see runner.migrate."""
+    """Apply the migrations that the database has not seen; returns their names. Raises as the runner."""
     return runner.migrate(db.obj, MIGRATIONS)
 
 

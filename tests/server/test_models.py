@@ -40,7 +40,8 @@ def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
         db.close()
 
 
-def test_a_database_that_another_process_is_creating_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_another_process_is_creating_is_waited_for(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr(time, "sleep", lambda seconds: other.execute("COMMIT"))

@@ -39,8 +39,8 @@ def clear(url: str) -> None:
 
 @pytest.fixture
 def open_at(blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenAt:
-    """Opens the blank database as a version of the program does that has the migrations up to `last`: none (""), some,
-    or all of them (None), and `extra` migrations (text by name)."""
+    """Opens the blank database as a version of the program does that has the migrations up to `last`
+    (none for "", all for None), and `extra` migrations (text by name)."""
     def open_database(last: str | None, **extra: str) -> None:
         directory = tmp_path / "migrations"
         shutil.rmtree(directory, ignore_errors=True)

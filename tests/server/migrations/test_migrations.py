@@ -24,7 +24,8 @@ BODIES = {"body", "body_2023"}  # what is rendered; it changes with the program,
 
 def test_an_empty_database_gets_every_table_once(open_at: OpenAt) -> None:
     open_at(None)
-    assert {table._meta.table_name for table in models.tables()} == set(tables.names())  # type: ignore[attr-defined]
+    declared = {table._meta.table_name for table in models.tables()}  # type: ignore[attr-defined]
+    assert declared == set(tables.names())
     assert models.migrate() == []
 
 
@@ -41,11 +42,12 @@ def test_what_the_migrations_made_is_what_the_models_say(open_at: OpenAt, blank:
 
 def later(last: str) -> list[ModuleType]:
     """The migrations after this one."""
-    return [migration.load() for migration in Migration.load_directory(str(runner.DIRECTORY)) if migration.name > last]
+    migrations = Migration.load_directory(str(runner.DIRECTORY))
+    return [migration.load() for migration in migrations if migration.name > last]
 
 
 def follow(table: str, columns: list[str], last: str) -> tuple[str | None, dict[str, str]]:
-    """A table's name in the newest schema (None: it is dropped), and those of its columns by their names after `last`."""
+    """A table's newest name (None: it is dropped), and those of its columns by their names after `last`."""
     names = {column: column for column in columns}
     for module in later(last):
         dropped = getattr(module, "DROPPED", {}).get(table, set())
@@ -81,7 +83,7 @@ def test_a_neighbourhood_of_every_earlier_schema_needs_no_reindex(open_at: OpenA
     open_at(last)
     open_at(None)
     hooks.run_seeds()
-    assert not models.Note.select().where(models.Note.name == "reindex").exists(), "what a migration asked for was done"
+    assert not models.Note.select().where(models.Note.name == "reindex").exists(), "it was done at the start"
     before = rows()
     assert all(before.values()) or last < written["schema"]
     store.reindex()
@@ -91,5 +93,6 @@ def test_a_neighbourhood_of_every_earlier_schema_needs_no_reindex(open_at: OpenA
 
 def rows() -> dict[str, Any]:
     """Every row of every table, without BODIES."""
-    return {table: tables.read(table, [column.name for column in db.get_columns(table) if column.name not in BODIES])
-            for table in tables.names()}
+    columns = {table: [column.name for column in db.get_columns(table)] for table in tables.names()}
+    return {table: tables.read(table, [name for name in names if name not in BODIES])
+            for table, names in columns.items()}

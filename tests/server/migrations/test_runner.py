@@ -1,10 +1,9 @@
-"""Migrations that cannot be applied change nothing and say why; processes that start together do not disturb each other."""
+"""Migrations that cannot be applied change nothing and say why; processes started together upgrade once."""
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +39,8 @@ def up(migrator, db):
 
 def state() -> tuple[Any, ...]:
     """All tables, all rows and the migrations that were applied."""
-    content = {table: tables.read(table, [column.name for column in db.get_columns(table)]) for table in tables.names()}
+    content = {table: tables.read(table, [column.name for column in db.get_columns(table)])
+               for table in tables.names()}
     return tables.describe(), content, tables.read(tables.HISTORY, ["name"])
 
 
@@ -70,7 +70,7 @@ def test_a_database_that_is_newer_than_the_program_is_refused(open_at: OpenAt) -
     open_at(None)
     tables.fill()
     before = state()
-    with pytest.raises(Refused, match=f"newer than this program: it has the migrations {', '.join(NAMES[1:])}"):
+    with pytest.raises(Refused, match=f"newer than this program: .* migrations {', '.join(NAMES[1:])}"):
         open_at(NAMES[0])
     assert state() == before
     with pytest.raises(Refused, match="a later one, or restore a backup"):
@@ -78,13 +78,15 @@ def test_a_database_that_is_newer_than_the_program_is_refused(open_at: OpenAt) -
     assert state() == before
 
 
-def test_the_operator_is_told_so_in_one_line(open_at: OpenAt, blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_reads_it_in_one_line(
+        open_at: OpenAt, blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     open_at(None)
-    db.execute_sql(f"INSERT INTO {tables.HISTORY} (name, applied) VALUES ('9999_future', '2030-01-01 00:00:00')")
+    tables.insert(tables.HISTORY, {"id": 9999, "name": "9999_future", "applied": "2030-01-01 00:00:00"})
     monkeypatch.setattr(settings, "database", blank)
     for words in (["device", "list"], ["work", "--once"], ["serve"]):
         result = CliRunner().invoke(main, words)
-        assert result.exit_code == 1 and result.stderr.startswith("Error: The database ") and "9999_future" in result.stderr
+        assert result.exit_code == 1 and result.stderr.startswith("Error: The database ")
+        assert "9999_future" in result.stderr
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(open_at: OpenAt) -> None:
@@ -95,7 +97,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(open_at: OpenAt) -> 
         open_at(NAMES[0], **{"0002_failing": FAILING})
     assert state() == before
     if not models.is_postgres():
-        assert [db.pragma(name) for name in ("foreign_keys", "busy_timeout")] == [1, settings.busy_timeout * 1000]
+        assert db.pragma("foreign_keys") == 1 and db.pragma("busy_timeout") == settings.busy_timeout * 1000
     open_at(None)
 
 
@@ -108,8 +110,9 @@ def test_a_migration_that_would_leave_rows_without_what_they_refer_to_is_taken_b
         open_at(NAMES[0], **{"0002_spoiling": SPOILING})
     order, lfdi = (content["share"][0][column] for column in ("order_id", "lfdi"))
     assert refused.value.why.startswith(
-        "The upgrade by 0002_spoiling was rolled back, since it damages the database. Number of rows that refer to a row that "
-        f"does not exist: 1. First: table share, row with order_id = {order!r}, lfdi = {lfdi!r}: its order_id is not in table order. ")
+        "The upgrade by 0002_spoiling was rolled back, since it damages the database. Number of rows that "
+        "refer to a row that does not exist: 1. First: table share, row with "
+        f"order_id = {order!r}, lfdi = {lfdi!r}: its order_id is not in table order. ")
     assert state() == before and db.pragma("foreign_keys") == 1
 
 
@@ -120,7 +123,7 @@ def test_a_damaged_database_is_not_upgraded_until_it_is_mended(open_at: OpenAt) 
     db.pragma("foreign_keys", 0)
     db.execute_sql("DELETE FROM device")
     before = state()
-    with pytest.raises(Refused, match="is damaged and was not upgraded. Number of rows .* exist: 6. First: table .* Delete the row, or add"):
+    with pytest.raises(Refused, match="is damaged and .* exist: 6. First: table "):
         open_at(None)
     assert state() == before
     db.execute_sql("DELETE FROM membership")
@@ -129,7 +132,7 @@ def test_a_damaged_database_is_not_upgraded_until_it_is_mended(open_at: OpenAt) 
 
 
 @pytest.mark.parametrize("blank", ["sqlite"], indirect=True)
-def test_inside_a_transaction_nothing_is_migrated(open_at: OpenAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inside_a_transaction_nothing_is_migrated(open_at: OpenAt, monkeypatch: pytest.MonkeyPatch) -> None:
     open_at(NAMES[0])
     monkeypatch.undo()
     with db.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
