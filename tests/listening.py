@@ -79,14 +79,16 @@ def secure(sock: socket.socket, client: ssl.SSLContext, session: ssl.SSLSession 
 
 
 @contextmanager
-def listening(tree: Path, log: Path, application: str = "tests.echo:app", **settings: Any) -> Iterator[Listening]:
-    """Open the door with these settings and an application of the tests; it is closed afterwards."""
+def listening(tree: Path, log: Path, application: str = "tests.echo:app", config: str = "server.protocol.listen",
+              **settings: Any) -> Iterator[Listening]:
+    """Open the door with these settings and an application of the tests; it is closed afterwards. `config` is the module
+    that gunicorn is configured by."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given: dict[str, Any] = {"port": port, "workers": 1, "threads": 2, "certificate": tree / "server.pem",
                              "key": tree / "server.key", "client_ca": tree / "ca.pem"} | settings
     environ = os.environ | {f"COUNTERPOISE_{name.upper()}": str(value) for name, value in given.items()}
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:server.protocol.listen", "--log-level", "info",
+    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", "--log-level", "info",
                "--error-logfile", str(log), application]
     process = subprocess.Popen(command, env=environ, cwd=Path(__file__).parents[1])
     try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import http.client
 import select
+import socket
 import ssl
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -67,15 +68,37 @@ class Https(http.client.HTTPConnection):
         self._session: ssl.SSLSession | None = None
 
     def connect(self) -> None:
-        """Connect and shake hands, in short where the server still knows us."""
-        super().connect()
+        """Connect and shake hands, in short where the server still knows us.
+
+        The socket is made secure before it is connected: given one whose peer has closed it meanwhile, `wrap_socket`
+        of Python 3.11 and 3.12 raises and leaves it open.
+        """
+        self.sock = self._reached()
         try:
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host, session=self._session)
+            self.sock.do_handshake()
         except OSError:
             self._session = None
             self.close()
             raise
         self._session = self.sock.session
+
+    def _reached(self) -> ssl.SSLSocket:
+        """A socket connected to the first of the host's addresses that accepts."""
+        addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for number, (family, _, _, _, address) in enumerate(addresses, 1):
+            with socket.socket(family) as plain:
+                plain.settimeout(self.timeout)
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+                secured = self._tls.wrap_socket(plain, server_hostname=self.host, session=self._session,
+                                                do_handshake_on_connect=False)
+            try:
+                secured.connect(address)
+                return secured
+            except OSError:
+                secured.close()
+                if number == len(addresses):
+                    raise
+        raise OSError(f"{self.host} has no address")
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> Reply:
         """A kept connection may have been closed under the request. That is worth one fresh try at once, except for a
@@ -88,8 +111,8 @@ class Https(http.client.HTTPConnection):
                     self.connect()
                 sent = True
                 self.request(method, href, body, headers)
-                response = self.getresponse()
-                return Reply(response.status, response.headers, response.read())
+                with self.getresponse() as response:    # which holds the socket if the server ends the connection
+                    return Reply(response.status, response.headers, response.read())
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if not (kept and again and method != "POST"):

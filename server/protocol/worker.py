@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import resource
 import select
+import signal
 import threading
 import time
 from collections.abc import Iterable
@@ -42,10 +43,30 @@ class Turn:
     """When it began what it is doing; zero while it waits."""
 
 
+def _unblock_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, base.Worker.SIGNALS)
+
+
+os.register_at_fork(after_in_parent=_unblock_signals)
+
+
 class Worker(base.Worker):
-    """A process of `threads` threads that serve up to `max_connections` connections."""
+    """A process of `threads` threads that serve up to `max_connections` connections.
+
+    gunicorn makes the object in its arbiter and forks then. From that moment until the worker has its own handlers it
+    has the arbiter's, which put a signal into a queue that nobody reads in the worker: a SIGTERM would be lost, and the
+    arbiter would wait in vain and kill in the end. So signals are blocked from before the fork, and wait for handlers.
+    """
 
     alive: bool
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        _unblock_signals()
 
     def init_process(self) -> None:
         self.context = self.cfg.ssl_context(self.cfg, None) if self.cfg.is_ssl else None

@@ -27,7 +27,7 @@ from tests.flows.conftest import DEVICES
 from tests.flows.server import ROOT, Process, Server, entries
 from tests.server.grid.conftest import battery, home
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.restart]
 assert battery and home
 STEP, RATE = 900, 600.0
 ALWAYS = 1 << 40

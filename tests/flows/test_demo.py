@@ -55,6 +55,7 @@ def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"var", "certs", "demo.log"} and not left(tmp_path)
 
 
+@pytest.mark.restart
 def test_it_is_stopped_in_the_middle_and_leaves_no_process(tmp_path: Path) -> None:
     process = demo(tmp_path, "--rate", "600")
     until(lambda: "imbalance" in process.text, 90, why=lambda: process.text)

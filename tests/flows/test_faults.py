@@ -81,6 +81,7 @@ def test_while_the_database_is_away_clients_are_told_to_come_again(server: Serve
 
 # --- a restart -------------------------------------------------------------------------------------------------------
 
+@pytest.mark.restart
 def test_a_restart_interrupts_nobody(enrolled: Callable[..., Server]) -> None:
     """What was begun is answered, with the word that the connection ends; what was written is there afterwards."""
     server = enrolled(workers=2)

@@ -20,7 +20,7 @@ from tests.flows.conftest import DEVICES
 from tests.flows.documents import SEP_XML, log_event, mirror, reading, status
 from tests.flows.server import Server, entries, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.restart]
 
 
 class Writer(threading.Thread):

@@ -1,9 +1,14 @@
 """A connection over real mutual TLS, to a server that answers as it is told."""
 from __future__ import annotations
 
+import gc
+import select
+import socket
 import ssl
+import struct
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,7 @@ import pytest
 
 from certs import dev
 from clients.transport.connection import Connection, Refusal, Unanswered, Unreachable, delay, retry_after
-from clients.transport.mtls import SUITES, Https, context
+from clients.transport.mtls import SUITES, Https, Lost, context
 from server.resources import codec
 
 TIME = {"currentTime": 1, "dstEndTime": 0, "dstOffset": 0, "dstStartTime": 0, "quality": 4, "tzOffset": 0}
@@ -65,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in ({"Content-Type": "application/sep+xml"} | headers).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + int(headers.get("X-Short", 0))))
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = headers.get("X-Then") == "hang up"
@@ -227,3 +232,80 @@ def test_a_server_of_another_authority_is_not_spoken_to(server: Server, certs: P
 def test_only_https_is_an_address() -> None:
     with pytest.raises(ValueError, match="http://127.0.0.1"):
         Https("http://127.0.0.1", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+# --- no socket is left open ------------------------------------------------------------------------------------------
+
+class Patient(ssl.SSLContext):
+    """Secures a connected socket only after the other side has closed it, which otherwise takes luck."""
+
+    def wrap_socket(self, sock: socket.socket, *positional: Any, **named: Any) -> ssl.SSLSocket:
+        if connected(sock):
+            hung_up(sock)
+        return super().wrap_socket(sock, *positional, **named)
+
+
+def connected(sock: socket.socket) -> bool:
+    """Whether a socket has a peer."""
+    try:
+        return bool(sock.getpeername())
+    except OSError:
+        return False
+
+
+def hung_up(sock: socket.socket) -> None:
+    """Wait until the other side has closed a connection."""
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP | select.POLLHUP)
+    poll.poll(20_000)
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a connection the hard way (RST), as the system does for a process that is killed."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def close(sock: socket.socket) -> None:
+    """Close a connection before its handshake."""
+    sock.close()
+
+
+def cut_off(sock: socket.socket) -> None:
+    """Break off in the middle of the handshake."""
+    sock.recv(5)
+    reset(sock)
+
+
+@pytest.mark.parametrize("end", [reset, close, cut_off])
+def test_a_socket_that_the_other_side_closes_before_the_handshake_is_over_is_closed(
+        end: Callable[[socket.socket], None]) -> None:
+    def serve() -> None:
+        end(listener.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        thread = threading.Thread(target=serve)
+        thread.start()
+        tls = Patient(ssl.PROTOCOL_TLS_CLIENT) if end is not cut_off else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname = False
+        https = Https(f"https://127.0.0.1:{listener.getsockname()[1]}", tls, timeout=20)
+        with pytest.raises(Lost):
+            https.exchange("GET", "/tm", None, {})
+        thread.join()
+        assert https.sock is None
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+
+
+def test_an_answer_that_is_cut_off_leaves_no_socket_open(server: Server, connection: Connection) -> None:
+    server.script = [(200, {"Connection": "close", "X-Short": "3"}, BODY)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(Unreachable) as unreachable:
+            connection.get("/tm")
+        frames: list[Any] = [unreachable]       # what holds the error is held by it: only the collector ends that
+        frames.append(frames)
+        del unreachable, frames
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []

@@ -280,6 +280,7 @@ def test_the_oldest_stranger_gives_way(tree: Path, tmp_path: Path) -> None:
                     assert listening.everything(known) == b""
 
 
+@pytest.mark.restart
 def test_sessions_are_resumed_by_every_worker(tree: Path, tmp_path: Path) -> None:
     client = listening.context(tree, "device-1")
     with listening.listening(tree, tmp_path / "log") as door:
@@ -296,6 +297,7 @@ def test_sessions_are_resumed_by_every_worker(tree: Path, tmp_path: Path) -> Non
     assert other["pid"] != one["pid"] and other["peer"] == one["peer"]
 
 
+@pytest.mark.restart
 def test_it_stops_when_what_is_under_way_is_done(tree: Path, tmp_path: Path) -> None:
     with listening.listening(tree, tmp_path / "log") as door:
         with door.client() as held, door.client() as idle, door.client() as other:
@@ -311,6 +313,14 @@ def test_it_stops_when_what_is_under_way_is_done(tree: Path, tmp_path: Path) -> 
             assert json.loads(body)["path"] == "/hold"
             assert listening.everything(idle) == b""
         assert door.process.wait(listening.PATIENCE) == 0
+
+
+@pytest.mark.restart
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_worker_that_is_told_to_end_before_it_is_ready_ends(workers: int, tree: Path, tmp_path: Path) -> None:
+    with listening.listening(tree, tmp_path / "log", config="tests.signalled", workers=workers) as door:
+        assert door.process.wait(listening.PATIENCE) == 0
+        assert "SIGKILL" not in door.log.read_text()
 
 
 def test_the_log_tells_who_was_refused_and_nothing_of_the_certificate(tree: Path, tmp_path: Path) -> None:
