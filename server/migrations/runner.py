@@ -43,8 +43,9 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]
         _check_foreign_keys(database, "The database is damaged and was not upgraded",
                             "Delete the row, or add the row that it refers to, then start again.")
         names: list[str] = runner.up()
-        _check_foreign_keys(database, f"The upgrade by {', '.join(names)} was rolled back, since it "
-                            "damages the database", "Install the version that was used last, and report this message.")
+        _check_foreign_keys(
+            database, f"The upgrade by {', '.join(names)} was rolled back, since it damages the database",
+            "Install the version that was used last, and report this message.")
     return names
 
 
