@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import highspy
 
+from server.grid.optimisation import highssolver
 from server.grid.optimisation.arrays import Floats, Whole, np
 
 OPTIMAL, TIME_LIMIT, FAILED = "optimal", "time limit", "failed"
@@ -57,8 +58,8 @@ class Model:
         program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         program.a_matrix_.start_ = np.concatenate(((0,), np.cumsum(np.bincount(row, minlength=self.height))))
         program.a_matrix_.index_, program.a_matrix_.value_ = column[order], factor[order]
-        solver = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", threads), ("solver", method),
+        solver = highssolver.create()
+        for option, value in (("threads", threads), ("solver", method),
                               ("run_crossover", "off"), ("time_limit", float(seconds))):
             solver.setOptionValue(option, value)
         solver.passModel(program)
