@@ -1,0 +1,187 @@
+"""Every command with --json prints JSON and nothing else, as a process whose standard output is a pipe."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import pytest
+
+from server import clock
+from server.cli import main
+from server.config import settings
+from server.devices import enrolment
+from server.models import Device
+from tests import door
+from tests.conftest import NOON
+from tests.server.grid.conftest import Home
+
+ROOT = Path(__file__).parents[3]
+MEASURED = json.dumps({"start": NOON - 86400, "step": 3600, "values": [1000.0] * 24})
+EXPECTED = json.dumps({"start": NOON, "step": 900, "values": [1000.0] * 96})
+IMBALANCE = json.dumps({"start": NOON, "step": 900, "values": [1500.0] * 8 + [-1500.0] * 8 + [0.0] * 80})
+
+# A day's work, in the order in which it is done: the command, its arguments, and what it reads from standard input.
+COMMANDS: list[tuple[str, str, str]] = [
+    ("settings", "", ""),
+    ("certs dev", "--path {tmp}/certs --devices 1", ""),
+    ("certs device", "more --path {tmp}/certs", ""),
+    ("certs show", "{tmp}/certs/more.pem", ""),
+    ("certs verify", "{tmp}/certs/more.pem --ca {tmp}/certs/ca.pem", ""),
+    ("enrol", "{lfdi} --name spare --kind pv --label feeder=F1", ""),
+    ("device list", "", ""),
+    ("device show", "d1", ""),
+    ("device label", "spare phase=a", ""),
+    ("device suspend", "spare", ""),
+    ("device restore", "spare", ""),
+    ("vder create", "town", ""),
+    ("vder create", "homes --parent town --rule kind=battery", ""),
+    ("vder create", "chargers --parent town --rule kind=evcharger", ""),
+    ("vder create", "warmth --parent town --rule kind=thermostat", ""),
+    ("vder create", "spares", ""),
+    ("vder list", "", ""),
+    ("vder show", "homes", ""),
+    ("vder update", "spares --primacy 120", ""),
+    ("vder members add", "spares spare", ""),
+    ("vder members list", "spares", ""),
+    ("vder members remove", "spares spare", ""),
+    ("vder members import", "spares {tmp}/members.csv", ""),
+    ("vder members validate", "town", ""),
+    ("vder status", "town", ""),
+    ("vder capability", "town --horizon 4h", ""),
+    ("vder default", "homes opModMaxLimW=90%", ""),
+    ("device remove", "spare --yes", ""),
+    ("vder delete", "spares", ""),
+    ("opt-out set", "d2 --until +1d", ""),
+    ("opt-out list", "", ""),
+    ("opt-out clear", "d2", ""),
+    ("contract set", "d1 --events 9", ""),
+    ("contract show", "d1", ""),
+    ("contract list", "", ""),
+    ("control post", "homes opModMaxLimW=50% --start +2h --duration 1h", ""),
+    ("control list", "homes", ""),
+    ("control show", "/derp/2/derc/1", ""),
+    ("control cancel", "/derp/2/derc/1", ""),
+    ("control curve", "homes --type opModVoltVar --point 9500,44 --point 10500,-44 --y-ref-type 1", ""),
+    ("preview", "d1", ""),
+    ("dispatch order", "homes --target 1000 --start +1m --duration 10m", ""),
+    ("dispatch list", "", ""),
+    ("dispatch show", "1", ""),
+    ("dispatch shares", "1", ""),
+    ("dispatch extend", "1 --by 5m", ""),
+    ("baseline show", "1", ""),
+    ("baseline compute", "homes --start 2025-06-15T10:00Z --end 2025-06-15T11:00Z", ""),
+    ("report event", "1", ""),
+    ("dispatch cancel", "1", ""),
+    ("dr event create", "warmth --offset 2 --start +15m --duration 1h", ""),
+    ("dr event list", "", ""),
+    ("dr event show", "/dr/4/edc/1", ""),
+    ("dr event cancel", "/dr/4/edc/1", ""),
+    ("ev sessions", "", ""),
+    ("ev grant", "d2 --power 3500 --start +5m --duration 4h", ""),
+    ("ev cancel", "d2", ""),
+    ("history import", "homes site --from-json -", MEASURED),
+    ("history roll", "--from 2025-06-15T10:00Z", ""),
+    ("history show", "homes --from 2025-06-14T12:00Z", ""),
+    ("forecast put", "homes load --from-json -", EXPECTED),
+    ("forecast show", "homes", ""),
+    ("vder forecast", "homes --horizon 2h", ""),
+    ("signal put", "town --from-json -", IMBALANCE),
+    ("signal push", "town measured -250", ""),
+    ("signal show", "", ""),
+    ("plan run", "town", ""),
+    ("plan run", "town --dry-run", ""),
+    ("plan run", "town --reason again", ""),
+    ("plan list", "", ""),
+    ("plan show", "1", ""),
+    ("plan diff", "1 2", ""),
+    ("plan auto", "town --approval", ""),
+    ("plan approve", "2", ""),
+    ("plan publish", "2", ""),
+    ("signal withdraw", "town --kind measured", ""),
+    ("responses", "", ""),
+    ("readings", "d1", ""),
+    ("poll-rate", "60 --kind EndDeviceList", ""),
+    ("post-rate", "60 --device d1", ""),
+    ("report day", "town --date 2025-06-15", ""),
+    ("report month", "town --month 2025-06", ""),
+    ("report nonresponders", "town", ""),
+    ("audit tail", "", ""),
+    ("audit verify", "", ""),
+    ("audit export", "", ""),
+    ("reindex", "", ""),
+]
+LINES = {"audit export"}  # prints an object a line
+WHO = {"plan approve": ("--as", "somebody else")}
+PROCESSES = ("plan run town", "vder list")  # also as processes that begin with nothing
+
+
+def commands(command: click.Command, path: str = "") -> Iterator[str]:
+    """Every command with --json, as it is typed."""
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from commands(below, f"{path} {name}")
+    elif any("--json" in option.opts for option in command.params):
+        yield path.strip()
+
+
+def test_every_command_with_json_is_among_them() -> None:
+    assert {command for command, _, _ in COMMANDS} == set(commands(main))
+
+
+@pytest.fixture
+def house(house: None, peer: Any, tmp_path: Path) -> dict[str, str]:
+    """A battery, a charger with a car and a thermostat; the environment in which commands find it."""
+    homes = [Home(peer(number), enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, category=category))
+             for number, kind, category in ((1, "battery", None), (2, "evcharger", None), (3, "thermostat", 1))]
+    Device.update(seen_at=NOON).execute()
+    homes[0].rate(80, 5000, 5000, 10_000)
+    homes[0].charge(0.5)
+    homes[0].post(0)
+    homes[1].rate(82, 0, 7000)
+    assert peer(2).post("/edev/2/frq", "FlowReservationRequest", {
+        "mRID": "0A", "creationTime": NOON, "energyRequested": {"multiplier": 0, "value": 14_000},
+        "powerRequested": {"multiplier": 0, "value": 7000}, "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
+        "intervalRequested": {"start": NOON, "duration": 36_000}}).status == 201
+    (tmp_path / "members.csv").write_text("device\nspare\n")
+    return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
+            "OPENBLAS_NUM_THREADS": "1"}
+
+
+def parse(command: str, text: str) -> Any:
+    """What was printed, as a strict reader of JSON takes it."""
+    texts = text.splitlines() if command in LINES else [text]
+    return [json.loads(part, parse_constant=lambda name: pytest.fail(f"{command}: {name} is not JSON")) for part in texts]
+
+
+def answer(process: subprocess.Popen[str], words: list[str], stdin: str) -> dict[str, Any]:
+    pipes: tuple[IO[str] | None, IO[str] | None] = process.stdin, process.stdout
+    assert pipes[0] is not None and pipes[1] is not None
+    print(json.dumps({"words": words, "stdin": stdin}), file=pipes[0], flush=True)
+    return dict(json.loads(pipes[1].readline()))
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_every_command_prints_json_and_nothing_else(house: dict[str, str], tmp_path: Path) -> None:
+    faults = {}
+    with subprocess.Popen([sys.executable, "-m", "tests.server.cli.forking"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True, env=house, cwd=ROOT) as process:
+        for command, arguments, stdin in COMMANDS:
+            words = [*WHO.get(command, ()), *command.split(), *arguments.format(tmp=tmp_path, lfdi=door.lfdi(9)).split(), "--json"]
+            ran = answer(process, words, stdin)
+            try:
+                assert ran["code"] == 0 and parse(command, ran["stdout"])
+            except (AssertionError, ValueError):
+                faults[" ".join(words)] = ran
+        assert process.stdin is not None
+        process.stdin.close()
+    assert not faults, json.dumps(faults, indent=1)
+    for line in PROCESSES:
+        text = subprocess.run([sys.executable, "-m", "server", *line.split(), "--json"], env=house, cwd=ROOT, check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        assert parse(line, text)
