@@ -27,7 +27,7 @@ from peewee import fn
 
 from server import clock
 from server.errors import Refused
-from server.models import Audit, Note, is_postgres
+from server.models import AuditEntry, KeyValue, is_postgres
 from server.resources import store
 
 P = ParamSpec("P")
@@ -66,7 +66,7 @@ def who() -> str:
 
 # --- keeping -------------------------------------------------------------------------------------------------------
 
-def kept(what: str, subject: str, *, state: Callable[[Any], State | None] | None = None,
+def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | None = None,
          answer: Callable[[Any], State | None] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Keep what an operator does by this function, in the transaction in which it is done.
 
@@ -114,7 +114,7 @@ def _outermost() -> Iterator[None]:
         _inside.reset(token)
 
 
-def add(actor: Actor, what: str, subject: str, before: State | None, after: State | None) -> Audit:
+def add(actor: Actor, what: str, subject: str, before: State | None, after: State | None) -> AuditEntry:
     """Append an entry, with no more of before and after than differs. Writers come one after another: each holds the
     note until its transaction ends."""
     old, new = difference(_plain(before), _plain(after))
@@ -122,19 +122,19 @@ def add(actor: Actor, what: str, subject: str, before: State | None, after: Stat
         number, previous = _head(lock=True)
         entry = {"at": clock.now(), "who": actor.who, "what": what, "subject": subject, "before": old, "after": new,
                  "reason": actor.reason}
-        row = Audit.create(id=number + 1, previous=previous, hash=digest(previous, entry), **entry)
-        Note.update(text=json.dumps([row.id, row.hash])).where(Note.name == HEAD).execute()
+        row = AuditEntry.create(id=number + 1, previous=previous, hash=digest(previous, entry), **entry)
+        KeyValue.update(value=json.dumps([row.id, row.hash])).where(KeyValue.name == HEAD).execute()
     return row
 
 
 def _head(lock: bool = False) -> tuple[int, str]:
     """The number and hash of the last entry, as the note has them."""
-    query = Note.select().where(Note.name == HEAD)
+    query = KeyValue.select().where(KeyValue.name == HEAD)
     if lock:
-        Note.insert(name=HEAD, text=json.dumps([0, BEGIN])).on_conflict_ignore().execute()
+        KeyValue.insert(name=HEAD, value=json.dumps([0, BEGIN])).on_conflict_ignore().execute()
         query = query.for_update() if is_postgres() else query
     note = query.first()
-    return tuple(json.loads(note.text)) if note else (0, BEGIN)
+    return tuple(json.loads(note.value)) if note else (0, BEGIN)
 
 
 def _plain(state: Any) -> Any:
@@ -176,28 +176,28 @@ def entries(limit: int | None = None, *, who: str = "", what: str = "", subject:
             until: int | None = None, beyond: int = 0) -> list[dict[str, Any]]:
     """Entries in order, the newest `limit` of them: by `who`, whose `what` begins so, with `subject` somewhere in
     theirs, from the instant `since` on and before `until`, with numbers `beyond` this."""
-    query = Audit.select().where(Audit.id > beyond).order_by(Audit.id.desc())
+    query = AuditEntry.select().where(AuditEntry.id > beyond).order_by(AuditEntry.id.desc())
     if who:
-        query = query.where(Audit.who == who)
+        query = query.where(AuditEntry.who == who)
     if what:
-        query = query.where(Audit.what.startswith(what))
+        query = query.where(AuditEntry.what.startswith(what))
     if subject:
-        query = query.where(fn.LOWER(Audit.subject).contains(subject.lower()))
+        query = query.where(fn.LOWER(AuditEntry.subject).contains(subject.lower()))
     if since is not None:
-        query = query.where(Audit.at >= since)
+        query = query.where(AuditEntry.at >= since)
     if until is not None:
-        query = query.where(Audit.at < until)
+        query = query.where(AuditEntry.at < until)
     return [row.__data__ for row in query.limit(limit)][::-1]
 
 
 def verify(known: str = "") -> list[str]:
     """What is wrong with the trail: nothing, if it is whole. `known` is the hash of an entry that has to be in it, as
     somebody wrote it down elsewhere. For what this guards against see the top."""
-    newest = Audit.select(fn.MAX(Audit.id)).scalar() or 0
+    newest = AuditEntry.select(fn.MAX(AuditEntry.id)).scalar() or 0
     end = _head()  # asked later, so whoever writes meanwhile only moves it on
     if newest > end[0]:
         return [f"entry {newest} lies beyond the end that was noted, {end[0]}"]
-    rows = Audit.select().where(Audit.id <= end[0]).order_by(Audit.id)
+    rows = AuditEntry.select().where(AuditEntry.id <= end[0]).order_by(AuditEntry.id)
     return faults((row.__data__ for row in rows.iterator()), end, known)
 
 

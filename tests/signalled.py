@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any
 
-from server.protocol.listen import *  # noqa: F403
+from server.protocol.listen import *  # noqa: F401,F403
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:

@@ -47,7 +47,7 @@ def test_a_row_has_its_element_and_its_item(row: table.Row) -> None:
     assert schema.is_element(row.element)
     if row.is_list:
         item = table.item(row.name)
-        assert item is not None and item.element in schema.plan(row.element).by_key
+        assert item is not None and item.element in schema.type_spec(row.element).by_key
     for posted in row.posted:
         assert schema.is_element(posted)
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 
 from clients.devices.client import Client, silent
-from clients.devices.devicemodel import Plant
-from clients.events.eventclient import Follower
-from clients.reports.reporter import Happening
+from clients.devices.devicemodel import DeviceModel
+from clients.events.eventclient import EventClient
+from clients.reports.reporter import Trace
 from clients.transport import discovery
 from clients.transport.connection import Connection
 from clients.transport.discovery import Root
@@ -20,14 +20,14 @@ from clients.transport.discovery import Root
 class Aggregator(Client):
     """Manages the plants in `fleet`, by LFDI. EndDevices that it does not know are left alone."""
 
-    def __init__(self, name: str, fleet: dict[str, Plant], connection: Connection, dcap: str = "/dcap",
-                 rate: float = 1.0, tell: Callable[[Happening], None] = silent,
+    def __init__(self, name: str, fleet: dict[str, DeviceModel], connection: Connection, dcap: str = "/dcap",
+                 rate: float = 1.0, tell: Callable[[Trace], None] = silent,
                  clock: Callable[[], float] = time.time):
         super().__init__(name, connection, dcap, rate, tell, clock)
-        self._followers = {lfdi: Follower(lfdi, plant, connection, tell) for lfdi, plant in fleet.items()}
+        self._followers = {lfdi: EventClient(lfdi, plant, connection, tell) for lfdi, plant in fleet.items()}
 
     @property
-    def followers(self) -> list[Follower]:
+    def followers(self) -> list[EventClient]:
         return list(self._followers.values())
 
     def look_after(self, root: Root, now: float) -> None:
@@ -35,6 +35,6 @@ class Aggregator(Client):
         for lfdi, follower in self._followers.items():
             own = discovery.own(root.end_devices, lfdi)
             if own is not None and follower.found is None:
-                self._tell(Happening(int(now), follower.plant.name, "enrolled", own["href"]))
+                self._tell(Trace(int(now), follower.plant.name, "enrolled", own["href"]))
                 self.polls.forget(self.dcap)    # a server may show more to those it knows
-            follower.found = discovery.found(self.polls, own, rate, follower.plant.modes) if own else None
+            follower.found = discovery.discover(self.polls, own, rate, follower.plant.modes) if own else None

@@ -5,13 +5,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from clients.devices.devicemodel import LIMITS, Plant, reactive
-from clients.events.control import Order
+from clients.devices.devicemodel import LIMITS, DeviceModel, reactive
+from clients.events.control import PowerOrder
 from clients.simulation import weather
 
 
 @dataclass(frozen=True)
-class Battery(Plant):
+class Battery(DeviceModel):
     """`max_wh` behind `max_w` both ways; `stored` Wh at present; never under `reserve` of its capacity.
 
     Left alone it serves its household: discharges what the house uses, charges what its panels (`panel_w`) have over.
@@ -59,7 +59,7 @@ class Battery(Plant):
     def available_w(self) -> float:
         return self.max_discharge_w if self.usable > 0 else 0.0
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Follows its target, or its household, as far as the cells and the limits allow."""
         hours = seconds / 3600
         if not order.connect:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from clients.devices.faults import GOOD, Manner
-from clients.events.eventclient import Follower
-from clients.reports.reporter import Happening
+from clients.devices.faults import GOOD, Faults
+from clients.events.eventclient import EventClient
+from clients.reports.reporter import Trace
 from clients.transport import discovery
-from clients.transport.connection import Answer, Connection, Refusal, Trouble, Unreachable, delay
+from clients.transport.connection import Connection, ConnectionFault, Refusal, Reply, Unreachable, delay
 from clients.transport.discovery import Root
-from clients.transport.polling import Polls
+from clients.transport.polling import Poller
 from clients.transport.timebase import Timebase
 
 # A client that is called again takes at least this breath (seconds).
@@ -21,7 +21,7 @@ SHORTEST = 0.01
 WALKS = 4
 
 
-def silent(_: Happening) -> None:
+def silent(_: Trace) -> None:
     """Tell nobody."""
 
 
@@ -34,19 +34,19 @@ class Client:
     """
 
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,
-                 tell: Callable[[Happening], None] = silent, clock: Callable[[], float] = time.time):
+                 tell: Callable[[Trace], None] = silent, clock: Callable[[], float] = time.time):
         self.name, self.dcap = name, dcap
-        self.manner: Manner = GOOD
+        self.manner: Faults = GOOD
         self._connection, self._tell, self._clock = connection, tell, clock
         start = clock()
         self.timebase = Timebase(rate, start, start)
-        self.polls = Polls(self._get, lambda: self.now)
+        self.polls = Poller(self._get, lambda: self.now)
         self.root: Root | None = None
         self._failures = 0
         self._quiet_until = self._polls_due = 0.0
 
     @property
-    def followers(self) -> list[Follower]:
+    def followers(self) -> list[EventClient]:
         """The EndDevices in its care."""
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class Client:
         reports = [follower.next_report for follower in self.followers if follower.next_report is not None]
         return min(map(self.timebase.local_time, [self._polls_due, *turns, *reports]))
 
-    def behave(self, manner: Manner) -> None:
+    def behave(self, manner: Faults) -> None:
         """Be of this manner from now on."""
         self.manner = manner
         for follower in self.followers:
@@ -111,7 +111,7 @@ class Client:
                 self._polls_due = self.polls.end()
                 if self._polls_due > self.now:
                     break
-        except Trouble as trouble:
+        except ConnectionFault as trouble:
             self._hold(trouble)
 
     def _report(self) -> None:
@@ -123,13 +123,13 @@ class Client:
         except Unreachable as trouble:
             self._hold(trouble)
 
-    def _hold(self, trouble: Trouble) -> None:
+    def _hold(self, trouble: ConnectionFault) -> None:
         """Leave the server alone for a while: as long as it says, or longer with each failure."""
         self._failures += 1
         self._quiet_until = trouble.until if isinstance(trouble, Unreachable) else self._clock() + delay(self._failures)
-        self._tell(Happening(int(self.now), self.name, "trouble", str(trouble)))
+        self._tell(Trace(int(self.now), self.name, "trouble", str(trouble)))
 
-    def _get(self, href: str) -> Answer:
+    def _get(self, href: str) -> Reply:
         asked = self._clock()
         answer = self._connection.get(href)
         if answer.name == "Time":
@@ -144,10 +144,10 @@ class Client:
         for follower in self.followers:
             follower.shift(jump)
 
-    def _try(self, action: Callable[[], Answer], what: str) -> Answer | None:
+    def _try(self, action: Callable[[], Reply], what: str) -> Reply | None:
         """Do something that the server may refuse without harm; None where it did."""
         try:
             return action()
         except Refusal as refusal:
-            self._tell(Happening(int(self.now), self.name, "trouble", f"{what}: {refusal}"))
+            self._tell(Trace(int(self.now), self.name, "trouble", f"{what}: {refusal}"))
             return None

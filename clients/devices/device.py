@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from clients.devices.client import Client, silent
-from clients.devices.devicemodel import Plant
-from clients.events.eventclient import Follower
-from clients.reports.reporter import Happening
+from clients.devices.devicemodel import DeviceModel
+from clients.events.eventclient import EventClient
+from clients.reports.reporter import Trace
 from clients.transport import discovery
 from clients.transport.connection import Connection
 from clients.transport.discovery import Root
@@ -26,22 +26,22 @@ class Device(Client):
     """One device. It follows nothing before its EndDevice is there and, where it has a PIN, that of the Registration
     is the same (CSIP BASIC-001)."""
 
-    def __init__(self, identity: Identity, plant: Plant, connection: Connection, dcap: str = "/dcap",
-                 rate: float = 1.0, tell: Callable[[Happening], None] = silent,
+    def __init__(self, identity: Identity, plant: DeviceModel, connection: Connection, dcap: str = "/dcap",
+                 rate: float = 1.0, tell: Callable[[Trace], None] = silent,
                  clock: Callable[[], float] = time.time):
         super().__init__(plant.name, connection, dcap, rate, tell, clock)
         self.identity = identity
-        self.follower = Follower(identity.lfdi, plant, connection, tell)
+        self.follower = EventClient(identity.lfdi, plant, connection, tell)
         self._asked_for: object = None
         self._complained_of: object = None
         self._pin = identity.pin
 
     @property
-    def followers(self) -> list[Follower]:
+    def followers(self) -> list[EventClient]:
         return [self.follower]
 
     @property
-    def plant(self) -> Plant:
+    def plant(self) -> DeviceModel:
         """The hardware as it is now."""
         return self.follower.plant
 
@@ -51,15 +51,15 @@ class Device(Client):
             self.follower.found = None
             self._register(root)
             return
-        found = discovery.found(self.polls, own, self.polls.rate(root.end_device_list or ""), self.plant.modes)
+        found = discovery.discover(self.polls, own, self.polls.rate(root.end_device_list or ""), self.plant.modes)
         pin = found.registration["pIN"] if found.registration else None
         if self._pin is not None and pin != self._pin:
             if self._complained_of is not found.registration:
-                self._tell(Happening(int(now), self.name, "trouble", f"Registration has another PIN ({pin})"))
+                self._tell(Trace(int(now), self.name, "trouble", f"Registration has another PIN ({pin})"))
             self.follower.found, self._complained_of = None, found.registration
             return
         if self.follower.found is None:
-            self._tell(Happening(int(now), self.name, "enrolled", own["href"]))
+            self._tell(Trace(int(now), self.name, "enrolled", own["href"]))
             self.polls.forget(self.dcap)    # a server may show more to those it knows
         self.follower.found = found
 
@@ -73,6 +73,6 @@ class Device(Client):
                     "changedTime": int(self.now)}
         href = root.end_device_list
         if self._try(lambda: self._connection.post(href, "EndDevice", document), "registration"):
-            self._tell(Happening(int(self.now), self.name, "registered", self.identity.lfdi))
+            self._tell(Trace(int(self.now), self.name, "registered", self.identity.lfdi))
             self.polls.forget(href)
             self._pin = None

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from clients.events import loadcontrol
-from clients.events.control import Order, Settings
-from clients.events.reservation import Wish
+from clients.events.control import PowerOrder, Settings
+from clients.events.reservation import ReservationWish
 from clients.simulation import weather
 from clients.simulation.weather import Site
 
@@ -23,7 +23,7 @@ LIMITS = frozenset({"opModConnect", "opModEnergize", "csipaus:opModImpLimW", "cs
 
 
 @dataclass(frozen=True)
-class Plant:
+class DeviceModel:
     """A device at a site, at one instant. Subclasses say what it is and implement `step`."""
     name: str = "plant"
     site: Site = field(default_factory=Site)
@@ -99,7 +99,7 @@ class Plant:
         return None
 
     @property
-    def wish(self) -> Wish | None:
+    def wish(self) -> ReservationWish | None:
         """What the device would like to have reserved; None where it has nothing to do with that at present."""
         return None
 
@@ -116,11 +116,11 @@ class Plant:
         """What a DrResponse says that the device does of a load control's modes."""
         return loadcontrol.applied({mode: value for mode, value in modes.items() if mode in self.modes})
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """The plant `seconds` after `now`, having followed the order (up to STEP at a time, see `run`)."""
         raise NotImplementedError
 
-    def run(self, order: Order, since: float, until: float, step: float = STEP) -> Self:
+    def run(self, order: PowerOrder, since: float, until: float, step: float = STEP) -> Self:
         """The plant at `until`, having followed the order since `since` (server seconds), in steps of `step` seconds."""
         plant, now = self, since
         while now < until:
@@ -128,12 +128,12 @@ class Plant:
             plant, now = plant.step(order, now, seconds), now + seconds
         return plant
 
-    def ramped(self, wanted: float, order: Order, seconds: float) -> float:
+    def ramped(self, wanted: float, order: PowerOrder, seconds: float) -> float:
         """`wanted` as far as the gradient lets the power change in so many seconds; a limit on the way down too."""
         reach = order.gradient * seconds
         return min(max(wanted, self.power - reach), self.power + reach)
 
-    def metered(self, watts: float, var: float, order: Order, now: float, seconds: float, **changes: Any) -> Self:
+    def metered(self, watts: float, var: float, order: PowerOrder, now: float, seconds: float, **changes: Any) -> Self:
         """The plant after having run at this power for so many seconds, as its meter and its relays see it."""
         volts = weather.voltage(self.site, now, watts / self.rating)
         energy = watts * seconds / 3600
@@ -142,7 +142,7 @@ class Plant:
                        alarms=(OVER_VOLTAGE if volts > 110 else 0) | (UNDER_VOLTAGE if volts < 90 else 0), **changes)
 
 
-def reactive(order: Order, watts: float, volts: float, plant: Plant) -> float:
+def reactive(order: PowerOrder, watts: float, volts: float, plant: DeviceModel) -> float:
     """var at this power: where several controls say so, "the control resulting in least var magnitude"."""
     asked = []
     if order.power_factor is not None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
-from clients.devices.devicemodel import LIMITS, STEP, Plant
+from clients.devices.devicemodel import LIMITS, STEP, DeviceModel
 from clients.events import reservation
-from clients.events.control import Order
-from clients.events.reservation import TRIFLE, Wish
+from clients.events.control import PowerOrder
+from clients.events.reservation import TRIFLE, ReservationWish
 from clients.simulation import weather
 from clients.simulation.weather import DAY, Site
 
@@ -54,7 +54,7 @@ def session(site: Site, now: float) -> Session | None:
 
 
 @dataclass(frozen=True)
-class EvCharger(Plant):
+class EvCharger(DeviceModel):
     """A charger of `max_charge_w`; `arrival` tells the session it is in (0: no car), `given` Wh of it are in the car,
     which wants `wanted` and leaves at `departure`.
 
@@ -93,7 +93,7 @@ class EvCharger(Plant):
         return bool(self.arrival) and self.headroom > self.max_charge_w * (self.departure - self.clock - STEP) / 3600
 
     @property
-    def offer(self) -> Wish | None:
+    def offer(self) -> ReservationWish | None:
         """What the owner offers still: as much as is to spare and can be charged again before the car leaves."""
         if not (self.arrival and self.max_discharge_w):
             return None
@@ -102,7 +102,7 @@ class EvCharger(Plant):
         hours = (self.departure - start - STEP) / 3600
         again = (self.max_charge_w * hours - self.headroom) / (1 + self.max_charge_w / self.max_discharge_w)
         energy = min(self.spare + self.given, again, self.max_discharge_w * (end - start) / 3600)
-        return Wish(int(start), int(end), -energy, self.max_discharge_w) if energy > 0 else None
+        return ReservationWish(int(start), int(end), -energy, self.max_discharge_w) if energy > 0 else None
 
     def _offered(self, day: int) -> list[float]:
         return [hour(self.site, day, hours) for hours in self.offers]
@@ -120,13 +120,13 @@ class EvCharger(Plant):
         return self.max_discharge_w if self.usable else 0.0
 
     @property
-    def wish(self) -> Wish | None:
+    def wish(self) -> ReservationWish | None:
         """To give what is offered; then the rest of what the car wants, before it leaves."""
         if not self.arrival:
             return None
         if (offer := self.offer) is not None and -offer.energy >= TRIFLE:
             return offer
-        return Wish(int(self.clock), self.departure, self.headroom, self.max_charge_w)
+        return ReservationWish(int(self.clock), self.departure, self.headroom, self.max_charge_w)
 
     def turns(self, now: float) -> float:
         """When a car comes or leaves or an offer begins or ends, and a second later, when the charger has noticed."""
@@ -156,7 +156,7 @@ class EvCharger(Plant):
     def limited(self) -> bool:
         return self.headroom > 0 and -self.power < self.max_charge_w - 1
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Charges from arrival until full, or as ordered; never under the least current. Gives back only when ordered."""
         stay = session(self.site, now)
         if stay is None:
@@ -167,7 +167,7 @@ class EvCharger(Plant):
                             wanted=stay.energy, given=min(stay.energy, self.given - watts * seconds / 3600),
                             clock=now + seconds)
 
-    def _flow(self, order: Order, needed: float, now: float, seconds: float) -> float:
+    def _flow(self, order: PowerOrder, needed: float, now: float, seconds: float) -> float:
         wanted = -self.max_charge_w if order.target is None else order.target
         wanted = max(wanted, -order.load.most(self.max_charge_w, now, self.power < 0))
         wanted = order.bounded(wanted, weather.household(self.site, now))

@@ -8,7 +8,7 @@ from clients.events.events import draw
 _FINE = 10_000
 
 
-class Manner(NamedTuple):
+class Faults(NamedTuple):
     """A `silent` device is connected, polls and posts readings, but follows, answers and asks nothing; one that is
     `gone` says nothing any more and goes on by what it knows. Its customer opts out of an event, in the middle of it,
     with the probability `opt_out`. Its clock is `skew` seconds ahead of the server's, whatever the server says."""
@@ -22,11 +22,11 @@ class Manner(NamedTuple):
         return draw(lfdi, f"opts out of {mrid}", _FINE - 1) < self.opt_out * _FINE
 
 
-GOOD = Manner()
+GOOD = Faults()
 
 
-def drawn(lfdi: str, silent: float = 0.0, gone: float = 0.0, opt_out: float = 0.0, skew: float = 0.0) -> Manner:
+def drawn(lfdi: str, silent: float = 0.0, gone: float = 0.0, opt_out: float = 0.0, skew: float = 0.0) -> Faults:
     """The manner of one of many, of whom these shares are silent or gone, and whose clocks are off by `skew` seconds,
     some ahead, some behind."""
     place = draw(lfdi, "manner", _FINE - 1) / _FINE
-    return Manner(place < silent, silent <= place < silent + gone, opt_out, skew * (1, -1)[draw(lfdi, "skew", 1)])
+    return Faults(place < silent, silent <= place < silent + gone, opt_out, skew * (1, -1)[draw(lfdi, "skew", 1)])

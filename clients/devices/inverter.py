@@ -4,13 +4,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from clients.devices.devicemodel import LIMITS, Plant, reactive
-from clients.events.control import Order
+from clients.devices.devicemodel import LIMITS, DeviceModel, reactive
+from clients.events.control import PowerOrder
 from clients.simulation import weather
 
 
 @dataclass(frozen=True)
-class Inverter(Plant):
+class Inverter(DeviceModel):
     """Panels of `panel_w` (at 1000 W per m2 and 25 degrees) behind an inverter of `max_w`."""
     max_w: float = 5000.0
     panel_w: float = 6000.0
@@ -35,7 +35,7 @@ class Inverter(Plant):
     def limited(self) -> bool:
         return self.power < self.available_w - 1
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """The sun gives what it gives; the order takes away from it, at once where the sun does, else ramped."""
         sun = weather.irradiance(self.site, now) / 1000 * self.panel_w * self._derating(now)
         available = min(sun, self.max_w)
@@ -51,7 +51,7 @@ class Inverter(Plant):
         cell = weather.outdoors(self.site, now) + weather.irradiance(self.site, now) / 50
         return 1 - 0.004 * max(0.0, cell - 25)
 
-    def _allowed(self, order: Order, now: float) -> float:
+    def _allowed(self, order: PowerOrder, now: float) -> float:
         wanted = self.max_w if order.target is None else max(0.0, order.target)
         if order.volt_watt is not None:
             wanted = min(wanted, order.volt_watt.at(self.volts) / 100 * self.max_w)

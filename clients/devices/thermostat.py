@@ -5,14 +5,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from clients.devices.devicemodel import LIMITS, Plant
-from clients.events.control import Order
+from clients.devices.devicemodel import LIMITS, DeviceModel
+from clients.events.control import PowerOrder
 from clients.events.loadcontrol import Load
 from clients.simulation import weather
 
 
 @dataclass(frozen=True)
-class Thermostat(Plant):
+class Thermostat(DeviceModel):
     """The room is at `room` degrees Celsius and wanted at `setpoint`, within `band` either way when it is left alone
     and within `comfort` when it is asked to help. `resistance` in K per W, `capacity` in Wh per K; the pump takes
     `max_charge_w` and moves `performance` times as much heat. `heating` > 0 heats, < 0 cools, 0 rests."""
@@ -43,7 +43,7 @@ class Thermostat(Plant):
     def limited(self) -> bool:
         return bool(self.heating) and -self.power < self.max_charge_w - 1
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Keeps the room: hysteresis decides whether the pump runs, the order how hard it may or shall."""
         outside = weather.outdoors(self.site, now)
         wish = self._wish(order.load, outside) if order.target is None else 1 if outside < self.setpoint else -1
@@ -100,7 +100,7 @@ class Thermostat(Plant):
         missing = (point - self.room) * season
         return season if missing > self.band or missing > 0 and self.heating == season else 0
 
-    def _pumping(self, order: Order, wish: int, now: float) -> float:
+    def _pumping(self, order: PowerOrder, wish: int, now: float) -> float:
         """W (<= 0). A target makes the pump store warmth or cold ahead, as far as comfort goes."""
         wanted = self.max_charge_w if wish and not order.load.resting(now) else 0.0
         if order.target is not None:

@@ -42,7 +42,7 @@ class Settings(NamedTuple):
     grad_w: float = 0.0
 
 
-class Order(NamedTuple):
+class PowerOrder(NamedTuple):
     """What is asked of a device, in watts and var. Where nothing is asked: None, or no limit.
 
     `target` is a setpoint; `inject` and `absorb` (both >= 0) limit the device, `site_export` and `site_import` the
@@ -98,7 +98,7 @@ def watts(power: dict[str, int]) -> float:
     return float(power["value"] * 10.0 ** power["multiplier"])
 
 
-def order(held: dict[str, Held], settings: Settings, curves: dict[str, Curve], change: float = 0.0) -> Order:
+def order(held: dict[str, Held], settings: Settings, curves: dict[str, Curve], change: float = 0.0) -> PowerOrder:
     """The modes in effect as watts and var for a device with these settings.
 
     `curves` are those that were read, by href. `change` is how many watts lie ahead where a rampTms says how long
@@ -108,7 +108,7 @@ def order(held: dict[str, Held], settings: Settings, curves: dict[str, Curve], c
     inject = [watts(value["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in value else []
     if "opModMaxLimW" in value:
         inject.append(value["opModMaxLimW"] / 10000 * settings.max_w)
-    return Order(
+    return PowerOrder(
         connect=value.get("opModConnect", True) and value.get("opModEnergize", True),
         target=_target(value, settings),
         inject=min(inject, default=math.inf),

@@ -8,46 +8,46 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from clients.devices.devicemodel import Plant
-from clients.devices.faults import GOOD, Manner
+from clients.devices.devicemodel import DeviceModel
+from clients.devices.faults import GOOD, Faults
 from clients.events import reservation, responses
-from clients.events.control import Default, Held, Order, gradient, merged, order
+from clients.events.control import Default, Held, PowerOrder, gradient, merged, order
 from clients.events.events import GRANT, Event
-from clients.events.reservation import Asked
+from clients.events.reservation import PendingRequest
 from clients.events.schedule import OVER, STARTED, Schedule, Transition, advance, opt
 from clients.reports import metering
-from clients.reports.reporter import Happening, Letter, Reporter
+from clients.reports.reporter import PendingPost, Reporter, Trace
 from clients.transport.connection import Connection
-from clients.transport.discovery import Found, Root, href
+from clients.transport.discovery import DiscoveredDevice, Root, href
 
 # A device looks at itself at least so often (server seconds).
 PULSE = 60
 
 
-def unwatched(_: int, __: Plant) -> None:
+def unwatched(_: int, __: DeviceModel) -> None:
     """Nobody looks on."""
 
 
-class Follower:
+class EventClient:
     """State of one EndDevice. `plant` is its hardware; `found` what the last walk found for it (None: nothing).
     `watch(second, plant)` is called with the plant as it is when it begins and when a period of its readings ends."""
 
-    def __init__(self, lfdi: str, plant: Plant, connection: Connection, tell: Callable[[Happening], None]):
+    def __init__(self, lfdi: str, plant: DeviceModel, connection: Connection, tell: Callable[[Trace], None]):
         self.lfdi, self.plant = lfdi, plant
         self._tell = tell
         self.reporter = Reporter(lfdi, plant.name, connection, tell)
-        self.found: Found | None = None
-        self.manner: Manner = GOOD
-        self.watch: Callable[[int, Plant], None] = unwatched
+        self.found: DiscoveredDevice | None = None
+        self.manner: Faults = GOOD
+        self.watch: Callable[[int, DeviceModel], None] = unwatched
         self.schedule = Schedule()
         self.held: dict[str, Held] = {}
-        self.order = Order()
-        self.asked = Asked()
+        self.order = PowerOrder()
+        self.asked = PendingRequest()
         self._metered: dict[str, float] = {}
         self._used_up = 0.0
         self._ran_until: float | None = None
         self._change = 0.0
-        self._listed: tuple[Found | None, list[Event]] = None, []
+        self._listed: tuple[DiscoveredDevice | None, list[Event]] = None, []
 
     def live(self, now: float) -> None:
         """Come to server second `now` with what is known: events turn, the plant runs, however late this is called.
@@ -134,10 +134,10 @@ class Follower:
 
     def _answer(self, happened: list[Transition]) -> None:
         for one in happened:
-            self._tell(Happening(one.at, self.plant.name, "response", f"{one.status} {one.event.mRID}"))
-            if one.event.reply_to and responses.asked(one):
+            self._tell(Trace(one.at, self.plant.name, "response", f"{one.status} {one.event.mRID}"))
+            if one.event.reply_to and responses.response_due(one):
                 said = responses.response(one, self.lfdi, self.plant.applied(one.event.modes))
-                self.reporter.send(Letter(one.event.reply_to, responses.NAMES[one.event.kind], said))
+                self.reporter.send(PendingPost(one.event.reply_to, responses.NAMES[one.event.kind], said))
             if one.status >= STARTED:
                 self.reporter.hurry(one.at)
 
@@ -155,7 +155,7 @@ class Follower:
         if self.plant.unwilling:
             self.asked = self.asked._replace(urgent=True)
         for one in said:
-            self.reporter.send(Letter(one.href or to, "FlowReservationRequest", one.request, one.href is not None))
+            self.reporter.send(PendingPost(one.href or to, "FlowReservationRequest", one.request, one.href is not None))
             self.reporter.hurry(now)
 
     def _mine(self, event: Event) -> bool:
@@ -190,7 +190,7 @@ class Follower:
             aim = order(held, settings, curves)
             wanted = self.plant.power if aim.target is None else aim.target
             self._change = aim.bounded(wanted) - self.plant.power
-            self._tell(Happening(now, self.plant.name, "follows", describe(held)))
+            self._tell(Trace(now, self.plant.name, "follows", describe(held)))
             self.held = held
         self.order = order(held, settings, curves, self._change)
 

@@ -19,7 +19,7 @@ DAY = 86400
 TRIFLE = 100.0
 
 
-class Wish(NamedTuple):
+class ReservationWish(NamedTuple):
     """What a device wants between two server seconds: `energy` (negative: to give it) at up to `power` (a magnitude)."""
     start: int
     end: int
@@ -27,7 +27,7 @@ class Wish(NamedTuple):
     power: float
 
 
-class Asked(NamedTuple):
+class PendingRequest(NamedTuple):
     """What a device has asked for: `request` as it was said (None: nothing), `done` whether what was granted has run
     its course, `urgent` whether there is no more time to wait for a grant."""
     request: Data | None = None
@@ -46,8 +46,8 @@ class Step(NamedTuple):
     href: str | None = None
 
 
-def step(asked: Asked, wish: Wish | None, running: bool, listed: Iterable[Data], mrid: str,
-         now: int) -> tuple[Asked, list[Step]]:
+def step(asked: PendingRequest, wish: ReservationWish | None, running: bool, listed: Iterable[Data], mrid: str,
+         now: int) -> tuple[PendingRequest, list[Step]]:
     """What a device has asked for from now on, and what it says. `running` tells whether a grant is in force, `listed`
     are the device's requests as the server lists them, `mrid` is the name of a new request if there is to be one.
 
@@ -60,18 +60,18 @@ def step(asked: Asked, wish: Wish | None, running: bool, listed: Iterable[Data],
         if wish is not None and (running and now < _end(old) or wanting and _same(old, wish)):
             return asked, []
         back = _taken_back(old, listed, now)
-        return (Asked() if back else asked._replace(urgent=True)), back
+        return (PendingRequest() if back else asked._replace(urgent=True)), back
     if wish is None or not wanting:
-        return Asked() if wish is None else asked, []
+        return PendingRequest() if wish is None else asked, []
     request = _request(wish, mrid, now)
-    return Asked(request), [*(_taken_back(old, listed, now) if old is not None else []), Step(request)]
+    return PendingRequest(request), [*(_taken_back(old, listed, now) if old is not None else []), Step(request)]
 
 
 def _end(request: Data) -> int:
     return int(request["intervalRequested"]["start"] + request["intervalRequested"]["duration"])
 
 
-def _same(request: Data, wish: Wish) -> bool:
+def _same(request: Data, wish: ReservationWish) -> bool:
     """Whether a request is for the same window and direction."""
     return _end(request) == wish.end and request["energyRequested"]["value"] * wish.energy > 0
 
@@ -82,7 +82,7 @@ def _taken_back(request: Data, listed: Iterable[Data], now: int) -> list[Step]:
     return [Step(said, each["href"]) for each in listed if int(each["mRID"], 16) == int(request["mRID"], 16)]
 
 
-def _request(wish: Wish, mrid: str, now: int) -> Data:
+def _request(wish: ReservationWish, mrid: str, now: int) -> Data:
     start = max(wish.start, now)
     return {"mRID": mrid, "creationTime": now,
             "durationRequested": min(round(abs(wish.energy) / wish.power * 3600), 65535),

@@ -15,7 +15,7 @@ NAMES = {CONTROL: "DERControlResponse", LOAD: "DrResponse", GRANT: "FlowReservat
 _DONE = {STARTED, COMPLETED, PARTLY_OUT}
 
 
-def asked(transition: Transition) -> bool:
+def response_due(transition: Transition) -> bool:
     """Whether the event's responseRequired asks for this answer."""
     return bool(transition.event.required & BIT.get(transition.status, SPECIFIC))
 

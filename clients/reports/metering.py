@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 
 Data = dict[str, Any]
 # Bits of roleFlags
@@ -26,19 +26,19 @@ class Register(NamedTuple):
     behaviour: int
     qualifier: int
     multiplier: int
-    value: Callable[[Plant, Plant, float], float]
+    value: Callable[[DeviceModel, DeviceModel, float], float]
 
 
-def _mean_power(before: Plant, after: Plant, seconds: float) -> float:
+def _mean_power(before: DeviceModel, after: DeviceModel, seconds: float) -> float:
     energy = (after.injected - before.injected) - (after.absorbed - before.absorbed)
     return energy * 3600 / seconds if seconds > 0 else after.power
 
 
-def _injected(before: Plant, after: Plant, _: float) -> float:
+def _injected(before: DeviceModel, after: DeviceModel, _: float) -> float:
     return round(after.injected) - round(before.injected)   # so that the parts sum to the whole
 
 
-def _absorbed(before: Plant, after: Plant, _: float) -> float:
+def _absorbed(before: DeviceModel, after: DeviceModel, _: float) -> float:
     return round(after.absorbed) - round(before.absorbed)
 
 
@@ -52,7 +52,7 @@ REGISTERS = (
 )
 
 
-def registers(plant: Plant) -> tuple[Register, ...]:
+def registers(plant: DeviceModel) -> tuple[Register, ...]:
     """Those that such a plant has: reactive power only where it has a say in it."""
     return tuple(one for one in REGISTERS if one.uom != VARS or plant.max_var)
 
@@ -62,7 +62,7 @@ def mrid(lfdi: str, what: str) -> str:
     return hashlib.sha256(f"{lfdi} {what}".encode()).hexdigest()[:24].upper() + "00000000"
 
 
-def usage_point(plant: Plant, lfdi: str, post_rate: int) -> Data:
+def usage_point(plant: DeviceModel, lfdi: str, post_rate: int) -> Data:
     """The MirrorUsagePoint that states what will be read, and how often."""
     role = MIRROR | SUBMETER | (PEV if plant.kind == "evcharger" else DER)
     readings = [{"mRID": mrid(lfdi, one.name), "description": one.name,
@@ -74,7 +74,7 @@ def usage_point(plant: Plant, lfdi: str, post_rate: int) -> Data:
             "serviceCategoryKind": 0, "status": 1, "deviceLFDI": lfdi, "MirrorMeterReading": readings}
 
 
-def readings(before: Plant, after: Plant, lfdi: str, since: int, until: int) -> Data:
+def readings(before: DeviceModel, after: DeviceModel, lfdi: str, since: int, until: int) -> Data:
     """A MirrorMeterReadingList with one reading of each register for the time from `since` to `until`."""
     period = {"start": since, "duration": until - since}
     items = []

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.events.events import LOAD
 from clients.reports import metering, telemetry
 from clients.transport.connection import Connection, Refusal
-from clients.transport.discovery import Found, Root, href
+from clients.transport.discovery import DiscoveredDevice, Root, href
 
 # "If not specified, a default of 900 seconds is used" for a postRate.
 DEFAULT_POST_RATE = 900
@@ -29,7 +29,7 @@ TERSE = {"DERAvailability": {"readingTime", "statWAvail", "availabilityDuration"
 ASK_AGAIN = 3600
 
 
-class Happening(NamedTuple):
+class Trace(NamedTuple):
     """Something worth showing: server second, device's name, what ("enrolled", "response", "follows", "trouble"…)."""
     at: int
     name: str
@@ -37,7 +37,7 @@ class Happening(NamedTuple):
     detail: str
 
 
-class Letter(NamedTuple):
+class PendingPost(NamedTuple):
     """Something to post. Each has an identity in itself (subject and status, an mRID, an ID and its time), by which
     a server knows it again: so it may be repeated when an answer was lost. With `put` it replaces what is there."""
     href: str
@@ -48,9 +48,9 @@ class Letter(NamedTuple):
 
 class Period(NamedTuple):
     """What readings are of: the plant at the beginning and at the end of some time."""
-    before: Plant
+    before: DeviceModel
     since: int
-    after: Plant
+    after: DeviceModel
     until: int
 
 
@@ -58,22 +58,22 @@ class Reporter:
     """Sends for one EndDevice. `due` is the server second of the next report; reports and the periods of readings end
     at the multiples of the postRate, so that the readings of all devices are of the same time."""
 
-    def __init__(self, lfdi: str, name: str, connection: Connection, tell: Callable[[Happening], None]):
+    def __init__(self, lfdi: str, name: str, connection: Connection, tell: Callable[[Trace], None]):
         self.lfdi, self.name = lfdi, name
         self._connection, self._tell = connection, tell
-        self._outbox: deque[Letter] = deque(maxlen=OUTBOX)
+        self._outbox: deque[PendingPost] = deque(maxlen=OUTBOX)
         self._said: dict[str, dict[str, Any]] = {}
         self._sheds: dict[str, tuple[str | None, dict[str, Any]]] = {}
         self.due = 0.0
         self._rate = DEFAULT_POST_RATE
         self._usage_point: str | None = None
         self._asked_at = 0.0
-        self._read_from: tuple[Plant, int] | None = None
+        self._read_from: tuple[DeviceModel, int] | None = None
         self._periods: deque[Period] = deque(maxlen=PERIODS)
         self._began = 0
         self._log_number = 0
 
-    def begin(self, plant: Plant, now: int) -> None:
+    def begin(self, plant: DeviceModel, now: int) -> None:
         """The device is switched on: readings count from here."""
         self._read_from, self._began = (plant, now), now
 
@@ -88,7 +88,7 @@ class Reporter:
         """The server second at which the period of readings that has begun is to end."""
         return None if self._read_from is None else _next_multiple(self._rate, self._read_from[1])
 
-    def read(self, plant: Plant, now: int) -> bool:
+    def read(self, plant: DeviceModel, now: int) -> bool:
         """Read the meter if a period ends; whether it does."""
         if self._read_from is None or now < _next_multiple(self._rate, self._read_from[1]):
             return False
@@ -96,7 +96,7 @@ class Reporter:
         self._read_from = plant, now
         return True
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: PendingPost) -> None:
         """Post this with the next report."""
         self._outbox.append(letter)
 
@@ -104,17 +104,17 @@ class Reporter:
         """Something has changed that the server wants to see before the next report is due."""
         self.due = min(self.due, now)
 
-    def log_alarms(self, before: Plant, after: Plant, found: Found | None, now: int) -> None:
+    def log_alarms(self, before: DeviceModel, after: DeviceModel, found: DiscoveredDevice | None, now: int) -> None:
         """LogEvents for alarms that came or went."""
         to = href(found.device, "LogEventListLink") if found else None
         for event in telemetry.alarms(before.alarms, after.alarms, now, self._log_number):
             self._log_number += 1
-            self._tell(Happening(now, self.name, "alarm", f"logEventCode {event['logEventCode']}"))
+            self._tell(Trace(now, self.name, "alarm", f"logEventCode {event['logEventCode']}"))
             self.hurry(now)
             if to is not None:
-                self.send(Letter(to, "LogEvent", event))
+                self.send(PendingPost(to, "LogEvent", event))
 
-    def report(self, root: Root, found: Found | None, plant: Plant, gradient: float, remote: bool, now: float) -> None:
+    def report(self, root: Root, found: DiscoveredDevice | None, plant: DeviceModel, gradient: float, remote: bool, now: float) -> None:
         """Send what is due; raises Unreachable when the server cannot be reached, and has lost nothing then."""
         while self._outbox:
             letter = self._outbox[0]
@@ -136,7 +136,7 @@ class Reporter:
             self._refused(refusal, now)
         self.due = _next_multiple(self._rate, now)
 
-    def _documents(self, found: Found, plant: Plant, gradient: float, remote: bool,
+    def _documents(self, found: DiscoveredDevice, plant: DeviceModel, gradient: float, remote: bool,
                    now: int) -> list[tuple[str | None, str, dict[str, Any]]]:
         device = found.device
         said = [(href(device, f"{name}Link"), name, data) for name, data in (
@@ -156,7 +156,7 @@ class Reporter:
             self._connection.put(to, name, data)
             self._said[to] = news
 
-    def _post_sheds(self, found: Found, plant: Plant) -> None:
+    def _post_sheds(self, found: DiscoveredDevice, plant: DeviceModel) -> None:
         """What could be shed, to each demand response program that wants to hear of it: once, and when it changes."""
         to = href(found.device, "LoadShedAvailabilityListLink")
         for program in found.programs if to is not None else ():
@@ -171,13 +171,13 @@ class Reporter:
                 self._connection.put(at, "LoadShedAvailability", said)
             self._sheds[program.href] = at, said
 
-    def _post_readings(self, root: Root, plant: Plant, now: int) -> None:
+    def _post_readings(self, root: Root, plant: DeviceModel, now: int) -> None:
         if root.mirror_list is None:
             return
         if self._usage_point is None:
             point = metering.usage_point(plant, self.lfdi, self._rate)
             self._usage_point = self._connection.post(root.mirror_list, "MirrorUsagePoint", point).location
-            self._tell(Happening(now, self.name, "metering", self._usage_point or "nowhere: no Location was given"))
+            self._tell(Trace(now, self.name, "metering", self._usage_point or "nowhere: no Location was given"))
             self._asked_at = -math.inf
         try:
             while self._usage_point is not None and self._periods:
@@ -196,10 +196,10 @@ class Reporter:
             self._asked_at = now
         before, since, after, until = period
         self._connection.post(to, "MirrorMeterReadingList", metering.readings(before, after, self.lfdi, since, until))
-        self._tell(Happening(until, self.name, "reading", f"{after.power:.0f} W"))
+        self._tell(Trace(until, self.name, "reading", f"{after.power:.0f} W"))
 
     def _refused(self, refusal: Refusal, now: float) -> None:
-        self._tell(Happening(int(now), self.name, "trouble", str(refusal)))
+        self._tell(Trace(int(now), self.name, "trouble", str(refusal)))
 
 
 def _next_multiple(of: int, after: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.events import loadcontrol, reservation
 
 Data = dict[str, Any]
@@ -42,7 +42,7 @@ def bits(modes: frozenset[str], of: dict[str, int], digits: int) -> str:
     return f"{sum(1 << of[mode] for mode in modes if mode in of):0{digits}X}"
 
 
-def capability(plant: Plant) -> Data:
+def capability(plant: DeviceModel) -> Data:
     """DERCapability: the nameplate."""
     said = {"modesSupported": bits(_modes(plant), MODE_BITS, 8), "rtgMaxW": scaled(plant.output),
             "type": plant.der_type, "csipaus:doeModesSupported": bits(plant.modes, DOE_BITS, 2),
@@ -52,26 +52,26 @@ def capability(plant: Plant) -> Data:
     return said | _ratings(plant, "rtg")
 
 
-def settings(plant: Plant, gradient: float, now: int) -> Data:
+def settings(plant: DeviceModel, gradient: float, now: int) -> Data:
     """DERSettings: set to the ratings, with the setGradW in force (percent of setMaxW per second)."""
     return {"modesEnabled": bits(_modes(plant), MODE_BITS, 8), "setGradW": round(gradient * 100),
             "setMaxW": scaled(plant.output), "updatedTime": now, "setVRef": scaled(plant.site.nominal_volts),
             "csipaus:doeModesEnabled": bits(plant.modes, DOE_BITS, 2)} | _ratings(plant, "set")
 
 
-def _modes(plant: Plant) -> frozenset[str]:
+def _modes(plant: DeviceModel) -> frozenset[str]:
     """A charger can discharge where it is rated for that."""
     return plant.modes | {"discharge"} if plant.max_discharge_w else plant.modes
 
 
-def _ratings(plant: Plant, prefix: str) -> Data:
+def _ratings(plant: DeviceModel, prefix: str) -> Data:
     """What is said alike of ratings and settings, where the plant has it."""
     said = {"MaxChargeRateW": scaled(plant.max_charge_w), "MaxDischargeRateW": scaled(plant.max_discharge_w),
             "MaxWh": scaled(plant.max_wh, 65535), "MaxVar": scaled(plant.max_var)}
     return {prefix + name: value for name, value in said.items() if value["value"]}
 
 
-def status(plant: Plant, now: int, remote: bool) -> Data:
+def status(plant: DeviceModel, now: int, remote: bool) -> Data:
     """DERStatus; `remote` says whether a control of the utility is being followed."""
     said = {"readingTime": now, "alarmStatus": f"{plant.alarms:08X}",
             "inverterStatus": {"dateTime": now, "value": _inverter_status(plant)},
@@ -90,7 +90,7 @@ def status(plant: Plant, now: int, remote: bool) -> Data:
     return said
 
 
-def _inverter_status(plant: Plant) -> int:
+def _inverter_status(plant: DeviceModel) -> int:
     if not plant.connected:
         return OFF
     if plant.alarms:
@@ -102,7 +102,7 @@ def _inverter_status(plant: Plant) -> int:
     return TRACKING
 
 
-def availability(plant: Plant, now: int) -> Data:
+def availability(plant: DeviceModel, now: int) -> Data:
     """DERAvailability: what could be injected now, and for how long a store would last or take."""
     said = {"readingTime": now, "statWAvail": scaled(plant.available_w), "statVarAvail": scaled(plant.max_var)}
     if plant.usable is not None:
@@ -112,12 +112,12 @@ def availability(plant: Plant, now: int) -> Data:
     return said
 
 
-def device_status(plant: Plant, now: int, since: int) -> Data:
+def device_status(plant: DeviceModel, now: int, since: int) -> Data:
     """DeviceStatus; the device was switched on at `since`."""
     return {"changedTime": now, "onCount": 1, "opState": 2 if plant.connected else 5, "opTime": max(0, now - since)}
 
 
-def power_status(plant: Plant, now: int) -> Data:
+def power_status(plant: DeviceModel, now: int) -> Data:
     """PowerStatus: on mains, and what is in the battery if that is what the device is."""
     said = {"batteryStatus": 4, "changedTime": now, "currentPowerSource": 1}
     if plant.charge is not None:
@@ -127,7 +127,7 @@ def power_status(plant: Plant, now: int) -> Data:
     return said | ({"PEVInfo": vehicle} if vehicle is not None else {})
 
 
-def load_shed(plant: Plant, program: str) -> Data | None:
+def load_shed(plant: DeviceModel, program: str) -> Data | None:
     """LoadShedAvailability for a DemandResponseProgram (its href); None for a device that cannot tell."""
     if plant.sheds is None:
         return None
@@ -151,7 +151,7 @@ def _number(said: Any) -> float:
     return float(said["value"] * 10.0 ** said["multiplier"] if isinstance(said, dict) else said)
 
 
-def information(plant: Plant, lfdi: str, made: int) -> Data:
+def information(plant: DeviceModel, lfdi: str, made: int) -> Data:
     """DeviceInformation: a model of the kind's name, with the LFDI's last digits for a serial number."""
     functions = [*FUNCTIONS, *([LOAD_CONTROL] if plant.modes & loadcontrol.MODES else []),
                  *([FLOW_RESERVATION] if reservation.MODE in plant.modes else [])]

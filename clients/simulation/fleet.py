@@ -23,10 +23,10 @@ from clients.devices import faults
 from clients.devices.client import Client
 from clients.devices.client import silent as quiet
 from clients.reports import reporter
-from clients.reports.reporter import Happening
+from clients.reports.reporter import Trace
 from clients.simulation import neighbourhood, stepped
 from clients.simulation.stepped import AFTER_A_FAULT, Stepped
-from clients.simulation.totals import LEFT_ALONE, Tally
+from clients.simulation.totals import LEFT_ALONE, Totals
 from server import clock as time_of_day
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Fleet:
             return time.time() + AFTER_A_FAULT
 
 
-def printer(happening: Happening) -> None:
+def printer(happening: Trace) -> None:
     """A line for each happening that a person wants to see."""
     if happening.what != "reading":
         when = time.strftime("%H:%M:%S", time.gmtime(happening.at))
@@ -153,7 +153,7 @@ def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[
         now = time_of_day.precise()
         follower.plant = follower.plant.run(LEFT_ALONE, now - settled * 3600, now)
     if sums:
-        Tally(followers, lambda said: click.echo(json.dumps(said)))
+        Totals(followers, lambda said: click.echo(json.dumps(said)))
     else:
         click.echo(f"{len(clients)} clients at {server}{dcap}")
     if steps:

@@ -12,18 +12,18 @@ from clients.devices.aggregator import Aggregator
 from clients.devices.battery import Battery
 from clients.devices.client import Client, silent
 from clients.devices.device import Device, Identity
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger
-from clients.devices.faults import GOOD, Manner
+from clients.devices.faults import GOOD, Faults
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
-from clients.reports.reporter import Happening
+from clients.reports.reporter import Trace
 from clients.simulation.weather import Site, noise
 from clients.transport.connection import Connection
 from clients.transport.mtls import Https, context
 
 Entry = dict[str, Any]
-KINDS: dict[str, type[Plant]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
+KINDS: dict[str, type[DeviceModel]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
 # What a street has, house by house.
 STREET = ("inverter", "battery", "evcharger", "inverter", "thermostat", "battery", "inverter", "evcharger")
 
@@ -37,7 +37,7 @@ class Server(NamedTuple):
     rate: float = 1.0
 
 
-def plant(kind: str, name: str, lfdi: str) -> Plant:
+def plant(kind: str, name: str, lfdi: str) -> DeviceModel:
     """A device of this kind at a site of its own; how large it is, and what happens there, comes from its LFDI."""
     def spread(what: str, low: float, high: float) -> float:
         return low + (high - low) * (noise(f"{lfdi} {what}", 0, 1) + 1) / 2
@@ -62,16 +62,16 @@ def entries(path: str | Path) -> list[Entry]:
     return json.loads(Path(path).read_text())
 
 
-def made(entry: Entry, index: int) -> Plant:
+def made(entry: Entry, index: int) -> DeviceModel:
     """The plant of an entry."""
     drawn = plant(entry.get("plant") or STREET[index % len(STREET)], entry["name"], entry["lfdi"])
     ratings = dict(entry.get("ratings", {}))
     return replace(drawn, site=drawn.site._replace(**ratings.pop("site", {})), **ratings)
 
 
-def clients(known: Iterable[Entry], server: Server, tell: Callable[[Happening], None] = silent,
-            pins: bool = True, clock: Callable[[], float] = time.time, make: Callable[[Entry, int], Plant] = made,
-            manner: Callable[[str], Manner] = lambda lfdi: GOOD) -> list[Client]:
+def clients(known: Iterable[Entry], server: Server, tell: Callable[[Trace], None] = silent,
+            pins: bool = True, clock: Callable[[], float] = time.time, make: Callable[[Entry, int], DeviceModel] = made,
+            manner: Callable[[str], Faults] = lambda lfdi: GOOD) -> list[Client]:
     """A client for each entry. An aggregator that manages nothing has nothing to do and is left out. `make` gives the
     plant of an entry and its place in the list, `manner` that of the client with an LFDI; a clock in steps is
     `clock.precise`."""

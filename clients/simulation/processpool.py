@@ -15,7 +15,7 @@ from server import clock
 PATIENCE = 20.0
 
 
-class Crew:
+class ProcessPool:
     """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the path of a
     devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes the words of
     `clients.fleet`."""
@@ -52,7 +52,7 @@ class Crew:
                 process.wait()
             process.stdout.close()      # type: ignore[union-attr]
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> ProcessPool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -9,9 +9,9 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger, evening, stay
-from clients.events.control import Order
+from clients.events.control import PowerOrder
 from clients.simulation import neighbourhood, weather
 from clients.simulation.totals import INTERVAL, mean
 from clients.simulation.weather import DAY, Site
@@ -81,16 +81,16 @@ def inflexible(homes: int, start: int, steps: int = STEPS) -> list[float]:
             for step in range(steps)]
 
 
-def plants(known: Iterable[Entry]) -> list[Plant]:
+def plants(known: Iterable[Entry]) -> list[DeviceModel]:
     """The plants of the devices as they are when the day begins but for what they lived before."""
     return [neighbourhood.made({"lfdi": "0", **one}, index) for index, one in enumerate(known)]
 
 
-def alone(plant: Plant, start: int, steps: int = STEPS) -> list[float]:
+def alone(plant: DeviceModel, start: int, steps: int = STEPS) -> list[float]:
     """What a plant draws in each interval if nobody asks anything of it, seen coarsely."""
-    plant, drawn = plant.run(Order(), start - SETTLING, start, COARSE), []
+    plant, drawn = plant.run(PowerOrder(), start - SETTLING, start, COARSE), []
     for step in range(steps):
-        after = plant.run(Order(), start + step * INTERVAL, start + (step + 1) * INTERVAL, COARSE)
+        after = plant.run(PowerOrder(), start + step * INTERVAL, start + (step + 1) * INTERVAL, COARSE)
         drawn.append(-mean(plant, after))
         plant = after
     return drawn
@@ -115,7 +115,7 @@ def forecast(truth: Sequence[float], start: int) -> list[float]:
             for step, value in enumerate(truth)]
 
 
-def visits(known: Iterable[Plant], start: int, days: int) -> list[list[float]]:
+def visits(known: Iterable[DeviceModel], start: int, days: int) -> list[list[float]]:
     """The cars that somebody might have expected the day before, from `start` on: arrival and departure (server seconds), Wh,
     W of each. They come within LATE seconds of when they were expected."""
     found = []

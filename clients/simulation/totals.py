@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from clients.devices.devicemodel import Plant
-from clients.events.control import Order
-from clients.events.eventclient import Follower
+from clients.devices.devicemodel import DeviceModel
+from clients.events.control import PowerOrder
+from clients.events.eventclient import EventClient
 
 INTERVAL = 900
-LEFT_ALONE = Order()
+LEFT_ALONE = PowerOrder()
 
 
-class Tally:
+class Totals:
     """Watches followers, and gives the sums of an interval to `say` when the last of them has lived it (or the first
     the next): `at` its end (server seconds), `devices` how many are in it; by kind of plant `power` and `alone`, their
     mean injection in W and that of their shadows; `charge` and `charge_alone`, the state of charge of each battery."""
 
-    def __init__(self, followers: Iterable[Follower], say: Callable[[dict[str, Any]], None]):
+    def __init__(self, followers: Iterable[EventClient], say: Callable[[dict[str, Any]], None]):
         self._say = say
-        self._places: dict[str, tuple[int, Plant, Plant]] = {}
+        self._places: dict[str, tuple[int, DeviceModel, DeviceModel]] = {}
         self._sums: dict[int, dict[str, Any]] = {}
         self._count = 0
         self._one_at_a_time = threading.Lock()
@@ -33,7 +33,7 @@ class Tally:
             follower.watch = partial(self._see, follower.lfdi)
             self._count += 1
 
-    def _see(self, lfdi: str, now: int, plant: Plant) -> None:
+    def _see(self, lfdi: str, now: int, plant: DeviceModel) -> None:
         since, before, alone = self._places.get(lfdi, (now, plant, plant))
         if now % INTERVAL and now != since:
             return
@@ -59,7 +59,7 @@ class Tally:
             self._say(self._sums.pop(at))
 
 
-def mean(before: Plant, after: Plant) -> float:
+def mean(before: DeviceModel, after: DeviceModel) -> float:
     """Mean injection over an interval, W."""
     return ((after.injected - before.injected) - (after.absorbed - before.absorbed)) * 3600 / INTERVAL
 

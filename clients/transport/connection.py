@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from clients.transport.mtls import Lost, Reply, Transport
+from clients.transport.mtls import HttpReply, Lost, Transport
 from server.errors import Refused
 from server.resources import codec
 
@@ -21,7 +21,7 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 REMEMBERED = 400
 
 
-class Trouble(Exception):
+class ConnectionFault(Exception):
     """A request did not do what it was for; `method` and `href` say which."""
 
     def __init__(self, method: str, href: str, why: str):
@@ -32,7 +32,7 @@ class Trouble(Exception):
         return f"{self.method} {self.href}: {self.why}"
 
 
-class Refusal(Trouble):
+class Refusal(ConnectionFault):
     """The server answered with an error: `status`, and the `<Error>` it sent (None where it sent none)."""
 
     def __init__(self, method: str, href: str, status: int, error: dict[str, Any] | None = None, words: str = ""):
@@ -41,7 +41,7 @@ class Refusal(Trouble):
         self.status, self.error = status, error
 
 
-class Unreachable(Trouble):
+class Unreachable(ConnectionFault):
     """No answer, or 503: come again at `until` (seconds of the connection's clock). Nothing is known to be done."""
 
     def __init__(self, method: str, href: str, why: str, until: float):
@@ -53,7 +53,7 @@ class Unanswered(Unreachable):
     """A POST was sent and its answer lost: the server may or may not have done it."""
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """What came back: status, Location if any, the element's name and its data ("" and {} for an empty body)."""
     status: int
     location: str | None
@@ -84,29 +84,29 @@ class Connection:
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.time):
         self._transport, self._clock = transport, clock
         self._failures, self._until = 0, 0.0
-        self._seen: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[str, Reply]] = OrderedDict()
 
     def close(self) -> None:
         """Let the transport's socket go."""
         self._transport.close()
 
-    def get(self, href: str) -> Answer:
+    def get(self, href: str) -> Reply:
         """GET; a representation that has not changed since is answered from memory (If-None-Match)."""
         return self.request("GET", href)
 
-    def put(self, href: str, name: str, data: dict[str, Any]) -> Answer:
+    def put(self, href: str, name: str, data: dict[str, Any]) -> Reply:
         """PUT an element with this name."""
         return self.request("PUT", href, codec.encode(name, data))
 
-    def post(self, href: str, name: str, data: dict[str, Any]) -> Answer:
+    def post(self, href: str, name: str, data: dict[str, Any]) -> Reply:
         """POST an element. When the answer is lost it is not repeated: `Unanswered` leaves that to who knows."""
         return self.request("POST", href, codec.encode(name, data))
 
-    def delete(self, href: str) -> Answer:
+    def delete(self, href: str) -> Reply:
         """DELETE."""
         return self.request("DELETE", href)
 
-    def request(self, method: str, href: str, body: bytes | None = None) -> Answer:
+    def request(self, method: str, href: str, body: bytes | None = None) -> Reply:
         """One request and its answer; raises Refusal, Unreachable or Unanswered."""
         now = self._clock()
         if now < self._until:
@@ -143,7 +143,7 @@ class Connection:
         return self._until
 
 
-def _answer(method: str, href: str, reply: Reply) -> Answer:
+def _answer(method: str, href: str, reply: HttpReply) -> Reply:
     """What a reply says; Refusal where it is an error, or cannot be understood."""
     name = ""
     data: dict[str, Any] = {}
@@ -155,4 +155,4 @@ def _answer(method: str, href: str, reply: Reply) -> Answer:
     if reply.status >= 300:
         words = "" if name else reply.body[:120].decode("utf-8", "replace")
         raise Refusal(method, href, reply.status, data if name == "Error" else None, words)
-    return Answer(reply.status, reply.headers.get("Location"), name, data)
+    return Reply(reply.status, reply.headers.get("Location"), name, data)

@@ -11,7 +11,7 @@ from clients.events import curves, loadcontrol, reservation
 from clients.events.control import Default
 from clients.events.curves import Curve
 from clients.events.events import CONTROL, GRANT, LOAD, Event, listed
-from clients.transport.polling import DEFAULT_RATE, Polls
+from clients.transport.polling import DEFAULT_RATE, Poller
 
 Data = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Program(NamedTuple):
     kind: str = CONTROL
 
 
-class Found(NamedTuple):
+class DiscoveredDevice(NamedTuple):
     """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their primacy,
     `requests` its FlowReservationRequests."""
     device: Data
@@ -73,7 +73,7 @@ def filled(document: Data, link: str) -> str | None:
     return href(document, link) if document.get(link, {}).get("all") != 0 else None
 
 
-def root(polls: Polls, dcap: str) -> Root:
+def root(polls: Poller, dcap: str) -> Root:
     """DeviceCapability and what stands right below it."""
     capability = polls.read(dcap)
     rate = polls.rate(dcap)
@@ -89,7 +89,7 @@ def own(devices: list[Data], lfdi: str) -> Data | None:
     return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
 
 
-def found(polls: Polls, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()) -> Found:
+def discover(polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()) -> DiscoveredDevice:
     """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program once.
 
     Load controls and flow reservations are read only for a device to whose `modes` they speak.
@@ -110,20 +110,20 @@ def found(polls: Polls, device: Data, rate: int = DEFAULT_RATE, modes: frozenset
     if granted:
         programs[granted] = Program(granted, 0, {}, None, polls.read_list(granted, GRANT, rate)[GRANT], {}, GRANT)
     asked = href(device, "FlowReservationRequestListLink") if granted else None
-    return Found(device, polls.read(registration, rate) if registration else None,
+    return DiscoveredDevice(device, polls.read(registration, rate) if registration else None,
                  polls.read_list(ders, "DER", rate)["DER"] if ders else [],
                  sorted(programs.values(), key=lambda program: (program.primacy, program.href)),
                  polls.read_list(asked, "FlowReservationRequest", rate)["FlowReservationRequest"] if asked else [])
 
 
-def _programs(polls: Polls, listing: str | None, rate: int) -> list[Program]:
+def _programs(polls: Poller, listing: str | None, rate: int) -> list[Program]:
     if listing is None:
         return []
     programs = polls.read_list(listing, "DERProgram", rate)["DERProgram"]
     return [_program(polls, data, polls.rate(listing)) for data in programs]
 
 
-def _loads(polls: Polls, listing: str | None, rate: int) -> list[Program]:
+def _loads(polls: Poller, listing: str | None, rate: int) -> list[Program]:
     if listing is None:
         return []
     programs = polls.read_list(listing, "DemandResponseProgram", rate)["DemandResponseProgram"]
@@ -135,7 +135,7 @@ def _loads(polls: Polls, listing: str | None, rate: int) -> list[Program]:
     return found
 
 
-def _program(polls: Polls, data: Data, rate: int) -> Program:
+def _program(polls: Poller, data: Data, rate: int) -> Program:
     default = href(data, "DefaultDERControlLink")
     controls, curve_list = filled(data, "DERControlListLink"), filled(data, "DERCurveListLink")
     read_curves = polls.read_list(curve_list, "DERCurve", rate)["DERCurve"] if curve_list else []

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 SUITES = "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:@SECLEVEL=0"
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     """An HTTP answer. Header names are looked up in any case."""
     status: int
     headers: http.client.HTTPMessage
@@ -34,7 +34,7 @@ class Lost(Exception):
 class Transport(Protocol):
     """What carries requests."""
 
-    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
         """One request and its answer; Lost where there is none."""
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class Https(http.client.HTTPConnection):
                     raise
         raise OSError(f"{self.host} has no address")
 
-    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
         """A kept connection may have been closed under the request. That is worth one fresh try at once, except for a
         POST, which the server may have carried out (RFC 9110 9.2.2)."""
         self._drop_if_closed()
@@ -112,7 +112,7 @@ class Https(http.client.HTTPConnection):
                 sent = True
                 self.request(method, href, body, headers)
                 with self.getresponse() as response:    # which holds the socket if the server ends the connection
-                    return Reply(response.status, response.headers, response.read())
+                    return HttpReply(response.status, response.headers, response.read())
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if not (kept and again and method != "POST"):

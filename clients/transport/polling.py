@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from clients.transport.connection import Answer
+from clients.transport.connection import Reply
 
 # "If not specified, a default of 900 seconds (15 minutes) is used" for every pollRate.
 DEFAULT_RATE = 900
@@ -16,20 +16,20 @@ DEFAULT_RATE = 900
 PAGE = 255
 
 
-class Kept(NamedTuple):
+class CachedDocument(NamedTuple):
     """A document as last read, the server second at which to read it again, and the rate that says so."""
     data: dict[str, Any]
     due: float
     rate: int
 
 
-class Polls:
+class Poller:
     """What one client has read. `get` reads one href from the server, `now` gives the server's second: that which a
     reading of Time may just have set."""
 
-    def __init__(self, get: Callable[[str], Answer], now: Callable[[], float]):
+    def __init__(self, get: Callable[[str], Reply], now: Callable[[], float]):
         self._get, self._now = get, now
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, CachedDocument] = {}
         self._used: set[str] = set()
 
     def begin(self) -> None:
@@ -72,7 +72,7 @@ class Polls:
         if kept is None or self._now() >= kept.due:
             data = read()
             own = data.get("pollRate") or rate
-            kept = self._kept[href] = Kept(data, self._now() + own, own)
+            kept = self._kept[href] = CachedDocument(data, self._now() + own, own)
         return kept.data
 
     def _pages(self, href: str, item: str) -> dict[str, Any]:

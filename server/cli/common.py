@@ -66,8 +66,8 @@ def open_house() -> None:
     if settings.clock:
         clock.follow(settings.clock)
     else:
-        pace = models.Note.get_or_none(models.Note.name == "clock")
-        clock.follow(pace.text if pace else "")
+        pace = models.KeyValue.get_or_none(models.KeyValue.name == "clock")
+        clock.follow(pace.value if pace else "")
     hooks.run_seeds()
 
 

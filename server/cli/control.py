@@ -49,7 +49,7 @@ def post(vder: str, modes: tuple[tuple[str, str], ...], start: Moment, duration:
 @verb
 def list_controls(vder: str | None, ended: bool) -> Any:
     """The controls of a virtual DER, or of all."""
-    return dercontrols.listed(vder, ended)
+    return dercontrols.list_controls(vder, ended)
 
 
 @control.command()

@@ -18,7 +18,7 @@ from server.resources import hexbinary, store
 def brief(device: Device) -> dict[str, Any]:
     """A device as it is listed."""
     return {"id": device.id, "name": device.name, "kind": device.kind, "lfdi": device.lfdi, "sfdi": device.sfdi,
-            "state": device.state, "labels": device.labels, "manager": device.manager, "seen_at": device.seen_at}
+            "state": device.state, "labels": device.labels, "manager": device.manager, "seen_at": device.last_contact_at}
 
 
 def full(device: Device) -> dict[str, Any]:
@@ -27,9 +27,9 @@ def full(device: Device) -> dict[str, Any]:
     registration = store.get(f"{href}/rg")
     groups = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
         VirtualDER.id)
-    said = {document.kind: hexbinary.comparable(document.stated) for child in store.items(f"{href}/der")
-            for document in store.items(child.href) if document.stated}
-    return {**brief(device), "href": href, "pin": f"{registration.stated['pIN']:06d}" if registration else None,
+    said = {document.kind: hexbinary.comparable(document.submitted) for child in store.items(f"{href}/der")
+            for document in store.items(child.href) if document.submitted}
+    return {**brief(device), "href": href, "pin": f"{registration.submitted['pIN']:06d}" if registration else None,
             "enrolled_at": device.enrolled_at, "virtual DERs": [group.name for group in groups], **said}
 
 
@@ -61,7 +61,7 @@ def _enrolled(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
 
 
-@audit.kept("device enrol", "{count} devices", answer=_enrolled)
+@audit.audited("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_all(file: Path | None, kind: str, labels: dict[str, str], manager: str) -> Any:
     assert file is not None
     wanted = _wanted(file)

@@ -61,7 +61,7 @@ def order(vder: str, start: Moment, per_device: bool, connect: str | None, energ
         def progress(done: int, all: int) -> None:
             bar.update(task, completed=done, total=all, visible=True)
 
-        return orders.order(vder, start=start() if start else None, addressing=DEVICE if per_device else BROADCAST,
+        return orders.create_order(vder, start=start() if start else None, addressing=DEVICE if per_device else BROADCAST,
                             connect=_answer(connect), energize=_answer(energize), progress=progress, **rest)
 
 
@@ -76,7 +76,7 @@ def _answer(said: str | None) -> bool | None:
 @verb
 def list_orders(vder: str | None, plans: bool, limit: int) -> Any:
     """Orders, newest first."""
-    return orders.listed(vder, plans, limit)
+    return orders.list_orders(vder, plans, limit)
 
 
 @dispatch.command()

@@ -90,7 +90,7 @@ def _amount(text: str) -> dict[str, int]:
 @verb
 def list_events(vder: str | None, ended: bool) -> Any:
     """The events of a virtual DER, or of all."""
-    return drevents.listed(vder, ended)
+    return drevents.list_events(vder, ended)
 
 
 @event.command()

@@ -24,7 +24,7 @@ def ev() -> None:
 @verb
 def sessions(vder: str | None) -> Any:
     """Who asks for energy, by when, what is granted, and how much has flowed; of a virtual DER's members, or of all."""
-    return kept.listed(vder)
+    return kept.list_sessions(vder)
 
 
 @ev.command()

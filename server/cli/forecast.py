@@ -13,7 +13,7 @@ from server.cli.files import Moment
 from server.config import settings
 
 DAY = 86400
-WHATS = click.Choice(["load", "sun", "heat", "car"])
+WHATS = click.Choice(["load", "pv", "thermal", "ev"])
 
 
 @click.group()
@@ -36,7 +36,7 @@ def put(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step
     from server.grid.series import csvfiles, forecasts
     file = files.one_of(csv_file, json_file)
     rest |= {"issued": issued() if issued else None, "place": files.name(file)}
-    if what == "car":
+    if what == "ev":
         return forecasts.put(vder, what, csvfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)), 0, 0, **rest)
     found = files.read(csv_file, json_file, start, step, unit)
     return forecasts.put(vder, what, found.values, found.start, found.step, quantiles=found.quantiles, **rest)

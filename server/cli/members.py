@@ -20,7 +20,7 @@ def members() -> None:
 @verb
 def list_members(vder: str) -> Any:
     """The members, and whether they are in by name or by a rule or child."""
-    return memberfiles.listed(vder)
+    return memberfiles.list_members(vder)
 
 
 @members.command()

@@ -62,7 +62,7 @@ class Limit(Number):
 @verb
 def agree(device: str, **limits: Any) -> Any:
     """Set limits; what is not given stays."""
-    return participation.agree(device, **{name: None if limit == math.inf else limit for name, limit in limits.items()
+    return participation.set_contract(device, **{name: None if limit == math.inf else limit for name, limit in limits.items()
                                      if limit is not None})
 
 

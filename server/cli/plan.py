@@ -24,7 +24,7 @@ def run(area: str, horizon: int, **rest: Any) -> Any:
     """Make a plan; it is a draft until it is published."""
     from server.grid.balance import controller, plans
     from server.grid.groups import virtualders
-    return controller.run(area, horizon=max(horizon // plans.of(virtualders.find(area)).step, 1), **rest)
+    return controller.run(area, horizon=max(horizon // plans.of(virtualders.find(area)).step_s, 1), **rest)
 
 
 @plan.command("list")
@@ -33,7 +33,7 @@ def run(area: str, horizon: int, **rest: Any) -> Any:
 def list_plans(area: str | None) -> Any:
     """Plans, newest first."""
     from server.grid.balance import plans
-    return plans.listed(area)
+    return plans.list_plans(area)
 
 
 @plan.command()

@@ -15,14 +15,14 @@ from server.resources import pollrates, store, table
 
 
 def _set(what: str) -> list[dict[str, Any]]:
-    return [{"kind": rate.kind, "device": rate.lfdi, "seconds": rate.seconds}
-            for rate in Rate.select().where(Rate.what == what).order_by(Rate.kind, Rate.lfdi)]
+    return [{"kind": rate.kind, "device": rate.lfdi, "seconds": rate.interval_s}
+            for rate in Rate.select().where(Rate.purpose == what).order_by(Rate.kind, Rate.lfdi)]
 
 
-@audit.kept("rate set", "{what}", state=lambda what: {"what": what, "rates": _set(what)})
+@audit.audited("rate set", "{what}", state=lambda what: {"what": what, "rates": _set(what)})
 def _decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
-    pollrates.decide(what, kind, lfdi, seconds)
-    store.rerate(lfdi)
+    pollrates.set_rate(what, kind, lfdi, seconds)
+    store.apply_rates(lfdi)
 
 
 def _rate_command(what: str, name: str, help: str) -> click.Command:

@@ -41,8 +41,8 @@ def readings(device: str, start: Moment, end: Moment, limit: int) -> Any:
     for point in points:
         for meter in store.items(f"{point.href}/mr"):
             kind = store.get(f"{meter.href}/rt")
-            stated = kind.stated if kind else {}
-            what = meter.stated.get("description", "")
+            stated = kind.submitted if kind else {}
+            what = meter.submitted.get("description", "")
             since, until = start() if start else 0, end() if end else clock.now() + kept.DAY
             rows += [{"start": at, "duration": duration, "quantity": what, "value": value,
                       "multiplier": stated.get("powerOfTenMultiplier", 0), "uom": stated.get("uom"),

@@ -32,8 +32,8 @@ def prepare() -> dict[str, str]:
     if settings.clock:
         clock.follow(settings.clock)
         settings.clock = clock.spec()
-    models.Note.insert(name="clock", text=settings.clock).on_conflict(
-        conflict_target=[models.Note.name], update={models.Note.text: settings.clock}).execute()
+    models.KeyValue.insert(name="clock", value=settings.clock).on_conflict(
+        conflict_target=[models.KeyValue.name], update={models.KeyValue.value: settings.clock}).execute()
     common.close()
     changed = {f"COUNTERPOISE_{name.upper()}": str(getattr(settings, name)) for name in SETTINGS
                if getattr(settings, name) != SETTINGS[name].default}

@@ -19,7 +19,7 @@ _QUANTILES = {"0.5": "p50", "0.9": "p90"}
 def status(vder: str, as_der: bool) -> Any:
     """Who is there, what is read, how full the stores are, what is in effect, and who is left out."""
     from server.grid.flexibility import status as room
-    return equivalentder.face(vder) if as_der else room.status(vder)
+    return equivalentder.equivalent_der(vder) if as_der else room.status(vder)
 
 
 @click.command()

@@ -21,7 +21,7 @@ def data(type_name: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def value(type_name: str, name: str, text: str) -> Any:
     """One element's value from text."""
-    field = schema.plan(type_name).by_key.get(name)
+    field = schema.type_spec(type_name).by_key.get(name)
     if field is None and name.startswith("csipaus:"):
         field = schema.foreign(f"{{{schema.CSIPAUS}}}{name.partition(':')[2]}")
     if field is None:
@@ -32,7 +32,7 @@ def value(type_name: str, name: str, text: str) -> Any:
         raise Refused(400, f"{name}={text}: {error}") from None
 
 
-def _value(field: schema.Field, text: str) -> Any:
+def _value(field: schema.FieldSpec, text: str) -> Any:
     if field.plan is None:
         return _simple(field.simple.kind, text)
     if text.startswith(("{", "[")):

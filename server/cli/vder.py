@@ -45,7 +45,7 @@ def create(name: str, **rest: Any) -> Any:
 @verb
 def list_vders(single: bool) -> Any:
     """The tree of virtual DERs."""
-    return virtualders.listed(single)
+    return virtualders.list_vders(single)
 
 
 @vder.command()

@@ -31,7 +31,7 @@ def _state(device: str | Device) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("id", "lfdi", "name", "kind", "labels", "state", "manager")}
 
 
-@audit.kept("device enrol", "{lfdi} {name}", answer=_state)
+@audit.audited("device enrol", "{lfdi} {name}", answer=_state)
 def enrol(lfdi: str, pin: int | None = None, name: str = "", kind: str = "", labels: dict[str, str] | None = None,
           manager: str = "", category: int | None = None) -> Device:
     """Enrol a device out of band. `pin` has its check digit (None: a new one), `manager` is the LFDI of the aggregator
@@ -49,17 +49,17 @@ def enrol(lfdi: str, pin: int | None = None, name: str = "", kind: str = "", lab
         device = Device.get(Device.lfdi == lfdi)
         device.name, device.kind, device.labels, device.manager = name, kind, labels or {}, manager
         device.save()
-        _see(device)
+        _add_audiences(device)
         _register(change.href, pin)
-        settle(device)
+        rerender(device)
     return device
 
 
-def settle(device: Device) -> None:
+def rerender(device: Device) -> None:
     """Say a device's EndDevice again, so that what depends on its row (labels, kind, manager) follows."""
     document = store.get(href(device))
     assert document is not None, device.lfdi
-    store.put(document.href, document.stated)
+    store.put(document.href, document.submitted)
 
 
 def href(device: Device) -> str:
@@ -79,22 +79,22 @@ def find(name: str) -> Device:
     return found[0]
 
 
-@audit.kept("device suspend", "{lfdi} {name}", state=_state)
+@audit.audited("device suspend", "{lfdi} {name}", state=_state)
 def suspend(device: Device, suspended: bool = True) -> None:
     """Refuse a device everything, or let it in again."""
     with store.transaction(href(device)):
         device.state = Device.SUSPENDED if suspended else Device.ENROLLED
         device.save()
-        settle(device)
+        rerender(device)
 
 
-@audit.kept("device restore", "{lfdi} {name}", state=_state)
+@audit.audited("device restore", "{lfdi} {name}", state=_state)
 def restore(device: Device) -> None:
     """Let a suspended device in again."""
     suspend(device, False)
 
 
-@audit.kept("device label", "{lfdi} {name}", state=_state)
+@audit.audited("device label", "{lfdi} {name}", state=_state)
 def relabel(device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None) -> None:
     """Set labels (None removes one), name or kind; what virtual DERs it is in follows at once."""
     with store.transaction():
@@ -103,10 +103,10 @@ def relabel(device: Device, labels: dict[str, str | None], name: str | None = No
         device.name = device.name if name is None else name
         device.kind = device.kind if kind is None else kind
         device.save()
-        settle(device)
+        rerender(device)
 
 
-@audit.kept("device remove", "{lfdi} {name}", state=_state)
+@audit.audited("device remove", "{lfdi} {name}", state=_state)
 def remove(device: Device) -> None:
     """Remove a device and all that it said of itself; its readings stay."""
     store.remove(href(device))
@@ -145,14 +145,14 @@ def _enrolled(change: Change) -> None:
     manager = who.lfdi if who is not None and who.lfdi != data["lFDI"] else ""
     device = Device.create(id=table.number(change.href), lfdi=data["lFDI"], sfdi=data["sFDI"], manager=manager,
                            enrolled_at=clock.now())
-    _see(device)
+    _add_audiences(device)
     der = store.add("DER", f"{change.href}/der", {})
     for kind in _TREE:
-        store.place(kind, table.rows[kind].href(device=device.id))
+        store.add_placeholder(kind, table.rows[kind].href(device=device.id))
     for kind in _DER:
-        store.place(kind, table.rows[kind].href(device=device.id, der=table.number(der)))
+        store.add_placeholder(kind, table.rows[kind].href(device=device.id, der=table.number(der)))
     if who is not None:
-        _register(change.href, _announced().get(data["lFDI"]))
+        _register(change.href, _known_pins().get(data["lFDI"]))
 
 
 def _register(device_href: str, pin: int | None) -> None:
@@ -163,7 +163,7 @@ def _register(device_href: str, pin: int | None) -> None:
 
 
 @seed
-def _announced() -> dict[str, int]:
+def _known_pins() -> dict[str, int]:
     """The PINs, by LFDI, that stand on devices which may register themselves. The file is read each time, being asked
     once in a device's life; and at the start, so that what is wrong with it shows then."""
     if not settings.pins:
@@ -175,7 +175,7 @@ def _announced() -> dict[str, int]:
                       ) from None
 
 
-def _see(device: Device) -> int:
+def _add_audiences(device: Device) -> int:
     """See that the device, and who acts for it, is among those whose documents these are; how many rows were new."""
     wanted = {(device.lfdi, EVERYONE), (device.lfdi, device.lfdi)}
     if device.manager:
@@ -221,9 +221,9 @@ def _rows() -> int:
     changed = 0
     numbers = set()
     for document in store.items("/edev"):
-        number, data = table.number(document.href), document.stated
+        number, data = table.number(document.href), document.submitted
         numbers.add(number)
         device, made = Device.get_or_create(id=number, defaults={
             "lfdi": data["lFDI"], "sfdi": data["sFDI"], "enrolled_at": data["changedTime"]})
-        changed += made + _see(device)
+        changed += made + _add_audiences(device)
     return changed + Device.delete().where(Device.id.not_in(numbers)).execute()

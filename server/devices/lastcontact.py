@@ -13,22 +13,22 @@ from server.resources import sql
 
 EVERY = 5  # seconds of the clock
 log = logging.getLogger(__name__)
-_seen: dict[str, int] = {}
+_contacts: dict[str, int] = {}
 
 
-def note(lfdi: str) -> None:
+def record(lfdi: str) -> None:
     """This certificate was here now."""
-    _seen[lfdi] = clock.now()
+    _contacts[lfdi] = clock.now()
 
 
 def flush() -> None:
     """Write down who was here."""
-    gathered = dict(_seen)
-    _seen.clear()
+    gathered = dict(_contacts)
+    _contacts.clear()
     if gathered:
         with db.atomic():
             for lfdi, at in sorted(gathered.items()):
-                sql.execute("UPDATE device SET seen_at = ? WHERE lfdi = ?", at, lfdi)
+                sql.execute("UPDATE device SET last_contact_at = ? WHERE lfdi = ?", at, lfdi)
 
 
 def start() -> None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from flask import Response
 
 from server.protocol import answers
-from server.protocol.views import Ask
+from server.protocol.views import RequestContext
 from server.resources import codec, pollrates, retrieve, schema, store, table
 from server.resources.hooks import instead
 from server.resources.table import Row
@@ -17,13 +17,13 @@ _STRANGERS = frozenset({"EndDeviceList", "Time"})
 
 
 def _roots() -> list[tuple[str, Row]]:
-    known = schema.plan("DeviceCapability").by_key
+    known = schema.type_spec("DeviceCapability").by_key
     return [(f"{row.name}Link", row) for row in table.rows.values()
             if row.path.count("/") == 1 and f"{row.name}Link" in known]
 
 
 @instead("GET", "DeviceCapability")
-def answer(ask: Ask) -> Response:
+def answer(ask: RequestContext) -> Response:
     """The links to every function set in which there is something for the caller."""
     if store.due():
         store.refresh()
@@ -45,7 +45,7 @@ def _inside(href: str, rate: int, enrolled: bool, counts: tuple[tuple[str, int],
             data[key] = {"href": row.path}
         elif count or row.name in ALWAYS:
             data[key] = {"href": row.path, "all": count}
-    return codec.inner("DeviceCapability", data, edition)
+    return codec.fragment("DeviceCapability", data, edition)
 
 
 _ROOTS = _roots()

@@ -10,7 +10,7 @@ from server.devices import access
 from server.errors import Refused
 from server.models import Audience, Device, Document
 from server.protocol import answers
-from server.protocol.views import Ask
+from server.protocol.views import RequestContext
 from server.resources import retrieve, sql, store, table
 from server.resources.hooks import Change, after, before, instead, only_operator
 
@@ -26,7 +26,7 @@ def _furnish(change: Change) -> None:
     for kind in _PLACED:
         href = f"{change.href}/{table.rows[kind].path.rpartition('/')[2]}"
         if store.get(href) is None:
-            store.place(kind, href)
+            store.add_placeholder(kind, href)
 
 
 @after("POST", "DERProgram")
@@ -66,19 +66,19 @@ def _count(href: str) -> int:
 
 
 @instead("GET", "AssociatedDERProgramList")
-def programs_of_der(ask: Ask) -> Response:
+def programs_of_der(ask: RequestContext) -> Response:
     """The programs that a DER follows, whoever asks (an aggregator asks for each of its devices)."""
     _visible(ask)
     return _programs(ask, _audiences(ask.href))
 
 
 @instead("GET", "AssignedDERProgramList")
-def programs_of_group(ask: Ask) -> Response:
+def programs_of_group(ask: RequestContext) -> Response:
     """The programs that a FunctionSetAssignments leads to: those of one virtual DER."""
     return _programs(ask, (f"vder:{ask.parameters['vder']}",))
 
 
-def _programs(ask: Ask, audiences: tuple[str, ...]) -> Response:
+def _programs(ask: RequestContext, audiences: tuple[str, ...]) -> Response:
     if store.due():
         store.refresh()
     span = ask.span()
@@ -90,7 +90,7 @@ def _programs(ask: Ask, audiences: tuple[str, ...]) -> Response:
 
 
 @instead("GET", "CurrentDERProgram")
-def current(ask: Ask) -> Response:
+def current(ask: RequestContext) -> Response:
     """Of the programs that a DER follows, the one that has a control active now; of several, and else of all, the one
     with the lowest primacy."""
     _visible(ask)
@@ -99,7 +99,7 @@ def current(ask: Ask) -> Response:
     rows: list[Any] = list(Document.select().where(
         (Document.parent == "/derp") & Document.audience.in_(_audiences(ask.href))).order_by(Document.sort))
     active = [row for row in rows if Document.select().where(
-        (Document.parent == f"{row.href}/derc") & (Document.standing == Document.ACTIVE)).exists()]
+        (Document.parent == f"{row.href}/derc") & (Document.visibility == Document.ACTIVE)).exists()]
     if not rows:
         raise Refused(404, "this DER follows no program")
     href = (active or rows)[0].href
@@ -110,7 +110,7 @@ def current(ask: Ask) -> Response:
 
 
 @instead("GET", "AssociatedUsagePoint")
-def usage_point(ask: Ask) -> Response:
+def usage_point(ask: RequestContext) -> Response:
     """The first usage point that the DER's device mirrors."""
     _visible(ask)
     row = _points(ask.href).first()
@@ -135,6 +135,6 @@ def _points(href: str) -> Any:
         (Document.parent == "/upt") & (Device.id == match.parameters["device"])).order_by(Document.sort)
 
 
-def _visible(ask: Ask) -> None:
+def _visible(ask: RequestContext) -> None:
     if retrieve.single(table.parent(ask.href), ask.who.lfdi) is None:
         raise Refused(404, access.NOT_THERE)

@@ -10,8 +10,8 @@ from flask import Response
 from server.devices import access
 from server.errors import Refused
 from server.models import Document
-from server.protocol.views import Ask
-from server.resources import links, retrieve, store
+from server.protocol.views import RequestContext
+from server.resources import links, ordering, retrieve, store
 from server.resources.hooks import Change, before, instead, only_operator
 
 Data = dict[str, Any]
@@ -29,7 +29,7 @@ for _method in ("PUT", "POST", "DELETE"):
 def faults(data: Data) -> list[str]:
     """What is wrong with the actions in an EndDeviceControl or a DrResponse, by place."""
     found = [f"{path}: {least} to {most} are possible, not {value}" for path, (least, most) in _RANGES.items()
-             if (value := links.look(data, path)) is not None and not least <= value <= most]
+             if (value := ordering.value_at(data, path)) is not None and not least <= value <= most]
     for name in ("Offset", "SetPoint"):
         if name in data and not data[name]:
             found.append(f"{name}: it says nothing")
@@ -50,7 +50,7 @@ def _refuse(kind: str, wrong: Iterable[str]) -> None:
 
 
 @instead("GET", "AssignedDemandResponseProgramList")
-def programs_of_group(ask: Ask) -> Response:
+def programs_of_group(ask: RequestContext) -> Response:
     """The programs that a FunctionSetAssignments leads to: that of one virtual DER."""
     if store.due():
         store.refresh()
@@ -75,8 +75,8 @@ def _of_a_program_it_sees(change: Change) -> None:
     if program and (seen is None or seen.kind != "DemandResponseProgram"):
         raise Refused(400, f"LoadShedAvailability/DemandResponseProgramLink: there is no program {program} for you")
     for known in Document.select().where((Document.kind == change.kind) & (Document.audience == change.audience)):
-        if change.method == "POST" and known.stated.get("DemandResponseProgramLink", {}).get("href") == program:
-            change.href, change.old = known.href, known.stated
+        if change.method == "POST" and known.submitted.get("DemandResponseProgramLink", {}).get("href") == program:
+            change.href, change.old = known.href, known.submitted
 
 
 @before("POST", "DrResponse")
@@ -88,7 +88,7 @@ def _answer_to_a_load_control(change: Change) -> None:
         raise Refused(400, f"DrResponse/subject: {data['subject']} is no EndDeviceControl")
     wrong = faults(data)
     if event is not None:
-        said = event.stated
+        said = event.submitted
         longest = said["interval"]["duration"] + max(0, said.get("randomizeDuration", 0))
         if data.get("overrideDuration", 0) > longest:
             wrong.append(f"overrideDuration: the event lasts {longest} s, not {data['overrideDuration']}")

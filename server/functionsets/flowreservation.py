@@ -60,7 +60,7 @@ def _known(change: Change) -> None:
     """A POST whose receipt was lost comes again: it is the same request."""
     known = store.find(change.data["mRID"], change.kind) if "mRID" in change.data else None
     if known is not None and known.audience == change.audience:
-        change.href, change.old = known.href, known.stated
+        change.href, change.old = known.href, known.submitted
 
 
 @before("POST", "FlowReservationResponseResponse")

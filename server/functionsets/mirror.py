@@ -14,7 +14,7 @@ from server.devices import access
 from server.errors import Refused
 from server.models import Document
 from server.protocol import answers, views
-from server.protocol.views import Ask
+from server.protocol.views import RequestContext
 from server.resources import hexbinary, meterreadings, schema, store, table
 from server.resources.hooks import Change, after, before, instead
 from server.resources.schema import SUBMITTED
@@ -35,7 +35,7 @@ def _check(change: Change) -> None:
         if known.audience != lfdi:
             raise Refused(409, "MirrorUsagePoint/mRID: it belongs to another mirror")
         if known.kind == "MirrorUsagePoint" and not change.href:
-            change.href, change.old = known.href, known.stated
+            change.href, change.old = known.href, known.submitted
     for key in ("mRID", "deviceLFDI"):
         if change.old and change.old[key] != change.data[key]:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
@@ -62,7 +62,7 @@ def _mirror(change: Change) -> None:
 
 
 @instead("POST", "MirrorUsagePoint")
-def post_readings(ask: Ask) -> Response:
+def post_readings(ask: RequestContext) -> Response:
     """A MirrorMeterReading, or a list of them, for a mirror; Location names the (last) MeterReading."""
     name, data = views.read(ask.request)
     if name not in ask.match.row.posted:
@@ -80,16 +80,16 @@ def post_readings(ask: Ask) -> Response:
 
 def take(mirror: Document, said: list[Data]) -> str:
     """Keep what was read; the href of the last MeterReading. Refused where an mRID is not of this mirror."""
-    point = store.find(mirror.stated["mRID"], "UsagePoint")
+    point = store.find(mirror.submitted["mRID"], "UsagePoint")
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
-    known = {each["mRID"] for each in mirror.stated.get("MirrorMeterReading", [])}
+    known = {each["mRID"] for each in mirror.submitted.get("MirrorMeterReading", [])}
     fresh = {each["mRID"]: _without_values(each) for each in reversed(said) if each["mRID"] not in known}
     location = ""
     for each in said:
         location = _take(point.href, mirror.audience, each, f"MirrorMeterReading {each['mRID']}")
     if fresh:  # what the mirror knows already is kept with it, see _check
-        store.put(mirror.href, {**mirror.stated, "MirrorMeterReading": [*reversed(fresh.values())]})
+        store.put(mirror.href, {**mirror.submitted, "MirrorMeterReading": [*reversed(fresh.values())]})
     return location
 
 
@@ -118,7 +118,7 @@ def _take(point: str, audience: str, said: Data, place: str) -> str:
 
 def _open(point: str, audience: str, said: Data) -> str:
     """A MeterReading for a quantity that is new; its ReadingLink leads to the present value."""
-    shown = {key: said[key] for key in (SUBMITTED, *schema.plan("MeterReadingBase").by_key)
+    shown = {key: said[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
              if key in said and key != "href"}
     href = f"{point}/mr/{store.next_number(f'{point}/mr')}"
     shown["ReadingLink"] = {"href": table.rows["Reading"].href(**_numbers(href), span=0, reading=0)}

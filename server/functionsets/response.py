@@ -4,7 +4,7 @@ from __future__ import annotations
 from server import clock
 from server.devices import access
 from server.errors import Refused
-from server.models import Answer, Document
+from server.models import Document, ResponseRecord
 from server.resources import events, hexbinary, links, retrieve, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
@@ -39,8 +39,8 @@ def _check(change: Change) -> None:
     if who is not None and not access.writable(who, lfdi):
         raise Refused(403, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
     change.audience = lfdi
-    earlier = list(Document.select(Document.href, Document.stated).join(
-        Answer, on=(Answer.href == Document.href)).where((Answer.subject == subject) & (Answer.lfdi == lfdi)))
+    earlier = list(Document.select(Document.href, Document.submitted).join(
+        ResponseRecord, on=(ResponseRecord.href == Document.href)).where((ResponseRecord.subject == subject) & (ResponseRecord.lfdi == lfdi)))
     event = store.find(subject, *SUBJECTS)
     # a device that has left the group since then goes on to say what became of an event that it has answered before
     if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
@@ -52,7 +52,7 @@ def _check(change: Change) -> None:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
     comparable = hexbinary.comparable(data)
     for answer in earlier:
-        if hexbinary.comparable(answer.stated) == comparable:  # the same answer once more, its receipt having been lost
+        if hexbinary.comparable(answer.submitted) == comparable:  # the same answer once more, its receipt having been lost
             change.href, change.old = answer.href, data
 
 
@@ -66,17 +66,17 @@ def _answered(change: Change) -> None:
 
 @after("DELETE", *KINDS)
 def _withdrawn(change: Change) -> None:
-    Answer.delete().where(Answer.href == change.href).execute()
+    ResponseRecord.delete().where(ResponseRecord.href == change.href).execute()
 
 
 def _row(href: str, data: dict, received: int) -> bool:
-    found, made = Answer.get_or_create(href=href, defaults={
+    found, made = ResponseRecord.get_or_create(href=href, defaults={
         "subject": data["subject"], "lfdi": data["endDeviceLFDI"], "status": data.get("status"),
-        "created": data.get("createdDateTime"), "received": received})
+        "created_at": data.get("createdDateTime"), "received_at": received})
     return made
 
 
 @rebuild
 def _rows() -> int:
     documents = Document.select().where(Document.kind.in_(KINDS))
-    return sum(_row(document.href, document.stated, document.at or clock.now()) for document in documents)
+    return sum(_row(document.href, document.submitted, document.at or clock.now()) for document in documents)

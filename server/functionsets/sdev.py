@@ -21,5 +21,5 @@ def _self() -> None:
         data = {"lFDI": lfdi, "sFDI": identity.sfdi(lfdi)}
     with store.transaction():
         document = store.get("/sdev")
-        if document is None or (document.stated or {}).get("sFDI") != data["sFDI"]:
+        if document is None or (document.submitted or {}).get("sFDI") != data["sFDI"]:
             store.put("/sdev", data)

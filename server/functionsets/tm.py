@@ -10,7 +10,7 @@ from flask import Response
 
 from server import clock
 from server.config import settings
-from server.protocol.views import Ask
+from server.protocol.views import RequestContext
 from server.resources import pollrates
 from server.resources.hooks import instead
 
@@ -24,7 +24,7 @@ class Daylight(NamedTuple):
 
 
 @instead("GET", "Time")
-def answer(ask: Ask) -> Response:
+def answer(ask: RequestContext) -> Response:
     """The present."""
     return ask.document("Time", {"pollRate": pollrates.poll("Time", ask.who.lfdi), **at(clock.now(), settings.timezone)})
 

@@ -15,13 +15,15 @@ from playhouse import db_url
 
 from server.config import settings
 from server.migrations import runner
-from server.models.auditlog import Audit
+from server.models.auditlog import AuditEntry
 from server.models.base import EVERYONE, JSON, Table, db
-from server.models.documents import (Answer, Audience, Counter, Device, Document, Note, Rate, Reading,
-                                     ReadingSet)
-from server.models.fleet import Conduct, Meter, Nature, Unit, Visit, Warmth
-from server.models.groups import Membership, Order, Share, VirtualDER
-from server.models.series import Balance, Interval, Plan, Series
+from server.models.devices import Audience, Device
+from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
+from server.models.fleet import ChargingSession, DerState, DeviceType, Meter, Participation, ThermalState
+from server.models.groups import Membership, VirtualDER
+from server.models.orders import DispatchOrder, Share
+from server.models.plans import Balance, Plan
+from server.models.series import Measurement, Series
 
 MIGRATIONS = runner.DIRECTORY
 RETRY_S = 0.05  # until the next attempt to open a SQLite database that another process is creating
@@ -81,7 +83,8 @@ def tables() -> list[type[Table]]:
     return list(peewee.sort_models(Table.__subclasses__()))  # type: ignore[attr-defined]
 
 
-__all__ = ["Answer", "Audience", "Audit", "Balance", "Conduct", "Counter", "Device", "Document", "EVERYONE",
-           "Interval", "JSON", "Membership", "Meter", "Nature", "Note", "Order", "Plan", "Rate", "Reading", "ReadingSet",
-           "Series", "Share", "Table", "Unit", "VirtualDER", "Visit", "Warmth", "connect", "db", "is_postgres", "migrate",
-           "tables"]
+__all__ = [
+    "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device", "DeviceType",
+    "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership", "Meter",
+    "Participation", "Plan", "Rate", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
+    "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables"]

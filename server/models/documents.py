@@ -10,36 +10,36 @@ from server.models.base import JSON, Table
 class Document(Table):
     """A resource, by href.
 
-    `stated` is what was said, null where a resource stands there only so that its link resolves; `body` the inner
+    `submitted` is what was said, null where a resource stands there only so that its link resolves; `body` the inner
     XML that is served (see codec), `body_2023` the same for clients of the 2023 edition where it differs. `audience`
     is EVERYONE (that is enrolled), an LFDI or a virtual DER's `vder:ID`. `fresh_until` is the instant at which time
     alone changes the body. `sort` orders a list bytewise as the table says, `at` is what the list parameter `a`
-    compares, `until` the end of an interval, `standing` one of LISTED, ACTIVE and GONE, `status` an event's EventStatus.
+    compares, `until` the end of an interval, `visibility` one of LISTED, ACTIVE and EXPIRED, `status` an event's EventStatus.
     """
-    LISTED, ACTIVE, GONE = 0, 1, 2
+    LISTED, ACTIVE, EXPIRED = 0, 1, 2
     href = TextField(primary_key=True)
     kind = TextField()
     parent = TextField()
     audience = TextField()
-    stated = JSON(null=True)
+    submitted = JSON(null=True)
     body = BlobField()
     body_2023 = BlobField(null=True)
     mrid = TextField(null=True)
     sort = BlobField()
     at = BigIntegerField(null=True)
     until = BigIntegerField(null=True)
-    standing = SmallIntegerField(default=LISTED)
+    visibility = SmallIntegerField(default=LISTED)
     fresh_until = BigIntegerField(null=True)
     status = JSON(null=True)
 
 
 # The first is for a list in its order, the second for one of which each caller sees a part (reading.Selection.mixed).
 # Partial ones are small, and cost nothing to those whom they do not concern.
-_LISTED = Document.standing < Document.GONE
-Document.add_index(Document.parent, Document.sort, Document.audience, Document.standing)
+_LISTED = Document.visibility < Document.EXPIRED
+Document.add_index(Document.parent, Document.sort, Document.audience, Document.visibility)
 for _columns, _where in (
-        ((Document.parent, Document.audience, Document.sort, Document.standing), _LISTED),
-        ((Document.parent, Document.standing), Document.standing == Document.ACTIVE),
+        ((Document.parent, Document.audience, Document.sort, Document.visibility), _LISTED),
+        ((Document.parent, Document.visibility), Document.visibility == Document.ACTIVE),
         ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False))):
@@ -52,30 +52,6 @@ class Counter(Table):
     value = BigIntegerField()
 
 
-class Device(Table):
-    """An enrolled EndDevice. `id` is its number in /edev; `manager` the LFDI of the aggregator that acts for it."""
-    ENROLLED, SUSPENDED = "enrolled", "suspended"
-    id = BigIntegerField(primary_key=True)
-    lfdi = TextField(unique=True)
-    sfdi = BigIntegerField(unique=True)
-    name = TextField(default="")
-    kind = TextField(default="")
-    labels = JSON(default=dict)
-    state = TextField(default=ENROLLED)
-    manager = TextField(default="", index=True)
-    enrolled_at = BigIntegerField()
-    seen_at = BigIntegerField(null=True)
-
-
-class Audience(Table):
-    """Who may see what: a caller's LFDI, and an audience it belongs to."""
-    lfdi = TextField()
-    audience = TextField(index=True)
-
-    class Meta:
-        primary_key = CompositeKey("lfdi", "audience")
-
-
 class ReadingSet(Table):
     """Readings of one MeterReading (`meter` is its href) that were taken together."""
     id = AutoField()
@@ -83,36 +59,36 @@ class ReadingSet(Table):
     number = BigIntegerField()
     mrid = TextField()
     start = BigIntegerField()
-    duration = BigIntegerField()
-    stated = JSON(default=dict)
+    duration_s = BigIntegerField()
+    submitted = JSON(default=dict)
 
     class Meta:
         indexes = ((("meter", "number"), True), (("meter", "mrid"), False), (("meter", "start"), False))
 
 
 class Reading(Table):
-    """One value. `stated` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID …), `sort`
+    """One value. `submitted` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID …), `sort`
     its place in its list: localID, consumptionBlock and touTier, 16 and twice 8 bits."""
     set = ForeignKeyField(ReadingSet, on_delete="CASCADE", index=False)
     number = BigIntegerField()
     start = BigIntegerField()
-    duration = BigIntegerField()
+    duration_s = BigIntegerField()
     value = BigIntegerField(null=True)
-    stated = JSON(default=dict)
+    submitted = JSON(default=dict)
     sort = BigIntegerField(default=0)
 
     class Meta:
         indexes = ((("set", "number"), True), (("set", "start"), False))
 
 
-class Answer(Table):
+class ResponseRecord(Table):
     """A Response to an event: which (`subject` is its mRID), by whom, what, and when by the device's and our clock."""
     href = TextField(primary_key=True)
     subject = TextField()
     lfdi = TextField()
     status = SmallIntegerField(null=True)
-    created = BigIntegerField(null=True)
-    received = BigIntegerField()
+    created_at = BigIntegerField(null=True)
+    received_at = BigIntegerField()
 
     class Meta:
         indexes = ((("subject", "lfdi"), False),)
@@ -120,16 +96,16 @@ class Answer(Table):
 
 class Rate(Table):
     """A poll or post rate that was set, in seconds: for a kind of resource, for one device, or for both."""
-    what = TextField()
+    purpose = TextField()
     kind = TextField(default="")
     lfdi = TextField(default="")
-    seconds = IntegerField()
+    interval_s = IntegerField()
 
     class Meta:
-        primary_key = CompositeKey("what", "kind", "lfdi")
+        primary_key = CompositeKey("purpose", "kind", "lfdi")
 
 
-class Note(Table):
+class KeyValue(Table):
     """What processes tell each other: the pace of the clock, the schema's revision."""
     name = TextField(primary_key=True)
-    text = TextField()
+    value = TextField()

@@ -8,99 +8,99 @@ from __future__ import annotations
 from peewee import BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField, TextField
 
 from server.models.base import Table
-from server.models.documents import Device
+from server.models.devices import Device
 
 
-class Nature(Table):
-    """What a device is: `what` is one of natures.WHATS, `category` its DeviceCategoryType bits, `demand` the greatest load in
+class DeviceType(Table):
+    """What a device is: `kind` is one of natures.WHATS, `category` its DeviceCategoryType bits, `max_load_w` the greatest load in
     W that its DRLCCapabilities name."""
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
-    what = TextField()
+    kind = TextField()
     category = BigIntegerField(default=0)
-    demand = DoubleField(null=True)
+    max_load_w = DoubleField(null=True)
 
 
-class Unit(Table):
+class DerState(Table):
     """A DER, by its href, as DERCapability, DERSettings (which override), DERStatus and DERAvailability have it.
 
-    `inject` and `absorb` are rated magnitudes, `capacity` Wh, `ramp` W per second, `charge` the state of charge
-    (0 to 1) that was said of the time `charge_at`, `up` and `down` Wh that DERAvailability says it can still give and take,
-    `offered` its statWAvail; `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity
-    is, `inferred` Wh follow from how the charge went with the power, `was` being the charge before, of the time `was_at`.
+    `max_injection_w` and `max_absorption_w` are rated magnitudes, `capacity_wh` Wh, `ramp_w_per_s` W per second, `soc` the state of charge
+    (0 to 1) that was said of the time `soc_at`, `dischargeable_wh` and `chargeable_wh` Wh that DERAvailability says it can still give and take,
+    `available_w` its statWAvail; `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity
+    is, `inferred_capacity_wh` Wh follow from how the charge went with the power, `previous_soc` being the charge before, of the time `previous_soc_at`.
     """
     device_id: int
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
-    type = SmallIntegerField(null=True)
-    inject = DoubleField()
-    absorb = DoubleField()
-    capacity = DoubleField(null=True)
-    ramp = DoubleField(null=True)
-    charge = DoubleField(null=True)
-    charge_at = BigIntegerField(null=True)
-    up = DoubleField(null=True)
-    down = DoubleField(null=True)
-    offered = DoubleField(null=True)
+    der_type = SmallIntegerField(null=True)
+    max_injection_w = DoubleField()
+    max_absorption_w = DoubleField()
+    capacity_wh = DoubleField(null=True)
+    ramp_w_per_s = DoubleField(null=True)
+    soc = DoubleField(null=True)
+    soc_at = BigIntegerField(null=True)
+    dischargeable_wh = DoubleField(null=True)
+    chargeable_wh = DoubleField(null=True)
+    available_w = DoubleField(null=True)
     connected = BooleanField(default=True)
     modes = TextField(default="")
-    was = DoubleField(null=True)
-    was_at = BigIntegerField(null=True)
-    inferred = DoubleField(null=True)
+    previous_soc = DoubleField(null=True)
+    previous_soc_at = BigIntegerField(null=True)
+    inferred_capacity_wh = DoubleField(null=True)
 
 
-class Warmth(Table):
+class ThermalState(Table):
     """How far a thermal load is ahead (-: behind) at `at`, a part of what comfort allows, -1 to 1: by what it was told
-    (`part`), and as it was meant to be (`meant`) before that was put into tenths of a degree."""
+    (`realised`), and as it was meant to be (`intended`) before that was put into tenths of a degree."""
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     at = BigIntegerField()
-    part = DoubleField()
-    meant = DoubleField()
+    realised = DoubleField()
+    intended = DoubleField()
 
 
 class Meter(Table):
     """A MeterReading of active power that counts for a device, by its href: `factor` makes W of injection of its values,
-    `what` is what it measures (one of natures.WHATS), `watts` its newest reading, which ends at `at`, `peak` the greatest
+    `kind` is what it measures (one of natures.WHATS), `injection_w` its newest reading, which ends at `read_at`, `peak_load_w` the greatest
     consumption (a magnitude) that it has read."""
     href = TextField(primary_key=True)
     device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
-    what = TextField()
+    kind = TextField()
     factor = DoubleField()
-    watts = DoubleField(null=True)
-    at = BigIntegerField(null=True)
-    peak = DoubleField(default=0.0)
+    injection_w = DoubleField(null=True)
+    read_at = BigIntegerField(null=True)
+    peak_load_w = DoubleField(default=0.0)
 
 
-class Visit(Table):
-    """A flow reservation request, by its href: a car that wants `energy` Wh (+ is charging) at up to `power` W between
-    `arrive` and `depart`; at `said_at` its charger said (PEVInfo) that it wanted `said` Wh more. Kept after its document is
+class ChargingSession(Table):
+    """A flow reservation request, by its href: a car that wants `energy_wh` Wh (+ is charging) at up to `power_w` W between
+    `arrival_at` and `departure_at`; at `reported_at` its charger said (PEVInfo) that it wanted `reported_need_wh` Wh more. Kept after its document is
     gone: it tells when cars come."""
     href = TextField(primary_key=True)
     device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
-    arrive = BigIntegerField(index=True)
-    depart = BigIntegerField()
-    energy = DoubleField()
-    power = DoubleField()
+    arrival_at = BigIntegerField(index=True)
+    departure_at = BigIntegerField()
+    energy_wh = DoubleField()
+    power_w = DoubleField()
     cancelled = BooleanField(default=False)
-    said = DoubleField(null=True)
-    said_at = BigIntegerField(null=True)
+    reported_need_wh = DoubleField(null=True)
+    reported_at = BigIntegerField(null=True)
 
 
-class Conduct(Table):
+class Participation(Table):
     """What was agreed with a device's owner and what is known of how it responds.
 
-    `events` a season and `hours` a day are the most that its contract allows (NULL: no limit), `tier` who is asked first
-    (the lowest). `response` is the tracked part of what it is asked that it does, 0 to 1; until `out_until` it has opted out.
+    `max_events` a season and `max_hours` a day are the most that its contract allows (NULL: no limit), `tier` who is asked first
+    (the lowest). `response_rate` is the tracked part of what it is asked that it does, 0 to 1; until `opted_out_until` it has opted out.
     """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
-    response = DoubleField(default=1.0)
-    silent_since = BigIntegerField(null=True)
-    out_until = BigIntegerField(null=True)
-    out_reason = TextField(default="")
-    events = SmallIntegerField(null=True)
-    hours = DoubleField(null=True)
+    response_rate = DoubleField(default=1.0)
+    non_responding_since = BigIntegerField(null=True)
+    opted_out_until = BigIntegerField(null=True)
+    opt_out_reason = TextField(default="")
+    max_events = SmallIntegerField(null=True)
+    max_hours = DoubleField(null=True)
     tier = SmallIntegerField(default=0)

@@ -67,7 +67,7 @@ def error(refused: Refused) -> Response:
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)
-    inside = codec.inner("Error", data).replace(b">", b">" + _comment(refused.why), 1)
+    inside = codec.fragment("Error", data).replace(b">", b">" + _comment(refused.why), 1)
     return Response(codec.wrap("Error", inside), refused.status, headers=refused.headers, content_type=SEP_XML)
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = 5
 
 
-class Door(Flask):
+class DeviceInterface(Flask):
     """Flask with one view, to which every request goes whatever its path and method: none is routed, and all that
     Flask keeps at hand for views that have to find it (`flask.request` and so on) is given as arguments here."""
 
@@ -45,7 +45,7 @@ def create() -> Flask:
     if settings.access_log:
         logging.basicConfig(format="%(asctime)s %(message)s")
         log.setLevel(logging.INFO)
-    return Door("server", static_folder=None)
+    return DeviceInterface("server", static_folder=None)
 
 
 def _note(request: Request, response: Response) -> None:
@@ -57,7 +57,7 @@ def _note(request: Request, response: Response) -> None:
 
 def _answer(request: Request) -> Response:
     peer = identity.peer_of(request.environ)
-    lastcontact.note(peer.lfdi)
+    lastcontact.record(peer.lfdi)
     try:
         return views.respond(request, peer.lfdi, peer.sfdi)
     except Refused as refused:

@@ -29,7 +29,7 @@ MOST_UNREAD = 1 << 24
 log = logging.getLogger("gunicorn.error")    # the log of the server we run in, at its level
 
 
-class Door(Protocol):
+class Listener(Protocol):
     """What a connection has to know of the worker it belongs to."""
     context: SSL.Context | None
     """None behind a proxy."""
@@ -51,7 +51,7 @@ class Door(Protocol):
 class Connection:
     """One client's connection. Whoever touches `life` holds `lock`."""
 
-    def __init__(self, sock: socket.socket, address: tuple[Any, ...], door: Door):
+    def __init__(self, sock: socket.socket, address: tuple[Any, ...], door: Listener):
         self.sock, self.fd, self.address, self.door = sock, sock.fileno(), address[0], door
         self.lock = threading.Lock()
         self.closed = False

@@ -18,7 +18,7 @@ _LARGEST = (1 << 32) - 1
 LONGEST_PAGE = 255
 
 
-class Ask(NamedTuple):
+class RequestContext(NamedTuple):
     """A request, as function sets are asked to answer it: who wants what of which resource."""
     who: Caller
     match: Match
@@ -33,19 +33,19 @@ class Ask(NamedTuple):
 
     def document(self, name: str, data: codec.Data) -> Response:
         """Answer with this data."""
-        return answers.document(name, codec.inner(name, {"href": self.href, **data}, self.edition), self.request,
+        return answers.document(name, codec.fragment(name, {"href": self.href, **data}, self.edition), self.request,
                                 self.edition)
 
     def list(self, name: str, found: retrieve.Page) -> Response:
         """Answer with a page of this list."""
         return list_answer(self, name, found)
 
-    def span(self) -> Span:
+    def span(self) -> ListParameters:
         """Which part of the list is asked for."""
-        return span(self.request, self.match.row.query)
+        return list_parameters(self.request, self.match.row.query)
 
 
-class Span(NamedTuple):
+class ListParameters(NamedTuple):
     """The list parameters: from item `start` of those later than `after`, at most `limit`."""
     start: int
     after: int | None
@@ -64,12 +64,12 @@ def respond(request: Request, lfdi: str, sfdi: int) -> Response:
     method = request.method
     access.admit(who, method, match)
     edition = answers.edition(request)
-    ask = Ask(who if edition == 2018 else who._replace(edition=edition), match, href, request, edition)
+    ask = RequestContext(who if edition == 2018 else who._replace(edition=edition), match, href, request, edition)
     instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name)
     return instead(ask) if instead else _METHODS[method](ask)
 
 
-def _get(ask: Ask) -> Response:
+def _get(ask: RequestContext) -> Response:
     if store.due():
         store.refresh()
     row = ask.match.row
@@ -81,7 +81,7 @@ def _get(ask: Ask) -> Response:
     return answers.document(found.kind, found.body, ask.request, ask.edition)
 
 
-def _get_list(ask: Ask) -> Response:
+def _get_list(ask: RequestContext) -> Response:
     row, above = ask.match.row, table.parent(ask.href)
     parent, active = ask.href, row.of is not None
     if row.of:
@@ -90,15 +90,15 @@ def _get_list(ask: Ask) -> Response:
     which = retrieve.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
     found = retrieve.page(which, ask.who.lfdi, start, after, limit, ask.edition)
     # Who sees an item sees its list; only of an empty list has to be asked whether it is there for this caller.
-    if not found.all and above and not retrieve.seen(above, ask.who.lfdi):
+    if not found.all and above and not retrieve.visible(above, ask.who.lfdi):
         raise Refused(404, access.NOT_THERE)
     return list_answer(ask, row.element, found)
 
 
-def list_answer(ask: Ask, name: str, found: retrieve.Page) -> Response:
+def list_answer(ask: RequestContext, name: str, found: retrieve.Page) -> Response:
     """200 with a page of a list."""
     attributes = {"href": ask.href, "all": found.all, "results": len(found.items)}
-    if "pollRate" in schema.plan(name).by_key:
+    if "pollRate" in schema.type_spec(name).by_key:
         attributes["pollRate"] = pollrates.poll(name, ask.who.lfdi)
     item = table.item(ask.match.row.name)
     assert item is not None, name
@@ -106,21 +106,21 @@ def list_answer(ask: Ask, name: str, found: retrieve.Page) -> Response:
     return answers.bytes_of(body, ask.request, ask.edition)
 
 
-def span(request: Request, known: str) -> Span:
+def list_parameters(request: Request, known: str) -> ListParameters:
     """Those list parameters of a request that the list knows. Refused (400) where one is no number or negative."""
     query = request.environ["QUERY_STRING"]
     if not query:
-        return Span(0, None, settings.list_limit)
+        return ListParameters(0, None, settings.list_limit)
     said: dict[str, int] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
         if name in {*known} and name not in said:
             if not text.isascii() or not text.isdigit():
                 raise Refused(400, f"list parameter {name}={text} is no number from 0 on")
             said[name] = min(int(text[:20]), _LARGEST if name != "a" else (1 << 62))
-    return Span(said.get("s", 0), said.get("a"), min(said.get("l", settings.list_limit), LONGEST_PAGE))
+    return ListParameters(said.get("s", 0), said.get("a"), min(said.get("l", settings.list_limit), LONGEST_PAGE))
 
 
-def put(ask: Ask) -> Response:
+def put(ask: RequestContext) -> Response:
     """Let a resource hold what is said of it: 204, or 201 with its Location where there was none."""
     name, data = read(ask.request)
     if name != ask.match.row.element:
@@ -134,7 +134,7 @@ def put(ask: Ask) -> Response:
     return answers.empty(204) if change.old is not None or document is not None else answers.empty(201, ask.href)
 
 
-def _post(ask: Ask) -> Response:
+def _post(ask: RequestContext) -> Response:
     name, data = read(ask.request)
     item = table.item(ask.match.row.name)
     if item is None or not schema.descends(name, item.element):
@@ -150,7 +150,7 @@ def _post(ask: Ask) -> Response:
     return answers.empty(204 if change.old is not None else 201, change.href)
 
 
-def _delete(ask: Ask) -> Response:
+def _delete(ask: RequestContext) -> Response:
     document = store.get(ask.href)
     seen = document is not None and retrieve.single(ask.href, ask.who.lfdi) is not None
     if document is None or not access.writable(ask.who, document.audience):
@@ -162,7 +162,7 @@ def _delete(ask: Ask) -> Response:
 _METHODS = {"GET": _get, "HEAD": _get, "PUT": put, "POST": _post, "DELETE": _delete}
 
 
-def _owned(ask: Ask, href: str) -> None:
+def _owned(ask: RequestContext, href: str) -> None:
     """Refuse a caller to whom the resource above the one it writes does not belong."""
     owner = store.get(href)
     if owner is None or not access.writable(ask.who, owner.audience):

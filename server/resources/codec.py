@@ -22,7 +22,7 @@ from lxml import etree
 
 from server.errors import Refused
 from server.resources import hexbinary, repairs, schema
-from server.resources.schema import CSIPAUS, SEP, XSI, Field, Plan, Simple
+from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
 
 Data = dict[str, Any]
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
@@ -45,7 +45,7 @@ def decode(body: bytes) -> tuple[str, Data]:
         if not repairs.repair(root) or not validator().validate(root):
             raise Refused(400, complaint())
     name = schema.key(root.tag).rpartition(":")[2]
-    return name, _read(root, schema.actual(root, schema.plan(name)))
+    return name, _read(root, schema.actual(root, schema.type_spec(name)))
 
 
 def parse(body: bytes) -> etree._Element:
@@ -80,7 +80,7 @@ def complaint() -> str:
     return f"line {error.line}: {words}"
 
 
-def _read(element: etree._Element, plan: Plan) -> Data:
+def _read(element: etree._Element, plan: TypeSpec) -> Data:
     data: Data = {}
     for name, text in element.attrib.items():
         field = plan.by_attribute.get(name)
@@ -101,7 +101,7 @@ def _read(element: etree._Element, plan: Plan) -> Data:
     return data
 
 
-def _read_value(element: etree._Element, field: Field, owner: Data) -> Any:
+def _read_value(element: etree._Element, field: FieldSpec, owner: Data) -> Any:
     if field.plan is not None:
         return _read(element, schema.actual(element, field.plan))
     for name, text in element.attrib.items():
@@ -131,7 +131,7 @@ class _Text(list[str]):
         super().__init__()
         self.edition = edition
 
-    def takes(self, part: Field | Plan) -> bool:
+    def takes(self, part: FieldSpec | TypeSpec) -> bool:
         """Whether clients of the edition are sent this."""
         if not part.edition:
             return True
@@ -144,7 +144,7 @@ def encode(name: str, data: Data, edition: int = 2018) -> bytes:
 
     ValueError names the place of a key that the type does not have. Whether it is valid is asked of `check`.
     """
-    return wrap(name, inner(name, data, edition))
+    return wrap(name, fragment(name, data, edition))
 
 
 def check(name: str, inside: bytes) -> None:
@@ -153,21 +153,21 @@ def check(name: str, inside: bytes) -> None:
         raise Refused(400, complaint().partition(": ")[2])
 
 
-def inner(name: str, data: Data, edition: int = 2018) -> bytes:
+def fragment(name: str, data: Data, edition: int = 2018) -> bytes:
     """All of a document that stands between `<Name` and `</Name>`."""
-    return _inner(name, data, edition)[0]
+    return _fragment(name, data, edition)[0]
 
 
-def inners(name: str, data: Data) -> tuple[bytes, bytes | None]:
+def fragments(name: str, data: Data) -> tuple[bytes, bytes | None]:
     """The same for clients of 2018, and for those of 2023 where that differs."""
-    old, bound = _inner(name, data, 2018)
-    return old, _inner(name, data, 2023)[0] if bound else None
+    old, bound = _fragment(name, data, 2018)
+    return old, _fragment(name, data, 2023)[0] if bound else None
 
 
-def _inner(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
+def _fragment(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
     out = _Text(edition)
     out.csipaus = schema.foreign_name(name) is not None
-    _write(out, schema.plan(name), data, name)
+    _write(out, schema.type_spec(name), data, name)
     if out.csipaus:
         out.insert(0, f' xmlns:csipaus="{CSIPAUS}"')
     return "".join(out).encode(), out.bound
@@ -191,12 +191,12 @@ def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]]
 
 @lru_cache(maxsize=4096)
 def _head(name: str, attributes: tuple[tuple[str, Any], ...], edition: int) -> bytes:
-    return inner(name, dict(attributes), edition)
+    return fragment(name, dict(attributes), edition)
 
 
-def _write(out: _Text, plan: Plan, data: Data, place: str) -> None:
+def _write(out: _Text, plan: TypeSpec, data: Data, place: str) -> None:
     if "xsi:type" in data:
-        stated = schema.plan(data["xsi:type"])
+        stated = schema.type_spec(data["xsi:type"])
         if out.takes(stated):
             out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
             out.csipaus |= data["xsi:type"].startswith("csipaus:")
@@ -225,7 +225,7 @@ def _write(out: _Text, plan: Plan, data: Data, place: str) -> None:
     _write_foreign(out, data, foreign, place)
 
 
-def _write_value(out: _Text, field: Field, value: Any, owner: Data, place: str) -> None:
+def _write_value(out: _Text, field: FieldSpec, value: Any, owner: Data, place: str) -> None:
     out.append(field.open)
     out.csipaus |= field.csipaus
     if field.plan is not None:

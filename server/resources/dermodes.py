@@ -31,7 +31,7 @@ def _named(bitmap: Any, names: tuple[str, ...]) -> set[str]:
     return {name for place, name in enumerate(names) if name and bits >> place & 1}
 
 
-def known(capability: Mapping[str, Any], settings: Mapping[str, Any]) -> frozenset[str]:
+def supported_modes(capability: Mapping[str, Any], settings: Mapping[str, Any]) -> frozenset[str]:
     """The modes that a DER takes: those enabled in its DERSettings if it says so, else those of its DERCapability."""
     found = set()
     for names, enabled, supported in ((_BITS, "modesEnabled", "modesSupported"),
@@ -48,6 +48,6 @@ def bitmaps(names: frozenset[str]) -> tuple[str, str]:
     return f"{first:08X}", f"{aus:02X}"
 
 
-def set_in(base: Mapping[str, Any]) -> frozenset[str]:
+def modes_set(base: Mapping[str, Any]) -> frozenset[str]:
     """The modes that a DERControlBase sets."""
     return frozenset(name for name in base if "opMod" in name and "@" not in name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class TakenBack(Exception):
+class RolledBack(Exception):
     """Ends a transaction without keeping it; carries what it would have come to."""
 
     def __init__(self, answer: dict[str, Any]):

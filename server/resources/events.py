@@ -95,7 +95,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class EventState:
     """What is true of an event at an instant.
 
     `since` is the instant at which `status` came true, `superseded_by` the key of the newer event if it is still
@@ -114,14 +114,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Fate:
+class _Outcome:
     """How an event ends: `end` the first instant at which it is no longer in force, `status` what it becomes then if
     it is not simply over, `taker` the newer event that takes its place, `rivals` the newer ones in its way."""
     event: Event
     end: int
     status: int | None
     taker: str | None
-    rivals: tuple["_Fate", ...]
+    rivals: tuple["_Outcome", ...]
 
     def stands(self) -> bool:
         return self.event.activation < self.end
@@ -174,7 +174,7 @@ def listed_until(event: Event) -> int:
     return event.latest_end
 
 
-def _fate(event: Event, newer: Iterable[_Fate]) -> _Fate:
+def _outcome(event: Event, newer: Iterable[_Outcome]) -> _Outcome:
     """`newer`: the fates of all newer events of the list, newest first."""
     rivals = tuple(rival for rival in newer if overlap(event, rival.event))
     takers = [rival.event for rival in rivals if rival.stands() and supersedes(rival.event, event)]
@@ -186,10 +186,10 @@ def _fate(event: Event, newer: Iterable[_Fate]) -> _Fate:
         end, status = event.superseded, SUPERSEDED
     elif taker is not None and taker.activation < end:
         end, status = taker.activation, SUPERSEDED
-    return _Fate(event, end, status, taker.key if taker is not None else None, rivals)
+    return _Outcome(event, end, status, taker.key if taker is not None else None, rivals)
 
 
-def _spells(events: Iterable[Event]) -> Iterator[list[Event]]:
+def _overlap_groups(events: Iterable[Event]) -> Iterator[list[Event]]:
     """The events in groups of which no two share any time."""
     spell: list[Event] = []
     end = 0
@@ -203,18 +203,18 @@ def _spells(events: Iterable[Event]) -> Iterator[list[Event]]:
         yield spell
 
 
-def _fates(events: Iterable[Event]) -> dict[str, _Fate]:
+def _outcomes(events: Iterable[Event]) -> dict[str, _Outcome]:
     """Newest first, because only newer events decide what becomes of one."""
-    found: dict[str, _Fate] = {}
-    for spell in _spells(events):
-        fates: dict[str, _Fate] = {}
+    found: dict[str, _Outcome] = {}
+    for spell in _overlap_groups(events):
+        fates: dict[str, _Outcome] = {}
         for event in sorted(spell, key=lambda event: event.age, reverse=True):
-            fates[event.key] = _fate(event, fates.values())
+            fates[event.key] = _outcome(event, fates.values())
         found |= fates
     return found
 
 
-def _flagged_at(fate: _Fate, now: int) -> int | None:
+def _flagged_at(fate: _Outcome, now: int) -> int | None:
     """Since when newer events have stood in its way without a break, if one does at that instant."""
     began, until = 0, None
     for rival in sorted(fate.rivals, key=lambda rival: rival.event.created):
@@ -226,7 +226,7 @@ def _flagged_at(fate: _Fate, now: int) -> int | None:
     return began if until is not None and now < until else None
 
 
-def _at(fate: _Fate, now: int) -> Verdict:
+def _at(fate: _Outcome, now: int) -> EventState:
     """The verdict at an instant, without its next change."""
     event, over = fate.event, now >= fate.end
     # what is created at its end, or later, is no longer in its way, unless it is just what ends it
@@ -238,10 +238,10 @@ def _at(fate: _Fate, now: int) -> Verdict:
         status, since = ACTIVE, event.activation
     else:
         status, since = SCHEDULED, event.created
-    return Verdict(status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None, flagged)
+    return EventState(status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None, flagged)
 
 
-def _verdict(fate: _Fate, now: int) -> Verdict:
+def _state(fate: _Outcome, now: int) -> EventState:
     verdict = _at(fate, now)
     instants = {fate.event.activation, fate.end, listed_until(fate.event)}
     for rival in fate.rivals:
@@ -250,17 +250,17 @@ def _verdict(fate: _Fate, now: int) -> Verdict:
     return replace(verdict, next_change=next((each for each in later if _at(fate, each) != verdict), None))
 
 
-def judge_all(events: Iterable[Event], now: int) -> dict[str, Verdict]:
+def evaluate_all(events: Iterable[Event], now: int) -> dict[str, EventState]:
     """The verdict on each event of one list, by key, at `now` (not before their creation)."""
-    return {key: _verdict(fate, now) for key, fate in _fates(events).items()}
+    return {key: _state(fate, now) for key, fate in _outcomes(events).items()}
 
 
-def judge(event: Event, rivals: Iterable[Event], now: int) -> Verdict:
+def evaluate(event: Event, rivals: Iterable[Event], now: int) -> EventState:
     """The verdict on one event. `rivals`: the others of its list, or at least its `neighbours`."""
-    return judge_all([event, *(rival for rival in rivals if rival.key != event.key)], now)[event.key]
+    return evaluate_all([event, *(rival for rival in rivals if rival.key != event.key)], now)[event.key]
 
 
-def event_status(verdict: Verdict, reason: str | None = None) -> dict[str, Any]:
+def event_status(verdict: EventState, reason: str | None = None) -> dict[str, Any]:
     """The EventStatus that says a verdict. Once it is final (2, 3, 4) it belongs into the document, where `from_data`
     finds it again after the newer event is gone."""
     status: dict[str, Any] = {"currentStatus": verdict.status, "dateTime": verdict.since,

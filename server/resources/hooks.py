@@ -41,7 +41,7 @@ _after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
 _instead: dict[tuple[str, str], Callable[..., Any]] = {}
 _rebuild: list[Callable[[], int]] = []
 _seed: list[Callable[[], object]] = []
-_taken: list[Callable[[str, list[tuple[int, int]]], None]] = []
+_on_readings: list[Callable[[str, list[tuple[int, int]]], None]] = []
 
 
 def _register(registry: dict[tuple[str, str], list[Hook]], method: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
@@ -83,14 +83,14 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
     return task
 
 
-def taken(task: Callable[[str, list[tuple[int, int]]], None]) -> Callable[[str, list[tuple[int, int]]], None]:
+def on_readings(task: Callable[[str, list[tuple[int, int]]], None]) -> Callable[[str, list[tuple[int, int]]], None]:
     """Called when values of a MeterReading (its href) have been read: each as (value, end of its time)."""
-    _taken.append(task)
+    _on_readings.append(task)
     return task
 
 
-def run_taken(meter: str, read: list[tuple[int, int]]) -> None:
-    for task in _taken:
+def run_on_readings(meter: str, read: list[tuple[int, int]]) -> None:
+    for task in _on_readings:
         task(meter, read)
 
 

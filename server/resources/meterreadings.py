@@ -34,17 +34,17 @@ def record(meter: str, reading: Data, now: int) -> bool:
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
     _write(row[0] if row else _open(meter, "", day, DAY, {}), reading, start)
-    _tell(meter, [(reading, start)])
+    _announce(meter, [(reading, start)])
     return row is None
 
 
-def _tell(meter: str, read: list[tuple[Data, int]]) -> None:
-    hooks.run_taken(meter, [(reading["value"], start + reading.get("timePeriod", {}).get("duration", 0))
+def _announce(meter: str, read: list[tuple[Data, int]]) -> None:
+    hooks.run_on_readings(meter, [(reading["value"], start + reading.get("timePeriod", {}).get("duration", 0))
                             for reading, start in read if reading.get("value") is not None])
 
 
 def _open(meter: str, mrid: str, start: int, duration: int, stated: Data) -> int:
-    return sql.row("INSERT INTO reading_set (meter, number, mrid, start, duration, stated) VALUES (?, ?, ?, ?, ?, ?) "
+    return sql.row("INSERT INTO reading_set (meter, number, mrid, start, duration_s, submitted) VALUES (?, ?, ?, ?, ?, ?) "
                    "RETURNING id", meter, store.next_number(f"{meter}/rs"), mrid, start, duration,
                    JSON().db_value(stated))[0]
 
@@ -62,7 +62,7 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
         number = _open(meter, said["mRID"], period["start"], period["duration"], stated)
     else:
         number = row[0]
-        sql.execute("UPDATE reading_set SET start = ?, duration = ?, stated = ? WHERE id = ?",
+        sql.execute("UPDATE reading_set SET start = ?, duration_s = ?, submitted = ? WHERE id = ?",
                     period["start"], period["duration"], JSON().db_value(stated), number)
         sql.execute("DELETE FROM reading WHERE set_id = ?", number)
     read = []
@@ -72,7 +72,7 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
         read.append((reading, reading.get("timePeriod", {}).get("start", share)))
     for reading, start in read:
         _write(number, reading, start)
-    _tell(meter, read)
+    _announce(meter, read)
     return row is None
 
 
@@ -80,28 +80,28 @@ def _write(set_id: int, reading: Data, start: int) -> None:
     rest = {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")}
     stated = JSON().db_value(rest)
     duration = reading.get("timePeriod", {}).get("duration", 0)
-    row = sql.row("SELECT number FROM reading WHERE set_id = ? AND start = ? AND stated = ?", set_id, start, stated)
+    row = sql.row("SELECT number FROM reading WHERE set_id = ? AND start = ? AND submitted = ?", set_id, start, stated)
     if row is not None:
-        sql.execute("UPDATE reading SET value = ?, duration = ? WHERE set_id = ? AND number = ?",
+        sql.execute("UPDATE reading SET value = ?, duration_s = ? WHERE set_id = ? AND number = ?",
                     reading.get("value"), duration, set_id, row[0])
         return
     block, tier = reading.get("consumptionBlock", 0), reading.get("touTier", 0)
     sort = int(reading.get("localID", "0"), 16) << 16 | block << 8 | tier
-    sql.execute("INSERT INTO reading (set_id, number, start, duration, value, stated, sort) SELECT ?, "
+    sql.execute("INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
                 "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?", set_id, start, duration,
                 reading.get("value"), stated, sort, set_id)
 
 
 def between(meter: str, start: int, end: int) -> list[tuple[int, int, int | None]]:
     """(start, duration, value) of a MeterReading's readings that begin in [start, end), oldest first."""
-    return sql.rows("SELECT r.start, r.duration, r.value FROM reading r JOIN reading_set s ON r.set_id = s.id "
-                    "WHERE s.meter = ? AND r.start >= ? AND r.start < ? AND s.start < ? AND s.start + s.duration >= ? "
+    return sql.rows("SELECT r.start, r.duration_s, r.value FROM reading r JOIN reading_set s ON r.set_id = s.id "
+                    "WHERE s.meter = ? AND r.start >= ? AND r.start < ? AND s.start < ? AND s.start + s.duration_s >= ? "
                     "ORDER BY r.start, r.number", meter, start, end, end, start)
 
 
 def latest(meter: str) -> tuple[int, int, int | None, str] | None:
     """(start, duration, value, rest as JSON) of the newest reading of a MeterReading."""
-    return sql.row("SELECT r.start, r.duration, r.value, r.stated FROM reading r JOIN reading_set s ON r.set_id = s.id "
+    return sql.row("SELECT r.start, r.duration_s, r.value, r.submitted FROM reading r JOIN reading_set s ON r.set_id = s.id "
                    "WHERE s.meter = ? ORDER BY s.start DESC, r.start DESC, r.number DESC LIMIT 1", meter)
 
 
@@ -114,7 +114,7 @@ def data(href: str, start: int, duration: int, value: int | None, stated: str) -
 def forget_before(instant: int) -> int:
     """Remove the sets that ended before an instant; how many."""
     with db.atomic():
-        return ReadingSet.delete().where(ReadingSet.start + ReadingSet.duration < instant).execute()
+        return ReadingSet.delete().where(ReadingSet.start + ReadingSet.duration_s < instant).execute()
 
 
 def remove_below(href: str) -> None:

@@ -19,7 +19,7 @@ _read_at = float("-inf")
 def _rates() -> dict[tuple[str, str, str], int]:
     global _known, _read_at
     if time.monotonic() - _read_at > _FRESH:
-        _known = {(rate.what, rate.kind, rate.lfdi): rate.seconds for rate in Rate.select()}
+        _known = {(rate.purpose, rate.kind, rate.lfdi): rate.interval_s for rate in Rate.select()}
         _read_at = time.monotonic()
     return _known
 
@@ -30,7 +30,7 @@ def forget() -> None:
     _read_at = float("-inf")
 
 
-def ruled(what: str, kind: str, lfdi: str) -> int | None:
+def configured(what: str, kind: str, lfdi: str) -> int | None:
     """The rate that was set, in seconds; None where none was. `what` is "poll" or "post"."""
     known = _rates()
     if not known:
@@ -38,33 +38,33 @@ def ruled(what: str, kind: str, lfdi: str) -> int | None:
     return next((known[what, *key] for key in ((kind, lfdi), ("", lfdi), (kind, "")) if (what, *key) in known), None)
 
 
-def any_set() -> bool:
+def any_configured() -> bool:
     """Whether any rate was set beside the settings."""
     return bool(_rates())
 
 
 def poll(kind: str, lfdi: str = "") -> int:
     """Seconds between polls of this kind of resource by this device."""
-    rate = ruled("poll", kind, lfdi)
+    rate = configured("poll", kind, lfdi)
     return settings.poll_rate if rate is None else rate
 
 
-def extra(kind: str, audience: str) -> dict[str, Any]:
+def defaults(kind: str, audience: str) -> dict[str, Any]:
     """The rates that a document carries unless it says otherwise."""
     return {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
 
 
-def overriding(kind: str, audience: str) -> dict[str, Any]:
+def overrides(kind: str, audience: str) -> dict[str, Any]:
     """The rates that a document carries whatever it says: the utility decides how often is posted."""
-    rate = ruled("post", kind, audience)
+    rate = configured("post", kind, audience)
     return {} if rate is None else {"postRate": rate}
 
 
-def decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
+def set_rate(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
     """Set a rate, or take it back (None)."""
     if seconds is None:
-        Rate.delete().where((Rate.what == what) & (Rate.kind == kind) & (Rate.lfdi == lfdi)).execute()
+        Rate.delete().where((Rate.purpose == what) & (Rate.kind == kind) & (Rate.lfdi == lfdi)).execute()
     else:
-        Rate.insert(what=what, kind=kind, lfdi=lfdi, seconds=seconds).on_conflict(
-            conflict_target=[Rate.what, Rate.kind, Rate.lfdi], update={Rate.seconds: seconds}).execute()
+        Rate.insert(purpose=what, kind=kind, lfdi=lfdi, interval_s=seconds).on_conflict(
+            conflict_target=[Rate.purpose, Rate.kind, Rate.lfdi], update={Rate.interval_s: seconds}).execute()
     forget()

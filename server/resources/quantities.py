@@ -6,7 +6,7 @@ INT16 = 32767
 FULL = 10_000  # 100 % in hundredths, as PerCent and SignedPerCent have it
 
 
-def number(quantity: Mapping[str, Any] | None) -> float | None:
+def base_value(quantity: Mapping[str, Any] | None) -> float | None:
     """The value of an ActivePower, WattHour … in its base unit; None for None."""
     if quantity is None:
         return None

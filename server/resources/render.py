@@ -8,14 +8,15 @@ from typing import Any
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import codec, documents, events, hooks, links, pollrates, schema, sql, table
-from server.resources.links import Standing
+from server.resources import (codec, documents, events, hooks, links, ordering, pollrates, schema, sql, table,
+                              visibility)
+from server.resources.visibility import TimedState
 
 Data = dict[str, Any]
 Period = tuple[int, int]
 
 
-def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, standing: Standing | None = None,
+def save(kind: str, href: str, above: str, audience: str, stated: Data | None, standing: TimedState | None = None,
          compare: bool = False, check: bool = False) -> bool:
     """Render and write a document; with `compare` only if that changes anything; whether it did. With `check` it is
     refused (400) where it is not valid, since nobody has looked at it yet.
@@ -23,23 +24,23 @@ def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, s
     An event is written as scheduled, and judged with its neighbours afterwards.
     """
     data = stated if stated is not None else blank(kind)
-    place = links.place(kind, href, data)
-    ruled = pollrates.overriding(kind, audience)
+    place = ordering.list_position(kind, href, data)
+    ruled = pollrates.overrides(kind, audience)
     if standing is None:
-        standing = _standing(kind, data, place)
+        standing = _timed_state(kind, data, place)
     if standing.status is not None:
         ruled["EventStatus"] = standing.status
-    extra = {**_links(kind, href), **pollrates.extra(kind, audience)}
+    extra = {**_links(kind, href), **pollrates.defaults(kind, audience)}
     try:
-        body, body_2023 = codec.inners(kind, links.complete(kind, href, data, extra, ruled))
+        body, body_2023 = codec.fragments(kind, links.complete(kind, href, data, extra, ruled))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(400, str(error)) from None
     if check:
         codec.check(kind, body_2023 or body)
     values = {
-        "href": href, "kind": kind, "parent": above, "audience": audience, "stated": Document.stated.db_value(stated),
+        "href": href, "kind": kind, "parent": above, "audience": audience, "submitted": Document.submitted.db_value(stated),
         "body": body, "body_2023": body_2023, "mrid": place.mrid, "sort": place.sort, "at": place.at,
-        "until": place.until, "standing": standing.standing, "fresh_until": standing.fresh_until,
+        "until": place.until, "visibility": standing.visibility, "fresh_until": standing.fresh_until,
         "status": Document.status.db_value(standing.status)}
     if compare and documents.same(values):
         return False
@@ -47,44 +48,44 @@ def keep(kind: str, href: str, above: str, audience: str, stated: Data | None, s
     return True
 
 
-def _standing(kind: str, data: Data, place: links.Place) -> Standing:
+def _timed_state(kind: str, data: Data, place: ordering.ListPosition) -> TimedState:
     if links.is_event(kind):
         now = clock.now()
-        return Standing(Document.LISTED, now, {"currentStatus": events.SCHEDULED, "dateTime": now,
+        return TimedState(Document.LISTED, now, {"currentStatus": events.SCHEDULED, "dateTime": now,
                                                "potentiallySuperseded": False})
     if place.until is None:
-        return Standing(Document.LISTED, None)
-    return links.interval_standing(data["interval"]["start"], place.until, clock.now())
+        return TimedState(Document.LISTED, None)
+    return visibility.interval_state(data["interval"]["start"], place.until, clock.now())
 
 
-def again(href: str) -> bool:
+def rerender(href: str) -> bool:
     """Render a document again from what was said, an event with the status it has; whether anything changed."""
     found = documents.one("href = ?", href)
     if found is None:
         return False
-    judged = None if found.status is None else Standing(found.standing, found.fresh_until, found.status)
-    return keep(found.kind, href, found.parent, found.audience, found.stated, judged, compare=True)
+    judged = None if found.status is None else TimedState(found.visibility, found.fresh_until, found.status)
+    return save(found.kind, href, found.parent, found.audience, found.submitted, judged, compare=True)
 
 
-def judge(list_href: str, periods: Iterable[Period] | None = None) -> bool:
+def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
     """Find the status of the events of a list, now: of those that share time with one of these periods, directly or
     through each other, or of all, those that are over included. Render those that it changed; whether there were any.
 
     A final status (cancelled, superseded) becomes part of what is said, since it outlasts the newer event.
     """
     found = {document.href: document for document in _around(list_href, periods)}
-    verdicts = events.judge_all((events.from_data(document.kind, href, document.stated)
+    verdicts = events.evaluate_all((events.from_data(document.kind, href, document.submitted)
                                  for href, document in found.items()), clock.now())
     changed = False
     for href, verdict in verdicts.items():
         document = found[href]
-        standing = links.event_standing(verdict, (document.stated.get("EventStatus") or {}).get("reason"))
-        if periods is not None and (document.standing, document.fresh_until, document.status) == standing:
+        standing = visibility.event_state(verdict, (document.submitted.get("EventStatus") or {}).get("reason"))
+        if periods is not None and (document.visibility, document.fresh_until, document.status) == standing:
             continue
-        stated = document.stated
+        stated = document.submitted
         if verdict.status in events.FINAL:
             stated = {**stated, "EventStatus": standing.status}
-        changed |= keep(document.kind, href, list_href, document.audience, stated, standing, compare=True)
+        changed |= save(document.kind, href, list_href, document.audience, stated, standing, compare=True)
     return changed
 
 
@@ -94,18 +95,18 @@ def _around(list_href: str, periods: Iterable[Period] | None) -> Iterator[Docume
         return
     seen: set[str] = set()
     for period in periods:
-        for document in _spell(list_href, *period):
+        for document in _overlap_group(list_href, *period):
             if document.href not in seen:
                 seen.add(document.href)
                 yield document
 
 
-def _spell(list_href: str, start: int, end: int) -> list[Document]:
+def _overlap_group(list_href: str, start: int, end: int) -> list[Document]:
     """The listed events that share time with [start, end), or with each other on from there."""
     while True:
         found = documents.select(f"parent = ? AND at < ? AND (until > ? OR at = ?) AND {documents.LISTED} "
                                  "AND status IS NOT NULL", list_href, max(end, start + 1), start, start)
-        periods = [(start, end), *(links.period(each.stated) for each in found)]
+        periods = [(start, end), *(links.period(each.submitted) for each in found)]
         wider = min(start for start, _ in periods), max(end for _, end in periods)
         if wider == (start, end):
             return found
@@ -153,10 +154,10 @@ def counted(list_name: str) -> bool:
 
 def blank(kind: str) -> Data:
     """The least that a document of this kind may hold: every required element at zero."""
-    return _blank(schema.plan(kind))
+    return _blank(schema.type_spec(kind))
 
 
-def _blank(plan: schema.Plan) -> Data:
+def _blank(plan: schema.TypeSpec) -> Data:
     zero: dict[str, Any] = {"int": 0, "bool": False, "hex": "0", "str": ""}
     data: Data = {}
     for field in (*plan.attributes, *plan.elements):

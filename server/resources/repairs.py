@@ -8,7 +8,7 @@ from __future__ import annotations
 from lxml import etree
 
 from server.resources import schema
-from server.resources.schema import Plan, Simple
+from server.resources.schema import Simple, TypeSpec
 
 _COUNTS = ("all", "results")
 _LARGEST_COUNT = (1 << 32) - 1
@@ -18,12 +18,12 @@ def repair(root: etree._Element) -> bool:
     """Repair a document in place; whether there was anything to repair."""
     name = schema.key(root.tag).rpartition(":")[2]
     try:
-        return schema.is_element(name) and _repair(root, schema.actual(root, schema.plan(name)))
+        return schema.is_element(name) and _repair(root, schema.actual(root, schema.type_spec(name)))
     except KeyError:  # an xsi:type that the schema does not have
         return False
 
 
-def _repair(element: etree._Element, plan: Plan) -> bool:
+def _repair(element: etree._Element, plan: TypeSpec) -> bool:
     repaired = _count_items(element, plan)
     for name, text in element.attrib.items():
         field = plan.by_attribute.get(name)
@@ -42,7 +42,7 @@ def _repair(element: etree._Element, plan: Plan) -> bool:
     return repaired
 
 
-def _count_items(element: etree._Element, plan: Plan) -> bool:
+def _count_items(element: etree._Element, plan: TypeSpec) -> bool:
     """Put in the counts of a list where they are missing or no counts; whether they were."""
     missing = [name for name in _COUNTS if name in plan.by_attribute and not _is_count(element.get(name))]
     if not missing or not plan.by_attribute.keys() >= {*_COUNTS}:

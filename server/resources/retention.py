@@ -10,8 +10,8 @@ def forget_events(instant: int) -> int:
     with store.transaction():
         gone = sql.execute(f"DELETE FROM document WHERE NOT ({documents.LISTED}) AND until < ? AND {documents.EVENT}",
                            instant).rowcount
-        sql.execute("DELETE FROM document WHERE href IN (SELECT href FROM answer WHERE received < ?)", instant)
-        return gone + sql.execute("DELETE FROM answer WHERE received < ?", instant).rowcount
+        sql.execute("DELETE FROM document WHERE href IN (SELECT href FROM response_record WHERE received_at < ?)", instant)
+        return gone + sql.execute("DELETE FROM response_record WHERE received_at < ?", instant).rowcount
 
 
 def forget_readings(instant: int) -> int:

@@ -35,7 +35,7 @@ def single(href: str, who: str | None, edition: int = 2018) -> Single | None:
     return Single(row[0], bytes(row[1]), row[2]) if row else None
 
 
-def seen(href: str, who: str) -> bool:
+def visible(href: str, who: str) -> bool:
     """Whether there is a document that is for this reader."""
     return sql.row(f"SELECT 1 FROM document WHERE href = ? AND {_SEEN}", href, who) is not None
 

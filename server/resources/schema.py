@@ -1,7 +1,7 @@
-"""What the schemas say of each type, asked once: its attributes and elements in order, as `Plan`s.
+"""What the schemas say of each type, asked once: its attributes and elements in order, as `TypeSpec`s.
 
 `schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the plans are made
-from. Keys of data are the standard's own names; see `Field.key`.
+from. Keys of data are the standard's own names; see `FieldSpec.key`.
 """
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def key(tag: str) -> str:
     return f"{prefix}:{local}" if prefix else tag
 
 
-class Field:
+class FieldSpec:
     """An element or attribute of a type.
 
     `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be repeated;
@@ -71,9 +71,9 @@ class Field:
         self.open, self.close = f"<{prefixed}", f"</{prefixed}>"
 
     @cached_property
-    def plan(self) -> Plan | None:
+    def plan(self) -> TypeSpec | None:
         """The plan of a type that has elements or attributes; None for a plain value."""
-        return plan_of(self._type) if self._type.is_complex() and not self._type.has_simple_content() else None
+        return type_spec_of(self._type) if self._type.is_complex() and not self._type.has_simple_content() else None
 
     @cached_property
     def simple(self) -> Simple:
@@ -81,28 +81,28 @@ class Field:
         return simple_of(self._type)
 
     @cached_property
-    def attributes(self) -> dict[str, Field]:
+    def attributes(self) -> dict[str, FieldSpec]:
         """Attributes that a plain value carries: opModFixedW's `disabled` has the key `opModFixedW@disabled`."""
         if self.attribute or self.plan or not self._type.is_complex():
             return {}
-        return {name: Field(component, True) for name, component in self._type.attributes.items() if name}
+        return {name: FieldSpec(component, True) for name, component in self._type.attributes.items() if name}
 
 
-class Plan:
+class TypeSpec:
     """The attributes and elements of one complex type, in the order in which the schema wants them."""
 
     def __init__(self, xsd_type: Any):
         self.name: str = (xsd_type.local_name or "").rpartition("}")[2]
         self.edition = edition(xsd_type)
-        self.attributes = [Field(component, True) for name, component in xsd_type.attributes.items() if name]
-        self.elements: list[Field] = []
+        self.attributes = [FieldSpec(component, True) for name, component in xsd_type.attributes.items() if name]
+        self.elements: list[FieldSpec] = []
         self.slot = -1  # where foreign elements go: after so many elements; -1: there is no place for them
         if xsd_type.has_complex_content() or xsd_type.has_mixed_content():
             for component in xsd_type.content.iter_elements():
                 if isinstance(component, XsdAnyElement):
                     self.slot = len(self.elements)
                 elif isinstance(component, XsdElement):
-                    self.elements.append(Field(component))
+                    self.elements.append(FieldSpec(component))
         self.order = {field.key: index for index, field in enumerate(self.elements)}
         self.by_tag = {field.tag: field for field in self.elements}
         self.by_attribute = {field.tag: field for field in self.attributes}
@@ -110,9 +110,9 @@ class Plan:
         self.known = {"xsi:type", SUBMITTED, *self.by_key,
                       *(f"{field.key}@{name}" for field in self.elements for name in field.attributes)}
 
-    def walk(self, dotted: str) -> Field | None:
+    def walk(self, dotted: str) -> FieldSpec | None:
         """The field at a path inside the type, as list orders name them: `interval/start`."""
-        plan: Plan | None = self
+        plan: TypeSpec | None = self
         field = None
         for step in dotted.split("/"):
             field = plan.by_key.get(step) if plan else None
@@ -132,14 +132,14 @@ def edition(component: Any) -> int:
 
 
 @lru_cache(maxsize=None)
-def plan_of(xsd_type: Any) -> Plan:
-    return Plan(xsd_type)
+def type_spec_of(xsd_type: Any) -> TypeSpec:
+    return TypeSpec(xsd_type)
 
 
 @lru_cache(maxsize=None)
-def plan(name: str) -> Plan:
+def type_spec(name: str) -> TypeSpec:
     """The plan of a root element, or of a type with this name; KeyError where the schema has neither."""
-    return plan_of(_component(name))
+    return type_spec_of(_component(name))
 
 
 @lru_cache(maxsize=None)
@@ -149,10 +149,10 @@ def descends(name: str, ancestor: str) -> bool:
 
 
 @lru_cache(maxsize=None)
-def foreign(tag: str) -> Field | None:
+def foreign(tag: str) -> FieldSpec | None:
     """The field of a global element of another namespace that our schemas know, such as CSIP-AUS's."""
     element = model().maps.elements.get(tag)
-    return Field(element) if element is not None and not tag.startswith("{" + SEP) else None
+    return FieldSpec(element) if element is not None and not tag.startswith("{" + SEP) else None
 
 
 @lru_cache(maxsize=1)
@@ -170,11 +170,11 @@ def stated_type(element: Any) -> str | None:
     return key(f"{{{element.nsmap.get(prefix or None, SEP)}}}{local}")
 
 
-def actual(element: Any, declared: Plan) -> Plan:
+def actual(element: Any, declared: TypeSpec) -> TypeSpec:
     """The plan of an element: of the type it names by xsi:type, else of the declared one. KeyError for a type that the
     schema does not have."""
     name = stated_type(element)
-    return declared if name is None else plan(name)
+    return declared if name is None else type_spec(name)
 
 
 def is_element(name: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from server import clock
 from server.config import settings
 from server.errors import Refused
-from server.models import EVERYONE, Document, Note, db, is_postgres
+from server.models import EVERYONE, Document, KeyValue, db, is_postgres
 from server.resources import documents, hooks, links, render, schema, sql, table
 from server.resources.hooks import Change
 
@@ -53,7 +53,7 @@ def transaction(scope: str | None = None) -> Iterator[None]:
             while _local.dirty:
                 href = next(iter(_local.dirty))
                 del _local.dirty[href]
-                render.again(href)
+                render.rerender(href)
         finally:
             _local.depth = 0
 
@@ -101,14 +101,14 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
         change = Change("POST", kind, "", dict(data), caller=caller,
                         audience=_inherited(list_href) if audience is INHERIT else audience)
         if caller is None:
-            known = schema.plan(kind).by_key
+            known = schema.type_spec(kind).by_key
             for key, make in (("mRID", new_mrid), ("creationTime", clock.now)):
                 if key in known and key not in change.data:
                     change.data[key] = make()
         hooks.run_before(change)
         change.href = change.href or f"{list_href}/{next_number(list_href)}"
-        render.keep(kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None)
-        _settle(change, list_href)
+        render.save(kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None)
+        _reconcile(change, list_href)
         return change
 
 
@@ -125,19 +125,19 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
     with transaction(href):
         old, above = get(href), table.parent(href)
         change = Change("PUT", old.kind if old else kind or match.row.element, href, dict(data),
-                        old.stated if old else None, caller)
+                        old.submitted if old else None, caller)
         change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(above)
         hooks.run_before(change)
-        render.keep(change.kind, href, above, change.audience or EVERYONE, change.data, check=caller is None)
-        _settle(change, above, counted=old is None)
+        render.save(change.kind, href, above, change.audience or EVERYONE, change.data, check=caller is None)
+        _reconcile(change, above, counted=old is None)
         return change
 
 
-def place(kind: str, href: str) -> None:
+def add_placeholder(kind: str, href: str) -> None:
     """Let a resource stand there of which nothing is known yet, so that the link to it resolves."""
     with transaction(href):
         above = table.parent(href)
-        render.keep(kind, href, above, _inherited(above), None)
+        render.save(kind, href, above, _inherited(above), None)
         touch(above)
 
 
@@ -147,13 +147,13 @@ def remove(href: str, caller: Any = None) -> None:
         document = get(href)
         if document is None:
             raise Refused(404, f"there is no {href}")
-        change = Change("DELETE", document.kind, href, document.stated or {}, document.stated, caller,
+        change = Change("DELETE", document.kind, href, document.submitted or {}, document.submitted, caller,
                         document.audience)
         hooks.run_before(change)
         sql.execute("DELETE FROM document WHERE href = ?", href)
         if document.kind in table.rows and table.children(document.kind):
             sql.execute("DELETE FROM document WHERE href LIKE ?", f"{href}/%")
-        _settle(change, document.parent)
+        _reconcile(change, document.parent)
 
 
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
@@ -162,11 +162,11 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
         document = get(href)
         if document is None or not links.is_event(document.kind):
             raise Refused(404, f"there is no event {href}")
-        if document.standing == Document.GONE:
+        if document.visibility == Document.EXPIRED:
             raise Refused(409, f"{href} is over")
         status = {"currentStatus": 3 if randomized else 2, "dateTime": clock.now() if at is None else at,
                   "potentiallySuperseded": False, **({"reason": reason} if reason else {})}
-        put(href, {**document.stated, "EventStatus": status})
+        put(href, {**document.submitted, "EventStatus": status})
 
 
 def next_number(name: str) -> int:
@@ -186,16 +186,16 @@ def new_mrid() -> str:
     return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()
 
 
-def _settle(change: Change, above: str, counted: bool = True) -> None:
+def _reconcile(change: Change, above: str, counted: bool = True) -> None:
     if counted:
         _count(change.href, above)
     if change.method != "DELETE":
         for link in links.link_rows(change.kind):
             if link.required and not link.row.is_list and get(f"{change.href}/{link.step}") is None:
-                place(link.row.name, f"{change.href}/{link.step}")
+                add_placeholder(link.row.name, f"{change.href}/{link.step}")
     hooks.run_after(change)
     if links.is_event(change.kind):
-        _judge(above, [links.period(data) for data in (change.data, change.old) if data])
+        _reevaluate(above, [links.period(data) for data in (change.data, change.old) if data])
 
 
 def _count(href: str, above: str) -> None:
@@ -232,24 +232,24 @@ def refresh() -> int:
         with transaction(above):
             due = sql.rows("SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
                            above, clock.now())
-            _judge(above, [(at, until) for _, kind, at, until in due if links.is_event(kind)])
+            _reevaluate(above, [(at, until) for _, kind, at, until in due if links.is_event(kind)])
             for href, kind, _, _ in due:
-                if not links.is_event(kind) and render.again(href):
+                if not links.is_event(kind) and render.rerender(href):
                     touch(table.parent(above))
     return len(found)
 
 
-def _judge(list_href: str, periods: list[render.Period]) -> None:
-    if render.judge(list_href, periods):
+def _reevaluate(list_href: str, periods: list[render.Period]) -> None:
+    if render.reevaluate(list_href, periods):
         touch(table.parent(list_href))
 
 
-def rerate(lfdi: str = "") -> None:
+def apply_rates(lfdi: str = "") -> None:
     """Render again what carries a poll or post rate, for one device or all."""
     with transaction():
         for href, kind in sql.rows("SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
                                    *([lfdi] if lfdi else [])):
-            if {"pollRate", "postRate"} & schema.plan(kind).by_key.keys():
+            if {"pollRate", "postRate"} & schema.type_spec(kind).by_key.keys():
                 touch(href)
 
 
@@ -259,17 +259,17 @@ def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
         for above, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
-            changed += render.judge(above)
+            changed += render.reevaluate(above)
         for href, in track(sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")):
-            changed += render.again(href)
+            changed += render.rerender(href)
     return changed
 
 
 @hooks.seed
 def _reindex_after_upgrade() -> int:
-    """Rebuild derived rows and bodies where a migration asked for it by a Note; returns how many had to be changed."""
-    asked = Note.name == "reindex"
-    if not Note.select().where(asked).exists():
+    """Rebuild derived rows and bodies where a migration asked for it by a KeyValue; returns how many had to be changed."""
+    asked = KeyValue.name == "reindex"
+    if not KeyValue.select().where(asked).exists():
         return 0
-    with transaction():  # a second process that starts at the same time waits, and finds the Note gone
-        return reindex() if Note.delete().where(asked).execute() else 0
+    with transaction():  # a second process that starts at the same time waits, and finds the KeyValue gone
+        return reindex() if KeyValue.delete().where(asked).execute() else 0

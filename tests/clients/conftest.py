@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from clients.devices.device import Device, Identity
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from server import clock
 from server.config import settings
 from server.devices import enrolment, identity
@@ -19,7 +19,7 @@ from tests.clients.scene import ME, PIN, Scene
 @pytest.fixture
 def play(house: None, application: Flask) -> Callable[..., Scene]:
     """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this rate."""
-    def begin(plant: Plant, now: int, rate: int = 60, **limits: float) -> Scene:
+    def begin(plant: DeviceModel, now: int, rate: int = 60, **limits: float) -> Scene:
         clock.turn_to(now)
         settings.poll_rate = settings.post_rate = rate
         enrolment.enrol(ME, pin=PIN, name="one")

@@ -6,7 +6,7 @@ from http.client import HTTPMessage
 from flask import Flask
 
 from clients.transport.connection import Connection
-from clients.transport.mtls import Lost, Reply
+from clients.transport.mtls import HttpReply, Lost
 from server import clock
 from server.devices import identity
 
@@ -20,7 +20,7 @@ class InProcess:
         self.down = False
         self.asked: list[tuple[str, str]] = []
 
-    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
         if self.down:
             raise Lost("the line is cut", True)
         self.asked.append((method, href))
@@ -28,7 +28,7 @@ class InProcess:
         said = HTTPMessage()
         for name, value in answer.headers.items():
             said[name] = value
-        return Reply(answer.status_code, said, answer.data)
+        return HttpReply(answer.status_code, said, answer.data)
 
     def close(self) -> None:
         self._client.delete_cookie("none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clients.devices.device import Device
-from clients.reports.reporter import Happening
+from clients.reports.reporter import Trace
 from server import clock
 from server.grid.fleet import power
 from server.resources import store
@@ -18,7 +18,7 @@ class Scene(NamedTuple):
     """A device, its line to the door, and what it told."""
     device: Device
     line: InProcess
-    told: list[Happening]
+    told: list[Trace]
 
     def live(self, seconds: float) -> None:
         """Let the device live for so long, woken when it asks to be."""
@@ -43,7 +43,7 @@ def coarsely(scene: Scene, until: int, every: int = 300) -> None:
 
 
 def statuses() -> list[int]:
-    data = [document.stated for document in store.items("/rsps/1/rsp")]
+    data = [document.submitted for document in store.items("/rsps/1/rsp")]
     return [one["status"] for one in sorted(data, key=lambda one: one["createdDateTime"])]
 
 

@@ -11,7 +11,7 @@ from clients.devices.battery import Battery
 from clients.devices.evcharger import EvCharger, session
 from clients.devices.thermostat import Thermostat
 from clients.events import reservation
-from clients.events.reservation import Wish
+from clients.events.reservation import ReservationWish
 from clients.simulation.weather import DAY, Site
 from server import clock
 from server.grid.controls import drevents, evsessions, reservations
@@ -38,12 +38,12 @@ def room(play: Callable[..., Scene]) -> Scene:
 
 def test_a_thermostat_tells_that_it_follows_and_what_it_could_shed(room: Scene) -> None:
     assert not room.said("trouble")
-    assert store.get("/edev/1/fsa/1").stated["DemandResponseProgramListLink"]["all"] == 1
-    scarce = [document.stated for document in store.items("/edev/1/lsl")]
+    assert store.get("/edev/1/fsa/1").submitted["DemandResponseProgramListLink"]["all"] == 1
+    scarce = [document.submitted for document in store.items("/edev/1/lsl")]
     assert len(scarce) == 1 and scarce[0]["DemandResponseProgramLink"] == {"href": "/dr/1"}
     room.live(2 * 3600)
     assert len(store.items("/edev/1/lsl")) == 1 and room.line.count("PUT", "/edev/1/lsl/1") > 1, "on and off"
-    latest, = (document.stated for document in store.items("/edev/1/lsl"))
+    latest, = (document.submitted for document in store.items("/edev/1/lsl"))
     assert (latest["sheddablePower"]["value"] > 0) == (room.device.plant.power < 0)
 
 
@@ -115,9 +115,9 @@ def garage(play: Callable[..., Scene]) -> Callable[..., Scene]:
 def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., Scene]) -> None:
     scene = garage(rate=300)
     scene.live(1500)
-    assert evsessions.listed() == [] and "PEVInfo" not in store.get("/edev/1/ps").stated
+    assert evsessions.list_sessions() == [] and "PEVInfo" not in store.get("/edev/1/ps").submitted
     scene.live_until(STAY.arrival + 700)
-    one, = evsessions.listed("street")
+    one, = evsessions.list_sessions("street")
     assert one["power_w"] == 7400 and one["window_end"] == STAY.departure
     assert one["energy_wh"] == pytest.approx(STAY.energy, abs=130) and one["granted_wh"] == one["energy_wh"]
     assert one["vehicle"]["timeChargeIsNeeded"] == STAY.departure
@@ -125,7 +125,7 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     scene.live_until(end + 900)
     assert scene.device.plant.headroom < reservation.TRIFLE and statuses() == [1, 2, 3]
     assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
-    one, = evsessions.listed("street")
+    one, = evsessions.list_sessions("street")
     period = 7400 * 300 / 3600
     assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, abs=2 * period) and one["answer"] == "completed"
     assert begin < end and one["state"] == "over"
@@ -140,9 +140,9 @@ def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(garage: Calla
     else:
         scene.live_until(STAY.arrival + 5)
     request, = store.items("/edev/1/frq")
-    assert request.stated["intervalRequested"]["start"] == STAY.arrival + 1
+    assert request.submitted["intervalRequested"]["start"] == STAY.arrival + 1
     assert scene.device.plant.absorbed <= 7400 / 3600 + 1e-6, "a second's worth, until it was noticed"
-    vehicle = store.get("/edev/1/ps").stated["PEVInfo"]
+    vehicle = store.get("/edev/1/ps").submitted["PEVInfo"]
     assert vehicle["energyRequestNow"]["value"] == pytest.approx(STAY.energy, abs=3)
     assert vehicle["timeChargeIsNeeded"] == STAY.departure
 
@@ -201,7 +201,7 @@ def test_a_revised_grant_is_followed_from_its_start(garage: Callable[..., Scene]
     scene = garage()
     scene.live_until(STAY.arrival + 600)
     begin = clock.now() + 300
-    reservations.grant(evsessions.listed()[0]["request"], 2000, 2 * 3600, begin)
+    reservations.grant(evsessions.list_sessions()[0]["request"], 2000, 2 * 3600, begin)
     scene.live(300 + 3600)
     assert scene.device.plant.power == -2000 and read(begin + 120, 3000) == pytest.approx(-2000, abs=1)
     assert statuses() == [1, 2, 1, 2, 7] or statuses() == [1, 2, 1, 7, 2]
@@ -210,7 +210,7 @@ def test_a_revised_grant_is_followed_from_its_start(garage: Callable[..., Scene]
 def test_no_more_energy_is_taken_than_was_granted(garage: Callable[..., Scene]) -> None:
     scene = garage()
     scene.live_until(STAY.arrival + 600)
-    reservations.grant(evsessions.listed()[0]["request"], 7000, 3600, clock.now() + 120, 2000)
+    reservations.grant(evsessions.list_sessions()[0]["request"], 7000, 3600, clock.now() + 120, 2000)
     scene.live(120)
     before = scene.device.plant.absorbed
     scene.live(3500)
@@ -221,7 +221,7 @@ def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> No
     scene = garage()
     scene.live_until(STAY.arrival + 600)
     assert scene.device.plant.power == -7400
-    reservations.call_off(evsessions.listed()[0]["request"])
+    reservations.call_off(evsessions.list_sessions()[0]["request"])
     scene.live(180)
     assert scene.device.plant.power == 0 and statuses() == [1, 2, 6]
 
@@ -229,22 +229,22 @@ def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> No
 def test_a_car_that_leaves_takes_its_request_back(garage: Callable[..., Scene]) -> None:
     scene = garage(import_limit=0)
     scene.live_until(STAY.arrival + 600)
-    reservations.grant(evsessions.listed()[0]["request"], 0, 3600)
+    reservations.grant(evsessions.list_sessions()[0]["request"], 0, 3600)
     object.__setattr__(scene.device.plant, "site", Site("another"))
     assert session(Site("another"), clock.now() + 60) is None, "it is away"
     scene.live(240)
     request, = store.items("/edev/1/frq")
-    assert request.stated["RequestStatus"]["requestStatus"] == 1
+    assert request.submitted["RequestStatus"]["requestStatus"] == 1
     assert {each.status["currentStatus"] for each in store.items("/edev/1/frp")} <= {2, 4}
 
 
 class Reserving(Battery):
     """A battery that reserves what it is told to."""
     modes: ClassVar[frozenset[str]] = Battery.modes | {reservation.MODE}
-    errand: ClassVar[Wish | None] = None
+    errand: ClassVar[ReservationWish | None] = None
 
     @property
-    def wish(self) -> Wish | None:
+    def wish(self) -> ReservationWish | None:
         return self.errand
 
 
@@ -254,10 +254,10 @@ def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions
     """Planned, in W of charging; powerAvailable in the XML likewise; injected by the device with the other sign; read by
     the meter as injection, and in the session as charging again."""
     begin = WINTER + 12 * 3600
-    monkeypatch.setattr(Reserving, "errand", Wish(begin, begin + 4 * 3600, energy, 3000))
+    monkeypatch.setattr(Reserving, "errand", ReservationWish(begin, begin + 4 * 3600, energy, 3000))
     scene = play(Reserving(site=COLD, name="b"), begin)
     scene.live(180)
-    one, = evsessions.listed()
+    one, = evsessions.list_sessions()
     assert (one["energy_wh"], one["power_w"]) == (energy, 3000)
     sign = 1 if energy > 0 else -1
     planned, start = sign * 2000, begin + 600
@@ -268,7 +268,7 @@ def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions
     assert scene.device.follower.order.target == -planned
     assert read(start + 60, 3400) == pytest.approx(-planned, abs=1)
     assert power.latest([ME])[ME].watts == pytest.approx(-planned, abs=1)
-    (one,) = evsessions.listed()
+    (one,) = evsessions.list_sessions()
     before = read(begin, 600)
     served = one["served_wh"] + before * 600 / 3600
     assert served == pytest.approx(planned * (3600 - 30) / 3600, rel=0.05) and one["granted_w"] == planned

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from clients.devices.evcharger import EvCharger, hour, session
-from clients.events.control import Order
-from clients.events.reservation import TRIFLE, Asked, Wish, step
+from clients.events.control import PowerOrder
+from clients.events.reservation import TRIFLE, PendingRequest, ReservationWish, step
 from clients.reports import telemetry
 from clients.simulation.weather import DAY, Site
 from server import clock
 from server.grid.controls import evsessions, reservations
 from server.resources import store
-from server.resources.quantities import number
+from server.resources.quantities import base_value
 from tests.clients.scene import Scene, read, statuses
 
 CAR = Site("seed")
@@ -30,12 +30,12 @@ PLUGGED = replace(TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, wante
 # --- the plant -------------------------------------------------------------------------------------------------------
 
 def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
-    assert PLUGGED.wish == PLUGGED.offer == Wish(BEGIN, END, -SPARE, 5000) and PLUGGED.usable == SPARE
+    assert PLUGGED.wish == PLUGGED.offer == ReservationWish(BEGIN, END, -SPARE, 5000) and PLUGGED.usable == SPARE
     early = replace(PLUGGED, clock=BEGIN - 600.0)
     assert early.wish == PLUGGED.wish and early.usable == early.available_w == 0, "known ahead, given only then"
     assert PLUGGED.available_w == 5000
     over = replace(PLUGGED, clock=float(END))
-    assert over.offer is None and over.wish == Wish(END, STAY.departure, STAY.energy, 7400) and over.usable == 0
+    assert over.offer is None and over.wish == ReservationWish(END, STAY.departure, STAY.energy, 7400) and over.usable == 0
 
 
 @pytest.mark.parametrize("changes, energy", [
@@ -51,26 +51,26 @@ def test_it_offers_no_more_than_there_is_and_can_be_had_again(changes: dict[str,
 
 
 def test_it_gives_only_when_it_is_asked_and_down_to_what_its_owner_keeps() -> None:
-    plant = TWO_WAY.run(Order(target=0), STAY.arrival, BEGIN + 60)
-    assert plant.run(Order(), BEGIN + 60, BEGIN + 660).power == -7400, "left alone it charges"
-    given = plant.run(Order(target=9000), BEGIN + 60, BEGIN + 660)
+    plant = TWO_WAY.run(PowerOrder(target=0), STAY.arrival, BEGIN + 60)
+    assert plant.run(PowerOrder(), BEGIN + 60, BEGIN + 660).power == -7400, "left alone it charges"
+    given = plant.run(PowerOrder(target=9000), BEGIN + 60, BEGIN + 660)
     assert given.power == 5000 and given.injected == pytest.approx(5000 / 6) and given.given == pytest.approx(-5000 / 6)
-    assert plant.run(Order(target=9000, inject=1000), BEGIN + 60, BEGIN + 660).power == 1000
-    empty = plant.run(Order(target=5000), BEGIN + 60, END)
+    assert plant.run(PowerOrder(target=9000, inject=1000), BEGIN + 60, BEGIN + 660).power == 1000
+    empty = plant.run(PowerOrder(target=5000), BEGIN + 60, END)
     assert (empty.power, empty.charge) == (0, pytest.approx(0)) and empty.injected == pytest.approx(SPARE)
-    assert plant.run(Order(target=5000), BEGIN + 60, END + 600).power == 0
-    assert given.run(Order(target=5000), END, END + 600).power == 0, "it is offered no longer"
-    assert plant.run(Order(connect=False, target=5000), BEGIN + 60, BEGIN + 660).power == 0
+    assert plant.run(PowerOrder(target=5000), BEGIN + 60, END + 600).power == 0
+    assert given.run(PowerOrder(target=5000), END, END + 600).power == 0, "it is offered no longer"
+    assert plant.run(PowerOrder(connect=False, target=5000), BEGIN + 60, BEGIN + 660).power == 0
 
 
 def test_one_that_cannot_give_back_does_not() -> None:
     one_way = replace(PLUGGED, max_discharge_w=0.0)
-    assert one_way.step(Order(target=5000), BEGIN, 60).power == 0 and one_way.usable is None
+    assert one_way.step(PowerOrder(target=5000), BEGIN, 60).power == 0 and one_way.usable is None
     assert "availabilityDuration" not in telemetry.availability(one_way, BEGIN)
 
 
 def test_it_says_which_way_power_flows_and_what_it_could_give() -> None:
-    plant = PLUGGED.run(Order(target=4000), BEGIN, BEGIN + 600)
+    plant = PLUGGED.run(PowerOrder(target=4000), BEGIN, BEGIN + 600)
     vehicle, needed = plant.vehicle(BEGIN + 600), STAY.energy + 4000 / 6
     assert vehicle is not None and vehicle["chargingPowerNow"]["value"] == -4000
     assert vehicle["energyRequestNow"]["value"] == round(needed), "what it wants for itself: never negative"
@@ -90,8 +90,8 @@ def test_it_has_news_when_an_offer_begins_and_ends() -> None:
 
 # --- what it asks for ------------------------------------------------------------------------------------------------
 
-OFFER, NEED = Wish(1000, 8000, -6000, 5000), Wish(1000, 40_000, 14_000, 7000)
-GIVES = step(Asked(), OFFER, False, [], "0A", 1000)[0]
+OFFER, NEED = ReservationWish(1000, 8000, -6000, 5000), ReservationWish(1000, 40_000, 14_000, 7000)
+GIVES = step(PendingRequest(), OFFER, False, [], "0A", 1000)[0]
 LISTED = [{"href": "/frq/8", "mRID": "0A"}]
 
 
@@ -106,7 +106,7 @@ def test_discharge_is_negative() -> None:
     (NEED, True, 2000, True),                               # all is given: the grant is over soon
     (NEED, False, 2000, False), (NEED, True, 8000, False),  # nobody wants it, or not any longer
     (OFFER._replace(energy=6000), False, 2000, False)])     # the other direction
-def test_what_is_offered_is_asked_before_what_is_wanted(wish: Wish, running: bool, now: int, kept: bool) -> None:
+def test_what_is_offered_is_asked_before_what_is_wanted(wish: ReservationWish, running: bool, now: int, kept: bool) -> None:
     state, said = step(GIVES, wish, running, LISTED, "0B", now)
     assert (state == GIVES) == kept
     assert [one.request["RequestStatus"]["requestStatus"] for one in said] == ([] if kept else [1])
@@ -123,19 +123,19 @@ def garage(play: Callable[..., Scene]) -> Scene:
 
 
 def offer() -> str:
-    one, = evsessions.listed("street")
+    one, = evsessions.list_sessions("street")
     assert one["energy_wh"] < 0
     return str(one["request"])
 
 
 def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(garage: Scene) -> None:
-    said = store.get(offer()).stated
-    assert number(said["energyRequested"]) == pytest.approx(-SPARE, abs=15) and number(said["powerRequested"]) == -5000
+    said = store.get(offer()).submitted
+    assert base_value(said["energyRequested"]) == pytest.approx(-SPARE, abs=15) and base_value(said["powerRequested"]) == -5000
     assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
-    assert evsessions.listed("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
+    assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
     assert garage.device.plant.absorbed < 10, "what it drew before it was told"
     garage.live_until(END + 300)
-    one, = evsessions.listed("street")
+    one, = evsessions.list_sessions("street")
     assert one["energy_wh"] == pytest.approx(STAY.energy, abs=30), "nobody wanted it"
     assert one["state"] == "active" and garage.device.plant.power == -7400 and garage.device.plant.injected == 0
 
@@ -145,13 +145,13 @@ def test_it_gives_for_as_long_and_as_much_as_it_is_granted(garage: Scene) -> Non
     reservations.grant(offer(), -3000, 3600, start, -2000)
     garage.live_until(start + 1800)
     assert garage.device.plant.power == 3000 and read(start + 60, 1680) == pytest.approx(3000, abs=1)
-    one, = evsessions.listed("street")
+    one, = evsessions.list_sessions("street")
     assert one["vehicle"]["chargingPowerNow"]["value"] == -3000 and one["served_wh"] < -1000
     garage.live_until(start + 3500)
     assert garage.device.plant.power == 0 and garage.device.plant.injected == pytest.approx(2000, abs=1)
     garage.live_until(start + 4000)
     assert statuses()[-4:].count(3) == 1 and not garage.said("trouble")
-    newest = max(evsessions.listed("street"), key=lambda one: one["request"])
+    newest = max(evsessions.list_sessions("street"), key=lambda one: one["request"])
     assert newest["energy_wh"] == pytest.approx(2000 - SPARE, abs=30), "what it has still"
 
 
@@ -160,7 +160,7 @@ def test_it_keeps_what_its_owner_wants_kept(garage: Scene) -> None:
     assert reservations.grant(offer(), -5000, 7200, start, -10_000)["warnings"]
     garage.live_until(start + 7000)
     assert garage.device.plant.power == 0 and garage.device.plant.given == pytest.approx(-SPARE, abs=1e-6)
-    assert len(evsessions.listed("street")) == 1, "it waits until the grant is over"
+    assert len(evsessions.list_sessions("street")) == 1, "it waits until the grant is over"
 
 
 def test_it_follows_who_thinks_better_of_it(garage: Scene) -> None:

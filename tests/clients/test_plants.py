@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from clients.devices.battery import Battery
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger, session
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
-from clients.events.control import Order
+from clients.events.control import PowerOrder
 from clients.events.curves import Curve
 from clients.events.loadcontrol import Load
 from clients.simulation import weather
@@ -21,14 +21,14 @@ from clients.simulation.weather import DAY, Site
 SITE = Site("seed", -33.9, 151.2)
 MIDNIGHT = 1_790_000_000 // DAY * DAY - int(151.2 / 15 * 3600)     # by the sun of the site
 NOON, EVENING = MIDNIGHT + DAY // 2, MIDNIGHT + 20 * 3600
-PLANTS: list[Plant] = [Inverter(site=SITE), Battery(site=SITE, panel_w=4000), EvCharger(site=SITE), Thermostat(site=SITE),
+PLANTS: list[DeviceModel] = [Inverter(site=SITE), Battery(site=SITE, panel_w=4000), EvCharger(site=SITE), Thermostat(site=SITE),
                        EvCharger(site=SITE, max_discharge_w=5000.0, spare=9000.0)]
 watts = some.none() | some.floats(-9000, 9000)
 limit = some.just(math.inf) | some.floats(0, 9000)
 load = some.builds(Load, heating=some.floats(-5, 5), cooling=some.floats(-5, 5), heat_to=some.none() | some.floats(5, 35),
                    cool_to=some.none() | some.floats(5, 35), duty=some.floats(0, 1), since=some.integers(0, NOON),
                    share=some.floats(0, 2), less=some.floats(0, 9000), appliance=some.sampled_from([None, 0, 1]))
-orders = some.builds(Order, load=load, connect=some.booleans(), target=watts, inject=limit, absorb=limit, site_export=limit,
+orders = some.builds(PowerOrder, load=load, connect=some.booleans(), target=watts, inject=limit, absorb=limit, site_export=limit,
                      site_import=limit, gradient=some.just(math.inf) | some.floats(1, 500),
                      power_factor=some.none() | some.floats(0.7, 1), var=some.none() | some.floats(-3000, 3000),
                      volt_var=some.sampled_from([None, Curve(((92, 44), (98, 0), (102, 0), (108, -44)), 1)]),
@@ -39,7 +39,7 @@ whiles = some.lists(some.tuples(orders, some.integers(1, 7200)), min_size=1, max
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.kind)
 @given(whiles, some.integers(0, 2 * DAY))
 @settings(max_examples=25)
-def test_ratings_hold_and_the_meter_counts(plant: Plant, asked: list[tuple[Order, int]], start: int) -> None:
+def test_ratings_hold_and_the_meter_counts(plant: DeviceModel, asked: list[tuple[PowerOrder, int]], start: int) -> None:
     now = MIDNIGHT + start
     for order, seconds in asked:
         for step in range(0, seconds, 60):
@@ -65,7 +65,7 @@ def test_ratings_hold_and_the_meter_counts(plant: Plant, asked: list[tuple[Order
 
 @given(whiles)
 @settings(max_examples=40)
-def test_a_battery_keeps_energy_less_its_losses(asked: list[tuple[Order, int]]) -> None:
+def test_a_battery_keeps_energy_less_its_losses(asked: list[tuple[PowerOrder, int]]) -> None:
     battery, now = Battery(site=SITE), float(EVENING)
     for order, seconds in asked:
         after = battery.run(order, now, now + seconds)
@@ -77,26 +77,26 @@ def test_a_battery_keeps_energy_less_its_losses(asked: list[tuple[Order, int]]) 
 
 def test_a_battery_gives_back_its_round_trip() -> None:
     empty = Battery(site=SITE, stored=1350.0)
-    full = empty.run(Order(target=-5000), NOON, NOON + 6 * 3600)
+    full = empty.run(PowerOrder(target=-5000), NOON, NOON + 6 * 3600)
     assert full.charge == pytest.approx(1) and full.headroom == pytest.approx(0) and full.power == 0
-    again = full.run(Order(target=5000), NOON, NOON + 6 * 3600)
+    again = full.run(PowerOrder(target=5000), NOON, NOON + 6 * 3600)
     assert again.usable == pytest.approx(0, abs=1e-6)
     assert again.injected / again.absorbed == pytest.approx(0.9)
 
 
 def test_a_battery_left_alone_serves_its_household() -> None:
-    after = Battery(site=SITE).step(Order(), EVENING, 60)
+    after = Battery(site=SITE).step(PowerOrder(), EVENING, 60)
     assert after.power == pytest.approx(weather.household(SITE, EVENING))
-    surplus = Battery(site=SITE, panel_w=20000).step(Order(), NOON, 60)
+    surplus = Battery(site=SITE, panel_w=20000).step(PowerOrder(), NOON, 60)
     assert surplus.power == max(-5000, weather.household(SITE, NOON) - weather.irradiance(SITE, NOON) * 20)
 
 
 @pytest.mark.parametrize("order, least, most", [
-    (Order(), 500, 5000), (Order(inject=400), 400, 400), (Order(target=300), 300, 300), (Order(target=-300), 0, 0),
-    (Order(volt_watt=Curve(((90, 10),), 1)), 500, 500), (Order(freq_watt=Curve(((49, 4), (51, 4)), 1)), 200, 200),
-    (Order(connect=False), 0, 0),
+    (PowerOrder(), 500, 5000), (PowerOrder(inject=400), 400, 400), (PowerOrder(target=300), 300, 300), (PowerOrder(target=-300), 0, 0),
+    (PowerOrder(volt_watt=Curve(((90, 10),), 1)), 500, 500), (PowerOrder(freq_watt=Curve(((49, 4), (51, 4)), 1)), 200, 200),
+    (PowerOrder(connect=False), 0, 0),
 ])
-def test_an_inverter_gives_what_the_sun_gives_less_what_it_is_asked(order: Order, least: float, most: float) -> None:
+def test_an_inverter_gives_what_the_sun_gives_less_what_it_is_asked(order: PowerOrder, least: float, most: float) -> None:
     plant = Inverter(site=SITE).run(order, NOON - 600, NOON)
     assert least <= plant.power <= most
     assert plant.limited is (plant.power < plant.available_w - 1)
@@ -105,15 +105,15 @@ def test_an_inverter_gives_what_the_sun_gives_less_what_it_is_asked(order: Order
 
 
 def test_an_inverter_ramps_no_faster_than_it_may() -> None:
-    plant = Inverter(site=SITE).run(Order(), NOON - 600, NOON)
-    after = plant.step(Order(inject=0, gradient=10), NOON, 60)
+    plant = Inverter(site=SITE).run(PowerOrder(), NOON - 600, NOON)
+    after = plant.step(PowerOrder(inject=0, gradient=10), NOON, 60)
     assert after.power == pytest.approx(plant.power - 600)
 
 
 @pytest.mark.parametrize("order, of_power", [
-    (Order(power_factor=0.95), 0.3287), (Order(power_factor=-0.95), -0.3287),
-    (Order(power_factor=0.95, var=100.0), None), (Order(volt_var=Curve(((90, 44), (120, 44)), 1)), None)])
-def test_var_is_the_least_that_is_asked(order: Order, of_power: float | None) -> None:
+    (PowerOrder(power_factor=0.95), 0.3287), (PowerOrder(power_factor=-0.95), -0.3287),
+    (PowerOrder(power_factor=0.95, var=100.0), None), (PowerOrder(volt_var=Curve(((90, 44), (120, 44)), 1)), None)])
+def test_var_is_the_least_that_is_asked(order: PowerOrder, of_power: float | None) -> None:
     plant = Inverter(site=SITE).run(order, NOON - 600, NOON)
     expected = plant.power * of_power if of_power else 100.0 if order.var else 2200.0
     assert plant.var == pytest.approx(expected, rel=1e-3)
@@ -124,29 +124,29 @@ def test_a_car_charges_from_arrival_until_full_and_leaves_full() -> None:
     assert stay is not None
     assert session(SITE, stay.arrival - 1) is None and session(SITE, stay.departure) is None
     assert session(SITE, stay.arrival) == session(SITE, stay.departure - 1) == stay
-    plant: Plant = EvCharger(site=SITE).run(Order(), stay.arrival - 3600, stay.arrival)
+    plant: DeviceModel = EvCharger(site=SITE).run(PowerOrder(), stay.arrival - 3600, stay.arrival)
     assert (plant.power, plant.charge) == (0, None)
-    plant = plant.run(Order(), stay.arrival, stay.arrival + 600)
+    plant = plant.run(PowerOrder(), stay.arrival, stay.arrival + 600)
     assert plant.power == -7400 and 0 < (plant.charge or 0) < 1 and not plant.unwilling
-    plant = plant.run(Order(), stay.arrival + 600, stay.departure - 60)
+    plant = plant.run(PowerOrder(), stay.arrival + 600, stay.departure - 60)
     assert plant.charge == pytest.approx(1) and plant.power == 0
     assert plant.absorbed == pytest.approx(stay.energy)
-    assert plant.run(Order(), stay.departure, stay.departure + 60).charge is None
+    assert plant.run(PowerOrder(), stay.departure, stay.departure + 60).charge is None
 
 
 def test_a_car_that_would_leave_empty_is_unwilling() -> None:
     stay = session(SITE, MIDNIGHT + DAY)
     assert stay is not None
-    plant = EvCharger(site=SITE).run(Order(target=0), stay.arrival, stay.arrival + 3600)
+    plant = EvCharger(site=SITE).run(PowerOrder(target=0), stay.arrival, stay.arrival + 3600)
     assert plant.power == 0 and not plant.unwilling
     latest = stay.departure - stay.energy / 7400 * 3600
-    assert plant.run(Order(target=0), stay.arrival + 3600, latest + 120).unwilling
+    assert plant.run(PowerOrder(target=0), stay.arrival + 3600, latest + 120).unwilling
 
 
 def test_a_car_does_not_charge_under_its_least_current() -> None:
     stay = session(SITE, MIDNIGHT + DAY)
     assert stay is not None
-    powers = [EvCharger(site=SITE).step(Order(absorb=most), stay.arrival, 60).power for most in (1379.0, 1400.0, 9000.0)]
+    powers = [EvCharger(site=SITE).step(PowerOrder(absorb=most), stay.arrival, 60).power for most in (1379.0, 1400.0, 9000.0)]
     assert powers == [0, -1400, -7400]
 
 
@@ -162,7 +162,7 @@ def test_sessions_are_believable() -> None:
 def test_a_room_left_alone_stays_near_its_setpoint(longitude: float, latitude: float, noon: int) -> None:
     plant, now, temperatures = Thermostat(site=Site("x", latitude, longitude)), noon, []
     for _ in range(2 * 1440):
-        plant, now = plant.step(Order(), now, 60), now + 60
+        plant, now = plant.step(PowerOrder(), now, 60), now + 60
         temperatures.append(plant.room)
     assert 20.3 < min(temperatures) and max(temperatures) < 21.7
     assert plant.absorbed > 0 or min(temperatures) > 20.5
@@ -171,23 +171,23 @@ def test_a_room_left_alone_stays_near_its_setpoint(longitude: float, latitude: f
 def test_a_room_that_may_not_be_heated_cools_and_becomes_unwilling() -> None:
     winter, cold = Site("x", 60.0, 0.0), 1_768_478_400
     plant = Thermostat(site=winter)
-    shed = plant.run(Order(target=0), cold, cold + 3600)
+    shed = plant.run(PowerOrder(target=0), cold, cold + 3600)
     assert shed.power == 0 and 19 < shed.room < 21 and not shed.unwilling
-    assert shed.run(Order(target=0), cold, cold + DAY).unwilling
+    assert shed.run(PowerOrder(target=0), cold, cold + DAY).unwilling
 
 
 def test_a_room_warms_ahead_as_far_as_comfort_goes() -> None:
     winter, cold = Site("x", 60.0, 0.0), 1_768_478_400
-    plant = Thermostat(site=winter).run(Order(target=-2000), cold, cold + 12 * 3600)
+    plant = Thermostat(site=winter).run(PowerOrder(target=-2000), cold, cold + 12 * 3600)
     assert 21.5 < plant.room <= 23.2
 
 
 def test_the_same_day_is_lived_the_same() -> None:
     for plant in PLANTS:
-        assert plant.run(Order(), NOON, NOON + 7200) == plant.run(Order(), NOON, NOON + 7200)
+        assert plant.run(PowerOrder(), NOON, NOON + 7200) == plant.run(PowerOrder(), NOON, NOON + 7200)
 
 
 @pytest.mark.parametrize("rise, alarms", [(30.0, 2), (1.0, 0), (-30.0, 4)])
 def test_alarms_follow_the_voltage(rise: float, alarms: int) -> None:
-    plant = Inverter(site=SITE._replace(rise=rise)).run(Order(), NOON - 600, NOON)
+    plant = Inverter(site=SITE._replace(rise=rise)).run(PowerOrder(), NOON - 600, NOON)
     assert plant.alarms == alarms and plant.volts > 110 if rise > 1 else plant.volts < 110

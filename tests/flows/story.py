@@ -6,7 +6,7 @@ from typing import Any
 
 from server import clock
 from server.grid.controls import dercontrols
-from server.models import Answer
+from server.models import ResponseRecord
 from tests.flows.realclient import RealClient
 from tests.flows.server import Server, until
 
@@ -50,7 +50,7 @@ def tell(server: Server, clients: list[RealClient]) -> dict[str, str]:
 
     def answered(name: str, status: int) -> None:
         def who() -> Any:
-            return Answer.select().where(Answer.subject == mrids[name], Answer.status == status)
+            return ResponseRecord.select().where(ResponseRecord.subject == mrids[name], ResponseRecord.status == status)
         until(lambda: who().count() == len(clients), why=lambda: f"{name}: {status} only of {[one.lfdi for one in who()]}")
 
     server.operator("control", "curve", STREET, "--type", "opModVoltVar", "--y-ref-type", "3", *CURVE)

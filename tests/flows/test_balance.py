@@ -11,7 +11,7 @@ import pytest
 
 from server import clock
 from server.grid.series import measurements
-from server.models import Answer, Balance, Device, Order, Share
+from server.models import Balance, Device, DispatchOrder, ResponseRecord, Share
 from tests.flows.server import Server, entries
 from tests.load.grid import street
 from tests.load.grid.plants import QUARTER
@@ -72,20 +72,20 @@ def test_what_would_have_been_is_what_nobody_asked_for(day: Day) -> None:
 
 def test_most_of_the_imbalance_is_gone(day: Day) -> None:
     assert day.lived.cut > 0.8
-    assert Balance.get().trouble == ""
+    assert Balance.get().last_error == ""
 
 
 def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
     whole = made()
-    assert np.allclose(day.lived.drawn["battery"], street.planned(whole, "store"), atol=20)
-    assert np.abs(street.planned(whole, "store")).max() > 300 and np.abs(street.planned(whole, "heat")).max() > 500
-    energy = np.sum(day.lived.moved["thermostat"]) / np.sum(street.planned(whole, "heat"))
+    assert np.allclose(day.lived.drawn["battery"], street.planned(whole, "storage"), atol=20)
+    assert np.abs(street.planned(whole, "storage")).max() > 300 and np.abs(street.planned(whole, "thermal")).max() > 500
+    energy = np.sum(day.lived.moved["thermostat"]) / np.sum(street.planned(whole, "thermal"))
     assert 0.7 < energy < 1.3
 
 
 def test_readings_say_what_was_done(day: Day) -> None:
     assert measurements.roll_between(BEGIN, BEGIN + STEPS * QUARTER) == STEPS
-    for what, kind in (("store", "battery"), ("heat", "thermostat"), ("car", "evcharger"), ("sun", "inverter")):
+    for what, kind in (("storage", "battery"), ("thermal", "thermostat"), ("ev", "evcharger"), ("pv", "inverter")):
         read = measurements.read(street.AREA, what, BEGIN, STEPS, QUARTER)
         assert np.allclose(read, -np.array(day.lived.drawn[kind]), atol=len(day.known))
 
@@ -98,13 +98,13 @@ def test_cars_are_full_and_reserves_are_kept(day: Day) -> None:
 def test_whoever_was_told_has_answered(day: Day) -> None:
     """Received, started and completed, of every event that has begun and ended; all but the last step's have."""
     lfdis = {one["lfdi"] for one in day.known if one["plant"] == "battery"}
-    over = Share.select().join(Order).where(Order.wish == "percent", Order.start < BEGIN + (STEPS - 1) * QUARTER)
+    over = Share.select().join(DispatchOrder).where(DispatchOrder.quantity == "percent", DispatchOrder.start < BEGIN + (STEPS - 1) * QUARTER)
     assert {share.lfdi for share in over} == lfdis
     for share in over:
-        rows = Answer.select().where(Answer.subject == share.mrid, Answer.lfdi == share.lfdi)
+        rows = ResponseRecord.select().where(ResponseRecord.subject == share.mrid, ResponseRecord.lfdi == share.lfdi)
         assert sorted(answer.status for answer in rows) == [1, 2, 3]
 
 
 def test_nobody_complains(day: Day) -> None:
     assert day.server.log == ""
-    assert all(device.seen_at is not None for device in Device.select())
+    assert all(device.last_contact_at is not None for device in Device.select())

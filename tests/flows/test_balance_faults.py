@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 
 from clients.devices.device import Device, Identity
-from clients.devices.devicemodel import Plant
-from clients.devices.faults import GOOD, Manner
-from clients.events.control import Order
-from clients.transport.mtls import Reply
+from clients.devices.devicemodel import DeviceModel
+from clients.devices.faults import GOOD, Faults
+from clients.events.control import PowerOrder
+from clients.transport.mtls import HttpReply
 from server import audit, clock
 from server.config import settings
 from server.devices import enrolment, identity, lastcontact
@@ -24,10 +24,10 @@ from server.grid.balance import controller
 from server.grid.fleet import fleetstate
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import Balance, Conduct
+from server.models import Balance
 from server.models import Device as Enrolled
-from server.models import Order as Asked
-from server.models import Share
+from server.models import DispatchOrder as Asked
+from server.models import Participation, Share
 from tests import door
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
@@ -44,7 +44,7 @@ Floats = np.ndarray
 class Overrated(Store):
     """Says that it has twice the power it has."""
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         return super().step(order if order.target is None else order._replace(target=order.target / 2), now, seconds)
 
 
@@ -55,19 +55,19 @@ class Late(InProcess):
         super().__init__(application, lfdi)
         self._held: list[tuple[int, tuple[str, str, bytes | None, dict[str, str]]]] = []
 
-    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
         while self._held and self._held[0][0] <= clock.now():
             assert super().exchange(*self._held.pop(0)[1]).status == 204
         if method == "PUT" and href.endswith(("/ders", "/dera")):
             self._held.append((clock.now() + LATE, (method, href, body, headers)))
-            return Reply(204, {}, b"")
+            return HttpReply(204, {}, b"")
         return super().exchange(method, href, body, headers)
 
 
 class Town:
     """Who lives here, and what came of each step: `left`, `alone` (W, consumption +) and `lowest` state of charge."""
 
-    def __init__(self, application: Flask, plants: Sequence[Plant], line: type[InProcess]):
+    def __init__(self, application: Flask, plants: Sequence[DeviceModel], line: type[InProcess]):
         self.clients: list[Device] = []
         for number, plant in enumerate(plants, 1):
             lfdi = door.lfdi(number)
@@ -140,7 +140,7 @@ def town(house: None, application: Flask) -> Make:
     return made
 
 
-def behave(town: Town, numbers: Sequence[int], manner: Manner) -> None:
+def behave(town: Town, numbers: Sequence[int], manner: Faults) -> None:
     for number in numbers:
         town.clients[number].behave(manner)
 
@@ -157,8 +157,8 @@ def left_out() -> dict[str, str]:
     return {row.lfdi: out[row.id] for row in Enrolled.select() if row.id in out}
 
 
-def conduct(number: int) -> Conduct | None:
-    return Conduct.select().join(Enrolled).where(Enrolled.lfdi == door.lfdi(number + 1)).first()
+def conduct(number: int) -> Participation | None:
+    return Participation.select().join(Enrolled).where(Enrolled.lfdi == door.lfdi(number + 1)).first()
 
 
 WELL = 0.88
@@ -168,18 +168,18 @@ def test_all_do_what_they_are_asked_for(town: Make) -> None:
     """What the others are held against."""
     whole = town()
     whole.live(PROFILE)
-    assert whole.cut > WELL and not left_out() and Balance.get().trouble == ""
+    assert whole.cut > WELL and not left_out() and Balance.get().last_error == ""
 
 
 @pytest.mark.parametrize("mute, least", [(2, 0.7 * WELL), (6, 0.6)])
 def test_what_silent_ones_do_not_do_others_do(town: Make, mute: int, least: float) -> None:
     whole, numbers = town(), range(mute)
-    behave(whole, numbers, Manner(silent=True))
+    behave(whole, numbers, Faults(silent=True))
     whole.live(PROFILE)
     assert whole.cut > least
     names = {door.lfdi(number + 1) for number in numbers}
     assert left_out() == dict.fromkeys(names, "silent")
-    assert all(row is not None and row.silent_since for row in map(conduct, numbers))
+    assert all(row is not None and row.non_responding_since for row in map(conduct, numbers))
     assert names <= asked(0).keys() and len(asked(9)) == MANY - mute and not names & asked(9).keys()
     done = [(wanted - left) / sum(asked(step).values()) for step, (wanted, left) in enumerate(zip(PROFILE, whole.left, strict=True))]
     assert done[1] < 1 - 0.9 * mute / MANY and done[9] == pytest.approx(1, abs=0.01), "once they are known, others do it"
@@ -190,20 +190,20 @@ def test_who_opts_out_is_left_alone_until_the_event_is_over_and_not_blamed(town:
     found: list[dict[str, str]] = []
 
     def during(step: int) -> None:
-        behave(whole, tired, Manner(opt_out=1.0) if step == 1 else GOOD)
+        behave(whole, tired, Faults(opt_out=1.0) if step == 1 else GOOD)
         if step == 1:
             whole.until(BEGIN + 2 * QUARTER - LEAD - 60)
             found.append(left_out())
             assert abs(whole.clients[0].plant.power) < 1 < abs(whole.clients[1].plant.power)
             row = conduct(0)
-            assert row is not None and row.out_until == BEGIN + 2 * QUARTER
+            assert row is not None and row.opted_out_until == BEGIN + 2 * QUARTER
     whole.live(PROFILE, during)
     assert found == [{name: "opted out"}]
     assert name in asked(1) and name not in asked(2) and name in asked(4)
     assert Share.select().join(Asked).where(Share.lfdi == name, Asked.start >= BEGIN + QUARTER,
                                             Asked.start < BEGIN + 2 * QUARTER).count() == 1
     row = conduct(0)
-    assert row is not None and row.response > 0.999 and row.silent_since is None
+    assert row is not None and row.response_rate > 0.999 and row.non_responding_since is None
     assert whole.cut > 0.95 * WELL
 
 
@@ -220,13 +220,13 @@ def test_a_rating_wrong_by_two_is_put_right_by_what_is_measured(town: Make) -> N
     assert min(whole.left[:2]) > 2500
     assert max(map(abs, whole.left[-3:])) < 0.2 * min(whole.left[:2])
     wrong, right = conduct(0), conduct(MANY - 1)
-    assert wrong is not None and wrong.response < 0.7 and (right is None or right.response > 0.99)
+    assert wrong is not None and wrong.response_rate < 0.7 and (right is None or right.response_rate > 0.99)
 
 
 def test_clocks_that_are_off_by_a_minute_cost_little(town: Make) -> None:
     whole = town()
     for sign in (1, -1):
-        behave(whole, range(sign > 0, MANY, 2), Manner(skew=60.0 * sign))
+        behave(whole, range(sign > 0, MANY, 2), Faults(skew=60.0 * sign))
     whole.live(PROFILE)
     assert [round(client.now - clock.now()) for client in whole.clients] == [-60, 60] * (MANY // 2)
     assert whole.cut > WELL - 0.05 and not left_out()

@@ -21,7 +21,7 @@ from server.grid.balance import controller
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import Answer, Balance, Device, Document, Meter, Order, Plan, Share
+from server.models import Balance, Device, DispatchOrder, Document, Meter, Plan, ResponseRecord, Share
 from server.resources import store
 from tests.flows.conftest import DEVICES
 from tests.flows.server import ROOT, Process, Server, entries
@@ -43,8 +43,8 @@ def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process
     virtualders.create("batteries", rule="kind = battery", parent="town")
     signals.put("town", "imbalance", [1000.0 * (step % 5) for step in range(400)], clock.now(), STEP)
     controller.auto("town", every=2)
-    Device.update(seen_at=ALWAYS).execute()
-    Meter.update(at=ALWAYS).execute()
+    Device.update(last_contact_at=ALWAYS).execute()
+    Meter.update(read_at=ALWAYS).execute()
     clock.run(RATE)
     environment = {"COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(), "PYTHONPATH": str(ROOT)}
     return lambda: Process([sys.executable, "-m", "server", "work"], tmp_path / "work.log", environment, tmp_path)
@@ -63,15 +63,15 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(area: 
     for worker in workers:
         assert worker.stop() == 0, worker.text
     clock.turn_to(clock.now())
-    told = Counter(order.start // STEP for order in Order.select().where(Order.wish == "percent"))
+    told = Counter(order.start // STEP for order in DispatchOrder.select().where(DispatchOrder.quantity == "percent"))
     assert set(told.values()) == {1} and len(told) >= (clock.now() - begun) / STEP / 2
     events = store.items(f"{virtualders.find('batteries').program}/derc", ended=True)
-    assert len(events) == len(told) and Counter(event.stated["interval"]["start"] // STEP for event in events) == told
-    assert {share.event for share in Share.select()} == {event.href for event in events}
+    assert len(events) == len(told) and Counter(event.submitted["interval"]["start"] // STEP for event in events) == told
+    assert {share.event_href for share in Share.select()} == {event.href for event in events}
     assert Share.select().count() == 4 * len(events)
     plans = list(Plan.select().order_by(Plan.id))
     assert [plan.state for plan in plans] == ["superseded"] * (len(plans) - 1) + ["published"]
-    assert Balance.get().plan == plans[-1].id and Balance.get().done // STEP == max(told)
+    assert Balance.get().plan_id == plans[-1].id and Balance.get().last_step_start // STEP == max(told)
     assert store.reindex() == 4  # the meters, whose time the test has moved
 
 
@@ -96,6 +96,6 @@ def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_t
         server.process.popen.wait()
         server.start()
         assert seen() == before == [(made["mrid"], 1)]
-    assert Answer.select().where((Answer.subject == made["mrid"]) & (Answer.lfdi == lfdi)).count() == 1
+    assert ResponseRecord.select().where((ResponseRecord.subject == made["mrid"]) & (ResponseRecord.lfdi == lfdi)).count() == 1
     assert Document.select().where(Document.kind == "DERControl").count() == 1
     assert server.stop() == 0

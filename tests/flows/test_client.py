@@ -16,7 +16,7 @@ import pytest
 from server import clock
 from server.devices import enrolment
 from server.grid.groups import virtualders
-from server.models import Answer, Device, Document
+from server.models import Device, Document, ResponseRecord
 from server.resources import meterreadings, store
 from tests.flows import story
 from tests.flows.realclient import RealClient
@@ -63,14 +63,14 @@ def client(request: pytest.FixtureRequest, flow: Flow) -> RealClient:
 def document(kind: str, client: RealClient) -> dict[str, Any]:
     """The one document of this kind that is the client's, as it was stated."""
     found = Document.select().where(Document.kind == kind, Document.audience == client.lfdi)
-    return store.get(found.get().href).stated
+    return store.get(found.get().href).submitted
 
 
 def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     device = Device.get(Device.lfdi == client.lfdi)
     assert f"registered EndDevice at {enrolment.href(device)}" in client.process.text
     assert document("Registration", client)["pIN"]
-    assert {one.stated["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {HOUSE, STREET}
+    assert {one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {HOUSE, STREET}
     status = client.api("status")
     assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (True, 1, 2)
     assert status["lfdi"] == client.lfdi.lower()
@@ -90,16 +90,16 @@ def test_it_keeps_to_our_time_and_rates(client: RealClient) -> None:
 def test_it_answers_each_control_as_is_due(client: RealClient, flow: Flow, name: str) -> None:
     due, _ = EVENTS[name]
     mrid = flow.mrids[name]
-    said = Answer.select().where(Answer.subject == mrid, Answer.lfdi == client.lfdi).order_by(Answer.href)
+    said = ResponseRecord.select().where(ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi).order_by(ResponseRecord.href)
     assert sorted(one.status for one in said) == due
     assert client.responses(mrid) == due
-    assert all(abs(one.created - one.received) <= 2 for one in said)
+    assert all(abs(one.created_at - one.received_at) <= 2 for one in said)
 
 
 def test_it_starts_and_ends_when_told(client: RealClient, flow: Flow) -> None:
     mrid = flow.mrids["followed"]
-    interval = store.find(mrid, "DERControl").stated["interval"]
-    at = {one.status: one.created for one in Answer.select().where(Answer.subject == mrid, Answer.lfdi == client.lfdi)}
+    interval = store.find(mrid, "DERControl").submitted["interval"]
+    at = {one.status: one.created_at for one in ResponseRecord.select().where(ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi)}
     assert abs(at[2] - interval["start"]) <= 1
     assert abs(at[3] - interval["start"] - interval["duration"]) <= 1
 
@@ -154,10 +154,10 @@ def test_its_readings_are_kept(client: RealClient) -> None:
     mirror = document("MirrorUsagePoint", client)
     assert mirror["deviceLFDI"] == client.lfdi
     point = store.find(mirror["mRID"], "UsagePoint")
-    meters = {meter.stated["description"]: meter for meter in store.items(f"{point.href}/mr")}
+    meters = {meter.submitted["description"]: meter for meter in store.items(f"{point.href}/mr")}
     assert set(meters) == {"Real Power", "Reactive Power", "Frequency", "Voltage", "Power Factor", "Apparent Power",
                            "Current"}
-    assert store.get(f"{meters['Real Power'].href}/rt").stated["uom"] == 38
+    assert store.get(f"{meters['Real Power'].href}/rt").submitted["uom"] == 38
     powers = meterreadings.between(meters["Real Power"].href, clock.now() - 600, clock.now() + 10)
     assert len(powers) >= 2
     assert {value for _, _, value in powers} == {10000}

@@ -48,7 +48,7 @@ def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
     report, = re.findall(r"^The report: (.*)$", process.text, re.M)
     assert "<html" in (tmp_path / report).read_text()
     with sqlite3.connect(tmp_path / "var/demo/demo.db") as database:
-        (known,) = database.execute("SELECT count(*) FROM device WHERE seen_at IS NOT NULL").fetchone()
+        (known,) = database.execute("SELECT count(*) FROM device WHERE last_contact_at IS NOT NULL").fetchone()
         assert known == len([one for share in (tmp_path / "var/demo").glob("devices-*.json")
                              for one in json.loads(share.read_text())])
     database.close()

@@ -13,7 +13,7 @@ import pytest
 
 from server.devices import enrolment
 from server.grid.fleet import power
-from server.models import Answer, Device, Document
+from server.models import Device, Document, ResponseRecord
 from server.resources import store
 from tests.flows.server import ROOT, Process, Server, entries, until
 
@@ -45,7 +45,7 @@ def lfdi(server: Server, plant: str) -> str:
 
 
 def answers(subject: str, who: str) -> list[int]:
-    rows = Answer.select().where(Answer.subject == subject, Answer.lfdi == who).order_by(Answer.created, Answer.status)
+    rows = ResponseRecord.select().where(ResponseRecord.subject == subject, ResponseRecord.lfdi == who).order_by(ResponseRecord.created_at, ResponseRecord.status)
     return [one.status for one in rows]
 
 
@@ -62,7 +62,7 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
     try:
         until(lambda: Document.select().where(Document.kind == "FlowReservationResponse").exists())
         until(lambda: Document.select().where(Document.kind == "LoadShedAvailability").count() == 2)
-        until(lambda: Document.get(Document.kind == "PowerStatus", Document.audience == charger).stated)
+        until(lambda: Document.get(Document.kind == "PowerStatus", Document.audience == charger).submitted)
         number = str(Device.get(Device.lfdi == charger).id)
         grant = server.operator("ev", "grant", number, "--power", str(WATTS), "--start", "+4m", "--duration", "30m")
         event = server.operator("dr", "event", "create", STREET, "--offset", "1.5", "--start", "+4m", "--duration", "3m")
@@ -78,7 +78,7 @@ def test_both_are_led_to_the_program(story: Evening) -> None:
     for name in PLANTS:
         device = Device.get(Device.lfdi == entries(story.server.certs)[name]["lfdi"])
         assignment, = store.items(f"{enrolment.href(device)}/fsa")
-        listed = story.server.get(name, assignment.stated["DemandResponseProgramListLink"]["href"])
+        listed = story.server.get(name, assignment.submitted["DemandResponseProgramListLink"]["href"])
         assert listed["DemandResponseProgram"][0]["description"] == STREET
         assert store.items(f"{enrolment.href(device)}/lsl"), "both say what they could shed"
 

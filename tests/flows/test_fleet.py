@@ -12,7 +12,7 @@ import pytest
 
 from server import clock
 from server.devices import enrolment
-from server.models import Answer, Device, Document
+from server.models import Device, Document, ResponseRecord
 from server.resources import meterreadings, store
 from tests import door
 from tests.flows.server import ROOT, Process, Server, entries, until
@@ -58,7 +58,7 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
         until(lambda: Document.select().where(Document.kind == "UsagePoint").count() == len(HOUSEHOLDS | MANAGED))
         control = server.operator("control", "post", STREET, f"opModMaxLimW={LIMIT}", "--start", "+3m",
                                   "--duration", "10m")
-        until(lambda: Answer.select().where(Answer.status == 3).count() == len(generators))
+        until(lambda: ResponseRecord.select().where(ResponseRecord.status == 3).count() == len(generators))
         yield Day(server, fleet, control)
     finally:
         fleet.stop()
@@ -83,13 +83,13 @@ def test_households_enrol_themselves(day: Day) -> None:
         device = Device.get(Device.lfdi == entry["lfdi"])
         assert device.manager == ""
         assert f"registered {entry['lfdi']}" in " ".join(day.fleet.text.split())
-        assert [one.stated["description"] for one in store.items(f"{enrolment.href(device)}/fsa")] == [STREET]
+        assert [one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")] == [STREET]
 
 
 def test_each_answers_by_what_it_is(day: Day) -> None:
     """Received, started, completed; or that a limit of generation does not apply to it."""
     answers: dict[str, list[int]] = {}
-    for one in Answer.select().where(Answer.subject == day.control["mrid"]).order_by(Answer.created, Answer.status):
+    for one in ResponseRecord.select().where(ResponseRecord.subject == day.control["mrid"]).order_by(ResponseRecord.created_at, ResponseRecord.status):
         answers.setdefault(one.lfdi, []).append(one.status)
     plants = {entries(day.server.certs)[name]["lfdi"]: plant for name, plant in HOUSEHOLDS.items()}
     plants |= {lfdi(name): plant for name, plant in MANAGED.items()}
@@ -98,7 +98,7 @@ def test_each_answers_by_what_it_is(day: Day) -> None:
 
 def test_the_aggregator_answers_and_posts_for_its_devices_alone(day: Day) -> None:
     agent = entries(day.server.certs)["aggregator"]["lfdi"]
-    assert not Answer.select().where(Answer.lfdi == agent).exists()
+    assert not ResponseRecord.select().where(ResponseRecord.lfdi == agent).exists()
     listed = day.server.get("aggregator", "/edev?l=99")["EndDevice"]
     assert {one["lFDI"] for one in listed} == {agent, *map(lfdi, MANAGED)}
     assert not Document.select().where(Document.kind == "UsagePoint", Document.audience == agent).exists()
@@ -107,9 +107,9 @@ def test_the_aggregator_answers_and_posts_for_its_devices_alone(day: Day) -> Non
 @pytest.mark.parametrize("name", ["device-1", "east", "west"])
 def test_inverters_keep_to_the_limit_and_say_so(day: Day, name: str) -> None:
     own = lfdi(name) if name in MANAGED else entries(day.server.certs)[name]["lfdi"]
-    most = watts(document("DERSettings", own).stated["setMaxW"])
+    most = watts(document("DERSettings", own).submitted["setMaxW"])
     point = document("UsagePoint", own).href
-    meter, = [one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").stated["uom"] == 38]
+    meter, = [one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").submitted["uom"] == 38]
     start, end = day.control["start"], day.control["start"] + day.control["duration"]
     before = [value for _, _, value in meterreadings.between(meter, start - 600, start - 60)]
     during = [value for at, length, value in meterreadings.between(meter, start, end) if at + length <= end]
@@ -121,7 +121,7 @@ def test_all_say_what_they_can_and_how_they_are(day: Day) -> None:
     for kind in ("DERCapability", "DERSettings", "DERStatus"):
         for one in (*HOUSEHOLDS, *MANAGED):
             own = lfdi(one) if one in MANAGED else entries(day.server.certs)[one]["lfdi"]
-            assert document(kind, own).stated, (kind, one)
+            assert document(kind, own).submitted, (kind, one)
 
 
 def test_nobody_complains(day: Day) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clients.transport.mtls import Lost, Reply
+from clients.transport.mtls import HttpReply, Lost
 from server import clock, models
 from server.resources import store
 from tests.flows.conftest import DEVICES
@@ -32,7 +32,7 @@ class Writer(threading.Thread):
         self.https, self.number, self.stop, self.lost = server.https(f"device-{number}"), number, stop, 0
         self.lfdi = entries(server.certs)[f"device-{number}"]["lfdi"]
         self.events: dict[str, str] = {}
-        self.status, self.readings, self.refused = 0, set[int](), list[Reply]()
+        self.status, self.readings, self.refused = 0, set[int](), list[HttpReply]()
         created = self.ask("POST", "/mup", mirror(number, self.lfdi))
         assert created
         self.mirror = created.headers["Location"]
@@ -49,7 +49,7 @@ class Writer(threading.Thread):
                 self.readings.add(origin + turn)
         self.https.close()
 
-    def ask(self, method: str, href: str, body: bytes) -> Reply | None:
+    def ask(self, method: str, href: str, body: bytes) -> HttpReply | None:
         """The answer, if it is a promise."""
         try:
             reply = self.https.exchange(method, href, body, SEP_XML)
@@ -81,9 +81,9 @@ def test_what_was_promised_is_there_after_workers_were_killed(enrolled: Callable
         device, point = f"/edev/{writer.number}", store.find(f"{writer.number:032X}", "UsagePoint")
         assert len(writer.events) > 20 and writer.readings and writer.status
         assert writer.refused == []
-        kept = {one.href: one.stated["details"] for one in store.items(f"{device}/lel")}
+        kept = {one.href: one.submitted["details"] for one in store.items(f"{device}/lel")}
         assert kept.items() >= writer.events.items()
-        assert store.get(f"{device}/der/1/ders").stated["readingTime"] >= writer.status
+        assert store.get(f"{device}/der/1/ders").submitted["readingTime"] >= writer.status
         meter, = store.items(f"{point.href}/mr")
         rows = models.Reading.select().join(models.ReadingSet).where(models.ReadingSet.meter == meter.href)
         assert {row.start for row in rows} >= writer.readings

@@ -17,7 +17,7 @@ from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.dispatch import orders
 from server.grid.groups import virtualders
-from server.models import Audit, Note, db
+from server.models import AuditEntry, KeyValue, db
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -35,11 +35,11 @@ def alice(reason: str = "") -> Iterator[None]:
 def test_an_entry_says_who_what_before_after_and_why() -> None:
     virtualders.create("solar", primacy=90)
     with alice("storm ahead"):
-        virtualders.update("solar", name="sun", primacy=50)
+        virtualders.update("solar", name="pv", primacy=50)
     entry, = audit.entries()
     assert {key: entry[key] for key in audit.FIELDS} == {
         "at": NOON, "who": "alice", "what": "vder update", "subject": "solar", "reason": "storm ahead",
-        "before": {"name": "solar", "primacy": 90}, "after": {"name": "sun", "primacy": 50}}
+        "before": {"name": "solar", "primacy": 90}, "after": {"name": "pv", "primacy": 50}}
     assert entry["id"] == 1 and entry["previous"] == audit.BEGIN and audit.head() == {"entries": 1, "hash": entry["hash"]}
 
 
@@ -108,16 +108,16 @@ def test_what_is_taken_back_takes_its_entry_with_it() -> None:
 
 
 def test_what_cannot_be_kept_is_not_done() -> None:
-    @audit.kept("create", "{no such thing}", answer=dict)
+    @audit.audited("create", "{no such thing}", answer=dict)
     def create(name: str) -> dict[str, Any]:
         return virtualders.create(name)
     with alice(), pytest.raises(KeyError):
         create("solar")
-    assert virtualders.listed() == [] and audit.entries() == []
+    assert virtualders.list_vders() == [] and audit.entries() == []
 
 
 def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:
-    @audit.kept("both", "{name}", answer=dict)
+    @audit.audited("both", "{name}", answer=dict)
     def both(name: str) -> dict[str, Any]:
         virtualders.create(name)
         return virtualders.update(name, primacy=7)
@@ -164,31 +164,31 @@ def chain(length: int = 5) -> list[dict[str, Any]]:
 
 
 def swap() -> None:
-    second, third = Audit.get_by_id(2), Audit.get_by_id(3)
-    Audit.delete().where(Audit.id.in_([2, 3])).execute()
+    second, third = AuditEntry.get_by_id(2), AuditEntry.get_by_id(3)
+    AuditEntry.delete().where(AuditEntry.id.in_([2, 3])).execute()
     for number, row in ((3, second), (2, third)):
-        Audit.create(**{**row.__data__, "id": number})
+        AuditEntry.create(**{**row.__data__, "id": number})
 
 
 def anew() -> None:
     """Alter an entry and make its own hash fit."""
-    row = Audit.get_by_id(3)
+    row = AuditEntry.get_by_id(3)
     row.reason = "none"
     row.hash = audit.digest(row.previous, row.__data__)
     row.save()
 
 
 @pytest.mark.parametrize("tamper, faults", [
-    (lambda: Audit.update(who="mallory").where(Audit.id == 2).execute(), ["entry 2 was altered"]),
-    (lambda: Audit.update(after={"name": "x"}).where(Audit.id == 5).execute(), ["entry 5 was altered"]),
-    (lambda: Audit.delete().where(Audit.id == 1).execute(), ["entry 1 is missing"]),
-    (lambda: Audit.delete().where(Audit.id.in_([2, 3])).execute(), ["entries 2 to 3 are missing"]),
-    (lambda: Audit.delete().where(Audit.id == 5).execute(), ["entry 5 is missing"]),
-    (lambda: Audit.delete().execute(), ["entries 1 to 5 are missing"]),
-    (lambda: Note.delete().where(Note.name == audit.HEAD).execute(), ["entry 5 lies beyond the end that was noted, 0"]),
-    (lambda: Note.update(text='[4,""]').where(Note.name == audit.HEAD).execute(),
+    (lambda: AuditEntry.update(who="mallory").where(AuditEntry.id == 2).execute(), ["entry 2 was altered"]),
+    (lambda: AuditEntry.update(after={"name": "x"}).where(AuditEntry.id == 5).execute(), ["entry 5 was altered"]),
+    (lambda: AuditEntry.delete().where(AuditEntry.id == 1).execute(), ["entry 1 is missing"]),
+    (lambda: AuditEntry.delete().where(AuditEntry.id.in_([2, 3])).execute(), ["entries 2 to 3 are missing"]),
+    (lambda: AuditEntry.delete().where(AuditEntry.id == 5).execute(), ["entry 5 is missing"]),
+    (lambda: AuditEntry.delete().execute(), ["entries 1 to 5 are missing"]),
+    (lambda: KeyValue.delete().where(KeyValue.name == audit.HEAD).execute(), ["entry 5 lies beyond the end that was noted, 0"]),
+    (lambda: KeyValue.update(value='[4,""]').where(KeyValue.name == audit.HEAD).execute(),
      ["entry 5 lies beyond the end that was noted, 4"]),
-    (lambda: Note.update(text='[5,""]').where(Note.name == audit.HEAD).execute(),
+    (lambda: KeyValue.update(value='[5,""]').where(KeyValue.name == audit.HEAD).execute(),
      ["the trail ends with entry 5, but the note of its end is of another"]),
     (swap, [f"entry {number} does not follow entry {number - 1}: they were put in another order, or one was made anew"
             for number in (2, 3, 4)]),
@@ -202,7 +202,7 @@ def test_who_was_at_it_shows(tamper: Callable[[], Any], faults: list[str]) -> No
 def test_a_hash_that_was_written_down_elsewhere_tells_a_trail_made_anew() -> None:
     known = chain()[2]["hash"]
     assert audit.verify(known) == []
-    for name in (Audit, Note):
+    for name in (AuditEntry, KeyValue):
         name.delete().execute()
     with alice():
         for number in range(5):
@@ -266,7 +266,7 @@ def test_an_order_is_kept_without_its_shares(device: door.Peer) -> None:
     from server.devices import lastcontact
     lastcontact.flush()
     with alice():
-        order = orders.order("solar", 600, limit=40.0, reason="noon")
+        order = orders.create_order("solar", 600, limit=40.0, reason="noon")
     entry, = audit.entries()
     assert entry["subject"] == f"solar order {order['id']}" and entry["reason"] == "noon"
     assert entry["after"]["value"] == 40 and "shares" not in entry["after"]

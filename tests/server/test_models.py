@@ -14,9 +14,9 @@ from server.models import Document, db
 @pytest.mark.usefixtures("house")
 def test_json_comes_back() -> None:
     said = {"a": [1, None, "é"], "b": {"c": True}}
-    Document.create(href="/x", kind="X", parent="", audience="*", stated=said, body=b"\x00\xff", sort=b"\xff")
+    Document.create(href="/x", kind="X", parent="", audience="*", submitted=said, body=b"\x00\xff", sort=b"\xff")
     kept = Document.get(Document.href == "/x")
-    assert (kept.stated, bytes(kept.body), bytes(kept.sort), kept.status) == (said, b"\x00\xff", b"\xff", None)
+    assert (kept.submitted, bytes(kept.body), bytes(kept.sort), kept.status) == (said, b"\x00\xff", b"\xff", None)
 
 
 @pytest.mark.usefixtures("house")

@@ -5,7 +5,7 @@ from server import clock, worker
 from server.grid.controls import dercontrols
 from server.grid.dispatch import orders
 from server.grid.groups import virtualders
-from server.models import Answer, Document, Order, Share
+from server.models import DispatchOrder, Document, ResponseRecord, Share
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -31,8 +31,8 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: door.Peer) 
     old = dercontrols.post("street", {"opModConnect": True}, 600)
     device.post("/rsps/1/rsp", "DERControlResponse", {"createdDateTime": NOON, "endDeviceLFDI": device.lfdi, "status": 1,
                                                      "subject": old["mrid"]})
-    Order.create(vder=virtualders.find("street"), wish="percent", value=1.0, addressing="broadcast", start=NOON, duration=600, created=NOON)
-    Share.create(order=Order.get(), lfdi=device.lfdi, event=old["href"], mrid=old["mrid"])
+    DispatchOrder.create(vder=virtualders.find("street"), quantity="percent", value=1.0, addressing="broadcast", start=NOON, duration_s=600, created_at=NOON)
+    Share.create(order=DispatchOrder.get(), lfdi=device.lfdi, event_href=old["href"], mrid=old["mrid"])
     clock.turn_to(NOON + 39 * DAY)
     worker.turn()
     new = dercontrols.post("street", {"opModConnect": True}, 600)
@@ -41,6 +41,6 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: door.Peer) 
     worker.turn()
     assert worker.purge() == 3  # the event, the answer and the order
     assert store.get(old["href"]) is None and store.get(new["href"]) is not None
-    assert not Answer.select().exists() and not Share.select().exists() and not orders.listed()
+    assert not ResponseRecord.select().exists() and not Share.select().exists() and not orders.list_orders()
     assert not Document.select().where(Document.kind == "DERControlResponse").exists()
     assert device.get(f"{virtualders.find('street').program}/derc?l=9").status == 200

@@ -77,7 +77,7 @@ def fill() -> dict[str, str]:
 
 def _readings(mirror: Any) -> dict[str, str]:
     """Where a mirror's readings are read."""
-    point = store.find(mirror.stated["mRID"], "UsagePoint")
+    point = store.find(mirror.submitted["mRID"], "UsagePoint")
     assert point is not None
     quantity, = store.items(f"{point.href}/mr")
     hrefs = (point.href, quantity.href, f"{quantity.href}/rt", f"{quantity.href}/rs/1", f"{quantity.href}/rs/1/r/1")

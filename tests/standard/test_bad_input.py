@@ -236,7 +236,7 @@ def test_a_connection_that_fails_once_does_not_fail_twice(device: Peer, database
 
 
 def test_a_failure_of_ours_is_an_error_like_any_other(device: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    db.execute_sql("UPDATE document SET stated = '[' WHERE href = '/edev/1/der/1'")
+    db.execute_sql("UPDATE document SET submitted = '[' WHERE href = '/edev/1/der/1'")
     with caplog.at_level(logging.CRITICAL, logger=door_app.log.name):
         reply = device.put("/edev/1/der/1", "DER", {})
     assert (reply.status, reply.name, reply.data) == (500, "Error", {"reasonCode": 2})

@@ -12,7 +12,7 @@ from server import clock
 from server.config import settings
 from server.devices import enrolment, identity
 from server.grid.groups import virtualders
-from server.models import Answer, Audience, Device, Reading, db
+from server.models import Audience, Device, Reading, ResponseRecord, db
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -158,7 +158,7 @@ def test_a_street_reports_answers_and_asks_while_it_is_told(street: list[Peer]) 
     statuses = sum(together([*(lambda device=device, number=number: say(device, number)
                                for number, device in enumerate(street)), tell]), [])
     assert set(statuses) <= {200, 201, 204}
-    assert Answer.select().count() == 3 * MANY
+    assert ResponseRecord.select().count() == 3 * MANY
     assert street[0].get("/derp/1/derc").data["all"] == street[0].get("/derp/1").data["DERControlListLink"]["all"] == 7
     for number, device in enumerate(street):
         assert device.get(f"/edev/{number + 1}").data["LogEventListLink"]["all"] == 3

@@ -167,7 +167,7 @@ def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) ->
 def test_an_action_that_cannot_be_is_refused(warm: Peer, action: dict[str, Any], why: str) -> None:
     with pytest.raises(Refused, match=why):
         drevents.create("street", action, 900)
-    assert drevents.listed() == []
+    assert drevents.list_events() == []
 
 
 def test_active_ones_are_in_the_other_list_while_they_last(warm: Peer) -> None:
@@ -219,7 +219,7 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
     made = drevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
     assert "<heatingOffset>20</heatingOffset>" in made["xml"][0] and made["dry_run"] is True
     assert made["warnings"] == ["no member of street says that it is of this category"] and made["meant"] == 0
-    assert drevents.listed() == [] and store.get("/dr/1") is None
+    assert drevents.list_events() == [] and store.get("/dr/1") is None
     with pytest.raises(Refused, match="for which category"):
         drevents.create("street", HEAT, 600)
 

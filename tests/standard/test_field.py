@@ -51,7 +51,7 @@ def test_of_two_controls_posted_in_the_same_second_the_later_one_counts(program:
 def test_a_body_with_schemaVer_may_use_what_2023_defines(device: Peer, program: str, version: str, status: int,
                                                          answer: int) -> None:
     """Such a client says application/sep+xml in Accept, without a level."""
-    mrid = store.get(control(NOON + 60, 1)).stated["mRID"]
+    mrid = store.get(control(NOON + 60, 1)).submitted["mRID"]
     body = (f'<DERControlResponse xmlns="urn:ieee:std:2030.5:ns"{version}><createdDateTime>{NOON}</createdDateTime>'
             f'<endDeviceLFDI>{device.lfdi}</endDeviceLFDI><status>{status}</status><subject>{mrid}</subject>'
             '</DERControlResponse>')
@@ -135,7 +135,7 @@ def test_a_mirror_is_the_same_however_its_mrid_is_written(device: Peer, again: s
 
 
 def test_an_event_is_answered_however_its_mrid_is_written(device: Peer, program: str) -> None:
-    mrid = store.get(control(NOON + 60, 1)).stated["mRID"]
+    mrid = store.get(control(NOON + 60, 1)).submitted["mRID"]
     answers = [submit(device, "POST", "/rsps/1/rsp", "DERControlResponse", f"<createdDateTime>{NOON}</createdDateTime>"
                       f"<endDeviceLFDI>{lfdi}</endDeviceLFDI><status>1</status><subject>{subject}</subject>")
                for lfdi, subject in ((device.lfdi.lower(), mrid.lower()), (device.lfdi, mrid))]

@@ -186,7 +186,7 @@ def test_the_device_cancels_even_when_the_window_is_over(device: Peer) -> None:
 def test_the_device_withdraws(device: Peer) -> None:
     href = ask(device).location
     assert device.delete(href).status == 204
-    assert [each[0] for each in granted(device)] == [2] and evsessions.listed() == []
+    assert [each[0] for each in granted(device)] == [2] and evsessions.list_sessions() == []
 
 
 def test_the_device_asks_for_something_else(device: Peer) -> None:
@@ -265,7 +265,7 @@ def test_what_the_device_answers_is_kept_and_seen(device: Peer) -> None:
         said = {"createdDateTime": clock.now(), "endDeviceLFDI": device.lfdi, "subject": grant["mRID"], "status": status}
         reply = device.post(grant["replyTo"], "FlowReservationResponseResponse", said)
         assert reply.status == 201 and device.get(reply.location).name == "FlowReservationResponseResponse"
-    assert [each["answer"] for each in evsessions.listed()] == ["opted out"]
+    assert [each["answer"] for each in evsessions.list_sessions()] == ["opted out"]
 
 
 def test_it_answers_nothing_but_a_grant(device: Peer, two: Peer) -> None:
@@ -291,14 +291,14 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
         "mRID": "0A", "roleFlags": "0005", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": device.lfdi,
         "MirrorMeterReading": [{"mRID": "0B", "Reading": reading, "ReadingType": {
             "flowDirection": 1, "powerOfTenMultiplier": 0, "uom": 38}}]}).status == 201
-    one, = evsessions.listed("street")
+    one, = evsessions.list_sessions("street")
     assert (one["name"], one["request"], one["state"], one["answer"]) == ("one", href, "active", "waiting")
     assert (one["energy_wh"], one["power_w"], one["granted_w"], one["granted_wh"]) == (14_000, 7000, 7000, 14_000)
     assert (one["margin_s"], one["served_wh"]) == (10 * HOUR - 2 * HOUR - POLL, 3500)
     assert one["vehicle"]["energyRequestNow"] == wh(10_500)
     assert len(one["grants"]) == 1 and evsessions.request_of(enrolment.find("one")) == href
     clock.advance(10 * HOUR)
-    assert evsessions.listed() == []
+    assert evsessions.list_sessions() == []
     with pytest.raises(Refused, match="asks for nothing"):
         evsessions.request_of(enrolment.find("one"))
 
@@ -306,4 +306,4 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
 def test_nobody_answers_where_that_is_set_but_who_is_asked_to(device: Peer) -> None:
     settings.grants = "off"
     ask(device)
-    assert granted(device) == [] and evsessions.listed()[0]["state"] == "not answered"
+    assert granted(device) == [] and evsessions.list_sessions()[0]["state"] == "not answered"

@@ -43,7 +43,7 @@ def crawl(device: Peer) -> dict[str, Any]:
             row = table.match(href)
             reply = device.get(f"{href}?l=255" if row and row.row.is_list else href)
             assert reply.status == 200, f"{key} leads to {href}: {reply.status}"
-            if "href" in schema.plan(reply.name).by_key:
+            if "href" in schema.type_spec(reply.name).by_key:
                 assert reply.data["href"] == href, f"{key} leads to {href}, which says it is {reply.data['href']}"
             found[href] = reply
             waiting += [each for each in links(reply.data) if each[1] != href]

@@ -10,7 +10,7 @@ import pytest
 
 from server.config import settings
 from server.devices import enrolment
-from server.resources import links, schema, store, table
+from server.resources import ordering, schema, store, table
 from server.resources.table import Row
 from tests import door
 from tests.door import Peer
@@ -137,11 +137,11 @@ def test_every_list_has_its_order(house: None, application: Any) -> None:
 def varied(row: Row, item: Row, digits: tuple[int, ...], number: int) -> dict[str, Any]:
     """The sample of an item, its order keys changed by these digits."""
     data = full_house.sample(item.name)
-    if "mRID" in schema.plan(item.element).by_key:
+    if "mRID" in schema.type_spec(item.element).by_key:
         data["mRID"] = f"{(number * 5 + 3) % 7:032X}"
     for step, digit in zip(row.order, digits, strict=False):
         path = step.lstrip("-")
-        field = schema.plan(item.element).walk(path)
+        field = schema.type_spec(item.element).walk(path)
         if field is None or path in ("href", "mRID"):
             continue
         *above, last = path.split("/")
@@ -160,8 +160,8 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
         path = step.lstrip("-")
         if path == "href":
             listed = sorted(listed, key=lambda each: table.number(each["href"]))
-        elif schema.plan(item.element).walk(path):
-            listed = sorted(listed, key=lambda each, path=path: links.look(each, path),  # type: ignore[misc]
+        elif schema.type_spec(item.element).walk(path):
+            listed = sorted(listed, key=lambda each, path=path: ordering.value_at(each, path),  # type: ignore[misc]
                             reverse=step.startswith("-"))
     return listed
 

@@ -30,12 +30,12 @@ def test_every_resource_answers_as_its_own_kind(full: dict[str, str], resident: 
     for name, href in full.items():
         reply = resident.get(href)
         assert (reply.status, reply.name) == (200, table.rows[name].element), name
-        assert reply.data["href" if "href" in schema.plan(reply.name).by_key else "status"], name
+        assert reply.data["href" if "href" in schema.type_spec(reply.name).by_key else "status"], name
 
 
 def test_href_is_the_path_that_was_asked(full: dict[str, str], resident: Peer) -> None:
     for name, href in full.items():
-        if "href" in schema.plan(table.rows[name].element).by_key:
+        if "href" in schema.type_spec(table.rows[name].element).by_key:
             assert resident.get(href).data["href"] == href, name
 
 

@@ -19,13 +19,13 @@ POLLED = ["/dcap", "/tm", "/edev", "/edev/1/der", "/edev/1/fsa", "/edev/1/dstat"
 
 
 def decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
-    pollrates.decide(what, kind, lfdi, seconds)
-    store.rerate(lfdi)
+    pollrates.set_rate(what, kind, lfdi, seconds)
+    store.apply_rates(lfdi)
 
 
 def poll_rates(device: Peer) -> dict[str, int]:
     return {href: device.get(href).data["pollRate"] for href in POLLED
-            if "pollRate" in schema.plan(device.get(href).name).by_key}
+            if "pollRate" in schema.type_spec(device.get(href).name).by_key}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_most_particular_counts(device: Peer, second: Peer) -> None:
 
 def test_the_setting_is_for_all_others(device: Peer) -> None:
     settings.poll_rate = 77
-    store.rerate()
+    store.apply_rates()
     assert set(poll_rates(device).values()) == {77}
 
 
@@ -105,5 +105,5 @@ def test_an_enddevice_says_how_often_it_is_to_post(device: Peer) -> None:
 
 def test_every_list_with_the_attribute_has_it(device: Peer) -> None:
     for row in table.rows.values():
-        if row.is_list and row.path.count("/") == 1 and "pollRate" in schema.plan(row.element).by_key:
+        if row.is_list and row.path.count("/") == 1 and "pollRate" in schema.type_spec(row.element).by_key:
             assert device.get(row.path).data["pollRate"] == 300, row.name

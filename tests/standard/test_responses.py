@@ -10,7 +10,7 @@ import pytest
 from server import clock
 from server.devices import enrolment
 from server.grid.groups import virtualders
-from server.models import Answer
+from server.models import ResponseRecord
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
@@ -38,8 +38,8 @@ def test_an_answer_is_kept_and_read_back(device: Peer, subject: str) -> None:
     assert (reply.status, reply.location) == (201, f"{LIST}/1")
     read = device.get(reply.location)
     assert (read.name, read.data) == ("DERControlResponse", {"href": reply.location, **answer(device, subject)})
-    row = Answer.get()
-    assert (row.subject, row.lfdi, row.status, row.created, row.received) == (subject, device.lfdi, 1, NOON, NOON)
+    row = ResponseRecord.get()
+    assert (row.subject, row.lfdi, row.status, row.created_at, row.received_at) == (subject, device.lfdi, 1, NOON, NOON)
 
 
 def test_it_goes_where_the_event_says(device: Peer, subject: str) -> None:
@@ -55,7 +55,7 @@ def test_the_life_of_an_event_in_answers(device: Peer, subject: str) -> None:
     listed = device.get(f"{LIST}?l=9").data
     assert [each["status"] for each in listed["Response"]] == [3, 5, 4, 2, 1]
     assert {each["xsi:type"] for each in listed["Response"]} == {"DERControlResponse"}
-    assert (listed["all"], Answer.select().count()) == (5, 5)
+    assert (listed["all"], ResponseRecord.select().count()) == (5, 5)
 
 
 @pytest.mark.parametrize("kind, status", [
@@ -91,7 +91,7 @@ def test_a_status_may_be_left_out(device: Peer, subject: str) -> None:
 def test_an_unknown_event_is_refused(device: Peer, subject: str) -> None:
     for mrid in ("0" * 32, "F" * 32, subject[:-1] + ("0" if subject[-1] != "0" else "1")):
         assert device.post(LIST, "DERControlResponse", answer(device, mrid)).status == 400
-    assert Answer.select().count() == 0
+    assert ResponseRecord.select().count() == 0
 
 
 def test_what_is_no_event_is_not_answered(device: Peer, subject: str) -> None:
@@ -102,14 +102,14 @@ def test_what_is_no_event_is_not_answered(device: Peer, subject: str) -> None:
 def test_an_mrid_is_the_same_however_it_is_spelled(device: Peer, subject: str) -> None:
     said = answer(device, subject.lower(), endDeviceLFDI=device.lfdi.lower())
     assert device.post(LIST, "DERControlResponse", said).status == 201
-    assert Answer.get().subject == subject
+    assert ResponseRecord.get().subject == subject
 
 
 def test_an_unknown_lfdi_and_another_s_are_refused(device: Peer, subject: str) -> None:
     enrolment.enrol(door.lfdi(2))
     for lfdi in (door.lfdi(2), door.lfdi(3)):
         assert device.post(LIST, "DERControlResponse", answer(device, subject, endDeviceLFDI=lfdi)).status == 403
-    assert Answer.select().count() == 0
+    assert ResponseRecord.select().count() == 0
 
 
 def test_an_event_for_others_is_as_unknown_as_any(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
@@ -132,7 +132,7 @@ def test_the_same_answer_twice_is_kept_once(device: Peer, subject: str) -> None:
     assert (again.status, again.location) == (204, first.location)
     later = device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1))
     assert later.location != first.location
-    assert (device.get(LIST).data["all"], Answer.select().count()) == (2, 2)
+    assert (device.get(LIST).data["all"], ResponseRecord.select().count()) == (2, 2)
 
 
 def test_answers_that_come_late_are_kept(device: Peer, subject: str) -> None:
@@ -145,7 +145,7 @@ def test_answers_that_come_late_are_kept(device: Peer, subject: str) -> None:
 def test_an_answer_is_taken_back(device: Peer, subject: str) -> None:
     href = device.post(LIST, "DERControlResponse", answer(device, subject)).location
     assert device.delete(href).status == 204
-    assert (device.get(href).status, device.get(LIST).data["all"], Answer.select().count()) == (404, 0, 0)
+    assert (device.get(href).status, device.get(LIST).data["all"], ResponseRecord.select().count()) == (404, 0, 0)
 
 
 def test_a_set_that_is_not_there_takes_nothing(device: Peer, subject: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.live import Live
 
-from clients.simulation.processpool import Crew
+from clients.simulation.processpool import ProcessPool
 from server import clock, worker
 from server.cli.demo import place, processes, view
 from server.cli.demo.feeder import Feeder, rms
@@ -51,7 +51,7 @@ def _shown(feeder: Feeder) -> Iterator[Callable[[bool], None]]:
 def _in_steps(feeder: Feeder, intervals: int, show: Callable[[bool], None]) -> None:
     """Turn the clock by hand: some time before each quarter of an hour the worker decides it and the devices hear of it."""
     start, end = feeder.place.start, feeder.place.start + intervals * STEP
-    with Crew(feeder.place.shares, *processes.words(), "--terse") as crew:
+    with ProcessPool(feeder.place.shares, *processes.words(), "--terse") as crew:
         for step in range(start - BEFORE, end, STEP):
             for instant in (step + STEP - place.NOTICE, step + STEP):
                 clock.turn_to(instant)

@@ -87,14 +87,14 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
         for one in known:
             href = enrolment.href(enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"]))
             category = f"{neighbourhood.KINDS[one['plant']].category:08X}"
-            store.put(href, {**store.get(href).stated, "deviceCategory": category})     # type: ignore[union-attr]
+            store.put(href, {**store.get(href).submitted, "deviceCategory": category})     # type: ignore[union-attr]
     virtualders.create(TOP, purpose="topology")
     virtualders.create(FEEDER, rule=f"feeder = {LABEL}", parent=TOP, purpose="topology")
     for name, kind in GROUPS.items():
         virtualders.create(name, rule=f"kind = {kind}", parent=FEEDER, purpose="kind")
     for kind in LISTS:
-        pollrates.decide("poll", kind, "", often)
-    store.rerate()
+        pollrates.set_rate("poll", kind, "", often)
+    store.apply_rates()
 
 
 def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[float]:
@@ -108,10 +108,10 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
                  for each in scenario.supply(whole[day:day + scenario.STEPS], midnight + day * STEP)]
     truth = [load - supply for load, supply in zip(whole, delivered, strict=True)]
     signals.put(TOP, "imbalance", scenario.forecast(truth, midnight), midnight, STEP, source=SOURCE)
-    for kind, what, leaf in (("inverter", "sun", "solar"), ("thermostat", "heat", "thermostats")):
+    for kind, what, leaf in (("inverter", "pv", "solar"), ("thermostat", "thermal", "thermostats")):
         if kind in drawn:
             for vder in (TOP, leaf):
                 forecasts.put(vder, what, [-value for value in scenario.forecast(drawn[kind], midnight)], midnight, STEP, SOURCE)
     if "evcharger" in drawn:
-        forecasts.put("chargers", "car", scenario.visits(plants, midnight, AHEAD // scenario.STEPS), midnight, STEP, SOURCE)
+        forecasts.put("chargers", "ev", scenario.visits(plants, midnight, AHEAD // scenario.STEPS), midnight, STEP, SOURCE)
     return [load - supply for load, supply in zip(scenario.inflexible(homes, midnight, AHEAD), delivered, strict=True)]

@@ -15,7 +15,7 @@ from server import clock
 from server.cli.demo.feeder import KINDS, Feeder, rms
 from server.cli.tables import iso
 from server.grid.series.intervals import STEP
-from server.models import Answer, Balance, Device, Order
+from server.models import Balance, Device, DispatchOrder, ResponseRecord
 
 BARS = " ▁▂▃▄▅▆▇█"
 SHORT, LEFT, OURS = "red", "blue", "green"
@@ -92,30 +92,30 @@ def _kinds(feeder: Feeder) -> Panel:
 
 
 def _devices(now: int) -> Panel:
-    seen = Device.select().where(Device.seen_at > now - STEP).count()
+    seen = Device.select().where(Device.last_contact_at > now - STEP).count()
     return Panel(f"{seen} devices were here in the last quarter of an hour", title="Connected", title_align="left")
 
 
-def _state(row: Order, now: int) -> str:
-    if row.cancelled is not None:
+def _state(row: DispatchOrder, now: int) -> str:
+    if row.cancelled_at is not None:
         return "cancelled"
-    return "scheduled" if now < row.start else "active" if now < row.start + row.duration else "completed"
+    return "scheduled" if now < row.start else "active" if now < row.start + row.duration_s else "completed"
 
 
 def _orders(now: int) -> Panel:
     table = Table.grid(padding=(0, 2))
-    for row in Order.select().order_by(Order.id.desc()).limit(LATEST):
+    for row in DispatchOrder.select().order_by(DispatchOrder.id.desc()).limit(LATEST):
         table.add_row(iso(row.start)[11:16], row.vder.name, _said(row), _state(row, now))
     return Panel(table, title="Latest events", title_align="left")
 
 
-def _said(row: Order) -> str:
-    return WISHES[row.wish].format(row.value) if row.wish in WISHES else f"{row.value / 1000:+.1f} kW"
+def _said(row: DispatchOrder) -> str:
+    return WISHES[row.quantity].format(row.value) if row.quantity in WISHES else f"{row.value / 1000:+.1f} kW"
 
 
 def _answers(now: int) -> Panel:
-    said = Counter(RESPONSES.get(row.status or 0, str(row.status)) for row in Answer.select(Answer.status).where(
-        Answer.created > now - STEP))
+    said = Counter(RESPONSES.get(row.status or 0, str(row.status)) for row in ResponseRecord.select(ResponseRecord.status).where(
+        ResponseRecord.created_at > now - STEP))
     table = Table.grid(padding=(0, 2))
     for name, count in said.most_common(LATEST):
         table.add_row(name, str(count))
@@ -123,7 +123,7 @@ def _answers(now: int) -> Panel:
 
 
 def _trouble() -> Text:
-    said = [row.trouble for row in Balance.select() if row.trouble]
+    said = [row.last_error for row in Balance.select() if row.last_error]
     return Text("; ".join(said) if said else "Ctrl-C stops everything", "yellow" if said else "dim")
 
 

@@ -17,13 +17,13 @@ from server import audit, clock
 from server.config import settings
 from server.errors import Refused
 from server.grid.balance import evaluation, netdemand, plans, publish, unmetdemand
-from server.grid.balance.netdemand import Demand
+from server.grid.balance.netdemand import NetDemand
 from server.grid.fleet import fleetstate, projection, setpoints
-from server.grid.fleet.fleetstate import State
+from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups import memberfiles, virtualders
 from server.grid.optimisation import rollinghorizon
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.disaggregation import Busy, Powers
+from server.grid.optimisation.disaggregation import Committed, Powers
 from server.grid.series.intervals import Span, iso
 from server.models import Balance, Plan, VirtualDER
 from server.resources import pollrates, store
@@ -40,20 +40,20 @@ END = 0.5
 Data = dict[str, Any]
 
 
-class Look(NamedTuple):
+class Outlook(NamedTuple):
     """An area as it will be at the beginning of a step, as far as is known, and what it needs from then on; `busy` are those whom
     people have ordered something of for that step, who are left out of the state."""
-    state: State
-    demand: Demand
+    state: FleetState
+    demand: NetDemand
     span: Span
-    busy: Busy
+    busy: Committed
 
 
 def _settings(vder: str | int | VirtualDER) -> Data:
     return describe(plans.of(virtualders.find(vder)))
 
 
-@audit.kept("plan auto", "{vder}", state=_settings)
+@audit.audited("plan auto", "{vder}", state=_settings)
 def auto(vder: str | int | VirtualDER, on: bool | None = True, **changes: Any) -> Data:
     """Keep an area in balance without anyone, or no longer; `changes` are to the columns of Balance (`every`, `reserve`,
     `approval`, `step`, `horizon`, `addressing`), and to them alone where `on` is None."""
@@ -68,7 +68,7 @@ def _auto(area: VirtualDER, on: bool | None, changes: Data) -> Data:
     row = plans.of(area, lock=True)
     for name, value in changes.items():
         if value is not None:
-            setattr(row, name, _checked(name, value))
+            setattr(row, _COLUMNS.get(name, name), _checked(name, value))
     if on and not row.automatic:
         several = memberfiles.conflicts(area)
         if several:
@@ -81,6 +81,7 @@ def _auto(area: VirtualDER, on: bool | None, changes: Data) -> Data:
     return describe(row)
 
 
+_COLUMNS = {"step": "step_s", "horizon": "horizon_steps", "every": "replan_steps"}  # of Balance
 _RANGES = {"step": (900, 3600), "horizon": (4, 192), "every": (1, 96), "reserve": (0.0, 0.4)}
 
 
@@ -97,15 +98,15 @@ def _checked(name: str, value: Any) -> Any:
 def describe(row: Balance) -> Data:
     """How an area is kept in balance."""
     return {"vder": row.vder.name, "automatic": row.automatic, "approval": row.approval, "addressing": row.addressing,
-            "step_s": row.step, "horizon": row.horizon, "every": row.every, "reserve": row.reserve, "plan": row.plan,
-            "done": row.done, "trouble": row.trouble}
+            "step_s": row.step_s, "horizon": row.horizon_steps, "every": row.replan_steps, "reserve": row.reserve, "plan": row.plan_id,
+            "done": row.last_step_start, "trouble": row.last_error}
 
 
 def _made(shown: Data) -> Data:
     return {"id": shown["id"], "vder": shown["vder"], "state": shown["state"], "start": shown["start"]}
 
 
-@audit.kept("plan run", "{vder} plan {id}", answer=_made)
+@audit.audited("plan run", "{vder} plan {id}", answer=_made)
 def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str = "", dry_run: bool = False) -> Data:
     """Make a plan for an area from the next step that can still be told on, and keep it as a draft (unless `dry_run`):
     see `plans.show`. Refused (409) without a signal, (503) where the solver found none in its time."""
@@ -113,7 +114,7 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
     row = plans.of(area)
     if horizon is not None:
         _checked("horizon", horizon)
-    begin, _ = next_step(row, clock.now() + row.step)
+    begin, _ = next_step(row, clock.now() + row.step_s)
     look = look_ahead(area, row, begin, horizon)
     planner = _planner(row, look, anew=True)
     started = time.perf_counter()
@@ -121,7 +122,7 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
     if planner.plan is None or planner.labels is None:
         raise Refused(503, f"the solver found no plan for {area.name} in {SOLVER_SECONDS:g} s")
     with store.transaction():
-        made = _keep(area, row, look, planner, time.perf_counter() - started, audit.who(), reason)
+        made = _save_plan(area, row, look, planner, time.perf_counter() - started, audit.who(), reason)
         shown = plans.show(made.id)
         if dry_run:
             made.delete_instance()
@@ -129,7 +130,7 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
     return shown
 
 
-def lead(row: Balance) -> int:
+def lead_time(row: Balance) -> int:
     """How long before a step begins it has to be told: every member polls once in that time; and a worker's turn or two."""
     turns = 2 * clock.rate()
     return max(pollrates.poll(kind) for kind in LISTS) + (round(turns) if math.isfinite(turns) else 0)
@@ -137,30 +138,30 @@ def lead(row: Balance) -> int:
 
 def next_step(row: Balance, now: int) -> tuple[int, int]:
     """The beginning of the step that is to be decided at this instant, and its end."""
-    start = (now + lead(row)) // row.step * row.step
-    return start, start + row.step
+    start = (now + lead_time(row)) // row.step_s * row.step_s
+    return start, start + row.step_s
 
 
-def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Look:
+def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Outlook:
     """What is known of the area from `start` on."""
-    span = Span(start, horizon or row.horizon, row.step, clock.now())
-    seen = projection.until(fleetstate.responding(fleetstate.read(area, span.at, span.hours)), span)
-    found = netdemand.of(area, seen, span)
+    span = Span(start, horizon or row.horizon_steps, row.step_s, clock.now())
+    seen = projection.project(fleetstate.responding(fleetstate.read(area, span.at, span.hours)), span)
+    found = netdemand.net_demand(area, seen, span)
     seen = replace(seen, fleet=netdemand.as_expected(seen.fleet, found.outlook))
-    ordered = projection.by_hand(area, span)
+    ordered = projection.manual_dispatch(area, span)
     usual = found.usual[~np.isin(seen.cars, list(ordered))]
-    return Look(fleetstate.without(seen, ordered, BY_HAND), replace(found, usual=usual), span, projection.busy(seen, ordered))
+    return Outlook(fleetstate.excluding(seen, ordered, BY_HAND), replace(found, usual=usual), span, projection.busy(seen, ordered))
 
 
-def _planner(row: Balance, look: Look, anew: bool = False) -> rollinghorizon.Planner:
+def _planner(row: Balance, look: Outlook, anew: bool = False) -> rollinghorizon.Planner:
     """A planner that goes on with the plan in force, or begins `anew`: where people publish plans, it makes none of its own."""
     leaves = look.state.leaves
-    how = rollinghorizon.Settings(hours=look.span.hours, every=row.every, reserve=row.reserve, seconds=SOLVER_SECONDS,
+    how = rollinghorizon.Settings(hours=look.span.hours, every=row.replan_steps, reserve=row.reserve, seconds=SOLVER_SECONDS,
                            broadcast=row.addressing == HYBRID, ramp=RAMP, finest=setpoints.finest(settings.comfort_kelvin), prices=look.demand.prices)
     planner = rollinghorizon.Planner(how, max(len(leaves), 1), END)
-    inforce = Plan.get_or_none(Plan.id == row.plan) if row.plan is not None and not anew else None
-    if inforce is not None and inforce.step == row.step and inforce.body["leaves"] == [leaf.id for leaf in leaves]:
-        age = (look.span.start - inforce.start) // row.step
+    inforce = Plan.get_or_none(Plan.id == row.plan_id) if row.plan_id is not None and not anew else None
+    if inforce is not None and inforce.step_s == row.step_s and inforce.body["leaves"] == [leaf.id for leaf in leaves]:
+        age = (look.span.start - inforce.start) // row.step_s
         if 0 <= age < inforce.steps:
             planner.plan, planner.labels = plans.recall(inforce)
             planner.age = age - 1
@@ -169,17 +170,17 @@ def _planner(row: Balance, look: Look, anew: bool = False) -> rollinghorizon.Pla
     return planner
 
 
-def _keep(area: VirtualDER, row: Balance, look: Look, planner: rollinghorizon.Planner, seconds: float, who: str,
+def _save_plan(area: VirtualDER, row: Balance, look: Outlook, planner: rollinghorizon.Planner, seconds: float, who: str,
           reason: str) -> Plan:
     assert planner.plan is not None and planner.labels is not None
     out = look.demand.outlook
     said = plans.body(planner.plan, planner.labels, look.state.leaves, out.net, look.demand.before, _all(out.generation, look))
-    return plans.keep(area, look.span.start, row.step, said, solver=planner.plan.status, seconds=round(seconds, 3),
+    return plans.save(area, look.span.start, row.step_s, said, solver=planner.plan.status, solver_s=round(seconds, 3),
                       requested_by=who, reason=reason, warnings=[*look.demand.warnings, *unmetdemand.left_out(look.state),
                                 *unmetdemand.of_plan(planner.plan, look.state, look.demand, look.span)])
 
 
-def _all(values: Floats | float, look: Look) -> Floats:
+def _all(values: Floats | float, look: Outlook) -> Floats:
     return np.broadcast_to(np.asarray(values, dtype=float), (look.span.steps,))
 
 
@@ -187,9 +188,9 @@ def turn() -> int:
     """Do what is due for every area; how many steps were decided. What goes wrong with one area is noted (`trouble`) and
     leaves the others alone."""
     done = 0
-    for row in list(Balance.select().where(Balance.automatic | Balance.plan.is_null(False))):
+    for row in list(Balance.select().where(Balance.automatic | Balance.plan_id.is_null(False))):
         start, end = next_step(row, clock.now())
-        if (row.done is not None and row.done >= start) or end - clock.now() < LEAST:
+        if (row.last_step_start is not None and row.last_step_start >= start) or end - clock.now() < LEAST:
             continue
         if not row.automatic and not _covers(row, start):
             continue
@@ -197,30 +198,30 @@ def turn() -> int:
             with audit.acting(AUTOMATIC):
                 done += decide(row.vder, start)
         except Refused as refused:
-            _trouble(row, start, refused.why)
+            _record_error(row, start, refused.why)
     return done
 
 
 def _covers(row: Balance, start: int) -> bool:
     """Whether the plan in force has something to say of a step."""
-    return Plan.select().where((Plan.id == row.plan) & (Plan.start <= start)
-                               & (Plan.start + Plan.step * Plan.steps > start)).exists()
+    return Plan.select().where((Plan.id == row.plan_id) & (Plan.start <= start)
+                               & (Plan.start + Plan.step_s * Plan.steps > start)).exists()
 
 
-def _trouble(row: Balance, start: int, why: str) -> None:
+def _record_error(row: Balance, start: int, why: str) -> None:
     log.warning("%s: %s", row.vder.name, why)
-    Balance.update(trouble=why, done=start).where((Balance.vder == row.vder) & (
-        Balance.done.is_null() | (Balance.done < start))).execute()
+    Balance.update(last_error=why, last_step_start=start).where((Balance.vder == row.vder) & (
+        Balance.last_step_start.is_null() | (Balance.last_step_start < start))).execute()
 
 
 def decide(area: VirtualDER, start: int) -> int:
     """Decide and tell the step that begins at `start`; 1, or 0 where somebody else has done it meanwhile."""
     row = plans.of(area)
-    evaluation.close(area, row)
+    evaluation.evaluate_due(area, row)
     look = look_ahead(area, row, start)
     planner = _planner(row, look)
     if planner.plan is None and not row.automatic:
-        raise Refused(409, f"plan {row.plan} was made for other virtual DERs than there are now: make a new one")
+        raise Refused(409, f"plan {row.plan_id} was made for other virtual DERs than there are now: make a new one")
     before, began = planner.plan, time.perf_counter()
     cars = projection.Cars.of(look.state, start)
     powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable, look.state.stored, look.busy)
@@ -228,28 +229,28 @@ def decide(area: VirtualDER, start: int) -> int:
     fresh = planner.plan is not None and planner.plan is not before
     with store.transaction():
         row = plans.of(area, lock=True)
-        if row.done is not None and row.done >= start:
+        if row.last_step_start is not None and row.last_step_start >= start:
             return 0
         if fresh:
-            plans.enforce(row, _keep(area, row, look, planner, seconds, audit.who(), ""))
-        row.trouble = "; ".join([*look.demand.warnings, *_late(row, planner), *unmetdemand.of_step(powers.missed, look.demand, look.span)])
+            plans.enforce(row, _save_plan(area, row, look, planner, seconds, audit.who(), ""))
+        row.last_error = "; ".join([*look.demand.warnings, *_late(row, planner), *unmetdemand.of_step(powers.missed, look.demand, look.span)])
         if planner.stale:
-            log.error("%s: %s", area.name, row.trouble)
-        row.done = start
+            log.error("%s: %s", area.name, row.last_error)
+        row.last_step_start = start
         row.save()
-        publish.tell(area, row, look.state, powers, cars, look.demand.usual, _reason(look),
-                     publish.Sun(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)))
-        projection.keep_warmth(look.state, powers, start + row.step)
+        publish.publish_step(area, row, look.state, powers, cars, look.demand.usual, _reason(look),
+                     publish.Curtailment(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)))
+        projection.record_thermal_states(look.state, powers, start + row.step_s)
         _note(area, look, planner, powers, start)
     return 1
 
 
 def _late(row: Balance, planner: rollinghorizon.Planner) -> list[str]:
-    stands = f"; plan {row.plan} stands" if planner.plan is not None else ""
+    stands = f"; plan {row.plan_id} stands" if planner.plan is not None else ""
     return [f"the solver found no plan within {SOLVER_SECONDS:g} s{stands}"] if planner.stale else []
 
 
-def _reason(look: Look) -> str:
+def _reason(look: Outlook) -> str:
     return f"{look.demand.lead} {look.demand.before[0]:+.0f} W at {iso(look.span.start)}"
 
 
@@ -258,10 +259,10 @@ def _curtailed(planner: rollinghorizon.Planner) -> float:
         planner.plan.curtailed) else 0.0
 
 
-def _note(area: VirtualDER, look: Look, planner: rollinghorizon.Planner, powers: Powers, start: int) -> None:
+def _note(area: VirtualDER, look: Outlook, planner: rollinghorizon.Planner, powers: Powers, start: int) -> None:
     """What is expected of the step, for when it has been measured."""
     store, car, heat = (float(part.sum()) + float(np.sum(busy)) for part, busy in (
         (powers.batteries, look.busy.stores), (powers.sessions, look.busy.sessions), (powers.thermals, look.busy.thermals)))
-    evaluation.note(area, start, expected=float(look.demand.raw[0]) + store + car + heat + _curtailed(planner),
-                 planned_store=-store, planned_car=-car, planned_heat=-heat, base_heat=-float(look.demand.outlook.base[:, 0].sum()),
-                 planned_sun=-_curtailed(planner))
+    evaluation.record_forecast(area, start, expected=float(look.demand.raw[0]) + store + car + heat + _curtailed(planner),
+                 planned_storage=-store, planned_ev=-car, planned_thermal=-heat, base_thermal=-float(look.demand.outlook.base[:, 0].sum()),
+                 planned_pv=-_curtailed(planner))

@@ -11,73 +11,73 @@ from peewee import chunked
 
 from server import clock
 from server.grid.balance import netdemand
-from server.grid.fleet.participation import OUT
+from server.grid.fleet.participation import OPTED_OUT_STATUSES
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.series import forecasts, measurements, signals
-from server.models import Balance, Conduct, VirtualDER
+from server.models import Balance, Participation, VirtualDER
 from server.resources import sql
 
 BACK = (2, 1)  # so many steps ago; the older again, since readings come late
 WORTH = 0.02  # of a device's greatest planned change: less says nothing about who does as asked
 # By what orders of the balance ask it of whom.
-WISHES = {"heat": ("offset", "duty"), "sun": ("limit",)}
+WISHES = {"thermal": ("offset", "duty"), "pv": ("limit",)}
 _CHUNK = 300
 
 
-def note(area: VirtualDER, start: int, **values: float) -> None:
+def record_forecast(area: VirtualDER, start: int, **values: float) -> None:
     """Keep numbers of an area's step."""
-    measurements.keep({"vder": area.id, "what": what, "start": start, "value": value, "read": 0} for what, value in values.items())
+    measurements.keep({"vder": area.id, "quantity": what, "start": start, "value": value, "devices_read": 0} for what, value in values.items())
 
 
-def close(area: VirtualDER, row: Balance) -> None:
+def evaluate_due(area: VirtualDER, row: Balance) -> None:
     """Reckon what is known by now of the last steps; may be done again."""
     now = clock.now()
     for back in BACK:
-        start = now - now % row.step - back * row.step
+        start = now - now % row.step_s - back * row.step_s
         measurements.roll(start)
-        _close(area, row, start)
-    note(area, now - now % row.step, **_charge(area))
-    _judge(area, row, now - now % row.step - BACK[-1] * row.step)
+        _evaluate_step(area, row, start)
+    record_forecast(area, now - now % row.step_s, **_charge(area))
+    _judge_responses(area, row, now - now % row.step_s - BACK[-1] * row.step_s)
 
 
 def _one(area: VirtualDER, what: str, start: int, step: int) -> float:
     return float(measurements.read(area, what, start, 1, step)[0])
 
 
-def _close(area: VirtualDER, row: Balance, start: int) -> None:
-    step = row.step
+def _evaluate_step(area: VirtualDER, row: Balance, start: int) -> None:
+    step = row.step_s
     drawn = float(signals.known(area, signals.MEASURED, start, 1, step)[0])
     schedule = float(signals.known(area, "schedule", start, 1, step)[0])
     if np.isnan(drawn) and not np.isnan(schedule):
-        drawn = -_one(area, "site", start, step)
+        drawn = -_one(area, "premises", start, step)
     after = drawn if np.isnan(schedule) else drawn - schedule
     _alone(area, start, step)
-    store, car, heat, sun = (_one(area, what, start, step) for what in ("store", "car", "heat", "sun"))
-    eager, base = uncontrolled(area, start, step), _one(area, "base_heat", start, step)
-    found = {"base_car": -eager}
+    store, car, heat, sun = (_one(area, what, start, step) for what in ("storage", "ev", "thermal", "pv"))
+    eager, base = uncontrolled(area, start, step), _one(area, "base_thermal", start, step)
+    found = {"base_ev": -eager}
     if not np.isnan(after):
-        beside = np.nansum([-store, -car - eager if not np.isnan(car) else 0.0, base - heat, _one(area, "sun_alone", start, step) - sun])
+        beside = np.nansum([-store, -car - eager if not np.isnan(car) else 0.0, base - heat, _one(area, "pv_uncontrolled", start, step) - sun])
         found |= {"after": after, "before": after - float(beside)}
     if not np.isnan(schedule) and not np.isnan(drawn):
-        planned = [_one(area, f"planned_{what}", start, step) for what in ("store", "car", "heat")]
+        planned = [_one(area, f"planned_{what}", start, step) for what in ("storage", "ev", "thermal")]
         flexible = -float(np.nansum(planned)) - float(np.nan_to_num(base))
         found["load"] = -(drawn + float(np.nan_to_num(sun)) - flexible)
-    note(area, start, **found)
+    record_forecast(area, start, **found)
 
 
 def _alone(area: VirtualDER, start: int, step: int) -> None:
     """What thermal loads and the sun of the area, and of each virtual DER below it, would have given had we asked for nothing:
     by what was metered, and by what was asked for."""
     asked = {(vder, wish): change for vder, wish, change in sql.rows(
-        'SELECT o.vder_id, o.wish, sum(s.planned_w - s.baseline_w) FROM share s JOIN "order" o ON s.order_id = o.id WHERE o.plan '
-        "IS NOT NULL AND o.start >= ? AND o.start < ? GROUP BY o.vder_id, o.wish", start, start + step)}
+        'SELECT o.vder_id, o.quantity, sum(s.planned_w - s.baseline_w) FROM share s JOIN dispatch_order o ON s.order_id = o.id WHERE o.plan_id '
+        "IS NOT NULL AND o.start >= ? AND o.start < ? GROUP BY o.vder_id, o.quantity", start, start + step)}
     for vder, _ in netdemand.subtree(area, []):
         below = [each.id for each, _ in netdemand.subtree(vder, [])]
         for what in forecasts.ALONE:
             metered = _one(vder, what, start, step)
             if not np.isnan(metered):
-                note(vder, start, **{f"{what}_alone": metered - sum(
+                record_forecast(vder, start, **{f"{what}_uncontrolled": metered - sum(
                     asked.get((each, wish), 0.0) for each in below for wish in WISHES[what])})
 
 
@@ -86,8 +86,8 @@ def uncontrolled(area: VirtualDER, start: int, step: int) -> float:
     it came."""
     total = 0.0
     for arrive, depart, energy, power in sql.rows(
-            "SELECT v.arrive, v.depart, v.energy, v.power FROM visit v JOIN membership m ON m.device_id = v.device_id "
-            "WHERE m.vder_id = ? AND v.arrive < ? AND v.depart > ? AND NOT v.cancelled", area.id, start + step, start):
+            "SELECT v.arrival_at, v.departure_at, v.energy_wh, v.power_w FROM charging_session v JOIN membership m ON m.device_id = v.device_id "
+            "WHERE m.vder_id = ? AND v.arrival_at < ? AND v.departure_at > ? AND NOT v.cancelled", area.id, start + step, start):
         done = min(arrive + energy * 3600 / max(power, 1.0), depart)
         total += power * max(min(done, start + step) - max(arrive, start), 0) / step
     return total
@@ -96,15 +96,15 @@ def uncontrolled(area: VirtualDER, start: int, step: int) -> float:
 def _charge(area: VirtualDER) -> dict[str, float]:
     """The state of charge of an area's stores."""
     charges = [charge for charge, in sql.rows(
-        "SELECT u.charge FROM unit u JOIN nature n ON n.device_id = u.device_id JOIN membership m ON m.device_id = u.device_id "
-        "WHERE m.vder_id = ? AND n.what = 'store' AND u.charge IS NOT NULL", area.id)]
+        "SELECT u.soc FROM der_state u JOIN device_type n ON n.device_id = u.device_id JOIN membership m ON m.device_id = u.device_id "
+        "WHERE m.vder_id = ? AND n.kind = 'storage' AND u.soc IS NOT NULL", area.id)]
     if not charges:
         return {}
     low, high = np.quantile(charges, (0.1, 0.9))
     return {"charge": float(np.mean(charges)), "charge_low": float(low), "charge_high": float(high)}
 
 
-class Asked(NamedTuple):
+class CommandedMember(NamedTuple):
     """What a member was asked for in a step: the change of its injection, and its baseline (W); by which wish, of which
     virtual DER, in which event."""
     change: float
@@ -114,36 +114,36 @@ class Asked(NamedTuple):
     mrid: str
 
 
-NOTHING = Asked(0.0, 0.0, "", 0, "")
+NOTHING = CommandedMember(0.0, 0.0, "", 0, "")
 
 
-def _judge(area: VirtualDER, row: Balance, last: int) -> None:
+def _judge_responses(area: VirtualDER, row: Balance, last: int) -> None:
     """Who did what it was asked in the last two steps: the rate at which each responds, and who is silent. A load that goes
     on and off by itself shows nothing of that in a quarter of an hour: there the sum of its group counts, and it is silent
     if it does not answer."""
-    steps = [last - row.step, last]
-    asked = [_asked(area, start, row.step) for start in steps]
+    steps = [last - row.step_s, last]
+    asked = [_asked(area, start, row.step_s) for start in steps]
     ids = dict(sql.rows("SELECT d.lfdi, d.id FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?", area.id))
     lfdis = sorted(asked[-1].keys() & ids.keys())
     if not lfdis:
         return
-    metered = measurements.series([ids[lfdi] for lfdi in lfdis], steps[0], last + row.step, row.step)
+    metered = measurements.series([ids[lfdi] for lfdi in lfdis], steps[0], last + row.step_s, row.step_s)
     told = [[each.get(lfdi, NOTHING) for each in asked] for lfdi in lfdis]
     expected = np.array([[one.change for one in each] for each in told])
     delivered = metered - np.array([[one.baseline for one in each] for each in told])
     small = np.abs(expected) < np.maximum(WORTH * np.abs(expected).max(initial=0.0), 25.0)
     expected = np.where(small, 0.0, expected)
-    loads = np.array([each[-1].wish in WISHES["heat"] for each in told])
-    silent = np.where(loads, _unanswered(lfdis, told), measurement.silent(delivered, expected))
+    loads = np.array([each[-1].wish in WISHES["thermal"] for each in told])
+    silent = np.where(loads, _unanswered(lfdis, told), measurement.non_responding(delivered, expected))
     figures = _figures(*_by_group(delivered[:, -1], expected[:, -1], loads, np.array([each[-1].vder for each in told])))
     _learn([ids[lfdi] for lfdi in lfdis], figures, silent.tolist(), clock.now())
 
 
-def _unanswered(lfdis: list[str], told: list[list[Asked]]) -> Bools:
+def _unanswered(lfdis: list[str], told: list[list[CommandedMember]]) -> Bools:
     """Who was told something in each of these steps and answered to none of it."""
-    mrids = sorted({one.mrid for each in told for one in each if one.wish in WISHES["heat"]})
+    mrids = sorted({one.mrid for each in told for one in each if one.wish in WISHES["thermal"]})
     answered = {(lfdi, subject) for some in chunked(mrids, _CHUNK) for lfdi, subject in sql.rows(
-        f"SELECT lfdi, subject FROM answer WHERE subject IN ({sql.marks(len(some))})", *some)}
+        f"SELECT lfdi, subject FROM response_record WHERE subject IN ({sql.marks(len(some))})", *some)}
     return np.array([all(one.mrid for one in each) and not any((lfdi, one.mrid) in answered for one in each)
                      for lfdi, each in zip(lfdis, told, strict=True)])
 
@@ -161,16 +161,16 @@ def _learn(devices: list[int], figures: list[float | None], silent: list[bool], 
     """Keep at what rate each responds, and since when it is silent: for the time of the setting `silence` it is
     asked for nothing, then it is tried again."""
     known = {row.device_id: row for some in chunked(devices, _CHUNK)
-             for row in Conduct.select().where(Conduct.device.in_(some))}
+             for row in Participation.select().where(Participation.device.in_(some))}
     for device, figure, mute in zip(devices, figures, silent, strict=True):
         row = known.get(device)
-        before = row.response if row is not None else 1.0
+        before = row.response_rate if row is not None else 1.0
         rate = measurement.response_rate(before, figure)
         since = now if mute else None
         if row is None and (mute or rate < 1.0):
-            Conduct.insert(device=device, response=rate, silent_since=since).on_conflict_ignore().execute()
-        elif row is not None and (rate != before or since != row.silent_since):
-            Conduct.update(response=rate, silent_since=since).where(Conduct.device == device).execute()
+            Participation.insert(device=device, response_rate=rate, non_responding_since=since).on_conflict_ignore().execute()
+        elif row is not None and (rate != before or since != row.non_responding_since):
+            Participation.update(response_rate=rate, non_responding_since=since).where(Participation.device == device).execute()
 
 
 def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
@@ -180,11 +180,11 @@ def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in part]
 
 
-def _asked(area: VirtualDER, start: int, step: int) -> dict[str, Asked]:
+def _asked(area: VirtualDER, start: int, step: int) -> dict[str, CommandedMember]:
     """By LFDI, what each was asked for in a step by the balance; who opted out was not."""
     inside = [vder.id for vder, _ in netdemand.subtree(area, [])]
-    return {lfdi: Asked((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest) for lfdi, planned, baseline, *rest in sql.rows(
-        'SELECT s.lfdi, s.planned_w, s.baseline_w, o.wish, o.vder_id, s.mrid FROM share s JOIN "order" o ON s.order_id = o.id '
-        "WHERE o.plan IS NOT NULL AND o.cancelled IS NULL AND o.start >= ? AND o.start < ? "
-        f"AND o.vder_id IN ({sql.marks(len(inside))}) AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
-        f"AND a.status IN ({sql.marks(len(OUT))})) ORDER BY o.id", start, start + step, *inside, *sorted(OUT))}
+    return {lfdi: CommandedMember((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest) for lfdi, planned, baseline, *rest in sql.rows(
+        'SELECT s.lfdi, s.planned_w, s.baseline_w, o.quantity, o.vder_id, s.mrid FROM share s JOIN dispatch_order o ON s.order_id = o.id '
+        "WHERE o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
+        f"AND o.vder_id IN ({sql.marks(len(inside))}) AND NOT EXISTS (SELECT 1 FROM response_record a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
+        f"AND a.status IN ({sql.marks(len(OPTED_OUT_STATUSES))})) ORDER BY o.id", start, start + step, *inside, *sorted(OPTED_OUT_STATUSES))}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from peewee import chunked
 
 from server.errors import Refused
-from server.grid.fleet.fleetstate import State
+from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import clusters
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceprogram import Limit, Prices
@@ -26,7 +26,7 @@ from server.models import VirtualDER
 from server.resources import sql
 
 _CHUNK = 400
-LEADS = ("schedule", "imbalance", "price")
+GOVERNING = ("schedule", "imbalance", "price")
 # How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many; what stores
 # failed to do by half every step.
 WINDOW, HALF, SOON = 4, 16.0, 1.0
@@ -34,7 +34,7 @@ PRICE = 0.5  # what the dearest hour costs beyond the mean one, in the unit of P
 
 
 @dataclass(frozen=True)
-class Demand:
+class NetDemand:
     """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right, `before` [T] the imbalance if
     nobody moves anything; `usual` [session] is what each car would draw in the first step if it had charged since it came; `lead`
     the kind of signal, `warnings` what is wrong with signals."""
@@ -47,21 +47,21 @@ class Demand:
     warnings: list[str] = field(default_factory=list)
 
 
-def of(area: VirtualDER, state: State, span: Span) -> Demand:
+def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     """The demand of an area. Refused (409) where nothing was said of what it needs."""
-    known = {lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in LEADS}
-    lead = next((lead for lead in LEADS if np.isfinite(known[lead]).any()), None)
+    known = {lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in GOVERNING}
+    lead = next((lead for lead in GOVERNING if np.isfinite(known[lead]).any()), None)
     if lead is None:
         raise Refused(409, f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or price")
-    warnings = signals.troubles(area, span.at, span.steps * span.step, span.start)
+    warnings = signals.stale_signals(area, span.at, span.steps * span.step, span.start)
     coming = forecasts.coming(state.leaves, span.start, span.steps, span.at, span.hours)
     usual = at_once(state.requests, span)
     eager = usual.sum(axis=0) + uncontrolled(coming, span)
     heat = _heat(area, state, span)
-    sun = np.maximum(forecasts.ahead(area, "sun", span.start, span.steps, span.at, span.step).values, 0)
+    sun = np.maximum(forecasts.forecast(area, "pv", span.start, span.steps, span.at, span.step).values, 0)
     said = np.nan_to_num(known[lead])
     if lead == "schedule":
-        load = -forecasts.ahead(area, "load", span.start, span.steps, span.at, span.step).values
+        load = -forecasts.forecast(area, "load", span.start, span.steps, span.at, span.step).values
         before = load - sun + heat.sum(axis=0) - said + eager
     elif lead == "imbalance":
         before = said
@@ -71,8 +71,8 @@ def of(area: VirtualDER, state: State, span: Span) -> Demand:
     tolerance = signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
     off = correction(area, span) if lead != "price" else np.zeros(span.steps)
     net = _beyond(before + off, tolerance) - (before - raw)
-    ahead = Outlook(net, heat, sun, heard(coming, span), _limits(area, state, span, heat, sun), _price(known["price"]))
-    return Demand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
+    ahead = Outlook(net, heat, sun, reachable(coming, span), _limits(area, state, span, heat, sun), _price(known["price"]))
+    return NetDemand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
                   usual[:, 0], warnings)
 
 
@@ -93,7 +93,7 @@ def at_once(requests: Sequence[str], span: Span) -> Floats:
     """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when it came until
     it has what it asked for then."""
     asked = {href: rest for some in chunked(requests, _CHUNK) for href, *rest in sql.rows(
-        f"SELECT href, arrive, depart, energy, power FROM visit WHERE href IN ({sql.marks(len(some))})", *some)}
+        f"SELECT href, arrival_at, departure_at, energy_wh, power_w FROM charging_session WHERE href IN ({sql.marks(len(some))})", *some)}
     arrive, depart, energy, power = np.array([asked.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
     done = np.minimum(arrive + np.maximum(energy, 0) * 3600 / np.maximum(power, 1.0), depart)
     begin = span.start + np.arange(span.steps) * span.step
@@ -110,14 +110,14 @@ def uncontrolled(cars: Sessions, span: Span) -> Floats:
     return np.diff(soonest, prepend=0.0) / span.hours
 
 
-def heard(cars: Sessions, span: Span) -> Sessions:
+def reachable(cars: Sessions, span: Span) -> Sessions:
     """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the time that it asks
     for energy that step has been decided."""
     cars = cars._replace(arrive=cars.arrive + 1)
     return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
 
 
-def _heat(area: VirtualDER, state: State, span: Span) -> Floats:
+def _heat(area: VirtualDER, state: FleetState, span: Span) -> Floats:
     """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's forecast
     among its kinds by rating."""
     loads = state.fleet.thermals
@@ -128,7 +128,7 @@ def _heat(area: VirtualDER, state: State, span: Span) -> Floats:
     found = np.zeros((len(place), span.steps))
     for number, at in enumerate(place):
         group = at // kinds
-        leaf = forecasts.ahead(state.leaves[group], "heat", span.start, span.steps, span.at, span.step).values
+        leaf = forecasts.forecast(state.leaves[group], "thermal", span.start, span.steps, span.at, span.step).values
         found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
     return np.minimum(found, rating[:, None])
 
@@ -160,9 +160,9 @@ def correction(area: VirtualDER, span: Span) -> Floats:
 
     def known(what: str) -> Floats:
         return measurements.read(area, what, begin, steps, span.step)
-    warmth = known("planned_heat")
-    stores, cars, heats = np.nan_to_num([known("planned_store") - known("store"), known("planned_car") - known("car"), np.clip(
-        warmth + known("base_heat") - known("heat"), -np.abs(warmth), np.abs(warmth))])
+    warmth = known("planned_thermal")
+    stores, cars, heats = np.nan_to_num([known("planned_storage") - known("storage"), known("planned_ev") - known("ev"), np.clip(
+        warmth + known("base_thermal") - known("thermal"), -np.abs(warmth), np.abs(warmth))])
     wrong = known("after") - known("expected")
     failed = _part_of(wrong, stores)
     off = wrong - failed - _part_of(wrong - failed, cars + heats)
@@ -179,17 +179,17 @@ def _part_of(whole: Floats, some: Floats) -> Floats:
     return np.clip(some, np.minimum(whole, 0.0), np.maximum(whole, 0.0))
 
 
-def _limits(area: VirtualDER, state: State, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
+def _limits(area: VirtualDER, state: FleetState, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
     """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a signal says."""
     limited = {(vder, what) for vder, what in sql.rows(
-        "SELECT DISTINCT vder_id, what FROM series WHERE what IN ('import_limit', 'export_limit') AND until > ?", span.start)}
+        "SELECT DISTINCT vder_id, quantity FROM series WHERE quantity IN ('import_limit', 'export_limit') AND until > ?", span.start)}
     found = []
     for vder, groups in subtree(area, state.leaves):
         most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
-            ("import_limit", vder.import_limit), ("export_limit", vder.export_limit)))
+            ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)))
         if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
-            load, shine, warmth = (forecasts.ahead(vder, what, span.start, span.steps, span.at, span.step).values
-                                   for what in ("load", "sun", "heat"))
+            load, shine, warmth = (forecasts.forecast(vder, what, span.start, span.steps, span.at, span.step).values
+                                   for what in ("load", "pv", "thermal"))
             found.append(Limit(groups, most, -least, -load - shine - warmth))
     return found
 

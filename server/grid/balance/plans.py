@@ -17,7 +17,7 @@ from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
 from server.models import Balance, Plan, VirtualDER, is_postgres
 from server.resources import store
 
-NAMES = {BATTERY: "store", SESSION: "car", THERMAL: "heat"}
+NAMES = {BATTERY: "storage", SESSION: "ev", THERMAL: "thermal"}
 Data = dict[str, Any]
 
 
@@ -28,7 +28,7 @@ def body(made: balanceprogram.Plan, labels: Labels, leaves: list[VirtualDER], ne
             **{name: part.tolist() for name, part in labels._asdict().items()},
             **{name: np.round(part, 1).tolist() for name, part in (
                 ("power", made.power), ("energy", made.energy), ("curtailed", made.curtailed),
-                ("imbalance", made.imbalance), ("net", net), ("before", before), ("sun", sun))},
+                ("imbalance", made.imbalance), ("net", net), ("before", before), ("pv", sun))},
             "exceeded": [round(one, 1) for one in made.exceeded]}
 
 
@@ -44,9 +44,9 @@ def recall(row: Plan) -> tuple[balanceprogram.Plan, Labels]:
             Labels(*(np.array(said[name], dtype=np.intp) for name in Labels._fields)))
 
 
-def keep(vder: VirtualDER, start: int, step: int, said: Data, **rest: Any) -> Plan:
+def save(vder: VirtualDER, start: int, step: int, said: Data, **rest: Any) -> Plan:
     """Keep a plan, as a draft unless `rest` says otherwise."""
-    return Plan.create(vder=vder, start=start, step=step, steps=len(said["imbalance"]), created=clock.now(), body=said,
+    return Plan.create(vder=vder, start=start, step_s=step, steps=len(said["imbalance"]), created_at=clock.now(), body=said,
                        **rest)
 
 
@@ -61,20 +61,20 @@ def describe(row: Plan) -> Data:
     before, after = row.body["before"], row.body["imbalance"]
     rms_before, rms_after = rms(before), rms(after)
     return {"id": row.id, "vder": row.vder.name, "state": row.state, "start": row.start,
-            "end": row.start + row.step * row.steps, "step_s": row.step, "rms_before_w": rms_before,
+            "end": row.start + row.step_s * row.steps, "step_s": row.step_s, "rms_before_w": rms_before,
             "rms_after_w": rms_after, "cut": 1 - rms_after / rms_before if rms_before else None,
             "peak_before_w": float(np.abs(before).max(initial=0)), "peak_after_w": float(np.abs(after).max(initial=0)),
-            "solver": row.solver, "solver_s": row.seconds, "requested_by": row.requested_by,
-            "approved_by": row.approved_by, "reason": row.reason, "created": row.created,
+            "solver": row.solver, "solver_s": row.solver_s, "requested_by": row.requested_by,
+            "approved_by": row.approved_by, "reason": row.reason, "created": row.created_at,
             "supersedes": row.supersedes, "warnings": row.warnings}
 
 
 def show(number: int) -> Data:
     """A plan step by step: the imbalance (consumption +) before and after, and what each virtual DER is to inject beside
     what it would, by kind, in W."""
-    row = found(number)
+    row = plan_of(number)
     return {**describe(row), "steps": [
-        {"start": row.start + step * row.step, "before_w": row.body["before"][step],
+        {"start": row.start + step * row.step_s, "before_w": row.body["before"][step],
          "after_w": row.body["imbalance"][step], **{key: values[step] for key, values in targets(row).items()},
          **({"curtailed_w": row.body["curtailed"][step]} if any(row.body["curtailed"]) else {})}
         for step in range(row.steps)]}
@@ -89,7 +89,7 @@ def targets(row: Plan) -> dict[str, list[float]]:
     return {name: np.round(values, 1).tolist() for name, values in sorted(found.items())}
 
 
-def listed(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[Data]:
+def list_plans(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[Data]:
     """Plans, newest first."""
     query = Plan.select().order_by(Plan.id.desc()).limit(limit)
     return [describe(row) for row in (query if vder is None else query.where(Plan.vder == virtualders.find(vder)))]
@@ -98,14 +98,14 @@ def listed(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[
 def diff(first: int, second: int) -> list[Data]:
     """Where two plans for one virtual DER differ, step by step: what each leaves of the imbalance, and by how much more
     (+) the second has each virtual DER inject."""
-    one, other = found(first), found(second)
-    if one.vder_id != other.vder_id or one.step != other.step:
-        raise Refused(409, f"plan {first} is for {one.vder.name} in steps of {one.step} s, plan {second} for "
-                           f"{other.vder.name} in steps of {other.step} s")
+    one, other = plan_of(first), plan_of(second)
+    if one.vder_id != other.vder_id or one.step_s != other.step_s:
+        raise Refused(409, f"plan {first} is for {one.vder.name} in steps of {one.step_s} s, plan {second} for "
+                           f"{other.vder.name} in steps of {other.step_s} s")
     here, there = targets(one), targets(other)
     rows = []
-    for instant in range(max(one.start, other.start), min(_end(one), _end(other)), one.step):
-        a, b = (instant - one.start) // one.step, (instant - other.start) // other.step
+    for instant in range(max(one.start, other.start), min(_end(one), _end(other)), one.step_s):
+        a, b = (instant - one.start) // one.step_s, (instant - other.start) // other.step_s
         changes = {name: there.get(name, [0.0] * other.steps)[b] - here.get(name, [0.0] * one.steps)[a]
                    for name in sorted(here.keys() | there.keys())}
         if any(abs(change) >= 1 for change in changes.values()) or abs(
@@ -116,10 +116,10 @@ def diff(first: int, second: int) -> list[Data]:
 
 
 def _end(row: Plan) -> int:
-    return row.start + row.step * row.steps
+    return row.start + row.step_s * row.steps
 
 
-def found(number: int) -> Plan:
+def plan_of(number: int) -> Plan:
     """The plan of this number. Refused (404) where there is none."""
     row = Plan.get_or_none(Plan.id == number)
     if row is None:
@@ -128,11 +128,11 @@ def found(number: int) -> Plan:
 
 
 def _state(number: int) -> Data:
-    row = found(number)
+    row = plan_of(number)
     return {"id": row.id, "vder": row.vder.name, "state": row.state, "approved_by": row.approved_by}
 
 
-@audit.kept("plan approve", "{vder} plan {id}", state=_state)
+@audit.audited("plan approve", "{vder} plan {id}", state=_state)
 def approve(number: int) -> Data:
     """Approve a draft. Refused (409) where whoever made it would approve it."""
     with store.transaction():
@@ -145,14 +145,14 @@ def approve(number: int) -> Data:
         return describe(row)
 
 
-@audit.kept("plan publish", "{vder} plan {id}", state=_state)
+@audit.audited("plan publish", "{vder} plan {id}", state=_state)
 def publish(number: int) -> Data:
     """Have a plan carried out, in place of the one that was. Refused (409) where it is over, was superseded, or still has
     to be approved."""
     with store.transaction():
-        row = found(number)
+        row = plan_of(number)
         balance = of(row.vder, lock=True)
-        if row.state == Plan.PUBLISHED and balance.plan == row.id:
+        if row.state == Plan.PUBLISHED and balance.plan_id == row.id:
             raise Refused(409, f"plan {number} is published already")
         if row.state not in (Plan.DRAFT, Plan.APPROVED):
             raise Refused(409, f"plan {number} is {row.state}")
@@ -160,18 +160,18 @@ def publish(number: int) -> Data:
             raise Refused(409, f"plan {number} waits for a second person: plan approve {number}")
         if clock.now() >= _end(row):
             raise Refused(409, f"plan {number} is over")
-        newer = found(balance.plan) if balance.plan is not None else None
-        if newer is not None and newer.created > row.created:
+        newer = plan_of(balance.plan_id) if balance.plan_id is not None else None
+        if newer is not None and newer.created_at > row.created_at:
             raise Refused(409, f"plan {newer.id} was made after plan {number} and is in force: make a new one")
         return describe(enforce(balance, row))
 
 
 def enforce(balance: Balance, row: Plan) -> Plan:
     """Put a plan in force, within the caller's transaction."""
-    if balance.plan is not None:
-        Plan.update(state=Plan.SUPERSEDED).where((Plan.id == balance.plan) & (Plan.state == Plan.PUBLISHED)).execute()
-        row.supersedes = balance.plan
-    row.state, balance.plan = Plan.PUBLISHED, row.id
+    if balance.plan_id is not None:
+        Plan.update(state=Plan.SUPERSEDED).where((Plan.id == balance.plan_id) & (Plan.state == Plan.PUBLISHED)).execute()
+        row.supersedes = balance.plan_id
+    row.state, balance.plan_id = Plan.PUBLISHED, row.id
     row.save()
     balance.save()
     return row
@@ -188,7 +188,7 @@ def of(vder: VirtualDER, lock: bool = False) -> Balance:
 
 
 def _draft(number: int) -> Plan:
-    row = found(number)
+    row = plan_of(number)
     if row.state != Plan.DRAFT:
         raise Refused(409, f"plan {number} is {row.state}, no draft")
     return row

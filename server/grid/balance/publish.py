@@ -11,52 +11,53 @@ from typing import Any, NamedTuple
 from server import clock
 from server.grid.controls import dercontrols, reservations
 from server.grid.dispatch import shares
-from server.grid.dispatch.loadcontrol import DESCRIPTION, STAGGER_S, IssuedCommand, Step, thermal_commands
+from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedCommand, StepPeriod,
+                                              thermal_commands)
 from server.grid.fleet import setpoints
-from server.grid.fleet.fleetstate import State
-from server.grid.fleet.projection import Cars, names_of
+from server.grid.fleet.fleetstate import FleetState
+from server.grid.fleet.projection import Cars, lfdis_of
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.disaggregation import Powers
-from server.models import Balance, Device, Document, Order, VirtualDER
+from server.models import Balance, Device, DispatchOrder, Document, VirtualDER
 from server.resources import sql
 
 RAMP = 10.0  # seconds in which a battery or an inverter comes to a new power
 Data = dict[str, Any]
 
 
-class Sun(NamedTuple):
+class Curtailment(NamedTuple):
     """What generation is expected of a step, and what of that is too much; both positive, W."""
     expected: float
     curtailed: float
 
 
-def tell(area: VirtualDER, row: Balance, seen: State, powers: Powers, cars: Cars, usual: Floats, reason: str, sun: Sun) -> None:
+def publish_step(area: VirtualDER, row: Balance, seen: FleetState, powers: Powers, cars: Cars, usual: Floats, reason: str, sun: Curtailment) -> None:
     """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw if nobody had
     asked it to wait."""
-    step = Step(cars.start, cars.start + row.step, reason)
-    names = names_of(area)
+    step = StepPeriod(cars.start, cars.start + row.step_s, reason)
+    names = lfdis_of(area)
     for group, leaf in enumerate(seen.leaves):
-        for told in (*_stores(leaf, step, seen, powers, group, names), *thermal_commands(leaf, step, seen, powers, group, names),
-                     *_cars(leaf, step, seen, powers, cars, usual, group, names)):
-            _keep(leaf, row, step, told)
-    for leaf, told in _suns(step, seen, sun, names):
-        _keep(leaf, row, step, told)
+        for told in (*_storage_commands(leaf, step, seen, powers, group, names), *thermal_commands(leaf, step, seen, powers, group, names),
+                     *_session_commands(leaf, step, seen, powers, cars, usual, group, names)):
+            _record_order(leaf, row, step, told)
+    for leaf, told in _curtailment_commands(step, seen, sun, names):
+        _record_order(leaf, row, step, told)
 
 
 def _inside(groups: Any, group: int) -> Any:
     return np.flatnonzero(groups == group)
 
 
-def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> Iterator[IssuedCommand]:
+def _storage_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, group: int, names: dict[int, str]) -> Iterator[IssuedCommand]:
     inside = _inside(seen.fleet.batteries.group, group)
     if not len(inside):
         return
     drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.stores[inside]]
-    asked = -drawn / seen.response["store"][inside]
+    asked = -drawn / seen.response["storage"][inside]
     if powers.percent is not None and _alike(leaf):
         level = float(powers.percent[group])
-        base = setpoints.fixed(level)
+        base = setpoints.fixed_w(level)
         href = dercontrols.publish(leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
         yield IssuedCommand("percent", base["opModFixedW"] / 100, "broadcast",
@@ -64,11 +65,11 @@ def _stores(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: in
         return
     fleet = seen.fleet.batteries.only(inside)
     devices = {device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))}
-    single = virtualders.alone(list(devices.values()), leaf.primacy)
+    single = virtualders.single_device_vders(list(devices.values()), leaf.primacy)
     shares = []
     for place, device in enumerate(seen.stores[inside].tolist()):
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
-        base = setpoints.fixed(float(drawn[place]) / max(rating, 1.0))
+        base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
         href = dercontrols.publish(single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
@@ -80,12 +81,12 @@ def _alike(leaf: VirtualDER) -> bool:
     """Whether nobody but stores would follow an opModFixedW that is told to all of the virtual DER. Stores that the plan
     leaves out hear it too, and may."""
     others = sql.rows(
-        "SELECT u.device_id, u.modes, n.what FROM unit u JOIN nature n ON n.device_id = u.device_id JOIN membership m "
+        "SELECT u.device_id, u.modes, n.kind FROM der_state u JOIN device_type n ON n.device_id = u.device_id JOIN membership m "
         "ON m.device_id = u.device_id WHERE m.vder_id = ?", leaf.id)
-    return not any("opModFixedW" in modes.split() for device, modes, what in others if what != "store")
+    return not any("opModFixedW" in modes.split() for device, modes, what in others if what != "storage")
 
 
-def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars, usual: Floats, group: int,
+def _session_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, cars: Cars, usual: Floats, group: int,
           names: dict[int, str]) -> Iterator[IssuedCommand]:
     sessions = seen.fleet.sessions
     shares = []
@@ -104,7 +105,7 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
             latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
             begin = step.strewn(int(seen.cars[place])) if depart > step.end else step.begin
             begin = max(min(begin, latest), clock.now())
-            given = setpoints.grant(setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
+            given = setpoints.offer(setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
                                     power, begin, told > 0)
             document = reservations.revise(seen.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION)[-1]
         shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
@@ -114,13 +115,13 @@ def _cars(leaf: VirtualDER, step: Step, seen: State, powers: Powers, cars: Cars,
 
 def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
     """Whether a grant leaves a car alone for this step, and lets it begin in time."""
-    begin = document.stated["interval"]["start"]
+    begin = document.submitted["interval"]["start"]
     sessions = cars.state.fleet.sessions
     latest = depart - sessions.need[place] * 3600 / max(sessions.power[place], 1)
     return cars.start < begin <= latest + 60
 
 
-def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
+def _curtailment_commands(step: StepPeriod, seen: FleetState, sun: Curtailment, names: dict[int, str]) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
     """A limit on generation, for all groups the same part of their rating, where some of it is too much. What was read last
     tells nothing of what there is: it may have been held back."""
     rated = float(seen.sun_w.sum())
@@ -132,7 +133,7 @@ def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> Iterator[
         inside = _inside(seen.sun_group, group)
         if not len(inside):
             continue
-        href = dercontrols.publish(leaf.program, setpoints.at_most(part), step.duration, step.begin, description=DESCRIPTION,
+        href = dercontrols.publish(leaf.program, setpoints.max_lim_w(part), step.duration, step.begin, description=DESCRIPTION,
                                 ramp=RAMP)
         why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
         yield leaf, IssuedCommand("limit", 100 * part, "broadcast", [
@@ -140,10 +141,10 @@ def _suns(step: Step, seen: State, sun: Sun, names: dict[int, str]) -> Iterator[
             for device, rating, here in zip(seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True)])
 
 
-def _keep(leaf: VirtualDER, row: Balance, step: Step, told: IssuedCommand) -> None:
+def _record_order(leaf: VirtualDER, row: Balance, step: StepPeriod, told: IssuedCommand) -> None:
     """Keep what was told as an order."""
     planned = sum(share[2] for share in told.shares)
-    order = Order.create(vder=leaf, wish=told.wish, value=told.value, addressing=told.addressing, start=step.begin,
-                       duration=step.duration, target_w=planned, planned_w=planned, reason=step.reason,
-                       requested_by="automatic" if row.automatic else "plan", plan=row.plan or 0, created=clock.now())
+    order = DispatchOrder.create(vder=leaf, quantity=told.wish, value=told.value, addressing=told.addressing, start=step.begin,
+                       duration_s=step.duration, target_w=planned, planned_w=planned, reason=step.reason,
+                       requested_by="automatic" if row.automatic else "plan", plan_id=row.plan_id or 0, created_at=clock.now())
     shares.record_shares(order, told.shares)

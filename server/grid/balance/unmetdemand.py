@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from server.grid.balance.netdemand import Demand
-from server.grid.fleet.fleetstate import State
+from server.grid.balance.netdemand import NetDemand
+from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.balanceprogram import Plan
 from server.grid.series.intervals import Span, iso
@@ -12,7 +12,7 @@ from server.grid.series.intervals import Span, iso
 WORTH = 0.05  # of the greatest imbalance: less is not spoken of
 
 
-def left_out(seen: State) -> list[str]:
+def left_out(seen: FleetState) -> list[str]:
     """Who takes no part in a step, and why."""
     able = sum(map(len, (seen.stores, seen.cars, seen.heats, seen.suns)))
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.out.values()).items()))
@@ -21,7 +21,7 @@ def left_out(seen: State) -> list[str]:
     return [f"{len(seen.out)} members are left out: {why}"] if why else []
 
 
-def of_plan(plan: Plan, seen: State, found: Demand, span: Span) -> list[str]:
+def of_plan(plan: Plan, seen: FleetState, found: NetDemand, span: Span) -> list[str]:
     """What a plan cannot do: the imbalance that is left, and limits that are exceeded."""
     left, before = plan.imbalance, found.before
     said = []
@@ -37,7 +37,7 @@ def of_plan(plan: Plan, seen: State, found: Demand, span: Span) -> list[str]:
     return said
 
 
-def of_step(missed: float, found: Demand, span: Span) -> list[str]:
+def of_step(missed: float, found: NetDemand, span: Span) -> list[str]:
     """What of a step is out of reach: `missed` W that should be drawn (+) or saved."""
     if abs(missed) <= WORTH * max(float(np.abs(found.before).max(initial=0.0)), 1.0):
         return []

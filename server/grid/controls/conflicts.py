@@ -19,7 +19,7 @@ _LISTS = ("derc", "edc")  # a DERProgram's, a DemandResponseProgram's
 
 def of(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
     """Warnings about a control of a virtual DER with these members; it is in the store already."""
-    return [*_unable(vder, every, dermodes.set_in(document.stated["DERControlBase"])), *of_event(vder, document)]
+    return [*_unable(vder, every, dermodes.modes_set(document.submitted["DERControlBase"])), *of_event(vder, document)]
 
 
 def of_event(vder: VirtualDER, document: Document, program: Callable[[VirtualDER], str] | None = None) -> list[str]:
@@ -45,7 +45,7 @@ def of_single(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
 
 
 def _event(document: Document) -> Event:
-    return events.from_data(document.kind, document.href, document.stated)
+    return events.from_data(document.kind, document.href, document.submitted)
 
 
 def _late(event: Event) -> list[str]:
@@ -110,7 +110,7 @@ def _others(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
     for some in chunked(programs, _CHUNK):
         for document in Document.select().where(
                 Document.parent.in_([f"{program}/{last}" for program in some for last in _LISTS])
-                & (Document.standing < Document.GONE)
+                & (Document.visibility < Document.EXPIRED)
         ).order_by(Document.parent, Document.sort):
             other = _event(document)
             standing = document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation

@@ -15,7 +15,7 @@ from server.grid.fleet import members
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
 from server.resources import codec, dermodes, events, schema, store, table
-from server.resources.dryrun import TakenBack
+from server.resources.dryrun import RolledBack
 
 STATUSES = ("scheduled", "active", "cancelled", "cancelled with randomization", "superseded")
 OVER = "over"
@@ -24,10 +24,10 @@ _UINT16, _UINT32 = 0xFFFF, 0xFFFFFFFF
 
 
 def _state(href: str) -> dict[str, Any]:
-    return describe(_found(href))
+    return describe(_control(href))
 
 
-@audit.kept("control post", "{vder} {href}", answer=dict)
+@audit.audited("control post", "{vder} {href}", answer=dict)
 def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, start: int | None = None, *,
          randomize_start: int = 0, randomize_duration: int = 0, category: int | None = None, description: str = "",
          ramp: float | None = None, response_required: int = 7, dry_run: bool = False) -> dict[str, Any]:
@@ -43,12 +43,12 @@ def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, s
             href = publish(found.program, base, duration, start, randomize_start=randomize_start, category=category,
                            randomize_duration=randomize_duration, description=description, ramp=ramp,
                            response_required=response_required)
-            document = _found(href)
+            document = _control(href)
             answer = {**describe(document), "vder": found.name, "warnings": conflicts.of(
                 found, document, members.read(virtualders.members(found)))}
             if dry_run:
-                raise TakenBack({**answer, "dry_run": True, "xml": [xml(document)]})
-    except TakenBack as taken:
+                raise RolledBack({**answer, "dry_run": True, "xml": [xml(document)]})
+    except RolledBack as taken:
         return taken.answer
     return {**answer, "dry_run": False}
 
@@ -57,7 +57,7 @@ def publish(program: str, base: Mapping[str, Any], duration: int, start: int | N
             randomize_duration: int = 0, category: int | None = None, description: str = "", ramp: float | None = None,
             response_required: int = 7) -> str:
     """Add a DERControl to the program at this href; its href. For the arguments see `post`."""
-    if not dermodes.set_in(base):
+    if not dermodes.modes_set(base):
         raise Refused(400, "DERControlBase: a control sets at least one mode")
     data = {"DERControlBase": dict(base), **event(duration, start, randomize_start, randomize_duration, description,
                                                   response_required)}
@@ -68,7 +68,7 @@ def publish(program: str, base: Mapping[str, Any], duration: int, start: int | N
     with store.transaction():
         _check(base)
         href = store.add("DERControl", f"{program}/derc", data)
-        codec.decode(codec.wrap("DERControl", _found(href).body))
+        codec.decode(codec.wrap("DERControl", _control(href).body))
     return href
 
 
@@ -98,7 +98,7 @@ def _ramp(seconds: float) -> int:
 
 def _check(base: Mapping[str, Any]) -> None:
     """Refuse what a schema does not: unknown modes, more than 100 %, curves that are not there."""
-    known = schema.plan("DERControlBase").by_key
+    known = schema.type_spec("DERControlBase").by_key
     for mode, value in base.items():
         if mode not in known and not mode.startswith("csipaus:"):
             raise Refused(400, f"DERControlBase has no {mode}")
@@ -111,7 +111,7 @@ def _check(base: Mapping[str, Any]) -> None:
                 raise Refused(400, f"{mode}: there is no curve {value['href']}")
 
 
-def listed(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
+def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
     """The controls of a virtual DER, or of all, in the order of their lists; those that are over only when asked for."""
     if store.due():
         store.refresh()
@@ -124,17 +124,17 @@ def show(href: str) -> dict[str, Any]:
     """A control with its XML."""
     if store.due():
         store.refresh()
-    document = _found(href)
+    document = _control(href)
     owner = VirtualDER.get(VirtualDER.program == table.parent(document.parent))
     return {**describe(document), "vder": owner.name, "xml": xml(document)}
 
 
-@audit.kept("control cancel", "{href}", state=_state, answer=dict)
+@audit.audited("control cancel", "{href}", state=_state, answer=dict)
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
     """Cancel a control now, or from a later instant on. Refused (409) where it is cancelled, superseded or over."""
     with store.transaction():
-        call_off(_found(href), at, randomized, reason)
-        return describe(_found(href))
+        call_off(_control(href), at, randomized, reason)
+        return describe(_control(href))
 
 
 def call_off(document: Document, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
@@ -146,14 +146,14 @@ def call_off(document: Document, at: int | None = None, randomized: bool = False
 
 def describe(document: Document) -> dict[str, Any]:
     """A control in brief; times in UTC seconds."""
-    return {**brief(document), "base": document.stated["DERControlBase"]}
+    return {**brief(document), "base": document.submitted["DERControlBase"]}
 
 
 def brief(document: Document) -> dict[str, Any]:
     """What is alike in events of all kinds."""
-    said, status = document.stated, document.status
+    said, status = document.submitted, document.status
     return {"href": document.href, "mrid": said["mRID"], "description": said.get("description", ""),
-            "status": OVER if document.standing == Document.GONE and status["currentStatus"] == events.ACTIVE
+            "status": OVER if document.visibility == Document.EXPIRED and status["currentStatus"] == events.ACTIVE
             else STATUSES[status["currentStatus"]],
             "since": status["dateTime"], "start": said["interval"]["start"], "duration": said["interval"]["duration"],
             "potentially_superseded": status["potentiallySuperseded"]}
@@ -168,7 +168,7 @@ def _curve(answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "vder": VirtualDER.get(VirtualDER.program == table.parent(table.parent(answer["href"]))).name}
 
 
-@audit.kept("control curve", "{vder} {href}", answer=_curve)
+@audit.audited("control curve", "{vder} {href}", answer=_curve)
 def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> dict[str, Any]:
     """Add a DERCurve to a virtual DER's program; it with its href, by which controls name it."""
     href = store.add("DERCurve", f"{virtualders.find(vder).program}/dc", dict(data))
@@ -179,10 +179,10 @@ def _default(vder: str | int | VirtualDER) -> dict[str, Any]:
     """What a virtual DER's default says."""
     found = virtualders.find(vder)
     document = store.get(f"{found.program}/dderc")
-    return {"vder": found.name, "default": document and document.stated}
+    return {"vder": found.name, "default": document and document.submitted}
 
 
-@audit.kept("vder default", "{vder}", state=_default)
+@audit.audited("vder default", "{vder}", state=_default)
 def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> None:
     """Set the DefaultDERControl: `base` is its DERControlBase, `also` what else it says (setGradW, …)."""
     found = virtualders.find(vder)
@@ -190,20 +190,20 @@ def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Map
         _check(base)
         href = f"{found.program}/dderc"
         known = store.get(href)
-        own = {"mRID": known.stated["mRID"]} if known is not None else {"mRID": store.new_mrid()}
+        own = {"mRID": known.submitted["mRID"]} if known is not None else {"mRID": store.new_mrid()}
         store.put(href, {**own, "DERControlBase": dict(base), **(also or {})})
         kept = store.get(href)
         assert kept is not None
         codec.decode(codec.wrap("DefaultDERControl", kept.body))
 
 
-@audit.kept("vder default", "{vder}", state=_default)
+@audit.audited("vder default", "{vder}", state=_default)
 def clear_default(vder: str | int | VirtualDER) -> None:
     """Have no DefaultDERControl any more."""
     store.remove(f"{virtualders.find(vder).program}/dderc")
 
 
-def _found(href: str) -> Document:
+def _control(href: str) -> Document:
     document = store.get(href)
     if document is None or document.kind != "DERControl":
         raise Refused(404, f"there is no control {href}")

@@ -15,14 +15,14 @@ from server.grid.controls import conflicts, dercontrols, responses
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER
 from server.resources import codec, sql, store, table
-from server.resources.dryrun import TakenBack
+from server.resources.dryrun import RolledBack
 
 ACTIONS = ("Offset", "SetPoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction")
 _APPLIED = (*ACTIONS, "AppliedTargetReduction")
 _OPTED_OUT, _OPTED_IN, _PARTLY_OUT, _NOT_TAKEN = 4, 5, 8, 10
 
 
-@audit.kept("dr event create", "{vder} {href}", answer=dict)
+@audit.audited("dr event create", "{vder} {href}", answer=dict)
 def create(vder: str | int | VirtualDER, action: Mapping[str, Any], duration: int, start: int | None = None, *,
            category: int | None = None, forward: bool = False, mandatory: bool = False, override: int = 0,
            randomize_start: int = 0, randomize_duration: int = 0, description: str = "", response_required: int = 7,
@@ -50,8 +50,8 @@ def create(vder: str | int | VirtualDER, action: Mapping[str, Any], duration: in
                         *conflicts.of_event(found, document, drprograms.href)]
             answer = {**describe(document), "vder": found.name, "meant": meant, "warnings": warnings}
             if dry_run:
-                raise TakenBack({**answer, "dry_run": True, "xml": [dercontrols.xml(document)]})
-    except TakenBack as taken:
+                raise RolledBack({**answer, "dry_run": True, "xml": [dercontrols.xml(document)]})
+    except RolledBack as taken:
         return taken.answer
     return {**answer, "dry_run": False}
 
@@ -66,8 +66,8 @@ def publish(vder: VirtualDER, data: Mapping[str, Any]) -> Document:
     """Add an EndDeviceControl to a virtual DER's program, which it is given if it has none yet."""
     if store.get(drprograms.href(vder)) is None:
         drprograms.publish(vder, make=True)
-        drprograms.settle(virtualders.members(vder))
-    document = _found(store.add("EndDeviceControl", f"{drprograms.href(vder)}/edc", dict(data)))
+        drprograms.reconcile(virtualders.members(vder))
+    document = _event(store.add("EndDeviceControl", f"{drprograms.href(vder)}/edc", dict(data)))
     codec.decode(codec.wrap(document.kind, document.body))
     return document
 
@@ -83,7 +83,7 @@ def _categories(vder: VirtualDER) -> dict[str, int]:
     return {devices[number]: bits for number, bits in understood.items()}
 
 
-def listed(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
+def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
     """The EndDeviceControls of a virtual DER, or of all, in the order of their lists; those over when asked for."""
     if store.due():
         store.refresh()
@@ -100,15 +100,15 @@ def show(href: str) -> dict[str, Any]:
     """
     if store.due():
         store.refresh()
-    document = _found(href)
+    document = _event(href)
     owner = _owner(document)
-    mrid, wanted = document.stated["mRID"], int(document.stated["deviceCategory"] or "0", 16)
+    mrid, wanted = document.submitted["mRID"], int(document.submitted["deviceCategory"] or "0", 16)
     meant = {lfdi for lfdi, bits in _categories(owner).items() if bits & wanted}
     answers = _answers(mrid)
-    said = responses.states({(lfdi, mrid) for lfdi in meant | answers.keys()})
+    said = responses.latest_responses({(lfdi, mrid) for lfdi in meant | answers.keys()})
     names = {device.lfdi: device.name for device in Device.select().where(Device.lfdi.in_(meant | answers.keys()))}
-    devices = [{"lfdi": lfdi, "name": names.get(lfdi, ""), "answer": said.get((lfdi, mrid), responses.SILENT),
-                **_did(answers.get(lfdi, []))} for lfdi in sorted(meant | answers.keys())]
+    devices = [{"lfdi": lfdi, "name": names.get(lfdi, ""), "answer": said.get((lfdi, mrid), responses.NO_RESPONSE),
+                **_outcomes(answers.get(lfdi, []))} for lfdi in sorted(meant | answers.keys())]
     return {**describe(document), "vder": owner.name, "answers": dict(Counter(each["answer"] for each in devices)),
             "devices": devices, "xml": dercontrols.xml(document)}
 
@@ -116,13 +116,13 @@ def show(href: str) -> dict[str, Any]:
 def _answers(mrid: str) -> dict[str, list[dict[str, Any]]]:
     """What was said of an event, by LFDI, in the order in which it came to be."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for lfdi, stated in sql.rows("SELECT answer.lfdi, stated FROM answer JOIN document USING (href) "
-                                 "WHERE subject = ? ORDER BY created, received, href", mrid):
-        found.setdefault(lfdi, []).append(Document.stated.python_value(stated))
+    for lfdi, stated in sql.rows("SELECT response_record.lfdi, submitted FROM response_record JOIN document USING (href) "
+                                 "WHERE subject = ? ORDER BY created_at, received_at, href", mrid):
+        found.setdefault(lfdi, []).append(Document.submitted.python_value(stated))
     return found
 
 
-def _did(answers: list[dict[str, Any]]) -> dict[str, Any]:
+def _outcomes(answers: list[dict[str, Any]]) -> dict[str, Any]:
     """What a device did of an event, by its answers in order. Pure."""
     out, overrode, applied = False, None, None
     for said in answers:
@@ -134,20 +134,20 @@ def _did(answers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _state(href: str) -> dict[str, Any]:
-    return describe(_found(href))
+    return describe(_event(href))
 
 
-@audit.kept("dr event cancel", "{href}", state=_state, answer=dict)
+@audit.audited("dr event cancel", "{href}", state=_state, answer=dict)
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
     """Cancel an EndDeviceControl now, or from a later instant on. Refused (409) where it is over or cancelled."""
     with store.transaction():
-        dercontrols.call_off(_found(href), at, randomized, reason)
-        return describe(_found(href))
+        dercontrols.call_off(_event(href), at, randomized, reason)
+        return describe(_event(href))
 
 
 def describe(document: Document) -> dict[str, Any]:
     """An EndDeviceControl in brief."""
-    said = document.stated
+    said = document.submitted
     bits = int(said["deviceCategory"] or "0", 16)
     return {**dercontrols.brief(document), "action": {name: said[name] for name in ACTIONS if name in said},
             "categories": [name for name, bit in drprograms.CATEGORIES.items() if bits & bit],
@@ -160,7 +160,7 @@ def _owner(document: Document) -> VirtualDER:
     return VirtualDER.get(VirtualDER.program == table.rows["DERProgram"].href(program=number))
 
 
-def _found(href: str) -> Document:
+def _event(href: str) -> Document:
     document = store.get(href)
     if document is None or document.kind != "EndDeviceControl":
         raise Refused(404, f"there is no load control event {href}")

@@ -11,8 +11,8 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.functionsets import flowreservation
 from server.grid.controls import responses
-from server.grid.controls.reservationpolicy import Wish
-from server.grid.controls.reservations import describe, granted, wished
+from server.grid.controls.reservationpolicy import ReservationRequest
+from server.grid.controls.reservations import describe, offers_of, requested
 from server.grid.fleet import power
 from server.grid.groups import virtualders
 from server.models import Device, Document, VirtualDER
@@ -21,7 +21,7 @@ from server.resources import documents, store, table
 Data = dict[str, Any]
 
 
-def listed(vder: str | int | VirtualDER | None = None) -> list[Data]:
+def list_sessions(vder: str | int | VirtualDER | None = None) -> list[Data]:
     """The requests of a virtual DER's members (or of all devices) whose window is not over, with what each is granted.
 
     `margin_s` is how long before the end of its window the grant ends, `served_wh` what has flowed since the window
@@ -33,7 +33,7 @@ def listed(vder: str | int | VirtualDER | None = None) -> list[Data]:
         Device.select() if vder is None else virtualders.members(virtualders.find(vder)))}
     found = documents.select(f"kind = 'FlowReservationRequest' AND {documents.LISTED} AND parent IN "
                              "(SELECT '/edev/' || id || '/frq' FROM device) ORDER BY parent, sort")
-    asked = [(devices.get(_number(each)), each) for each in found if wished(each.stated).end > clock.now()]
+    asked = [(devices.get(_number(each)), each) for each in found if requested(each.submitted).end > clock.now()]
     return [session(device, each) for device, each in asked if device is not None]
 
 
@@ -45,33 +45,33 @@ def _number(asked: Document) -> int:
 
 def session(device: Device, asked: Document) -> Data:
     """A request with what it is granted."""
-    wish, every = wished(asked.stated), granted(asked)
+    wish, every = requested(asked.submitted), offers_of(asked)
     current = every[-1] if every else None
     known = store.get(f"{enrolment.href(device)}/ps")
     return {"name": device.name, "lfdi": device.lfdi, "request": asked.href, "state": _state(asked, current),
             "window_start": wish.start, "window_end": wish.end, "energy_wh": wish.energy, "power_w": wish.power,
             "served_wh": _served(device, wish), **(_given(device, wish, current) if current is not None else {}),
-            "vehicle": (known.stated or {}).get("PEVInfo") if known is not None else None,
+            "vehicle": (known.submitted or {}).get("PEVInfo") if known is not None else None,
             "grants": [describe(each) for each in every]}
 
 
-def _given(device: Device, wish: Wish, current: Document) -> Data:
+def _given(device: Device, wish: ReservationRequest, current: Document) -> Data:
     brief = describe(current)
     key = (device.lfdi, brief["mrid"])
     return {"grant": current.href, "granted_start": brief["start"], "granted_s": brief["duration"],
             "granted_w": brief["power_w"], "granted_wh": brief["energy_wh"],
             "margin_s": wish.end - brief["start"] - brief["duration"],
-            "answer": responses.states({key}).get(key, responses.WAITING)}
+            "answer": responses.latest_responses({key}).get(key, responses.WAITING)}
 
 
-def _served(device: Device, wish: Wish) -> float | None:
+def _served(device: Device, wish: ReservationRequest) -> float | None:
     end = min(clock.now(), wish.end)
     mean = power.mean([device.lfdi], wish.start, end).get(device.lfdi) if end > wish.start else None
     return None if mean is None else -mean * (end - wish.start) / 3600
 
 
 def _state(asked: Document, current: Document | None) -> str:
-    if asked.stated["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
+    if asked.submitted["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         return "cancelled by the device"
     return "not answered" if current is None else describe(current)["status"]
 
@@ -79,8 +79,8 @@ def _state(asked: Document, current: Document | None) -> str:
 def request_of(device: Device) -> str:
     """The newest request of a device that stands. Refused (404) where there is none."""
     standing = [asked for asked in store.items(f"{enrolment.href(device)}/frq")
-                if asked.stated["RequestStatus"]["requestStatus"] == flowreservation.REQUESTED
-                and wished(asked.stated).end > clock.now()]
+                if asked.submitted["RequestStatus"]["requestStatus"] == flowreservation.REQUESTED
+                and requested(asked.submitted).end > clock.now()]
     if not standing:
         raise Refused(404, f"{device.name or device.lfdi} asks for nothing now")
-    return max(standing, key=lambda asked: (asked.stated["creationTime"], table.number(asked.href))).href
+    return max(standing, key=lambda asked: (asked.submitted["creationTime"], table.number(asked.href))).href

@@ -7,11 +7,11 @@ from typing import Any
 from server import clock
 from server.functionsets import flowreservation
 from server.grid.controls import dercontrols, drevents, effectivecontrol
-from server.grid.controls.effectivecontrol import Program, Setting
+from server.grid.controls.effectivecontrol import EffectiveMode, Program
 from server.grid.groups import drprograms
-from server.models import Device, Membership, Nature, VirtualDER
+from server.models import Device, DeviceType, Membership, VirtualDER
 from server.resources import events, quantities, store
-from server.resources.events import EVERY_CATEGORY, Event, Verdict
+from server.resources.events import EVERY_CATEGORY, Event, EventState
 
 RESERVATIONS = "reservations"
 Data = dict[str, Any]
@@ -27,7 +27,7 @@ def preview(device: Device, at: int | None = None) -> Data:
     now = clock.now() if at is None else at
     vders = list(VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id).where(
         Membership.device == device).order_by(VirtualDER.primacy, VirtualDER.id))
-    nature = Nature.get_or_none(Nature.device == device)
+    nature = DeviceType.get_or_none(DeviceType.device == device)
     follows: list[Data] = []
     rows: list[Data] = []
     for kind, programs, categories in (
@@ -35,7 +35,7 @@ def preview(device: Device, at: int | None = None) -> Data:
             ("EndDeviceControl", [_loads(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
              nature.category if nature is not None else EVERY_CATEGORY),
             ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY)):
-        decided = effectivecontrol.effective(programs, now, categories)
+        decided = effectivecontrol.effective_control(programs, now, categories)
         follows += [_followed(mode, setting, programs) for mode, setting in sorted(decided.items())]
         rows += [{"kind": kind, **row} for program in programs for row in _said(program, now, categories, decided)]
     return {"device": device.name, "lfdi": device.lfdi, "at": now, "follows": follows, "programs": rows}
@@ -44,22 +44,22 @@ def preview(device: Device, at: int | None = None) -> Data:
 def _loads(vder: VirtualDER) -> Program:
     """A virtual DER's load controls; each action counts like a mode."""
     return Program(vder.name, vder.primacy, tuple(
-        (events.from_data("EndDeviceControl", document.href, document.stated),
-         {name: {**document.stated[name], "loadShiftForward": document.stated["loadShiftForward"]}
-          for name in drevents.ACTIONS if name in document.stated})
+        (events.from_data("EndDeviceControl", document.href, document.submitted),
+         {name: {**document.submitted[name], "loadShiftForward": document.submitted["loadShiftForward"]}
+          for name in drevents.ACTIONS if name in document.submitted})
         for document in store.items(f"{drprograms.href(vder)}/edc")), {})
 
 
 def _granted(device: Device) -> Program:
     """What a device's flow reservations are granted, W, positive for charging."""
     return Program(RESERVATIONS, 0, tuple(
-        (events.from_data("FlowReservationResponse", document.href, document.stated),
-         {"powerAvailable": quantities.number(document.stated["powerAvailable"])})
+        (events.from_data("FlowReservationResponse", document.href, document.submitted),
+         {"powerAvailable": quantities.base_value(document.submitted["powerAvailable"])})
         for request in store.items(f"/edev/{device.id}/frq") for document in store.items(flowreservation.grants_href(request.href))
-        if document.stated["subject"] == request.stated["mRID"]), {})
+        if document.submitted["subject"] == request.submitted["mRID"]), {})
 
 
-def _followed(mode: str, setting: Setting, programs: Sequence[Program]) -> Data:
+def _followed(mode: str, setting: EffectiveMode, programs: Sequence[Program]) -> Data:
     others = sorted({(program.primacy, program.name) for program in programs if program.name != setting.program and (
         mode in program.default or any(mode in base for _, base in program.events))})
     own = next(program.primacy for program in programs if program.name == setting.program)
@@ -70,9 +70,9 @@ def _followed(mode: str, setting: Setting, programs: Sequence[Program]) -> Data:
     return {"mode": mode, "value": setting.value, "vder": setting.program, "control": setting.event, "why": why}
 
 
-def _said(program: Program, now: int, categories: int, decided: Mapping[str, Setting]) -> list[Data]:
+def _said(program: Program, now: int, categories: int, decided: Mapping[str, EffectiveMode]) -> list[Data]:
     """A program's rows: its events of that time, and its default; a program that says nothing says so, reservations apart."""
-    verdicts = events.judge_all((event for event, _ in program.events), now)
+    verdicts = events.evaluate_all((event for event, _ in program.events), now)
     head = {"vder": program.name, "primacy": program.primacy}
     found = [{**head, "control": event.key, "status": dercontrols.STATUSES[verdicts[event.key].status], "says": dict(base),
               "outcome": _outcome(event, base, verdicts[event.key], categories, decided)}
@@ -85,12 +85,12 @@ def _said(program: Program, now: int, categories: int, decided: Mapping[str, Set
     return found
 
 
-def _runs(verdict: Verdict) -> bool:
+def _runs(verdict: EventState) -> bool:
     """Whether an event is in effect, which by chance may be earlier or shorter than its period."""
     return verdict.listed and verdict.status == events.ACTIVE
 
 
-def _outcome(event: Event, base: Mapping[str, Any], verdict: Verdict, categories: int, decided: Mapping[str, Setting]) -> str:
+def _outcome(event: Event, base: Mapping[str, Any], verdict: EventState, categories: int, decided: Mapping[str, EffectiveMode]) -> str:
     if verdict.status == events.SUPERSEDED:
         return f"superseded by {verdict.superseded_by or 'a newer event'}"
     if not _runs(verdict):
@@ -100,7 +100,7 @@ def _outcome(event: Event, base: Mapping[str, Any], verdict: Verdict, categories
     return _held(base, event.key, "", decided)
 
 
-def _held(base: Mapping[str, Any], key: str | None, name: str, decided: Mapping[str, Setting]) -> str:
+def _held(base: Mapping[str, Any], key: str | None, name: str, decided: Mapping[str, EffectiveMode]) -> str:
     """What of an event, or of the default of a program, is followed."""
     lost = [f"{mode} is decided by {decided[mode].event or 'the default of ' + decided[mode].program}" for mode in sorted(base)
             if decided[mode].event != key or key is None and decided[mode].program != name]

@@ -22,7 +22,7 @@ _FOREVER = 1 << 62
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReservationRequest:
     """What is asked for: `energy` (signed) at up to `power` (a magnitude), between `start` and `end`, and never in less
     than `least` seconds."""
     start: int
@@ -36,14 +36,14 @@ class Wish:
         return max(math.ceil(round(abs(self.energy) * 3600 / power, 6)), self.least)
 
 
-class Taken(NamedTuple):
+class Reserved(NamedTuple):
     """Power (a magnitude) that others have been granted from `start` to `end`."""
     start: int
     end: int
     power: float
 
 
-def room(limit: float, taken: Iterable[Taken]) -> Steps:
+def room(limit: float, taken: Iterable[Reserved]) -> Steps:
     """What a limit leaves to others beside what is taken."""
     changes = sorted(change for one in taken for change in ((one.start, one.power), (one.end, -one.power)))
     sums = accumulate((watts for _, watts in changes), initial=0.0)
@@ -84,7 +84,7 @@ def _runs(steps: Steps, power: float, start: int, end: int) -> Iterator[tuple[in
         yield began, end
 
 
-def earliest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
+def earliest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
     """The grant by which the wish is fulfilled soonest.
 
     It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would cost it
@@ -96,7 +96,7 @@ def earliest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> ReservationOf
     return whole or _most(wish, steps, max(wish.start, now))
 
 
-def latest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
+def latest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
     """The grant that begins as late as the wish can still be fulfilled at full power; where there is no room for that,
     the earliest one."""
     seconds = wish.seconds(wish.power)
@@ -107,13 +107,13 @@ def latest(wish: Wish, steps: Steps, now: int, lead: int = 0) -> ReservationOffe
     return ReservationOffer(ends[-1] - seconds, seconds, math.copysign(wish.power, wish.energy), wish.energy)
 
 
-def nothing(wish: Wish, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
+def nothing(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
     """0 W for what is left of the window, or for all of it when it is over."""
     start = max(wish.start, now) if now < wish.end else wish.start
     return ReservationOffer(start, wish.end - start, 0.0, 0.0)
 
 
-def held(wish: Wish, power: float, start: int, duration: int) -> list[ReservationOffer]:
+def reserve_at(wish: ReservationRequest, power: float, start: int, duration: int) -> list[ReservationOffer]:
     """`power` from `start` on for `duration` seconds, or until the end of the window, and after that all that is still wanted,
     at full power."""
     length = max(min(duration, wish.end - start), 1)
@@ -124,7 +124,7 @@ def held(wish: Wish, power: float, start: int, duration: int) -> list[Reservatio
     return [first, *([ReservationOffer(end, seconds, wish.power, min(then.energy, wish.power * seconds / 3600))] if seconds > 0 else [])]
 
 
-def _whole(wish: Wish, steps: Steps, start: int) -> ReservationOffer | None:
+def _whole(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffer | None:
     found = []
     for part in PARTS:
         power = part * wish.power
@@ -135,7 +135,7 @@ def _whole(wish: Wish, steps: Steps, start: int) -> ReservationOffer | None:
     return min(found, key=lambda grant: (grant.start + grant.duration, grant.start), default=None)
 
 
-def _most(wish: Wish, steps: Steps, start: int) -> ReservationOffer:
+def _most(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffer:
     found = [ReservationOffer(since, until - since, math.copysign(part * wish.power, wish.energy),
                    math.copysign(min(part * wish.power * (until - since) / 3600, abs(wish.energy)), wish.energy))
              for part in PARTS for since, until in _runs(steps, part * wish.power, start, wish.end)]

@@ -14,11 +14,11 @@ from server.config import settings
 from server.errors import Refused
 from server.functionsets import flowreservation
 from server.grid.controls import dercontrols, reservationpolicy
-from server.grid.controls.reservationpolicy import Steps, Taken, Wish
+from server.grid.controls.reservationpolicy import ReservationRequest, Reserved, Steps
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership, VirtualDER, is_postgres
 from server.resources import events, hexbinary, pollrates, quantities, sql, store, table
-from server.resources.dryrun import TakenBack
+from server.resources.dryrun import RolledBack
 from server.resources.hooks import Change, after
 
 Data = dict[str, Any]
@@ -26,12 +26,12 @@ KIND, LIST = "FlowReservationResponse", "FlowReservationResponseList"
 _INT48 = 1 << 47
 
 
-def _grants(request: str) -> Data:
+def _reservations_of(request: str) -> Data:
     """What a request is granted now or later."""
     return {"request": request, "grants": [describe(each) for each in _live(_request(request))]}
 
 
-@audit.kept("ev grant", "{request}", state=_grants)
+@audit.audited("ev grant", "{request}", state=_reservations_of)
 def grant(request: str, watts: float, duration: int, start: int | None = None, energy: float | None = None, *,
           description: str = "", dry_run: bool = False) -> Data:
     """Grant a request (its href) `watts` for `duration` seconds from `start` (default: now) on, or revise what it was
@@ -51,15 +51,15 @@ def grant(request: str, watts: float, duration: int, start: int | None = None, e
             if dry_run:
                 document = store.get(answer["href"])
                 assert document is not None
-                raise TakenBack({**answer, "dry_run": True, "xml": [dercontrols.xml(document)]})
-    except TakenBack as taken:
+                raise RolledBack({**answer, "dry_run": True, "xml": [dercontrols.xml(document)]})
+    except RolledBack as taken:
         return taken.answer
     return {**answer, "dry_run": False}
 
 
 def _allow(asked: Document, given: ReservationOffer) -> None:
-    wish = wished(asked.stated)
-    if asked.stated["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
+    wish = requested(asked.submitted)
+    if asked.submitted["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         raise Refused(409, f"{asked.href} was cancelled by the device")
     if given.power * wish.energy < 0 or given.energy * wish.energy < 0:
         raise Refused(400, f"{given.power:g} W and {given.energy:g} Wh: the request is for "
@@ -70,7 +70,7 @@ def _allow(asked: Document, given: ReservationOffer) -> None:
 
 
 def _beyond(asked: Document, given: ReservationOffer) -> list[str]:
-    wish = wished(asked.stated)
+    wish = requested(asked.submitted)
     found = []
     if abs(given.power) > wish.power:
         found.append(f"the device asked for no more than {wish.power:g} W")
@@ -82,11 +82,11 @@ def _beyond(asked: Document, given: ReservationOffer) -> list[str]:
     return found
 
 
-def wished(request: Data) -> Wish:
+def requested(request: Data) -> ReservationRequest:
     """What a FlowReservationRequest asks for."""
     window = request["intervalRequested"]
-    energy, watts = (quantities.number(request[key]) or 0.0 for key in ("energyRequested", "powerRequested"))
-    return Wish(window["start"], window["start"] + window["duration"], energy, abs(watts),
+    energy, watts = (quantities.base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested"))
+    return ReservationRequest(window["start"], window["start"] + window["duration"], energy, abs(watts),
                 request.get("durationRequested", 0))
 
 
@@ -103,20 +103,20 @@ def revise(request: str, several: Sequence[ReservationOffer], since: int, descri
     What was granted before goes on until then, or until what is new takes its place; what was to begin later is called off."""
     asked = _request(request)
     for earlier in _live(asked):
-        start = earlier.stated["interval"]["start"]
+        start = earlier.submitted["interval"]["start"]
         if start >= since and all(_apart(earlier, given) for given in several):
             store.cancel(earlier.href, reason="revised")
     return [_add(asked, given, description) for given in several]
 
 
-def again(document: Document, start: int, duration: int) -> Document:
+def repeat(document: Document, start: int, duration: int) -> Document:
     """Have what a FlowReservationResponse says go on from `start` on for `duration` seconds; the new one."""
     asked = asked_by(document)
-    several = reservationpolicy.held(wished(asked.stated), quantities.number(document.stated["powerAvailable"]) or 0.0, start, duration)
-    return revise(asked.href, several, start, document.stated.get("description", ""))[0]
+    several = reservationpolicy.reserve_at(requested(asked.submitted), quantities.base_value(document.submitted["powerAvailable"]) or 0.0, start, duration)
+    return revise(asked.href, several, start, document.submitted.get("description", ""))[0]
 
 
-def let_go(document: Document) -> None:
+def release(document: Document) -> None:
     """Grant a device anew what it asked for, in place of a FlowReservationResponse; nothing where the policy is off."""
     if settings.grants == "off":
         store.cancel(document.href)
@@ -126,7 +126,7 @@ def let_go(document: Document) -> None:
 
 def asked_by(document: Document) -> Document:
     """The FlowReservationRequest that a FlowReservationResponse is for."""
-    found = store.find(document.stated["subject"], "FlowReservationRequest")
+    found = store.find(document.submitted["subject"], "FlowReservationRequest")
     if found is None:
         raise Refused(409, f"the request that {document.href} is for is gone")
     return found
@@ -135,7 +135,7 @@ def asked_by(document: Document) -> Document:
 def _apart(earlier: Document, given: ReservationOffer) -> bool:
     """Whether a FlowReservationResponse shares no time with another grant."""
     end = earlier.until
-    return end is None or end <= given.start or earlier.stated["interval"]["start"] >= given.start + given.duration
+    return end is None or end <= given.start or earlier.submitted["interval"]["start"] >= given.start + given.duration
 
 
 def _publish(asked: Document, given: ReservationOffer, description: str = "") -> Document:
@@ -150,25 +150,25 @@ def _add(asked: Document, given: ReservationOffer, description: str) -> Document
     said = dercontrols.event(given.duration, given.start, description=description[:32], response_required=7)
     href = store.add(KIND, flowreservation.grants_href(asked.href), {
         **said, "energyAvailable": energy(given.energy), "powerAvailable": quantities.power(given.power),
-        **hexbinary.copied(asked.stated, "mRID", "subject")})
+        **hexbinary.copied(asked.submitted, "mRID", "subject")})
     document = store.get(href)
     assert document is not None
     return document
 
 
-def granted(asked: Document) -> list[Document]:
+def offers_of(asked: Document) -> list[Document]:
     """All that a request was ever granted, oldest first."""
     every = store.items(flowreservation.grants_href(asked.href), ended=True)
-    return sorted((each for each in every if each.stated["subject"] == asked.stated["mRID"]),
-                  key=lambda each: (each.stated["creationTime"], table.number(each.href)))
+    return sorted((each for each in every if each.submitted["subject"] == asked.submitted["mRID"]),
+                  key=lambda each: (each.submitted["creationTime"], table.number(each.href)))
 
 
 def _live(asked: Document) -> list[Document]:
     return [each for each in store.items(flowreservation.grants_href(asked.href))
-            if each.stated["subject"] == asked.stated["mRID"] and each.status["currentStatus"] <= events.ACTIVE]
+            if each.submitted["subject"] == asked.submitted["mRID"] and each.status["currentStatus"] <= events.ACTIVE]
 
 
-@audit.kept("ev cancel", "{request}", state=_grants)
+@audit.audited("ev cancel", "{request}", state=_reservations_of)
 def call_off(request: str, reason: str | None = None) -> int:
     """Cancel whatever a request (its href) is granted now or later; how many events that was."""
     with store.transaction(request):
@@ -186,14 +186,14 @@ def _asked(change: Change) -> None:
     """A device asks, asks for something else, or no longer."""
     if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         call_off(change.href, "cancelled by the device")
-    elif settings.grants != "off" and (change.old is None or wished(change.old) != wished(change.data)):
+    elif settings.grants != "off" and (change.old is None or requested(change.old) != requested(change.data)):
         answer(change.href)
 
 
 def answer(request: str) -> None:
     """Grant a request (its href) by the policy, in place of whatever it was granted."""
     asked = _request(request)
-    wish, lead = wished(asked.stated), pollrates.poll(LIST, asked.audience)
+    wish, lead = requested(asked.submitted), pollrates.poll(LIST, asked.audience)
     steps = _room(asked, wish, lock=True)
     choose = reservationpolicy.earliest if not _balanced(asked.audience) else reservationpolicy.latest if wish.energy > 0 else reservationpolicy.nothing
     _publish(asked, _fitting(choose(wish, steps, clock.now(), lead)))
@@ -215,43 +215,43 @@ def _fitting(given: ReservationOffer) -> ReservationOffer:
 @after("DELETE", "FlowReservationRequest")
 def _withdrawn(change: Change) -> None:
     for each in store.items(flowreservation.grants_href(change.href)):
-        if each.stated["subject"] == change.data["mRID"] and each.status["currentStatus"] <= events.ACTIVE:
+        if each.submitted["subject"] == change.data["mRID"] and each.status["currentStatus"] <= events.ACTIVE:
             store.cancel(each.href, reason="withdrawn by the device")
 
 
-def _room(asked: Document, wish: Wish, lock: bool = False) -> Steps:
+def _room(asked: Document, wish: ReservationRequest, lock: bool = False) -> Steps:
     """What the limits of the device's virtual DERs leave it, in the direction that it asks for. With `lock` whoever
     else is granted something below the same limits waits until this is done."""
     charging = wish.energy > 0
-    limit = VirtualDER.import_limit if charging else VirtualDER.export_limit
+    limit = VirtualDER.import_limit_w if charging else VirtualDER.export_limit_w
     query = (VirtualDER.select().join(Membership).join(Device).where((Device.lfdi == asked.audience)
                                                                      & limit.is_null(False)).order_by(VirtualDER.id))
     if lock and is_postgres():
         query = query.for_update(of=VirtualDER)
     return reservationpolicy.least([reservationpolicy.room(bound, _taken(vder, asked, charging)) for vder in query
-                         if (bound := vder.import_limit if charging else vder.export_limit) is not None])
+                         if (bound := vder.import_limit_w if charging else vder.export_limit_w) is not None])
 
 
-def _taken(vder: VirtualDER, asked: Document, charging: bool) -> list[Taken]:
+def _taken(vder: VirtualDER, asked: Document, charging: bool) -> list[Reserved]:
     """What is granted to other requests of a virtual DER's members."""
     found = []
     for stated, status in sql.rows(
-            "SELECT d.stated, d.status FROM membership m JOIN document d ON d.parent = '/edev/' || m.device_id || '/frp' "
-            "WHERE m.vder_id = ? AND d.standing < 2", vder.id):
-        said = Document.stated.python_value(stated)
-        watts = quantities.number(said["powerAvailable"]) or 0.0
-        if (said["subject"] != asked.stated["mRID"] and (watts > 0) == charging and watts
+            "SELECT d.submitted, d.status FROM membership m JOIN document d ON d.parent = '/edev/' || m.device_id || '/frp' "
+            "WHERE m.vder_id = ? AND d.visibility < 2", vder.id):
+        said = Document.submitted.python_value(stated)
+        watts = quantities.base_value(said["powerAvailable"]) or 0.0
+        if (said["subject"] != asked.submitted["mRID"] and (watts > 0) == charging and watts
                 and Document.status.python_value(status)["currentStatus"] <= events.ACTIVE):
             start = said["interval"]["start"]
-            found.append(Taken(start, start + said["interval"]["duration"], abs(watts)))
+            found.append(Reserved(start, start + said["interval"]["duration"], abs(watts)))
     return found
 
 
 def describe(document: Document) -> Data:
     """A FlowReservationResponse in brief; + is charging."""
-    said = document.stated
-    return {**dercontrols.brief(document), "power_w": quantities.number(said["powerAvailable"]),
-            "energy_wh": quantities.number(said["energyAvailable"]), "subject": said["subject"]}
+    said = document.submitted
+    return {**dercontrols.brief(document), "power_w": quantities.base_value(said["powerAvailable"]),
+            "energy_wh": quantities.base_value(said["energyAvailable"]), "subject": said["subject"]}
 
 
 def _request(href: str) -> Document:

@@ -39,7 +39,7 @@ Base = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Part:
+class Allocation:
     """What is expected of a member: `baseline` without, `planned` with the order, the control that is its own, and why it is
     asked for just that."""
     member: Member
@@ -50,10 +50,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GroupAllocation:
     """`base` is what is told to all, None where each part has its own; `target` what the group should inject as far as
     a number was wished for, `missed` what of that it cannot."""
-    parts: list[Part]
+    parts: list[Allocation]
     base: Base | None = None
     target: float | None = None
     missed: float = 0.0
@@ -69,14 +69,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Manner:
+class DispatchOptions:
     """How a wish is turned into controls; `hours` is how long they last."""
     addressing: str = BROADCAST
     policy: str = HEADROOM
     hours: float = 1.0
 
 
-ALIKE = Manner()
+ALIKE = DispatchOptions()
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Line:
     absorb: float
 
 
-def plan(wish: str, value: float, every: Sequence[Member], how: Manner = ALIKE) -> Plan:
+def allocate(wish: str, value: float, every: Sequence[Member], how: DispatchOptions = ALIKE) -> GroupAllocation:
     """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member can help."""
     _check(wish, how)
     online = [member for member in every if member.online and member.units]
@@ -100,7 +100,7 @@ def plan(wish: str, value: float, every: Sequence[Member], how: Manner = ALIKE) 
     return made
 
 
-def _check(wish: str, how: Manner) -> None:
+def _check(wish: str, how: DispatchOptions) -> None:
     for name, given, possible in (("wish", wish, WISHES), ("addressing", how.addressing, ADDRESSINGS),
                                   ("policy", how.policy, POLICIES)):
         if given not in possible:
@@ -111,14 +111,14 @@ def _check(wish: str, how: Manner) -> None:
         raise Refused(400, f"policy {how.policy}: shares differ only where each device is addressed by itself")
 
 
-def beside(wish: str, value: float, every: Sequence[Member], how: Manner, baseline: float) -> Plan:
+def allocate_beside(wish: str, value: float, every: Sequence[Member], how: DispatchOptions, baseline: float) -> GroupAllocation:
     """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set point: what
     these members do of it, none being no reason to refuse it. `missed` is then for the others."""
     wanted = value - baseline if wish == "target" else value
     if any(takes(member) for member in every):
-        return plan(wish, wanted, every, how)
+        return allocate(wish, wanted, every, how)
     _check(wish, how)
-    return Plan([], target=wanted, missed=wanted)
+    return GroupAllocation([], target=wanted, missed=wanted)
 
 
 def takes(member: Member) -> bool:
@@ -139,44 +139,44 @@ def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
         if mode == "opModMaxLimW":
             found.append(_Line(member, mode, 0.0, max(member.high, 0.0), 0.0))
         elif mode is not None:
-            found.append(_Line(member, mode, member.low, member.high, member.absorb))
+            found.append(_Line(member, mode, member.low, member.high, member.max_absorption_w))
     if not found:
         raise Refused(409, f"no member that is online takes {' or '.join(ranked)}")
     return found
 
 
-def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Part]:
+def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Allocation]:
     """Those who are not asked, as they are."""
     asked = {line.member.lfdi for line in lines}
-    return [Part(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked]
+    return [Allocation(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked]
 
 
-def _change(value: float, online: Sequence[Member], how: Manner) -> Plan:
+def _change(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
     return _target(fsum(member.baseline for member in online) + value, online, how)
 
 
-def _target(value: float, online: Sequence[Member], how: Manner) -> Plan:
+def _target(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
     lines = _lines(online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS))
     rest = _rest(online, lines)
     shares = _shares(value - fsum(part.planned for part in rest), lines, how)
     if how.addressing == BROADCAST:
         made = _broadcast(share.percent(shares.level), online, lines)
     else:
-        made = Plan([replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
+        made = GroupAllocation([replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
                      for part in _singly(lines, shares.powers)] + rest)
     return replace(made, target=value, missed=shares.missed)
 
 
-def _shares(wanted: float, lines: Sequence[_Line], how: Manner) -> share.Shares:
+def _shares(wanted: float, lines: Sequence[_Line], how: DispatchOptions) -> share.Shares:
     lows, highs = [line.low for line in lines], [line.high for line in lines]
     if how.addressing == BROADCAST:
-        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines],
+        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.max_injection_w for line in lines],
                                lows, highs)
     present = [line.member.baseline for line in lines]
     if how.policy == HEADROOM:
         return share.by_headroom(wanted, present, lows, highs)
     if how.policy == RATING:
-        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.inject for line in lines], lows, highs)
+        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.max_injection_w for line in lines], lows, highs)
     if how.policy == TURN:
         return share.by_turn(wanted, present, lows, highs, [line.member.left for line in lines])
     if how.policy == TIER:
@@ -189,23 +189,23 @@ def _shares(wanted: float, lines: Sequence[_Line], how: Manner) -> share.Shares:
     return share.by_charge(wanted, energies, [0.0] * len(lines), capacities, how.hours, lows, highs)
 
 
-def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> Plan:
+def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> GroupAllocation:
     """One percent for all, said in every mode that it takes to reach them."""
     taken = {line.mode for line in lines}
     base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
     if "opModMaxLimW" in taken:
         base["opModMaxLimW"] = max(level, 0)
-    told = share.broadcast(level, [line.absorb for line in lines], [line.member.inject for line in lines],
+    told = share.broadcast(level, [line.absorb for line in lines], [line.member.max_injection_w for line in lines],
                            [line.low for line in lines], [line.high for line in lines])
     why = f"{level / 100:+g} % of its rating, as all"
-    parts = [Part(line.member, line.member.baseline, power, why=why) for line, power in zip(lines, told, strict=True)]
-    return Plan(parts + _rest(online, lines), base)
+    parts = [Allocation(line.member, line.member.baseline, power, why=why) for line, power in zip(lines, told, strict=True)]
+    return GroupAllocation(parts + _rest(online, lines), base)
 
 
-def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Part]:
+def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Allocation]:
     steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
     counts = share.to_steps(powers, steps, [line.low for line in lines], [line.high for line in lines])
-    return [Part(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
+    return [Allocation(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
             for line, count, step in zip(lines, counts, steps, strict=True)]
 
 
@@ -213,7 +213,7 @@ def _step(line: _Line, power: float) -> float:
     """The W that one count of the mode's value means to this member."""
     if line.mode == "opModTargetW":
         return quantities.step(max(abs(line.low), abs(line.high)))
-    rating = line.absorb if power < 0 else line.member.inject
+    rating = line.absorb if power < 0 else line.member.max_injection_w
     return rating / FULL or 1.0
 
 
@@ -221,35 +221,35 @@ def _setpoint(line: _Line, count: int, step: float) -> Any:
     return quantities.active_power(count, round(step)) if line.mode == "opModTargetW" else count
 
 
-def _percent(value: float, online: Sequence[Member], how: Manner) -> Plan:
+def _percent(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
     _within(value, -100, 100)
     return _broadcast(round(value * 100), online, _lines(online, *_BROADCAST_SETPOINTS))
 
 
-def _limit(value: float, online: Sequence[Member], how: Manner) -> Plan:
+def _limit(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
     _within(value, 0, 100)
     lines = _lines(online, "opModMaxLimW")
     level = round(value * 100)
-    parts = [Part(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.inject),
+    parts = [Allocation(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.max_injection_w),
                   why=f"at most {level / 100:g} % of its rating, as all") for line in lines]
-    return Plan(parts + _rest(online, lines), {"opModMaxLimW": level})
+    return GroupAllocation(parts + _rest(online, lines), {"opModMaxLimW": level})
 
 
-def _limit_watts(value: float, online: Sequence[Member], how: Manner) -> Plan:
+def _limit_watts(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
     if value < 0:
         raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
     lines = _lines(online, "opModMaxLimW")
     zero = [0.0] * len(lines)
-    shares = share.by_rating(value, zero, [line.member.inject for line in lines], zero, [line.high for line in lines])
+    shares = share.by_rating(value, zero, [line.member.max_injection_w for line in lines], zero, [line.high for line in lines])
     return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, how)
 
 
-def _switch(mode: str) -> Callable[[float, Sequence[Member], Manner], Plan]:
-    def made(value: float, online: Sequence[Member], how: Manner) -> Plan:
+def _switch(mode: str) -> Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]:
+    def made(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
         lines = _lines(online, mode)
-        parts = [Part(line.member, line.member.baseline, line.member.baseline if value else 0.0,
+        parts = [Allocation(line.member, line.member.baseline, line.member.baseline if value else 0.0,
                       why=f"{mode} {'yes' if value else 'no'}, as all") for line in lines]
-        return Plan(parts + _rest(online, lines), {mode: bool(value)})
+        return GroupAllocation(parts + _rest(online, lines), {mode: bool(value)})
     return made
 
 
@@ -258,7 +258,7 @@ def _within(value: float, least: float, most: float) -> None:
         raise Refused(400, f"{value} %: {least} to {most} are possible")
 
 
-_PLANNERS: dict[str, Callable[[float, Sequence[Member], Manner], Plan]] = {
+_PLANNERS: dict[str, Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]] = {
     "watts": _change, "target": _target, "percent": _percent, "limit": _limit, "limit_watts": _limit_watts,
     "connect": _switch("opModConnect"), "energize": _switch("opModEnergize"),
 }

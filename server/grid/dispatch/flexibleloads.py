@@ -14,11 +14,11 @@ from typing import NamedTuple
 from server import clock
 from server.config import settings
 from server.grid.controls import reservationpolicy, reservations
-from server.grid.controls.reservationpolicy import Wish
+from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.dispatch import loadcontrol
-from server.grid.dispatch.shares import Asked
+from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import fleetstate, projection, setpoints
-from server.grid.fleet.fleetstate import State
+from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import disaggregation, policies, waterfill
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.waterfill import Line
@@ -27,7 +27,7 @@ from server.models import VirtualDER
 
 WORTH = 1.0  # W: who is to change by less is told nothing
 SOON = 60  # seconds within which loads begin and end, so that not all compressors start at once
-TOLD_OTHERWISE = "takes a set point"
+TAKES_SETPOINT = "takes a set point"
 
 
 class Cars(NamedTuple):
@@ -41,22 +41,22 @@ class Cars(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shiftable:
+class FlexibleLoads:
     """The cars and thermal loads of a virtual DER as they will be when an order begins, and `duration` s long; `names` has the
     LFDI of each device by number."""
-    seen: State
+    seen: FleetState
     start: int
     duration: int
     cars: Cars
     names: dict[int, str]
 
     @staticmethod
-    def of(area: VirtualDER, start: int, duration: int, without: Collection[int]) -> Shiftable:
+    def of(area: VirtualDER, start: int, duration: int, without: Collection[int]) -> FlexibleLoads:
         """Those of an area, without some devices (their numbers), who are told otherwise."""
         now = clock.now()
-        known = fleetstate.without(fleetstate.read(area, now, STEP / 3600), without, TOLD_OTHERWISE)
-        seen = projection.until(known, Span(start, 1, STEP, now))
-        return Shiftable(seen, start, duration, _cars(seen, start, duration / 3600), projection.names_of(area))
+        known = fleetstate.excluding(fleetstate.read(area, now, STEP / 3600), without, TAKES_SETPOINT)
+        seen = projection.project(known, Span(start, 1, STEP, now))
+        return FlexibleLoads(seen, start, duration, _cars(seen, start, duration / 3600), projection.lfdis_of(area))
 
     @property
     def hours(self) -> float:
@@ -72,13 +72,13 @@ class Shiftable:
         """What they inject if nobody asks: a negative number."""
         return -float(self.cars.present.sum() + self.seen.fleet.base.sum())
 
-    def ask(self, watts: float, reason: str, randomize: int = 0) -> list[Asked]:
+    def ask(self, watts: float, reason: str, randomize: int = 0) -> list[ShareRow]:
         """Ask them for so much more injection, and tell them; who was asked for what. Loads begin and end within `randomize`
         seconds, or by default within a minute."""
         shares = self._ask_cars(watts, reason)
-        return [*shares, *self._ask_loads(watts - gained(shares), reason, randomize or SOON)]
+        return [*shares, *self._ask_loads(watts - injection_change_w(shares), reason, randomize or SOON)]
 
-    def _ask_cars(self, watts: float, reason: str) -> list[Asked]:
+    def _ask_cars(self, watts: float, reason: str) -> list[ShareRow]:
         places, present, least, most, left = self.cars
         sessions = self.seen.fleet.sessions.only(places)
         bounds = (least, np.maximum(present, least)) if watts > 0 else (np.minimum(np.maximum(present, least), most), most)
@@ -88,14 +88,14 @@ class Shiftable:
         shares = []
         for number in np.flatnonzero(np.abs(powers - present) >= WORTH).tolist():
             place = int(places[number])
-            wish = Wish(self.start, self.start + int(left[number] * 3600), float(sessions.need[number]), float(sessions.power[number]))
-            several = reservationpolicy.held(wish, float(np.ceil(powers[number])), self.start, self.duration)
+            wish = ReservationRequest(self.start, self.start + int(left[number] * 3600), float(sessions.need[number]), float(sessions.power[number]))
+            several = reservationpolicy.reserve_at(wish, float(np.ceil(powers[number])), self.start, self.duration)
             document = reservations.revise(self.seen.requests[place], several, self.start, reason)[0]
             why = f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, {wish.energy / 1000:.1f} kWh to charge"
             shares.append((self.names[int(self.seen.cars[place])], document.href, -float(powers[number]), -float(present[number]), why))
         return shares
 
-    def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[Asked]:
+    def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[ShareRow]:
         fleet = self.seen.fleet
         if not len(fleet.base) or abs(watts) < WORTH:
             return []
@@ -104,23 +104,23 @@ class Shiftable:
         kinds = int(loads.kind.max()) + 1
         filled = policies.by_comfort(-watts, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours)
         meant = loads.keep * loads.state + filled.powers * self.hours
-        drawn, comfort = disaggregation.said(np.full((len(seen.leaves), kinds), filled.level), seen.fleet, disaggregation.Manner(
+        drawn, comfort = disaggregation.as_commanded(np.full((len(seen.leaves), kinds), filled.level), seen.fleet, disaggregation.StepOptions(
             self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.stored))
         powers = disaggregation.Powers(np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant)
-        step = loadcontrol.Step(self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize)
+        step = loadcontrol.StepPeriod(self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize)
         shares = [share for group, leaf in enumerate(seen.leaves)
                   for one in loadcontrol.thermal_commands(leaf, step, seen, powers, group, self.names) for share in one.shares]
         if shares:
-            projection.keep_warmth(seen, powers, self.start + self.duration)
+            projection.record_thermal_states(seen, powers, self.start + self.duration)
         return shares
 
 
-def gained(shares: Collection[Asked]) -> float:
+def injection_change_w(shares: Collection[ShareRow]) -> float:
     """W of injection that those who were asked give beside their baselines."""
     return float(sum(planned - baseline for _, _, planned, baseline, _ in shares))
 
 
-def _cars(seen: State, start: int, hours: float) -> Cars:
+def _cars(seen: FleetState, start: int, hours: float) -> Cars:
     sessions = seen.fleet.sessions
     left = np.asarray(sessions.depart * seen.hours - (start - seen.at) / 3600, dtype=float)
     here: Bools = (sessions.arrive * STEP <= start - seen.at) & (left > 0) & (sessions.need >= WORTH)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from server import clock
 from server.config import settings
 from server.grid.controls import dercontrols, drevents
-from server.grid.dispatch.shares import Asked
+from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import setpoints
-from server.grid.fleet.fleetstate import State
+from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import Powers
 from server.models.groups import VirtualDER
@@ -23,7 +23,7 @@ STAGGER_S = 120  # seconds over which cars that begin at once are strewn
 
 
 @dataclass(frozen=True)
-class Step:
+class StepPeriod:
     """What all that is told of a step has in common. Loads begin and end, each by chance, within `randomize` seconds: not where
     one step follows another, since each would then cut the one before short."""
     start: int
@@ -52,10 +52,10 @@ class IssuedCommand(NamedTuple):
     wish: str
     value: float
     addressing: str
-    shares: list[Asked]
+    shares: list[ShareRow]
 
 
-def thermal_commands(leaf: VirtualDER, step: Step, seen: State, powers: Powers, group: int, names: dict[int, str]) -> Iterator[IssuedCommand]:
+def thermal_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, group: int, names: dict[int, str]) -> Iterator[IssuedCommand]:
     """Tell the thermal loads of a leaf what part of their comfort they are to use (`powers.comfort`), or for what part of the
     time they may be on."""
     loads = seen.fleet.thermals
@@ -77,7 +77,7 @@ def thermal_commands(leaf: VirtualDER, step: Step, seen: State, powers: Powers, 
                 seen.heats[inside], seen.fleet.base[inside], drawn, strict=True)])
 
 
-def _publish_event(leaf: VirtualDER, step: Step, action: dict[str, Any], categories: int) -> str:
+def _publish_event(leaf: VirtualDER, step: StepPeriod, action: dict[str, Any], categories: int) -> str:
     said = dercontrols.event(step.duration, step.begin, step.randomize, step.randomize, step.description)
     return drevents.publish(leaf, {**said, **action, "deviceCategory": f"{categories:08X}",
                                      "drProgramMandatory": False}).href

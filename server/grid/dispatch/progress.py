@@ -6,15 +6,15 @@ from math import fsum
 from typing import Any
 
 from server import clock
-from server.grid.controls.responses import PATIENCE_POLLS, SILENT, WAITING, states
+from server.grid.controls.responses import NO_RESPONSE, PATIENCE_POLLS, WAITING, latest_responses
 from server.grid.fleet import power
-from server.models import Device, Order, Share
+from server.models import Device, DispatchOrder, Share
 from server.resources import pollrates
 
 WORTH = 0.05  # of what devices do or are to do: a planned change of less says nothing about performance
 
 
-def order_progress(row: Order) -> dict[str, Any]:
+def order_progress(row: DispatchOrder) -> dict[str, Any]:
     """Devices by what they last said, and the power delivered against the wish.
 
     `delivered_w` is the mean injection since the start (or until the end) of those whose readings say so, and
@@ -22,13 +22,13 @@ def order_progress(row: Order) -> dict[str, Any]:
     where the plan changes next to nothing. That is for a look while it runs; for settlement see `performance`.
     """
     shares = list(Share.select().where(Share.order == row).order_by(Share.lfdi))
-    said = states({(share.lfdi, share.mrid) for share in shares})
+    said = latest_responses({(share.lfdi, share.mrid) for share in shares})
     names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(
         Device.lfdi.in_(Share.select(Share.lfdi).where(Share.order == row)))}
-    end = min(clock.now(), row.start + row.duration, *([row.cancelled] if row.cancelled is not None else []))
+    end = min(clock.now(), row.start + row.duration_s, *([row.cancelled_at] if row.cancelled_at is not None else []))
     injected = power.mean([share.lfdi for share in shares], row.start, end) if end > row.start else {}
     devices: list[dict[str, Any]] = [
-        {"lfdi": share.lfdi, "name": names.get(share.lfdi, ""), "control": share.event,
+        {"lfdi": share.lfdi, "name": names.get(share.lfdi, ""), "control": share.event_href,
          "answer": said.get((share.lfdi, share.mrid)) or _unanswered(row, share.lfdi), "baseline_w": share.baseline_w,
          "planned_w": share.planned_w, "delivered_w": injected.get(share.lfdi)} for share in shares]
     read = [device for device in devices if device["delivered_w"] is not None]
@@ -41,6 +41,6 @@ def order_progress(row: Order) -> dict[str, Any]:
             "devices": devices}
 
 
-def _unanswered(row: Order, lfdi: str) -> str:
-    late = clock.now() > row.created + PATIENCE_POLLS * pollrates.poll("DERProgramList", lfdi)
-    return SILENT if late else WAITING
+def _unanswered(row: DispatchOrder, lfdi: str) -> str:
+    late = clock.now() > row.created_at + PATIENCE_POLLS * pollrates.poll("DERProgramList", lfdi)
+    return NO_RESPONSE if late else WAITING

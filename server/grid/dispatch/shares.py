@@ -5,16 +5,16 @@ from collections.abc import Collection
 
 from peewee import chunked
 
-from server.models import Document, Order
+from server.models import DispatchOrder, Document
 from server.resources import sql
 
 _CHUNK = 200
-Asked = tuple[str, str, float, float, str]  # LFDI, href of the event, planned and baseline W of injection, why
+ShareRow = tuple[str, str, float, float, str]  # LFDI, href of the event, planned and baseline W of injection, why
 
 
-def record_shares(row: Order, shares: Collection[Asked]) -> None:
+def record_shares(row: DispatchOrder, shares: Collection[ShareRow]) -> None:
     """Keep the shares of an order."""
-    mrids = {document.href: document.stated["mRID"] for some in chunked({share[1] for share in shares}, _CHUNK)
-             for document in Document.select(Document.href, Document.stated).where(Document.href.in_(some))}
-    sql.many("INSERT INTO share (order_id, lfdi, event, mrid, planned_w, baseline_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    mrids = {document.href: document.submitted["mRID"] for some in chunked({share[1] for share in shares}, _CHUNK)
+             for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(some))}
+    sql.many("INSERT INTO share (order_id, lfdi, event_href, mrid, planned_w, baseline_w, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
              ((row.id, lfdi, href, mrids[href], *rest) for lfdi, href, *rest in shares))

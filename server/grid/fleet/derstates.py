@@ -12,7 +12,7 @@ from server.grid.fleet import devicetypes, power
 from server.models import Device
 from server.resources import dermodes, sql
 from server.resources.hooks import Change, after
-from server.resources.quantities import FULL, number
+from server.resources.quantities import FULL, base_value
 
 Data = Mapping[str, Any]
 SINGLETONS = {"DERCapability": "dercap", "DERSettings": "derg", "DERStatus": "ders", "DERAvailability": "dera"}
@@ -21,31 +21,32 @@ _EV = frozenset({81, 82})
 _CONNECTED = 1
 _TELLING = 0.02  # change of the state of charge from which a capacity may be inferred
 _WEIGHT = 0.3
-COLUMNS = ("type", "inject", "absorb", "capacity", "ramp", "charge", "charge_at", "up", "down", "offered",
-           "connected", "modes")
-_UPSERT = (f"INSERT INTO unit (href, device_id, {', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS) + 2)}) ON CONFLICT (href) "
+COLUMNS = ("der_type", "max_injection_w", "max_absorption_w", "capacity_wh", "ramp_w_per_s", "soc", "soc_at",
+           "dischargeable_wh", "chargeable_wh", "available_w", "connected", "modes")
+_UPSERT = (f"INSERT INTO der_state (href, device_id, {', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS) + 2)}) ON CONFLICT (href) "
            f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}")
-_KEPT = f"SELECT {', '.join(COLUMNS)} FROM unit WHERE href = ?"
+_KEPT = f"SELECT {', '.join(COLUMNS)} FROM der_state WHERE href = ?"
 
 
-def rated(said: Mapping[str, Data]) -> dict[str, Any] | None:
+def ratings_of(said: Mapping[str, Data]) -> dict[str, Any] | None:
     """The columns of a Unit from its documents by kind; None where no rating is stated. Pure."""
     capability, settings = said.get("DERCapability", {}), said.get("DERSettings", {})
     if "type" not in capability and not settings:
         return None
 
     def rating(name: str) -> float | None:
-        return number(settings.get(f"set{name}", capability.get(f"rtg{name}")))
+        return base_value(settings.get(f"set{name}", capability.get(f"rtg{name}")))
 
     absorb, discharge, most = rating("MaxChargeRateW") or 0.0, rating("MaxDischargeRateW"), rating("MaxW") or 0.0
     inject = discharge or 0.0 if capability.get("type") in _EV else most if discharge is None else max(discharge, most)
     gradient = settings.get("setGradW")
     up, down, offered = _available(said.get("DERAvailability", {}))
     charge, charge_at, connected = _status(said.get("DERStatus", {}))
-    return {"type": capability.get("type"), "inject": inject, "absorb": absorb, "capacity": rating("MaxWh"),
-            "ramp": gradient / FULL * most if gradient else None, "charge": charge, "charge_at": charge_at,
-            "up": None if up is None else inject * up, "down": None if down is None else absorb * down,
-            "offered": offered, "connected": connected, "modes": " ".join(sorted(dermodes.known(capability, settings)))}
+    return {"der_type": capability.get("type"), "max_injection_w": inject, "max_absorption_w": absorb,
+            "capacity_wh": rating("MaxWh"),
+            "ramp_w_per_s": gradient / FULL * most if gradient else None, "soc": charge, "soc_at": charge_at,
+            "dischargeable_wh": None if up is None else inject * up, "chargeable_wh": None if down is None else absorb * down,
+            "available_w": offered, "connected": connected, "modes": " ".join(sorted(dermodes.supported_modes(capability, settings)))}
 
 
 def _status(status: Data) -> tuple[float | None, int | None, bool]:
@@ -61,21 +62,21 @@ def _status(status: Data) -> tuple[float | None, int | None, bool]:
 def _available(said: Data) -> tuple[float | None, float | None, float | None]:
     """Hours at full power that it can still give and take, and the W that it offers beyond the present."""
     return (_hours(said.get("availabilityDuration"), said.get("reservePercent")),
-            _hours(said.get("maxChargeDuration"), said.get("reserveChargePercent")), number(said.get("statWAvail")))
+            _hours(said.get("maxChargeDuration"), said.get("reserveChargePercent")), base_value(said.get("statWAvail")))
 
 
 def _hours(seconds: int | None, percent: int | None) -> float | None:
     return None if seconds is None else seconds / 3600 * (1.0 if percent is None else percent / FULL)
 
 
-def settle(der: str) -> bool:
+def reconcile(der: str) -> bool:
     """Make the row of a DER (its href) agree with its documents; whether it did not."""
     kinds = {href: kind for kind, href in ((kind, f"{der}/{last}") for kind, last in SINGLETONS.items())}
     said = {kinds[href]: json.loads(stated) for href, stated in sql.rows(
-        f"SELECT href, stated FROM document WHERE href IN ({sql.marks(4)}) AND stated IS NOT NULL", *kinds)}
-    now, kept = rated(said), sql.row(_KEPT, der)
+        f"SELECT href, submitted FROM document WHERE href IN ({sql.marks(4)}) AND submitted IS NOT NULL", *kinds)}
+    now, kept = ratings_of(said), sql.row(_KEPT, der)
     if now is None:
-        sql.execute("DELETE FROM unit WHERE href = ?", der)
+        sql.execute("DELETE FROM der_state WHERE href = ?", der)
         return kept is not None
     values = tuple(now.values())
     if kept is not None and (*kept[:-2], bool(kept[-2]), kept[-1]) == values:
@@ -87,10 +88,10 @@ def settle(der: str) -> bool:
 def rebuild() -> int:
     """Make every row agree with the documents; how many did not."""
     ders = {href for href, in sql.rows("SELECT href FROM document WHERE kind = 'DER' AND parent LIKE ?", "/edev/%")}
-    gone = {href for href, in sql.rows("SELECT href FROM unit")} - ders
+    gone = {href for href, in sql.rows("SELECT href FROM der_state")} - ders
     for href in gone:
-        sql.execute("DELETE FROM unit WHERE href = ?", href)
-    return len(gone) + sum(settle(der) for der in sorted(ders))
+        sql.execute("DELETE FROM der_state WHERE href = ?", href)
+    return len(gone) + sum(reconcile(der) for der in sorted(ders))
 
 
 def _device(der: str) -> int:
@@ -107,11 +108,11 @@ def _rated(change: Change) -> None:
     news = {key: value for key, value in change.data.items() if key != "updatedTime"}
     if change.method == "PUT" and news == {key: value for key, value in (change.old or {}).items() if key != "updatedTime"}:
         return
-    if settle(_of(change)):
-        _tell(_device(change.href))
+    if reconcile(_of(change)):
+        _report(_device(change.href))
 
 
-def _tell(number: int) -> None:
+def _report(number: int) -> None:
     device = Device.get_or_none(Device.id == number)
     if device is not None:
         devicetypes.settle(device.id, device.lfdi)
@@ -119,20 +120,20 @@ def _tell(number: int) -> None:
 
 @after("DELETE", "DER")
 def _gone(change: Change) -> None:
-    if sql.execute("DELETE FROM unit WHERE href = ?", change.href).rowcount:
-        _tell(_device(change.href))
+    if sql.execute("DELETE FROM der_state WHERE href = ?", change.href).rowcount:
+        _report(_device(change.href))
 
 
 @after("PUT", "DERAvailability")
 def _available_now(change: Change) -> None:
     up, down, offered = _available(change.data)
-    sql.execute("UPDATE unit SET up = inject * ?, down = absorb * ?, offered = ? WHERE href = ?", up, down, offered, _of(change))
+    sql.execute("UPDATE der_state SET dischargeable_wh = max_injection_w * ?, chargeable_wh = max_absorption_w * ?, available_w = ? WHERE href = ?", up, down, offered, _of(change))
 
 
 @after("PUT", "DERStatus")
 def _status_now(change: Change) -> None:
-    row = sql.execute("UPDATE unit SET charge = ?, charge_at = ?, connected = ? WHERE href = ? RETURNING capacity, was, was_at, "
-                      "inferred", *_status(change.data), _of(change)).fetchone()
+    row = sql.execute("UPDATE der_state SET soc = ?, soc_at = ?, connected = ? WHERE href = ? RETURNING capacity_wh, previous_soc, previous_soc_at, "
+                      "inferred_capacity_wh", *_status(change.data), _of(change)).fetchone()
     if row is not None and row[0] is None and change.old:
         _infer(_of(change), *_status(change.old)[:2], *row[1:])
 
@@ -150,4 +151,4 @@ def _infer(der: str, charge: float | None, at: int | None, was: float | None, wa
         if stored / (charge - was) > 0:
             found = stored / (charge - was)
             inferred = found if inferred is None else (1 - _WEIGHT) * inferred + _WEIGHT * found
-    sql.execute("UPDATE unit SET was = ?, was_at = ?, inferred = ? WHERE href = ?", charge, at, inferred, der)
+    sql.execute("UPDATE der_state SET previous_soc = ?, previous_soc_at = ?, inferred_capacity_wh = ? WHERE href = ?", charge, at, inferred, der)

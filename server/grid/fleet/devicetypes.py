@@ -9,27 +9,27 @@ from server.devices import enrolment  # noqa: F401  (its hooks make the Device f
 from server.models import Device
 from server.resources import sql
 from server.resources.hooks import Change, after
-from server.resources.quantities import number
+from server.resources.quantities import base_value
 
-WHATS = ("store", "sun", "car", "heat", "site", "other")
+KINDS = ("storage", "pv", "ev", "thermal", "premises", "other")
 # RoleFlagsType
 PREMISES, PEV, DER = 1 << 1, 1 << 2, 1 << 3
 # DERType; whoever says 0, 1 or nothing is a store if it says how much it stores
-_TYPES = {4: "sun", 80: "store", 81: "car", 82: "car", 83: "store"}
+_TYPES = {4: "pv", 80: "storage", 81: "ev", 82: "ev", 83: "storage"}
 _VAGUE = (None, 0, 1)
 # DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV, EVSE
 HEATS, CARS = 0x7F, 0x30000
 HEAT_KINDS = 0x01, 0x7E  # of thermal loads: thermostats, which take an Offset, and what can only be switched
-_RANKED = ("store", "car", "sun")
-_COLUMNS = "SELECT what, category, demand FROM nature WHERE device_id = ?"
+_RANKED = ("storage", "ev", "pv")
+_COLUMNS = "SELECT kind, category, max_load_w FROM device_type WHERE device_id = ?"
 
 
 def of_der(der_type: int | None, stores: bool) -> str | None:
     """What a DER of this DERType is; None where that does not tell. Pure."""
-    return _TYPES.get(der_type or 0) or ("store" if stores and der_type in _VAGUE else None)
+    return _TYPES.get(der_type or 0) or ("storage" if stores and der_type in _VAGUE else None)
 
 
-def what(ders: Iterable[str | None], category: int, premises: bool) -> str:
+def kind_of(ders: Iterable[str | None], category: int, premises: bool) -> str:
     """What a device is, by its DERs (`of_der`), its DeviceCategoryType bits, and whether all that it mirrors
     are whole premises: one of WHATS. Pure."""
     found = list(ders)
@@ -37,10 +37,10 @@ def what(ders: Iterable[str | None], category: int, premises: bool) -> str:
     if ranked is not None:
         return ranked
     if category & HEATS:
-        return "heat"
+        return "thermal"
     if category & CARS:
-        return "car"
-    return "site" if premises and not found else "other"
+        return "ev"
+    return "premises" if premises and not found else "other"
 
 
 def role(point: Mapping[str, Any]) -> int:
@@ -61,22 +61,22 @@ def settle(device: int, lfdi: str) -> bool:
     category = int(end.get("deviceCategory") or "0", 16)
     load = (_stated(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
     ders = [of_der(kind, capacity is not None) for kind, capacity in sql.rows(
-        "SELECT type, capacity FROM unit WHERE device_id = ?", device)]
+        "SELECT der_type, capacity_wh FROM der_state WHERE device_id = ?", device)]
     points = [json.loads(stated) for stated, in sql.rows(
-        "SELECT stated FROM document WHERE parent = '/upt' AND audience = ? AND stated IS NOT NULL", lfdi)]
+        "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL", lfdi)]
     premises = bool(points) and all(is_premises(point) for point in points)
-    now = what(ders, category, premises), category, number(load.get("maxDemand"))
+    now = kind_of(ders, category, premises), category, base_value(load.get("maxDemand"))
     if sql.row(_COLUMNS, device) == now:
         return False
-    sql.execute("INSERT INTO nature (device_id, what, category, demand) VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE "
-                "SET what = excluded.what, category = excluded.category, demand = excluded.demand", device, *now)
-    if now[0] != "site":
-        sql.execute("UPDATE meter SET what = ? WHERE device_id = ? AND what <> 'site'", now[0], device)
+    sql.execute("INSERT INTO device_type (device_id, kind, category, max_load_w) VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE "
+                "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w", device, *now)
+    if now[0] != "premises":
+        sql.execute("UPDATE meter SET kind = ? WHERE device_id = ? AND kind <> 'premises'", now[0], device)
     return True
 
 
 def _stated(href: str) -> dict[str, Any] | None:
-    row = sql.row("SELECT stated FROM document WHERE href = ? AND stated IS NOT NULL", href)
+    row = sql.row("SELECT submitted FROM document WHERE href = ? AND submitted IS NOT NULL", href)
     return json.loads(row[0]) if row else None
 
 

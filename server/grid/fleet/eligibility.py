@@ -6,25 +6,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from server.config import settings
-from server.grid.fleet.membercolumns import Roster
+from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation.arrays import np
 from server.resources import sql
 
-SUSPENDED, STALE, OPTED_OUT, SILENT, CONTRACT = "suspended", "stale", "opted out", "silent", "contract"
+SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT = "suspended", "stale", "opted out", "silent", "contract"
 UNRATED, DISCONNECTED, MODES, OFFERS = "unrated", "disconnected", "takes no control", "offers to give"
-REASONS = (SUSPENDED, STALE, OPTED_OUT, SILENT, CONTRACT, UNRATED, DISCONNECTED, MODES, OFFERS)
+REASONS = (SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES, OFFERS)
 DAY = 86400
-_SHARES = ('SELECT c.device_id, o.start, o.start + o.duration FROM conduct c JOIN membership p ON p.device_id = c.device_id AND '
-           'p.vder_id = ? JOIN device d ON d.id = c.device_id JOIN share s ON s.lfdi = d.lfdi JOIN "order" o ON o.id = s.order_id '
-           "WHERE (c.events IS NOT NULL OR c.hours IS NOT NULL) AND o.cancelled IS NULL AND o.start >= ? AND o.start < ? AND "
+_SHARES = ('SELECT c.device_id, o.start, o.start + o.duration_s FROM participation c JOIN membership p ON p.device_id = c.device_id AND '
+           'p.vder_id = ? JOIN device d ON d.id = c.device_id JOIN share s ON s.lfdi = d.lfdi JOIN dispatch_order o ON o.id = s.order_id '
+           "WHERE (c.max_events IS NOT NULL OR c.max_hours IS NOT NULL) AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? AND "
            "(s.planned_w IS NULL OR s.baseline_w IS NULL OR s.planned_w <> s.baseline_w) ORDER BY c.device_id, o.start")
 
 
-def reasons(known: Roster, at: int) -> Any:
+def exclusions(known: MemberColumns, at: int) -> Any:
     """[n] of str: why each member is left out at `at`, by itself and by what was agreed with it; empty for who is not."""
     why = np.full(len(known.device), "", dtype="U16")
     why[_used_up(known, at)] = CONTRACT
-    why[at - known.silent_since < settings.silence * 3600] = SILENT
+    why[at - known.silent_since < settings.silence * 3600] = NON_RESPONDING
     why[known.out_until > at] = OPTED_OUT
     last = np.where(np.isnan(known.read_at), known.site_at, known.read_at)
     why[~(at - known.seen_at <= known.unseen) | (at - last > known.unread)] = STALE
@@ -32,7 +32,7 @@ def reasons(known: Roster, at: int) -> Any:
     return why
 
 
-def _used_up(known: Roster, at: int) -> Any:
+def _used_up(known: MemberColumns, at: int) -> Any:
     """The places of those whose contract allows no more events this season, or no more hours today. Orders that follow each
     other without a gap are one event, and one that is going on is not cut short."""
     if not (np.isfinite(known.events) | np.isfinite(known.hours)).any():

@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from server.grid.fleet import eligibility, membercolumns
-from server.grid.fleet.devicetypes import HEAT_KINDS, WHATS
-from server.grid.fleet.resources import heats, sessions, stores, suns
+from server.grid.fleet.devicetypes import HEAT_KINDS
+from server.grid.fleet.resources import generation, sessions, storage, thermal_loads
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.disaggregation import Fleet
 from server.models import VirtualDER
 
-__all__ = ["State", "WHATS", "read", "responding", "without"]
-
 
 @dataclass(frozen=True)
-class State:
+class FleetState:
     """The members of an area at `at`, for steps of `hours`.
 
     `leaves` are the virtual DERs through which they are dispatched, each member's group being the place in it. `stores`,
@@ -48,7 +46,7 @@ class State:
     sun_group: Whole
     out: dict[int, str]
     unknown_w: float
-    roster: membercolumns.Roster
+    roster: membercolumns.MemberColumns
     stored: Floats
     categories: tuple[int, ...] = HEAT_KINDS
     response: dict[str, Floats] = field(default_factory=dict)
@@ -56,43 +54,43 @@ class State:
     fresh: dict[str, Bools] = field(default_factory=dict)
 
 
-def read(area: VirtualDER, at: int, hours: float = 0.25) -> State:
+def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
     """The members of an area as they are known at `at`, for a step of so many hours."""
     known = membercolumns.read(area, at)
-    why = eligibility.reasons(known, at)
-    battery = stores(known, why, at)
+    why = eligibility.exclusions(known, at)
+    battery = storage(known, why, at)
     car = sessions(known, why, at, hours)
-    heat = heats(known, why, hours)
-    sun = suns(known, why)
+    heat = thermal_loads(known, why, hours)
+    sun = generation(known, why)
     out = {int(device): str(reason) for device, reason in zip(known.device[why != ""], why[why != ""], strict=True)}
     unknown = float(-np.nansum(known.watts[why != ""]))
-    chosen = {"store": battery.places, "car": car.places, "heat": heat.places, "sun": sun.places}
+    chosen = {"storage": battery.places, "ev": car.places, "thermal": heat.places, "pv": sun.places}
 
     def of(column: Any) -> dict[str, Any]:
         return {what: column[places] for what, places in chosen.items()}
-    return State(at, hours, known.leaves, Fleet(battery.fleet, car.fleet, heat.fleet, heat.base),
+    return FleetState(at, hours, known.leaves, Fleet(battery.fleet, car.fleet, heat.fleet, heat.base),
                  known.device[battery.places], battery.at, known.device[car.places], car.at, car.requests, known.device[heat.places],
                  known.device[sun.places], sun.rated, sun.now, known.group[sun.places], out, unknown, known, heat.fleet.state,
                  response=of(known.response), tier=of(known.tier), fresh=of(known.fresh))
 
 
-def responding(seen: State) -> State:
+def responding(seen: FleetState) -> FleetState:
     """The same with stores that can do that part of the power they claim at which each has responded of late; a fifth at
     least, so that one that was out of order is found to be in order again."""
-    stores, part = seen.fleet.batteries, np.maximum(seen.response["store"], measurement.RESPONDS)
+    stores, part = seen.fleet.batteries, np.maximum(seen.response["storage"], measurement.RESPONDS)
     able = stores._replace(charge=stores.charge * part, discharge=stores.discharge * part)
-    return replace(seen, fleet=seen.fleet._replace(batteries=able), response={**seen.response, "store": part})
+    return replace(seen, fleet=seen.fleet._replace(batteries=able), response={**seen.response, "storage": part})
 
 
-def without(seen: State, devices: Collection[int], why: str) -> State:
+def excluding(seen: FleetState, devices: Collection[int], why: str) -> FleetState:
     """The same without these devices, who are left out for this reason."""
     gone = np.array(sorted(devices), dtype=np.intp)
     stay = {what: ~np.isin(numbers, gone) for what, numbers in (
-        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
+        ("storage", seen.stores), ("ev", seen.cars), ("thermal", seen.heats), ("pv", seen.suns))}
     here = {int(device) for numbers in (seen.stores, seen.cars, seen.heats, seen.suns) for device in numbers} & set(devices)
     if not here:
         return seen
-    store, car, heat, sun = (stay[what] for what in ("store", "car", "heat", "sun"))
+    store, car, heat, sun = (stay[what] for what in ("storage", "ev", "thermal", "pv"))
     return replace(
         seen, fleet=Fleet(seen.fleet.batteries.only(store), seen.fleet.sessions.only(car), seen.fleet.thermals.only(heat),
                           seen.fleet.base[heat]),

@@ -24,32 +24,32 @@ _CHUNK = 400
 
 class Row(NamedTuple):
     """What a DER has said of itself: columns of `models.Unit`, by which see."""
-    inject: float
-    absorb: float
-    capacity: float | None
-    charge: float | None
-    up: float | None
-    down: float | None
-    offered: float | None
+    max_injection_w: float
+    max_absorption_w: float
+    capacity_wh: float | None
+    soc: float | None
+    dischargeable_wh: float | None
+    chargeable_wh: float | None
+    available_w: float | None
     connected: bool
     modes: str
 
 
-_SELECT = f"SELECT device_id, {', '.join(Row._fields)} FROM unit"
+_SELECT = f"SELECT device_id, {', '.join(Row._fields)} FROM der_state"
 
 
 @dataclass(frozen=True)
-class Unit:
+class MemberDer:
     """One DER. Powers in W: `inject` and `absorb` are its rated magnitudes, `low` to `high` what it can do now, as
     injection; energies in Wh that it can still give (`up`) and take (`down`), None where that is no question."""
-    inject: float
-    absorb: float
+    max_injection_w: float
+    max_absorption_w: float
     low: float
     high: float
-    capacity: float | None
-    charge: float | None
-    up: float | None
-    down: float | None
+    capacity_wh: float | None
+    soc: float | None
+    dischargeable_wh: float | None
+    chargeable_wh: float | None
     modes: frozenset[str]
 
 
@@ -61,7 +61,7 @@ class Member:
     name: str
     kind: str
     online: bool
-    units: tuple[Unit, ...]
+    units: tuple[MemberDer, ...]
     present: float | None
     present_at: int | None
     tier: int = 0
@@ -72,12 +72,12 @@ class Member:
         return frozenset().union(*(unit.modes for unit in self.units))
 
     @property
-    def inject(self) -> float:
-        return sum(unit.inject for unit in self.units)
+    def max_injection_w(self) -> float:
+        return sum(unit.max_injection_w for unit in self.units)
 
     @property
-    def absorb(self) -> float:
-        return sum(unit.absorb for unit in self.units)
+    def max_absorption_w(self) -> float:
+        return sum(unit.max_absorption_w for unit in self.units)
 
     @property
     def low(self) -> float:
@@ -90,7 +90,7 @@ class Member:
     @property
     def stored(self) -> tuple[float | None, float]:
         """Wh in its stores, None if one of them has not said, and Wh they hold when full."""
-        stores = [(unit.capacity, unit.charge) for unit in self.units if unit.capacity]
+        stores = [(unit.capacity_wh, unit.soc) for unit in self.units if unit.capacity_wh]
         charged = [capacity * charge for capacity, charge in stores if charge is not None]
         return sum(charged) if len(charged) == len(stores) else None, sum(capacity for capacity, _ in stores)
 
@@ -100,20 +100,20 @@ class Member:
         return min(max(self.present or 0.0, self.low), self.high)
 
 
-def unit(row: Row, present: float | None, hours: float) -> Unit:
+def member_der(row: Row, present: float | None, hours: float) -> MemberDer:
     """A DER from its row. `present` is its injection in W, `hours` is how long a power has to be held. Pure."""
     up = down = None
-    if row.absorb:
-        up = _energy(row.up, row.capacity, row.charge)
-        down = _energy(row.down, row.capacity, None if row.charge is None else 1 - row.charge)
-    low = -row.absorb if down is None else -min(row.absorb, down / hours)
-    high = row.inject if up is None else min(row.inject, up / hours)
-    if row.offered is not None and not row.absorb:
+    if row.max_absorption_w:
+        up = _energy(row.dischargeable_wh, row.capacity_wh, row.soc)
+        down = _energy(row.chargeable_wh, row.capacity_wh, None if row.soc is None else 1 - row.soc)
+    low = -row.max_absorption_w if down is None else -min(row.max_absorption_w, down / hours)
+    high = row.max_injection_w if up is None else min(row.max_injection_w, up / hours)
+    if row.available_w is not None and not row.max_absorption_w:
         # Reserve above the present output to some, all that the sun would give to others: it is at least the greater.
-        high = min(high, max(row.offered, present or 0.0, 0.0))
+        high = min(high, max(row.available_w, present or 0.0, 0.0))
     if not row.connected:
         low = high = 0.0
-    return Unit(row.inject, row.absorb, low, high, row.capacity, row.charge, up, down, _modes(row.modes))
+    return MemberDer(row.max_injection_w, row.max_absorption_w, low, high, row.capacity_wh, row.soc, up, down, _modes(row.modes))
 
 
 def _energy(said: float | None, capacity: float | None, fraction: float | None) -> float | None:
@@ -139,8 +139,8 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
             present = reading.watts / len(rows) if reading and rows else None
             patience = ONLINE_POLLS * pollrates.poll("EndDevice", device.lfdi)
             found.append(Member(device.lfdi, device.name, device.kind,
-                                device.seen_at is not None and now - device.seen_at <= patience,
-                                tuple(unit(row, present, hours) for row in rows),
+                                device.last_contact_at is not None and now - device.last_contact_at <= patience,
+                                tuple(member_der(row, present, hours) for row in rows),
                                 reading and reading.watts, reading and reading.at))
     return found
 

@@ -24,7 +24,7 @@ _SIGN = {1: -1, 19: 1, 0: 1}
 # dataQualifier: an average says most about a period, then a normal value; extremes and deviations say nothing of it.
 _QUALIFIERS = {2: 0, 0: 1, 12: 1}
 _NEWEST_SETS = 3
-_READ = ("SELECT r.value, r.start + r.duration FROM reading r JOIN reading_set s ON r.set_id = s.id WHERE s.meter = ? AND "
+_READ = ("SELECT r.value, r.start + r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id WHERE s.meter = ? AND "
          "r.value IS NOT NULL")
 
 
@@ -48,12 +48,12 @@ def best(types: dict[str, Data]) -> list[Meter]:
     return [meter for _, meter in chosen.values()]
 
 
-def settle(device: int, lfdi: str) -> int:
+def reconcile(device: int, lfdi: str) -> int:
     """Make the rows of a device agree with what it mirrors; how many did not."""
-    row = sql.row("SELECT what FROM nature WHERE device_id = ?", device)
-    wanted = _wanted(lfdi, row[0] if row else "other")
+    row = sql.row("SELECT kind FROM device_type WHERE device_id = ?", device)
+    wanted = _counting(lfdi, row[0] if row else "other")
     kept = {href: (what, factor) for href, what, factor in sql.rows(
-        "SELECT href, what, factor FROM meter WHERE device_id = ?", device)}
+        "SELECT href, kind, factor FROM meter WHERE device_id = ?", device)}
     changed = 0
     for href in kept.keys() - wanted.keys():
         sql.execute("DELETE FROM meter WHERE href = ?", href)
@@ -61,55 +61,55 @@ def settle(device: int, lfdi: str) -> int:
     for href, (what, factor) in wanted.items():
         if href in kept and kept[href][1] == factor:
             if kept[href][0] != what:
-                sql.execute("UPDATE meter SET what = ? WHERE href = ?", what, href)
+                sql.execute("UPDATE meter SET kind = ? WHERE href = ?", what, href)
                 changed += 1
             continue
         sql.execute("DELETE FROM meter WHERE href = ?", href)
-        sql.execute("INSERT INTO meter (href, device_id, what, factor, peak) VALUES (?, ?, ?, ?, 0.0)", href, device, what, factor)
-        take(href, sql.rows(_READ, href))
+        sql.execute("INSERT INTO meter (href, device_id, kind, factor, peak_load_w) VALUES (?, ?, ?, ?, 0.0)", href, device, what, factor)
+        record_readings(href, sql.rows(_READ, href))
         changed += 1
     return changed
 
 
-def _wanted(lfdi: str, what: str) -> dict[str, tuple[str, float]]:
+def _counting(lfdi: str, what: str) -> dict[str, tuple[str, float]]:
     """What each MeterReading that counts for a device measures, and its factor."""
     points = {href: json.loads(stated) for href, stated in sql.rows(
-        "SELECT href, stated FROM document WHERE parent = '/upt' AND audience = ? AND stated IS NOT NULL ORDER BY sort", lfdi)}
+        "SELECT href, submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL ORDER BY sort", lfdi)}
     whole = [href for href, said in points.items() if is_premises(said)]
     own = [href for href, said in points.items() if role(said) & (DER | PEV)]
     own = own or [href for href in points if href not in whole]
     types: dict[str, dict[str, Data]] = defaultdict(dict)
     for point in (*own, *whole):
-        for meter, stated in sql.rows("SELECT m.href, t.stated FROM document m JOIN document t ON t.href = m.href || '/rt' WHERE "
-                                      "m.parent = ? AND t.stated IS NOT NULL ORDER BY m.sort", f"{point}/mr"):
+        for meter, stated in sql.rows("SELECT m.href, t.submitted FROM document m JOIN document t ON t.href = m.href || '/rt' WHERE "
+                                      "m.parent = ? AND t.submitted IS NOT NULL ORDER BY m.sort", f"{point}/mr"):
             types[point][meter] = json.loads(stated)
-    return {meter.href: ("site" if point in whole else what, meter.factor)
+    return {meter.href: ("premises" if point in whole else what, meter.factor)
             for point, known in types.items() for meter in best(known)}
 
 
-@hooks.taken
-def take(meter: str, read: Taken) -> None:
+@hooks.on_readings
+def record_readings(meter: str, read: Taken) -> None:
     """Values of a MeterReading, each with the end of its time, have been read: keep the newest and the greatest draw."""
     if not read:
         return
     value, at = max(read, key=lambda each: each[1])
     values = [value for value, _ in read]
-    sql.execute("UPDATE meter SET watts = CASE WHEN at IS NULL OR at <= ? THEN factor * ? ELSE watts END, "
-                "at = CASE WHEN at IS NULL OR at <= ? THEN ? ELSE at END, "
-                "peak = CASE WHEN -factor * ? > peak THEN -factor * ? WHEN -factor * ? > peak THEN -factor * ? ELSE peak END "
+    sql.execute("UPDATE meter SET injection_w = CASE WHEN read_at IS NULL OR read_at <= ? THEN factor * ? ELSE injection_w END, "
+                "read_at = CASE WHEN read_at IS NULL OR read_at <= ? THEN ? ELSE read_at END, "
+                "peak_load_w = CASE WHEN -factor * ? > peak_load_w THEN -factor * ? WHEN -factor * ? > peak_load_w THEN -factor * ? ELSE peak_load_w END "
                 "WHERE href = ?", at, value, at, at, max(values), max(values), min(values), min(values), meter)
 
 
 def rebuild() -> int:
     """Make every row agree with documents and readings; how many did not."""
-    changed = sum(settle(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
-    for href, factor, watts, at in sql.rows("SELECT href, factor, watts, at FROM meter"):
+    changed = sum(reconcile(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
+    for href, factor, watts, at in sql.rows("SELECT href, factor, injection_w, read_at FROM meter"):
         read = sql.rows(f"{_READ} AND s.id IN (SELECT id FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?)",
                         href, href, _NEWEST_SETS)
         newest = max((end for _, end in read), default=None)
         if at != newest or read and watts not in [factor * value for value, end in read if end == newest]:
-            sql.execute("UPDATE meter SET watts = NULL, at = NULL WHERE href = ?", href)
-            take(href, read)
+            sql.execute("UPDATE meter SET injection_w = NULL, read_at = NULL WHERE href = ?", href)
+            record_readings(href, read)
             changed += 1
     return changed
 
@@ -134,4 +134,4 @@ def _changed(change: Change) -> None:
         return
     for device, lfdi in sql.rows("SELECT id, lfdi FROM device WHERE lfdi = ?", change.audience):
         devicetypes.settle(device, lfdi)
-        settle(device, lfdi)
+        reconcile(device, lfdi)

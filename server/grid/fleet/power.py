@@ -11,7 +11,7 @@ from server.grid.fleet.meters import Meter
 from server.resources import meterreadings, sql
 
 _CHUNK = 400
-_OF = "SELECT d.lfdi, m.href, m.factor, m.what, m.watts, m.at FROM meter m JOIN device d ON m.device_id = d.id WHERE "
+_OF = "SELECT d.lfdi, m.href, m.factor, m.kind, m.injection_w, m.read_at FROM meter m JOIN device d ON m.device_id = d.id WHERE "
 
 
 class Power(NamedTuple):
@@ -30,7 +30,7 @@ def _rows(lfdis: Iterable[str]) -> dict[str, list[tuple[str, float, float | None
     found: dict[str, dict[bool, list[tuple[str, float, float | None, int | None]]]] = defaultdict(lambda: {True: [], False: []})
     for some in chunked(lfdis, _CHUNK):
         for lfdi, href, factor, what, watts, at in sql.rows(f"{_OF}d.lfdi IN ({sql.marks(len(some))})", *some):
-            found[lfdi][what == "site"].append((href, factor, watts, at))
+            found[lfdi][what == "premises"].append((href, factor, watts, at))
     return {lfdi: rows[False] or rows[True] for lfdi, rows in found.items()}
 
 

@@ -9,6 +9,6 @@ assert enrolment  # whose rebuild of the devices comes first
 
 
 @rebuild
-def again() -> int:
+def rebuild_rows() -> int:
     """Rebuild the rows of DERs, natures, meters and visits; how many were changed."""
     return derstates.rebuild() + devicetypes.rebuild() + meters.rebuild() + chargingsessions.rebuild()

@@ -10,7 +10,7 @@ from server.config import settings
 from server.grid.fleet import eligibility
 from server.grid.fleet.derstates import EFFICIENCY
 from server.grid.fleet.devicetypes import HEAT_KINDS
-from server.grid.fleet.membercolumns import Roster, Units
+from server.grid.fleet.membercolumns import DerColumns, MemberColumns
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals, sums
 from server.resources import sql
@@ -20,21 +20,21 @@ LEAK_HOURS = 20.0
 ALONE_HOURS = 1.0  # of a store that has not said how much it holds
 _DAY = 86400
 # The mean injection by each meter since an instant: of readings that began then, weighed by how long they are.
-_MEAN = ("sum(m.factor * r.value * (CASE WHEN r.duration > 0 THEN r.duration ELSE 1 END)) / sum(CASE WHEN r.duration > 0 THEN "
-         "r.duration ELSE 1 END) FROM {} JOIN meter m ON m.device_id = x.device_id AND m.what <> 'site' JOIN reading_set s ON "
+_MEAN = ("sum(m.factor * r.value * (CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END)) / sum(CASE WHEN r.duration_s > 0 THEN "
+         "r.duration_s ELSE 1 END) FROM {} JOIN meter m ON m.device_id = x.device_id AND m.kind <> 'premises' JOIN reading_set s ON "
          "s.meter = m.href AND s.start > {} - 86400 JOIN reading r ON r.set_id = s.id AND r.start >= {} AND r.start < ? AND "
          "r.value IS NOT NULL JOIN membership p ON p.device_id = x.device_id AND p.vder_id = ? WHERE ")
-_SINCE_CHARGE = ("SELECT x.device_id, " + _MEAN.format("unit x", "x.charge_at", "x.charge_at")
-                 + "x.charge_at < ? AND x.charge_at > ? AND m.at > x.charge_at GROUP BY x.device_id, m.href")
-_SAID = "(CASE WHEN x.said_at >= x.arrive THEN x.said_at ELSE x.arrive END)"
-_SINCE_SAID = ("SELECT x.href, " + _MEAN.format("visit x", _SAID, _SAID)
-               + f"x.cancelled = ? AND x.depart > ? AND {_SAID} < ? AND m.at > {_SAID} GROUP BY x.href, m.href")
-_VISITS = ("SELECT v.href, v.device_id, v.arrive, v.depart, v.energy, v.power, v.said, v.said_at FROM visit v JOIN membership p ON "
-           "p.device_id = v.device_id AND p.vder_id = ? WHERE v.cancelled = ? AND v.depart > ? "
-           "ORDER BY v.device_id, v.arrive, v.href")
+_SINCE_CHARGE = ("SELECT x.device_id, " + _MEAN.format("der_state x", "x.soc_at", "x.soc_at")
+                 + "x.soc_at < ? AND x.soc_at > ? AND m.read_at > x.soc_at GROUP BY x.device_id, m.href")
+_SAID = "(CASE WHEN x.reported_at >= x.arrival_at THEN x.reported_at ELSE x.arrival_at END)"
+_SINCE_SAID = ("SELECT x.href, " + _MEAN.format("charging_session x", _SAID, _SAID)
+               + f"x.cancelled = ? AND x.departure_at > ? AND {_SAID} < ? AND m.read_at > {_SAID} GROUP BY x.href, m.href")
+_VISITS = ("SELECT v.href, v.device_id, v.arrival_at, v.departure_at, v.energy_wh, v.power_w, v.reported_need_wh, v.reported_at FROM charging_session v JOIN membership p ON "
+           "p.device_id = v.device_id AND p.vder_id = ? WHERE v.cancelled = ? AND v.departure_at > ? "
+           "ORDER BY v.device_id, v.arrival_at, v.href")
 
 
-class Stores(NamedTuple):
+class Storage(NamedTuple):
     """Batteries, their places in the roster, and the instants that their energies are of."""
     fleet: Batteries
     places: Whole
@@ -49,30 +49,30 @@ class Cars(NamedTuple):
     at: Whole
 
 
-class Heats(NamedTuple):
+class ThermalLoads(NamedTuple):
     """Thermal loads, what each draws if left alone, and their places."""
     fleet: Thermals
     base: Floats
     places: Whole
 
 
-class Suns(NamedTuple):
+class Generation(NamedTuple):
     """PV inverters: their places, ratings, and what they generate (both positive)."""
     places: Whole
     rated: Floats
     now: Floats
 
 
-def _able(known: Roster, why: Any, what: str) -> Bools:
+def _able(known: MemberColumns, why: Any, what: str) -> Bools:
     return (known.what == what) & (why == "")
 
 
-def _units_of(known: Roster, chosen: Bools, why: Any, what: str, *modes: str) -> tuple[Bools, Bools]:
+def _units_of(known: MemberColumns, chosen: Bools, why: Any, what: str, *modes: str) -> tuple[Bools, Bools]:
     """Which DERs count for these members, and which members are left; the others are told why they are not."""
     units, size = known.units, len(known.device)
-    kind = {"store": np.isin(units.type, (80, 83)) | np.isfinite(units.capacity) & ~np.isin(units.type, (4, 81, 82)),
-            "sun": units.type == 4}[what]
-    rated = kind & (units.inject + units.absorb > 0)
+    kind = {"storage": np.isin(units.der_type, (80, 83)) | np.isfinite(units.capacity_wh) & ~np.isin(units.der_type, (4, 81, 82)),
+            "pv": units.der_type == 4}[what]
+    rated = kind & (units.max_injection_w + units.max_absorption_w > 0)
     for reason, usable in ((eligibility.UNRATED, rated), (eligibility.DISCONNECTED, rated & units.connected),
                            (eligibility.MODES, rated & units.connected & units.take(*modes))):
         left = np.bincount(units.place[usable], minlength=size) > 0
@@ -81,9 +81,9 @@ def _units_of(known: Roster, chosen: Bools, why: Any, what: str, *modes: str) ->
     return usable & chosen[units.place], chosen
 
 
-def stores(known: Roster, why: Any, at: int) -> Stores:
+def storage(known: MemberColumns, why: Any, at: int) -> Storage:
     """The batteries, several of one device as one."""
-    usable, chosen = _units_of(known, _able(known, why, "store"), why, "store", "opModFixedW", "opModTargetW")
+    usable, chosen = _units_of(known, _able(known, why, "storage"), why, "storage", "opModFixedW", "opModTargetW")
     units, places = known.units, np.flatnonzero(chosen)
     label = np.searchsorted(places, units.place[usable])
     energy, least, most, said = _held(units)
@@ -91,9 +91,9 @@ def stores(known: Roster, why: Any, at: int) -> Stores:
     def total(part: Floats) -> Floats:
         return sums(label, part[usable], len(places))
     charged, floor, roof, absorb, inject = (total(part) for part in (
-        energy, least, most, units.absorb, units.inject))
+        energy, least, most, units.max_absorption_w, units.max_injection_w))
     when = np.full(len(places), float(at))
-    np.minimum.at(when, label, np.where(said, np.nan_to_num(units.charge_at, nan=at), at)[usable])
+    np.minimum.at(when, label, np.where(said, np.nan_to_num(units.soc_at, nan=at), at)[usable])
     drawn = _carried(known, at)
     since = np.maximum(at - when, 0) / 3600
     moved = np.array([drawn.get(int(device), np.nan) for device in known.device[places]])
@@ -101,34 +101,34 @@ def stores(known: Roster, why: Any, at: int) -> Stores:
     carry = np.isfinite(moved) & (at - when > OLD)
     charged = np.where(carry, np.clip(charged + np.nan_to_num(gained), 0, roof), charged)
     fleet = Batteries(charged, floor, roof, absorb, inject, np.full(len(places), EFFICIENCY), known.group[places])
-    return Stores(fleet, places, np.where(carry, at, when).astype(np.intp))
+    return Storage(fleet, places, np.where(carry, at, when).astype(np.intp))
 
 
-def _held(units: Units) -> tuple[Floats, Floats, Floats, Bools]:
+def _held(units: DerColumns) -> tuple[Floats, Floats, Floats, Bools]:
     """Wh in each store, its reserve, what it holds when full, and whether it has said the first."""
-    both = units.up + units.down
-    alone = np.maximum(units.inject, units.absorb) * ALONE_HOURS
-    said, told = np.isfinite(units.capacity), np.isfinite(units.charge)
+    both = units.dischargeable_wh + units.chargeable_wh
+    alone = np.maximum(units.max_injection_w, units.max_absorption_w) * ALONE_HOURS
+    said, told = np.isfinite(units.capacity_wh), np.isfinite(units.soc)
     by_time = ~said & np.isfinite(both)
-    most = np.where(said, units.capacity, np.where(by_time, both, np.where(np.isfinite(units.inferred), units.inferred, alone)))
+    most = np.where(said, units.capacity_wh, np.where(by_time, both, np.where(np.isfinite(units.inferred_capacity_wh), units.inferred_capacity_wh, alone)))
     # Of availability's durations the reserve is no part.
     least = np.where(by_time, 0.0, settings.reserve * most)
-    half = np.where(np.isfinite(units.up), least + units.up, np.where(np.isfinite(units.down), most - units.down, most / 2))
-    energy = np.where(by_time, units.up, np.where(told, units.charge * most, np.clip(half, 0, most)))
+    half = np.where(np.isfinite(units.dischargeable_wh), least + units.dischargeable_wh, np.where(np.isfinite(units.chargeable_wh), most - units.chargeable_wh, most / 2))
+    energy = np.where(by_time, units.dischargeable_wh, np.where(told, units.soc * most, np.clip(half, 0, most)))
     return energy, least, most, told & ~by_time
 
 
-def _carried(known: Roster, at: int) -> dict[int, float]:
+def _carried(known: MemberColumns, at: int) -> dict[int, float]:
     """By device, the mean W that it drew since it last said its state of charge, where that is long ago."""
     found: dict[int, float] = {}
-    if not (at - known.units.charge_at > OLD).any():
+    if not (at - known.units.soc_at > OLD).any():
         return found
     for device, watts in sql.rows(_SINCE_CHARGE, at, known.area.id, at - OLD, at - _DAY):
         found[device] = found.get(device, 0.0) - watts
     return found
 
 
-def sessions(known: Roster, why: Any, at: int, hours: float) -> Cars:
+def sessions(known: MemberColumns, why: Any, at: int, hours: float) -> Cars:
     """The cars' visits that are not over. What a car still needs is what it said last, less what was read since where that is
     not fresh; never less than nothing. Who offers to give energy and wants none is left out: a plan reckons with what cars
     need, and what they give is for an operator to grant."""
@@ -146,7 +146,7 @@ def sessions(known: Roster, why: Any, at: int, hours: float) -> Cars:
     step = hours * 3600
     length, size = len(rows), len(known.device)
     need, power, of = np.zeros(length), np.zeros(length), np.full(length, at, dtype=np.intp)
-    absorb = np.bincount(known.units.place, known.units.absorb, size)
+    absorb = np.bincount(known.units.place, known.units.max_absorption_w, size)
     arrive, depart = np.zeros(length, dtype=np.intp), np.zeros(length, dtype=np.intp)
     for number, (href, _, begin, end, wanted, watts, said, said_at) in enumerate(rows):
         where = place[number]
@@ -163,7 +163,7 @@ def sessions(known: Roster, why: Any, at: int, hours: float) -> Cars:
     return Cars(fleet, place[inside], [row[0] for row, here in zip(rows, inside, strict=True) if here], of[inside])
 
 
-def _since_said(known: Roster, at: int) -> dict[str, float]:
+def _since_said(known: MemberColumns, at: int) -> dict[str, float]:
     """By visit (its href), the mean W that was drawn since the car came, or since it said what it needs, long ago."""
     found: dict[str, float] = {}
     for href, watts in sql.rows(_SINCE_SAID, at, known.area.id, False, at, at - float(known.unread.min(initial=np.inf))):
@@ -171,10 +171,10 @@ def _since_said(known: Roster, at: int) -> dict[str, float]:
     return found
 
 
-def heats(known: Roster, why: Any, hours: float) -> Heats:
+def thermal_loads(known: MemberColumns, why: Any, hours: float) -> ThermalLoads:
     """The thermal loads: rated as they say, else by their DER, else by the most that they have drawn."""
-    chosen = _able(known, why, "heat")
-    absorb = np.bincount(known.units.place, known.units.absorb, len(known.device))
+    chosen = _able(known, why, "thermal")
+    absorb = np.bincount(known.units.place, known.units.max_absorption_w, len(known.device))
     rating = np.where(known.demand > 0, known.demand, np.where(absorb > 0, absorb, known.peak))
     base = np.maximum(np.nan_to_num(-known.watts), 0)
     rating = np.where(rating > 0, np.maximum(rating, base), 0)
@@ -182,13 +182,13 @@ def heats(known: Roster, why: Any, hours: float) -> Heats:
     places = np.flatnonzero(chosen & (rating > 0))
     power = rating[places]
     thermostat = (known.category[places] & HEAT_KINDS[0]) > 0
-    return Heats(Thermals(np.zeros(len(places)), power * settings.comfort_hours, np.full(len(places), np.exp(-hours / LEAK_HOURS)), power,
+    return ThermalLoads(Thermals(np.zeros(len(places)), power * settings.comfort_hours, np.full(len(places), np.exp(-hours / LEAK_HOURS)), power,
                           np.where(thermostat, 0, 1), known.group[places]), base[places], places)
 
 
-def suns(known: Roster, why: Any) -> Suns:
+def generation(known: MemberColumns, why: Any) -> Generation:
     """The PV inverters that can be held back."""
-    usable, chosen = _units_of(known, _able(known, why, "sun"), why, "sun", "opModMaxLimW")
+    usable, chosen = _units_of(known, _able(known, why, "pv"), why, "pv", "opModMaxLimW")
     places = np.flatnonzero(chosen)
-    rated = sums(np.searchsorted(places, known.units.place[usable]), known.units.inject[usable], len(places))
-    return Suns(places, rated, np.maximum(np.nan_to_num(known.watts[places]), 0))
+    rated = sums(np.searchsorted(places, known.units.place[usable]), known.units.max_injection_w[usable], len(places))
+    return Generation(places, rated, np.maximum(np.nan_to_num(known.watts[places]), 0))

@@ -13,9 +13,9 @@ from server.resources import sql
 
 _CHUNK = 400
 _DAY = 86400
-_USED = ('SELECT s.lfdi, count(DISTINCT o.start) FROM share s JOIN "order" o ON o.id = s.order_id WHERE o.cancelled IS NULL AND '
+_USED = ('SELECT s.lfdi, count(DISTINCT o.start) FROM share s JOIN dispatch_order o ON o.id = s.order_id WHERE o.cancelled_at IS NULL AND '
          "o.start >= ? AND s.planned_w <> s.baseline_w AND s.lfdi IN ({}) GROUP BY s.lfdi")
-_AGREED = "SELECT d.lfdi, c.tier, c.events FROM conduct c JOIN device d ON d.id = c.device_id WHERE d.lfdi IN ({})"
+_AGREED = "SELECT d.lfdi, c.tier, c.max_events FROM participation c JOIN device d ON d.id = c.device_id WHERE d.lfdi IN ({})"
 
 
 def ranked(members: Iterable[Member]) -> list[Member]:
@@ -30,10 +30,10 @@ def ranked(members: Iterable[Member]) -> list[Member]:
         agreed |= {lfdi: (tier, events) for lfdi, tier, events in sql.rows(_AGREED.format(marks), *some)}
     most = max(used.values(), default=0) + 1
     return [replace(member, tier=agreed.get(member.lfdi, (0, None))[0],
-                    left=left(used.get(member.lfdi, 0), agreed.get(member.lfdi, (0, None))[1], most)) for member in every]
+                    left=remaining_quota(used.get(member.lfdi, 0), agreed.get(member.lfdi, (0, None))[1], most)) for member in every]
 
 
-def left(used: int, events: int | None, otherwise: int) -> float:
+def remaining_quota(used: int, events: int | None, otherwise: int) -> float:
     """The part of a quota of events that is left: of those agreed, or of `otherwise` many. Pure."""
     quota = otherwise if events is None else events
     return max(quota - used, 0) / quota if quota else 0.0

@@ -25,12 +25,12 @@ OFFSET, DUTY = VARIETIES = range(2)  # of thermal loads: how they can be told
 QUIET = 0.02  # an offset of less of the comfort band is none
 
 
-def fixed(level: float) -> dict[str, Any]:
+def fixed_w(level: float) -> dict[str, Any]:
     """The DERControlBase for stores that are to draw this fraction of their rating (+ charging)."""
     return {"opModFixedW": min(max(round(-level * FULL), -FULL), FULL)}
 
 
-def at_most(part: float) -> dict[str, Any]:
+def max_lim_w(part: float) -> dict[str, Any]:
     """The DERControlBase for generation that may give this part of its rating."""
     return {"opModMaxLimW": min(max(round(part * FULL), 0), FULL)}
 
@@ -90,7 +90,7 @@ class Session(NamedTuple):
     power: float
 
 
-def grant(session: Session, power: float, start: int, charging: bool = False) -> list[ReservationOffer]:
+def offer(session: Session, power: float, start: int, charging: bool = False) -> list[ReservationOffer]:
     """What a car is told that is to draw `power` from `start` on: as long as nobody says otherwise it has all it needs,
     or as much as there is time for. One that is to wait is told when it will charge at the latest, at full power: so
     if nobody ever says anything again, nobody's car is empty in the morning. If it is `charging` until then, it is told

@@ -43,7 +43,7 @@ def horizon(vder: str | int | VirtualDER, start: int | None = None, steps: int =
     begin = now if start is None else start
     seen = fleetstate.read(found, now, hours)
     expected = ahead.expected(seen, begin, steps, now)
-    leaves = {leaf.id: one for leaf, one in zip(seen.leaves, ahead.leaves(seen, expected, steps, now, begin), strict=True)}
+    leaves = {leaf.id: one for leaf, one in zip(seen.leaves, ahead.dispatch_groups(seen, expected, steps, now, begin), strict=True)}
     below: dict[int | None, list[VirtualDER]] = {}
     for child in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.name):
         below.setdefault(child.parent_id, []).append(child)
@@ -58,19 +58,19 @@ def total(inside: Iterable[Member]) -> dict[str, Any]:
     online = [member for member in every if member.online]
     able = [member for member in online if member.units]
     units = [unit for member in able for unit in member.units]
-    stores = [(unit.capacity, unit.charge) for unit in units if unit.capacity and unit.charge is not None]
+    stores = [(unit.capacity_wh, unit.soc) for unit in units if unit.capacity_wh and unit.soc is not None]
     baseline = fsum(member.baseline for member in able)
     return {
         "members": len(every), "online": len(online), "stale": len(every) - len(online),
         "unrated": sum(not member.units for member in every),
-        "rated_inject_w": fsum(member.inject for member in every), "rated_absorb_w": fsum(member.absorb for member in every),
-        "capacity_wh": fsum(unit.capacity or 0 for member in every for unit in member.units),
+        "rated_inject_w": fsum(member.max_injection_w for member in every), "rated_absorb_w": fsum(member.max_absorption_w for member in every),
+        "capacity_wh": fsum(unit.capacity_wh or 0 for member in every for unit in member.units),
         "injection_w": fsum(member.present for member in online if member.present is not None),
         "read": sum(member.present is not None for member in online),
         "low_w": fsum(member.low for member in able), "high_w": fsum(member.high for member in able),
         "up_w": fsum(member.high for member in able) - baseline,
         "down_w": baseline - fsum(member.low for member in able),
-        "up_wh": fsum(unit.up or 0 for unit in units), "down_wh": fsum(unit.down or 0 for unit in units),
+        "up_wh": fsum(unit.dischargeable_wh or 0 for unit in units), "down_wh": fsum(unit.chargeable_wh or 0 for unit in units),
         "charge": fsum(capacity * charge for capacity, charge in stores) / fsum(capacity for capacity, _ in stores)
         if stores else None,
         "modes": dict(sorted(Counter(mode for member in every for mode in member.modes).items())),

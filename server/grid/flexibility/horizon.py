@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from server.grid.fleet import eligibility, fleetstate
-from server.grid.fleet.fleetstate import WHATS, State
+from server.grid.fleet.devicetypes import KINDS
+from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import clusters, envelope
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.clusters import Clusters, Sessions
@@ -21,7 +22,7 @@ from server.grid.series import forecasts
 # At what charges stores are told apart: one that is full takes nothing, though another is empty.
 CHARGES = (0.02, 0.25, 0.5, 0.75, 0.98)
 DAY = 96  # steps beyond the horizon in which a car may leave, or more
-MOVED = ("store", "car", "heat", "sun")
+MOVED = ("storage", "ev", "thermal", "pv")
 
 
 class Change(NamedTuple):
@@ -65,7 +66,7 @@ class Outlook(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Leaf:
+class DispatchGroup:
     """What is dispatched through one virtual DER: baseline, how that could change, and how as far as members are read
     freshly (`verified`), and members."""
     baseline: Floats
@@ -79,24 +80,24 @@ class Leaf:
     members: Counter[str]
 
 
-def expected(seen: State, start: int, steps: int, at: int) -> Outlook:
+def expected(seen: FleetState, start: int, steps: int, at: int) -> Outlook:
     """What is to be expected of the kinds that are not reckoned from their requests or commands, as far as there are any."""
-    kinds = [what for what in ("heat", "sun", "site", "other") if (seen.roster.what == what).any()]
-    found = {what: forecasts.ahead(seen.roster.area, what, start, steps, at, round(seen.hours * 3600)) for what in kinds}
-    nothing = dict.fromkeys(WHATS, np.zeros(steps))
+    kinds = [what for what in ("thermal", "pv", "premises", "other") if (seen.roster.what == what).any()]
+    found = {what: forecasts.forecast(seen.roster.area, what, start, steps, at, round(seen.hours * 3600)) for what in kinds}
+    nothing = dict.fromkeys(KINDS, np.zeros(steps))
     return Outlook(nothing | {what: -np.nan_to_num(one.values) for what, one in found.items()},
                    nothing | {what: np.nan_to_num(one.sigma) for what, one in found.items()},
                    [warning for what, one in found.items() if what in MOVED for warning in one.warnings])
 
 
-def leaves(seen: State, ahead: Outlook, steps: int, at: int, start: int) -> list[Leaf]:
+def dispatch_groups(seen: FleetState, ahead: Outlook, steps: int, at: int, start: int) -> list[DispatchGroup]:
     """What each of the state's leaves could do."""
     known, size = seen.roster, len(seen.leaves)
     weight = _weights(seen)
-    shares = {what: _shares(known.group, known.what == what, weight, size) for what in WHATS}
+    shares = {what: _shares(known.group, known.what == what, weight, size) for what in KINDS}
     coming = forecasts.coming(seen.leaves, start, steps, at, seen.hours)
     eager, changes = _movable(seen, seen.fleet.sessions.joined(coming), ahead, weight, steps)
-    fresh = fleetstate.without(seen, _unread(seen), "not read")
+    fresh = fleetstate.excluding(seen, _unread(seen), "not read")
     _, verified = _movable(fresh, fresh.fleet.sessions, ahead, weight, steps)
     reasons = Counter[tuple[int, str]]()
     for place in range(len(known.device)):
@@ -104,31 +105,31 @@ def leaves(seen: State, ahead: Outlook, steps: int, at: int, start: int) -> list
     found = []
     for group in range(size):
         base = {what: shares[what][group] * values for what, values in ahead.values.items()}
-        own = sum((base[what] for what in ("heat", "sun", "other")), eager[group])
-        net = base["site"] if shares["site"][group] > 0 else own
+        own = sum((base[what] for what in ("thermal", "pv", "other")), eager[group])
+        net = base["premises"] if shares["premises"][group] > 0 else own
         here = known.group[known.units.place] == group
         out = here & np.isin(known.device[known.units.place], [
             device for device, why in seen.out.items() if why == eligibility.STALE])
-        counted = here & ~np.isin(known.device[known.units.place], list(seen.out)) & np.isfinite(known.units.ramp)
-        found.append(Leaf(own, net, changes[group], verified[group], float(known.units.inject[out].sum()), float(known.units.absorb[out].sum()),
-                          float(known.units.ramp[counted].sum()), int(counted.sum()),
+        counted = here & ~np.isin(known.device[known.units.place], list(seen.out)) & np.isfinite(known.units.ramp_w_per_s)
+        found.append(DispatchGroup(own, net, changes[group], verified[group], float(known.units.max_injection_w[out].sum()), float(known.units.max_absorption_w[out].sum()),
+                          float(known.units.ramp_w_per_s[counted].sum()), int(counted.sum()),
                           Counter({why: count for (of, why), count in reasons.items() if of == group})))
     return found
 
 
-def _unread(seen: State) -> list[int]:
+def _unread(seen: FleetState) -> list[int]:
     """Who could be asked for something, and is not read freshly."""
-    return [int(device) for what, devices in (("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))
+    return [int(device) for what, devices in (("storage", seen.stores), ("ev", seen.cars), ("thermal", seen.heats), ("pv", seen.suns))
             for device in devices[~seen.fresh[what]]]
 
 
-def _movable(seen: State, cars: Sessions, ahead: Outlook, weight: Floats, steps: int) -> tuple[list[Floats], list[Change]]:
+def _movable(seen: FleetState, cars: Sessions, ahead: Outlook, weight: Floats, steps: int) -> tuple[list[Floats], list[Change]]:
     """By group, what these cars would draw if each charged as it came, and by how much members could change what they do."""
     known, size, nothing = seen.roster, len(seen.leaves), np.zeros(steps)
     places = {what: known.places(devices) for what, devices in (
-        ("store", seen.stores), ("car", seen.cars), ("heat", seen.heats), ("sun", seen.suns))}
+        ("storage", seen.stores), ("ev", seen.cars), ("thermal", seen.heats), ("pv", seen.suns))}
     able = {what: _shares(known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum())
-            for what in ("heat", "sun")}
+            for what in ("thermal", "pv")}
     some_cars = clusters.until(clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), seen.hours)[0], steps)
     some_stores, _ = clusters.batteries(seen.fleet.batteries, steps, charges=CHARGES)
     some_heat = _heat_clusters(seen, ahead, able, steps)
@@ -136,10 +137,10 @@ def _movable(seen: State, cars: Sessions, ahead: Outlook, weight: Floats, steps:
     for group in range(size):
         eager.append(np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours)
         changes = []
-        for what, change in (("store", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
-                             ("car", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
-                             ("heat", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
-                             ("sun", _curtailed(-able["sun"][group] * ahead.values["sun"], seen.hours))):
+        for what, change in (("storage", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
+                             ("ev", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
+                             ("thermal", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
+                             ("pv", _curtailed(-able["pv"][group] * ahead.values["pv"], seen.hours))):
             inside = places[what][known.group[places[what]] == group]
             rate, spread = _response(known.response[inside], weight[inside])
             noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
@@ -155,17 +156,17 @@ def _mask(places: Whole, size: int) -> Any:
     return found
 
 
-def _standing(seen: State, place: int) -> str:
+def _standing(seen: FleetState, place: int) -> str:
     why = seen.out.get(int(seen.roster.device[place]))
     if why is not None:
         return why
     return "available" if seen.roster.what[place] in MOVED else "not dispatched"
 
 
-def _weights(seen: State) -> Floats:
+def _weights(seen: FleetState) -> Floats:
     """[n]: how large each member is: what it is rated at, else the most or the last that was read of it."""
     known = seen.roster
-    rated = np.bincount(known.units.place, known.units.inject + known.units.absorb, len(known.device))
+    rated = np.bincount(known.units.place, known.units.max_injection_w + known.units.max_absorption_w, len(known.device))
     read = np.maximum(known.peak, np.nan_to_num(np.abs(np.where(np.isnan(known.watts), known.site_w, known.watts))))
     return np.where(known.demand > 0, known.demand, np.where(rated > 0, rated, np.maximum(read, 1.0)))
 
@@ -176,7 +177,7 @@ def _shares(group: Whole, chosen: Any, weight: Floats, size: int, whole: float |
     return sums / max(float(sums.sum()) if whole is None else whole, 1e-9)
 
 
-def _heat_clusters(seen: State, ahead: Outlook, able: dict[str, Floats], steps: int) -> Clusters:
+def _heat_clusters(seen: FleetState, ahead: Outlook, able: dict[str, Floats], steps: int) -> Clusters:
     """The thermal loads, each group's forecast among its kinds by rating."""
     loads = seen.fleet.thermals
     kinds = int(loads.kind.max(initial=0)) + 1
@@ -186,7 +187,7 @@ def _heat_clusters(seen: State, ahead: Outlook, able: dict[str, Floats], steps: 
     base = np.zeros((len(place), steps))
     for number, at in enumerate(place):
         group = at // kinds
-        base[number] = np.maximum(able["heat"][group] * ahead.values["heat"], 0) * rating[number] / max(whole[group], 1e-9)
+        base[number] = np.maximum(able["thermal"][group] * ahead.values["thermal"], 0) * rating[number] / max(whole[group], 1e-9)
     return clusters.thermals(loads, np.minimum(base, rating[:, None]))[0]
 
 

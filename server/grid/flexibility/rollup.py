@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from server.grid.flexibility.horizon import Change, Leaf, part_of, total
+from server.grid.flexibility.horizon import Change, DispatchGroup, part_of, total
 from server.grid.optimisation.arrays import Floats, np
 from server.models import VirtualDER
 
@@ -19,11 +19,11 @@ class Node(NamedTuple):
     baseline: Floats
     net: Floats
     verified: Change
-    leaves: list[Leaf]
+    leaves: list[DispatchGroup]
     shown: dict[str, Any]
 
 
-def walk(vder: VirtualDER, own: dict[int, Leaf], below: dict[int | None, list[VirtualDER]], steps: int, hours: float) -> Node:
+def walk(vder: VirtualDER, own: dict[int, DispatchGroup], below: dict[int | None, list[VirtualDER]], steps: int, hours: float) -> Node:
     """A virtual DER with those below it: their sum, cut by its own limits."""
     children = [walk(child, own, below, steps, hours) for child in below.get(vder.id, ())]
     mine = [own[vder.id]] if vder.id in own else []
@@ -32,7 +32,7 @@ def walk(vder: VirtualDER, own: dict[int, Leaf], below: dict[int | None, list[Vi
     baseline = sum((leaf.baseline for leaf in mine), zero) + sum((child.baseline for child in children), zero)
     net = sum((leaf.net for leaf in mine), zero) + sum((child.net for child in children), zero)
     most_up, most_down = (np.inf if limit is None else np.maximum(limit + net * sign, 0)
-                          for limit, sign in ((vder.export_limit, 1), (vder.import_limit, -1)))
+                          for limit, sign in ((vder.export_limit_w, 1), (vder.import_limit_w, -1)))
     change = whole.cut(np.broadcast_to(most_up, steps), np.broadcast_to(most_down, steps), hours)
     verified = total([*(leaf.verified for leaf in mine), *(child.verified for child in children)], steps)
     verified = verified._replace(up=np.minimum(verified.up, whole.up) * part_of(change.up, whole.up),
@@ -42,7 +42,7 @@ def walk(vder: VirtualDER, own: dict[int, Leaf], below: dict[int | None, list[Vi
     return Node(change, baseline, net, verified, every, shown)
 
 
-def _shown(vder: VirtualDER, change: Change, verified: Change, baseline: Floats, every: list[Leaf], hours: float) -> dict[str, Any]:
+def _shown(vder: VirtualDER, change: Change, verified: Change, baseline: Floats, every: list[DispatchGroup], hours: float) -> dict[str, Any]:
     members = sum((leaf.members for leaf in every), Counter[str]())
     ramps = sum(leaf.ramps for leaf in every)
     shown: dict[str, Any] = {"name": vder.name, "members": dict(members), "baseline_w": _list(0.0 - baseline),

@@ -9,7 +9,7 @@ from server.grid.fleet import fleetstate
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.clusters import Batteries
-from server.models import Conduct, Device, Order, VirtualDER
+from server.models import Device, DispatchOrder, Participation, VirtualDER
 from server.resources import sql
 
 
@@ -35,10 +35,10 @@ def _charge(stores: Batteries) -> float | None:
     return float(stores.energy.sum() / stores.most.sum()) if stores.most.sum() > 0 else None
 
 
-def _known(seen: fleetstate.State, stale: Any) -> dict[str, float]:
+def _known(seen: fleetstate.FleetState, stale: Any) -> dict[str, float]:
     """W that are rated, either way, by how well they are known."""
     known, size = seen.roster, len(seen.roster.device)
-    rated = np.bincount(known.units.place, np.maximum(known.units.inject, known.units.absorb), size)
+    rated = np.bincount(known.units.place, np.maximum(known.units.max_injection_w, known.units.max_absorption_w), size)
     rated = np.where(known.demand > 0, known.demand, rated)
     return {"verified_w": float(rated[known.fresh & ~stale].sum()), "claimed_w": float(rated[~known.fresh & ~stale].sum()),
             "unknown_w": float(rated[stale].sum())}
@@ -51,17 +51,17 @@ def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
         "JOIN below b ON v.parent_id = b.id), above(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION SELECT v.parent_id "
         "FROM virtual_der v JOIN above a ON v.id = a.id) SELECT id FROM below UNION SELECT id FROM above WHERE id IS NOT NULL",
         vder.id, vder.id)
-    return [{"id": row.id, "vder": row.vder.name, "wish": row.wish, "value": row.value, "end": row.start + row.duration,
-             "planned_w": row.planned_w, "reason": row.reason} for row in Order.select(Order, VirtualDER).join(VirtualDER).where(
-                 Order.vder.in_([number for number, in rows]) & (Order.start <= now) & (Order.start + Order.duration > now)
-                 & (Order.cancelled.is_null() | (Order.cancelled > now))).order_by(Order.id)]
+    return [{"id": row.id, "vder": row.vder.name, "wish": row.quantity, "value": row.value, "end": row.start + row.duration_s,
+             "planned_w": row.planned_w, "reason": row.reason} for row in DispatchOrder.select(DispatchOrder, VirtualDER).join(VirtualDER).where(
+                 DispatchOrder.vder.in_([number for number, in rows]) & (DispatchOrder.start <= now) & (DispatchOrder.start + DispatchOrder.duration_s > now)
+                 & (DispatchOrder.cancelled_at.is_null() | (DispatchOrder.cancelled_at > now))).order_by(DispatchOrder.id)]
 
 
-def _left_out(seen: fleetstate.State) -> list[dict[str, Any]]:
-    rows = {row.device.id: row for row in Conduct.select(Conduct, Device).join(Device).where(Conduct.out_until.is_null(False))}
+def _left_out(seen: fleetstate.FleetState) -> list[dict[str, Any]]:
+    rows = {row.device.id: row for row in Participation.select(Participation, Device).join(Device).where(Participation.opted_out_until.is_null(False))}
     names = dict(sql.rows("SELECT d.id, d.name FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?",
                           seen.roster.area.id))
     return [{"device": names[device] or str(device), "why": why,
-             "reason": rows[device].out_reason if device in rows and why == "opted out" else "",
-             "until": rows[device].out_until if device in rows and why == "opted out" else None}
+             "reason": rows[device].opt_out_reason if device in rows and why == "opted out" else "",
+             "until": rows[device].opted_out_until if device in rows and why == "opted out" else None}
             for device, why in seen.out.items()]

@@ -58,18 +58,18 @@ class _Tree:
         return self.closure(listed | {number for number, rule in self.ruled if rule(known)})
 
 
-def settle(devices: Iterable[Device] | None = None) -> int:
+def reconcile(devices: Iterable[Device] | None = None) -> int:
     """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual DERs as they
     are now; how many memberships began or ended."""
     asked = None if devices is None else list(devices)
-    with store.transaction(), dispatchgroups.guarded([] if asked is None else [device.id for device in asked]):
-        return _settle(asked)
+    with store.transaction(), dispatchgroups.refusing_new_conflicts([] if asked is None else [device.id for device in asked]):
+        return _reconcile(asked)
 
 
-def _settle(devices: list[Device] | None) -> int:
+def _reconcile(devices: list[Device] | None) -> int:
     tree = _Tree()
     asked = list(Device.select()) if devices is None else devices
-    kept = _kept(None if devices is None else [device.id for device in asked])
+    kept = _unchanged(None if devices is None else [device.id for device in asked])
     begun: list[tuple[int, int]] = []
     ended, moved = 0, []
     for device in asked:
@@ -86,14 +86,14 @@ def _settle(devices: list[Device] | None) -> int:
         Membership.insert_many(rows, [Membership.vder, Membership.device]).execute()
     concerned = asked if devices is not None else moved
     _see(concerned)
-    drprograms.settle(concerned)
+    drprograms.reconcile(concerned)
     return len(begun) + ended
 
 
 def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
     """Put devices into virtual DERs by name. `settle` has to follow, for the virtual DERs above."""
     asked = list(pairs)
-    kept = _kept([device.id for device, _ in asked])
+    kept = _unchanged([device.id for device, _ in asked])
     new = [(device, vder) for device, vder in asked if vder.id not in kept[device.id]]
     for rows in chunked([(vder.id, device.id, True) for device, vder in new], _CHUNK):
         Membership.insert_many(rows, [Membership.vder, Membership.device, Membership.listed]).execute()
@@ -103,7 +103,7 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
         if kept[device.id].get(vder.id) is False:
             _listed([device], vder, True)
     _see(device for device, _ in new)
-    drprograms.settle(device for device, _ in new)
+    drprograms.reconcile(device for device, _ in new)
 
 
 def leave(devices: Iterable[Device], vder: VirtualDER) -> None:
@@ -117,7 +117,7 @@ def _listed(devices: Iterable[Device], vder: VirtualDER, listed: bool) -> None:
         Membership.update(listed=listed).where((Membership.vder == vder) & Membership.device.in_(some)).execute()
 
 
-def _kept(numbers: list[int] | None) -> dict[int, dict[int, bool]]:
+def _unchanged(numbers: list[int] | None) -> dict[int, dict[int, bool]]:
     """By device and virtual DER, whether the membership was given by name."""
     query: Any = Membership.select(Membership.device, Membership.vder, Membership.listed)
     found: dict[int, dict[int, bool]] = defaultdict(dict)
@@ -140,7 +140,7 @@ def _assign(device: Device, new: Iterable[VirtualDER], gone: Iterable[int]) -> N
             "ResponseSetListLink": {"href": "/rsps", "all": 1}, "TimeLink": {"href": "/tm"}})
     hrefs = {programs_href(number) for number in gone}
     for document in store.items(above) if hrefs else ():
-        if document.stated["DERProgramListLink"]["href"] in hrefs:
+        if document.submitted["DERProgramListLink"]["href"] in hrefs:
             store.remove(document.href)
 
 
@@ -174,12 +174,12 @@ def _enrolled(change: Change) -> None:
     default = VirtualDER.get_or_none(VirtualDER.name == settings.default_vder)
     if default is not None:
         join([(device, default)])
-    settle([device])
+    reconcile([device])
 
 
 @after("PUT", "EndDevice")
 def _relabelled(change: Change) -> None:
-    settle(Device.select().where(Device.lfdi == change.data["lFDI"]))
+    reconcile(Device.select().where(Device.lfdi == change.data["lFDI"]))
 
 
 @before("DELETE", "EndDevice")
@@ -191,4 +191,4 @@ def _leaving(change: Change) -> None:
 
 @rebuild
 def _again() -> int:
-    return settle() + _see(list(Device.select()))
+    return reconcile() + _see(list(Device.select()))

@@ -53,14 +53,14 @@ def conflicts(area: VirtualDER) -> list[tuple[Device, list[str]]]:
     return [(device, [tree[number].name for number in several[device.id]]) for device in _devices(several)]
 
 
-def leaf_of(area: VirtualDER) -> dict[int, VirtualDER]:
+def dispatch_group_of(area: VirtualDER) -> dict[int, VirtualDER]:
     """By device, the virtual DER of the area through which it is dispatched. Refused (409), with their names, where
     devices are in several."""
     tree = subtree(area)
     found = _of(tree)
     several = {device: each for device, each in found.items() if len(each) > 1}
     if several:
-        raise Refused(409, _told(tree, several))
+        raise Refused(409, _conflict_message(tree, several))
     return {device: tree[each[0]] for device, each in found.items()}
 
 
@@ -69,7 +69,7 @@ def _devices(numbers: Iterable[int]) -> list[Device]:
             for device in Device.select().where(Device.id.in_(some)).order_by(Device.id)]
 
 
-def _told(tree: Tree, several: Mapping[int, list[int]]) -> str:
+def _conflict_message(tree: Tree, several: Mapping[int, list[int]]) -> str:
     first = _devices(sorted(several)[:_NAMED])
     names = {device: " and ".join(tree[number].name for number in several[device.id]) for device in first}
     said = "; ".join(f"{device.name or device.lfdi} in {found}" for device, found in names.items())
@@ -79,7 +79,7 @@ def _told(tree: Tree, several: Mapping[int, list[int]]) -> str:
 
 
 @contextmanager
-def guarded(devices: Iterable[int] | None = None) -> Iterator[None]:
+def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[None]:
     """Refuse (409) what is done inside if it makes a new conflict in an area that is balanced automatically; looks at
     these devices alone, where no others can be concerned."""
     areas = list(VirtualDER.select().join(Balance).where(Balance.automatic))
@@ -91,4 +91,4 @@ def guarded(devices: Iterable[int] | None = None) -> Iterator[None]:
         new = {device: each for device, each in _of(tree, asked).items()
                if len(each) > 1 and each != before[area.id].get(device)}
         if new:
-            raise Refused(409, _told(tree, new))
+            raise Refused(409, _conflict_message(tree, new))

@@ -42,7 +42,7 @@ def publish(vder: VirtualDER, make: bool = False) -> None:
     known = store.get(href(vder))
     if known is None and not make:
         return
-    said = known.stated if known is not None else {"mRID": store.new_mrid(), **_THRESHOLDS}
+    said = known.submitted if known is not None else {"mRID": store.new_mrid(), **_THRESHOLDS}
     twin = store.get(vder.program)
     assert twin is not None, vder.program
     store.put(href(vder), {**said, "description": vder.name, "primacy": vder.primacy}, audience=twin.audience)
@@ -85,7 +85,7 @@ def _understanding(devices: list[Device]) -> dict[int, int]:
 
 
 def _said(hrefs: list[str]) -> dict[str, Data]:
-    return {document.href: document.stated for document in Document.select(Document.href, Document.stated).where(
+    return {document.href: document.submitted for document in Document.select(Document.href, Document.submitted).where(
         Document.href.in_(hrefs))}
 
 
@@ -94,13 +94,13 @@ def link(vder: VirtualDER) -> Data:
     return {LINK: {"href": table.rows["AssignedDemandResponseProgramList"].href(vder=vder.id), "all": 1}}
 
 
-def settle(devices: Iterable[Device]) -> None:
+def reconcile(devices: Iterable[Device]) -> None:
     """Make the programs of the virtual DERs that these devices are in, and the links of their assignments, agree with
     what they understand. A virtual DER of one device gets no program on that account."""
     for some in chunked(devices, _CHUNK):
         understood = _understanding(some)
         above = {f"{enrolment.href(device)}/fsa": device.id for device in some}
-        found = list(Document.select(Document.href, Document.parent, Document.stated).where(
+        found = list(Document.select(Document.href, Document.parent, Document.submitted).where(
             Document.parent.in_(list(above))))
         groups = {document.href: _group(document) for document in found}
         vders = {vder.id: vder for vder in VirtualDER.select().where(VirtualDER.id.in_(set(groups.values())))}
@@ -111,14 +111,14 @@ def settle(devices: Iterable[Device]) -> None:
                 publish(vder, make=True)
                 published[href(vder)] = {}
             wanted = link(vder) if follows and href(vder) in published else {}
-            if wanted.get(LINK) != document.stated.get(LINK):
-                rest = {key: value for key, value in document.stated.items() if key != LINK}
+            if wanted.get(LINK) != document.submitted.get(LINK):
+                rest = {key: value for key, value in document.submitted.items() if key != LINK}
                 store.put(document.href, {**rest, **wanted})
 
 
 def _group(assignment: Document) -> int:
     """The number of the virtual DER that a FunctionSetAssignments is for."""
-    match = table.match(assignment.stated["DERProgramListLink"]["href"])
+    match = table.match(assignment.submitted["DERProgramListLink"]["href"])
     assert match is not None, assignment.href
     return match.parameters["vder"]
 
@@ -127,4 +127,4 @@ def _group(assignment: Document) -> int:
 @after("DELETE", "LoadShedAvailability")
 @after("PUT", "DeviceInformation")
 def _has_said(change: Change) -> None:
-    settle(Device.select().where(Device.lfdi == change.audience))
+    reconcile(Device.select().where(Device.lfdi == change.audience))

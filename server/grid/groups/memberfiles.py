@@ -12,7 +12,7 @@ from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.models import Device, Membership, VirtualDER
 from server.resources import store
-from server.resources.dryrun import TakenBack
+from server.resources.dryrun import RolledBack
 
 COLUMNS = ("device", "name", "kind", "labels")
 
@@ -26,7 +26,7 @@ class Line(NamedTuple):
     labels: dict[str, str | None]
 
 
-def listed(vder: str | int | VirtualDER) -> list[dict[str, Any]]:
+def list_members(vder: str | int | VirtualDER) -> list[dict[str, Any]]:
     """The members of a virtual DER; `by` is how they came to be: by name, or by a rule or a child."""
     found = virtualders.find(vder)
     rows = Membership.select(Device, Membership.listed).join(Device).where(Membership.vder == found).order_by(Device.id)
@@ -44,7 +44,7 @@ def conflicts(area: str | int | VirtualDER) -> list[tuple[Device, list[str]]]:
 
 def leaf_of(area: str | int | VirtualDER) -> dict[int, VirtualDER]:
     """By device, the virtual DER of an area through which it is dispatched. Refused (409) where there are several."""
-    return dispatchgroups.leaf_of(virtualders.find(area))
+    return dispatchgroups.dispatch_group_of(virtualders.find(area))
 
 
 def validate(area: str | int | VirtualDER | None = None) -> list[dict[str, Any]]:
@@ -67,13 +67,13 @@ def read(file: Path) -> list[Line]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
             rows = csv.DictReader(text, strict=True)
-            _known(file, list(rows.fieldnames or ()))
+            _known_columns(file, list(rows.fieldnames or ()))
             return [_line(file, rows.line_num, row) for row in rows if any(row.values())]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Refused(400, f"{file}: {error}") from None
 
 
-def _known(file: Path, columns: list[str]) -> None:
+def _known_columns(file: Path, columns: list[str]) -> None:
     if "device" not in columns or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
         raise Refused(400, f"{file}, line 1: the columns are device and, where wanted, {', '.join(COLUMNS[1:])}; "
                            f"not {', '.join(map(repr, columns)) or 'none'}")
@@ -106,13 +106,13 @@ def _loaded(answer: dict[str, Any]) -> dict[str, Any]:
     return {**_state(answer["vder"]), **({"file": answer["file"], "said": answer["said"]} if changed else {})}
 
 
-@audit.kept("vder members import", "{vder}", state=_state, answer=_loaded)
+@audit.audited("vder members import", "{vder}", state=_state, answer=_loaded)
 def put(vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_run: bool = False) -> dict[str, Any]:
     """Put the devices of these lines in, and say of them what the lines say; `source` is named where one is refused."""
     found = virtualders.find(vder)
     try:
         with store.transaction():
-            had = {row["id"] for row in listed(found) if row["by"] == "name"}
+            had = {row["id"] for row in list_members(found) if row["by"] == "name"}
             devices: dict[int, Device] = {}
             said = []
             for line in lines:
@@ -122,20 +122,20 @@ def put(vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_ru
                         raise Refused(409, f"{line.device} is named twice")
                     devices[device.id] = device
                     if line.labels or line.name or line.kind:
-                        said += _say(device, line)
+                        said += _label(device, line)
                 except Refused as refused:
                     raise Refused(refused.status, f"{source}, line {line.number}: {refused.why}") from None
             virtualders.update(found, add=[device.lfdi for device in devices.values()])
             answer = {"vder": found.name, "file": source, "lines": len(devices), "dry_run": dry_run, "said": said,
                       "added": [_brief(device) for number, device in devices.items() if number not in had]}
             if dry_run:
-                raise TakenBack(answer)
-    except TakenBack as taken:
+                raise RolledBack(answer)
+    except RolledBack as taken:
         return taken.answer
     return answer
 
 
-def _say(device: Device, line: Line) -> list[dict[str, Any]]:
+def _label(device: Device, line: Line) -> list[dict[str, Any]]:
     """Say of a device what a line does; if that changed it, it as it is then, and what `was` otherwise before."""
     before = {**_brief(device), "labels": device.labels}
     enrolment.relabel(device, line.labels, line.name, line.kind)
@@ -143,15 +143,15 @@ def _say(device: Device, line: Line) -> list[dict[str, Any]]:
     return [{**after, "was": audit.difference(before, after)[0]}] if after != before else []
 
 
-@audit.kept("vder members add", "{vder}", state=_state)
+@audit.audited("vder members add", "{vder}", state=_state)
 def add(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[dict[str, Any]]:
     """Put devices in by name; the members as they are then."""
     virtualders.update(vder, add=devices)
-    return listed(vder)
+    return list_members(vder)
 
 
-@audit.kept("vder members remove", "{vder}", state=_state)
+@audit.audited("vder members remove", "{vder}", state=_state)
 def remove(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[dict[str, Any]]:
     """Take devices out that were put in by name; the members as they are then."""
     virtualders.update(vder, remove=devices)
-    return listed(vder)
+    return list_members(vder)

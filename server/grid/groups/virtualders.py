@@ -35,59 +35,59 @@ def _state_of(shown: dict[str, Any]) -> dict[str, Any]:
     return _state(shown["id"])
 
 
-@audit.kept("vder create", "{name}", answer=_state_of)
+@audit.audited("vder create", "{name}", answer=_state_of)
 def create(name: str, rule: str = "", parent: str | int | None = None, primacy: int | None = None, purpose: str = "",
            members: Iterable[str] = (), import_limit: float | None = None,
            export_limit: float | None = None) -> dict[str, Any]:
     """Create a virtual DER and publish its program. `members` are devices (LFDI, SFDI, number or name) put in by name;
     `primacy` is by default one stronger than the parent's, since who is nearer to a device knows better. The limits
     are the most that all members together may consume and inject, in W (None: no limit)."""
-    with store.transaction(), dispatchgroups.guarded():
+    with store.transaction(), dispatchgroups.refusing_new_conflicts():
         above = find(parent) if parent is not None else None
         if primacy is None:
             primacy = PRIMACY if above is None else max(above.primacy - 1, 0)
-        vder = VirtualDER(name=_named(name), rule=_ruled(rule), parent=above, primacy=_ranked(primacy), purpose=purpose,
-                          created=clock.now(), import_limit=_bound(import_limit), export_limit=_bound(export_limit))
-        _placed(vder, above)
+        vder = VirtualDER(name=_checked_name(name), rule=_checked_rule(rule), parent=above, primacy=_checked_primacy(primacy), purpose=purpose,
+                          created_at=clock.now(), import_limit_w=_checked_limit(import_limit), export_limit_w=_checked_limit(export_limit))
+        _check_parent(vder, above)
         _publish(vder)
         _put_in(vder, members)
-        assignments.settle()
+        assignments.reconcile()
         return show(vder)
 
 
-@audit.kept("vder update", "{name}", state=_state, answer=_state_of)
+@audit.audited("vder update", "{name}", state=_state, answer=_state_of)
 def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str | None = None,
            parent: str | int | None = None, primacy: int | None = None, purpose: str | None = None,
            add: Iterable[str] = (), remove: Iterable[str] = (), import_limit: float | None = None,
            export_limit: float | None = None) -> dict[str, Any]:
     """Change what is given and leave the rest; `parent=""` takes it to the top of a tree, a limit of infinity away.
     `add` and `remove` name devices; a device that the rule or a child brings cannot be removed by name."""
-    with store.transaction(), dispatchgroups.guarded():
+    with store.transaction(), dispatchgroups.refusing_new_conflicts():
         found = find(vder)
         if name is not None and name != found.name:
-            found.name = _named(name)
+            found.name = _checked_name(name)
         if rule is not None:
-            found.rule = _ruled(rule)
+            found.rule = _checked_rule(rule)
         if parent is not None:
             above = find(parent) if parent != "" else None
-            _placed(found, above)
+            _check_parent(found, above)
             found.parent = above
         if primacy is not None:
-            found.primacy = _ranked(primacy)
+            found.primacy = _checked_primacy(primacy)
         if purpose is not None:
             found.purpose = purpose
         if import_limit is not None:
-            found.import_limit = _bound(import_limit)
+            found.import_limit_w = _checked_limit(import_limit)
         if export_limit is not None:
-            found.export_limit = _bound(export_limit)
+            found.export_limit_w = _checked_limit(export_limit)
         _publish(found)
         _put_in(found, add)
         _take_out(found, remove)
-        assignments.settle()
+        assignments.reconcile()
         return show(found)
 
 
-@audit.kept("vder delete", "{name}", state=_state)
+@audit.audited("vder delete", "{name}", state=_state)
 def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
     """Remove a virtual DER with its program. Refused while it has children, or (unless forced) controls that are
     scheduled or active."""
@@ -102,13 +102,13 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         found.rule = ""
         found.save()
         assignments.leave(devices, found)
-        assignments.settle(devices)
+        assignments.reconcile(devices)
         drprograms.remove(found)
         store.remove(found.program)
         found.delete_instance()
 
 
-def listed(single: bool = False) -> list[dict[str, Any]]:
+def list_vders(single: bool = False) -> list[dict[str, Any]]:
     """All virtual DERs, parents before children, with their depth; those of one device only when asked for."""
     every = list(VirtualDER.select().order_by(VirtualDER.name))
     below: dict[int | None, list[VirtualDER]] = {}
@@ -132,7 +132,7 @@ def show(vder: str | int | VirtualDER) -> dict[str, Any]:
     document = store.get(f"{found.program}/dderc")
     return {**describe(found),
             "children": [child.name for child in found.children.order_by(VirtualDER.name)],
-            "default": document.stated if document is not None else None,
+            "default": document.submitted if document is not None else None,
             "devices": [{"id": row.device.id, "lfdi": row.device.lfdi, "name": row.device.name,
                          "kind": row.device.kind, "listed": row.listed} for row in rows]}
 
@@ -141,7 +141,7 @@ def describe(vder: VirtualDER) -> dict[str, Any]:
     """A virtual DER in brief."""
     return {"id": vder.id, "name": vder.name, "purpose": vder.purpose, "parent": vder.parent and vder.parent.name,
             "primacy": vder.primacy, "rule": vder.rule, "program": vder.program,
-            "import_limit_w": vder.import_limit, "export_limit_w": vder.export_limit,
+            "import_limit_w": vder.import_limit_w, "export_limit_w": vder.export_limit_w,
             "device": vder.device and vder.device.lfdi, "members": members(vder).count()}
 
 
@@ -161,7 +161,7 @@ def members(vder: VirtualDER) -> Any:
     return Device.select().join(Membership).where(Membership.vder == vder).order_by(Device.id)
 
 
-def alone(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
+def single_device_vders(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
     """By number, the virtual DER of each of these devices alone, made when it is first needed, with a primacy that
     beats the given one."""
     if stronger_than == 0:
@@ -169,7 +169,7 @@ def alone(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER
     with store.transaction():
         known = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
                  if (number := vder.device_id) is not None}
-        new = {device: VirtualDER(name=f"device {device.sfdi}", device=device, purpose="device", created=clock.now(),
+        new = {device: VirtualDER(name=f"device {device.sfdi}", device=device, purpose="device", created_at=clock.now(),
                                   primacy=stronger_than - 1) for device in devices if device.id not in known}
         for vder in [*new.values(), *(vder for vder in known.values() if vder.primacy >= stronger_than)]:
             vder.primacy = stronger_than - 1
@@ -178,7 +178,7 @@ def alone(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER
         return known | {device.id: vder for device, vder in new.items()}
 
 
-def _named(name: str) -> str:
+def _checked_name(name: str) -> str:
     if not name or name.isdigit() or len(name) > _NAME:
         raise Refused(400, f"name {name!r}: 1 to {_NAME} characters are needed, not all of them digits")
     if VirtualDER.select().where(VirtualDER.name == name).exists():
@@ -186,7 +186,7 @@ def _named(name: str) -> str:
     return name
 
 
-def _ruled(rule: str) -> str:
+def _checked_rule(rule: str) -> str:
     try:
         membershiprules.read(rule)
     except membershiprules.RuleError as error:
@@ -194,13 +194,13 @@ def _ruled(rule: str) -> str:
     return rule
 
 
-def _ranked(primacy: int) -> int:
+def _checked_primacy(primacy: int) -> int:
     if not 0 <= primacy <= 255:
         raise Refused(400, f"primacy {primacy}: 0 (strongest) to 255 are possible")
     return primacy
 
 
-def _bound(limit: float | None) -> float | None:
+def _checked_limit(limit: float | None) -> float | None:
     if limit is None or limit == math.inf:
         return None
     if not 0 <= limit <= TERAWATT:
@@ -208,7 +208,7 @@ def _bound(limit: float | None) -> float | None:
     return limit
 
 
-def _placed(vder: VirtualDER, above: VirtualDER | None) -> None:
+def _check_parent(vder: VirtualDER, above: VirtualDER | None) -> None:
     """Refuse a parent that would close a circle or make the tree too deep."""
     path = []
     at = above
@@ -233,7 +233,7 @@ def _publish(vder: VirtualDER) -> None:
     data = {"description": vder.name, "primacy": vder.primacy}
     known = store.get(vder.program) if vder.program else None
     if known is not None:
-        store.put(known.href, {**known.stated, **data})
+        store.put(known.href, {**known.submitted, **data})
         drprograms.publish(vder)
     else:
         vder.program = store.add("DERProgram", "/derp", data, audience=assignments.audience(vder))

@@ -50,7 +50,7 @@ class Powers(NamedTuple):
     meant: Floats | None = None
 
 
-class Busy(NamedTuple):
+class Committed(NamedTuple):
     """Who is in a fleet but cannot be told anything in this step: `fleet` is everybody, and these draw so much then: `stores` and
     `thermals` in all, beside what they would, `sessions` in each group [g]."""
     fleet: Fleet
@@ -64,7 +64,7 @@ class Busy(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Manner:
+class StepOptions:
     """`broadcast`: batteries of a group are told one percent of their rating, else each its own power. `limits` hold
     for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what the sessions should draw what they
     can be told, `finest` is by kind of thermal load the least part of comfort that can be told (0: any), and `stored` what
@@ -89,7 +89,7 @@ def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -
                   float(plan.imbalance[step] - plan.curtailed[step] - net))
 
 
-def of_others(asked: Wanted, fleet: Fleet, busy: Busy) -> Wanted:
+def manually_dispatched(asked: Wanted, fleet: Fleet, busy: Committed) -> Wanted:
     """What is left to ask of a fleet when some are busy: of sessions what those do not draw, of loads their part by rating."""
     groups, kinds = asked.thermals.shape
     able, whole = (sums(_alike_loads(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds) for one in (fleet, busy.fleet))
@@ -97,7 +97,7 @@ def of_others(asked: Wanted, fleet: Fleet, busy: Busy) -> Wanted:
     return asked._replace(sessions=asked.sessions - busy.sessions, thermals=asked.thermals * part)
 
 
-def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
+def shared(asked: Wanted, fleet: Fleet, how: StepOptions) -> Powers:
     """The members' powers."""
     groups = len(asked.sessions)
     low, high = battery_bounds(fleet.batteries, how.hours)
@@ -110,7 +110,7 @@ def shared(asked: Wanted, fleet: Fleet, how: Manner) -> Powers:
         fleet.thermals.power[inside], how.hours))
     meant, comfort = fleet.thermals.keep * fleet.thermals.state + thermal * how.hours, comfort.reshape(groups, kinds)
     if any(how.finest):
-        thermal, comfort = said(comfort, fleet, how)
+        thermal, comfort = as_commanded(comfort, fleet, how)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
     free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
     here = fleet.sessions.arrive <= 0
@@ -172,7 +172,7 @@ def _alike_loads(fleet: Fleet, kinds: int) -> Whole:
     return fleet.thermals.group * kinds + np.minimum(fleet.thermals.kind, kinds - 1)
 
 
-def said(comfort: Floats, fleet: Fleet, how: Manner) -> tuple[Floats, Floats]:
+def as_commanded(comfort: Floats, fleet: Fleet, how: StepOptions) -> tuple[Floats, Floats]:
     """The parts of comfort [g, kind] that come nearest and can be told, and what each thermal load then draws beside its base:
     (powers, parts)."""
     kinds = comfort.shape[1]

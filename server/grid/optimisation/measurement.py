@@ -109,7 +109,7 @@ def rebound(delivered: float, baseline: Floats, metered: Floats, hours: float, q
     return Rebound(energy, energy / abs(delivered) if delivered else None, peak, last * hours if peak > 0 else 0.0)
 
 
-def silent(delivered: Floats, expected: Floats) -> Bools:
+def non_responding(delivered: Floats, expected: Floats) -> Bools:
     """Who does not respond, by what is metered: [n, steps] W of each; less than a fifth of what was expected twice in a
     row. Steps in which nothing was expected, or nothing was read, say nothing."""
     found = np.zeros(len(expected), dtype=bool)

@@ -58,7 +58,7 @@ class Planner:
 
     def step(self, fleet: disaggregation.Fleet, outlook: Outlook,
              sayable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
-             busy: disaggregation.Busy | None = None) -> disaggregation.Powers:
+             busy: disaggregation.Committed | None = None) -> disaggregation.Powers:
         """The powers of the next step; a new plan first, where it is time for one. Call it once a step. For `sayable` and
         `stored` see `steps.Manner`; who is `busy` in this step takes part in the plan."""
         due = self.plan is None or self.age + 1 >= self.settings.every or self.age + 1 >= self.plan.power.shape[1]
@@ -67,14 +67,14 @@ class Planner:
         else:
             self.age += 1
         net, limits = float(outlook.net[0]) + (busy.total if busy else 0.0), [_now(limit) for limit in outlook.limits]
-        how = disaggregation.Manner(self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest, stored)
+        how = disaggregation.StepOptions(self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest, stored)
         if self.plan is None or self.labels is None or self.age >= self.plan.power.shape[1]:
             zero = np.zeros(self.groups)
             asked = disaggregation.Wanted(np.full(self.groups, np.inf), zero[:, None], zero, -net)
         else:
             asked = disaggregation.wanted(self.plan, self.labels, self.groups, net, self.age)
             if busy is not None:
-                asked = disaggregation.of_others(asked, fleet, busy)
+                asked = disaggregation.manually_dispatched(asked, fleet, busy)
         return disaggregation.shared(asked, fleet, how)
 
     def _renew(self, fleet: disaggregation.Fleet, outlook: Outlook) -> None:

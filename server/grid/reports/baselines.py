@@ -23,7 +23,8 @@ from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.series import measurements
 from server.grid.series.intervals import STEP
-from server.models import Device, Document, Nature, Order, Share, Unit, VirtualDER, Visit
+from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Document, Share,
+                           VirtualDER)
 from server.resources import sql
 
 QUARTERS = 86400 // STEP
@@ -36,7 +37,7 @@ ERRORS = {"submeter": 0.0, "uncontrolled": 0.05, "available": 0.05, "level befor
           "as ordered": 0.4}
 
 
-class Asked(NamedTuple):
+class BaselineRequest(NamedTuple):
     """A device in an event; `ordered` is the baseline that was estimated when it was given (consumption +, W). Of the
     automatic balance, which asks in every step (`always`), no like day is free: there the estimate holds."""
     device: int
@@ -46,7 +47,7 @@ class Asked(NamedTuple):
     always: bool = False
 
 
-class Found(NamedTuple):
+class MemberBaseline(NamedTuple):
     """`values` [steps] consumption in W, by which method, of how many days, put right by which factor."""
     values: Floats
     method: str
@@ -54,10 +55,10 @@ class Found(NamedTuple):
     factor: float = 1.0
 
 
-Method = Callable[[Asked, int, int, str], Found | None]
+Method = Callable[[BaselineRequest, int, int, str], MemberBaseline | None]
 
 
-def of(asked: Asked, start: int, end: int, apart: str = "") -> Found:
+def of(asked: BaselineRequest, start: int, end: int, apart: str = "") -> MemberBaseline:
     """A device's baseline over [start, end), in steps of STEP from `start` on; `apart` is the mRID of the event it is
     for. Without readings and estimate all is NaN, and the method "none"."""
     if not 0 < end - start <= LONGEST:
@@ -69,41 +70,41 @@ def of(asked: Asked, start: int, end: int, apart: str = "") -> Found:
         return found
     steps = _steps(start, end)
     if asked.ordered is not None:
-        return Found(np.full(steps, asked.ordered), "as ordered")
-    return Found(np.full(steps, np.nan), NONE)
+        return MemberBaseline(np.full(steps, asked.ordered), "as ordered")
+    return MemberBaseline(np.full(steps, np.nan), NONE)
 
 
 def _steps(start: int, end: int) -> int:
     return max(-(-(end - start) // STEP), 1)
 
 
-def _submeter(asked: Asked, start: int, end: int, apart: str) -> Found:
-    return Found(measurement.submeter(_steps(start, end)).values, "submeter")
+def _submeter(asked: BaselineRequest, start: int, end: int, apart: str) -> MemberBaseline:
+    return MemberBaseline(measurement.submeter(_steps(start, end)).values, "submeter")
 
 
-def _uncontrolled(asked: Asked, start: int, end: int, apart: str) -> Found:
+def _uncontrolled(asked: BaselineRequest, start: int, end: int, apart: str) -> MemberBaseline:
     """Full power from when it came until it has what it asked for, or leaves."""
     begin = start + STEP * np.arange(_steps(start, end))
     drawn = np.zeros(len(begin))
-    for visit in Visit.select().where((Visit.device == asked.device) & (Visit.arrive < end) & (Visit.depart > start)
-                                      & ~Visit.cancelled):
-        full = min(visit.arrive + visit.energy * 3600 / max(visit.power, 1.0), visit.depart)
-        drawn += visit.power * np.clip(np.minimum(full, begin + STEP) - np.maximum(visit.arrive, begin), 0, STEP) / STEP
-    return Found(drawn, "uncontrolled")
+    for visit in ChargingSession.select().where((ChargingSession.device == asked.device) & (ChargingSession.arrival_at < end) & (ChargingSession.departure_at > start)
+                                      & ~ChargingSession.cancelled):
+        full = min(visit.arrival_at + visit.energy_wh * 3600 / max(visit.power_w, 1.0), visit.departure_at)
+        drawn += visit.power_w * np.clip(np.minimum(full, begin + STEP) - np.maximum(visit.arrival_at, begin), 0, STEP) / STEP
+    return MemberBaseline(drawn, "uncontrolled")
 
 
-def _available(asked: Asked, start: int, end: int, apart: str) -> Found | None:
+def _available(asked: BaselineRequest, start: int, end: int, apart: str) -> MemberBaseline | None:
     """What it gave in the hour before, as far as it was left alone; else what it says it could give."""
     first = start - BEFORE
     before = -measurements.series([asked.device], first, start, STEP)[0]
     left = before[~_within(ours(asked, first, start, apart), first + STEP * np.arange(len(before)))]
     if np.isfinite(left).any():
-        return Found(np.full(_steps(start, end), float(np.nanmean(left))), "level before")
-    offered = [unit.offered for unit in Unit.select().where(Unit.device == asked.device) if unit.offered is not None]
-    return Found(np.full(_steps(start, end), -sum(offered)), "available") if offered else None
+        return MemberBaseline(np.full(_steps(start, end), float(np.nanmean(left))), "level before")
+    offered = [unit.available_w for unit in DerState.select().where(DerState.device == asked.device) if unit.available_w is not None]
+    return MemberBaseline(np.full(_steps(start, end), -sum(offered)), "available") if offered else None
 
 
-def _like_days(asked: Asked, start: int, end: int, apart: str) -> Found | None:
+def _like_days(asked: BaselineRequest, start: int, end: int, apart: str) -> MemberBaseline | None:
     """10 of 10 with same-day adjustment. Days are local, by the clock on the wall: the quarter of an hour at half past
     six is the same one in summer and in winter, whether the day has 23, 24 or 25 hours."""
     zone = ZoneInfo(settings.timezone)
@@ -120,10 +121,10 @@ def _like_days(asked: Asked, start: int, end: int, apart: str) -> Found | None:
         found = measurement.ten_of_ten(values[:-1], values[-1], begin, begin + steps, 3600 // STEP, mine[:-1], mine[-1])
     except ValueError:
         return None
-    return Found(found.values, found.method, found.days, found.factor)
+    return MemberBaseline(found.values, found.method, found.days, found.factor)
 
 
-METHODS: dict[str, Method] = {"store": _submeter, "car": _uncontrolled, "sun": _available}
+METHODS: dict[str, Method] = {"storage": _submeter, "ev": _uncontrolled, "pv": _available}
 
 
 def like(day: date) -> list[date]:
@@ -140,18 +141,18 @@ def wall(day: date, zone: ZoneInfo) -> list[int]:
             for number in range(2 * QUARTERS)]
 
 
-def ours(asked: Asked, start: int, end: int, apart: str = "") -> list[tuple[int, int]]:
+def ours(asked: BaselineRequest, start: int, end: int, apart: str = "") -> list[tuple[int, int]]:
     """When events of ours were at work on a device in [start, end), with the time before and after in which they still
     tell: orders, and the events of every virtual DER that has it. `apart` is the mRID of an event that does not count."""
     found = []
     for begin, duration, cancelled in sql.rows(
-            'SELECT o.start, o.duration, o.cancelled FROM share s JOIN "order" o ON s.order_id = o.id WHERE s.lfdi = ? '
-            "AND s.mrid <> ? AND o.start < ? AND o.start + o.duration > ?", asked.lfdi, apart, end + BEFORE, start - AFTER):
+            'SELECT o.start, o.duration_s, o.cancelled_at FROM share s JOIN dispatch_order o ON s.order_id = o.id WHERE s.lfdi = ? '
+            "AND s.mrid <> ? AND o.start < ? AND o.start + o.duration_s > ?", asked.lfdi, apart, end + BEFORE, start - AFTER):
         found.append((begin, begin + duration if cancelled is None else min(cancelled, begin + duration)))
     ranks = [href for vder in virtualders_of(asked.device) for href in (f"{vder.program}/derc", f"{drprograms.href(vder)}/edc")]
-    nature = Nature.get_or_none(Nature.device == asked.device)
+    nature = DeviceType.get_or_none(DeviceType.device == asked.device)
     for event in Document.select().where(Document.parent.in_(ranks)) if ranks else ():
-        said = event.stated
+        said = event.submitted
         bits = int(said.get("deviceCategory") or "0", 16)
         if said["mRID"] == apart or bits and nature is not None and nature.category and not bits & nature.category:
             continue
@@ -176,21 +177,21 @@ def _within(spans: Sequence[tuple[int, int]], instants: Any) -> Bools:
     return found
 
 
-def natures(devices: Sequence[Device]) -> dict[int, str]:
+def device_kinds(devices: Sequence[Device]) -> dict[int, str]:
     """What each of these is, by number; "other" where nothing is known of it."""
     return {device.id: "other" for device in devices} | {
-        row.device.id: row.what for row in Nature.select(Nature, Device).join(Device).where(Device.id.in_([one.id for one in devices]))}
+        row.device.id: row.kind for row in DeviceType.select(DeviceType, Device).join(Device).where(Device.id.in_([one.id for one in devices]))}
 
 
 def compute(name: str, start: int, end: int) -> list[dict[str, Any]]:
     """The baseline of a device, or of each member of a virtual DER, over [start, end): mean consumption in W, method."""
     vder = VirtualDER.get_or_none(VirtualDER.name == name)
     devices = list(virtualders.members(vder)) if vder is not None else [enrolment.find(name)]
-    kinds = natures(devices)
-    return [_row(device, kinds[device.id], of(Asked(device.id, device.lfdi, kinds[device.id]), start, end)) for device in devices]
+    kinds = device_kinds(devices)
+    return [_row(device, kinds[device.id], of(BaselineRequest(device.id, device.lfdi, kinds[device.id]), start, end)) for device in devices]
 
 
-def _row(device: Device, what: str, found: Found) -> dict[str, Any]:
+def _row(device: Device, what: str, found: MemberBaseline) -> dict[str, Any]:
     mean = float(found.values.mean())
     return {"name": device.name or device.lfdi, "what": what, "method": found.method, "days": found.days,
             "factor": round(found.factor, 3), "mean_w": round(mean, 1) if np.isfinite(mean) else None,
@@ -199,15 +200,15 @@ def _row(device: Device, what: str, found: Found) -> dict[str, Any]:
 
 def show(number: int) -> list[dict[str, Any]]:
     """The baseline of each device of an order. Refused (404) where there is no such order."""
-    order = Order.get_or_none(Order.id == number)
+    order = DispatchOrder.get_or_none(DispatchOrder.id == number)
     if order is None:
         raise Refused(404, f"there is no order {number}")
     shares = {share.lfdi: share for share in Share.select().where(Share.order == order)}
     devices = list(Device.select().where(Device.lfdi.in_(list(shares))).order_by(Device.id))
-    kinds = natures(devices)
+    kinds = device_kinds(devices)
     return [_row(device, kinds[device.id], of(
-        Asked(device.id, device.lfdi, kinds[device.id], ordered(shares[device.lfdi].baseline_w)), order.start,
-        order.start + order.duration, shares[device.lfdi].mrid)) for device in devices]
+        BaselineRequest(device.id, device.lfdi, kinds[device.id], ordered(shares[device.lfdi].baseline_w)), order.start,
+        order.start + order.duration_s, shares[device.lfdi].mrid)) for device in devices]
 
 
 def ordered(injection: float | None) -> float | None:

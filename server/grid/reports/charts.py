@@ -22,8 +22,8 @@ try:
 except ImportError as missing:
     raise Refused(500, "charts need matplotlib: pip install 'counterpoise[report]'") from missing
 
-COLOURS = {"before": "#d9822b", "after": "#2b8fd9", "store": "#8e6bd1", "car": "#2ba38f", "heat": "#d9584f", "sun": "#c9a21b"}
-NAMES = {"store": "batteries", "car": "vehicles", "heat": "thermal loads", "sun": "generation"}
+COLOURS = {"before": "#d9822b", "after": "#2b8fd9", "storage": "#8e6bd1", "ev": "#2ba38f", "thermal": "#d9584f", "pv": "#c9a21b"}
+NAMES = {"storage": "batteries", "ev": "vehicles", "thermal": "thermal loads", "pv": "generation"}
 INK = "#010203"  # stands for currentColor
 _STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "counterpoise", "font.size": 9.5, "font.family": "sans-serif",
           "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
@@ -175,9 +175,9 @@ def _planned(report: Data) -> bool:
 def charge(axes: Any, report: Data) -> None:
     """The state of charge of all stores: mean, and the band in which most are."""
     at = _instants(report, "charge")
-    axes.fill_between(at, 100 * _array(report, "charge_low"), 100 * _array(report, "charge_high"), color=COLOURS["store"], alpha=0.25,
+    axes.fill_between(at, 100 * _array(report, "charge_low"), 100 * _array(report, "charge_high"), color=COLOURS["storage"], alpha=0.25,
                       linewidth=0, label="10 % to 90 % of batteries")
-    axes.plot(at, 100 * _array(report, "charge"), color=COLOURS["store"], linewidth=1.8, label="mean")
+    axes.plot(at, 100 * _array(report, "charge"), color=COLOURS["storage"], linewidth=1.8, label="mean")
     axes.set_ylim(0, 100)
     axes.set_ylabel("state of charge in %")
     _clock(axes, report)

@@ -30,7 +30,7 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "members": ("members", _COUNT), "read": ("of them read", _COUNT), "events": ("events", _COUNT), "responses": ("responses", _COUNT),
     "opt_outs": ("opted out", _COUNT), "nonresponders": ("did not respond", _COUNT),
     "ev_unserved_kwh": ("EV energy unserved", _unit(1, "kWh", 2))}
-_MOVED = {"store": "moved by batteries", "car": "by vehicles", "heat": "by thermal loads", "sun": "by generation"}
+_MOVED = {"storage": "moved by batteries", "ev": "by vehicles", "thermal": "by thermal loads", "pv": "by generation"}
 
 
 def figures(key: Data) -> list[tuple[str, str]]:

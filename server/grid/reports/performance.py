@@ -19,10 +19,10 @@ from server.grid.groups import virtualders
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports import baselines
-from server.grid.reports.baselines import Asked
+from server.grid.reports.baselines import BaselineRequest
 from server.grid.series import measurements
 from server.grid.series.intervals import STEP
-from server.models import Answer, Device, Order, Share, VirtualDER
+from server.models import Device, DispatchOrder, ResponseRecord, Share, VirtualDER
 from server.resources import pollrates, store
 
 OUT = (4, 8, 10)
@@ -51,23 +51,23 @@ def event(name: str | int) -> Event:
 
 
 def _of_order(number: int) -> Event:
-    row = Order.get_or_none(Order.id == number)
+    row = DispatchOrder.get_or_none(DispatchOrder.id == number)
     if row is None:
         raise Refused(404, f"there is no order {number}")
-    end = min([row.start + row.duration, *([row.cancelled] if row.cancelled is not None else [])])
-    return Event(f"order {number}", row.vder.name, row.start, max(end, row.start), row.created, row.wish, {
+    end = min([row.start + row.duration_s, *([row.cancelled_at] if row.cancelled_at is not None else [])])
+    return Event(f"order {number}", row.vder.name, row.start, max(end, row.start), row.created_at, row.quantity, {
         share.lfdi: (share.mrid, share.planned_w, share.baseline_w) for share in Share.select().where(
-            Share.order == row).order_by(Share.lfdi)}, row.plan is not None)
+            Share.order == row).order_by(Share.lfdi)}, row.plan_id is not None)
 
 
 def _of_load_event(href: str) -> Event:
     shown = drevents.show(href)
     document = store.get(href)
     assert document is not None
-    said = document.stated
+    said = document.submitted
     start, duration = said["interval"]["start"], said["interval"]["duration"]
     ended = document.status["dateTime"] if document.status["currentStatus"] > 1 else start + duration
-    heard = {answer.lfdi for answer in Answer.select(Answer.lfdi).where(Answer.subject == said["mRID"])}
+    heard = {answer.lfdi for answer in ResponseRecord.select(ResponseRecord.lfdi).where(ResponseRecord.subject == said["mRID"])}
     return Event(href, shown["vder"], start, max(min(start + duration, ended), start), said["creationTime"],
                  " ".join(shown["action"]), {
                      lfdi: (said["mRID"], None, None) for lfdi in sorted(heard | {one["lfdi"] for one in shown["devices"]})})
@@ -75,15 +75,15 @@ def _of_load_event(href: str) -> Event:
 
 def of(name: str | int) -> Data:
     """The performance of an order (its number) or a load control event (its href)."""
-    return reckon(event(name))
+    return evaluate(event(name))
 
 
-def reckon(one: Event) -> Data:
+def evaluate(one: Event) -> Data:
     """What came of an event, in an orderly dict: `group` (for settlement), `devices`, `responses`, `rebound`."""
     now = clock.now()
     until = min(one.end, now)
     devices = list(Device.select().where(Device.lfdi.in_(list(one.asked))).order_by(Device.id))
-    kinds = baselines.natures(devices)
+    kinds = baselines.device_kinds(devices)
     said = _answers(one)
     steps = (until - one.start) // STEP
     step = STEP if steps else max(until - one.start, 1)
@@ -92,14 +92,14 @@ def reckon(one: Event) -> Data:
     rows, series = [], []
     for place, device in enumerate(devices):
         mrid, planned_w, baseline_w = one.asked[device.lfdi]
-        asked = Asked(device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w), one.balance)
-        usual = baselines.of(asked, one.start, one.start + steps * step, mrid) if steps else baselines.Found(np.zeros(0), baselines.NONE)
+        asked = BaselineRequest(device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w), one.balance)
+        usual = baselines.of(asked, one.start, one.start + steps * step, mrid) if steps else baselines.MemberBaseline(np.zeros(0), baselines.NONE)
         series.append((usual.values[:steps], metered[place], np.full(steps, np.nan if planned_w is None else -planned_w)))
         rows.append(_row(device, kinds[device.id], usual.method, series[-1], said.get(device.lfdi, []), one, now))
     base, drawn, planned = (np.array([each[number] for each in series]).reshape(len(series), steps) for number in range(3))
-    quiet = measurement.silent(drawn - base, np.nan_to_num(planned - base)) if steps else np.zeros(len(rows), dtype=bool)
+    quiet = measurement.non_responding(drawn - base, np.nan_to_num(planned - base)) if steps else np.zeros(len(rows), dtype=bool)
     for row, mute in zip(rows, quiet, strict=True):
-        row["nonresponder"] = not row["opted_out"] and ("no answer" if row["answer"] == responses.SILENT
+        row["nonresponder"] = not row["opted_out"] and ("no answer" if row["answer"] == responses.NO_RESPONSE
                                                         else "did less than a fifth" if mute else "")
     group = _group(rows, base, drawn, planned)
     return {"event": one.name, "vder": one.vder, "kind": one.kind, "start": one.start, "end": one.end, "published": one.published,
@@ -108,30 +108,30 @@ def reckon(one: Event) -> Data:
             "devices": rows}
 
 
-def _answers(one: Event) -> dict[str, list[Answer]]:
-    found: dict[str, list[Answer]] = {}
-    for answer in Answer.select().where(Answer.subject.in_({asked[0] for asked in one.asked.values()})).order_by(
-            Answer.received, Answer.href):
+def _answers(one: Event) -> dict[str, list[ResponseRecord]]:
+    found: dict[str, list[ResponseRecord]] = {}
+    for answer in ResponseRecord.select().where(ResponseRecord.subject.in_({asked[0] for asked in one.asked.values()})).order_by(
+            ResponseRecord.received_at, ResponseRecord.href):
         if answer.status is not None and one.asked.get(answer.lfdi, ("",))[0] == answer.subject:
             found.setdefault(answer.lfdi, []).append(answer)
     return found
 
 
-def _row(device: Device, what: str, method: str, series: tuple[Floats, Floats, Floats], said: list[Answer], one: Event,
+def _row(device: Device, what: str, method: str, series: tuple[Floats, Floats, Floats], said: list[ResponseRecord], one: Event,
          now: int) -> Data:
     base, drawn, planned = series
     expected, delivered = -(planned - base), -(drawn - base)
     both = np.isfinite(delivered)
     done = measurement.performance(base, drawn, planned, STEP / 3600)
     patience = one.published + responses.PATIENCE_POLLS * pollrates.poll("DERProgramList", device.lfdi)
-    word = (STATUSES_2023.get(said[-1].status or 0, "") if any(each.received <= patience for each in said) or said and now <= patience
-            else responses.SILENT if now > patience else responses.WAITING)
+    word = (STATUSES_2023.get(said[-1].status or 0, "") if any(each.received_at <= patience for each in said) or said and now <= patience
+            else responses.NO_RESPONSE if now > patience else responses.WAITING)
     return {"name": device.name or device.lfdi, "lfdi": device.lfdi, "what": what, "method": method, "answer": word,
             "expected_w": _mean(expected[both] if both.any() else expected), "delivered_w": _mean(delivered), "figure": done.figure,
             "read": float(both.mean()) if len(both) else 0.0, "opted_out": _is_out(said)}
 
 
-def _is_out(said: list[Answer]) -> bool:
+def _is_out(said: list[ResponseRecord]) -> bool:
     out = False
     for each in said:
         out = each.status in OUT or out and each.status != 5
@@ -161,7 +161,7 @@ def _group(rows: list[Data], base: Floats, drawn: Floats, planned: Floats) -> Da
             "settles": bool(counted) and share >= ENOUGH}
 
 
-def _responses(said: dict[str, list[Answer]], one: Event) -> Data:
+def _responses(said: dict[str, list[ResponseRecord]], one: Event) -> Data:
     """How many answered what, and how long after the event was published (s); what was said of it before that, when it
     had another share in an order before, has no delay."""
     delays: dict[int, list[int]] = {stage: [] for stage in STAGES}
@@ -169,8 +169,8 @@ def _responses(said: dict[str, list[Answer]], one: Event) -> Data:
     for answers in said.values():
         for answer in answers:
             codes[f"{answer.status} {STATUSES_2023.get(answer.status or 0, '')}".strip()] += 1
-            if answer.status in delays and answer.received >= one.published:
-                delays[answer.status].append(answer.received - one.published)
+            if answer.status in delays and answer.received_at >= one.published:
+                delays[answer.status].append(answer.received_at - one.published)
     return {"by_code": dict(sorted(codes.items(), key=lambda pair: int(pair[0].split()[0]))),
             "delays": {STAGES[stage]: {"n": len(some), "p50_s": float(np.median(some)), "p90_s": float(np.quantile(some, 0.9)), "max_s": max(some)}
                        for stage, some in delays.items() if some},
@@ -189,7 +189,7 @@ def _rebound(one: Event, devices: list[Device], kinds: dict[int, str], group: Da
     metered = -measurements.series([device.id for device in devices], one.end, one.end + steps * STEP, STEP)
     for place, device in enumerate(devices):
         mrid, _, baseline_w = one.asked[device.lfdi]
-        asked = Asked(device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w))
+        asked = BaselineRequest(device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w))
         anew = [(begin + baselines.BEFORE, end - baselines.AFTER) for begin, end in baselines.ours(asked, one.end, until, mrid)]
         if any(begin < until and end > one.end for begin, end in anew):
             continue
@@ -204,8 +204,8 @@ def _rebound(one: Event, devices: list[Device], kinds: dict[int, str], group: Da
 def of_area(vder: str, start: int, end: int) -> list[Data]:
     """The performance of every order on a virtual DER, or below it, that began in [start, end), the oldest first."""
     area = virtualders.find(vder)
-    return [reckon(_of_order(row.id)) for row in Order.select().where(
-        Order.vder.in_(tree(area.id)) & (Order.start >= start) & (Order.start < end)).order_by(Order.start, Order.id)]
+    return [evaluate(_of_order(row.id)) for row in DispatchOrder.select().where(
+        DispatchOrder.vder.in_(tree(area.id)) & (DispatchOrder.start >= start) & (DispatchOrder.start < end)).order_by(DispatchOrder.start, DispatchOrder.id)]
 
 
 def tree(number: int) -> list[int]:

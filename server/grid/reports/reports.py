@@ -18,13 +18,13 @@ from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports import performance
 from server.grid.series import measurements
 from server.grid.series.intervals import STEP
-from server.models import Interval
+from server.models import Measurement
 from server.resources import sql
 
-KINDS = ("store", "car", "heat", "sun")
+KINDS = ("storage", "ev", "thermal", "pv")
 IMBALANCE = ("before", "after")
 CHARGE = ("charge", "charge_low", "charge_high")
-BASES = {"car": "base_car", "planned_car": "base_car", "heat": "base_heat", "sun": "sun_alone"}  # what they would have done
+BASES = {"ev": "base_ev", "planned_ev": "base_ev", "thermal": "base_thermal", "pv": "pv_uncontrolled"}  # what they would have done
 SERIES = (*IMBALANCE, *KINDS, *(f"planned_{kind}" for kind in KINDS), *CHARGE)
 Data = dict[str, Any]
 
@@ -102,7 +102,7 @@ def _signalled(name: str) -> str:
     """The nearest virtual DER from this one upwards whose imbalance is known, itself where none is."""
     at = virtualders.find(name)
     while at is not None:
-        if Interval.select().where((Interval.vder == at) & (Interval.what == "before")).exists():
+        if Measurement.select().where((Measurement.vder == at) & (Measurement.quantity == "before")).exists():
             return str(at.name)
         at = at.parent
     return name
@@ -110,7 +110,7 @@ def _signalled(name: str) -> str:
 
 def series(vder: str, start: int, end: int) -> dict[str, list[float | None]]:
     """What was kept of each interval of [start, end), None for a gap; what was never said is left out. Cars and thermal
-    loads are beside what they would have done (`planned_heat` is kept so)."""
+    loads are beside what they would have done (`planned_thermal` is kept so)."""
     steps = (end - start) // STEP
     found = {what: measurements.read(vder, what, start, steps) for what in SERIES}
     for what, base in BASES.items():
@@ -152,8 +152,8 @@ def _responses(events: list[Data]) -> int:
 def unserved(vder: str, start: int, end: int) -> float | None:
     """kWh that cars that were to leave in [start, end) still wanted when they last said so; None where none said."""
     left = [max(said, 0.0) for said, in sql.rows(
-        "SELECT v.said FROM visit v JOIN membership m ON m.device_id = v.device_id WHERE m.vder_id = ? AND NOT v.cancelled AND v.energy > 0 AND "
-        "v.depart >= ? AND v.depart < ? AND v.said_at >= v.arrive", virtualders.find(vder).id, start, min(end, clock.now()))]
+        "SELECT v.reported_need_wh FROM charging_session v JOIN membership m ON m.device_id = v.device_id WHERE m.vder_id = ? AND NOT v.cancelled AND v.energy_wh > 0 AND "
+        "v.departure_at >= ? AND v.departure_at < ? AND v.reported_at >= v.arrival_at", virtualders.find(vder).id, start, min(end, clock.now()))]
     return round(math.fsum(left) / 1000, 2) if left else None
 
 

@@ -21,7 +21,7 @@ from server.grid.series.intervals import STEP, WEEK
 from server.models import Device, Series, VirtualDER
 from server.resources import sql
 
-WHAT = "car"
+WHAT = "ev"
 _MOST = 100_000
 Car = Sequence[float]  # arrive, depart, Wh, W
 
@@ -36,7 +36,7 @@ def put(vder: str | int | VirtualDER, cars: Iterable[Car], source: str = "", iss
         raise Refused(400, f"{place}: {len(kept)} cars; 1 to {_MOST} are possible")
     if issued is not None and issued > now:
         raise Refused(400, f"{place}: it cannot have been issued at {intervals.iso(issued)}, later than now")
-    row = Series(vder=found, what=WHAT, issued=now if issued is None else issued, step=STEP, values=kept, source=source,
+    row = Series(vder=found, quantity=WHAT, issued_at=now if issued is None else issued, step_s=STEP, values=kept, source=source,
                  start=int(min(car[0] for car in kept)), until=int(max(car[1] for car in kept)))
     if not dry_run:
         row.save(force_insert=True)
@@ -49,7 +49,7 @@ def put(vder: str | int | VirtualDER, cars: Iterable[Car], source: str = "", iss
 def describe(row: Series) -> dict[str, Any]:
     """Visits that were said, in brief; the energy of all in Wh."""
     return {"vder": row.vder.name, "what": WHAT, "start": row.start, "end": row.until, "cars": len(row.values),
-            "energy_wh": sum(car[2] for car in row.values), "source": row.source, "issued_at": row.issued}
+            "energy_wh": sum(car[2] for car in row.values), "source": row.source, "issued_at": row.issued_at}
 
 
 def _checked(car: Car, place: str) -> list[float]:
@@ -86,8 +86,8 @@ def coming(leaves: Sequence[VirtualDER], start: int, steps: int, at: int | None 
 
 
 def _given(leaf: VirtualDER, at: int) -> list[Car] | None:
-    row = (Series.select().where((Series.vder == leaf) & (Series.what == WHAT) & (Series.issued <= at)
-                                 & (Series.until > at)).order_by(Series.issued.desc(), Series.id.desc()).first())
+    row = (Series.select().where((Series.vder == leaf) & (Series.quantity == WHAT) & (Series.issued_at <= at)
+                                 & (Series.until > at)).order_by(Series.issued_at.desc(), Series.id.desc()).first())
     return None if row is None else row.values
 
 
@@ -110,13 +110,13 @@ def _usual(places: dict[int, int], at: int, end: int) -> list[tuple[float, float
     asked: dict[int, list[tuple[int, int]]] = {}
     # What begins later was asked for by now, but in a replay nobody knows whether it was by then.
     latest = end if at >= clock.now() else at
-    for device, arrive, depart in sql.rows("SELECT device_id, arrive, depart FROM visit WHERE depart > ? AND arrive <= ? "
+    for device, arrive, depart in sql.rows("SELECT device_id, arrival_at, departure_at FROM charging_session WHERE departure_at > ? AND arrival_at <= ? "
                                            "AND NOT cancelled", at, latest):
         asked.setdefault(device, []).append((arrive, depart))
     return [(arrive + week, depart + week, energy, power, places[device])
             for device, arrive, depart, energy, power in sql.rows(
-                "SELECT v.device_id, v.arrive, v.depart, v.energy, v.power FROM visit v JOIN device d ON d.id = v.device_id "
-                "WHERE v.arrive > ? AND v.arrive < ? AND NOT v.cancelled AND v.energy > 0 AND v.power > 0 AND d.state = ?",
+                "SELECT v.device_id, v.arrival_at, v.departure_at, v.energy_wh, v.power_w FROM charging_session v JOIN device d ON d.id = v.device_id "
+                "WHERE v.arrival_at > ? AND v.arrival_at < ? AND NOT v.cancelled AND v.energy_wh > 0 AND v.power_w > 0 AND d.state = ?",
                 at - week, end - week, Device.ENROLLED)
             if device in places and not any(since < depart + week and arrive + week < until
                                             for since, until in asked.get(device, ()))]

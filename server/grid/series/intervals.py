@@ -20,15 +20,15 @@ LONGEST = 366 * DAY
 _FARTHEST = 5 * LONGEST
 
 
-class Said(NamedTuple):
+class SeriesPart(NamedTuple):
     """Values for steps of `step` seconds from `start` on."""
     start: int
     step: int
     values: Floats
 
 
-def checked(values: Iterable[Any], start: int, step: int, now: int, place: str, least: float = -math.inf
-            ) -> list[float | None]:
+def check_values(values: Iterable[Any], start: int, step: int, now: int, place: str, least: float = -math.inf
+                 ) -> list[float | None]:
     """The values as they may be kept, None for a gap. Refused (400) where one is no finite number or below `least`, or
     where the whole does not fit the grid of intervals; `place` begins the sentence."""
     if step not in FINER and (step % STEP or not 0 < step <= DAY):
@@ -71,7 +71,7 @@ def iso(instant: float) -> str:
     return f"{text.removesuffix(':00') if text.count(':') == 2 else text}Z"
 
 
-def laid(said: Sequence[Said], start: int, steps: int, step: int) -> tuple[Floats, Whole]:
+def overlay(said: Sequence[SeriesPart], start: int, steps: int, step: int) -> tuple[Floats, Whole]:
     """Several over each other, the strongest last, for so many steps: their values [steps, parts] in a unit in which
     they all fit, and whose each is (its place in `said`, -1 for a gap). A gap lets what lies below shine through."""
     unit = math.gcd(step, *(one.step for one in said), *(start - one.start for one in said))
@@ -96,9 +96,9 @@ def mean(parts: Floats) -> Floats:
     return np.divide(np.where(known, parts, 0.0).sum(axis=1), count, out=np.full(len(parts), np.nan), where=count > 0)
 
 
-def resampled(said: Said, start: int, steps: int, step: int = STEP) -> Floats:
+def resampled(said: SeriesPart, start: int, steps: int, step: int = STEP) -> Floats:
     """The same in other steps; NaN where nothing was said."""
-    return mean(laid([said], start, steps, step)[0])
+    return mean(overlay([said], start, steps, step)[0])
 
 
 def runs(which: Bools) -> list[tuple[int, int]]:

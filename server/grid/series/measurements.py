@@ -11,13 +11,13 @@ from typing import Any
 from peewee import EXCLUDED, chunked
 
 from server import clock
-from server.audit import kept
+from server.audit import audited
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import intervals
-from server.grid.series.intervals import DAY, STEP, Said, iso
-from server.models import Interval, Note, Series, VirtualDER, db
+from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
+from server.models import KeyValue, Measurement, Series, VirtualDER, db
 from server.resources import sql
 
 PACE = 300  # seconds between turns that are worth the work
@@ -29,20 +29,20 @@ _CHUNK = 400
 _ROLL = """
     WITH sets AS (
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
-        WHERE s.start >= ? AND s.start < ? AND s.start + s.duration >= ?
+        WHERE s.start >= ? AND s.start < ? AND s.start + s.duration_s >= ?
         UNION ALL
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
         WHERE s.start IN (?, ?) AND s.start < ?),
     parts AS (
-        SELECT sets.href, r.value, CASE WHEN r.duration = 0 THEN 1
-            ELSE (CASE WHEN r.start + r.duration < ? THEN r.start + r.duration ELSE ? END)
+        SELECT sets.href, r.value, CASE WHEN r.duration_s = 0 THEN 1
+            ELSE (CASE WHEN r.start + r.duration_s < ? THEN r.start + r.duration_s ELSE ? END)
             - (CASE WHEN r.start > ? THEN r.start ELSE ? END) END AS weight
         FROM sets JOIN reading r ON r.set_id = sets.id WHERE r.value IS NOT NULL
-        AND r.start < ? AND (r.start + r.duration > ? OR r.duration = 0 AND r.start >= ?)),
+        AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?)),
     means AS (SELECT href, sum(1.0 * value * weight) / sum(weight) AS mean FROM parts GROUP BY href)
-    SELECT m.vder_id, g.what, sum(e.mean * g.factor), count(DISTINCT g.device_id)
+    SELECT m.vder_id, g.kind, sum(e.mean * g.factor), count(DISTINCT g.device_id)
     FROM means e JOIN meter g ON g.href = e.href JOIN membership m ON m.device_id = g.device_id
-    JOIN virtual_der v ON v.id = m.vder_id WHERE v.device_id IS NULL GROUP BY m.vder_id, g.what"""
+    JOIN virtual_der v ON v.id = m.vder_id WHERE v.device_id IS NULL GROUP BY m.vder_id, g.kind"""
 
 
 def roll(start: int, reach: int = REACH) -> int:
@@ -53,7 +53,7 @@ def roll(start: int, reach: int = REACH) -> int:
     end, today = start + STEP, start - start % DAY
     found = sql.rows(_ROLL, start - reach, end, start, today, today - DAY, start - reach, end, end, start, start,
                      end, start, start)
-    keep({"vder": vder, "what": what, "start": start, "value": value, "read": count}
+    keep({"vder": vder, "quantity": what, "start": start, "value": value, "devices_read": count}
           for vder, what, value, count in found)
     return len(found)
 
@@ -62,21 +62,21 @@ def keep(rows: Iterable[dict[str, Any]]) -> None:
     """Keep rows of Interval, in place of what was kept of the same."""
     with db.atomic():
         for some in chunked(rows, _CHUNK):
-            Interval.insert_many(some).on_conflict(
-                conflict_target=[Interval.vder, Interval.what, Interval.start],
-                update={Interval.value: EXCLUDED.value, Interval.read: EXCLUDED.read}).execute()
+            Measurement.insert_many(some).on_conflict(
+                conflict_target=[Measurement.vder, Measurement.quantity, Measurement.start],
+                update={Measurement.value: EXCLUDED.value, Measurement.devices_read: EXCLUDED.devices_read}).execute()
 
 
 def roll_due(now: int) -> int:
     """Sum up the last intervals, and some again, since readings come late; how many. Once in PACE seconds, whoever
     asks; for the rest of them there is nothing to do."""
     turn = str(now // PACE)
-    if Note.select().where((Note.name == "rolled") & (Note.text == turn)).exists():
+    if KeyValue.select().where((KeyValue.name == "rolled") & (KeyValue.value == turn)).exists():
         return 0
     last = now - now % STEP
     for back in (*AGAIN, DAILY):
         roll(last - back * STEP, DAY if back == DAILY else REACH)
-    Note.insert(name="rolled", text=turn).on_conflict(conflict_target=[Note.name], update={Note.text: turn}).execute()
+    KeyValue.insert(name="rolled", value=turn).on_conflict(conflict_target=[KeyValue.name], update={KeyValue.value: turn}).execute()
     return len(AGAIN) + 1
 
 
@@ -92,7 +92,7 @@ def read(vder: str | int | VirtualDER, what: str, start: int, steps: int, step: 
     """[steps]: what was summed up, W of injection, for so many steps from `start` on (a multiple of STEP, as `step`
     is); NaN where nothing was read."""
     values = np.full(steps * (step // STEP), np.nan)
-    for at, value in sql.rows("SELECT start, value FROM interval WHERE vder_id = ? AND what = ? AND start >= ? "
+    for at, value in sql.rows("SELECT start, value FROM measurement WHERE vder_id = ? AND quantity = ? AND start >= ? "
                               "AND start < ? AND value IS NOT NULL", virtualders.find(vder).id, what, start,
                               start + steps * step):
         values[(at - start) // STEP] = value
@@ -102,13 +102,13 @@ def read(vder: str | int | VirtualDER, what: str, start: int, steps: int, step: 
 def show(vder: str | int | VirtualDER, start: int, end: int) -> list[dict[str, Any]]:
     """A row for each interval that begins within [start, end), with W of injection by what was measured."""
     rows: dict[int, dict[str, Any]] = {}
-    for at, what, value in sql.rows("SELECT start, what, value FROM interval WHERE vder_id = ? AND start >= ? AND start < ? "
-                                    "ORDER BY start, what", virtualders.find(vder).id, start, end):
+    for at, what, value in sql.rows("SELECT start, quantity, value FROM measurement WHERE vder_id = ? AND start >= ? AND start < ? "
+                                    "ORDER BY start, quantity", virtualders.find(vder).id, start, end):
         rows.setdefault(at, {"start": at})[what] = value
     return list(rows.values())
 
 
-@kept("history import", "{vder} {what}", answer=lambda said: {key: said[key] for key in ("vder", "what", "start", "end")})
+@audited("history import", "{vder} {what}", answer=lambda said: {key: said[key] for key in ("vder", "what", "start", "end")})
 def put(vder: str | int | VirtualDER, what: str, start: int, values: Iterable[float | None], step: int = STEP,
         place: str = "", dry_run: bool = False) -> dict[str, Any]:
     """Import what was measured elsewhere, in W of injection, None for a gap, which changes nothing. Refused (400) as a
@@ -116,12 +116,12 @@ def put(vder: str | int | VirtualDER, what: str, start: int, values: Iterable[fl
     found, place, now = virtualders.find(vder), place or what, clock.now()
     if not what:
         raise Refused(400, f"{place}: what was measured has to have a name")
-    sound = intervals.checked(values, start, step, now, place)
+    sound = intervals.check_values(values, start, step, now, place)
     if start + len(sound) * step > now:
         raise Refused(400, f"{place}: it ends at {iso(start + len(sound) * step)}, and it is {iso(now)}")
     first, end = start - start % STEP, -(-(start + len(sound) * step) // STEP) * STEP
-    fitted = intervals.resampled(Said(start, step, intervals.array(sound)), first, (end - first) // STEP)
-    rows = [{"vder": found.id, "what": what, "start": first + number * STEP, "value": float(value), "read": 0}
+    fitted = intervals.resampled(SeriesPart(start, step, intervals.array(sound)), first, (end - first) // STEP)
+    rows = [{"vder": found.id, "quantity": what, "start": first + number * STEP, "value": float(value), "devices_read": 0}
             for number, value in enumerate(fitted) if np.isfinite(value)]
     if not dry_run:
         keep(rows)
@@ -139,11 +139,11 @@ def series(devices: Sequence[int], start: int, end: int, step: int = STEP) -> Fl
     found = np.full((len(devices), steps), np.nan)
     for some in chunked(devices, _CHUNK):
         meters: dict[int, list[tuple[str, str, float]]] = {}
-        for device, href, what, factor in sql.rows("SELECT device_id, href, what, factor FROM meter WHERE device_id IN "
+        for device, href, what, factor in sql.rows("SELECT device_id, href, kind, factor FROM meter WHERE device_id IN "
                                                    f"({sql.marks(len(some))})", *some):
             meters.setdefault(device, []).append((href, what, factor))
         counted = {href: (place[device], factor) for device, every in meters.items()
-                   for href, _, factor in ([one for one in every if one[1] != "site"] or every)}
+                   for href, _, factor in ([one for one in every if one[1] != "premises"] or every)}
         for href, values in _means(list(counted), start, steps, step).items():
             number, factor = counted[href]
             found[number] = np.where(np.isfinite(values), np.nan_to_num(found[number]) + factor * values, found[number])
@@ -157,9 +157,9 @@ def _means(meters: list[str], start: int, steps: int, step: int) -> dict[str, Fl
     found = {}
     by_meter: dict[str, list[tuple[int, int, int]]] = {}
     for href, at, duration, value in sql.rows(
-            "SELECT s.meter, r.start, r.duration, r.value FROM reading_set s JOIN reading r ON r.set_id = s.id "
+            "SELECT s.meter, r.start, r.duration_s, r.value FROM reading_set s JOIN reading r ON r.set_id = s.id "
             f"WHERE s.meter IN ({sql.marks(len(meters))}) AND s.start >= ? AND s.start < ? AND r.value IS NOT NULL "
-            "AND r.start < ? AND (r.start + r.duration > ? OR r.duration = 0 AND r.start >= ?)",
+            "AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?)",
             *meters, first_day, end, end, start, start) if meters else ():
         by_meter.setdefault(href, []).append((at, duration, value))
     for href, rows in by_meter.items():
@@ -185,5 +185,5 @@ def _weighted(begin: Floats, length: Floats, value: Floats, steps: int, step: in
 def forget_before(instant: int) -> int:
     """Remove sums of the time before an instant, signals and forecasts that ended before it; how many."""
     with db.atomic():
-        return (Interval.delete().where(Interval.start < instant).execute()
+        return (Measurement.delete().where(Measurement.start < instant).execute()
                 + Series.delete().where(Series.until < instant).execute())

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from peewee import ModelSelect
 
 from server import clock
-from server.audit import kept
+from server.audit import audited
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import intervals
-from server.grid.series.intervals import DAY, STEP, WEEK, Said, iso
+from server.grid.series.intervals import DAY, STEP, WEEK, SeriesPart, iso
 from server.models import Balance, Series, VirtualDER
 
 
@@ -50,7 +50,7 @@ def _entry(result: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in result.items() if key not in ("dry_run", "warnings")}
 
 
-@kept("signal put", "{vder} {kind}", answer=_entry)
+@audited("signal put", "{vder} {kind}", answer=_entry)
 def put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None], start: int, step: int, *,
         source: str = "", tolerance: float = 0.0, priority: int = 0, every: int | None = None, dry_run: bool = False,
         place: str = "") -> dict[str, Any]:
@@ -78,13 +78,13 @@ def _put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None]
     found, place = virtualders.find(vder), place or kind
     known = _kind(kind)
     now = clock.now()
-    sound = intervals.checked(values, start, step, now, place, known.least)
+    sound = intervals.check_values(values, start, step, now, place, known.least)
     if not 0 <= tolerance < math.inf:
         raise Refused(400, f"{place}: a tolerance of {tolerance:g} W is no magnitude")
     if every is not None and every <= 0:
         raise Refused(400, f"{place}: every {every} s is no time to wait for the next issue")
-    row = Series(vder=found, what=kind, issued=now, start=start, step=step, until=start + len(sound) * step, values=sound,
-                 source=source, tolerance=tolerance, priority=priority, every=every)
+    row = Series(vder=found, quantity=kind, issued_at=now, start=start, step_s=step, until=start + len(sound) * step, values=sound,
+                 source=source, tolerance=tolerance, priority=priority, issue_interval_s=every)
     if not dry_run:
         row.save(force_insert=True)
     warnings = [f"{kind} of {found.name} says nothing {gap}"
@@ -94,7 +94,7 @@ def _put(vder: str | int | VirtualDER, kind: str, values: Iterable[float | None]
     return {**describe(row), "dry_run": dry_run, "warnings": warnings}
 
 
-@kept("signal withdraw", "{vder} {kind}", answer=_entry)
+@audited("signal withdraw", "{vder} {kind}", answer=_entry)
 def withdraw(vder: str | int | VirtualDER, kind: str, start: int | None = None, *, source: str = "", dry_run: bool = False
              ) -> dict[str, Any]:
     """Have nothing known of a kind of signal from `start` (default: now; the next whole minute) on, until it is put anew.
@@ -108,15 +108,15 @@ def withdraw(vder: str | int | VirtualDER, kind: str, start: int | None = None, 
     if newest is None or newest.until == FOREVER and newest.start <= begin:
         raise Refused(409, f"there is no {kind} of {found.name} to withdraw"
                            + (f": it is withdrawn from {iso(newest.start)} on" if newest else ""))
-    row = Series(vder=found, what=kind, issued=now, start=begin, step=MINUTE, until=FOREVER, values=[], source=source)
+    row = Series(vder=found, quantity=kind, issued_at=now, start=begin, step_s=MINUTE, until=FOREVER, values=[], source=source)
     if not dry_run:
         row.save(force_insert=True)
     return {**describe(row), "dry_run": dry_run}
 
 
 def _newest(vder: VirtualDER, kind: str, at: int) -> Series | None:
-    return (Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
-            .order_by(Series.issued.desc(), Series.id.desc()).first())
+    return (Series.select().where((Series.vder == vder) & (Series.quantity == kind) & (Series.issued_at <= at))
+            .order_by(Series.issued_at.desc(), Series.id.desc()).first())
 
 
 def _kind(kind: str) -> Kind:
@@ -128,22 +128,22 @@ def _kind(kind: str) -> Kind:
 def describe(row: Series) -> dict[str, Any]:
     """A signal or forecast in brief, with the least, mean and greatest of its values; or that it is withdrawn."""
     if row.until == FOREVER:
-        return {"vder": row.vder.name, "kind": row.what, "withdrawn_from": row.start, "source": row.source,
-                "issued_at": row.issued}
+        return {"vder": row.vder.name, "kind": row.quantity, "withdrawn_from": row.start, "source": row.source,
+                "issued_at": row.issued_at}
     values = intervals.array(row.values)
-    return {"vder": row.vder.name, "kind": row.what, "start": row.start, "end": row.until, "step": row.step,
+    return {"vder": row.vder.name, "kind": row.quantity, "start": row.start, "end": row.until, "step": row.step_s,
             "values": len(row.values), "gaps": row.values.count(None), "least": float(np.nanmin(values)),
             "mean": float(np.nanmean(values)), "most": float(np.nanmax(values)), "tolerance": row.tolerance,
-            "priority": row.priority, "source": row.source, "every": row.every, "issued_at": row.issued}
+            "priority": row.priority, "source": row.source, "every": row.issue_interval_s, "issued_at": row.issued_at}
 
 
 def issues(vder: VirtualDER, what: str, start: int, end: int, at: int | None = None) -> list[Series]:
     """What had been said until `at` (default: now) of [start, end), the strongest last, each as far as it was not
     withdrawn."""
     at = clock.now() if at is None else at
-    rows = list(Series.select().where((Series.vder == vder) & (Series.what == what) & (Series.until > start)
-                                      & (Series.start < end) & (Series.issued <= at))
-                .order_by(Series.priority, Series.issued, Series.id))
+    rows = list(Series.select().where((Series.vder == vder) & (Series.quantity == what) & (Series.until > start)
+                                      & (Series.start < end) & (Series.issued_at <= at))
+                .order_by(Series.priority, Series.issued_at, Series.id))
     withdrawals = [row for row in rows if row.until == FOREVER]
     for row in rows:
         _cut(row, min((each.start for each in withdrawals if each.id > row.id), default=row.until))
@@ -153,14 +153,14 @@ def issues(vder: VirtualDER, what: str, start: int, end: int, at: int | None = N
 def _cut(row: Series, end: int) -> None:
     """Let a row end at this instant, if it goes on for longer."""
     if end < row.until:
-        unit = math.gcd(row.step, end - row.start)
-        fine = [value for value in row.values for _ in range(row.step // unit)]
-        row.values, row.step, row.until = fine[:max(end - row.start, 0) // unit], unit, end
+        unit = math.gcd(row.step_s, end - row.start)
+        fine = [value for value in row.values for _ in range(row.step_s // unit)]
+        row.values, row.step_s, row.until = fine[:max(end - row.start, 0) // unit], unit, end
 
 
-def said(row: Series) -> Said:
+def series_of(row: Series) -> SeriesPart:
     """The values of a row."""
-    return Said(row.start, row.step, intervals.array(row.values))
+    return SeriesPart(row.start, row.step_s, intervals.array(row.values))
 
 
 def known(vder: str | int | VirtualDER, kind: str, start: int, steps: int, step: int = STEP, at: int | None = None
@@ -168,18 +168,18 @@ def known(vder: str | int | VirtualDER, kind: str, start: int, steps: int, step:
     """[steps]: what was known at `at` (default: now) of so many steps from `start` on; NaN where nothing was."""
     _kind(kind)
     rows = issues(virtualders.find(vder), kind, start, start + steps * step, at)
-    return intervals.mean(intervals.laid([said(row) for row in rows], start, steps, step)[0])
+    return intervals.mean(intervals.overlay([series_of(row) for row in rows], start, steps, step)[0])
 
 
 def tolerance(vder: str | int | VirtualDER, kind: str, start: int, steps: int, step: int = STEP, at: int | None = None
               ) -> Floats:
     """[steps]: the tolerance of what `known` returns, in W, the least where it changes within a step; 0 in gaps."""
     rows = issues(virtualders.find(vder), kind, start, start + steps * step, at)
-    whose = intervals.laid([said(row) for row in rows], start, steps, step)[1]
+    whose = intervals.overlay([series_of(row) for row in rows], start, steps, step)[1]
     return np.array([row.tolerance for row in rows] + [0.0])[whose].min(axis=1)
 
 
-def troubles(vder: str | int | VirtualDER, at: int | None = None, horizon: int | None = None, start: int | None = None) -> list[str]:
+def stale_signals(vder: str | int | VirtualDER, at: int | None = None, horizon: int | None = None, start: int | None = None) -> list[str]:
     """What is wrong with the signals of a virtual DER, a sentence each: an issue that was promised and did not come, a
     measurement that stopped, values that end before the horizon (s; as its plans have it, or a day; from `start` on, or
     from `at`), gaps within it.
@@ -187,26 +187,26 @@ def troubles(vder: str | int | VirtualDER, at: int | None = None, horizon: int |
     found, at = virtualders.find(vder), clock.now() if at is None else at
     if horizon is None:
         balance = Balance.get_or_none(Balance.vder == found)
-        horizon = balance.step * balance.horizon if balance is not None else DAY
+        horizon = balance.step_s * balance.horizon_steps if balance is not None else DAY
     begin = at - at % STEP if start is None else start
-    return [sentence for kind in KINDS for sentence in _troubles(found, kind, at, begin, begin + horizon)]
+    return [sentence for kind in KINDS for sentence in _stale(found, kind, at, begin, begin + horizon)]
 
 
-def _troubles(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[str]:
+def _stale(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[str]:
     name, known_kind = f"{kind} of {vder.name}", KINDS[kind]
-    latest, standing = _newest(vder, kind, at), _standing(vder, kind, at)
-    newest = standing.order_by(Series.issued.desc(), Series.id.desc()).first()
+    latest, standing = _newest(vder, kind, at), _in_force(vder, kind, at)
+    newest = standing.order_by(Series.issued_at.desc(), Series.id.desc()).first()
     last = standing.order_by(Series.until.desc()).first()
-    if latest is None or newest is None or max(last.until, newest.issued) < at - WEEK:
+    if latest is None or newest is None or max(last.until, newest.issued_at) < at - WEEK:
         return []
     if latest.until == FOREVER:
         end = min(end, latest.start)
     found = []
-    if newest.every is not None and at > newest.issued + LATE * newest.every:
-        found.append(f"{name} has stopped arriving: the last came at {iso(newest.issued)}, {_ago(at - newest.issued)} "
-                     f"ago, and was promised every {_ago(newest.every)}")
+    if newest.issue_interval_s is not None and at > newest.issued_at + LATE * newest.issue_interval_s:
+        found.append(f"{name} has stopped arriving: the last came at {iso(newest.issued_at)}, {_ago(at - newest.issued_at)} "
+                     f"ago, and was promised every {_ago(newest.issue_interval_s)}")
     if kind == MEASURED:
-        if at > last.until + 2 * last.step:
+        if at > last.until + 2 * last.step_s:
             found.append(f"{name} is {_ago(at - last.until)} old: the last is of the time until {iso(last.until)}")
         return found
     if known_kind.leads and last.until <= start:
@@ -220,9 +220,9 @@ def _troubles(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> lis
     return found
 
 
-def _standing(vder: VirtualDER, kind: str, at: int) -> ModelSelect[Series]:
+def _in_force(vder: VirtualDER, kind: str, at: int) -> ModelSelect[Series]:
     """What was said until `at`, but for what lies before a withdrawal that has begun."""
-    said_until = Series.select().where((Series.vder == vder) & (Series.what == kind) & (Series.issued <= at))
+    said_until = Series.select().where((Series.vder == vder) & (Series.quantity == kind) & (Series.issued_at <= at))
     withdrawn = said_until.where((Series.until == FOREVER) & (Series.start <= at)).order_by(Series.id.desc()).first()
     return said_until.where((Series.until < FOREVER) & (Series.id > (withdrawn.id if withdrawn else 0)))
 
@@ -245,5 +245,5 @@ def show(vder: str | int | VirtualDER | None = None, kind: str | None = None) ->
             if newest is not None:
                 value = float(known(each, name, now - now % STEP, 1)[0])
                 rows.append({**describe(newest), "now": None if math.isnan(value) else value,
-                             "trouble": "; ".join(_troubles(each, name, now, now - now % STEP, now - now % STEP + DAY))})
+                             "trouble": "; ".join(_stale(each, name, now, now - now % STEP, now - now % STEP + DAY))})
     return rows

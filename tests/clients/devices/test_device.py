@@ -12,7 +12,7 @@ from clients.devices.battery import Battery
 from clients.devices.device import Device, Identity
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
-from clients.reports.reporter import Happening
+from clients.reports.reporter import Trace
 from clients.simulation.weather import Site
 from server import clock
 from server.config import settings
@@ -30,7 +30,7 @@ class Scene(NamedTuple):
     """A device, its line to the door, and what it told."""
     device: Device
     line: InProcess
-    told: list[Happening]
+    told: list[Trace]
 
     def live(self, seconds: int) -> None:
         """Let the device live for so long, woken when it asks to be."""
@@ -77,7 +77,7 @@ def post(vder: str, start: int, duration: int, required: str = "07", **base: Any
 
 def responses() -> list[tuple[int, int]]:
     """(seconds after noon, status) of every Response the server has."""
-    data = [document.stated for document in store.items("/rsps/1/rsp")]
+    data = [document.submitted for document in store.items("/rsps/1/rsp")]
     return sorted((one["createdDateTime"] % 43200, one["status"]) for one in data)
 
 
@@ -122,13 +122,13 @@ def test_another_pin_is_noticed_and_nothing_followed(scene: Scene) -> None:
 def test_it_says_what_it_is_and_how_it_is(enrolled: Scene) -> None:
     enrolled.live(1000)
     device = enrolled.device
-    der = {kind: store.get(f"/edev/1/der/1/{step}").stated for kind, step in (  # type: ignore[union-attr]
+    der = {kind: store.get(f"/edev/1/der/1/{step}").submitted for kind, step in (  # type: ignore[union-attr]
         ("DERCapability", "dercap"), ("DERSettings", "derg"), ("DERStatus", "ders"), ("DERAvailability", "dera"))}
     assert der["DERCapability"]["type"] == 4
     assert der["DERCapability"]["rtgMaxW"] == {"multiplier": 0, "value": 5000} == der["DERSettings"]["setMaxW"]
     assert der["DERStatus"]["genConnectStatus"]["value"] == "07"
     assert der["DERAvailability"]["statWAvail"]["value"] == pytest.approx(device.plant.available_w, rel=0.2)
-    assert store.get("/edev/1/di").stated["lFDI"] == ME     # type: ignore[union-attr]
+    assert store.get("/edev/1/di").submitted["lFDI"] == ME     # type: ignore[union-attr]
     assert enrolled.line.count("PUT", "/edev/1/der/1/dercap") == 1, "what does not change is said once"
     assert enrolled.line.count("PUT", "/edev/1/der/1/ders") == 4, "at the start and every 300 s"
 
@@ -154,7 +154,7 @@ def test_a_control_is_followed_and_answered(enrolled: Scene) -> None:
     assert free > 1000
     enrolled.live(10)
     assert enrolled.device.plant.power == 500, "10 percent of 5 kW"
-    status = store.get("/edev/1/der/1/ders").stated     # type: ignore[union-attr]
+    status = store.get("/edev/1/der/1/ders").submitted     # type: ignore[union-attr]
     assert status["localControlModeStatus"]["value"] == 1 and status["readingTime"] % 43200 == 210, "it says so at once"
     enrolled.live(400)
     assert enrolled.device.plant.power > 1000
@@ -175,8 +175,8 @@ def test_a_ramp_takes_its_time(enrolled: Scene) -> None:
 
 def test_the_rate_of_its_usage_point_goes_before_that_of_its_end_device(enrolled: Scene) -> None:
     enrolled.live(10)
-    pollrates.decide("post", "MirrorUsagePoint", "", 100)
-    store.rerate()
+    pollrates.set_rate("post", "MirrorUsagePoint", "", 100)
+    store.apply_rates()
     enrolled.live(1000)
     assert enrolled.line.count("POST", "/mup/1") == 1 + 7, "at 300 s, and from then on every 100 s"
 
@@ -222,7 +222,7 @@ def test_the_default_holds_between_events_and_goes_with_the_group(enrolled: Scen
     post("street", 200, 100, **LIMIT)
     enrolled.live(700)
     assert enrolled.said("follows") == ["opModMaxLimW 2000", "opModMaxLimW 1000", "opModMaxLimW 2000"]
-    assert store.get("/edev/1/der/1/derg").stated["setGradW"] == 500    # type: ignore[union-attr]
+    assert store.get("/edev/1/der/1/derg").submitted["setGradW"] == 500    # type: ignore[union-attr]
     virtualders.update("street", remove=["one"])
     enrolled.live(130)
     assert enrolled.said("follows")[-1] == "nothing"
@@ -245,7 +245,7 @@ def test_the_customer_opts_out(enrolled: Scene) -> None:
     enrolled.live(10)
     href = post("street", 100, 400, **LIMIT)
     enrolled.live(200)
-    enrolled.device.follower.opt(store.get(href).stated["mRID"], True)      # type: ignore[union-attr]
+    enrolled.device.follower.opt(store.get(href).submitted["mRID"], True)      # type: ignore[union-attr]
     enrolled.live(400)
     assert [status for _, status in responses()] == [1, 2, 4, 8] and enrolled.device.plant.power > 500
 
@@ -257,7 +257,7 @@ def test_alarms_are_logged_when_they_come_and_go(scene: Scene) -> None:
     virtualders.create("street", members=["one"])
     post("street", 0, 9000, opModMaxLimW=0)
     scene.live(300)
-    logged = [document.stated for document in store.items("/edev/1/lel")]
+    logged = [document.submitted for document in store.items("/edev/1/lel")]
     codes = [one["logEventCode"] for one in sorted(logged, key=lambda one: one["logEventID"])]
     assert codes and codes == [2, 3] * (len(codes) // 2) and scene.device.plant.alarms == 0
 
@@ -333,16 +333,16 @@ def test_an_aggregator_follows_and_answers_for_each(house: None, application: Fl
     powers = {follower.plant.name: follower.plant.power for follower in aggregator.followers}
     assert powers == {"home-1": 500, "home-2": -2500}
     live(aggregator, 400)
-    answered = [(one.stated["endDeviceLFDI"], one.stated["status"]) for one in store.items("/rsps/1/rsp")]
+    answered = [(one.submitted["endDeviceLFDI"], one.submitted["status"]) for one in store.items("/rsps/1/rsp")]
     assert sorted(answered) == sorted([(ME, 1), (ME, 2), (ME, 3), *[(OTHER, status) for status in (1, 1, 2, 2, 3, 3)]])
-    assert {one.stated["deviceLFDI"] for one in store.items("/mup")} == {ME, OTHER}
+    assert {one.submitted["deviceLFDI"] for one in store.items("/mup")} == {ME, OTHER}
     assert not [one for one in told if one.what == "trouble"]
 
 
 def test_what_changes_often_is_polled_often_and_the_rest_seldom(enrolled: Scene) -> None:
     settings.poll_rate = 3600
-    pollrates.decide("poll", "DERProgramList", "", 300)
-    store.rerate()
+    pollrates.set_rate("poll", "DERProgramList", "", 300)
+    store.apply_rates()
     enrolled.live(400)
     enrolled.line.asked.clear()
     post("street", 800, 300, **LIMIT)

@@ -8,9 +8,9 @@ from flask import Flask
 
 from clients.devices import faults
 from clients.devices.device import Device, Identity
-from clients.devices.faults import GOOD, Manner
+from clients.devices.faults import GOOD, Faults
 from clients.devices.inverter import Inverter
-from clients.reports.reporter import Happening
+from clients.reports.reporter import Trace
 from clients.simulation.weather import Site
 from server import clock
 from server.config import settings
@@ -22,7 +22,7 @@ from tests import door
 from tests.clients.inprocess import InProcess
 
 ME, PIN = door.lfdi(1), 123455
-Make = Callable[[Manner], tuple[Device, InProcess, list[Happening]]]
+Make = Callable[[Faults], tuple[Device, InProcess, list[Trace]]]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def device(house: None, application: Flask) -> Make:
     enrolment.enrol(ME, pin=PIN, name="one")
     virtualders.create("street", members=["one"])
 
-    def made(manner: Manner) -> tuple[Device, InProcess, list[Happening]]:
+    def made(manner: Faults) -> tuple[Device, InProcess, list[Trace]]:
         line, told = InProcess(application, ME), []
         device = Device(Identity(ME, identity.sfdi(ME), PIN), Inverter(name="one", site=Site("seed")), line.connection(),
                         tell=told.append, clock=clock.precise)
@@ -50,7 +50,7 @@ def live(device: Device, seconds: int) -> None:
 
 
 def answered() -> list[tuple[int, int]]:
-    return sorted((one.stated["createdDateTime"] % 43200, one.stated["status"]) for one in store.items("/rsps/1/rsp"))
+    return sorted((one.submitted["createdDateTime"] % 43200, one.submitted["status"]) for one in store.items("/rsps/1/rsp"))
 
 
 def test_a_good_one_follows(device: Make) -> None:
@@ -61,7 +61,7 @@ def test_a_good_one_follows(device: Make) -> None:
 
 
 def test_a_silent_one_is_there_and_reads_its_meter_but_follows_nothing(device: Make) -> None:
-    made, line, told = device(Manner(silent=True))
+    made, line, told = device(Faults(silent=True))
     dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 60)
     live(made, 700)
     assert made.plant.power > 500 and not answered() and line.count("GET", "/derp/1/derc") == 6
@@ -76,7 +76,7 @@ def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Mak
     dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
     live(made, 100)
     asked = len(line.asked)
-    made.behave(Manner(gone=True))
+    made.behave(Faults(gone=True))
     live(made, 170)
     assert made.plant.power == 500 and len(line.asked) == asked
     live(made, 330)
@@ -89,13 +89,13 @@ def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Mak
 
 
 def test_one_that_never_called_runs_all_the_same(device: Make) -> None:
-    made, line, _ = device(Manner(gone=True))
+    made, line, _ = device(Faults(gone=True))
     live(made, 1000)
     assert made.plant.injected > 0 and not line.asked
 
 
 def test_a_customer_leaves_in_the_middle_of_an_event(device: Make) -> None:
-    made, _, _ = device(Manner(opt_out=1.0))
+    made, _, _ = device(Faults(opt_out=1.0))
     dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 100, response_required=7)
     live(made, 390)
     assert made.plant.power == 500
@@ -105,7 +105,7 @@ def test_a_customer_leaves_in_the_middle_of_an_event(device: Make) -> None:
 
 @pytest.mark.parametrize("skew", [60, -60])
 def test_a_clock_that_is_off_is_off_whatever_the_server_says(device: Callable, skew: int) -> None:
-    made, _, _ = device(Manner(skew=skew))
+    made, _, _ = device(Faults(skew=skew))
     dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
     live(made, 600)
     assert made.now - clock.now() == pytest.approx(skew, abs=1)

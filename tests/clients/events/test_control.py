@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from clients.events.control import Default, Held, Order, Settings, gradient, merged, order
+from clients.events.control import Default, Held, PowerOrder, Settings, gradient, merged, order
 from clients.events.curves import Curve, curve
 from clients.events.schedule import Schedule, advance
 from tests.clients.controls import ALL, control, events, mrid
@@ -76,7 +76,7 @@ def active_power(watts: int) -> dict[str, int]:
 def test_a_mode_in_watts(mode: str, value: Any, settings: Settings, field: str, expected: Any) -> None:
     made = order({mode: Held(value, "/derp/1")}, settings, {})
     assert getattr(made, field) == pytest.approx(expected)
-    assert made._replace(**{field: getattr(Order(), field)}) == Order(), "and nothing else"
+    assert made._replace(**{field: getattr(PowerOrder(), field)}) == PowerOrder(), "and nothing else"
 
 
 def test_the_tighter_of_two_limits_counts() -> None:
@@ -103,7 +103,7 @@ def test_the_gradient_is_the_best_defaults_else_the_devices_own() -> None:
        some.floats(0, 9000), some.floats(-5000, 5000))
 def test_bounds_never_make_power_flow(watts: float, inject: float, absorb: float, export: float, import_: float,
                                       load: float) -> None:
-    bounded = Order(inject=inject, absorb=absorb, site_export=export, site_import=import_).bounded(watts, load)
+    bounded = PowerOrder(inject=inject, absorb=absorb, site_export=export, site_import=import_).bounded(watts, load)
     assert abs(bounded) <= abs(watts) and bounded * watts >= 0
     assert -absorb <= bounded <= inject
     if bounded > 0:

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from clients.devices.evcharger import EvCharger, session
 from clients.devices.thermostat import Thermostat
 from clients.events import loadcontrol
-from clients.events.control import Order
+from clients.events.control import PowerOrder
 from clients.events.events import Event, listed
 from clients.events.loadcontrol import Load
 from clients.events.schedule import Schedule, advance, opt
@@ -125,14 +125,14 @@ def test_what_is_for_other_categories_is_nothing_to_it() -> None:
 # --- physics ---------------------------------------------------------------------------------------------------------
 
 def warm(hours: float = 12) -> Thermostat:
-    return Thermostat(site=COLD).run(Order(), WINTER, WINTER + hours * 3600)
+    return Thermostat(site=COLD).run(PowerOrder(), WINTER, WINTER + hours * 3600)
 
 
 def lived(plant: Thermostat, load: Load, hours: float) -> tuple[Thermostat, list[float]]:
     """The plant after so many hours under a load control, and its room's temperature minute by minute."""
     rooms, now = [], WINTER + 12 * 3600.0
     for _ in range(int(hours * 60)):
-        plant = plant.step(Order(load=load), now, 60)
+        plant = plant.step(PowerOrder(load=load), now, 60)
         rooms.append(plant.room)
         now += 60
     return plant, rooms
@@ -198,12 +198,12 @@ def test_how_long_a_room_lasts() -> None:
     (Load(appliance=loadcontrol.DELAY), 0), (Load(less=6500), 0)])
 def test_a_charger_charges_as_much_as_it_may(load: Load, power: float) -> None:
     assert STAY is not None
-    assert EvCharger(site=CAR).step(Order(load=load), STAY.arrival, 60).power == power
+    assert EvCharger(site=CAR).step(PowerOrder(load=load), STAY.arrival, 60).power == power
 
 
 def test_a_charger_that_runs_need_not_break_off_for_a_delay() -> None:
     assert STAY is not None
-    running = EvCharger(site=CAR).step(Order(), STAY.arrival, 60)
-    assert running.step(Order(load=Load(appliance=loadcontrol.DELAY)), STAY.arrival + 60, 60).power == -7400
+    running = EvCharger(site=CAR).step(PowerOrder(), STAY.arrival, 60)
+    assert running.step(PowerOrder(load=Load(appliance=loadcontrol.DELAY)), STAY.arrival + 60, 60).power == -7400
     slack = STAY.departure - STAY.arrival - 60 - running.headroom / 7400 * 3600
     assert running.sheds == pytest.approx(slack)

@@ -7,19 +7,19 @@ import pytest
 
 from clients.devices.evcharger import EvCharger
 from clients.events.control import Held, Settings, order
-from clients.events.reservation import NOTHING, Asked, Step, Wish, rationed, step
+from clients.events.reservation import NOTHING, PendingRequest, ReservationWish, Step, rationed, step
 
-CAR = Wish(1000, 40_000, 14_000, 7000)
+CAR = ReservationWish(1000, 40_000, 14_000, 7000)
 A, B = "0A", "0B"
 
 
 def asked(mrid: str = A, end: int = 40_000) -> dict[str, Any]:
     wish = CAR._replace(end=end)
-    return step(Asked(), wish, False, [], mrid, 1000)[1][0].request
+    return step(PendingRequest(), wish, False, [], mrid, 1000)[1][0].request
 
 
 def test_a_car_that_comes_asks_for_what_it_wants() -> None:
-    state, (said,) = step(Asked(), CAR, False, [], A, 1000)
+    state, (said,) = step(PendingRequest(), CAR, False, [], A, 1000)
     assert said == Step({"mRID": A, "creationTime": 1000, "durationRequested": 7200, "RequestStatus": {
         "dateTime": 1000, "requestStatus": 0}, "energyRequested": {"multiplier": 0, "value": 14_000},
         "powerRequested": {"multiplier": 0, "value": 7000}, "intervalRequested": {"start": 1000, "duration": 39_000}})
@@ -36,30 +36,30 @@ TAKEN = Step(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}
     (CAR._replace(energy=50), True, []),                            # it has what was granted: that is over soon
     (CAR._replace(energy=9000), True, []), (CAR, False, []),
     (CAR._replace(end=90_000), False, [TAKEN])])                    # another car
-def test_it_takes_back_what_it_does_not_need(wish: Wish | None, running: bool, said: list[Step]) -> None:
-    state, done = step(Asked(asked()), wish, running, LISTED, B, 2000)
+def test_it_takes_back_what_it_does_not_need(wish: ReservationWish | None, running: bool, said: list[Step]) -> None:
+    state, done = step(PendingRequest(asked()), wish, running, LISTED, B, 2000)
     assert done == said and (state.request is None) == bool(said)
 
 
 def test_what_the_server_does_not_list_yet_is_taken_back_when_it_does() -> None:
-    state, said = step(Asked(asked()), None, False, [], B, 2000)
+    state, said = step(PendingRequest(asked()), None, False, [], B, 2000)
     assert said == [] and state.request is not None and not state.waits
-    assert step(state, None, False, LISTED, B, 2000) == (Asked(), [TAKEN])
+    assert step(state, None, False, LISTED, B, 2000) == (PendingRequest(), [TAKEN])
 
 
 def test_the_rest_is_asked_for_when_a_grant_has_run_its_course() -> None:
-    done = Asked(asked(), done=True)
+    done = PendingRequest(asked(), done=True)
     assert not done.waits
     state, said = step(done, CAR._replace(energy=5000), False, LISTED, B, 2000)
     assert [(one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said] == [
         (A, 1, "/frq/8"), (B, 0, None)]
     assert state.waits and state.request is not None and state.request["mRID"] == B
     assert step(done, CAR._replace(energy=50), False, LISTED, B, 2000) == (done, [])
-    assert step(done, None, False, LISTED, B, 2000) == (Asked(), [])
+    assert step(done, None, False, LISTED, B, 2000) == (PendingRequest(), [])
 
 
 def test_who_has_no_time_left_waits_no_longer() -> None:
-    assert not Asked(asked(), urgent=True).waits
+    assert not PendingRequest(asked(), urgent=True).waits
 
 
 def grant(energy: int, power: int) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_the_sign_turns_since_there_charging_is_positive(power: int, target: flo
 
 def test_a_vehicle_tells_what_it_wants() -> None:
     plant = EvCharger(arrival=1000, departure=40_000, wanted=20_000.0, given=6000.0, clock=2000.0, power=-7400.0)
-    assert plant.wish == Wish(2000, 40_000, 14_000, 7400) and EvCharger().wish is None is EvCharger().vehicle(0)
+    assert plant.wish == ReservationWish(2000, 40_000, 14_000, 7400) and EvCharger().wish is None is EvCharger().vehicle(0)
     assert plant.vehicle(2000) == {
         "chargingPowerNow": {"multiplier": 0, "value": 7400}, "energyRequestNow": {"multiplier": 0, "value": 14_000},
         "maxForwardPower": {"multiplier": 0, "value": 7400}, "minimumChargingDuration": 6811,

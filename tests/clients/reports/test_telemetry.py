@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from clients.devices.battery import Battery
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
@@ -19,12 +19,12 @@ from clients.reports import metering, telemetry
 from server.resources import codec
 from tests.clients.controls import LFDI
 
-PLANTS: list[Plant] = [Inverter(), Battery(), EvCharger(arrival=1, wanted=9000, given=3000), Thermostat()]
+PLANTS: list[DeviceModel] = [Inverter(), Battery(), EvCharger(arrival=1, wanted=9000, given=3000), Thermostat()]
 NOW = 1_750_000_000
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.kind)
-def test_every_document_is_valid(plant: Plant) -> None:
+def test_every_document_is_valid(plant: DeviceModel) -> None:
     after = replace(plant, injected=20.0, absorbed=10.0, power=-30.0)
     said: list[tuple[str, dict[str, Any]]] = [
         ("DERCapability", telemetry.capability(plant)), ("DERSettings", telemetry.settings(plant, 1.5, NOW)),
@@ -47,7 +47,7 @@ def test_a_number_is_scaled_as_precisely_as_it_fits(number: float) -> None:
 @pytest.mark.parametrize("plant, modes, doe", [
     (Inverter(), 0x01F002EC, "0F"), (Battery(), 0x00F000EF, "0F"),
     (EvCharger(), 0x0040008D, "0F"), (Thermostat(), 0x0040008D, "0F")], ids=lambda value: getattr(value, "kind", ""))
-def test_modes_are_said_by_the_bits_of_the_standard(plant: Plant, modes: int, doe: str) -> None:
+def test_modes_are_said_by_the_bits_of_the_standard(plant: DeviceModel, modes: int, doe: str) -> None:
     said = telemetry.capability(plant)
     assert said["modesSupported"] == f"{modes:08X}" and said["csipaus:doeModesSupported"] == doe
     names = {name for name, bit in telemetry.MODE_BITS.items() if modes >> bit & 1}
@@ -91,7 +91,7 @@ def test_alarms_that_come_and_go_are_logged_by_csips_codes(before: int, after: i
     assert {(one["functionSet"], one["profileID"], one["logEventPEN"]) for one in said} <= {(11, 2, 40732)}
 
 
-def value(readings: dict[str, Any], plant: Plant, name: str) -> int:
+def value(readings: dict[str, Any], plant: DeviceModel, name: str) -> int:
     """The reading of the register with this name."""
     wanted = metering.mrid(LFDI, name)
     found, = (one for one in readings["MirrorMeterReading"] if one["mRID"] == wanted)
@@ -120,7 +120,7 @@ def test_mrids_stay_and_tell_apart() -> None:
 
 
 @pytest.mark.parametrize("plant, role", [(Inverter(), "0049"), (EvCharger(), "0045")])
-def test_a_usage_point_says_its_role(plant: Plant, role: str) -> None:
+def test_a_usage_point_says_its_role(plant: DeviceModel, role: str) -> None:
     stated = metering.usage_point(plant, LFDI, 300)
     assert stated["roleFlags"] == role and stated["deviceLFDI"] == LFDI
 

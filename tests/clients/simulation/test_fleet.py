@@ -11,7 +11,7 @@ from certs import dev
 from clients.devices.aggregator import Aggregator
 from clients.devices.client import Client
 from clients.devices.device import Device
-from clients.reports.reporter import Happening
+from clients.reports.reporter import Trace
 from clients.simulation import fleet, neighbourhood
 from clients.simulation.neighbourhood import KINDS, Server, plant
 from tests.clients.controls import LFDI
@@ -111,8 +111,8 @@ def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
 
 
 def test_a_happening_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    fleet.printer(Happening(1_750_000_000, "device-2", "enrolled", "/edev/2"))
-    fleet.printer(Happening(1_750_000_000, "device-2", "reading", "7 W"))
+    fleet.printer(Trace(1_750_000_000, "device-2", "enrolled", "/edev/2"))
+    fleet.printer(Trace(1_750_000_000, "device-2", "reading", "7 W"))
     assert capsys.readouterr().out.split() == ["15:06:40", "device-2", "enrolled", "/edev/2"]
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from clients.devices.battery import Battery
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
-from clients.events.control import Order
-from clients.events.eventclient import Follower
+from clients.events.control import PowerOrder
+from clients.events.eventclient import EventClient
 from clients.simulation import totals
-from clients.simulation.totals import Tally
+from clients.simulation.totals import Totals
 from clients.simulation.weather import Site
 from clients.transport.connection import Connection
 from tests.clients.controls import LFDI
@@ -27,12 +27,12 @@ class Nobody:
         """Nothing is open."""
 
 
-def followers(*plants: Plant) -> list[Follower]:
+def followers(*plants: DeviceModel) -> list[EventClient]:
     connection = Connection(Nobody())       # type: ignore[arg-type]
-    return [Follower(f"{number}{LFDI[1:]}", plant, connection, lambda _: None) for number, plant in enumerate(plants)]
+    return [EventClient(f"{number}{LFDI[1:]}", plant, connection, lambda _: None) for number, plant in enumerate(plants)]
 
 
-def live(followed: list[Follower], *instants: float) -> None:
+def live(followed: list[EventClient], *instants: float) -> None:
     for instant in instants:
         for one in followed:
             one.live(instant)
@@ -45,9 +45,9 @@ def said() -> list[dict[str, Any]]:
 
 def test_what_was_ordered_is_seen_beside_what_would_have_been(said: list[dict[str, Any]]) -> None:
     sun, store = followed = followers(Inverter(site=Site("a")), Battery(site=Site("b", peak_load=0)))
-    Tally(followed, said.append)
+    Totals(followed, said.append)
     live(followed, NOON)
-    for one, order in ((sun, Order(inject=500.0)), (store, Order(target=-2000.0))):
+    for one, order in ((sun, PowerOrder(inject=500.0)), (store, PowerOrder(target=-2000.0))):
         one._obey = lambda now, one=one, order=order: setattr(one, "order", order)     # type: ignore[method-assign]
         one.order = order
     live(followed, NOON + 400, NOON + 1000, NOON + 1801)
@@ -61,11 +61,11 @@ def test_what_was_ordered_is_seen_beside_what_would_have_been(said: list[dict[st
 
 def test_an_interval_is_exact_however_the_steps_fall(said: list[dict[str, Any]]) -> None:
     followed = followers(Thermostat(site=Site("cold", latitude=60.0)))
-    Tally(followed, said.append)
+    Totals(followed, said.append)
     live(followed, NOON - 250, NOON - 10, NOON + 70.5, NOON + 2777.7)
     whole = followers(Thermostat(site=Site("cold", latitude=60.0)))
     again: list[dict[str, Any]] = []
-    Tally(whole, again.append)
+    Totals(whole, again.append)
     live(whole, NOON - 250, NOON + 2700)
     assert [one["at"] - NOON for one in said] == [900, 1800, 2700], "none of the part of an interval at the beginning"
     assert all(one["power"] == one["alone"] for one in said) and again == said
@@ -73,7 +73,7 @@ def test_an_interval_is_exact_however_the_steps_fall(said: list[dict[str, Any]])
 
 def test_who_lags_behind_does_not_hold_the_others_up(said: list[dict[str, Any]]) -> None:
     ahead, behind = followed = followers(Inverter(), Inverter())
-    Tally(followed, said.append)
+    Totals(followed, said.append)
     live(followed, NOON)
     live([ahead], NOON + 900)
     assert not said

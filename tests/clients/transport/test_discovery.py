@@ -4,8 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 from clients.transport import discovery
-from clients.transport.connection import Answer
-from clients.transport.polling import Polls
+from clients.transport.connection import Reply
+from clients.transport.polling import Poller
 from tests.clients.controls import LFDI, control
 
 CURVE = {"href": "/x9", "xMultiplier": 0, "yMultiplier": 0, "yRefType": 1, "CurveData": [{"xvalue": 1, "yvalue": 2}]}
@@ -27,8 +27,8 @@ SHELF: dict[str, Any] = {
 }
 
 
-def polls() -> Polls:
-    return Polls(lambda href: Answer(200, None, "", SHELF[href.partition("?")[0]]), lambda: 0.0)
+def polls() -> Poller:
+    return Poller(lambda href: Reply(200, None, "", SHELF[href.partition("?")[0]]), lambda: 0.0)
 
 
 def test_the_root_leads_to_time_devices_and_mirrors() -> None:
@@ -46,7 +46,7 @@ def test_an_lfdi_is_compared_as_a_number() -> None:
 
 
 def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:
-    found = discovery.found(polls(), SHELF["/e"]["EndDevice"][1])
+    found = discovery.discover(polls(), SHELF["/e"]["EndDevice"][1])
     assert [program.href for program in found.programs] == ["/near", "/far"]
     assert found.registration == {"pIN": 123455} and found.ders == [{"href": "/ders/1"}]
     assert [(default.program, default.primacy) for default in found.defaults()] == [("/far", 9)]
@@ -55,4 +55,4 @@ def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:
 
 
 def test_a_device_with_no_links_leads_nowhere() -> None:
-    assert discovery.found(polls(), SHELF["/e"]["EndDevice"][0])[1:] == (None, [], [], [])
+    assert discovery.discover(polls(), SHELF["/e"]["EndDevice"][0])[1:] == (None, [], [], [])

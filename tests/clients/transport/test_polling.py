@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.transport.connection import Answer
-from clients.transport.polling import DEFAULT_RATE, Polls
+from clients.transport.connection import Reply
+from clients.transport.polling import DEFAULT_RATE, Poller
 
 
 class Shelf:
@@ -15,7 +15,7 @@ class Shelf:
         self.documents = {f"/{name}": data for name, data in documents.items()}
         self.asked: list[str] = []
 
-    def get(self, href: str) -> Answer:
+    def get(self, href: str) -> Reply:
         self.asked.append(href)
         path, _, query = href.partition("?")
         data = self.documents[path]
@@ -23,12 +23,12 @@ class Shelf:
             start, limit = (int(part[2:]) for part in query.split("&"))
             items = data["Item"][start:start + min(limit, 2)]
             data = data | {"Item": items, "all": len(data["Item"]), "results": len(items)}
-        return Answer(200, None, "Thing", data)
+        return Reply(200, None, "Thing", data)
 
 
 def test_a_document_is_read_when_it_is_due() -> None:
     shelf = Shelf(a={"pollRate": 60})
-    polls = Polls(shelf.get, lambda: shelf.now)
+    polls = Poller(shelf.get, lambda: shelf.now)
     for now in range(0, 121, 20):
         shelf.now = now
         polls.begin()
@@ -39,7 +39,7 @@ def test_a_document_is_read_when_it_is_due() -> None:
 
 def test_a_rate_is_inherited_from_above_and_else_the_default() -> None:
     shelf = Shelf(a={"pollRate": 60}, b={}, c={})
-    polls = Polls(shelf.get, lambda: shelf.now)
+    polls = Poller(shelf.get, lambda: shelf.now)
     polls.begin()
     polls.read("/a")
     polls.read("/b", polls.rate("/a"))
@@ -51,14 +51,14 @@ def test_a_rate_is_inherited_from_above_and_else_the_default() -> None:
 
 def test_a_list_is_read_page_by_page() -> None:
     shelf = Shelf(a={"Item": [1, 2, 3, 4, 5]}, b={"Item": []})
-    assert Polls(shelf.get, lambda: shelf.now).read_list("/a", "Item")["Item"] == [1, 2, 3, 4, 5]
+    assert Poller(shelf.get, lambda: shelf.now).read_list("/a", "Item")["Item"] == [1, 2, 3, 4, 5]
     assert shelf.asked == ["/a?s=0&l=255", "/a?s=2&l=255", "/a?s=4&l=255"]
-    assert Polls(shelf.get, lambda: shelf.now).read_list("/b", "Item")["Item"] == []
+    assert Poller(shelf.get, lambda: shelf.now).read_list("/b", "Item")["Item"] == []
 
 
 def test_what_the_walk_no_longer_touches_is_forgotten() -> None:
     shelf = Shelf(a={}, b={})
-    polls = Polls(shelf.get, lambda: shelf.now)
+    polls = Poller(shelf.get, lambda: shelf.now)
     for hrefs in (("/a", "/b"), ("/a",), ("/a", "/b")):
         polls.begin()
         for href in hrefs:
@@ -69,7 +69,7 @@ def test_what_the_walk_no_longer_touches_is_forgotten() -> None:
 
 def test_a_clock_that_is_set_moves_what_is_due() -> None:
     shelf = Shelf(a={"pollRate": 60})
-    polls = Polls(shelf.get, lambda: shelf.now)
+    polls = Poller(shelf.get, lambda: shelf.now)
     polls.read("/a")
     polls.shift(1000)
     shelf.now = 1059
@@ -86,10 +86,10 @@ def test_a_clock_that_is_set_moves_what_is_due() -> None:
 def test_what_is_read_is_due_by_the_clock_that_reading_it_has_set() -> None:
     shelf = Shelf(tm={"pollRate": 60})
 
-    def get(href: str) -> Answer:
+    def get(href: str) -> Reply:
         shelf.now = 5000.0
         return shelf.get(href)
-    polls = Polls(get, lambda: shelf.now)
+    polls = Poller(get, lambda: shelf.now)
     polls.begin()
     polls.read("/tm")
     assert polls.end() == 5060

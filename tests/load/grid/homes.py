@@ -14,7 +14,7 @@ import click
 from clients.devices.client import silent
 from clients.reports import reporter
 from clients.simulation import neighbourhood, stepped
-from clients.simulation.totals import Tally
+from clients.simulation.totals import Totals
 from clients.simulation.weather import DAY
 from server import clock as time_of_day
 from tests.load.grid import plants
@@ -34,7 +34,7 @@ def main(server: str, certs: Path, devices: Path, clock: str, threads: int, sums
     clients = neighbourhood.clients(neighbourhood.entries(devices), neighbourhood.Server(server, certs=certs), silent,
                                     clock=time_of_day.precise, make=plants.made)
     if sums:
-        Tally([follower for client in clients for follower in client.followers], lambda said: click.echo(json.dumps(said)))
+        Totals([follower for client in clients for follower in client.followers], lambda said: click.echo(json.dumps(said)))
     reporter.WHEN.update(reporter.TERSE)
     reporter.ASK_AGAIN = 2 * DAY
     stepped.answer(stepped.Stepped(clients, threads), sys.stdin, sys.stdout)

@@ -49,4 +49,4 @@ class Myopic:
         net = float(outlook.net[0])
         zero = np.zeros(self.groups)
         asked = disaggregation.Wanted(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
-        return disaggregation.shared(asked, now, disaggregation.Manner(HOURS))
+        return disaggregation.shared(asked, now, disaggregation.StepOptions(HOURS))

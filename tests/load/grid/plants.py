@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from clients.devices.battery import Battery
-from clients.devices.devicemodel import Plant
+from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger, Session
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
 from clients.events import reservation
-from clients.events.control import Order
+from clients.events.control import PowerOrder
 from clients.simulation.weather import Site
 
 QUARTER = 900
@@ -28,10 +28,10 @@ def at(series: tuple[float, ...], begin: int, now: float) -> float:
     return series[min(max(int(now - begin) // QUARTER, 0), len(series) - 1)]
 
 
-class Quarterly(Plant):
+class Quarterly(DeviceModel):
     """Lives in steps of a quarter of an hour."""
 
-    def run(self, order: Order, since: float, until: float, step: float = QUARTER) -> Self:
+    def run(self, order: PowerOrder, since: float, until: float, step: float = QUARTER) -> Self:
         """As a plant does, more coarsely."""
         return super().run(order, since, until, step)
 
@@ -42,7 +42,7 @@ class Panels(Quarterly, Inverter):
     series: tuple[float, ...] = (0.0,)
     begin: int = 0
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """The sun gives what it gives; the order takes away from it."""
         sun = at(self.series, self.begin, now)
         given = min(sun, self.max_w, max(order.bounded(self.max_w), 0.0)) if order.connect else 0.0
@@ -73,7 +73,7 @@ class Car(Quarterly, EvCharger):
             news.append(self.departure - math.floor(self.headroom * 3600 / self.max_charge_w))
         return min((instant for instant in news if instant > now), default=None)
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Charges from arrival until full, or as ordered."""
         stay = next((trip for trip in self.trips if trip.arrival <= now < trip.departure), None)
         if stay is None:
@@ -108,7 +108,7 @@ class Pump(Quarterly, Thermostat):
         """Whether it has left comfort."""
         return abs(self.stored) > self.span * 1.001
 
-    def step(self, order: Order, now: float, seconds: float) -> Self:
+    def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Draws what brings it, by the end of the quarter, to the part of comfort that the offset of its set point is."""
         base = at(self.series, self.begin, now)
         goal = min(max(order.load.heating / self.comfort, -1.0), 1.0) * self.span
@@ -128,11 +128,11 @@ def _car(said: dict[str, Any]) -> dict[str, Any]:
     return {"trips": tuple(Session(*trip) for trip in said["trips"])}
 
 
-KINDS: dict[str, tuple[type[Plant], Callable[[dict[str, Any]], dict[str, Any]]]] = {
+KINDS: dict[str, tuple[type[DeviceModel], Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "solar": (Panels, _panels), "battery": (Store, lambda said: {}), "car": (Car, _car), "pump": (Pump, _panels)}
 
 
-def made(entry: dict[str, Any], place: int = 0) -> Plant:
+def made(entry: dict[str, Any], place: int = 0) -> DeviceModel:
     """The plant of an entry: `plant` is one of KINDS, `ratings` its fields, with `series` and `trips` as lists."""
     kind, read = KINDS[entry["plant"]]
     return kind(**{"name": entry["name"], "site": NOBODY, **entry["ratings"], **read(entry["ratings"])})

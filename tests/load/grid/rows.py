@@ -12,16 +12,17 @@ from peewee import chunked
 
 from server import clock, functionsets, models
 from server.grid.groups import virtualders
-from server.models import Conduct, Device, Membership, Meter, Nature, Unit, VirtualDER, Visit
+from server.models import (ChargingSession, DerState, Device, DeviceType, Membership, Meter, Participation,
+                           VirtualDER)
 
 FEEDERS = 10
-_KINDS = ("store",) * 5 + ("sun",) * 7 + ("car",) * 5 + ("heat",) * 3
-_TYPES = {"store": 80, "sun": 4, "car": 82, "heat": 0}
+_KINDS = ("storage",) * 5 + ("pv",) * 7 + ("ev",) * 5 + ("thermal",) * 3
+_TYPES = {"storage": 80, "pv": 4, "ev": 82, "thermal": 0}
 _MODES = "opModFixedW opModMaxLimW opModTargetW"
 # What the mapper would have put where nothing is said.
 _DEFAULTS: dict[Any, dict[str, str]] = {
     Device: {"name": "''", "kind": "''", "labels": "'{}'", "state": "'enrolled'", "manager": "''"}, Membership: {"listed": "0"},
-    Unit: {"connected": "1"}, Meter: {"peak": "0"}, Visit: {"cancelled": "0"}, Conduct: {"out_reason": "''", "tier": "0"}}
+    DerState: {"connected": "1"}, Meter: {"peak_load_w": "0"}, ChargingSession: {"cancelled": "0"}, Participation: {"opt_out_reason": "''", "tier": "0"}}
 Rows = list[dict[str, Any]]
 
 
@@ -46,21 +47,21 @@ def _fill(devices: list[int], area: int, feeders: list[int], numbers: random.Ran
     kinds = {device: numbers.choice(_KINDS) for device in devices}
     power = {device: numbers.uniform(2000, 7000) for device in devices}
     every: list[tuple[Any, Rows]] = [
-        (Device, [{"id": device, "lfdi": f"{device:040X}", "sfdi": device, "enrolled_at": 0, "seen_at": now}
+        (Device, [{"id": device, "lfdi": f"{device:040X}", "sfdi": device, "enrolled_at": 0, "last_contact_at": now}
                   for device in devices]),
         (Membership, [{"vder": vder, "device": device} for device in devices for vder in (area, feeders[device % FEEDERS])]),
-        (Nature, [{"device": device, "what": kind, "category": int(kind == "heat")} for device, kind in kinds.items()]),
-        (Unit, [{"href": f"/edev/{device}/der/1", "device": device, "type": _TYPES[kind],
-                 "inject": 0.0 if kind in ("car", "heat") else power[device], "absorb": 0.0 if kind == "sun" else power[device],
-                 "capacity": 2.5 * power[device] if kind == "store" else None,
-                 "charge": numbers.random() if kind == "store" else None, "charge_at": now if kind == "store" else None,
+        (DeviceType, [{"device": device, "kind": kind, "category": int(kind == "thermal")} for device, kind in kinds.items()]),
+        (DerState, [{"href": f"/edev/{device}/der/1", "device": device, "der_type": _TYPES[kind],
+                 "max_injection_w": 0.0 if kind in ("ev", "thermal") else power[device], "max_absorption_w": 0.0 if kind == "pv" else power[device],
+                 "capacity_wh": 2.5 * power[device] if kind == "storage" else None,
+                 "soc": numbers.random() if kind == "storage" else None, "soc_at": now if kind == "storage" else None,
                  "modes": _MODES} for device, kind in kinds.items()]),
-        (Meter, [{"href": f"/upt/{device}/mr/1", "device": device, "what": kind, "factor": 1.0, "at": now,
-                  "watts": power[device] * numbers.uniform(0, 1) * (1 if kind == "sun" else -1)} for device, kind in kinds.items()]),
-        (Visit, [{"href": f"/edev/{device}/frq/1", "device": device, "arrive": now - 3600, "depart": now + 3600 * numbers.randint(2, 12),
-                  "energy": 10_000.0, "power": power[device], "said": 8000.0, "said_at": now}
-                 for device, kind in kinds.items() if kind == "car"]),
-        (Conduct, [{"device": device, "response": numbers.uniform(0.7, 1)} for device in devices])]
+        (Meter, [{"href": f"/upt/{device}/mr/1", "device": device, "kind": kind, "factor": 1.0, "read_at": now,
+                  "injection_w": power[device] * numbers.uniform(0, 1) * (1 if kind == "pv" else -1)} for device, kind in kinds.items()]),
+        (ChargingSession, [{"href": f"/edev/{device}/frq/1", "device": device, "arrival_at": now - 3600, "departure_at": now + 3600 * numbers.randint(2, 12),
+                  "energy_wh": 10_000.0, "power_w": power[device], "reported_need_wh": 8000.0, "reported_at": now}
+                 for device, kind in kinds.items() if kind == "ev"]),
+        (Participation, [{"device": device, "response_rate": numbers.uniform(0.7, 1)} for device in devices])]
     for table, rows in every:
         if rows:
             columns = [table._meta.fields[name].column_name for name in rows[0]]

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from clients.simulation.processpool import Crew, share
+from clients.simulation.processpool import ProcessPool, share
 from server import clock, worker
 from server.devices import enrolment
 from server.grid.balance import controller
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, measurements, signals
-from server.models import Answer, Device
+from server.models import Device, ResponseRecord
 from server.resources import pollrates, store
 from tests.flows.server import Server, until
 from tests.load.grid import plants
@@ -90,11 +90,11 @@ def enrol(street: Street, certificates: Sequence[Entry]) -> list[Entry]:
     for name, kind in LEAVES.items():
         virtualders.create(name, rule=f"kind = {kind}", parent=AREA)
     for kind in LISTS:
-        pollrates.decide("poll", kind, "", POLL)
+        pollrates.set_rate("poll", kind, "", POLL)
     for one in known:
         if one["plant"] in ("car", "pump"):     # nothing that a DERProgram says is for them
-            pollrates.decide("poll", "DERProgramList", one["lfdi"], SELDOM)
-    store.rerate()
+            pollrates.set_rate("poll", "DERProgramList", one["lfdi"], SELDOM)
+    store.apply_rates()
     _foretell(street)
     controller.auto(AREA, True, horizon=max(street.steps, LEAST), reserve=0.0)
     return known
@@ -107,29 +107,29 @@ def _foretell(street: Street) -> None:
     load, sun, heat = street.load, street.series("solar"), street.series("pump")
     supply = longer(street.supply)[:street.steps] + longer(load - sun + heat)[street.steps:]
     signals.put(AREA, "schedule", supply, street.begin, QUARTER)
-    for vder, what, values in ((AREA, "load", -load), (AREA, "sun", sun), ("pumps", "heat", -heat)):
+    for vder, what, values in ((AREA, "load", -load), (AREA, "pv", sun), ("pumps", "thermal", -heat)):
         forecasts.put(vder, what, longer(values), street.begin, QUARTER)
     if street.trips:
-        forecasts.put("cars", "car", street.trips, street.begin, QUARTER)
+        forecasts.put("cars", "ev", street.trips, street.begin, QUARTER)
 
 
 def live(street: Street, server: Server, known: Sequence[Entry], folder: Path, processes: int = 1) -> Lived:
     """The whole of it. The clock goes in steps and stands BEFORE quarters of an hour before it begins."""
     lived = Lived()
     words = ("--server", server.address, "--certs", str(server.certs))
-    with Crew(share(known, processes, folder), *words, module="tests.load.grid.homes") as crew:
+    with ProcessPool(share(known, processes, folder), *words, module="tests.load.grid.homes") as crew:
         crew.poke(clock.precise())
-        until(lambda: not Device.select().where(Device.seen_at.is_null()).exists())     # the server gathers who was there
+        until(lambda: not Device.select().where(Device.last_contact_at.is_null()).exists())     # the server gathers who was there
         for number in range(1 - BEFORE, street.steps + 1):
             start = street.begin + number * QUARTER
             for sums in _step(crew, start, street.steps - number if number >= 0 and number < street.steps else None):
                 _note(lived, street, sums)
     lived.unserved = _unserved(street)
-    lived.answers = dict(Counter(answer.status for answer in Answer.select(Answer.status)))
+    lived.answers = dict(Counter(answer.status for answer in ResponseRecord.select(ResponseRecord.status)))
     return lived
 
 
-def _step(crew: Crew, start: int, ahead: int | None) -> Iterator[dict[str, Any]]:
+def _step(crew: ProcessPool, start: int, ahead: int | None) -> Iterator[dict[str, Any]]:
     """Decide the step, let the devices hear of it, and begin it; sums of the intervals that are over by then."""
     if ahead is not None:
         clock.turn_to(start - POLL)

@@ -14,7 +14,7 @@ from server.devices import enrolment
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import Audit
+from server.models import AuditEntry
 from tests import door
 from tests.conftest import NOON
 
@@ -79,7 +79,7 @@ BAD: dict[str, list[tuple[str, str]]] = {"hrefs": [
 ], "files": [
     *((f"{verb} {{{file}}}", "{" + file + "}") for verb in (
         "signal put street --csv", "signal put street --from-json", "forecast put street load --csv",
-        "forecast put street load --from-json", "forecast put street car --csv", "history import street load --from-json",
+        "forecast put street load --from-json", "forecast put street ev --csv", "history import street load --from-json",
         "enrol --from", "vder members import street") for file in FILES if (verb, file) != ("enrol --from", "lines")),
     ("enrol --from {typed}", "device 1: its lfdi is no text"), ("enrol --from {labels}", "device 1: its labels is no object"),
     ("enrol --from {nobody}", "device 1: it has no lfdi"), ("audit verify {deep}", "this is no audit trail"),
@@ -119,4 +119,4 @@ def test_what_is_mistyped_is_refused_in_words(typed: Any, what: str, tmp_path: P
         if (result.exit_code not in (1, 2) or not isinstance(result.exception, SystemExit) or "Error: " not in result.output
                 or filled(why, tmp_path) not in " ".join(result.output.split())):
             unclear.append((words, why, result.output, result.exception))
-    assert unclear == [] and not Audit.select().exists()
+    assert unclear == [] and not AuditEntry.select().exists()

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from server import clock
 from server.cli import main
 from server.config import settings
-from server.models import Audit
+from server.models import AuditEntry
 from tests.conftest import NOON
 from tests.door import Peer
 
@@ -32,7 +32,7 @@ def test_a_device_is_taken_out_listed_and_brought_back(say: Callable[..., Any], 
         {"device": "one", "lfdi": device.lfdi, "out_until": NOON + 7200, "out_reason": "guests"}]
     say("opt-out", "clear", "one")
     assert say("opt-out", "list") == []
-    assert [(row.what, row.reason) for row in Audit.select().order_by(Audit.id)] == [
+    assert [(row.what, row.reason) for row in AuditEntry.select().order_by(AuditEntry.id)] == [
         ("opt-out set", "guests"), ("opt-out clear", "")]
 
 

@@ -15,7 +15,7 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.grid.series import measurements
-from server.models import Nature, Order, Share, VirtualDER
+from server.models import DeviceType, DispatchOrder, Share, VirtualDER
 from tests import door
 from tests.conftest import NOON
 
@@ -24,14 +24,14 @@ from tests.conftest import NOON
 def run(house: None) -> Callable[..., Result]:
     """Type a command line at a street with a battery, an order that nobody answered, and a day's imbalance halved."""
     enrolment.enrol(door.lfdi(1), name="one")
-    Nature.delete().execute()
-    Nature.create(device=1, what="store")
+    DeviceType.delete().execute()
+    DeviceType.create(device=1, kind="storage")
     virtualders.create("street", members=["one"])
     street = VirtualDER.get()
-    row = Order.create(vder=street, wish="watts", value=500, addressing="broadcast", start=NOON - 7200, duration=3600,
-                       created=NOON - 8100)
-    Share.create(order=row, lfdi=door.lfdi(1), event="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0)
-    measurements.keep({"vder": street.id, "what": what, "start": NOON - 3600, "value": value, "read": 1}
+    row = DispatchOrder.create(vder=street, quantity="watts", value=500, addressing="broadcast", start=NOON - 7200, duration_s=3600,
+                       created_at=NOON - 8100)
+    Share.create(order=row, lfdi=door.lfdi(1), event_href="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0)
+    measurements.keep({"vder": street.id, "quantity": what, "start": NOON - 3600, "value": value, "devices_read": 1}
                  for what, value in (("before", 2000.0), ("after", -1000.0)))
 
     def typed(*words: str) -> Result:
@@ -57,8 +57,8 @@ def test_pages_have_a_place_of_their_own(run: Callable[..., Result], tmp_path: P
     month = said(run("report", "month", "street", "--month", "2025-06", "--json"))
     assert month["html"] == "var/reports/month-street-2025-06-01.html" and Path(month["html"]).exists()
     assert month["key"]["rms_before_w"] == 2000 and len(month["days"]) == 15
-    event = said(run("report", "event", str(Order.get().id), "--json"))
-    assert event["html"] == f"var/reports/event-order-{Order.get().id}.html" and event["devices"][0]["nonresponder"] == "no answer"
+    event = said(run("report", "event", str(DispatchOrder.get().id), "--json"))
+    assert event["html"] == f"var/reports/event-order-{DispatchOrder.get().id}.html" and event["devices"][0]["nonresponder"] == "no answer"
 
 
 def test_who_does_not_respond(run: Callable[..., Result]) -> None:
@@ -67,7 +67,7 @@ def test_who_does_not_respond(run: Callable[..., Result]) -> None:
 
 
 def test_baselines(run: Callable[..., Result]) -> None:
-    for words in (("show", str(Order.get().id)), ("compute", "one", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
+    for words in (("show", str(DispatchOrder.get().id)), ("compute", "one", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
                   ("compute", "street", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00")):
         row, = said(run("baseline", *words, "--json"))
         assert (row["name"], row["method"], row["values_w"]) == ("one", "submeter", [0.0] * 4)

@@ -14,7 +14,7 @@ from server import clock
 from server.cli import main
 from server.config import settings
 from server.grid.groups import virtualders
-from server.models import Interval, Series
+from server.models import Measurement, Series
 from tests.conftest import NOON
 
 STEP, HOUR, DAY = 900, 3600, 86400
@@ -87,15 +87,15 @@ def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
     (("signal", "put", "F12", "--flat", "-1", "--kind", "export_limit"), "", "--flat, value 1 .* -1 is below 0"),
     (("signal", "put", "F13", "--flat", "1"), "", "no virtual DER 'F13'"),
     (("forecast", "put", "F12", "load", "--csv", "-", "--issued", "+1h"), "start,value\n0,1\n", "line 2"),
-    (("forecast", "put", "F12", "car", "--csv", "-"), "arrive,depart,wh,w\n2026-01-01,2026-01-01,1,1\n", "car 1: it has to leave"),
-    (("history", "import", "F12", "site", "--csv", "-", "--start", "now", "--step", "15m"), "1\n", "and it is 2025-06-15T12:00Z"),
+    (("forecast", "put", "F12", "ev", "--csv", "-"), "arrive,depart,wh,w\n2026-01-01,2026-01-01,1,1\n", "car 1: it has to leave"),
+    (("history", "import", "F12", "premises", "--csv", "-", "--start", "now", "--step", "15m"), "1\n", "and it is 2025-06-15T12:00Z"),
 ])
 def test_what_is_wrong_is_said_and_nothing_is_half_done(run: Callable[..., Result], words: tuple[str, ...], said: str,
                                                         why: str) -> None:
     result = run("--set", "timezone=Europe/Berlin", *words, said=said)
     assert result.exit_code == 1
     assert re.search(why, result.stderr), result.stderr
-    assert not values() and not Interval.select().exists()
+    assert not values() and not Measurement.select().exists()
 
 
 def test_a_file_that_is_not_text_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -115,24 +115,24 @@ def test_a_local_day_of_25_hours_is_put_whole(say: Callable[..., Any], run: Call
 
 def test_history_makes_forecasts_and_those_from_outside_come_first(say: Callable[..., Any], run: Callable[..., Result]) -> None:
     flat = json.dumps({"start": NOON - 2 * DAY, "step": HOUR, "values": [-1.2] * 48})
-    assert say("history", "import", "F12", "site", "--from-json", "-", "--unit", "kW", "--dry-run", said=flat)["dry_run"]
+    assert say("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", "--dry-run", said=flat)["dry_run"]
     assert say("history", "show", "F12") == []
-    assert say("history", "import", "F12", "site", "--from-json", "-", "--unit", "kW", said=flat)["intervals"] == 192
+    assert say("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", said=flat)["intervals"] == 192
     assert say("history", "show", "F12", "--from", "2025-06-15T11:30Z") == [
-        {"start": NOON - 2 * STEP, "site": -1200}, {"start": NOON - STEP, "site": -1200}]
+        {"start": NOON - 2 * STEP, "premises": -1200}, {"start": NOON - STEP, "premises": -1200}]
     said = "start,p10,value,p90\n2025-06-15T12:00Z,1,2,3\n2025-06-15T12:15Z,1,2,3\n"
-    assert say("forecast", "put", "F12", "sun", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)["mean"] == 2000
-    found = say("forecast", "show", "F12", "--horizon", "30m", "--what", "load", "--what", "sun")
-    assert (found["load_by"], found["sun_by"], len(found["given"])) == ("a day ago", "bureau", 1)
+    assert say("forecast", "put", "F12", "pv", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)["mean"] == 2000
+    found = say("forecast", "show", "F12", "--horizon", "30m", "--what", "load", "--what", "pv")
+    assert (found["load_by"], found["pv_by"], len(found["given"])) == ("a day ago", "bureau", 1)
     assert found["ahead"][0]["load_p50_w"] == pytest.approx(-1200)
-    assert [found["ahead"][1][f"sun_p{part}_w"] for part in (10, 50, 90)] == pytest.approx([1000, 2000, 3000])
+    assert [found["ahead"][1][f"pv_p{part}_w"] for part in (10, 50, 90)] == pytest.approx([1000, 2000, 3000])
     assert "2025-06-15T12:15Z" in run("forecast", "show", "F12").output
-    assert [row["sun_p50_w"] for row in say("vder", "forecast", "F12", "--horizon", "45m")] == [2000, 2000, 0]
+    assert [row["pv_p50_w"] for row in say("vder", "forecast", "F12", "--horizon", "45m")] == [2000, 2000, 0]
 
 
 def test_cars_are_forecast_by_their_visits(say: Callable[..., Any]) -> None:
     said = "arrive,depart,wh,w\n2025-06-15T18:00,2025-06-16T06:00,14000,7000\n"
-    assert say("forecast", "put", "F12", "car", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)["cars"] == 1
+    assert say("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)["cars"] == 1
     assert say("forecast", "show", "F12")["given"][0]["issued_at"] == NOON - 2 * HOUR
 
 

@@ -9,7 +9,7 @@ import pytest
 from server.cli import tables
 from tests.conftest import NOON
 
-PLANNED = {"id": 7, "vder": "feeder 12 batteries", "wish": "store", "value": -1234.5678, "addressing": "broadcast", "start": NOON,
+PLANNED = {"id": 7, "vder": "feeder 12 batteries", "wish": "storage", "value": -1234.5678, "addressing": "broadcast", "start": NOON,
            "duration": 900, "target_w": None, "planned_w": -1234.5678, "status": "scheduled", "plan": 3, "created": NOON - 300,
            "reason": "imbalance +3000 W at 2025-06-15T12:15Z", "requested_by": "automatic", "warnings": []}
 SIGNAL = {"vder": "neighbourhood", "kind": "export_limit", "start": NOON, "end": NOON + 86400, "step": 900, "values": 96, "gaps": 0,

@@ -23,7 +23,7 @@ from server.grid.dispatch import orders
 from server.grid.fleet import participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import Audit, Order, Plan
+from server.models import AuditEntry, DispatchOrder, Plan
 from tests import door
 from tests.conftest import NOON
 from tests.server.cli.test_ev import WANTED
@@ -129,9 +129,9 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     dercontrols.set_default("street", {"opModMaxLimW": 5000})
     drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
     lastcontact.flush()
-    orders.order("solar", 600, limit=50.0)
+    orders.create_order("solar", 600, limit=50.0)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
-    plans.keep(plans.of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
+    plans.save(plans.of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     (tmp_path / "devices.json").write_text(json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}]))
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
@@ -145,7 +145,7 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
 
 
 def filled(words: str, folder: Path) -> str:
-    order, plan = Order.get().id, Plan.get().id
+    order, plan = DispatchOrder.get().id, Plan.get().id
     return words.format(devices=folder / "devices.json", members=folder / "members.csv", series=folder / "series.csv",
                         order=order, next=order + 1, plan=plan, next_plan=plan + 1)
 
@@ -236,7 +236,7 @@ def test_a_whole_trail_is_verified_and_one_that_is_not_fails(run: Typed, trail: 
     last = trail[-1]["hash"]
     assert json.loads(run("audit", "verify", "--json").stdout) == {"entries": 3, "hash": last, "whole": True}
     assert "no entry of the hash" in run("audit", "verify", "--known", "f" * 64, fails=True).output
-    Audit.delete().where(Audit.id == 2).execute()
+    AuditEntry.delete().where(AuditEntry.id == 2).execute()
     assert "entry 2 is missing" in run("audit", "verify", fails=True).output
     told = json.loads(run("audit", "verify", "--json", fails=True).stdout)
     assert told["whole"] is False and told["faults"] == ["entry 2 is missing"]
@@ -247,7 +247,7 @@ def test_an_export_is_verified_without_the_database(run: Typed, trail: list[dict
     run("audit", "export", str(file))
     lines = file.read_text().splitlines()
     assert list(map(json.loads, lines)) == trail == list(map(json.loads, run("audit", "export").stdout.splitlines()))
-    Audit.delete().execute()
+    AuditEntry.delete().execute()
     told = json.loads(run("audit", "verify", str(file), "--json").stdout)
     assert told == {"entries": 3, "hash": trail[-1]["hash"], "whole": True}
     file.write_text("\n".join([lines[0], lines[1].replace("bob", "eve"), lines[2]]))

@@ -66,7 +66,7 @@ def home(peer):
     def enrol(number, kind="battery", seen=True, category=None, **labels):
         device = enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category)
         if seen:
-            Device.update(seen_at=clock.now()).where(Device.id == device.id).execute()
+            Device.update(last_contact_at=clock.now()).where(Device.id == device.id).execute()
         return Home(peer(number), device)
     return enrol
 

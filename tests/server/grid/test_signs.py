@@ -68,7 +68,7 @@ def read(number, start, end):
 def test_a_battery_that_is_ordered_to(live, watts):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(NOON + 300)
-    made = orders.order("town", 1800, T, target=watts)
+    made = orders.create_order("town", 1800, T, target=watts)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
     until(T + STEP)
@@ -90,7 +90,7 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
         assert controller.turn() == 1
     until(T + STEP - 60)
     control, = store.items(f"{virtualders.find('town').program}/derc")
-    fixed = control.stated["DERControlBase"]["opModFixedW"]
+    fixed = control.submitted["DERControlBase"]["opModFixedW"]
     assert client.plant.power == pytest.approx(fixed / 10_000 * 5000, abs=20)
     assert client.plant.power * imbalance > 0 and abs(client.plant.power) > 500
     assert read(1, T + 120, T + STEP - 60) == pytest.approx(client.plant.power, rel=0.1)
@@ -109,7 +109,7 @@ def test_a_car_that_asks_charges_as_it_is_granted(live):
     assert client.plant.power == pytest.approx(-3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(-3000, rel=0.1)
-    session, = evsessions.listed("town")
+    session, = evsessions.list_sessions("town")
     assert session["energy_wh"] > 0 and session["served_wh"] > 500
 
 
@@ -133,7 +133,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     virtualders.update("town", export_limit=0.0)
     until(T - 300)
     asked = evsessions.request_of(Enrolled.get())
-    assert b"<value>-5000</value>" in store.get(asked).body and evsessions.listed("town")[0]["energy_wh"] < -1000
+    assert b"<value>-5000</value>" in store.get(asked).body and evsessions.list_sessions("town")[0]["energy_wh"] < -1000
     with pytest.raises(Refused, match="discharging, which is negative"):
         reservations.grant(asked, 3000, 3600, T)
     grant = reservations.grant(asked, -3000, 3600, T)
@@ -143,7 +143,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(3000, rel=0.1)
-    session, = evsessions.listed("town")
+    session, = evsessions.list_sessions("town")
     assert session["served_wh"] < -500 and session["vehicle"]["chargingPowerNow"]["value"] == -3000
     assert session["vehicle"]["energyRequestNow"]["value"] > 0 and session["answer"] == "started"
 
@@ -159,7 +159,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     seen = fleetstate.read(virtualders.find("town"), clock.now())
     assert not len(seen.cars) and list(seen.out.values()) == [eligibility.OFFERS]
     until(T + STEP)
-    session, = evsessions.listed("town")
+    session, = evsessions.list_sessions("town")
     assert session["granted_w"] == 0 and client.plant.power == 0 and client.plant.injected == 0
     reservations.grant(session["request"], -3000, 1800)
     until(T + 2 * STEP)

@@ -76,8 +76,8 @@ def test_what_csipaus_adds_stays_valid_when_shaped_for_2018(tag: str, seed: int)
 def test_both_shapes_at_once_are_the_two_shapes(tag: str, seed: int) -> None:
     made = generate.document(editions.model("ours"), tag, Random(seed))
     name, data = codec.decode(etree.tostring(made)) if "ConnectionPoint" not in tag else ("EndDevice", {"sFDI": 1})
-    old, new = codec.inners(name, data)
-    assert (old, new or old) == (codec.inner(name, data, 2018), codec.inner(name, data, 2023))
+    old, new = codec.fragments(name, data)
+    assert (old, new or old) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
 # --- what data looks like --------------------------------------------------------------------------------------------
@@ -121,14 +121,14 @@ def test_every_hexadecimal_value_is_written_as_it_was_read(path: Path) -> None:
     """Lower case without leading zero bytes, wherever the schema has HexBinary; data compares equal all the same."""
     root = etree.fromstring(path.read_bytes())
     name, data = codec.decode(etree.tostring(root))
-    values = shorten(root, schema.plan(name))
+    values = shorten(root, schema.type_spec(name))
     name, short = codec.decode(etree.tostring(root))
     assert hexbinary.comparable(short) == hexbinary.comparable(data)
     written = etree.fromstring(codec.encode(name, short, 2023))
-    assert shorten(written, schema.plan(name)) == [short_hexadecimal(value) for value in values]
+    assert shorten(written, schema.type_spec(name)) == [short_hexadecimal(value) for value in values]
 
 
-def shorten(element: etree._Element, plan: schema.Plan) -> list[str]:
+def shorten(element: etree._Element, plan: schema.TypeSpec) -> list[str]:
     """Shorten the hexadecimal values of an element in place; those values, as they were before."""
     values = []
     for name, text in element.attrib.items():
@@ -160,7 +160,7 @@ def test_an_odd_digit_is_padded_everywhere_but_nothing_else_is_forgiven() -> Non
 
 
 def test_an_empty_element_means_its_default() -> None:
-    field = schema.plan("ActivePower").by_key["multiplier"]
+    field = schema.type_spec("ActivePower").by_key["multiplier"]
     if field.default:
         _, data = codec.decode(document("<rtgMaxW><multiplier/><value>5</value></rtgMaxW><type>80</type>", "DERCapability"))
         assert data["rtgMaxW"]["multiplier"] == int(field.default)
@@ -198,7 +198,7 @@ def test_a_type_of_another_namespace_stands_in_too() -> None:
 
 
 def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
-    inside = codec.inner("DERControlResponse", {"endDeviceLFDI": "01", "subject": "02"})
+    inside = codec.fragment("DERControlResponse", {"endDeviceLFDI": "01", "subject": "02"})
     page = codec.page("ResponseList", {"all": 2, "results": 2}, "Response", [("Response", inside), ("DERControlResponse", inside)])
     kinds = [each.get("xsi:type") for each in codec.decode(page)[1]["Response"]]
     assert kinds == [None, "DERControlResponse"]
@@ -238,11 +238,11 @@ def test_a_root_of_csipaus() -> None:
 
 def test_what_only_2023_knows_is_left_out_for_2018() -> None:
     name = "DERControl"
-    only = next(field for field in schema.plan("DERControlBase").elements if field.edition == 2023 and field.plan)
+    only = next(field for field in schema.type_spec("DERControlBase").elements if field.edition == 2023 and field.plan)
     data = {"DERControlBase": {"opModConnect": True, only.key: {}}}
-    assert only.key.encode() not in codec.inner(name, data, 2018)
-    assert only.key.encode() in codec.inner(name, data, 2023)
-    assert codec.inners(name, data) == (codec.inner(name, data, 2018), codec.inner(name, data, 2023))
+    assert only.key.encode() not in codec.fragment(name, data, 2018)
+    assert only.key.encode() in codec.fragment(name, data, 2023)
+    assert codec.fragments(name, data) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -261,9 +261,9 @@ def test_what_cannot_be_written_is_named(data: dict, place: str) -> None:
 
 
 def test_an_operators_words_are_validated() -> None:
-    codec.check("DERProgram", codec.inner("DERProgram", {"mRID": "01", "primacy": 1}))
+    codec.check("DERProgram", codec.fragment("DERProgram", {"mRID": "01", "primacy": 1}))
     with pytest.raises(Refused, match="primacy.*256") as refused:
-        codec.check("DERProgram", codec.inner("DERProgram", {"mRID": "01", "primacy": 256}))
+        codec.check("DERProgram", codec.fragment("DERProgram", {"mRID": "01", "primacy": 256}))
     assert refused.value.status == 400 and "line" not in refused.value.why
 
 

@@ -37,7 +37,7 @@ def test_status_only_goes_forward_and_since_is_the_instant_it_came_true(listed):
     for event in listed:
         before = None
         for now in range(event.created, HORIZON.stop):
-            verdict = events.judge(event, listed, now)
+            verdict = events.evaluate(event, listed, now)
             if before is not None and verdict.status != before.status:
                 assert verdict.status > before.status and before.status <= events.ACTIVE
                 assert verdict.since == now
@@ -51,7 +51,7 @@ def test_status_only_goes_forward_and_since_is_the_instant_it_came_true(listed):
 def test_scheduled_is_never_said_at_or_after_the_earliest_start(listed):
     for now in HORIZON:
         for event in known(listed, now):
-            verdict = events.judge(event, listed, now)
+            verdict = events.evaluate(event, listed, now)
             if verdict.status == events.SCHEDULED:
                 assert now < event.earliest_start
             if verdict.status == events.ACTIVE:
@@ -62,7 +62,7 @@ def test_scheduled_is_never_said_at_or_after_the_earliest_start(listed):
 @given(event_lists())
 def test_next_change_is_exact(listed):
     for event in listed:
-        verdicts = {now: events.judge(event, listed, now) for now in HORIZON}
+        verdicts = {now: events.evaluate(event, listed, now) for now in HORIZON}
         changes = [now for now in HORIZON[1:] if facts(verdicts[now]) != facts(verdicts[now - 1])]
         for now, verdict in verdicts.items():
             assert verdict.next_change == next((change for change in changes if change > now), None)
@@ -72,50 +72,50 @@ def test_next_change_is_exact(listed):
 def test_the_order_in_which_events_are_given_does_not_matter(listed, random):
     shuffled = random.sample(listed, len(listed))
     for now in HORIZON[::7]:
-        assert events.judge_all(listed, now) == events.judge_all(shuffled, now)
+        assert events.evaluate_all(listed, now) == events.evaluate_all(shuffled, now)
 
 
 @given(event_lists())
 def test_neighbours_are_all_that_a_verdict_needs(listed):
     for now in HORIZON[::5]:
-        verdicts = events.judge_all(listed, now)
+        verdicts = events.evaluate_all(listed, now)
         for event in listed:
             near = events.neighbours(event, listed)
             assert event not in near
-            assert events.judge(event, near, now) == verdicts[event.key]
+            assert events.evaluate(event, near, now) == verdicts[event.key]
 
 
 @given(event_lists())
 def test_two_events_with_the_same_controls_and_categories_are_never_in_force_at_once(listed):
     for now in HORIZON[::3]:
-        verdicts = events.judge_all(listed, now)
+        verdicts = events.evaluate_all(listed, now)
         running = [event for event in listed if verdicts[event.key].status == events.ACTIVE and verdicts[event.key].listed]
         assert not [(one, other) for one in running for other in running if events.supersedes(one, other)]
 
 
 @given(event_lists())
 def test_superseded_names_an_event_that_was_in_force_at_that_instant(listed):
-    for verdict_of, now in ((events.judge_all(listed, now), now) for now in HORIZON[::3]):
+    for verdict_of, now in ((events.evaluate_all(listed, now), now) for now in HORIZON[::3]):
         for event in listed:
             verdict = verdict_of[event.key]
             if verdict.status == events.SUPERSEDED:
                 newer = next(other for other in listed if other.key == verdict.superseded_by)
                 assert events.supersedes(newer, event) and verdict.since == newer.activation <= now
-                assert events.judge(newer, listed, verdict.since).status == events.ACTIVE
+                assert events.evaluate(newer, listed, verdict.since).status == events.ACTIVE
 
 
 @given(event_lists())
 def test_a_final_status_once_recorded_outlasts_the_newer_event(listed):
     for event in listed:
         for now in HORIZON[::3]:
-            verdict = events.judge(event, listed, now)
+            verdict = events.evaluate(event, listed, now)
             if verdict.status < events.CANCELLED:
                 continue
             data = {"mRID": event.mrid, "creationTime": event.created, "DERControlBase": {"opModFixedW": 0},
                     "interval": {"start": event.start, "duration": event.duration},
                     "randomizeStart": event.randomize_start, "randomizeDuration": event.randomize_duration,
                     "EventStatus": events.event_status(verdict)}
-            alone = events.judge(events.from_data("DERControl", event.key, data), [], now)
+            alone = events.evaluate(events.from_data("DERControl", event.key, data), [], now)
             assert (alone.status, alone.since) == (verdict.status, verdict.since)
             assert verdict.potentially_superseded <= alone.potentially_superseded
             if verdict.potentially_superseded:
@@ -151,8 +151,8 @@ def test_what_each_kind_of_event_competes_for(kind, body, controls):
 def test_the_wire_form_leaves_out_what_is_not_so():
     event = Event("/a", "01", created=0, start=10, duration=10)
     newer = Event("/b", "02", created=3, start=15, duration=10)
-    assert events.event_status(events.judge(event, [], 12)) == {
+    assert events.event_status(events.evaluate(event, [], 12)) == {
         "currentStatus": 1, "dateTime": 10, "potentiallySuperseded": False}
-    assert events.event_status(events.judge(event, [newer], 12), reason="storm") == {
+    assert events.event_status(events.evaluate(event, [newer], 12), reason="storm") == {
         "currentStatus": 1, "dateTime": 10, "potentiallySuperseded": True, "potentiallySupersededTime": 3,
         "reason": "storm"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.resources import links, schema, table
+from server.resources import links, ordering, schema, table, visibility
 
 Order = tuple[tuple[str, bool, str], ...]
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -40,7 +40,7 @@ def lists(draw: st.DrawFn) -> tuple[Order, list[dict[str, Any]]]:
 @given(lists())
 def test_the_order_of_sort_keys_is_the_order_of_the_list(case: tuple[Order, list[dict[str, Any]]]) -> None:
     order, items = case
-    by_key = sorted(items, key=lambda item: links.sort_key(order, f"/x/{item['number']}", item))
+    by_key = sorted(items, key=lambda item: ordering.sort_key(order, f"/x/{item['number']}", item))
     assert by_key == sorted(items, key=cmp_to_key(lambda one, other: compare(order, one, other)))
 
 
@@ -48,7 +48,7 @@ def test_the_order_of_sort_keys_is_the_order_of_the_list(case: tuple[Order, list
 def test_every_list_can_be_ordered_as_its_row_says(name: str) -> None:
     item = table.item(name)
     assert item is not None
-    order, _ = links._order(item.name)
+    order, _ = ordering._order(item.name)
     stored = table.source(table.rows[name])
     wanted = [step for step in stored.order if step.lstrip("-") != "href" and table.item(stored.name) is item]
     assert [("-" if descending else "") + path for path, descending, _ in order] == wanted
@@ -57,7 +57,7 @@ def test_every_list_can_be_ordered_as_its_row_says(name: str) -> None:
 def test_controls_stand_by_start_then_newest_first() -> None:
     def control(number: int, start: int, created: int, mrid: str) -> tuple[bytes, int]:
         data = {"mRID": mrid, "creationTime": created, "interval": {"start": start, "duration": 1}}
-        return links.place("DERControl", f"/derp/1/derc/{number}", data).sort, number
+        return ordering.list_position("DERControl", f"/derp/1/derc/{number}", data).sort, number
     assert [number for _, number in sorted([
         control(1, 20, 1, "AA"), control(2, 10, 1, "AA"), control(3, 10, 2, "AA"), control(4, 10, 2, "AB")])] == [4, 3, 2, 1]
 
@@ -68,7 +68,7 @@ def test_controls_stand_by_start_then_newest_first() -> None:
     ("BillingPeriod", {"interval": {"start": 50, "duration": 10}}, 50, 60),
     ("DERStatus", {"readingTime": 5}, None, None)])
 def test_a_place_in_time(kind: str, data: dict[str, Any], at: int | None, until: int | None) -> None:
-    place = links.place(kind, table.rows[kind]._format.replace("{", "").replace("}", ""), data)
+    place = ordering.list_position(kind, table.rows[kind]._format.replace("{", "").replace("}", ""), data)
     assert (place.at, place.until) == (at, until)
 
 
@@ -88,7 +88,7 @@ def test_every_derived_link_is_one_that_its_type_has() -> None:
     found = {kind: links.link_rows(kind) for kind in table.rows}
     assert sum(map(len, found.values())) > 50
     for kind, rows in found.items():
-        assert {link.key for link in rows} <= schema.plan(table.rows[kind].element).by_key.keys()
+        assert {link.key for link in rows} <= schema.type_spec(table.rows[kind].element).by_key.keys()
 
 
 def test_what_is_said_wins_over_what_follows_but_not_over_what_rules() -> None:
@@ -107,4 +107,4 @@ def test_an_event_asks_for_responses_and_says_where(said: dict[str, Any], requir
 
 @pytest.mark.parametrize("now, standing, until", [(9, 0, 10), (10, 1, 20), (19, 1, 20), (20, 0, None)])
 def test_an_interval_is_active_while_it_lasts(now: int, standing: int, until: int | None) -> None:
-    assert links.interval_standing(10, 20, now) == (standing, until, None)
+    assert visibility.interval_state(10, 20, now) == (standing, until, None)

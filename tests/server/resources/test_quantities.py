@@ -9,14 +9,14 @@ from server.resources import quantities
 def test_power_is_the_nearest_that_fits(watts):
     wire = quantities.power(watts)
     assert abs(wire["value"]) <= quantities.INT16
-    assert abs(quantities.number(wire) - watts) <= 10 ** wire["multiplier"] / 2
+    assert abs(quantities.base_value(wire) - watts) <= 10 ** wire["multiplier"] / 2
     assert wire["multiplier"] == 0 or abs(watts) > quantities.INT16 * 10 ** (wire["multiplier"] - 1)
 
 
 def test_a_quantity_in_its_base_unit():
-    assert quantities.number({"multiplier": 3, "value": 5}) == 5000
-    assert quantities.number({"multiplier": -1, "value": 5}) == 0.5
-    assert quantities.number(None) is None
+    assert quantities.base_value({"multiplier": 3, "value": 5}) == 5000
+    assert quantities.base_value({"multiplier": -1, "value": 5}) == 0.5
+    assert quantities.base_value(None) is None
 
 
 def test_what_an_int16_cannot_hold():

@@ -77,7 +77,7 @@ def test_a_hook_sees_and_alters_what_is_said(hook: Any) -> None:
     href = store.add("DERProgram", "/derp", {**PROGRAM, "mRID": "01"})
     store.put(href, {**PROGRAM, "mRID": "01"})
     document = store.get(href)
-    assert document is not None and document.stated["primacy"] == 7
+    assert document is not None and document.submitted["primacy"] == 7
     assert (seen[0].href, seen[0].kind, seen[0].old["primacy"], seen[0].caller) == (href, "DERProgram", 1, None)  # type: ignore[index]
 
 
@@ -109,7 +109,7 @@ def test_later_mrids_are_greater_and_end_with_our_number() -> None:
 def test_what_the_operator_leaves_out_is_filled_in() -> None:
     href = store.add("DERProgram", "/derp", PROGRAM)
     document = store.get(store.add("DERControl", f"{href}/derc", control(1 << 31)))
-    assert document is not None and document.stated["mRID"] == document.mrid and document.stated["creationTime"]
+    assert document is not None and document.submitted["mRID"] == document.mrid and document.submitted["creationTime"]
     assert store.find(document.mrid, "DERControl").href == document.href  # type: ignore[union-attr]
     assert store.find(document.mrid, "EndDeviceControl") is None
 
@@ -160,7 +160,7 @@ def test_remove_takes_what_stands_below_and_no_more() -> None:
 
 def test_place_makes_a_link_resolve_before_anything_is_said(device: door.Peer) -> None:
     document = store.get("/edev/1/der/1/ders")
-    assert document is not None and document.stated is None
+    assert document is not None and document.submitted is None
     reply = device.get("/edev/1/der/1/ders")
     assert (reply.status, reply.name) == (200, "DERStatus")
 

@@ -122,7 +122,7 @@ def test_a_control_that_is_moved_frees_whom_it_stood_over(program: str) -> None:
     assert status(old)[2]
     document = store.get(new)
     assert document is not None
-    store.put(new, {**document.stated, "interval": {"start": NOON + 500, "duration": 100}})
+    store.put(new, {**document.submitted, "interval": {"start": NOON + 500, "duration": 100}})
     assert status(old) == (1, 0, False)
 
 
@@ -147,16 +147,16 @@ def test_judging_neighbours_alone_is_judging_all(program: str, steps: list[tuple
         document = store.get(href)
         if then == "remove":
             store.remove(href)
-        elif then and document is not None and document.standing != Document.GONE:
+        elif then and document is not None and document.visibility != Document.EXPIRED:
             store.cancel(href)
-        assert not render.judge(f"{program}/derc")
+        assert not render.reevaluate(f"{program}/derc")
 
 
 def test_a_control_looks_only_at_its_neighbours(program: str) -> None:
     hrefs = [control(program, 1000 * number) for number in range(1, 40)]
-    assert {document.href for document in render._spell(f"{program}/derc", NOON + 5050, NOON + 5060)} == {hrefs[4]}
+    assert {document.href for document in render._overlap_group(f"{program}/derc", NOON + 5050, NOON + 5060)} == {hrefs[4]}
     bridge = control(program, 5050, 2000)
-    assert {document.href for document in render._spell(f"{program}/derc", NOON + 5000, NOON + 5001)} == {
+    assert {document.href for document in render._overlap_group(f"{program}/derc", NOON + 5000, NOON + 5001)} == {
         *hrefs[4:7], bridge}
     instant = control(program, 20500, 0)
-    assert {document.href for document in render._spell(f"{program}/derc", NOON + 20500, NOON + 20500)} == {instant}
+    assert {document.href for document in render._overlap_group(f"{program}/derc", NOON + 20500, NOON + 20500)} == {instant}

@@ -51,10 +51,10 @@ def test_a_healthy_database_is_left_alone(lived: door.Peer) -> None:
 
 @pytest.mark.parametrize("damage", [
     "UPDATE document SET body = ''", "UPDATE document SET body_2023 = body", "UPDATE document SET sort = ''",
-    "UPDATE document SET at = 1, until = 2", "UPDATE document SET standing = 1, fresh_until = NULL",
+    "UPDATE document SET at = 1, until = 2", "UPDATE document SET visibility = 1, fresh_until = NULL",
     "UPDATE document SET status = '{}' WHERE status IS NOT NULL", "UPDATE document SET status = NULL",
-    "UPDATE document SET mrid = NULL", "DELETE FROM answer", "DELETE FROM audience",
-    "UPDATE document SET standing = 2 WHERE status IS NOT NULL"])
+    "UPDATE document SET mrid = NULL", "DELETE FROM response_record", "DELETE FROM audience",
+    "UPDATE document SET visibility = 2 WHERE status IS NOT NULL"])
 def test_a_damaged_one_is_put_right(lived: door.Peer, damage: str) -> None:
     was = content()
     sql.execute(damage)

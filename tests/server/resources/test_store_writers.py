@@ -26,7 +26,7 @@ def write(number: int) -> list[str]:
         with store.transaction("/derp/1"):
             document = store.get("/derp/1")
             assert document is not None
-            store.put("/derp/1", {**document.stated, "version": document.stated.get("version", 0) + 1})
+            store.put("/derp/1", {**document.submitted, "version": document.submitted.get("version", 0) + 1})
     return hrefs
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_lost_and_no_number_given_twice(writers: Callable[[], list[st
     assert store.add("DERProgram", "/derp", {"primacy": 1}) == "/derp/1"
     hrefs = writers()
     program = store.get("/derp/1")
-    assert program is not None and program.stated["version"] == len(hrefs)
+    assert program is not None and program.submitted["version"] == len(hrefs)
     assert len(set(hrefs)) == len(hrefs) == len(store.items("/derp/1/derc")) >= 2 * EACH
     assert b'all="%d"' % len(hrefs) in bytes(program.body)
     assert store.reindex() == 0

@@ -16,10 +16,10 @@ from server.grid.groups import virtualders
 from server.grid.optimisation.clusters import BATTERY
 from server.grid.series import forecasts, measurements, signals
 from server.grid.series.intervals import Span
-from server.models import Balance, Conduct, Device, Meter, Order, Plan, Share, Warmth, db
+from server.models import Balance, Device, DispatchOrder, Meter, Participation, Plan, Share, ThermalState, db
 from server.resources import store
 from server.resources.events import ACTIVE, CANCELLED
-from server.resources.quantities import number
+from server.resources.quantities import base_value
 from tests.conftest import NOON
 
 STEP = 900
@@ -79,15 +79,15 @@ def needs(watts, start=NOON):
 
 def told(vder, start=T):
     """What the virtual DER's events say of a step."""
-    return [control.stated for control in store.items(f"{virtualders.find(vder).program}/derc")
-            if control.stated["interval"]["start"] == start]
+    return [control.submitted for control in store.items(f"{virtualders.find(vder).program}/derc")
+            if control.submitted["interval"]["start"] == start]
 
 
 def at(instant):
     """The worker's turn at this instant; everyone has been heard of just before."""
     clock.turn_to(instant)
-    Device.update(seen_at=instant).execute()
-    Meter.update(at=instant).execute()
+    Device.update(last_contact_at=instant).execute()
+    Meter.update(read_at=instant).execute()
     with audit.acting("test"):
         return controller.turn()
 
@@ -108,9 +108,9 @@ def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
     assert control["DERControlBase"]["opModFixedW"] == 10_000
     for car in town[4:6]:
         grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp") if grant.status["currentStatus"] <= ACTIVE]
-        assert all(grant.stated["interval"]["start"] > T + 3600 for grant in grants) and len(grants) == 1
+        assert all(grant.submitted["interval"]["start"] > T + 3600 for grant in grants) and len(grants) == 1
     load, = store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
-    assert not load.stated["loadShiftForward"] and load.stated["Offset"]["heatingOffset"] > 0
+    assert not load.submitted["loadShiftForward"] and load.submitted["Offset"]["heatingOffset"] > 0
 
 
 def test_too_little_is_drawn_so_batteries_take_and_cars_charge(town):
@@ -118,20 +118,20 @@ def test_too_little_is_drawn_so_batteries_take_and_cars_charge(town):
     at(T - 300)
     control, = told("batteries")
     assert control["DERControlBase"]["opModFixedW"] < -5000
-    grants = [grant.stated for car in town[4:6] for grant in store.items(f"/edev/{car.device.id}/frp")
-              if abs(grant.stated["interval"]["start"] - T) < 300]
-    assert grants and all(number(grant["powerAvailable"]) >= 1380 for grant in grants)
+    grants = [grant.submitted for car in town[4:6] for grant in store.items(f"/edev/{car.device.id}/frp")
+              if abs(grant.submitted["interval"]["start"] - T) < 300]
+    assert grants and all(base_value(grant["powerAvailable"]) >= 1380 for grant in grants)
 
 
 def test_everyone_is_told_why(town):
     needs(22_000.0)
     at(T - 300)
-    shares = list(Share.select(Share, Order).join(Order).where(Order.start == T))
+    shares = list(Share.select(Share, DispatchOrder).join(DispatchOrder).where(DispatchOrder.start == T))
     assert {share.lfdi for share in shares} == {home.lfdi for home in town}
     assert all("imbalance +22000 W" in share.reason for share in shares)
-    stores = [share.planned_w for share in shares if share.order.wish == "percent"]
-    assert sum(stores) == pytest.approx(sum(row.planned_w for row in Order.select().where(
-        (Order.start == T) & (Order.wish == "percent"))))
+    stores = [share.planned_w for share in shares if share.order.quantity == "percent"]
+    assert sum(stores) == pytest.approx(sum(row.planned_w for row in DispatchOrder.select().where(
+        (DispatchOrder.start == T) & (DispatchOrder.quantity == "percent"))))
     assert sum(stores) > 5000
 
 
@@ -150,10 +150,10 @@ def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
     with monkeypatch.context() as patched:
-        patched.setattr(publish, "_suns", killed)
+        patched.setattr(publish, "_curtailment_commands", killed)
         with pytest.raises(KeyboardInterrupt):
             controller.turn()
-    assert not told("batteries") and not Order.select().exists() and not Plan.select().exists()
+    assert not told("batteries") and not DispatchOrder.select().exists() and not Plan.select().exists()
     assert at(T - 200) == 1 and len(told("batteries")) == 1
 
 
@@ -165,7 +165,7 @@ def test_a_new_planner_goes_on_with_the_plan_in_force(town):
     assert Plan.select().count() == 1
     at(T - 300 + 4 * STEP)
     assert [plan.state for plan in Plan.select().order_by(Plan.id)] == ["superseded", "published"]
-    assert Balance.get().plan == Plan.select().order_by(Plan.id.desc()).get().id
+    assert Balance.get().plan_id == Plan.select().order_by(Plan.id.desc()).get().id
 
 
 def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_and_says_so(town, monkeypatch):
@@ -207,7 +207,7 @@ def reads(homes, step, powers):
 
 def as_asked(town):
     """W of injection of each home in the step at T, pumps that nobody asked of anything as usual."""
-    asked = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == T)}
+    asked = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T)}
     return [asked.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
 
 
@@ -246,7 +246,7 @@ def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
         home.post(watts, start=T, duration=STEP)
     signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0])], T, STEP)
     at(T + STEP + 600)
-    assert abs(measurements.read("town", "planned_store", T, 1)[0] - measurements.read("town", "store", T, 1)[0]) > 300
+    assert abs(measurements.read("town", "planned_storage", T, 1)[0] - measurements.read("town", "storage", T, 1)[0]) > 300
     assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([4000] * 3, abs=5)
 
 
@@ -270,12 +270,12 @@ def test_who_does_not_respond_is_left_out_and_others_do_it(town):
     at(T - 300)
     for step in (T, T + STEP):
         at(step + 600)
-        share = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == step)}
+        share = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == step)}
         clock.turn_to(step + STEP)
         reads(town, step, [0.0 if home is town[0] else share.get(home.lfdi, -1000.0) for home in town])
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
-    asked = {row.lfdi for row in Share.select().join(Order).where(Order.start == T + 3 * STEP)}
+    asked = {row.lfdi for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T + 3 * STEP)}
     assert town[0].lfdi not in asked and town[1].lfdi in asked
 
 
@@ -316,7 +316,7 @@ def test_of_two_plans_published_the_newer_is_in_force(town):
     with pytest.raises(Refused, match="already"):
         plans.publish(second)
     at(T + 600)
-    assert len(told("batteries", T + STEP)) == 1 and Balance.get().plan == second
+    assert len(told("batteries", T + STEP)) == 1 and Balance.get().plan_id == second
 
 
 def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
@@ -342,8 +342,8 @@ def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
     controller.auto("town", addressing="device")
     at(T - 300)
     assert not told("batteries")
-    shares = {row.lfdi: row.planned_w for row in Share.select().join(Order).where(
-        (Order.start == T) & (Order.wish == "watts"))}
+    shares = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(
+        (DispatchOrder.start == T) & (DispatchOrder.quantity == "watts"))}
     assert shares[town[0].lfdi] > 1.5 * max(shares[home.lfdi] for home in town[1:4])
 
 
@@ -359,13 +359,13 @@ def test_a_price_moves_charging_to_where_it_is_cheap(town):
 def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
     needs(40_000.0)
     at(T - 300)
-    share = {row.lfdi: row.planned_w for row in Share.select().join(Order).where((Order.start == T) & (Order.wish == "offset"))}
+    share = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where((DispatchOrder.start == T) & (DispatchOrder.quantity == "offset"))}
     clock.turn_to(T + STEP)
     for home in town[6:]:
         home.post(share[home.lfdi], start=T, duration=STEP)
     at(T + STEP + 600)
-    assert sum(share.values()) > -1500 and measurements.read("warmth", "heat_alone", T, 1)[0] == pytest.approx(-2000, abs=2)
-    assert forecasts.ahead("warmth", "heat", T + 2 * STEP, 2).values == pytest.approx([-2000] * 2, abs=2)
+    assert sum(share.values()) > -1500 and measurements.read("warmth", "thermal_uncontrolled", T, 1)[0] == pytest.approx(-2000, abs=2)
+    assert forecasts.forecast("warmth", "thermal", T + 2 * STEP, 2).values == pytest.approx([-2000] * 2, abs=2)
 
 
 def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
@@ -374,23 +374,23 @@ def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
     for step in (T, T + STEP):
         at(step + 600)
         load, = [event for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
-                 if event.stated["interval"]["start"] == step]
-        town[6].answer(load.stated["mRID"], 1)
+                 if event.submitted["interval"]["start"] == step]
+        town[6].answer(load.submitted["mRID"], 1)
         clock.turn_to(step + STEP)
         reads(town, step, [0.0] * 6 + [-1000.0] * 2)
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
-    assert {row.device_id for row in Conduct.select().where(Conduct.silent_since.is_null(False))} & {
+    assert {row.device_id for row in Participation.select().where(Participation.non_responding_since.is_null(False))} & {
         town[6].device.id, town[7].device.id} == {town[7].device.id}
 
 
 def test_what_people_have_ordered_stands(town):
     needs(22_000.0)
-    orders.order("batteries", STEP, T, percent=10.0)
+    orders.create_order("batteries", STEP, T, percent=10.0)
     at(T - 300)
     control, = told("batteries")
     assert control["DERControlBase"] == {"opModFixedW": 1000}
-    asked = {row.lfdi for row in Share.select().join(Order).where((Order.start == T) & Order.plan.is_null(False))}
+    asked = {row.lfdi for row in Share.select().join(DispatchOrder).where((DispatchOrder.start == T) & DispatchOrder.plan_id.is_null(False))}
     assert not asked & {home.lfdi for home in town[:4]} and town[4].lfdi in asked
     at(T + 600)
     assert told("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
@@ -399,16 +399,16 @@ def test_what_people_have_ordered_stands(town):
 def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     needs(22_000.0)
     virtualders.create("one", rule="name = d5")
-    orders.order("batteries", STEP, T, percent=10.0)
-    orders.order("one", STEP, T, watts=-2000)
+    orders.create_order("batteries", STEP, T, percent=10.0)
+    orders.create_order("one", STEP, T, watts=-2000)
     at(T - 300)
     made = plans.recall(Plan.get())
     assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"
-    assert measurements.read("town", "planned_store", T, 1)[0] == pytest.approx(2000)
-    cars = {row.lfdi: row for row in Share.select().join(Order).where((Order.start == T) & (Order.wish == "reservation"))}
+    assert measurements.read("town", "planned_storage", T, 1)[0] == pytest.approx(2000)
+    cars = {row.lfdi: row for row in Share.select().join(DispatchOrder).where((DispatchOrder.start == T) & (DispatchOrder.quantity == "reservation"))}
     assert cars.keys() == {town[5].lfdi} and cars[town[5].lfdi].baseline_w == pytest.approx(-7000)
-    assert measurements.read("town", "planned_car", T, 1)[0] == pytest.approx(-2000 + cars[town[5].lfdi].planned_w, abs=2)
-    moved = sum(measurements.read("town", f"planned_{what}", T, 1)[0] for what in ("store", "car", "heat"))
+    assert measurements.read("town", "planned_ev", T, 1)[0] == pytest.approx(-2000 + cars[town[5].lfdi].planned_w, abs=2)
+    moved = sum(measurements.read("town", f"planned_{what}", T, 1)[0] for what in ("storage", "ev", "thermal"))
     assert measurements.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
 
 
@@ -429,24 +429,24 @@ def test_a_car_that_is_to_stop_goes_on_until_then(town):
     at(stop - 300)
     for car in town[4:6]:
         grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp", ended=True)]
-        before = [each for each in grants if each.stated["interval"]["start"] < stop - 60 and number(each.stated["powerAvailable"])]
-        pause, later = [each for each in grants if each.stated["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE]
+        before = [each for each in grants if each.submitted["interval"]["start"] < stop - 60 and base_value(each.submitted["powerAvailable"])]
+        pause, later = [each for each in grants if each.submitted["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE]
         assert before and all(each.status["currentStatus"] != CANCELLED for each in before)
-        assert number(pause.stated["powerAvailable"]) == 0 and abs(pause.stated["interval"]["start"] - stop) <= 60
-        assert number(later.stated["powerAvailable"]) == 7000 and later.stated["interval"]["start"] == pause.until
+        assert base_value(pause.submitted["powerAvailable"]) == 0 and abs(pause.submitted["interval"]["start"] - stop) <= 60
+        assert base_value(later.submitted["powerAvailable"]) == 7000 and later.submitted["interval"]["start"] == pause.until
 
 
 def test_how_far_each_load_is_ahead_is_known_of_each(town):
     town[7].post(0)     # its pump rests: there is nothing that it could do without
     needs(40_000.0)
     at(T - 300)
-    rows = [Warmth.get(device=home.device) for home in town[6:]]
-    parts = [row.part for row in rows]
-    assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in Warmth.select()} == {T + STEP}
-    again = told_before.until(fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300))
+    rows = [ThermalState.get(device=home.device) for home in town[6:]]
+    parts = [row.realised for row in rows]
+    assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in ThermalState.select()} == {T + STEP}
+    again = told_before.project(fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300))
     loads = again.fleet.thermals
     assert again.stored / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(round(parts[0], 2))
-    assert loads.state / loads.band == pytest.approx([row.meant for row in rows]) and 0 < abs(rows[0].meant - parts[0]) < 0.025
+    assert loads.state / loads.band == pytest.approx([row.intended for row in rows]) and 0 < abs(rows[0].intended - parts[0]) < 0.025
 
 
 def test_of_two_who_publish_at_once_one_does_it(town):
@@ -466,4 +466,4 @@ def test_of_two_who_publish_at_once_one_does_it(town):
     for thread in threads:
         thread.join()
     assert sorted(said) == [f"plan {number} is published already"] * 3 + ["published"]
-    assert Balance.get().plan == number and Plan.get_by_id(number).state == "published"
+    assert Balance.get().plan_id == number and Plan.get_by_id(number).state == "published"

@@ -8,7 +8,7 @@ from server.devices import enrolment
 from server.grid.balance import controller
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import Conduct, Order, Share
+from server.models import DispatchOrder, Participation, Share
 from tests.server.grid.balance.test_controller import NOON, STEP, T, at, told
 
 
@@ -28,7 +28,7 @@ def needs(watts):
 
 
 def shares(start):
-    return {row.lfdi: row.planned_w for row in Share.select().join(Order).where(Order.start == start)}
+    return {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == start)}
 
 
 def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobody(stores):
@@ -39,10 +39,10 @@ def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobo
     stores[0].answer(control["mRID"], 4)
     for home in stores:
         home.post(0 if home is stores[0] else 1000, start=T, duration=60)
-    assert Conduct.get(Conduct.device == stores[0].device).out_until == T + STEP
+    assert Participation.get(Participation.device == stores[0].device).opted_out_until == T + STEP
     at(T + 600)
     assert stores[0].lfdi not in shares(T + STEP) and stores[1].lfdi in shares(T + STEP)
-    assert Conduct.get(Conduct.device == stores[0].device).response == 1
+    assert Participation.get(Participation.device == stores[0].device).response_rate == 1
     at(T + STEP + 600)
     assert stores[0].lfdi in shares(T + 2 * STEP)
 
@@ -76,7 +76,7 @@ def test_a_rating_that_is_twice_the_truth_is_made_up_for(stores):
         if step == T:
             first = 4000.0 - sum(done.values())
     assert first == pytest.approx(1000, abs=20) and abs(4000.0 - sum(done.values())) < 0.5 * first
-    assert Conduct.get(Conduct.device == stores[0].device).response < 0.9
+    assert Participation.get(Participation.device == stores[0].device).response_rate < 0.9
 
 
 def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(stores):
@@ -85,7 +85,7 @@ def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(stores):
     clock.turn_to(T + 100)
     program = virtualders.find("batteries").program
     assert stores[0].client.get(f"{program}/derc?l=9").status == 200
-    enrolment.relabel(stores[0].device, {}, kind="store")
+    enrolment.relabel(stores[0].device, {}, kind="storage")
     assert stores[0].client.get(f"{program}/derc?l=9").status in (403, 404)
     assert stores[1].client.get(f"{program}/derc?l=9").status == 200
     at(T + 600)

@@ -84,8 +84,8 @@ def test_controls_of_single_devices(battery):
     battery(1)
     battery(2)
     virtualders.create("north", "*")
-    assert orders.order("north", 600, watts=1000, addressing="device")["warnings"] == []
+    assert orders.create_order("north", 600, watts=1000, addressing="device")["warnings"] == []
     clock.advance(1)
     assert warnings() == ["2 members have a control of their own at that time, which wins over it"]
-    assert orders.order("north", 600, watts=1000, addressing="device")["warnings"] == [
+    assert orders.create_order("north", 600, watts=1000, addressing="device")["warnings"] == [
         "2 devices have a control of their own at that time, which it overlaps"]

@@ -37,7 +37,7 @@ def test_a_dry_run_shows_the_xml_and_leaves_nothing(north):
     made = dercontrols.post("north", {"opModFixedW": 2500}, 900, dry_run=True)
     name, data = codec.decode(made["xml"][0].encode())
     assert name == "DERControl" and data["DERControlBase"] == {"opModFixedW": 2500} and data["href"] == made["href"]
-    assert dercontrols.listed("north") == [] and one.client.get(made["href"]).status == 404
+    assert dercontrols.list_controls("north") == [] and one.client.get(made["href"]).status == 404
     assert dercontrols.post("north", {"opModFixedW": 2500}, 900)["href"] == made["href"]
 
 
@@ -45,11 +45,11 @@ def test_the_list_and_one_of_it(north):
     first = dercontrols.post("north", {"opModFixedW": 1}, 60, clock.now() + 600)
     second = dercontrols.post("north", {"opModFixedW": 2}, 60)
     virtualders.create("south")
-    assert [found["href"] for found in dercontrols.listed("north")] == [second["href"], first["href"]]
-    assert {found["vder"] for found in dercontrols.listed()} == {"north"}
+    assert [found["href"] for found in dercontrols.list_controls("north")] == [second["href"], first["href"]]
+    assert {found["vder"] for found in dercontrols.list_controls()} == {"north"}
     clock.advance(60)
-    assert [found["status"] for found in dercontrols.listed("north")] == ["scheduled"]
-    assert [found["status"] for found in dercontrols.listed("north", ended=True)] == ["over", "scheduled"]
+    assert [found["status"] for found in dercontrols.list_controls("north")] == ["scheduled"]
+    assert [found["status"] for found in dercontrols.list_controls("north", ended=True)] == ["over", "scheduled"]
     shown = dercontrols.show(first["href"])
     assert shown["base"] == {"opModFixedW": 1} and codec.decode(shown["xml"].encode())[0] == "DERControl"
 
@@ -85,7 +85,7 @@ def test_cancelled_now_or_later(north):
 def test_what_is_refused_leaves_nothing(north, base, duration, start, more, status, why):
     with pytest.raises(Refused, match=why) as caught:
         dercontrols.post("north", base, duration, clock.now() + start, **more)
-    assert caught.value.status == status and dercontrols.listed("north", ended=True) == []
+    assert caught.value.status == status and dercontrols.list_controls("north", ended=True) == []
 
 
 def test_a_default_is_set_changed_and_cleared(north):

@@ -36,27 +36,27 @@ CASES = [
 @pytest.mark.parametrize("one, other, now, expected", CASES, ids=[str(case[2]) for case in CASES])
 def test_by_primacy_mode_by_mode_then_the_defaults(one, other, now, expected):
     for programs in ([one, other], [other, one]):
-        found = effectivecontrol.effective(programs, now)
+        found = effectivecontrol.effective_control(programs, now)
         assert {mode: (setting.program, setting.event) for mode, setting in found.items()} == expected
 
 
 def test_the_newest_wins_where_two_of_a_program_share_a_mode():
     both = Program("p", 1, (control(1, 0, 100, A, created=5), control(2, 0, 100, C, created=9)), {})
-    assert {mode: setting.value for mode, setting in effectivecontrol.effective([both], 50).items()} == C
+    assert {mode: setting.value for mode, setting in effectivecontrol.effective_control([both], 50).items()} == C
     other = Program("p", 1, (control(1, 0, 100, A, created=9), control(2, 0, 100, C, created=5)), {})
-    assert effectivecontrol.effective([other], 50)["opModFixedW"].value == 1
+    assert effectivecontrol.effective_control([other], 50)["opModFixedW"].value == 1
 
 
 def test_equal_primacy_of_two_programs_the_newest_wins():
     older, newer = Program("o", 5, (control(1, 0, 9, A, 1),), {}), Program("n", 5, (control(2, 0, 9, B, 2),), {})
     for programs in ([older, newer], [newer, older]):
-        assert effectivecontrol.effective(programs, 5)["opModFixedW"].program == "n"
+        assert effectivecontrol.effective_control(programs, 5)["opModFixedW"].program == "n"
 
 
 def test_controls_for_other_categories_do_not_count():
     only = Program("p", 1, (control(1, 0, 100, A, category=2),), {"opModFixedW": 7})
-    assert effectivecontrol.effective([only], 50, categories=1)["opModFixedW"].value == 7
-    assert effectivecontrol.effective([only], 50, categories=3)["opModFixedW"].value == 1
+    assert effectivecontrol.effective_control([only], 50, categories=1)["opModFixedW"].value == 7
+    assert effectivecontrol.effective_control([only], 50, categories=3)["opModFixedW"].value == 1
 
 
 def test_what_a_device_follows(battery):

@@ -5,52 +5,52 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from server.grid.controls.reservationpolicy import (ALWAYS, Taken, Wish, earliest, latest, least, lowest,
-                                                    nothing, room)
+from server.grid.controls.reservationpolicy import (ALWAYS, ReservationRequest, Reserved, earliest, latest,
+                                                    least, lowest, nothing, room)
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 HOUR = 3600
-DAY = Wish(0, 24 * HOUR, 14_000, 7000)
+DAY = ReservationRequest(0, 24 * HOUR, 14_000, 7000)
 
 
 @pytest.mark.parametrize("wish, now, lead, expected", [
     (DAY, 0, 0, ReservationOffer(0, 7200, 7000, 14_000)),
     (DAY, 0, 300, ReservationOffer(300, 7200, 7000, 14_000)),
     (DAY, 3600, 300, ReservationOffer(3900, 7200, 7000, 14_000)),
-    (Wish(7200, 9 * HOUR, 14_000, 7000), 0, 300, ReservationOffer(7200, 7200, 7000, 14_000)),
-    (Wish(0, 7300, 14_000, 7000), 0, 300, ReservationOffer(0, 7200, 7000, 14_000)),       # no time to wait for the next poll
-    (Wish(0, 3600, 14_000, 7000), 0, 0, ReservationOffer(0, 3600, 7000, 7000)),           # not all of it fits the window
-    (Wish(0, 24 * HOUR, 14_000, 7000, 9000), 0, 0, ReservationOffer(0, 9000, 7000, 14_000)),
-    (Wish(0, 24 * HOUR, -14_000, 7000), 0, 0, ReservationOffer(0, 7200, -7000, -14_000)),
-    (Wish(0, 24 * HOUR, 1, 7000), 0, 0, ReservationOffer(0, 1, 7000, 1)),
-    (Wish(0, 3600, 14_000, 7000), 3600, 0, ReservationOffer(0, 3600, 0, 0))])
+    (ReservationRequest(7200, 9 * HOUR, 14_000, 7000), 0, 300, ReservationOffer(7200, 7200, 7000, 14_000)),
+    (ReservationRequest(0, 7300, 14_000, 7000), 0, 300, ReservationOffer(0, 7200, 7000, 14_000)),       # no time to wait for the next poll
+    (ReservationRequest(0, 3600, 14_000, 7000), 0, 0, ReservationOffer(0, 3600, 7000, 7000)),           # not all of it fits the window
+    (ReservationRequest(0, 24 * HOUR, 14_000, 7000, 9000), 0, 0, ReservationOffer(0, 9000, 7000, 14_000)),
+    (ReservationRequest(0, 24 * HOUR, -14_000, 7000), 0, 0, ReservationOffer(0, 7200, -7000, -14_000)),
+    (ReservationRequest(0, 24 * HOUR, 1, 7000), 0, 0, ReservationOffer(0, 1, 7000, 1)),
+    (ReservationRequest(0, 3600, 14_000, 7000), 3600, 0, ReservationOffer(0, 3600, 0, 0))])
 def test_without_limits(wish, now, lead, expected):
     assert earliest(wish, ALWAYS, now, lead) == expected
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
     (12_000, [], ReservationOffer(0, 7200, 7000, 14_000)),
-    (12_000, [Taken(0, HOUR, 7000)], ReservationOffer(HOUR, 7200, 7000, 14_000)),           # after it is sooner done than beside it
-    (10_750, [Taken(0, 6 * HOUR, 5000)], ReservationOffer(0, 9600, 5250, 14_000)),          # beside it
-    (10_750, [Taken(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000)),
-    (12_000, [Taken(HOUR, 2 * HOUR, 10_500)], ReservationOffer(2 * HOUR, 7200, 7000, 14_000)),  # an hour before it is not enough
-    (12_000, [Taken(0, 23 * HOUR, 10_500)], ReservationOffer(23 * HOUR, HOUR, 7000, 7000)),     # most of it
-    (12_000, [Taken(0, 24 * HOUR, 10_500)], ReservationOffer(0, 24 * HOUR, 0, 0))])
+    (12_000, [Reserved(0, HOUR, 7000)], ReservationOffer(HOUR, 7200, 7000, 14_000)),           # after it is sooner done than beside it
+    (10_750, [Reserved(0, 6 * HOUR, 5000)], ReservationOffer(0, 9600, 5250, 14_000)),          # beside it
+    (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000)),
+    (12_000, [Reserved(HOUR, 2 * HOUR, 10_500)], ReservationOffer(2 * HOUR, 7200, 7000, 14_000)),  # an hour before it is not enough
+    (12_000, [Reserved(0, 23 * HOUR, 10_500)], ReservationOffer(23 * HOUR, HOUR, 7000, 7000)),     # most of it
+    (12_000, [Reserved(0, 24 * HOUR, 10_500)], ReservationOffer(0, 24 * HOUR, 0, 0))])
 def test_within_a_limit_less_what_others_have(limit, taken, expected):
     assert earliest(DAY, room(limit, taken), 0) == expected
 
 
 def test_the_least_of_several_limits_counts():
-    both = least([room(5000, [Taken(10, 20, 3000)]), room(4000, []), room(9000, [Taken(15, 30, 8000)])])
+    both = least([room(5000, [Reserved(10, 20, 3000)]), room(4000, []), room(9000, [Reserved(15, 30, 8000)])])
     assert [lowest(both, at, at + 1) for at in (0, 9, 10, 14, 15, 19, 20, 29, 30)] == [
         4000, 4000, 2000, 2000, 1000, 1000, 1000, 1000, 4000]
     assert lowest(both, 0, 40) == 1000 and lowest(least([]), 0, 40) == math.inf
 
 
 seconds = some.integers(0, 100_000)
-others = some.lists(some.builds(lambda start, length, power: Taken(start, start + length, power), seconds,
+others = some.lists(some.builds(lambda start, length, power: Reserved(start, start + length, power), seconds,
                                 some.integers(1, 30_000), some.floats(1, 8000)), max_size=8)
-wishes = some.builds(lambda start, length, energy, power, least: Wish(start, start + length, energy, power, least),
+wishes = some.builds(lambda start, length, energy, power, least: ReservationRequest(start, start + length, energy, power, least),
                      seconds, some.integers(1, 60_000), some.floats(-50_000, 50_000).filter(lambda wh: abs(wh) >= 1),
                      some.floats(1000, 11_000), some.integers(0, 20_000))
 
@@ -81,8 +81,8 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
 
 @pytest.mark.parametrize("limit, taken, expected", [
     (12_000, [], ReservationOffer(22 * HOUR, 7200, 7000, 14_000)),
-    (12_000, [Taken(23 * HOUR, 24 * HOUR, 7000)], ReservationOffer(21 * HOUR, 7200, 7000, 14_000)),
-    (10_750, [Taken(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000))])     # at full power there is never room
+    (12_000, [Reserved(23 * HOUR, 24 * HOUR, 7000)], ReservationOffer(21 * HOUR, 7200, 7000, 14_000)),
+    (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000))])     # at full power there is never room
 def test_as_late_as_can_be(limit, taken, expected):
     assert latest(DAY, room(limit, taken), 0) == expected
 

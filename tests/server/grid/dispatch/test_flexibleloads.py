@@ -6,10 +6,10 @@ from server.config import settings
 from server.errors import Refused
 from server.grid.dispatch import orders
 from server.grid.groups import virtualders
-from server.models import Conduct, Order, Share, Warmth
+from server.models import DispatchOrder, Participation, Share, ThermalState
 from server.resources import store
 from server.resources.events import ACTIVE
-from server.resources.quantities import number
+from server.resources.quantities import base_value
 from tests.conftest import NOON
 from tests.server.grid.fleet.test_fleetstate import HOUR, car, pump  # noqa: F401
 
@@ -32,13 +32,13 @@ def street(battery, car, pump):  # noqa: F811
 
 
 def order(vder="loads", start=0, duration=QUARTER, **wish):
-    return orders.order(vder, duration, clock.now() + start, reason="test", **wish)
+    return orders.create_order(vder, duration, clock.now() + start, reason="test", **wish)
 
 
 def grants(home, since=0):
     """(start, seconds, W) of what a car is granted, what is superseded left out."""
     live = [each for each in store.items(f"/edev/{home.device.id}/frp") if each.status["currentStatus"] <= ACTIVE]
-    return sorted((each.stated["interval"]["start"], each.stated["interval"]["duration"], number(each.stated["powerAvailable"]))
+    return sorted((each.submitted["interval"]["start"], each.submitted["interval"]["duration"], base_value(each.submitted["powerAvailable"]))
                   for each in live)
 
 
@@ -58,7 +58,7 @@ def test_a_car_waits_for_as_long_as_an_order_lasts_and_then_has_all_that_it_want
     _, wait, later = grants(street[1])
     assert wait == (start, QUARTER, 0) and later[0] == start + QUARTER and later[2] == 7000
     assert later[1] * 7000 / 3600 == pytest.approx(21_000 - 7000 * 300 / 3600, rel=0.01), "what flows until then is had"
-    assert [kind["href"] for kind in made["controls"]] == [Share.get().event] and not loads()
+    assert [kind["href"] for kind in made["controls"]] == [Share.get().event_href] and not loads()
     assert orders.list_shares(made["id"])[0]["reason"].startswith("test; 7.7 h until it leaves, 20.4")
 
 
@@ -67,19 +67,19 @@ def test_who_must_charge_goes_on_and_heat_does_the_rest(street):
     assert shares(made)[street[1].lfdi] == pytest.approx(7000, abs=1)
     assert street[2].lfdi not in shares(made), "it could not catch up"
     event, = loads()
-    assert event.stated["Offset"]["heatingOffset"] > 0 and not event.stated["loadShiftForward"]
-    assert event.stated["randomizeStart"] == event.stated["randomizeDuration"] == 60
+    assert event.submitted["Offset"]["heatingOffset"] > 0 and not event.submitted["loadShiftForward"]
+    assert event.submitted["randomizeStart"] == event.submitted["randomizeDuration"] == 60
     heat = [shares(made)[home.lfdi] for home in street[3:]]
     assert all(0 < each <= 500 for each in heat) and sum(heat) == pytest.approx(1000, abs=150)
     assert made["missed_w"] == pytest.approx(8000 - sum(shares(made).values()), abs=1)
     assert {kind["href"].split("/")[1] for kind in made["controls"]} == {"edev", "dr"}
-    assert all(Warmth.get(device=home.device).part < 0 for home in street[3:])
+    assert all(ThermalState.get(device=home.device).realised < 0 for home in street[3:])
 
 
 def test_more_can_be_drawn_too(street):
     made = order(watts=-2000)
     event, = loads()
-    assert event.stated["loadShiftForward"] and sum(shares(made).values()) == pytest.approx(-2000, abs=300)
+    assert event.submitted["loadShiftForward"] and sum(shares(made).values()) == pytest.approx(-2000, abs=300)
 
 
 def test_stores_come_first_and_the_rest_is_asked_of_others(street):
@@ -87,7 +87,7 @@ def test_stores_come_first_and_the_rest_is_asked_of_others(street):
     assert made["planned_w"] - made["baseline_w"] == pytest.approx(9000, abs=5) and not made["warnings"]
     done = shares(made)
     assert done[street[0].lfdi] == pytest.approx(5000, abs=1) and done[street[1].lfdi] == pytest.approx(4000, abs=2)
-    few = orders.order("all", QUARTER, watts=2000)
+    few = orders.create_order("all", QUARTER, watts=2000)
     assert set(shares(few)) == {street[0].lfdi}, "what stores can do is asked of nobody else"
     assert {share.reason for share in Share.select().where(Share.order == few["id"])} == {"+40 % of its rating, as all"}
 
@@ -107,7 +107,7 @@ def test_a_dry_run_changes_nothing(street):
     before = grants(street[1]), len(loads())
     made = order(watts=8000, dry_run=True)
     assert len(made["xml"]) == 2 and "FlowReservationResponse" in made["xml"][0] and "EndDeviceControl" in made["xml"][1]
-    assert (grants(street[1]), len(loads())) == before and not Order.select().exists() and not Warmth.select().exists()
+    assert (grants(street[1]), len(loads())) == before and not DispatchOrder.select().exists() and not ThermalState.select().exists()
 
 
 def test_an_order_that_is_cancelled_lets_cars_go_on(street):
@@ -131,12 +131,12 @@ def test_an_order_that_is_extended_goes_on_for_all(street):
     more = orders.extend(made["id"], 600)
     end = made["start"] + QUARTER
     assert (end, 600, 0) in grants(street[1]) and grants(street[1])[-1][0] == end + 600 and grants(street[1])[-1][2] == 7000
-    assert [event.stated["interval"]["start"] for event in loads()] == [made["start"], end]
+    assert [event.submitted["interval"]["start"] for event in loads()] == [made["start"], end]
     assert {share.lfdi for share in Share.select().where(Share.order == more["id"])} == set(shares(made))
 
 
 def test_who_has_opted_out_is_not_asked(street):
-    Conduct.create(device=street[1].device, out_until=clock.now() + HOUR)
+    Participation.create(device=street[1].device, opted_out_until=clock.now() + HOUR)
     assert set(shares(order(watts=500))) == {street[3].lfdi, street[4].lfdi}
 
 
@@ -144,7 +144,7 @@ def test_nobody_there_to_ask_is_refused_as_ever(home):
     home(1, "inverter")
     virtualders.create("all", "*")
     with pytest.raises(Refused, match="no member that is online takes"):
-        orders.order("all", QUARTER, watts=1000)
+        orders.create_order("all", QUARTER, watts=1000)
 
 
 @pytest.mark.parametrize("vder, how, by", [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")])

@@ -2,7 +2,7 @@
 import pytest
 
 from server.devices import enrolment
-from server.models import Nature
+from server.models import DeviceType
 from server.resources import store
 from tests import door
 
@@ -10,10 +10,10 @@ pytestmark = pytest.mark.usefixtures("house")
 
 
 @pytest.mark.parametrize("kind, category, what, bits", [
-    ("thermostat", None, "heat", "00000001"), ("water heater", None, "heat", "00000008"), ("Pool-Pump", None, "heat", "00000010"),
-    ("evcharger", None, "car", "00020000"), ("ev_charger", None, "car", "00020000"), ("thermostat", 1 << 17, "car", "00020000"),
+    ("thermostat", None, "thermal", "00000001"), ("water heater", None, "thermal", "00000008"), ("Pool-Pump", None, "thermal", "00000010"),
+    ("evcharger", None, "ev", "00020000"), ("ev_charger", None, "ev", "00020000"), ("thermostat", 1 << 17, "ev", "00020000"),
     ("battery", None, "other", None), ("pv", None, "other", None), ("", None, "other", None)])
 def test_a_load_is_what_its_kind_says(kind, category, what, bits):
     device = enrolment.enrol(door.lfdi(5), kind=kind, category=category)
-    assert Nature.get(Nature.device == device).what == what
-    assert store.get(enrolment.href(device)).stated.get("deviceCategory") == bits
+    assert DeviceType.get(DeviceType.device == device).kind == what
+    assert store.get(enrolment.href(device)).submitted.get("deviceCategory") == bits

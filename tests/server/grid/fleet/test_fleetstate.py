@@ -9,7 +9,7 @@ from server.devices import enrolment
 from server.grid.dispatch import orders
 from server.grid.fleet import fleetstate
 from server.grid.groups import virtualders
-from server.models import Conduct, Device, Order, Share
+from server.models import Device, DispatchOrder, Participation, Share
 from server.resources import pollrates
 from tests.server.grid.conftest import watts
 
@@ -42,7 +42,7 @@ def pump(home):
     """A thermostat of 2 kW, drawing 500 W."""
     def made(number, category=1, rated=2000, draws=500, **labels):
         one = home(number, "thermostat", **labels)
-        enrolment.settle(one.device)
+        enrolment.rerender(one.device)
         end = one.client.get(f"/edev/{one.device.id}").data | {"deviceCategory": f"{category:08X}"}
         assert one.client.put(f"/edev/{one.device.id}", "EndDevice", end).status == 204
         if rated:
@@ -63,7 +63,7 @@ def see(vder="all", at=None):
 
 
 def seen():
-    Device.update(seen_at=clock.now()).execute()
+    Device.update(last_contact_at=clock.now()).execute()
 
 
 def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
@@ -220,11 +220,11 @@ def test_who_is_left_out_and_why(battery, panels, home):
     now = clock.now()
     clock.advance(2 * settings.post_rate + 1)
     seen()
-    Device.update(seen_at=now - 3600).where(Device.id == 3).execute()
+    Device.update(last_contact_at=now - 3600).where(Device.id == 3).execute()
     enrolment.suspend(Device.get_by_id(4))
-    Conduct.create(device=5, out_until=clock.now() + 60)
-    Conduct.create(device=6, silent_since=clock.now() - HOUR)
-    Conduct.create(device=7, silent_since=clock.now() - 25 * HOUR, out_until=now)
+    Participation.create(device=5, opted_out_until=clock.now() + 60)
+    Participation.create(device=6, non_responding_since=clock.now() - HOUR)
+    Participation.create(device=7, non_responding_since=clock.now() - 25 * HOUR, opted_out_until=now)
     found = see(at=now)
     assert found.out == {3: "stale", 4: "suspended", 5: "opted out", 6: "silent", 11: "takes no control"}
     assert found.unknown_w == 400 - 3000
@@ -235,8 +235,8 @@ def test_who_is_left_out_and_why(battery, panels, home):
 def test_rates_of_single_devices_count(battery):
     one, two = battery(1), battery(2)
     area()
-    pollrates.decide("post", "", one.lfdi, 3600)
-    pollrates.decide("poll", "", one.lfdi, 3600)
+    pollrates.set_rate("post", "", one.lfdi, 3600)
+    pollrates.set_rate("poll", "", one.lfdi, 3600)
     clock.advance(7000)
     assert see().out == {2: "stale"} and two
 
@@ -248,16 +248,16 @@ def test_disconnected_stores_are_left_out(battery):
 
 
 def order(vder, device, start, hours, planned=-500.0, cancelled=None):
-    row = Order.create(vder=vder, wish="watts", value=0, addressing="device", start=start, duration=round(hours * HOUR),
-                       created=start, cancelled=cancelled)
-    Share.create(order=row, lfdi=device.lfdi, event="", mrid="", planned_w=planned, baseline_w=0.0)
+    row = DispatchOrder.create(vder=vder, quantity="watts", value=0, addressing="device", start=start, duration_s=round(hours * HOUR),
+                       created_at=start, cancelled_at=cancelled)
+    Share.create(order=row, lfdi=device.lfdi, event_href="", mrid="", planned_w=planned, baseline_w=0.0)
 
 
 def test_a_contract_allows_so_many_events_and_hours(battery):
     one, two, free = (battery(number).device for number in (1, 2, 3))
     vder = area()
-    Conduct.create(device=one, events=2)
-    Conduct.create(device=two, hours=2)
+    Participation.create(device=one, max_events=2)
+    Participation.create(device=two, max_hours=2)
     now = clock.now()
     for device in (one, two, free):
         order(vder, device, now - 6 * HOUR, 0.25)
@@ -277,7 +277,7 @@ def test_a_contract_allows_so_many_events_and_hours(battery):
 def test_what_a_contract_counts_outlasts_other_orders(battery):
     one, free = battery(1).device, battery(2).device
     vder = area()
-    Conduct.create(device=one, events=1)
+    Participation.create(device=one, max_events=1)
     now = clock.now()
     for device in (one, free):
         order(vder, device, now - 90 * 86400, 1)

@@ -14,8 +14,8 @@ CHARGER = {"type": 82, "rtgMaxW": {"multiplier": 0, "value": 7000}, "rtgMaxCharg
 
 
 def unit(said, present, hours):
-    rated = derstates.rated(said)
-    return members.unit(members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours)
+    rated = derstates.ratings_of(said)
+    return members.member_der(members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours)
 
 
 def soc(value):
@@ -54,7 +54,7 @@ def test_what_a_der_can_do_now(what, said, present, hours, expected):
 
 
 def test_a_der_that_has_stated_nothing_is_none():
-    assert derstates.rated({}) is None
+    assert derstates.ratings_of({}) is None
 
 
 def test_modes_enabled_override_modes_supported():
@@ -75,7 +75,7 @@ def test_a_baseline_is_a_power_that_can_be_held():
 def test_members_as_they_are_in_the_store(battery, home):
     one, quiet = battery(1, charge=0.25, injection=-1200), home(2, seen=False)
     gone, out = battery(3), battery(4)
-    Device.update(seen_at=clock.now() - 3601).where(Device.id == gone.device.id).execute()
+    Device.update(last_contact_at=clock.now() - 3601).where(Device.id == gone.device.id).execute()
     enrolment.suspend(out.device)
     found = {member.name: member for member in members.read(Device.select().order_by(Device.id))}
     assert list(found) == ["d1", "d2", "d3"]

@@ -6,7 +6,7 @@ from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.fleet import fleetstate, participation
 from server.grid.groups import virtualders
-from server.models import Conduct
+from server.models import Participation
 
 HOUR = 3600
 
@@ -45,10 +45,10 @@ def test_what_cannot_be_is_refused(battery):
     with pytest.raises(Refused, match="nobody can opt out until"):
         participation.opt_out("d1", clock.now())
     with pytest.raises(Refused, match="a limit is 0 or more"):
-        participation.agree("d1", hours=-1)
+        participation.set_contract("d1", hours=-1)
 
 
-@pytest.mark.parametrize("status", sorted(participation.OUT))
+@pytest.mark.parametrize("status", sorted(participation.OPTED_OUT_STATUSES))
 def test_a_device_that_opts_out_of_an_event_is_left_alone_until_that_is_over(event, status):
     one, href, mrid = event
     one.answer(mrid, 2)
@@ -56,7 +56,7 @@ def test_a_device_that_opts_out_of_an_event_is_left_alone_until_that_is_over(eve
     one.answer(mrid, status)
     end = clock.now() + HOUR
     assert out() == {one.lfdi: (end, f"opted out of {href}")}
-    assert Conduct.get().response == 1.0, "it is counted against no one"
+    assert Participation.get().response_rate == 1.0, "it is counted against no one"
     clock.turn_to(end)
     assert out() == {}
 
@@ -82,9 +82,9 @@ def test_an_answer_to_what_is_over_takes_nobody_out(event):
 def test_contracts_are_changed_one_limit_at_a_time(battery):
     battery(1)
     assert participation.contracts() == []
-    participation.agree("d1", events=10, tier=2)
-    participation.agree("d1", hours=3.5)
+    participation.set_contract("d1", events=10, tier=2)
+    participation.set_contract("d1", hours=3.5)
     found, = participation.contracts()
     assert (found["events"], found["hours"], found["tier"]) == (10, 3.5, 2)
-    participation.agree("d1", events=None, hours=None, tier=0)
+    participation.set_contract("d1", events=None, hours=None, tier=0)
     assert participation.contracts() == [] and participation.show("d1")["response"] == 1.0

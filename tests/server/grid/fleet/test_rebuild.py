@@ -8,8 +8,9 @@ from server.models import Device
 from server.resources import sql, store
 from tests.server.grid.conftest import watts
 
-TABLES = {"unit": "href, device_id, type, inject, absorb, capacity, ramp, charge, charge_at, up, down, offered, "
-                  "connected, modes", "nature": "*", "meter": "*", "visit": "*"}
+TABLES = {"der_state": "href, device_id, der_type, max_injection_w, max_absorption_w, capacity_wh, ramp_w_per_s, soc, soc_at, dischargeable_wh, "
+          "chargeable_wh, available_w, "
+                  "connected, modes", "device_type": "*", "meter": "*", "charging_session": "*"}
 
 
 def content():
@@ -52,14 +53,14 @@ def lived(battery, panels, home):
 
 
 def test_what_devices_say_becomes_rows(lived):
-    assert sql.rows("SELECT inject, absorb, capacity, charge, up, down, connected, ramp FROM unit WHERE device_id = 1") == [
+    assert sql.rows("SELECT max_injection_w, max_absorption_w, capacity_wh, soc, dischargeable_wh, chargeable_wh, connected, ramp_w_per_s FROM der_state WHERE device_id = 1") == [
         (5000, 5000, 9000, 0.35, 1250, 1250, True, 40)]
-    assert dict(sql.rows("SELECT device_id, what FROM nature")) == {1: "store", 2: "sun", 3: "car", 4: "other", 5: "heat"}
-    assert sql.rows("SELECT demand FROM nature WHERE device_id = 4") == [(2500,)]
-    assert sql.rows("SELECT watts, at, peak FROM meter WHERE device_id = 1") == [(1600, clock.now(), 4000)]
-    assert sorted(sql.rows("SELECT what, watts, peak FROM meter WHERE device_id = 2")) == [
-        ("site", -200, 400), ("sun", -200, 200), ("sun", 3000, 0)]
-    assert sql.rows("SELECT arrive, depart, energy, power, said, said_at, cancelled FROM visit") == [
+    assert dict(sql.rows("SELECT device_id, kind FROM device_type")) == {1: "storage", 2: "pv", 3: "ev", 4: "other", 5: "thermal"}
+    assert sql.rows("SELECT max_load_w FROM device_type WHERE device_id = 4") == [(2500,)]
+    assert sql.rows("SELECT injection_w, read_at, peak_load_w FROM meter WHERE device_id = 1") == [(1600, clock.now(), 4000)]
+    assert sorted(sql.rows("SELECT kind, injection_w, peak_load_w FROM meter WHERE device_id = 2")) == [
+        ("premises", -200, 400), ("pv", -200, 200), ("pv", 3000, 0)]
+    assert sql.rows("SELECT arrival_at, departure_at, energy_wh, power_w, reported_need_wh, reported_at, cancelled FROM charging_session") == [
         (clock.now(), clock.now() + 36_000, 14_000, 7000, 9000, clock.now() + 10, False)]
 
 
@@ -69,9 +70,9 @@ def test_a_healthy_database_has_the_rows_that_a_rebuild_makes(lived):
 
 
 @pytest.mark.parametrize("damage", [
-    "DELETE FROM unit", "DELETE FROM nature", "DELETE FROM meter", "DELETE FROM visit", "UPDATE unit SET charge = 1",
-    "UPDATE meter SET watts = 1", "UPDATE meter SET at = 1", "UPDATE nature SET what = 'other'", "UPDATE meter SET what = 'heat'",
-    "UPDATE visit SET cancelled = true", "UPDATE visit SET said = NULL, said_at = NULL", "UPDATE meter SET factor = 5"])
+    "DELETE FROM der_state", "DELETE FROM device_type", "DELETE FROM meter", "DELETE FROM charging_session", "UPDATE der_state SET soc = 1",
+    "UPDATE meter SET injection_w = 1", "UPDATE meter SET read_at = 1", "UPDATE device_type SET kind = 'other'", "UPDATE meter SET kind = 'thermal'",
+    "UPDATE charging_session SET cancelled = true", "UPDATE charging_session SET reported_need_wh = NULL, reported_at = NULL", "UPDATE meter SET factor = 5"])
 def test_rows_that_were_lost_or_spoilt_are_made_anew(lived, damage):
     was = content()
     sql.execute(damage)
@@ -83,15 +84,15 @@ def test_rows_that_were_lost_or_spoilt_are_made_anew(lived, damage):
 
 def test_a_visit_outlasts_its_request_and_everything_else_goes_with_its_document(lived):
     store.remove("/edev/3/frq/1")
-    assert sql.rows("SELECT cancelled FROM visit") == [(True,)]
+    assert sql.rows("SELECT cancelled FROM charging_session") == [(True,)]
     store.remove("/edev/1/der/1")
-    assert sql.rows("SELECT href FROM unit WHERE device_id = 1") == []
-    assert sql.rows("SELECT what FROM nature WHERE device_id = 1") == [("other",)]
+    assert sql.rows("SELECT href FROM der_state WHERE device_id = 1") == []
+    assert sql.rows("SELECT kind FROM device_type WHERE device_id = 1") == [("other",)]
     for point in store.items("/upt"):
         store.remove(point.href)
     assert sql.rows("SELECT href FROM meter") == []
     store.remove("/edev/2")
-    assert sql.rows("SELECT device_id FROM nature WHERE device_id = 2") == []
+    assert sql.rows("SELECT device_id FROM device_type WHERE device_id = 2") == []
     assert store.reindex() == 0
 
 
@@ -101,27 +102,27 @@ def test_a_battery_that_says_no_capacity_shows_it_by_how_its_charge_goes(battery
         clock.advance(3600)
         one.charge(charge)
         one.post(injection, start=clock.now() - 3600, duration=3600)
-    inferred, = sql.row("SELECT inferred FROM unit")
+    inferred, = sql.row("SELECT inferred_capacity_wh FROM der_state")
     assert inferred == pytest.approx(11_500, rel=0.1)
     assert Device.select().count() == 1
 
 
 WHATS = [
     # DERs (type, whether it says what it stores), category, whole premises -> what
-    ([(80, False)], 0, False, "store"), ([(83, True)], 0, False, "store"), ([(4, False)], 0, False, "sun"),
-    ([(81, False)], 0, False, "car"), ([(82, True)], 1, False, "car"), ([(4, False), (80, True)], 0, True, "store"),
-    ([(0, False)], 1, False, "heat"), ([(0, True)], 0, False, "store"), ([(1, True)], 0, False, "store"),
-    ([], 1 << 4, True, "heat"), ([], 1 << 17, False, "car"), ([], 0, True, "site"), ([], 0, False, "other"),
+    ([(80, False)], 0, False, "storage"), ([(83, True)], 0, False, "storage"), ([(4, False)], 0, False, "pv"),
+    ([(81, False)], 0, False, "ev"), ([(82, True)], 1, False, "ev"), ([(4, False), (80, True)], 0, True, "storage"),
+    ([(0, False)], 1, False, "thermal"), ([(0, True)], 0, False, "storage"), ([(1, True)], 0, False, "storage"),
+    ([], 1 << 4, True, "thermal"), ([], 1 << 17, False, "ev"), ([], 0, True, "premises"), ([], 0, False, "other"),
     ([(2, False)], 0, True, "other"), ([(6, True)], 0, False, "other"),
 ]
 
 
 @pytest.mark.parametrize("ders, category, premises, expected", WHATS)
 def test_what_a_device_is(ders, category, premises, expected):
-    assert devicetypes.what([devicetypes.of_der(*der) for der in ders], category, premises) == expected
+    assert devicetypes.kind_of([devicetypes.of_der(*der) for der in ders], category, premises) == expected
 
 
 def test_a_device_that_turns_out_to_be_something_else_has_its_meters_follow_but_for_that_of_the_premises(lived):
-    sql.execute("UPDATE unit SET type = 80 WHERE device_id = 2")
+    sql.execute("UPDATE der_state SET der_type = 80 WHERE device_id = 2")
     assert devicetypes.settle(2, Device.get_by_id(2).lfdi)
-    assert sorted(what for what, in sql.rows("SELECT what FROM meter WHERE device_id = 2")) == ["site", "store", "store"]
+    assert sorted(what for what, in sql.rows("SELECT kind FROM meter WHERE device_id = 2")) == ["premises", "storage", "storage"]

@@ -10,7 +10,7 @@ from server.grid.groups import virtualders
 @pytest.mark.parametrize("used, events, otherwise, part", [
     (0, 10, 5, 1.0), (4, 10, 5, 0.6), (12, 10, 5, 0.0), (2, None, 4, 0.5), (0, 0, 3, 0.0)])
 def test_what_is_left_of_a_quota(used, events, otherwise, part):
-    assert rotation.left(used, events, otherwise) == pytest.approx(part)
+    assert rotation.remaining_quota(used, events, otherwise) == pytest.approx(part)
 
 
 @pytest.fixture
@@ -26,22 +26,22 @@ def powers(order):
 
 def ordered(policy):
     clock.advance(1)
-    return powers(orders.order("street", 900, clock.now() + 300, watts=3000, addressing="device", policy=policy))
+    return powers(orders.create_order("street", 900, clock.now() + 300, watts=3000, addressing="device", policy=policy))
 
 
 def test_who_was_asked_before_is_asked_for_less(street):
-    first = orders.order("street", 900, clock.now() + 3600, watts=1000, addressing="device")
+    first = orders.create_order("street", 900, clock.now() + 3600, watts=1000, addressing="device")
     orders.cancel(first["id"])
     assert len(set(ordered("turn").values())) == 1  # what was called off does not count
-    participation.agree(street[0].lfdi, events=2)
+    participation.set_contract(street[0].lfdi, events=2)
     shares = ordered("turn")
     assert shares[street[0].lfdi] == shares[street[1].lfdi] == pytest.approx(1000, abs=1)  # each owes one of two
-    participation.agree(street[0].lfdi, events=1)
+    participation.set_contract(street[0].lfdi, events=1)
     assert ordered("turn")[street[0].lfdi] == 0
 
 
 def test_the_first_tier_is_asked_first(street):
-    participation.agree(street[0].lfdi, tier=2)
-    participation.agree(street[1].lfdi, tier=1)
+    participation.set_contract(street[0].lfdi, tier=2)
+    participation.set_contract(street[1].lfdi, tier=1)
     assert ordered("tier") == {street[2].lfdi: 3000, street[1].lfdi: 0, street[0].lfdi: 0}
     assert ordered("rating")[street[0].lfdi] == pytest.approx(1000, abs=1)

@@ -10,11 +10,11 @@ from server.grid.fleet.setpoints import Session
 
 @pytest.mark.parametrize("level, hundredths", [(0.5, -5000), (-0.25, 2500), (0.0, 0), (1.7, -10_000), (-3, 10_000)])
 def test_what_is_drawn_is_negative_in_a_control(level, hundredths):
-    assert setpoints.fixed(level) == {"opModFixedW": hundredths}
+    assert setpoints.fixed_w(level) == {"opModFixedW": hundredths}
 
 
 def test_generation_is_limited_to_a_part_of_its_rating():
-    assert setpoints.at_most(0.4) == {"opModMaxLimW": 4000} and setpoints.at_most(1.2) == {"opModMaxLimW": 10_000}
+    assert setpoints.max_lim_w(0.4) == {"opModMaxLimW": 4000} and setpoints.max_lim_w(1.2) == {"opModMaxLimW": 10_000}
 
 
 @pytest.mark.parametrize("fraction, told", [(-0.5, {"Offset": {"coolingOffset": 10, "heatingOffset": 10}, "loadShiftForward": False}),
@@ -64,7 +64,7 @@ NEEDS = st.builds(Session, depart=st.integers(10_000, 90_000), need=st.floats(10
 
 @given(NEEDS, st.floats(0, 1))
 def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
-    given_, = setpoints.grant(session, part * session.power if part > 0.1 else 0.0, 0)
+    given_, = setpoints.offer(session, part * session.power if part > 0.1 else 0.0, 0)
     assert 0 <= given_.start and given_.start + given_.duration <= session.depart
     served = given_.power * given_.duration / 3600
     possible = min(session.need, session.depart * session.power / 3600)
@@ -75,6 +75,6 @@ def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
 
 
 def test_a_car_that_waits_is_told_when_it_will_start_at_the_latest():
-    waits = setpoints.grant(Session(36_000, 7000, 7000), 0.0, 1000)
+    waits = setpoints.offer(Session(36_000, 7000, 7000), 0.0, 1000)
     assert waits == [(36_000 - 3600, 3600, 7000, 7000)]
-    assert setpoints.grant(Session(36_000, 7000, 7000), 0.0, 1000, charging=True) == [(1000, 31_400, 0, 0), *waits]
+    assert setpoints.offer(Session(36_000, 7000, 7000), 0.0, 1000, charging=True) == [(1000, 31_400, 0, 0), *waits]

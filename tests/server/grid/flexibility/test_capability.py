@@ -41,7 +41,7 @@ def test_who_is_not_seen_is_stale_and_promises_nothing(street):
     clock.advance(3 * 300 + 1)
     assert capability.capability("f1") | {"children": []} == {
         **capability.capability("f1"), "online": 0, "stale": 2, "up_w": 0, "down_w": 0, "injection_w": 0, "children": []}
-    Device.update(seen_at=clock.now()).execute()
+    Device.update(last_contact_at=clock.now()).execute()
     assert capability.capability("f1")["stale"] == 0
 
 

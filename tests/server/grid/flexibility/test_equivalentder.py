@@ -10,11 +10,11 @@ from server.grid.groups import virtualders
 from server.resources import codec
 from tests.server.grid.conftest import ALL
 
-BATTERY = st.builds(lambda inject, absorb, capacity, charge: members.Unit(
+BATTERY = st.builds(lambda inject, absorb, capacity, charge: members.MemberDer(
     inject, absorb, -min(absorb, (1 - charge) * capacity), min(inject, charge * capacity), capacity, charge, charge * capacity,
     (1 - charge) * capacity, frozenset({"opModFixedW"})), *(st.integers(1000, 9000) for _ in range(3)),
     st.integers(0, 100).map(lambda percent: percent / 100))
-PANELS = st.integers(1000, 9000).map(lambda inject: members.Unit(
+PANELS = st.integers(1000, 9000).map(lambda inject: members.MemberDer(
     inject, 0, 0, inject, None, None, None, None, frozenset({"opModMaxLimW"})))
 MEMBER = st.builds(lambda unit, online, present: members.Member("A", "a", "", online, (unit,), present, 0),
                    BATTERY | PANELS, st.booleans(), st.none() | st.integers(-5000, 5000))
@@ -29,13 +29,13 @@ def test_it_is_always_four_valid_documents(inside, import_limit, export_limit, r
 @given(st.lists(MEMBER, min_size=1, max_size=20))
 def test_read_back_it_is_the_sum_of_its_members(inside):
     said = equivalentder.documents(inside, 1_750_000_000)
-    row = derstates.rated({**said, "DERSettings": {}})
-    assert row["inject"] == pytest.approx(sum(member.inject for member in inside), rel=1e-3)
-    assert row["absorb"] == pytest.approx(sum(member.absorb for member in inside), rel=1e-3)
+    row = derstates.ratings_of({**said, "DERSettings": {}})
+    assert row["max_injection_w"] == pytest.approx(sum(member.max_injection_w for member in inside), rel=1e-3)
+    assert row["max_absorption_w"] == pytest.approx(sum(member.max_absorption_w for member in inside), rel=1e-3)
     online = [unit for member in inside if member.online for unit in member.units]
-    if row["up"] is not None:
-        assert row["up"] == pytest.approx(sum(unit.up or 0 for unit in online), rel=0.01, abs=20)
-    assert (row["capacity"] or 0) == pytest.approx(sum(unit.capacity or 0 for member in inside for unit in member.units), rel=1e-3)
+    if row["dischargeable_wh"] is not None:
+        assert row["dischargeable_wh"] == pytest.approx(sum(unit.dischargeable_wh or 0 for unit in online), rel=0.01, abs=20)
+    assert (row["capacity_wh"] or 0) == pytest.approx(sum(unit.capacity_wh or 0 for member in inside for unit in member.units), rel=1e-3)
 
 
 def watts(documents, name):
@@ -55,7 +55,7 @@ def street(battery, panels):
 
 
 def test_a_parent_s_face_is_its_children_s_summed(street):
-    every, *parts = (equivalentder.face(name) for name in ("all", "f1", "f2"))
+    every, *parts = (equivalentder.equivalent_der(name) for name in ("all", "f1", "f2"))
     for name in ("rtgMaxW", "rtgMaxChargeRateW", "rtgMaxDischargeRateW", "rtgMaxWh", "setMaxW"):
         assert watts(every, name) == sum(watts(part, name) for part in parts), name
     assert every["DERCapability"]["type"] == 1
@@ -65,12 +65,12 @@ def test_a_parent_s_face_is_its_children_s_summed(street):
 
 def test_limits_cut_settings_not_ratings(street):
     virtualders.update("f1", import_limit=7000, export_limit=9000)
-    found = equivalentder.face("f1")
+    found = equivalentder.equivalent_der("f1")
     assert (watts(found, "rtgMaxW"), watts(found, "setMaxW"), watts(found, "setMaxChargeRateW")) == (15_000, 9000, 7000)
 
 
 def test_who_is_not_seen_is_rated_and_no_more(street):
     clock.advance(10_000)
-    found = equivalentder.face("f1")
+    found = equivalentder.equivalent_der("f1")
     assert watts(found, "rtgMaxW") == 15_000 and found["DERStatus"]["genConnectStatus"]["value"] == "00"
     assert found["DERAvailability"]["statWAvail"]["value"] == 0

@@ -8,7 +8,7 @@ from server.config import settings
 from server.grid.flexibility import capability, rollup
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import np
-from server.models import Conduct, Device
+from server.models import Device, Participation
 from tests.server.grid.fleet.test_fleetstate import car, pump  # noqa: F401
 
 ETA = math.sqrt(0.9)
@@ -78,7 +78,7 @@ def test_who_responds_half_the_time_counts_half_and_less_for_sure(battery):
     for number in range(1, 26):
         battery(number)
     virtualders.create("all", "*")
-    Conduct.insert_many([{"device": number, "response": 0.5} for number in range(1, 26)]).execute()
+    Participation.insert_many([{"device": number, "response_rate": 0.5} for number in range(1, 26)]).execute()
     found = capability.horizon("all", steps=2)
     assert found["p50"]["up_w"][0] == pytest.approx(62_500)
     assert found["p90"]["up_w"][0] == pytest.approx(62_500 - 1.2816 * 5000 * math.sqrt(25 * 0.25), rel=1e-3)
@@ -90,7 +90,7 @@ def test_what_is_verified_claimed_and_unknown(battery, home):
     quiet = home(2)
     quiet.rate(80, 3000, 3000, 6000)
     battery(3, inject=4000, absorb=4000)
-    Device.update(seen_at=clock.now() - 10_000).where(Device.id == 3).execute()
+    Device.update(last_contact_at=clock.now() - 10_000).where(Device.id == 3).execute()
     virtualders.create("all", "*")
     found = capability.horizon("all", steps=1)
     assert found["members"] == {"available": 2, "stale": 1}

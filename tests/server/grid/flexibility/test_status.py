@@ -16,20 +16,20 @@ def test_what_is_there_read_in_effect_and_left_out(battery, panels, home):
     home(4).rate(80, 3000, 4000, 6000)
     battery(5)
     virtualders.create("all", "*")
-    virtualders.create("sun", "kind = inverter", parent="all")
-    orders.order("sun", 3600, limit=50, reason="too much")
+    virtualders.create("pv", "kind = inverter", parent="all")
+    orders.create_order("pv", 3600, limit=50, reason="too much")
     participation.opt_out("d2", clock.now() + 60, "guests")
-    Device.update(seen_at=clock.now() - 10_000).where(Device.id == 5).execute()
+    Device.update(last_contact_at=clock.now() - 10_000).where(Device.id == 5).execute()
     found = status.status("all")
     assert (found["members"], found["available"], found["out"]) == (5, 3, {"opted out": 1, "stale": 1})
-    assert found["kinds"] == {"store": 4, "sun": 1}
+    assert found["kinds"] == {"storage": 4, "pv": 1}
     assert (found["injection_w"], found["read"]) == (1500, 3)
     assert found["charge"] == pytest.approx((2500 + 3000) / 16_000)
     assert (found["verified_w"], found["claimed_w"], found["unknown_w"]) == (5000 + 5000 + 6000, 4000, 5000)
-    assert [(row["vder"], row["wish"], row["reason"]) for row in found["orders"]] == [("sun", "limit", "too much")]
+    assert [(row["vder"], row["wish"], row["reason"]) for row in found["orders"]] == [("pv", "limit", "too much")]
     assert sorted((row["device"], row["why"], row["reason"], row["until"]) for row in found["left_out"]) == [
         ("d2", "opted out", "guests", clock.now() + 60), ("d5", "stale", "", None)]
-    assert [row["vder"] for row in status.status("sun")["orders"]] == ["sun"]
+    assert [row["vder"] for row in status.status("pv")["orders"]] == ["pv"]
     clock.advance(3600)
     assert status.status("all")["orders"] == []
 
@@ -39,6 +39,6 @@ def test_orders_on_what_is_above_concern_what_is_below_but_not_what_is_beside(ba
     virtualders.create("all", "*")
     virtualders.create("one", "", parent="all")
     virtualders.create("two", "*", parent="all")
-    orders.order("all", 3600, watts=100)
-    orders.order("two", 3600, watts=100)
+    orders.create_order("all", 3600, watts=100)
+    orders.create_order("two", 3600, watts=100)
     assert [row["vder"] for row in status.status("one")["orders"]] == ["all"]

@@ -39,8 +39,8 @@ def automatic(name: str) -> None:
 
 def test_each_is_dispatched_through_the_deepest(town: None) -> None:
     assert dispatchgroups.conflicts(area()) == []
-    assert {number: vder.name for number, vder in dispatchgroups.leaf_of(area()).items()} == {1: "F1", 2: "F1a", 3: "F2"}
-    assert {number: vder.name for number, vder in dispatchgroups.leaf_of(area("F1")).items()} == {1: "F1", 2: "F1a"}
+    assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area()).items()} == {1: "F1", 2: "F1a", 3: "F2"}
+    assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area("F1")).items()} == {1: "F1", 2: "F1a"}
 
 
 def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
@@ -48,13 +48,13 @@ def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
     assert dispatchgroups.conflicts(area()) == [(device(2), ["F1a", "batteries"])]
     assert dispatchgroups.conflicts(area("F1")) == [] and dispatchgroups.conflicts(area("batteries")) == []
     with pytest.raises(Refused, match="one virtual DER of town, but d2 in F1a and batteries") as refused:
-        dispatchgroups.leaf_of(area())
+        dispatchgroups.dispatch_group_of(area())
     assert refused.value.status == 409
 
 
 def test_a_virtual_der_of_one_is_no_conflict(town: None) -> None:
-    virtualders.alone([device(1)], 50)
-    assert dispatchgroups.conflicts(area()) == [] and set(dispatchgroups.leaf_of(area())) == {1, 2, 3}
+    virtualders.single_device_vders([device(1)], 50)
+    assert dispatchgroups.conflicts(area()) == [] and set(dispatchgroups.dispatch_group_of(area())) == {1, 2, 3}
 
 
 @pytest.mark.parametrize("change", [
@@ -70,7 +70,7 @@ def test_where_it_is_automatic_no_conflict_can_come(town: None, change: Callable
     with pytest.raises(Refused, match="is dispatched through one virtual DER of town, but") as refused:
         change()
     assert refused.value.status == 409 and dispatchgroups.conflicts(area()) == []
-    assert [row["name"] for row in virtualders.listed()] == ["apart", "town", "F1", "F1a", "F2", "batteries"]
+    assert [row["name"] for row in virtualders.list_vders()] == ["apart", "town", "F1", "F1a", "F2", "batteries"]
     Balance.update(automatic=False).execute()
     change()
     assert len(dispatchgroups.conflicts(area())) >= 1
@@ -101,7 +101,7 @@ def test_many_are_told_by_the_first(town: None) -> None:
     for number in range(11, 18):
         enrolment.enrol(door.lfdi(number), name=f"d{number}", kind="battery", labels={"feeder": "F2"})
     with pytest.raises(Refused, match="d15 in F2 and batteries; and 2 more$"):
-        dispatchgroups.leaf_of(area())
+        dispatchgroups.dispatch_group_of(area())
 
 
 @given(st.lists(st.integers(0, 5), min_size=6, max_size=6), st.sets(st.integers(0, 6)))

@@ -23,7 +23,7 @@ def street(house: None) -> None:
 
 
 def names(vder: str) -> dict[str, str]:
-    return {row["name"]: row["by"] for row in memberfiles.listed(vder)}
+    return {row["name"]: row["by"] for row in memberfiles.list_members(vder)}
 
 
 def file(folder: Path, text: str) -> Path:

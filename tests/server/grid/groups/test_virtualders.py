@@ -22,7 +22,7 @@ def enrolled(house):
 
 def assigned(device):
     """The names of a device's FunctionSetAssignments."""
-    return sorted(document.stated["description"] for document in store.items(f"{enrolment.href(device)}/fsa"))
+    return sorted(document.submitted["description"] for document in store.items(f"{enrolment.href(device)}/fsa"))
 
 
 def names(vder):
@@ -103,16 +103,16 @@ def test_a_member_by_name_may_be_taken_out_again(enrolled):
 def test_no_assignment_is_made_anew_without_need(enrolled):
     device = enrolled(1, feeder="F1")
     virtualders.create("f1", "feeder = F1", members=["d1"])
-    before = [(document.href, document.stated) for document in store.items(f"{enrolment.href(device)}/fsa")]
+    before = [(document.href, document.submitted) for document in store.items(f"{enrolment.href(device)}/fsa")]
     virtualders.update("f1", rule="kind = battery", primacy=70)
     enrolment.relabel(device, {"phase": "A"})
-    assert [(document.href, document.stated) for document in store.items(f"{enrolment.href(device)}/fsa")] == before
+    assert [(document.href, document.submitted) for document in store.items(f"{enrolment.href(device)}/fsa")] == before
 
 
 def test_a_removed_device_leaves_nothing_behind(enrolled):
     device = enrolled(1, feeder="F1")
     virtualders.create("f1", "feeder = F1")
-    virtualders.alone([device], 90)
+    virtualders.single_device_vders([device], 90)
     store.remove(enrolment.href(device))
     assert names("f1") == [] and Membership.select().count() == 0
     assert VirtualDER.select().count() == 1 and len(store.items("/derp")) == 1
@@ -156,11 +156,11 @@ def test_one_with_live_controls_is_deleted_only_by_force(enrolled):
 def test_what_is_refused_changes_nothing(enrolled, change, status, why):
     virtualders.create("a")
     virtualders.create("b", parent="a")
-    before = virtualders.listed()
+    before = virtualders.list_vders()
     with pytest.raises(Refused, match=why) as caught:
         change()
     assert caught.value.status == status
-    assert virtualders.listed() == before
+    assert virtualders.list_vders() == before
 
 
 def test_a_tree_does_not_grow_without_end(house):
@@ -178,7 +178,7 @@ def test_parents_come_before_children_in_the_list(house):
     virtualders.create("z")
     virtualders.create("a", parent="z")
     virtualders.create("m")
-    assert [(vder["name"], vder["depth"]) for vder in virtualders.listed()] == [("m", 0), ("z", 0), ("a", 1)]
+    assert [(vder["name"], vder["depth"]) for vder in virtualders.list_vders()] == [("m", 0), ("z", 0), ("a", 1)]
 
 
 def test_a_virtual_der_of_one_device(enrolled, peer):
@@ -186,14 +186,14 @@ def test_a_virtual_der_of_one_device(enrolled, peer):
     virtualders.create("both", "*", primacy=80)
 
     def single(stronger_than):
-        return virtualders.alone([device], stronger_than)[device.id]
+        return virtualders.single_device_vders([device], stronger_than)[device.id]
     alone = single(80)
     assert alone.primacy == 79 and names(alone) == ["d1"]
     assert single(80) == alone and single(90).primacy == 79
     assert single(70).primacy == 69
     assert peer(1).get(alone.program).data["primacy"] == 69
     assert peer(2).get(alone.program).status == 404 and assigned(other) == ["both"]
-    assert "device" not in {vder["purpose"] for vder in virtualders.listed()}
+    assert "device" not in {vder["purpose"] for vder in virtualders.list_vders()}
     with pytest.raises(Refused, match="nothing beats primacy 0"):
         single(0)
     virtualders.delete(alone)

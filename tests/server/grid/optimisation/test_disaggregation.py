@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from server.grid.optimisation import disaggregation
 from server.grid.optimisation.balanceprogram import Limit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
-from server.grid.optimisation.disaggregation import Fleet, Manner, Wanted
+from server.grid.optimisation.disaggregation import Fleet, StepOptions, Wanted
 
 QUARTER = 0.25
 watts = st.floats(-60_000, 60_000, width=32)
@@ -33,7 +33,7 @@ def wish(groups, kinds, total, part=0.0):
 @given(watts, watts, st.integers(0, 50), st.booleans())
 def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broadcast):
     now = fleet(seed)
-    powers = disaggregation.shared(wish(2, 2, total, part), now, Manner(QUARTER, broadcast))
+    powers = disaggregation.shared(wish(2, 2, total, part), now, StepOptions(QUARTER, broadcast))
     after = disaggregation.after(now, powers, QUARTER)
     stores, cars, loads = after.batteries, after.sessions, after.thermals
     assert (stores.energy >= stores.least - 1e-6).all() and (stores.energy <= stores.most + 1e-6).all()
@@ -51,7 +51,7 @@ def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broa
 def test_batteries_absorb_what_the_others_leave(total, seed):
     """Nothing is missed while a battery could still help."""
     now = fleet(seed)
-    powers = disaggregation.shared(wish(2, 2, total), now, Manner(QUARTER))
+    powers = disaggregation.shared(wish(2, 2, total), now, StepOptions(QUARTER))
     low, high = disaggregation.battery_bounds(now.batteries, QUARTER)
     if powers.missed > 1e-3:
         assert np.allclose(powers.batteries, high, atol=1e-3)
@@ -61,8 +61,8 @@ def test_batteries_absorb_what_the_others_leave(total, seed):
 
 def test_a_broadcast_percent_misses_by_its_resolution_alone():
     now = fleet()
-    exact = disaggregation.shared(wish(2, 2, 9000.0), now, Manner(QUARTER))
-    told = disaggregation.shared(wish(2, 2, 9000.0), now, Manner(QUARTER, broadcast=True))
+    exact = disaggregation.shared(wish(2, 2, 9000.0), now, StepOptions(QUARTER))
+    told = disaggregation.shared(wish(2, 2, 9000.0), now, StepOptions(QUARTER, broadcast=True))
     assert abs(exact.missed) < 1e-6 and 0 < abs(told.missed) <= now.batteries.charge.sum() * 1e-4
     by_percent = told.batteries[now.batteries.group == 0] / now.batteries.charge[now.batteries.group == 0]
     free = now.batteries.energy[now.batteries.group == 0] < now.batteries.most[now.batteries.group == 0] * 0.8
@@ -71,9 +71,9 @@ def test_a_broadcast_percent_misses_by_its_resolution_alone():
 
 def test_a_feeder_with_no_room_leaves_its_part_to_the_others():
     now = fleet(size=40)
-    free = disaggregation.shared(wish(2, 2, 20_000.0), now, Manner(QUARTER))
+    free = disaggregation.shared(wish(2, 2, 20_000.0), now, StepOptions(QUARTER))
     limit = Limit([0], 2000.0, -2000.0, np.array([1500.0]))
-    held = disaggregation.shared(wish(2, 2, 20_000.0), now, Manner(QUARTER, limits=[limit]))
+    held = disaggregation.shared(wish(2, 2, 20_000.0), now, StepOptions(QUARTER, limits=[limit]))
 
     def drawn(powers, group):
         return sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True))
@@ -85,7 +85,7 @@ def test_a_transformer_above_feeders_is_held_too():
     now = fleet(groups=3, size=60)
     none = np.array([0.0])
     limits = [Limit([0, 1], 5000.0, -5000.0, none), Limit([0], 4000.0, -4000.0, none)]
-    powers = disaggregation.shared(wish(3, 2, 30_000.0), now, Manner(QUARTER, limits=limits))
+    powers = disaggregation.shared(wish(3, 2, 30_000.0), now, StepOptions(QUARTER, limits=limits))
     drawn = [sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True)) for group in range(3)]
     assert drawn[0] <= 4000 + 1e-6 and drawn[0] + drawn[1] <= 5000 + 1e-6
     assert np.isclose(sum(drawn), 30_000) and powers.missed < 1e-6
@@ -95,20 +95,20 @@ def test_cars_yield_to_a_limit_but_not_below_what_they_need():
     now = fleet(groups=1, size=20)
     all_cars = wish(1, 2, 0.0)._replace(sessions=np.array([np.inf]))
     tight = [Limit([0], -1e6, -2e6, np.array([0.0]))]
-    powers = disaggregation.shared(all_cars, now, Manner(QUARTER, limits=tight))
+    powers = disaggregation.shared(all_cars, now, StepOptions(QUARTER, limits=tight))
     later = now.sessions.need - powers.sessions * QUARTER
     assert (later <= now.sessions.power * (now.sessions.depart - 1) * QUARTER + 1e-3).all()
-    assert powers.sessions.sum() < disaggregation.shared(all_cars, now, Manner(QUARTER)).sessions.sum()
+    assert powers.sessions.sum() < disaggregation.shared(all_cars, now, StepOptions(QUARTER)).sessions.sum()
 
 
 def test_batteries_make_room_for_cars_under_a_limit():
     now = fleet(groups=1, size=20)
     low, _ = disaggregation.battery_bounds(now.batteries, QUARTER)
     all_cars = wish(1, 2, 0.0)._replace(sessions=np.array([np.inf]))
-    free = disaggregation.shared(all_cars, now, Manner(QUARTER))
+    free = disaggregation.shared(all_cars, now, StepOptions(QUARTER))
     others = free.sessions.sum() + free.thermals.sum()
     tight = [Limit([0], others + 0.9 * low.sum(), -1e6, np.array([0.0]))]
-    powers = disaggregation.shared(all_cars._replace(total=1e6), now, Manner(QUARTER, limits=tight))
+    powers = disaggregation.shared(all_cars._replace(total=1e6), now, StepOptions(QUARTER, limits=tight))
     assert np.isclose(powers.sessions.sum(), free.sessions.sum())
     assert np.isclose(powers.batteries.sum(), 0.9 * low.sum())
 
@@ -119,7 +119,7 @@ def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_tha
     loads, stored = loads._replace(state=loads.band), loads.band
     said, drawn = [], 0.0
     for _ in range(20):
-        powers = disaggregation.shared(at_rest, now._replace(thermals=loads), Manner(QUARTER, True, finest=(0.05,), stored=stored))
+        powers = disaggregation.shared(at_rest, now._replace(thermals=loads), StepOptions(QUARTER, True, finest=(0.05,), stored=stored))
         stored, loads = loads.keep * stored + powers.thermals * QUARTER, loads._replace(state=powers.meant)
         said.append(float(powers.comfort[0, 0]))
         drawn += float(powers.thermals.sum()) * QUARTER
@@ -130,7 +130,7 @@ def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_tha
 def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_difference():
     now, asked = fleet(groups=2), wish(2, 1, 0.0, 0.3)
     now = now._replace(thermals=now.thermals._replace(kind=np.zeros_like(now.thermals.kind)))
-    free, said = (disaggregation.shared(asked, now, Manner(QUARTER, True, finest=finest)) for finest in ((), (0.05,)))
+    free, said = (disaggregation.shared(asked, now, StepOptions(QUARTER, True, finest=finest)) for finest in ((), (0.05,)))
     tenths = said.comfort / 0.05
     assert np.allclose(tenths, np.round(tenths)) and not np.allclose(free.comfort, said.comfort)
     assert np.abs(said.comfort - free.comfort).max() <= 0.025 + 1e-9

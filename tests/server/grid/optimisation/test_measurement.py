@@ -99,9 +99,9 @@ def test_who_does_a_fifth_of_it_responds():
     expected = np.full((4, 4), -1000.0)
     delivered = np.array([[-1000, -900, -1000, -900], [0, 0, -1000, -1000], [0, -900, 0, -900],
                           [0, np.nan, 0, -1000]])
-    assert measurement.silent(delivered, expected).tolist() == [False, True, False, True]
-    assert not measurement.silent(delivered, np.zeros((4, 4))).any()
-    assert measurement.silent(-delivered, expected).all()
+    assert measurement.non_responding(delivered, expected).tolist() == [False, True, False, True]
+    assert not measurement.non_responding(delivered, np.zeros((4, 4))).any()
+    assert measurement.non_responding(-delivered, expected).all()
 
 
 def test_the_rate_of_response_forgets_and_forgives():

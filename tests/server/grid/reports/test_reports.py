@@ -15,9 +15,10 @@ from server.errors import Refused
 from server.grid.controls import drevents
 from server.grid.groups import virtualders
 from server.grid.reports import baselines, charts, pages, performance, reports
-from server.grid.reports.baselines import Asked
+from server.grid.reports.baselines import BaselineRequest
 from server.grid.series import measurements
-from server.models import Answer, Meter, Nature, Order, Share, Unit, VirtualDER, Visit
+from server.models import (ChargingSession, DerState, DeviceType, DispatchOrder, Meter, ResponseRecord, Share,
+                           VirtualDER)
 from server.resources import meterreadings, store
 from tests import door
 from tests.conftest import NOON
@@ -25,7 +26,7 @@ from tests.conftest import NOON
 pytestmark = pytest.mark.usefixtures("house")
 STEP, HOUR, DAY = 900, 3600, 86400
 EVIL = '<script>alert("x")</script>'
-WHATS = {1: "store", 2: "car", 3: "heat", 4: "sun"}
+WHATS = {1: "storage", 2: "ev", 3: "thermal", 4: "pv"}
 
 
 @pytest.fixture
@@ -33,9 +34,9 @@ def street(house):
     """A street of four devices, each with a meter that reads injection; the first has an evil name."""
     for number, what in WHATS.items():
         enrolment.enrol(door.lfdi(number), name=EVIL if number == 1 else f"d{number}")
-        Nature.delete().where(Nature.device == number).execute()
-        Nature.create(device=number, what=what)
-        Meter.create(href=meter(number), device=number, what=what, factor=1.0)
+        DeviceType.delete().where(DeviceType.device == number).execute()
+        DeviceType.create(device=number, kind=what)
+        Meter.create(href=meter(number), device=number, kind=what, factor=1.0)
     virtualders.create("street", members=[door.lfdi(number) for number in WHATS])
     return VirtualDER.get(VirtualDER.name == "street")
 
@@ -55,20 +56,20 @@ def read(number, start, watts):
 
 def order(street, start, duration, shares, created=None, plan=None, wish="watts"):
     """An order with shares {number: (planned, baseline)}; its events have mRIDs E<number>."""
-    row = Order.create(vder=street, wish=wish, value=1.0, addressing="broadcast", start=start, duration=duration,
-                       created=start - 900 if created is None else created, plan=plan)
+    row = DispatchOrder.create(vder=street, quantity=wish, value=1.0, addressing="broadcast", start=start, duration_s=duration,
+                       created_at=start - 900 if created is None else created, plan_id=plan)
     for number, (planned, baseline) in shares.items():
-        Share.create(order=row, lfdi=door.lfdi(number), event="/derp/1/derc/1", mrid=f"E{row.id}", planned_w=planned, baseline_w=baseline)
+        Share.create(order=row, lfdi=door.lfdi(number), event_href="/derp/1/derc/1", mrid=f"E{row.id}", planned_w=planned, baseline_w=baseline)
     return row
 
 
 def answer(row, number, status, received):
-    Answer.create(href=f"/rsps/1/rsp/{Answer.select().count() + 1}", subject=f"E{row.id}", lfdi=door.lfdi(number), status=status,
-                  created=received, received=received)
+    ResponseRecord.create(href=f"/rsps/1/rsp/{ResponseRecord.select().count() + 1}", subject=f"E{row.id}", lfdi=door.lfdi(number), status=status,
+                  created_at=received, received_at=received)
 
 
 def asked(number, **more):
-    return Asked(number, door.lfdi(number), WHATS[number], **more)
+    return BaselineRequest(number, door.lfdi(number), WHATS[number], **more)
 
 
 # --- baselines -----------------------------------------------------------------------------------------------------
@@ -79,8 +80,8 @@ def test_a_battery_alone_does_nothing(street):
 
 
 def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
-    Visit.create(href="/edev/2/frq/1", device=2, arrive=NOON - 450, depart=NOON + DAY, energy=7000 * 0.5, power=7000.0)
-    Visit.create(href="/edev/2/frq/2", device=2, arrive=NOON, depart=NOON + DAY, energy=9000, power=9000.0, cancelled=True)
+    ChargingSession.create(href="/edev/2/frq/1", device=2, arrival_at=NOON - 450, departure_at=NOON + DAY, energy_wh=7000 * 0.5, power_w=7000.0)
+    ChargingSession.create(href="/edev/2/frq/2", device=2, arrival_at=NOON, departure_at=NOON + DAY, energy_wh=9000, power_w=9000.0, cancelled=True)
     found = baselines.of(asked(2), NOON - STEP, NOON + 2 * STEP)
     assert found.method == "uncontrolled" and found.values.tolist() == [3500.0, 7000.0, 3500.0]
 
@@ -94,7 +95,7 @@ def test_the_sun_would_have_gone_on(street):
 def test_the_sun_that_was_held_back_says_what_it_could(street):
     read(4, NOON - HOUR, [0] * 4)
     order(street, NOON - HOUR, HOUR, {4: (0, 3000)})
-    Unit.create(href="/edev/4/der/1", device=4, inject=5000, absorb=0, offered=3200.0)
+    DerState.create(href="/edev/4/der/1", device=4, max_injection_w=5000, max_absorption_w=0, available_w=3200.0)
     assert baselines.of(asked(4), NOON, NOON + HOUR).method == "available"
     assert baselines.of(asked(4), NOON, NOON + STEP).values.tolist() == [-3200.0]
 
@@ -161,10 +162,10 @@ def evening(street):
     """An hour from noon on in which the battery gives 900 of 1000 W, the car waits, the heat pump does nothing of what was
     asked and never answers; seen two hours later."""
     row = order(street, NOON, HOUR, {1: (1000, 0), 2: (0, -4000), 3: (0, -1000)})
-    Visit.create(href="/edev/2/frq/1", device=2, arrive=NOON, depart=NOON + 2 * HOUR - 60, energy=4000, power=4000.0, said=500.0,
-                 said_at=NOON + HOUR)
-    Visit.create(href="/edev/1/frq/1", device=1, arrive=NOON, depart=NOON + HOUR, energy=-4000, power=4000.0, said=9000.0,
-                 said_at=NOON + 60)  # it offered to give: what it wants itself is for later
+    ChargingSession.create(href="/edev/2/frq/1", device=2, arrival_at=NOON, departure_at=NOON + 2 * HOUR - 60, energy_wh=4000, power_w=4000.0, reported_need_wh=500.0,
+                 reported_at=NOON + HOUR)
+    ChargingSession.create(href="/edev/1/frq/1", device=1, arrival_at=NOON, departure_at=NOON + HOUR, energy_wh=-4000, power_w=4000.0, reported_need_wh=9000.0,
+                 reported_at=NOON + 60)  # it offered to give: what it wants itself is for later
     read(1, NOON, [900] * 4)
     read(2, NOON, [0] * 4)
     read(3, NOON - 6 * HOUR, [-1000] * 32)
@@ -179,14 +180,14 @@ def evening(street):
 def test_delivered_against_expected(evening):
     found = performance.of(evening.id)
     rows = {row["what"]: row for row in found["devices"]}
-    assert [(rows[what]["expected_w"], rows[what]["delivered_w"]) for what in ("store", "car", "heat")] == [
+    assert [(rows[what]["expected_w"], rows[what]["delivered_w"]) for what in ("storage", "ev", "thermal")] == [
         (1000, 900), (4000, 4000), (1000, 0)]
     group = found["group"]
     assert (group["expected_w"], group["delivered_w"], group["members"], group["read"]) == (6000, 4900, 3, 3)
     assert group["figure"] == pytest.approx(4900 / 6000) and group["settles"] and group["coverage"] == 1
     assert group["uncertainty_w"] == pytest.approx(math.hypot(360, 200), abs=0.1)
     assert group["methods"] == {"10 of 10, same day": 1, "submeter": 1, "uncontrolled": 1}
-    assert rows["heat"]["nonresponder"] == "no answer" and not rows["store"]["nonresponder"]
+    assert rows["thermal"]["nonresponder"] == "no answer" and not rows["storage"]["nonresponder"]
     assert found["nonresponders"] == 1
 
 
@@ -194,7 +195,7 @@ def test_who_answers_but_does_not_do_it(street, evening):
     answer(evening, 3, 1, NOON - 800)
     assert [row["nonresponder"] for row in performance.of(evening.id)["devices"]] == ["", "", "did less than a fifth"]
     assert performance.nonresponders("street", NOON, NOON + 1) == [
-        {"name": "d3", "lfdi": door.lfdi(3), "what": "heat", "events": 1, "no_answer": 0, "did_not": 1, "opted_out": 0}]
+        {"name": "d3", "lfdi": door.lfdi(3), "what": "thermal", "events": 1, "no_answer": 0, "did_not": 1, "opted_out": 0}]
     answer(evening, 3, 4, NOON + 100)
     found = performance.of(evening.id)
     assert found["opted_out"] == 1 and found["nonresponders"] == 0
@@ -244,12 +245,12 @@ def test_an_event_that_runs_has_done_what_it_has_done_by_now(street):
 
 
 def test_a_load_control_event_by_its_href(street):
-    Nature.update(category=1).where(Nature.device == 3).execute()
+    DeviceType.update(category=1).where(DeviceType.device == 3).execute()
     clock.turn_to(NOON - 900)
     href = drevents.create("street", {"DutyCycle": {"normalValue": 0}}, HOUR, NOON, category=1)["href"]
-    mrid = store.get(href).stated["mRID"]
-    Answer.create(href="/rsps/1/rsp/1", subject=mrid, lfdi=door.lfdi(3), status=1, created=NOON, received=NOON - 840)
-    Answer.create(href="/rsps/1/rsp/2", subject=mrid, lfdi=door.lfdi(3), status=4, created=NOON, received=NOON + 60)
+    mrid = store.get(href).submitted["mRID"]
+    ResponseRecord.create(href="/rsps/1/rsp/1", subject=mrid, lfdi=door.lfdi(3), status=1, created_at=NOON, received_at=NOON - 840)
+    ResponseRecord.create(href="/rsps/1/rsp/2", subject=mrid, lfdi=door.lfdi(3), status=4, created_at=NOON, received_at=NOON + 60)
     usual(10, lambda one: 1000)
     read(3, NOON - 6 * HOUR, [-1000] * 24 + [-400] * 4)
     clock.turn_to(NOON + HOUR)
@@ -270,7 +271,7 @@ def test_nobody_knows_an_order_that_is_not_there(street):
 # --- reports and pages ---------------------------------------------------------------------------------------------
 
 def say(street, what, values, start):
-    measurements.keep({"vder": street.id, "what": what, "start": start + STEP * at, "value": float(value), "read": 1}
+    measurements.keep({"vder": street.id, "quantity": what, "start": start + STEP * at, "value": float(value), "devices_read": 1}
                  for at, value in enumerate(values))
 
 
@@ -280,8 +281,8 @@ def day(street, evening):
     start = NOON - 12 * HOUR
     wave = 4000 * np.sin(np.arange(96) / 96 * 4 * np.pi)
     for what, values in {
-            "before": wave, "after": wave / 2, "planned_store": wave / 3, "planned_car": -np.abs(wave) / 4, "planned_heat": wave / 8,
-            "store": wave / 3.2, "car": -np.abs(wave) / 4, "heat": wave / 9, "charge": .5 + wave / 1e4,
+            "before": wave, "after": wave / 2, "planned_storage": wave / 3, "planned_ev": -np.abs(wave) / 4, "planned_thermal": wave / 8,
+            "storage": wave / 3.2, "ev": -np.abs(wave) / 4, "thermal": wave / 9, "charge": .5 + wave / 1e4,
             "charge_low": .3 + wave / 1e4, "charge_high": .6 + wave / 1e4}.items():
         say(street, what, values, start)
     order(street, NOON - 5 * HOUR, 2 * HOUR, {1: (500, 0)}, plan=1, wish="fixed")
@@ -295,17 +296,17 @@ def test_a_day_in_key_figures(day):
     assert key["rms_before_w"] == pytest.approx(4000 / math.sqrt(2)) and key["rms_cut_percent"] == 50
     assert key["peak_before_w"] == pytest.approx(4000) and key["peak_cut_percent"] == 50
     assert key["moved_kwh"] == pytest.approx({kind: part * 4000 * 2 / math.pi * 24 / 1000 for kind, part in (
-        ("store", 1 / 3), ("car", 1 / 4), ("heat", 1 / 8))}, rel=0.01)
+        ("storage", 1 / 3), ("ev", 1 / 4), ("thermal", 1 / 8))}, rel=0.01)
     assert (key["events"], key["responses"], key["nonresponders"], key["ev_unserved_kwh"]) == (2, 5, 2, 0.5)
     assert [(row["kind"], row["events"], row["unsettled"]) for row in found["settlement"]] == [("fixed", 1, 1), ("watts", 1, 0)]
     assert found["settlement"][1]["expected_kwh"] == 6 and found["settlement"][1]["performance_percent"] == pytest.approx(81.7)
 
 
 def test_cars_and_thermal_loads_count_beside_what_they_would_have_done(street):
-    for what, value in {"planned_car": -1000, "car": -1100, "base_car": -4000, "heat": -700, "base_heat": -1000, "planned_heat": 400}.items():
+    for what, value in {"planned_ev": -1000, "ev": -1100, "base_ev": -4000, "thermal": -700, "base_thermal": -1000, "planned_thermal": 400}.items():
         say(street, what, [value], NOON)
     found = reports.series("street", NOON, NOON + STEP)
-    assert found == {"planned_car": [3000], "car": [2900], "heat": [300], "planned_heat": [400]}
+    assert found == {"planned_ev": [3000], "ev": [2900], "thermal": [300], "planned_thermal": [400]}
 
 
 def test_days_are_local_and_of_their_own_length():
@@ -329,11 +330,11 @@ def test_a_month_day_by_day(day):
 def test_contributions_of_a_month_are_sums_of_local_days_up_and_down(street):
     settings.timezone = "Europe/Berlin"
     midnight = reports.midnight(date(2025, 6, 14))
-    say(street, "planned_store", [1000] * 4 + [-2000] * 2, midnight)
-    say(street, "planned_store", [500] * 2, midnight + DAY - STEP)
-    say(street, "store", [800] * 4, midnight)
+    say(street, "planned_storage", [1000] * 4 + [-2000] * 2, midnight)
+    say(street, "planned_storage", [500] * 2, midnight + DAY - STEP)
+    say(street, "storage", [800] * 4, midnight)
     found = reports.month("street")
-    up, down = charts.by_day(found, "planned_store")
+    up, down = charts.by_day(found, "planned_storage")
     assert up.tolist() == [0] * 13 + [1.125, 0.125] and down.tolist() == [0] * 13 + [-1, 0]
     drawn = {chart["title"] for chart in charts.of(found)}
     assert "Contributions by kind and day" in drawn and "Contributions by kind" not in drawn

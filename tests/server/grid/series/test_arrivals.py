@@ -9,7 +9,7 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import forecasts
-from server.models import Device, Series, VirtualDER, Visit
+from server.models import ChargingSession, Device, Series, VirtualDER
 from tests import door
 from tests.conftest import NOON
 
@@ -27,8 +27,8 @@ def tree(house):
 
 
 def visit(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **rest):
-    Visit.create(href=f"/edev/{device}/frq/{Visit.select().count()}", device=device, arrive=arrive,
-                 depart=arrive + round(hours * HOUR), energy=energy, power=power, **rest)
+    ChargingSession.create(href=f"/edev/{device}/frq/{ChargingSession.select().count()}", device=device, arrival_at=arrive,
+                 departure_at=arrive + round(hours * HOUR), energy_wh=energy, power_w=power, **rest)
 
 
 def coming(steps=96, start=NOON, leaves=("town", "street"), **rest):
@@ -65,7 +65,7 @@ def test_who_has_asked_for_that_time_is_not_expected_again():
     assert len(coming()) == 1
     visit(1, NOON + HOUR - 60)
     assert coming() == []
-    Visit.update(cancelled=True).where(Visit.arrive == NOON + HOUR - 60).execute()
+    ChargingSession.update(cancelled=True).where(ChargingSession.arrival_at == NOON + HOUR - 60).execute()
     assert len(coming()) == 1
 
 
@@ -86,7 +86,7 @@ def test_who_is_suspended_or_in_no_leaf_is_not_expected():
 def test_a_week_is_one_of_the_clock_on_the_wall():
     settings.timezone = "Europe/Berlin"
     for day, before in (("2026-03-30", "2026-03-23"), ("2026-10-26", "2026-10-19"), ("2026-06-08", "2026-06-01")):
-        Visit.delete().execute()
+        ChargingSession.delete().execute()
         now, came = (int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp())
                      for text in (f"{day}T12:00", f"{before}T17:00"))
         clock.turn_to(now)
@@ -97,18 +97,18 @@ def test_a_week_is_one_of_the_clock_on_the_wall():
 def test_cars_that_are_given_take_the_place_of_those_of_a_week_ago():
     visit(1, NOON - WEEK + HOUR)
     visit(3, NOON - WEEK + HOUR)
-    said = forecasts.put("street", "car", [[NOON + 2 * HOUR, NOON + 4 * HOUR, 9000, 3500]], 0, 0, "survey")
+    said = forecasts.put("street", "ev", [[NOON + 2 * HOUR, NOON + 4 * HOUR, 9000, 3500]], 0, 0, "survey")
     assert (said["cars"], said["energy_wh"], said["source"], said["warnings"]) == (1, 9000, "survey", [])
     assert coming() == [(4, 36, 14_000, 7000, 0), (8, 16, 9000, 3500, 1)]
     clock.advance(60)
-    forecasts.put("street", "car", [[NOON + 3 * HOUR, NOON + 4 * HOUR, 1000, 1000]], 0, 0)
+    forecasts.put("street", "ev", [[NOON + 3 * HOUR, NOON + 4 * HOUR, 1000, 1000]], 0, 0)
     assert coming()[1] == (12, 16, 1000, 1000, 1) and coming(at=NOON)[1] == (8, 16, 9000, 3500, 1)
     clock.advance(5 * HOUR)
     assert coming(start=NOON + 5 * HOUR) == []
 
 
 def test_cars_of_those_below_are_not_told_above():
-    said = forecasts.put("town", "car", [[NOON, NOON + HOUR, 1, 1]], 0, 0, dry_run=True)
+    said = forecasts.put("town", "ev", [[NOON, NOON + HOUR, 1, 1]], 0, 0, dry_run=True)
     assert "these cars count only among devices that are in none of them" in said["warnings"][0]
     assert not Series.select().exists()
 
@@ -119,6 +119,6 @@ def test_cars_of_those_below_are_not_told_above():
     ([[NOON, NOON + 9, True, 1]], "car 1")])
 def test_what_is_no_visit_is_refused(cars, why):
     with pytest.raises(Refused, match=why):
-        forecasts.put("street", "car", cars, 0, 0)
+        forecasts.put("street", "ev", cars, 0, 0)
     with pytest.raises(Refused, match="later than now"):
-        forecasts.put("street", "car", [[NOON, NOON + 9, 1, 1]], 0, 0, issued=NOON + 1)
+        forecasts.put("street", "ev", [[NOON, NOON + 9, 1, 1]], 0, 0, issued=NOON + 1)

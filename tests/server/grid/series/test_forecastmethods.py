@@ -64,7 +64,7 @@ def test_a_replay_never_sees_what_was_said_later():
     book, values = Book(), np.arange(4.0)
     for issued in (200, 100, 300):
         book.add("load", Forecast(issued, start=1000, step=900, values=values + issued, source="ours"))
-    assert book.known("load", 99) is None and book.known("sun", 500) is None
+    assert book.known("load", 99) is None and book.known("pv", 500) is None
     assert [book.known("load", at).issued for at in (100, 199, 200, 299, 300, 9999)] == [100, 100, 200, 200, 300, 300]
     said = book.known("load", 250).between(1900, 4)
     assert said[:3].tolist() == [201, 202, 203] and np.isnan(said[3])

@@ -8,7 +8,7 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, measurements
-from server.models import Interval, Membership, Meter, Series, VirtualDER
+from server.models import Measurement, Membership, Meter, Series, VirtualDER
 from tests import door
 from tests.conftest import NOON
 
@@ -28,13 +28,13 @@ def put(what, values, start=NOON, **rest):
 
 
 def ahead(what, steps=4, start=NOON, **rest):
-    return forecasts.ahead("street", what, start, steps, **rest)
+    return forecasts.forecast("street", what, start, steps, **rest)
 
 
 def past(what, watts, days, end=NOON):
     """`watts(t)` was measured every interval for so many days."""
     starts = range(end - days * DAY, end, STEP)
-    Interval.insert_many([{"vder": VirtualDER.get(), "what": what, "start": at, "value": watts(at)} for at in starts]).execute()
+    Measurement.insert_many([{"vder": VirtualDER.get(), "quantity": what, "start": at, "value": watts(at)} for at in starts]).execute()
 
 
 def hour(at):
@@ -61,32 +61,32 @@ def test_a_forecast_that_was_given_counts_and_the_newest_first():
 
 
 def test_quantiles_tell_the_error():
-    put("sun", [10, 10], quantiles={"0.1": [0, None], "0.9": [20, 20]})
-    assert np.allclose(ahead("sun", 2).sigma, [20 / 2 / 1.2816, NAN], equal_nan=True)
-    row, = forecasts.table("street", STEP, ["sun"])
-    assert row == {"start": NOON, "sun_p10_w": pytest.approx(0), "sun_p50_w": 10, "sun_p90_w": pytest.approx(20)}
+    put("pv", [10, 10], quantiles={"0.1": [0, None], "0.9": [20, 20]})
+    assert np.allclose(ahead("pv", 2).sigma, [20 / 2 / 1.2816, NAN], equal_nan=True)
+    row, = forecasts.table("street", STEP, ["pv"])
+    assert row == {"start": NOON, "pv_p10_w": pytest.approx(0), "pv_p50_w": 10, "pv_p90_w": pytest.approx(20)}
 
 
 def test_what_was_not_given_is_filled_from_what_was_read():
-    past("sun", lambda at: 500.0, 2)
-    put("sun", [1, None], source="bureau")
-    found = ahead("sun", 3)
+    past("pv", lambda at: 500.0, 2)
+    put("pv", [1, None], source="bureau")
+    found = ahead("pv", 3)
     assert found.values.tolist() == [1, 500, 500] and found.source == "bureau, else a day ago" and found.warnings == ()
 
 
 def test_a_load_is_as_on_the_same_weekday_and_the_sun_as_yesterday():
-    past("site", lambda at: -1000.0 if at // DAY % 7 == (NOON + DAY) // DAY % 7 else -100.0, 21)
-    past("sun", lambda at: 100.0 * hour(at), 3)
-    load = forecasts.ahead("street", "site", NOON + DAY, 4)
+    past("premises", lambda at: -1000.0 if at // DAY % 7 == (NOON + DAY) // DAY % 7 else -100.0, 21)
+    past("pv", lambda at: 100.0 * hour(at), 3)
+    load = forecasts.forecast("street", "premises", NOON + DAY, 4)
     assert np.allclose(load.values, -1000) and load.source == "a week ago"
-    assert np.allclose(ahead("sun").values, [1200, 1225, 1250, 1275])
-    assert np.isfinite(load.sigma).all() and (ahead("sun").sigma < 1).all()
+    assert np.allclose(ahead("pv").values, [1200, 1225, 1250, 1275])
+    assert np.isfinite(load.sigma).all() and (ahead("pv").sigma < 1).all()
 
 
 def test_a_load_is_what_the_premises_draw_beside_what_is_measured_apart():
-    past("site", lambda at: -100.0, 2)
-    past("sun", lambda at: 600.0, 2)
-    past("car", lambda at: -200.0, 2)
+    past("premises", lambda at: -100.0, 2)
+    past("pv", lambda at: 600.0, 2)
+    past("ev", lambda at: -200.0, 2)
     assert np.allclose(ahead("load").values, -100 - 600 + 200)
     past("load", lambda at: -55.0, 1)
     assert np.allclose(forecasts._past(VirtualDER.get(), "load", NOON), [-500] * 96 + [-55] * 96)
@@ -98,53 +98,53 @@ def test_a_load_of_which_there_are_no_premises_is_the_others():
 
 
 def test_a_short_history_is_held():
-    past("heat", lambda at: -300.0, 1, end=NOON)
-    Interval.delete().where(Interval.start < NOON - HOUR).execute()
-    found = ahead("heat")
+    past("thermal", lambda at: -300.0, 1, end=NOON)
+    Measurement.delete().where(Measurement.start < NOON - HOUR).execute()
+    found = ahead("thermal")
     assert found.values.tolist() == [-300] * 4 and found.source == "the newest value, held" and np.isnan(found.sigma).all()
 
 
 def test_without_history_the_newest_readings_are_held():
-    Meter.create(href="/upt/1/mr/1", device=1, what="sun", factor=1.0, watts=800.0, at=NOON - 60)
-    Meter.create(href="/upt/1/mr/2", device=1, what="store", factor=1.0, watts=50.0, at=NOON - 60)
-    assert ahead("sun").values.tolist() == [800] * 4 and ahead("sun").source == "the newest readings, held"
-    assert ahead("sun", at=NOON - 120).source == "nothing"
+    Meter.create(href="/upt/1/mr/1", device=1, kind="pv", factor=1.0, injection_w=800.0, read_at=NOON - 60)
+    Meter.create(href="/upt/1/mr/2", device=1, kind="storage", factor=1.0, injection_w=50.0, read_at=NOON - 60)
+    assert ahead("pv").values.tolist() == [800] * 4 and ahead("pv").source == "the newest readings, held"
+    assert ahead("pv", at=NOON - 120).source == "nothing"
     Membership.delete().execute()
-    assert ahead("sun").source == "nothing"
+    assert ahead("pv").source == "nothing"
 
 
 def test_a_replay_does_not_see_what_was_measured_later():
-    past("heat", lambda at: -100.0, 3, end=NOON - DAY)
-    past("heat", lambda at: -900.0, 1)
-    assert np.allclose(ahead("heat", start=NOON - DAY, at=NOON - DAY).values, -100)
-    assert np.allclose(ahead("heat", start=NOON - DAY, at=NOON - DAY, steps=96).values, -100)
-    assert (ahead("heat").values < -800).all()
-    early = ahead("heat", start=NOON - DAY, at=NOON - DAY + 2 * STEP - 1, steps=2).values
+    past("thermal", lambda at: -100.0, 3, end=NOON - DAY)
+    past("thermal", lambda at: -900.0, 1)
+    assert np.allclose(ahead("thermal", start=NOON - DAY, at=NOON - DAY).values, -100)
+    assert np.allclose(ahead("thermal", start=NOON - DAY, at=NOON - DAY, steps=96).values, -100)
+    assert (ahead("thermal").values < -800).all()
+    early = ahead("thermal", start=NOON - DAY, at=NOON - DAY + 2 * STEP - 1, steps=2).values
     assert np.allclose(early, -100)
 
 
 def test_the_further_ahead_the_more_the_error():
     noise = np.random.default_rng(2).normal(0, 100, 28 * 96).cumsum()
-    past("heat", lambda at: float(noise[(at - NOON) // STEP]), 28)
-    sigma = ahead("heat", 48).sigma
+    past("thermal", lambda at: float(noise[(at - NOON) // STEP]), 28)
+    sigma = ahead("thermal", 48).sigma
     assert sigma[0] < sigma[-1]
-    later = forecasts.ahead("street", "heat", NOON + 40 * STEP, 8)
-    assert np.allclose(later.sigma, sigma[40:]) and np.allclose(later.values, ahead("heat", 48).values[40:])
+    later = forecasts.forecast("street", "thermal", NOON + 40 * STEP, 8)
+    assert np.allclose(later.sigma, sigma[40:]) and np.allclose(later.values, ahead("thermal", 48).values[40:])
 
 
 def test_gaps_in_history_do_not_stop_it():
-    past("heat", lambda at: -100.0, 8)
+    past("thermal", lambda at: -100.0, 8)
     night = [at for at in range(NOON - 8 * DAY, NOON, STEP) if at % DAY < 6 * HOUR]
-    Interval.delete().where(Interval.start.in_([*night, NOON - STEP])).execute()
-    assert np.isfinite(ahead("heat", 96).values).all()
+    Measurement.delete().where(Measurement.start.in_([*night, NOON - STEP])).execute()
+    assert np.isfinite(ahead("thermal", 96).values).all()
 
 
 @pytest.mark.parametrize("what, values, rest, why", [
-    ("wind", [1], {}, "forecasts are of load, sun, heat, car, not of 'wind'"), ("sun", [NAN], {}, "sun, value 1"),
-    ("sun", [1], {"quantiles": {"0.9": [1, 2]}}, "2 values of quantile 0.9 for 1 steps"),
-    ("sun", [1], {"quantiles": {"p90": [1]}}, "p90 is no probability"), ("sun", [1], {"quantiles": {"1.5": [1]}}, "1.5 is no"),
-    ("sun", [1], {"quantiles": {"0.9": ["x"]}}, "sun 0.9, value 1"), ("sun", [1], {"issued": NOON + 1}, "later than now"),
-    ("sun", [1], {"start": NOON + 7}, "not a multiple"), ("car", [[1, 2]], {}, "car 1: .* is not arrive, depart, Wh and W"),
+    ("wind", [1], {}, "forecasts are of load, pv, thermal, ev, not of 'wind'"), ("pv", [NAN], {}, "pv, value 1"),
+    ("pv", [1], {"quantiles": {"0.9": [1, 2]}}, "2 values of quantile 0.9 for 1 steps"),
+    ("pv", [1], {"quantiles": {"p90": [1]}}, "p90 is no probability"), ("pv", [1], {"quantiles": {"1.5": [1]}}, "1.5 is no"),
+    ("pv", [1], {"quantiles": {"0.9": ["x"]}}, "pv 0.9, value 1"), ("pv", [1], {"issued": NOON + 1}, "later than now"),
+    ("pv", [1], {"start": NOON + 7}, "not a multiple"), ("ev", [[1, 2]], {}, "car 1: .* is not arrive, depart, Wh and W"),
 ])
 def test_what_is_no_forecast_is_refused(what, values, rest, why):
     with pytest.raises(Refused, match=why):
@@ -156,25 +156,25 @@ def test_a_sign_that_looks_wrong_is_said_and_a_dry_run_keeps_nothing():
     said = put("load", [500, -500], dry_run=True)
     assert said["warnings"] == [
         "load is positive in 1 of 2 steps; injection is positive here, consumption negative"]
-    assert put("sun", [-1, None], dry_run=True)["warnings"] == [
-        "sun of street says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z",
-        "sun is negative in 1 of 2 steps; injection is positive here, consumption negative"]
+    assert put("pv", [-1, None], dry_run=True)["warnings"] == [
+        "pv of street says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z",
+        "pv is negative in 1 of 2 steps; injection is positive here, consumption negative"]
     assert not Series.select().exists()
 
 
 def test_forecasts_are_shown_with_who_says_so():
     with audit.acting("alice"):
-        put("sun", [1000] * 8, source="bureau")
-    put("car", [[NOON + HOUR, NOON + 2 * HOUR, 5000, 7000]])
-    past("site", lambda at: -10.0, 2)
+        put("pv", [1000] * 8, source="bureau")
+    put("ev", [[NOON + HOUR, NOON + 2 * HOUR, 5000, 7000]])
+    past("premises", lambda at: -10.0, 2)
     found = forecasts.show("street", horizon=HOUR)
-    assert (found["sun_by"], found["load_by"], found["car_by"]) == ("bureau", "a day ago", "nothing")
-    assert [row["what"] for row in found["given"]] == ["car", "sun"] and len(found["ahead"]) == 4
-    assert found["ahead"][0]["sun_p50_w"] == 1000 and found["ahead"][0]["load_p50_w"] == -10
-    assert forecasts.show("street", ["sun"], HOUR)["given"][0]["quantiles"] == []
-    assert [(entry["what"], entry["subject"]) for entry in audit.entries()] == [("forecast put", "street sun")]
+    assert (found["pv_by"], found["load_by"], found["ev_by"]) == ("bureau", "a day ago", "nothing")
+    assert [row["what"] for row in found["given"]] == ["ev", "pv"] and len(found["ahead"]) == 4
+    assert found["ahead"][0]["pv_p50_w"] == 1000 and found["ahead"][0]["load_p50_w"] == -10
+    assert forecasts.show("street", ["pv"], HOUR)["given"][0]["quantiles"] == []
+    assert [(entry["what"], entry["subject"]) for entry in audit.entries()] == [("forecast put", "street pv")]
 
 
 def test_history_that_was_imported_makes_forecasts():
-    measurements.put("street", "site", NOON - 2 * DAY, [-40.0] * 192)
+    measurements.put("street", "premises", NOON - 2 * DAY, [-40.0] * 192)
     assert np.allclose(ahead("load").values, -40)

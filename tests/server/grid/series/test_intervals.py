@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from server.errors import Refused
 from server.grid.series import intervals
-from server.grid.series.intervals import Said
+from server.grid.series.intervals import SeriesPart
 
 T0 = 1_750_032_000  # a midnight
 NAN = math.nan
@@ -16,7 +16,7 @@ STEPS = st.sampled_from([*intervals.FINER, 900, 1800, 3600, 86400])
 
 
 def said(*values, start=T0, step=900):
-    return Said(start, step, np.array(values, dtype=float))
+    return SeriesPart(start, step, np.array(values, dtype=float))
 
 
 @given(st.lists(WATTS, min_size=1, max_size=50), STEPS, STEPS)
@@ -50,7 +50,7 @@ def test_a_part_of_a_series_is_that_part(first, steps):
 
 
 def test_what_is_laid_last_counts_save_in_its_gaps():
-    parts, whose = intervals.laid([said(1, 1, 1, 1), said(2, NAN, start=T0 + 900), said(3, step=450)], T0, 5, 900)
+    parts, whose = intervals.overlay([said(1, 1, 1, 1), said(2, NAN, start=T0 + 900), said(3, step=450)], T0, 5, 900)
     assert np.array_equal(parts, [[3, 1], [2, 2], [1, 1], [1, 1], [NAN, NAN]], equal_nan=True)
     assert whose.tolist() == [[2, 0], [1, 1], [0, 0], [0, 0], [-1, -1]]
 
@@ -69,7 +69,7 @@ def test_what_is_laid_last_counts_save_in_its_gaps():
 def test_what_is_not_fit_to_act_on_is_refused(change, why):
     what = {"values": [1], "start": T0, "step": 900, "least": -math.inf} | change
     with pytest.raises(Refused, match=why) as refused:
-        intervals.checked(what["values"], what["start"], what["step"], T0, "here", what["least"])
+        intervals.check_values(what["values"], what["start"], what["step"], T0, "here", what["least"])
     assert refused.value.status == 400 and refused.value.why.startswith("here")
 
 

@@ -10,7 +10,7 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import measurements
-from server.models import Device, Interval, Meter, Series, VirtualDER
+from server.models import Device, Measurement, Meter, Series, VirtualDER
 from server.resources import meterreadings, store
 from tests import door
 from tests.conftest import NOON
@@ -23,11 +23,11 @@ NAN = math.nan
 @pytest.fixture
 def meter(house):
     """`meter(1, "sun", factor)`: a MeterReading of device 1, as the state keeps it; its href."""
-    def made(device, what="store", factor=1.0):
+    def made(device, what="storage", factor=1.0):
         if not Device.select().where(Device.id == device).exists():
             enrolment.enrol(door.lfdi(device), name=f"d{device}")
         href = f"/upt/{device}/mr/{Meter.select().count() + 1}"
-        Meter.create(href=href, device=device, what=what, factor=factor)
+        Meter.create(href=href, device=device, kind=what, factor=factor)
         return href
     return made
 
@@ -44,23 +44,23 @@ def read_set(href, start, values, duration=STEP):
             for number, value in enumerate(values)]}, href, start + duration)
 
 
-def summed(vder="street", what="store", start=NOON):
+def summed(vder="street", what="storage", start=NOON):
     return measurements.read(vder, what, start, 1)[0]
 
 
 def test_meters_are_summed_by_virtual_der_and_by_what_they_measure(meter):
-    for device, what, value in ((1, "store", 1000), (2, "store", 500), (2, "sun", 70), (3, "store", 9)):
-        read(meter(device, what, -1.0 if what == "store" else 10.0), NOON, value)
+    for device, what, value in ((1, "storage", 1000), (2, "storage", 500), (2, "pv", 70), (3, "storage", 9)):
+        read(meter(device, what, -1.0 if what == "storage" else 10.0), NOON, value)
     virtualders.create("town", members=["d3"])
     virtualders.create("street", parent="town", members=["d1", "d2"])
     assert measurements.roll(NOON) == 4
-    assert {(row.vder.name, row.what): (row.value, row.read) for row in Interval.select()} == {
-        ("street", "store"): (-1500, 2), ("street", "sun"): (700, 1), ("town", "store"): (-1509, 3), ("town", "sun"): (700, 1)}
+    assert {(row.vder.name, row.quantity): (row.value, row.devices_read) for row in Measurement.select()} == {
+        ("street", "storage"): (-1500, 2), ("street", "pv"): (700, 1), ("town", "storage"): (-1509, 3), ("town", "pv"): (700, 1)}
 
 
 def test_a_virtual_der_of_one_device_is_not_summed(meter):
     read(meter(1), NOON, 5)
-    virtualders.alone([Device.get()], 100)
+    virtualders.single_device_vders([Device.get()], 100)
     assert measurements.roll(NOON) == 0
 
 
@@ -88,10 +88,10 @@ def test_a_reading_counts_by_how_much_of_its_time_lies_in_the_interval(meter, wh
 
 def test_two_directions_of_one_device_are_one_sum(meter):
     for factor, value in ((-1.0, 300), (1.0, 120)):
-        read(meter(1, "site", factor), NOON, value)
+        read(meter(1, "premises", factor), NOON, value)
     virtualders.create("street", members=["d1"])
     measurements.roll(NOON)
-    assert summed(what="site") == -180 and Interval.get().read == 1
+    assert summed(what="premises") == -180 and Measurement.get().devices_read == 1
 
 
 def test_an_interval_across_midnight_has_the_readings_of_both_days(meter):
@@ -115,7 +115,7 @@ def test_to_roll_again_counts_what_came_late_and_nothing_twice(meter):
         assert summed() == 100
     read(href, NOON + 450, 300, 450)
     measurements.roll(NOON)
-    assert summed() == 200 and Interval.select().count() == 1
+    assert summed() == 200 and Measurement.select().count() == 1
     with pytest.raises(ValueError, match="no interval begins"):
         measurements.roll(NOON + 1)
 
@@ -145,31 +145,31 @@ def test_history_is_read_in_wider_steps_and_by_intervals(meter):
     virtualders.create("street")
     vder = VirtualDER.get()
     for number, value in enumerate([1.0, 3.0, None, 5.0]):
-        Interval.create(vder=vder, what="sun", start=NOON + number * STEP, value=value)
-    assert np.array_equal(measurements.read("street", "sun", NOON - STEP, 6), [NAN, 1, 3, NAN, 5, NAN], equal_nan=True)
-    assert measurements.read("street", "sun", NOON, 2, 1800).tolist() == [2, 5]
-    Interval.create(vder=vder, what="load", start=NOON, value=-9.0)
-    assert measurements.show("street", NOON, NOON + 1800) == [{"start": NOON, "load": -9, "sun": 1}, {"start": NOON + STEP, "sun": 3}]
+        Measurement.create(vder=vder, quantity="pv", start=NOON + number * STEP, value=value)
+    assert np.array_equal(measurements.read("street", "pv", NOON - STEP, 6), [NAN, 1, 3, NAN, 5, NAN], equal_nan=True)
+    assert measurements.read("street", "pv", NOON, 2, 1800).tolist() == [2, 5]
+    Measurement.create(vder=vder, quantity="load", start=NOON, value=-9.0)
+    assert measurements.show("street", NOON, NOON + 1800) == [{"start": NOON, "load": -9, "pv": 1}, {"start": NOON + STEP, "pv": 3}]
 
 
 def test_history_is_imported_and_gaps_change_nothing():
     virtualders.create("street")
     start = NOON - 4 * STEP
-    assert measurements.put("street", "site", start, [-1, -2, -3, -4], dry_run=True)["intervals"] == 4
-    assert not Interval.select().exists()
-    measurements.put("street", "site", start, [-1, -2, -3, -4])
-    said = measurements.put("street", "site", start, [-10.0, None, -30.0], 1800 // 2)
-    assert measurements.read("street", "site", start, 4).tolist() == [-10, -2, -30, -4]
-    assert said["warnings"] == ["site of street says nothing from 2025-06-15T11:15Z until 2025-06-15T11:30Z"]
-    measurements.put("street", "site", start, [-3, -6, -9], 300)
-    assert measurements.read("street", "site", start, 1).tolist() == [-6]
+    assert measurements.put("street", "premises", start, [-1, -2, -3, -4], dry_run=True)["intervals"] == 4
+    assert not Measurement.select().exists()
+    measurements.put("street", "premises", start, [-1, -2, -3, -4])
+    said = measurements.put("street", "premises", start, [-10.0, None, -30.0], 1800 // 2)
+    assert measurements.read("street", "premises", start, 4).tolist() == [-10, -2, -30, -4]
+    assert said["warnings"] == ["premises of street says nothing from 2025-06-15T11:15Z until 2025-06-15T11:30Z"]
+    measurements.put("street", "premises", start, [-3, -6, -9], 300)
+    assert measurements.read("street", "premises", start, 1).tolist() == [-6]
     for values, why in (([1] * 5, "and it is 2025-06-15T12:00Z"), ([NAN], "is no number")):
         with pytest.raises(Refused, match=why):
-            measurements.put("street", "site", start, values)
+            measurements.put("street", "premises", start, values)
 
 
 def test_devices_are_read_side_by_side(meter):
-    for device, what, value in ((1, "site", -700), (1, "sun", 300), (2, "site", -50), (1, "store", 40)):
+    for device, what, value in ((1, "premises", -700), (1, "pv", 300), (2, "premises", -50), (1, "storage", 40)):
         read(meter(device, what), NOON, value)
     enrolment.enrol(door.lfdi(3))
     found = measurements.series([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
@@ -196,7 +196,7 @@ def test_what_is_old_is_forgotten():
     virtualders.create("street")
     vder = VirtualDER.get()
     for start in (NOON - STEP, NOON):
-        Interval.create(vder=vder, what="sun", start=start, value=1.0)
-        Series.create(vder=vder, what="price", issued=0, start=start, step=STEP, until=start + STEP, values=[1])
+        Measurement.create(vder=vder, quantity="pv", start=start, value=1.0)
+        Series.create(vder=vder, quantity="price", issued_at=0, start=start, step_s=STEP, until=start + STEP, values=[1])
     assert measurements.forget_before(NOON) == 1
     assert measurements.forget_before(NOON + 1) == 2 and Series.get().start == NOON

@@ -33,7 +33,7 @@ def day(value=1.0, hours=24):
 
 
 def troubles(**rest):
-    return signals.troubles("F12", **rest)
+    return signals.stale_signals("F12", **rest)
 
 
 def test_what_was_put_is_known_in_any_step():
@@ -103,7 +103,7 @@ def test_a_signal_that_ends_before_the_horizon_is_said():
     put(day(1, 6), kind="schedule")
     assert troubles() == ["schedule of F12 ends at 2025-06-15T18:00Z, 18 h before the horizon"]
     assert troubles(horizon=6 * HOUR) == []
-    Balance.create(vder=VirtualDER.get(), step=STEP, horizon=20)
+    Balance.create(vder=VirtualDER.get(), step_s=STEP, horizon_steps=20)
     assert troubles() == []
     clock.advance(6 * HOUR)
     assert troubles() == ["schedule of F12 is over since 2025-06-15T18:00Z"]

@@ -1,0 +1,42 @@
+"""Dispatch orders, and the share of each device in them."""
+from __future__ import annotations
+
+from peewee import AutoField, BigIntegerField, CompositeKey, FloatField, ForeignKeyField, TextField
+
+from server.models.base import JSON, Table
+from server.models.groups import VirtualDER
+
+
+class DispatchOrder(Table):
+    """What an operator, or a plan (its number), asked of a virtual DER. `quantity` is one of plan.WISHES, or how the plan asked (see
+    translate); powers are W of injection."""
+    id = AutoField()
+    vder_id: int
+    vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
+    quantity = TextField()
+    value = FloatField()
+    addressing = TextField()
+    start = BigIntegerField()
+    duration_s = BigIntegerField()
+    target_w = FloatField(null=True)
+    planned_w = FloatField(null=True)
+    reason = TextField(default="")
+    warnings = JSON(default=list)
+    requested_by = TextField(default="")
+    plan_id = BigIntegerField(null=True, index=True)
+    created_at = BigIntegerField()
+    cancelled_at = BigIntegerField(null=True)
+
+
+class Share(Table):
+    """A device's part in an order, the control (by mRID) that tells it, and why it was asked for this much."""
+    order = ForeignKeyField(DispatchOrder, on_delete="CASCADE")
+    lfdi = TextField(index=True)
+    event_href = TextField()
+    mrid = TextField(index=True)
+    planned_w = FloatField(null=True)
+    baseline_w = FloatField(null=True)
+    reason = TextField(default="")
+
+    class Meta:
+        primary_key = CompositeKey("order", "lfdi")

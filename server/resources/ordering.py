@@ -1,0 +1,75 @@
+"""The order of lists: where a document stands among the items of its list. Pure."""
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from server.resources import schema, table
+
+Data = dict[str, Any]
+_TIMES = ("timePeriod/start", "interval/start", "intervalRequested/start", "createdDateTime", "creationTime",
+          "effectiveTime")
+
+
+class ListPosition(NamedTuple):
+    """Where a document stands among others; see models.Document."""
+    mrid: str | None
+    sort: bytes
+    at: int | None
+    until: int | None
+
+
+def list_position(kind: str, href: str, data: Data) -> ListPosition:
+    """Its mRID, its place in its list and its times."""
+    match = table.match(href)
+    order, time = _order(match.row.name if match else kind)  # a subtype stands where its type does
+    interval = data.get("interval")
+    at = value_at(data, time) if time else None
+    until = None
+    if interval:
+        until = interval["start"] + interval["duration"]
+    mrid = schema.hexadecimal(data["mRID"], 32) if "mRID" in data else None
+    return ListPosition(mrid, sort_key(order, href, data), at, until)
+
+
+@lru_cache(maxsize=None)
+def _order(kind: str) -> tuple[tuple[tuple[str, bool, str], ...], str | None]:
+    """The order of the list that a kind stands in, as (path, descending, simple kind), and the path of its time."""
+    row = table.rows.get(kind)
+    above = row and next((other for other in table.rows.values()
+                          if other.is_list and other.path == table.parent(row.path)), None)
+    if row is None or above is None:
+        return (), None
+    plan = schema.type_spec(row.element)
+    keys = []
+    for step in above.order:
+        path, descending = step.lstrip("-"), step.startswith("-")
+        field = plan.walk(path)
+        if field is not None and path != "href":
+            keys.append((path, descending, field.simple.kind))
+    named = [path for path, _, _ in keys]
+    times = sorted((path for path in _TIMES if plan.walk(path)), key=lambda path: path not in named)
+    return tuple(keys), times[0] if times else None
+
+
+def value_at(data: Data, path: str) -> Any:
+    """The value at a path inside data, None where there is none."""
+    value: Any = data
+    for step in path.split("/"):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def sort_key(order: tuple[tuple[str, bool, str], ...], href: str, data: Data) -> bytes:
+    """Bytes whose order is the list's: each key in turn, descending ones inverted, then the number in the href."""
+    parts = []
+    for path, descending, kind in order:
+        value = value_at(data, path)
+        if value is None:
+            part = b"\x00"
+        elif kind in ("int", "bool"):
+            part = b"\x01" + (int(value) + (1 << 63)).to_bytes(8, "big")
+        else:
+            part = b"\x01" + str(value).encode().replace(b"\x00", b"\x00\xff") + b"\x00\x00"
+        parts.append(bytes(255 - byte for byte in part) if descending else part)
+    return b"".join(parts) + table.number(href).to_bytes(8, "big")
