@@ -28,6 +28,7 @@ from clients.simulation import neighbourhood, stepped
 from clients.simulation.stepped import AFTER_A_FAULT, Stepped
 from clients.simulation.totals import LEFT_ALONE, Totals
 from server import clock as time_of_day
+from server.config import BadSettings, settings
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,10 @@ def run(fleet: Fleet) -> None:
 def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[str, ...], clock: str, pins: bool,
          threads: int, sums: bool, settled: float, terse: bool, **misbehaviour: float) -> None:
     """Run a neighbourhood of devices against a server, until interrupted."""
+    try:
+        settings.require()
+    except BadSettings as refused:
+        raise click.ClickException(str(refused)) from None
     logging.basicConfig(level=logging.ERROR if sums else logging.WARNING)
     if terse:
         reporter.WHEN.update(reporter.TERSE)

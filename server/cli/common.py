@@ -15,7 +15,8 @@ from rich.console import Console
 
 from server import audit, clock
 from server.cli.tables import show
-from server.config import settings
+from server.config import Source, settings
+from server.config.sources import OPTION
 from server.errors import Refused
 
 EXTRA = "pip install"  # stands in what is said where an extra is missing
@@ -26,15 +27,19 @@ _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
 
 def configure(pairs: Iterable[str]) -> None:
-    """Take settings from the command line (`NAME=VALUE`)."""
+    """Take settings from the command line (`NAME=VALUE`), and refuse what is wrong with any of them, wherever it
+    comes from."""
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
         try:
-            settings.set(name, value, "--set")
+            settings.set(name, value, Source(OPTION, f"--set {name}", name))
         except ValueError as error:
             raise click.ClickException(str(error)) from None
+    settings.require()
+    for sentence in settings.outdated():
+        click.secho(f"warning: {sentence}", fg="yellow", err=True)
 
 
 def say_who(name: str | None, reason: str) -> None:
@@ -59,10 +64,7 @@ def open_house() -> None:
 
     assert grid
     functionsets.load()
-    try:
-        models.connect()
-    except Refused as refused:
-        raise click.ClickException(refused.why) from None
+    models.connect()
     if settings.clock:
         clock.follow(settings.clock)
     else:

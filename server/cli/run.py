@@ -1,4 +1,4 @@
-"""`serve`, `work`, `reindex`, `settings`."""
+"""`serve`, `work`, `reindex`."""
 from __future__ import annotations
 
 import os
@@ -10,7 +10,7 @@ import click
 from server import clock
 from server.cli import common
 from server.cli.common import verb
-from server.config import SETTINGS, settings
+from server.config import settings
 
 
 @click.command()
@@ -26,7 +26,7 @@ def gunicorn() -> list[str]:
 
 
 def prepare() -> dict[str, str]:
-    """Make the database ready and set the clock's pace for every process; the environment they are to be given."""
+    """Make the database ready and set the clock's pace for every process; their environment."""
     from server import models
     common.open_house()
     if settings.clock:
@@ -35,9 +35,7 @@ def prepare() -> dict[str, str]:
     models.KeyValue.insert(name="clock", value=settings.clock).on_conflict(
         conflict_target=[models.KeyValue.name], update={models.KeyValue.value: settings.clock}).execute()
     common.close()
-    changed = {f"COUNTERPOISE_{name.upper()}": str(getattr(settings, name)) for name in SETTINGS
-               if getattr(settings, name) != SETTINGS[name].default}
-    return {**os.environ, **changed}
+    return settings.environment()
 
 
 @click.command()
@@ -60,12 +58,4 @@ def reindex() -> Any:
     return {"changed": store.reindex(lambda hrefs: common.track(hrefs, "rebuilding"))}
 
 
-@click.command("settings")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_settings(as_json: bool) -> None:
-    """Every setting, its value and what it is for."""
-    common.show([{"name": name, "value": getattr(settings, name), "help": setting.help}
-                 for name, setting in SETTINGS.items()], as_json)
-
-
-COMMANDS = (serve, work, reindex, show_settings)
+COMMANDS = (serve, work, reindex)

@@ -54,10 +54,10 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
     database = peewee.SqliteDatabase(
-        path, timeout=settings.busy_timeout, lock_type="IMMEDIATE",
+        path, timeout=settings.busy_timeout_s, lock_type="IMMEDIATE",
         pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
                  "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
-    deadline = time.monotonic() + settings.busy_timeout
+    deadline = time.monotonic() + settings.busy_timeout_s
     while True:
         try:
             database.connect()

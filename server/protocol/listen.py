@@ -1,20 +1,37 @@
-"""What gunicorn reads: `gunicorn -c python:server.protocol.listen`. Addresses, processes, threads and TLS of the
-devices' door, all from the settings (server/config.py)."""
+"""What gunicorn reads: `gunicorn -c python:server.protocol.listen`. Addresses, processes, threads and TLS
+of the device interface, all from the settings (server/config)."""
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from OpenSSL import SSL
 
-from server.config import settings
+from server.config import BadSettings, settings
 from server.protocol import tls
+
+
+def _context() -> SSL.Context:
+    """The context of TLS; ends the process with a sentence where the files of the settings are of no use."""
+    try:
+        return tls.context(settings.certificate, settings.key, settings.client_ca)
+    except (OSError, SSL.Error, ValueError) as error:
+        sys.exit(f"Error: certificate {settings.certificate}, key {settings.key} and client_ca "
+                 f"{settings.client_ca} cannot be used together: {error!r}. They have to be PEM files, and the key "
+                 "that of the certificate.")
+
+
+try:
+    settings.require(files=True)
+except BadSettings as refused:
+    sys.exit(f"Error: {refused}")
 
 wsgi_app = "server:create_app()"
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.workers
 threads = settings.threads
 worker_class = "server.protocol.worker.Worker"
-keepalive = settings.keepalive
+keepalive = settings.keepalive_s
 backlog = 2048
 preload_app = True              # the application is made once, and the workers share its memory
 control_socket_disable = True   # it would write to the home directory
@@ -23,7 +40,7 @@ loglevel = "warning"
 
 if not settings.proxies:
     certfile, keyfile, ca_certs = settings.certificate, settings.key, settings.client_ca
-    context = tls.context(certfile, keyfile, ca_certs)
+    context = _context()
 
     def ssl_context(config: Any, default: Any) -> SSL.Context:
         """gunicorn's hook: the same context for all workers, made before they fork."""

@@ -182,6 +182,6 @@ def read(request: Request) -> tuple[str, codec.Data]:
     kind = (request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if kind not in ("application/sep+xml", "application/xml", "text/xml"):
         raise Refused(415, f"Content-Type is {kind or 'missing'}, not {answers.SEP_XML}")
-    if (request.content_length or 0) > settings.max_body:
-        raise Refused(413, f"the body has more than {settings.max_body} bytes")
+    if (request.content_length or 0) > settings.max_body_bytes:
+        raise Refused(413, f"the body has more than {settings.max_body_bytes} bytes")
     return codec.decode(request.get_data(cache=False))

@@ -74,8 +74,9 @@ class Worker(base.Worker):
         if settings.proxies:
             self.proxies = Proxies(settings.proxies, Authorities(Path(settings.client_ca).read_bytes()))
         self.proxy_key = "HTTP_" + settings.proxy_header.upper().replace("-", "_")
-        for name in ("handshake_timeout", "header_timeout", "body_timeout", "keepalive", "max_body"):
-            setattr(self, name, getattr(settings, name))
+        self.handshake_timeout, self.header_timeout = settings.handshake_timeout_s, settings.header_timeout_s
+        self.body_timeout, self.keepalive = settings.body_timeout_s, settings.keepalive_s
+        self.max_body = settings.max_body_bytes
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self.max_connections = min(settings.max_connections, most - OTHER_FILES)

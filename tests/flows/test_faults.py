@@ -31,7 +31,7 @@ pytestmark = pytest.mark.flow
 
 @pytest.fixture(scope="module")
 def server(enrolled: Callable[..., Server]) -> Server:
-    return enrolled(busy_timeout=1)
+    return enrolled(busy_timeout_s=1)
 
 
 # --- the database goes away ------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_of_a_body_that_is_cut_off_nothing_is_kept(server: Server, framing: byte
 
 def test_who_connects_and_says_nothing_is_let_go_without_a_word(enrolled: Callable[..., Server]) -> None:
     """Load balancers do so to see whether we live."""
-    server = enrolled(handshake_timeout=1)
+    server = enrolled(handshake_timeout_s=1)
     silent = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(5)]
     for sock in silent:
         assert sock.recv(1) == b""

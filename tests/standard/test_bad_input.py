@@ -160,12 +160,12 @@ def test_an_error_says_in_words_what_it_was_and_stays_xml(device: Peer) -> None:
 # --- too much, too little ----------------------------------------------------------------------------------------------
 
 def test_more_than_may_be_is_not_read(device: Peer) -> None:
-    settings.max_body = 2000
+    settings.max_body_bytes = 2000
     padded = GOOD.replace(b"</DERStatus>", b" " * 2000 + b"</DERStatus>")
     reply = device.ask("PUT", STATUS, padded)
     assert (reply.status, reply.data) == (413, {"reasonCode": 2})
     assert device.ask("PUT", STATUS, GOOD).status == 204
-    settings.max_body = 1 << 20
+    settings.max_body_bytes = 1 << 20
     assert device.ask("PUT", STATUS, b"<a>" + b" " * 10_000_000 + b"</a>").status == 413
 
 

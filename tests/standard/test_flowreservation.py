@@ -80,7 +80,7 @@ def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None
     {"duration": 0}, {"start": NOON - 60, "duration": 60}, {"start": NOON - HOUR, "duration": HOUR}, {"energy": 0},
     {"power": 0}, {"power": -7000}, {"status": 2}, {"status": 255}])
 def test_what_cannot_be_meant_is_refused(device: Peer, said: dict[str, int]) -> None:
-    settings.grants = "off"
+    settings.reservation_policy = "off"
     assert ask(device, **said).status == 400
     assert store.items("/edev/1/frq") == store.items("/edev/1/frp") == []
 
@@ -238,7 +238,7 @@ def test_another_request_of_the_same_device_is_not_touched_by_it(device: Peer) -
     (5000, 0, NOON, None, "at least one second"), (5000, HOUR, NOON, 1e15, "do not fit")])
 def test_a_grant_that_cannot_be_is_refused(device: Peer, watts: float, seconds: int, start: int, energy: float | None,
                                            why: str) -> None:
-    settings.grants = "off"
+    settings.reservation_policy = "off"
     href = ask(device).location
     with pytest.raises(Refused, match=why):
         reservations.grant(href, watts, seconds, start, energy)
@@ -247,7 +247,7 @@ def test_a_grant_that_cannot_be_is_refused(device: Peer, watts: float, seconds: 
 
 def test_a_grant_that_surprises_is_warned_of_and_can_be_tried(device: Peer, two: Peer) -> None:
     ask(two, 2, mrid="0B")
-    settings.grants = "off"
+    settings.reservation_policy = "off"
     href = ask(device).location
     made = reservations.grant(href, 8000, 2 * HOUR, NOON + POLL, dry_run=True)
     assert made["warnings"] == ["the device asked for no more than 7000 W", "the device asked for no more than 14000 Wh",
@@ -304,6 +304,6 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
 
 
 def test_nobody_answers_where_that_is_set_but_who_is_asked_to(device: Peer) -> None:
-    settings.grants = "off"
+    settings.reservation_policy = "off"
     ask(device)
     assert granted(device) == [] and evsessions.list_sessions()[0]["state"] == "not answered"

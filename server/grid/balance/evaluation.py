@@ -158,7 +158,7 @@ def _by_group(delivered: Floats, expected: Floats, loads: Bools, group: Whole) -
 
 
 def _learn(devices: list[int], figures: list[float | None], silent: list[bool], now: int) -> None:
-    """Keep at what rate each responds, and since when it is silent: for the time of the setting `silence` it is
+    """Keep at what rate each responds, and since when it is silent: for the time of the setting `non_response_hold_hours` it is
     asked for nothing, then it is tried again."""
     known = {row.device_id: row for some in chunked(devices, _CHUNK)
              for row in Participation.select().where(Participation.device.in_(some))}

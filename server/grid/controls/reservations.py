@@ -1,7 +1,7 @@
 """Flow reservations: devices ask to charge or discharge, and are granted when and how much.
 
 Power in W and energy in Wh are positive for charging here, as FlowReservation has it; a DERControl has it the other way
-round. A request is answered at once by the policy of the settings (`grants`: "earliest", or "off": then nobody answers
+round. A request is answered at once by the policy of the settings (`reservation_policy`: "earliest", or "off": then nobody answers
 but who calls `grant`); whoever knows better revises with `grant`, which supersedes what was granted before.
 """
 from __future__ import annotations
@@ -118,7 +118,7 @@ def repeat(document: Document, start: int, duration: int) -> Document:
 
 def release(document: Document) -> None:
     """Grant a device anew what it asked for, in place of a FlowReservationResponse; nothing where the policy is off."""
-    if settings.grants == "off":
+    if settings.reservation_policy == "off":
         store.cancel(document.href)
     else:
         answer(asked_by(document).href)
@@ -186,7 +186,7 @@ def _asked(change: Change) -> None:
     """A device asks, asks for something else, or no longer."""
     if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         call_off(change.href, "cancelled by the device")
-    elif settings.grants != "off" and (change.old is None or requested(change.old) != requested(change.data)):
+    elif settings.reservation_policy != "off" and (change.old is None or requested(change.old) != requested(change.data)):
         answer(change.href)
 
 

@@ -84,7 +84,7 @@ class FlexibleLoads:
         bounds = (least, np.maximum(present, least)) if watts > 0 else (np.minimum(np.maximum(present, least), most), most)
         filled = waterfill.fill(present.sum() - watts, Line(
             (sessions.need - sessions.power * (left - self.hours)) / self.hours, sessions.power / self.hours, *bounds))
-        powers = setpoints.chargeable(filled.powers, least, most, settings.least_charge)
+        powers = setpoints.chargeable(filled.powers, least, most, settings.min_charge_w)
         shares = []
         for number in np.flatnonzero(np.abs(powers - present) >= WORTH).tolist():
             place = int(places[number])

@@ -248,7 +248,7 @@ def _documents(row: DispatchOrder) -> list[Document]:
 def forget_before(instant: int) -> int:
     """Remove orders that ended before an instant, with their shares; how many. Of devices whose contract allows so many
     events a season, the season's stay, to be counted."""
-    season = clock.now() - settings.season * 86400
+    season = clock.now() - settings.season_days * 86400
     sql.execute('DELETE FROM share WHERE order_id IN (SELECT id FROM dispatch_order WHERE start + duration_s < ?) AND lfdi NOT IN (SELECT '
                 "d.lfdi FROM participation c JOIN device d ON d.id = c.device_id WHERE c.max_events IS NOT NULL)", instant)
     return int(sql.execute('DELETE FROM dispatch_order WHERE start + duration_s < ? AND (start < ? OR NOT EXISTS (SELECT 1 FROM share s '

@@ -24,7 +24,7 @@ def exclusions(known: MemberColumns, at: int) -> Any:
     """[n] of str: why each member is left out at `at`, by itself and by what was agreed with it; empty for who is not."""
     why = np.full(len(known.device), "", dtype="U16")
     why[_used_up(known, at)] = CONTRACT
-    why[at - known.silent_since < settings.silence * 3600] = NON_RESPONDING
+    why[at - known.silent_since < settings.non_response_hold_hours * 3600] = NON_RESPONDING
     why[known.out_until > at] = OPTED_OUT
     last = np.where(np.isnan(known.read_at), known.site_at, known.read_at)
     why[~(at - known.seen_at <= known.unseen) | (at - last > known.unread)] = STALE
@@ -40,7 +40,7 @@ def _used_up(known: MemberColumns, at: int) -> Any:
     zone = ZoneInfo(settings.timezone)
     today = int(datetime.fromtimestamp(at, zone).replace(hour=0, minute=0, second=0).timestamp())
     taken: dict[int, list[tuple[int, int]]] = {}
-    for device, start, end in sql.rows(_SHARES, known.area.id, min(at - settings.season * DAY, today), at + 1):
+    for device, start, end in sql.rows(_SHARES, known.area.id, min(at - settings.season_days * DAY, today), at + 1):
         taken.setdefault(device, []).append((start, end))
     found = []
     for place in np.flatnonzero(np.isfinite(known.events) | np.isfinite(known.hours)).tolist():

@@ -152,7 +152,7 @@ class Cars:
     def sayable(self, powers: Floats) -> Floats:
         """What cars are told of what they should draw: what a charger can do, and nothing new where what it was told is as
         good."""
-        powers = setpoints.chargeable(powers, self.floor, self.most, settings.least_charge)
+        powers = setpoints.chargeable(powers, self.floor, self.most, settings.min_charge_w)
         same = setpoints.unchanged(powers, self.told, self.state.fleet.sessions.power, self.floor, BAND)
         return np.where(same, np.minimum(np.nan_to_num(self.told), self.most), powers)
 

@@ -26,7 +26,7 @@ def ranked(members: Iterable[Member]) -> list[Member]:
     agreed: dict[str, tuple[int, int | None]] = {}
     for some in chunked([member.lfdi for member in every], _CHUNK):
         marks = sql.marks(len(some))
-        used |= dict(sql.rows(_USED.format(marks), clock.now() - settings.season * _DAY, *some))
+        used |= dict(sql.rows(_USED.format(marks), clock.now() - settings.season_days * _DAY, *some))
         agreed |= {lfdi: (tier, events) for lfdi, tier, events in sql.rows(_AGREED.format(marks), *some)}
     most = max(used.values(), default=0) + 1
     return [replace(member, tier=agreed.get(member.lfdi, (0, None))[0],

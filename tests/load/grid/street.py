@@ -33,7 +33,7 @@ HEARD = 2   # seconds after the worker's turn the devices poll, so that they are
 BEFORE = 2  # quarters of an hour before it all begins the devices come
 LEAST = 4   # steps that a plan has at least
 # Of the server: nothing is asked for that is not needed, a car may be charged at any power.
-SETTINGS: dict[str, Any] = {"poll_rate": SELDOM, "post_rate": QUARTER, "least_charge": 0, "reading_days": 4000}
+SETTINGS: dict[str, Any] = {"poll_rate": SELDOM, "post_rate": QUARTER, "min_charge_w": 0, "reading_days": 4000}
 Entry = dict[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

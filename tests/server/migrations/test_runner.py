@@ -100,7 +100,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(open_at: OpenAt) -> 
         open_at(NAMES[0], **{"0002_failing": FAILING})
     assert state() == before
     if not models.is_postgres():
-        assert db.pragma("foreign_keys") == 1 and db.pragma("busy_timeout") == settings.busy_timeout * 1000
+        assert db.pragma("foreign_keys") == 1 and db.pragma("busy_timeout") == settings.busy_timeout_s * 1000
     open_at(None)
 
 

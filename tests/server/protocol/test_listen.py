@@ -32,16 +32,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def door(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     """A door that is more patient than the clients of these tests."""
-    with listening.listening(tree, tmp_path_factory.mktemp("log") / "log", handshake_timeout=600, header_timeout=600,
-                             body_timeout=600, keepalive=600, max_body=100_000, max_connections=2000) as it:
+    with listening.listening(tree, tmp_path_factory.mktemp("log") / "log", handshake_timeout_s=600, header_timeout_s=600,
+                             body_timeout_s=600, keepalive_s=600, max_body_bytes=100_000, max_connections=2000) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 def hasty(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     """A door that has no patience."""
-    with listening.listening(tree, tmp_path_factory.mktemp("log") / "log", handshake_timeout=1, header_timeout=1,
-                             body_timeout=1, keepalive=1) as it:
+    with listening.listening(tree, tmp_path_factory.mktemp("log") / "log", handshake_timeout_s=1, header_timeout_s=1,
+                             body_timeout_s=1, keepalive_s=1) as it:
         yield it
 
 
@@ -267,7 +267,7 @@ def test_a_body_that_is_cut_off(door: Listening) -> None:
 # -- processes
 
 def test_the_oldest_stranger_gives_way(tree: Path, tmp_path: Path) -> None:
-    with listening.listening(tree, tmp_path / "log", max_connections=3, handshake_timeout=600) as door:
+    with listening.listening(tree, tmp_path / "log", max_connections=3, handshake_timeout_s=600) as door:
         with door.client() as known, door.connect() as first, door.connect() as second:
             known.sendall(GET)
             listening.answer(known)

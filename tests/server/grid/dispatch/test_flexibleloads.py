@@ -120,7 +120,7 @@ def test_an_order_that_is_cancelled_lets_cars_go_on(street):
 
 def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order_would_have_ended(street):
     made = order(watts=7000)
-    settings.grants = "off"
+    settings.reservation_policy = "off"
     clock.advance(60)
     orders.cancel(made["id"])
     assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [(made["start"] + QUARTER, 7000)]

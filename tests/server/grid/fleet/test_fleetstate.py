@@ -270,7 +270,7 @@ def test_a_contract_allows_so_many_events_and_hours(battery):
     assert see().out == {1: "contract", 2: "contract"}
     order(vder, one, now - 60, 0.5)
     assert see().out == {2: "contract"}, "what is going on is not cut short"
-    settings.season = 0
+    settings.season_days = 0
     assert 1 not in see().out
 
 

@@ -1,0 +1,111 @@
+"""Rules for settings that are texts: URL, address, time zone, pace of the clock."""
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+MAX_NAME_LENGTH = 32  # DERProgram.description, which carries the name of a virtual DER, is a String32
+FASTEST_PACE = 1e6    # clock seconds per second
+_HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_PASSWORD = re.compile(r"(?<=://)([^:/?#\s]*):(.*)@|\b((?:ssl)?password=)[^&\s]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule for a text. `allowed` says what is accepted; `fault` returns why a text is refused, or ""."""
+    allowed: str
+    fault: Callable[[str], str]
+
+
+def masked(text: str) -> str:
+    """The text with the passwords of its URLs replaced by asterisks."""
+    return _PASSWORD.sub(lambda match: f"{match[3]}***" if match[3] else f"{match[1]}:***@", text)
+
+
+def _database_fault(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (a ValueError here is the answer; its text may show the password)
+    except ValueError:
+        return "is no valid URL"
+    if parts.scheme == "sqlite":
+        return "" if url.partition(":///")[2] else "names no file"
+    if parts.scheme == "postgresql":
+        return "" if parts.path.strip("/") else "names no database"
+    return f"has the unknown scheme {parts.scheme!r}" if parts.scheme else "has no scheme"
+
+
+def _host_fault(host: str) -> str:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.split(".")
+        if not all(map(_HOST_LABEL.fullmatch, labels)) or labels[-1].isdigit():
+            return "is neither an IP address nor a host name"
+    return ""
+
+
+def _networks_fault(networks: str) -> str:
+    if not networks:
+        return ""
+    names = [name.strip() for name in networks.split(",")]
+    for name in names:
+        try:
+            ipaddress.ip_network(name)
+        except ValueError as error:
+            return f"is no list of addresses: {error}" if name else "has an empty entry"
+    return ""
+
+
+def _header_fault(name: str) -> str:
+    return "" if _HEADER.fullmatch(name) else "is no name of an HTTP header"
+
+
+def _time_zone_fault(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return "is no IANA time zone"
+    return ""
+
+
+def _pace_fault(pace: str) -> str:
+    """See server.clock.follow for what a pace is."""
+    if pace.startswith("file:"):
+        return "" if pace.removeprefix("file:") else "names no file"
+    if not pace:
+        return ""
+    try:
+        numbers = [float(part) for part in pace.removesuffix("x").split("@")]
+    except ValueError:
+        return "is no pace of a clock"
+    if not all(map(math.isfinite, numbers)) or len(numbers) not in (1, 3):
+        return "is no pace of a clock"
+    slowest = 0.0 if len(numbers) == 3 else math.ulp(0.0)  # another process's clock may stand still
+    return "" if slowest <= numbers[0] <= FASTEST_PACE else f"is not between 0x and {FASTEST_PACE:g}x"
+
+
+def _name_fault(name: str) -> str:
+    if len(name) > MAX_NAME_LENGTH:
+        return f"has more than {MAX_NAME_LENGTH} characters"
+    return "consists of digits alone" if name.isdigit() else ""
+
+
+def _path_fault(path: str) -> str:
+    return "" if path.strip() else "names no file"
+
+
+DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
+HOST = Check("an IP address or a host name", _host_fault)
+NETWORKS = Check("IP addresses or networks, separated by commas", _networks_fault)
+HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)
+TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)
+PACE = Check("nothing for the system's clock, 60x for sixty times as fast, or file:PATH", _pace_fault)
+NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not digits alone", _name_fault)
+PATH = Check("the path of a file", _path_fault)

@@ -1,0 +1,49 @@
+"""Settings that do not fit each other, and files that settings name and nobody finds."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server.config.declarations import SETTINGS
+
+if TYPE_CHECKING:
+    from server.config.sources import Settings
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """A sentence for each contradiction, whatever the command."""
+    certificate, key = settings.certificate, settings.key
+    if bool(certificate) != bool(key):
+        given, missing = ("certificate", "key") if certificate else ("key", "certificate")
+        yield f"{settings.place(given)}: {given} is set and {missing} is empty. Set both."
+    elif not certificate and not settings.proxies:
+        yield ("certificate: it is empty, and so is proxies: there is no TLS. "
+               "Set certificate and key, or name the proxies that end TLS.")
+    elif certificate != SETTINGS["certificate"].default and key == SETTINGS["key"].default:
+        yield (f"{settings.place('certificate')}: certificate is set and key is not, and {key} is the key of "
+               "another certificate. Set both.")
+    if settings.registration and settings.pins and not Path(settings.pins).is_file():
+        yield (f"{settings.place('pins')}: registration is on and there is no file {settings.pins}. "
+               "Name a file with the PINs (JSON), or leave pins empty.")
+    clock_file = settings.clock.removeprefix("file:")
+    if clock_file != settings.clock and not Path(clock_file).is_file():
+        yield (f"{settings.place('clock')}: there is no file {clock_file}, the memory of a clock in steps. "
+               "Leave clock empty for the system's.")
+
+
+def missing_files(settings: Settings) -> Iterator[str]:
+    """A sentence for each file that devices cannot be served without and that cannot be read."""
+    for setting in SETTINGS.values():
+        path = str(getattr(settings, setting.name))
+        if not setting.file or settings.proxies and setting.name in ("certificate", "key"):
+            continue
+        if not Path(path).is_file():
+            fault = "there is no such file"
+        elif not os.access(path, os.R_OK):
+            fault = "this user may not read that file"
+        else:
+            continue
+        yield (f"{settings.place(setting.name)}: {path}: {fault}. Name {setting.help}, or make certificates "
+               "for development: counterpoise certs dev")

@@ -1,0 +1,111 @@
+"""Every setting, once: name, default, unit, range, help, and the reason of a default that is not evident."""
+from __future__ import annotations
+
+from server.config import checks
+from server.config.setting import Setting
+
+STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
+DEVICES, OPERATORS, BALANCE = "What devices are told", "Operators", "Balance"
+LOGGING, CLOCK = "Logging", "Clock"
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604_800  # s
+CENTURY = 36_500  # days
+UINT32 = 2 ** 32 - 1
+
+_DECLARATIONS = (
+    Setting(name="database", group=STORE, default="sqlite:///var/counterpoise.db", unit="URL",
+            check=checks.DATABASE, help="where resources and orders are stored"),
+    Setting(name="busy_timeout_s", group=STORE, default=20, unit="s", least=0, most=10 * MINUTE,
+            was="busy_timeout",
+            help="how long a writer waits for others before the client is asked to come back later (SQLite)"),
+    Setting(name="event_days", group=STORE, default=40, unit="days", least=1, most=CENTURY,
+            help="how long events that are over, responses to them, and orders are kept",
+            why="a month can be reported until the ninth day after it"),
+    Setting(name="reading_days", group=STORE, default=400, unit="days", least=1, most=CENTURY,
+            help="how long readings are kept", why="a year and a month"),
+
+    Setting(name="host", group=DEVICE_INTERFACE, default="127.0.0.1", unit="address", check=checks.HOST,
+            help="address the device interface listens on; 0.0.0.0 for all of them",
+            why="nobody is served from outside before somebody decides so"),
+    Setting(name="port", group=DEVICE_INTERFACE, default=8443, unit="TCP port", least=1, most=65_535,
+            help="port the device interface listens on"),
+    Setting(name="workers", group=DEVICE_INTERFACE, default=2, unit="processes", least=1, most=256,
+            help="worker processes of the device interface; about as many as there are cores"),
+    Setting(name="threads", group=DEVICE_INTERFACE, default=4, unit="threads", least=1, most=256,
+            help="threads of a worker process; one computes, others take over where it waits"),
+    Setting(name="max_connections", group=DEVICE_INTERFACE, default=2000, unit="connections", least=1,
+            most=1_000_000,
+            help="connections that a worker process keeps open; fewer if the limit of open files is lower"),
+    Setting(name="keepalive_s", group=DEVICE_INTERFACE, default=75, unit="s", least=1, most=DAY,
+            was="keepalive", help="how long an idle connection is kept open",
+            why="a device that polls every minute needs no new handshake"),
+    Setting(name="handshake_timeout_s", group=DEVICE_INTERFACE, default=10, unit="s", least=1,
+            most=10 * MINUTE, was="handshake_timeout", help="how long a TLS handshake may take"),
+    Setting(name="header_timeout_s", group=DEVICE_INTERFACE, default=10, unit="s", least=1, most=10 * MINUTE,
+            was="header_timeout", help="how long the header of a request may take"),
+    Setting(name="body_timeout_s", group=DEVICE_INTERFACE, default=20, unit="s", least=1, most=10 * MINUTE,
+            was="body_timeout", help="how long the body of a request may take"),
+    Setting(name="max_body_bytes", group=DEVICE_INTERFACE, default=1 << 20, unit="bytes", least=1024,
+            most=1 << 26, was="max_body", help="the longest body of a request"),
+
+    Setting(name="certificate", group=CERTIFICATES, default="certs/dev/server.pem", unit="PEM file",
+            file=True, help="the file of the server's certificate chain (PEM)"),
+    Setting(name="key", group=CERTIFICATES, default="certs/dev/server.key", unit="PEM file", file=True,
+            help="the file of the server's private key (PEM)"),
+    Setting(name="client_ca", group=CERTIFICATES, default="certs/dev/ca.pem", unit="PEM file", file=True,
+            check=checks.PATH,
+            help="the file of the authorities whose device certificates are accepted (PEM)"),
+    Setting(name="proxies", group=CERTIFICATES, default="", unit="addresses", check=checks.NETWORKS,
+            help="the proxies that end TLS, addresses or networks; empty: TLS ends here"),
+    Setting(name="proxy_header", group=CERTIFICATES, default="X-SSL-Client-Cert", unit="header",
+            check=checks.HEADER, help="header in which such a proxy passes on the client's certificate"),
+
+    Setting(name="registration", group=DEVICES, default=False, unit="yes/no",
+            help="let certified devices that are not enrolled register themselves (POST EndDevice)"),
+    Setting(name="pins", group=DEVICES, default="", unit="JSON file",
+            help="the file of PINs of devices that may register themselves: a list of {lfdi, pin}"),
+    Setting(name="default_vder", group=DEVICES, default="", unit="name", check=checks.NAME,
+            help="the virtual DER that a newly enrolled device joins"),
+    Setting(name="poll_rate", group=DEVICES, default=300, unit="s", least=1, most=WEEK,
+            help="time between polls (pollRate) where no other rate is set for a resource or device"),
+    Setting(name="post_rate", group=DEVICES, default=300, unit="s", least=1, most=WEEK,
+            help="time between posts of readings (postRate), likewise"),
+    Setting(name="list_limit", group=DEVICES, default=1, unit="items", least=1, most=255,
+            help="items of a list that a GET without the parameter l returns", why="IEEE 2030.5-2018, 4.6"),
+    Setting(name="log_events", group=DEVICES, default=100, unit="LogEvents", least=1, most=1_000_000,
+            help="LogEvents kept for each device, the newest"),
+    Setting(name="timezone", group=DEVICES, default="UTC", unit="time zone", check=checks.TIME_ZONE,
+            help="time zone of the service area, for Time.localTime, daylight saving, and days in reports"),
+    Setting(name="time_quality", group=DEVICES, default=4, unit="code", least=3, most=7,
+            help="Time.quality: 3 external, 4 level 4, 5 level 5, 6 level 6, 7 intentionally uncoordinated"),
+    Setting(name="enterprise", group=DEVICES, default=0, unit="number", least=0, most=UINT32,
+            help="your IANA private enterprise number, which ends every mRID made here"),
+    Setting(name="reservation_policy", group=DEVICES, default="earliest", unit="policy",
+            choices=("earliest", "off"), was="grants",
+            help="how a FlowReservationRequest is answered: earliest at once, off by `ev grant` alone"),
+
+    Setting(name="operator", group=OPERATORS, default="", unit="name",
+            help="your name in the audit log where --as gives none; empty: your login name"),
+
+    Setting(name="reserve", group=BALANCE, default=0.1, unit="share", least=0, most=1,
+            help="the share of its capacity that a battery keeps"),
+    Setting(name="min_charge_w", group=BALANCE, default=1380.0, unit="W", least=0, most=100_000,
+            was="least_charge", help="the least power at which a car charges; below it the car waits",
+            why="6 A, the least of IEC 61851-1, on one phase of 230 V"),
+    Setting(name="comfort_hours", group=BALANCE, default=0.75, unit="h", least=0, most=24,
+            help="how much earlier or later than usual a thermal load may run, in hours at full power"),
+    Setting(name="comfort_kelvin", group=BALANCE, default=2.0, unit="K", least=0, most=10,
+            help="how far the set point of a thermostat may be moved, either way"),
+    Setting(name="season_days", group=BALANCE, default=365, unit="days", least=0, most=3660, was="season",
+            help="how far back the events are counted that a contract limits"),
+    Setting(name="non_response_hold_hours", group=BALANCE, default=24.0, unit="h", least=0, most=8760,
+            was="silence",
+            help="how long a device that did not respond is asked for nothing; then it gets another chance"),
+
+    Setting(name="access_log", group=LOGGING, default=False, unit="yes/no",
+            help="log each request of a device: who, what, and how it was answered"),
+
+    Setting(name="clock", group=CLOCK, default="", unit="pace", check=checks.PACE,
+            help="pace of the clock, for demonstrations: 60x is sixty times as fast; empty: the system's"),
+)
+
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARATIONS}

@@ -1,0 +1,134 @@
+"""One setting: its record, and how a value from a file, the environment or an option becomes one of it."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from server.config.checks import Check, masked
+
+Value = bool | int | float | str
+_WORDS = {"1": True, "true": True, "yes": True, "on": True,
+          "0": False, "false": False, "no": False, "off": False}
+
+
+class BadSettings(ValueError):
+    """Settings that are refused. `faults` has a line for each: place, reason, remedy."""
+
+    def __init__(self, faults: Iterable[str]):
+        self.faults = list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting. Its type is the type of `default`.
+
+    `least` and `most` bound a number, both included. `choices` are all texts there are; `check` is the rule
+    for other texts. `file`: the path of a file that has to exist when devices are served. `why` is the reason
+    of the default where that is not evident. `was` is the name of an earlier release; it works, with a
+    warning, until the next one.
+    """
+    name: str
+    group: str
+    default: Value
+    unit: str
+    help: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    check: Check | None = None
+    file: bool = False
+    why: str = ""
+    was: str = ""
+
+    @property
+    def kind(self) -> type[Value]:
+        """bool, int, float or str."""
+        return type(self.default)
+
+    @property
+    def allowed(self) -> str:
+        """What is accepted, in words."""
+        if self.kind is bool:
+            return "yes or no"
+        if self.choices:
+            return ", ".join(self.choices[:-1]) + f" or {self.choices[-1]}"
+        if self.check:
+            return self.check.allowed
+        if self.kind is str:
+            return "a text in one line"
+        kind = "a whole number" if self.kind is int else "a number"
+        return f"{kind} from {_number(self.least)} to {_number(self.most)}"
+
+    def parse(self, value: object) -> Value:
+        """The value that a text or a value of TOML stands for. ValueError with reason and remedy."""
+        try:
+            parsed = _PARSERS[self.kind](value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(self._refusal(value, str(error))) from None
+        fault = self._fault(parsed)
+        if fault:
+            raise ValueError(self._refusal(value, fault))
+        return parsed
+
+    def shown(self, value: Value) -> Value:
+        """The value as people may see it: without passwords."""
+        return masked(value) if isinstance(value, str) else value
+
+    def _fault(self, value: Value) -> str:
+        if isinstance(value, str):
+            if self.choices:
+                return "" if value in self.choices else "is not one of them"
+            return self.check.fault(value) if self.check else ""
+        if self.least is not None and value < self.least:
+            return f"is less than {_number(self.least)}"
+        return f"is more than {_number(self.most)}" if self.most is not None and value > self.most else ""
+
+    def _refusal(self, value: object, reason: str) -> str:
+        unit = "" if isinstance(self.default, (str, bool)) else f" ({self.unit})"
+        text = masked(value) if isinstance(value, str) else value
+        return f"{text!r} {reason}. Give {self.allowed}{unit}."
+
+
+def _number(bound: float | None) -> str:
+    return "any" if bound is None else str(int(bound)) if bound == int(bound) else f"{bound:g}"
+
+
+def _parse_bool(value: object) -> bool:
+    try:
+        return _WORDS[str(value).lower()]
+    except KeyError:
+        raise ValueError("is neither yes nor no") from None
+
+
+def _parse_int(value: object) -> int:
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    raise ValueError("is no whole number")
+
+
+def _parse_float(value: object) -> float:
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise ValueError("is no finite number")
+
+
+def _parse_str(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is no text: put it in quotes")
+    if not value.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return value
+
+
+_PARSERS: dict[type[Value], Callable[[object], Value]] = {
+    bool: _parse_bool, int: _parse_int, float: _parse_float, str: _parse_str}
