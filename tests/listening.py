@@ -86,11 +86,11 @@ def listening(tree: Path, log: Path, application: str = "tests.echo:app", config
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given: dict[str, Any] = {"port": port, "workers": 1, "threads": 2, "certificate": tree / "server.pem",
-                             "key": tree / "server.key", "client_ca": tree / "ca.pem"} | settings
+                             "key": tree / "server.key", "client_ca": tree / "ca.pem", "log_level": "info"} | settings
     environ = os.environ | {f"COUNTERPOISE_{name.upper()}": str(value) for name, value in given.items()}
-    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", "--log-level", "info",
-               "--error-logfile", str(log), application]
-    process = subprocess.Popen(command, env=environ, cwd=Path(__file__).parents[1])
+    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", application]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=environ, cwd=Path(__file__).parents[1], stderr=file)
     try:
         until(lambda: log.exists() and "Booting worker" in log.read_text())
         yield Listening(port, process, tree, log)

@@ -28,6 +28,7 @@ from clients.simulation import neighbourhood, stepped
 from clients.simulation.stepped import AFTER_A_FAULT, Stepped
 from clients.simulation.totals import LEFT_ALONE, Totals
 from server import clock as time_of_day
+from server import logs
 from server.config import BadSettings, settings
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Fleet:
         try:
             return client.step(time.time())
         except Exception:
-            log.exception("%s", client.name)
+            logs.unexpected(log, f"a step of {client.name}")
             return time.time() + AFTER_A_FAULT
 
 
@@ -143,7 +144,7 @@ def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[
         settings.require()
     except BadSettings as refused:
         raise click.ClickException(str(refused)) from None
-    logging.basicConfig(level=logging.ERROR if sums else logging.WARNING)
+    logs.configure("fleet", "error" if sums else "")
     if terse:
         reporter.WHEN.update(reporter.TERSE)
     known = [entry for entry in neighbourhood.entries(devices or certs / "devices.json") if entry["name"] not in skip]

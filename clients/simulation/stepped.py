@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
 from clients.devices.client import Client
+from server import logs
 
 log = logging.getLogger(__name__)
 # A client whose step went wrong in a way nobody foresaw is left alone for so long (seconds).
@@ -55,7 +56,7 @@ class Stepped:
         try:
             return self.clients[number].step(instant)
         except Exception:
-            log.exception("%s", self.clients[number].name)
+            logs.unexpected(log, f"a step of {self.clients[number].name}")
             return instant + AFTER_A_FAULT
 
 

@@ -22,7 +22,7 @@ from server.cli.group import Commands
 @click.pass_context
 def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str) -> None:
     """Counterpoise: an IEEE 2030.5 server and residential DERMS."""
-    common.configure(pairs)
+    common.configure(pairs, context.invoked_subcommand or "")
     common.say_who(name, reason)
     context.call_on_close(common.close)
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import pwd
 import re
@@ -13,12 +14,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from server import audit, clock
+from server import audit, clock, logs
 from server.cli.tables import show
 from server.config import Source, settings
 from server.config.sources import OPTION
 from server.errors import Refused
 
+log = logging.getLogger(__name__)
 EXTRA = "pip install"  # stands in what is said where an extra is missing
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 INT32, UINT32 = 2 ** 31 - 1, 2 ** 32 - 1
@@ -26,9 +28,9 @@ AGES = 7_258_118_400  # the year 2200: an instant beyond, or before 1970, is a s
 _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
 
-def configure(pairs: Iterable[str]) -> None:
-    """Take settings from the command line (`NAME=VALUE`), and refuse what is wrong with any of them, wherever it
-    comes from."""
+def configure(pairs: Iterable[str], command: str) -> None:
+    """Take settings from the command line (`NAME=VALUE`), refuse what is wrong with any of them wherever it comes from,
+    and set up the log for this command (the first word of it)."""
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
@@ -38,8 +40,9 @@ def configure(pairs: Iterable[str]) -> None:
         except ValueError as error:
             raise click.ClickException(str(error)) from None
     settings.require()
+    logs.configure(command)
     for sentence in settings.outdated():
-        click.secho(f"warning: {sentence}", fg="yellow", err=True)
+        log.warning(sentence)
 
 
 def say_who(name: str | None, reason: str) -> None:

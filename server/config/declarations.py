@@ -101,8 +101,13 @@ _DECLARATIONS = (
             was="silence",
             help="how long a device that did not respond is asked for nothing; then it gets another chance"),
 
+    Setting(name="log_level", group=LOGGING, default="warning", unit="level",
+            choices=("debug", "info", "warning", "error", "critical"),
+            help="the least severe messages that are logged"),
+    Setting(name="log_format", group=LOGGING, default="text", unit="format", choices=("text", "json"),
+            help="text for people, or a JSON object a line for programs"),
     Setting(name="access_log", group=LOGGING, default=False, unit="yes/no",
-            help="log each request of a device: who, what, and how it was answered"),
+            help="log each request of a device, whatever the level: who, what, and how it was answered"),
 
     Setting(name="clock", group=CLOCK, default="", unit="pace", check=checks.PACE,
             help="pace of the clock, for demonstrations: 60x is sixty times as fast; empty: the system's"),

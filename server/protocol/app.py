@@ -9,6 +9,7 @@ import peewee
 from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
+from server import logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 log = logging.getLogger(__name__)
+access = logging.getLogger(logs.ACCESS)
 RETRY_AFTER = 5
+
+
+class DeviceRequest(Request):
+    """A request, and what the records that are written while it is answered say of it."""
+
+    def log_fields(self) -> logs.Fields:
+        peer = self.environ.get(identity.PEER)
+        return {"lfdi": peer and peer.lfdi, "method": self.method, "path": self.full_path.rstrip("?")}
 
 
 class DeviceInterface(Flask):
@@ -27,35 +37,38 @@ class DeviceInterface(Flask):
     Flask keeps at hand for views that have to find it (`flask.request` and so on) is given as arguments here."""
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
+        request = DeviceRequest(environ)
+        token = logs.scope.set(request)
         try:
             response = _answer(request)
-        except HTTPException as error:
-            response = answers.error(Refused(error.code or 500, error.description or error.name))
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            response = answers.error(Refused(500, "the server failed; it has been noted"))
-        if settings.access_log:
-            _note(request, response)
+            if settings.access_log:
+                _note(response)
+        finally:
+            logs.scope.reset(token)
         return response(environ, start_response)
 
 
 def create() -> Flask:
     """The application; gunicorn's worker puts the caller's identity into the environment."""
-    if settings.access_log:
-        logging.basicConfig(format="%(asctime)s %(message)s")
-        log.setLevel(logging.INFO)
     return DeviceInterface("server", static_folder=None)
 
 
-def _note(request: Request, response: Response) -> None:
-    """A line for each request: who, what, and how it was answered."""
-    peer = identity.peer_of(request.environ)
-    log.info("%s %s %s %s %s", peer.lfdi, request.method, request.full_path.rstrip("?"), response.status_code,
-             response.content_length or 0)
+def _note(response: Response) -> None:
+    """A line for each request: how it was answered; who asked what is in the context."""
+    status, size = response.status_code, response.content_length or 0
+    access.info("answered %s, %s bytes", status, size, extra={"fields": {"status": status, "bytes": size}})
 
 
 def _answer(request: Request) -> Response:
+    try:
+        return _respond(request)
+    except HTTPException as error:
+        return answers.error(Refused(error.code or 500, error.description or error.name))
+    except Exception:
+        return answers.error(Refused(500, logs.unexpected(log, "the request")))
+
+
+def _respond(request: Request) -> Response:
     peer = identity.peer_of(request.environ)
     lastcontact.record(peer.lfdi)
     try:
@@ -63,11 +76,11 @@ def _answer(request: Request) -> Response:
     except Refused as refused:
         return answers.error(refused)
     except (peewee.OperationalError, peewee.InterfaceError) as error:
-        return answers.error(_away(error, request))
+        return answers.error(_away(error))
 
 
-def _away(error: Exception, request: Request) -> Refused:
+def _away(error: Exception) -> Refused:
     """The database did not answer: drop the connection, so that the next request makes a new one."""
-    log.warning("%s %s: the database did not answer: %s", request.method, request.path, error)
+    log.warning("the database did not answer: %s", error)
     db.dispose()
     return Refused(503, "the store is out of reach for the moment", Retry_After=str(RETRY_AFTER))

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from OpenSSL import SSL
 
+from server import logs
 from server.devices.identity import PEER, Peer
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
 from server.protocol.proxy import Proxies
@@ -26,7 +27,7 @@ LINGER = 2
 MOST_UNREAD = 1 << 24
 """Bytes of such a request that are thrown away meanwhile."""
 
-log = logging.getLogger("gunicorn.error")    # the log of the server we run in, at its level
+log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -144,7 +145,7 @@ class Connection:
                 if hasattr(parts, "close"):
                     parts.close()
         except Exception:
-            log.exception("%s %s failed", method, environ["RAW_URI"])
+            logs.unexpected(log, f"{method} {environ['RAW_URI']}")
             raise Unacceptable(500) from None
 
     def _vouched(self, handed: str) -> Peer:

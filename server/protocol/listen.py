@@ -1,14 +1,26 @@
-"""What gunicorn reads: `gunicorn -c python:server.protocol.listen`. Addresses, processes, threads and TLS
-of the device interface, all from the settings (server/config)."""
+"""What gunicorn reads: `gunicorn -c python:server.protocol.listen`. Addresses, processes, threads, log and
+TLS of the device interface, all from the settings (server/config)."""
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+from gunicorn import glogging
 from OpenSSL import SSL
 
+from server import logs
 from server.config import BadSettings, settings
 from server.protocol import tls
+
+
+class Logger(glogging.Logger):
+    """gunicorn's own messages, written as all others are (server/logs.py)."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg, self._access_log_enabled = cfg, False
+        self.error_log.propagate = True
+        logs.configure("serve")
+        logs.watch_threads()
 
 
 def _context() -> SSL.Context:
@@ -36,7 +48,8 @@ backlog = 2048
 preload_app = True              # the application is made once, and the workers share its memory
 control_socket_disable = True   # it would write to the home directory
 proc_name = "counterpoise"
-loglevel = "warning"
+logger_class = Logger
+loglevel = settings.log_level
 
 if not settings.proxies:
     certfile, keyfile, ca_certs = settings.certificate, settings.key, settings.client_ca

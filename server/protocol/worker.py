@@ -10,6 +10,7 @@ the oldest that is between two requests. If nobody is, the newcomer is turned aw
 """
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import select
@@ -22,10 +23,13 @@ from typing import Any
 
 from gunicorn.workers import base
 
+from server import logs
 from server.config import settings
 from server.protocol.connection import Connection
 from server.protocol.proxy import Proxies
 from server.protocol.trust import Authorities
+
+log = logging.getLogger(__name__)
 
 PARTING = 2
 """Seconds for which a worker that stops keeps idle connections: a request may be on its way (RFC 9112 9.6)."""
@@ -220,7 +224,7 @@ class Worker(base.Worker):
             except (StopIteration, TimeoutError):   # at its end; or late before it began: not a byte has come
                 self.close(connection)
             except Exception:
-                self.log.exception("A connection failed")
+                logs.unexpected(log, f"the connection of {connection.address}")
                 self.close(connection)
 
     def close(self, connection: Connection) -> None:

@@ -5,7 +5,6 @@ It is told the instants that the clock is turned to, and tells the sums of each 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from clients.simulation import neighbourhood, stepped
 from clients.simulation.totals import Totals
 from clients.simulation.weather import DAY
 from server import clock as time_of_day
+from server import logs
 from tests.load.grid import plants
 
 
@@ -29,7 +29,7 @@ from tests.load.grid import plants
 @click.option("--sums", is_flag=True)
 def main(server: str, certs: Path, devices: Path, clock: str, threads: int, sums: bool) -> None:
     """Drive the devices of a devices.json whose plants are those of `plants`."""
-    logging.basicConfig(level=logging.ERROR)
+    logs.configure("homes", "error")
     time_of_day.follow(clock)
     clients = neighbourhood.clients(neighbourhood.entries(devices), neighbourhood.Server(server, certs=certs), silent,
                                     clock=time_of_day.precise, make=plants.made)

@@ -98,10 +98,10 @@ def test_an_old_name_is_warned_of(run: Run) -> None:
     ("server work --once", {"CONFIG": "{file}"}, "Error: {file}: workers: -3 is less than 1."),
     ("server work --once", {"DATABASE": "postgresql://me:secret@127.0.0.1:1/x"},
      "Error: the database postgresql://me:***@127.0.0.1:1/x did not answer"),
-    (GUNICORN, {"THREADS": "0"}, "Error: COUNTERPOISE_THREADS: '0' is less than 1."),
+    (GUNICORN, {"LOG_LEVEL": "loud"}, "Error: COUNTERPOISE_LOG_LEVEL: 'loud' is not one"),
     (GUNICORN, {"CERTIFICATE": "{file}", "KEY": "{file}", "CLIENT_CA": "{file}"},
      "Error: certificate {file}, key {file} and client_ca {file} cannot be used together"),
-    ("clients.simulation.fleet", {"TIMEZONE": "Mars"}, "Error: COUNTERPOISE_TIMEZONE: 'Mars' is no IANA")])
+    ("clients.simulation.fleet", {"LOG_FORMAT": "xml"}, "Error: COUNTERPOISE_LOG_FORMAT: 'xml' is not one")])
 def test_a_process_ends_in_a_sentence(words: str, broken: dict[str, str], why: str, tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text("workers = -3")

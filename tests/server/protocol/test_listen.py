@@ -323,6 +323,17 @@ def test_a_worker_that_is_told_to_end_before_it_is_ready_ends(workers: int, tree
         assert "SIGKILL" not in door.log.read_text()
 
 
+def test_all_that_is_logged_has_one_form(tree: Path, tmp_path: Path) -> None:
+    with listening.listening(tree, tmp_path / "log", log_format="json") as door:
+        door.ask(LAST.replace(b"/dcap", b"/fail"))
+        listening.until(lambda: "failed" in door.log.read_text())
+    entries = [json.loads(line) for line in door.log.read_text().splitlines()]
+    assert {entry["command"] for entry in entries} == {"serve"}
+    assert {entry["logger"] for entry in entries} == {"gunicorn.error", "server.protocol.connection"}
+    failed, = [entry for entry in entries if entry["level"] == "error"]
+    assert failed["message"] == "GET /fail failed" and failed["reference"] and "Traceback" in failed["exception"]
+
+
 def test_the_log_tells_who_was_refused_and_nothing_of_the_certificate(tree: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     dev.make_dev(other, devices=1)
