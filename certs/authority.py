@@ -1,5 +1,5 @@
-"""Issuing certificates with the extensions of IEEE 2030.5-2018, 6.11.8: root, manufacturer's and issuing authorities,
-devices, aggregators, servers, operators. No files here; `Holder` goes in and comes out.
+"""Issuing certificates with the extensions of IEEE 2030.5-2018, 6.11.8: root, manufacturer's and issuing
+authorities, devices, aggregators, servers, operators. No files here; `Holder` goes in and comes out.
 
 A root that issues devices itself makes chains of two, with one authority between of three, with two of four.
 """
@@ -85,8 +85,8 @@ def root(name: str) -> Holder:
 
 
 def authority(issuer: Holder, name: str, below: int = 0) -> Holder:
-    """An authority that may have `below` further ones between itself and a device: 1 for a manufacturer's (MCA), 0
-    for an issuing one (MICA)."""
+    """An authority that may have `below` further ones between itself and a device: 1 for a manufacturer's
+    (MCA), 0 for an issuing one (MICA)."""
     return issue(issuer, subject(name), [*of_authority(below), (policies(ANY_POLICY), True)])
 
 
@@ -119,9 +119,17 @@ def operator(issuer: Holder, name: str) -> Holder:
     return issue(issuer, subject(name), [(SIGNS, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
 
 
-def issue(issuer: Holder | None, name: x509.Name, extensions: Extensions, *, key: ec.EllipticCurvePrivateKey | None = None,
-          begin: datetime | None = None, end: datetime = FOREVER) -> Holder:
-    """Any certificate; without an issuer it signs itself. The identifiers of the keys are added (RFC 5280 4.2.1.1, 2)."""
+def issue(
+    issuer: Holder | None,
+    name: x509.Name,
+    extensions: Extensions,
+    *,
+    key: ec.EllipticCurvePrivateKey | None = None,
+    begin: datetime | None = None,
+    end: datetime = FOREVER,
+) -> Holder:
+    """Any certificate; without an issuer it signs itself. The identifiers of the keys are added (RFC 5280
+    4.2.1.1, 2)."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     above = cast(ec.EllipticCurvePublicKey, issuer.chain[0].public_key()) if issuer else key.public_key()
     builder = (
@@ -133,7 +141,9 @@ def issue(issuer: Holder | None, name: x509.Name, extensions: Extensions, *, key
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return Holder(key, (builder.sign(issuer.key if issuer else key, SHA256()), *(issuer.chain if issuer else ())))
+    return Holder(
+        key, (builder.sign(issuer.key if issuer else key, SHA256()), *(issuer.chain if issuer else ()))
+    )
 
 
 def of_authority(below: int | None) -> Extensions:
@@ -144,8 +154,20 @@ def of_authority(below: int | None) -> Extensions:
 
 def usage(**uses: bool) -> x509.KeyUsage:
     """Those uses of the key and no other."""
-    every = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-                           "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
+    every = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "key_cert_sign",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
     return x509.KeyUsage(**every | uses)
 
 
@@ -154,7 +176,9 @@ SIGNS = usage(digital_signature=True, key_agreement=True)
 
 def policies(*identifiers: str) -> x509.CertificatePolicies:
     """These policies, without qualifiers."""
-    return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(one), None) for one in identifiers])
+    return x509.CertificatePolicies(
+        [x509.PolicyInformation(x509.ObjectIdentifier(one), None) for one in identifiers]
+    )
 
 
 def subject(name: str) -> x509.Name:

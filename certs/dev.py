@@ -1,10 +1,11 @@
-"""A tree of certificates in files, for development and for small deployments: made whole or not at all, added to, shown.
+"""A tree of certificates in files, for development and for small deployments: made whole or not at all, added
+to, shown.
 
     ca.pem                       the root that devices and servers trust
     server.pem, server.key       the server and the authorities above it, without the root
     device-1.pem, device-1.key   likewise, and further devices; aggregator.*, operator.*
     operators.pem                the root of those who may use the operator's door
-    devices.json                 name, kind, lfdi, sfdi, pin, certificate and key of each device and aggregator
+    devices.json                 name, kind, lfdi, sfdi, pin, certificate, key of each device and aggregator
     authorities/                 root, manufacturer, issuer: whole chains, and the keys that sign
 """
 from __future__ import annotations
@@ -32,9 +33,11 @@ HERE = ("localhost", "127.0.0.1", "::1")
 CHAIN = ("issuer", "manufacturer", "root")
 
 
-def make_dev(path: str | Path, devices: int = 8, names: Iterable[str] = HERE, force: bool = False) -> list[dict[str, Any]]:
-    """See to it that `path` holds a whole tree with at least so many devices, and a server under these names. What is
-    there and in order stays as it is, unless forced; the entries of devices.json are returned."""
+def make_dev(
+    path: str | Path, devices: int = 8, names: Iterable[str] = HERE, force: bool = False
+) -> list[dict[str, Any]]:
+    """See to it that `path` holds a whole tree with at least so many devices, and a server under these names.
+    What is there and in order stays as it is, unless forced; the entries of devices.json are returned."""
     path = Path(path)
     if force or complaints(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +61,9 @@ def plant(path: Path, names: Iterable[str]) -> None:
     operators = authority.root("Counterpoise development operators")
     (path / "authorities").mkdir(mode=0o700)
     for name, holder in zip(CHAIN, (issuer, manufacturer, root), strict=True):
-        write(path / f"authorities/{name}.pem", b"".join(one.public_bytes(Encoding.PEM) for one in holder.chain))
+        write(
+            path / f"authorities/{name}.pem", b"".join(one.public_bytes(Encoding.PEM) for one in holder.chain)
+        )
         write(path / f"authorities/{name}.key", holder.key_pem())
     write(path / "authorities/operators.key", operators.key_pem())
     write(path / "ca.pem", root.pem())
@@ -76,7 +81,9 @@ def grow(path: Path, devices: int) -> None:
             issue_device(path, f"device-{number}")
 
 
-def issue_device(path: str | Path, name: str, kind: str = "generic", serial: bytes | None = None) -> dict[str, Any]:
+def issue_device(
+    path: str | Path, name: str, kind: str = "generic", serial: bytes | None = None
+) -> dict[str, Any]:
     """A further device of a tree: NAME.pem, NAME.key and its entry, which is returned. `kind` is one of
     authority.POLICIES. FileExistsError if there is one of that name."""
     path = Path(path)
@@ -119,13 +126,18 @@ def load(certificate: Path, key: Path) -> Holder:
 
 
 def show(pem: bytes) -> dict[str, Any]:
-    """What a certificate (the first of a PEM file) says: lfdi, sfdi, subject, issuer, begins, ends (ISO 8601), policies
-    (by the names of authority.POLICIES where they have one), chain (how many certificates the file holds)."""
+    """What a certificate (the first of a PEM file) says: lfdi, sfdi, subject, issuer, begins, ends (ISO
+    8601), policies (by the names of authority.POLICIES where they have one), chain (how many certificates the
+    file holds)."""
     chain = x509.load_pem_x509_certificates(pem)
     own = chain[0]
     lfdi = identity.lfdi(own.public_bytes(Encoding.DER))
     names = {identifier: name for name, identifier in authority.POLICIES.items()}
-    policies = [extension.value for extension in own.extensions if isinstance(extension.value, x509.CertificatePolicies)]
+    policies = [
+        extension.value
+        for extension in own.extensions
+        if isinstance(extension.value, x509.CertificatePolicies)
+    ]
     return {
         "lfdi": lfdi, "sfdi": identity.sfdi(lfdi),
         "subject": own.subject.rfc4514_string(), "issuer": own.issuer.rfc4514_string(),
@@ -137,8 +149,8 @@ def show(pem: bytes) -> dict[str, Any]:
 
 
 def verify(pem: bytes, ca: bytes) -> str:
-    """Why the devices' door would not let the first certificate of a PEM file in, given the others in it; empty if it
-    would."""
+    """Why the devices' door would not let the first certificate of a PEM file in, given the others in it;
+    empty if it would."""
     own, *between = (one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(pem))
     try:
         Authorities(ca).verify(own, between)
@@ -155,8 +167,15 @@ def entries(path: str | Path) -> list[dict[str, Any]]:
 def entry(path: Path, name: str, kind: str) -> dict[str, Any]:
     """What devices.json says of a certificate, with a new PIN."""
     said = show((path / f"{name}.pem").read_bytes())
-    return {"name": name, "kind": kind, "lfdi": said["lfdi"], "sfdi": said["sfdi"],
-            "pin": identity.pin(secrets.randbelow(100_000)), "certificate": f"{name}.pem", "key": f"{name}.key"}
+    return {
+        "name": name,
+        "kind": kind,
+        "lfdi": said["lfdi"],
+        "sfdi": said["sfdi"],
+        "pin": identity.pin(secrets.randbelow(100_000)),
+        "certificate": f"{name}.pem",
+        "key": f"{name}.key",
+    }
 
 
 def enter(path: Path, known: list[dict[str, Any]]) -> None:

@@ -3,14 +3,14 @@
     @kept("vder update", "{name}", state=_state)    # an entry of its own in the transaction of the change
     with acting("alice", "storm ahead"): …          # whose doing it is what happens here
 
-Who is not acting (a device, a seed) leaves no entry; nor does what is refused, only tried (`dry_run`), or changes
-nothing. Of functions that call each other the outermost leaves the one entry.
+Who is not acting (a device, a seed) leaves no entry; nor does what is refused, only tried (`dry_run`), or
+changes nothing. Of functions that call each other the outermost leaves the one entry.
 
-Each entry carries the hash of the one before, and the note `audit` the number and hash of the last. So an entry that is
-altered, removed or put elsewhere shows in `verify`, the last one included. It does not guard against somebody who can
-write the whole database and makes every later hash and the note anew: who wants that to show too keeps the newest hash
-(`audit verify` prints it) or an export where that somebody cannot write, and compares.
-"""
+Each entry carries the hash of the one before, and the note `audit` the number and hash of the last. So an
+entry that is altered, removed or put elsewhere shows in `verify`, the last one included. It does not guard
+against somebody who can write the whole database and makes every later hash and the note anew: who wants that
+to show too keeps the newest hash (`audit verify` prints it) or an export where that somebody cannot write,
+and compares. """
 from __future__ import annotations
 
 import functools
@@ -64,16 +64,17 @@ def who() -> str:
     return actor.who if actor else ""
 
 
-# --- keeping -------------------------------------------------------------------------------------------------------
+# --- keeping
+# -------------------------------------------------------------------------------------------------------
 
 def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | None = None,
          answer: Callable[[Any], State | None] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Keep what an operator does by this function, in the transaction in which it is done.
 
-    `state` gives the state of what the function's first argument names, before and, unless `answer` tells it from what
-    the function returns, after; it refuses where there is no such thing. `subject` is filled in from the state:
-    "{vder} order {id}". A `reason` that the function is given comes before the operator's general one.
-    """
+    `state` gives the state of what the function's first argument names, before and, unless `answer` tells it
+    from what the function returns, after; it refuses where there is no such thing. `subject` is filled in
+    from the state: "{vder} order {id}". A `reason` that the function is given comes before the operator's
+    general one. """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
 
@@ -115,13 +116,20 @@ def _outermost() -> Iterator[None]:
 
 
 def add(actor: Actor, what: str, subject: str, before: State | None, after: State | None) -> AuditEntry:
-    """Append an entry, with no more of before and after than differs. Writers come one after another: each holds the
-    note until its transaction ends."""
+    """Append an entry, with no more of before and after than differs. Writers come one after another: each
+    holds the note until its transaction ends."""
     old, new = difference(_plain(before), _plain(after))
     with store.transaction():
         number, previous = _head(lock=True)
-        entry = {"at": clock.now(), "who": actor.who, "what": what, "subject": subject, "before": old, "after": new,
-                 "reason": actor.reason}
+        entry = {
+            "at": clock.now(),
+            "who": actor.who,
+            "what": what,
+            "subject": subject,
+            "before": old,
+            "after": new,
+            "reason": actor.reason,
+        }
         row = AuditEntry.create(id=number + 1, previous=previous, hash=digest(previous, entry), **entry)
         KeyValue.update(value=json.dumps([row.id, row.hash])).where(KeyValue.name == HEAD).execute()
     return row
@@ -149,8 +157,11 @@ def _plain(state: Any) -> Any:
 def difference(before: Any, after: Any) -> tuple[Any, Any]:
     """What of each is not in the other: of mappings by key, of lists by item, of the rest the whole. Pure."""
     if isinstance(before, dict) and isinstance(after, dict):
-        pairs = {key: difference(before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())
-                 if before.get(key) != after.get(key)}
+        pairs = {
+            key: difference(before.get(key), after.get(key))
+            for key in sorted(before.keys() | after.keys())
+            if before.get(key) != after.get(key)
+        }
         return {key: old for key, (old, _) in pairs.items()}, {key: new for key, (_, new) in pairs.items()}
     if isinstance(before, list) and isinstance(after, list):
         gone, new = _beside(before, after), _beside(after, before)
@@ -164,18 +175,27 @@ def _beside(some: list[Any], others: list[Any]) -> list[Any]:
 
 
 def digest(previous: str, entry: Mapping[str, Any]) -> str:
-    """The hash of an entry that follows the one with the hash `previous`: SHA-256 of the JSON list of that and of its
-    FIELDS, keys sorted, ASCII, without blanks. Pure."""
+    """The hash of an entry that follows the one with the hash `previous`: SHA-256 of the JSON list of that
+    and of its FIELDS, keys sorted, ASCII, without blanks. Pure."""
     said = json.dumps([previous, *(entry[name] for name in FIELDS)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-# --- reading -------------------------------------------------------------------------------------------------------
+# --- reading
+# -------------------------------------------------------------------------------------------------------
 
-def entries(limit: int | None = None, *, who: str = "", what: str = "", subject: str = "", since: int | None = None,
-            until: int | None = None, beyond: int = 0) -> list[dict[str, Any]]:
-    """Entries in order, the newest `limit` of them: by `who`, whose `what` begins so, with `subject` somewhere in
-    theirs, from the instant `since` on and before `until`, with numbers `beyond` this."""
+def entries(
+    limit: int | None = None,
+    *,
+    who: str = "",
+    what: str = "",
+    subject: str = "",
+    since: int | None = None,
+    until: int | None = None,
+    beyond: int = 0,
+) -> list[dict[str, Any]]:
+    """Entries in order, the newest `limit` of them: by `who`, whose `what` begins so, with `subject`
+    somewhere in theirs, from the instant `since` on and before `until`, with numbers `beyond` this."""
     query = AuditEntry.select().where(AuditEntry.id > beyond).order_by(AuditEntry.id.desc())
     if who:
         query = query.where(AuditEntry.who == who)
@@ -191,8 +211,8 @@ def entries(limit: int | None = None, *, who: str = "", what: str = "", subject:
 
 
 def verify(known: str = "") -> list[str]:
-    """What is wrong with the trail: nothing, if it is whole. `known` is the hash of an entry that has to be in it, as
-    somebody wrote it down elsewhere. For what this guards against see the top."""
+    """What is wrong with the trail: nothing, if it is whole. `known` is the hash of an entry that has to be
+    in it, as somebody wrote it down elsewhere. For what this guards against see the top."""
     newest = AuditEntry.select(fn.MAX(AuditEntry.id)).scalar() or 0
     end = _head()  # asked later, so whoever writes meanwhile only moves it on
     if newest > end[0]:
@@ -207,16 +227,21 @@ def head() -> dict[str, Any]:
     return {"entries": number, "hash": last}
 
 
-def faults(trail: Iterable[Mapping[str, Any]], end: tuple[int, str] | None = None, known: str = "") -> list[str]:
-    """What is wrong with entries, which ought to be all from the first to that of number and hash `end`. Pure."""
+def faults(
+    trail: Iterable[Mapping[str, Any]], end: tuple[int, str] | None = None, known: str = ""
+) -> list[str]:
+    """What is wrong with entries, which ought to be all from the first to that of number and hash `end`.
+    Pure."""
     found: list[str] = []
     number, last, seen = 0, BEGIN, not known
     for entry in trail:
         if entry["id"] != number + 1:
             found.append(_missing(number + 1, entry["id"] - 1))
         elif entry["previous"] != last:
-            found.append(f"entry {entry['id']} does not follow entry {number}: they were put in another order, or one "
-                         "was made anew")
+            found.append(
+                f"entry {entry['id']} does not follow entry {number}: they were put in another order, or one "
+                "was made anew"
+            )
         if digest(entry["previous"], entry) != entry["hash"]:
             found.append(f"entry {entry['id']} was altered")
         number, last, seen = entry["id"], entry["hash"], seen or entry["hash"] == known

@@ -1,9 +1,8 @@
 """The one clock: UTC seconds since 1970, as Time.currentTime has them.
 
-It runs with the system's clock, faster for a demonstration (every process is given the same `spec`), stands where a
-test has turned it, or goes in steps: then the present is a number in a file that one process turns and all others have
-mapped into their memory.
-"""
+It runs with the system's clock, faster for a demonstration (every process is given the same `spec`), stands
+where a test has turned it, or goes in steps: then the present is a number in a file that one process turns
+and all others have mapped into their memory. """
 from __future__ import annotations
 
 import math
@@ -53,7 +52,8 @@ def run(rate: float, origin: float | None = None) -> None:
 
 
 def stand_in(path: str | Path, instant: float) -> None:
-    """Go in steps from this instant on: the present is kept in this file, made anew, for others to `follow`."""
+    """Go in steps from this instant on: the present is kept in this file, made anew, for others to
+    `follow`."""
     path = Path(path).absolute()
     path.unlink(missing_ok=True)    # whoever follows an older one keeps that
     path.write_bytes(memoryview(bytearray(8)))

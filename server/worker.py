@@ -1,7 +1,7 @@
 """What happens without anyone asking.
 
-Every turn does what is due and is safe to repeat, so that any number of workers may run and any of them may be killed.
-"""
+Every turn does what is due and is safe to repeat, so that any number of workers may run and any of them may
+be killed. """
 from __future__ import annotations
 
 import logging
@@ -25,8 +25,8 @@ PURGE_EVERY = 3600
 
 
 def turn() -> int:
-    """Render what time has changed, sum up what was measured, decide the steps of areas that are kept in balance; how much
-    of all that there was."""
+    """Render what time has changed, sum up what was measured, decide the steps of areas that are kept in
+    balance; how much of all that there was."""
     done = store.refresh() if store.due() else 0
     return done + measurements.roll_due(clock.now()) + controller.turn()
 
@@ -34,8 +34,12 @@ def turn() -> int:
 def purge() -> int:
     """Forget what is older than the settings keep; how much that was."""
     now = clock.now()
-    events, readings_ = (now - days * meterreadings.DAY for days in (settings.event_days, settings.reading_days))
-    gone = retention.forget_events(events) + orders.forget_before(events) + retention.forget_readings(readings_)
+    events, readings_ = (
+        now - days * meterreadings.DAY for days in (settings.event_days, settings.reading_days)
+    )
+    gone = (
+        retention.forget_events(events) + orders.forget_before(events) + retention.forget_readings(readings_)
+    )
     return gone + measurements.forget_before(readings_)
 
 

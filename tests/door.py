@@ -38,7 +38,9 @@ class Peer:
         said = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             said.setdefault("Content-Type", "application/sep+xml")
-        answer = self.client.open(href, method=method, data=body, headers=said, environ_overrides=self.environ)
+        answer = self.client.open(
+            href, method=method, data=body, headers=said, environ_overrides=self.environ
+        )
         name, data = codec.decode(answer.data) if answer.data and method != "HEAD" else ("", {})
         return Reply(answer.status_code, name, data, answer.headers, answer.data)
 

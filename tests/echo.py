@@ -29,10 +29,18 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         return []
     body = environ["wsgi.input"].read()
     said = {
-        "peer": identity.peer_of(environ).lfdi, "method": environ["REQUEST_METHOD"], "path": path,
-        "query": environ["QUERY_STRING"], "body": hashlib.sha256(body).hexdigest(), "size": len(body), "pid": os.getpid(),
-        "scheme": environ["wsgi.url_scheme"], "length": environ.get("CONTENT_LENGTH"),
-        "headers": {key: value for key, value in environ.items() if key.startswith(("HTTP_", "CONTENT_TYPE"))},
+        "peer": identity.peer_of(environ).lfdi,
+        "method": environ["REQUEST_METHOD"],
+        "path": path,
+        "query": environ["QUERY_STRING"],
+        "body": hashlib.sha256(body).hexdigest(),
+        "size": len(body),
+        "pid": os.getpid(),
+        "scheme": environ["wsgi.url_scheme"],
+        "length": environ.get("CONTENT_LENGTH"),
+        "headers": {
+            key: value for key, value in environ.items() if key.startswith(("HTTP_", "CONTENT_TYPE"))
+        },
     }
     text = json.dumps(said).encode()
     if path == "/big":

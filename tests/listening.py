@@ -34,7 +34,8 @@ class Listening:
         return secure(self.connect(), context(self.tree, name, **how))
 
     def ask(self, data: bytes, client: socket.socket | None = None) -> bytes:
-        """Send bytes, on a connection of their own if no other is given, and return all that comes until it is closed."""
+        """Send bytes, on a connection of their own if no other is given, and return all that comes until it
+        is closed."""
         with client or self.client() as sock:
             sock.sendall(data)
             return everything(sock)
@@ -62,31 +63,49 @@ def answer(sock: socket.socket) -> tuple[bytes, bytes]:
     return head, body
 
 
-def context(tree: Path, name: str | tuple[Path, Path] | None, ciphers: str = "ECDHE-ECDSA-AES128-CCM8") -> ssl.SSLContext:
+def context(
+    tree: Path, name: str | tuple[Path, Path] | None, ciphers: str = "ECDHE-ECDSA-AES128-CCM8"
+) -> ssl.SSLContext:
     """A client's context, as this device of the tree or with these files, or with no certificate."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(tree / "ca.pem")
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     client.set_ciphers(ciphers + ":@SECLEVEL=0")
     if name:
-        client.load_cert_chain(*name if isinstance(name, tuple) else (tree / f"{name}.pem", tree / f"{name}.key"))
+        client.load_cert_chain(
+            *name if isinstance(name, tuple) else (tree / f"{name}.pem", tree / f"{name}.key")
+        )
     return client
 
 
-def secure(sock: socket.socket, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+def secure(
+    sock: socket.socket, client: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> ssl.SSLSocket:
     """A connection through its handshake."""
     return client.wrap_socket(sock, server_hostname="127.0.0.1", session=session)
 
 
 @contextmanager
-def listening(tree: Path, log: Path, application: str = "tests.echo:app", config: str = "server.protocol.listen",
-              **settings: Any) -> Iterator[Listening]:
-    """Open the door with these settings and an application of the tests; it is closed afterwards. `config` is the module
-    that gunicorn is configured by."""
+def listening(
+    tree: Path,
+    log: Path,
+    application: str = "tests.echo:app",
+    config: str = "server.protocol.listen",
+    **settings: Any,
+) -> Iterator[Listening]:
+    """Open the door with these settings and an application of the tests; it is closed afterwards. `config` is
+    the module that gunicorn is configured by."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    given: dict[str, Any] = {"port": port, "workers": 1, "threads": 2, "certificate": tree / "server.pem",
-                             "key": tree / "server.key", "client_ca": tree / "ca.pem", "log_level": "info"} | settings
+    given: dict[str, Any] = {
+        "port": port,
+        "workers": 1,
+        "threads": 2,
+        "certificate": tree / "server.pem",
+        "key": tree / "server.key",
+        "client_ca": tree / "ca.pem",
+        "log_level": "info",
+    } | settings
     environ = os.environ | {f"COUNTERPOISE_{name.upper()}": str(value) for name, value in given.items()}
     command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", application]
     with log.open("wb") as file:

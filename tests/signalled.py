@@ -1,5 +1,6 @@
-"""The device interface's configuration for gunicorn, with a signal to whoever is least ready for it: the arbiter is told
-to end when it has just forked a worker, and has passed that on before the worker has handlers of its own."""
+"""The device interface's configuration for gunicorn, with a signal to whoever is least ready for it: the
+arbiter is told to end when it has just forked a worker, and has passed that on before the worker has handlers
+of its own."""
 from __future__ import annotations
 
 import os

@@ -1,9 +1,9 @@
-"""Tests of real processes, run again and again: what fails once in a hundred runs is found before a user finds it.
+"""Tests of real processes, run again and again: what fails once in a hundred runs is found before a user
+finds it.
 
-`make soak FLOWS=1`, or `python -m tests.soak --restarts 50 --others 10`. Those marked `restart` are run `restarts` times,
-the others of the same files `others` times, each time in a new pytest. What pytest printed in a round that failed is kept
-in var/soak.
-"""
+`make soak FLOWS=1`, or `python -m tests.soak --restarts 50 --others 10`. Those marked `restart` are run
+`restarts` times, the others of the same files `others` times, each time in a new pytest. What pytest printed
+in a round that failed is kept in var/soak. """
 from __future__ import annotations
 
 import subprocess
@@ -20,7 +20,19 @@ FOLDER = ROOT / "var" / "soak"
 
 def run_round(number: int, marker: str | None) -> bool:
     """Run the tests once, those that the marker selects or all; whether all of them passed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *PATHS]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-p",
+        "no:cacheprovider",
+        *PATHS,
+    ]
     begun = time.monotonic()
     done = subprocess.run(command + (["-m", marker] if marker else []), cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
@@ -36,7 +48,8 @@ def run_round(number: int, marker: str | None) -> bool:
 @click.command()
 @click.option("--restarts", default=50, show_default=True, type=click.IntRange(0),
               help="How often tests run that kill, stop or start processes anew.")
-@click.option("--others", default=10, show_default=True, type=click.IntRange(0), help="How often the others run.")
+@click.option("--others", default=10, show_default=True, type=click.IntRange(0), help="How often the others "
+                                                                                      "run.")
 def main(restarts: int, others: int) -> None:
     """Run the tests of real processes again and again."""
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""CONTRIBUTING's worked example is true: its excerpts stand in the schemas, and its code does what the page says."""
+"""CONTRIBUTING's worked example is true: its excerpts stand in the schemas, and its code does what the page
+says."""
 from __future__ import annotations
 
 import re

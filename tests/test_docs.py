@@ -35,7 +35,8 @@ class Line(NamedTuple):
 
 
 def code(page: Path) -> Iterator[Line]:
-    """The lines of a page's code blocks, fenced or indented; a line that ends with a backslash goes on in the next."""
+    """The lines of a page's code blocks, fenced or indented; a line that ends with a backslash goes on in the
+    next."""
     fenced, held = False, ""
     for number, text in enumerate(page.read_text().splitlines(), 1):
         if text.startswith("```"):
@@ -62,14 +63,16 @@ def commands() -> Iterator[Line]:
 
 
 def words_of(text: str) -> tuple[click.Command, list[str]]:
-    """The program that a command line calls, and its arguments; a comment and what follows a pipe are left out."""
+    """The program that a command line calls, and its arguments; a comment and what follows a pipe are left
+    out."""
     name = next(name for name in PROGRAMS if text.startswith(name))
     words = shlex.split(text.removeprefix(name), comments=True)
     return PROGRAMS[name], words[:words.index("|")] if "|" in words else words
 
 
 def parse(command: click.Command, words: list[str], parent: click.Context | None = None) -> None:
-    """Parse a command line as click does, down to the last subcommand, and run nothing. ClickException if it is wrong."""
+    """Parse a command line as click does, down to the last subcommand, and run nothing. ClickException if it
+    is wrong."""
     with command.make_context(command.name, list(words), parent=parent) as context:
         if isinstance(command, click.Group):
             rest = [*getattr(context, "_protected_args", ()), *context.args]
@@ -97,8 +100,10 @@ def test_a_command_in_the_documentation_exists_with_its_options(line: Line, tmp_
 
 
 @pytest.mark.parametrize("wrong", ["counterpoise vder crate x", "counterpoise vder create x --rulez y",
-                                   "counterpoise dispatch x --watts many --duration 1h", "counterpoise work harder",
-                                   "counterpoise --as bob plan approve", "python -m clients.simulation.fleet --skipp x"])
+                                   "counterpoise dispatch x --watts many --duration "
+                                   "1h", "counterpoise work harder",
+                                   "counterpoise --as bob plan "
+                                   "approve", "python -m clients.simulation.fleet --skipp x"])
 def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
     with pytest.raises(click.ClickException):
         parse(*words_of(wrong))
@@ -128,7 +133,11 @@ def test_make_targets_and_extras_that_a_page_names_exist(page: Path) -> None:
     assert named - targets == set()
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    extras = {extra for group in re.findall(r"counterpoise\[([\w,]+)\]", page.read_text()) for extra in group.split(",")}
+    extras = {
+        extra
+        for group in re.findall(r"counterpoise\[([\w,]+)\]", page.read_text())
+        for extra in group.split(",")
+    }
     assert extras - {*setup["options.extras_require"]} == set()
 
 

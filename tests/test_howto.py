@@ -1,4 +1,5 @@
-"""The how-to pages as a whole: every command, typed in the order in which the pages print them, does what it says."""
+"""The how-to pages as a whole: every command, typed in the order in which the pages print them, does what it
+says."""
 from __future__ import annotations
 
 import json
@@ -21,14 +22,26 @@ from tests import door
 from tests.conftest import NOON
 from tests.test_docs import ROOT, code
 
-PAGES = ("enrol-devices", "make-virtual-ders", "dispatch", "demand-response", "ev-charging", "balance-an-area",
-         "report", "audit", "connect-a-client", "run-in-production")
+PAGES = (
+    "enrol-devices",
+    "make-virtual-ders",
+    "dispatch",
+    "demand-response",
+    "ev-charging",
+    "balance-an-area",
+    "report",
+    "audit",
+    "connect-a-client",
+    "run-in-production",
+)
 ENDLESS = re.compile(r"counterpoise (serve|work)\b|.* --follow")
 BATTERY = {"modesSupported": "00D00084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 80,
            "rtgMaxWh": {"multiplier": 0, "value": 10_000}}
 ELM_12, ELM_14 = "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5", "7C6B5A49382716050F1E2D3C4B5A69788796A5B4"
 DAYS = range(15, 18)
-SERIES = "start,value\n" + "".join(f"2025-06-{day}T{hour:02}:00Z,{100 * hour}\n" for day in DAYS for hour in range(24))
+SERIES = "start,value\n" + "".join(
+    f"2025-06-{day}T{hour:02}:00Z,{100 * hour}\n" for day in DAYS for hour in range(24)
+)
 FILES = {
     "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
     "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
@@ -47,7 +60,8 @@ def commands(page: str) -> list[str]:
 
 
 def before_virtual_ders(peer: Callable[[str], door.Peer]) -> None:
-    """Three batteries have reported what they are, and there is a thermostat; the first page ended by removing a device."""
+    """Three batteries have reported what they are, and there is a thermostat; the first page ended by
+    removing a device."""
     enrolment.enrol(ELM_12, name="12 Elm Street", kind="evcharger", labels={"feeder": "F12"})
     enrolment.enrol(door.lfdi(9), name="thermostat", kind="thermostat", labels={"feeder": "F12"})
     for number in range(1, 4):
@@ -55,17 +69,24 @@ def before_virtual_ders(peer: Callable[[str], door.Peer]) -> None:
         der, one = f"{enrolment.href(device)}/der/1", peer(device.lfdi)
         assert one.put(f"{der}/dercap", "DERCapability", BATTERY).status == 204
         charge = {"dateTime": NOON, "value": 5000}
-        assert one.put(f"{der}/ders", "DERStatus", {"readingTime": NOON, "stateOfChargeStatus": charge}).status == 204
+        assert (
+            one.put(f"{der}/ders", "DERStatus", {"readingTime": NOON, "stateOfChargeStatus": charge}).status
+            == 204
+        )
     lastcontact.flush()
 
 
 def before_charging(peer: Callable[[str], door.Peer]) -> None:
     """A car asks for energy, another one offers some."""
     for lfdi, sign in ((ELM_12, 1), (ELM_14, -1)):
-        request = {"mRID": f"{lfdi[:30]}01", "creationTime": NOON, "intervalRequested": {"start": NOON, "duration": 36_000},
-                   "energyRequested": {"multiplier": 0, "value": 14_000 * sign},
-                   "powerRequested": {"multiplier": 0, "value": 7000 * sign},
-                   "RequestStatus": {"dateTime": NOON, "requestStatus": 0}}
+        request = {
+            "mRID": f"{lfdi[:30]}01",
+            "creationTime": NOON,
+            "intervalRequested": {"start": NOON, "duration": 36_000},
+            "energyRequested": {"multiplier": 0, "value": 14_000 * sign},
+            "powerRequested": {"multiplier": 0, "value": 7000 * sign},
+            "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
+        }
         href = f"{enrolment.href(enrolment.find(lfdi))}/frq"
         assert peer(lfdi).post(href, "FlowReservationRequest", request).status == 201
 
@@ -95,7 +116,9 @@ def test_the_commands_of_the_how_to_pages_work_in_their_order(database: str, hou
         BEFORE.get(page, lambda peer: None)(peer)
         for text in commands(page):
             settings.clock, settings.database = clock.spec(), database
-            result = CliRunner().invoke(main, shlex.split(text, comments=True)[1:], input="y\n", catch_exceptions=False)
+            result = CliRunner().invoke(
+                main, shlex.split(text, comments=True)[1:], input="y\n", catch_exceptions=False
+            )
             assert result.exit_code == 0, f"{page}: {text}: {result.output}"
 
 

@@ -28,7 +28,11 @@ def test_the_tree_printed_is_the_tree() -> None:
 def test_a_package_says_what_it_is_for_in_one_short_sentence(package: Path) -> None:
     text = packagetree.docstring(package)
     first, _, rest = text.partition("\n")
-    assert 0 < len(first) <= 95 and first.endswith(".") and not rest.startswith(tuple("abcdefghijklmnopqrstuvwxyz"))
+    assert (
+        0 < len(first) <= 95
+        and first.endswith(".")
+        and not rest.startswith(tuple("abcdefghijklmnopqrstuvwxyz"))
+    )
 
 
 @pytest.mark.parametrize("package", packagetree.packages(), ids=name)
@@ -43,6 +47,8 @@ def test_a_package_names_its_modules_and_no_others(package: Path) -> None:
 
 def test_the_picture_shows_packages() -> None:
     picture = (packagetree.ROOT / "docs" / "architecture.svg").read_text()
-    named = {word for text in re.findall(r'font-weight="bold">([a-z][^<]*)<', picture) for word in text.split(", ")}
+    named = {
+        word for text in re.findall(r'font-weight="bold">([a-z][^<]*)<', picture) for word in text.split(", ")
+    }
     assert {"grid", "resources", "protocol"} <= named
     assert named - MODULES == set()

@@ -14,8 +14,8 @@ from clients.simulation import weather
 class Battery(DeviceModel):
     """`max_wh` behind `max_w` both ways; `stored` Wh at present; never under `reserve` of its capacity.
 
-    Left alone it serves its household: discharges what the house uses, charges what its panels (`panel_w`) have over.
-    """
+    Left alone it serves its household: discharges what the house uses, charges what its panels (`panel_w`)
+    have over. """
     max_w: float = 5000.0
     max_charge_w: float = 5000.0
     max_discharge_w: float = 5000.0
@@ -29,8 +29,16 @@ class Battery(DeviceModel):
     der_type: ClassVar[int] = 80
     category: ClassVar[int] = 1 << 25
     modes: ClassVar[frozenset[str]] = LIMITS | {
-        "charge", "discharge", "opModFixedW", "opModTargetW", "opModMaxLimW", "opModFixedPFInjectW", "opModFixedVar",
-        "opModTargetVar", "opModVoltVar"}
+        "charge",
+        "discharge",
+        "opModFixedW",
+        "opModTargetW",
+        "opModMaxLimW",
+        "opModFixedPFInjectW",
+        "opModFixedVar",
+        "opModTargetVar",
+        "opModVoltVar",
+    }
 
     @property
     def max_var(self) -> float:
@@ -67,7 +75,9 @@ class Battery(DeviceModel):
         net = weather.household(self.site, now) - weather.irradiance(self.site, now) / 1000 * self.panel_w
         wanted = order.bounded(net if order.target is None else order.target, net)
         watts = self.ramped(wanted, order, seconds)
-        watts = min(max(watts, -self.max_charge_w, -self.headroom / hours), self.max_discharge_w, self.usable / hours)
+        watts = min(
+            max(watts, -self.max_charge_w, -self.headroom / hours), self.max_discharge_w, self.usable / hours
+        )
         moved = watts * hours
         stored = self.stored - (moved / self.one_way if moved > 0 else moved * self.one_way)
         var = reactive(order, watts, self.volts, self)

@@ -1,4 +1,5 @@
-"""What a device and an aggregator share: one connection, one clock, the walk, and a step that says when the next is due."""
+"""What a device and an aggregator share: one connection, one clock, the walk, and a step that says when the
+next is due."""
 from __future__ import annotations
 
 import math
@@ -28,10 +29,10 @@ def silent(_: Trace) -> None:
 class Client:
     """One certificate's life at a server.
 
-    `step(local)` does what is due at this second of the machine's clock and returns the second at which to be called
-    again. It never sleeps; the caller does. `rate` is the server's clock rate if it is known beforehand (60 for a
-    demonstration at 60x); otherwise it is measured. `dcap` is the href of DeviceCapability, the only one given.
-    """
+    `step(local)` does what is due at this second of the machine's clock and returns the second at which to be
+    called again. It never sleeps; the caller does. `rate` is the server's clock rate if it is known
+    beforehand (60 for a demonstration at 60x); otherwise it is measured. `dcap` is the href of
+    DeviceCapability, the only one given. """
 
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,
                  tell: Callable[[Trace], None] = silent, clock: Callable[[], float] = time.time):
@@ -55,7 +56,8 @@ class Client:
         raise NotImplementedError
 
     def step(self, local: float) -> float:
-        """Do what is due; the machine's second at which to call again. What is read now is nothing that the past knew."""
+        """Do what is due; the machine's second at which to call again. What is read now is nothing that the
+        past knew."""
         if self._timely and self.now >= self._polls_due:
             for follower in self.followers:
                 follower.catch_up(self.now - 1)
@@ -126,7 +128,9 @@ class Client:
     def _hold(self, trouble: ConnectionFault) -> None:
         """Leave the server alone for a while: as long as it says, or longer with each failure."""
         self._failures += 1
-        self._quiet_until = trouble.until if isinstance(trouble, Unreachable) else self._clock() + delay(self._failures)
+        self._quiet_until = (
+            trouble.until if isinstance(trouble, Unreachable) else self._clock() + delay(self._failures)
+        )
         self._tell(Trace(int(self.now), self.name, "trouble", str(trouble)))
 
     def _get(self, href: str) -> Reply:

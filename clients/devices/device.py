@@ -1,4 +1,5 @@
-"""A device with a certificate of its own: finds or registers its EndDevice, then follows, answers and reports."""
+"""A device with a certificate of its own: finds or registers its EndDevice, then follows, answers and
+reports."""
 from __future__ import annotations
 
 import time
@@ -15,16 +16,17 @@ from clients.transport.discovery import Root
 
 
 class Identity(NamedTuple):
-    """What a certificate makes of its holder: LFDI (40 hexadecimal digits), SFDI, and the registration PIN that the
-    utility was given for it (None: not checked; nor is it where the device registered itself: then none was given)."""
+    """What a certificate makes of its holder: LFDI (40 hexadecimal digits), SFDI, and the registration PIN
+    that the utility was given for it (None: not checked; nor is it where the device registered itself: then
+    none was given)."""
     lfdi: str
     sfdi: int
     pin: int | None = None
 
 
 class Device(Client):
-    """One device. It follows nothing before its EndDevice is there and, where it has a PIN, that of the Registration
-    is the same (CSIP BASIC-001)."""
+    """One device. It follows nothing before its EndDevice is there and, where it has a PIN, that of the
+    Registration is the same (CSIP BASIC-001)."""
 
     def __init__(self, identity: Identity, plant: DeviceModel, connection: Connection, dcap: str = "/dcap",
                  rate: float = 1.0, tell: Callable[[Trace], None] = silent,
@@ -51,7 +53,9 @@ class Device(Client):
             self.follower.found = None
             self._register(root)
             return
-        found = discovery.discover(self.polls, own, self.polls.rate(root.end_device_list or ""), self.plant.modes)
+        found = discovery.discover(
+            self.polls, own, self.polls.rate(root.end_device_list or ""), self.plant.modes
+        )
         pin = found.registration["pIN"] if found.registration else None
         if self._pin is not None and pin != self._pin:
             if self._complained_of is not found.registration:

@@ -95,12 +95,14 @@ class DeviceModel:
         return False
 
     def turns(self, now: float) -> float | None:
-        """The next second at which the device itself has news; None where nothing happens to it but by and by."""
+        """The next second at which the device itself has news; None where nothing happens to it but by and
+        by."""
         return None
 
     @property
     def wish(self) -> ReservationWish | None:
-        """What the device would like to have reserved; None where it has nothing to do with that at present."""
+        """What the device would like to have reserved; None where it has nothing to do with that at
+        present."""
         return None
 
     @property
@@ -121,7 +123,8 @@ class DeviceModel:
         raise NotImplementedError
 
     def run(self, order: PowerOrder, since: float, until: float, step: float = STEP) -> Self:
-        """The plant at `until`, having followed the order since `since` (server seconds), in steps of `step` seconds."""
+        """The plant at `until`, having followed the order since `since` (server seconds), in steps of `step`
+        seconds."""
         plant, now = self, since
         while now < until:
             seconds = min(step, until - now)
@@ -129,17 +132,29 @@ class DeviceModel:
         return plant
 
     def ramped(self, wanted: float, order: PowerOrder, seconds: float) -> float:
-        """`wanted` as far as the gradient lets the power change in so many seconds; a limit on the way down too."""
+        """`wanted` as far as the gradient lets the power change in so many seconds; a limit on the way down
+        too."""
         reach = order.gradient * seconds
         return min(max(wanted, self.power - reach), self.power + reach)
 
-    def metered(self, watts: float, var: float, order: PowerOrder, now: float, seconds: float, **changes: Any) -> Self:
-        """The plant after having run at this power for so many seconds, as its meter and its relays see it."""
+    def metered(
+        self, watts: float, var: float, order: PowerOrder, now: float, seconds: float, **changes: Any
+    ) -> Self:
+        """The plant after having run at this power for so many seconds, as its meter and its relays see
+        it."""
         volts = weather.voltage(self.site, now, watts / self.rating)
         energy = watts * seconds / 3600
-        return replace(self, power=watts, var=var, volts=volts, connected=order.connect,
-                       injected=self.injected + max(0.0, energy), absorbed=self.absorbed + max(0.0, -energy),
-                       alarms=(OVER_VOLTAGE if volts > 110 else 0) | (UNDER_VOLTAGE if volts < 90 else 0), **changes)
+        return replace(
+            self,
+            power=watts,
+            var=var,
+            volts=volts,
+            connected=order.connect,
+            injected=self.injected + max(0.0, energy),
+            absorbed=self.absorbed + max(0.0, -energy),
+            alarms=(OVER_VOLTAGE if volts > 110 else 0) | (UNDER_VOLTAGE if volts < 90 else 0),
+            **changes,
+        )
 
 
 def reactive(order: PowerOrder, watts: float, volts: float, plant: DeviceModel) -> float:

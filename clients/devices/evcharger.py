@@ -1,8 +1,7 @@
 """An EV charger at home: a car comes in the evening, needs some energy, and leaves in the morning.
 
-One that can give back (`max_discharge_w`) first offers what the car has to spare, between the hours that its owner names,
-and charges after that.
-"""
+One that can give back (`max_discharge_w`) first offers what the car has to spare, between the hours that its
+owner names, and charges after that. """
 from __future__ import annotations
 
 import math
@@ -30,11 +29,15 @@ class Session(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def stay(site: Site, evening: int) -> Session:
-    """The stay that begins on an evening (a day since 1970, by the site's sun), drawn from the site's seed."""
+    """The stay that begins on an evening (a day since 1970, by the site's sun), drawn from the site's
+    seed."""
     drawn = [weather.noise(f"{site.seed} car {what}", evening, 1) for what in ("comes", "goes", "needs")]
     midnight = hour(site, evening, 0)
-    return Session(int(midnight + 17.75 * 3600 + drawn[0] * 5400), int(midnight + DAY + 7.5 * 3600 + drawn[1] * 3600),
-                   round(14000 + 9000 * drawn[2]))
+    return Session(
+        int(midnight + 17.75 * 3600 + drawn[0] * 5400),
+        int(midnight + DAY + 7.5 * 3600 + drawn[1] * 3600),
+        round(14000 + 9000 * drawn[2]),
+    )
 
 
 def evening(site: Site, now: float) -> int:
@@ -50,17 +53,19 @@ def hour(site: Site, day: int, hours: float) -> float:
 def session(site: Site, now: float) -> Session | None:
     """The stay at this instant; None while the car is away."""
     today = evening(site, now)
-    return next((one for one in (stay(site, today), stay(site, today - 1)) if one.arrival <= now < one.departure), None)
+    return next(
+        (one for one in (stay(site, today), stay(site, today - 1)) if one.arrival <= now < one.departure),
+        None,
+    )
 
 
 @dataclass(frozen=True)
 class EvCharger(DeviceModel):
-    """A charger of `max_charge_w`; `arrival` tells the session it is in (0: no car), `given` Wh of it are in the car,
-    which wants `wanted` and leaves at `departure`.
+    """A charger of `max_charge_w`; `arrival` tells the session it is in (0: no car), `given` Wh of it are in
+    the car, which wants `wanted` and leaves at `departure`.
 
-    When the car comes it holds `spare` Wh more than its owner wants to keep: `given` is less than 0 while it has given of
-    those. Between the hours `offers` of the evening on which it came they may be had.
-    """
+    When the car comes it holds `spare` Wh more than its owner wants to keep: `given` is less than 0 while it
+    has given of those. Between the hours `offers` of the evening on which it came they may be had. """
     max_charge_w: float = 7400.0
     arrival: int = 0
     departure: int = 0
@@ -74,8 +79,15 @@ class EvCharger(DeviceModel):
     der_type: ClassVar[int] = 82
     category: ClassVar[int] = 1 << 17
     modes: ClassVar[frozenset[str]] = LIMITS | {
-        "charge", "opModFixedW", "opModTargetW", reservation.MODE, "loadAdjustmentPercentageOffset", "DutyCycle",
-        "TargetReduction", "ApplianceLoadReduction"}
+        "charge",
+        "opModFixedW",
+        "opModTargetW",
+        reservation.MODE,
+        "loadAdjustmentPercentageOffset",
+        "DutyCycle",
+        "TargetReduction",
+        "ApplianceLoadReduction",
+    }
 
     @property
     def charge(self) -> float | None:
@@ -90,11 +102,15 @@ class EvCharger(DeviceModel):
     @property
     def unwilling(self) -> bool:
         """The car must charge at full power from now on, a step to spare, to leave full."""
-        return bool(self.arrival) and self.headroom > self.max_charge_w * (self.departure - self.clock - STEP) / 3600
+        return (
+            bool(self.arrival)
+            and self.headroom > self.max_charge_w * (self.departure - self.clock - STEP) / 3600
+        )
 
     @property
     def offer(self) -> ReservationWish | None:
-        """What the owner offers still: as much as is to spare and can be charged again before the car leaves."""
+        """What the owner offers still: as much as is to spare and can be charged again before the car
+        leaves."""
         if not (self.arrival and self.max_discharge_w):
             return None
         begin, end = self._offered(evening(self.site, self.arrival))
@@ -129,7 +145,8 @@ class EvCharger(DeviceModel):
         return ReservationWish(int(self.clock), self.departure, self.headroom, self.max_charge_w)
 
     def turns(self, now: float) -> float:
-        """When a car comes or leaves or an offer begins or ends, and a second later, when the charger has noticed."""
+        """When a car comes or leaves or an offer begins or ends, and a second later, when the charger has
+        noticed."""
         today = evening(self.site, now)
         news = [instant for day in (today - 1, today, today + 1) for instant in (
             *stay(self.site, day)[:2], *(self._offered(day) if self.max_discharge_w else ()))]
@@ -143,21 +160,27 @@ class EvCharger(DeviceModel):
         return max(0.0, self.departure - self.clock - self.headroom / self.max_charge_w * 3600)
 
     def vehicle(self, now: int) -> dict[str, Any] | None:
-        """PEVInfo; power is positive for charging there, and the energy is what the car wants for itself, never negative."""
+        """PEVInfo; power is positive for charging there, and the energy is what the car wants for itself,
+        never negative."""
         if not self.arrival:
             return None
-        return {"chargingPowerNow": {"multiplier": 0, "value": round(-self.power)},
-                "energyRequestNow": {"multiplier": 0, "value": round(self.headroom)},
-                "maxForwardPower": {"multiplier": 0, "value": round(self.max_charge_w)},
-                "minimumChargingDuration": math.ceil(self.headroom / self.max_charge_w * 3600),
-                "targetStateOfCharge": 10000, "timeChargeIsNeeded": self.departure, "timeChargingStatusPEV": now}
+        return {
+            "chargingPowerNow": {"multiplier": 0, "value": round(-self.power)},
+            "energyRequestNow": {"multiplier": 0, "value": round(self.headroom)},
+            "maxForwardPower": {"multiplier": 0, "value": round(self.max_charge_w)},
+            "minimumChargingDuration": math.ceil(self.headroom / self.max_charge_w * 3600),
+            "targetStateOfCharge": 10000,
+            "timeChargeIsNeeded": self.departure,
+            "timeChargingStatusPEV": now,
+        }
 
     @property
     def limited(self) -> bool:
         return self.headroom > 0 and -self.power < self.max_charge_w - 1
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
-        """Charges from arrival until full, or as ordered; never under the least current. Gives back only when ordered."""
+        """Charges from arrival until full, or as ordered; never under the least current. Gives back only when
+        ordered."""
         stay = session(self.site, now)
         if stay is None:
             return self.metered(0.0, 0.0, order, now, seconds, arrival=0, departure=0, wanted=0.0, given=0.0,

@@ -1,4 +1,5 @@
-"""How a device misbehaves, for those who want to see what comes of it. Drawn from its LFDI: the same every time.  Pure."""
+"""How a device misbehaves, for those who want to see what comes of it. Drawn from its LFDI: the same every
+time.  Pure."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -9,9 +10,10 @@ _FINE = 10_000
 
 
 class Faults(NamedTuple):
-    """A `silent` device is connected, polls and posts readings, but follows, answers and asks nothing; one that is
-    `gone` says nothing any more and goes on by what it knows. Its customer opts out of an event, in the middle of it,
-    with the probability `opt_out`. Its clock is `skew` seconds ahead of the server's, whatever the server says."""
+    """A `silent` device is connected, polls and posts readings, but follows, answers and asks nothing; one
+    that is `gone` says nothing any more and goes on by what it knows. Its customer opts out of an event, in
+    the middle of it, with the probability `opt_out`. Its clock is `skew` seconds ahead of the server's,
+    whatever the server says."""
     silent: bool = False
     gone: bool = False
     opt_out: float = 0.0
@@ -25,8 +27,12 @@ class Faults(NamedTuple):
 GOOD = Faults()
 
 
-def drawn(lfdi: str, silent: float = 0.0, gone: float = 0.0, opt_out: float = 0.0, skew: float = 0.0) -> Faults:
-    """The manner of one of many, of whom these shares are silent or gone, and whose clocks are off by `skew` seconds,
-    some ahead, some behind."""
+def drawn(
+    lfdi: str, silent: float = 0.0, gone: float = 0.0, opt_out: float = 0.0, skew: float = 0.0
+) -> Faults:
+    """The manner of one of many, of whom these shares are silent or gone, and whose clocks are off by `skew`
+    seconds, some ahead, some behind."""
     place = draw(lfdi, "manner", _FINE - 1) / _FINE
-    return Faults(place < silent, silent <= place < silent + gone, opt_out, skew * (1, -1)[draw(lfdi, "skew", 1)])
+    return Faults(
+        place < silent, silent <= place < silent + gone, opt_out, skew * (1, -1)[draw(lfdi, "skew", 1)]
+    )

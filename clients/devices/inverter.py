@@ -20,8 +20,16 @@ class Inverter(DeviceModel):
     der_type: ClassVar[int] = 4
     category: ClassVar[int] = 1 << 21
     modes: ClassVar[frozenset[str]] = LIMITS | {
-        "opModFixedW", "opModTargetW", "opModMaxLimW", "opModFixedPFInjectW", "opModFixedVar", "opModTargetVar",
-        "opModVoltVar", "opModVoltWatt", "opModFreqWatt"}
+        "opModFixedW",
+        "opModTargetW",
+        "opModMaxLimW",
+        "opModFixedPFInjectW",
+        "opModFixedVar",
+        "opModTargetVar",
+        "opModVoltVar",
+        "opModVoltWatt",
+        "opModFreqWatt",
+    }
 
     @property
     def max_var(self) -> float:
@@ -36,7 +44,8 @@ class Inverter(DeviceModel):
         return self.power < self.available_w - 1
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
-        """The sun gives what it gives; the order takes away from it, at once where the sun does, else ramped."""
+        """The sun gives what it gives; the order takes away from it, at once where the sun does, else
+        ramped."""
         sun = weather.irradiance(self.site, now) / 1000 * self.panel_w * self._derating(now)
         available = min(sun, self.max_w)
         if not order.connect:

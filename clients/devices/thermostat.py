@@ -13,9 +13,10 @@ from clients.simulation import weather
 
 @dataclass(frozen=True)
 class Thermostat(DeviceModel):
-    """The room is at `room` degrees Celsius and wanted at `setpoint`, within `band` either way when it is left alone
-    and within `comfort` when it is asked to help. `resistance` in K per W, `capacity` in Wh per K; the pump takes
-    `max_charge_w` and moves `performance` times as much heat. `heating` > 0 heats, < 0 cools, 0 rests."""
+    """The room is at `room` degrees Celsius and wanted at `setpoint`, within `band` either way when it is
+    left alone and within `comfort` when it is asked to help. `resistance` in K per W, `capacity` in Wh per K;
+    the pump takes `max_charge_w` and moves `performance` times as much heat. `heating` > 0 heats, < 0 cools,
+    0 rests."""
     max_charge_w: float = 2000.0
     room: float = 21.0
     setpoint: float = 21.0
@@ -31,8 +32,15 @@ class Thermostat(DeviceModel):
     der_type: ClassVar[int] = 0
     category: ClassVar[int] = 1 << 0
     modes: ClassVar[frozenset[str]] = LIMITS | {
-        "charge", "opModFixedW", "opModTargetW", "heatingOffset", "coolingOffset", "heatingSetpoint", "coolingSetpoint",
-        "DutyCycle"}
+        "charge",
+        "opModFixedW",
+        "opModTargetW",
+        "heatingOffset",
+        "coolingOffset",
+        "heatingSetpoint",
+        "coolingSetpoint",
+        "DutyCycle",
+    }
 
     @property
     def unwilling(self) -> bool:
@@ -46,7 +54,9 @@ class Thermostat(DeviceModel):
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Keeps the room: hysteresis decides whether the pump runs, the order how hard it may or shall."""
         outside = weather.outdoors(self.site, now)
-        wish = self._wish(order.load, outside) if order.target is None else 1 if outside < self.setpoint else -1
+        wish = (
+            self._wish(order.load, outside) if order.target is None else 1 if outside < self.setpoint else -1
+        )
         watts = -self.ramped(self._pumping(order, wish, now), order, seconds) if order.connect else 0.0
         heat = watts * self.performance * wish
         settled = outside + heat * self.resistance
@@ -66,12 +76,14 @@ class Thermostat(DeviceModel):
             return 0.0
         if (self.outside - limit) * self.heating >= 0:
             return weather.DAY
-        hours = self.resistance * self.capacity * math.log((self.room - self.outside) / (limit - self.outside))
+        hours = (
+            self.resistance * self.capacity * math.log((self.room - self.outside) / (limit - self.outside))
+        )
         return min(hours * 3600, weather.DAY)
 
     def points(self, load: Load, outside: float) -> tuple[float, float]:
-        """The temperatures to heat and to cool to, as load controls move them; never further than comfort goes. Where
-        they would cross, the season decides which of them gives way."""
+        """The temperatures to heat and to cool to, as load controls move them; never further than comfort
+        goes. Where they would cross, the season decides which of them gives way."""
         heat = self._within(load.heat_to if load.heat_to is not None else self.setpoint + load.heating)
         cool = self._within(load.cool_to if load.cool_to is not None else self.setpoint + load.cooling)
         if heat <= cool:
@@ -93,8 +105,9 @@ class Thermostat(DeviceModel):
         return super().applied(done)
 
     def _wish(self, load: Load, outside: float) -> int:
-        """Left alone: heat when under the band until back at the set point, cool when over it likewise. What was stored ahead is
-        not taken out again: one heats while it is colder outside than wanted, else one cools."""
+        """Left alone: heat when under the band until back at the set point, cool when over it likewise. What
+        was stored ahead is not taken out again: one heats while it is colder outside than wanted, else one
+        cools."""
         season = 1 if outside < self.setpoint else -1
         point = self.points(load, outside)[0 if season > 0 else 1]
         missing = (point - self.room) * season

@@ -13,13 +13,17 @@ from clients.events.curves import Curve
 from clients.events.loadcontrol import Load
 from clients.events.schedule import Followed
 
-# An event that sets one of a group silences a default that sets another: both say what the active power shall be.
-ALTERNATIVES = ({"opModFixedW", "opModTargetW"}, {"opModFixedPFInjectW", "opModFixedVar", "opModTargetVar", "opModVoltVar"})
+# An event that sets one of a group silences a default that sets another: both say what the active power shall
+# be.
+ALTERNATIVES = (
+    {"opModFixedW", "opModTargetW"},
+    {"opModFixedPFInjectW", "opModFixedVar", "opModTargetVar", "opModVoltVar"},
+)
 
 
 class Held(NamedTuple):
-    """A mode in effect: its value, who says so (an event's mRID or a DERProgram's href), the rampTms with it, and when
-    the event began."""
+    """A mode in effect: its value, who says so (an event's mRID or a DERProgram's href), the rampTms with it,
+    and when the event began."""
     value: Any
     source: str
     ramp: int | None = None
@@ -34,7 +38,8 @@ class Default(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """DERSettings in watts, var and percent per second: what the percentages of controls are percentages of."""
+    """DERSettings in watts, var and percent per second: what the percentages of controls are percentages
+    of."""
     max_w: float
     max_charge_w: float
     max_discharge_w: float
@@ -45,10 +50,9 @@ class Settings(NamedTuple):
 class PowerOrder(NamedTuple):
     """What is asked of a device, in watts and var. Where nothing is asked: None, or no limit.
 
-    `target` is a setpoint; `inject` and `absorb` (both >= 0) limit the device, `site_export` and `site_import` the
-    connection point. `gradient` is the fastest change, W per second. The curves are those of their modes; `load` is
-    what load controls ask for.
-    """
+    `target` is a setpoint; `inject` and `absorb` (both >= 0) limit the device, `site_export` and
+    `site_import` the connection point. `gradient` is the fastest change, W per second. The curves are those
+    of their modes; `load` is what load controls ask for. """
     connect: bool = True
     target: float | None = None
     inject: float = math.inf
@@ -71,12 +75,16 @@ class PowerOrder(NamedTuple):
         return min(max(watts, -least), most)
 
 
-def merged(running: Iterable[Followed], defaults: Iterable[Default], supported: frozenset[str]) -> dict[str, Held]:
+def merged(
+    running: Iterable[Followed], defaults: Iterable[Default], supported: frozenset[str]
+) -> dict[str, Held]:
     """The modes in effect: those that events hold; for each other mode the default of the lowest primacy."""
     held: dict[str, Held] = {}
     for one in running:
         for mode in one.held & supported:
-            held.setdefault(mode, Held(one.event.modes[mode], one.event.mRID, one.event.ramp, one.event.start))
+            held.setdefault(
+                mode, Held(one.event.modes[mode], one.event.mRID, one.event.ramp, one.event.start)
+            )
     silenced = set(held).union(*(group for group in ALTERNATIVES if group & held.keys()))
     for default in sorted(defaults, key=lambda default: (default.primacy, default.program)):
         base = default.data.get("DERControlBase", {})
@@ -98,12 +106,13 @@ def watts(power: dict[str, int]) -> float:
     return float(power["value"] * 10.0 ** power["multiplier"])
 
 
-def order(held: dict[str, Held], settings: Settings, curves: dict[str, Curve], change: float = 0.0) -> PowerOrder:
+def order(
+    held: dict[str, Held], settings: Settings, curves: dict[str, Curve], change: float = 0.0
+) -> PowerOrder:
     """The modes in effect as watts and var for a device with these settings.
 
-    `curves` are those that were read, by href. `change` is how many watts lie ahead where a rampTms says how long
-    to take for them; without one, setGradW limits the change ("if absent, use default ramp rate").
-    """
+    `curves` are those that were read, by href. `change` is how many watts lie ahead where a rampTms says how
+    long to take for them; without one, setGradW limits the change ("if absent, use default ramp rate"). """
     value = {mode: one.value for mode, one in held.items()}
     inject = [watts(value["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in value else []
     if "opModMaxLimW" in value:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 
 class Curve(NamedTuple):
-    """Points in ascending x, in the units of their mode (percent of nominal voltage, hertz; percent of `reference`),
-    and yRefType: 1 setMaxW, 2 setMaxVar, 3 statVarAvail."""
+    """Points in ascending x, in the units of their mode (percent of nominal voltage, hertz; percent of
+    `reference`), and yRefType: 1 setMaxW, 2 setMaxVar, 3 statVarAvail."""
     points: tuple[tuple[float, float], ...]
     reference: int
 

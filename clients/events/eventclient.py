@@ -29,8 +29,9 @@ def unwatched(_: int, __: DeviceModel) -> None:
 
 
 class EventClient:
-    """State of one EndDevice. `plant` is its hardware; `found` what the last walk found for it (None: nothing).
-    `watch(second, plant)` is called with the plant as it is when it begins and when a period of its readings ends."""
+    """State of one EndDevice. `plant` is its hardware; `found` what the last walk found for it (None:
+    nothing). `watch(second, plant)` is called with the plant as it is when it begins and when a period of its
+    readings ends."""
 
     def __init__(self, lfdi: str, plant: DeviceModel, connection: Connection, tell: Callable[[Trace], None]):
         self.lfdi, self.plant = lfdi, plant
@@ -50,8 +51,8 @@ class EventClient:
         self._listed: tuple[DiscoveredDevice | None, list[Event]] = None, []
 
     def live(self, now: float) -> None:
-        """Come to server second `now` with what is known: events turn, the plant runs, however late this is called.
-        Asks the server nothing."""
+        """Come to server second `now` with what is known: events turn, the plant runs, however late this is
+        called. Asks the server nothing."""
         if self._ran_until is None:
             self._ran_until = now
             self.reporter.begin(self.plant, int(now))
@@ -66,8 +67,8 @@ class EventClient:
             self.live(now)
 
     def _next_stop(self) -> float:
-        """The next second after the last at which an event turns, a period of readings ends, what was granted is used
-        up, or the device has news."""
+        """The next second after the last at which an event turns, a period of readings ends, what was granted
+        is used up, or the device has news."""
         last = self._ran_until or 0.0
         stops = (self.schedule.next_change, self.reporter.period_end, self._used_up, self.plant.turns(last))
         return min((stop for stop in stops if stop is not None and stop > last), default=math.inf)
@@ -95,7 +96,8 @@ class EventClient:
         return self._listed[1]
 
     def shift(self, seconds: float) -> None:
-        """The server's clock was set by so many seconds: events are judged by it, but the device has not lived them."""
+        """The server's clock was set by so many seconds: events are judged by it, but the device has not
+        lived them."""
         if self._ran_until is not None:
             self._ran_until += seconds
         self.reporter.shift(seconds)
@@ -127,7 +129,9 @@ class EventClient:
         suffers = self.plant.unwilling and self.plant.limited
         for one in self.schedule.running:
             tired = self.manner.opt_out and 2 * now >= one.event.start + one.event.end
-            if not one.event.mandatory and (suffers or tired and self.manner.leaves(self.lfdi, one.event.mRID)):
+            if not one.event.mandatory and (
+                suffers or tired and self.manner.leaves(self.lfdi, one.event.mRID)
+            ):
                 self.schedule, more = opt(self.schedule, one.event.mRID, True)
                 happened += more
         return happened
@@ -147,15 +151,21 @@ class EventClient:
         if to is None or self.found is None or reservation.MODE not in self.plant.modes:
             return
         ended = [one.event for one in happened if one.status in reservation.RUN and self._mine(one.event)]
-        if ended and not any(one.phase != OVER and self._mine(one.event) for one in self.schedule.followed.values()):
+        if ended and not any(
+            one.phase != OVER and self._mine(one.event) for one in self.schedule.followed.values()
+        ):
             self.asked = self.asked._replace(done=True)
         name = metering.mrid(self.lfdi, f"reservation {now}")
         running = any(reservation.MODE in one.held for one in self.schedule.running)
-        self.asked, said = reservation.step(self.asked, self.plant.wish, running, self.found.requests, name, now)
+        self.asked, said = reservation.step(
+            self.asked, self.plant.wish, running, self.found.requests, name, now
+        )
         if self.plant.unwilling:
             self.asked = self.asked._replace(urgent=True)
         for one in said:
-            self.reporter.send(PendingPost(one.href or to, "FlowReservationRequest", one.request, one.href is not None))
+            self.reporter.send(
+                PendingPost(one.href or to, "FlowReservationRequest", one.request, one.href is not None)
+            )
             self.reporter.hurry(now)
 
     def _mine(self, event: Event) -> bool:
@@ -182,7 +192,8 @@ class EventClient:
         return gradient(self._defaults(), self.plant.settings)
 
     def _obey(self, now: int) -> None:
-        """Work out the order from what is held; a rampTms counts from the moment that its mode comes into force."""
+        """Work out the order from what is held; a rampTms counts from the moment that its mode comes into
+        force."""
         held = self._reserved(merged(self.schedule.running, self._defaults(), self.plant.modes), now)
         settings = self.plant.settings._replace(grad_w=self._gradient())
         curves = self.found.curves() if self.found else {}
@@ -197,7 +208,10 @@ class EventClient:
 
 def describe(held: dict[str, Held]) -> str:
     """The modes in effect in one line: `opModMaxLimW 5000, opModConnect True`; "nothing" for none."""
-    return ", ".join(f"{mode.rpartition(':')[2]} {_brief(one.value)}" for mode, one in sorted(held.items())) or "nothing"
+    return (
+        ", ".join(f"{mode.rpartition(':')[2]} {_brief(one.value)}" for mode, one in sorted(held.items()))
+        or "nothing"
+    )
 
 
 def _brief(value: Any) -> str:

@@ -1,11 +1,10 @@
 """An event as one device sees it: which instants and modes it means for this device.  All pure.
 
-DERControls set the modes of their DERControlBase, EndDeviceControls those of `loads`, and what is granted to a flow
-reservation is one mode of its own.
+DERControls set the modes of their DERControlBase, EndDeviceControls those of `loads`, and what is granted to
+a flow reservation is one mode of its own.
 
-Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID, so once per event
-and device: reading the event again, or restarting, draws the same.
-"""
+Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID, so once per
+event and device: reading the event again, or restarting, draws the same. """
 from __future__ import annotations
 
 import hashlib
@@ -19,16 +18,21 @@ CANCELLED, CANCELLED_RANDOMLY, SUPERSEDED = 2, 3, 4
 NOT_MODES = {"rampTms"}
 CONTROL, LOAD, GRANT = "DERControl", "EndDeviceControl", "FlowReservationResponse"
 _MODES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    CONTROL: lambda said: {mode: value for mode, value in said["DERControlBase"].items() if mode not in NOT_MODES},
+    CONTROL: lambda said: {
+        mode: value for mode, value in said["DERControlBase"].items() if mode not in NOT_MODES
+    },
     LOAD: loadcontrol.modes,
-    GRANT: lambda said: {reservation.MODE: {key: said[key] for key in ("energyAvailable", "powerAvailable", "subject")}},
+    GRANT: lambda said: {
+        reservation.MODE: {key: said[key] for key in ("energyAvailable", "powerAvailable", "subject")}
+    },
 }
 
 
 class Event(NamedTuple):
-    """One event. `start` and `end` are this device's effective ones (half-open, server seconds); `ends_early` is the
-    instant at which a cancellation or the server's own supersession takes effect here, and `status` which of them.
-    Of load controls: whether one is `mandatory`, and for how many seconds it may be overridden (`override`)."""
+    """One event. `start` and `end` are this device's effective ones (half-open, server seconds); `ends_early`
+    is the instant at which a cancellation or the server's own supersession takes effect here, and `status`
+    which of them. Of load controls: whether one is `mandatory`, and for how many seconds it may be overridden
+    (`override`)."""
     mRID: str
     program: str
     primacy: int
@@ -57,7 +61,8 @@ def mrid(text: str) -> str:
 
 
 def draw(seed: str, what: str, bound: int) -> int:
-    """A whole number between 0 and `bound` (which may be negative), both included, the same for the same words."""
+    """A whole number between 0 and `bound` (which may be negative), both included, the same for the same
+    words."""
     if not bound:
         return 0
     number = int.from_bytes(hashlib.sha256(f"{seed} {what}".encode()).digest()[:8], "big")
@@ -74,9 +79,8 @@ def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed:
            kind: str = CONTROL) -> list[Event]:
     """The events of one program, all of a kind, as they are for the device whose LFDI is `seed`.
 
-    Events that follow each other without a gap stay so: the later one starts where the earlier one effectively
-    ends, whatever was drawn (10.2.3.3 o).
-    """
+    Events that follow each other without a gap stay so: the later one starts where the earlier one
+    effectively ends, whatever was drawn (10.2.3.3 o). """
     found: list[Event] = []
     ends: dict[int, int] = {}
     ordered = sorted(controls, key=lambda control: (control["interval"]["start"], control["creationTime"]))
@@ -90,7 +94,9 @@ def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed:
     return found
 
 
-def _event(program: str, primacy: int, control: dict[str, Any], seed: str, ends: dict[int, int], kind: str) -> Event:
+def _event(
+    program: str, primacy: int, control: dict[str, Any], seed: str, ends: dict[int, int], kind: str
+) -> Event:
     name = mrid(control["mRID"])
     specified, duration = control["interval"]["start"], control["interval"]["duration"]
     spread = control.get("randomizeStart", 0), control.get("randomizeDuration", 0)

@@ -1,8 +1,8 @@
-"""A load control as one device sees it: what an EndDeviceControl asks for, action by action, in degrees, fractions and
-watts, and how it is said in the answer what was done.  All pure.
+"""A load control as one device sees it: what an EndDeviceControl asks for, action by action, in degrees,
+fractions and watts, and how it is said in the answer what was done.  All pure.
 
-Source: the schema's words on EndDeviceControl, Offset, SetPoint, DutyCycle, TargetReduction, ApplianceLoadReduction.
-"""
+Source: the schema's words on EndDeviceControl, Offset, SetPoint, DutyCycle, TargetReduction,
+ApplianceLoadReduction. """
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 Data = dict[str, Any]
 MODES = frozenset({"heatingOffset", "coolingOffset", "loadAdjustmentPercentageOffset", "heatingSetpoint",
                    "coolingSetpoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction"})
-# "three minutes for each 10% of duty cycle": it goes round in half an hour, and "the off state precedes the on state".
+# "three minutes for each 10% of duty cycle": it goes round in half an hour, and "the off state precedes the
+# on state".
 PERIOD = 1800
 DELAY, REDUCE = 0, 1
 _WATTS = {1: 1000, 2: 1}    # of TargetReduction.type: kW, W
 
 
 class Load(NamedTuple):
-    """What is asked of a load. `heating` and `cooling` shift the set points (K), `heat_to` and `cool_to` replace them
-    (degrees C); `duty` is the part of the time it may be on, counted from `since`; `share` the part of its usual load
-    that it may use and `less` how many W less; `appliance` is DELAY, REDUCE or None."""
+    """What is asked of a load. `heating` and `cooling` shift the set points (K), `heat_to` and `cool_to`
+    replace them (degrees C); `duty` is the part of the time it may be on, counted from `since`; `share` the
+    part of its usual load that it may use and `less` how many W less; `appliance` is DELAY, REDUCE or
+    None."""
     heating: float = 0.0
     cooling: float = 0.0
     heat_to: float | None = None
@@ -42,8 +44,9 @@ class Load(NamedTuple):
 
 
 def modes(control: Data) -> Data:
-    """What an EndDeviceControl asks for, by MODES, with the sign that loadShiftForward gives it: offsets in K, to be
-    added to the set point; a fraction to be added to the usual load; degrees C; a fraction of time; W; the type.
+    """What an EndDeviceControl asks for, by MODES, with the sign that loadShiftForward gives it: offsets in
+    K, to be added to the set point; a fraction to be added to the usual load; degrees C; a fraction of time;
+    W; the type.
 
     A TargetReduction in other units than W is there under another name, which no device follows.
     """
@@ -68,10 +71,17 @@ def modes(control: Data) -> Data:
 
 def load(value: Data, since: int) -> Load:
     """The modes in effect as one Load; `since` is when the event began that asks for a duty cycle."""
-    return Load(value.get("heatingOffset", 0.0), value.get("coolingOffset", 0.0), value.get("heatingSetpoint"),
-                value.get("coolingSetpoint"), value.get("DutyCycle", 1.0), since,
-                1 + value.get("loadAdjustmentPercentageOffset", 0.0), value.get("TargetReduction", 0.0),
-                value.get("ApplianceLoadReduction"))
+    return Load(
+        value.get("heatingOffset", 0.0),
+        value.get("coolingOffset", 0.0),
+        value.get("heatingSetpoint"),
+        value.get("coolingSetpoint"),
+        value.get("DutyCycle", 1.0),
+        since,
+        1 + value.get("loadAdjustmentPercentageOffset", 0.0),
+        value.get("TargetReduction", 0.0),
+        value.get("ApplianceLoadReduction"),
+    )
 
 
 def applied(done: Data) -> Data:

@@ -1,8 +1,8 @@
-"""Flow reservations as a device asks for them: when to ask, when to take it back, what a grant still allows.  All pure.
+"""Flow reservations as a device asks for them: when to ask, when to take it back, what a grant still allows.
+All pure.
 
-Energy (Wh) and power (W) are positive for charging here, as FlowReservation has it; elsewhere in these clients + is
-injection. `control.order` is where the sign turns.
-"""
+Energy (Wh) and power (W) are positive for charging here, as FlowReservation has it; elsewhere in these
+clients + is injection. `control.order` is where the sign turns. """
 from __future__ import annotations
 
 import math
@@ -20,7 +20,8 @@ TRIFLE = 100.0
 
 
 class ReservationWish(NamedTuple):
-    """What a device wants between two server seconds: `energy` (negative: to give it) at up to `power` (a magnitude)."""
+    """What a device wants between two server seconds: `energy` (negative: to give it) at up to `power` (a
+    magnitude)."""
     start: int
     end: int
     energy: float
@@ -28,8 +29,8 @@ class ReservationWish(NamedTuple):
 
 
 class PendingRequest(NamedTuple):
-    """What a device has asked for: `request` as it was said (None: nothing), `done` whether what was granted has run
-    its course, `urgent` whether there is no more time to wait for a grant."""
+    """What a device has asked for: `request` as it was said (None: nothing), `done` whether what was granted
+    has run its course, `urgent` whether there is no more time to wait for a grant."""
     request: Data | None = None
     done: bool = False
     urgent: bool = False
@@ -46,14 +47,21 @@ class Step(NamedTuple):
     href: str | None = None
 
 
-def step(asked: PendingRequest, wish: ReservationWish | None, running: bool, listed: Iterable[Data], mrid: str,
-         now: int) -> tuple[PendingRequest, list[Step]]:
-    """What a device has asked for from now on, and what it says. `running` tells whether a grant is in force, `listed`
-    are the device's requests as the server lists them, `mrid` is the name of a new request if there is to be one.
+def step(
+    asked: PendingRequest,
+    wish: ReservationWish | None,
+    running: bool,
+    listed: Iterable[Data],
+    mrid: str,
+    now: int,
+) -> tuple[PendingRequest, list[Step]]:
+    """What a device has asked for from now on, and what it says. `running` tells whether a grant is in force,
+    `listed` are the device's requests as the server lists them, `mrid` is the name of a new request if there
+    is to be one.
 
-    A request is taken back when the car leaves, or wants nothing more or the other direction while no grant is in force.
-    What was granted and has run its course is followed by another request where something is missing still.
-    """
+    A request is taken back when the car leaves, or wants nothing more or the other direction while no grant
+    is in force. What was granted and has run its course is followed by another request where something is
+    missing still. """
     wanting = wish is not None and abs(wish.energy) >= TRIFLE and wish.end > now
     old = asked.request
     if old is not None and not asked.done:
@@ -64,7 +72,10 @@ def step(asked: PendingRequest, wish: ReservationWish | None, running: bool, lis
     if wish is None or not wanting:
         return PendingRequest() if wish is None else asked, []
     request = _request(wish, mrid, now)
-    return PendingRequest(request), [*(_taken_back(old, listed, now) if old is not None else []), Step(request)]
+    return PendingRequest(request), [
+        *(_taken_back(old, listed, now) if old is not None else []),
+        Step(request),
+    ]
 
 
 def _end(request: Data) -> int:
@@ -93,8 +104,8 @@ def _request(wish: ReservationWish, mrid: str, now: int) -> Data:
 
 
 def rationed(value: Data, flowed: float, seconds: float) -> Data:
-    """What is left of a grant after so many Wh (signed as it is) have flowed: no more power than would use up its
-    energy in so many seconds."""
+    """What is left of a grant after so many Wh (signed as it is) have flowed: no more power than would use up
+    its energy in so many seconds."""
     left, watts = _left(value, flowed)
     most = left * 3600 / seconds
     return {**value, "powerAvailable": {"multiplier": 0, "value": round(min(max(watts, -most), most))}}
@@ -108,7 +119,10 @@ def lasts(value: Data, flowed: float) -> int:
 
 def _left(value: Data, flowed: float) -> tuple[float, float]:
     """Wh that are left, as a magnitude, and the power that was granted."""
-    energy, watts = (value[key]["value"] * 10.0 ** value[key]["multiplier"] for key in ("energyAvailable", "powerAvailable"))
+    energy, watts = (
+        value[key]["value"] * 10.0 ** value[key]["multiplier"]
+        for key in ("energyAvailable", "powerAvailable")
+    )
     return max(0.0, (energy - flowed) * (1 if energy > 0 else -1)), watts
 
 

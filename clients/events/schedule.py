@@ -1,10 +1,9 @@
 """The event schedule of one device (IEEE 2030.5-2018 10.2.3; CSIP 5.2.4): a pure function of values.
 
-`advance(schedule, listed, now, supported)` takes what the device knew and what its programs list now, and gives what it
-knows then, with the transitions to answer for. Control modes are contested one by one: among the events in effect,
-the lowest primacy holds a mode, then the newest creationTime. What an event has lost it does not get back (2018 has
-no "resumed"); an event that has lost every mode is superseded.
-"""
+`advance(schedule, listed, now, supported)` takes what the device knew and what its programs list now, and
+gives what it knows then, with the transitions to answer for. Control modes are contested one by one: among
+the events in effect, the lowest primacy holds a mode, then the newest creationTime. What an event has lost it
+does not get back (2018 has no "resumed"); an event that has lost every mode is superseded. """
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -16,16 +15,17 @@ from clients.events.events import CANCELLED, LOAD, SUPERSEDED, Event
 RECEIVED, STARTED, COMPLETED, OPTED_OUT, OPTED_IN, CALLED_OFF, REPLACED = 1, 2, 3, 4, 5, 6, 7
 PARTLY_OUT, PARTLY_IN, NOT_TAKEN, NOT_APPLICABLE, INVALID, EXPIRED = 8, 9, 10, 252, 253, 254
 
-# A server's clock may be this much ahead of ours: an event that leaves its list so shortly before its end has ended.
+# A server's clock may be this much ahead of ours: an event that leaves its list so shortly before its end has
+# ended.
 GRACE = 30
 
 WAITING, RUNNING, OVER = "waiting", "running", "over"
 
 
 class Followed(NamedTuple):
-    """An event and how far it has come; `lost` are the modes that others have taken over; `out` says whether the
-    customer has opted out (at the second `out_at`), `choices` how often they changed their mind, `overridden` for how
-    many seconds of it they were out before."""
+    """An event and how far it has come; `lost` are the modes that others have taken over; `out` says whether
+    the customer has opted out (at the second `out_at`), `choices` how often they changed their mind,
+    `overridden` for how many seconds of it they were out before."""
     event: Event
     phase: str = WAITING
     lost: frozenset[str] = frozenset()
@@ -49,8 +49,8 @@ class Followed(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """Something to answer for: the event, the Response.status, and the server second at which it happened; at the end
-    of a load control that was overridden, for how many seconds."""
+    """Something to answer for: the event, the Response.status, and the server second at which it happened; at
+    the end of a load control that was overridden, for how many seconds."""
     event: Event
     status: int
     at: int
@@ -65,22 +65,26 @@ class Schedule(NamedTuple):
     @property
     def next_change(self) -> int | None:
         """The next server second at which time alone changes something."""
-        instants = [instant for one in self.followed.values() if one.phase != OVER for instant in _instants(one)]
+        instants = [
+            instant for one in self.followed.values() if one.phase != OVER for instant in _instants(one)
+        ]
         return min((instant for instant in instants if instant > self.at), default=None)
 
     @property
     def running(self) -> list[Followed]:
         """The events in effect, best first."""
-        return sorted((one for one in self.followed.values() if one.phase == RUNNING), key=lambda one: _rank(one.event))
+        return sorted(
+            (one for one in self.followed.values() if one.phase == RUNNING), key=lambda one: _rank(one.event)
+        )
 
 
 def advance(schedule: Schedule, listed: Iterable[Event], now: int,
             supported: frozenset[str]) -> tuple[Schedule, list[Transition]]:
     """The schedule at `now`, and what happened on the way since it was last looked at.
 
-    `listed` are the events of all programs as last read: known ones may have been cancelled or have changed their
-    primacy; one that is gone before its end counts as cancelled. `supported` are the modes the device can follow.
-    """
+    `listed` are the events of all programs as last read: known ones may have been cancelled or have changed
+    their primacy; one that is gone before its end counts as cancelled. `supported` are the modes the device
+    can follow. """
     seen = {event.mRID: event for event in listed}
     followed = {name: one._replace(event=_renewed(one.event, seen.get(name), now))
                 for name, one in schedule.followed.items()}
@@ -97,7 +101,8 @@ def advance(schedule: Schedule, listed: Iterable[Event], now: int,
 
 
 def opt(schedule: Schedule, name: str, out: bool) -> tuple[Schedule, list[Transition]]:
-    """The customer opts out of an event (or in again); nothing happens where that is no change or it is over."""
+    """The customer opts out of an event (or in again); nothing happens where that is no change or it is
+    over."""
     one = schedule.followed.get(name)
     if one is None or one.phase == OVER or one.out == out:
         return schedule, []
@@ -119,8 +124,8 @@ def _instants(one: Followed) -> list[int]:
 
 
 def _renewed(known: Event, seen: Event | None, now: int) -> Event:
-    """What is known of an event after its list was read again. Its times were drawn when it was received and its
-    content is never edited, but it may be called off and its program may change its primacy."""
+    """What is known of an event after its list was read again. Its times were drawn when it was received and
+    its content is never edited, but it may be called off and its program may change its primacy."""
     if seen is None:
         gone = known.ends_early is None and now < known.end - GRACE
         return known._replace(status=CANCELLED, ends_early=now) if gone else known
@@ -185,8 +190,8 @@ def _ended(one: Followed, now: int, done: list[Transition]) -> Followed:
 
 
 def _came_of(one: Followed) -> Transition:
-    """What became of an event that has run its course. A load control that was overridden for no longer than it allows
-    is completed in part; for longer, it was not taken part in."""
+    """What became of an event that has run its course. A load control that was overridden for no longer than
+    it allows is completed in part; for longer, it was not taken part in."""
     event = one.event
     if not one.choices:
         return Transition(event, COMPLETED, event.end)

@@ -1,4 +1,5 @@
-"""Readings: a MirrorUsagePoint and what is posted to it (IEEE 2030.5-2018 10.11).  Pure: meters in, documents out."""
+"""Readings: a MirrorUsagePoint and what is posted to it (IEEE 2030.5-2018 10.11).  Pure: meters in, documents
+out."""
 from __future__ import annotations
 
 import hashlib
@@ -17,8 +18,8 @@ FORWARD, REVERSE = 1, 19
 
 
 class Register(NamedTuple):
-    """One thing that is read. `flow` is seen from the utility: reverse is received from the customer, so that a
-    reverse reading is + for injection as a DERControl is."""
+    """One thing that is read. `flow` is seen from the utility: reverse is received from the customer, so that
+    a reverse reading is + for injection as a DERControl is."""
     name: str
     uom: int
     kind: int
@@ -58,18 +59,31 @@ def registers(plant: DeviceModel) -> tuple[Register, ...]:
 
 
 def mrid(lfdi: str, what: str) -> str:
-    """An mRID that is the same whenever this device names the same thing; it ends with no enterprise number (0)."""
+    """An mRID that is the same whenever this device names the same thing; it ends with no enterprise number
+    (0)."""
     return hashlib.sha256(f"{lfdi} {what}".encode()).hexdigest()[:24].upper() + "00000000"
 
 
 def usage_point(plant: DeviceModel, lfdi: str, post_rate: int) -> Data:
     """The MirrorUsagePoint that states what will be read, and how often."""
     role = MIRROR | SUBMETER | (PEV if plant.kind == "evcharger" else DER)
-    readings = [{"mRID": mrid(lfdi, one.name), "description": one.name,
-                 "ReadingType": {"accumulationBehaviour": one.behaviour, "commodity": 1, "dataQualifier": one.qualifier,
-                                 "flowDirection": one.flow, "intervalLength": post_rate, "kind": one.kind,
-                                 "powerOfTenMultiplier": one.multiplier, "uom": one.uom}}
-                for one in registers(plant)]
+    readings = [
+        {
+            "mRID": mrid(lfdi, one.name),
+            "description": one.name,
+            "ReadingType": {
+                "accumulationBehaviour": one.behaviour,
+                "commodity": 1,
+                "dataQualifier": one.qualifier,
+                "flowDirection": one.flow,
+                "intervalLength": post_rate,
+                "kind": one.kind,
+                "powerOfTenMultiplier": one.multiplier,
+                "uom": one.uom,
+            },
+        }
+        for one in registers(plant)
+    ]
     return {"mRID": mrid(lfdi, "usage point"), "description": plant.name[:32], "roleFlags": f"{role:04X}",
             "serviceCategoryKind": 0, "status": 1, "deviceLFDI": lfdi, "MirrorMeterReading": readings}
 

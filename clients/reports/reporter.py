@@ -1,4 +1,5 @@
-"""What an EndDevice sends to the server: answers and alarms as they come, documents and readings at the postRate."""
+"""What an EndDevice sends to the server: answers and alarms as they come, documents and readings at the
+postRate."""
 from __future__ import annotations
 
 import math
@@ -14,23 +15,38 @@ from clients.transport.discovery import DiscoveredDevice, Root, href
 
 # "If not specified, a default of 900 seconds is used" for a postRate.
 DEFAULT_POST_RATE = 900
-# So many letters, and readings of so many periods, are kept while the server cannot be reached; then the oldest give
-# way.
+# So many letters, and readings of so many periods, are kept while the server cannot be reached; then the
+# oldest give way.
 OUTBOX = 200
 PERIODS = 96
 # What is no news by itself: that settings were confirmed later, or that time has passed.
-WHEN = {"DERSettings": {"updatedTime"}, "DeviceStatus": {"changedTime", "opTime"}, "PowerStatus": {"changedTime"}}
-# What is no news for devices that are many and are to say no more than they have to: the readings tell that they are there.
-TERSE = {"DERAvailability": {"readingTime", "statWAvail", "availabilityDuration", "maxChargeDuration"},
-         "DERStatus": {"readingTime", "inverterStatus", "localControlModeStatus", "operationalModeStatus", "genConnectStatus",
-                       "storConnectStatus", "storageModeStatus"},
-         "PowerStatus": {"changedTime", "batteryStatus", "estimatedChargeRemaining"}}
+WHEN = {
+    "DERSettings": {"updatedTime"},
+    "DeviceStatus": {"changedTime", "opTime"},
+    "PowerStatus": {"changedTime"},
+}
+# What is no news for devices that are many and are to say no more than they have to: the readings tell that
+# they are there.
+TERSE = {
+    "DERAvailability": {"readingTime", "statWAvail", "availabilityDuration", "maxChargeDuration"},
+    "DERStatus": {
+        "readingTime",
+        "inverterStatus",
+        "localControlModeStatus",
+        "operationalModeStatus",
+        "genConnectStatus",
+        "storConnectStatus",
+        "storageModeStatus",
+    },
+    "PowerStatus": {"changedTime", "batteryStatus", "estimatedChargeRemaining"},
+}
 # How often a usage point is asked whether its postRate is another (server seconds).
 ASK_AGAIN = 3600
 
 
 class Trace(NamedTuple):
-    """Something worth showing: server second, device's name, what ("enrolled", "response", "follows", "trouble"…)."""
+    """Something worth showing: server second, device's name, what ("enrolled", "response", "follows",
+    "trouble"…)."""
     at: int
     name: str
     what: str
@@ -38,8 +54,9 @@ class Trace(NamedTuple):
 
 
 class PendingPost(NamedTuple):
-    """Something to post. Each has an identity in itself (subject and status, an mRID, an ID and its time), by which
-    a server knows it again: so it may be repeated when an answer was lost. With `put` it replaces what is there."""
+    """Something to post. Each has an identity in itself (subject and status, an mRID, an ID and its time), by
+    which a server knows it again: so it may be repeated when an answer was lost. With `put` it replaces what
+    is there."""
     href: str
     name: str
     data: dict[str, Any]
@@ -55,8 +72,9 @@ class Period(NamedTuple):
 
 
 class Reporter:
-    """Sends for one EndDevice. `due` is the server second of the next report; reports and the periods of readings end
-    at the multiples of the postRate, so that the readings of all devices are of the same time."""
+    """Sends for one EndDevice. `due` is the server second of the next report; reports and the periods of
+    readings end at the multiples of the postRate, so that the readings of all devices are of the same
+    time."""
 
     def __init__(self, lfdi: str, name: str, connection: Connection, tell: Callable[[Trace], None]):
         self.lfdi, self.name = lfdi, name
@@ -104,7 +122,9 @@ class Reporter:
         """Something has changed that the server wants to see before the next report is due."""
         self.due = min(self.due, now)
 
-    def log_alarms(self, before: DeviceModel, after: DeviceModel, found: DiscoveredDevice | None, now: int) -> None:
+    def log_alarms(
+        self, before: DeviceModel, after: DeviceModel, found: DiscoveredDevice | None, now: int
+    ) -> None:
         """LogEvents for alarms that came or went."""
         to = href(found.device, "LogEventListLink") if found else None
         for event in telemetry.alarms(before.alarms, after.alarms, now, self._log_number):
@@ -114,8 +134,17 @@ class Reporter:
             if to is not None:
                 self.send(PendingPost(to, "LogEvent", event))
 
-    def report(self, root: Root, found: DiscoveredDevice | None, plant: DeviceModel, gradient: float, remote: bool, now: float) -> None:
-        """Send what is due; raises Unreachable when the server cannot be reached, and has lost nothing then."""
+    def report(
+        self,
+        root: Root,
+        found: DiscoveredDevice | None,
+        plant: DeviceModel,
+        gradient: float,
+        remote: bool,
+        now: float,
+    ) -> None:
+        """Send what is due; raises Unreachable when the server cannot be reached, and has lost nothing
+        then."""
         while self._outbox:
             letter = self._outbox[0]
             try:
@@ -157,7 +186,8 @@ class Reporter:
             self._said[to] = news
 
     def _post_sheds(self, found: DiscoveredDevice, plant: DeviceModel) -> None:
-        """What could be shed, to each demand response program that wants to hear of it: once, and when it changes."""
+        """What could be shed, to each demand response program that wants to hear of it: once, and when it
+        changes."""
         to = href(found.device, "LoadShedAvailabilityListLink")
         for program in found.programs if to is not None else ():
             said = telemetry.load_shed(plant, program.href) if program.kind == LOAD else None
@@ -177,7 +207,9 @@ class Reporter:
         if self._usage_point is None:
             point = metering.usage_point(plant, self.lfdi, self._rate)
             self._usage_point = self._connection.post(root.mirror_list, "MirrorUsagePoint", point).location
-            self._tell(Trace(now, self.name, "metering", self._usage_point or "nowhere: no Location was given"))
+            self._tell(
+                Trace(now, self.name, "metering", self._usage_point or "nowhere: no Location was given")
+            )
             self._asked_at = -math.inf
         try:
             while self._usage_point is not None and self._periods:
@@ -195,7 +227,9 @@ class Reporter:
             self._rate = self._connection.get(to).data.get("postRate") or self._rate
             self._asked_at = now
         before, since, after, until = period
-        self._connection.post(to, "MirrorMeterReadingList", metering.readings(before, after, self.lfdi, since, until))
+        self._connection.post(
+            to, "MirrorMeterReadingList", metering.readings(before, after, self.lfdi, since, until)
+        )
         self._tell(Trace(until, self.name, "reading", f"{after.power:.0f} W"))
 
     def _refused(self, refusal: Refusal, now: float) -> None:

@@ -1,4 +1,5 @@
-"""What a device says of itself: ratings, settings, status, availability, alarms.  Pure: a plant in, documents out."""
+"""What a device says of itself: ratings, settings, status, availability, alarms.  Pure: a plant in, documents
+out."""
 from __future__ import annotations
 
 import math
@@ -9,20 +10,53 @@ from clients.events import loadcontrol, reservation
 
 Data = dict[str, Any]
 # Bits of DERControlType (modesSupported, modesEnabled)
-MODE_BITS = {name: bit for bit, name in enumerate((
-    "charge", "discharge", "opModConnect", "opModEnergize", "opModFixedPFAbsorbW", "opModFixedPFInjectW",
-    "opModFixedVar", "opModFixedW", "opModFreqDroop", "opModFreqWatt", "opModHFRTMayTrip", "opModHFRTMustTrip",
-    "opModHVRTMayTrip", "opModHVRTMomentaryCessation", "opModHVRTMustTrip", "opModLFRTMayTrip", "opModLFRTMustTrip",
-    "opModLVRTMayTrip", "opModLVRTMomentaryCessation", "opModLVRTMustTrip", "opModMaxLimW", "opModTargetVar",
-    "opModTargetW", "opModVoltVar", "opModVoltWatt", "opModWattPF", "opModWattVar"))}
+MODE_BITS = {
+    name: bit
+    for bit, name in enumerate(
+        (
+            "charge",
+            "discharge",
+            "opModConnect",
+            "opModEnergize",
+            "opModFixedPFAbsorbW",
+            "opModFixedPFInjectW",
+            "opModFixedVar",
+            "opModFixedW",
+            "opModFreqDroop",
+            "opModFreqWatt",
+            "opModHFRTMayTrip",
+            "opModHFRTMustTrip",
+            "opModHVRTMayTrip",
+            "opModHVRTMomentaryCessation",
+            "opModHVRTMustTrip",
+            "opModLFRTMayTrip",
+            "opModLFRTMustTrip",
+            "opModLVRTMayTrip",
+            "opModLVRTMomentaryCessation",
+            "opModLVRTMustTrip",
+            "opModMaxLimW",
+            "opModTargetVar",
+            "opModTargetW",
+            "opModVoltVar",
+            "opModVoltWatt",
+            "opModWattPF",
+            "opModWattVar",
+        )
+    )
+}
 # Bits of CSIP-AUS' DOEControlType
-DOE_BITS = {"csipaus:opModExpLimW": 0, "csipaus:opModImpLimW": 1, "csipaus:opModGenLimW": 2, "csipaus:opModLoadLimW": 3}
+DOE_BITS = {
+    "csipaus:opModExpLimW": 0,
+    "csipaus:opModImpLimW": 1,
+    "csipaus:opModGenLimW": 2,
+    "csipaus:opModLoadLimW": 3,
+}
 # Values of the status types
 CONNECTED, AVAILABLE, OPERATING, FAULT = 1, 2, 4, 16
 OFF, SLEEPING, TRACKING, REDUCED, FAULTY, STANDBY = 1, 2, 4, 5, 7, 8
 CHARGING, DISCHARGING, HOLDING = 0, 1, 2
-# Bits of functionsImplemented: DeviceCapability, EndDevice, FunctionSetAssignments, Response, Time, DeviceInformation,
-# PowerStatus, LogEvent, Metering, DER
+# Bits of functionsImplemented: DeviceCapability, EndDevice, FunctionSetAssignments, Response, Time,
+# DeviceInformation, PowerStatus, LogEvent, Metering, DER
 FUNCTIONS = (0, 2, 3, 5, 6, 7, 8, 10, 14, 20)
 LOAD_CONTROL, FLOW_RESERVATION = 13, 19
 FUNCTION_SET_DER, PROFILE_SEP, ENTERPRISE_SEP = 11, 2, 40732
@@ -104,7 +138,11 @@ def _inverter_status(plant: DeviceModel) -> int:
 
 def availability(plant: DeviceModel, now: int) -> Data:
     """DERAvailability: what could be injected now, and for how long a store would last or take."""
-    said = {"readingTime": now, "statWAvail": scaled(plant.available_w), "statVarAvail": scaled(plant.max_var)}
+    said = {
+        "readingTime": now,
+        "statWAvail": scaled(plant.available_w),
+        "statVarAvail": scaled(plant.max_var),
+    }
     if plant.usable is not None:
         said["availabilityDuration"] = round(plant.usable / plant.max_discharge_w * 3600)
     if plant.headroom is not None:
@@ -114,7 +152,12 @@ def availability(plant: DeviceModel, now: int) -> Data:
 
 def device_status(plant: DeviceModel, now: int, since: int) -> Data:
     """DeviceStatus; the device was switched on at `since`."""
-    return {"changedTime": now, "onCount": 1, "opState": 2 if plant.connected else 5, "opTime": max(0, now - since)}
+    return {
+        "changedTime": now,
+        "onCount": 1,
+        "opState": 2 if plant.connected else 5,
+        "opTime": max(0, now - since),
+    }
 
 
 def power_status(plant: DeviceModel, now: int) -> Data:
@@ -137,8 +180,8 @@ def load_shed(plant: DeviceModel, program: str) -> Data | None:
 
 
 def worth_saying(program: Data, before: Data | None, now: Data) -> bool:
-    """Whether what can be shed has changed by more than a DemandResponseProgram wants to hear of; a program that names
-    no threshold wants to hear nothing."""
+    """Whether what can be shed has changed by more than a DemandResponseProgram wants to hear of; a program
+    that names no threshold wants to hear nothing."""
     for key, part in (("availabilityUpdatePercentChangeThreshold", "sheddablePercent"),
                       ("availabilityUpdatePowerChangeThreshold", "sheddablePower")):
         least = _number(program.get(key, 0))
@@ -155,15 +198,33 @@ def information(plant: DeviceModel, lfdi: str, made: int) -> Data:
     """DeviceInformation: a model of the kind's name, with the LFDI's last digits for a serial number."""
     functions = [*FUNCTIONS, *([LOAD_CONTROL] if plant.modes & loadcontrol.MODES else []),
                  *([FLOW_RESERVATION] if reservation.MODE in plant.modes else [])]
-    return {"functionsImplemented": f"{sum(1 << bit for bit in functions):016X}", "lFDI": lfdi, "mfDate": made,
-            "mfHwVer": "1", "mfID": 0, "mfModel": f"Counterpoise {plant.kind}", "mfSerNum": lfdi[-12:],
-            "primaryPower": 1, "secondaryPower": 0, "swActTime": made, "swVer": "1"}
+    return {
+        "functionsImplemented": f"{sum(1 << bit for bit in functions):016X}",
+        "lFDI": lfdi,
+        "mfDate": made,
+        "mfHwVer": "1",
+        "mfID": 0,
+        "mfModel": f"Counterpoise {plant.kind}",
+        "mfSerNum": lfdi[-12:],
+        "primaryPower": 1,
+        "secondaryPower": 0,
+        "swActTime": made,
+        "swVer": "1",
+    }
 
 
 def alarms(before: int, after: int, now: int, number: int) -> list[Data]:
-    """LogEvents for alarms that came or went (CSIP table 14: twice the bit's number, one more for its return to
-    normal); `number` is the first logEventID to use."""
+    """LogEvents for alarms that came or went (CSIP table 14: twice the bit's number, one more for its return
+    to normal); `number` is the first logEventID to use."""
     changed = [bit for bit in range(11) if (before ^ after) >> bit & 1]
-    return [{"createdDateTime": now, "functionSet": FUNCTION_SET_DER, "logEventCode": 2 * bit + (not after >> bit & 1),
-             "logEventID": (number + index) % 65536, "logEventPEN": ENTERPRISE_SEP, "profileID": PROFILE_SEP}
-            for index, bit in enumerate(changed)]
+    return [
+        {
+            "createdDateTime": now,
+            "functionSet": FUNCTION_SET_DER,
+            "logEventCode": 2 * bit + (not after >> bit & 1),
+            "logEventID": (number + index) % 65536,
+            "logEventPEN": ENTERPRISE_SEP,
+            "profileID": PROFILE_SEP,
+        }
+        for index, bit in enumerate(changed)
+    ]

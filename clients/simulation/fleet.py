@@ -1,8 +1,7 @@
 """Many clients in one process, as time goes by: `python -m clients.fleet --help`.
 
-A heap of who is next and a few threads; a client is in one thread's hands at a time. Since a client's `step` never
-sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`.
-"""
+A heap of who is next and a few threads; a client is in one thread's hands at a time. Since a client's `step`
+never sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`. """
 from __future__ import annotations
 
 import heapq
@@ -43,7 +42,9 @@ class Fleet:
         self._counter = itertools.count()
         chance = random.Random(len(self.clients))
         now = time.time()
-        self._heap = [(now + chance.uniform(0, spread), next(self._counter), client) for client in self.clients]
+        self._heap = [
+            (now + chance.uniform(0, spread), next(self._counter), client) for client in self.clients
+        ]
         heapq.heapify(self._heap)
         self._ready = threading.Condition()
         self._stopping = False
@@ -122,23 +123,41 @@ def run(fleet: Fleet) -> None:
 @click.option("--dcap", default="/dcap", show_default=True, help="href of DeviceCapability")
 @click.option("--certs", default="certs/dev", show_default=True, type=click.Path(path_type=Path),
               help="directory of ca.pem and of the devices' certificates")
-@click.option("--devices", type=click.Path(path_type=Path), help="whose certificates  [default: CERTS/devices.json]")
+@click.option("--devices", type=click.Path(path_type=Path), help="whose certificates  [default: "
+                                                                 "CERTS/devices.json]")
 @click.option("--skip", multiple=True, metavar="NAME", help="leave this one out (may be repeated)")
 @click.option("--clock", default="1x", show_default=True, metavar="PACE",
-              help="rate of the server's clock, 60x, or as another process has it, RATE@SINCE@ORIGIN; or file:PATH for one "
-                   "that goes in steps: then instants are read from stdin, a line each, and answered when what is due is done")
+              help="rate of the server's clock, 60x, or as another process has it, RATE@SINCE@ORIGIN; or "
+                   "file:PATH for one "
+                   "that goes in steps: then instants are read from stdin, a line each, and answered when "
+                   "what is due is done")
 @click.option("--pins/--no-pins", default=True, show_default=True, help="check the Registration's PIN")
-@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="threads to run the clients on")
-@click.option("--sums", is_flag=True, help="say nothing but what all did together in each quarter of an hour, in JSON")
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="threads to run the "
+                                                                                      "clients on")
+@click.option("--sums", is_flag=True, help="say nothing but what all did together in each quarter of an "
+                                           "hour, in JSON")
 @click.option("--settled", default=0.0, metavar="HOURS",
               help="for so long the devices have run by themselves already")
 @click.option("--terse", is_flag=True, help="the devices say no more of their state than they have to")
 @click.option("--silent", default=0.0, metavar="SHARE", help="this share of the devices follows nothing")
 @click.option("--gone", default=0.0, metavar="SHARE", help="this share of the devices never calls")
-@click.option("--opt-out", default=0.0, metavar="PART", help="customers opt out of this part of the events half-way")
+@click.option("--opt-out", default=0.0, metavar="PART", help="customers opt out of this part of the events "
+                                                             "half-way")
 @click.option("--skew", default=0.0, metavar="SECONDS", help="the devices' clocks are off by this much")
-def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[str, ...], clock: str, pins: bool,
-         threads: int, sums: bool, settled: float, terse: bool, **misbehaviour: float) -> None:
+def main(
+    server: str,
+    dcap: str,
+    certs: Path,
+    devices: Path | None,
+    skip: tuple[str, ...],
+    clock: str,
+    pins: bool,
+    threads: int,
+    sums: bool,
+    settled: float,
+    terse: bool,
+    **misbehaviour: float,
+) -> None:
     """Run a neighbourhood of devices against a server, until interrupted."""
     try:
         settings.require()
@@ -147,7 +166,11 @@ def main(server: str, dcap: str, certs: Path, devices: Path | None, skip: tuple[
     logs.configure("fleet", "error" if sums else "")
     if terse:
         reporter.WHEN.update(reporter.TERSE)
-    known = [entry for entry in neighbourhood.entries(devices or certs / "devices.json") if entry["name"] not in skip]
+    known = [
+        entry
+        for entry in neighbourhood.entries(devices or certs / "devices.json")
+        if entry["name"] not in skip
+    ]
     time_of_day.follow(clock)
     steps = clock.startswith(time_of_day.STEPPED)
     where = neighbourhood.Server(server, dcap, certs, 1.0 if steps else time_of_day.rate())

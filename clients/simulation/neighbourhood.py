@@ -1,4 +1,5 @@
-"""A neighbourhood from certificates: which household has which device, and the clients that speak for them."""
+"""A neighbourhood from certificates: which household has which device, and the clients that speak for
+them."""
 from __future__ import annotations
 
 import json
@@ -29,8 +30,8 @@ STREET = ("inverter", "battery", "evcharger", "inverter", "thermostat", "battery
 
 
 class Server(NamedTuple):
-    """Where to and by what trust: address, href of DeviceCapability, directory of the certificates (with `ca.pem`),
-    and the rate of the server's clock where it is known."""
+    """Where to and by what trust: address, href of DeviceCapability, directory of the certificates (with
+    `ca.pem`), and the rate of the server's clock where it is known."""
     address: str = "https://127.0.0.1:8443"
     dcap: str = "/dcap"
     certs: Path = Path("certs/dev")
@@ -38,7 +39,8 @@ class Server(NamedTuple):
 
 
 def plant(kind: str, name: str, lfdi: str) -> DeviceModel:
-    """A device of this kind at a site of its own; how large it is, and what happens there, comes from its LFDI."""
+    """A device of this kind at a site of its own; how large it is, and what happens there, comes from its
+    LFDI."""
     def spread(what: str, low: float, high: float) -> float:
         return low + (high - low) * (noise(f"{lfdi} {what}", 0, 1) + 1) / 2
     site = Site(lfdi, peak_load=round(spread("load", 1500, 3500)), rise=spread("rise", 1, 6))
@@ -56,9 +58,9 @@ def plant(kind: str, name: str, lfdi: str) -> DeviceModel:
 
 
 def entries(path: str | Path) -> list[Entry]:
-    """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate, key; also
-    `plant` (one of KINDS; else as the street has it), `ratings` (fields of the plant and, in `site`, of its Site that
-    are otherwise drawn) and, for an aggregator, `manages` (entries like these)."""
+    """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate,
+    key; also `plant` (one of KINDS; else as the street has it), `ratings` (fields of the plant and, in
+    `site`, of its Site that are otherwise drawn) and, for an aggregator, `manages` (entries like these)."""
     return json.loads(Path(path).read_text())
 
 
@@ -69,12 +71,18 @@ def made(entry: Entry, index: int) -> DeviceModel:
     return replace(drawn, site=drawn.site._replace(**ratings.pop("site", {})), **ratings)
 
 
-def clients(known: Iterable[Entry], server: Server, tell: Callable[[Trace], None] = silent,
-            pins: bool = True, clock: Callable[[], float] = time.time, make: Callable[[Entry, int], DeviceModel] = made,
-            manner: Callable[[str], Faults] = lambda lfdi: GOOD) -> list[Client]:
-    """A client for each entry. An aggregator that manages nothing has nothing to do and is left out. `make` gives the
-    plant of an entry and its place in the list, `manner` that of the client with an LFDI; a clock in steps is
-    `clock.precise`."""
+def clients(
+    known: Iterable[Entry],
+    server: Server,
+    tell: Callable[[Trace], None] = silent,
+    pins: bool = True,
+    clock: Callable[[], float] = time.time,
+    make: Callable[[Entry, int], DeviceModel] = made,
+    manner: Callable[[str], Faults] = lambda lfdi: GOOD,
+) -> list[Client]:
+    """A client for each entry. An aggregator that manages nothing has nothing to do and is left out. `make`
+    gives the plant of an entry and its place in the list, `manner` that of the client with an LFDI; a clock
+    in steps is `clock.precise`."""
     found: list[Client] = []
     for index, entry in enumerate(known):
         managed = entry.get("manages", [])

@@ -16,18 +16,35 @@ PATIENCE = 20.0
 
 
 class ProcessPool:
-    """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the path of a
-    devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes the words of
-    `clients.fleet`."""
+    """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the
+    path of a devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes
+    the words of `clients.fleet`."""
 
     def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients.simulation.fleet"):
-        self._processes = [subprocess.Popen(
-            [sys.executable, "-m", module, "--clock", clock.spec(), "--devices", str(share), "--sums", *words],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) for share in shares]
+        self._processes = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    module,
+                    "--clock",
+                    clock.spec(),
+                    "--devices",
+                    str(share),
+                    "--sums",
+                    *words,
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            for share in shares
+        ]
 
     def until(self, instant: float) -> list[dict[str, Any]]:
-        """Turn the clock to this instant and let all do what is due: the sums of each interval that this has ended, as
-        `tally.total` gives them. RuntimeError where a process has gone."""
+        """Turn the clock to this instant and let all do what is due: the sums of each interval that this has
+        ended, as `tally.total` gives them. RuntimeError where a process has gone."""
         clock.turn_to(instant)
         return self.poke(instant)
 
@@ -37,7 +54,9 @@ class ProcessPool:
             assert process.stdin is not None
             print(repr(float(instant)), file=process.stdin, flush=True)
         said = [sums for process in self._processes for sums in _heard(process)]
-        return [totals.total(one for one in said if one["at"] == at) for at in sorted({one["at"] for one in said})]
+        return [
+            totals.total(one for one in said if one["at"] == at) for at in sorted({one["at"] for one in said})
+        ]
 
     def close(self) -> None:
         """Let the processes end, which they do when nobody tells them anything any more."""
@@ -55,7 +74,9 @@ class ProcessPool:
     def __enter__(self) -> ProcessPool:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

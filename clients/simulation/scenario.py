@@ -1,8 +1,8 @@
-"""A made-up town: which home has which devices, how much the rest of each home draws, and what supplies them.  Pure.
+"""A made-up town: which home has which devices, how much the rest of each home draws, and what supplies them.
+Pure.
 
-Everything is drawn from a seed, so that a day can be lived twice; no profiles are kept. Power in W; here consumption
-is positive, as a balance sheet of a feeder has it.
-"""
+Everything is drawn from a seed, so that a day can be lived twice; no profiles are kept. Power in W; here
+consumption is positive, as a balance sheet of a feeder has it. """
 from __future__ import annotations
 
 import random
@@ -21,10 +21,12 @@ STEPS = DAY // INTERVAL
 # Which part of the homes has it, and what an operator calls it.
 KINDS = {"inverter": (0.45, "pv"), "battery": (0.25, "battery"), "evcharger": (0.5, "ev_charger"),
          "thermostat": (0.4, "thermostat")}
-# How long plants have lived alone before a day begins, so that cars are as full and rooms as warm as they would be (s).
+# How long plants have lived alone before a day begins, so that cars are as full and rooms as warm as they
+# would be (s).
 SETTLING = DAY // 2
 WIND, HOURLY = 0.3, 0.5
-# Heat pumps that go up and down, rather than on and off: seen over a quarter of an hour they keep a room so close (K).
+# Heat pumps that go up and down, rather than on and off: seen over a quarter of an hour they keep a room so
+# close (K).
 BAND = 0.1
 # For how long they have to run at full power to store what comfort allows (h).
 COMFORT_HOURS = 1.0
@@ -33,20 +35,28 @@ COARSE, ERROR, LATE = 300.0, 0.08, 1200
 
 
 def devices(homes: int = 60, seed: int = 1, feeder: str = "F1") -> list[Entry]:
-    """The devices of so many homes, without certificates: `name`, `kind` as the operator calls it, `labels`, `plant` and
-    `ratings` as `neighbourhood.made` takes them."""
+    """The devices of so many homes, without certificates: `name`, `kind` as the operator calls it, `labels`,
+    `plant` and `ratings` as `neighbourhood.made` takes them."""
     chance = random.Random(seed)
-    having = {kind: set(chance.sample(range(homes), round(part * homes))) for kind, (part, _) in KINDS.items()}
-    return [_device(kind, home, chance, feeder) for home in range(homes) for kind in KINDS if home in having[kind]]
+    having = {
+        kind: set(chance.sample(range(homes), round(part * homes))) for kind, (part, _) in KINDS.items()
+    }
+    return [
+        _device(kind, home, chance, feeder) for home in range(homes) for kind in KINDS if home in having[kind]
+    ]
 
 
 def _device(kind: str, home: int, chance: random.Random, feeder: str) -> Entry:
     site = sites(home + 1)[home]
     said = {"seed": site.seed, "peak_load": site.peak_load, "rise": 2.0}
     called = KINDS[kind][1]
-    return {"name": f"home-{home + 1}-{called.replace('_', '-')}", "kind": called, "plant": kind,
-            "labels": {"feeder": feeder, "home": str(home + 1)}, "ratings": RATINGS[kind](chance) | {"site": said | (
-                {"peak_load": 0.0} if kind == "battery" else {})}}
+    return {
+        "name": f"home-{home + 1}-{called.replace('_', '-')}",
+        "kind": called,
+        "plant": kind,
+        "labels": {"feeder": feeder, "home": str(home + 1)},
+        "ratings": RATINGS[kind](chance) | {"site": said | ({"peak_load": 0.0} if kind == "battery" else {})},
+    }
 
 
 def _inverter(chance: random.Random) -> Entry:
@@ -97,8 +107,8 @@ def alone(plant: DeviceModel, start: int, steps: int = STEPS) -> list[float]:
 
 
 def supply(drawn: Sequence[float], start: int) -> list[float]:
-    """What is delivered: wind; and what was bought the day before, partly by the hour and partly as much all the time,
-    such that in the whole nothing is missing or left."""
+    """What is delivered: wind; and what was bought the day before, partly by the hour and partly as much all
+    the time, such that in the whole nothing is missing or left."""
     shape = [(1.2 + weather.noise("wind", start + step * INTERVAL, 5 * 3600)
               + 0.3 * weather.noise("gusts", start + step * INTERVAL, 1800)) for step in range(len(drawn))]
     total, mean_ = max(sum(drawn), 0.0), sum(drawn) / len(drawn)
@@ -116,8 +126,8 @@ def forecast(truth: Sequence[float], start: int) -> list[float]:
 
 
 def visits(known: Iterable[DeviceModel], start: int, days: int) -> list[list[float]]:
-    """The cars that somebody might have expected the day before, from `start` on: arrival and departure (server seconds), Wh,
-    W of each. They come within LATE seconds of when they were expected."""
+    """The cars that somebody might have expected the day before, from `start` on: arrival and departure
+    (server seconds), Wh, W of each. They come within LATE seconds of when they were expected."""
     found = []
     for plant in known:
         if isinstance(plant, EvCharger):

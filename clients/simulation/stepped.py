@@ -1,8 +1,8 @@
-"""Many clients in stepped time: nobody sleeps; whoever turns the clock says when, and hears when all that is due is done.
+"""Many clients in stepped time: nobody sleeps; whoever turns the clock says when, and hears when all that is
+due is done.
 
-In one process that is `Stepped.until`. Another process is told an instant in a line, "T", and answers "T n": n clients
-had something to do (`answer`). The clock is turned first, then the clients are told.
-"""
+In one process that is `Stepped.until`. Another process is told an instant in a line, "T", and answers "T n":
+n clients had something to do (`answer`). The clock is turned first, then the clients are told. """
 from __future__ import annotations
 
 import logging
@@ -19,8 +19,9 @@ AFTER_A_FAULT = 30.0
 
 
 class Stepped:
-    """Clients that live by a clock that others turn (`clock.follow("file:PATH")`). Each must have `clock.precise` for
-    its clock; their first steps are due at once. `threads` is how many requests are under way at a time."""
+    """Clients that live by a clock that others turn (`clock.follow("file:PATH")`). Each must have
+    `clock.precise` for its clock; their first steps are due at once. `threads` is how many requests are under
+    way at a time."""
 
     def __init__(self, clients: Sequence[Client], threads: int = 3):
         self.clients = list(clients)
@@ -28,11 +29,13 @@ class Stepped:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stepped")
 
     def until(self, instant: float) -> int:
-        """Let every client whose time has come do what is due, once, in the order of their times; the clock stands at
-        `instant` already. How many there were."""
+        """Let every client whose time has come do what is due, once, in the order of their times; the clock
+        stands at `instant` already. How many there were."""
         due = sorted((wake, number) for number, wake in self._wakes.items() if wake <= instant)
         numbers = [number for _, number in due]
-        self._wakes.update(zip(numbers, self._pool.map(lambda number: self._step(number, instant), numbers), strict=True))
+        self._wakes.update(
+            zip(numbers, self._pool.map(lambda number: self._step(number, instant), numbers), strict=True)
+        )
         return len(due)
 
     @property

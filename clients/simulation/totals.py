@@ -1,7 +1,8 @@
-"""What a fleet's devices really did, interval by interval, beside what they would have done had nobody asked for anything.
+"""What a fleet's devices really did, interval by interval, beside what they would have done had nobody asked
+for anything.
 
-Each plant has a shadow: the same plant, from the same instant, left alone. Nobody but a simulation can know that.
-"""
+Each plant has a shadow: the same plant, from the same instant, left alone. Nobody but a simulation can know
+that. """
 from __future__ import annotations
 
 import threading
@@ -19,9 +20,10 @@ LEFT_ALONE = PowerOrder()
 
 
 class Totals:
-    """Watches followers, and gives the sums of an interval to `say` when the last of them has lived it (or the first
-    the next): `at` its end (server seconds), `devices` how many are in it; by kind of plant `power` and `alone`, their
-    mean injection in W and that of their shadows; `charge` and `charge_alone`, the state of charge of each battery."""
+    """Watches followers, and gives the sums of an interval to `say` when the last of them has lived it (or
+    the first the next): `at` its end (server seconds), `devices` how many are in it; by kind of plant `power`
+    and `alone`, their mean injection in W and that of their shadows; `charge` and `charge_alone`, the state
+    of charge of each battery."""
 
     def __init__(self, followers: Iterable[EventClient], say: Callable[[dict[str, Any]], None]):
         self._say = say

@@ -1,4 +1,5 @@
-"""Sun, temperature, household load and the feeder's voltage at one site: functions of the site and the instant.  Pure.
+"""Sun, temperature, household load and the feeder's voltage at one site: functions of the site and the
+instant.  Pure.
 
 Everything that looks like chance is drawn from the site's seed, so a day can be lived twice.
 """
@@ -24,7 +25,8 @@ class Site(NamedTuple):
 
 
 def noise(seed: str, now: float, period: float) -> float:
-    """A smooth value in -1..1 that wanders with the period (seconds); the same for the same seed and instant."""
+    """A smooth value in -1..1 that wanders with the period (seconds); the same for the same seed and
+    instant."""
     knot, part = divmod(now / period, 1.0)
     here, there = (zlib.crc32(f"{seed} {int(knot) + step}".encode()) / 0xFFFFFFFF * 2 - 1 for step in (0, 1))
     blend = (1 - math.cos(math.pi * part)) / 2

@@ -35,14 +35,19 @@ class ConnectionFault(Exception):
 class Refusal(ConnectionFault):
     """The server answered with an error: `status`, and the `<Error>` it sent (None where it sent none)."""
 
-    def __init__(self, method: str, href: str, status: int, error: dict[str, Any] | None = None, words: str = ""):
+    def __init__(
+        self, method: str, href: str, status: int, error: dict[str, Any] | None = None, words: str = ""
+    ):
         said = f", reasonCode {error['reasonCode']}" if error and "reasonCode" in error else ""
-        super().__init__(method, href, f"{status} {http.client.responses.get(status, '')}{said} {words}".rstrip())
+        super().__init__(
+            method, href, f"{status} {http.client.responses.get(status, '')}{said} {words}".rstrip()
+        )
         self.status, self.error = status, error
 
 
 class Unreachable(ConnectionFault):
-    """No answer, or 503: come again at `until` (seconds of the connection's clock). Nothing is known to be done."""
+    """No answer, or 503: come again at `until` (seconds of the connection's clock). Nothing is known to be
+    done."""
 
     def __init__(self, method: str, href: str, why: str, until: float):
         super().__init__(method, href, why)
@@ -54,7 +59,8 @@ class Unanswered(Unreachable):
 
 
 class Reply(NamedTuple):
-    """What came back: status, Location if any, the element's name and its data ("" and {} for an empty body)."""
+    """What came back: status, Location if any, the element's name and its data ("" and {} for an empty
+    body)."""
     status: int
     location: str | None
     name: str
@@ -67,7 +73,8 @@ def delay(failures: int) -> float:
 
 
 def retry_after(value: str | None, now: float) -> float:
-    """Seconds that a Retry-After header asks for (RFC 9110 10.2.3: a number or a date); 0 where it says nothing."""
+    """Seconds that a Retry-After header asks for (RFC 9110 10.2.3: a number or a date); 0 where it says
+    nothing."""
     if not value:
         return 0.0
     if value.strip().isdigit():
@@ -99,7 +106,8 @@ class Connection:
         return self.request("PUT", href, codec.encode(name, data))
 
     def post(self, href: str, name: str, data: dict[str, Any]) -> Reply:
-        """POST an element. When the answer is lost it is not repeated: `Unanswered` leaves that to who knows."""
+        """POST an element. When the answer is lost it is not repeated: `Unanswered` leaves that to who
+        knows."""
         return self.request("POST", href, codec.encode(name, data))
 
     def delete(self, href: str) -> Reply:

@@ -1,8 +1,7 @@
 """The discovery walk: from DeviceCapability along the links to what concerns a device (CSIP 5.2, COMM-002).
 
-Only links are followed; no path is ever guessed. `read` and `read_list` come from `polling`, so the walk may be made
-at every step and costs requests only for what is due.
-"""
+Only links are followed; no path is ever guessed. `read` and `read_list` come from `polling`, so the walk may
+be made at every step and costs requests only for what is due. """
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -26,8 +25,9 @@ class Root(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A DERProgram that the device is assigned to, with its default (None where there is none) and its controls; or a
-    DemandResponseProgram; or the list of what a device's flow reservations are granted. `kind` is that of its events."""
+    """A DERProgram that the device is assigned to, with its default (None where there is none) and its
+    controls; or a DemandResponseProgram; or the list of what a device's flow reservations are granted. `kind`
+    is that of its events."""
     href: str
     primacy: int
     data: Data
@@ -38,8 +38,8 @@ class Program(NamedTuple):
 
 
 class DiscoveredDevice(NamedTuple):
-    """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their primacy,
-    `requests` its FlowReservationRequests."""
+    """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their
+    primacy, `requests` its FlowReservationRequests."""
     device: Data
     registration: Data | None
     ders: list[Data]
@@ -53,8 +53,11 @@ class DiscoveredDevice(NamedTuple):
 
     def events(self, lfdi: str, category: int) -> list[Event]:
         """The programs' events as the device with this LFDI sees them."""
-        return [event for program in self.programs
-                for event in listed(program.href, program.primacy, program.controls, lfdi, category, program.kind)]
+        return [
+            event
+            for program in self.programs
+            for event in listed(program.href, program.primacy, program.controls, lfdi, category, program.kind)
+        ]
 
     def curves(self) -> dict[str, Curve]:
         """All curves, by href."""
@@ -68,8 +71,8 @@ def href(document: Data, link: str) -> str | None:
 
 
 def filled(document: Data, link: str) -> str | None:
-    """Where a link to a list leads, if there is anything: its `all` says how much. Only to be asked of a document that is
-    read as often as the list would be."""
+    """Where a link to a list leads, if there is anything: its `all` says how much. Only to be asked of a
+    document that is read as often as the list would be."""
     return href(document, link) if document.get(link, {}).get("all") != 0 else None
 
 
@@ -89,8 +92,11 @@ def own(devices: list[Data], lfdi: str) -> Data | None:
     return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
 
 
-def discover(polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()) -> DiscoveredDevice:
-    """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program once.
+def discover(
+    polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()
+) -> DiscoveredDevice:
+    """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program
+    once.
 
     Load controls and flow reservations are read only for a device to whose `modes` they speak.
     """
@@ -104,16 +110,25 @@ def discover(polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: froze
             below = polls.rate(assignments)
             for one in _programs(polls, href(assignment, "DERProgramListLink"), below):
                 programs.setdefault(one.href, one)
-            for one in _loads(polls, href(assignment, "DemandResponseProgramListLink"), below) if modes & loadcontrol.MODES else ():
+            for one in (
+                _loads(polls, href(assignment, "DemandResponseProgramListLink"), below)
+                if modes & loadcontrol.MODES
+                else ()
+            ):
                 programs.setdefault(one.href, one)
     granted = href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
     if granted:
-        programs[granted] = Program(granted, 0, {}, None, polls.read_list(granted, GRANT, rate)[GRANT], {}, GRANT)
+        programs[granted] = Program(
+            granted, 0, {}, None, polls.read_list(granted, GRANT, rate)[GRANT], {}, GRANT
+        )
     asked = href(device, "FlowReservationRequestListLink") if granted else None
-    return DiscoveredDevice(device, polls.read(registration, rate) if registration else None,
-                 polls.read_list(ders, "DER", rate)["DER"] if ders else [],
-                 sorted(programs.values(), key=lambda program: (program.primacy, program.href)),
-                 polls.read_list(asked, "FlowReservationRequest", rate)["FlowReservationRequest"] if asked else [])
+    return DiscoveredDevice(
+        device,
+        polls.read(registration, rate) if registration else None,
+        polls.read_list(ders, "DER", rate)["DER"] if ders else [],
+        sorted(programs.values(), key=lambda program: (program.primacy, program.href)),
+        polls.read_list(asked, "FlowReservationRequest", rate)["FlowReservationRequest"] if asked else [],
+    )
 
 
 def _programs(polls: Poller, listing: str | None, rate: int) -> list[Program]:
@@ -130,8 +145,17 @@ def _loads(polls: Poller, listing: str | None, rate: int) -> list[Program]:
     found = []
     for data in programs:
         controls = filled(data, "EndDeviceControlListLink")
-        found.append(Program(data["href"], data["primacy"], data, None,
-                             polls.read_list(controls, LOAD, polls.rate(listing))[LOAD] if controls else [], {}, LOAD))
+        found.append(
+            Program(
+                data["href"],
+                data["primacy"],
+                data,
+                None,
+                polls.read_list(controls, LOAD, polls.rate(listing))[LOAD] if controls else [],
+                {},
+                LOAD,
+            )
+        )
     return found
 
 

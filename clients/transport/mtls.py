@@ -1,4 +1,5 @@
-"""HTTP over mutual TLS, kept alive and resumed (IEEE 2030.5-2018 5.4, 6.4): a request's bytes out, an answer's in."""
+"""HTTP over mutual TLS, kept alive and resumed (IEEE 2030.5-2018 5.4, 6.4): a request's bytes out, an
+answer's in."""
 from __future__ import annotations
 
 import http.client
@@ -8,8 +9,8 @@ import ssl
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-# CCM8 is the suite every device must have (6.7); servers in the field also choose the others. OpenSSL's usual level
-# of security forbids it for its short tag.
+# CCM8 is the suite every device must have (6.7); servers in the field also choose the others. OpenSSL's usual
+# level of security forbids it for its short tag.
 SUITES = "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:@SECLEVEL=0"
 
 
@@ -44,9 +45,8 @@ class Transport(Protocol):
 def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     """TLS 1.2 with the standard's suites, showing this certificate (chain) and trusting these authorities.
 
-    A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the host
-    is not compared.
-    """
+    A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the
+    host is not compared. """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(SUITES)
@@ -70,9 +70,8 @@ class Https(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect and shake hands, in short where the server still knows us.
 
-        The socket is made secure before it is connected: given one whose peer has closed it meanwhile, `wrap_socket`
-        of Python 3.11 and 3.12 raises and leaves it open.
-        """
+        The socket is made secure before it is connected: given one whose peer has closed it meanwhile,
+        `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open. """
         self.sock = self._reached()
         try:
             self.sock.do_handshake()
@@ -101,8 +100,8 @@ class Https(http.client.HTTPConnection):
         raise OSError(f"{self.host} has no address")
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
-        """A kept connection may have been closed under the request. That is worth one fresh try at once, except for a
-        POST, which the server may have carried out (RFC 9110 9.2.2)."""
+        """A kept connection may have been closed under the request. That is worth one fresh try at once,
+        except for a POST, which the server may have carried out (RFC 9110 9.2.2)."""
         self._drop_if_closed()
         for again in (True, False):
             kept = sent = self.sock is not None
@@ -111,7 +110,8 @@ class Https(http.client.HTTPConnection):
                     self.connect()
                 sent = True
                 self.request(method, href, body, headers)
-                with self.getresponse() as response:    # which holds the socket if the server ends the connection
+                # which holds the socket if the server ends the connection
+                with self.getresponse() as response:
                     return HttpReply(response.status, response.headers, response.read())
             except (OSError, http.client.HTTPException) as error:
                 self.close()
@@ -120,6 +120,7 @@ class Https(http.client.HTTPConnection):
         raise AssertionError("the second try returns or raises")
 
     def _drop_if_closed(self) -> None:
-        """The other side has closed an idle connection where there is something to read before anything was asked."""
+        """The other side has closed an idle connection where there is something to read before anything was
+        asked."""
         if self.sock is not None and select.select([self.sock], [], [], 0)[0]:
             self.close()

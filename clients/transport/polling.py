@@ -1,8 +1,8 @@
 """Polling at the advertised rates: what is due is read again, what is not is remembered.
 
-The discovery walk asks for every resource every time, and gets it from here; so a walk costs requests only for what
-is due, and a program, group or control that comes or goes on the server comes or goes with the next walk.
-"""
+The discovery walk asks for every resource every time, and gets it from here; so a walk costs requests only
+for what is due, and a program, group or control that comes or goes on the server comes or goes with the next
+walk. """
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ class CachedDocument(NamedTuple):
 
 
 class Poller:
-    """What one client has read. `get` reads one href from the server, `now` gives the server's second: that which a
-    reading of Time may just have set."""
+    """What one client has read. `get` reads one href from the server, `now` gives the server's second: that
+    which a reading of Time may just have set."""
 
     def __init__(self, get: Callable[[str], Reply], now: Callable[[], float]):
         self._get, self._now = get, now
@@ -37,7 +37,8 @@ class Poller:
         self._used = set()
 
     def end(self) -> float:
-        """A walk has ended: forget what it did not touch; the server second at which something is due again."""
+        """A walk has ended: forget what it did not touch; the server second at which something is due
+        again."""
         self._kept = {href: kept for href, kept in self._kept.items() if href in self._used}
         return min((kept.due for kept in self._kept.values()), default=0.0)
 
@@ -53,9 +54,8 @@ class Poller:
     def read(self, href: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:
         """The document at `href`, read again if it is due.
 
-        A resource without a pollRate of its own is polled at the `rate` of the resource it was reached through:
-        a pollRate is said for "this resource and all resources below".
-        """
+        A resource without a pollRate of its own is polled at the `rate` of the resource it was reached
+        through: a pollRate is said for "this resource and all resources below". """
         return self._through(href, rate, lambda: self._get(href).data)
 
     def read_list(self, href: str, item: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:

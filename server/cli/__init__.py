@@ -16,8 +16,10 @@ from server.cli.group import Commands
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="counterpoise")
-@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting for this call; see `settings`.")
-@click.option("--as", "name", metavar="NAME", help="Who you are, for the audit trail; your login name if not given.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting for this call; see "
+                                                                          "`settings`.")
+@click.option("--as", "name", metavar="NAME", help="Who you are, for the audit trail; your login name if "
+                                                   "not given.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit trail.")
 @click.pass_context
 def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str) -> None:
@@ -27,7 +29,25 @@ def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reaso
     context.call_on_close(common.close)
 
 
-for module in (run, certs, device, vder, control, dispatch, dr, ev, signals, forecast, optout, plan, readings, rates, report, audit,
-               settings, demo):
+for module in (
+    run,
+    certs,
+    device,
+    vder,
+    control,
+    dispatch,
+    dr,
+    ev,
+    signals,
+    forecast,
+    optout,
+    plan,
+    readings,
+    rates,
+    report,
+    audit,
+    settings,
+    demo,
+):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -32,7 +32,8 @@ def audit() -> None:
 @click.option("--what", default="", help="Only of this kind: vder, or more exactly, vder update.")
 @click.option("--subject", default="", help="Only where this stands in the subject.")
 @click.option("--since", type=INSTANT, help="Only from this instant on.")
-@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C; with --json an entry a line.")
+@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C; with --json an entry a "
+                                             "line.")
 @verb
 def tail(limit: int, since: Moment, follow: bool, **only: Any) -> Any:
     """The newest entries, oldest first."""
@@ -60,10 +61,16 @@ def _words(entry: dict[str, Any]) -> str:
 def _change(entry: dict[str, Any]) -> str:
     """What became of what: `primacy 99 -> 50`, a value alone where it came or went."""
     before, after = entry["before"] or {}, entry["after"] or {}
-    return ", ".join(f"{key} " + " -> ".join(json.dumps(side.get(key), ensure_ascii=False) for side in (before, after)
-                                             if side.get(key) not in (None, "", [], {}))
-                     for key in sorted(before.keys() | after.keys())
-                     if any(side.get(key) not in (None, "", [], {}) for side in (before, after)))
+    return ", ".join(
+        f"{key} "
+        + " -> ".join(
+            json.dumps(side.get(key), ensure_ascii=False)
+            for side in (before, after)
+            if side.get(key) not in (None, "", [], {})
+        )
+        for key in sorted(before.keys() | after.keys())
+        if any(side.get(key) not in (None, "", [], {}) for side in (before, after))
+    )
 
 
 def _line(entry: dict[str, Any]) -> str:
@@ -75,11 +82,11 @@ def _line(entry: dict[str, Any]) -> str:
 @click.option("--known", default="", metavar="HASH", help="An entry of this hash has to be in it.")
 @verb
 def verify(file: Path | None, known: str) -> Any:
-    """Whether the trail (or a FILE that `audit export` wrote) is whole: nothing altered, missing or reordered.
+    """Whether the trail (or a FILE that `audit export` wrote) is whole: nothing altered, missing or
+    reordered.
 
-    Prints how many entries there are and the newest hash. Keep that somewhere else: with --known it shows even if
-    somebody has made the whole trail anew.
-    """
+    Prints how many entries there are and the newest hash. Keep that somewhere else: with --known it shows
+    even if somebody has made the whole trail anew. """
     if file is None:
         faults, end = trail.verify(known), trail.head()
     else:
@@ -88,7 +95,10 @@ def verify(file: Path | None, known: str) -> Any:
         end = {"entries": len(entries), "hash": entries[-1]["hash"] if entries else trail.BEGIN}
     if faults:
         as_json = click.get_current_context().params["as_json"]
-        show({**end, "whole": False, "faults": faults} if as_json else [{"fault": fault} for fault in faults], as_json)
+        show(
+            {**end, "whole": False, "faults": faults} if as_json else [{"fault": fault} for fault in faults],
+            as_json,
+        )
         raise click.exceptions.Exit(1)
     return {**end, "whole": True}
 

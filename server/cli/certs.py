@@ -34,7 +34,8 @@ def certs() -> None:
 
 @certs.command("dev")
 @_FOLDER
-@click.option("--devices", default=8, show_default=True, help="How many devices the tree is to have at least.")
+@click.option("--devices", default=8, show_default=True, help="How many devices the tree is to have at "
+                                                              "least.")
 @click.option("--name", "names", multiple=True, default=dev.HERE, show_default=True,
               help="Host name or address of the server.")
 @click.option("--force", is_flag=True, help="Make everything anew.")
@@ -65,8 +66,13 @@ def show(file: Path) -> Any:
 
 @certs.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("certs/dev/ca.pem"),
-              show_default=True, help="The authorities to trust (PEM).")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path("certs/dev/ca.pem"),
+    show_default=True,
+    help="The authorities to trust (PEM).",
+)
 @_verb
 def verify(file: Path, ca: Path) -> Any:
     """Whether the devices' door would let this certificate in, and if not, why."""

@@ -29,8 +29,8 @@ _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
 
 def configure(pairs: Iterable[str], command: str) -> None:
-    """Take settings from the command line (`NAME=VALUE`), refuse what is wrong with any of them wherever it comes from,
-    and set up the log for this command (the first word of it)."""
+    """Take settings from the command line (`NAME=VALUE`), refuse what is wrong with any of them wherever it
+    comes from, and set up the log for this command (the first word of it)."""
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
@@ -84,8 +84,8 @@ def close() -> None:
 
 
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A verb that works on the house: opens it, does it in the operator's name, prints what the function returns, and
-    turns a refusal into an error.
+    """A verb that works on the house: opens it, does it in the operator's name, prints what the function
+    returns, and turns a refusal into an error.
 
     The function returns None, one row (a mapping), or rows; `--json` is added to it.
     """
@@ -107,11 +107,13 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Instant(click.ParamType):
-    """An instant from 1970 until 2200: `now`, `+15m` (from now), ISO 8601 (UTC where it names no zone), or seconds since
-    1970. Converted when it is used, since the clock is known only then."""
+    """An instant from 1970 until 2200: `now`, `+15m` (from now), ISO 8601 (UTC where it names no zone), or
+    seconds since 1970. Converted when it is used, since the clock is known only then."""
     name = "instant"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Callable[[], int]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Callable[[], int]:
         if callable(value):
             return value
         if value == "now":
@@ -120,7 +122,11 @@ class Instant(click.ParamType):
             seconds = Duration().convert(value[1:], param, ctx)
             return lambda: clock.now() + seconds
         try:
-            instant = int(value) if value.isdecimal() and len(value) > 8 else self._of(datetime.fromisoformat(value))
+            instant = (
+                int(value)
+                if value.isdecimal() and len(value) > 8
+                else self._of(datetime.fromisoformat(value))
+            )
         except ValueError:
             self.fail(f"{value!r} is neither now, +15m, ISO 8601 nor seconds since 1970", param, ctx)
         if not 0 <= instant <= AGES:
@@ -180,7 +186,9 @@ class Pair(click.ParamType):
     """NAME=VALUE, as a tuple."""
     name = "name=value"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
         name, equals, said = value.partition("=")

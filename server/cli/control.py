@@ -12,10 +12,23 @@ from server.devices import enrolment
 from server.grid.controls import dercontrols
 from server.grid.controls import preview as room
 
-CURVE_TYPES = ("opModFreqWatt", "opModHFRTMayTrip", "opModHFRTMustTrip", "opModHVRTMayTrip",
-               "opModHVRTMomentaryCessation", "opModHVRTMustTrip", "opModLFRTMayTrip", "opModLFRTMustTrip",
-               "opModLVRTMayTrip", "opModLVRTMomentaryCessation", "opModLVRTMustTrip", "opModVoltVar", "opModVoltWatt",
-               "opModWattPF", "opModWattVar")
+CURVE_TYPES = (
+    "opModFreqWatt",
+    "opModHFRTMayTrip",
+    "opModHFRTMustTrip",
+    "opModHVRTMayTrip",
+    "opModHVRTMomentaryCessation",
+    "opModHVRTMustTrip",
+    "opModLFRTMayTrip",
+    "opModLFRTMustTrip",
+    "opModLVRTMayTrip",
+    "opModLVRTMomentaryCessation",
+    "opModLVRTMustTrip",
+    "opModVoltVar",
+    "opModVoltWatt",
+    "opModWattPF",
+    "opModWattVar",
+)
 Moment = Callable[[], int] | None
 
 
@@ -40,7 +53,9 @@ def control() -> None:
 @verb
 def post(vder: str, modes: tuple[tuple[str, str], ...], start: Moment, duration: int, **rest: Any) -> Any:
     """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
-    return dercontrols.post(vder, values.data("DERControlBase", modes), duration, start() if start else None, **rest)
+    return dercontrols.post(
+        vder, values.data("DERControlBase", modes), duration, start() if start else None, **rest
+    )
 
 
 @control.command("list")
@@ -73,7 +88,8 @@ def cancel(control: str, at: Moment, randomized: bool, reason: str | None) -> An
 
 @control.command()
 @click.argument("vder")
-@click.option("--type", "curve_type", type=click.Choice(CURVE_TYPES), required=True, help="The mode it is for.")
+@click.option("--type", "curve_type", type=click.Choice(CURVE_TYPES), required=True, help="The mode it is "
+                                                                                          "for.")
 @click.option("--point", "points", multiple=True, required=True, metavar="X,Y", help="A point, as integers.")
 @click.option("--x-multiplier", type=WHOLE, default=0, show_default=True, help="Power of ten of X.")
 @click.option("--y-multiplier", type=WHOLE, default=0, show_default=True, help="Power of ten of Y.")
@@ -81,11 +97,25 @@ def cancel(control: str, at: Moment, randomized: bool, reason: str | None) -> An
 @click.option("--also", type=PAIR, multiple=True, help="Another element of DERCurve, such as vRef=10000.")
 @click.option("--description", default="", help="Words that go with it.")
 @verb
-def curve(vder: str, curve_type: str, points: tuple[str, ...], x_multiplier: int, y_multiplier: int, y_ref_type: int,
-          also: tuple[tuple[str, str], ...], description: str) -> Any:
+def curve(
+    vder: str,
+    curve_type: str,
+    points: tuple[str, ...],
+    x_multiplier: int,
+    y_multiplier: int,
+    y_ref_type: int,
+    also: tuple[tuple[str, str], ...],
+    description: str,
+) -> Any:
     """Add a DERCurve to a virtual DER's program; controls name it by its href."""
-    data = {"curveType": CURVE_TYPES.index(curve_type), "xMultiplier": x_multiplier, "yMultiplier": y_multiplier,
-            "yRefType": y_ref_type, "CurveData": [_point(point) for point in points], **values.data("DERCurve", also)}
+    data = {
+        "curveType": CURVE_TYPES.index(curve_type),
+        "xMultiplier": x_multiplier,
+        "yMultiplier": y_multiplier,
+        "yRefType": y_ref_type,
+        "CurveData": [_point(point) for point in points],
+        **values.data("DERCurve", also),
+    }
     if description:
         data["description"] = description
     return dercontrols.add_curve(vder, data)
@@ -104,7 +134,8 @@ def _point(text: str) -> dict[str, int]:
 @click.option("--at", type=INSTANT, help="At this instant; now if not given.")
 @verb
 def preview(device: str, at: Moment) -> Any:
-    """Which control a device follows then, and why: what each program that it sees says, and what comes of that."""
+    """Which control a device follows then, and why: what each program that it sees says, and what comes of
+    that."""
     return room.preview(enrolment.find(device), at() if at else None)
 
 

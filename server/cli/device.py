@@ -17,8 +17,17 @@ from server.resources import hexbinary, store
 
 def brief(device: Device) -> dict[str, Any]:
     """A device as it is listed."""
-    return {"id": device.id, "name": device.name, "kind": device.kind, "lfdi": device.lfdi, "sfdi": device.sfdi,
-            "state": device.state, "labels": device.labels, "manager": device.manager, "seen_at": device.last_contact_at}
+    return {
+        "id": device.id,
+        "name": device.name,
+        "kind": device.kind,
+        "lfdi": device.lfdi,
+        "sfdi": device.sfdi,
+        "state": device.state,
+        "labels": device.labels,
+        "manager": device.manager,
+        "seen_at": device.last_contact_at,
+    }
 
 
 def full(device: Device) -> dict[str, Any]:
@@ -29,13 +38,20 @@ def full(device: Device) -> dict[str, Any]:
         VirtualDER.id)
     said = {document.kind: hexbinary.comparable(document.submitted) for child in store.items(f"{href}/der")
             for document in store.items(child.href) if document.submitted}
-    return {**brief(device), "href": href, "pin": f"{registration.submitted['pIN']:06d}" if registration else None,
-            "enrolled_at": device.enrolled_at, "virtual DERs": [group.name for group in groups], **said}
+    return {
+        **brief(device),
+        "href": href,
+        "pin": f"{registration.submitted['pIN']:06d}" if registration else None,
+        "enrolled_at": device.enrolled_at,
+        "virtual DERs": [group.name for group in groups],
+        **said,
+    }
 
 
 @click.command()
 @click.argument("lfdi", required=False)
-@click.option("--pin", type=WHOLE, help="Registration PIN with its check digit; a new one where none is given.")
+@click.option("--pin", type=WHOLE, help="Registration PIN with its check digit; a new one where none is "
+                                        "given.")
 @click.option("--name", default="", help="A name for people.")
 @click.option("--kind", default="", help="What it is: pv, battery, ev_charger, thermostat, aggregator, …")
 @click.option("--label", "labels", type=PAIR, multiple=True, help="A label for the rules of virtual DERs.")
@@ -43,8 +59,15 @@ def full(device: Device) -> dict[str, Any]:
 @click.option("--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Enrol all devices of a JSON file: a list of objects with lfdi, pin, name, kind, labels.")
 @verb
-def enrol(lfdi: str | None, pin: int | None, name: str, kind: str, labels: tuple[tuple[str, str], ...], manager: str,
-          file: Path | None) -> Any:
+def enrol(
+    lfdi: str | None,
+    pin: int | None,
+    name: str,
+    kind: str,
+    labels: tuple[tuple[str, str], ...],
+    manager: str,
+    file: Path | None,
+) -> Any:
     """Enrol a device by the LFDI of its certificate (or many, with --from)."""
     if (lfdi is None) == (file is None):
         raise click.UsageError("give either an LFDI or --from FILE")
@@ -66,22 +89,40 @@ def _enrol_all(file: Path | None, kind: str, labels: dict[str, str], manager: st
     assert file is not None
     wanted = _wanted(file)
     with store.transaction():
-        return [brief(enrolment.enrol(entry["lfdi"], entry.get("pin"), entry.get("name", ""), entry.get("kind", kind),
-                                 {**labels, **entry.get("labels", {})}, entry.get("manager", manager)))
-                for entry in track(wanted, "enrolling")]
+        return [
+            brief(
+                enrolment.enrol(
+                    entry["lfdi"],
+                    entry.get("pin"),
+                    entry.get("name", ""),
+                    entry.get("kind", kind),
+                    {**labels, **entry.get("labels", {})},
+                    entry.get("manager", manager),
+                )
+            )
+            for entry in track(wanted, "enrolling")
+        ]
 
 
 def _wanted(file: Path) -> list[dict[str, Any]]:
-    """What a file says of devices, null being the same as nothing. Refused (400) where it says something else."""
+    """What a file says of devices, null being the same as nothing. Refused (400) where it says something
+    else."""
     try:
-        entries = [{key: value for key, value in entry.items() if value is not None} for entry in json.loads(file.read_text())]
+        entries = [
+            {key: value for key, value in entry.items() if value is not None}
+            for entry in json.loads(file.read_text())
+        ]
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(400, f"{file}: this is no JSON list of objects with an lfdi ({error})") from None
     for number, entry in enumerate(entries, 1):
         wrong = [key for key, kind in _ENTRY.items() if not isinstance(entry.get(key, kind()), kind)]
         if wrong or "lfdi" not in entry:
-            raise Refused(400, f"{file}, device {number}: its {wrong[0]} is no {_KINDS[_ENTRY[wrong[0]]]}" if wrong
-                          else f"{file}, device {number}: it has no lfdi")
+            raise Refused(
+                400,
+                f"{file}, device {number}: its {wrong[0]} is no {_KINDS[_ENTRY[wrong[0]]]}"
+                if wrong
+                else f"{file}, device {number}: it has no lfdi",
+            )
     return entries
 
 
@@ -93,7 +134,8 @@ def device() -> None:
 @device.command("list")
 @click.option("--kind", help="Only this kind.")
 @click.option("--label", "labels", type=PAIR, multiple=True, help="Only those with this label.")
-@click.option("--state", type=click.Choice([Device.ENROLLED, Device.SUSPENDED]), help="Only those in this state.")
+@click.option("--state", type=click.Choice([Device.ENROLLED, Device.SUSPENDED]), help="Only those in this "
+                                                                                      "state.")
 @verb
 def list_devices(kind: str | None, labels: tuple[tuple[str, str], ...], state: str | None) -> Any:
     """List devices."""

@@ -38,7 +38,8 @@ def dispatch() -> None:
 @click.argument("vder")
 @click.option("--watts", type=NUMBER, help="More (+) or less (-) injection than now, by the whole group.")
 @click.option("--target", type=NUMBER, help="Injection (+) or consumption (-) by the whole group, in W.")
-@click.option("--percent", type=NUMBER, help="Of its own rating by each: + discharge or generation, - charge.")
+@click.option("--percent", type=NUMBER, help="Of its own rating by each: + discharge or generation, - "
+                                             "charge.")
 @click.option("--limit", type=NUMBER, help="Greatest generation by each, in percent of its rating.")
 @click.option("--limit-watts", type=NUMBER, help="Greatest generation by the whole group, in W.")
 @click.option("--connect", type=YES_NO, help="To be galvanically connected.")
@@ -47,13 +48,17 @@ def dispatch() -> None:
 @click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
 @click.option("--ramp", type=NUMBER, help="Seconds in which to get there.")
 @click.option("--randomize", type=WHOLE, default=0, help="Spread start and end by up to so many seconds.")
-@click.option("--per-device", is_flag=True, help="Tell each device its own share, in proportion to its headroom.")
+@click.option("--per-device", is_flag=True, help="Tell each device its own share, in proportion to its "
+                                                 "headroom.")
 @click.option("--policy", type=click.Choice(POLICIES), default="headroom", show_default=True,
-              help="Per device: in proportion to headroom or rating, so that states of charge become equal, in turn, or tier by tier.")
+              help="Per device: in proportion to headroom or rating, so that states of charge become equal, "
+                   "in turn, or tier by tier.")
 @click.option("--reason", default="", help="Words that go with it.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the shares; order nothing.")
 @verb
-def order(vder: str, start: Moment, per_device: bool, connect: str | None, energize: str | None, **rest: Any) -> Any:
+def order(
+    vder: str, start: Moment, per_device: bool, connect: str | None, energize: str | None, **rest: Any
+) -> Any:
     """Order one thing of a virtual DER. Power is positive for injection."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("controls", total=None, visible=False)
@@ -61,8 +66,15 @@ def order(vder: str, start: Moment, per_device: bool, connect: str | None, energ
         def progress(done: int, all: int) -> None:
             bar.update(task, completed=done, total=all, visible=True)
 
-        return orders.create_order(vder, start=start() if start else None, addressing=DEVICE if per_device else BROADCAST,
-                            connect=_answer(connect), energize=_answer(energize), progress=progress, **rest)
+        return orders.create_order(
+            vder,
+            start=start() if start else None,
+            addressing=DEVICE if per_device else BROADCAST,
+            connect=_answer(connect),
+            energize=_answer(energize),
+            progress=progress,
+            **rest,
+        )
 
 
 def _answer(said: str | None) -> bool | None:
@@ -83,7 +95,8 @@ def list_orders(vder: str | None, plans: bool, limit: int) -> Any:
 @click.argument("order", type=WHOLE)
 @verb
 def show(order: int) -> Any:
-    """An order: who received, started, completed, opted out, did not answer; and delivered power against the wish."""
+    """An order: who received, started, completed, opted out, did not answer; and delivered power against the
+    wish."""
     return orders.show(order)
 
 

@@ -16,21 +16,25 @@ Moment = Callable[[], int] | None
 
 @click.group()
 def ev() -> None:
-    """Flow reservations of chargers and stores. Power and energy are positive for charging, negative for discharging."""
+    """Flow reservations of chargers and stores. Power and energy are positive for charging, negative for
+    discharging."""
 
 
 @ev.command()
 @click.argument("vder", required=False)
 @verb
 def sessions(vder: str | None) -> Any:
-    """Who asks for energy, by when, what is granted, and how much has flowed; of a virtual DER's members, or of all."""
+    """Who asks for energy, by when, what is granted, and how much has flowed; of a virtual DER's members, or
+    of all."""
     return kept.list_sessions(vder)
 
 
 @ev.command()
 @click.argument("device")
-@click.option("--power", "watts", type=NUMBER, required=True, help="W; + charging, - discharging, 0 for nothing.")
-@click.option("--energy", type=NUMBER, help="Wh, likewise; what flows at that power in that time if not given.")
+@click.option("--power", "watts", type=NUMBER, required=True, help="W; + charging, - discharging, 0 for "
+                                                                   "nothing.")
+@click.option("--energy", type=NUMBER, help="Wh, likewise; what flows at that power in that time if not "
+                                            "given.")
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
 @click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
 @click.option("--request", help="Which request (its href); the newest that stands if not given.")

@@ -22,13 +22,28 @@ _FILE = click.File("rb")
 def series(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options --csv, --from-json, --start, --step and --unit."""
     for option in (
-            click.option("--unit", type=click.Choice(list(UNITS)), default="W", show_default=True, help="Of the values."),
-            click.option("--step", type=DURATION, help="How long a value holds, where the file does not tell."),
-            click.option("--start", type=INSTANT, help="When the first value begins, where the file does not tell."),
-            click.option("--from-json", "json_file", type=_FILE, metavar="FILE",
-                         help="JSON: {start, step, values} or a list of {start, value}; - for standard input."),
-            click.option("--csv", "csv_file", type=_FILE, metavar="FILE",
-                         help="CSV: start,value in lines, or values alone; - for standard input.")):
+        click.option(
+            "--unit", type=click.Choice(list(UNITS)), default="W", show_default=True, help="Of the values."
+        ),
+        click.option("--step", type=DURATION, help="How long a value holds, where the file does not tell."),
+        click.option(
+            "--start", type=INSTANT, help="When the first value begins, where the file does not tell."
+        ),
+        click.option(
+            "--from-json",
+            "json_file",
+            type=_FILE,
+            metavar="FILE",
+            help="JSON: {start, step, values} or a list of {start, value}; - for standard input.",
+        ),
+        click.option(
+            "--csv",
+            "csv_file",
+            type=_FILE,
+            metavar="FILE",
+            help="CSV: start,value in lines, or values alone; - for standard input.",
+        ),
+    ):
         function = option(function)
     return function
 
@@ -53,12 +68,17 @@ def one_of(csv_file: BinaryIO | None, json_file: BinaryIO | None) -> BinaryIO:
     return csv_file or json_file  # type: ignore[return-value]
 
 
-def read(csv_file: BinaryIO | None, json_file: BinaryIO | None, start: Moment, step: int | None, unit: str) -> Table:
+def read(
+    csv_file: BinaryIO | None, json_file: BinaryIO | None, start: Moment, step: int | None, unit: str
+) -> Table:
     """The series in the file that was named, in W."""
     from server.grid.series import csvfiles
     file, zone = one_of(csv_file, json_file), ZoneInfo(settings.timezone)
-    found = csvfiles.from_json(text(file), name(file), zone, step) if json_file is not None else csvfiles.from_csv(
-        text(file), name(file), zone, start() if start else None, step)
+    found = (
+        csvfiles.from_json(text(file), name(file), zone, step)
+        if json_file is not None
+        else csvfiles.from_csv(text(file), name(file), zone, start() if start else None, step)
+    )
     return found._replace(values=scaled(found.values, unit),
                           quantiles={key: scaled(values, unit) for key, values in found.quantiles.items()})
 

@@ -18,8 +18,8 @@ WHATS = click.Choice(["load", "pv", "thermal", "ev"])
 
 @click.group()
 def forecast() -> None:
-    """What is to come, in W with injection positive, so that a load is negative: from our own readings, or as it is given
-    from outside. Cars are told by their visits: arrive,depart,wh,w."""
+    """What is to come, in W with injection positive, so that a load is negative: from our own readings, or as
+    it is given from outside. Cars are told by their visits: arrive,depart,wh,w."""
 
 
 @forecast.command()
@@ -37,7 +37,14 @@ def put(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step
     file = files.one_of(csv_file, json_file)
     rest |= {"issued": issued() if issued else None, "place": files.name(file)}
     if what == "ev":
-        return forecasts.put(vder, what, csvfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)), 0, 0, **rest)
+        return forecasts.put(
+            vder,
+            what,
+            csvfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)),
+            0,
+            0,
+            **rest,
+        )
     found = files.read(csv_file, json_file, start, step, unit)
     return forecasts.put(vder, what, found.values, found.start, found.step, quantiles=found.quantiles, **rest)
 
@@ -64,12 +71,22 @@ def history() -> None:
 @files.series
 @click.option("--dry-run", is_flag=True, help="Check it and keep nothing.")
 @verb
-def import_history(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step: int | None, unit: str,
-                   dry_run: bool) -> Any:
+def import_history(
+    vder: str,
+    what: str,
+    csv_file: Any,
+    json_file: Any,
+    start: Moment,
+    step: int | None,
+    unit: str,
+    dry_run: bool,
+) -> Any:
     """Take over what was measured before: WHAT is site, load, sun, heat, car, store or other."""
     from server.grid.series import measurements as kept
     found = files.read(csv_file, json_file, start, step, unit)
-    return kept.put(vder, what, found.start, found.values, found.step, files.name(csv_file or json_file), dry_run)
+    return kept.put(
+        vder, what, found.start, found.values, found.step, files.name(csv_file or json_file), dry_run
+    )
 
 
 @history.command("show")

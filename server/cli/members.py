@@ -1,4 +1,5 @@
-"""`vder members …`: who is in a virtual DER by name, one by one or from a file; through which each is dispatched."""
+"""`vder members …`: who is in a virtual DER by name, one by one or from a file; through which each is
+dispatched."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -49,8 +50,8 @@ def remove(vder: str, devices: tuple[str, ...]) -> Any:
 def load(vder: str, file: Path, dry_run: bool) -> Any:
     """Put the devices of a CSV file in by name: all of them or, if a line is wrong, none.
 
-    Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which are said of it too.
-    """
+    Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which are said of
+    it too. """
     return memberfiles.load(vder, file, dry_run)
 
 
@@ -60,7 +61,6 @@ def load(vder: str, file: Path, dry_run: bool) -> Any:
 def validate(area: str | None) -> Any:
     """The devices of an area (or of all) that would be dispatched through more than one virtual DER of it.
 
-    Each is dispatched through the deepest that it is in. An area where that is not one for every device cannot be
-    balanced automatically.
-    """
+    Each is dispatched through the deepest that it is in. An area where that is not one for every device
+    cannot be balanced automatically. """
     return memberfiles.validate(area)

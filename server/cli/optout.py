@@ -13,12 +13,14 @@ from server.grid.fleet import participation
 
 @click.group("opt-out")
 def opt_out() -> None:
-    """Take devices out of what is asked of their virtual DERs, at their owners' wish. DEVICE is an LFDI, SFDI, number or name."""
+    """Take devices out of what is asked of their virtual DERs, at their owners' wish. DEVICE is an LFDI,
+    SFDI, number or name."""
 
 
 @opt_out.command("set")
 @click.argument("device")
-@click.option("--until", type=INSTANT, help="+2h, ISO 8601 or seconds since 1970; until it is cleared if not given.")
+@click.option("--until", type=INSTANT, help="+2h, ISO 8601 or seconds since 1970; until it is cleared if "
+                                            "not given.")
 @click.option("--reason", default="", help="Why, for those who ask later.")
 @verb
 def set_(device: str, until: Callable[[], int] | None, reason: str) -> Any:
@@ -30,7 +32,10 @@ def set_(device: str, until: Callable[[], int] | None, reason: str) -> Any:
 @verb
 def list_() -> Any:
     """Who has opted out, by itself or by an operator."""
-    return [{key: row[key] for key in ("device", "lfdi", "out_until", "out_reason")} for row in participation.opted_out()]
+    return [
+        {key: row[key] for key in ("device", "lfdi", "out_until", "out_reason")}
+        for row in participation.opted_out()
+    ]
 
 
 @opt_out.command()
@@ -62,8 +67,10 @@ class Limit(Number):
 @verb
 def agree(device: str, **limits: Any) -> Any:
     """Set limits; what is not given stays."""
-    return participation.set_contract(device, **{name: None if limit == math.inf else limit for name, limit in limits.items()
-                                     if limit is not None})
+    return participation.set_contract(
+        device,
+        **{name: None if limit == math.inf else limit for name, limit in limits.items() if limit is not None},
+    )
 
 
 @contract.command()

@@ -10,8 +10,8 @@ from server.cli.common import DURATION, NUMBER, WHOLE, verb
 
 @click.group()
 def plan() -> None:
-    """Plan for an area, a virtual DER that has a signal: look at a plan, have it approved, carry it out, or leave it all to
-    the automatic balance. `work` carries out what is published."""
+    """Plan for an area, a virtual DER that has a signal: look at a plan, have it approved, carry it out, or
+    leave it all to the automatic balance. `work` carries out what is published."""
 
 
 @plan.command()
@@ -79,12 +79,15 @@ def publish(number: int) -> Any:
 @click.option("--every", type=WHOLE, help="A new plan after so many steps.")
 @click.option("--step", type=DURATION, help="How long a step is.")
 @click.option("--horizon", type=WHOLE, help="How many steps a plan has.")
-@click.option("--reserve", type=NUMBER, help="The part of each battery's span that is kept for what forecasts do not see.")
-@click.option("--addressing", type=click.Choice(["hybrid", "device"]), help="One event for all stores, or one for each.")
+@click.option("--reserve", type=NUMBER, help="The part of each battery's span that is kept for what "
+                                             "forecasts do not see.")
+@click.option("--addressing", type=click.Choice(["hybrid", "device"]), help="One event for all stores, or "
+                                                                            "one for each.")
 @click.option("--approval/--no-approval", default=None, help="Whether a second person has to approve a plan.")
 @verb
 def auto(area: str, state: str | None, **changes: Any) -> Any:
-    """Keep an area in balance without anyone, or no longer; or show how that is done and what is wrong with it."""
+    """Keep an area in balance without anyone, or no longer; or show how that is done and what is wrong with
+    it."""
     from server.grid.balance import controller
     return controller.auto(area, None if state is None else state == "on", **changes)
 

@@ -38,12 +38,19 @@ def _rate_command(what: str, name: str, help: str) -> click.Command:
             raise Refused(400, f"--kind: there is no resource {kind}")
         if clear or seconds is not None:
             _decide(what, kind, lfdi, None if clear else seconds)
-        return [*_set(what), {"kind": "all others", "device": "", "seconds": getattr(settings, f"{what}_rate")}]
+        return [
+            *_set(what),
+            {"kind": "all others", "device": "", "seconds": getattr(settings, f"{what}_rate")},
+        ]
     return command
 
 
 COMMANDS = (
-    _rate_command("poll", "poll-rate", "Show or set how often devices poll (pollRate), in general (with --set), for a "
-                  "kind of resource, a device, or both."),
+    _rate_command(
+        "poll",
+        "poll-rate",
+        "Show or set how often devices poll (pollRate), in general (with --set), for a "
+        "kind of resource, a device, or both.",
+    ),
     _rate_command("post", "post-rate", "Show or set how often devices post readings (postRate), likewise."),
 )

@@ -31,7 +31,8 @@ def responses(event: str | None, device: str, limit: int) -> Any:
 @click.argument("device")
 @click.option("--from", "start", type=INSTANT, help="Only readings from this instant on.")
 @click.option("--until", "end", type=INSTANT, help="Only readings before this instant.")
-@click.option("--limit", type=COUNT, default=100, show_default=True, help="The newest so many of each quantity.")
+@click.option("--limit", type=COUNT, default=100, show_default=True, help="The newest so many of each "
+                                                                          "quantity.")
 @verb
 def readings(device: str, start: Moment, end: Moment, limit: int) -> Any:
     """What a device measured, oldest first; values as they were posted, with their ReadingType."""

@@ -17,7 +17,9 @@ _PATH = click.Path(dir_okay=False, path_type=Path)
 
 
 def _html(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--html", type=_PATH, help="Where to write the page; var/reports/….html if not given.")(function)
+    return click.option(
+        "--html", type=_PATH, help="Where to write the page; var/reports/….html if not given."
+    )(function)
 
 
 @click.group()
@@ -75,12 +77,21 @@ def _written(found: Data, path: Path | None) -> Data:
     try:
         file = pages.write(found, charts.of(found), path)
     except OSError as error:
-        raise Refused(400, f"{path or pages.FOLDER}: the page cannot be written there: {error.strerror}") from None
+        raise Refused(
+            400, f"{path or pages.FOLDER}: the page cannot be written there: {error.strerror}"
+        ) from None
     short = {key: found[key] for key in ("title", "vder", "zone", "start", "end")}
     rows = found["events"][0]["devices"] if found["what"] == "event" else []
     plain = {words: value for words, value in pages.figures(found["key"])}
-    return {**short, **plain, "html": str(file), "key": found["key"], "settlement": found["settlement"],
-            "days": [{key: value for key, value in one.items() if key != "moved_kwh"} for one in found["days"]], "devices": rows}
+    return {
+        **short,
+        **plain,
+        "html": str(file),
+        "key": found["key"],
+        "settlement": found["settlement"],
+        "days": [{key: value for key, value in one.items() if key != "moved_kwh"} for one in found["days"]],
+        "devices": rows,
+    }
 
 
 @click.group()

@@ -20,27 +20,31 @@ KINDS = click.Choice(["imbalance", "schedule", "measured", "price", "import_limi
 def signal() -> None:
     """What the grid asks of an area, a virtual DER, over time.
 
-    imbalance: by how much it will draw too much if nothing is moved; schedule: what it is to draw from outside;
-    measured: what it drew (or was out of balance by), all in W with consumption positive. import_limit and export_limit:
-    magnitudes in W. price: per kWh.
-    """
+    imbalance: by how much it will draw too much if nothing is moved; schedule: what it is to draw from
+    outside; measured: what it drew (or was out of balance by), all in W with consumption positive.
+    import_limit and export_limit: magnitudes in W. price: per kWh. """
 
 
 @signal.command()
 @click.argument("area")
 @click.option("--kind", type=KINDS, default="imbalance", show_default=True)
 @files.series
-@click.option("--flat", type=NUMBER, metavar="VALUE", help="One value throughout instead of a file, from the step of --start on.")
-@click.option("--for", "duration", type=DURATION, default="24h", show_default=True, help="How long, with --flat.")
+@click.option("--flat", type=NUMBER, metavar="VALUE", help="One value throughout instead of a file, from "
+                                                           "the step of --start on.")
+@click.option("--for", "duration", type=DURATION, default="24h", show_default=True, help="How long, with "
+                                                                                         "--flat.")
 @click.option("--tolerance", type=NUMBER, default=0.0, help="W of imbalance that are none of our business.")
-@click.option("--priority", type=SMALL, default=0, help="A higher one lies over a lower one, whenever it was said.")
+@click.option("--priority", type=SMALL, default=0, help="A higher one lies over a lower one, whenever it "
+                                                        "was said.")
 @click.option("--source", default="", help="Who says so.")
-@click.option("--every", type=DURATION, help="The next issue is due after so long; if it does not come, that is said.")
+@click.option("--every", type=DURATION, help="The next issue is due after so long; if it does not come, "
+                                             "that is said.")
 @click.option("--dry-run", is_flag=True, help="Check it and keep nothing.")
 @verb
 def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step: int | None, unit: str,
         flat: float | None, duration: int, **rest: Any) -> Any:
-    """Keep a signal; it lies over what was said before, step by step. Times without zone are local (`timezone`)."""
+    """Keep a signal; it lies over what was said before, step by step. Times without zone are local
+    (`timezone`)."""
     from server.grid.series import signals
     if unit != "W" and signals.KINDS[kind].unit != "W":
         raise Refused(400, f"a {kind} is {signals.KINDS[kind].unit}, not in {unit}")
@@ -49,14 +53,19 @@ def put(area: str, kind: str, csv_file: Any, json_file: Any, start: Moment, step
             raise Refused(400, "--flat is in place of a file")
         step = step or STEP
         if duration > LONGEST or duration > step * LONGEST // 60:
-            raise Refused(400, f"--for {duration} s, --step {step} s: a year is possible, in steps of a minute or more")
+            raise Refused(
+                400, f"--for {duration} s, --step {step} s: a year is possible, in steps of a minute or more"
+            )
         begin = (start() if start else clock.now()) // step * step
-        return signals.put(area, kind, files.scaled([flat] * -(-duration // step), unit), begin, step, place="--flat", **rest)
+        return signals.put(
+            area, kind, files.scaled([flat] * -(-duration // step), unit), begin, step, place="--flat", **rest
+        )
     found = files.read(csv_file, json_file, start, step, unit)
     if found.quantiles:
         raise Refused(400, "a signal has no quantiles")
-    return signals.put(area, kind, found.values, found.start, found.step, place=files.name(csv_file or json_file),
-                       **rest)
+    return signals.put(
+        area, kind, found.values, found.start, found.step, place=files.name(csv_file or json_file), **rest
+    )
 
 
 @signal.command(context_settings={"ignore_unknown_options": True})
@@ -82,7 +91,8 @@ def push(area: str, kind: str, value: float, start: Moment, **rest: Any) -> Any:
 @click.option("--dry-run", is_flag=True, help="Show what would be; keep nothing.")
 @verb
 def withdraw(area: str, kind: str, start: Moment, **rest: Any) -> Any:
-    """Have nothing known of a kind of signal any more, until it is put anew; what was said of the past stays."""
+    """Have nothing known of a kind of signal any more, until it is put anew; what was said of the past
+    stays."""
     from server.grid.series import signals
     return signals.withdraw(area, kind, start() if start else None, **rest)
 

@@ -14,7 +14,8 @@ _QUANTILES = {"0.5": "p50", "0.9": "p90"}
 
 @click.command()
 @click.argument("vder")
-@click.option("--face", "as_der", is_flag=True, help="As the documents of one DER: ratings, settings, status, availability.")
+@click.option("--face", "as_der", is_flag=True, help="As the documents of one DER: ratings, settings, "
+                                                     "status, availability.")
 @verb
 def status(vder: str, as_der: bool) -> Any:
     """Who is there, what is read, how full the stores are, what is in effect, and who is left out."""
@@ -35,10 +36,20 @@ def capability(vder: str, start: Callable[[], int] | None, horizon: int, step: i
     from server.grid.flexibility import capability as room
     from server.grid.flexibility import rollup
     if not 60 <= step <= horizon or horizon // step > 1000:
-        raise click.BadParameter(f"{step} s in {horizon} s: 1 to 1000 steps of at least a minute are possible", param_hint="--step")
+        raise click.BadParameter(
+            f"{step} s in {horizon} s: 1 to 1000 steps of at least a minute are possible", param_hint="--step"
+        )
     found = room.horizon(vder, start and start(), horizon // step, step / 3600)
     named = _QUANTILES[quantile]
-    return {**{key: found[key] for key in ("name", "members", "ramp_w_per_s", "unknown_up_w", "unknown_down_w", "warnings")},
-            "quantile": float(quantile), "steps": list(rollup.rows(found, named)),
-            "below": [{"name": child["name"], "members": child["members"], **rollup.row(child, named, 0)}
-                      for child in found["children"]]}
+    return {
+        **{
+            key: found[key]
+            for key in ("name", "members", "ramp_w_per_s", "unknown_up_w", "unknown_down_w", "warnings")
+        },
+        "quantile": float(quantile),
+        "steps": list(rollup.rows(found, named)),
+        "below": [
+            {"name": child["name"], "members": child["members"], **rollup.row(child, named, 0)}
+            for child in found["children"]
+        ],
+    }

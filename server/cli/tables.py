@@ -63,24 +63,35 @@ def _many(console: Console, rows: list[Row]) -> None:
     columns = [key for key in columns if any(row.get(key) not in (None, "", [], {}) for row in rows)
                and not all(row.get(_TELLS.get(key, "")) for row in rows)]
     spares = iter(_SPARE)
-    while not (fits := _width(console, _table(rows, columns, shortest=True)) <= console.width) and (spare := next(spares, None)):
+    while not (fits := _width(console, _table(rows, columns, shortest=True)) <= console.width) and (
+        spare := next(spares, None)
+    ):
         columns = [key for key in columns if key != spare]
     console.print(_table(rows, columns, folded=not fits))
 
 
 def _table(rows: list[Row], columns: list[str], shortest: bool = False, folded: bool = False) -> Table:
-    """Rows as a table, of which only prose may take more than a line, or all (`folded`), since nothing is cut off;
-    `shortest`: as if prose had been broken already."""
+    """Rows as a table, of which only prose may take more than a line, or all (`folded`), since nothing is cut
+    off; `shortest`: as if prose had been broken already."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key in columns:
         number = all(type(row.get(key)) in (int, float, type(None)) for row in rows)
         cells = [cell(key, row.get(key), brief=True) for row in rows]
-        prose = not number and key not in _WORDS and not key.endswith(_INSTANTS) and max(map(len, cells)) > _PROSE
-        table.add_column(_heading(key, max(map(len, cells))), no_wrap=not prose and not folded, overflow="fold", max_width=_PROSE if prose and shortest else None,
-                         justify="right" if number and not key.endswith(_INSTANTS) else "left")
+        prose = (
+            not number and key not in _WORDS and not key.endswith(_INSTANTS) and max(map(len, cells)) > _PROSE
+        )
+        table.add_column(
+            _heading(key, max(map(len, cells))),
+            no_wrap=not prose and not folded,
+            overflow="fold",
+            max_width=_PROSE if prose and shortest else None,
+            justify="right" if number and not key.endswith(_INSTANTS) else "left",
+        )
     for row in rows:
         indent = "  " * int(row.get("depth") or 0)
-        table.add_row(*(indent * (column == "name") + cell(column, row.get(column), brief=True) for column in columns))
+        table.add_row(
+            *(indent * (column == "name") + cell(column, row.get(column), brief=True) for column in columns)
+        )
     return table
 
 
@@ -99,16 +110,55 @@ _TELLS = {"lfdi": "name", "mrid": "href"}
 _UNIT_NAMES = {"w": "W", "wh": "Wh", "kwh": "kWh"}
 _WORDS = ("name", "vder", "device", "status", "state", "wish", "answer")
 _PROSE = 16  # columns of a text that may be broken into lines
-# What people can do without where a table is too wide for their terminal, the first goes first; --json has it all.
-_SPARE = ("mrid", "issued_at", "grants", "created", "solver_s", "step", "step_s", "values", "gaps", "mean", "every", "priority",
-          "tolerance", "granted_start", "granted_s", "request", "grant", "requested_by", "addressing", "verified_up_w",
-          "verified_down_w", "margin_s", "unrated", "rated_inject_w", "rated_absorb_w", "source", "potentially_superseded", "since",
-          "forward", "mandatory", "override", "sfdi", "lfdi", "meter", "control", "plan", "value", "least", "most")
+# What people can do without where a table is too wide for their terminal, the first goes first; --json has it
+# all.
+_SPARE = (
+    "mrid",
+    "issued_at",
+    "grants",
+    "created",
+    "solver_s",
+    "step",
+    "step_s",
+    "values",
+    "gaps",
+    "mean",
+    "every",
+    "priority",
+    "tolerance",
+    "granted_start",
+    "granted_s",
+    "request",
+    "grant",
+    "requested_by",
+    "addressing",
+    "verified_up_w",
+    "verified_down_w",
+    "margin_s",
+    "unrated",
+    "rated_inject_w",
+    "rated_absorb_w",
+    "source",
+    "potentially_superseded",
+    "since",
+    "forward",
+    "mandatory",
+    "override",
+    "sfdi",
+    "lfdi",
+    "meter",
+    "control",
+    "plan",
+    "value",
+    "least",
+    "most",
+)
 _INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end", "_from")
 
 
 def cell(key: str, value: Any, brief: bool = False) -> str:
-    """A value as people read it: instants as ISO 8601 in UTC (`brief`: without seconds that are 0), mappings as `a=b`."""
+    """A value as people read it: instants as ISO 8601 in UTC (`brief`: without seconds that are 0), mappings
+    as `a=b`."""
     if value is None:
         return ""
     if isinstance(value, bool):

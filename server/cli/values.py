@@ -1,5 +1,6 @@
 """Values of elements as people write them: `opModMaxLimW=50%`, `opModTargetW=-3kW`, `opModConnect=no`,
-`opModVoltVar=/derp/1/dc/2`; JSON for the rest. Asked of the schema, so that every mode of every edition works."""
+`opModVoltVar=/derp/1/dc/2`; JSON for the rest. Asked of the schema, so that every mode of every edition
+works."""
 from __future__ import annotations
 
 import json
@@ -53,7 +54,16 @@ def _simple(kind: str, text: str) -> Any:
             raise ValueError("a whole number is needed")
         return int(number)
     if kind == "bool":
-        words = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+        words = {
+            "yes": True,
+            "true": True,
+            "on": True,
+            "1": True,
+            "no": False,
+            "false": False,
+            "off": False,
+            "0": False,
+        }
         if text.lower() not in words:
             raise ValueError("yes or no is needed")
         return words[text.lower()]

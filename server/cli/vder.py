@@ -20,9 +20,8 @@ from server.grid.groups import virtualders
 def vder() -> None:
     """Group DERs into virtual DERs. VDER is a name or number.
 
-    Members come by a rule over labels, such as "kind = ev_charger and feeder = F12", by list, or from the virtual DERs
-    below it.
-    """
+    Members come by a rule over labels, such as "kind = ev_charger and feeder = F12", by list, or from the
+    virtual DERs below it. """
 
 
 @vder.command()
@@ -30,7 +29,8 @@ def vder() -> None:
 @click.option("--rule", default="", help="Who is in it: a condition on labels, kind, name.")
 @click.option("--member", "members", multiple=True, help="A device that is in it by name.")
 @click.option("--parent", help="The virtual DER it belongs to.")
-@click.option("--primacy", type=WHOLE, help="0 (strongest) to 255; one stronger than its parent's if not given.")
+@click.option("--primacy", type=WHOLE, help="0 (strongest) to 255; one stronger than its parent's if not "
+                                            "given.")
 @click.option("--purpose", default="", help="topology, programme, provider, kind, …")
 @click.option("--import-limit", type=float, help="The most that its members may consume together, in W.")
 @click.option("--export-limit", type=float, help="The most that they may inject together, in W.")
@@ -53,7 +53,11 @@ def list_vders(single: bool) -> Any:
 @verb
 def show(vder: str) -> Any:
     """A virtual DER with its members, its default and what it can do now."""
-    return {**virtualders.show(vder), "modes": capability.capability(vder)["modes"], "capability": capabilities(vder)}
+    return {
+        **virtualders.show(vder),
+        "modes": capability.capability(vder)["modes"],
+        "capability": capabilities(vder),
+    }
 
 
 def capabilities(vder: str) -> list[dict[str, Any]]:
@@ -65,8 +69,21 @@ def capabilities(vder: str) -> list[dict[str, Any]]:
     return list(walk(capability.capability(vder), 0))
 
 
-_SHOWN = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_absorb_w", "injection_w", "up_w", "down_w",
-          "capacity_wh", "up_wh", "down_wh", "charge")
+_SHOWN = (
+    "members",
+    "online",
+    "stale",
+    "unrated",
+    "rated_inject_w",
+    "rated_absorb_w",
+    "injection_w",
+    "up_w",
+    "down_w",
+    "capacity_wh",
+    "up_wh",
+    "down_wh",
+    "charge",
+)
 
 
 @vder.command()
@@ -76,8 +93,10 @@ _SHOWN = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_abso
 @click.option("--parent", help="Another parent; empty for the top.")
 @click.option("--primacy", type=WHOLE, help="Another primacy.")
 @click.option("--purpose", help="Another purpose.")
-@click.option("--import-limit", type=float, help="Another limit on what its members consume together, in W; inf for none.")
-@click.option("--export-limit", type=float, help="Another limit on what they inject together, in W; inf for none.")
+@click.option("--import-limit", type=float, help="Another limit on what its members consume together, in W; "
+                                                 "inf for none.")
+@click.option("--export-limit", type=float, help="Another limit on what they inject together, in W; inf for "
+                                                 "none.")
 @click.option("--add", multiple=True, metavar="DEVICE", help="Put a device in by name.")
 @click.option("--remove", multiple=True, metavar="DEVICE", help="Take a device out that was put in by name.")
 @verb
@@ -99,15 +118,20 @@ def delete(vder: str, force: bool) -> Any:
 @vder.command()
 @click.argument("vder")
 @click.argument("modes", type=PAIR, nargs=-1)
-@click.option("--also", type=PAIR, multiple=True, help="An element of DefaultDERControl itself, such as setGradW=100.")
+@click.option("--also", type=PAIR, multiple=True, help="An element of DefaultDERControl itself, such as "
+                                                       "setGradW=100.")
 @click.option("--clear", is_flag=True, help="Have no default any more.")
 @verb
-def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str, str], ...], clear: bool) -> Any:
+def default(
+    vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str, str], ...], clear: bool
+) -> Any:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
     if clear:
         dercontrols.clear_default(vder)
     elif modes or also:
-        dercontrols.set_default(vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also))
+        dercontrols.set_default(
+            vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also)
+        )
     return virtualders.show(vder)["default"] or {}
 
 
@@ -116,7 +140,8 @@ def default(vder: str, modes: tuple[tuple[str, str], ...], also: tuple[tuple[str
 @click.option("--horizon", type=DURATION, default="24h", show_default=True, help="How far.")
 @verb
 def forecast(vder: str, horizon: int) -> Any:
-    """What is expected of its load, sun, heat and cars: the quantiles 0.1, 0.5 and 0.9, in W with injection positive."""
+    """What is expected of its load, sun, heat and cars: the quantiles 0.1, 0.5 and 0.9, in W with injection
+    positive."""
     from server.grid.series import forecasts
     return forecasts.table(vder, horizon)
 

@@ -1,9 +1,8 @@
 """Who calls, and what they may do.
 
-A caller sees the documents of its audiences (table Audience): those for everyone enrolled, its own, those of the
-virtual DERs it is in, and for an aggregator those of the devices it manages. It writes only what belongs to it or to
-a device it manages. What is not for it does not exist as far as it is told.
-"""
+A caller sees the documents of its audiences (table Audience): those for everyone enrolled, its own, those of
+the virtual DERs it is in, and for an aggregator those of the devices it manages. It writes only what belongs
+to it or to a device it manages. What is not for it does not exist as far as it is told. """
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -23,8 +22,8 @@ NOT_THERE = "there is no such resource for you"
 
 
 class Caller(NamedTuple):
-    """Who is at the door. `number` is its place in /edev, 0 for a stranger; `state` that of its Device row or "";
-    `edition` the one it shows to speak."""
+    """Who is at the door. `number` is its place in /edev, 0 for a stranger; `state` that of its Device row or
+    ""; `edition` the one it shows to speak."""
     lfdi: str
     sfdi: int
     number: int = 0
@@ -40,9 +39,8 @@ class Caller(NamedTuple):
 def caller(lfdi: str, sfdi: int) -> Caller:
     """The caller with this certificate's identity.
 
-    This is the first that a request asks of the database, so here a connection that has died since the last request is
-    found out, and a new one tried.
-    """
+    This is the first that a request asks of the database, so here a connection that has died since the last
+    request is found out, and a new one tried. """
     question = "SELECT id, state, kind FROM device WHERE lfdi = ?"
     try:
         row = sql.row(question, lfdi)
@@ -53,7 +51,8 @@ def caller(lfdi: str, sfdi: int) -> Caller:
 
 
 def admit(who: Caller, method: str, match: Match) -> None:
-    """Refuse who may not do this here at all, whatever stands here (403), and methods that a row does not take (405)."""
+    """Refuse who may not do this here at all, whatever stands here (403), and methods that a row does not
+    take (405)."""
     if who.state == Device.SUSPENDED:
         raise Refused(403, "this device is suspended")
     if not who.enrolled and match.row.name not in OPEN_TO_STRANGERS:

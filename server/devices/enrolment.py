@@ -1,8 +1,7 @@
 """EndDevice and Registration: who is enrolled, by the utility or by itself (IEEE 2030.5-2018, 8.5).
 
-The EndDevice document is the truth; the Device and Audience rows say the same by value. An enrolled device has a DER
-of its own from the start, so that every link it follows resolves before it has said anything.
-"""
+The EndDevice document is the truth; the Device and Audience rows say the same by value. An enrolled device
+has a DER of its own from the start, so that every link it follows resolves before it has said anything. """
 from __future__ import annotations
 
 import json
@@ -20,7 +19,14 @@ from server.resources.hooks import Change, after, before, only_operator, rebuild
 
 AGGREGATOR = "aggregator"
 # The DeviceCategoryType of loads whose kind leaves no doubt; DERs say by their DERType what they are.
-CATEGORIES = {"thermostat": 1 << 0, "waterheater": 1 << 3, "poolpump": 1 << 4, "ev": 1 << 16, "evcharger": 1 << 17, "evse": 1 << 17}
+CATEGORIES = {
+    "thermostat": 1 << 0,
+    "waterheater": 1 << 3,
+    "poolpump": 1 << 4,
+    "ev": 1 << 16,
+    "evcharger": 1 << 17,
+    "evse": 1 << 17,
+}
 _TREE = ("DeviceInformation", "DeviceStatus", "PowerStatus")
 _DER = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
@@ -32,10 +38,18 @@ def _state(device: str | Device) -> dict[str, Any]:
 
 
 @audit.audited("device enrol", "{lfdi} {name}", answer=_state)
-def enrol(lfdi: str, pin: int | None = None, name: str = "", kind: str = "", labels: dict[str, str] | None = None,
-          manager: str = "", category: int | None = None) -> Device:
-    """Enrol a device out of band. `pin` has its check digit (None: a new one), `manager` is the LFDI of the aggregator
-    that acts for it, `category` the DeviceCategoryType bitmap (None: by the kind, where that tells). Refused where the LFDI or PIN is malformed or known."""
+def enrol(
+    lfdi: str,
+    pin: int | None = None,
+    name: str = "",
+    kind: str = "",
+    labels: dict[str, str] | None = None,
+    manager: str = "",
+    category: int | None = None,
+) -> Device:
+    """Enrol a device out of band. `pin` has its check digit (None: a new one), `manager` is the LFDI of the
+    aggregator that acts for it, `category` the DeviceCategoryType bitmap (None: by the kind, where that
+    tells). Refused where the LFDI or PIN is malformed or known."""
     lfdi = lfdi.replace("-", "").replace(":", "").upper()
     if manager and not Device.select().where(Device.lfdi == manager, Device.kind == AGGREGATOR).exists():
         raise Refused(409, f"no aggregator is enrolled with the LFDI {manager}")
@@ -68,14 +82,17 @@ def href(device: Device) -> str:
 
 
 def find(name: str) -> Device:
-    """The device with this LFDI, SFDI, number or name. Refused (404) where there is none, or more than one."""
+    """The device with this LFDI, SFDI, number or name. Refused (404) where there is none, or more than
+    one."""
     text = name.replace("-", "").upper()
     query = (Device.lfdi == text) | (Device.name == name)
     if name.isdecimal() and len(name) < 19:
         query |= (Device.sfdi == int(name)) | (Device.id == int(name))
     found = list(Device.select().where(query))
     if len(found) != 1:
-        raise Refused(404, f"{len(found) or 'no'} device{'s are' if len(found) > 1 else ' is'} called {name!r}")
+        raise Refused(
+            404, f"{len(found) or 'no'} device{'s are' if len(found) > 1 else ' is'} called {name!r}"
+        )
     return found[0]
 
 
@@ -95,7 +112,9 @@ def restore(device: Device) -> None:
 
 
 @audit.audited("device label", "{lfdi} {name}", state=_state)
-def relabel(device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None) -> None:
+def relabel(
+    device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None
+) -> None:
     """Set labels (None removes one), name or kind; what virtual DERs it is in follows at once."""
     with store.transaction():
         kept = {key: value for key, value in {**device.labels, **labels}.items() if value is not None}
@@ -112,7 +131,8 @@ def remove(device: Device) -> None:
     store.remove(href(device))
 
 
-# --- rules -----------------------------------------------------------------------------------------------------------
+# --- rules
+# -----------------------------------------------------------------------------------------------------------
 
 @before("POST", "EndDevice")
 def _check(change: Change) -> None:
@@ -143,8 +163,13 @@ def _may_register(who: access.Caller, lfdi: str) -> None:
 def _enrolled(change: Change) -> None:
     data, who = change.data, change.caller
     manager = who.lfdi if who is not None and who.lfdi != data["lFDI"] else ""
-    device = Device.create(id=table.number(change.href), lfdi=data["lFDI"], sfdi=data["sFDI"], manager=manager,
-                           enrolled_at=clock.now())
+    device = Device.create(
+        id=table.number(change.href),
+        lfdi=data["lFDI"],
+        sfdi=data["sFDI"],
+        manager=manager,
+        enrolled_at=clock.now(),
+    )
     _add_audiences(device)
     der = store.add("DER", f"{change.href}/der", {})
     for kind in _TREE:
@@ -164,19 +189,21 @@ def _register(device_href: str, pin: int | None) -> None:
 
 @seed
 def _known_pins() -> dict[str, int]:
-    """The PINs, by LFDI, that stand on devices which may register themselves. The file is read each time, being asked
-    once in a device's life; and at the start, so that what is wrong with it shows then."""
+    """The PINs, by LFDI, that stand on devices which may register themselves. The file is read each time,
+    being asked once in a device's life; and at the start, so that what is wrong with it shows then."""
     if not settings.pins:
         return {}
     try:
         return {entry["lfdi"]: int(entry["pin"]) for entry in json.loads(Path(settings.pins).read_text())}
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise Refused(503, f"setting pins: {settings.pins} is no JSON list of objects with lfdi and pin: {error}"
-                      ) from None
+        raise Refused(
+            503, f"setting pins: {settings.pins} is no JSON list of objects with lfdi and pin: {error}"
+        ) from None
 
 
 def _add_audiences(device: Device) -> int:
-    """See that the device, and who acts for it, is among those whose documents these are; how many rows were new."""
+    """See that the device, and who acts for it, is among those whose documents these are; how many rows were
+    new."""
     wanted = {(device.lfdi, EVERYONE), (device.lfdi, device.lfdi)}
     if device.manager:
         wanted.add((device.manager, device.lfdi))

@@ -1,7 +1,7 @@
 """Who is calling: a certificate -> LFDI, SFDI -> Peer. Pure functions (IEEE 2030.5-2018, 6.3).
 
-Read the numbers first, then `peer_of`, which is what a view asks; worker.py puts the answer there once a connection.
-"""
+Read the numbers first, then `peer_of`, which is what a view asks; worker.py puts the answer there once a
+connection. """
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -24,13 +24,14 @@ class Peer:
 
 
 def lfdi(der: bytes) -> str:
-    """The LFDI of a DER certificate: the first 160 bits of its SHA-256, as 40 upper-case hexadecimal digits (6.3.4)."""
+    """The LFDI of a DER certificate: the first 160 bits of its SHA-256, as 40 upper-case hexadecimal digits
+    (6.3.4)."""
     return sha256(der).hexdigest()[:40].upper()
 
 
 def sfdi(lfdi: str) -> int:
-    """The SFDI of an LFDI: its first 36 bits as a number, followed by the digit that makes the sum of all digits a
-    multiple of ten (6.3.3). ValueError if it does not start with nine hexadecimal digits."""
+    """The SFDI of an LFDI: its first 36 bits as a number, followed by the digit that makes the sum of all
+    digits a multiple of ten (6.3.3). ValueError if it does not start with nine hexadecimal digits."""
     if len(lfdi) < 9:
         raise ValueError(f"{lfdi!r} is too short for an LFDI")
     number = int(lfdi[:9], 16)

@@ -1,4 +1,5 @@
-"""When each device was last here: gathered in memory, written together now and then, since a GET is not to write."""
+"""When each device was last here: gathered in memory, written together now and then, since a GET is not to
+write."""
 from __future__ import annotations
 
 import logging

@@ -11,8 +11,11 @@ from server.resources import codec, pollrates, retrieve, schema, store, table
 from server.resources.hooks import instead
 from server.resources.table import Row
 
-# Lists that are named even while they are empty: a device posts to them, or waits for something to appear in them.
-ALWAYS = frozenset({"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"})
+# Lists that are named even while they are empty: a device posts to them, or waits for something to appear in
+# them.
+ALWAYS = frozenset(
+    {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"}
+)
 _STRANGERS = frozenset({"EndDeviceList", "Time"})
 
 

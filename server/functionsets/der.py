@@ -1,4 +1,5 @@
-"""DER: what a device's DER is told of programs; all else about it is kept as said (IEEE 2030.5-2018, 10.10)."""
+"""DER: what a device's DER is told of programs; all else about it is kept as said (IEEE 2030.5-2018,
+10.10)."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -56,8 +57,13 @@ def _audiences(href: str) -> tuple[str, ...]:
     """The audiences of the device that a DER belongs to."""
     match = table.match(href)
     assert match is not None
-    return tuple(audience for audience, in sql.rows("SELECT a.audience FROM device d JOIN audience a ON a.lfdi = d.lfdi "
-                                                    "WHERE d.id = ?", match.parameters["device"]))
+    return tuple(
+        audience
+        for (audience,) in sql.rows(
+            "SELECT a.audience FROM device d JOIN audience a ON a.lfdi = d.lfdi WHERE d.id = ?",
+            match.parameters["device"],
+        )
+    )
 
 
 @instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
@@ -82,8 +88,14 @@ def _programs(ask: RequestContext, audiences: tuple[str, ...]) -> Response:
     if store.due():
         store.refresh()
     span = ask.span()
-    found = retrieve.page(retrieve.Selection("/derp", audiences=audiences), ask.who.lfdi, span.start, span.after,
-                         span.limit, ask.edition)
+    found = retrieve.page(
+        retrieve.Selection("/derp", audiences=audiences),
+        ask.who.lfdi,
+        span.start,
+        span.after,
+        span.limit,
+        ask.edition,
+    )
     if not found.all and ask.match.row.name == "AssignedDERProgramList":
         raise Refused(404, access.NOT_THERE)
     return ask.list("DERProgramList", found)
@@ -91,8 +103,8 @@ def _programs(ask: RequestContext, audiences: tuple[str, ...]) -> Response:
 
 @instead("GET", "CurrentDERProgram")
 def current(ask: RequestContext) -> Response:
-    """Of the programs that a DER follows, the one that has a control active now; of several, and else of all, the one
-    with the lowest primacy."""
+    """Of the programs that a DER follows, the one that has a control active now; of several, and else of all,
+    the one with the lowest primacy."""
     _visible(ask)
     if store.due():
         store.refresh()

@@ -17,10 +17,17 @@ from server.resources.hooks import Change, before, instead, only_operator
 Data = dict[str, Any]
 COLDEST = -27315  # hundredths of a degree Celsius
 FULL_PERCENT, FULL = 100, 10_000
-# What an action may say, as paths inside an EndDeviceControl or a DrResponse: least and most. The schema bounds none.
-_RANGES = {"DutyCycle/normalValue": (0, FULL_PERCENT), "Offset/loadAdjustmentPercentageOffset": (0, FULL),
-           "SetPoint/heatingSetpoint": (COLDEST, 32767), "SetPoint/coolingSetpoint": (COLDEST, 32767),
-           "ApplianceLoadReduction/type": (0, 1), "TargetReduction/type": (0, 12), "AppliedTargetReduction/type": (0, 12)}
+# What an action may say, as paths inside an EndDeviceControl or a DrResponse: least and most. The schema
+# bounds none.
+_RANGES = {
+    "DutyCycle/normalValue": (0, FULL_PERCENT),
+    "Offset/loadAdjustmentPercentageOffset": (0, FULL),
+    "SetPoint/heatingSetpoint": (COLDEST, 32767),
+    "SetPoint/coolingSetpoint": (COLDEST, 32767),
+    "ApplianceLoadReduction/type": (0, 1),
+    "TargetReduction/type": (0, 12),
+    "AppliedTargetReduction/type": (0, 12),
+}
 
 for _method in ("PUT", "POST", "DELETE"):
     before(_method, "DemandResponseProgram", "EndDeviceControl")(only_operator)
@@ -55,27 +62,42 @@ def programs_of_group(ask: RequestContext) -> Response:
     if store.due():
         store.refresh()
     span = ask.span()
-    found = retrieve.page(retrieve.Selection("/dr", audiences=(f"vder:{ask.parameters['vder']}",)), ask.who.lfdi,
-                         span.start, span.after, span.limit, ask.edition)
+    found = retrieve.page(
+        retrieve.Selection("/dr", audiences=(f"vder:{ask.parameters['vder']}",)),
+        ask.who.lfdi,
+        span.start,
+        span.after,
+        span.limit,
+        ask.edition,
+    )
     if not found.all:
         raise Refused(404, access.NOT_THERE)
     return ask.list("DemandResponseProgramList", found)
 
 
-# --- what a device says ----------------------------------------------------------------------------------------------
+# --- what a device says
+# ----------------------------------------------------------------------------------------------
 
 @before("POST", "LoadShedAvailability")
 @before("PUT", "LoadShedAvailability")
 def _of_a_program_it_sees(change: Change) -> None:
-    """It speaks of a program that the device follows, if of any; said again of the same, it is the same one."""
+    """It speaks of a program that the device follows, if of any; said again of the same, it is the same
+    one."""
     program = change.data.get("DemandResponseProgramLink", {}).get("href")
     if change.caller is None:
         return
     seen = retrieve.single(program, change.caller.lfdi) if program else None
     if program and (seen is None or seen.kind != "DemandResponseProgram"):
-        raise Refused(400, f"LoadShedAvailability/DemandResponseProgramLink: there is no program {program} for you")
-    for known in Document.select().where((Document.kind == change.kind) & (Document.audience == change.audience)):
-        if change.method == "POST" and known.submitted.get("DemandResponseProgramLink", {}).get("href") == program:
+        raise Refused(
+            400, f"LoadShedAvailability/DemandResponseProgramLink: there is no program {program} for you"
+        )
+    for known in Document.select().where(
+        (Document.kind == change.kind) & (Document.audience == change.audience)
+    ):
+        if (
+            change.method == "POST"
+            and known.submitted.get("DemandResponseProgramLink", {}).get("href") == program
+        ):
             change.href, change.old = known.href, known.submitted
 
 

@@ -1,9 +1,8 @@
-"""Flow reservation: a storage asks to charge or discharge; what it is granted comes as an event (IEEE 2030.5-2018,
-10.9). Energy and power are positive for charging here, the other way round than in a DERControl.
+"""Flow reservation: a storage asks to charge or discharge; what it is granted comes as an event (IEEE
+2030.5-2018, 10.9). Energy and power are positive for charging here, the other way round than in a DERControl.
 
-What cannot be meant is refused. What can be meant but not had (more energy than fits the window, say) is a request
-like any other, and answered by what can be had.
-"""
+What cannot be meant is refused. What can be meant but not had (more energy than fits the window, say) is a
+request like any other, and answered by what can be had. """
 from __future__ import annotations
 
 from typing import Any
@@ -66,7 +65,10 @@ def _known(change: Change) -> None:
 @before("POST", "FlowReservationResponseResponse")
 def _answer_to_a_grant(change: Change) -> None:
     subject = change.data["subject"]
-    if store.find(subject, "FlowReservationResponse") is None and store.find(subject, *links.events.KINDS) is not None:
+    if (
+        store.find(subject, "FlowReservationResponse") is None
+        and store.find(subject, *links.events.KINDS) is not None
+    ):
         raise Refused(400, f"{change.kind}/subject: {subject} is no FlowReservationResponse")
 
 

@@ -34,7 +34,10 @@ def sets(ask: RequestContext) -> Response:
     after, more = ("", []) if span.after is None else (" AND start > ?", [span.after])
     rows = sql.rows(f"{_SETS}{after} ORDER BY start DESC, mrid DESC LIMIT ? OFFSET ?",
                     meter, *more, span.limit, span.start)
-    items = [("ReadingSet", codec.fragment("ReadingSet", _set(f"{ask.href}/{row[0]}", row), ask.edition)) for row in rows]
+    items = [
+        ("ReadingSet", codec.fragment("ReadingSet", _set(f"{ask.href}/{row[0]}", row), ask.edition))
+        for row in rows
+    ]
     return ask.list("ReadingSetList", retrieve.Page(_count(ask.href), items))
 
 
@@ -49,10 +52,19 @@ def values(ask: RequestContext) -> Response:
     """The readings of a set, in the order of their local IDs."""
     row, span = _find(ask), ask.span()
     after, more = ("", []) if span.after is None else (" AND start > ?", [span.after])
-    found = sql.rows("SELECT number, start, duration_s, value, submitted FROM reading WHERE set_id = ?" + after +
-                     " ORDER BY sort, number LIMIT ? OFFSET ?", row[5], *more, span.limit, span.start)
-    items = [("Reading", codec.fragment("Reading", meterreadings.data(f"{ask.href}/{number}", *rest), ask.edition))
-             for number, *rest in found]
+    found = sql.rows(
+        "SELECT number, start, duration_s, value, submitted FROM reading WHERE set_id = ?"
+        + after
+        + " ORDER BY sort, number LIMIT ? OFFSET ?",
+        row[5],
+        *more,
+        span.limit,
+        span.start,
+    )
+    items = [
+        ("Reading", codec.fragment("Reading", meterreadings.data(f"{ask.href}/{number}", *rest), ask.edition))
+        for number, *rest in found
+    ]
     total = int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", row[5])[0])
     return ask.list("ReadingList", retrieve.Page(total, items))
 
@@ -65,8 +77,11 @@ def value(ask: RequestContext) -> Response:
         _visible(ask, meter)
         row = meterreadings.latest(meter) or (0, 0, None, "{}")
     else:
-        row = sql.row("SELECT start, duration_s, value, submitted FROM reading WHERE set_id = ? AND number = ?",
-                      _find(ask)[5], ask.parameters["reading"])
+        row = sql.row(
+            "SELECT start, duration_s, value, submitted FROM reading WHERE set_id = ? AND number = ?",
+            _find(ask)[5],
+            ask.parameters["reading"],
+        )
     if row is None:
         raise Refused(404, access.NOT_THERE)
     return ask.document("Reading", meterreadings.data(ask.href, *row))

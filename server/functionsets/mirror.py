@@ -1,8 +1,7 @@
 """MirrorUsagePoint: devices post readings; what they post is served as UsagePoint (IEEE 2030.5-2018, 10.11).
 
-A mirror leads to a UsagePoint with the same mRID, each MirrorMeterReading to a MeterReading with the same mRID. A
-mirror or a reading that is stated again under its mRID replaces what it said before.
-"""
+A mirror leads to a UsagePoint with the same mRID, each MirrorMeterReading to a MeterReading with the same
+mRID. A mirror or a reading that is stated again under its mRID replaces what it said before. """
 from __future__ import annotations
 
 from typing import Any
@@ -31,7 +30,9 @@ def _check(change: Change) -> None:
     if who is not None and not access.writable(who, lfdi):
         raise Refused(403, f"MirrorUsagePoint/deviceLFDI: {lfdi} is not a device you post for")
     change.audience = lfdi
-    for known in filter(None, (store.find(change.data["mRID"], kind) for kind in ("MirrorUsagePoint", "UsagePoint"))):
+    for known in filter(
+        None, (store.find(change.data["mRID"], kind) for kind in ("MirrorUsagePoint", "UsagePoint"))
+    ):
         if known.audience != lfdi:
             raise Refused(409, "MirrorUsagePoint/mRID: it belongs to another mirror")
         if known.kind == "MirrorUsagePoint" and not change.href:

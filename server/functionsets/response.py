@@ -9,10 +9,22 @@ from server.resources import events, hexbinary, links, retrieve, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
 STATUSES = {
-    1: "received", 2: "started", 3: "completed", 4: "opted out", 5: "opted in", 6: "cancelled", 7: "superseded",
-    8: "partially completed with opt-out", 9: "partially completed with opt-in", 10: "completed without participation",
-    11: "message acknowledged", 12: "message cannot be displayed", 13: "aborted for another server",
-    14: "aborted for another program", 252: "parameter not applicable", 253: "invalid",
+    1: "received",
+    2: "started",
+    3: "completed",
+    4: "opted out",
+    5: "opted in",
+    6: "cancelled",
+    7: "superseded",
+    8: "partially completed with opt-out",
+    9: "partially completed with opt-in",
+    10: "completed without participation",
+    11: "message acknowledged",
+    12: "message cannot be displayed",
+    13: "aborted for another server",
+    14: "aborted for another program",
+    252: "parameter not applicable",
+    253: "invalid",
     254: "received after it had expired",
 }
 STATUSES_2023 = STATUSES | {15: "resumed", 251: "not supported"}
@@ -39,10 +51,14 @@ def _check(change: Change) -> None:
     if who is not None and not access.writable(who, lfdi):
         raise Refused(403, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
     change.audience = lfdi
-    earlier = list(Document.select(Document.href, Document.submitted).join(
-        ResponseRecord, on=(ResponseRecord.href == Document.href)).where((ResponseRecord.subject == subject) & (ResponseRecord.lfdi == lfdi)))
+    earlier = list(
+        Document.select(Document.href, Document.submitted)
+        .join(ResponseRecord, on=(ResponseRecord.href == Document.href))
+        .where((ResponseRecord.subject == subject) & (ResponseRecord.lfdi == lfdi))
+    )
     event = store.find(subject, *SUBJECTS)
-    # a device that has left the group since then goes on to say what became of an event that it has answered before
+    # a device that has left the group since then goes on to say what became of an event that it has answered
+    # before
     if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
         raise Refused(400, f"{change.kind}/subject: there is no event {subject} for {lfdi}")
     # every document of the 2023 edition says so itself, whatever its sender accepts
@@ -52,7 +68,8 @@ def _check(change: Change) -> None:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
     comparable = hexbinary.comparable(data)
     for answer in earlier:
-        if hexbinary.comparable(answer.submitted) == comparable:  # the same answer once more, its receipt having been lost
+        # the same answer once more, its receipt having been lost
+        if hexbinary.comparable(answer.submitted) == comparable:
             change.href, change.old = answer.href, data
 
 

@@ -1,4 +1,5 @@
-"""Time: the one clock, as devices are to keep it, with local time and daylight saving (IEEE 2030.5-2018, 9.2)."""
+"""Time: the one clock, as devices are to keep it, with local time and daylight saving (IEEE 2030.5-2018,
+9.2)."""
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,8 @@ from server.resources.hooks import instead
 
 
 class Daylight(NamedTuple):
-    """Daylight saving of one zone and year: its first and last instant in UTC, and its offset in seconds; all 0 where
-    there is none."""
+    """Daylight saving of one zone and year: its first and last instant in UTC, and its offset in seconds; all
+    0 where there is none."""
     start: int
     end: int
     offset: int
@@ -26,7 +27,9 @@ class Daylight(NamedTuple):
 @instead("GET", "Time")
 def answer(ask: RequestContext) -> Response:
     """The present."""
-    return ask.document("Time", {"pollRate": pollrates.poll("Time", ask.who.lfdi), **at(clock.now(), settings.timezone)})
+    return ask.document(
+        "Time", {"pollRate": pollrates.poll("Time", ask.who.lfdi), **at(clock.now(), settings.timezone)}
+    )
 
 
 def at(now: int, zone: str) -> dict[str, int]:
@@ -35,14 +38,21 @@ def at(now: int, zone: str) -> dict[str, int]:
     saving = daylight(zone, local.year)
     total = int((local.utcoffset() or timedelta()).total_seconds())
     extra = int((local.dst() or timedelta()).total_seconds())
-    return {"currentTime": now, "dstEndTime": saving.end, "dstOffset": saving.offset, "dstStartTime": saving.start,
-            "localTime": now + total, "quality": settings.time_quality, "tzOffset": total - extra}
+    return {
+        "currentTime": now,
+        "dstEndTime": saving.end,
+        "dstOffset": saving.offset,
+        "dstStartTime": saving.start,
+        "localTime": now + total,
+        "quality": settings.time_quality,
+        "tzOffset": total - extra,
+    }
 
 
 @lru_cache(maxsize=64)
 def daylight(zone: str, year: int) -> Daylight:
-    """When daylight saving starts and ends in a calendar year (south of the equator it ends first). Where it lasts
-    beyond the year, the year's own end or beginning stands for it."""
+    """When daylight saving starts and ends in a calendar year (south of the equator it ends first). Where it
+    lasts beyond the year, the year's own end or beginning stands for it."""
     place = ZoneInfo(zone)
     first = int(datetime(year, 1, 1, tzinfo=place).timestamp())
     last = int(datetime(year + 1, 1, 1, tzinfo=place).timestamp())

@@ -1,4 +1,4 @@
-"""The first tables: a frozen copy of the models as they were; what changes later has a migration of its own."""
+"""The first tables: a frozen copy of the models as they were. Later changes have migrations of their own."""
 from peewee import (AutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, FloatField,
                     ForeignKeyField, IntegerField, Model, SmallIntegerField, TextField)
 
@@ -153,4 +153,5 @@ def up(migrator, db):
         class Meta:
             primary_key = CompositeKey("order", "lfdi")
 
-    db.create_tables([Document, Counter, Device, Audience, ReadingSet, Reading, Answer, Rate, Note, VirtualDER, Membership, Order, Share])
+    db.create_tables([Document, Counter, Device, Audience, ReadingSet, Reading, Answer, Rate, Note,
+                      VirtualDER, Membership, Order, Share])

@@ -1,4 +1,4 @@
-"""The balance: what is known of devices in numbers, signals, forecasts, measurements, plans, the audit trail."""
+"""The balance: device numbers, signals, forecasts, measurements, plans, the audit log."""
 from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField,
                     Model, SmallIntegerField, TextField)
 

@@ -1,4 +1,4 @@
-"""The words of the field: tables and columns that had private names get the standard's and the field's; names carry units."""
+"""The words of the field: tables and columns that had private names get the field's; names carry units."""
 from server.migrations.renames import rename
 
 TABLES = {

@@ -32,9 +32,8 @@ RETRY_S = 0.05  # until the next attempt to open a SQLite database that another 
 def connect(url: str | None = None) -> None:
     """Open the database at this URL (default: the setting) and bring its tables up to date.
 
-    SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for its turn
-    instead of failing half-way.
-    """
+    SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for
+    its turn instead of failing half-way. """
     url = url or settings.database
     if db.obj is not None and not db.is_closed():
         db.close()

@@ -7,8 +7,9 @@ from server.models.base import JSON, Table
 
 
 class AuditEntry(Table):
-    """One change of state by an operator. Entries are numbered without gaps. `hash` is SHA-256 over the entry and the
-    `previous` entry's hash, so that one that is altered or missing shows, and none has two that follow it."""
+    """One change of state by an operator. Entries are numbered without gaps. `hash` is SHA-256 over the entry
+    and the `previous` entry's hash, so that one that is altered or missing shows, and none has two that
+    follow it."""
     id = BigIntegerField(primary_key=True)
     at = BigIntegerField()
     who = TextField()

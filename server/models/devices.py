@@ -7,7 +7,8 @@ from server.models.base import JSON, Table
 
 
 class Device(Table):
-    """An enrolled EndDevice. `id` is its number in /edev; `manager` the LFDI of the aggregator that acts for it."""
+    """An enrolled EndDevice. `id` is its number in /edev; `manager` the LFDI of the aggregator that acts for
+    it."""
     ENROLLED, SUSPENDED = "enrolled", "suspended"
     id = BigIntegerField(primary_key=True)
     lfdi = TextField(unique=True)

@@ -10,12 +10,12 @@ from server.models.base import JSON, Table
 class Document(Table):
     """A resource, by href.
 
-    `submitted` is what was said, null where a resource stands there only so that its link resolves; `body` the inner
-    XML that is served (see codec), `body_2023` the same for clients of the 2023 edition where it differs. `audience`
-    is EVERYONE (that is enrolled), an LFDI or a virtual DER's `vder:ID`. `fresh_until` is the instant at which time
-    alone changes the body. `sort` orders a list bytewise as the table says, `at` is what the list parameter `a`
-    compares, `until` the end of an interval, `visibility` one of LISTED, ACTIVE and EXPIRED, `status` an event's EventStatus.
-    """
+    `submitted` is what was said, null where a resource stands there only so that its link resolves; `body`
+    the inner XML that is served (see codec), `body_2023` the same for clients of the 2023 edition where it
+    differs. `audience` is EVERYONE (that is enrolled), an LFDI or a virtual DER's `vder:ID`. `fresh_until` is
+    the instant at which time alone changes the body. `sort` orders a list bytewise as the table says, `at` is
+    what the list parameter `a` compares, `until` the end of an interval, `visibility` one of LISTED, ACTIVE
+    and EXPIRED, `status` an event's EventStatus. """
     LISTED, ACTIVE, EXPIRED = 0, 1, 2
     href = TextField(primary_key=True)
     kind = TextField()
@@ -33,8 +33,8 @@ class Document(Table):
     status = JSON(null=True)
 
 
-# The first is for a list in its order, the second for one of which each caller sees a part (reading.Selection.mixed).
-# Partial ones are small, and cost nothing to those whom they do not concern.
+# The first is for a list in its order, the second for one of which each caller sees a part
+# (reading.Selection.mixed). Partial ones are small, and cost nothing to those whom they do not concern.
 _LISTED = Document.visibility < Document.EXPIRED
 Document.add_index(Document.parent, Document.sort, Document.audience, Document.visibility)
 for _columns, _where in (
@@ -67,8 +67,8 @@ class ReadingSet(Table):
 
 
 class Reading(Table):
-    """One value. `submitted` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID …), `sort`
-    its place in its list: localID, consumptionBlock and touTier, 16 and twice 8 bits."""
+    """One value. `submitted` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID
+    …), `sort` its place in its list: localID, consumptionBlock and touTier, 16 and twice 8 bits."""
     set = ForeignKeyField(ReadingSet, on_delete="CASCADE", index=False)
     number = BigIntegerField()
     start = BigIntegerField()
@@ -82,7 +82,8 @@ class Reading(Table):
 
 
 class ResponseRecord(Table):
-    """A Response to an event: which (`subject` is its mRID), by whom, what, and when by the device's and our clock."""
+    """A Response to an event: which (`subject` is its mRID), by whom, what, and when by the device's and our
+    clock."""
     href = TextField(primary_key=True)
     subject = TextField()
     lfdi = TextField()

@@ -11,11 +11,12 @@ from server.models.devices import Device
 
 
 class VirtualDER(Table):
-    """A node of the tree. `rule` makes members of the devices it fits, `program` is the href of its DERProgram.
+    """A node of the tree. `rule` makes members of the devices it fits, `program` is the href of its
+    DERProgram.
 
-    `import_limit_w` and `export_limit_w` are the most that its members may consume and inject together, in W; None for
-    no limit. `device` is set for a virtual DER of one: it stands in no tree and exists so that one device can be addressed.
-    """
+    `import_limit_w` and `export_limit_w` are the most that its members may consume and inject together, in W;
+    None for no limit. `device` is set for a virtual DER of one: it stands in no tree and exists so that one
+    device can be addressed. """
     id = AutoField()
     parent_id: int | None
     device_id: int | None
@@ -33,7 +34,8 @@ class VirtualDER(Table):
 
 
 class Membership(Table):
-    """A device that is in a virtual DER: put there by name (`listed`), or brought by its rule or by its children."""
+    """A device that is in a virtual DER: put there by name (`listed`), or brought by its rule or by its
+    children."""
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     listed = BooleanField(default=False)

@@ -9,10 +9,11 @@ from server.models.groups import VirtualDER
 
 
 class Series(Table):
-    """A signal or a forecast for a virtual DER, as `source` said it at `issued_at`: a value for each `step_s` seconds from
-    `start` until `until`, null where nothing was said. `quantity` is one of signals.KINDS or of outlook.GIVEN, `quantiles`
-    has values likewise by probability. `issue_interval_s` is in how many seconds the next issue was promised. Nothing is ever
-    changed: who says it anew adds a row, and a replay sees what was known at its time."""
+    """A signal or a forecast for a virtual DER, as `source` said it at `issued_at`: a value for each `step_s`
+    seconds from `start` until `until`, null where nothing was said. `quantity` is one of signals.KINDS or of
+    outlook.GIVEN, `quantiles` has values likewise by probability. `issue_interval_s` is in how many seconds
+    the next issue was promised. Nothing is ever changed: who says it anew adds a row, and a replay sees what
+    was known at its time."""
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()
@@ -32,8 +33,8 @@ class Series(Table):
 
 
 class Measurement(Table):
-    """What was measured of a virtual DER, or reckoned from that, for the STEP seconds from `start` on: `value` in W, or
-    what `quantity` says; `devices_read` is of how many members."""
+    """What was measured of a virtual DER, or reckoned from that, for the STEP seconds from `start` on:
+    `value` in W, or what `quantity` says; `devices_read` is of how many members."""
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()
     start = BigIntegerField()

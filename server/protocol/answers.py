@@ -18,13 +18,15 @@ _REASON_CODES = {400: 0, 406: 0, 411: 0, 413: 2, 415: 0, 429: 4, 500: 2, 503: 2}
 
 
 def edition(request: Request) -> int:
-    """The edition a client speaks: 2023 if the first XML that its Accept takes, or else the Content-Type it sends, has
-    level=-S2; else 2018. Refused (406) if it wants no XML."""
+    """The edition a client speaks: 2023 if the first XML that its Accept takes, or else the Content-Type it
+    sends, has level=-S2; else 2018. Refused (406) if it wants no XML."""
     accept = request.environ.get("HTTP_ACCEPT")
     if not accept or accept == SEP_XML:
         return _edition(request.environ.get("CONTENT_TYPE") or "")
     for part in accept.lower().split(","):
-        if part.strip().startswith(("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")):
+        if part.strip().startswith(
+            ("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")
+        ):
             return _edition(part)
     raise Refused(406, f"answers are {SEP_XML}, which Accept: {accept} does not take")
 
@@ -68,7 +70,9 @@ def error(refused: Refused) -> Response:
     if retry:
         data["maxRetryDuration"] = int(retry)
     inside = codec.fragment("Error", data).replace(b">", b">" + _comment(refused.why), 1)
-    return Response(codec.wrap("Error", inside), refused.status, headers=refused.headers, content_type=SEP_XML)
+    return Response(
+        codec.wrap("Error", inside), refused.status, headers=refused.headers, content_type=SEP_XML
+    )
 
 
 def _comment(words: str) -> bytes:

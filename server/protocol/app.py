@@ -33,8 +33,9 @@ class DeviceRequest(Request):
 
 
 class DeviceInterface(Flask):
-    """Flask with one view, to which every request goes whatever its path and method: none is routed, and all that
-    Flask keeps at hand for views that have to find it (`flask.request` and so on) is given as arguments here."""
+    """Flask with one view, to which every request goes whatever its path and method: none is routed, and all
+    that Flask keeps at hand for views that have to find it (`flask.request` and so on) is given as arguments
+    here."""
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = DeviceRequest(environ)

@@ -1,9 +1,9 @@
 """The life of one connection: handshake, requests and answers, goodbye.
 
-It is written as if it could wait, and never does: where it would, it yields what it waits for, and whoever finds that
-come to pass (worker.py) resumes it. So a connection costs a thread only while there is something to do, and the
-application is called only with a request that is whole. If it has to wait beyond `deadline`, TimeoutError is raised in it.
-"""
+It is written as if it could wait, and never does: where it would, it yields what it waits for, and whoever
+finds that come to pass (worker.py) resumes it. So a connection costs a thread only while there is something
+to do, and the application is called only with a request that is whole. If it has to wait beyond `deadline`,
+TimeoutError is raised in it. """
 from __future__ import annotations
 
 import logging
@@ -104,29 +104,34 @@ class Connection:
     def _hear(self, channel: Plain, request: Incoming, data: bytes) -> Waits[bool]:
         """Read one request until it is whole, given what has come of it; False if the client has no more.
         Unacceptable, 408, if it takes too long."""
-        told = False
         try:
-            whole = bool(data) and request.feed(data)
+            if data and request.feed(data):
+                return True     # noqa: B901
             if not data:
                 self.quiet, self.deadline = True, monotonic() + self.door.keepalive
                 if not channel.waiting():
                     yield READABLE
-            while not whole:
-                data = yield from channel.receive()
-                if not data:
-                    return False
-                if not request.begun:
-                    self.quiet, self.deadline = False, monotonic() + self.door.header_timeout
-                whole = request.feed(data)
-                if request.headed and not whole and not told:
-                    told, self.deadline = True, monotonic() + self.door.body_timeout
-                    if request.expects():
-                        yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return (yield from self._hear_rest(channel, request))
         except TimeoutError:
             if request.begun:
                 raise Unacceptable(408) from None
             return False
-        return True     # noqa: B901
+
+    def _hear_rest(self, channel: Plain, request: Incoming) -> Waits[bool]:
+        """Read what is missing of a request; False if the client ends the connection first."""
+        in_body = False
+        while True:
+            data = yield from channel.receive()
+            if not data:
+                return False    # noqa: B901
+            if not request.begun:
+                self.quiet, self.deadline = False, monotonic() + self.door.header_timeout
+            if request.feed(data):
+                return True     # noqa: B901
+            if request.headed and not in_body:
+                in_body, self.deadline = True, monotonic() + self.door.body_timeout
+                if request.expects():
+                    yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, request: Incoming) -> tuple[bytes, bool]:
         """Ask the application -> the answer's bytes, and whether the connection stays."""
@@ -159,7 +164,8 @@ class Connection:
             raise Unacceptable(403) from None
 
     def _dismiss(self, channel: Plain, answer: bytes) -> Waits[None]:
-        """Answer, and let the client read it: closing on what it still sends would take the answer away from it."""
+        """Answer, and let the client read it: closing on what it still sends would take the answer away from
+        it."""
         self.deadline = monotonic() + LINGER
         yield from channel.send(answer)
         yield from channel.goodbye()

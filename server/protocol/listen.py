@@ -29,7 +29,8 @@ def _context() -> SSL.Context:
         return tls.context(settings.certificate, settings.key, settings.client_ca)
     except (OSError, SSL.Error, ValueError) as error:
         sys.exit(f"Error: certificate {settings.certificate}, key {settings.key} and client_ca "
-                 f"{settings.client_ca} cannot be used together: {error!r}. They have to be PEM files, and the key "
+                 f"{settings.client_ca} cannot be used together: {error!r}. They have to be PEM files, and "
+                 "the key "
                  "that of the certificate.")
 
 

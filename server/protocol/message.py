@@ -1,8 +1,7 @@
 """Bytes -> request -> WSGI environ, and an application's answer -> bytes. No I/O.
 
-gunicorn's parser reads the request (RFC 9112, and what is known against request smuggling); what is here decides how
-large it may be and what the application sees of it.
-"""
+gunicorn's parser reads the request (RFC 9112, and what is known against request smuggling); what is here
+decides how large it may be and what the application sees of it. """
 from __future__ import annotations
 
 import io
@@ -48,7 +47,8 @@ class Incoming:
         self.parser = PythonProtocol(on_headers_complete=self._headed, on_body=self._more, **LIMITS)
 
     def feed(self, data: bytes) -> bool:
-        """Take some bytes; whether the request is whole now. Unacceptable as soon as it is clear that it is."""
+        """Take some bytes; whether the request is whole now. Unacceptable as soon as it is clear that it
+        is."""
         self.begun = True
         try:
             self.parser.feed(data)
@@ -72,7 +72,9 @@ class Incoming:
         """Whether the client waits to be told to go on before it sends the body (RFC 9110 10.1.1)."""
         if not self.headed or self.body or self.parser.http_version < (1, 1):
             return False
-        return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self.parser.headers)
+        return any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self.parser.headers
+        )
 
     def environ(self, of_connection: dict[str, Any]) -> dict[str, Any]:
         """The WSGI environ of the whole request, given that of the connection."""
@@ -99,8 +101,8 @@ class Incoming:
 
 @lru_cache(maxsize=1024)
 def environ_key(name: bytes) -> str:
-    """b"content-type" -> CONTENT_TYPE, b"accept" -> HTTP_ACCEPT. Empty for a name with an underscore, which would be
-    taken for the one with a hyphen."""
+    """b"content-type" -> CONTENT_TYPE, b"accept" -> HTTP_ACCEPT. Empty for a name with an underscore, which
+    would be taken for the one with a hyphen."""
     text = name.decode("latin-1")
     return "" if "_" in text else UNNAMED.get(text) or "HTTP_" + text.upper().replace("-", "_")
 
@@ -128,15 +130,16 @@ class Outgoing:
         self.written: list[bytes] = []
 
     def start(self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None) -> Any:
-        """WSGI's start_response (PEP 3333). Nothing has been sent yet, so it may be called again after an error."""
+        """WSGI's start_response (PEP 3333). Nothing has been sent yet, so it may be called again after an
+        error."""
         if self.status and not exc_info:
             raise AssertionError("start_response called twice")
         self.status, self.headers = status, list(headers)
         return self.written.append
 
     def encode(self, parts: Iterable[bytes], method: str, keep: bool) -> bytes:
-        """All of it as bytes: one Content-Length, no body where there must be none (RFC 9110 6.4.1), and whether the
-        connection stays. ValueError for a header that would break out of its line."""
+        """All of it as bytes: one Content-Length, no body where there must be none (RFC 9110 6.4.1), and
+        whether the connection stays. ValueError for a header that would break out of its line."""
         body = b"".join([*self.written, *parts])
         code = self.status[:3]
         lines = [f"HTTP/1.1 {self.status}", http_date(int(time.time()))]
@@ -163,7 +166,7 @@ def http_date(second: int) -> str:
 
 
 REASON_CODES = {408: 2, 413: 2, 431: 2, 414: 2, 503: 2}
-"""HTTP status -> Error.reasonCode: 2, a limit of this server was reached; 0, the request is malformed, otherwise."""
+"""HTTP status -> Error.reasonCode: 2, a limit of this server was reached; else 0, a malformed request."""
 
 
 def error(status: int, method: str = "") -> bytes:

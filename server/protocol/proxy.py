@@ -1,8 +1,7 @@
 """Behind a proxy that ends TLS: the caller's certificate comes in a header.
 
-It is believed from the configured proxies alone and verified here all the same. Chains are not handed on, so the
-issuing authorities between device and root belong into `client_ca` in this case (deploy/nginx.conf).
-"""
+It is believed from the configured proxies alone and verified here all the same. Chains are not handed on, so
+the issuing authorities between device and root belong into `client_ca` in this case (deploy/nginx.conf). """
 from __future__ import annotations
 
 import ipaddress
@@ -35,8 +34,8 @@ class Proxies:
         return any(caller in network for network in self.networks)
 
     def peer(self, header: str) -> Peer:
-        """The Peer whose certificate (PEM, percent-encoded as nginx's `$ssl_client_escaped_cert`) this is; Untrusted
-        if it is none, or not one we would have let in ourselves."""
+        """The Peer whose certificate (PEM, percent-encoded as nginx's `$ssl_client_escaped_cert`) this is;
+        Untrusted if it is none, or not one we would have let in ourselves."""
         return self._verified(header, int(time.time()) // AN_HOUR)
 
     def _verify(self, header: str, hour: int) -> Peer:

@@ -1,8 +1,9 @@
-"""TLS as IEEE 2030.5 wants it (2018: 6.4, 6.5, 6.7), and a connection's bytes through it without ever waiting.
+"""TLS as IEEE 2030.5 wants it (2018: 6.4, 6.5, 6.7), and a connection's bytes through it without ever
+waiting.
 
-pyOpenSSL rather than Python's ssl: our own rules of trust take part in the handshake, so whom we refuse gets an alert,
-neither a session nor a ticket; sessions live in tickets alone, and memory does not grow with clients that take none.
-"""
+pyOpenSSL rather than Python's ssl: our own rules of trust take part in the handshake, so whom we refuse gets
+an alert, neither a session nor a ticket; sessions live in tickets alone, and memory does not grow with
+clients that take none. """
 from __future__ import annotations
 
 import socket
@@ -35,9 +36,9 @@ Waits = Generator[int, None, T]
 
 
 def context(certificate: str | Path, key: str | Path, client_ca: str | Path) -> SSL.Context:
-    """The one context of the devices' door; the files are PEM, the certificate with the chain that goes with it.
-    Made before the workers fork, so that all of them resume each other's sessions. SSL.Error or OSError if a file is of
-    no use."""
+    """The one context of the devices' door; the files are PEM, the certificate with the chain that goes with
+    it. Made before the workers fork, so that all of them resume each other's sessions. SSL.Error or OSError
+    if a file is of no use."""
     door = SSL.Context(SSL.TLS_SERVER_METHOD)
     door.set_min_proto_version(SSL.TLS1_2_VERSION)
     door.set_max_proto_version(SSL.TLS1_2_VERSION)
@@ -156,7 +157,8 @@ class Tls(Plain):
             if not data:
                 return b""
             self.feed(data)
-            # one record, as most requests are, leaves nothing behind: no need to find that out by an exception
+            # one record, as most requests are, leaves nothing behind: no need to find that out by an
+            # exception
             if self.even and record(data) == len(data):
                 try:
                     return self.tls.recv(RECORDS)

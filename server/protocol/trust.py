@@ -1,9 +1,9 @@
 """May this certificate come in? OpenSSL checks the chain; the rules it cannot be told are here.
 
-OpenSSL's part (FLAGS): signatures, dates, RFC 5280 to the letter, policies, name constraints. Ours (`fault`): what
-IEEE 2030.5-2018 6.11 asks beyond that, of the device's key and of the authorities between it and the root.
-The answers are pure functions of the certificate's bytes and remembered, so a device that comes back costs nothing.
-"""
+OpenSSL's part (FLAGS): signatures, dates, RFC 5280 to the letter, policies, name constraints. Ours (`fault`):
+what IEEE 2030.5-2018 6.11 asks beyond that, of the device's key and of the authorities between it and the
+root. The answers are pure functions of the certificate's bytes and remembered, so a device that comes back
+costs nothing. """
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -31,8 +31,8 @@ class Untrusted(Exception):
 
 
 def fault(chain: Sequence[bytes]) -> str:
-    """What is wrong with a chain that OpenSSL found good: DER certificates, the caller's first, the root last.
-    Empty if nothing is."""
+    """What is wrong with a chain that OpenSSL found good: DER certificates, the caller's first, the root
+    last. Empty if nothing is."""
     if len(chain) > LONGEST:
         return f"a chain of {len(chain)} certificates, where {LONGEST} are the most"
     own, *above = chain
@@ -41,7 +41,8 @@ def fault(chain: Sequence[bytes]) -> str:
 
 @lru_cache(maxsize=4096)
 def device_fault(der: bytes) -> str:
-    """What is wrong with the caller's own certificate: its key is on P-256 (6.11), and it is nobody's issuer."""
+    """What is wrong with the caller's own certificate: its key is on P-256 (6.11), and it is nobody's
+    issuer."""
     certificate = x509.load_der_x509_certificate(der)
     try:
         key = certificate.public_key()
@@ -77,7 +78,8 @@ def issuer_fault(der: bytes) -> str:
 
 
 def usage_fault(extensions: dict[x509.ObjectIdentifier, x509.Extension]) -> str:
-    """An extended key usage, where there is one, has to let its holder (or those it issues to) be a TLS client."""
+    """An extended key usage, where there is one, has to let its holder (or those it issues to) be a TLS
+    client."""
     usage = extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     if usage and not {Use.CLIENT_AUTH, Use.ANY_EXTENDED_KEY_USAGE} & set(usage.value):
         return "an extended key usage without the purpose of a TLS client"
@@ -85,7 +87,8 @@ def usage_fault(extensions: dict[x509.ObjectIdentifier, x509.Extension]) -> str:
 
 
 def reason(number: int) -> str:
-    """OpenSSL's words for what is wrong with a chain; pyOpenSSL has them, but shows them in its exceptions only."""
+    """OpenSSL's words for what is wrong with a chain; pyOpenSSL has them, but shows them in its exceptions
+    only."""
     return ffi.string(lib.X509_verify_cert_error_string(number)).decode()
 
 
@@ -106,7 +109,9 @@ class Authorities:
     def verify(self, der: bytes, between: Iterable[bytes] = ()) -> None:
         """Let a certificate in, given those between it and the authorities; Untrusted otherwise."""
         try:
-            own, *rest = (crypto.X509.from_cryptography(x509.load_der_x509_certificate(one)) for one in (der, *between))
+            own, *rest = (
+                crypto.X509.from_cryptography(x509.load_der_x509_certificate(one)) for one in (der, *between)
+            )
             chain = crypto.X509StoreContext(self.store, own, rest).get_verified_chain()
         except crypto.X509StoreContextError as error:
             raise Untrusted(str(error)) from None

@@ -33,8 +33,9 @@ class RequestContext(NamedTuple):
 
     def document(self, name: str, data: codec.Data) -> Response:
         """Answer with this data."""
-        return answers.document(name, codec.fragment(name, {"href": self.href, **data}, self.edition), self.request,
-                                self.edition)
+        return answers.document(
+            name, codec.fragment(name, {"href": self.href, **data}, self.edition), self.request, self.edition
+        )
 
     def list(self, name: str, found: retrieve.Page) -> Response:
         """Answer with a page of this list."""
@@ -64,7 +65,9 @@ def respond(request: Request, lfdi: str, sfdi: int) -> Response:
     method = request.method
     access.admit(who, method, match)
     edition = answers.edition(request)
-    ask = RequestContext(who if edition == 2018 else who._replace(edition=edition), match, href, request, edition)
+    ask = RequestContext(
+        who if edition == 2018 else who._replace(edition=edition), match, href, request, edition
+    )
     instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name)
     return instead(ask) if instead else _METHODS[method](ask)
 
@@ -89,7 +92,8 @@ def _get_list(ask: RequestContext) -> Response:
     start, after, limit = ask.span()
     which = retrieve.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
     found = retrieve.page(which, ask.who.lfdi, start, after, limit, ask.edition)
-    # Who sees an item sees its list; only of an empty list has to be asked whether it is there for this caller.
+    # Who sees an item sees its list; only of an empty list has to be asked whether it is there for this
+    # caller.
     if not found.all and above and not retrieve.visible(above, ask.who.lfdi):
         raise Refused(404, access.NOT_THERE)
     return list_answer(ask, row.element, found)
@@ -107,7 +111,8 @@ def list_answer(ask: RequestContext, name: str, found: retrieve.Page) -> Respons
 
 
 def list_parameters(request: Request, known: str) -> ListParameters:
-    """Those list parameters of a request that the list knows. Refused (400) where one is no number or negative."""
+    """Those list parameters of a request that the list knows. Refused (400) where one is no number or
+    negative."""
     query = request.environ["QUERY_STRING"]
     if not query:
         return ListParameters(0, None, settings.list_limit)
@@ -117,7 +122,9 @@ def list_parameters(request: Request, known: str) -> ListParameters:
             if not text.isascii() or not text.isdigit():
                 raise Refused(400, f"list parameter {name}={text} is no number from 0 on")
             said[name] = min(int(text[:20]), _LARGEST if name != "a" else (1 << 62))
-    return ListParameters(said.get("s", 0), said.get("a"), min(said.get("l", settings.list_limit), LONGEST_PAGE))
+    return ListParameters(
+        said.get("s", 0), said.get("a"), min(said.get("l", settings.list_limit), LONGEST_PAGE)
+    )
 
 
 def put(ask: RequestContext) -> Response:
@@ -131,7 +138,9 @@ def put(ask: RequestContext) -> Response:
     elif not access.writable(ask.who, document.audience):
         raise Refused(403 if retrieve.single(ask.href, ask.who.lfdi) else 404, access.NOT_THERE)
     change = store.put(ask.href, _own_words(ask.match.row.name, data), caller=ask.who)
-    return answers.empty(204) if change.old is not None or document is not None else answers.empty(201, ask.href)
+    return (
+        answers.empty(204) if change.old is not None or document is not None else answers.empty(201, ask.href)
+    )
 
 
 def _post(ask: RequestContext) -> Response:
@@ -171,8 +180,8 @@ def _owned(ask: RequestContext, href: str) -> None:
 
 
 def _own_words(kind: str, data: codec.Data) -> codec.Data:
-    """What a device says of a resource, without what is ours to say: where it stands, and the links to what is below
-    it. A device that sends back what it read does not mean to fix their counts."""
+    """What a device says of a resource, without what is ours to say: where it stands, and the links to what
+    is below it. A device that sends back what it read does not mean to fix their counts."""
     ours = {"href", *(link.key for link in links.link_rows(kind))}
     return {key: value for key, value in data.items() if key not in ours}
 

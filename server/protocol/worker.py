@@ -1,13 +1,13 @@
 """gunicorn's worker for the devices' door: many connections, few threads.
 
-One thread at a time has the turn: it waits on the epoll and does itself what there is to do, so nothing is handed over
-between threads, which would cost more than most requests do. When it is held up in one (by the database, say) the main
-thread, who watches, gives the turn to another. A connection is armed for one event at a time (EPOLLONESHOT): whoever is
-told of it has it alone, takes it as far as it goes without waiting, and arms it again.
+One thread at a time has the turn: it waits on the epoll and does itself what there is to do, so nothing is
+handed over between threads, which would cost more than most requests do. When it is held up in one (by the
+database, say) the main thread, who watches, gives the turn to another. A connection is armed for one event at
+a time (EPOLLONESHOT): whoever is told of it has it alone, takes it as far as it goes without waiting, and
+arms it again.
 
-At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate yet, else
-the oldest that is between two requests. If nobody is, the newcomer is turned away.
-"""
+At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate
+yet, else the oldest that is between two requests. If nobody is, the newcomer is turned away. """
 from __future__ import annotations
 
 import logging
@@ -32,7 +32,7 @@ from server.protocol.trust import Authorities
 log = logging.getLogger(__name__)
 
 PARTING = 2
-"""Seconds for which a worker that stops keeps idle connections: a request may be on its way (RFC 9112 9.6)."""
+"""Seconds for which a stopping worker keeps idle connections: a request may be on its way (RFC 9112 9.6)."""
 
 OTHER_FILES = 100
 """Descriptors left to all else than connections."""
@@ -57,10 +57,10 @@ os.register_at_fork(after_in_parent=_unblock_signals)
 class Worker(base.Worker):
     """A process of `threads` threads that serve up to `max_connections` connections.
 
-    gunicorn makes the object in its arbiter and forks then. From that moment until the worker has its own handlers it
-    has the arbiter's, which put a signal into a queue that nobody reads in the worker: a SIGTERM would be lost, and the
-    arbiter would wait in vain and kill in the end. So signals are blocked from before the fork, and wait for handlers.
-    """
+    gunicorn makes the object in its arbiter and forks then. From that moment until the worker has its own
+    handlers it has the arbiter's, which put a signal into a queue that nobody reads in the worker: a SIGTERM
+    would be lost, and the arbiter would wait in vain and kill in the end. So signals are blocked from before
+    the fork, and wait for handlers. """
 
     alive: bool
 
@@ -118,8 +118,8 @@ class Worker(base.Worker):
             thread.join(1)
 
     def watch(self) -> None:
-        """Wait a moment, or while nothing happens until something does or a second is over. Then see whether somebody
-        is held up, and once a second whether somebody is late."""
+        """Wait a moment, or while nothing happens until something does or a second is over. Then see whether
+        somebody is held up, and once a second whether somebody is late."""
         seen = self.events
         if self.dozing:
             ready, _, _ = select.select([self.PIPE[0], self.bell], [], [], 1)

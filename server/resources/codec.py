@@ -1,15 +1,14 @@
 """XML to data and back, for every type of the schemas.
 
-Data is what the XML says in plain Python: a dict with the standard's names as keys, attributes among them; a repeated
-element is always a list; integers, booleans and upper-case hexadecimal strings of full width, which compare equal
-whatever their sender's habits, and are written as they were submitted (see `hexbinary`). `xsi:type` names the type
-that stands in for the declared one (Response's subtypes, Notification.Resource). A foreign element is kept as data where our schemas
-know it (`csipaus:opModImpLimW`), else under `{namespace}name` as its XML; both are written where the schema has a slot
-for them, in the schema's order.
+Data is what the XML says in plain Python: a dict with the standard's names as keys, attributes among them; a
+repeated element is always a list; integers, booleans and upper-case hexadecimal strings of full width, which
+compare equal whatever their sender's habits, and are written as they were submitted (see `hexbinary`).
+`xsi:type` names the type that stands in for the declared one (Response's subtypes, Notification.Resource). A
+foreign element is kept as data where our schemas know it (`csipaus:opModImpLimW`), else under
+`{namespace}name` as its XML; both are written where the schema has a slot for them, in the schema's order.
 
-A document is kept as its `inner` part, all that follows `<Name`: the same bytes then serve as a document of their own
-and as an item of a list.
-"""
+A document is kept as its `inner` part, all that follows `<Name`: the same bytes then serve as a document of
+their own and as an item of a list. """
 from __future__ import annotations
 
 import re
@@ -32,14 +31,15 @@ _local = threading.local()
 _reading_schema = threading.Lock()
 
 
-# --- reading -----------------------------------------------------------------------------------------------------
+# --- reading
+# -----------------------------------------------------------------------------------------------------
 
 def decode(body: bytes) -> tuple[str, Data]:
-    """A document's root element and its data. Refused (400) where it is no XML, not valid, or plays with DTDs.
+    """A document's root element and its data. Refused (400) where it is no XML, not valid, or plays with
+    DTDs.
 
-    The refusal names line and element. What is invalid only by habits of clients in the field is read as what it
-    means, see `repairs`.
-    """
+    The refusal names line and element. What is invalid only by habits of clients in the field is read as what
+    it means, see `repairs`. """
     root = parse(body)
     if not validator().validate(root):
         if not repairs.repair(root) or not validator().validate(root):
@@ -51,8 +51,14 @@ def decode(body: bytes) -> tuple[str, Data]:
 def parse(body: bytes) -> etree._Element:
     """The root element of well-formed XML; entities, DTDs, the network and giant trees are refused."""
     if not hasattr(_local, "parser"):
-        _local.parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-                                        remove_comments=True, remove_pis=True)
+        _local.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
     try:
         root = etree.fromstring(body, _local.parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -71,8 +77,8 @@ def validator() -> etree.XMLSchema:
 
 
 def complaint() -> str:
-    """What this thread's validator found wrong first, with line and element; without the places that an edition keeps
-    for its revisions, which nobody writes."""
+    """What this thread's validator found wrong first, with line and element; without the places that an
+    edition keeps for its revisions, which nobody writes."""
     error = validator().error_log[0]
     words = _REVISIONS.sub("", error.message).replace(f"{{{SEP}}}", "")
     if "No matching global declaration" in words:
@@ -118,13 +124,14 @@ def _read_text(text: str, key: str, simple: Simple, owner: Data) -> Any:
     return value
 
 
-# --- writing -----------------------------------------------------------------------------------------------------
+# --- writing
+# -----------------------------------------------------------------------------------------------------
 
 class _Text(list[str]):
     """What has been written so far for clients of one edition.
 
-    `bound` says that some of the data belongs to one edition alone, `csipaus` that its prefix has to be declared.
-    """
+    `bound` says that some of the data belongs to one edition alone, `csipaus` that its prefix has to be
+    declared. """
     bound = csipaus = False
 
     def __init__(self, edition: int):
@@ -148,7 +155,8 @@ def encode(name: str, data: Data, edition: int = 2018) -> bytes:
 
 
 def check(name: str, inside: bytes) -> None:
-    """Validate a document (its inner part) that an operator's words led to; Refused (400) says what is wrong where."""
+    """Validate a document (its inner part) that an operator's words led to; Refused (400) says what is wrong
+    where."""
     if not validator().validate(parse(wrap(name, inside))):
         raise Refused(400, complaint().partition(": ")[2])
 
@@ -179,13 +187,18 @@ def wrap(name: str, inside: bytes) -> bytes:
     return b'<%s xmlns="%s"%s</%s>' % (tag, SEP.encode(), inside, tag)
 
 
-def page(name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]], edition: int = 2018) -> bytes:
-    """A list document around its items' inner parts; an item of another type than `item` says so by xsi:type."""
+def page(
+    name: str, attributes: Data, item: str, inners: list[tuple[str, bytes]], edition: int = 2018
+) -> bytes:
+    """A list document around its items' inner parts; an item of another type than `item` says so by
+    xsi:type."""
     head = _head(name, tuple(attributes.items()), edition)
     tag = item.encode()
     between = b"</%s><%s" % (tag, tag)
-    parts = [inside if kind == item else b' xmlns:xsi="%s" xsi:type="%s"%s' % (XSI.encode(), kind.encode(), inside)
-             for kind, inside in inners]
+    parts = [
+        inside if kind == item else b' xmlns:xsi="%s" xsi:type="%s"%s' % (XSI.encode(), kind.encode(), inside)
+        for kind, inside in inners
+    ]
     return wrap(name, b"%s<%s%s</%s>" % (head, tag, between.join(parts), tag) if parts else head)
 
 
@@ -196,22 +209,9 @@ def _head(name: str, attributes: tuple[tuple[str, Any], ...], edition: int) -> b
 
 def _write(out: _Text, plan: TypeSpec, data: Data, place: str) -> None:
     if "xsi:type" in data:
-        stated = schema.type_spec(data["xsi:type"])
-        if out.takes(stated):
-            out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
-            out.csipaus |= data["xsi:type"].startswith("csipaus:")
-            plan = stated
-        else:
-            data = {key: value for key, value in data.items() if key in plan.known}
-    for field in plan.attributes:
-        if field.key in data and out.takes(field):
-            out.append(f" {field.key}={quoteattr(_write_text(data[field.key], field.key, field.simple, data))}")
+        plan, data = _write_type(out, plan, data)
     foreign = [key for key in data if key not in plan.known]
-    for key in foreign:
-        if key.startswith("@"):
-            out.bound = True
-            if out.edition == 2023:
-                out.append(_foreign_attribute(key[1:], data[key]))
+    _write_attributes(out, plan, data, foreign)
     out.append(">")
     for index in sorted([plan.order[key] for key in data if key in plan.order]):
         if foreign and -1 < plan.slot <= index:
@@ -223,6 +223,29 @@ def _write(out: _Text, plan: TypeSpec, data: Data, place: str) -> None:
             for each in value if field.many else (value,):
                 _write_value(out, field, each, data, f"{place}/{field.key}")
     _write_foreign(out, data, foreign, place)
+
+
+def _write_type(out: _Text, declared: TypeSpec, data: Data) -> tuple[TypeSpec, Data]:
+    """Write xsi:type where the edition knows that type; the type and the data to go on with."""
+    actual = schema.type_spec(data["xsi:type"])
+    if not out.takes(actual):
+        return declared, {key: value for key, value in data.items() if key in declared.known}
+    out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
+    out.csipaus |= data["xsi:type"].startswith("csipaus:")
+    return actual, data
+
+
+def _write_attributes(out: _Text, plan: TypeSpec, data: Data, foreign: list[str]) -> None:
+    for field in plan.attributes:
+        if field.key in data and out.takes(field):
+            out.append(
+                f" {field.key}={quoteattr(_write_text(data[field.key], field.key, field.simple, data))}"
+            )
+    for key in foreign:
+        if key.startswith("@"):
+            out.bound = True
+            if out.edition == 2023:
+                out.append(_foreign_attribute(key[1:], data[key]))
 
 
 def _write_value(out: _Text, field: FieldSpec, value: Any, owner: Data, place: str) -> None:

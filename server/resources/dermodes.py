@@ -6,24 +6,67 @@ from typing import Any
 
 from server.resources.quantities import FULL
 
-# DERControlType, IEEE 2030.5-2018; bits 27 and up, and DERControlType2, since 2023. Bits 0 and 1 (charge and discharge
-# mode) name no control.
-_BITS = ("", "", "opModConnect", "opModEnergize", "opModFixedPFAbsorbW", "opModFixedPFInjectW", "opModFixedVar",
-         "opModFixedW", "opModFreqDroop", "opModFreqWatt", "opModHFRTMayTrip", "opModHFRTMustTrip", "opModHVRTMayTrip",
-         "opModHVRTMomentaryCessation", "opModHVRTMustTrip", "opModLFRTMayTrip", "opModLFRTMustTrip",
-         "opModLVRTMayTrip", "opModLVRTMomentaryCessation", "opModLVRTMustTrip", "opModMaxLimW", "opModTargetVar",
-         "opModTargetW", "opModVoltVar", "opModVoltWatt", "opModWattPF", "opModWattVar", "opModDeltaVar", "opModDeltaW",
-         "opModFixedV", "opModGridConnectPermit", "opModIslandPermit")
-_BITS_2 = ("opModMaxLimPctVAAbsorb", "opModMaxLimPctVAInject", "opModMaxLimPctVarAbsorb", "opModMaxLimPctVarInject",
-           "opModMaxLimPctWAbsorb", "opModMaxLimVarAbsorb", "opModMaxLimVarInject", "opModMaxLimWAbsorb",
-           "opModMaxLimWInject", "opModTargetV")
+# DERControlType, IEEE 2030.5-2018; bits 27 and up, and DERControlType2, since 2023. Bits 0 and 1 (charge and
+# discharge mode) name no control.
+_BITS = (
+    "",
+    "",
+    "opModConnect",
+    "opModEnergize",
+    "opModFixedPFAbsorbW",
+    "opModFixedPFInjectW",
+    "opModFixedVar",
+    "opModFixedW",
+    "opModFreqDroop",
+    "opModFreqWatt",
+    "opModHFRTMayTrip",
+    "opModHFRTMustTrip",
+    "opModHVRTMayTrip",
+    "opModHVRTMomentaryCessation",
+    "opModHVRTMustTrip",
+    "opModLFRTMayTrip",
+    "opModLFRTMustTrip",
+    "opModLVRTMayTrip",
+    "opModLVRTMomentaryCessation",
+    "opModLVRTMustTrip",
+    "opModMaxLimW",
+    "opModTargetVar",
+    "opModTargetW",
+    "opModVoltVar",
+    "opModVoltWatt",
+    "opModWattPF",
+    "opModWattVar",
+    "opModDeltaVar",
+    "opModDeltaW",
+    "opModFixedV",
+    "opModGridConnectPermit",
+    "opModIslandPermit",
+)
+_BITS_2 = (
+    "opModMaxLimPctVAAbsorb",
+    "opModMaxLimPctVAInject",
+    "opModMaxLimPctVarAbsorb",
+    "opModMaxLimPctVarInject",
+    "opModMaxLimPctWAbsorb",
+    "opModMaxLimVarAbsorb",
+    "opModMaxLimVarInject",
+    "opModMaxLimWAbsorb",
+    "opModMaxLimWInject",
+    "opModTargetV",
+)
 # CSIP-AUS, DOEControlType.
 _BITS_AUS = ("csipaus:opModExpLimW", "csipaus:opModImpLimW", "csipaus:opModGenLimW", "csipaus:opModLoadLimW")
 
 
 # Values in hundredths of a percent, which the schema does not bound: least and most.
-PERCENTS = {"opModFixedW": (-FULL, FULL), "opModFixedV": (-FULL, FULL), "opModMaxLimW": (0, FULL),
-            "opModMaxLimPctWAbsorb": (0, FULL), "opModMaxLimPctVAAbsorb": (0, FULL), "opModMaxLimPctVAInject": (0, FULL)}
+PERCENTS = {
+    "opModFixedW": (-FULL, FULL),
+    "opModFixedV": (-FULL, FULL),
+    "opModMaxLimW": (0, FULL),
+    "opModMaxLimPctWAbsorb": (0, FULL),
+    "opModMaxLimPctVAAbsorb": (0, FULL),
+    "opModMaxLimPctVAInject": (0, FULL),
+}
 
 
 def _named(bitmap: Any, names: tuple[str, ...]) -> set[str]:
@@ -32,7 +75,8 @@ def _named(bitmap: Any, names: tuple[str, ...]) -> set[str]:
 
 
 def supported_modes(capability: Mapping[str, Any], settings: Mapping[str, Any]) -> frozenset[str]:
-    """The modes that a DER takes: those enabled in its DERSettings if it says so, else those of its DERCapability."""
+    """The modes that a DER takes: those enabled in its DERSettings if it says so, else those of its
+    DERCapability."""
     found = set()
     for names, enabled, supported in ((_BITS, "modesEnabled", "modesSupported"),
                                       (_BITS_2, "modesEnabled2", "modesSupported2"),
@@ -42,9 +86,11 @@ def supported_modes(capability: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def bitmaps(names: frozenset[str]) -> tuple[str, str]:
-    """The modes as modesSupported (DERControlType) and doeModesSupported (CSIP-AUS) have them; those of the 2023 edition's
-    second bitmap are left out."""
-    first, aus = (sum(1 << place for place, name in enumerate(bits) if name in names) for bits in (_BITS, _BITS_AUS))
+    """The modes as modesSupported (DERControlType) and doeModesSupported (CSIP-AUS) have them; those of the
+    2023 edition's second bitmap are left out."""
+    first, aus = (
+        sum(1 << place for place, name in enumerate(bits) if name in names) for bits in (_BITS, _BITS_AUS)
+    )
     return f"{first:08X}", f"{aus:02X}"
 
 

@@ -10,8 +10,10 @@ COLUMNS = tuple(Document._meta.sorted_field_names)
 LISTED, ACTIVE = f"visibility < {Document.EXPIRED}", f"visibility = {Document.ACTIVE}"
 EVENT = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(events.KINDS)))
 _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
-_UPSERT = (f'INSERT INTO document ({", ".join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS))}) ON CONFLICT (href) '
-           f'DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}')
+_UPSERT = (
+    f"INSERT INTO document ({', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS))}) ON CONFLICT (href) "
+    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"
+)
 _JSON = tuple((name, getattr(Document, name).python_value) for name in ("submitted", "status"))
 
 

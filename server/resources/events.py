@@ -1,19 +1,21 @@
 """The life of an event: windows, overlap, supersession, cancellation. Pure; the five Event types share it.
 
-Sources: IEEE 2030.5-2018, 10.2 (common application functionality of events) and the schema's words on Event,
-EventStatus and RandomizableEvent. Times are UTC epoch seconds, every interval is half open.
+Sources: IEEE 2030.5-2018, 10.2 (common application functionality of events) and the schema's words on
+Event, EventStatus and RandomizableEvent. Times are UTC epoch seconds, every interval is half open.
 
 How to read the standard's words here:
 
-* The scheduled period is [start, start + duration). Randomization moves what a client does, not what overlaps what:
-  of two events of which one starts when the other ends, none supersedes the other however they are randomized.
-* An event is active from its earliest effective start, or from its creation if that is later, and is listed until the
-  latest effective end that randomization allows.
+* The scheduled period is [start, start + duration). Randomization moves what a client does, not what
+  overlaps what: of two events of which one starts when the other ends, none supersedes the other however
+  they are randomized.
+* An event is active from its earliest effective start, or from its creation if that is later, and is listed
+  until the latest effective end that randomization allows.
 * Of two events of one list the later creationTime is the newer, and the greater mRID among equals.
-* A newer event that overlaps in time and has exactly the same controls and categories supersedes the older one at the
-  newer's earliest effective start, provided it lives to see that instant. Superseded is final: the older does not resume.
-* An event that shares time, some controls and some categories with a newer one is potentially superseded for as long as
-  the newer one stands.
+* A newer event that overlaps in time and has exactly the same controls and categories supersedes the older
+  one at the newer's earliest effective start, provided it lives to see that instant. Superseded is final:
+  the older does not resume.
+* An event that shares time, some controls and some categories with a newer one is potentially superseded
+  for as long as the newer one stands.
 """
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -49,11 +51,11 @@ RANDOMIZABLE = frozenset({"DERControl", "EndDeviceControl", "TimeTariffInterval"
 class Event:
     """What the rules need to know of an event.
 
-    Times in seconds; `randomize_*` signed, within an hour; `categories` the DeviceCategoryType bitmap; `controls` the
-    names it competes for, ("*") being all. `cancelled` is the instant its cancellation takes effect, which may lie
-    ahead. `superseded` and `flagged` are the instants at which it was found superseded and potentially superseded, as
-    its document records them once its end is sealed: they outlast the newer event.
-    """
+    Times in seconds; `randomize_*` signed, within an hour; `categories` the DeviceCategoryType bitmap;
+    `controls` the names it competes for, ("*") being all. `cancelled` is the instant its cancellation takes
+    effect, which may lie ahead. `superseded` and `flagged` are the instants at which it was found superseded
+    and potentially superseded, as its document records them once its end is sealed: they outlast the newer
+    event. """
     key: str
     mrid: str
     created: int
@@ -98,9 +100,9 @@ class Event:
 class EventState:
     """What is true of an event at an instant.
 
-    `since` is the instant at which `status` came true, `superseded_by` the key of the newer event if it is still
-    known. `next_change` is the first later instant at which any other field changes, None if there is none.
-    """
+    `since` is the instant at which `status` came true, `superseded_by` the key of the newer event if it is
+    still known. `next_change` is the first later instant at which any other field changes, None if there is
+    none. """
     status: int
     since: int
     listed: bool
@@ -115,8 +117,9 @@ class EventState:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How an event ends: `end` the first instant at which it is no longer in force, `status` what it becomes then if
-    it is not simply over, `taker` the newer event that takes its place, `rivals` the newer ones in its way."""
+    """How an event ends: `end` the first instant at which it is no longer in force, `status` what it becomes
+    then if it is not simply over, `taker` the newer event that takes its place, `rivals` the newer ones in
+    its way."""
     event: Event
     end: int
     status: int | None
@@ -128,8 +131,9 @@ class _Outcome:
 
 
 def from_data(kind: str, href: str, data: Mapping[str, Any]) -> Event:
-    """The Event in a document of the named kind, with its EventStatus taken as stated: 2 or 3 with a dateTime ahead is
-    a cancellation given for later, 4 stands for good, 0 and 1 say nothing that is not derived here."""
+    """The Event in a document of the named kind, with its EventStatus taken as stated: 2 or 3 with a dateTime
+    ahead is a cancellation given for later, 4 stands for good, 0 and 1 say nothing that is not derived
+    here."""
     interval, status = data["interval"], data.get("EventStatus", {})
     stated = status.get("currentStatus")
     cancelled, superseded = stated in (CANCELLED, CANCELLED_RANDOMIZED), stated == SUPERSEDED
@@ -153,12 +157,17 @@ def overlap(one: Event, other: Event) -> bool:
 
 def supersedes(newer: Event, older: Event) -> bool:
     """Would the newer, once in force, take the older's place? (Not whether it comes to that.)"""
-    return (newer.age > older.age and newer.controls == older.controls and newer.categories == older.categories
-            and overlap(newer, older))
+    return (
+        newer.age > older.age
+        and newer.controls == older.controls
+        and newer.categories == older.categories
+        and overlap(newer, older)
+    )
 
 
 def neighbours(event: Event, others: Iterable[Event]) -> list[Event]:
-    """The others whose status may depend on this event, or this event's on theirs, directly or through each other."""
+    """The others whose status may depend on this event, or this event's on theirs, directly or through each
+    other."""
     reached, frontier, rest = [], [event], [other for other in others if other.key != event.key]
     while frontier:
         near = frontier.pop()
@@ -238,7 +247,9 @@ def _at(fate: _Outcome, now: int) -> EventState:
         status, since = ACTIVE, event.activation
     else:
         status, since = SCHEDULED, event.created
-    return EventState(status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None, flagged)
+    return EventState(
+        status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None, flagged
+    )
 
 
 def _state(fate: _Outcome, now: int) -> EventState:
@@ -261,8 +272,8 @@ def evaluate(event: Event, rivals: Iterable[Event], now: int) -> EventState:
 
 
 def event_status(verdict: EventState, reason: str | None = None) -> dict[str, Any]:
-    """The EventStatus that says a verdict. Once it is final (2, 3, 4) it belongs into the document, where `from_data`
-    finds it again after the newer event is gone."""
+    """The EventStatus that says a verdict. Once it is final (2, 3, 4) it belongs into the document, where
+    `from_data` finds it again after the newer event is gone."""
     status: dict[str, Any] = {"currentStatus": verdict.status, "dateTime": verdict.since,
                               "potentiallySuperseded": verdict.potentially_superseded}
     if verdict.potentially_superseded:

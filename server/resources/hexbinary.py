@@ -1,7 +1,8 @@
 """HexBinary values: compared in one form, served in the form in which they were submitted.
 
-Clients write mRIDs and LFDIs in lower case or without leading zero bytes, and bitmaps as short as they like. Data has
-the form that is compared (upper case, full width); the submitted one, where it is another, is kept beside it:
+Clients write mRIDs and LFDIs in lower case or without leading zero bytes, and bitmaps as short as they like.
+Data has the form that is compared (upper case, full width); the submitted one, where it is another, is kept
+beside it:
 
     {"modesSupported": "00000003", "hex:submitted": {"modesSupported": "03"}}
 

@@ -4,8 +4,8 @@
     @after("PUT", "DERStatus")       # what follows, in the same transaction
     @instead("GET", "Time")          # answers that are computed rather than kept
 
-The store calls the first two for every change, a device's or the operator's; the devices' door calls the third.
-"""
+The store calls the first two for every change, a device's or the operator's; the devices' door calls the
+third. """
 from __future__ import annotations
 
 from collections import defaultdict
@@ -22,9 +22,9 @@ Data = dict[str, Any]
 class Change:
     """One change of one document.
 
-    `data` is what is said now (for DELETE: what is removed), `old` what was said before, if it was there. `caller` is
-    the device that says it, None for the operator. `href` is empty before a POST has been given one.
-    """
+    `data` is what is said now (for DELETE: what is removed), `old` what was said before, if it was there.
+    `caller` is the device that says it, None for the operator. `href` is empty before a POST has been given
+    one. """
     method: str
     kind: str
     href: str
@@ -44,7 +44,9 @@ _seed: list[Callable[[], object]] = []
 _on_readings: list[Callable[[str, list[tuple[int, int]]], None]] = []
 
 
-def _register(registry: dict[tuple[str, str], list[Hook]], method: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
+def _register(
+    registry: dict[tuple[str, str], list[Hook]], method: str, kinds: tuple[str, ...]
+) -> Callable[..., Any]:
     def add(hook: Hook) -> Hook:
         for kind in kinds:
             registry[method, kind].append(hook)
@@ -83,7 +85,9 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
     return task
 
 
-def on_readings(task: Callable[[str, list[tuple[int, int]]], None]) -> Callable[[str, list[tuple[int, int]]], None]:
+def on_readings(
+    task: Callable[[str, list[tuple[int, int]]], None],
+) -> Callable[[str, list[tuple[int, int]]], None]:
     """Called when values of a MeterReading (its href) have been read: each as (value, end of its time)."""
     _on_readings.append(task)
     return task

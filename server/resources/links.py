@@ -1,4 +1,5 @@
-"""What follows from what was said: links with their counts, rates, places in lists, the state of events. Pure."""
+"""What follows from what was said: links with their counts, rates, places in lists, the state of events.
+Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -22,20 +23,24 @@ class LinkSpec(NamedTuple):
 
 @lru_cache(maxsize=None)
 def link_rows(kind: str) -> tuple[LinkSpec, ...]:
-    """The links that a resource holds to what stands below it: EndDevice -> DERListLink, RegistrationLink, …"""
+    """The links that a resource holds to what stands below it: EndDevice -> DERListLink, RegistrationLink,
+    …"""
     if kind not in table.rows:
         return ()
     known = schema.type_spec(table.rows[kind].element).by_key
-    return tuple(LinkSpec(key, row, row.path.rpartition("/")[2], known[key].required) for row in table.children(kind)
-                 for key in (f"{row.name}Link", f"csipaus:{row.name}Link") if key in known)
+    return tuple(
+        LinkSpec(key, row, row.path.rpartition("/")[2], known[key].required)
+        for row in table.children(kind)
+        for key in (f"{row.name}Link", f"csipaus:{row.name}Link")
+        if key in known
+    )
 
 
 def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[str]) -> Data:
     """The derived links of a document.
 
-    `counts` has the number of items by list href, None where each caller sees another; `present` the hrefs of the
-    single resources that exist. A list always resolves, so its link is always there.
-    """
+    `counts` has the number of items by list href, None where each caller sees another; `present` the hrefs of
+    the single resources that exist. A list always resolves, so its link is always there. """
     found: Data = {}
     for link in link_rows(kind):
         target = f"{href}/{link.step}"
@@ -50,7 +55,9 @@ def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[s
 def complete(kind: str, href: str, stated: Data, extra: Data, ruled: Data) -> Data:
     """What is served: what was said, with `extra` where nothing was said, and `ruled` whatever was said."""
     known = schema.type_spec(kind).by_key
-    data = {key: value for key, value in {**extra, **stated, **ruled}.items() if key in known or key not in extra}
+    data = {
+        key: value for key, value in {**extra, **stated, **ruled}.items() if key in known or key not in extra
+    }
     if "href" in known:
         data["href"] = href
     if is_event(kind):

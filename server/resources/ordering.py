@@ -34,7 +34,8 @@ def list_position(kind: str, href: str, data: Data) -> ListPosition:
 
 @lru_cache(maxsize=None)
 def _order(kind: str) -> tuple[tuple[tuple[str, bool, str], ...], str | None]:
-    """The order of the list that a kind stands in, as (path, descending, simple kind), and the path of its time."""
+    """The order of the list that a kind stands in, as (path, descending, simple kind), and the path of its
+    time."""
     row = table.rows.get(kind)
     above = row and next((other for other in table.rows.values()
                           if other.is_list and other.path == table.parent(row.path)), None)
@@ -61,7 +62,8 @@ def value_at(data: Data, path: str) -> Any:
 
 
 def sort_key(order: tuple[tuple[str, bool, str], ...], href: str, data: Data) -> bytes:
-    """Bytes whose order is the list's: each key in turn, descending ones inverted, then the number in the href."""
+    """Bytes whose order is the list's: each key in turn, descending ones inverted, then the number in the
+    href."""
     parts = []
     for path, descending, kind in order:
         value = value_at(data, path)

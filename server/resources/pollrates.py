@@ -1,8 +1,8 @@
-"""How often devices are asked to poll and to post: by kind of resource, by device, or by both; else the settings.
+"""How often devices are asked to poll and to post: by kind of resource, by device, or by both; else the
+settings.
 
-The most particular rate wins: one for this kind and device, then for the device, then for the kind. The few rows are
-kept in memory and read again after a second, so that every worker process follows a change.
-"""
+The most particular rate wins: one for this kind and device, then for the device, then for the kind. The few
+rows are kept in memory and read again after a second, so that every worker process follows a change. """
 from __future__ import annotations
 
 import time
@@ -35,7 +35,9 @@ def configured(what: str, kind: str, lfdi: str) -> int | None:
     known = _rates()
     if not known:
         return None
-    return next((known[what, *key] for key in ((kind, lfdi), ("", lfdi), (kind, "")) if (what, *key) in known), None)
+    return next(
+        (known[what, *key] for key in ((kind, lfdi), ("", lfdi), (kind, "")) if (what, *key) in known), None
+    )
 
 
 def any_configured() -> bool:

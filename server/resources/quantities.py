@@ -22,7 +22,8 @@ def step(limit: float) -> int:
 
 
 def active_power(value: int, unit: int = 1) -> dict[str, int]:
-    """`value` steps of `unit` W (a power of ten) as an ActivePower. ValueError where an Int16 cannot hold it."""
+    """`value` steps of `unit` W (a power of ten) as an ActivePower. ValueError where an Int16 cannot hold
+    it."""
     if abs(value) > INT16:
         raise ValueError(f"{value} steps of {unit} W do not fit an ActivePower; take a greater step")
     return {"multiplier": len(str(unit)) - 1, "value": value}

@@ -16,10 +16,18 @@ Data = dict[str, Any]
 Period = tuple[int, int]
 
 
-def save(kind: str, href: str, above: str, audience: str, stated: Data | None, standing: TimedState | None = None,
-         compare: bool = False, check: bool = False) -> bool:
-    """Render and write a document; with `compare` only if that changes anything; whether it did. With `check` it is
-    refused (400) where it is not valid, since nobody has looked at it yet.
+def save(
+    kind: str,
+    href: str,
+    above: str,
+    audience: str,
+    stated: Data | None,
+    standing: TimedState | None = None,
+    compare: bool = False,
+    check: bool = False,
+) -> bool:
+    """Render and write a document; with `compare` only if that changes anything; whether it did. With `check`
+    it is refused (400) where it is not valid, since nobody has looked at it yet.
 
     An event is written as scheduled, and judged with its neighbours afterwards.
     """
@@ -38,10 +46,21 @@ def save(kind: str, href: str, above: str, audience: str, stated: Data | None, s
     if check:
         codec.check(kind, body_2023 or body)
     values = {
-        "href": href, "kind": kind, "parent": above, "audience": audience, "submitted": Document.submitted.db_value(stated),
-        "body": body, "body_2023": body_2023, "mrid": place.mrid, "sort": place.sort, "at": place.at,
-        "until": place.until, "visibility": standing.visibility, "fresh_until": standing.fresh_until,
-        "status": Document.status.db_value(standing.status)}
+        "href": href,
+        "kind": kind,
+        "parent": above,
+        "audience": audience,
+        "submitted": Document.submitted.db_value(stated),
+        "body": body,
+        "body_2023": body_2023,
+        "mrid": place.mrid,
+        "sort": place.sort,
+        "at": place.at,
+        "until": place.until,
+        "visibility": standing.visibility,
+        "fresh_until": standing.fresh_until,
+        "status": Document.status.db_value(standing.status),
+    }
     if compare and documents.same(values):
         return False
     documents.write(values)
@@ -59,7 +78,8 @@ def _timed_state(kind: str, data: Data, place: ordering.ListPosition) -> TimedSt
 
 
 def rerender(href: str) -> bool:
-    """Render a document again from what was said, an event with the status it has; whether anything changed."""
+    """Render a document again from what was said, an event with the status it has; whether anything
+    changed."""
     found = documents.one("href = ?", href)
     if found is None:
         return False
@@ -68,8 +88,9 @@ def rerender(href: str) -> bool:
 
 
 def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
-    """Find the status of the events of a list, now: of those that share time with one of these periods, directly or
-    through each other, or of all, those that are over included. Render those that it changed; whether there were any.
+    """Find the status of the events of a list, now: of those that share time with one of these periods,
+    directly or through each other, or of all, those that are over included. Render those that it changed;
+    whether there were any.
 
     A final status (cancelled, superseded) becomes part of what is said, since it outlasts the newer event.
     """
@@ -79,7 +100,9 @@ def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
     changed = False
     for href, verdict in verdicts.items():
         document = found[href]
-        standing = visibility.event_state(verdict, (document.submitted.get("EventStatus") or {}).get("reason"))
+        standing = visibility.event_state(
+            verdict, (document.submitted.get("EventStatus") or {}).get("reason")
+        )
         if periods is not None and (document.visibility, document.fresh_until, document.status) == standing:
             continue
         stated = document.submitted
@@ -125,7 +148,10 @@ def _links(kind: str, href: str) -> Data:
         if counter:
             counts[target] = counter(target)
         elif link.row.is_list:
-            lists[target] = f"{href}/{table.source(link.row).path.rpartition('/')[2]}", link.row.of is not None
+            lists[target] = (
+                f"{href}/{table.source(link.row).path.rpartition('/')[2]}",
+                link.row.of is not None,
+            )
     listed = _counts([source for source, active in lists.values() if not active], documents.LISTED)
     started = _counts([source for source, active in lists.values() if active], documents.ACTIVE)
     for target, (source, active) in lists.items():
@@ -148,8 +174,11 @@ def counted(list_name: str) -> bool:
     """Whether the document above a list counts its items."""
     row = table.rows[list_name]
     owner = next((each for each in table.rows.values() if each.path == table.parent(row.path)), None)
-    return owner is not None and any(table.source(link.row) is row and not hooks.instead_of("COUNT", link.row.name)
-                                     for link in links.link_rows(owner.name) if link.row.is_list)
+    return owner is not None and any(
+        table.source(link.row) is row and not hooks.instead_of("COUNT", link.row.name)
+        for link in links.link_rows(owner.name)
+        if link.row.is_list
+    )
 
 
 def blank(kind: str) -> Data:

@@ -1,4 +1,5 @@
-"""How documents are read: keyed lookups that copy bytes. `who` is the caller's LFDI; None reads as the operator."""
+"""How documents are read: keyed lookups that copy bytes. `who` is the caller's LFDI; None reads as the
+operator."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -6,8 +7,8 @@ from typing import NamedTuple
 from server.resources import documents, sql
 
 _SEEN = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
-# The same, but as an expression it does not tempt the database to look by audience and sort what it finds; an order by
-# an expression keeps it from looking through the whole list in order.
+# The same, but as an expression it does not tempt the database to look by audience and sort what it finds; an
+# order by an expression keeps it from looking through the whole list in order.
 _SEEN_IN_ORDER = f"coalesce(audience, '') {_SEEN.removeprefix('audience ')}"
 
 
@@ -41,16 +42,19 @@ def visible(href: str, who: str) -> bool:
 
 
 class Selection(NamedTuple):
-    """Which documents of a list: all that are listed, only the active ones, or only those of some audiences. `mixed`
-    says that a reader may be expected to see few of many (the same is found either way)."""
+    """Which documents of a list: all that are listed, only the active ones, or only those of some audiences.
+    `mixed` says that a reader may be expected to see few of many (the same is found either way)."""
     parent: str
     active: bool = False
     audiences: tuple[str, ...] | None = None
     mixed: bool = False
 
 
-def page(which: Selection, who: str | None, start: int, after: int | None, limit: int, edition: int = 2018) -> Page:
-    """A page of a list, in its order: from the item `start` of those later than `after`, `limit` items at most."""
+def page(
+    which: Selection, who: str | None, start: int, after: int | None, limit: int, edition: int = 2018
+) -> Page:
+    """A page of a list, in its order: from the item `start` of those later than `after`, `limit` items at
+    most."""
     condition = f"parent = ? AND {documents.ACTIVE if which.active else documents.LISTED}"
     parameters: list[object] = [which.parent]
     if which.audiences is not None:
@@ -65,8 +69,17 @@ def page(which: Selection, who: str | None, start: int, after: int | None, limit
         condition += " AND at > ?"
         parameters.append(after)
     order = "coalesce(sort, sort)" if which.mixed else "sort"
-    rows = sql.rows(f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?",
-                    *parameters, limit, start) if limit else []
+    rows = (
+        sql.rows(
+            f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY {order} LIMIT ? "
+            "OFFSET ?",
+            *parameters,
+            limit,
+            start,
+        )
+        if limit
+        else []
+    )
     whole = start == 0 and after is None and len(rows) < limit
     total = len(rows) if whole else int(sql.row(count, *counted)[0])
     return Page(total, [(kind, bytes(body)) for kind, body in rows])

@@ -1,8 +1,7 @@
 """What the schemas say of each type, asked once: its attributes and elements in order, as `TypeSpec`s.
 
-`schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the plans are made
-from. Keys of data are the standard's own names; see `FieldSpec.key`.
-"""
+`schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the plans
+are made from. Keys of data are the standard's own names; see `FieldSpec.key`. """
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
@@ -17,8 +16,8 @@ CSIPAUS = "https://csipaus.org/ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {CSIPAUS: "csipaus"}
 XSI_TYPE = f"{{{XSI}}}type"
-# Key under which the data of an element keeps the hexadecimal values, by their own keys, that were submitted in another
-# form than the one compared by.
+# Key under which the data of an element keeps the hexadecimal values, by their own keys, that were submitted
+# in another form than the one compared by.
 SUBMITTED = "hex:submitted"
 
 
@@ -42,7 +41,8 @@ class Simple(NamedTuple):
 
 
 def key(tag: str) -> str:
-    """The key of an element or attribute: its name; `csipaus:name` or `{namespace}name` where it is foreign."""
+    """The key of an element or attribute: its name; `csipaus:name` or `{namespace}name` where it is
+    foreign."""
     namespace, _, local = tag.rpartition("}")
     if namespace in ("", "{" + SEP):
         return local
@@ -53,9 +53,8 @@ def key(tag: str) -> str:
 class FieldSpec:
     """An element or attribute of a type.
 
-    `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be repeated;
-    data then always holds a list. `default` is what an empty element means.
-    """
+    `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be
+    repeated; data then always holds a list. `default` is what an empty element means. """
 
     def __init__(self, component: Any, attribute: bool = False):
         self.attribute = attribute
@@ -66,14 +65,20 @@ class FieldSpec:
         self.default: str = component.default or ""
         self.edition = edition(component)
         self._type = component.type
-        prefixed = self.key if ":" in self.key and not self.key.startswith("{") else self.key.rpartition("}")[2]
+        prefixed = (
+            self.key if ":" in self.key and not self.key.startswith("{") else self.key.rpartition("}")[2]
+        )
         self.csipaus = self.tag.startswith("{" + CSIPAUS)
         self.open, self.close = f"<{prefixed}", f"</{prefixed}>"
 
     @cached_property
     def plan(self) -> TypeSpec | None:
         """The plan of a type that has elements or attributes; None for a plain value."""
-        return type_spec_of(self._type) if self._type.is_complex() and not self._type.has_simple_content() else None
+        return (
+            type_spec_of(self._type)
+            if self._type.is_complex() and not self._type.has_simple_content()
+            else None
+        )
 
     @cached_property
     def simple(self) -> Simple:
@@ -82,7 +87,8 @@ class FieldSpec:
 
     @cached_property
     def attributes(self) -> dict[str, FieldSpec]:
-        """Attributes that a plain value carries: opModFixedW's `disabled` has the key `opModFixedW@disabled`."""
+        """Attributes that a plain value carries: opModFixedW's `disabled` has the key
+        `opModFixedW@disabled`."""
         if self.attribute or self.plan or not self._type.is_complex():
             return {}
         return {name: FieldSpec(component, True) for name, component in self._type.attributes.items() if name}
@@ -94,7 +100,9 @@ class TypeSpec:
     def __init__(self, xsd_type: Any):
         self.name: str = (xsd_type.local_name or "").rpartition("}")[2]
         self.edition = edition(xsd_type)
-        self.attributes = [FieldSpec(component, True) for name, component in xsd_type.attributes.items() if name]
+        self.attributes = [
+            FieldSpec(component, True) for name, component in xsd_type.attributes.items() if name
+        ]
         self.elements: list[FieldSpec] = []
         self.slot = -1  # where foreign elements go: after so many elements; -1: there is no place for them
         if xsd_type.has_complex_content() or xsd_type.has_mixed_content():
@@ -171,8 +179,8 @@ def stated_type(element: Any) -> str | None:
 
 
 def actual(element: Any, declared: TypeSpec) -> TypeSpec:
-    """The plan of an element: of the type it names by xsi:type, else of the declared one. KeyError for a type that the
-    schema does not have."""
+    """The plan of an element: of the type it names by xsi:type, else of the declared one. KeyError for a type
+    that the schema does not have."""
     name = stated_type(element)
     return declared if name is None else type_spec(name)
 
@@ -215,15 +223,20 @@ def simple_of(xsd_type: Any) -> Simple:
     primitive = content.primitive_type.local_name
     if primitive == "hexBinary":
         width = 2 * (content.max_length or 0)
-        return Simple("hex", lambda text: hexadecimal(text, width), lambda value: hexadecimal(value, width), width)
+        return Simple(
+            "hex", lambda text: hexadecimal(text, width), lambda value: hexadecimal(value, width), width
+        )
     if primitive == "decimal":
         return Simple("int", int, lambda value: str(int(value)))
     if primitive == "boolean":
-        return Simple("bool", lambda text: text.strip() in ("true", "1"), lambda value: "true" if value else "false")
+        return Simple(
+            "bool", lambda text: text.strip() in ("true", "1"), lambda value: "true" if value else "false"
+        )
     return Simple("str", str, str)
 
 
 def hexadecimal(text: str, width: int = 0) -> str:
-    """Hexadecimal digits in the form they are compared in: upper case, with the leading zeros of the type's full width."""
+    """Hexadecimal digits in the form they are compared in: upper case, with the leading zeros of the type's
+    full width."""
     digits = text.strip().upper()
     return digits.zfill(width or len(digits) + len(digits) % 2)

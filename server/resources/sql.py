@@ -1,5 +1,5 @@
-"""Statements that are asked often enough to be written by hand: building one through the mapper costs more than
-running it. They are plain SQL that SQLite and PostgreSQL both speak, with `?` for parameters."""
+"""Statements that are asked often enough to be written by hand: building one through the mapper costs more
+than running it. They are plain SQL that SQLite and PostgreSQL both speak, with `?` for parameters."""
 from __future__ import annotations
 
 from collections.abc import Iterable

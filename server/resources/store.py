@@ -1,8 +1,7 @@
 """The only writer of documents: transactions, add, put, remove, and the time that passes.
 
-What follows from a change (a neighbour's status, an owner's link counts, a hook's doings) is committed with it or not
-at all. Owners whose links change are rendered again once, at the end of the transaction.
-"""
+What follows from a change (a neighbour's status, an owner's link counts, a hook's doings) is committed with
+it or not at all. Owners whose links change are rendered again once, at the end of the transaction. """
 from __future__ import annotations
 
 import secrets
@@ -32,15 +31,16 @@ class _Local(threading.local):
 _local = _Local()
 
 
-# --- transactions --------------------------------------------------------------------------------------------------
+# --- transactions
+# --------------------------------------------------------------------------------------------------
 
 @contextmanager
 def transaction(scope: str | None = None) -> Iterator[None]:
     """A write transaction; one inside another joins it.
 
-    SQLite has one writer at a time. On PostgreSQL writers of different trees (`scope` is an href: /edev/7, /mup/3)
-    pass each other, a writer without scope has the house for itself; locks are taken in one order, so none deadlocks.
-    """
+    SQLite has one writer at a time. On PostgreSQL writers of different trees (`scope` is an href: /edev/7,
+    /mup/3) pass each other, a writer without scope has the house for itself; locks are taken in one order, so
+    none deadlocks. """
     if _local.depth:
         yield
         return
@@ -68,12 +68,14 @@ def _lock(scope: str | None) -> None:
 
 
 def touch(*hrefs: str) -> None:
-    """See that these documents are rendered again at the end of the transaction, after what they are derived from."""
+    """See that these documents are rendered again at the end of the transaction, after what they are derived
+    from."""
     for href in hrefs:
         _local.dirty[href] = None
 
 
-# --- reading -------------------------------------------------------------------------------------------------------
+# --- reading
+# -------------------------------------------------------------------------------------------------------
 
 def get(href: str) -> Document | None:
     """The document at an href, whoever may see it; None where there is none."""
@@ -82,18 +84,24 @@ def get(href: str) -> Document | None:
 
 def items(list_href: str, ended: bool = False) -> list[Document]:
     """The items of a list, in its order; events whose period is over only when asked for."""
-    return documents.select("parent = ?" + ("" if ended else f" AND {documents.LISTED}") + " ORDER BY sort", list_href)
+    return documents.select(
+        "parent = ?" + ("" if ended else f" AND {documents.LISTED}") + " ORDER BY sort", list_href
+    )
 
 
 def find(mrid: str, *kinds: str) -> Document | None:
     """The document of one of these kinds with this mRID."""
-    return documents.one(f"mrid = ? AND kind IN ({sql.marks(len(kinds))})", schema.hexadecimal(mrid, 32), *kinds)
+    return documents.one(
+        f"mrid = ? AND kind IN ({sql.marks(len(kinds))})", schema.hexadecimal(mrid, 32), *kinds
+    )
 
 
-# --- writing -------------------------------------------------------------------------------------------------------
+# --- writing
+# -------------------------------------------------------------------------------------------------------
 
 def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> Change:
-    """Add an item to a list, or update the one that a `before` hook finds it to be (`Change.old` is set then).
+    """Add an item to a list, or update the one that a `before` hook finds it to be (`Change.old` is set
+    then).
 
     What the operator says (no caller) gets an mRID and a creationTime where it needs them.
     """
@@ -107,7 +115,9 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
                     change.data[key] = make()
         hooks.run_before(change)
         change.href = change.href or f"{list_href}/{next_number(list_href)}"
-        render.save(kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None)
+        render.save(
+            kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None
+        )
         _reconcile(change, list_href)
         return change
 
@@ -118,7 +128,8 @@ def add(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: 
 
 
 def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind: str = "") -> Change:
-    """Say what the document at an href holds, whether it was there or not. `kind` where the path alone cannot tell."""
+    """Say what the document at an href holds, whether it was there or not. `kind` where the path alone cannot
+    tell."""
     match = table.match(href)
     if match is None:
         raise Refused(404, f"{href} is no resource")
@@ -176,12 +187,12 @@ def next_number(name: str) -> int:
 
 
 def new_mrid() -> str:
-    """A new mRID: the fraction of the clock's second (20 bits), the time in microseconds (52), 24 random bits, our
-    enterprise number.
+    """A new mRID: the fraction of the clock's second (20 bits), the time in microseconds (52), 24 random
+    bits, our enterprise number.
 
-    So of two events that are created in the same second the later one has the greater mRID and is the newer (see
-    events.py), as whoever posted them meant it; and the first digits, by which people tell events apart, differ.
-    """
+    So of two events that are created in the same second the later one has the greater mRID and is the newer
+    (see events.py), as whoever posted them meant it; and the first digits, by which people tell events apart,
+    differ. """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
     return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()
 
@@ -218,7 +229,8 @@ def _inherited(above: str) -> str:
     return EVERYONE
 
 
-# --- time passes ---------------------------------------------------------------------------------------------------
+# --- time passes
+# ---------------------------------------------------------------------------------------------------
 
 def due() -> bool:
     """Whether time has changed a document since it was rendered."""
@@ -247,27 +259,32 @@ def _reevaluate(list_href: str, periods: list[render.Period]) -> None:
 def apply_rates(lfdi: str = "") -> None:
     """Render again what carries a poll or post rate, for one device or all."""
     with transaction():
-        for href, kind in sql.rows("SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
-                                   *([lfdi] if lfdi else [])):
+        for href, kind in sql.rows(
+            "SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
+            *([lfdi] if lfdi else []),
+        ):
             if {"pollRate", "postRate"} & schema.type_spec(kind).by_key.keys():
                 touch(href)
 
 
 def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
-    """Rebuild every derived row and body; how many had to be changed (none in a healthy database). `track` may show
-    how far it is."""
+    """Rebuild every derived row and body; how many had to be changed (none in a healthy database). `track`
+    may show how far it is."""
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
         for above, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
             changed += render.reevaluate(above)
-        for href, in track(sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")):
+        for (href,) in track(
+            sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")
+        ):
             changed += render.rerender(href)
     return changed
 
 
 @hooks.seed
 def _reindex_after_upgrade() -> int:
-    """Rebuild derived rows and bodies where a migration asked for it by a KeyValue; returns how many had to be changed."""
+    """Rebuild derived rows and bodies where a migration asked for it by a KeyValue; returns how many had to
+    be changed."""
     asked = KeyValue.name == "reindex"
     if not KeyValue.select().where(asked).exists():
         return 0

@@ -9,7 +9,8 @@ Data = dict[str, Any]
 
 
 class TimedState(NamedTuple):
-    """What time has made of a document: see models.Document.visibility and fresh_until; `status` is its EventStatus."""
+    """What time has made of a document: see models.Document.visibility and fresh_until; `status` is its
+    EventStatus."""
     visibility: int
     fresh_until: int | None
     status: Data | None = None

@@ -41,13 +41,23 @@ def of(holder: Holder) -> Presented:
 def leaf(issuer: Holder | None, **how: datetime | ec.EllipticCurvePrivateKey) -> Holder:
     """A device's certificate that may be wrong in one way."""
     name = x509.RFC822Name("device@example.org")
-    return a.issue(issuer, x509.Name([]) if issuer else a.subject("myself"), [
-        (x509.SubjectAlternativeName([name]), True), (a.policies(a.POLICIES["generic"]), True), (a.SIGNS, True)], **how)
+    return a.issue(
+        issuer,
+        x509.Name([]) if issuer else a.subject("myself"),
+        [
+            (x509.SubjectAlternativeName([name]), True),
+            (a.policies(a.POLICIES["generic"]), True),
+            (a.SIGNS, True),
+        ],
+        **how,
+    )
 
 
 def under(root: Holder, *extensions: tuple[x509.ExtensionType, bool]) -> Presented:
     """A device under an issuing authority that has these extensions as well."""
-    issuer = a.issue(root, a.subject("issuer"), [*a.of_authority(0), (a.policies(a.ANY_POLICY), True), *extensions])
+    issuer = a.issue(
+        root, a.subject("issuer"), [*a.of_authority(0), (a.policies(a.ANY_POLICY), True), *extensions]
+    )
     return of(leaf(issuer))
 
 
@@ -56,7 +66,9 @@ def mapping(root: Holder) -> Presented:
     pair = x509.ObjectIdentifier(a.POLICIES["generic"]), x509.ObjectIdentifier(a.POLICIES["test"])
     ders = [bytes.fromhex("06") + bytes([len(body)]) + body for body in map(oid_body, pair)]
     inner = tlv(0x30, b"".join(ders))
-    return under(root, (x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), tlv(0x30, inner)), True))
+    return under(
+        root, (x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), tlv(0x30, inner)), True)
+    )
 
 
 def oid_body(oid: x509.ObjectIdentifier) -> bytes:
@@ -78,11 +90,18 @@ def rsa_key(root: Holder) -> Presented:
     """A device with an RSA key."""
     key = rsa.generate_private_key(65537, 2048)
     certificate = (
-        x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(root.chain[0].subject).serial_number(7)
-        .public_key(key.public_key()).not_valid_before(NOW - DAY).not_valid_after(a.FOREVER)
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(root.chain[0].subject)
+        .serial_number(7)
+        .public_key(key.public_key())
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(a.FOREVER)
         .add_extension(x509.SubjectAlternativeName([x509.RFC822Name("rsa@example.org")]), True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), False)
-        .add_extension(a.SIGNS, True).sign(root.key, SHA256()))
+        .add_extension(a.SIGNS, True)
+        .sign(root.key, SHA256())
+    )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return Presented(certificate.public_bytes(Encoding.PEM), pem, (certificate.public_bytes(Encoding.DER),))
 
@@ -111,70 +130,71 @@ def beyond_its_length(root: Holder) -> Presented:
 
 
 BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
-    "self-signed": (
-        lambda root: of(leaf(None)),
-        "self-signed certificate"),
-    "unknown authority": (
-        lambda root: of(leaf(a.root("unknown"))),
-        "unable to get local issuer certificate"),
-    "signature of another": (
-        tampered,
-        "certificate signature failure"),
-    "expired": (
-        lambda root: of(leaf(root, begin=NOW - 2 * DAY, end=NOW - DAY)),
-        "certificate has expired"),
-    "not valid yet": (
-        lambda root: of(leaf(root, begin=NOW + DAY)),
-        "certificate is not yet valid"),
-    "RSA key": (
-        rsa_key,
-        "not on the curve P-256"),
+    "self-signed": (lambda root: of(leaf(None)), "self-signed certificate"),
+    "unknown authority": (lambda root: of(leaf(a.root("unknown"))), "unable to get local issuer certificate"),
+    "signature of another": (tampered, "certificate signature failure"),
+    "expired": (lambda root: of(leaf(root, begin=NOW - 2 * DAY, end=NOW - DAY)), "certificate has expired"),
+    "not valid yet": (lambda root: of(leaf(root, begin=NOW + DAY)), "certificate is not yet valid"),
+    "RSA key": (rsa_key, "not on the curve P-256"),
     "P-384 key": (
         lambda root: of(leaf(root, key=ec.generate_private_key(ec.SECP384R1()))),
-        "not on the curve P-256"),
+        "not on the curve P-256",
+    ),
     "an authority itself": (
-        lambda root: of(a.issue(root, a.subject("issuer"), [
-            (x509.BasicConstraints(True, 0), True), (a.usage(digital_signature=True, key_cert_sign=True), True)])),
-        "an authority's certificate in place of a device's"),
+        lambda root: of(
+            a.issue(
+                root,
+                a.subject("issuer"),
+                [
+                    (x509.BasicConstraints(True, 0), True),
+                    (a.usage(digital_signature=True, key_cert_sign=True), True),
+                ],
+            )
+        ),
+        "an authority's certificate in place of a device's",
+    ),
     "a server that is no client": (
-        lambda root: of(a.issue(root, a.subject("server"), [
-            (a.SIGNS, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)])),
-        "purpose"),
+        lambda root: of(
+            a.issue(
+                root,
+                a.subject("server"),
+                [(a.SIGNS, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)],
+            )
+        ),
+        "purpose",
+    ),
     "issuer: critical extended key usage": (
         lambda root: under(root, (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), True)),
-        "critical extended key usage"),
+        "critical extended key usage",
+    ),
     "issuer: extended key usage for servers": (
         lambda root: under(root, (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)),
-        "purpose"),
+        "purpose",
+    ),
     "issuer: name constraints that exclude it": (
-        lambda root: under(root, (
-            x509.NameConstraints([x509.RFC822Name("example.com")], None), True)),
-        "permitted subtree violation"),
+        lambda root: under(root, (x509.NameConstraints([x509.RFC822Name("example.com")], None), True)),
+        "permitted subtree violation",
+    ),
     "issuer: name constraints not critical": (
-        lambda root: under(root, (
-            x509.NameConstraints([x509.RFC822Name("example.org")], None), False)),
-        "name constraints that are not critical"),
-    "issuer: another name": (
-        other_name,
-        "unable to get local issuer certificate"),
-    "issuer: policy mapping": (
-        mapping,
-        "policy mapping"),
+        lambda root: under(root, (x509.NameConstraints([x509.RFC822Name("example.org")], None), False)),
+        "name constraints that are not critical",
+    ),
+    "issuer: another name": (other_name, "unable to get local issuer certificate"),
+    "issuer: policy mapping": (mapping, "policy mapping"),
     "issuer: policy constraints": (
         lambda root: under(root, (x509.PolicyConstraints(1, None), True)),
-        "policy"),
+        "policy",
+    ),
     "issuer: no authority": (
         lambda root: of(leaf(a.aggregator(root, "aggregator"))),
-        "invalid CA certificate"),
+        "invalid CA certificate",
+    ),
     "issuer: nothing said of its key's use": (
         lambda root: of(leaf(a.issue(root, a.subject("issuer"), [(x509.BasicConstraints(True, 0), True)]))),
-        "without key usage keyCertSign"),
-    "issuer: too many below": (
-        beyond_its_length,
-        "path length constraint exceeded"),
-    "a chain of five": (
-        too_deep,
-        "chain"),
+        "without key usage keyCertSign",
+    ),
+    "issuer: too many below": (beyond_its_length, "path length constraint exceeded"),
+    "a chain of five": (too_deep, "chain"),
 }
 
 
@@ -188,6 +208,10 @@ def good(root: Holder) -> dict[str, Presented]:
         "a chain of four": of(a.device(issuer, b"4")),
         "mobile": of(a.device(issuer, b"5", "mobile")),
         "aggregator": of(a.aggregator(issuer, "aggregator")),
-        "issuer with permitted names": under(root, (x509.NameConstraints([x509.RFC822Name("example.org")], None), True)),
-        "issuer with a usage that is not critical": under(root, (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)),
+        "issuer with permitted names": under(
+            root, (x509.NameConstraints([x509.RFC822Name("example.org")], None), True)
+        ),
+        "issuer with a usage that is not critical": under(
+            root, (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)
+        ),
     }

@@ -32,8 +32,11 @@ def test_device_extensions() -> None:
     name = own.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert name.critical
     # [0] { id-on-hardwareModuleName, [0] { SEQUENCE { 2.999.2030.5, OCTET STRING 0102fe } } }
-    assert name.value.public_bytes().hex() == "301ca01a06082b06010505070804" "a00e300c" "060588378f6e05" "04030102fe"
-    assert extension(DEVICE, x509.CertificatePolicies) == (True, a.policies("1.3.6.1.4.1.40732.1.1", "1.3.6.1.4.1.40732.2.1"))
+    assert name.value.public_bytes().hex() == "301ca01a06082b06010505070804a00e300c060588378f6e0504030102fe"
+    assert extension(DEVICE, x509.CertificatePolicies) == (
+        True,
+        a.policies("1.3.6.1.4.1.40732.1.1", "1.3.6.1.4.1.40732.2.1"),
+    )
     assert extension(DEVICE, x509.KeyUsage) == (True, a.usage(digital_signature=True, key_agreement=True))
     assert extension(DEVICE, x509.AuthorityKeyIdentifier)[1].key_identifier == \
         extension(ISSUER, x509.SubjectKeyIdentifier)[1].digest
@@ -50,7 +53,9 @@ def test_authority_extensions(holder: Holder, below: int | None) -> None:
 
 
 def test_server_names_are_critical() -> None:
-    critical, names = extension(a.server(ISSUER, ["grid.example", "127.0.0.1", "::1"]), x509.SubjectAlternativeName)
+    critical, names = extension(
+        a.server(ISSUER, ["grid.example", "127.0.0.1", "::1"]), x509.SubjectAlternativeName
+    )
     assert critical
     assert [str(name.value) for name in names] == ["grid.example", "127.0.0.1", "::1"]
 
@@ -88,6 +93,21 @@ def test_openssl_agrees(holder: Holder, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_bytes(ROOT.pem())
     (tmp_path / "own.pem").write_bytes(holder.chain[0].public_bytes(Encoding.PEM))
     (tmp_path / "between.pem").write_bytes(holder.pem())
-    done = subprocess.run(["openssl", "verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "root.pem",
-                           "-untrusted", "between.pem", "own.pem"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            "openssl",
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            "sslclient",
+            "-CAfile",
+            "root.pem",
+            "-untrusted",
+            "between.pem",
+            "own.pem",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "own.pem: OK\n", done.stderr

@@ -17,14 +17,32 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    return {
+        str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()
+    }
 
 
 def test_the_tree(tree: Path) -> None:
     assert set(contents(tree)) == {
-        "ca.pem", "operators.pem", "devices.json", *(f"{name}.{kind}" for kind in ("pem", "key") for name in (
-            "server", "operator", "aggregator", "device-1", "device-2",
-            "authorities/root", "authorities/manufacturer", "authorities/issuer")), "authorities/operators.key"}
+        "ca.pem",
+        "operators.pem",
+        "devices.json",
+        *(
+            f"{name}.{kind}"
+            for kind in ("pem", "key")
+            for name in (
+                "server",
+                "operator",
+                "aggregator",
+                "device-1",
+                "device-2",
+                "authorities/root",
+                "authorities/manufacturer",
+                "authorities/issuer",
+            )
+        ),
+        "authorities/operators.key",
+    }
     assert dev.complaints(tree) == ""
 
 
@@ -33,8 +51,10 @@ def test_devices_json_tells_who_they_are(tree: Path) -> None:
     assert [(one["name"], one["kind"]) for one in known] == [
         ("aggregator", "aggregator"), ("device-1", "device"), ("device-2", "device")]
     for one in known:
-        der = ssl.PEM_cert_to_DER_cert((tree / one["certificate"]).read_text().partition("-----END CERTIFICATE-----")[0]
-                                       + "-----END CERTIFICATE-----\n")
+        der = ssl.PEM_cert_to_DER_cert(
+            (tree / one["certificate"]).read_text().partition("-----END CERTIFICATE-----")[0]
+            + "-----END CERTIFICATE-----\n"
+        )
         assert one["lfdi"] == identity.lfdi(der)
         assert one["sfdi"] == identity.sfdi(one["lfdi"])
         assert identity.is_pin(one["pin"])
@@ -79,14 +99,20 @@ def test_forced_it_is_new(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["dev"]
 
 
-@pytest.mark.parametrize("spoil, complaint", [
-    (lambda path: (path / "server.key").unlink(), "server.key"),
-    (lambda path: (path / "device-1.key").write_bytes((path / "server.key").read_bytes()), "is not the key of"),
-    (lambda path: (path / "ca.pem").write_bytes(authority.root("other").pem()), "issuer certificate"),
-    (lambda path: (path / "devices.json").write_text("["), "Expecting value"),
-    (lambda path: (path / "device-1.key").chmod(0o644), "others may read"),
-    (lambda path: (path / "authorities/issuer.key").unlink(), "issuer.key"),
-])
+@pytest.mark.parametrize(
+    "spoil, complaint",
+    [
+        (lambda path: (path / "server.key").unlink(), "server.key"),
+        (
+            lambda path: (path / "device-1.key").write_bytes((path / "server.key").read_bytes()),
+            "is not the key of",
+        ),
+        (lambda path: (path / "ca.pem").write_bytes(authority.root("other").pem()), "issuer certificate"),
+        (lambda path: (path / "devices.json").write_text("["), "Expecting value"),
+        (lambda path: (path / "device-1.key").chmod(0o644), "others may read"),
+        (lambda path: (path / "authorities/issuer.key").unlink(), "issuer.key"),
+    ],
+)
 def test_what_is_spoilt_is_made_anew(spoil, complaint: str, tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=1)
     spoil(tmp_path / "dev")

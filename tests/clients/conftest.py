@@ -18,7 +18,8 @@ from tests.clients.scene import ME, PIN, Scene
 
 @pytest.fixture
 def play(house: None, application: Flask) -> Callable[..., Scene]:
-    """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this rate."""
+    """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this
+    rate."""
     def begin(plant: DeviceModel, now: int, rate: int = 60, **limits: float) -> Scene:
         clock.turn_to(now)
         settings.poll_rate = settings.post_rate = rate

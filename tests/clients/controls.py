@@ -16,7 +16,8 @@ def mrid(name: str) -> str:
 
 def control(name: str, start: int, duration: int, created: int = 0, status: int = 0, since: int = 0,
             required: str = "03", **said: Any) -> dict[str, Any]:
-    """A DERControl called `name`; modes and other elements of it in `said` (opModMaxLimW=5000 where nothing is)."""
+    """A DERControl called `name`; modes and other elements of it in `said` (opModMaxLimW=5000 where nothing
+    is)."""
     other = {key: said.pop(key) for key in list(said) if not key.startswith(("opMod", "rampTms"))}
     return {"mRID": mrid(name), "creationTime": created, "interval": {"start": start, "duration": duration},
             "EventStatus": {"currentStatus": status, "dateTime": since, "potentiallySuperseded": False},

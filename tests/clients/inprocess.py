@@ -1,4 +1,5 @@
-"""The devices' door over Flask's own client, as a transport; the clients' clock is the server's, turned by the tests."""
+"""The devices' door over Flask's own client, as a transport; the clients' clock is the server's, turned by
+the tests."""
 from __future__ import annotations
 
 from http.client import HTTPMessage
@@ -24,7 +25,9 @@ class InProcess:
         if self.down:
             raise Lost("the line is cut", True)
         self.asked.append((method, href))
-        answer = self._client.open(href, method=method, data=body, headers=headers, environ_overrides=self._environ)
+        answer = self._client.open(
+            href, method=method, data=body, headers=headers, environ_overrides=self._environ
+        )
         said = HTTPMessage()
         for name, value in answer.headers.items():
             said[name] = value

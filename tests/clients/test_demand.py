@@ -1,5 +1,5 @@
-"""A thermostat and a charger at the real devices' door, in one process, with the clock turned: load controls and flow
-reservations from what an operator says to what the meter reads."""
+"""A thermostat and a charger at the real devices' door, in one process, with the clock turned: load controls
+and flow reservations from what an operator says to what the meter reads."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,7 +26,8 @@ STAY = session(CAR, WINTER + 22 * 3600)
 assert STAY is not None
 
 
-# --- load controls ---------------------------------------------------------------------------------------------------
+# --- load controls
+# ---------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def room(play: Callable[..., Scene]) -> Scene:
@@ -52,7 +53,9 @@ def test_an_offset_is_followed_to_its_end_and_answered_with_what_was_done(room: 
     event = drevents.create("street", {"Offset": {"heatingOffset": 100}}, 7200, clock.now() + 600)
     room.live(600 + 7200 - 60)
     assert [mode for mode in room.device.follower.held] == ["heatingOffset"]
-    assert 19 <= room.device.plant.room < 20.5 and not room.device.plant.unwilling, "down to the limit of comfort"
+    assert 19 <= room.device.plant.room < 20.5 and not room.device.plant.unwilling, (
+        "down to the limit of comfort"
+    )
     room.live(240)
     assert statuses() == [1, 2, 3]
     device, = drevents.show(event["href"])["devices"]
@@ -76,7 +79,9 @@ def test_comfort_is_left_only_where_the_contract_says_so(play: Callable[..., Sce
                                                          expected: list[int]) -> None:
     scene = play(Thermostat(site=COLD, name="t"), WINTER + 12 * 3600, rate=900)
     scene.live(1000)
-    event = drevents.create("street", {"DutyCycle": {"normalValue": 0}}, 10 * 3600, clock.now() + 900, mandatory=mandatory)
+    event = drevents.create(
+        "street", {"DutyCycle": {"normalValue": 0}}, 10 * 3600, clock.now() + 900, mandatory=mandatory
+    )
     scene.live(10 * 3600 + 2800)
     assert statuses() == expected
     device, = drevents.show(event["href"])["devices"]
@@ -104,7 +109,8 @@ def test_called_off_it_goes_on_as_before(room: Scene) -> None:
     assert statuses() == [1, 2, 6] and not room.device.follower.held
 
 
-# --- flow reservations -----------------------------------------------------------------------------------------------
+# --- flow reservations
+# -----------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def garage(play: Callable[..., Scene]) -> Callable[..., Scene]:
@@ -127,13 +133,18 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
     one, = evsessions.list_sessions("street")
     period = 7400 * 300 / 3600
-    assert one["served_wh"] == pytest.approx(scene.device.plant.absorbed, abs=2 * period) and one["answer"] == "completed"
+    assert (
+        one["served_wh"] == pytest.approx(scene.device.plant.absorbed, abs=2 * period)
+        and one["answer"] == "completed"
+    )
     assert begin < end and one["state"] == "over"
     assert not scene.said("trouble")
 
 
 @pytest.mark.parametrize("every", [0, 300, 900])
-def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(garage: Callable[..., Scene], every: int) -> None:
+def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(
+    garage: Callable[..., Scene], every: int
+) -> None:
     scene = garage(rate=900, import_limit=0)
     if every:
         coarsely(scene, STAY.arrival + 2 * every, every)
@@ -147,7 +158,9 @@ def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(garage: Calla
     assert vehicle["timeChargeIsNeeded"] == STAY.departure
 
 
-def test_a_grant_is_followed_to_the_second_and_to_the_watt_hour_in_coarse_steps(garage: Callable[..., Scene]) -> None:
+def test_a_grant_is_followed_to_the_second_and_to_the_watt_hour_in_coarse_steps(
+    garage: Callable[..., Scene],
+) -> None:
     scene = garage(rate=900, import_limit=0)
     coarsely(scene, STAY.arrival + 1800)
     request = store.items("/edev/1/frq")[0].href
@@ -177,7 +190,9 @@ def test_one_grant_after_the_other_is_one_request(garage: Callable[..., Scene]) 
     assert not scene.said("trouble")
 
 
-def test_what_was_granted_for_a_while_between_two_polls_is_followed_all_the_same(garage: Callable[..., Scene]) -> None:
+def test_what_was_granted_for_a_while_between_two_polls_is_followed_all_the_same(
+    garage: Callable[..., Scene],
+) -> None:
     """Though the list no longer has it when the device comes to look."""
     scene = garage(rate=900, import_limit=0)
     coarsely(scene, STAY.arrival + 1800, 900)
@@ -249,10 +264,11 @@ class Reserving(Battery):
 
 
 @pytest.mark.parametrize("energy", [6000, -4000])
-def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions(play: Callable[..., Scene], energy: int,
-                                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planned, in W of charging; powerAvailable in the XML likewise; injected by the device with the other sign; read by
-    the meter as injection, and in the session as charging again."""
+def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions(
+    play: Callable[..., Scene], energy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned, in W of charging; powerAvailable in the XML likewise; injected by the device with the other
+    sign; read by the meter as injection, and in the session as charging again."""
     begin = WINTER + 12 * 3600
     monkeypatch.setattr(Reserving, "errand", ReservationWish(begin, begin + 4 * 3600, energy, 3000))
     scene = play(Reserving(site=COLD, name="b"), begin)

@@ -1,4 +1,5 @@
-"""A charger that can give back: what it offers, what it gives when it is granted that, and that the car leaves full."""
+"""A charger that can give back: what it offers, what it gives when it is granted that, and that the car
+leaves full."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,26 +25,40 @@ assert STAY is not None
 BEGIN, END = max(STAY.arrival, DAWN + 18 * 3600), DAWN + 22 * 3600
 SPARE = 8000.0
 TWO_WAY = EvCharger(site=CAR, name="c", max_discharge_w=5000.0, spare=SPARE)
-PLUGGED = replace(TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, wanted=STAY.energy, clock=float(BEGIN))
+PLUGGED = replace(
+    TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, wanted=STAY.energy, clock=float(BEGIN)
+)
 
 
-# --- the plant -------------------------------------------------------------------------------------------------------
+# --- the plant
+# -------------------------------------------------------------------------------------------------------
 
 def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
-    assert PLUGGED.wish == PLUGGED.offer == ReservationWish(BEGIN, END, -SPARE, 5000) and PLUGGED.usable == SPARE
+    assert (
+        PLUGGED.wish == PLUGGED.offer == ReservationWish(BEGIN, END, -SPARE, 5000) and PLUGGED.usable == SPARE
+    )
     early = replace(PLUGGED, clock=BEGIN - 600.0)
-    assert early.wish == PLUGGED.wish and early.usable == early.available_w == 0, "known ahead, given only then"
+    assert early.wish == PLUGGED.wish and early.usable == early.available_w == 0, (
+        "known ahead, given only then"
+    )
     assert PLUGGED.available_w == 5000
     over = replace(PLUGGED, clock=float(END))
-    assert over.offer is None and over.wish == ReservationWish(END, STAY.departure, STAY.energy, 7400) and over.usable == 0
+    assert (
+        over.offer is None
+        and over.wish == ReservationWish(END, STAY.departure, STAY.energy, 7400)
+        and over.usable == 0
+    )
 
 
 @pytest.mark.parametrize("changes, energy", [
     ({"given": -3000.0}, 5000), ({"spare": 0.0, "given": 3000.0}, 3000), ({"given": -7950.0}, 50),
     ({"clock": END - 360.0}, 500),                                                      # no more time
-    ({"departure": BEGIN + 7260, "max_charge_w": 5000.0, "wanted": 0.0}, 5000),         # half of it to charge again
+    # half of it to charge again
+    ({"departure": BEGIN + 7260, "max_charge_w": 5000.0, "wanted": 0.0}, 5000),
     ({"given": -8000.0}, None), ({"max_discharge_w": 0.0}, None), ({"arrival": 0}, None)])
-def test_it_offers_no_more_than_there_is_and_can_be_had_again(changes: dict[str, float], energy: float | None) -> None:
+def test_it_offers_no_more_than_there_is_and_can_be_had_again(
+    changes: dict[str, float], energy: float | None
+) -> None:
     plant = replace(PLUGGED, **changes)
     assert (None if plant.offer is None else -plant.offer.energy) == pytest.approx(energy)
     asks_to_give = plant.wish is not None and plant.wish.energy < 0
@@ -54,7 +69,11 @@ def test_it_gives_only_when_it_is_asked_and_down_to_what_its_owner_keeps() -> No
     plant = TWO_WAY.run(PowerOrder(target=0), STAY.arrival, BEGIN + 60)
     assert plant.run(PowerOrder(), BEGIN + 60, BEGIN + 660).power == -7400, "left alone it charges"
     given = plant.run(PowerOrder(target=9000), BEGIN + 60, BEGIN + 660)
-    assert given.power == 5000 and given.injected == pytest.approx(5000 / 6) and given.given == pytest.approx(-5000 / 6)
+    assert (
+        given.power == 5000
+        and given.injected == pytest.approx(5000 / 6)
+        and given.given == pytest.approx(-5000 / 6)
+    )
     assert plant.run(PowerOrder(target=9000, inject=1000), BEGIN + 60, BEGIN + 660).power == 1000
     empty = plant.run(PowerOrder(target=5000), BEGIN + 60, END)
     assert (empty.power, empty.charge) == (0, pytest.approx(0)) and empty.injected == pytest.approx(SPARE)
@@ -76,10 +95,15 @@ def test_it_says_which_way_power_flows_and_what_it_could_give() -> None:
     assert vehicle["energyRequestNow"]["value"] == round(needed), "what it wants for itself: never negative"
     assert vehicle["minimumChargingDuration"] == pytest.approx(needed / 7400 * 3600, abs=1)
     assert telemetry.status(plant, BEGIN + 600, True)["storageModeStatus"]["value"] == telemetry.DISCHARGING
-    assert telemetry.availability(plant, BEGIN + 600)["availabilityDuration"] == round((SPARE - 4000 / 6) / 5000 * 3600)
+    assert telemetry.availability(plant, BEGIN + 600)["availabilityDuration"] == round(
+        (SPARE - 4000 / 6) / 5000 * 3600
+    )
     rated = telemetry.capability(plant)
     assert rated["rtgMaxDischargeRateW"] == rated["rtgMaxW"] == {"multiplier": 0, "value": 5000}
-    assert int(rated["modesSupported"], 16) & 3 == 3 and int(telemetry.capability(EvCharger())["modesSupported"], 16) & 3 == 1
+    assert (
+        int(rated["modesSupported"], 16) & 3 == 3
+        and int(telemetry.capability(EvCharger())["modesSupported"], 16) & 3 == 1
+    )
 
 
 def test_it_has_news_when_an_offer_begins_and_ends() -> None:
@@ -88,7 +112,8 @@ def test_it_has_news_when_an_offer_begins_and_ends() -> None:
     assert EvCharger(site=CAR).turns(end - 1) == STAY.departure
 
 
-# --- what it asks for ------------------------------------------------------------------------------------------------
+# --- what it asks for
+# ------------------------------------------------------------------------------------------------
 
 OFFER, NEED = ReservationWish(1000, 8000, -6000, 5000), ReservationWish(1000, 40_000, 14_000, 7000)
 GIVES = step(PendingRequest(), OFFER, False, [], "0A", 1000)[0]
@@ -105,14 +130,17 @@ def test_discharge_is_negative() -> None:
     (OFFER._replace(energy=-3000), True, 2000, True), (OFFER, False, 2000, True),
     (NEED, True, 2000, True),                               # all is given: the grant is over soon
     (NEED, False, 2000, False), (NEED, True, 8000, False),  # nobody wants it, or not any longer
-    (OFFER._replace(energy=6000), False, 2000, False)])     # the other direction
-def test_what_is_offered_is_asked_before_what_is_wanted(wish: ReservationWish, running: bool, now: int, kept: bool) -> None:
+    (OFFER._replace(energy=6000), False, 2000, False)])  # the other direction
+def test_what_is_offered_is_asked_before_what_is_wanted(
+    wish: ReservationWish, running: bool, now: int, kept: bool
+) -> None:
     state, said = step(GIVES, wish, running, LISTED, "0B", now)
     assert (state == GIVES) == kept
     assert [one.request["RequestStatus"]["requestStatus"] for one in said] == ([] if kept else [1])
 
 
-# --- a whole client --------------------------------------------------------------------------------------------------
+# --- a whole client
+# --------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def garage(play: Callable[..., Scene]) -> Scene:
@@ -130,14 +158,19 @@ def offer() -> str:
 
 def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(garage: Scene) -> None:
     said = store.get(offer()).submitted
-    assert base_value(said["energyRequested"]) == pytest.approx(-SPARE, abs=15) and base_value(said["powerRequested"]) == -5000
+    assert (
+        base_value(said["energyRequested"]) == pytest.approx(-SPARE, abs=15)
+        and base_value(said["powerRequested"]) == -5000
+    )
     assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
     assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
     assert garage.device.plant.absorbed < 10, "what it drew before it was told"
     garage.live_until(END + 300)
     one, = evsessions.list_sessions("street")
     assert one["energy_wh"] == pytest.approx(STAY.energy, abs=30), "nobody wanted it"
-    assert one["state"] == "active" and garage.device.plant.power == -7400 and garage.device.plant.injected == 0
+    assert (
+        one["state"] == "active" and garage.device.plant.power == -7400 and garage.device.plant.injected == 0
+    )
 
 
 def test_it_gives_for_as_long_and_as_much_as_it_is_granted(garage: Scene) -> None:
@@ -183,5 +216,7 @@ def test_a_car_that_gave_leaves_full(play: Callable[..., Scene]) -> None:
     assert store.items("/edev/1/frq") and read(BEGIN + 900, 1800) == pytest.approx(5000, abs=50)
     scene.live_until(STAY.departure - 60)
     plant = scene.device.plant
-    assert plant.headroom < TRIFLE and plant.absorbed - plant.injected == pytest.approx(STAY.energy, abs=TRIFLE)
+    assert plant.headroom < TRIFLE and plant.absorbed - plant.injected == pytest.approx(
+        STAY.energy, abs=TRIFLE
+    )
     assert not scene.said("trouble")

@@ -21,25 +21,52 @@ from clients.simulation.weather import DAY, Site
 SITE = Site("seed", -33.9, 151.2)
 MIDNIGHT = 1_790_000_000 // DAY * DAY - int(151.2 / 15 * 3600)     # by the sun of the site
 NOON, EVENING = MIDNIGHT + DAY // 2, MIDNIGHT + 20 * 3600
-PLANTS: list[DeviceModel] = [Inverter(site=SITE), Battery(site=SITE, panel_w=4000), EvCharger(site=SITE), Thermostat(site=SITE),
-                       EvCharger(site=SITE, max_discharge_w=5000.0, spare=9000.0)]
+PLANTS: list[DeviceModel] = [
+    Inverter(site=SITE),
+    Battery(site=SITE, panel_w=4000),
+    EvCharger(site=SITE),
+    Thermostat(site=SITE),
+    EvCharger(site=SITE, max_discharge_w=5000.0, spare=9000.0),
+]
 watts = some.none() | some.floats(-9000, 9000)
 limit = some.just(math.inf) | some.floats(0, 9000)
-load = some.builds(Load, heating=some.floats(-5, 5), cooling=some.floats(-5, 5), heat_to=some.none() | some.floats(5, 35),
-                   cool_to=some.none() | some.floats(5, 35), duty=some.floats(0, 1), since=some.integers(0, NOON),
-                   share=some.floats(0, 2), less=some.floats(0, 9000), appliance=some.sampled_from([None, 0, 1]))
-orders = some.builds(PowerOrder, load=load, connect=some.booleans(), target=watts, inject=limit, absorb=limit, site_export=limit,
-                     site_import=limit, gradient=some.just(math.inf) | some.floats(1, 500),
-                     power_factor=some.none() | some.floats(0.7, 1), var=some.none() | some.floats(-3000, 3000),
-                     volt_var=some.sampled_from([None, Curve(((92, 44), (98, 0), (102, 0), (108, -44)), 1)]),
-                     volt_watt=some.sampled_from([None, Curve(((106, 100), (110, 20)), 1)]), freq_watt=some.none())
+load = some.builds(
+    Load,
+    heating=some.floats(-5, 5),
+    cooling=some.floats(-5, 5),
+    heat_to=some.none() | some.floats(5, 35),
+    cool_to=some.none() | some.floats(5, 35),
+    duty=some.floats(0, 1),
+    since=some.integers(0, NOON),
+    share=some.floats(0, 2),
+    less=some.floats(0, 9000),
+    appliance=some.sampled_from([None, 0, 1]),
+)
+orders = some.builds(
+    PowerOrder,
+    load=load,
+    connect=some.booleans(),
+    target=watts,
+    inject=limit,
+    absorb=limit,
+    site_export=limit,
+    site_import=limit,
+    gradient=some.just(math.inf) | some.floats(1, 500),
+    power_factor=some.none() | some.floats(0.7, 1),
+    var=some.none() | some.floats(-3000, 3000),
+    volt_var=some.sampled_from([None, Curve(((92, 44), (98, 0), (102, 0), (108, -44)), 1)]),
+    volt_watt=some.sampled_from([None, Curve(((106, 100), (110, 20)), 1)]),
+    freq_watt=some.none(),
+)
 whiles = some.lists(some.tuples(orders, some.integers(1, 7200)), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.kind)
 @given(whiles, some.integers(0, 2 * DAY))
 @settings(max_examples=25)
-def test_ratings_hold_and_the_meter_counts(plant: DeviceModel, asked: list[tuple[PowerOrder, int]], start: int) -> None:
+def test_ratings_hold_and_the_meter_counts(
+    plant: DeviceModel, asked: list[tuple[PowerOrder, int]], start: int
+) -> None:
     now = MIDNIGHT + start
     for order, seconds in asked:
         for step in range(0, seconds, 60):
@@ -70,7 +97,9 @@ def test_a_battery_keeps_energy_less_its_losses(asked: list[tuple[PowerOrder, in
     for order, seconds in asked:
         after = battery.run(order, now, now + seconds)
         out, into = after.injected - battery.injected, after.absorbed - battery.absorbed
-        assert after.stored - battery.stored == pytest.approx(into * after.one_way - out / after.one_way, abs=1e-3)
+        assert after.stored - battery.stored == pytest.approx(
+            into * after.one_way - out / after.one_way, abs=1e-3
+        )
         assert min(battery.stored, after.reserve * after.max_wh) - 1e-6 <= after.stored <= after.max_wh
         battery, now = after, now + seconds
 
@@ -91,12 +120,21 @@ def test_a_battery_left_alone_serves_its_household() -> None:
     assert surplus.power == max(-5000, weather.household(SITE, NOON) - weather.irradiance(SITE, NOON) * 20)
 
 
-@pytest.mark.parametrize("order, least, most", [
-    (PowerOrder(), 500, 5000), (PowerOrder(inject=400), 400, 400), (PowerOrder(target=300), 300, 300), (PowerOrder(target=-300), 0, 0),
-    (PowerOrder(volt_watt=Curve(((90, 10),), 1)), 500, 500), (PowerOrder(freq_watt=Curve(((49, 4), (51, 4)), 1)), 200, 200),
-    (PowerOrder(connect=False), 0, 0),
-])
-def test_an_inverter_gives_what_the_sun_gives_less_what_it_is_asked(order: PowerOrder, least: float, most: float) -> None:
+@pytest.mark.parametrize(
+    "order, least, most",
+    [
+        (PowerOrder(), 500, 5000),
+        (PowerOrder(inject=400), 400, 400),
+        (PowerOrder(target=300), 300, 300),
+        (PowerOrder(target=-300), 0, 0),
+        (PowerOrder(volt_watt=Curve(((90, 10),), 1)), 500, 500),
+        (PowerOrder(freq_watt=Curve(((49, 4), (51, 4)), 1)), 200, 200),
+        (PowerOrder(connect=False), 0, 0),
+    ],
+)
+def test_an_inverter_gives_what_the_sun_gives_less_what_it_is_asked(
+    order: PowerOrder, least: float, most: float
+) -> None:
     plant = Inverter(site=SITE).run(order, NOON - 600, NOON)
     assert least <= plant.power <= most
     assert plant.limited is (plant.power < plant.available_w - 1)
@@ -110,9 +148,15 @@ def test_an_inverter_ramps_no_faster_than_it_may() -> None:
     assert after.power == pytest.approx(plant.power - 600)
 
 
-@pytest.mark.parametrize("order, of_power", [
-    (PowerOrder(power_factor=0.95), 0.3287), (PowerOrder(power_factor=-0.95), -0.3287),
-    (PowerOrder(power_factor=0.95, var=100.0), None), (PowerOrder(volt_var=Curve(((90, 44), (120, 44)), 1)), None)])
+@pytest.mark.parametrize(
+    "order, of_power",
+    [
+        (PowerOrder(power_factor=0.95), 0.3287),
+        (PowerOrder(power_factor=-0.95), -0.3287),
+        (PowerOrder(power_factor=0.95, var=100.0), None),
+        (PowerOrder(volt_var=Curve(((90, 44), (120, 44)), 1)), None),
+    ],
+)
 def test_var_is_the_least_that_is_asked(order: PowerOrder, of_power: float | None) -> None:
     plant = Inverter(site=SITE).run(order, NOON - 600, NOON)
     expected = plant.power * of_power if of_power else 100.0 if order.var else 2200.0
@@ -146,7 +190,10 @@ def test_a_car_that_would_leave_empty_is_unwilling() -> None:
 def test_a_car_does_not_charge_under_its_least_current() -> None:
     stay = session(SITE, MIDNIGHT + DAY)
     assert stay is not None
-    powers = [EvCharger(site=SITE).step(PowerOrder(absorb=most), stay.arrival, 60).power for most in (1379.0, 1400.0, 9000.0)]
+    powers = [
+        EvCharger(site=SITE).step(PowerOrder(absorb=most), stay.arrival, 60).power
+        for most in (1379.0, 1400.0, 9000.0)
+    ]
     assert powers == [0, -1400, -7400]
 
 
@@ -158,7 +205,8 @@ def test_sessions_are_believable() -> None:
     assert all(stay.energy < 7400 * (stay.departure - stay.arrival) / 3600 for stay in stays if stay)
 
 
-@pytest.mark.parametrize("longitude, latitude, noon", [(151.2, -33.9, MIDNIGHT + DAY // 2), (0, 60, 1_768_478_400)])
+@pytest.mark.parametrize("longitude, latitude, "
+                         "noon", [(151.2, -33.9, MIDNIGHT + DAY // 2), (0, 60, 1_768_478_400)])
 def test_a_room_left_alone_stays_near_its_setpoint(longitude: float, latitude: float, noon: int) -> None:
     plant, now, temperatures = Thermostat(site=Site("x", latitude, longitude)), noon, []
     for _ in range(2 * 1440):

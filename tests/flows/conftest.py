@@ -1,4 +1,5 @@
-"""Certificates, databases and servers for whole flows, on the system's clock. They are real, and so they take seconds."""
+"""Certificates, databases and servers for whole flows, on the system's clock. They are real, and so they take
+seconds."""
 from __future__ import annotations
 
 import os
@@ -46,8 +47,11 @@ def postgres(url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def serve(own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts a server on that database, with settings, and lets this process look into it on the same clock."""
+def serve(
+    own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Server]]:
+    """Starts a server on that database, with settings, and lets this process look into it on the same
+    clock."""
     started: list[Server] = []
     kept, pace = dict(settings.__dict__), clock.spec()
 

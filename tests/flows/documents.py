@@ -10,8 +10,18 @@ _METER = 7 << 32
 
 def log_event(number: int) -> bytes:
     """A LogEvent with this number in its details."""
-    return codec.encode("LogEvent", {"createdDateTime": clock.now(), "details": str(number), "functionSet": 11,
-                                     "logEventCode": 0, "logEventID": number % 65536, "logEventPEN": 0, "profileID": 2})
+    return codec.encode(
+        "LogEvent",
+        {
+            "createdDateTime": clock.now(),
+            "details": str(number),
+            "functionSet": 11,
+            "logEventCode": 0,
+            "logEventID": number % 65536,
+            "logEventPEN": 0,
+            "profileID": 2,
+        },
+    )
 
 
 def status(at: int) -> bytes:
@@ -21,9 +31,17 @@ def status(at: int) -> bytes:
 
 def mirror(number: int, lfdi: str) -> bytes:
     """The MirrorUsagePoint of a device, with one meter."""
-    return codec.encode("MirrorUsagePoint", {
-        "mRID": f"{number:032X}", "roleFlags": "0049", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": lfdi,
-        "MirrorMeterReading": [{"mRID": f"{_METER + number:032X}", "ReadingType": {"uom": 38}}]})
+    return codec.encode(
+        "MirrorUsagePoint",
+        {
+            "mRID": f"{number:032X}",
+            "roleFlags": "0049",
+            "serviceCategoryKind": 0,
+            "status": 1,
+            "deviceLFDI": lfdi,
+            "MirrorMeterReading": [{"mRID": f"{_METER + number:032X}", "ReadingType": {"uom": 38}}],
+        },
+    )
 
 
 def reading(number: int, start: int) -> bytes:

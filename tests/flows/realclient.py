@@ -1,8 +1,8 @@
-"""A client that nobody here wrote: py20305 from PyPI, run as people run it, with its connector that needs no hardware.
+"""A client that nobody here wrote: py20305 from PyPI, run as people run it, with its connector that needs no
+hardware.
 
-`server_2018_compat` is what it offers for servers of the 2018 edition: nothing of 2023 in what it sends. Without it, as
-it comes, it sends what the 2023 edition has.
-"""
+`server_2018_compat` is what it offers for servers of the 2018 edition: nothing of 2023 in what it sends.
+Without it, as it comes, it sends what the 2023 edition has. """
 from __future__ import annotations
 
 import json
@@ -16,13 +16,16 @@ from tests.flows.server import Process, Server, entries, free_port, until
 
 _COMPLAINT = re.compile(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) .*|^Traceback.*", re.MULTILINE)
 UNENROLLED = "DeviceCapability has no MirrorUsagePointListLink"
-"""What it says of a server that does not know it yet: right, since it may not post there before it is enrolled."""
+"""What it says of a server that does not know it yet: right, since it may not post before it is enrolled."""
 
 
 class RealClient:
-    """py20305 with the certificate of this name. `options` replace sections of its configuration, value by value."""
+    """py20305 with the certificate of this name. `options` replace sections of its configuration, value by
+    value."""
 
-    def __init__(self, server: Server, name: str, folder: Path, compat: bool = False, **options: dict[str, Any]):
+    def __init__(
+        self, server: Server, name: str, folder: Path, compat: bool = False, **options: dict[str, Any]
+    ):
         self.name, self.folder = name, folder
         self.lfdi = entries(server.certs)[name]["lfdi"]
         self.port = free_port()
@@ -39,7 +42,9 @@ class RealClient:
             configuration[section] = configuration.get(section, {}) | values
         path = folder / f"{name}.json"
         path.write_text(json.dumps({**configuration, "devices": [{"type": "print_demo", "lfdi": self.lfdi}]}))
-        self.process = Process([sys.executable, "-m", "py20305", "--config", str(path)], folder / f"{name}.log", {}, folder)
+        self.process = Process(
+            [sys.executable, "-m", "py20305", "--config", str(path)], folder / f"{name}.log", {}, folder
+        )
 
     def stop(self) -> int:
         """End it; its exit status."""
@@ -68,6 +73,7 @@ class RealClient:
         return [one["status"] for one in self.api("responses")["responses"].get(mrid.lower(), [])]
 
     def writes(self, mrid: str = "") -> list[tuple[str, dict[str, Any]]]:
-        """What it wrote to its device (because of this event), oldest first: the operation and its parameters."""
+        """What it wrote to its device (because of this event), oldest first: the operation and its
+        parameters."""
         query = f"?event_mrid={mrid}" if mrid else ""
         return [(one["control"], one["params"]) for one in self.api(f"history/writes{query}")["writes"]]

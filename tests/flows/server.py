@@ -1,7 +1,7 @@
 """The real server, as processes: gunicorn with the devices' door's own configuration, TLS, and a database.
 
-Nothing of it runs in the test's process; the test looks into the same database from outside, as the command line does.
-"""
+Nothing of it runs in the test's process; the test looks into the same database from outside, as the command
+line does. """
 from __future__ import annotations
 
 import json
@@ -24,8 +24,11 @@ ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
 
-def until(what: Callable[[], T], seconds: float = 40, every: float = 0.05, why: Callable[[], object] = str) -> T:
-    """Ask again and again until the answer is true; AssertionError, saying `why`, when that takes too long."""
+def until(
+    what: Callable[[], T], seconds: float = 40, every: float = 0.05, why: Callable[[], object] = str
+) -> T:
+    """Ask again and again until the answer is true; AssertionError, saying `why`, when that takes too
+    long."""
     end = time.monotonic() + seconds
     while not (answer := what()):
         assert time.monotonic() < end, f"still {answer!r} after {seconds} s {why()}"
@@ -109,15 +112,24 @@ class Server:
     def __enter__(self) -> Server:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.process is not None:
             self.stop()
 
     def operator(self, *words: str) -> Any:
-        """What the operator's command `counterpoise WORDS --json` prints; AssertionError with its words if it fails."""
+        """What the operator's command `counterpoise WORDS --json` prints; AssertionError with its words if it
+        fails."""
         command = [sys.executable, "-m", "server", *words, "--json"]
-        done = subprocess.run(command, env=os.environ | self.environment | {"PYTHONPATH": str(ROOT)}, cwd=self.folder,
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command,
+            env=os.environ | self.environment | {"PYTHONPATH": str(ROOT)},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -1,4 +1,5 @@
-"""What an operator does while real clients listen: posts controls, cancels some, puts the devices into another group."""
+"""What an operator does while real clients listen: posts controls, cancels some, puts the devices into
+another group."""
 from __future__ import annotations
 
 import json
@@ -33,9 +34,9 @@ def words(base: dict[str, Any]) -> list[str]:
     return [f"{mode}={json.dumps(value)}" for mode, value in base.items()]
 
 
-def tell(server: Server, clients: list[RealClient]) -> dict[str, str]:
-    """All of EVENTS, as time goes by; the mRIDs by their names. Most are posted from here, which is faster than by the
-    command line."""
+def tell(server: Server, clients: list[RealClient]) -> dict[str, str]:  # noqa: C901  (a story, told in order)
+    """All of EVENTS, as time goes by; the mRIDs by their names. Most are posted from here, which is faster
+    than by the command line."""
     hrefs, mrids = {}, {}
 
     def posted(name: str, control: dict[str, Any]) -> None:
@@ -50,16 +51,35 @@ def tell(server: Server, clients: list[RealClient]) -> dict[str, str]:
 
     def answered(name: str, status: int) -> None:
         def who() -> Any:
-            return ResponseRecord.select().where(ResponseRecord.subject == mrids[name], ResponseRecord.status == status)
-        until(lambda: who().count() == len(clients), why=lambda: f"{name}: {status} only of {[one.lfdi for one in who()]}")
+            return ResponseRecord.select().where(
+                ResponseRecord.subject == mrids[name], ResponseRecord.status == status
+            )
+
+        until(
+            lambda: who().count() == len(clients),
+            why=lambda: f"{name}: {status} only of {[one.lfdi for one in who()]}",
+        )
 
     server.operator("control", "curve", STREET, "--type", "opModVoltVar", "--y-ref-type", "3", *CURVE)
     lasting = ("cancelled", "superseded", "outranked")
     for name in lasting:
         post(name, 0, 300)
     post("cancelled before", 600, 300)
-    posted("followed", server.operator("control", "post", STREET, *words(EVENTS["followed"][1]), "--start", "+4s",
-                                       "--duration", "5s", "--description", "followed"))
+    posted(
+        "followed",
+        server.operator(
+            "control",
+            "post",
+            STREET,
+            *words(EVENTS["followed"][1]),
+            "--start",
+            "+4s",
+            "--duration",
+            "5s",
+            "--description",
+            "followed",
+        ),
+    )
     for name in ("curve", "envelope"):
         post(name, 3, 5)
     poll()

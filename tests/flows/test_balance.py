@@ -1,5 +1,6 @@
-"""Twelve homes kept in balance over TLS in stepped time, by the real server and its worker: what the plan asks, real clients
-do, by DERControls, load controls and flow reservations; what they did comes back in their readings."""
+"""Twelve homes kept in balance over TLS in stepped time, by the real server and its worker: what the plan
+asks, real clients do, by DERControls, load controls and flow reservations; what they did comes back in their
+readings."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,8 +27,14 @@ LOAD, SUN, HEAT = (np.array(values, dtype=float) for values in (
     [4000, 3800, 3000, 2500, 2600, 3000, 2400, 1500, 1000],
     [1500, 1500, 1800, 2000, 2000, 1800, 1500, 1500, 1600]))
 SUPPLY = np.array([4500, 6500, 9000, 9500, 8000, 6500, 7000, 7500, 7500], dtype=float)
-BATTERY = {"max_w": 3000.0, "max_charge_w": 3000.0, "max_discharge_w": 3000.0, "max_wh": 7000.0, "stored": 3500.0,
-           "round_trip": 0.9025}
+BATTERY = {
+    "max_w": 3000.0,
+    "max_charge_w": 3000.0,
+    "max_discharge_w": 3000.0,
+    "max_wh": 7000.0,
+    "stored": 3500.0,
+    "round_trip": 0.9025,
+}
 VISIT = [BEGIN + QUARTER, BEGIN + 7 * QUARTER, 3000.0]
 
 
@@ -36,14 +43,18 @@ def device(plant: str, **ratings: object) -> Entry:
 
 
 def pump(part: float) -> Entry:
-    return device("pump", max_charge_w=3000.0, span=2250.0, keep=0.9876, begin=BEGIN, series=(part * HEAT).tolist())
+    return device(
+        "pump", max_charge_w=3000.0, span=2250.0, keep=0.9876, begin=BEGIN, series=(part * HEAT).tolist()
+    )
 
 
 def made() -> Street:
     every = [device("solar", max_w=5000.0, panel_w=5000.0, begin=BEGIN, series=SUN.tolist()),
              *(device("battery", **BATTERY) for _ in range(3)), pump(0.6), pump(0.4),
              device("car", max_charge_w=3700.0, trips=[VISIT]), device("car", max_charge_w=11000.0, trips=[])]
-    return Street(BEGIN, [one | {"name": f"{one['plant']} {number}"} for number, one in enumerate(every)], LOAD, SUPPLY)
+    return Street(
+        BEGIN, [one | {"name": f"{one['plant']} {number}"} for number, one in enumerate(every)], LOAD, SUPPLY
+    )
 
 
 class Day(NamedTuple):
@@ -78,14 +89,22 @@ def test_most_of_the_imbalance_is_gone(day: Day) -> None:
 def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
     whole = made()
     assert np.allclose(day.lived.drawn["battery"], street.planned(whole, "storage"), atol=20)
-    assert np.abs(street.planned(whole, "storage")).max() > 300 and np.abs(street.planned(whole, "thermal")).max() > 500
+    assert (
+        np.abs(street.planned(whole, "storage")).max() > 300
+        and np.abs(street.planned(whole, "thermal")).max() > 500
+    )
     energy = np.sum(day.lived.moved["thermostat"]) / np.sum(street.planned(whole, "thermal"))
     assert 0.7 < energy < 1.3
 
 
 def test_readings_say_what_was_done(day: Day) -> None:
     assert measurements.roll_between(BEGIN, BEGIN + STEPS * QUARTER) == STEPS
-    for what, kind in (("storage", "battery"), ("thermal", "thermostat"), ("ev", "evcharger"), ("pv", "inverter")):
+    for what, kind in (
+        ("storage", "battery"),
+        ("thermal", "thermostat"),
+        ("ev", "evcharger"),
+        ("pv", "inverter"),
+    ):
         read = measurements.read(street.AREA, what, BEGIN, STEPS, QUARTER)
         assert np.allclose(read, -np.array(day.lived.drawn[kind]), atol=len(day.known))
 
@@ -96,12 +115,19 @@ def test_cars_are_full_and_reserves_are_kept(day: Day) -> None:
 
 
 def test_whoever_was_told_has_answered(day: Day) -> None:
-    """Received, started and completed, of every event that has begun and ended; all but the last step's have."""
+    """Received, started and completed, of every event that has begun and ended; all but the last step's
+    have."""
     lfdis = {one["lfdi"] for one in day.known if one["plant"] == "battery"}
-    over = Share.select().join(DispatchOrder).where(DispatchOrder.quantity == "percent", DispatchOrder.start < BEGIN + (STEPS - 1) * QUARTER)
+    over = (
+        Share.select()
+        .join(DispatchOrder)
+        .where(DispatchOrder.quantity == "percent", DispatchOrder.start < BEGIN + (STEPS - 1) * QUARTER)
+    )
     assert {share.lfdi for share in over} == lfdis
     for share in over:
-        rows = ResponseRecord.select().where(ResponseRecord.subject == share.mrid, ResponseRecord.lfdi == share.lfdi)
+        rows = ResponseRecord.select().where(
+            ResponseRecord.subject == share.mrid, ResponseRecord.lfdi == share.lfdi
+        )
         assert sorted(answer.status for answer in rows) == [1, 2, 3]
 
 

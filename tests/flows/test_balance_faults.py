@@ -1,8 +1,9 @@
-"""An area kept in balance whose devices are at fault: silent, tired, late, overrated, out of time, or gone elsewhere.
+"""An area kept in balance whose devices are at fault: silent, tired, late, overrated, out of time, or gone
+elsewhere.
 
-Twenty batteries, each a real client at the devices' door in this process, live in stepped time; the balance decides each
-step a poll ahead, and hears what was really measured. SQLite and PostgreSQL see the same requests: see `house`.
-"""
+Twenty batteries, each a real client at the devices' door in this process, live in stepped time; the balance
+decides each step a poll ahead, and hears what was really measured. SQLite and PostgreSQL see the same
+requests: see `house`. """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -45,11 +46,14 @@ class Overrated(Store):
     """Says that it has twice the power it has."""
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
-        return super().step(order if order.target is None else order._replace(target=order.target / 2), now, seconds)
+        return super().step(
+            order if order.target is None else order._replace(target=order.target / 2), now, seconds
+        )
 
 
 class Late(InProcess):
-    """A line by way of somebody's cloud: what a DER says of its state arrives half an hour after it was said."""
+    """A line by way of somebody's cloud: what a DER says of its state arrives half an hour after it was
+    said."""
 
     def __init__(self, application: Flask, lfdi: str):
         super().__init__(application, lfdi)
@@ -65,13 +69,21 @@ class Late(InProcess):
 
 
 class Town:
-    """Who lives here, and what came of each step: `left`, `alone` (W, consumption +) and `lowest` state of charge."""
+    """Who lives here, and what came of each step: `left`, `alone` (W, consumption +) and `lowest` state of
+    charge."""
 
     def __init__(self, application: Flask, plants: Sequence[DeviceModel], line: type[InProcess]):
         self.clients: list[Device] = []
         for number, plant in enumerate(plants, 1):
             lfdi = door.lfdi(number)
-            enrolment.enrol(lfdi, pin=123455, name=plant.name, kind="battery", category=plant.category, labels={"feeder": "F1"})
+            enrolment.enrol(
+                lfdi,
+                pin=123455,
+                name=plant.name,
+                kind="battery",
+                category=plant.category,
+                labels={"feeder": "F1"},
+            )
             self.clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), plant,
                                        line(application, lfdi).connection(), clock=clock.precise))
         virtualders.create(AREA, rule="feeder = F1")
@@ -88,9 +100,11 @@ class Town:
         clock.turn_to(instant)
         lastcontact.flush()
 
-    def live(self, profile: Floats, during: Callable[[int], None] = lambda step: None, coming: float = 1.0) -> None:
-        """Live through a profile of imbalance, so many times its reverse still `coming`; `during(step)` is called a
-        minute after a step has begun."""
+    def live(
+        self, profile: Floats, during: Callable[[int], None] = lambda step: None, coming: float = 1.0
+    ) -> None:
+        """Live through a profile of imbalance, so many times its reverse still `coming`; `during(step)` is
+        called a minute after a step has begun."""
         self.until(BEGIN - LEAD - 60)
         signals.put(AREA, "imbalance", [*profile, *(-coming * profile)] * 2, BEGIN, QUARTER)
         controller.auto(AREA, on=True, horizon=2 * len(profile), reserve=0.0)
@@ -134,9 +148,24 @@ def town(house: None, application: Flask) -> Make:
     settings.poll_rate, settings.post_rate = LEAD, QUARTER
 
     def made(kinds: Sequence[type[Store]] = (Store,) * MANY, line: type[InProcess] = InProcess) -> Town:
-        return Town(application, [kind(
-            name=f"battery {number}", site=NOBODY, max_w=3000.0, max_charge_w=3000.0, max_discharge_w=3000.0, max_wh=7000.0,
-            stored=3500.0, round_trip=0.9025, reserve=0.0) for number, kind in enumerate(kinds, 1)], line)
+        return Town(
+            application,
+            [
+                kind(
+                    name=f"battery {number}",
+                    site=NOBODY,
+                    max_w=3000.0,
+                    max_charge_w=3000.0,
+                    max_discharge_w=3000.0,
+                    max_wh=7000.0,
+                    stored=3500.0,
+                    round_trip=0.9025,
+                    reserve=0.0,
+                )
+                for number, kind in enumerate(kinds, 1)
+            ],
+            line,
+        )
     return made
 
 
@@ -181,8 +210,13 @@ def test_what_silent_ones_do_not_do_others_do(town: Make, mute: int, least: floa
     assert left_out() == dict.fromkeys(names, "silent")
     assert all(row is not None and row.non_responding_since for row in map(conduct, numbers))
     assert names <= asked(0).keys() and len(asked(9)) == MANY - mute and not names & asked(9).keys()
-    done = [(wanted - left) / sum(asked(step).values()) for step, (wanted, left) in enumerate(zip(PROFILE, whole.left, strict=True))]
-    assert done[1] < 1 - 0.9 * mute / MANY and done[9] == pytest.approx(1, abs=0.01), "once they are known, others do it"
+    done = [
+        (wanted - left) / sum(asked(step).values())
+        for step, (wanted, left) in enumerate(zip(PROFILE, whole.left, strict=True))
+    ]
+    assert done[1] < 1 - 0.9 * mute / MANY and done[9] == pytest.approx(1, abs=0.01), (
+        "once they are known, others do it"
+    )
 
 
 def test_who_opts_out_is_left_alone_until_the_event_is_over_and_not_blamed(town: Make) -> None:

@@ -1,5 +1,5 @@
-"""Whoever keeps an area in balance is killed, and so is the server in the middle of an event: nothing is lost, nothing is
-told twice. Real processes, and so some seconds."""
+"""Whoever keeps an area in balance is killed, and so is the server in the middle of an event: nothing is
+lost, nothing is told twice. Real processes, and so some seconds."""
 from __future__ import annotations
 
 import os
@@ -35,8 +35,8 @@ ALWAYS = 1 << 40
 
 @pytest.fixture
 def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process]:
-    """Four batteries below `town`, which is kept in balance, always fresh; starts a worker in a process of its own, whose
-    clock is this one's, at 600x."""
+    """Four batteries below `town`, which is kept in balance, always fresh; starts a worker in a process of
+    its own, whose clock is this one's, at 600x."""
     for number in range(1, 5):
         battery(number)
     virtualders.create("town")
@@ -46,11 +46,19 @@ def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process
     Device.update(last_contact_at=ALWAYS).execute()
     Meter.update(read_at=ALWAYS).execute()
     clock.run(RATE)
-    environment = {"COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(), "PYTHONPATH": str(ROOT)}
-    return lambda: Process([sys.executable, "-m", "server", "work"], tmp_path / "work.log", environment, tmp_path)
+    environment = {
+        "COUNTERPOISE_DATABASE": settings.database,
+        "COUNTERPOISE_CLOCK": clock.spec(),
+        "PYTHONPATH": str(ROOT),
+    }
+    return lambda: Process(
+        [sys.executable, "-m", "server", "work"], tmp_path / "work.log", environment, tmp_path
+    )
 
 
-def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(area: Callable[[], Process]) -> None:
+def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
+    area: Callable[[], Process],
+) -> None:
     chance, begun = random.Random(3), clock.now()
     workers = [area(), area()]
     for _ in range(6):
@@ -63,10 +71,15 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(area: 
     for worker in workers:
         assert worker.stop() == 0, worker.text
     clock.turn_to(clock.now())
-    told = Counter(order.start // STEP for order in DispatchOrder.select().where(DispatchOrder.quantity == "percent"))
+    told = Counter(
+        order.start // STEP for order in DispatchOrder.select().where(DispatchOrder.quantity == "percent")
+    )
     assert set(told.values()) == {1} and len(told) >= (clock.now() - begun) / STEP / 2
     events = store.items(f"{virtualders.find('batteries').program}/derc", ended=True)
-    assert len(events) == len(told) and Counter(event.submitted["interval"]["start"] // STEP for event in events) == told
+    assert (
+        len(events) == len(told)
+        and Counter(event.submitted["interval"]["start"] // STEP for event in events) == told
+    )
     assert {share.event_href for share in Share.select()} == {event.href for event in events}
     assert Share.select().count() == 4 * len(events)
     plans = list(Plan.select().order_by(Plan.id))
@@ -96,6 +109,11 @@ def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_t
         server.process.popen.wait()
         server.start()
         assert seen() == before == [(made["mrid"], 1)]
-    assert ResponseRecord.select().where((ResponseRecord.subject == made["mrid"]) & (ResponseRecord.lfdi == lfdi)).count() == 1
+    assert (
+        ResponseRecord.select()
+        .where((ResponseRecord.subject == made["mrid"]) & (ResponseRecord.lfdi == lfdi))
+        .count()
+        == 1
+    )
     assert Document.select().where(Document.kind == "DERControl").count() == 1
     assert server.stop() == 0

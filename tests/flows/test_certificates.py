@@ -1,4 +1,5 @@
-"""The development certificates at the real door: whose are good for what, seen by curl and by Python's TLS."""
+"""The development certificates at the real door: whose are good for what, seen by curl and by Python's
+TLS."""
 from __future__ import annotations
 
 import http.client
@@ -22,13 +23,16 @@ pytestmark = pytest.mark.flow
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     home = tmp_path_factory.mktemp("door")
     dev.make_dev(home / "dev", devices=2)
-    with listening.listening(home / "dev", home / "log", "server:create_app()", database=f"sqlite:///{home}/it.db") as it:
+    with listening.listening(
+        home / "dev", home / "log", "server:create_app()", database=f"sqlite:///{home}/it.db"
+    ) as it:
         yield it
 
 
 def ask(door: Listening, who: str | tuple[Path, Path], method: str, path: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPSConnection("127.0.0.1", door.port, context=listening.context(door.tree, who),
-                                             timeout=listening.PATIENCE)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", door.port, context=listening.context(door.tree, who), timeout=listening.PATIENCE
+    )
     connection.request(method, path, headers={"Accept": "application/sep+xml"})
     answer = connection.getresponse()
     connection.close()
@@ -48,7 +52,8 @@ def test_chains(depth: str, door: Listening, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["self-signed", "unknown authority", "expired", "RSA key", "P-384 key",
-                                  "issuer: critical extended key usage", "issuer: name constraints that exclude it",
+                                  "issuer: critical extended key "
+                                  "usage", "issuer: name constraints that exclude it",
                                   "issuer: another name", "issuer: policy mapping", "a chain of five"])
 def test_who_is_refused(name: str, door: Listening, tmp_path: Path) -> None:
     root = dev.load(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
@@ -63,7 +68,22 @@ def test_an_operator_is_no_device(door: Listening) -> None:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
 def test_curl(door: Listening) -> None:
-    done = subprocess.run(["curl", "--silent", "--show-error", "--fail", "--cacert", "ca.pem", "--cert", "device-1.pem",
-                           "--key", "device-1.key", f"https://127.0.0.1:{door.port}/dcap"],
-                          cwd=door.tree, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--cacert",
+            "ca.pem",
+            "--cert",
+            "device-1.pem",
+            "--key",
+            "device-1.key",
+            f"https://127.0.0.1:{door.port}/dcap",
+        ],
+        cwd=door.tree,
+        capture_output=True,
+        text=True,
+    )
     assert "<DeviceCapability" in done.stdout, done.stderr

@@ -1,9 +1,9 @@
-"""A real client against the real server: two processes of py20305, one as for servers of 2018 and one as it comes, enrol
-themselves, follow what is posted to the virtual DER that they are put into, answer, and report.
+"""A real client against the real server: two processes of py20305, one as for servers of 2018 and one as it
+comes, enrol themselves, follow what is posted to the virtual DER that they are put into, answer, and report.
 
-It is slow because it is real: clients take a second to start, controls begin and end on the system's clock. All that
-happens, happens once per kind of database and side by side (`flow`); the tests then look at it from both ends.
-"""
+It is slow because it is real: clients take a second to start, controls begin and end on the system's clock.
+All that happens, happens once per kind of database and side by side (`flow`); the tests then look at it from
+both ends. """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,10 @@ def server(serve: Callable[..., Server]) -> Server:
 def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     folder = tmp_path_factory.mktemp("clients")
     server.operator("vder", "default", STREET, *story.words(story.DEFAULT))
-    clients = {edition: RealClient(server, name, folder, compat=edition == "2018") for edition, name in CLIENTS.items()}
+    clients = {
+        edition: RealClient(server, name, folder, compat=edition == "2018")
+        for edition, name in CLIENTS.items()
+    }
     try:
         for client in clients.values():
             client.says("Starting poll loop")
@@ -70,11 +73,20 @@ def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     device = Device.get(Device.lfdi == client.lfdi)
     assert f"registered EndDevice at {enrolment.href(device)}" in client.process.text
     assert document("Registration", client)["pIN"]
-    assert {one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {HOUSE, STREET}
+    assert {one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {
+        HOUSE,
+        STREET,
+    }
     status = client.api("status")
-    assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (True, 1, 2)
+    assert (status["server_alive"], status["devices_discovered"], status["programs_discovered"]) == (
+        True,
+        1,
+        2,
+    )
     assert status["lfdi"] == client.lfdi.lower()
-    programs = {(one["href"], one["description"], one["primacy"]) for one in client.api("programs")["programs"]}
+    programs = {
+        (one["href"], one["description"], one["primacy"]) for one in client.api("programs")["programs"]
+    }
     vders = [virtualders.find(name) for name in (STREET, HOUSE)]
     assert programs == {(vder.program, vder.name, vder.primacy) for vder in vders}
 
@@ -90,7 +102,11 @@ def test_it_keeps_to_our_time_and_rates(client: RealClient) -> None:
 def test_it_answers_each_control_as_is_due(client: RealClient, flow: Flow, name: str) -> None:
     due, _ = EVENTS[name]
     mrid = flow.mrids[name]
-    said = ResponseRecord.select().where(ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi).order_by(ResponseRecord.href)
+    said = (
+        ResponseRecord.select()
+        .where(ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi)
+        .order_by(ResponseRecord.href)
+    )
     assert sorted(one.status for one in said) == due
     assert client.responses(mrid) == due
     assert all(abs(one.created_at - one.received_at) <= 2 for one in said)
@@ -99,7 +115,12 @@ def test_it_answers_each_control_as_is_due(client: RealClient, flow: Flow, name:
 def test_it_starts_and_ends_when_told(client: RealClient, flow: Flow) -> None:
     mrid = flow.mrids["followed"]
     interval = store.find(mrid, "DERControl").submitted["interval"]
-    at = {one.status: one.created_at for one in ResponseRecord.select().where(ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi)}
+    at = {
+        one.status: one.created_at
+        for one in ResponseRecord.select().where(
+            ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi
+        )
+    }
     assert abs(at[2] - interval["start"]) <= 1
     assert abs(at[3] - interval["start"] - interval["duration"]) <= 1
 
@@ -128,15 +149,29 @@ def test_it_reads_the_curve(client: RealClient, flow: Flow) -> None:
 def test_the_server_says_what_became_of_the_controls(flow: Flow) -> None:
     listed = flow.server.get(CLIENTS["2018"], f"{virtualders.find(STREET).program}/derc?l=9")
     status = {one["description"]: one["EventStatus"]["currentStatus"] for one in listed["DERControl"]}
-    assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4, "outranked": 1}   # the others are over
+    # the others are over
+    assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4, "outranked": 1}
 
 
-@pytest.mark.parametrize("kind, values", [
-    ("DERCapability", {"rtgMaxW": {"multiplier": 0, "value": 15000}, "rtgMaxWh": {"multiplier": 0, "value": 30000},
-                       "rtgVNom": {"multiplier": 0, "value": 480}, "type": 83}),
-    ("DERSettings", {"setMaxW": {"multiplier": 0, "value": 10000}, "setMaxVA": {"multiplier": 0, "value": 10000}}),
-    ("DERAvailability", {"availabilityDuration": 86400, "statWAvail": {"multiplier": 0, "value": 10000}}),
-])
+@pytest.mark.parametrize(
+    "kind, values",
+    [
+        (
+            "DERCapability",
+            {
+                "rtgMaxW": {"multiplier": 0, "value": 15000},
+                "rtgMaxWh": {"multiplier": 0, "value": 30000},
+                "rtgVNom": {"multiplier": 0, "value": 480},
+                "type": 83,
+            },
+        ),
+        (
+            "DERSettings",
+            {"setMaxW": {"multiplier": 0, "value": 10000}, "setMaxVA": {"multiplier": 0, "value": 10000}},
+        ),
+        ("DERAvailability", {"availabilityDuration": 86400, "statWAvail": {"multiplier": 0, "value": 10000}}),
+    ],
+)
 def test_what_it_can_do_is_kept(client: RealClient, kind: str, values: dict[str, Any]) -> None:
     assert document(kind, client).items() >= values.items()
 
@@ -155,8 +190,15 @@ def test_its_readings_are_kept(client: RealClient) -> None:
     assert mirror["deviceLFDI"] == client.lfdi
     point = store.find(mirror["mRID"], "UsagePoint")
     meters = {meter.submitted["description"]: meter for meter in store.items(f"{point.href}/mr")}
-    assert set(meters) == {"Real Power", "Reactive Power", "Frequency", "Voltage", "Power Factor", "Apparent Power",
-                           "Current"}
+    assert set(meters) == {
+        "Real Power",
+        "Reactive Power",
+        "Frequency",
+        "Voltage",
+        "Power Factor",
+        "Apparent Power",
+        "Current",
+    }
     assert store.get(f"{meters['Real Power'].href}/rt").submitted["uom"] == 38
     powers = meterreadings.between(meters["Real Power"].href, clock.now() - 600, clock.now() + 10)
     assert len(powers) >= 2
@@ -175,7 +217,9 @@ def test_it_has_nothing_to_complain_of(client: RealClient, flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("wrong, says", [(0, "Registration PIN verified"), (1, "Registration PIN mismatch")])
-def test_it_checks_the_pin_that_the_utility_was_given(server: Server, tmp_path: Path, wrong: int, says: str) -> None:
+def test_it_checks_the_pin_that_the_utility_was_given(
+    server: Server, tmp_path: Path, wrong: int, says: str
+) -> None:
     entry = entries(server.certs)["device-3"]
     if not Device.select().where(Device.lfdi == entry["lfdi"]).exists():
         enrolment.enrol(entry["lfdi"], pin=entry["pin"])

@@ -1,4 +1,5 @@
-"""The demonstration in steps: a small town for an hour, over TLS, kept in balance, reported; and it leaves nothing behind."""
+"""The demonstration in steps: a small town for an hour, over TLS, kept in balance, reported; and it leaves
+nothing behind."""
 from __future__ import annotations
 
 import json
@@ -22,8 +23,12 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def demo(folder: Path, *words: str) -> Process:
-    return Process([sys.executable, "-u", "-m", "server", "demo", "--homes", "8", *words], folder / "demo.log",
-                   environment(folder), folder)
+    return Process(
+        [sys.executable, "-u", "-m", "server", "demo", "--homes", "8", *words],
+        folder / "demo.log",
+        environment(folder),
+        folder,
+    )
 
 
 def left(folder: Path) -> list[str]:
@@ -48,7 +53,9 @@ def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
     report, = re.findall(r"^The report: (.*)$", process.text, re.M)
     assert "<html" in (tmp_path / report).read_text()
     with sqlite3.connect(tmp_path / "var/demo/demo.db") as database:
-        (known,) = database.execute("SELECT count(*) FROM device WHERE last_contact_at IS NOT NULL").fetchone()
+        (known,) = database.execute(
+            "SELECT count(*) FROM device WHERE last_contact_at IS NOT NULL"
+        ).fetchone()
         assert known == len([one for share in (tmp_path / "var/demo").glob("devices-*.json")
                              for one in json.loads(share.read_text())])
     database.close()
@@ -68,7 +75,13 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = subprocess.run([sys.executable, "-m", "server", "--set", f"port={taken.getsockname()[1]}", "demo"],
-                              env={**environment(tmp_path)}, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        said = subprocess.run(
+            [sys.executable, "-m", "server", "--set", f"port={taken.getsockname()[1]}", "demo"],
+            env={**environment(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
     assert said.returncode == 1 and "cannot be used" in said.stderr and "Traceback" not in said.stderr
     assert not (tmp_path / "var").exists()

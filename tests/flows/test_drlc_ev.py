@@ -1,6 +1,7 @@
-"""Demand response and charging over TLS: a charger and a thermostat, as a process at sixty times real speed against the
-real server, find what is for them by its links. The charger asks, is granted, and follows a revision; the thermostat
-follows an offset, which is nothing to the charger; the operator sees it all by the command line."""
+"""Demand response and charging over TLS: a charger and a thermostat, as a process at sixty times real speed
+against the real server, find what is for them by its links. The charger asks, is granted, and follows a
+revision; the thermostat follows an offset, which is nothing to the charger; the operator sees it all by the
+command line."""
 from __future__ import annotations
 
 import json
@@ -32,7 +33,8 @@ def evening() -> str:
 
 
 class Evening(NamedTuple):
-    """What happened: the server, what the devices told, the event, the revised grant, and the session by then."""
+    """What happened: the server, what the devices told, the event, the revised grant, and the session by
+    then."""
     server: Server
     fleet: Process
     event: dict[str, Any]
@@ -45,7 +47,11 @@ def lfdi(server: Server, plant: str) -> str:
 
 
 def answers(subject: str, who: str) -> list[int]:
-    rows = ResponseRecord.select().where(ResponseRecord.subject == subject, ResponseRecord.lfdi == who).order_by(ResponseRecord.created_at, ResponseRecord.status)
+    rows = (
+        ResponseRecord.select()
+        .where(ResponseRecord.subject == subject, ResponseRecord.lfdi == who)
+        .order_by(ResponseRecord.created_at, ResponseRecord.status)
+    )
     return [one.status for one in rows]
 
 
@@ -55,19 +61,40 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("fleet")
     known = [entries(server.certs)[name] | {"plant": plant} for name, plant in PLANTS.items()]
     (folder / "devices.json").write_text(json.dumps(known))
-    fleet = Process([sys.executable, "-m", "clients.simulation.fleet", "--server", server.address, "--certs", str(server.certs),
-                     "--devices", str(folder / "devices.json"), "--clock", f"{RATE}x", "--no-pins"],
-                    folder / "fleet.log", {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, folder)
+    fleet = Process(
+        [
+            sys.executable,
+            "-m",
+            "clients.simulation.fleet",
+            "--server",
+            server.address,
+            "--certs",
+            str(server.certs),
+            "--devices",
+            str(folder / "devices.json"),
+            "--clock",
+            f"{RATE}x",
+            "--no-pins",
+        ],
+        folder / "fleet.log",
+        {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        folder,
+    )
     charger, thermostat = lfdi(server, "evcharger"), lfdi(server, "thermostat")
     try:
         until(lambda: Document.select().where(Document.kind == "FlowReservationResponse").exists())
         until(lambda: Document.select().where(Document.kind == "LoadShedAvailability").count() == 2)
         until(lambda: Document.get(Document.kind == "PowerStatus", Document.audience == charger).submitted)
         number = str(Device.get(Device.lfdi == charger).id)
-        grant = server.operator("ev", "grant", number, "--power", str(WATTS), "--start", "+4m", "--duration", "30m")
-        event = server.operator("dr", "event", "create", STREET, "--offset", "1.5", "--start", "+4m", "--duration", "3m")
+        grant = server.operator(
+            "ev", "grant", number, "--power", str(WATTS), "--start", "+4m", "--duration", "30m"
+        )
+        event = server.operator(
+            "dr", "event", "create", STREET, "--offset", "1.5", "--start", "+4m", "--duration", "3m"
+        )
         until(lambda: 3 in answers(event["mrid"], thermostat) and 2 in answers(grant["mrid"], charger))
-        until(lambda: abs(power.latest([charger])[charger].watts + WATTS) < 0.05 * WATTS)  # a reading lasts a real second
+        # a reading lasts a real second
+        until(lambda: abs(power.latest([charger])[charger].watts + WATTS) < 0.05 * WATTS)
         session, = server.operator("ev", "sessions", STREET)
         yield Evening(server, fleet, event, grant, session)
     finally:

@@ -1,4 +1,5 @@
-"""What goes wrong in operation: the database goes away, the service is restarted, clients break off or never end.
+"""What goes wrong in operation: the database goes away, the service is restarted, clients break off or never
+end.
 
 Real processes and real TLS, and so a few seconds each.
 """
@@ -34,11 +35,13 @@ def server(enrolled: Callable[..., Server]) -> Server:
     return enrolled(busy_timeout_s=1)
 
 
-# --- the database goes away ------------------------------------------------------------------------------------------
+# --- the database goes away
+# ------------------------------------------------------------------------------------------
 
 @contextmanager
 def away(url: str) -> Iterator[None]:
-    """Nobody can write to the database: PostgreSQL lets nobody in, SQLite's file is locked by another process."""
+    """Nobody can write to the database: PostgreSQL lets nobody in, SQLite's file is locked by another
+    process."""
     models.db.close()
     if url.startswith("sqlite"):
         connection = sqlite3.connect(url.partition(":///")[2], isolation_level=None)
@@ -50,7 +53,9 @@ def away(url: str) -> Iterator[None]:
         name = url.rpartition("/")[2]
         with psycopg.connect(conftest.POSTGRES, autocommit=True) as connection:
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
             yield
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
@@ -79,11 +84,13 @@ def test_while_the_database_is_away_clients_are_told_to_come_again(server: Serve
         one.close()
 
 
-# --- a restart -------------------------------------------------------------------------------------------------------
+# --- a restart
+# -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.restart
 def test_a_restart_interrupts_nobody(enrolled: Callable[..., Server]) -> None:
-    """What was begun is answered, with the word that the connection ends; what was written is there afterwards."""
+    """What was begun is answered, with the word that the connection ends; what was written is there
+    afterwards."""
     server = enrolled(workers=2)
     until(lambda: len(server.workers()) == 2)
     slow = server.https("device-1")
@@ -126,13 +133,18 @@ def test_a_restart_interrupts_nobody(enrolled: Callable[..., Server]) -> None:
     assert server.stop() == 0
 
 
-# --- clients that break off, and clients that stay -------------------------------------------------------------------
+# --- clients that break off, and clients that stay
+# -------------------------------------------------------------------
 
-@pytest.mark.parametrize("framing", [b"Content-Length: %d\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n%x\r\n"])
+@pytest.mark.parametrize("framing", [b"Content-Length: "
+                                     b"%d\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n%x\r\n"])
 def test_of_a_body_that_is_cut_off_nothing_is_kept(server: Server, framing: bytes) -> None:
     before = len(store.items("/edev/2/lel"))
     body = log_event(5)
-    head = b"POST /edev/2/lel HTTP/1.1\r\nHost: here\r\nContent-Type: application/sep+xml\r\n" + framing % len(body)
+    head = (
+        b"POST /edev/2/lel HTTP/1.1\r\nHost: here\r\nContent-Type: application/sep+xml\r\n"
+        + framing % len(body)
+    )
     for length in (0, 1, len(body) // 2, len(body) - 1):
         https = server.https("device-2")
         https.connect()

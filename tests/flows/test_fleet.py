@@ -1,5 +1,6 @@
-"""Our own clients as a process against the real server at sixty times real speed: four households that enrol themselves
-and an aggregator for three more follow a control posted to the virtual DER that they are all in, answer, and report."""
+"""Our own clients as a process against the real server at sixty times real speed: four households that enrol
+themselves and an aggregator for three more follow a control posted to the virtual DER that they are all in,
+answer, and report."""
 from __future__ import annotations
 
 import json
@@ -21,7 +22,12 @@ pytestmark = pytest.mark.flow
 
 RATE = 60
 STREET = "street"
-HOUSEHOLDS = {"device-1": "inverter", "device-2": "battery", "device-3": "evcharger", "device-4": "thermostat"}
+HOUSEHOLDS = {
+    "device-1": "inverter",
+    "device-2": "battery",
+    "device-3": "evcharger",
+    "device-4": "thermostat",
+}
 MANAGED = {"east": "inverter", "west": "inverter", "store": "battery"}
 LIMIT = 1000
 """Hundredths of a percent of setMaxW to which generation is limited."""
@@ -50,12 +56,32 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
     managed = [{"name": name, "lfdi": lfdi(name), "plant": plant} for name, plant in MANAGED.items()]
     known = [entries(server.certs)[name] | {"plant": plant} for name, plant in HOUSEHOLDS.items()]
     (folder / "devices.json").write_text(json.dumps([*known, agent | {"manages": managed}]))
-    fleet = Process([sys.executable, "-m", "clients.simulation.fleet", "--server", server.address, "--certs", str(server.certs),
-                     "--devices", str(folder / "devices.json"), "--clock", f"{RATE}x", "--no-pins"],
-                    folder / "fleet.log", {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, folder)
+    fleet = Process(
+        [
+            sys.executable,
+            "-m",
+            "clients.simulation.fleet",
+            "--server",
+            server.address,
+            "--certs",
+            str(server.certs),
+            "--devices",
+            str(folder / "devices.json"),
+            "--clock",
+            f"{RATE}x",
+            "--no-pins",
+        ],
+        folder / "fleet.log",
+        {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        folder,
+    )
     try:
         generators = [plant for plant in (HOUSEHOLDS | MANAGED).values() if plant in GENERATE]
-        until(lambda: Document.select().where(Document.kind == "UsagePoint").count() == len(HOUSEHOLDS | MANAGED))
+        until(
+            lambda: (
+                Document.select().where(Document.kind == "UsagePoint").count() == len(HOUSEHOLDS | MANAGED)
+            )
+        )
         control = server.operator("control", "post", STREET, f"opModMaxLimW={LIMIT}", "--start", "+3m",
                                   "--duration", "10m")
         until(lambda: ResponseRecord.select().where(ResponseRecord.status == 3).count() == len(generators))
@@ -65,7 +91,8 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def enrol_managed(server: Server, agent: str) -> None:
-    """What the utility does for an aggregator: it is enrolled, and so are its devices, which are put into the street."""
+    """What the utility does for an aggregator: it is enrolled, and so are its devices, which are put into the
+    street."""
     enrolment.enrol(agent, name="agent", kind=enrolment.AGGREGATOR)
     for name in MANAGED:
         enrolment.enrol(lfdi(name), name=name, manager=agent)
@@ -83,13 +110,19 @@ def test_households_enrol_themselves(day: Day) -> None:
         device = Device.get(Device.lfdi == entry["lfdi"])
         assert device.manager == ""
         assert f"registered {entry['lfdi']}" in " ".join(day.fleet.text.split())
-        assert [one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")] == [STREET]
+        assert [one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")] == [
+            STREET
+        ]
 
 
 def test_each_answers_by_what_it_is(day: Day) -> None:
     """Received, started, completed; or that a limit of generation does not apply to it."""
     answers: dict[str, list[int]] = {}
-    for one in ResponseRecord.select().where(ResponseRecord.subject == day.control["mrid"]).order_by(ResponseRecord.created_at, ResponseRecord.status):
+    for one in (
+        ResponseRecord.select()
+        .where(ResponseRecord.subject == day.control["mrid"])
+        .order_by(ResponseRecord.created_at, ResponseRecord.status)
+    ):
         answers.setdefault(one.lfdi, []).append(one.status)
     plants = {entries(day.server.certs)[name]["lfdi"]: plant for name, plant in HOUSEHOLDS.items()}
     plants |= {lfdi(name): plant for name, plant in MANAGED.items()}
@@ -109,12 +142,15 @@ def test_inverters_keep_to_the_limit_and_say_so(day: Day, name: str) -> None:
     own = lfdi(name) if name in MANAGED else entries(day.server.certs)[name]["lfdi"]
     most = watts(document("DERSettings", own).submitted["setMaxW"])
     point = document("UsagePoint", own).href
-    meter, = [one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").submitted["uom"] == 38]
+    (meter,) = [
+        one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").submitted["uom"] == 38
+    ]
     start, end = day.control["start"], day.control["start"] + day.control["duration"]
     before = [value for _, _, value in meterreadings.between(meter, start - 600, start - 60)]
     during = [value for at, length, value in meterreadings.between(meter, start, end) if at + length <= end]
     assert max(before) > most * LIMIT / 10_000
-    assert min(during) <= most * LIMIT / 10_000 + 1     # a real second of delay is a minute here, so not each of them
+    # a real second of delay is a minute here, so not each of them
+    assert min(during) <= most * LIMIT / 10_000 + 1
 
 
 def test_all_say_what_they_can_and_how_they_are(day: Day) -> None:

@@ -1,4 +1,5 @@
-"""The front page's first virtual power plant: every command that it prints is typed, in that order, as a newcomer would."""
+"""The front page's first virtual power plant: every command that it prints is typed, in that order, as a
+newcomer would."""
 from __future__ import annotations
 
 import json
@@ -26,8 +27,8 @@ LASTING = ("counterpoise serve", "counterpoise work", "python -m clients.simulat
 
 
 class Newcomer:
-    """Types one command after the other in a folder of its own; what lasts is started and left running. The other
-    commands run in this process, which saves each of them the start of an interpreter."""
+    """Types one command after the other in a folder of its own; what lasts is started and left running. The
+    other commands run in this process, which saves each of them the start of an interpreter."""
 
     def __init__(self, folder: Path):
         self.folder, self.port = folder, free_port()
@@ -92,9 +93,12 @@ def lines() -> list[str]:
 
 def test_the_first_virtual_power_plant(newcomer: Newcomer) -> None:
     waits: dict[str, Callable[[], object]] = {
-        "counterpoise device label device-3": lambda: sum(
-            device["seen_at"] is not None for device in newcomer.ask("device", "list")) == 7,
-        "counterpoise dispatch stores": lambda: newcomer.ask("vder", "show", "stores")["capability"][0]["online"] == 2,
+        "counterpoise device label device-3": lambda: (
+            sum(device["seen_at"] is not None for device in newcomer.ask("device", "list")) == 7
+        ),
+        "counterpoise dispatch stores": lambda: (
+            newcomer.ask("vder", "show", "stores")["capability"][0]["online"] == 2
+        ),
     }
     for text in lines():
         for beginning, done in waits.items():

@@ -1,4 +1,5 @@
-"""Workers that are killed in the middle of writes: what was answered with 2xx is there afterwards, and nothing is broken.
+"""Workers that are killed in the middle of writes: what was answered with 2xx is there afterwards, and
+nothing is broken.
 
 Real processes and real TLS, and so a few seconds.
 """

@@ -19,7 +19,10 @@ from tests.certs import bad
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 CONF = Path(__file__).parents[2] / "deploy/nginx.conf"
-pytestmark = [pytest.mark.flow, pytest.mark.skipif(not NGINX and not os.environ.get("CI"), reason="no nginx on this machine")]
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.skipif(not NGINX and not os.environ.get("CI"), reason="no nginx on this machine"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +41,15 @@ def port(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         port = free.getsockname()[1]
     for name in ("ca.pem", "server.pem", "server.key"):
         shutil.copy(tree / name, home)
-    with listening.listening(tree, home / "log", client_ca=tree / "authorities/issuer.pem", proxies="127.0.0.1") as door:
+    with listening.listening(
+        tree, home / "log", client_ca=tree / "authorities/issuer.pem", proxies="127.0.0.1"
+    ) as door:
         conf = CONF.read_text()
-        for there, here in (("127.0.0.1:8443", f"127.0.0.1:{door.port}"), ("127.0.0.1:9443", f"127.0.0.1:{port}"),
-                            ("worker_processes auto", "worker_processes 1")):
+        for there, here in (
+            ("127.0.0.1:8443", f"127.0.0.1:{door.port}"),
+            ("127.0.0.1:9443", f"127.0.0.1:{port}"),
+            ("worker_processes auto", "worker_processes 1"),
+        ):
             assert there in conf
             conf = conf.replace(there, here)
         (home / "nginx.conf").write_text(conf)
@@ -70,7 +78,13 @@ def ask(tree: Path, port: int, name: str, headers: dict[str, str], body: bytes =
 def test_the_application_learns_who_calls(name: str, tree: Path, port: int) -> None:
     got = ask(tree, port, name, {"Accept": "application/sep+xml"}, b"x" * 20_000)
     assert got["peer"] == {one["name"]: one["lfdi"] for one in dev.entries(tree)}[name]
-    assert (got["method"], got["path"], got["query"], got["size"], got["scheme"]) == ("PUT", "/der", "l=1", 20_000, "https")
+    assert (got["method"], got["path"], got["query"], got["size"], got["scheme"]) == (
+        "PUT",
+        "/der",
+        "l=1",
+        20_000,
+        "https",
+    )
 
 
 def test_nobody_speaks_for_another(tree: Path, port: int) -> None:

@@ -33,7 +33,8 @@ EMPTY = [request("GET", "/")]
 
 
 class Row(NamedTuple):
-    """A line of the table. `value` is in `unit`; the target is one for `ratio` if that is given, else for `value`."""
+    """A line of the table. `value` is in `unit`; the target is one for `ratio` if that is given, else for
+    `value`."""
     what: str
     value: float
     unit: str
@@ -75,8 +76,15 @@ class Bench:
 def build(folder: Path, certs: Path) -> dict[int, tuple[Path, float]]:
     """The databases, all at once; with the seconds that enrolling a device took."""
     files = {size: folder / f"{size}.db" for size in SIZES}
-    running = {size: subprocess.Popen([sys.executable, "-m", "tests.load.house", str(file), str(size), str(certs)], cwd=ROOT,
-                                      stdout=subprocess.PIPE, text=True) for size, file in files.items()}
+    running = {
+        size: subprocess.Popen(
+            [sys.executable, "-m", "tests.load.house", str(file), str(size), str(certs)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for size, file in files.items()
+    }
     return {size: (files[size], float(process.communicate()[0])) for size, process in running.items()}
 
 
@@ -93,9 +101,16 @@ def run(rounds: int, seconds: float, folder: Path, tell: Callable[[str], None]) 
             stack.callback(server.stop)
             return server
         empty, bare = start("empty", "tests.load.empty"), start("bare", "tests.load.bare")
-        ours = {size: start(f"ours-{size}", "server.protocol.listen", file) for size, (file, _) in houses.items()}
-        asked = {size: [_asked(server, certificate, number + 1, one["lfdi"]) for number, (certificate, one) in enumerate(
-            zip(certificates, known, strict=True))] for size, server in ours.items()}
+        ours = {
+            size: start(f"ours-{size}", "server.protocol.listen", file) for size, (file, _) in houses.items()
+        }
+        asked = {
+            size: [
+                _asked(server, certificate, number + 1, one["lfdi"])
+                for number, (certificate, one) in enumerate(zip(certificates, known, strict=True))
+            ]
+            for size, server in ours.items()
+        }
         bench = Bench(stack.enter_context(drivers(certificates)), seconds)
         for turn in range(rounds + 1):
             tell(f"round {turn} of {rounds}" if turn else "warming up")
@@ -108,11 +123,16 @@ def run(rounds: int, seconds: float, folder: Path, tell: Callable[[str], None]) 
 
 def _asked(server: Server, certificate: Path, number: int, lfdi: str) -> tuple[list[Any], list[bytes]]:
     answer = Client(certificate).ask(server.port, mirror(lfdi, number)).decode("latin-1")
-    href = next(line[10:] for line in answer.split("\r\n") if line.lower().startswith("location: ")) + f" {number}"
+    href = (
+        next(line[10:] for line in answer.split("\r\n") if line.lower().startswith("location: "))
+        + f" {number}"
+    )
     return cases(number, href), poll(number, href)
 
 
-def _round(bench: Bench, empty: Server, bare: Server, ours: dict[int, Server], asked: dict[int, list[Any]]) -> None:
+def _round(
+    bench: Bench, empty: Server, bare: Server, ours: dict[int, Server], asked: dict[int, list[Any]]
+) -> None:
     nothing = [EMPTY] * DRIVERS
     bench.measure("empty", empty, nothing)
     for size, server in ours.items():
@@ -125,7 +145,9 @@ def _round(bench: Bench, empty: Server, bare: Server, ours: dict[int, Server], a
         bench.measure(f"poll {size}", server, [requests for _, requests in asked[size]], "new")
 
 
-def _rows(bench: Bench, houses: dict[int, tuple[Path, float]], memory: dict[int, meter.Memory], known: list[Any]) -> list[Row]:
+def _rows(
+    bench: Bench, houses: dict[int, tuple[Path, float]], memory: dict[int, meter.Memory], known: list[Any]
+) -> list[Row]:
     empty = bench.of("empty")
     rows = [Row("empty Flask view, same worker and TLS", empty, "ms")]
     for case in known:
@@ -137,7 +159,10 @@ def _rows(bench: Bench, houses: dict[int, tuple[Path, float]], memory: dict[int,
         rows.append(Row(f"{words} handshake and empty view, gunicorn’s threads", plain, "ms"))
         rows.append(Row(f"{words} handshake and empty view, our worker", used, "ms", used / plain,
                         HANDSHAKE if mode == "new" else None))
-    rows += [Row(f"a device’s whole poll ({size} devices)", bench.of(f"poll {size}"), "ms", None, POLL) for size in SIZES]
+    rows += [
+        Row(f"a device’s whole poll ({size} devices)", bench.of(f"poll {size}"), "ms", None, POLL)
+        for size in SIZES
+    ]
     for size in SIZES:
         rows.append(Row(f"memory of a worker, PSS ({size} devices)", memory[size].pss, "MB", None, MEGABYTES))
         rows.append(Row(f"memory of a worker, USS ({size} devices)", memory[size].uss, "MB"))
@@ -155,8 +180,13 @@ def show(rows: list[Row], console: Console) -> None:
         table.add_column(heading, justify="right")
     for row in rows:
         verdict = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[row.met]
-        table.add_row(row.what, f"{row.value:.3f} {row.unit}" if row.unit == "ms" else f"{row.value:.1f} {row.unit}",
-                      "" if row.ratio is None else f"{row.ratio:.2f}", "" if row.target is None else f"{row.target:g}", verdict)
+        table.add_row(
+            row.what,
+            f"{row.value:.3f} {row.unit}" if row.unit == "ms" else f"{row.value:.1f} {row.unit}",
+            "" if row.ratio is None else f"{row.ratio:.2f}",
+            "" if row.target is None else f"{row.target:g}",
+            verdict,
+        )
     console.print(table)
 
 
@@ -164,7 +194,8 @@ def machine() -> str:
     """Processor and Python."""
     names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()} × {os.cpu_count()}, Python {platform.python_version()}, {CIPHER}"
+    processor = names[0] if names else platform.machine()
+    return f"{processor} × {os.cpu_count()}, Python {platform.python_version()}, {CIPHER}"
 
 
 def main() -> None:
@@ -175,12 +206,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn (default 0.5)")
     options = parser.parse_args()
     console = Console()
-    with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True), transient=True) as progress:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
         task = progress.add_task("", total=options.rounds + 2)
         rows = run(options.rounds, options.seconds, Path(folder),
                    lambda words: progress.update(task, description=words, advance=1))
     if options.json:
-        print(json.dumps({"machine": machine(), "rows": [row._asdict() | {"met": row.met} for row in rows]}, indent=1))
+        print(
+            json.dumps(
+                {"machine": machine(), "rows": [row._asdict() | {"met": row.met} for row in rows]}, indent=1
+            )
+        )
     else:
         show(rows, console)
 

@@ -1,4 +1,5 @@
-"""The empty view behind gunicorn's own threads, with one SSLContext made before the fork: `gunicorn -c python:…`."""
+"""The empty view behind gunicorn's own threads, with one SSLContext made before the fork: `gunicorn -c
+python:…`."""
 import ssl
 
 from server.config import settings
@@ -7,7 +8,13 @@ from server.protocol import tls
 wsgi_app = "tests.load.empty:app"
 bind = f"{settings.host}:{settings.port}"
 workers, threads, worker_class = settings.workers, settings.threads, "gthread"
-keepalive, backlog, preload_app, control_socket_disable, loglevel = settings.keepalive_s, 2048, True, True, "warning"
+keepalive, backlog, preload_app, control_socket_disable, loglevel = (
+    settings.keepalive_s,
+    2048,
+    True,
+    True,
+    "warning",
+)
 certfile, keyfile, ca_certs = settings.certificate, settings.key, settings.client_ca
 
 shared = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,11 +1,11 @@
 """Who asks: processes that send requests made beforehand over raw sockets with TLS.
 
-A process keeps several connections busy by sending on all of them before it reads from any. On connections that stay
-it costs about a fifth of the CPU time of the server it asks, so that it is the server that is busy; a handshake costs
-both sides alike. Against a driver in C over epoll (0.011 ms a request where this one takes 0.022) the server's CPU time
-per request comes out 6 to 14 % higher, and 10 to 25 % for handshakes, new or resumed, since it is woken more often for
-less; that holds for what is compared as well, so that the ratios are the same.
-"""
+A process keeps several connections busy by sending on all of them before it reads from any. On connections
+that stay it costs about a fifth of the CPU time of the server it asks, so that it is the server that is busy;
+a handshake costs both sides alike. Against a driver in C over epoll (0.011 ms a request where this one takes
+0.022) the server's CPU time per request comes out 6 to 14 % higher, and 10 to 25 % for handshakes, new or
+resumed, since it is woken more often for less; that holds for what is compared as well, so that the ratios
+are the same. """
 from __future__ import annotations
 
 import multiprocessing
@@ -24,8 +24,9 @@ CIPHER = "ECDHE-ECDSA-AES128-CCM8"
 
 
 class Wish(NamedTuple):
-    """What to send to a port: `requests` in turn, for so many seconds. `mode` is "keep" (over connections that stay),
-    "new" (a full handshake for each pass through the requests), or "resume" (resumed handshakes)."""
+    """What to send to a port: `requests` in turn, for so many seconds. `mode` is "keep" (over connections
+    that stay), "new" (a full handshake for each pass through the requests), or "resume" (resumed
+    handshakes)."""
     port: int
     requests: list[bytes]
     seconds: float
@@ -33,8 +34,8 @@ class Wish(NamedTuple):
 
 
 class Done(NamedTuple):
-    """How many passes were made (in "keep" mode: answers received), in how much CPU time of the driver, and the first
-    answer that was no success."""
+    """How many passes were made (in "keep" mode: answers received), in how much CPU time of the driver, and
+    the first answer that was no success."""
     count: int
     cpu: float
     wrong: str

@@ -1,4 +1,5 @@
-"""The databases: devices enrolled, programs with controls. `python -m tests.load.house FILE DEVICES CERTS` makes one."""
+"""The databases: devices enrolled, programs with controls. `python -m tests.load.house FILE DEVICES CERTS`
+makes one."""
 from __future__ import annotations
 
 import json
@@ -19,8 +20,8 @@ AT_ONCE = 500
 
 
 def build(file: Path, devices: int, certs: Path) -> float:
-    """A house with so many devices, those of `certs` first, and programs with as many controls as CONTROLS says; the
-    seconds that enrolling one device took."""
+    """A house with so many devices, those of `certs` first, and programs with as many controls as CONTROLS
+    says; the seconds that enrolling one device took."""
     settings.database, settings.default_vder = f"sqlite:///{file}", "everyone"
     functionsets.load()
     models.connect()
@@ -30,22 +31,35 @@ def build(file: Path, devices: int, certs: Path) -> float:
     for _ in range(0, devices, AT_ONCE):
         with store.transaction():
             for number, lfdi in zip(range(AT_ONCE), known, strict=False):
-                enrolment.enrol(lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"})
+                enrolment.enrol(
+                    lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"}
+                )
     took = (time.perf_counter() - began) / devices
     for many in CONTROLS:
-        program = store.add("DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE)
+        program = store.add(
+            "DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE
+        )
         base = {"DERControlBase": {"opModMaxLimW": 5000}}
         store.put(f"{program}/dderc", {"mRID": store.new_mrid(), **base})
         for number in range(many):
-            store.add("DERControl", f"{program}/derc", {
-                "interval": {"start": clock.now() + 86400 + 3600 * number, "duration": 1800}, "randomizeStart": 60, **base})
+            store.add(
+                "DERControl",
+                f"{program}/derc",
+                {
+                    "interval": {"start": clock.now() + 86400 + 3600 * number, "duration": 1800},
+                    "randomizeStart": 60,
+                    **base,
+                },
+            )
     models.db.close()
     return took
 
 
 def lfdis(certs: Path, devices: int) -> Iterator[str]:
     """So many LFDIs, those of the certificates first."""
-    known = [one["lfdi"] for one in json.loads((certs / "devices.json").read_text()) if one["kind"] != "aggregator"]
+    known = [
+        one["lfdi"] for one in json.loads((certs / "devices.json").read_text()) if one["kind"] != "aggregator"
+    ]
     yield from known
     for number in range(devices - len(known)):
         yield identity.lfdi(number.to_bytes(8, "big"))

@@ -15,8 +15,8 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu(pids: list[int]) -> float:
-    """Seconds for which the threads of these processes have been on a CPU, user and system time (to the nanosecond,
-    where the utime and stime of /proc/PID/stat have hundredths of a second)."""
+    """Seconds for which the threads of these processes have been on a CPU, user and system time (to the
+    nanosecond, where the utime and stime of /proc/PID/stat have hundredths of a second)."""
     return sum(int(task.joinpath("schedstat").read_text().split()[0])
                for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
@@ -33,4 +33,6 @@ def memory(pid: int) -> Memory:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, amount, _ = line.split()
         kilobytes[name] = int(amount)
-    return Memory(kilobytes["Pss:"] / 1024, (kilobytes["Private_Clean:"] + kilobytes["Private_Dirty:"]) / 1024)
+    return Memory(
+        kilobytes["Pss:"] / 1024, (kilobytes["Private_Clean:"] + kilobytes["Private_Dirty:"]) / 1024
+    )

@@ -16,18 +16,29 @@ ROOT = Path(__file__).parents[2]
 class Server:
     """A gunicorn of the settings in force, with another configuration, port and database."""
 
-    def __init__(self, folder: Path, name: str, configuration: str, certs: Path, database: Path | None = None):
+    def __init__(
+        self, folder: Path, name: str, configuration: str, certs: Path, database: Path | None = None
+    ):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         environment = {
-            "COUNTERPOISE_PORT": str(self.port), "COUNTERPOISE_WORKERS": "1",
-            "COUNTERPOISE_CERTIFICATE": str(certs / "server.pem"), "COUNTERPOISE_KEY": str(certs / "server.key"),
-            "COUNTERPOISE_CLIENT_CA": str(certs / "ca.pem"), "COUNTERPOISE_DATABASE": f"sqlite:///{database}"}
+            "COUNTERPOISE_PORT": str(self.port),
+            "COUNTERPOISE_WORKERS": "1",
+            "COUNTERPOISE_CERTIFICATE": str(certs / "server.pem"),
+            "COUNTERPOISE_KEY": str(certs / "server.key"),
+            "COUNTERPOISE_CLIENT_CA": str(certs / "ca.pem"),
+            "COUNTERPOISE_DATABASE": f"sqlite:///{database}",
+        }
         self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "gunicorn", "-c", f"python:{configuration}"], cwd=ROOT,
-                                            env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", f"python:{configuration}"],
+                cwd=ROOT,
+                env=os.environ | environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self.wait()
         self.pids = meter.tree(self.process.pid)
         self.worker = self.pids[-1]

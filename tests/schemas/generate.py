@@ -1,9 +1,8 @@
 """Random documents that are valid under a schema, made from its component model.
 
-`document(schema, name, random)` is deterministic by the state of `random`. It likes limits: empty and longest texts,
-least and greatest numbers, optional parts there and away, derived types in place of the declared (`xsi:type`),
-foreign elements and attributes wherever the schema has a slot for them.
-"""
+`document(schema, name, random)` is deterministic by the state of `random`. It likes limits: empty and longest
+texts, least and greatest numbers, optional parts there and away, derived types in place of the declared
+(`xsi:type`), foreign elements and attributes wherever the schema has a slot for them. """
 from __future__ import annotations
 
 from random import Random
@@ -26,9 +25,8 @@ VERSIONS = ("2.1", "2.2", "10.0", "999.999")
 def document(schema: xmlschema.XMLSchema10, name: str, random: Random, edition: str = "") -> etree._Element:
     """A document whose root is the schema's element of this name (or tag).
 
-    With an `edition` ("2018", "2023", "CSIP-AUS", which builds on 2018) only what that edition knows is used, by the
-    marks of our schemas.
-    """
+    With an `edition` ("2018", "2023", "CSIP-AUS", which builds on 2018) only what that edition knows is used,
+    by the marks of our schemas. """
     tag = name if name.startswith("{") else f"{{{SEP}}}{name}"
     element = schema.maps.elements[tag]
     return _Maker(schema, random, edition).element(element, None, 0)

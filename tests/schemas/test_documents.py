@@ -1,4 +1,5 @@
-"""Random documents of each edition against ours, of ours against each edition, and damaged ones against all."""
+"""Random documents of each edition against ours, of ours against each edition, and damaged ones against
+all."""
 from __future__ import annotations
 
 from copy import deepcopy
@@ -37,13 +38,26 @@ def _let_through(made: etree._Element) -> bool:
     """What schemas/README.md says ours let through beyond 2023."""
     if made.get(f"{{{XSI}}}type"):
         return True  # 2018 lets a root name a derived type, 2023 does not
-    return any(parent.find(f"{{{SEP}}}{holder}") is not None for parent in made.iter() for holder in
-               ("RespondableResource_r2_3", "SubscribableIdentifiedObject_r2_3", "SubscribableResource_r2_3", "List_r2_3"))
+    return any(
+        parent.find(f"{{{SEP}}}{holder}") is not None
+        for parent in made.iter()
+        for holder in (
+            "RespondableResource_r2_3",
+            "SubscribableIdentifiedObject_r2_3",
+            "SubscribableResource_r2_3",
+            "List_r2_3",
+        )
+    )
 
 
 def _mixes_editions(made: etree._Element) -> bool:
-    """Whether an empty value stands for 2023's default beside something 2023 does not have: a root, CSIP-AUS."""
-    older = made.tag not in roots("2023") or made.get(f"{{{XSI}}}type") or made.find(f".//{{{CSIPAUS}}}*") is not None
+    """Whether an empty value stands for 2023's default beside something 2023 does not have: a root,
+    CSIP-AUS."""
+    older = (
+        made.tag not in roots("2023")
+        or made.get(f"{{{XSI}}}type")
+        or made.find(f".//{{{CSIPAUS}}}*") is not None
+    )
     return bool(older) and any(len(found) == 0 and not found.text for found in made.iter())
 
 
@@ -108,10 +122,11 @@ REFUSED = {
     "too long": "<SupportedLocale><locale>" + "x" * 43 + "</locale></SupportedLocale>",
     "odd hexadecimal": "<Response><endDeviceLFDI>ABC</endDeviceLFDI><subject>00</subject></Response>",
     "too many bits": f"<Response><endDeviceLFDI>{'00' * 21}</endDeviceLFDI><subject>00</subject></Response>",
-    "unrelated type": '<ResponseList all="1" results="1" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-                      '<Response xsi:type="DERControl"/></ResponseList>',
+    "unrelated type": '<ResponseList all="1" results="1" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+    '<Response xsi:type="DERControl"/></ResponseList>',
     "CSIP-AUS value": '<DERControlBase><opModLimW xmlns="https://csipaus.org/ns"/>'
-                      '<opModImpLimW xmlns="https://csipaus.org/ns">5000</opModImpLimW></DERControlBase>',
+    '<opModImpLimW xmlns="https://csipaus.org/ns">5000</opModImpLimW></DERControlBase>',
 }
 
 

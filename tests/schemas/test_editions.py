@@ -1,4 +1,5 @@
-"""Our schemas against the standard's, type by type: all that an edition has, and nothing that no edition has."""
+"""Our schemas against the standard's, type by type: all that an edition has, and nothing that no edition
+has."""
 from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
@@ -8,8 +9,9 @@ from xmlschema.validators import XsdAnyElement, XsdComponent
 
 from tests.schemas.editions import CSIPAUS, EDITIONS, SEP, mark, roots, types
 
-# Two types changed their base in 2023. Ours keep 2018's base, so that they can stand in for it by xsi:type, and take
-# what 2023's holds: one holder of the other branch is thereby let in wherever a SubscribableIdentifiedObject is.
+# Two types changed their base in 2023. Ours keep 2018's base, so that they can stand in for it by xsi:type,
+# and take what 2023's holds: one holder of the other branch is thereby let in wherever a
+# SubscribableIdentifiedObject is.
 BASES_OF_2023 = {f"{{{SEP}}}DefaultDERControl", f"{{{SEP}}}MirrorUsagePointList"}
 HOLDER_OF_ANOTHER_BRANCH = f"{{{SEP}}}RespondableResource_r2_3"
 
@@ -47,9 +49,14 @@ def attributes(xsd_type: XsdComponent) -> dict[str | None, XsdComponent]:
 
 def facets(xsd_type: XsdComponent) -> dict[str, Any]:
     simple = xsd_type.content if xsd_type.is_complex() else xsd_type
-    return {"primitive": simple.primitive_type.local_name, "length": simple.max_length, "least": simple.min_value,
-            "most": simple.max_value, "patterns": simple.patterns and simple.patterns.regexps,
-            "codes": simple.enumeration}
+    return {
+        "primitive": simple.primitive_type.local_name,
+        "length": simple.max_length,
+        "least": simple.min_value,
+        "most": simple.max_value,
+        "patterns": simple.patterns and simple.patterns.regexps,
+        "codes": simple.enumeration,
+    }
 
 
 def same_or_wider(stated: str, ours: str) -> bool:
@@ -70,7 +77,10 @@ def _compare_parts(tag: str, theirs: list[Part], ours: list[Part]) -> None:
             mine = rest.pop(0)
             if mine.name == wanted.name and same_or_wider(wanted.type, mine.type):
                 assert mine.least <= wanted.least, (tag, wanted)
-                assert mine.most is None or wanted.most is not None and wanted.most <= mine.most, (tag, wanted)
+                assert mine.most is None or wanted.most is not None and wanted.most <= mine.most, (
+                    tag,
+                    wanted,
+                )
                 assert wanted.default in (None, mine.default), (tag, wanted)
                 break
             if mine.name == "##other" and wanted.name.startswith("{" + CSIPAUS):
@@ -90,7 +100,11 @@ def test_attributes(edition: str) -> None:
         assert set(wanted) <= set(ours), tag
         for name in set(wanted) - {None}:
             mine, theirs = ours[name], wanted[name]
-            assert (mine.type.name, mine.use, mine.default) == (theirs.type.name, theirs.use, theirs.default), (tag, name)
+            assert (mine.type.name, mine.use, mine.default) == (
+                theirs.type.name,
+                theirs.use,
+                theirs.default,
+            ), (tag, name)
         assert all(ours[name].use == "optional" for name in set(ours) - set(wanted) - {None}), tag
 
 
@@ -114,7 +128,8 @@ def test_a_type_can_stand_in_for_the_same_bases(edition: str) -> None:
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_roots(edition: str) -> None:
     for tag, root in roots(edition).items():
-        named = root.type.name or root.type.base_type.name  # 2023 adds schemaVer to the root's type, namelessly
+        # 2023 adds schemaVer to the root's type, namelessly
+        named = root.type.name or root.type.base_type.name
         assert roots("ours")[tag].type.name == named
 
 

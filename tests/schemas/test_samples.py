@@ -23,7 +23,10 @@ def test_sample(name: str) -> None:
     row = table.rows[name]
     assert etree.QName(sample).localname == row.element
     assert valid("ours", sample)
-    assert valid("CSIP-AUS" if sample.tag.startswith("{" + CSIPAUS) else "2018", sample) or "doeModes" in row.element
+    assert (
+        valid("CSIP-AUS" if sample.tag.startswith("{" + CSIPAUS) else "2018", sample)
+        or "doeModes" in row.element
+    )
     assert re.fullmatch(re.sub(r"<int:\w+>", r"\\d+", row.path), sample.get("href")), "its own href"
 
 
@@ -33,8 +36,11 @@ def test_links_lead_to_resources(name: str) -> None:
         if etree.QName(link).localname.endswith("Link"):
             found = table.match(link.get("href"))
             assert found, link.get("href")
-            assert found.row.element == etree.QName(link).localname.removesuffix("Link").replace("Active", "", 1) or (
-                found.row.name == etree.QName(link).localname.removesuffix("Link")) or found.row.of
+            assert (
+                found.row.element == etree.QName(link).localname.removesuffix("Link").replace("Active", "", 1)
+                or (found.row.name == etree.QName(link).localname.removesuffix("Link"))
+                or found.row.of
+            )
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name.endswith("List")])

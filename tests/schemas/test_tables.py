@@ -1,4 +1,5 @@
-"""schemas/*.toml against the interface description of IEEE 2030.5-2018 (tests/data/resources.csv), row by row."""
+"""schemas/*.toml against the interface description of IEEE 2030.5-2018 (tests/data/resources.csv), row by
+row."""
 from __future__ import annotations
 
 import csv
@@ -99,7 +100,15 @@ def test_only_responses_share_a_path() -> None:
     for name, row in ROWS.items():
         shared.setdefault(row["path"], []).append(name)
     assert [names for names in shared.values() if len(names) > 1] == [
-        ["Response", "PriceResponse", "TextResponse", "DERControlResponse", "FlowReservationResponseResponse", "DrResponse"]]
+        [
+            "Response",
+            "PriceResponse",
+            "TextResponse",
+            "DERControlResponse",
+            "FlowReservationResponseResponse",
+            "DrResponse",
+        ]
+    ]
 
 
 def test_views_name_what_they_select_from() -> None:

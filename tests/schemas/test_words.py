@@ -60,4 +60,6 @@ def test_everything_is_documented(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_words_are_one_line(file: Path) -> None:
-    assert all("\n" not in text and text == text.strip() for text in documentation(etree.parse(file).getroot()))
+    assert all(
+        "\n" not in text and text == text.strip() for text in documentation(etree.parse(file).getroot())
+    )

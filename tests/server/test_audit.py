@@ -40,7 +40,11 @@ def test_an_entry_says_who_what_before_after_and_why() -> None:
     assert {key: entry[key] for key in audit.FIELDS} == {
         "at": NOON, "who": "alice", "what": "vder update", "subject": "solar", "reason": "storm ahead",
         "before": {"name": "solar", "primacy": 90}, "after": {"name": "pv", "primacy": 50}}
-    assert entry["id"] == 1 and entry["previous"] == audit.BEGIN and audit.head() == {"entries": 1, "hash": entry["hash"]}
+    assert (
+        entry["id"] == 1
+        and entry["previous"] == audit.BEGIN
+        and audit.head() == {"entries": 1, "hash": entry["hash"]}
+    )
 
 
 def test_what_comes_and_goes_is_kept_whole() -> None:
@@ -58,7 +62,10 @@ def test_members_by_name_are_kept_as_those_who_came_and_went() -> None:
     with alice():
         virtualders.update("solar", remove=[devices[0].lfdi], add=[devices[2].lfdi])
     entry, = audit.entries()
-    assert (entry["before"], entry["after"]) == ({"by name": [devices[0].lfdi]}, {"by name": [devices[2].lfdi]})
+    assert (entry["before"], entry["after"]) == (
+        {"by name": [devices[0].lfdi]},
+        {"by name": [devices[2].lfdi]},
+    )
 
 
 def test_a_reason_of_its_own_comes_before_the_general_one(device: door.Peer) -> None:
@@ -72,9 +79,26 @@ def test_a_reason_of_its_own_comes_before_the_general_one(device: door.Peer) -> 
 def test_nobody_acting_and_a_device_leave_nothing(device: door.Peer) -> None:
     virtualders.create("solar", rule="kind = pv")
     enrolment.relabel(enrolment.find("one"), {}, kind="pv")
-    assert device.put("/edev/1/di", "DeviceInformation", {"lFDI": door.lfdi(1), "mfDate": 0, "mfHwVer": "", "mfID": 0,
-                                                          "mfInfo": "", "mfModel": "", "mfSerNum": "", "primaryPower": 1,
-                                                          "secondaryPower": 0, "swActTime": 0, "swVer": ""}).status == 204
+    assert (
+        device.put(
+            "/edev/1/di",
+            "DeviceInformation",
+            {
+                "lFDI": door.lfdi(1),
+                "mfDate": 0,
+                "mfHwVer": "",
+                "mfID": 0,
+                "mfInfo": "",
+                "mfModel": "",
+                "mfSerNum": "",
+                "primaryPower": 1,
+                "secondaryPower": 0,
+                "swActTime": 0,
+                "swVer": "",
+            },
+        ).status
+        == 204
+    )
     assert audit.entries() == [] and audit.head()["entries"] == 0 and audit.verify() == []
 
 
@@ -124,13 +148,18 @@ def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:
     with alice():
         both("solar")
         virtualders.update("solar", primacy=8)
-    assert [(entry["what"], entry["subject"]) for entry in audit.entries()] == [("both", "solar"), ("vder update", "solar")]
+    assert [(entry["what"], entry["subject"]) for entry in audit.entries()] == [
+        ("both", "solar"),
+        ("vder update", "solar"),
+    ]
 
 
 def test_no_secret_is_kept(device: door.Peer) -> None:
     pins = {123455, "123455"}
     with alice():
-        enrolment.enrol(door.lfdi(2), pin=123455, name="two", labels={"pin": "123455", "api_key": "xyzzy", "feeder": "F1"})
+        enrolment.enrol(
+            door.lfdi(2), pin=123455, name="two", labels={"pin": "123455", "api_key": "xyzzy", "feeder": "F1"}
+        )
         enrolment.relabel(enrolment.find("two"), {"Password": "xyzzy", "zip-pin": "123455"})
         enrolment.remove(enrolment.find("two"))
     text = json.dumps(audit.entries())
@@ -153,7 +182,8 @@ def test_entries_are_found_by_what_they_say() -> None:
     assert found(since=NOON + 2) == [3, 4] and found(until=NOON + 1) == [1]
 
 
-# --- the chain -----------------------------------------------------------------------------------------------------
+# --- the chain
+# -----------------------------------------------------------------------------------------------------
 
 def chain(length: int = 5) -> list[dict[str, Any]]:
     with alice():
@@ -180,17 +210,20 @@ def anew() -> None:
 
 @pytest.mark.parametrize("tamper, faults", [
     (lambda: AuditEntry.update(who="mallory").where(AuditEntry.id == 2).execute(), ["entry 2 was altered"]),
-    (lambda: AuditEntry.update(after={"name": "x"}).where(AuditEntry.id == 5).execute(), ["entry 5 was altered"]),
+    (lambda: AuditEntry.update(after={"name": "x"}).where(AuditEntry.id == 5).execute(), ["entry 5 was "
+                                                                                          "altered"]),
     (lambda: AuditEntry.delete().where(AuditEntry.id == 1).execute(), ["entry 1 is missing"]),
     (lambda: AuditEntry.delete().where(AuditEntry.id.in_([2, 3])).execute(), ["entries 2 to 3 are missing"]),
     (lambda: AuditEntry.delete().where(AuditEntry.id == 5).execute(), ["entry 5 is missing"]),
     (lambda: AuditEntry.delete().execute(), ["entries 1 to 5 are missing"]),
-    (lambda: KeyValue.delete().where(KeyValue.name == audit.HEAD).execute(), ["entry 5 lies beyond the end that was noted, 0"]),
+    (lambda: KeyValue.delete().where(KeyValue.name == audit.HEAD).execute(), ["entry 5 lies beyond the end "
+                                                                              "that was noted, 0"]),
     (lambda: KeyValue.update(value='[4,""]').where(KeyValue.name == audit.HEAD).execute(),
      ["entry 5 lies beyond the end that was noted, 4"]),
     (lambda: KeyValue.update(value='[5,""]').where(KeyValue.name == audit.HEAD).execute(),
      ["the trail ends with entry 5, but the note of its end is of another"]),
-    (swap, [f"entry {number} does not follow entry {number - 1}: they were put in another order, or one was made anew"
+    (swap, [f"entry {number} does not follow entry {number - 1}: they were put in another order, or one was "
+            "made anew"
             for number in (2, 3, 4)]),
     (anew, ["entry 4 does not follow entry 3: they were put in another order, or one was made anew"])])
 def test_who_was_at_it_shows(tamper: Callable[[], Any], faults: list[str]) -> None:
@@ -235,26 +268,39 @@ def test_writers_at_once_make_one_chain() -> None:
     assert audit.head()["entries"] == len(audit.entries()) == WRITERS * EACH
 
 
-# --- what differs --------------------------------------------------------------------------------------------------
+# --- what differs
+# --------------------------------------------------------------------------------------------------
 
-VALUES = st.recursive(st.none() | st.integers(0, 3) | st.text("ab", max_size=2),
-                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3))
+VALUES = st.recursive(
+    st.none() | st.integers(0, 3) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+)
 
 
 @given(st.dictionaries(st.sampled_from("abc"), VALUES), st.dictionaries(st.sampled_from("abc"), VALUES))
 def test_what_differs_is_told_and_nothing_else(before: dict[str, Any], after: dict[str, Any]) -> None:
     old, new = audit.difference(before, after)
-    assert old.keys() == new.keys() == {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert (
+        old.keys()
+        == new.keys()
+        == {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    )
     for key in old:
         if isinstance(before.get(key), (int, str)) or isinstance(after.get(key), (int, str)):
             assert (old[key], new[key]) == (before.get(key), after.get(key))
 
 
-@pytest.mark.parametrize("before, after, differs", [
-    (None, {"a": 1}, (None, {"a": 1})), ({"a": 1}, None, ({"a": 1}, None)),
-    ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, ({"a": {"c": 2}}, {"a": {"c": 3}})),
-    ({"a": [1, 2]}, {"a": [2, 3]}, ({"a": [1]}, {"a": [3]})), ({"a": [1, 2]}, {"a": [2, 1]}, ({"a": [1, 2]}, {"a": [2, 1]})),
-    ({"a": [1]}, {"a": [1, 1]}, ({"a": [1]}, {"a": [1, 1]}))])
+@pytest.mark.parametrize(
+    "before, after, differs",
+    [
+        (None, {"a": 1}, (None, {"a": 1})),
+        ({"a": 1}, None, ({"a": 1}, None)),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, ({"a": {"c": 2}}, {"a": {"c": 3}})),
+        ({"a": [1, 2]}, {"a": [2, 3]}, ({"a": [1]}, {"a": [3]})),
+        ({"a": [1, 2]}, {"a": [2, 1]}, ({"a": [1, 2]}, {"a": [2, 1]})),
+        ({"a": [1]}, {"a": [1, 1]}, ({"a": [1]}, {"a": [1, 1]})),
+    ],
+)
 def test_mappings_differ_by_key_and_lists_by_item(before: Any, after: Any, differs: Any) -> None:
     assert audit.difference(before, after) == differs
 

@@ -55,9 +55,11 @@ def test_nonsense_is_refused() -> None:
 def test_it_goes_in_steps_for_all_who_follow(tmp_path: Path) -> None:
     clock.stand_in(tmp_path / "clock", 1000.25)
     assert clock.spec() == f"file:{tmp_path}/clock" and clock.rate() == math.inf
-    words = "import sys; from server import clock; clock.follow(sys.argv[1])\nfor _ in sys.stdin: print(clock.precise(), flush=True)"
-    with subprocess.Popen([sys.executable, "-c", words, clock.spec()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as other:
+    words = ("import sys; from server import clock; clock.follow(sys.argv[1])\n"
+             "for _ in sys.stdin: print(clock.precise(), flush=True)")
+    with subprocess.Popen(
+        [sys.executable, "-c", words, clock.spec()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdin is not None and other.stdout is not None
         for instant in (1000.25, 2000.5, 1_800_000_000.125):
             clock.turn_to(instant)

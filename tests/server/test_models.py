@@ -14,9 +14,16 @@ from server.models import Document, db
 @pytest.mark.usefixtures("house")
 def test_json_comes_back() -> None:
     said = {"a": [1, None, "é"], "b": {"c": True}}
-    Document.create(href="/x", kind="X", parent="", audience="*", submitted=said, body=b"\x00\xff", sort=b"\xff")
+    Document.create(
+        href="/x", kind="X", parent="", audience="*", submitted=said, body=b"\x00\xff", sort=b"\xff"
+    )
     kept = Document.get(Document.href == "/x")
-    assert (kept.submitted, bytes(kept.body), bytes(kept.sort), kept.status) == (said, b"\x00\xff", b"\xff", None)
+    assert (kept.submitted, bytes(kept.body), bytes(kept.sort), kept.status) == (
+        said,
+        b"\x00\xff",
+        b"\xff",
+        None,
+    )
 
 
 @pytest.mark.usefixtures("house")
@@ -34,7 +41,10 @@ def test_what_is_asked_often_has_an_index(condition: str) -> None:
 def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
     models.connect(f"sqlite:///{tmp_path}/deep/house.db")
     try:
-        asked = [db.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "foreign_keys", "busy_timeout")]
+        asked = [
+            db.execute_sql(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "foreign_keys", "busy_timeout")
+        ]
         assert asked[:2] == ["wal", 1] and asked[2] > 0
     finally:
         db.close()

@@ -29,9 +29,20 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: door.Peer) 
     assert device.get("/tm").status == 200
     virtualders.create("street", members=["one"])
     old = dercontrols.post("street", {"opModConnect": True}, 600)
-    device.post("/rsps/1/rsp", "DERControlResponse", {"createdDateTime": NOON, "endDeviceLFDI": device.lfdi, "status": 1,
-                                                     "subject": old["mrid"]})
-    DispatchOrder.create(vder=virtualders.find("street"), quantity="percent", value=1.0, addressing="broadcast", start=NOON, duration_s=600, created_at=NOON)
+    device.post(
+        "/rsps/1/rsp",
+        "DERControlResponse",
+        {"createdDateTime": NOON, "endDeviceLFDI": device.lfdi, "status": 1, "subject": old["mrid"]},
+    )
+    DispatchOrder.create(
+        vder=virtualders.find("street"),
+        quantity="percent",
+        value=1.0,
+        addressing="broadcast",
+        start=NOON,
+        duration_s=600,
+        created_at=NOON,
+    )
     Share.create(order=DispatchOrder.get(), lfdi=device.lfdi, event_href=old["href"], mrid=old["mrid"])
     clock.turn_to(NOON + 39 * DAY)
     worker.turn()

@@ -1,8 +1,7 @@
 """A house in which every resource of the table is there: the samples, put where they belong.
 
-The samples speak of one device and agree with each other (mRIDs, subjects, times), so the house is that device's, at
-the instant of which they tell.
-"""
+The samples speak of one device and agree with each other (mRIDs, subjects, times), so the house is that
+device's, at the instant of which they tell. """
 from __future__ import annotations
 
 import re
@@ -22,8 +21,9 @@ MIRRORED = ("UsagePoint", "MeterReading", "ReadingType", "ReadingSet", "Reading"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """What the sample of a resource says, without what the server says of its own accord: the links to what stands
-    below it, and hrefs. Where it leads elsewhere it leads to what is in this house, one of everything."""
+    """What the sample of a resource says, without what the server says of its own accord: the links to what
+    stands below it, and hrefs. Where it leads elsewhere it leads to what is in this house, one of
+    everything."""
     _, data = codec.decode((SAMPLES / f"{name}.xml").read_bytes())
     own = f"{data.pop('href', '')}/"
     return {key: _here(value) for key, value in data.items() if not _leads_below(value, own)}
@@ -80,7 +80,13 @@ def _readings(mirror: Any) -> dict[str, str]:
     point = store.find(mirror.submitted["mRID"], "UsagePoint")
     assert point is not None
     quantity, = store.items(f"{point.href}/mr")
-    hrefs = (point.href, quantity.href, f"{quantity.href}/rt", f"{quantity.href}/rs/1", f"{quantity.href}/rs/1/r/1")
+    hrefs = (
+        point.href,
+        quantity.href,
+        f"{quantity.href}/rt",
+        f"{quantity.href}/rs/1",
+        f"{quantity.href}/rs/1/r/1",
+    )
     return {table.rows[name].path: href for name, href in zip(MIRRORED, hrefs, strict=True)}
 
 

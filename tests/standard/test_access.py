@@ -25,7 +25,8 @@ EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID"
 AGGREGATOR = 100
 
 
-# --- strangers -------------------------------------------------------------------------------------------------------
+# --- strangers
+# -------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def stranger(house: None, application: Any) -> Peer:
@@ -70,7 +71,8 @@ def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
     assert stranger.get("/derp").status == 200
 
 
-# --- suspended -------------------------------------------------------------------------------------------------------
+# --- suspended
+# -------------------------------------------------------------------------------------------------------
 
 def test_a_suspended_device_is_refused_everything(house: None, application: Any) -> None:
     hrefs = full_house.fill()
@@ -91,7 +93,8 @@ def test_a_removed_device_is_a_stranger(device: Peer) -> None:
     assert device.get("/edev").data["all"] == 0
 
 
-# --- what belongs to somebody else -----------------------------------------------------------------------------------
+# --- what belongs to somebody else
+# -----------------------------------------------------------------------------------
 
 @pytest.fixture
 def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
@@ -103,24 +106,50 @@ def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
     store.put("/derp/1/dderc", {"mRID": "DD", "DERControlBase": {"opModConnect": True}})
     store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
     first.post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": first.lfdi})
-    first.post("/mup/1", "MirrorMeterReading", {"mRID": "BB", "ReadingType": {"uom": 38}, "Reading": {"value": 1}})
+    first.post(
+        "/mup/1", "MirrorMeterReading", {"mRID": "BB", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}
+    )
     first.post("/edev/1/lel", "LogEvent", EVENT)
     first.post("/edev/1/frq", "FlowReservationRequest", full_house.sample("FlowReservationRequest"))
     subject = store.items("/derp/1/derc")[0].mrid
-    first.post("/rsps/1/rsp", "DERControlResponse", {"endDeviceLFDI": first.lfdi, "subject": subject, "status": 1})
+    first.post(
+        "/rsps/1/rsp", "DERControlResponse", {"endDeviceLFDI": first.lfdi, "subject": subject, "status": 1}
+    )
     return first, second
 
 
-MINE = {"EndDevice": "/edev/1", "Registration": "/edev/1/rg", "DeviceStatus": "/edev/1/dstat", "DER": "/edev/1/der/1",
-        "DERStatus": "/edev/1/der/1/ders", "DERList": "/edev/1/der", "LogEventList": "/edev/1/lel",
-        "LogEvent": "/edev/1/lel/1", "FlowReservationRequest": "/edev/1/frq/1", "AssociatedDERProgramList":
-        "/edev/1/der/1/derp", "CurrentDERProgram": "/edev/1/der/1/cdp", "AssociatedUsagePoint": "/edev/1/der/1/upt",
-        "FunctionSetAssignmentsList": "/edev/1/fsa", "FunctionSetAssignments": "/edev/1/fsa/1", "MirrorUsagePoint":
-        "/mup/1", "UsagePoint": "/upt/1", "MeterReadingList": "/upt/1/mr", "MeterReading": "/upt/1/mr/1", "ReadingType":
-        "/upt/1/mr/1/rt", "ReadingSetList": "/upt/1/mr/1/rs", "ReadingSet": "/upt/1/mr/1/rs/1", "ReadingList":
-        "/upt/1/mr/1/rs/1/r", "Reading": "/upt/1/mr/1/rs/1/r/1", "Response": "/rsps/1/rsp/1", "DERProgram": "/derp/1",
-        "DERControlList": "/derp/1/derc", "DERControl": "/derp/1/derc/1", "ActiveDERControlList": "/derp/1/actderc",
-        "DefaultDERControl": "/derp/1/dderc", "DERCurveList": "/derp/1/dc"}
+MINE = {
+    "EndDevice": "/edev/1",
+    "Registration": "/edev/1/rg",
+    "DeviceStatus": "/edev/1/dstat",
+    "DER": "/edev/1/der/1",
+    "DERStatus": "/edev/1/der/1/ders",
+    "DERList": "/edev/1/der",
+    "LogEventList": "/edev/1/lel",
+    "LogEvent": "/edev/1/lel/1",
+    "FlowReservationRequest": "/edev/1/frq/1",
+    "AssociatedDERProgramList": "/edev/1/der/1/derp",
+    "CurrentDERProgram": "/edev/1/der/1/cdp",
+    "AssociatedUsagePoint": "/edev/1/der/1/upt",
+    "FunctionSetAssignmentsList": "/edev/1/fsa",
+    "FunctionSetAssignments": "/edev/1/fsa/1",
+    "MirrorUsagePoint": "/mup/1",
+    "UsagePoint": "/upt/1",
+    "MeterReadingList": "/upt/1/mr",
+    "MeterReading": "/upt/1/mr/1",
+    "ReadingType": "/upt/1/mr/1/rt",
+    "ReadingSetList": "/upt/1/mr/1/rs",
+    "ReadingSet": "/upt/1/mr/1/rs/1",
+    "ReadingList": "/upt/1/mr/1/rs/1/r",
+    "Reading": "/upt/1/mr/1/rs/1/r/1",
+    "Response": "/rsps/1/rsp/1",
+    "DERProgram": "/derp/1",
+    "DERControlList": "/derp/1/derc",
+    "DERControl": "/derp/1/derc/1",
+    "ActiveDERControlList": "/derp/1/actderc",
+    "DefaultDERControl": "/derp/1/dderc",
+    "DERCurveList": "/derp/1/dc",
+}
 
 
 def test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours: tuple[Peer, Peer]) -> None:
@@ -141,7 +170,12 @@ def test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours:
 
 def without_names(reply: Reply, href: str) -> Any:
     """All that an answer tells beyond the href that was asked."""
-    return reply.status, reply.body.replace(href.encode(), b""), reply.headers.get("Allow"), reply.headers.get("ETag")
+    return (
+        reply.status,
+        reply.body.replace(href.encode(), b""),
+        reply.headers.get("Allow"),
+        reply.headers.get("ETag"),
+    )
 
 
 def test_nothing_was_done_by_all_that_asking(neighbours: tuple[Peer, Peer]) -> None:
@@ -166,7 +200,10 @@ def test_a_post_for_another_s_lfdi_is_403(neighbours: tuple[Peer, Peer]) -> None
     subject = store.items("/derp/1/derc")[0].mrid
     for lfdi in (first.lfdi, door.lfdi(77)):
         response = {"endDeviceLFDI": lfdi, "subject": subject, "status": 1}
-        assert second.post("/mup", "MirrorUsagePoint", {**MIRROR, "mRID": "CC", "deviceLFDI": lfdi}).status == 403
+        assert (
+            second.post("/mup", "MirrorUsagePoint", {**MIRROR, "mRID": "CC", "deviceLFDI": lfdi}).status
+            == 403
+        )
         assert second.post("/rsps/1/rsp", "DERControlResponse", response).status == 403
         assert second.post("/edev", "EndDevice", {"lFDI": lfdi, "sFDI": 1, "changedTime": 0}).status == 403
 
@@ -179,7 +216,9 @@ def test_what_everyone_sees_nobody_writes(neighbours: tuple[Peer, Peer]) -> None
         assert who.get("/tp/1").status == who.get("/derp/2").status == 200
         assert who.post("/derp", "DERProgram", {"mRID": "01", "primacy": 0}).status == 403
         assert who.delete("/derp/2").status == 403
-        assert who.put("/derp/2/dderc", "DefaultDERControl", {"mRID": "02", "DERControlBase": {}}).status == 403
+        assert (
+            who.put("/derp/2/dderc", "DefaultDERControl", {"mRID": "02", "DERControlBase": {}}).status == 403
+        )
         assert who.post("/derp/2/derc", "DERControl", full_house.sample("DERControl")).status == 403
 
 
@@ -197,19 +236,27 @@ def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[P
     assert first.delete("/upt/1").status == first.delete("/upt/1/mr/1").status == 403
 
 
-# --- aggregators -----------------------------------------------------------------------------------------------------
+# --- aggregators
+# -----------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def fleet(peer: Callable[[int], Peer]) -> Peer:
-    """An aggregator (/edev/1) with two devices (/edev/2, /edev/3), beside a device that is not its own (/edev/4)."""
+    """An aggregator (/edev/1) with two devices (/edev/2, /edev/3), beside a device that is not its own
+    (/edev/4)."""
     enrolment.enrol(door.lfdi(AGGREGATOR), kind=enrolment.AGGREGATOR, name="fleet")
     for number in (1, 2, 3):
-        enrolment.enrol(door.lfdi(number), manager=door.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}")
+        enrolment.enrol(
+            door.lfdi(number), manager=door.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}"
+        )
     return peer(AGGREGATOR)
 
 
 def test_an_aggregator_sees_itself_and_its_devices(fleet: Peer, peer: Callable[[int], Peer]) -> None:
-    assert {each["href"] for each in fleet.get("/edev?l=9").data["EndDevice"]} == {"/edev/1", "/edev/2", "/edev/3"}
+    assert {each["href"] for each in fleet.get("/edev?l=9").data["EndDevice"]} == {
+        "/edev/1",
+        "/edev/2",
+        "/edev/3",
+    }
     assert fleet.get("/edev/4").status == 404
     assert {each["href"] for each in peer(1).get("/edev?l=9").data["EndDevice"]} == {"/edev/2"}
 

@@ -1,4 +1,5 @@
-"""What is not as it should be is refused with words that help, does nothing, and leaves the door as it was."""
+"""What is not as it should be is refused with words that help, does nothing, and leaves the door as it
+was."""
 from __future__ import annotations
 
 import io
@@ -29,14 +30,27 @@ BOMB = ("<!DOCTYPE d [<!ENTITY a 'lol'>" + "".join(
     f"<!ENTITY {chr(98 + n)} '{f'&{chr(97 + n)};' * 10}'>" for n in range(9)) + "]>").encode()
 DEEP = 5000
 NOT_A_DOCUMENT = {
-    "nothing": b"", "space": b"  \n", "words": b"hello", "JSON": b'{"readingTime": 1}', "a half": GOOD[:40],
-    "form": b"readingTime=1", "zeros": bytes(64), "noise": bytes(range(256)), "no UTF-8": b"<a>\xff\xfe\xff</a>",
-    "two roots": GOOD + GOOD, "words after": GOOD + b"more", "unknown encoding": b'<?xml version="1.0" encoding="X-1"?><a/>',
-    "unbound prefix": b"<x:DERStatus/>", "EXI": b"$EXI\xa0\x30\x3f", "XML 1.1 of controls": b"<a>&#1;</a>",
+    "nothing": b"",
+    "space": b"  \n",
+    "words": b"hello",
+    "JSON": b'{"readingTime": 1}',
+    "a half": GOOD[:40],
+    "form": b"readingTime=1",
+    "zeros": bytes(64),
+    "noise": bytes(range(256)),
+    "no UTF-8": b"<a>\xff\xfe\xff</a>",
+    "two roots": GOOD + GOOD,
+    "words after": GOOD + b"more",
+    "unknown encoding": b'<?xml version="1.0" encoding="X-1"?><a/>',
+    "unbound prefix": b"<x:DERStatus/>",
+    "EXI": b"$EXI\xa0\x30\x3f",
+    "XML 1.1 of controls": b"<a>&#1;</a>",
     "attribute twice": status("", f'xmlns="{SEP}" a="1" a="2"'),
-    "DTD": b"<!DOCTYPE DERStatus>" + GOOD, "external DTD": b'<!DOCTYPE DERStatus SYSTEM "http://127.0.0.1:9/x.dtd">' + GOOD,
+    "DTD": b"<!DOCTYPE DERStatus>" + GOOD,
+    "external DTD": b'<!DOCTYPE DERStatus SYSTEM "http://127.0.0.1:9/x.dtd">' + GOOD,
     "entity": b'<!DOCTYPE d [<!ENTITY x "1">]>' + status("<readingTime>&x;</readingTime>"),
-    "external entity": b'<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + status("<readingTime>&x;</readingTime>"),
+    "external entity": b'<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    + status("<readingTime>&x;</readingTime>"),
     "parameter entity": b'<!DOCTYPE d [<!ENTITY % x SYSTEM "file:///etc/passwd"> %x;]>' + GOOD,
     "entity bomb": BOMB + status("<readingTime>&j;</readingTime>"),
     "undefined entity": status("<readingTime>&x;</readingTime>"),
@@ -59,26 +73,60 @@ def test_what_is_no_document_is_refused(device: Peer) -> None:
 
 # What is wrong with a DERStatus, and what the answer has to name.
 NOT_VALID = {
-    "another namespace": (status("<readingTime>1</readingTime>", 'xmlns="http://ieee.org/2030.5"'), "line 1", "DERStatus"),
+    "another namespace": (
+        status("<readingTime>1</readingTime>", 'xmlns="http://ieee.org/2030.5"'),
+        "line 1",
+        "DERStatus",
+    ),
     "no namespace": (b"<DERStatus><readingTime>1</readingTime></DERStatus>", "line 1", "DERStatus"),
     "inside without": (status('<readingTime xmlns="">1</readingTime>'), "line 1", "readingTime"),
     "unknown element": (status("<readingTime>1</readingTime>\n<surprise/>"), "line 2", "surprise"),
     "missing element": (status(""), "line 1", "DERStatus"),
-    "missing inside": (status("\n<inverterStatus><value>1</value></inverterStatus>\n<readingTime>1</readingTime>"),
-                       "line 2", "dateTime"),
-    "wrong order": (status("<readingTime>1</readingTime>\n<genConnectStatus>\n<dateTime>1</dateTime><value>01</value>"
-                           "</genConnectStatus>"), "line 2", "genConnectStatus"),
+    "missing inside": (
+        status("\n<inverterStatus><value>1</value></inverterStatus>\n<readingTime>1</readingTime>"),
+        "line 2",
+        "dateTime",
+    ),
+    "wrong order": (
+        status(
+            "<readingTime>1</readingTime>\n<genConnectStatus>\n<dateTime>1</dateTime><value>01</value>"
+            "</genConnectStatus>"
+        ),
+        "line 2",
+        "genConnectStatus",
+    ),
     "twice": (status("<readingTime>1</readingTime>\n<readingTime>1</readingTime>"), "line 2", "readingTime"),
     "no number": (status("\n\n<readingTime>soon</readingTime>"), "line 3", "soon"),
-    "beyond Int64": (status("<readingTime>9223372036854775808</readingTime>"), "line 1", "9223372036854775808"),
-    "beyond UInt8": (status("<inverterStatus><dateTime>1</dateTime><value>256</value></inverterStatus>"
-                            "<readingTime>1</readingTime>"), "line 1", "256"),
-    "not hexadecimal": (status("<alarmStatus>xyz</alarmStatus><readingTime>1</readingTime>"), "line 1", "xyz"),
-    "too many bits": (status("<alarmStatus>0000000001</alarmStatus><readingTime>1</readingTime>"), "line 1", "alarmStatus"),
+    "beyond Int64": (
+        status("<readingTime>9223372036854775808</readingTime>"),
+        "line 1",
+        "9223372036854775808",
+    ),
+    "beyond UInt8": (
+        status(
+            "<inverterStatus><dateTime>1</dateTime><value>256</value></inverterStatus>"
+            "<readingTime>1</readingTime>"
+        ),
+        "line 1",
+        "256",
+    ),
+    "not hexadecimal": (
+        status("<alarmStatus>xyz</alarmStatus><readingTime>1</readingTime>"),
+        "line 1",
+        "xyz",
+    ),
+    "too many bits": (
+        status("<alarmStatus>0000000001</alarmStatus><readingTime>1</readingTime>"),
+        "line 1",
+        "alarmStatus",
+    ),
     "words between": (status("<readingTime>1</readingTime>words"), "line 1", "DERStatus"),
     "unknown root": (f'<Surprise xmlns="{SEP}"/>'.encode(), "line 1", "Surprise"),
-    "CSIP-AUS of another kind": (b'<ConnectionPoint xmlns="https://csipaus.org/ns"><surprise/></ConnectionPoint>', "line 1",
-                                 "surprise"),
+    "CSIP-AUS of another kind": (
+        b'<ConnectionPoint xmlns="https://csipaus.org/ns"><surprise/></ConnectionPoint>',
+        "line 1",
+        "surprise",
+    ),
 }
 
 
@@ -90,17 +138,30 @@ def test_what_is_not_valid_is_refused_by_line_and_element(device: Peer) -> None:
 
 
 def test_any_element_of_the_schema_is_answered(device: Peer) -> None:
-    """Roots that nobody sends: values, types for others, CSIP-AUS's modes. Not one of them makes the server fail."""
+    """Roots that nobody sends: values, types for others, CSIP-AUS's modes. Not one of them makes the server
+    fail."""
     for tag in schema.model().maps.elements:
         namespace, _, name = tag[1:].partition("}")
         if namespace.startswith(("urn:ieee", "https://csipaus")):
             for text in ("", "1", "true", "00"):
                 body = f'<{name} xmlns="{namespace}">{text}</{name}>'.encode()
-                for method, href in (("PUT", STATUS), ("PUT", "/edev/1/cp"), ("POST", "/mup"), ("POST", "/edev/1/lel")):
+                for method, href in (
+                    ("PUT", STATUS),
+                    ("PUT", "/edev/1/cp"),
+                    ("POST", "/mup"),
+                    ("POST", "/edev/1/lel"),
+                ):
                     assert device.ask(method, href, body).status in (201, 204, 400), (tag, text, href)
 
 
-HEX = {"0": "00000000", "5": "00000005", "005": "00000005", "abc": "00000ABC", " 1F ": "0000001F", "00000001": "00000001"}
+HEX = {
+    "0": "00000000",
+    "5": "00000005",
+    "005": "00000005",
+    "abc": "00000ABC",
+    " 1F ": "0000001F",
+    "00000001": "00000001",
+}
 
 
 def test_hexadecimal_without_leading_zeros_means_the_same(device: Peer) -> None:
@@ -114,12 +175,18 @@ def test_hexadecimal_without_leading_zeros_means_the_same(device: Peer) -> None:
 SPELLINGS = {
     "prefix": b'<s:DERStatus xmlns:s="urn:ieee:std:2030.5:ns"><s:readingTime>1</s:readingTime></s:DERStatus>',
     "declaration": b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>' + GOOD,
-    "byte order mark": b"\xef\xbb\xbf" + GOOD, "UTF-16": GOOD.decode().encode("utf-16"),
+    "byte order mark": b"\xef\xbb\xbf" + GOOD,
+    "UTF-16": GOOD.decode().encode("utf-16"),
     "comments": b"<!-- a -->" + GOOD.replace(b"1<", b"<!-- b -->1<") + b"<!-- c -->",
-    "instructions": b'<?xml-stylesheet href="x"?>' + GOOD, "space": b"\n\n" + GOOD.replace(b">1<", b"> 1\n<") + b"\n",
-    "character data": GOOD.replace(b">1<", b"><![CDATA[1]]><"), "plus": GOOD.replace(b">1<", b">+01<"),
-    "schemaLocation": status("<readingTime>1</readingTime>", f'xmlns="{SEP}" xsi:schemaLocation="{SEP} sep.xsd" '
-                             'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'),
+    "instructions": b'<?xml-stylesheet href="x"?>' + GOOD,
+    "space": b"\n\n" + GOOD.replace(b">1<", b"> 1\n<") + b"\n",
+    "character data": GOOD.replace(b">1<", b"><![CDATA[1]]><"),
+    "plus": GOOD.replace(b">1<", b">+01<"),
+    "schemaLocation": status(
+        "<readingTime>1</readingTime>",
+        f'xmlns="{SEP}" xsi:schemaLocation="{SEP} sep.xsd" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    ),
     "schemaVer": status("<readingTime>1</readingTime>", f'xmlns="{SEP}" schemaVer="2.1"'),
 }
 
@@ -133,7 +200,10 @@ def test_one_document_in_many_spellings(device: Peer) -> None:
 
 
 def test_what_is_foreign_is_kept_and_harms_nobody(device: Peer) -> None:
-    body = status('<x:note xmlns:x="urn:x" x:a="&lt;">&lt;/DERStatus&gt; &amp; more</x:note><readingTime>1</readingTime>')
+    body = status(
+        '<x:note xmlns:x="urn:x" x:a="&lt;">&lt;/DERStatus&gt; &amp; '
+        'more</x:note><readingTime>1</readingTime>'
+    )
     assert device.ask("PUT", STATUS, body).status == 204
     reply = device.get(STATUS, Accept="application/sep+xml; level=-S2")
     assert b"&lt;/DERStatus&gt; &amp; more" in reply.body
@@ -142,7 +212,14 @@ def test_what_is_foreign_is_kept_and_harms_nobody(device: Peer) -> None:
 
 def test_words_of_devices_are_never_markup(device: Peer) -> None:
     nasty = "</details> & <a href='x'> ]]> \u00e9\u4e2d"
-    said = {"createdDateTime": 1, "functionSet": 11, "logEventCode": 0, "logEventID": 1, "logEventPEN": 1, "profileID": 2}
+    said = {
+        "createdDateTime": 1,
+        "functionSet": 11,
+        "logEventCode": 0,
+        "logEventID": 1,
+        "logEventPEN": 1,
+        "profileID": 2,
+    }
     href = device.post("/edev/1/lel", "LogEvent", {**said, "details": nasty}).location
     assert device.get(href).data["details"] == nasty
     assert device.get("/edev/1/lel").data["LogEvent"][0]["details"] == nasty
@@ -150,14 +227,24 @@ def test_words_of_devices_are_never_markup(device: Peer) -> None:
 
 def test_an_error_says_in_words_what_it_was_and_stays_xml(device: Peer) -> None:
     """Whatever is quoted in it: the comment that holds the words cannot be closed from inside."""
-    for query in ("l=--%3E%3Cevil/%3E", "l=---", "l=-", "l=%01%02", "l=%ff", "l=%f0%9f%92%a1", "l=]]%3E", "l=%26lt;"):
+    for query in (
+        "l=--%3E%3Cevil/%3E",
+        "l=---",
+        "l=-",
+        "l=%01%02",
+        "l=%ff",
+        "l=%f0%9f%92%a1",
+        "l=]]%3E",
+        "l=%26lt;",
+    ):
         reply = device.get(f"/edev/1/lel?{query}")
         assert (reply.status, reply.name, set(reply.data)) == (400, "Error", {"reasonCode"}), query
         assert b"<evil" not in reply.body.replace(b"- -><evil", b""), query
     assert device.get("/edev", Accept="text/--><x/>").name == "Error"
 
 
-# --- too much, too little ----------------------------------------------------------------------------------------------
+# --- too much, too little
+# ----------------------------------------------------------------------------------------------
 
 def test_more_than_may_be_is_not_read(device: Peer) -> None:
     settings.max_body_bytes = 2000
@@ -171,8 +258,14 @@ def test_more_than_may_be_is_not_read(device: Peer) -> None:
 
 def test_a_body_that_is_cut_off_is_refused(device: Peer) -> None:
     before = device.get(STATUS).body
-    answer = device.client.open(STATUS, method="PUT", input_stream=io.BytesIO(GOOD[:-5]), content_length=len(GOOD),
-                                content_type="application/sep+xml", environ_overrides=device.environ)
+    answer = device.client.open(
+        STATUS,
+        method="PUT",
+        input_stream=io.BytesIO(GOOD[:-5]),
+        content_length=len(GOOD),
+        content_type="application/sep+xml",
+        environ_overrides=device.environ,
+    )
     assert answer.status_code == 400
     assert device.get(STATUS).body == before
 
@@ -187,16 +280,24 @@ def test_a_list_of_many_readings_is_taken(device: Peer) -> None:
     assert device.get("/upt/1/mr/1/rs/1/r?l=255").data["all"] == 600
 
 
-# --- our own failures --------------------------------------------------------------------------------------------------
+# --- our own failures
+# --------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def away(device: Peer, database: str) -> Any:
     """Takes the database away, and gives it back."""
     def take() -> None:
         db.close()
-        url = "sqlite:////nonexistent/house.db" if database.startswith("sqlite") else "postgresql://127.0.0.1:9/nowhere"
-        gone: peewee.Database = (peewee.SqliteDatabase(url.partition(":///")[2]) if database.startswith("sqlite") else
-                                 type(kept)("nowhere", host="127.0.0.1", port=9, user="nobody", connect_timeout=2))
+        url = (
+            "sqlite:////nonexistent/house.db"
+            if database.startswith("sqlite")
+            else "postgresql://127.0.0.1:9/nowhere"
+        )
+        gone: peewee.Database = (
+            peewee.SqliteDatabase(url.partition(":///")[2])
+            if database.startswith("sqlite")
+            else type(kept)("nowhere", host="127.0.0.1", port=9, user="nobody", connect_timeout=2)
+        )
         db.initialize(gone)
 
     def give_back() -> None:
@@ -209,8 +310,14 @@ def away(device: Peer, database: str) -> Any:
 def test_a_database_that_is_away_is_503_until_it_is_back(device: Peer, away: Any) -> None:
     take, give_back = away
     take()
-    for method, href in (("GET", "/dcap"), ("GET", STATUS), ("GET", "/derp"), ("PUT", STATUS), ("POST", "/edev"),
-                         ("DELETE", "/edev/1")):
+    for method, href in (
+        ("GET", "/dcap"),
+        ("GET", STATUS),
+        ("GET", "/derp"),
+        ("PUT", STATUS),
+        ("POST", "/edev"),
+        ("DELETE", "/edev/1"),
+    ):
         reply = device.ask(method, href, GOOD if method == "PUT" else None)
         assert (reply.status, reply.name) == (503, "Error"), (method, href)
         assert int(reply.headers["Retry-After"]) > 0
@@ -221,7 +328,8 @@ def test_a_database_that_is_away_is_503_until_it_is_back(device: Peer, away: Any
 
 
 def test_a_connection_that_fails_once_does_not_fail_twice(device: Peer, database: str) -> None:
-    """PostgreSQL has ended it, which nobody is to notice; SQLite finds the file locked for longer than it waits."""
+    """PostgreSQL has ended it, which nobody is to notice; SQLite finds the file locked for longer than it
+    waits."""
     if database.startswith("sqlite"):
         db.execute_sql("PRAGMA busy_timeout = 0")
         with closing(sqlite3.connect(database.partition(":///")[2], isolation_level=None)) as other:

@@ -1,4 +1,5 @@
-"""Many at once: nothing is lost, nothing is counted wrong, nobody waits for another for ever, nothing fails."""
+"""Many at once: nothing is lost, nothing is counted wrong, nobody waits for another for ever, nothing
+fails."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -47,8 +48,13 @@ def quantity(number: int) -> dict[str, Any]:
 
 
 def mirror(device: Peer) -> dict[str, Any]:
-    return {"mRID": device.lfdi[:32], "deviceLFDI": device.lfdi, "roleFlags": "0001", "serviceCategoryKind": 0,
-            "status": 1}
+    return {
+        "mRID": device.lfdi[:32],
+        "deviceLFDI": device.lfdi,
+        "roleFlags": "0001",
+        "serviceCategoryKind": 0,
+        "status": 1,
+    }
 
 
 @pytest.fixture
@@ -151,15 +157,25 @@ def test_a_street_reports_answers_and_asks_while_it_is_told(street: list[Peer]) 
 
     def tell() -> list[int]:
         for turn in range(6):
-            store.add("DERControl", "/derp/1/derc", {
-                "interval": {"start": NOON + 10 * turn, "duration": 60}, "DERControlBase": {"opModConnect": True}})
+            store.add(
+                "DERControl",
+                "/derp/1/derc",
+                {
+                    "interval": {"start": NOON + 10 * turn, "duration": 60},
+                    "DERControlBase": {"opModConnect": True},
+                },
+            )
             clock.advance(7)
         return []
     statuses = sum(together([*(lambda device=device, number=number: say(device, number)
                                for number, device in enumerate(street)), tell]), [])
     assert set(statuses) <= {200, 201, 204}
     assert ResponseRecord.select().count() == 3 * MANY
-    assert street[0].get("/derp/1/derc").data["all"] == street[0].get("/derp/1").data["DERControlListLink"]["all"] == 7
+    assert (
+        street[0].get("/derp/1/derc").data["all"]
+        == street[0].get("/derp/1").data["DERControlListLink"]["all"]
+        == 7
+    )
     for number, device in enumerate(street):
         assert device.get(f"/edev/{number + 1}").data["LogEventListLink"]["all"] == 3
         assert device.get("/rsps/1/rsp").data["all"] == 3

@@ -29,10 +29,18 @@ def only_said(reply: Any) -> dict[str, Any]:
     return {key: value for key, value in reply.data.items() if key not in ("href", "pollRate")}
 
 
-# --- what a device says ----------------------------------------------------------------------------------------------
+# --- what a device says
+# ----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name, step", [("DERCapability", "dercap"), ("DERSettings", "derg"), ("DERStatus", "ders"),
-                                        ("DERAvailability", "dera")])
+@pytest.mark.parametrize(
+    "name, step",
+    [
+        ("DERCapability", "dercap"),
+        ("DERSettings", "derg"),
+        ("DERStatus", "ders"),
+        ("DERAvailability", "dera"),
+    ],
+)
 def test_what_a_device_says_is_read_back(device: Peer, name: str, step: str) -> None:
     href = f"{DER}/{step}"
     blank = device.get(href)
@@ -50,9 +58,16 @@ def test_a_put_replaces_all_that_was_said(device: Peer) -> None:
     assert only_said(device.get(f"{DER}/ders")) == {"readingTime": 7}
 
 
-@pytest.mark.parametrize("name, href", [("DeviceInformation", "/edev/1/di"), ("DeviceStatus", "/edev/1/dstat"),
-                                        ("PowerStatus", "/edev/1/ps"), ("Configuration", "/edev/1/cfg"),
-                                        ("FileStatus", "/edev/1/fs")])
+@pytest.mark.parametrize(
+    "name, href",
+    [
+        ("DeviceInformation", "/edev/1/di"),
+        ("DeviceStatus", "/edev/1/dstat"),
+        ("PowerStatus", "/edev/1/ps"),
+        ("Configuration", "/edev/1/cfg"),
+        ("FileStatus", "/edev/1/fs"),
+    ],
+)
 def test_what_a_device_says_of_itself(device: Peer, name: str, href: str) -> None:
     assert device.put(href, name, sample(name)).status in (201, 204)
     said = device.get(href).data
@@ -71,7 +86,8 @@ def test_a_second_der_comes_with_its_tree_and_goes_with_it(device: Peer) -> None
     assert device.get("/edev/1").data["DERListLink"]["all"] == 1
 
 
-# --- programs --------------------------------------------------------------------------------------------------------
+# --- programs
+# --------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def program(device: Peer) -> str:
@@ -90,7 +106,10 @@ def test_a_program_has_its_lists_before_anything_is_in_them(device: Peer, progra
 
 
 def test_a_default_control_is_linked_when_there_is_one(device: Peer, program: str) -> None:
-    base = {"opModMaxLimW": 5000, "opModFixedPFInjectW": {"displacement": 95, "excitation": False, "multiplier": -2}}
+    base = {
+        "opModMaxLimW": 5000,
+        "opModFixedPFInjectW": {"displacement": 95, "excitation": False, "multiplier": -2},
+    }
     said = {"mRID": "0D", "DERControlBase": base, "setGradW": 28, "setSoftGradW": 14}
     store.put(f"{program}/dderc", said)
     link = device.get(program).data["DefaultDERControlLink"]
@@ -103,8 +122,14 @@ def test_a_default_control_is_linked_when_there_is_one(device: Peer, program: st
 
 
 def test_controls_are_counted_and_carry_what_they_say(device: Peer, program: str) -> None:
-    modes = {"opModConnect": False, "opModEnergize": True, "opModFixedW": -2500, "opModMaxLimW": 7500, "rampTms": 100,
-             "opModTargetW": {"multiplier": 0, "value": -3000}}
+    modes = {
+        "opModConnect": False,
+        "opModEnergize": True,
+        "opModFixedW": -2500,
+        "opModMaxLimW": 7500,
+        "rampTms": 100,
+        "opModTargetW": {"multiplier": 0, "value": -3000},
+    }
     store.add("DERControl", f"{program}/derc", control(NOON + 60, DERControlBase=modes, randomizeStart=-120,
                                                        randomizeDuration=90, deviceCategory="00000200"))
     store.add("DERControl", f"{program}/derc", control(NOON + 6000))
@@ -142,7 +167,9 @@ def test_curves_and_the_controls_that_lead_to_them(device: Peer, program: str) -
     assert device.get(program).data["DERCurveListLink"]["all"] == len(CURVES)
     shown = device.get(store.add("DERControl", f"{program}/derc", control(NOON, DERControlBase=base))).data
     assert shown["DERControlBase"] == base
-    assert {device.get(link["href"]).data["curveType"] for link in shown["DERControlBase"].values()} == {*range(15)}
+    assert {device.get(link["href"]).data["curveType"] for link in shown["DERControlBase"].values()} == {
+        *range(15)
+    }
 
 
 def test_a_der_lists_its_programs_by_primacy(device: Peer) -> None:
@@ -178,7 +205,9 @@ def test_the_current_program_is_the_strongest_with_something_active(device: Peer
     assert current()["description"] == "strong"
     clock.advance(60)
     assert current()["description"] == "weak"
-    assert {device.get(link["href"]).status for key, link in current().items() if key.endswith("ListLink")} == {200}
+    assert {
+        device.get(link["href"]).status for key, link in current().items() if key.endswith("ListLink")
+    } == {200}
     store.add("DERControl", f"{strong}/derc", control(NOON + 60))
     assert current()["description"] == "strong"
     clock.advance(3600)
@@ -198,7 +227,8 @@ def test_the_usage_point_of_a_der_is_its_device_s_mirror(device: Peer) -> None:
     assert "AssociatedUsagePointLink" not in device.get(DER).data
 
 
-# --- assignments: groups ---------------------------------------------------------------------------------------------
+# --- assignments: groups
+# ---------------------------------------------------------------------------------------------
 
 def assigned(device: Peer) -> dict[str, list[str]]:
     """What the FunctionSetAssignments lead to: descriptions of programs, by that of the assignment."""
@@ -212,7 +242,8 @@ def assigned(device: Peer) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("names", [LEVELS, [f"level {number}" for number in range(15)]])
 def test_as_many_levels_of_topology_as_there_are(device: Peer, names: list[str]) -> None:
-    """CORE-010, CORE-011: a program and an assignment for each level; the nearest has the strongest primacy."""
+    """CORE-010, CORE-011: a program and an assignment for each level; the nearest has the strongest
+    primacy."""
     for above, name in zip([None, *names], names, strict=False):
         virtualders.create(name, parent=above, members=["one"] if name == names[-1] else ())
     assert assigned(device) == {name: [name] for name in names}

@@ -1,5 +1,5 @@
-"""Demand response: programs, load controls, what can be shed, and the answers (IEEE 2030.5-2018, 10.3; the schema's
-words on EndDeviceControl, LoadShedAvailability and DrResponse)."""
+"""Demand response: programs, load controls, what can be shed, and the answers (IEEE 2030.5-2018, 10.3; the
+schema's words on EndDeviceControl, LoadShedAvailability and DrResponse)."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -51,7 +51,8 @@ def led_to(one: Peer, number: int = 1) -> list[str]:
             for program in one.get(f"{link['href']}?l=9").data["DemandResponseProgram"]]
 
 
-# --- programs --------------------------------------------------------------------------------------------------------
+# --- programs
+# --------------------------------------------------------------------------------------------------------
 
 def test_a_thermostat_is_led_to_the_program_of_its_group(warm: Peer) -> None:
     link = assigned(warm)[0]["DemandResponseProgramListLink"]
@@ -80,14 +81,37 @@ def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: 
     assert led_to(two, 2) == ["street"] and led_to(door.Peer(two.client, door.lfdi(1))) == []
 
 
-@pytest.mark.parametrize("say", [
-    lambda one: one.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000}),
-    lambda one: one.put("/edev/1/di", "DeviceInformation", {**INFORMATION, "functionsImplemented": f"{1 << 13:016X}"}),
-    lambda one: one.put("/edev/1/di", "DeviceInformation", {**INFORMATION, "DRLCCapabilities": {
-        "averageEnergy": {"multiplier": 0, "value": 500}, "maxDemand": {"multiplier": 0, "value": 2000},
-        "optionsImplemented": "00020000"}}),
-    lambda one: one.put("/edev/1", "EndDevice", {"deviceCategory": "00000001", "lFDI": one.lfdi, "sFDI": one.get(
-        "/edev/1").data["sFDI"], "changedTime": 0})])
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda one: one.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000}),
+        lambda one: one.put(
+            "/edev/1/di", "DeviceInformation", {**INFORMATION, "functionsImplemented": f"{1 << 13:016X}"}
+        ),
+        lambda one: one.put(
+            "/edev/1/di",
+            "DeviceInformation",
+            {
+                **INFORMATION,
+                "DRLCCapabilities": {
+                    "averageEnergy": {"multiplier": 0, "value": 500},
+                    "maxDemand": {"multiplier": 0, "value": 2000},
+                    "optionsImplemented": "00020000",
+                },
+            },
+        ),
+        lambda one: one.put(
+            "/edev/1",
+            "EndDevice",
+            {
+                "deviceCategory": "00000001",
+                "lFDI": one.lfdi,
+                "sFDI": one.get("/edev/1").data["sFDI"],
+                "changedTime": 0,
+            },
+        ),
+    ],
+)
 def test_a_device_says_later_that_it_understands(home: Home, say: Any) -> None:
     one = home(1, None)
     virtualders.create("top")
@@ -138,7 +162,8 @@ def test_devices_change_nothing_of_it(warm: Peer) -> None:
     assert warm.put(control["href"], "EndDeviceControl", control).status == 405
 
 
-# --- load controls ---------------------------------------------------------------------------------------------------
+# --- load controls
+# ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("action", [
     HEAT, {"Offset": {"coolingOffset": 15, "heatingOffset": 15, "loadAdjustmentPercentageOffset": 3000}},
@@ -150,20 +175,33 @@ def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) ->
                              randomize_start=30, randomize_duration=-30, description="peak")
     found = warm.get(made["href"]).data
     assert {name: found[name] for name in action} == action
-    assert (found["drProgramMandatory"], found["loadShiftForward"], found["overrideDuration"]) == (True, True, 120)
+    assert (found["drProgramMandatory"], found["loadShiftForward"], found["overrideDuration"]) == (
+        True,
+        True,
+        120,
+    )
     assert (found["deviceCategory"], found["interval"]) == ("00000001", {"start": NOON + 60, "duration": 900})
     assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (30, -30, "peak")
     assert (found["responseRequired"], found["replyTo"]) == ("07", "/rsps/1/rsp")
     assert made["warnings"] == [] and made["meant"] == 1
 
 
-@pytest.mark.parametrize("action, why", [
-    ({}, "asks for one or more"), ({"opModMaxLimW": 1}, "asks for one or more"), ({"Offset": {}}, "says nothing"),
-    ({"DutyCycle": {"normalValue": 101}}, "0 to 100"), ({"ApplianceLoadReduction": {"type": 2}}, "0 to 1"),
-    ({"TargetReduction": {"type": 13, "value": 1}}, "0 to 12"), ({"SetPoint": {"heatingSetpoint": -27316}}, "-27315"),
-    ({"SetPoint": {"heatingSetpoint": 2200, "coolingSetpoint": 2100}}, "cooling starts"),
-    ({"Offset": {"loadAdjustmentPercentageOffset": 10001}}, "10000"), ({"Offset": {"heatingOffset": 256}}, "heatingOffset"),
-    ({"TargetReduction": {"type": 2}}, "value")])
+@pytest.mark.parametrize(
+    "action, why",
+    [
+        ({}, "asks for one or more"),
+        ({"opModMaxLimW": 1}, "asks for one or more"),
+        ({"Offset": {}}, "says nothing"),
+        ({"DutyCycle": {"normalValue": 101}}, "0 to 100"),
+        ({"ApplianceLoadReduction": {"type": 2}}, "0 to 1"),
+        ({"TargetReduction": {"type": 13, "value": 1}}, "0 to 12"),
+        ({"SetPoint": {"heatingSetpoint": -27316}}, "-27315"),
+        ({"SetPoint": {"heatingSetpoint": 2200, "coolingSetpoint": 2100}}, "cooling starts"),
+        ({"Offset": {"loadAdjustmentPercentageOffset": 10001}}, "10000"),
+        ({"Offset": {"heatingOffset": 256}}, "heatingOffset"),
+        ({"TargetReduction": {"type": 2}}, "value"),
+    ],
+)
 def test_an_action_that_cannot_be_is_refused(warm: Peer, action: dict[str, Any], why: str) -> None:
     with pytest.raises(Refused, match=why):
         drevents.create("street", action, 900)
@@ -224,7 +262,8 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
         drevents.create("street", HEAT, 600)
 
 
-# --- what can be shed ------------------------------------------------------------------------------------------------
+# --- what can be shed
+# ------------------------------------------------------------------------------------------------
 
 def test_the_program_asks_for_news_of_what_can_be_shed(warm: Peer) -> None:
     program = warm.get("/dr/1").data
@@ -233,8 +272,12 @@ def test_the_program_asks_for_news_of_what_can_be_shed(warm: Peer) -> None:
 
 
 def test_what_can_be_shed_is_kept_once_for_each_program(warm: Peer) -> None:
-    said = {"availabilityDuration": 3600, "DemandResponseProgramLink": {"href": "/dr/1"}, "sheddablePercent": 4000,
-            "sheddablePower": {"multiplier": 0, "value": 1800}}
+    said = {
+        "availabilityDuration": 3600,
+        "DemandResponseProgramLink": {"href": "/dr/1"},
+        "sheddablePercent": 4000,
+        "sheddablePower": {"multiplier": 0, "value": 1800},
+    }
     made = warm.post("/edev/1/lsl", "LoadShedAvailability", said)
     assert made.status == 201 and said.items() <= warm.get(made.location).data.items()
     again = warm.post("/edev/1/lsl", "LoadShedAvailability", {**said, "sheddablePercent": 0})
@@ -253,17 +296,29 @@ def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home
         assert warm.post("/edev/1/lsl", "LoadShedAvailability", said).status == 400, href
 
 
-# --- answers ---------------------------------------------------------------------------------------------------------
+# --- answers
+# ---------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def control(warm: Peer) -> dict[str, Any]:
     """A load control of ten minutes, as the thermostat reads it."""
-    return warm.get(drevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override=120)["href"]).data
+    return warm.get(
+        drevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override=120)["href"]
+    ).data
 
 
 def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> door.Reply:
-    return one.post(control["replyTo"], "DrResponse", {
-        "createdDateTime": clock.now(), "endDeviceLFDI": one.lfdi, "subject": control["mRID"], "status": status, **more})
+    return one.post(
+        control["replyTo"],
+        "DrResponse",
+        {
+            "createdDateTime": clock.now(),
+            "endDeviceLFDI": one.lfdi,
+            "subject": control["mRID"],
+            "status": status,
+            **more,
+        },
+    )
 
 
 def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> None:
@@ -274,17 +329,34 @@ def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> No
     assert (made.status, read.name) == (201, "DrResponse") and done.items() <= read.data.items()
 
 
-@pytest.mark.parametrize("more", [
-    {"DutyCycle": {"normalValue": 101}}, {"AppliedTargetReduction": {"type": 13, "value": 1}}, {"Offset": {}},
-    {"ApplianceLoadReduction": {"type": 9}}, {"overrideDuration": 601}, {"SetPoint": {"coolingSetpoint": -30000}}])
-def test_what_cannot_have_been_done_is_refused(warm: Peer, control: dict[str, Any], more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"DutyCycle": {"normalValue": 101}},
+        {"AppliedTargetReduction": {"type": 13, "value": 1}},
+        {"Offset": {}},
+        {"ApplianceLoadReduction": {"type": 9}},
+        {"overrideDuration": 601},
+        {"SetPoint": {"coolingSetpoint": -30000}},
+    ],
+)
+def test_what_cannot_have_been_done_is_refused(
+    warm: Peer, control: dict[str, Any], more: dict[str, Any]
+) -> None:
     assert answer(warm, control, 3, **more).status == 400
     assert drevents.show(control["href"])["answers"] == {"no answer": 1}
 
 
 def test_it_answers_nothing_but_a_load_control(warm: Peer) -> None:
-    store.put("/derp/1/derc/9", {"mRID": "0C", "creationTime": NOON, "interval": {"start": NOON, "duration": 60},
-                                 "DERControlBase": {"opModConnect": True}})
+    store.put(
+        "/derp/1/derc/9",
+        {
+            "mRID": "0C",
+            "creationTime": NOON,
+            "interval": {"start": NOON, "duration": 60},
+            "DERControlBase": {"opModConnect": True},
+        },
+    )
     assert answer(warm, {"replyTo": "/rsps/1/rsp", "mRID": "0C"}, 1).status == 400
     assert answer(warm, {"replyTo": "/rsps/1/rsp", "mRID": "0E"}, 1).status == 400
 
@@ -301,7 +373,12 @@ def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], hom
     def seen() -> dict[str, tuple[str, bool, int | None]]:
         return {each["name"]: (each["answer"], each["opted_out"], each["overrode_s"])
                 for each in drevents.show(control["href"])["devices"]}
-    assert seen() == {"d1": ("opted out", True, None), "d2": ("started", False, None), "d3": ("no answer", False, None)}
+
+    assert seen() == {
+        "d1": ("opted out", True, None),
+        "d2": ("started", False, None),
+        "d3": ("no answer", False, None),
+    }
     clock.advance(60)
     answer(warm, control, 5)
     assert seen()["d1"] == ("started", False, None)
@@ -311,7 +388,9 @@ def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], hom
     assert seen()["d1"] == ("partially completed with opt-in", False, 60)
     shown = drevents.show(control["href"])
     assert shown["answers"] == {"partially completed with opt-in": 1, "completed": 1, "no answer": 1}
-    assert [each["applied"] for each in shown["devices"] if each["name"] == "d2"] == [{"Offset": {"heatingOffset": 20}}]
+    assert [each["applied"] for each in shown["devices"] if each["name"] == "d2"] == [
+        {"Offset": {"heatingOffset": 20}}
+    ]
 
 
 def test_a_program_is_found_by_category_names() -> None:

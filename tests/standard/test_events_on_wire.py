@@ -1,4 +1,5 @@
-"""Events as devices see them: the rules of test_events_rules, through the door and the store, as the clock turns.
+"""Events as devices see them: the rules of test_events_rules, through the door and the store, as the clock
+turns.
 
 IEEE 2030.5-2018, 10.2; CSIP CORE-012, CORE-013, CORE-021, BASIC-016 to BASIC-026, MAINT-003 to MAINT-005.
 """
@@ -31,7 +32,8 @@ def post(program: str, start: int, end: int, **more: Any) -> str:
 
 
 def status(device: Peer, href: str) -> tuple[int, int, int | None]:
-    """currentStatus, its dateTime and potentiallySupersededTime (None if it is not), in seconds after noon."""
+    """currentStatus, its dateTime and potentiallySupersededTime (None if it is not), in seconds after
+    noon."""
     said = device.get(href).data["EventStatus"]
     flagged = said["potentiallySupersededTime"] - NOON if said["potentiallySuperseded"] else None
     return said["currentStatus"], said["dateTime"] - NOON, flagged
@@ -39,7 +41,10 @@ def status(device: Peer, href: str) -> tuple[int, int, int | None]:
 
 def listed(device: Peer, href: str) -> list[str]:
     reply = device.get(f"{href}?l=255").data
-    found = [each["href"] for each in next(iter(value for key, value in reply.items() if isinstance(value, list)), [])]
+    found = [
+        each["href"]
+        for each in next(iter(value for key, value in reply.items() if isinstance(value, list)), [])
+    ]
     assert reply["all"] == reply["results"] == len(found)
     return found
 
@@ -58,7 +63,9 @@ LIFE = [(0, SCHEDULED, 0, 1, 0), (99, SCHEDULED, 0, 1, 0), (100, ACTIVE, 100, 1,
 
 
 @pytest.mark.parametrize("look", ["always", "only then"])
-def test_the_status_turns_at_the_instant_whether_or_not_anyone_looks(device: Peer, program: str, look: str) -> None:
+def test_the_status_turns_at_the_instant_whether_or_not_anyone_looks(
+    device: Peer, program: str, look: str
+) -> None:
     href = post(program, 100, 700)
     for second, wanted, since, in_list, active in LIFE:
         clock.turn_to(NOON + second)
@@ -123,7 +130,9 @@ def test_a_newer_one_supersedes_at_its_earliest_start(device: Peer, program: str
     assert listed(device, f"{program}/actderc") == [new]
     clock.turn_to(NOON + 699)
     assert status(device, old)[:2] == (SUPERSEDED, 280)
-    assert listed(device, f"{program}/derc") == [old], "superseded, it stays listed until the end of its period"
+    assert listed(device, f"{program}/derc") == [old], (
+        "superseded, it stays listed until the end of its period"
+    )
     clock.advance(1)
     assert listed(device, f"{program}/derc") == []
 

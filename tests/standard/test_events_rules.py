@@ -7,9 +7,17 @@ A, B, AB = {"opModFixedW": 0}, {"opModMaxLimW": 0}, {"opModFixedW": 0, "opModMax
 
 
 def control(number, created=0, start=100, end=200, base=None, **more):
-    return events.from_data("DERControl", f"/derp/1/derc/{number}", {
-        "mRID": f"{number:032X}", "creationTime": created, "interval": {"start": start, "duration": end - start},
-        "DERControlBase": A if base is None else base, **more})
+    return events.from_data(
+        "DERControl",
+        f"/derp/1/derc/{number}",
+        {
+            "mRID": f"{number:032X}",
+            "creationTime": created,
+            "interval": {"start": start, "duration": end - start},
+            "DERControlBase": A if base is None else base,
+            **more,
+        },
+    )
 
 
 def cancelled(at, status=2):
@@ -45,7 +53,13 @@ PAIRS = [
     ("same controls: still in force before the newer starts", control(2, 10, 150, 250), 149, (1, 100), True),
     ("superseded when the newer starts", control(2, 10, 150, 250), 150, (4, 150), True),
     ("dateTime stays the instant of the rule", control(2, 10, 150, 250), 180, (4, 150), True),
-    ("at the newer's earliest effective start", control(2, 10, 150, 250, randomizeStart=-20), 130, (4, 130), True),
+    (
+        "at the newer's earliest effective start",
+        control(2, 10, 150, 250, randomizeStart=-20),
+        130,
+        (4, 130),
+        True,
+    ),
     ("superseded before it ever started", control(2, 10, 50, 150), 60, (4, 50), True),
     ("by a newer one created after its own start", control(2, 160, 150, 250), 160, (4, 160), True),
     ("a shorter event inside: the older does not resume", control(2, 10, 120, 130), 190, (4, 120), True),
@@ -55,8 +69,20 @@ PAIRS = [
     ("some controls: potentially superseded", control(2, 10, 150, 250, AB), 180, (1, 100), True),
     ("from the newer's creation on", control(2, 10, 150, 250, AB), 10, (0, 0), True),
     ("until the newer is over", control(2, 10, 100, 150, AB), 160, (1, 100), False),
-    ("some categories: potentially superseded", control(2, 10, 150, 250, deviceCategory="00000003"), 180, (1, 100), True),
-    ("the newer cancelled before it starts", control(2, 10, 150, 250, **cancelled(140)), 160, (1, 100), False),
+    (
+        "some categories: potentially superseded",
+        control(2, 10, 150, 250, deviceCategory="00000003"),
+        180,
+        (1, 100),
+        True,
+    ),
+    (
+        "the newer cancelled before it starts",
+        control(2, 10, 150, 250, **cancelled(140)),
+        160,
+        (1, 100),
+        False,
+    ),
     ("the newer cancelled as it starts", control(2, 10, 150, 250, **cancelled(150)), 160, (1, 100), False),
     ("the newer cancelled later: final", control(2, 10, 150, 250, **cancelled(160)), 170, (4, 150), True),
     ("an equal creationTime: the greater mRID is newer", control(2, 0, 150, 250), 150, (4, 150), True),
@@ -69,7 +95,9 @@ def test_an_older_event_beside_a_newer_one(what, newer, now, expected, potential
     verdict = events.evaluate(OLD, [newer], now)
     assert (verdict.status, verdict.since) == expected
     assert verdict.potentially_superseded == potentially
-    assert events.evaluate(newer, [OLD], now) == events.evaluate(newer, [], now), "an older event changes nothing"
+    assert events.evaluate(newer, [OLD], now) == events.evaluate(newer, [], now), (
+        "an older event changes nothing"
+    )
 
 
 def test_the_smaller_mrid_of_two_created_together_is_the_older():
@@ -99,8 +127,14 @@ def test_it_is_listed_until_the_end_of_its_period(event):
 
 
 def test_several_messages_are_shown_at_once():
-    both = [events.from_data("TextMessage", f"/msg/1/txt/{number}", {
-        "mRID": f"0{number}", "creationTime": number, "interval": {"start": 10, "duration": 10}}) for number in (1, 2)]
+    both = [
+        events.from_data(
+            "TextMessage",
+            f"/msg/1/txt/{number}",
+            {"mRID": f"0{number}", "creationTime": number, "interval": {"start": 10, "duration": 10}},
+        )
+        for number in (1, 2)
+    ]
     assert {verdict.status for verdict in events.evaluate_all(both, 15).values()} == {1}
 
 
@@ -125,5 +159,9 @@ def test_potentially_superseded_without_a_break_keeps_its_first_time():
 
 
 def test_whoever_is_concerned_only_through_another_is_a_neighbour_too():
-    middle, newest, apart = control(2, 10, 150, 250), control(3, 20, 210, 300, randomizeStart=-70), control(4, 5, 300, 400)
+    middle, newest, apart = (
+        control(2, 10, 150, 250),
+        control(3, 20, 210, 300, randomizeStart=-70),
+        control(4, 5, 300, 400),
+    )
     assert events.neighbours(newest, [OLD, middle, newest, apart]) == [middle, OLD]

@@ -1,5 +1,6 @@
-"""Overlapping controls of a system and a service point, alike and independent, posted before and after the start of
-the other (CSIP BASIC-021 to 026): the server marks what happens inside a program, and leaves programs to primacy."""
+"""Overlapping controls of a system and a service point, alike and independent, posted before and after the
+start of the other (CSIP BASIC-021 to 026): the server marks what happens inside a program, and leaves
+programs to primacy."""
 import pytest
 
 from server import clock

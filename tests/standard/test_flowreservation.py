@@ -27,8 +27,15 @@ def wh(value: int, multiplier: int = 0) -> dict[str, int]:
     return {"multiplier": multiplier, "value": value}
 
 
-def request(energy: int = 14_000, power: int = 7000, start: int = NOON, duration: int = 10 * HOUR, mrid: str = MRID,
-            status: int = 0, **more: Any) -> dict[str, Any]:
+def request(
+    energy: int = 14_000,
+    power: int = 7000,
+    start: int = NOON,
+    duration: int = 10 * HOUR,
+    mrid: str = MRID,
+    status: int = 0,
+    **more: Any,
+) -> dict[str, Any]:
     return {"mRID": mrid, "creationTime": NOON, "energyRequested": wh(energy), "powerRequested": wh(power),
             "intervalRequested": {"start": start, "duration": duration},
             "RequestStatus": {"dateTime": NOON, "requestStatus": status}, **more}
@@ -40,10 +47,16 @@ def ask(one: Peer, number: int = 1, **said: Any) -> door.Reply:
 
 def granted(one: Peer, number: int = 1) -> list[tuple[int, int, int, int, int]]:
     """(EventStatus, seconds from noon, seconds, W, Wh) of each that is listed."""
-    return [(each["EventStatus"]["currentStatus"], each["interval"]["start"] - NOON, each["interval"]["duration"],
-             each["powerAvailable"]["value"] * 10 ** each["powerAvailable"]["multiplier"],
-             each["energyAvailable"]["value"]) for each in one.get(f"/edev/{number}/frp?l=9").data.get(
-                 "FlowReservationResponse", [])]
+    return [
+        (
+            each["EventStatus"]["currentStatus"],
+            each["interval"]["start"] - NOON,
+            each["interval"]["duration"],
+            each["powerAvailable"]["value"] * 10 ** each["powerAvailable"]["multiplier"],
+            each["energyAvailable"]["value"],
+        )
+        for each in one.get(f"/edev/{number}/frp?l=9").data.get("FlowReservationResponse", [])
+    ]
 
 
 @pytest.fixture
@@ -54,7 +67,8 @@ def two(device: Peer, peer: Callable[[int], Peer]) -> Peer:
     return peer(2)
 
 
-# --- asking ----------------------------------------------------------------------------------------------------------
+# --- asking
+# ----------------------------------------------------------------------------------------------------------
 
 def test_a_device_finds_where_to_ask_and_where_it_is_answered(device: Peer) -> None:
     links = device.get("/edev/1").data
@@ -76,19 +90,42 @@ def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None
     assert granted(device) == []
 
 
-@pytest.mark.parametrize("said", [
-    {"duration": 0}, {"start": NOON - 60, "duration": 60}, {"start": NOON - HOUR, "duration": HOUR}, {"energy": 0},
-    {"power": 0}, {"power": -7000}, {"status": 2}, {"status": 255}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"duration": 0},
+        {"start": NOON - 60, "duration": 60},
+        {"start": NOON - HOUR, "duration": HOUR},
+        {"energy": 0},
+        {"power": 0},
+        {"power": -7000},
+        {"status": 2},
+        {"status": 255},
+    ],
+)
 def test_what_cannot_be_meant_is_refused(device: Peer, said: dict[str, int]) -> None:
     settings.reservation_policy = "off"
     assert ask(device, **said).status == 400
     assert store.items("/edev/1/frq") == store.items("/edev/1/frp") == []
 
 
-@pytest.mark.parametrize("name, value", [("durationRequested", -1), ("durationRequested", 65_536), ("intervalRequested", {
-    "start": NOON, "duration": -60}), ("energyRequested", {"value": 1}), ("creationTime", "now"), ("mRID", "xyz")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("durationRequested", -1),
+        ("durationRequested", 65_536),
+        ("intervalRequested", {"start": NOON, "duration": -60}),
+        ("energyRequested", {"value": 1}),
+        ("creationTime", "now"),
+        ("mRID", "xyz"),
+    ],
+)
 def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, value: Any) -> None:
-    inner = value if not isinstance(value, dict) else "".join(f"<{key}>{each}</{key}>" for key, each in value.items())
+    inner = (
+        value
+        if not isinstance(value, dict)
+        else "".join(f"<{key}>{each}</{key}>" for key, each in value.items())
+    )
     text = door.codec.encode("FlowReservationRequest", request(durationRequested=1)).decode()
     assert device.ask("POST", "/edev/1/frq", text.encode()).status == 201
     bad, count = re.subn(rf"<{name}>.*?</{name}>", f"<{name}>{inner}</{name}>", text, flags=re.S)
@@ -96,7 +133,8 @@ def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, valu
 
 
 @pytest.mark.parametrize("said, expected", [
-    ({"duration": HOUR}, (1, 0, HOUR, 7000, 7000)),                              # it does not fit the window: what fits
+    # it does not fit the window: what fits
+    ({"duration": HOUR}, (1, 0, HOUR, 7000, 7000)),
     ({"duration": HOUR, "durationRequested": 2 * HOUR}, (1, 0, HOUR, 7000, 7000)),
     ({"durationRequested": 3 * HOUR}, (0, POLL, 3 * HOUR, 7000, 14_000)),
     ({"energy": -14_000}, (0, POLL, 2 * HOUR, -7000, -14_000)),
@@ -128,7 +166,8 @@ def test_devices_do_not_grant(device: Peer) -> None:
     assert device.put(grant["href"], "FlowReservationResponse", grant).status == 405
 
 
-# --- limits ----------------------------------------------------------------------------------------------------------
+# --- limits
+# ----------------------------------------------------------------------------------------------------------
 
 def test_the_second_waits_where_there_is_no_room_for_both(device: Peer, two: Peer) -> None:
     ask(device)
@@ -162,7 +201,8 @@ def test_what_is_cancelled_makes_room(device: Peer, two: Peer) -> None:
     assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
 
 
-# --- changes ---------------------------------------------------------------------------------------------------------
+# --- changes
+# ---------------------------------------------------------------------------------------------------------
 
 def test_the_device_cancels(device: Peer) -> None:
     href = ask(device).location
@@ -211,7 +251,10 @@ def test_the_server_revises_while_it_runs(device: Peer) -> None:
     clock.advance(POLL + HOUR)
     made = reservations.grant(href, 3500, 2 * HOUR, NOON + POLL + HOUR + 600)
     assert (made["energy_wh"], made["warnings"]) == (7000, [])
-    assert granted(device) == [(1, POLL, 2 * HOUR, 7000, 14_000), (0, POLL + HOUR + 600, 2 * HOUR, 3500, 7000)]
+    assert granted(device) == [
+        (1, POLL, 2 * HOUR, 7000, 14_000),
+        (0, POLL + HOUR + 600, 2 * HOUR, 3500, 7000),
+    ]
     first = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
     assert first["EventStatus"]["potentiallySuperseded"] is True
     clock.advance(600)
@@ -232,12 +275,20 @@ def test_another_request_of_the_same_device_is_not_touched_by_it(device: Peer) -
     assert sorted(each[0] for each in granted(device)) == [1, 1, 4]
 
 
-@pytest.mark.parametrize("watts, seconds, start, energy, why", [
-    (-5000, HOUR, NOON, None, "charging, which is positive"), (5000, HOUR, NOON, -1, "charging"),
-    (5000, HOUR, NOON + 9 * HOUR + 1, None, "not for"), (5000, HOUR, NOON - 1, None, "not for"),
-    (5000, 0, NOON, None, "at least one second"), (5000, HOUR, NOON, 1e15, "do not fit")])
-def test_a_grant_that_cannot_be_is_refused(device: Peer, watts: float, seconds: int, start: int, energy: float | None,
-                                           why: str) -> None:
+@pytest.mark.parametrize(
+    "watts, seconds, start, energy, why",
+    [
+        (-5000, HOUR, NOON, None, "charging, which is positive"),
+        (5000, HOUR, NOON, -1, "charging"),
+        (5000, HOUR, NOON + 9 * HOUR + 1, None, "not for"),
+        (5000, HOUR, NOON - 1, None, "not for"),
+        (5000, 0, NOON, None, "at least one second"),
+        (5000, HOUR, NOON, 1e15, "do not fit"),
+    ],
+)
+def test_a_grant_that_cannot_be_is_refused(
+    device: Peer, watts: float, seconds: int, start: int, energy: float | None, why: str
+) -> None:
     settings.reservation_policy = "off"
     href = ask(device).location
     with pytest.raises(Refused, match=why):
@@ -250,19 +301,26 @@ def test_a_grant_that_surprises_is_warned_of_and_can_be_tried(device: Peer, two:
     settings.reservation_policy = "off"
     href = ask(device).location
     made = reservations.grant(href, 8000, 2 * HOUR, NOON + POLL, dry_run=True)
-    assert made["warnings"] == ["the device asked for no more than 7000 W", "the device asked for no more than 14000 Wh",
+    assert made["warnings"] == ["the device asked for no more than "
+                                "7000 W", "the device asked for no more than 14000 Wh",
                                 "the limits of its virtual DERs leave 3000 W"]
     assert "<value>8000</value>" in made["xml"][0] and granted(device) == []
     assert reservations.grant(href, 3000, 2 * HOUR, NOON + POLL)["warnings"] == []
 
 
-# --- answers and sessions --------------------------------------------------------------------------------------------
+# --- answers and sessions
+# --------------------------------------------------------------------------------------------
 
 def test_what_the_device_answers_is_kept_and_seen(device: Peer) -> None:
     ask(device)
     grant = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
     for status in (1, 2, 4):
-        said = {"createdDateTime": clock.now(), "endDeviceLFDI": device.lfdi, "subject": grant["mRID"], "status": status}
+        said = {
+            "createdDateTime": clock.now(),
+            "endDeviceLFDI": device.lfdi,
+            "subject": grant["mRID"],
+            "status": status,
+        }
         reply = device.post(grant["replyTo"], "FlowReservationResponseResponse", said)
         assert reply.status == 201 and device.get(reply.location).name == "FlowReservationResponseResponse"
     assert [each["answer"] for each in evsessions.list_sessions()] == ["opted out"]
@@ -276,9 +334,15 @@ def test_it_answers_nothing_but_a_grant(device: Peer, two: Peer) -> None:
         assert device.post("/rsps/1/rsp", "FlowReservationResponseResponse", said).status == 400
 
 
-VEHICLE = {"chargingPowerNow": wh(7000), "energyRequestNow": wh(10_500), "maxForwardPower": wh(7000),
-           "minimumChargingDuration": 5400, "targetStateOfCharge": 10_000, "timeChargeIsNeeded": NOON + 10 * HOUR,
-           "timeChargingStatusPEV": NOON}
+VEHICLE = {
+    "chargingPowerNow": wh(7000),
+    "energyRequestNow": wh(10_500),
+    "maxForwardPower": wh(7000),
+    "minimumChargingDuration": 5400,
+    "targetStateOfCharge": 10_000,
+    "timeChargeIsNeeded": NOON + 10 * HOUR,
+    "timeChargingStatusPEV": NOON,
+}
 
 
 def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Peer) -> None:
@@ -293,7 +357,12 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
             "flowDirection": 1, "powerOfTenMultiplier": 0, "uom": 38}}]}).status == 201
     one, = evsessions.list_sessions("street")
     assert (one["name"], one["request"], one["state"], one["answer"]) == ("one", href, "active", "waiting")
-    assert (one["energy_wh"], one["power_w"], one["granted_w"], one["granted_wh"]) == (14_000, 7000, 7000, 14_000)
+    assert (one["energy_wh"], one["power_w"], one["granted_w"], one["granted_wh"]) == (
+        14_000,
+        7000,
+        7000,
+        14_000,
+    )
     assert (one["margin_s"], one["served_wh"]) == (10 * HOUR - 2 * HOUR - POLL, 3500)
     assert one["vehicle"]["energyRequestNow"] == wh(10_500)
     assert len(one["grants"]) == 1 and evsessions.request_of(enrolment.find("one")) == href

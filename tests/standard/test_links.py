@@ -1,4 +1,5 @@
-"""Everything that is advertised is there: from DeviceCapability on, every link and every item's href resolves.
+"""Everything that is advertised is there: from DeviceCapability on, every link and every item's href
+resolves.
 
 IEEE 2030.5-2018, 8.3 and the schema's words on Link and ListLink; CSIP COMM-002.
 """
@@ -44,7 +45,9 @@ def crawl(device: Peer) -> dict[str, Any]:
             reply = device.get(f"{href}?l=255" if row and row.row.is_list else href)
             assert reply.status == 200, f"{key} leads to {href}: {reply.status}"
             if "href" in schema.type_spec(reply.name).by_key:
-                assert reply.data["href"] == href, f"{key} leads to {href}, which says it is {reply.data['href']}"
+                assert reply.data["href"] == href, (
+                    f"{key} leads to {href}, which says it is {reply.data['href']}"
+                )
             found[href] = reply
             waiting += [each for each in links(reply.data) if each[1] != href]
         if key.endswith("ListLink"):
@@ -61,8 +64,20 @@ def kinds(found: dict[str, Any]) -> set[str]:
 
 def test_a_device_that_has_said_nothing(device: Peer) -> None:
     reached = kinds(crawl(device))
-    assert {"EndDevice", "Registration", "DER", "DERStatus", "DERSettings", "Time", "SelfDevice", "ResponseList",
-            "MirrorUsagePointList", "DERProgramList", "FunctionSetAssignmentsList", "LogEventList"} <= reached
+    assert {
+        "EndDevice",
+        "Registration",
+        "DER",
+        "DERStatus",
+        "DERSettings",
+        "Time",
+        "SelfDevice",
+        "ResponseList",
+        "MirrorUsagePointList",
+        "DERProgramList",
+        "FunctionSetAssignmentsList",
+        "LogEventList",
+    } <= reached
 
 
 def test_a_device_of_a_virtual_der_before_it_is_given_anything(device: Peer) -> None:
@@ -77,9 +92,16 @@ def resident(house: None, application: Any) -> Peer:
     return Peer(application.test_client(), full_house.LFDI)
 
 
-# What nothing in the standard links to from DeviceCapability on: lists of a subscriber, and of billing readings.
-UNREACHABLE = {"NotificationList", "Notification", "BillingReadingSetList", "BillingReadingSet", "BillingReadingList",
-               "BillingReading"}
+# What nothing in the standard links to from DeviceCapability on: lists of a subscriber, and of billing
+# readings.
+UNREACHABLE = {
+    "NotificationList",
+    "Notification",
+    "BillingReadingSetList",
+    "BillingReadingSet",
+    "BillingReadingList",
+    "BillingReading",
+}
 
 
 def test_a_house_in_which_everything_is_there(resident: Peer) -> None:
@@ -97,7 +119,9 @@ def test_the_same_later(resident: Peer, later: int) -> None:
 def test_an_aggregator_with_devices(house: None, peer: Any) -> None:
     enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
     for number in (1, 2, 3):
-        enrolment.enrol(door.lfdi(number), name=f"device {number}", manager=door.lfdi(100) if number < 3 else "")
+        enrolment.enrol(
+            door.lfdi(number), name=f"device {number}", manager=door.lfdi(100) if number < 3 else ""
+        )
     virtualders.create("all", members=["device 1", "device 2", "device 3"])
     virtualders.create("one", members=["device 3"])
     peer(2).post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": door.lfdi(2), "roleFlags": "0001",

@@ -29,21 +29,59 @@ def log(device: Peer) -> Peer:
     return device
 
 
-# --- paging ----------------------------------------------------------------------------------------------------------
+# --- paging
+# ----------------------------------------------------------------------------------------------------------
 
 PAGES = {
-    "": [0], "?l=0": [], "?l=1": [0], "?l=3": [0, 1, 2], "?l=7": [0, 1, 2, 3, 4, 5, 6], "?l=255": [0, 1, 2, 3, 4, 5, 6],
-    "?l=4294967295": [0, 1, 2, 3, 4, 5, 6], "?l=99999999999999999999999": [0, 1, 2, 3, 4, 5, 6],
-    "?s=2": [2], "?s=2&l=3": [2, 3, 4], "?s=5&l=9": [5, 6], "?l=2&s=6": [6],
-    "?s=7": [], "?s=7&l=5": [], "?s=4294967295&l=1": [], "?s=99999999999999999999999": [],
-    "?a=1020&l=9": [3, 4, 5, 6], "?a=0&l=2": [0, 1], "?a=1019&l=1": [2], "?a=1060&l=9": [], "?a=1020&s=1&l=2": [4, 5],
-    "?a=9999999999&l=9": [], "?a=99999999999999999999999&l=9": [],
-    "?unheard=1&l=2": [0, 1], "?l=2&l=5": [0, 1], "?L=5": [0], "?": [0], "?&&": [0], "?l=2&": [0, 1], "?s=%32&l=1": [2],
+    "": [0],
+    "?l=0": [],
+    "?l=1": [0],
+    "?l=3": [0, 1, 2],
+    "?l=7": [0, 1, 2, 3, 4, 5, 6],
+    "?l=255": [0, 1, 2, 3, 4, 5, 6],
+    "?l=4294967295": [0, 1, 2, 3, 4, 5, 6],
+    "?l=99999999999999999999999": [0, 1, 2, 3, 4, 5, 6],
+    "?s=2": [2],
+    "?s=2&l=3": [2, 3, 4],
+    "?s=5&l=9": [5, 6],
+    "?l=2&s=6": [6],
+    "?s=7": [],
+    "?s=7&l=5": [],
+    "?s=4294967295&l=1": [],
+    "?s=99999999999999999999999": [],
+    "?a=1020&l=9": [3, 4, 5, 6],
+    "?a=0&l=2": [0, 1],
+    "?a=1019&l=1": [2],
+    "?a=1060&l=9": [],
+    "?a=1020&s=1&l=2": [4, 5],
+    "?a=9999999999&l=9": [],
+    "?a=99999999999999999999999&l=9": [],
+    "?unheard=1&l=2": [0, 1],
+    "?l=2&l=5": [0, 1],
+    "?L=5": [0],
+    "?": [0],
+    "?&&": [0],
+    "?l=2&": [0, 1],
+    "?s=%32&l=1": [2],
 }
 
 
-NO_NUMBERS = ["l=-1", "s=-1", "a=-1", "l=", "s=x", "l=1.0", "l=1e3", "a=soon", "l=+1", "s=0x10", "l=\u0663", "l=%00",
-              "l=1%20", "s=--1"]
+NO_NUMBERS = [
+    "l=-1",
+    "s=-1",
+    "a=-1",
+    "l=",
+    "s=x",
+    "l=1.0",
+    "l=1e3",
+    "a=soon",
+    "l=+1",
+    "s=0x10",
+    "l=\u0663",
+    "l=%00",
+    "l=1%20",
+    "s=--1",
+]
 
 
 def test_a_page_has_the_items_that_were_asked_for(log: Peer) -> None:
@@ -107,14 +145,23 @@ def test_a_number_is_never_given_twice(log: Peer) -> None:
     assert log.post(LOG, "LogEvent", {**EVENT, "createdDateTime": 2000, "logEventID": 9}).location != newest
 
 
-# --- order -----------------------------------------------------------------------------------------------------------
+# --- order
+# -----------------------------------------------------------------------------------------------------------
 
 # These come about otherwise: by enrolment, as readings, as answers to events. They are below.
-_APART = {"EndDeviceList", "ReadingSetList", "ReadingList", "ResponseList", "MirrorUsagePointList", "UsagePointList",
-          "MeterReadingList"}
+_APART = {
+    "EndDeviceList",
+    "ReadingSetList",
+    "ReadingList",
+    "ResponseList",
+    "MirrorUsagePointList",
+    "UsagePointList",
+    "MeterReadingList",
+}
 ORDERED = sorted((row.name for row in table.rows.values()
                   if row.is_list and row.order and not row.of and row.name not in _APART),
-                 key=lambda name: -table.rows[name].path.count("/"))  # what stands below first, since it is replaced
+                 # what stands below first, since it is replaced
+                 key=lambda name: -table.rows[name].path.count("/"))
 DIGITS = [(1, 0, 2), (0, 1, 1), (2, 2, 0), (0, 0, 0), (1, 0, 1), (0, 1, 0)]
 
 
@@ -161,8 +208,11 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
         if path == "href":
             listed = sorted(listed, key=lambda each: table.number(each["href"]))
         elif schema.type_spec(item.element).walk(path):
-            listed = sorted(listed, key=lambda each, path=path: ordering.value_at(each, path),  # type: ignore[misc]
-                            reverse=step.startswith("-"))
+            listed = sorted(
+                listed,
+                key=lambda each, path=path: ordering.value_at(each, path),  # type: ignore[misc]
+                reverse=step.startswith("-"),
+            )
     return listed
 
 
@@ -180,8 +230,17 @@ def test_mirrors_and_what_they_mirror_are_listed_by_mrid_from_the_last(device: P
     for number in (2, 9, 5):
         mrid = f"{number:032X}"
         quantity = {"mRID": mrid, "ReadingType": {"uom": 38}}
-        device.post("/mup", "MirrorUsagePoint", {
-            "mRID": mrid, "deviceLFDI": device.lfdi, "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1})
+        device.post(
+            "/mup",
+            "MirrorUsagePoint",
+            {
+                "mRID": mrid,
+                "deviceLFDI": device.lfdi,
+                "roleFlags": "0001",
+                "serviceCategoryKind": 0,
+                "status": 1,
+            },
+        )
         device.post("/mup/1", "MirrorMeterReading", {**quantity, "mRID": f"{number + 64:032X}"})
     for href, name in (("/mup", "MirrorUsagePoint"), ("/upt", "UsagePoint"), ("/upt/1/mr", "MeterReading")):
         listed = [int(each["mRID"], 16) % 64 for each in device.get(f"{href}?l=9").data[name]]
@@ -192,10 +251,20 @@ def test_readings_are_listed_by_local_id_block_and_tier(device: Peer) -> None:
     device.post("/mup", "MirrorUsagePoint", {
         "mRID": "01", "deviceLFDI": device.lfdi, "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1})
     keys = [("0200", 0, 0), ("0001", 1, 0), ("0001", 0, 2), ("0001", 0, 1), ("0010", 0, 0)]
-    sets = [{"mRID": f"{number:032X}", "timePeriod": {"duration": 60, "start": start}, "Reading": [
-        {"localID": local, "consumptionBlock": block, "touTier": tier, "value": 1} for local, block, tier in keys]}
-        for number, start in ((7, 1000), (3, 2000), (9, 2000))]
-    device.post("/mup/1", "MirrorMeterReading", {"mRID": "02", "ReadingType": {"uom": 38}, "MirrorReadingSet": sets})
+    sets = [
+        {
+            "mRID": f"{number:032X}",
+            "timePeriod": {"duration": 60, "start": start},
+            "Reading": [
+                {"localID": local, "consumptionBlock": block, "touTier": tier, "value": 1}
+                for local, block, tier in keys
+            ],
+        }
+        for number, start in ((7, 1000), (3, 2000), (9, 2000))
+    ]
+    device.post(
+        "/mup/1", "MirrorMeterReading", {"mRID": "02", "ReadingType": {"uom": 38}, "MirrorReadingSet": sets}
+    )
     listed = device.get("/upt/1/mr/1/rs?l=9").data["ReadingSet"]
     assert [int(each["mRID"], 16) for each in listed] == [9, 3, 7]
     readings = device.get(f"{listed[0]['href']}/r?l=9").data["Reading"]
@@ -209,8 +278,15 @@ def test_active_lists_keep_the_order_of_what_they_select_from(house: None, appli
     full_house.fill()
     device = Peer(application.test_client(), full_house.LFDI)
     for start in (-30, -10, -20, 40):
-        store.add("TextMessage", "/msg/1/txt", {**full_house.sample("TextMessage"), "mRID": store.new_mrid(),
-                                                "interval": {"duration": 60, "start": full_house.NOW + start}})
+        store.add(
+            "TextMessage",
+            "/msg/1/txt",
+            {
+                **full_house.sample("TextMessage"),
+                "mRID": store.new_mrid(),
+                "interval": {"duration": 60, "start": full_house.NOW + start},
+            },
+        )
     active = device.get("/msg/1/acttxt?l=9").data
     starts = [each["interval"]["start"] - full_house.NOW for each in active["TextMessage"]]
     assert starts == sorted(starts, reverse=True) and {-30, -20, -10} <= set(starts) and 40 not in starts

@@ -1,4 +1,5 @@
-"""LogEvent: alarms and other news of a device; the newest are kept (IEEE 2030.5-2018, 9.6; CSIP BASIC-027)."""
+"""LogEvent: alarms and other news of a device; the newest are kept (IEEE 2030.5-2018, 9.6; CSIP
+BASIC-027)."""
 from __future__ import annotations
 
 from typing import Any

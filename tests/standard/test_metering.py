@@ -18,8 +18,16 @@ from tests import door
 from tests.conftest import NOON
 from tests.door import Peer, Reply
 
-POWER = {"mRID": f"{0xF0:032X}", "description": "power", "ReadingType": {"uom": 38, "powerOfTenMultiplier": 0}}
-VOLTAGE = {"mRID": f"{0xF1:032X}", "description": "voltage", "ReadingType": {"uom": 29, "powerOfTenMultiplier": -1}}
+POWER = {
+    "mRID": f"{0xF0:032X}",
+    "description": "power",
+    "ReadingType": {"uom": 38, "powerOfTenMultiplier": 0},
+}
+VOLTAGE = {
+    "mRID": f"{0xF1:032X}",
+    "description": "voltage",
+    "ReadingType": {"uom": 29, "powerOfTenMultiplier": -1},
+}
 AT = "/upt/1/mr/1"
 
 
@@ -29,7 +37,11 @@ def mirror(device: Peer, **more: Any) -> dict[str, Any]:
 
 
 def reading(value: int, start: int | None = None, **more: Any) -> dict[str, Any]:
-    return {"value": value, **({} if start is None else {"timePeriod": {"duration": 300, "start": start}}), **more}
+    return {
+        "value": value,
+        **({} if start is None else {"timePeriod": {"duration": 300, "start": start}}),
+        **more,
+    }
 
 
 def post(device: Peer, *said: dict[str, Any], href: str = "/mup/1") -> Reply:
@@ -51,7 +63,8 @@ def values(device: Peer, href: str = f"{AT}/rs/1/r") -> list[int]:
     return [each["value"] for each in device.get(f"{href}?l=255").data.get("Reading", [])]
 
 
-# --- the mirror itself -----------------------------------------------------------------------------------------------
+# --- the mirror itself
+# -----------------------------------------------------------------------------------------------
 
 def test_a_mirror_is_stated_and_read_back(meter: Peer) -> None:
     said = meter.get("/mup/1").data
@@ -107,7 +120,8 @@ def test_removed_it_takes_no_more(meter: Peer) -> None:
     assert meter.get("/upt").data["all"] == 1
 
 
-# --- what it shows ---------------------------------------------------------------------------------------------------
+# --- what it shows
+# ---------------------------------------------------------------------------------------------------
 
 def test_a_usage_point_shows_the_mirror(meter: Peer) -> None:
     assert meter.get("/upt").data["all"] == 1
@@ -138,10 +152,18 @@ def test_a_quantity_is_shown_from_its_type_to_its_values(meter: Peer) -> None:
 def test_the_present_value_is_the_latest(meter: Peer) -> None:
     post(meter, POWER)
     link = meter.get(AT).data["ReadingLink"]["href"]
-    assert (meter.get(link).status, meter.get(link).name, "value" in meter.get(link).data) == (200, "Reading", False)
+    assert (meter.get(link).status, meter.get(link).name, "value" in meter.get(link).data) == (
+        200,
+        "Reading",
+        False,
+    )
     for value, start in ((10, NOON - 600), (30, NOON - 100), (20, NOON - 300)):
         post(meter, {**POWER, "Reading": reading(value, start)})
-    assert meter.get(link).data == {"href": link, "value": 30, "timePeriod": {"start": NOON - 100, "duration": 300}}
+    assert meter.get(link).data == {
+        "href": link,
+        "value": 30,
+        "timePeriod": {"start": NOON - 100, "duration": 300},
+    }
 
 
 def test_a_value_without_a_time_was_read_now(meter: Peer) -> None:
@@ -151,11 +173,14 @@ def test_a_value_without_a_time_was_read_now(meter: Peer) -> None:
     assert meterreadings.between(AT, NOON, NOON + 900) == [(NOON + 60, 0, 1), (NOON + 120, 0, 2)]
 
 
-# --- values ----------------------------------------------------------------------------------------------------------
+# --- values
+# ----------------------------------------------------------------------------------------------------------
 
 def test_one_or_many(meter: Peer) -> None:
     assert post(meter, {**POWER, "Reading": reading(1, NOON)}).location == AT
-    reply = post(meter, {**POWER, "Reading": reading(2, NOON + 1)}, {**VOLTAGE, "Reading": reading(2300, NOON)})
+    reply = post(
+        meter, {**POWER, "Reading": reading(2, NOON + 1)}, {**VOLTAGE, "Reading": reading(2300, NOON)}
+    )
     assert (reply.status, reply.location) == (201, "/upt/1/mr/2")
     assert values(meter) == [1, 2]
     assert values(meter, "/upt/1/mr/2/rs/1/r") == [2300]
@@ -164,7 +189,10 @@ def test_one_or_many(meter: Peer) -> None:
 
 
 def test_a_new_quantity_twice_in_one_list(meter: Peer) -> None:
-    assert post(meter, {**POWER, "Reading": reading(1, NOON)}, {**POWER, "Reading": reading(2, NOON + 1)}).status == 201
+    assert (
+        post(meter, {**POWER, "Reading": reading(1, NOON)}, {**POWER, "Reading": reading(2, NOON + 1)}).status
+        == 201
+    )
     assert values(meter) == [1, 2]
     assert len(meter.get("/mup/1").data["MirrorMeterReading"]) == 1
 
@@ -214,7 +242,11 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
     assert (shown["mRID"], shown["description"], shown["timePeriod"]) == (
         f"{1:032X}", "interval", {"duration": 900, "start": NOON - 900})
     assert values(meter) == [10, 20, 30]
-    assert [each[0] for each in meterreadings.between(AT, 0, NOON + 1)] == [NOON - 900, NOON - 600, NOON - 300]
+    assert [each[0] for each in meterreadings.between(AT, 0, NOON + 1)] == [
+        NOON - 900,
+        NOON - 600,
+        NOON - 300,
+    ]
     post(meter, {**POWER, "MirrorReadingSet": [span(1, 7, 8)]})
     assert values(meter) == [7, 8]
     post(meter, {**POWER, "MirrorReadingSet": [span(2, 9), span(3, 9)]})
@@ -229,7 +261,8 @@ def test_old_readings_are_forgotten(meter: Peer) -> None:
     assert Reading.select().count() == 2
 
 
-# --- refused ---------------------------------------------------------------------------------------------------------
+# --- refused
+# ---------------------------------------------------------------------------------------------------------
 
 INT48 = 1 << 47
 BAD = {
@@ -237,8 +270,12 @@ BAD = {
     "long before time": reading(1, -(1 << 63)), "too large": reading(INT48), "too small": reading(-INT48 - 1),
     "far too large": reading(1 << 70),
 }
-GOOD = {"clocks that differ": reading(1, NOON + 300), "largest": reading(INT48 - 1), "smallest": reading(-INT48),
-        "1970": reading(1, 0)}
+GOOD = {
+    "clocks that differ": reading(1, NOON + 300),
+    "largest": reading(INT48 - 1),
+    "smallest": reading(-INT48),
+    "1970": reading(1, 0),
+}
 
 
 def test_a_value_has_to_fit_and_to_have_been_read(meter: Peer) -> None:

@@ -63,7 +63,9 @@ def test_what_the_client_has_already_is_not_sent_again(full: dict[str, str], res
         assert resident.get(href, If_None_Match='"other"').status == 200, name
 
 
-def test_a_method_with_mode_error_is_405_with_those_that_are_none(full: dict[str, str], resident: Peer) -> None:
+def test_a_method_with_mode_error_is_405_with_those_that_are_none(
+    full: dict[str, str], resident: Peer
+) -> None:
     for name, href in full.items():
         row = table.match(href).row  # type: ignore[union-attr]
         for method in METHODS:
@@ -85,14 +87,20 @@ def test_a_discouraged_write_is_the_utility_s(full: dict[str, str], resident: Pe
         row = table.match(href).row  # type: ignore[union-attr]
         for method in METHODS[2:]:
             if row.mode(method) == "D":
-                assert resident.ask(method, href, full_house.document(name, method)).status == 403, (name, method)
+                assert resident.ask(method, href, full_house.document(name, method)).status == 403, (
+                    name,
+                    method,
+                )
 
 
 def test_no_method_anywhere_fails(full: dict[str, str], resident: Peer) -> None:
-    """Every method on every resource, leaves first, with a document that fits: no answer is a server's failure."""
+    """Every method on every resource, leaves first, with a document that fits: no answer is a server's
+    failure."""
     for name, href in sorted(full.items(), key=lambda each: -each[1].count("/")):
         for method in METHODS:
-            reply = resident.ask(method, href, full_house.document(name, method) if method in ("PUT", "POST") else None)
+            reply = resident.ask(
+                method, href, full_house.document(name, method) if method in ("PUT", "POST") else None
+            )
             assert reply.status < 500, (name, method, reply.body)
             assert reply.body or reply.status in (201, 204) or method == "HEAD", (name, method)
             assert_well_formed(reply)
@@ -114,7 +122,9 @@ WRITES = [("PUT", "/edev/1/der/1/ders", "DERStatus", {"readingTime": 1}, 204),
 
 
 @pytest.mark.parametrize("method, href, name, data, status", WRITES)
-def test_what_is_written_is_read_back(device: Peer, method: str, href: str, name: str, data: Any, status: int) -> None:
+def test_what_is_written_is_read_back(
+    device: Peer, method: str, href: str, name: str, data: Any, status: int
+) -> None:
     reply = device.ask(method, href, codec.encode(name, data))
     assert reply.status == status
     assert_well_formed(reply)
@@ -123,9 +133,18 @@ def test_what_is_written_is_read_back(device: Peer, method: str, href: str, name
     assert data.items() <= read.data.items()
 
 
-TYPES = {"application/sep+xml": 204, "application/sep+xml; level=-S1": 204, "application/sep+xml;level=-S2": 204,
-         "APPLICATION/SEP+XML": 204, "application/xml; charset=utf-8": 204, "text/xml": 204, "application/sep-exi": 415,
-         "application/json": 415, "application/x-www-form-urlencoded": 415, "": 415}
+TYPES = {
+    "application/sep+xml": 204,
+    "application/sep+xml; level=-S1": 204,
+    "application/sep+xml;level=-S2": 204,
+    "APPLICATION/SEP+XML": 204,
+    "application/xml; charset=utf-8": 204,
+    "text/xml": 204,
+    "application/sep-exi": 415,
+    "application/json": 415,
+    "application/x-www-form-urlencoded": 415,
+    "": 415,
+}
 
 
 def test_content_type(device: Peer) -> None:
@@ -134,9 +153,17 @@ def test_content_type(device: Peer) -> None:
         assert device.ask("PUT", "/edev/1/der/1/ders", body, Content_Type=said).status == status, said
 
 
-ACCEPTS = {"application/sep+xml": 200, "application/sep+xml; level=-S1": 200, "*/*": 200, "application/*;q=0.5": 200,
-           "application/sep-exi, application/sep+xml;q=0.9": 200, "text/html, */*;q=0.1": 200,
-           "application/sep-exi": 406, "text/html": 406, "application/json": 406}
+ACCEPTS = {
+    "application/sep+xml": 200,
+    "application/sep+xml; level=-S1": 200,
+    "*/*": 200,
+    "application/*;q=0.5": 200,
+    "application/sep-exi, application/sep+xml;q=0.9": 200,
+    "text/html, */*;q=0.1": 200,
+    "application/sep-exi": 406,
+    "text/html": 406,
+    "application/json": 406,
+}
 
 
 def test_accept(device: Peer) -> None:
@@ -174,4 +201,7 @@ def test_a_write_to_a_list_of_the_wrong_kind_is_refused(device: Peer) -> None:
         reply = device.ask("POST", href, codec.encode(name, full_house.sample(name)))
         assert reply.status == 400, href
         assert name.encode() in reply.body
-    assert device.ask("PUT", "/edev/1/der/1/ders", codec.encode("DERAvailability", {"readingTime": 1})).status == 400
+    assert (
+        device.ask("PUT", "/edev/1/der/1/ders", codec.encode("DERAvailability", {"readingTime": 1})).status
+        == 400
+    )

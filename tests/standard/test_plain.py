@@ -15,17 +15,71 @@ from tests.door import Peer
 from tests.standard import full_house
 
 # What a device may write of what is its own; the rest is the utility's.
-POSTED = {"SubscriptionList", "NotificationList", "ResponseList", "SupportedLocaleList", "IPInterfaceList", "IPAddrList",
-          "RPLInstanceList", "RPLSourceRoutesList", "LLInterfaceList", "NeighborList", "LogEventList",
-          "PriceResponseCfgList", "LoadShedAvailabilityList", "MirrorUsagePointList", "MirrorUsagePoint",
-          "FlowReservationRequestList", "DERList", "ConnectionPoint"}
-PUT = {"EndDevice", "DeviceStatus", "Subscription", "DeviceInformation", "SupportedLocale", "PowerStatus", "IPInterface",
-       "IPAddr", "RPLInstance", "RPLSourceRoutes", "LLInterface", "Neighbor", "LogEvent", "Configuration",
-       "PriceResponseCfg", "FileStatus", "LoadShedAvailability", "MirrorUsagePoint", "FlowReservationRequest", "DER",
-       "DERSettings", "DERStatus", "DERAvailability", "DERCapability", "ConnectionPoint"}
-DELETED = PUT - {"EndDevice", "PowerStatus", "Configuration", "FileStatus", "DERSettings",
-                 "DERStatus", "DERAvailability", "DERCapability", "ConnectionPoint"} | {
-    "Response", "PriceResponse", "TextResponse", "DERControlResponse", "FlowReservationResponseResponse", "DrResponse"}
+POSTED = {
+    "SubscriptionList",
+    "NotificationList",
+    "ResponseList",
+    "SupportedLocaleList",
+    "IPInterfaceList",
+    "IPAddrList",
+    "RPLInstanceList",
+    "RPLSourceRoutesList",
+    "LLInterfaceList",
+    "NeighborList",
+    "LogEventList",
+    "PriceResponseCfgList",
+    "LoadShedAvailabilityList",
+    "MirrorUsagePointList",
+    "MirrorUsagePoint",
+    "FlowReservationRequestList",
+    "DERList",
+    "ConnectionPoint",
+}
+PUT = {
+    "EndDevice",
+    "DeviceStatus",
+    "Subscription",
+    "DeviceInformation",
+    "SupportedLocale",
+    "PowerStatus",
+    "IPInterface",
+    "IPAddr",
+    "RPLInstance",
+    "RPLSourceRoutes",
+    "LLInterface",
+    "Neighbor",
+    "LogEvent",
+    "Configuration",
+    "PriceResponseCfg",
+    "FileStatus",
+    "LoadShedAvailability",
+    "MirrorUsagePoint",
+    "FlowReservationRequest",
+    "DER",
+    "DERSettings",
+    "DERStatus",
+    "DERAvailability",
+    "DERCapability",
+    "ConnectionPoint",
+}
+DELETED = PUT - {
+    "EndDevice",
+    "PowerStatus",
+    "Configuration",
+    "FileStatus",
+    "DERSettings",
+    "DERStatus",
+    "DERAvailability",
+    "DERCapability",
+    "ConnectionPoint",
+} | {
+    "Response",
+    "PriceResponse",
+    "TextResponse",
+    "DERControlResponse",
+    "FlowReservationResponseResponse",
+    "DrResponse",
+}
 MAY = {"PUT": PUT, "POST": POSTED, "DELETE": DELETED}
 
 
@@ -108,9 +162,14 @@ def test_owners_count_what_stands_below(hrefs: dict[str, str], resident: Peer) -
                 item = table.item(link.row.name)
                 assert item is not None
                 before = resident.get(href).data[link.key]["all"]
-                made = store.add(item.element, f"{href}/{link.step}", {
-                    **full_house.sample(item.name), **({"mRID": store.new_mrid()} if "mRID" in full_house.sample(
-                        item.name) else {})})
+                made = store.add(
+                    item.element,
+                    f"{href}/{link.step}",
+                    {
+                        **full_house.sample(item.name),
+                        **({"mRID": store.new_mrid()} if "mRID" in full_house.sample(item.name) else {}),
+                    },
+                )
                 assert resident.get(href).data[link.key]["all"] == before + 1, (name, link.key)
                 store.remove(made)
                 assert resident.get(href).data[link.key]["all"] == before, (name, link.key)
@@ -130,8 +189,9 @@ def test_capability_shows_a_function_set_once_there_is_something(device: Peer) -
     ("ActiveBillingPeriodList", "BillingPeriodList", -60, 120),
     ("ActiveSupplyInterruptionOverrideList", "SupplyInterruptionOverrideList", 60, 60),
     ("ActiveTimeTariffIntervalList", "TimeTariffIntervalList", 60, 60)])
-def test_active_lists_turn_with_the_clock(hrefs: dict[str, str], resident: Peer, view: str, source: str, start: int,
-                                          duration: int) -> None:
+def test_active_lists_turn_with_the_clock(
+    hrefs: dict[str, str], resident: Peer, view: str, source: str, start: int, duration: int
+) -> None:
     item = table.item(source)
     assert item is not None
     for document in store.items(hrefs[source], ended=True):

@@ -14,8 +14,19 @@ from server.resources import pollrates, schema, store, table
 from tests import door
 from tests.door import Peer
 
-POLLED = ["/dcap", "/tm", "/edev", "/edev/1/der", "/edev/1/fsa", "/edev/1/dstat", "/edev/1/ps", "/edev/1/rg", "/derp",
-          "/mup", "/edev/1/lel"]
+POLLED = [
+    "/dcap",
+    "/tm",
+    "/edev",
+    "/edev/1/der",
+    "/edev/1/fsa",
+    "/edev/1/dstat",
+    "/edev/1/ps",
+    "/edev/1/rg",
+    "/derp",
+    "/mup",
+    "/edev/1/lel",
+]
 
 
 def decide(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
@@ -74,17 +85,29 @@ def test_the_setting_is_for_all_others(device: Peer) -> None:
 
 
 def mirror(device: Peer, **more: int) -> str:
-    said = {"mRID": device.lfdi[:32], "deviceLFDI": device.lfdi, "roleFlags": "0001", "serviceCategoryKind": 0,
-            "status": 1, **more}
+    said = {
+        "mRID": device.lfdi[:32],
+        "deviceLFDI": device.lfdi,
+        "roleFlags": "0001",
+        "serviceCategoryKind": 0,
+        "status": 1,
+        **more,
+    }
     return device.post("/mup", "MirrorUsagePoint", said).location
 
 
 def test_how_often_readings_are_posted(device: Peer, second: Peer) -> None:
     hrefs = [mirror(who) for who in (device, second)]
-    assert [who.get(href).data["postRate"] for who, href in zip((device, second), hrefs, strict=True)] == [300, 300]
+    assert [who.get(href).data["postRate"] for who, href in zip((device, second), hrefs, strict=True)] == [
+        300,
+        300,
+    ]
     decide("post", "MirrorUsagePoint", "", 120)
     decide("post", "", second.lfdi, 10)
-    assert [who.get(href).data["postRate"] for who, href in zip((device, second), hrefs, strict=True)] == [120, 10]
+    assert [who.get(href).data["postRate"] for who, href in zip((device, second), hrefs, strict=True)] == [
+        120,
+        10,
+    ]
     assert second.get("/mup").data["MirrorUsagePoint"][0]["postRate"] == 10
 
 

@@ -39,12 +39,22 @@ def everything(device: Peer, href: str) -> dict[str, int]:
     return {key: device.get(link["href"]).status for key, link in data.items() if key.endswith("Link")}
 
 
-TREE = {"DERListLink", "DeviceInformationLink", "DeviceStatusLink", "PowerStatusLink", "LogEventListLink",
-        "FunctionSetAssignmentsListLink", "RegistrationLink", "SubscriptionListLink", "FlowReservationRequestListLink",
-        "FlowReservationResponseListLink"}
+TREE = {
+    "DERListLink",
+    "DeviceInformationLink",
+    "DeviceStatusLink",
+    "PowerStatusLink",
+    "LogEventListLink",
+    "FunctionSetAssignmentsListLink",
+    "RegistrationLink",
+    "SubscriptionListLink",
+    "FlowReservationRequestListLink",
+    "FlowReservationResponseListLink",
+}
 
 
-# --- out of band -----------------------------------------------------------------------------------------------------
+# --- out of band
+# -----------------------------------------------------------------------------------------------------
 
 def test_enrolled_by_the_utility(peer: Callable[[int], Peer]) -> None:
     device = peer(5)
@@ -71,7 +81,9 @@ def test_a_pin_is_made_up_where_none_is_given(peer: Callable[[int], Peer]) -> No
     ("", None, 400), ("AB", None, 400), ("G" * 40, None, 400), ("0" * 40, None, 400), ("A" * 41, None, 400),
     (door.lfdi(5), 123456, 400), (door.lfdi(5), 1234566, 400), (door.lfdi(1), None, 409),
 ])
-def test_what_the_utility_gets_wrong_enrols_nobody(device: Peer, lfdi: str, pin: int | None, status: int) -> None:
+def test_what_the_utility_gets_wrong_enrols_nobody(
+    device: Peer, lfdi: str, pin: int | None, status: int
+) -> None:
     with pytest.raises(Refused) as refused:
         enrolment.enrol(lfdi, pin=pin)
     assert refused.value.status == status
@@ -80,7 +92,9 @@ def test_what_the_utility_gets_wrong_enrols_nobody(device: Peer, lfdi: str, pin:
 
 @pytest.mark.parametrize("spelled", [str.lower, lambda lfdi: "-".join(lfdi[i:i + 4] for i in range(0, 40, 4)),
                                      lambda lfdi: ":".join(lfdi[i:i + 2] for i in range(0, 40, 2))])
-def test_an_lfdi_may_be_spelled_as_people_do(peer: Callable[[int], Peer], spelled: Callable[[str], str]) -> None:
+def test_an_lfdi_may_be_spelled_as_people_do(
+    peer: Callable[[int], Peer], spelled: Callable[[str], str]
+) -> None:
     enrolment.enrol(spelled(door.lfdi(5)))
     assert peer(5).get("/edev/1").data["lFDI"] == door.lfdi(5)
 
@@ -106,13 +120,18 @@ def test_removed_and_enrolled_again_is_another_device(device: Peer) -> None:
     assert device.get("/edev/2/der/1/ders").data["readingTime"] == 0
 
 
-# --- in band ---------------------------------------------------------------------------------------------------------
+# --- in band
+# ---------------------------------------------------------------------------------------------------------
 
 def test_enrolled_by_itself(applicant: Peer) -> None:
     reply = applicant.post("/edev", "EndDevice", application_of(applicant.lfdi, deviceCategory="00200000"))
     assert (reply.status, reply.location) == (201, "/edev/1")
     own = applicant.get("/edev/1").data
-    assert (own["lFDI"], own["sFDI"], own["changedTime"]) == (applicant.lfdi, identity.sfdi(applicant.lfdi), NOON)
+    assert (own["lFDI"], own["sFDI"], own["changedTime"]) == (
+        applicant.lfdi,
+        identity.sfdi(applicant.lfdi),
+        NOON,
+    )
     assert own["deviceCategory"] == "00200000"
     assert TREE <= own.keys() and set(everything(applicant, "/edev/1").values()) == {200}
     assert set(everything(applicant, "/edev/1/der/1").values()) == {200}
@@ -161,7 +180,9 @@ def test_what_a_device_copies_from_elsewhere_is_not_taken_for_true(applicant: Pe
     own = applicant.get("/edev/1").data
     assert own["DERListLink"] == {"href": "/edev/1/der", "all": 1}
     assert own["RegistrationLink"] == {"href": "/edev/1/rg"}
-    assert applicant.put("/edev/1", "EndDevice", {**own, "DERListLink": {"href": "/x", "all": 9}}).status == 204
+    assert (
+        applicant.put("/edev/1", "EndDevice", {**own, "DERListLink": {"href": "/x", "all": 9}}).status == 204
+    )
     assert applicant.get("/edev/1").data["DERListLink"] == {"href": "/edev/1/der", "all": 1}
 
 
@@ -173,7 +194,10 @@ REFUSED = {
     "all zeros": (lambda lfdi: {**application_of(lfdi), "lFDI": "0" * 40}, 400),
     "too short": (lambda lfdi: {**application_of(lfdi), "lFDI": lfdi[:38]}, 403),
     "SFDI of another": (lambda lfdi: {**application_of(lfdi), "sFDI": identity.sfdi(OTHER)}, 400),
-    "SFDI with a wrong check digit": (lambda lfdi: {**application_of(lfdi), "sFDI": identity.sfdi(lfdi) ^ 1}, 400),
+    "SFDI with a wrong check digit": (
+        lambda lfdi: {**application_of(lfdi), "sFDI": identity.sfdi(lfdi) ^ 1},
+        400,
+    ),
 }
 
 
@@ -210,7 +234,9 @@ def test_a_device_leaves_where_it_may_come(applicant: Peer) -> None:
     assert Device.select().count() == 0
 
 
-def test_an_aggregator_registers_devices_and_manages_them(applicant: Peer, peer: Callable[[int], Peer]) -> None:
+def test_an_aggregator_registers_devices_and_manages_them(
+    applicant: Peer, peer: Callable[[int], Peer]
+) -> None:
     enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
     fleet = peer(100)
     reply = fleet.post("/edev", "EndDevice", application_of(OTHER))

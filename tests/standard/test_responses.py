@@ -1,5 +1,5 @@
-"""Responses: what devices answer to events, and which answers are refused (IEEE 2030.5-2018, 8.8 and table 27;
-CSIP CORE-022, CORE-023)."""
+"""Responses: what devices answer to events, and which answers are refused (IEEE 2030.5-2018, 8.8 and table
+27; CSIP CORE-022, CORE-023)."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -37,9 +37,18 @@ def test_an_answer_is_kept_and_read_back(device: Peer, subject: str) -> None:
     reply = device.post(LIST, "DERControlResponse", answer(device, subject))
     assert (reply.status, reply.location) == (201, f"{LIST}/1")
     read = device.get(reply.location)
-    assert (read.name, read.data) == ("DERControlResponse", {"href": reply.location, **answer(device, subject)})
+    assert (read.name, read.data) == (
+        "DERControlResponse",
+        {"href": reply.location, **answer(device, subject)},
+    )
     row = ResponseRecord.get()
-    assert (row.subject, row.lfdi, row.status, row.created_at, row.received_at) == (subject, device.lfdi, 1, NOON, NOON)
+    assert (row.subject, row.lfdi, row.status, row.created_at, row.received_at) == (
+        subject,
+        device.lfdi,
+        1,
+        NOON,
+        NOON,
+    )
 
 
 def test_it_goes_where_the_event_says(device: Peer, subject: str) -> None:
@@ -62,11 +71,16 @@ def test_the_life_of_an_event_in_answers(device: Peer, subject: str) -> None:
     ("Response", 201), ("DERControlResponse", 201), ("TextResponse", 201), ("PriceResponse", 201),
     ("LogEvent", 400), ("ResponseSet", 400), ("DERControl", 400)])
 def test_every_kind_of_answer(device: Peer, subject: str, kind: str, status: int) -> None:
-    said = {**sample(kind), "subject": subject, "endDeviceLFDI": device.lfdi} if status == 201 else sample(kind)
+    said = (
+        {**sample(kind), "subject": subject, "endDeviceLFDI": device.lfdi} if status == 201 else sample(kind)
+    )
     reply = device.post(LIST, kind, said)
     assert reply.status == status
     if status == 201:
-        assert (device.get(reply.location).name, device.get(reply.location).data["subject"]) == (kind, subject)
+        assert (device.get(reply.location).name, device.get(reply.location).data["subject"]) == (
+            kind,
+            subject,
+        )
 
 
 IN_2018 = {*range(1, 15), 252, 253, 254}
@@ -80,11 +94,18 @@ def test_a_status_has_to_be_defined_by_the_sender_s_edition(device: Peer, subjec
         for status in (0, *range(1, 18), 128, 250, 251, 252, 253, 254, 255):
             said = answer(device, subject, status=status)
             expected = {201, 204} if status in defined else {400}
-            assert device.post(LIST, "DERControlResponse", said, **headers).status in expected, (status, headers)
+            assert device.post(LIST, "DERControlResponse", said, **headers).status in expected, (
+                status,
+                headers,
+            )
 
 
 def test_a_status_may_be_left_out(device: Peer, subject: str) -> None:
-    said = {key: value for key, value in answer(device, subject).items() if key not in ("status", "createdDateTime")}
+    said = {
+        key: value
+        for key, value in answer(device, subject).items()
+        if key not in ("status", "createdDateTime")
+    }
     assert device.post(LIST, "Response", said).status == 201
 
 
@@ -108,13 +129,19 @@ def test_an_mrid_is_the_same_however_it_is_spelled(device: Peer, subject: str) -
 def test_an_unknown_lfdi_and_another_s_are_refused(device: Peer, subject: str) -> None:
     enrolment.enrol(door.lfdi(2))
     for lfdi in (door.lfdi(2), door.lfdi(3)):
-        assert device.post(LIST, "DERControlResponse", answer(device, subject, endDeviceLFDI=lfdi)).status == 403
+        assert (
+            device.post(LIST, "DERControlResponse", answer(device, subject, endDeviceLFDI=lfdi)).status == 403
+        )
     assert ResponseRecord.select().count() == 0
 
 
-def test_an_event_for_others_is_as_unknown_as_any(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
+def test_an_event_for_others_is_as_unknown_as_any(
+    device: Peer, subject: str, peer: Callable[[int], Peer]
+) -> None:
     enrolment.enrol(door.lfdi(2))
-    theirs, nobody_s = (peer(2).post(LIST, "DERControlResponse", answer(peer(2), mrid)) for mrid in (subject, "0" * 32))
+    theirs, nobody_s = (
+        peer(2).post(LIST, "DERControlResponse", answer(peer(2), mrid)) for mrid in (subject, "0" * 32)
+    )
     assert theirs.status == nobody_s.status == 400
     assert theirs.body.replace(subject.encode(), b"0" * 32) == nobody_s.body
 
@@ -145,7 +172,11 @@ def test_answers_that_come_late_are_kept(device: Peer, subject: str) -> None:
 def test_an_answer_is_taken_back(device: Peer, subject: str) -> None:
     href = device.post(LIST, "DERControlResponse", answer(device, subject)).location
     assert device.delete(href).status == 204
-    assert (device.get(href).status, device.get(LIST).data["all"], ResponseRecord.select().count()) == (404, 0, 0)
+    assert (device.get(href).status, device.get(LIST).data["all"], ResponseRecord.select().count()) == (
+        404,
+        0,
+        0,
+    )
 
 
 def test_a_set_that_is_not_there_takes_nothing(device: Peer, subject: str) -> None:
@@ -165,9 +196,15 @@ def test_each_sees_its_own_answers(device: Peer, subject: str, peer: Callable[[i
 
 def test_a_response_for_a_default_control(device: Peer, subject: str) -> None:
     store.put("/derp/1/dderc", {"mRID": "0D", "DERControlBase": {"opModConnect": True}})
-    said = answer(device, "0D", defaultsResponded="00000001", modesResponded="00000000", modesResponded2="00000000")
+    said = answer(
+        device, "0D", defaultsResponded="00000001", modesResponded="00000000", modesResponded2="00000000"
+    )
     reply = device.post(LIST, "DefaultDERControlResponse", said)
     assert (reply.status, device.get(reply.location).name) == (201, "DefaultDERControlResponse")
-    assert device.post(LIST, "DefaultDERControlResponse", {**said, "endDeviceLFDI": door.lfdi(2)}).status == 403
-    newer = device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1)).location
+    assert (
+        device.post(LIST, "DefaultDERControlResponse", {**said, "endDeviceLFDI": door.lfdi(2)}).status == 403
+    )
+    newer = device.post(
+        LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1)
+    ).location
     assert [each["href"] for each in device.get(f"{LIST}?l=9").data["Response"]] == [newer, reply.location]

@@ -1,4 +1,5 @@
-"""Time: the clock, local time and daylight saving, quality (IEEE 2030.5-2018, 9.2; CSIP CORE-005, CORE-006)."""
+"""Time: the clock, local time and daylight saving, quality (IEEE 2030.5-2018, 9.2; CSIP CORE-005,
+CORE-006)."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -27,15 +28,63 @@ ZONES = [
     ("Asia/Tokyo", utc(2025, 7, 1), 9 * HOUR, 0, 0, 0, 9 * HOUR),
     ("Asia/Kolkata", utc(2025, 1, 1), 19800, 0, 0, 0, 19800),
     # north: saving from spring to autumn of one year
-    ("America/Los_Angeles", utc(2025, 7, 1), -8 * HOUR, HOUR, utc(2025, 3, 9, 10), utc(2025, 11, 2, 9), -7 * HOUR),
-    ("America/Los_Angeles", utc(2025, 1, 15), -8 * HOUR, HOUR, utc(2025, 3, 9, 10), utc(2025, 11, 2, 9), -8 * HOUR),
+    (
+        "America/Los_Angeles",
+        utc(2025, 7, 1),
+        -8 * HOUR,
+        HOUR,
+        utc(2025, 3, 9, 10),
+        utc(2025, 11, 2, 9),
+        -7 * HOUR,
+    ),
+    (
+        "America/Los_Angeles",
+        utc(2025, 1, 15),
+        -8 * HOUR,
+        HOUR,
+        utc(2025, 3, 9, 10),
+        utc(2025, 11, 2, 9),
+        -8 * HOUR,
+    ),
     ("Europe/Berlin", utc(2025, 7, 1), HOUR, HOUR, utc(2025, 3, 30, 1), utc(2025, 10, 26, 1), 2 * HOUR),
     # south: it ends first
-    ("Australia/Sydney", utc(2025, 1, 15), 10 * HOUR, HOUR, utc(2025, 10, 4, 16), utc(2025, 4, 5, 16), 11 * HOUR),
-    ("Australia/Sydney", utc(2025, 7, 1), 10 * HOUR, HOUR, utc(2025, 10, 4, 16), utc(2025, 4, 5, 16), 10 * HOUR),
+    (
+        "Australia/Sydney",
+        utc(2025, 1, 15),
+        10 * HOUR,
+        HOUR,
+        utc(2025, 10, 4, 16),
+        utc(2025, 4, 5, 16),
+        11 * HOUR,
+    ),
+    (
+        "Australia/Sydney",
+        utc(2025, 7, 1),
+        10 * HOUR,
+        HOUR,
+        utc(2025, 10, 4, 16),
+        utc(2025, 4, 5, 16),
+        10 * HOUR,
+    ),
     # half an hour, and the new year's night, where the local year differs from UTC's
-    ("Australia/Lord_Howe", utc(2025, 7, 1), 37800, 1800, utc(2025, 10, 4, 15, 30), utc(2025, 4, 5, 15), 37800),
-    ("Australia/Sydney", utc(2025, 12, 31, 20), 10 * HOUR, HOUR, utc(2026, 10, 3, 16), utc(2026, 4, 4, 16), 11 * HOUR),
+    (
+        "Australia/Lord_Howe",
+        utc(2025, 7, 1),
+        37800,
+        1800,
+        utc(2025, 10, 4, 15, 30),
+        utc(2025, 4, 5, 15),
+        37800,
+    ),
+    (
+        "Australia/Sydney",
+        utc(2025, 12, 31, 20),
+        10 * HOUR,
+        HOUR,
+        utc(2026, 10, 3, 16),
+        utc(2026, 4, 4, 16),
+        11 * HOUR,
+    ),
     # the second that is the first of daylight saving, the one before, and the same at the end
     ("Europe/Berlin", utc(2025, 3, 30, 1), HOUR, HOUR, utc(2025, 3, 30, 1), utc(2025, 10, 26, 1), 2 * HOUR),
     ("Europe/Berlin", utc(2025, 3, 30, 1) - 1, HOUR, HOUR, utc(2025, 3, 30, 1), utc(2025, 10, 26, 1), HOUR),
@@ -51,11 +100,16 @@ def test_offsets(zone: str, now: int, offset: int, saving: int, start: int, end:
     assert (said["currentTime"], said["localTime"] - now) == (now, local)
 
 
-@given(st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago", "Asia/Tokyo"]),
-       st.integers(utc(2008, 1, 1), utc(2036, 1, 1)))
+@given(
+    st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago", "Asia/Tokyo"]
+    ),
+    st.integers(utc(2008, 1, 1), utc(2036, 1, 1)),
+)
 @example("America/Santiago", utc(2015, 1, 1, 3))  # Chile kept daylight saving through all of 2015
 def test_local_time_is_what_a_client_makes_of_the_offsets(zone: str, now: int) -> None:
-    """Within the year of which the offsets tell, also for instants other than the one at which they were asked."""
+    """Within the year of which the offsets tell, also for instants other than the one at which they were
+    asked."""
     year = datetime.fromtimestamp(now, ZoneInfo(zone)).year
     said = tm.at(utc(year, 6, 15), zone)
     start, end = said["dstStartTime"], said["dstEndTime"]

@@ -23,8 +23,8 @@ NOTHING = 1.0       # seconds for which nothing is heard until the view is drawn
 
 
 def live(homes: int, seed: int, midnight: int, rate: float | None, hours: float, stay: bool) -> None:
-    """So many hours of a town's day from this midnight on, `rate` times as fast as real time (None: in steps, as fast as
-    it can); then what came of it, and on until somebody stops it if it is to `stay`."""
+    """So many hours of a town's day from this midnight on, `rate` times as fast as real time (None: in steps,
+    as fast as it can); then what came of it, and on until somebody stops it if it is to `stay`."""
     processes.check_port()
     feeder = Feeder(place.prepare(homes, seed, midnight, midnight - BEFORE, rate))
     intervals = round(hours * 3600 / STEP)
@@ -49,7 +49,8 @@ def _shown(feeder: Feeder) -> Iterator[Callable[[bool], None]]:
 
 
 def _in_steps(feeder: Feeder, intervals: int, show: Callable[[bool], None]) -> None:
-    """Turn the clock by hand: some time before each quarter of an hour the worker decides it and the devices hear of it."""
+    """Turn the clock by hand: some time before each quarter of an hour the worker decides it and the devices
+    hear of it."""
     start, end = feeder.place.start, feeder.place.start + intervals * STEP
     with ProcessPool(feeder.place.shares, *processes.words(), "--terse") as crew:
         for step in range(start - BEFORE, end, STEP):

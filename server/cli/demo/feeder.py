@@ -18,8 +18,8 @@ KINDS = {"battery": "batteries", "evcharger": "cars", "thermostat": "heat pumps"
 
 @dataclass
 class Feeder:
-    """Of each interval that is over: by how much too much was drawn `without` us and `with_us`; what each kind was `moved`
-    by us (more consumption is positive); the states of charge of the batteries."""
+    """Of each interval that is over: by how much too much was drawn `without` us and `with_us`; what each
+    kind was `moved` by us (more consumption is positive); the states of charge of the batteries."""
     place: Place
     without: list[float] = field(default_factory=list)
     with_us: list[float] = field(default_factory=list)
@@ -28,8 +28,8 @@ class Feeder:
     devices: int = 0
 
     def hear(self, sums: dict[str, Any]) -> bool:
-        """Take the devices' sums of an interval (see clients.tally), as the feeder's meter would, and tell the balance what
-        was measured; whether it was one of this day."""
+        """Take the devices' sums of an interval (see clients.tally), as the feeder's meter would, and tell
+        the balance what was measured; whether it was one of this day."""
         start = sums["at"] - STEP
         number = (start - self.place.start) // STEP
         if not 0 <= number < len(self.place.fixed):
@@ -40,7 +40,9 @@ class Feeder:
         for kind, values in self.moved.items():
             values.append(sums["alone"].get(kind, 0.0) - sums["power"].get(kind, 0.0))
         self.charge, self.devices = sums["charge"], sums["devices"]
-        signals.push(TOP, "measured", self.with_us[-1], start, STEP, source="demo: the feeder's meter", every=STEP)
+        signals.push(
+            TOP, "measured", self.with_us[-1], start, STEP, source="demo: the feeder's meter", every=STEP
+        )
         return True
 
     @property

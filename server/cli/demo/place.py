@@ -1,5 +1,5 @@
-"""The place of the demonstration: certificates, an empty database, a tree of virtual DERs, a day's forecast; and what the
-rest of the feeder does, which only its meter knows.
+"""The place of the demonstration: certificates, an empty database, a tree of virtual DERs, a day's forecast;
+and what the rest of the feeder does, which only its meter knows.
 
 All of it is in `var/demo`, but for the certificates, which are those of the settings.
 """
@@ -29,8 +29,8 @@ TOP, FEEDER, LABEL = "neighbourhood", "feeder-1", "F1"
 GROUPS = {"batteries": "battery", "chargers": "ev_charger", "thermostats": "thermostat", "solar": "pv"}
 LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
 SELDOM, PROCESSES = 3600, 2
-# How often devices ask for what changes often. In steps that is once in each quarter of an hour: when it was decided, which
-# is NOTICE before.
+# How often devices ask for what changes often. In steps that is once in each quarter of an hour: when it was
+# decided, which is NOTICE before.
 OFTEN, OFTEN_IN_STEPS, NOTICE = 300, 600, 300
 # A forecast goes on behind the day, so that plans see where it leads.
 AHEAD = 2 * scenario.STEPS
@@ -38,8 +38,9 @@ SOURCE = "demo: the day before"
 
 
 class Place(NamedTuple):
-    """A town on a day: `start` is its midnight; `fixed` is what the feeder draws in each interval beside the devices less
-    what is delivered (W, consumption +); `shares` are the files of the client processes' devices."""
+    """A town on a day: `start` is its midnight; `fixed` is what the feeder draws in each interval beside the
+    devices less what is delivered (W, consumption +); `shares` are the files of the client processes'
+    devices."""
     start: int
     homes: int
     devices: int
@@ -48,7 +49,8 @@ class Place(NamedTuple):
 
 
 def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None) -> Place:
-    """Everything, made anew; the clock begins at `begin`, `pace` times as fast as the system's (None: in steps)."""
+    """Everything, made anew; the clock begins at `begin`, `pace` times as fast as the system's (None: in
+    steps)."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     wanted = scenario.devices(homes, seed, LABEL)
@@ -73,11 +75,14 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
 
 
 def _certificates(count: int) -> list[dict[str, Any]]:
-    """The devices of the tree of certificates that the settings name; Refused by click where it is not ours to grow."""
+    """The devices of the tree of certificates that the settings name; Refused by click where it is not ours
+    to grow."""
     made = dev.make_dev(Path(settings.certificate).parent, count)
     found = [entry for entry in made if entry["kind"] == "device"]
     if len(found) < count:
-        raise click.ClickException(f"{Path(settings.certificate).parent} holds {len(found)} devices; {count} are needed")
+        raise click.ClickException(
+            f"{Path(settings.certificate).parent} holds {len(found)} devices; {count} are needed"
+        )
     return found
 
 
@@ -85,9 +90,13 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
     with store.transaction():
         enrolment.enrol(yours["lfdi"], int(yours["pin"]), "yours")
         for one in known:
-            href = enrolment.href(enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"]))
+            href = enrolment.href(
+                enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"])
+            )
             category = f"{neighbourhood.KINDS[one['plant']].category:08X}"
-            store.put(href, {**store.get(href).submitted, "deviceCategory": category})     # type: ignore[union-attr]
+            document = store.get(href)
+            assert document is not None, href
+            store.put(href, {**document.submitted, "deviceCategory": category})
     virtualders.create(TOP, purpose="topology")
     virtualders.create(FEEDER, rule=f"feeder = {LABEL}", parent=TOP, purpose="topology")
     for name, kind in GROUPS.items():
@@ -98,12 +107,24 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
 
 
 def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[float]:
-    """Put what might have been expected the day before: the imbalance if nobody moves anything, what of it sun and heat
-    pumps are, and which cars come. What the feeder will draw beside its devices, less what is delivered, in each interval."""
+    """Put what might have been expected the day before: the imbalance if nobody moves anything, what of it
+    sun and heat pumps are, and which cars come. What the feeder will draw beside its devices, less what is
+    delivered, in each interval."""
     plants = scenario.plants(wanted)
-    drawn = {kind: [sum(each) for each in zip(*(scenario.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind), strict=True)]
-             for kind in sorted({plant.kind for plant in plants})}
-    whole = [fixed + sum(each) for fixed, *each in zip(scenario.inflexible(homes, midnight, AHEAD), *drawn.values(), strict=True)]
+    drawn = {
+        kind: [
+            sum(each)
+            for each in zip(
+                *(scenario.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind),
+                strict=True,
+            )
+        ]
+        for kind in sorted({plant.kind for plant in plants})
+    }
+    whole = [
+        fixed + sum(each)
+        for fixed, *each in zip(scenario.inflexible(homes, midnight, AHEAD), *drawn.values(), strict=True)
+    ]
     delivered = [each for day in range(0, AHEAD, scenario.STEPS)
                  for each in scenario.supply(whole[day:day + scenario.STEPS], midnight + day * STEP)]
     truth = [load - supply for load, supply in zip(whole, delivered, strict=True)]
@@ -111,7 +132,24 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
     for kind, what, leaf in (("inverter", "pv", "solar"), ("thermostat", "thermal", "thermostats")):
         if kind in drawn:
             for vder in (TOP, leaf):
-                forecasts.put(vder, what, [-value for value in scenario.forecast(drawn[kind], midnight)], midnight, STEP, SOURCE)
+                forecasts.put(
+                    vder,
+                    what,
+                    [-value for value in scenario.forecast(drawn[kind], midnight)],
+                    midnight,
+                    STEP,
+                    SOURCE,
+                )
     if "evcharger" in drawn:
-        forecasts.put("chargers", "ev", scenario.visits(plants, midnight, AHEAD // scenario.STEPS), midnight, STEP, SOURCE)
-    return [load - supply for load, supply in zip(scenario.inflexible(homes, midnight, AHEAD), delivered, strict=True)]
+        forecasts.put(
+            "chargers",
+            "ev",
+            scenario.visits(plants, midnight, AHEAD // scenario.STEPS),
+            midnight,
+            STEP,
+            SOURCE,
+        )
+    return [
+        load - supply
+        for load, supply in zip(scenario.inflexible(homes, midnight, AHEAD), delivered, strict=True)
+    ]

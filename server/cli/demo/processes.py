@@ -32,8 +32,10 @@ def check_port() -> None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((settings.host, settings.port))
     except OSError as error:
-        raise click.ClickException(f"port {settings.port} of {settings.host} cannot be used ({error.strerror}); "
-                                   "choose another: counterpoise --set port=9443 demo") from None
+        raise click.ClickException(
+            f"port {settings.port} of {settings.host} cannot be used ({error.strerror}); "
+            "choose another: counterpoise --set port=9443 demo"
+        ) from None
 
 
 def address() -> str:
@@ -53,7 +55,9 @@ def server(worker: bool) -> Iterator[None]:
     environment = run.prepare()
     common.open_house()
     commands = [run.gunicorn(), *([[sys.executable, "-m", "server", "work"]] if worker else [])]
-    processes = [subprocess.Popen(command, env=environment, start_new_session=True, text=True) for command in commands]
+    processes = [
+        subprocess.Popen(command, env=environment, start_new_session=True, text=True) for command in commands
+    ]
     try:
         _wait(processes)
         yield
@@ -88,20 +92,37 @@ def end(processes: Sequence[Process]) -> None:
 
 
 class Homes:
-    """The client processes on a clock that runs by itself; what they say of each interval comes in as it is over."""
+    """The client processes on a clock that runs by itself; what they say of each interval comes in as it is
+    over."""
 
     def __init__(self, place: Place):
         self._said: queue.Queue[dict[str, Any]] = queue.Queue()
         self._parts: dict[int, list[dict[str, Any]]] = {}
-        self._processes = [subprocess.Popen(
-            [sys.executable, "-m", "clients.simulation.fleet", "--clock", clock.spec(), "--devices", str(share), "--sums", *words()],
-            stdout=subprocess.PIPE, text=True, start_new_session=True) for share in place.shares]
+        self._processes = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "clients.simulation.fleet",
+                    "--clock",
+                    clock.spec(),
+                    "--devices",
+                    str(share),
+                    "--sums",
+                    *words(),
+                ],
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            for share in place.shares
+        ]
         for process in self._processes:
             threading.Thread(target=self._listen, args=(process,), daemon=True).start()
 
     def heard(self, patience: float) -> dict[str, Any] | None:
-        """The sums of the next interval of which all have told, waited for so many (real) seconds. ClickException where
-        a process has ended."""
+        """The sums of the next interval of which all have told, waited for so many (real) seconds.
+        ClickException where a process has ended."""
         try:
             part = self._said.get(timeout=patience)
         except queue.Empty:

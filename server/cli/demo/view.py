@@ -1,4 +1,5 @@
-"""What is seen of the demonstration: a live view in a terminal; elsewhere a line for every quarter of an hour."""
+"""What is seen of the demonstration: a live view in a terminal; elsewhere a line for every quarter of an
+hour."""
 from __future__ import annotations
 
 from collections import Counter
@@ -20,10 +21,29 @@ from server.models import Balance, Device, DispatchOrder, ResponseRecord
 BARS = " ▁▂▃▄▅▆▇█"
 SHORT, LEFT, OURS = "red", "blue", "green"
 LATEST = 6
-# An order in words, by what it wishes for: its value is % (of rating, of comfort, of the time) or W of injection.
-WISHES = {"percent": "at {:+.1f} %", "limit": "at most {:.0f} %", "offset": "{:+.0f} % of comfort", "duty": "{:+.0f} % of comfort"}
-RESPONSES = {1: "received", 2: "started", 3: "completed", 4: "opted out", 5: "opted in", 6: "cancelled", 7: "superseded",
-             8: "in part", 9: "in part", 10: "not taken part", 252: "not applicable", 253: "invalid", 254: "too late"}
+# An order in words, by what it wishes for: its value is % (of rating, of comfort, of the time) or W of
+# injection.
+WISHES = {
+    "percent": "at {:+.1f} %",
+    "limit": "at most {:.0f} %",
+    "offset": "{:+.0f} % of comfort",
+    "duty": "{:+.0f} % of comfort",
+}
+RESPONSES = {
+    1: "received",
+    2: "started",
+    3: "completed",
+    4: "opted out",
+    5: "opted in",
+    6: "cancelled",
+    7: "superseded",
+    8: "in part",
+    9: "in part",
+    10: "not taken part",
+    252: "not applicable",
+    253: "invalid",
+    254: "too late",
+}
 
 
 def line(feeder: Feeder) -> str:
@@ -31,8 +51,11 @@ def line(feeder: Feeder) -> str:
     at = feeder.place.start + len(feeder.without) * STEP
     charge = f"{sum(feeder.charge) / len(feeder.charge):.0%}" if feeder.charge else "-"
     moved = "  ".join(f"{name} {kilo(feeder.moved[kind][-1])}" for kind, name in KINDS.items())
-    return (f"{iso(at)[11:16]}  imbalance {kilo(feeder.without[-1])} -> {kilo(feeder.with_us[-1])} kW   {moved}   "
-            f"charge {charge}   RMS cut {(feeder.cut or 0):.0%}")
+    return (
+        f"{iso(at)[11:16]}  imbalance {kilo(feeder.without[-1])} -> {kilo(feeder.with_us[-1])} kW   {moved} "
+        "  "
+        f"charge {charge}   RMS cut {(feeder.cut or 0):.0%}"
+    )
 
 
 def kilo(watts: float) -> str:
@@ -44,9 +67,18 @@ def screen(feeder: Feeder) -> Group:
     """All at a glance."""
     now = clock.now()
     done = len(feeder.without) / STEPS
-    head = Text.assemble((" Counterpoise ", "reverse bold"), f"  {iso(now)[:16].replace('T', ' ')} UTC   ",
-                         f"{feeder.place.homes} homes, {feeder.place.devices} devices over mutual TLS   {done:.0%} of the day")
-    return Group(head, _imbalance(feeder), _side(_kinds(feeder), _devices(now)), _side(_orders(now), _answers(now)), _trouble())
+    head = Text.assemble(
+        (" Counterpoise ", "reverse bold"),
+        f"  {iso(now)[:16].replace('T', ' ')} UTC   ",
+        f"{feeder.place.homes} homes, {feeder.place.devices} devices over mutual TLS   {done:.0%} of the day",
+    )
+    return Group(
+        head,
+        _imbalance(feeder),
+        _side(_kinds(feeder), _devices(now)),
+        _side(_orders(now), _answers(now)),
+        _trouble(),
+    )
 
 
 def _imbalance(feeder: Feeder) -> Panel:
@@ -55,8 +87,13 @@ def _imbalance(feeder: Feeder) -> Panel:
     for name, values in (("without", feeder.without), ("with", feeder.with_us)):
         table.add_row(Text(name, "bold"), bars(values, most), Text(f"RMS {rms(values) / 1000:6.1f} kW"))
     cut = f"   RMS cut {feeder.cut:.0%}" if feeder.cut is not None else ""
-    return Panel(table, title=f"Imbalance, kW: [{SHORT}]too much drawn[/], [{LEFT}]too little[/]{cut}", title_align="left",
-                 subtitle=f"up to {most / 1000:.0f} kW; midnight to midnight UTC", subtitle_align="right")
+    return Panel(
+        table,
+        title=f"Imbalance, kW: [{SHORT}]too much drawn[/], [{LEFT}]too little[/]{cut}",
+        title_align="left",
+        subtitle=f"up to {most / 1000:.0f} kW; midnight to midnight UTC",
+        subtitle_align="right",
+    )
 
 
 def bars(values: Sequence[float], most: float) -> Text:
@@ -86,14 +123,27 @@ def _kinds(feeder: Feeder) -> Panel:
             table.add_row(name, Text(kilo(values[-1])), Text("█" * length, SHORT if values[-1] > 0 else OURS))
     if feeder.charge:
         low, mean, high = min(feeder.charge), sum(feeder.charge) / len(feeder.charge), max(feeder.charge)
-        table.add_row("charge", f"{mean:6.0%}", Text("".join(
-            "█" if step < mean * 20 else "▒" if low * 20 <= step < high * 20 else "·" for step in range(20)), OURS))
-    return Panel(table, title="Moved by Counterpoise, kW (+ draws more), and state of charge", title_align="left")
+        table.add_row(
+            "charge",
+            f"{mean:6.0%}",
+            Text(
+                "".join(
+                    "█" if step < mean * 20 else "▒" if low * 20 <= step < high * 20 else "·"
+                    for step in range(20)
+                ),
+                OURS,
+            ),
+        )
+    return Panel(
+        table, title="Moved by Counterpoise, kW (+ draws more), and state of charge", title_align="left"
+    )
 
 
 def _devices(now: int) -> Panel:
     seen = Device.select().where(Device.last_contact_at > now - STEP).count()
-    return Panel(f"{seen} devices were here in the last quarter of an hour", title="Connected", title_align="left")
+    return Panel(
+        f"{seen} devices were here in the last quarter of an hour", title="Connected", title_align="left"
+    )
 
 
 def _state(row: DispatchOrder, now: int) -> str:
@@ -114,8 +164,10 @@ def _said(row: DispatchOrder) -> str:
 
 
 def _answers(now: int) -> Panel:
-    said = Counter(RESPONSES.get(row.status or 0, str(row.status)) for row in ResponseRecord.select(ResponseRecord.status).where(
-        ResponseRecord.created_at > now - STEP))
+    said = Counter(
+        RESPONSES.get(row.status or 0, str(row.status))
+        for row in ResponseRecord.select(ResponseRecord.status).where(ResponseRecord.created_at > now - STEP)
+    )
     table = Table.grid(padding=(0, 2))
     for name, count in said.most_common(LATEST):
         table.add_row(name, str(count))

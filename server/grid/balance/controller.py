@@ -1,10 +1,10 @@
-"""Keeping areas in balance: plan, decide each step at least one poll ahead, tell it, and learn from what came of it.
+"""Keeping areas in balance: plan, decide each step at least one poll ahead, tell it, and learn from what came
+of it.
 
-An area is a virtual DER that has a signal. `auto` has it planned for and dispatched without anyone; otherwise people
-make plans (`run`), which are carried out once they are published. Of each step that is decided, the events, the orders that
-keep who was asked for how much and why, and the note that it is done are one transaction: a worker that is killed leaves
-no half of it, and of two workers one does it.
-"""
+An area is a virtual DER that has a signal. `auto` has it planned for and dispatched without anyone; otherwise
+people make plans (`run`), which are carried out once they are published. Of each step that is decided, the
+events, the orders that keep who was asked for how much and why, and the note that it is done are one
+transaction: a worker that is killed leaves no half of it, and of two workers one does it. """
 from __future__ import annotations
 
 import logging
@@ -30,7 +30,8 @@ from server.resources import pollrates, store
 
 log = logging.getLogger(__name__)
 AUTOMATIC = "automatic"
-LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")  # what states a pollRate, for all below it
+# what states a pollRate, for all below it
+LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
 LEAST = 300  # seconds that must be left of a step for it to be worth telling anybody
 HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
 SOLVER_SECONDS = 20.0
@@ -41,8 +42,8 @@ Data = dict[str, Any]
 
 
 class Outlook(NamedTuple):
-    """An area as it will be at the beginning of a step, as far as is known, and what it needs from then on; `busy` are those whom
-    people have ordered something of for that step, who are left out of the state."""
+    """An area as it will be at the beginning of a step, as far as is known, and what it needs from then on;
+    `busy` are those whom people have ordered something of for that step, who are left out of the state."""
     state: FleetState
     demand: NetDemand
     span: Span
@@ -55,8 +56,8 @@ def _settings(vder: str | int | VirtualDER) -> Data:
 
 @audit.audited("plan auto", "{vder}", state=_settings)
 def auto(vder: str | int | VirtualDER, on: bool | None = True, **changes: Any) -> Data:
-    """Keep an area in balance without anyone, or no longer; `changes` are to the columns of Balance (`every`, `reserve`,
-    `approval`, `step`, `horizon`, `addressing`), and to them alone where `on` is None."""
+    """Keep an area in balance without anyone, or no longer; `changes` are to the columns of Balance (`every`,
+    `reserve`, `approval`, `step`, `horizon`, `addressing`), and to them alone where `on` is None."""
     area = virtualders.find(vder)
     if on is None and all(value is None for value in changes.values()):
         return describe(plans.of(area))
@@ -73,8 +74,11 @@ def _auto(area: VirtualDER, on: bool | None, changes: Data) -> Data:
         several = memberfiles.conflicts(area)
         if several:
             device, leaves = several[0]
-            raise Refused(409, f"{len(several)} devices are in more than one virtual DER that could dispatch them; the "
-                               f"first is {device.name or device.lfdi}: {' and '.join(leaves)}")
+            raise Refused(
+                409,
+                f"{len(several)} devices are in more than one virtual DER that could dispatch them; the "
+                f"first is {device.name or device.lfdi}: {' and '.join(leaves)}",
+            )
     if on is not None:
         row.automatic = on
     row.save()
@@ -97,9 +101,19 @@ def _checked(name: str, value: Any) -> Any:
 
 def describe(row: Balance) -> Data:
     """How an area is kept in balance."""
-    return {"vder": row.vder.name, "automatic": row.automatic, "approval": row.approval, "addressing": row.addressing,
-            "step_s": row.step_s, "horizon": row.horizon_steps, "every": row.replan_steps, "reserve": row.reserve, "plan": row.plan_id,
-            "done": row.last_step_start, "trouble": row.last_error}
+    return {
+        "vder": row.vder.name,
+        "automatic": row.automatic,
+        "approval": row.approval,
+        "addressing": row.addressing,
+        "step_s": row.step_s,
+        "horizon": row.horizon_steps,
+        "every": row.replan_steps,
+        "reserve": row.reserve,
+        "plan": row.plan_id,
+        "done": row.last_step_start,
+        "trouble": row.last_error,
+    }
 
 
 def _made(shown: Data) -> Data:
@@ -107,9 +121,12 @@ def _made(shown: Data) -> Data:
 
 
 @audit.audited("plan run", "{vder} plan {id}", answer=_made)
-def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str = "", dry_run: bool = False) -> Data:
-    """Make a plan for an area from the next step that can still be told on, and keep it as a draft (unless `dry_run`):
-    see `plans.show`. Refused (409) without a signal, (503) where the solver found none in its time."""
+def run(
+    vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str = "", dry_run: bool = False
+) -> Data:
+    """Make a plan for an area from the next step that can still be told on, and keep it as a draft (unless
+    `dry_run`): see `plans.show`. Refused (409) without a signal, (503) where the solver found none in its
+    time."""
     area = virtualders.find(vder)
     row = plans.of(area)
     if horizon is not None:
@@ -131,7 +148,8 @@ def run(vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str
 
 
 def lead_time(row: Balance) -> int:
-    """How long before a step begins it has to be told: every member polls once in that time; and a worker's turn or two."""
+    """How long before a step begins it has to be told: every member polls once in that time; and a worker's
+    turn or two."""
     turns = 2 * clock.rate()
     return max(pollrates.poll(kind) for kind in LISTS) + (round(turns) if math.isfinite(turns) else 0)
 
@@ -150,17 +168,35 @@ def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None =
     seen = replace(seen, fleet=netdemand.as_expected(seen.fleet, found.outlook))
     ordered = projection.manual_dispatch(area, span)
     usual = found.usual[~np.isin(seen.cars, list(ordered))]
-    return Outlook(fleetstate.excluding(seen, ordered, BY_HAND), replace(found, usual=usual), span, projection.busy(seen, ordered))
+    return Outlook(
+        fleetstate.excluding(seen, ordered, BY_HAND),
+        replace(found, usual=usual),
+        span,
+        projection.busy(seen, ordered),
+    )
 
 
 def _planner(row: Balance, look: Outlook, anew: bool = False) -> rollinghorizon.Planner:
-    """A planner that goes on with the plan in force, or begins `anew`: where people publish plans, it makes none of its own."""
+    """A planner that goes on with the plan in force, or begins `anew`: where people publish plans, it makes
+    none of its own."""
     leaves = look.state.leaves
-    how = rollinghorizon.Settings(hours=look.span.hours, every=row.replan_steps, reserve=row.reserve, seconds=SOLVER_SECONDS,
-                           broadcast=row.addressing == HYBRID, ramp=RAMP, finest=setpoints.finest(settings.comfort_kelvin), prices=look.demand.prices)
+    how = rollinghorizon.Settings(
+        hours=look.span.hours,
+        every=row.replan_steps,
+        reserve=row.reserve,
+        seconds=SOLVER_SECONDS,
+        broadcast=row.addressing == HYBRID,
+        ramp=RAMP,
+        finest=setpoints.finest(settings.comfort_kelvin),
+        prices=look.demand.prices,
+    )
     planner = rollinghorizon.Planner(how, max(len(leaves), 1), END)
     inforce = Plan.get_or_none(Plan.id == row.plan_id) if row.plan_id is not None and not anew else None
-    if inforce is not None and inforce.step_s == row.step_s and inforce.body["leaves"] == [leaf.id for leaf in leaves]:
+    if (
+        inforce is not None
+        and inforce.step_s == row.step_s
+        and inforce.body["leaves"] == [leaf.id for leaf in leaves]
+    ):
         age = (look.span.start - inforce.start) // row.step_s
         if 0 <= age < inforce.steps:
             planner.plan, planner.labels = plans.recall(inforce)
@@ -170,14 +206,40 @@ def _planner(row: Balance, look: Outlook, anew: bool = False) -> rollinghorizon.
     return planner
 
 
-def _save_plan(area: VirtualDER, row: Balance, look: Outlook, planner: rollinghorizon.Planner, seconds: float, who: str,
-          reason: str) -> Plan:
+def _save_plan(
+    area: VirtualDER,
+    row: Balance,
+    look: Outlook,
+    planner: rollinghorizon.Planner,
+    seconds: float,
+    who: str,
+    reason: str,
+) -> Plan:
     assert planner.plan is not None and planner.labels is not None
     out = look.demand.outlook
-    said = plans.body(planner.plan, planner.labels, look.state.leaves, out.net, look.demand.before, _all(out.generation, look))
-    return plans.save(area, look.span.start, row.step_s, said, solver=planner.plan.status, solver_s=round(seconds, 3),
-                      requested_by=who, reason=reason, warnings=[*look.demand.warnings, *unmetdemand.left_out(look.state),
-                                *unmetdemand.of_plan(planner.plan, look.state, look.demand, look.span)])
+    said = plans.body(
+        planner.plan,
+        planner.labels,
+        look.state.leaves,
+        out.net,
+        look.demand.before,
+        _all(out.generation, look),
+    )
+    return plans.save(
+        area,
+        look.span.start,
+        row.step_s,
+        said,
+        solver=planner.plan.status,
+        solver_s=round(seconds, 3),
+        requested_by=who,
+        reason=reason,
+        warnings=[
+            *look.demand.warnings,
+            *unmetdemand.left_out(look.state),
+            *unmetdemand.of_plan(planner.plan, look.state, look.demand, look.span),
+        ],
+    )
 
 
 def _all(values: Floats | float, look: Outlook) -> Floats:
@@ -185,8 +247,8 @@ def _all(values: Floats | float, look: Outlook) -> Floats:
 
 
 def turn() -> int:
-    """Do what is due for every area; how many steps were decided. What goes wrong with one area is noted (`trouble`) and
-    leaves the others alone."""
+    """Do what is due for every area; how many steps were decided. What goes wrong with one area is noted
+    (`trouble`) and leaves the others alone."""
     done = 0
     for row in list(Balance.select().where(Balance.automatic | Balance.plan_id.is_null(False))):
         start, end = next_step(row, clock.now())
@@ -221,7 +283,9 @@ def decide(area: VirtualDER, start: int) -> int:
     look = look_ahead(area, row, start)
     planner = _planner(row, look)
     if planner.plan is None and not row.automatic:
-        raise Refused(409, f"plan {row.plan_id} was made for other virtual DERs than there are now: make a new one")
+        raise Refused(
+            409, f"plan {row.plan_id} was made for other virtual DERs than there are now: make a new one"
+        )
     before, began = planner.plan, time.perf_counter()
     cars = projection.Cars.of(look.state, start)
     powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable, look.state.stored, look.busy)
@@ -233,13 +297,27 @@ def decide(area: VirtualDER, start: int) -> int:
             return 0
         if fresh:
             plans.enforce(row, _save_plan(area, row, look, planner, seconds, audit.who(), ""))
-        row.last_error = "; ".join([*look.demand.warnings, *_late(row, planner), *unmetdemand.of_step(powers.missed, look.demand, look.span)])
+        row.last_error = "; ".join(
+            [
+                *look.demand.warnings,
+                *_late(row, planner),
+                *unmetdemand.of_step(powers.missed, look.demand, look.span),
+            ]
+        )
         if planner.stale:
             log.error("%s: %s", area.name, row.last_error)
         row.last_step_start = start
         row.save()
-        publish.publish_step(area, row, look.state, powers, cars, look.demand.usual, _reason(look),
-                     publish.Curtailment(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)))
+        publish.publish_step(
+            area,
+            row,
+            look.state,
+            powers,
+            cars,
+            look.demand.usual,
+            _reason(look),
+            publish.Curtailment(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)),
+        )
         projection.record_thermal_states(look.state, powers, start + row.step_s)
         _note(area, look, planner, powers, start)
     return 1
@@ -259,10 +337,25 @@ def _curtailed(planner: rollinghorizon.Planner) -> float:
         planner.plan.curtailed) else 0.0
 
 
-def _note(area: VirtualDER, look: Outlook, planner: rollinghorizon.Planner, powers: Powers, start: int) -> None:
+def _note(
+    area: VirtualDER, look: Outlook, planner: rollinghorizon.Planner, powers: Powers, start: int
+) -> None:
     """What is expected of the step, for when it has been measured."""
-    store, car, heat = (float(part.sum()) + float(np.sum(busy)) for part, busy in (
-        (powers.batteries, look.busy.stores), (powers.sessions, look.busy.sessions), (powers.thermals, look.busy.thermals)))
-    evaluation.record_forecast(area, start, expected=float(look.demand.raw[0]) + store + car + heat + _curtailed(planner),
-                 planned_storage=-store, planned_ev=-car, planned_thermal=-heat, base_thermal=-float(look.demand.outlook.base[:, 0].sum()),
-                 planned_pv=-_curtailed(planner))
+    store, car, heat = (
+        float(part.sum()) + float(np.sum(busy))
+        for part, busy in (
+            (powers.batteries, look.busy.stores),
+            (powers.sessions, look.busy.sessions),
+            (powers.thermals, look.busy.thermals),
+        )
+    )
+    evaluation.record_forecast(
+        area,
+        start,
+        expected=float(look.demand.raw[0]) + store + car + heat + _curtailed(planner),
+        planned_storage=-store,
+        planned_ev=-car,
+        planned_thermal=-heat,
+        base_thermal=-float(look.demand.outlook.base[:, 0].sum()),
+        planned_pv=-_curtailed(planner),
+    )

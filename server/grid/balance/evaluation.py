@@ -1,8 +1,9 @@
-"""What came of a step that is over: the imbalance that was left, what it would have been, and who did what it was asked.
+"""What came of a step that is over: the imbalance that was left, what it would have been, and who did what it
+was asked.
 
-The sums are kept as intervals of the area (see `history`): `after` and `before` are imbalances, consumption +; the rest is
-injection, in W, save `charge`, `charge_low` and `charge_high`, the state of charge of its stores (mean, 10 % and 90 %).
-"""
+The sums are kept as intervals of the area (see `history`): `after` and `before` are imbalances, consumption
++; the rest is injection, in W, save `charge`, `charge_low` and `charge_high`, the state of charge of its
+stores (mean, 10 % and 90 %). """
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -27,7 +28,10 @@ _CHUNK = 300
 
 def record_forecast(area: VirtualDER, start: int, **values: float) -> None:
     """Keep numbers of an area's step."""
-    measurements.keep({"vder": area.id, "quantity": what, "start": start, "value": value, "devices_read": 0} for what, value in values.items())
+    measurements.keep(
+        {"vder": area.id, "quantity": what, "start": start, "value": value, "devices_read": 0}
+        for what, value in values.items()
+    )
 
 
 def evaluate_due(area: VirtualDER, row: Balance) -> None:
@@ -57,7 +61,14 @@ def _evaluate_step(area: VirtualDER, row: Balance, start: int) -> None:
     eager, base = uncontrolled(area, start, step), _one(area, "base_thermal", start, step)
     found = {"base_ev": -eager}
     if not np.isnan(after):
-        beside = np.nansum([-store, -car - eager if not np.isnan(car) else 0.0, base - heat, _one(area, "pv_uncontrolled", start, step) - sun])
+        beside = np.nansum(
+            [
+                -store,
+                -car - eager if not np.isnan(car) else 0.0,
+                base - heat,
+                _one(area, "pv_uncontrolled", start, step) - sun,
+            ]
+        )
         found |= {"after": after, "before": after - float(beside)}
     if not np.isnan(schedule) and not np.isnan(drawn):
         planned = [_one(area, f"planned_{what}", start, step) for what in ("storage", "ev", "thermal")]
@@ -67,10 +78,11 @@ def _evaluate_step(area: VirtualDER, row: Balance, start: int) -> None:
 
 
 def _alone(area: VirtualDER, start: int, step: int) -> None:
-    """What thermal loads and the sun of the area, and of each virtual DER below it, would have given had we asked for nothing:
-    by what was metered, and by what was asked for."""
+    """What thermal loads and the sun of the area, and of each virtual DER below it, would have given had we
+    asked for nothing: by what was metered, and by what was asked for."""
     asked = {(vder, wish): change for vder, wish, change in sql.rows(
-        'SELECT o.vder_id, o.quantity, sum(s.planned_w - s.baseline_w) FROM share s JOIN dispatch_order o ON s.order_id = o.id WHERE o.plan_id '
+        'SELECT o.vder_id, o.quantity, sum(s.planned_w - s.baseline_w) FROM share s JOIN dispatch_order o '
+        'ON s.order_id = o.id WHERE o.plan_id '
         "IS NOT NULL AND o.start >= ? AND o.start < ? GROUP BY o.vder_id, o.quantity", start, start + step)}
     for vder, _ in netdemand.subtree(area, []):
         below = [each.id for each, _ in netdemand.subtree(vder, [])]
@@ -82,12 +94,14 @@ def _alone(area: VirtualDER, start: int, step: int) -> None:
 
 
 def uncontrolled(area: VirtualDER, start: int, step: int) -> float:
-    """W that the cars of an area's members would have drawn in a step, on the mean, had each charged at full power from when
-    it came."""
+    """W that the cars of an area's members would have drawn in a step, on the mean, had each charged at full
+    power from when it came."""
     total = 0.0
     for arrive, depart, energy, power in sql.rows(
-            "SELECT v.arrival_at, v.departure_at, v.energy_wh, v.power_w FROM charging_session v JOIN membership m ON m.device_id = v.device_id "
-            "WHERE m.vder_id = ? AND v.arrival_at < ? AND v.departure_at > ? AND NOT v.cancelled", area.id, start + step, start):
+            "SELECT v.arrival_at, v.departure_at, v.energy_wh, v.power_w FROM charging_session v JOIN "
+            "membership m ON m.device_id = v.device_id "
+            "WHERE m.vder_id = ? AND v.arrival_at < ? AND v.departure_at > ? AND NOT "
+            "v.cancelled", area.id, start + step, start):
         done = min(arrive + energy * 3600 / max(power, 1.0), depart)
         total += power * max(min(done, start + step) - max(arrive, start), 0) / step
     return total
@@ -96,7 +110,8 @@ def uncontrolled(area: VirtualDER, start: int, step: int) -> float:
 def _charge(area: VirtualDER) -> dict[str, float]:
     """The state of charge of an area's stores."""
     charges = [charge for charge, in sql.rows(
-        "SELECT u.soc FROM der_state u JOIN device_type n ON n.device_id = u.device_id JOIN membership m ON m.device_id = u.device_id "
+        "SELECT u.soc FROM der_state u JOIN device_type n ON n.device_id = u.device_id JOIN membership m ON "
+        "m.device_id = u.device_id "
         "WHERE m.vder_id = ? AND n.kind = 'storage' AND u.soc IS NOT NULL", area.id)]
     if not charges:
         return {}
@@ -105,8 +120,8 @@ def _charge(area: VirtualDER) -> dict[str, float]:
 
 
 class CommandedMember(NamedTuple):
-    """What a member was asked for in a step: the change of its injection, and its baseline (W); by which wish, of which
-    virtual DER, in which event."""
+    """What a member was asked for in a step: the change of its injection, and its baseline (W); by which
+    wish, of which virtual DER, in which event."""
     change: float
     baseline: float
     wish: str
@@ -118,12 +133,13 @@ NOTHING = CommandedMember(0.0, 0.0, "", 0, "")
 
 
 def _judge_responses(area: VirtualDER, row: Balance, last: int) -> None:
-    """Who did what it was asked in the last two steps: the rate at which each responds, and who is silent. A load that goes
-    on and off by itself shows nothing of that in a quarter of an hour: there the sum of its group counts, and it is silent
-    if it does not answer."""
+    """Who did what it was asked in the last two steps: the rate at which each responds, and who is silent. A
+    load that goes on and off by itself shows nothing of that in a quarter of an hour: there the sum of its
+    group counts, and it is silent if it does not answer."""
     steps = [last - row.step_s, last]
     asked = [_asked(area, start, row.step_s) for start in steps]
-    ids = dict(sql.rows("SELECT d.lfdi, d.id FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?", area.id))
+    ids = dict(sql.rows("SELECT d.lfdi, d.id FROM device d JOIN membership m ON m.device_id = d.id WHERE "
+                        "m.vder_id = ?", area.id))
     lfdis = sorted(asked[-1].keys() & ids.keys())
     if not lfdis:
         return
@@ -135,7 +151,9 @@ def _judge_responses(area: VirtualDER, row: Balance, last: int) -> None:
     expected = np.where(small, 0.0, expected)
     loads = np.array([each[-1].wish in WISHES["thermal"] for each in told])
     silent = np.where(loads, _unanswered(lfdis, told), measurement.non_responding(delivered, expected))
-    figures = _figures(*_by_group(delivered[:, -1], expected[:, -1], loads, np.array([each[-1].vder for each in told])))
+    figures = _figures(
+        *_by_group(delivered[:, -1], expected[:, -1], loads, np.array([each[-1].vder for each in told]))
+    )
     _learn([ids[lfdi] for lfdi in lfdis], figures, silent.tolist(), clock.now())
 
 
@@ -158,8 +176,8 @@ def _by_group(delivered: Floats, expected: Floats, loads: Bools, group: Whole) -
 
 
 def _learn(devices: list[int], figures: list[float | None], silent: list[bool], now: int) -> None:
-    """Keep at what rate each responds, and since when it is silent: for the time of the setting `non_response_hold_hours` it is
-    asked for nothing, then it is tried again."""
+    """Keep at what rate each responds, and since when it is silent: for the time of the setting
+    `non_response_hold_hours` it is asked for nothing, then it is tried again."""
     known = {row.device_id: row for some in chunked(devices, _CHUNK)
              for row in Participation.select().where(Participation.device.in_(some))}
     for device, figure, mute in zip(devices, figures, silent, strict=True):
@@ -168,13 +186,18 @@ def _learn(devices: list[int], figures: list[float | None], silent: list[bool], 
         rate = measurement.response_rate(before, figure)
         since = now if mute else None
         if row is None and (mute or rate < 1.0):
-            Participation.insert(device=device, response_rate=rate, non_responding_since=since).on_conflict_ignore().execute()
+            Participation.insert(
+                device=device, response_rate=rate, non_responding_since=since
+            ).on_conflict_ignore().execute()
         elif row is not None and (rate != before or since != row.non_responding_since):
-            Participation.update(response_rate=rate, non_responding_since=since).where(Participation.device == device).execute()
+            Participation.update(response_rate=rate, non_responding_since=since).where(
+                Participation.device == device
+            ).execute()
 
 
 def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
-    """The part of what was expected that each delivered; None where nothing was expected, or nothing was read."""
+    """The part of what was expected that each delivered; None where nothing was expected, or nothing was
+    read."""
     with np.errstate(divide="ignore", invalid="ignore"):
         part = delivered / expected
     return [float(value) if np.isfinite(value) else None for value in part]
@@ -183,8 +206,19 @@ def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
 def _asked(area: VirtualDER, start: int, step: int) -> dict[str, CommandedMember]:
     """By LFDI, what each was asked for in a step by the balance; who opted out was not."""
     inside = [vder.id for vder, _ in netdemand.subtree(area, [])]
-    return {lfdi: CommandedMember((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest) for lfdi, planned, baseline, *rest in sql.rows(
-        'SELECT s.lfdi, s.planned_w, s.baseline_w, o.quantity, o.vder_id, s.mrid FROM share s JOIN dispatch_order o ON s.order_id = o.id '
-        "WHERE o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
-        f"AND o.vder_id IN ({sql.marks(len(inside))}) AND NOT EXISTS (SELECT 1 FROM response_record a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
-        f"AND a.status IN ({sql.marks(len(OPTED_OUT_STATUSES))})) ORDER BY o.id", start, start + step, *inside, *sorted(OPTED_OUT_STATUSES))}
+    return {
+        lfdi: CommandedMember((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest)
+        for lfdi, planned, baseline, *rest in sql.rows(
+            "SELECT s.lfdi, s.planned_w, s.baseline_w, o.quantity, o.vder_id, s.mrid FROM share s JOIN "
+            "dispatch_order o ON s.order_id = o.id "
+            "WHERE o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
+            f"AND o.vder_id IN ({sql.marks(len(inside))}) AND NOT EXISTS (SELECT 1 FROM response_record a WHERE "
+            "a.subject = s.mrid AND a.lfdi = s.lfdi "
+            f"AND a.status IN ({sql.marks(len(OPTED_OUT_STATUSES))})) ORDER BY "
+            "o.id",
+            start,
+            start + step,
+            *inside,
+            *sorted(OPTED_OUT_STATUSES),
+        )
+    }

@@ -1,9 +1,8 @@
 """What an area needs from what can be moved in it: its signals and forecasts, as a plan wants them.
 
 Consumption is positive here, in W. An area is led by a schedule (what it is to draw from outside), else by an
-imbalance (by how much it will draw too much if nobody moves anything), else by a price alone. What was measured puts the
-outlook right: how far the last intervals were off, ever less the further ahead.
-"""
+imbalance (by how much it will draw too much if nobody moves anything), else by a price alone. What was
+measured puts the outlook right: how far the last intervals were off, ever less the further ahead. """
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,17 +26,18 @@ from server.resources import sql
 
 _CHUNK = 400
 GOVERNING = ("schedule", "imbalance", "price")
-# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so many; what stores
-# failed to do by half every step.
+# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so
+# many; what stores failed to do by half every step.
 WINDOW, HALF, SOON = 4, 16.0, 1.0
 PRICE = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
 
 
 @dataclass(frozen=True)
 class NetDemand:
-    """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right, `before` [T] the imbalance if
-    nobody moves anything; `usual` [session] is what each car would draw in the first step if it had charged since it came; `lead`
-    the kind of signal, `warnings` what is wrong with signals."""
+    """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right,
+    `before` [T] the imbalance if nobody moves anything; `usual` [session] is what each car would draw in the
+    first step if it had charged since it came; `lead` the kind of signal, `warnings` what is wrong with
+    signals."""
     lead: str
     outlook: Outlook
     raw: Floats
@@ -49,10 +49,16 @@ class NetDemand:
 
 def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     """The demand of an area. Refused (409) where nothing was said of what it needs."""
-    known = {lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in GOVERNING}
+    known = {
+        lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in GOVERNING
+    }
     lead = next((lead for lead in GOVERNING if np.isfinite(known[lead]).any()), None)
     if lead is None:
-        raise Refused(409, f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or price")
+        raise Refused(
+            409,
+            f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or "
+            "price",
+        )
     warnings = signals.stale_signals(area, span.at, span.steps * span.step, span.start)
     coming = forecasts.coming(state.leaves, span.start, span.steps, span.at, span.hours)
     usual = at_once(state.requests, span)
@@ -68,10 +74,14 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     else:
         before = eager
     raw = before - eager
-    tolerance = signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
+    tolerance = (
+        signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
+    )
     off = correction(area, span) if lead != "price" else np.zeros(span.steps)
     net = _beyond(before + off, tolerance) - (before - raw)
-    ahead = Outlook(net, heat, sun, reachable(coming, span), _limits(area, state, span, heat, sun), _price(known["price"]))
+    ahead = Outlook(
+        net, heat, sun, reachable(coming, span), _limits(area, state, span, heat, sun), _price(known["price"])
+    )
     return NetDemand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
                   usual[:, 0], warnings)
 
@@ -90,11 +100,20 @@ def _price(said: Floats) -> Floats | float:
 
 
 def at_once(requests: Sequence[str], span: Span) -> Floats:
-    """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when it came until
-    it has what it asked for then."""
-    asked = {href: rest for some in chunked(requests, _CHUNK) for href, *rest in sql.rows(
-        f"SELECT href, arrival_at, departure_at, energy_wh, power_w FROM charging_session WHERE href IN ({sql.marks(len(some))})", *some)}
-    arrive, depart, energy, power = np.array([asked.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
+    """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when
+    it came until it has what it asked for then."""
+    asked = {
+        href: rest
+        for some in chunked(requests, _CHUNK)
+        for href, *rest in sql.rows(
+            "SELECT href, arrival_at, departure_at, energy_wh, power_w FROM charging_session WHERE href IN "
+            f"({sql.marks(len(some))})",
+            *some,
+        )
+    }
+    arrive, depart, energy, power = (
+        np.array([asked.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
+    )
     done = np.minimum(arrive + np.maximum(energy, 0) * 3600 / np.maximum(power, 1.0), depart)
     begin = span.start + np.arange(span.steps) * span.step
     overlap = np.minimum(done[:, None], begin + span.step) - np.maximum(arrive[:, None], begin)
@@ -102,7 +121,8 @@ def at_once(requests: Sequence[str], span: Span) -> Floats:
 
 
 def uncontrolled(cars: Sessions, span: Span) -> Floats:
-    """[T]: what cars to come would draw if each charged at full power from when it comes until it has what it needs."""
+    """[T]: what cars to come would draw if each charged at full power from when it comes until it has what it
+    needs."""
     cars = cars.only((cars.depart > 0) & (cars.need > 0))
     if not len(cars.need):
         return np.zeros(span.steps)
@@ -111,15 +131,15 @@ def uncontrolled(cars: Sessions, span: Span) -> Floats:
 
 
 def reachable(cars: Sessions, span: Span) -> Sessions:
-    """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the time that it asks
-    for energy that step has been decided."""
+    """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the
+    time that it asks for energy that step has been decided."""
     cars = cars._replace(arrive=cars.arrive + 1)
     return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
 
 
 def _heat(area: VirtualDER, state: FleetState, span: Span) -> Floats:
-    """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's forecast
-    among its kinds by rating."""
+    """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's
+    forecast among its kinds by rating."""
     loads = state.fleet.thermals
     kinds = int(loads.kind.max(initial=0)) + 1
     place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
@@ -128,14 +148,16 @@ def _heat(area: VirtualDER, state: FleetState, span: Span) -> Floats:
     found = np.zeros((len(place), span.steps))
     for number, at in enumerate(place):
         group = at // kinds
-        leaf = forecasts.forecast(state.leaves[group], "thermal", span.start, span.steps, span.at, span.step).values
+        leaf = forecasts.forecast(
+            state.leaves[group], "thermal", span.start, span.steps, span.at, span.step
+        ).values
         found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
     return np.minimum(found, rating[:, None])
 
 
 def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
-    """The fleet with thermal loads that draw together, if left alone, what is expected of their cluster in the first step:
-    each as much of it as it drew of late, as far as its rating goes."""
+    """The fleet with thermal loads that draw together, if left alone, what is expected of their cluster in
+    the first step: each as much of it as it drew of late, as far as its rating goes."""
     loads = fleet.thermals
     kinds = int(loads.kind.max(initial=0)) + 1
     _, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
@@ -143,26 +165,34 @@ def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
     for number, total in enumerate(ahead.base[:, 0].tolist()):
         inside = label.reshape(-1) == number
         power = loads.power[inside]
-        base[inside] = fill(total, Line(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)).powers
+        base[inside] = fill(
+            total, Line(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)
+        ).powers
     return fleet._replace(base=base)
 
 
 def correction(area: VirtualDER, span: Span) -> Floats:
-    """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals beside what had
-    been expected of them (before it was put right).
+    """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals
+    beside what had been expected of them (before it was put right).
 
-    An error in what nobody had asked for goes on for hours. What stores failed to do depends on what they were asked for,
-    so it says nothing of a later step that asks the opposite: it is made up for now, and is soon over. What cars and
-    thermal loads did otherwise says nothing of any other step: whoever has taken more has it, and wants the less. Not all
-    have meters, so none of that is taken to be more than what was measured of the whole."""
+    An error in what nobody had asked for goes on for hours. What stores failed to do depends on what they
+    were asked for, so it says nothing of a later step that asks the opposite: it is made up for now, and is
+    soon over. What cars and thermal loads did otherwise says nothing of any other step: whoever has taken
+    more has it, and wants the less. Not all have meters, so none of that is taken to be more than what was
+    measured of the whole."""
     begin = span.at - span.at % span.step - 2 * WINDOW * span.step
     steps = 2 * WINDOW
 
     def known(what: str) -> Floats:
         return measurements.read(area, what, begin, steps, span.step)
     warmth = known("planned_thermal")
-    stores, cars, heats = np.nan_to_num([known("planned_storage") - known("storage"), known("planned_ev") - known("ev"), np.clip(
-        warmth + known("base_thermal") - known("thermal"), -np.abs(warmth), np.abs(warmth))])
+    stores, cars, heats = np.nan_to_num(
+        [
+            known("planned_storage") - known("storage"),
+            known("planned_ev") - known("ev"),
+            np.clip(warmth + known("base_thermal") - known("thermal"), -np.abs(warmth), np.abs(warmth)),
+        ]
+    )
     wrong = known("after") - known("expected")
     failed = _part_of(wrong, stores)
     off = wrong - failed - _part_of(wrong - failed, cars + heats)
@@ -171,7 +201,9 @@ def correction(area: VirtualDER, span: Span) -> Floats:
         return np.zeros(span.steps)
     since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
     ahead = np.arange(span.steps, dtype=float)
-    return np.asarray(off[seen].mean() * 0.5 ** ((ahead + since) / HALF) + failed[seen[-1]] * 0.5 ** (ahead / SOON))
+    return np.asarray(
+        off[seen].mean() * 0.5 ** ((ahead + since) / HALF) + failed[seen[-1]] * 0.5 ** (ahead / SOON)
+    )
 
 
 def _part_of(whole: Floats, some: Floats) -> Floats:
@@ -180,16 +212,25 @@ def _part_of(whole: Floats, some: Floats) -> Floats:
 
 
 def _limits(area: VirtualDER, state: FleetState, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
-    """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a signal says."""
-    limited = {(vder, what) for vder, what in sql.rows(
-        "SELECT DISTINCT vder_id, quantity FROM series WHERE quantity IN ('import_limit', 'export_limit') AND until > ?", span.start)}
+    """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a
+    signal says."""
+    limited = {
+        (vder, what)
+        for vder, what in sql.rows(
+            "SELECT DISTINCT vder_id, quantity FROM series WHERE quantity IN ('import_limit', "
+            "'export_limit') AND until > ?",
+            span.start,
+        )
+    }
     found = []
     for vder, groups in subtree(area, state.leaves):
         most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
             ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)))
         if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
-            load, shine, warmth = (forecasts.forecast(vder, what, span.start, span.steps, span.at, span.step).values
-                                   for what in ("load", "pv", "thermal"))
+            load, shine, warmth = (
+                forecasts.forecast(vder, what, span.start, span.steps, span.at, span.step).values
+                for what in ("load", "pv", "thermal")
+            )
             found.append(Limit(groups, most, -least, -load - shine - warmth))
     return found
 

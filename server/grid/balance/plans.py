@@ -1,9 +1,9 @@
 """Plans as they are kept: made, shown, compared, approved, published.
 
-A plan is a draft until it is approved, where the balance of its virtual DER asks for a second person, and published;
-then it is carried out step by step (see `balancing`) until its end, or until another takes its place. Functions return
-dicts fit to be shown. In a plan's body consumption is positive; what is shown of virtual DERs is injection.
-"""
+A plan is a draft until it is approved, where the balance of its virtual DER asks for a second person, and
+published; then it is carried out step by step (see `balancing`) until its end, or until another takes its
+place. Functions return dicts fit to be shown. In a plan's body consumption is positive; what is shown of
+virtual DERs is injection. """
 from __future__ import annotations
 
 from typing import Any
@@ -23,7 +23,8 @@ Data = dict[str, Any]
 
 def body(made: balanceprogram.Plan, labels: Labels, leaves: list[VirtualDER], net: Floats, before: Floats,
          sun: Floats) -> Data:
-    """What is kept of a plan: powers and energies of its clusters, what it left of the imbalance, what there was before."""
+    """What is kept of a plan: powers and energies of its clusters, what it left of the imbalance, what there
+    was before."""
     return {"leaves": [leaf.id for leaf in leaves], "names": [leaf.name for leaf in leaves],
             **{name: part.tolist() for name, part in labels._asdict().items()},
             **{name: np.round(part, 1).tolist() for name, part in (
@@ -46,8 +47,15 @@ def recall(row: Plan) -> tuple[balanceprogram.Plan, Labels]:
 
 def save(vder: VirtualDER, start: int, step: int, said: Data, **rest: Any) -> Plan:
     """Keep a plan, as a draft unless `rest` says otherwise."""
-    return Plan.create(vder=vder, start=start, step_s=step, steps=len(said["imbalance"]), created_at=clock.now(), body=said,
-                       **rest)
+    return Plan.create(
+        vder=vder,
+        start=start,
+        step_s=step,
+        steps=len(said["imbalance"]),
+        created_at=clock.now(),
+        body=said,
+        **rest,
+    )
 
 
 def rms(values: Any) -> float:
@@ -57,27 +65,50 @@ def rms(values: Any) -> float:
 
 
 def describe(row: Plan) -> Data:
-    """A plan in brief: the imbalance's RMS and peak before and after, in W, and the part of the RMS that is cut."""
+    """A plan in brief: the imbalance's RMS and peak before and after, in W, and the part of the RMS that is
+    cut."""
     before, after = row.body["before"], row.body["imbalance"]
     rms_before, rms_after = rms(before), rms(after)
-    return {"id": row.id, "vder": row.vder.name, "state": row.state, "start": row.start,
-            "end": row.start + row.step_s * row.steps, "step_s": row.step_s, "rms_before_w": rms_before,
-            "rms_after_w": rms_after, "cut": 1 - rms_after / rms_before if rms_before else None,
-            "peak_before_w": float(np.abs(before).max(initial=0)), "peak_after_w": float(np.abs(after).max(initial=0)),
-            "solver": row.solver, "solver_s": row.solver_s, "requested_by": row.requested_by,
-            "approved_by": row.approved_by, "reason": row.reason, "created": row.created_at,
-            "supersedes": row.supersedes, "warnings": row.warnings}
+    return {
+        "id": row.id,
+        "vder": row.vder.name,
+        "state": row.state,
+        "start": row.start,
+        "end": row.start + row.step_s * row.steps,
+        "step_s": row.step_s,
+        "rms_before_w": rms_before,
+        "rms_after_w": rms_after,
+        "cut": 1 - rms_after / rms_before if rms_before else None,
+        "peak_before_w": float(np.abs(before).max(initial=0)),
+        "peak_after_w": float(np.abs(after).max(initial=0)),
+        "solver": row.solver,
+        "solver_s": row.solver_s,
+        "requested_by": row.requested_by,
+        "approved_by": row.approved_by,
+        "reason": row.reason,
+        "created": row.created_at,
+        "supersedes": row.supersedes,
+        "warnings": row.warnings,
+    }
 
 
 def show(number: int) -> Data:
-    """A plan step by step: the imbalance (consumption +) before and after, and what each virtual DER is to inject beside
-    what it would, by kind, in W."""
+    """A plan step by step: the imbalance (consumption +) before and after, and what each virtual DER is to
+    inject beside what it would, by kind, in W."""
     row = plan_of(number)
-    return {**describe(row), "steps": [
-        {"start": row.start + step * row.step_s, "before_w": row.body["before"][step],
-         "after_w": row.body["imbalance"][step], **{key: values[step] for key, values in targets(row).items()},
-         **({"curtailed_w": row.body["curtailed"][step]} if any(row.body["curtailed"]) else {})}
-        for step in range(row.steps)]}
+    return {
+        **describe(row),
+        "steps": [
+            {
+                "start": row.start + step * row.step_s,
+                "before_w": row.body["before"][step],
+                "after_w": row.body["imbalance"][step],
+                **{key: values[step] for key, values in targets(row).items()},
+                **({"curtailed_w": row.body["curtailed"][step]} if any(row.body["curtailed"]) else {}),
+            }
+            for step in range(row.steps)
+        ],
+    }
 
 
 def targets(row: Plan) -> dict[str, list[float]]:
@@ -92,16 +123,21 @@ def targets(row: Plan) -> dict[str, list[float]]:
 def list_plans(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[Data]:
     """Plans, newest first."""
     query = Plan.select().order_by(Plan.id.desc()).limit(limit)
-    return [describe(row) for row in (query if vder is None else query.where(Plan.vder == virtualders.find(vder)))]
+    return [
+        describe(row) for row in (query if vder is None else query.where(Plan.vder == virtualders.find(vder)))
+    ]
 
 
 def diff(first: int, second: int) -> list[Data]:
-    """Where two plans for one virtual DER differ, step by step: what each leaves of the imbalance, and by how much more
-    (+) the second has each virtual DER inject."""
+    """Where two plans for one virtual DER differ, step by step: what each leaves of the imbalance, and by how
+    much more (+) the second has each virtual DER inject."""
     one, other = plan_of(first), plan_of(second)
     if one.vder_id != other.vder_id or one.step_s != other.step_s:
-        raise Refused(409, f"plan {first} is for {one.vder.name} in steps of {one.step_s} s, plan {second} for "
-                           f"{other.vder.name} in steps of {other.step_s} s")
+        raise Refused(
+            409,
+            f"plan {first} is for {one.vder.name} in steps of {one.step_s} s, plan {second} for "
+            f"{other.vder.name} in steps of {other.step_s} s",
+        )
     here, there = targets(one), targets(other)
     rows = []
     for instant in range(max(one.start, other.start), min(_end(one), _end(other)), one.step_s):
@@ -110,8 +146,15 @@ def diff(first: int, second: int) -> list[Data]:
                    for name in sorted(here.keys() | there.keys())}
         if any(abs(change) >= 1 for change in changes.values()) or abs(
                 one.body["net"][a] - other.body["net"][b]) >= 1:
-            rows.append({"start": instant, "net_w": other.body["net"][b] - one.body["net"][a],
-                         "after_1_w": one.body["imbalance"][a], "after_2_w": other.body["imbalance"][b], **changes})
+            rows.append(
+                {
+                    "start": instant,
+                    "net_w": other.body["net"][b] - one.body["net"][a],
+                    "after_1_w": one.body["imbalance"][a],
+                    "after_2_w": other.body["imbalance"][b],
+                    **changes,
+                }
+            )
     return rows
 
 
@@ -147,8 +190,8 @@ def approve(number: int) -> Data:
 
 @audit.audited("plan publish", "{vder} plan {id}", state=_state)
 def publish(number: int) -> Data:
-    """Have a plan carried out, in place of the one that was. Refused (409) where it is over, was superseded, or still has
-    to be approved."""
+    """Have a plan carried out, in place of the one that was. Refused (409) where it is over, was superseded,
+    or still has to be approved."""
     with store.transaction():
         row = plan_of(number)
         balance = of(row.vder, lock=True)
@@ -162,14 +205,18 @@ def publish(number: int) -> Data:
             raise Refused(409, f"plan {number} is over")
         newer = plan_of(balance.plan_id) if balance.plan_id is not None else None
         if newer is not None and newer.created_at > row.created_at:
-            raise Refused(409, f"plan {newer.id} was made after plan {number} and is in force: make a new one")
+            raise Refused(
+                409, f"plan {newer.id} was made after plan {number} and is in force: make a new one"
+            )
         return describe(enforce(balance, row))
 
 
 def enforce(balance: Balance, row: Plan) -> Plan:
     """Put a plan in force, within the caller's transaction."""
     if balance.plan_id is not None:
-        Plan.update(state=Plan.SUPERSEDED).where((Plan.id == balance.plan_id) & (Plan.state == Plan.PUBLISHED)).execute()
+        Plan.update(state=Plan.SUPERSEDED).where(
+            (Plan.id == balance.plan_id) & (Plan.state == Plan.PUBLISHED)
+        ).execute()
         row.supersedes = balance.plan_id
     row.state, balance.plan_id = Plan.PUBLISHED, row.id
     row.save()
@@ -178,8 +225,8 @@ def enforce(balance: Balance, row: Plan) -> Plan:
 
 
 def of(vder: VirtualDER, lock: bool = False) -> Balance:
-    """How a virtual DER is kept in balance; as it is by default where nobody ever said. With `lock`, nobody else changes it
-    before the transaction ends."""
+    """How a virtual DER is kept in balance; as it is by default where nobody ever said. With `lock`, nobody
+    else changes it before the transaction ends."""
     if not lock:
         return Balance.get_or_none(Balance.vder == vder) or Balance(vder=vder)
     Balance.insert(vder=vder).on_conflict_ignore().execute()

@@ -1,8 +1,8 @@
-"""A decided step is told: DERControls, EndDeviceControls and reservations, and the orders that keep who was asked for what.
+"""A decided step is told: DERControls, EndDeviceControls and reservations, and the orders that keep who was
+asked for what.
 
-Within the caller's transaction. Consumption is positive here, in W, save in what goes to devices and into orders (see
-`translate`).
-"""
+Within the caller's transaction. Consumption is positive here, in W, save in what goes to devices and into
+orders (see `translate`). """
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -32,14 +32,26 @@ class Curtailment(NamedTuple):
     curtailed: float
 
 
-def publish_step(area: VirtualDER, row: Balance, seen: FleetState, powers: Powers, cars: Cars, usual: Floats, reason: str, sun: Curtailment) -> None:
-    """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw if nobody had
-    asked it to wait."""
+def publish_step(
+    area: VirtualDER,
+    row: Balance,
+    seen: FleetState,
+    powers: Powers,
+    cars: Cars,
+    usual: Floats,
+    reason: str,
+    sun: Curtailment,
+) -> None:
+    """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw
+    if nobody had asked it to wait."""
     step = StepPeriod(cars.start, cars.start + row.step_s, reason)
     names = lfdis_of(area)
     for group, leaf in enumerate(seen.leaves):
-        for told in (*_storage_commands(leaf, step, seen, powers, group, names), *thermal_commands(leaf, step, seen, powers, group, names),
-                     *_session_commands(leaf, step, seen, powers, cars, usual, group, names)):
+        for told in (
+            *_storage_commands(leaf, step, seen, powers, group, names),
+            *thermal_commands(leaf, step, seen, powers, group, names),
+            *_session_commands(leaf, step, seen, powers, cars, usual, group, names),
+        ):
             _record_order(leaf, row, step, told)
     for leaf, told in _curtailment_commands(step, seen, sun, names):
         _record_order(leaf, row, step, told)
@@ -49,7 +61,9 @@ def _inside(groups: Any, group: int) -> Any:
     return np.flatnonzero(groups == group)
 
 
-def _storage_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, group: int, names: dict[int, str]) -> Iterator[IssuedCommand]:
+def _storage_commands(
+    leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, group: int, names: dict[int, str]
+) -> Iterator[IssuedCommand]:
     inside = _inside(seen.fleet.batteries.group, group)
     if not len(inside):
         return
@@ -58,19 +72,25 @@ def _storage_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powe
     if powers.percent is not None and _alike(leaf):
         level = float(powers.percent[group])
         base = setpoints.fixed_w(level)
-        href = dercontrols.publish(leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
+        href = dercontrols.publish(
+            leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP
+        )
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
         yield IssuedCommand("percent", base["opModFixedW"] / 100, "broadcast",
                    [(lfdi, href, power, 0.0, why) for lfdi, power in zip(lfdis, asked.tolist(), strict=True)])
         return
     fleet = seen.fleet.batteries.only(inside)
-    devices = {device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))}
+    devices = {
+        device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))
+    }
     single = virtualders.single_device_vders(list(devices.values()), leaf.primacy)
     shares = []
     for place, device in enumerate(seen.stores[inside].tolist()):
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
         base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
-        href = dercontrols.publish(single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP)
+        href = dercontrols.publish(
+            single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP
+        )
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
         shares.append((lfdis[place], href, float(asked[place]), 0.0, why))
@@ -78,16 +98,27 @@ def _storage_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powe
 
 
 def _alike(leaf: VirtualDER) -> bool:
-    """Whether nobody but stores would follow an opModFixedW that is told to all of the virtual DER. Stores that the plan
-    leaves out hear it too, and may."""
+    """Whether nobody but stores would follow an opModFixedW that is told to all of the virtual DER. Stores
+    that the plan leaves out hear it too, and may."""
     others = sql.rows(
-        "SELECT u.device_id, u.modes, n.kind FROM der_state u JOIN device_type n ON n.device_id = u.device_id JOIN membership m "
-        "ON m.device_id = u.device_id WHERE m.vder_id = ?", leaf.id)
+        "SELECT u.device_id, u.modes, n.kind FROM der_state u JOIN device_type n ON n.device_id = "
+        "u.device_id JOIN membership m "
+        "ON m.device_id = u.device_id WHERE m.vder_id = ?",
+        leaf.id,
+    )
     return not any("opModFixedW" in modes.split() for device, modes, what in others if what != "storage")
 
 
-def _session_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, cars: Cars, usual: Floats, group: int,
-          names: dict[int, str]) -> Iterator[IssuedCommand]:
+def _session_commands(
+    leaf: VirtualDER,
+    step: StepPeriod,
+    seen: FleetState,
+    powers: Powers,
+    cars: Cars,
+    usual: Floats,
+    group: int,
+    names: dict[int, str],
+) -> Iterator[IssuedCommand]:
     sessions = seen.fleet.sessions
     shares = []
     for place in _inside(sessions.group, group).tolist():
@@ -97,17 +128,31 @@ def _session_commands(leaf: VirtualDER, step: StepPeriod, seen: FleetState, powe
         power = power if power >= 1 else 0.0
         depart = step.start + int(sessions.depart[place] * seen.hours * 3600)
         lax = sessions.depart[place] * seen.hours - sessions.need[place] / max(sessions.power[place], 1)
-        why = (f"{step.reason}; needs {sessions.need[place] / 1000:.1f} kWh within {sessions.depart[place] * seen.hours:.2f} h, "
-               f"{lax:.1f} h to spare")
-        if document is None or abs(power - np.nan_to_num(told)) > 1 or power == 0 and not _waits(document, cars, place, depart):
+        why = (
+            f"{step.reason}; needs {sessions.need[place] / 1000:.1f} kWh within "
+            f"{sessions.depart[place] * seen.hours:.2f} h, "
+            f"{lax:.1f} h to spare"
+        )
+        if (
+            document is None
+            or abs(power - np.nan_to_num(told)) > 1
+            or power == 0
+            and not _waits(document, cars, place, depart)
+        ):
             if sessions.need[place] < 1:
                 continue
             latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
             begin = step.strewn(int(seen.cars[place])) if depart > step.end else step.begin
             begin = max(min(begin, latest), clock.now())
-            given = setpoints.offer(setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
-                                    power, begin, told > 0)
-            document = reservations.revise(seen.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION)[-1]
+            given = setpoints.offer(
+                setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
+                power,
+                begin,
+                told > 0,
+            )
+            document = reservations.revise(
+                seen.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION
+            )[-1]
         shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
     if shares:
         yield IssuedCommand("reservation", sum(share[2] for share in shares), "device", shares)
@@ -121,9 +166,11 @@ def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
     return cars.start < begin <= latest + 60
 
 
-def _curtailment_commands(step: StepPeriod, seen: FleetState, sun: Curtailment, names: dict[int, str]) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
-    """A limit on generation, for all groups the same part of their rating, where some of it is too much. What was read last
-    tells nothing of what there is: it may have been held back."""
+def _curtailment_commands(
+    step: StepPeriod, seen: FleetState, sun: Curtailment, names: dict[int, str]
+) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
+    """A limit on generation, for all groups the same part of their rating, where some of it is too much. What
+    was read last tells nothing of what there is: it may have been held back."""
     rated = float(seen.sun_w.sum())
     if not rated or sun.curtailed <= 0.01 * rated:
         return
@@ -133,18 +180,46 @@ def _curtailment_commands(step: StepPeriod, seen: FleetState, sun: Curtailment, 
         inside = _inside(seen.sun_group, group)
         if not len(inside):
             continue
-        href = dercontrols.publish(leaf.program, setpoints.max_lim_w(part), step.duration, step.begin, description=DESCRIPTION,
-                                ramp=RAMP)
+        href = dercontrols.publish(
+            leaf.program,
+            setpoints.max_lim_w(part),
+            step.duration,
+            step.begin,
+            description=DESCRIPTION,
+            ramp=RAMP,
+        )
         why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
-        yield leaf, IssuedCommand("limit", 100 * part, "broadcast", [
-            (names[int(device)], href, float(min(here, part * rating)), float(here), why)
-            for device, rating, here in zip(seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True)])
+        yield (
+            leaf,
+            IssuedCommand(
+                "limit",
+                100 * part,
+                "broadcast",
+                [
+                    (names[int(device)], href, float(min(here, part * rating)), float(here), why)
+                    for device, rating, here in zip(
+                        seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True
+                    )
+                ],
+            ),
+        )
 
 
 def _record_order(leaf: VirtualDER, row: Balance, step: StepPeriod, told: IssuedCommand) -> None:
     """Keep what was told as an order."""
     planned = sum(share[2] for share in told.shares)
-    order = DispatchOrder.create(vder=leaf, quantity=told.wish, value=told.value, addressing=told.addressing, start=step.begin,
-                       duration_s=step.duration, target_w=planned, planned_w=planned, reason=step.reason,
-                       requested_by="automatic" if row.automatic else "plan", plan_id=row.plan_id or 0, created_at=clock.now())
+    order = DispatchOrder.create(
+        vder=leaf,
+        quantity=told.wish,
+        value=told.value,
+        addressing=told.addressing,
+        start=step.begin,
+        duration_s=step.duration,
+        target_w=planned,
+        planned_w=planned,
+        reason=step.reason,
+        requested_by="automatic" if row.automatic else "plan",
+        plan_id=row.plan_id or 0,
+        created_at=clock.now(),
+    )
     shares.record_shares(order, told.shares)

@@ -17,7 +17,10 @@ def left_out(seen: FleetState) -> list[str]:
     able = sum(map(len, (seen.stores, seen.cars, seen.heats, seen.suns)))
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.out.values()).items()))
     if not able:
-        return [f"{seen.roster.area.name} has no member that could be dispatched now" + (f": {why}" if why else "")]
+        return [
+            f"{seen.roster.area.name} has no member that could be dispatched now"
+            + (f": {why}" if why else "")
+        ]
     return [f"{len(seen.out)} members are left out: {why}"] if why else []
 
 
@@ -28,12 +31,19 @@ def of_plan(plan: Plan, seen: FleetState, found: NetDemand, span: Span) -> list[
     worst = int(np.abs(left).argmax()) if len(left) else 0
     if len(left) and found.lead != "price" and abs(left[worst]) > WORTH * np.abs(before).max(initial=1.0):
         missing = "generation or discharge" if left[worst] > 0 else "load or charging"
-        said.append(f"{abs(left[worst]):.0f} W of the imbalance of {before[worst]:.0f} W at {iso(span.start + worst * span.step)} remain: "
-                    f"members have no more {missing} to give then, or need it at another time ({len(seen.out)} are left out)")
+        said.append(
+            f"{abs(left[worst]):.0f} W of the imbalance of {before[worst]:.0f} W at "
+            f"{iso(span.start + worst * span.step)} remain: "
+            f"members have no more {missing} to give then, or need it at another time ({len(seen.out)} are "
+            "left out)"
+        )
     for limit, over in zip(found.outlook.limits, plan.exceeded, strict=False):
         if over > 1:
             names = ", ".join(seen.leaves[group].name for group in limit.groups)
-            said.append(f"the limit over {names} is exceeded by {over:.0f} W at worst: less cannot be drawn, or injected, there")
+            said.append(
+                f"the limit over {names} is exceeded by {over:.0f} W at worst: less cannot be drawn, or "
+                "injected, there"
+            )
     return said
 
 
@@ -41,5 +51,8 @@ def of_step(missed: float, found: NetDemand, span: Span) -> list[str]:
     """What of a step is out of reach: `missed` W that should be drawn (+) or saved."""
     if abs(missed) <= WORTH * max(float(np.abs(found.before).max(initial=0.0)), 1.0):
         return []
-    return [f"{abs(missed):.0f} W of what the step at {iso(span.start)} should {'draw' if missed > 0 else 'save or inject'} are beyond "
-            "what members can do"]
+    return [
+        f"{abs(missed):.0f} W of what the step at {iso(span.start)} should "
+        f"{'draw' if missed > 0 else 'save or inject'} are beyond "
+        "what members can do"
+    ]

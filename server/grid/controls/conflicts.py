@@ -1,4 +1,5 @@
-"""What an operator should know before a control goes out: who cannot follow it, and what else speaks to its members."""
+"""What an operator should know before a control goes out: who cannot follow it, and what else speaks to its
+members."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
@@ -19,12 +20,17 @@ _LISTS = ("derc", "edc")  # a DERProgram's, a DemandResponseProgram's
 
 def of(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
     """Warnings about a control of a virtual DER with these members; it is in the store already."""
-    return [*_unable(vder, every, dermodes.modes_set(document.submitted["DERControlBase"])), *of_event(vder, document)]
+    return [
+        *_unable(vder, every, dermodes.modes_set(document.submitted["DERControlBase"])),
+        *of_event(vder, document),
+    ]
 
 
-def of_event(vder: VirtualDER, document: Document, program: Callable[[VirtualDER], str] | None = None) -> list[str]:
-    """Warnings about when an event of a virtual DER is, and what else there is then; `program` gives the href of the
-    program of its kind (default: the DERProgram)."""
+def of_event(
+    vder: VirtualDER, document: Document, program: Callable[[VirtualDER], str] | None = None
+) -> list[str]:
+    """Warnings about when an event of a virtual DER is, and what else there is then; `program` gives the href
+    of the program of its kind (default: the DERProgram)."""
     event = _event(document)
     return [*_late(event), *_inside(table.parent(document.parent), event),
             *_outside(vder, event, program or _program)]
@@ -83,10 +89,15 @@ def _both(event: Event, other: Event) -> str:
     return ", ".join(sorted(event.controls & other.controls)).replace("*", "all that it controls")
 
 
-def _outside(vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str], singles: bool = True) -> list[str]:
-    """Controls of other virtual DERs that speak to some of the same devices at the same time about the same."""
+def _outside(
+    vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str], singles: bool = True
+) -> list[str]:
+    """Controls of other virtual DERs that speak to some of the same devices at the same time about the
+    same."""
     mine = Membership.select(Membership.device).where(Membership.vder == vder)
-    shared: Any = Membership.select(Membership.vder).where((Membership.vder != vder) & Membership.device.in_(mine))
+    shared: Any = Membership.select(Membership.vder).where(
+        (Membership.vder != vder) & Membership.device.in_(mine)
+    )
     rivals = list(VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id))
     groups = {program(rival): rival for rival in rivals if rival.device_id is None}
     found = []
@@ -100,12 +111,21 @@ def _outside(vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str
                 found.append(f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {both}")
             else:
                 found.append(f"{other.key} of {rival.name} has the same primacy and differs in {both}")
-    single = len(_others([program(rival) for rival in rivals if rival.device_id is not None], event)) if singles else 0
-    return [*found, f"{single} members have a control of their own at that time, which wins over it"] if single else found
+    single = (
+        len(_others([program(rival) for rival in rivals if rival.device_id is not None], event))
+        if singles
+        else 0
+    )
+    return (
+        [*found, f"{single} members have a control of their own at that time, which wins over it"]
+        if single
+        else found
+    )
 
 
 def _others(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
-    """By program, the scheduled and active controls that an event overlaps, those included that it superseded now."""
+    """By program, the scheduled and active controls that an event overlaps, those included that it superseded
+    now."""
     found: dict[str, list[Event]] = defaultdict(list)
     for some in chunked(programs, _CHUNK):
         for document in Document.select().where(
@@ -113,7 +133,9 @@ def _others(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
                 & (Document.visibility < Document.EXPIRED)
         ).order_by(Document.parent, Document.sort):
             other = _event(document)
-            standing = document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation
+            standing = (
+                document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation
+            )
             if other.key != event.key and standing and events.overlap(event, other):
                 found[table.parent(document.parent)].append(other)
     return found

@@ -1,8 +1,7 @@
 """Controls and defaults of a virtual DER's program: post, list, show, cancel.
 
-What an operator posts is checked against the schema and against the clock. What is possible and yet may surprise comes
-back as warnings: see `conflicts`.
-"""
+What an operator posts is checked against the schema and against the clock. What is possible and yet may
+surprise comes back as warnings: see `conflicts`. """
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -28,21 +27,41 @@ def _state(href: str) -> dict[str, Any]:
 
 
 @audit.audited("control post", "{vder} {href}", answer=dict)
-def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, start: int | None = None, *,
-         randomize_start: int = 0, randomize_duration: int = 0, category: int | None = None, description: str = "",
-         ramp: float | None = None, response_required: int = 7, dry_run: bool = False) -> dict[str, Any]:
+def post(
+    vder: str | int | VirtualDER,
+    base: Mapping[str, Any],
+    duration: int,
+    start: int | None = None,
+    *,
+    randomize_start: int = 0,
+    randomize_duration: int = 0,
+    category: int | None = None,
+    description: str = "",
+    ramp: float | None = None,
+    response_required: int = 7,
+    dry_run: bool = False,
+) -> dict[str, Any]:
     """Post a DERControl to a virtual DER's program.
 
-    `base` is the DERControlBase; `start` (default: now) in UTC seconds, `duration` in seconds, `randomize_*` signed
-    seconds within an hour, `category` the DeviceCategoryType bitmap, `ramp` in seconds, `response_required` bits:
-    1 received, 2 specific, 4 customer. With `dry_run` it is taken back again, and the answer has the XML.
-    """
+    `base` is the DERControlBase; `start` (default: now) in UTC seconds, `duration` in seconds, `randomize_*`
+    signed seconds within an hour, `category` the DeviceCategoryType bitmap, `ramp` in seconds,
+    `response_required` bits: 1 received, 2 specific, 4 customer. With `dry_run` it is taken back again, and
+    the answer has the XML. """
     found = virtualders.find(vder)
     try:
         with store.transaction():
-            href = publish(found.program, base, duration, start, randomize_start=randomize_start, category=category,
-                           randomize_duration=randomize_duration, description=description, ramp=ramp,
-                           response_required=response_required)
+            href = publish(
+                found.program,
+                base,
+                duration,
+                start,
+                randomize_start=randomize_start,
+                category=category,
+                randomize_duration=randomize_duration,
+                description=description,
+                ramp=ramp,
+                response_required=response_required,
+            )
             document = _control(href)
             answer = {**describe(document), "vder": found.name, "warnings": conflicts.of(
                 found, document, members.read(virtualders.members(found)))}
@@ -53,14 +72,26 @@ def post(vder: str | int | VirtualDER, base: Mapping[str, Any], duration: int, s
     return {**answer, "dry_run": False}
 
 
-def publish(program: str, base: Mapping[str, Any], duration: int, start: int | None = None, *, randomize_start: int = 0,
-            randomize_duration: int = 0, category: int | None = None, description: str = "", ramp: float | None = None,
-            response_required: int = 7) -> str:
+def publish(
+    program: str,
+    base: Mapping[str, Any],
+    duration: int,
+    start: int | None = None,
+    *,
+    randomize_start: int = 0,
+    randomize_duration: int = 0,
+    category: int | None = None,
+    description: str = "",
+    ramp: float | None = None,
+    response_required: int = 7,
+) -> str:
     """Add a DERControl to the program at this href; its href. For the arguments see `post`."""
     if not dermodes.modes_set(base):
         raise Refused(400, "DERControlBase: a control sets at least one mode")
-    data = {"DERControlBase": dict(base), **event(duration, start, randomize_start, randomize_duration, description,
-                                                  response_required)}
+    data = {
+        "DERControlBase": dict(base),
+        **event(duration, start, randomize_start, randomize_duration, description, response_required),
+    }
     if ramp is not None:
         data["DERControlBase"]["rampTms"] = _ramp(ramp)
     if category is not None:
@@ -84,9 +115,16 @@ def event(duration: int, start: int | None = None, randomize_start: int = 0, ran
     for name, seconds in (("randomizeStart", randomize_start), ("randomizeDuration", randomize_duration)):
         if abs(seconds) > _HOUR:
             raise Refused(400, f"{name} {seconds}: at most an hour either way is possible")
-    said = {"description": description, "randomizeStart": randomize_start, "randomizeDuration": randomize_duration}
-    return {"interval": {"duration": duration, "start": begin}, "responseRequired": f"{response_required:02X}",
-            **{name: value for name, value in said.items() if value}}
+    said = {
+        "description": description,
+        "randomizeStart": randomize_start,
+        "randomizeDuration": randomize_duration,
+    }
+    return {
+        "interval": {"duration": duration, "start": begin},
+        "responseRequired": f"{response_required:02X}",
+        **{name: value for name, value in said.items() if value},
+    }
 
 
 def _ramp(seconds: float) -> int:
@@ -104,7 +142,9 @@ def _check(base: Mapping[str, Any]) -> None:
             raise Refused(400, f"DERControlBase has no {mode}")
         bounds = dermodes.PERCENTS.get(mode)
         if bounds and isinstance(value, int) and not bounds[0] <= value <= bounds[1]:
-            raise Refused(400, f"{mode}: {bounds[0]} to {bounds[1]} hundredths of a percent are possible, not {value}")
+            raise Refused(
+                400, f"{mode}: {bounds[0]} to {bounds[1]} hundredths of a percent are possible, not {value}"
+            )
         if isinstance(value, dict) and set(value) == {"href"}:
             curve = store.get(value["href"])
             if curve is None or curve.kind != "DERCurve":
@@ -112,7 +152,8 @@ def _check(base: Mapping[str, Any]) -> None:
 
 
 def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
-    """The controls of a virtual DER, or of all, in the order of their lists; those that are over only when asked for."""
+    """The controls of a virtual DER, or of all, in the order of their lists; those that are over only when
+    asked for."""
     if store.due():
         store.refresh()
     found = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
@@ -130,14 +171,19 @@ def show(href: str) -> dict[str, Any]:
 
 
 @audit.audited("control cancel", "{href}", state=_state, answer=dict)
-def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
-    """Cancel a control now, or from a later instant on. Refused (409) where it is cancelled, superseded or over."""
+def cancel(
+    href: str, at: int | None = None, randomized: bool = False, reason: str | None = None
+) -> dict[str, Any]:
+    """Cancel a control now, or from a later instant on. Refused (409) where it is cancelled, superseded or
+    over."""
     with store.transaction():
         call_off(_control(href), at, randomized, reason)
         return describe(_control(href))
 
 
-def call_off(document: Document, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
+def call_off(
+    document: Document, at: int | None = None, randomized: bool = False, reason: str | None = None
+) -> None:
     """Cancel an event of any kind. Refused (409) where it is cancelled, superseded or over."""
     if document.status["currentStatus"] > events.ACTIVE:
         raise Refused(409, f"{document.href} is {STATUSES[document.status['currentStatus']]} already")
@@ -152,11 +198,18 @@ def describe(document: Document) -> dict[str, Any]:
 def brief(document: Document) -> dict[str, Any]:
     """What is alike in events of all kinds."""
     said, status = document.submitted, document.status
-    return {"href": document.href, "mrid": said["mRID"], "description": said.get("description", ""),
-            "status": OVER if document.visibility == Document.EXPIRED and status["currentStatus"] == events.ACTIVE
-            else STATUSES[status["currentStatus"]],
-            "since": status["dateTime"], "start": said["interval"]["start"], "duration": said["interval"]["duration"],
-            "potentially_superseded": status["potentiallySuperseded"]}
+    return {
+        "href": document.href,
+        "mrid": said["mRID"],
+        "description": said.get("description", ""),
+        "status": OVER
+        if document.visibility == Document.EXPIRED and status["currentStatus"] == events.ACTIVE
+        else STATUSES[status["currentStatus"]],
+        "since": status["dateTime"],
+        "start": said["interval"]["start"],
+        "duration": said["interval"]["duration"],
+        "potentially_superseded": status["potentiallySuperseded"],
+    }
 
 
 def xml(document: Document) -> str:
@@ -165,7 +218,10 @@ def xml(document: Document) -> str:
 
 
 def _curve(answer: dict[str, Any]) -> dict[str, Any]:
-    return {**answer, "vder": VirtualDER.get(VirtualDER.program == table.parent(table.parent(answer["href"]))).name}
+    return {
+        **answer,
+        "vder": VirtualDER.get(VirtualDER.program == table.parent(table.parent(answer["href"]))).name,
+    }
 
 
 @audit.audited("control curve", "{vder} {href}", answer=_curve)
@@ -183,7 +239,9 @@ def _default(vder: str | int | VirtualDER) -> dict[str, Any]:
 
 
 @audit.audited("vder default", "{vder}", state=_default)
-def set_default(vder: str | int | VirtualDER, base: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> None:
+def set_default(
+    vder: str | int | VirtualDER, base: Mapping[str, Any], also: Mapping[str, Any] | None = None
+) -> None:
     """Set the DefaultDERControl: `base` is its DERControlBase, `also` what else it says (setGradW, …)."""
     found = virtualders.find(vder)
     with store.transaction():

@@ -1,8 +1,8 @@
 """EndDeviceControls of a virtual DER's DemandResponseProgram: create, list, show, cancel.
 
-An action is in the standard's words: `{"Offset": {"heatingOffset": 20}}`, `SetPoint`, `DutyCycle`, `TargetReduction`,
-`ApplianceLoadReduction`. With `forward` (loadShiftForward) it is meant to use more, ahead of time.
-"""
+An action is in the standard's words: `{"Offset": {"heatingOffset": 20}}`, `SetPoint`, `DutyCycle`,
+`TargetReduction`, `ApplianceLoadReduction`. With `forward` (loadShiftForward) it is meant to use more, ahead
+of time. """
 from __future__ import annotations
 
 from collections import Counter
@@ -23,28 +23,52 @@ _OPTED_OUT, _OPTED_IN, _PARTLY_OUT, _NOT_TAKEN = 4, 5, 8, 10
 
 
 @audit.audited("dr event create", "{vder} {href}", answer=dict)
-def create(vder: str | int | VirtualDER, action: Mapping[str, Any], duration: int, start: int | None = None, *,
-           category: int | None = None, forward: bool = False, mandatory: bool = False, override: int = 0,
-           randomize_start: int = 0, randomize_duration: int = 0, description: str = "", response_required: int = 7,
-           dry_run: bool = False) -> dict[str, Any]:
-    """Post an EndDeviceControl for the members of a virtual DER that are of a category (DeviceCategoryType bits;
-    default: every kind of load among those that understand demand response).
+def create(
+    vder: str | int | VirtualDER,
+    action: Mapping[str, Any],
+    duration: int,
+    start: int | None = None,
+    *,
+    category: int | None = None,
+    forward: bool = False,
+    mandatory: bool = False,
+    override: int = 0,
+    randomize_start: int = 0,
+    randomize_duration: int = 0,
+    description: str = "",
+    response_required: int = 7,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Post an EndDeviceControl for the members of a virtual DER that are of a category (DeviceCategoryType
+    bits; default: every kind of load among those that understand demand response).
 
-    `override` is for how many seconds a customer may override it and still count as having taken part; for the other
-    arguments see `controls.post`. With `dry_run` it is taken back again, and the answer has the XML.
-    """
+    `override` is for how many seconds a customer may override it and still count as having taken part; for
+    the other arguments see `controls.post`. With `dry_run` it is taken back again, and the answer has the
+    XML. """
     found = virtualders.find(vder)
     try:
         with store.transaction():
-            said = dercontrols.event(duration, start, randomize_start, randomize_duration, description, response_required)
+            said = dercontrols.event(
+                duration, start, randomize_start, randomize_duration, description, response_required
+            )
             categories = _categories(found)
             wanted = category if category is not None else sum({bit for bits in categories.values()
                                                                 for bit in _bits(bits & drprograms.LOADS)})
             if not wanted:
-                raise Refused(409, f"no member of {found.name} understands demand response: say for which category")
-            document = publish(found, {
-                **_actions(action), **said, "deviceCategory": f"{wanted:08X}", "drProgramMandatory": mandatory,
-                "loadShiftForward": forward, **({"overrideDuration": override} if override else {})})
+                raise Refused(
+                    409, f"no member of {found.name} understands demand response: say for which category"
+                )
+            document = publish(
+                found,
+                {
+                    **_actions(action),
+                    **said,
+                    "deviceCategory": f"{wanted:08X}",
+                    "drProgramMandatory": mandatory,
+                    "loadShiftForward": forward,
+                    **({"overrideDuration": override} if override else {}),
+                },
+            )
             meant = sum(bool(bits & wanted) for bits in categories.values())
             warnings = [*([] if meant else [f"no member of {found.name} says that it is of this category"]),
                         *conflicts.of_event(found, document, drprograms.href)]
@@ -84,7 +108,8 @@ def _categories(vder: VirtualDER) -> dict[str, int]:
 
 
 def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[dict[str, Any]]:
-    """The EndDeviceControls of a virtual DER, or of all, in the order of their lists; those over when asked for."""
+    """The EndDeviceControls of a virtual DER, or of all, in the order of their lists; those over when asked
+    for."""
     if store.due():
         store.refresh()
     found = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
@@ -95,9 +120,8 @@ def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False)
 def show(href: str) -> dict[str, Any]:
     """An EndDeviceControl with its XML, and what each member that it is meant for answered and did.
 
-    `answer` is the word for the last that it said; `opted_out` whether it is out of it now, `overrode_s` for how long
-    it has been by its own account, `applied` what it said it did.
-    """
+    `answer` is the word for the last that it said; `opted_out` whether it is out of it now, `overrode_s` for
+    how long it has been by its own account, `applied` what it said it did. """
     if store.due():
         store.refresh()
     document = _event(href)
@@ -106,18 +130,35 @@ def show(href: str) -> dict[str, Any]:
     meant = {lfdi for lfdi, bits in _categories(owner).items() if bits & wanted}
     answers = _answers(mrid)
     said = responses.latest_responses({(lfdi, mrid) for lfdi in meant | answers.keys()})
-    names = {device.lfdi: device.name for device in Device.select().where(Device.lfdi.in_(meant | answers.keys()))}
-    devices = [{"lfdi": lfdi, "name": names.get(lfdi, ""), "answer": said.get((lfdi, mrid), responses.NO_RESPONSE),
-                **_outcomes(answers.get(lfdi, []))} for lfdi in sorted(meant | answers.keys())]
-    return {**describe(document), "vder": owner.name, "answers": dict(Counter(each["answer"] for each in devices)),
-            "devices": devices, "xml": dercontrols.xml(document)}
+    names = {
+        device.lfdi: device.name for device in Device.select().where(Device.lfdi.in_(meant | answers.keys()))
+    }
+    devices = [
+        {
+            "lfdi": lfdi,
+            "name": names.get(lfdi, ""),
+            "answer": said.get((lfdi, mrid), responses.NO_RESPONSE),
+            **_outcomes(answers.get(lfdi, [])),
+        }
+        for lfdi in sorted(meant | answers.keys())
+    ]
+    return {
+        **describe(document),
+        "vder": owner.name,
+        "answers": dict(Counter(each["answer"] for each in devices)),
+        "devices": devices,
+        "xml": dercontrols.xml(document),
+    }
 
 
 def _answers(mrid: str) -> dict[str, list[dict[str, Any]]]:
     """What was said of an event, by LFDI, in the order in which it came to be."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for lfdi, stated in sql.rows("SELECT response_record.lfdi, submitted FROM response_record JOIN document USING (href) "
-                                 "WHERE subject = ? ORDER BY created_at, received_at, href", mrid):
+    for lfdi, stated in sql.rows(
+        "SELECT response_record.lfdi, submitted FROM response_record JOIN document USING (href) "
+        "WHERE subject = ? ORDER BY created_at, received_at, href",
+        mrid,
+    ):
         found.setdefault(lfdi, []).append(Document.submitted.python_value(stated))
     return found
 
@@ -138,8 +179,11 @@ def _state(href: str) -> dict[str, Any]:
 
 
 @audit.audited("dr event cancel", "{href}", state=_state, answer=dict)
-def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> dict[str, Any]:
-    """Cancel an EndDeviceControl now, or from a later instant on. Refused (409) where it is over or cancelled."""
+def cancel(
+    href: str, at: int | None = None, randomized: bool = False, reason: str | None = None
+) -> dict[str, Any]:
+    """Cancel an EndDeviceControl now, or from a later instant on. Refused (409) where it is over or
+    cancelled."""
     with store.transaction():
         dercontrols.call_off(_event(href), at, randomized, reason)
         return describe(_event(href))

@@ -1,5 +1,5 @@
-"""Which controls a device follows when several programs speak to it: IEEE 2030.5 leaves that choice to the device, by
-primacy; here it is made the same way, to show an operator the effect. The choice is pure."""
+"""Which controls a device follows when several programs speak to it: IEEE 2030.5 leaves that choice to the
+device, by primacy; here it is made the same way, to show an operator the effect. The choice is pure."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -28,9 +28,11 @@ class EffectiveMode:
     event: str | None
 
 
-def effective_control(programs: Iterable[Program], now: int, categories: int = EVERY_CATEGORY) -> dict[str, EffectiveMode]:
-    """The modes in force at an instant for a device of these categories: of the active events the one of the lowest
-    primacy, among equals the newest, decides each mode; then, in the same order, the defaults."""
+def effective_control(
+    programs: Iterable[Program], now: int, categories: int = EVERY_CATEGORY
+) -> dict[str, EffectiveMode]:
+    """The modes in force at an instant for a device of these categories: of the active events the one of the
+    lowest primacy, among equals the newest, decides each mode; then, in the same order, the defaults."""
     ranked = sorted(programs, key=lambda program: program.primacy)
     active: list[tuple[int, tuple[int, int], str, Event, Mapping[str, Any]]] = []
     for program in ranked:
@@ -51,8 +53,10 @@ def effective_control(programs: Iterable[Program], now: int, categories: int = E
 
 def program(vder: VirtualDER) -> Program:
     """The program of a virtual DER."""
-    listed = tuple((events.from_data("DERControl", document.href, document.submitted), _modes(document.submitted))
-                   for document in store.items(f"{vder.program}/derc"))
+    listed = tuple(
+        (events.from_data("DERControl", document.href, document.submitted), _modes(document.submitted))
+        for document in store.items(f"{vder.program}/derc")
+    )
     default = store.get(f"{vder.program}/dderc")
     return Program(vder.name, vder.primacy, listed, _modes(default and default.submitted or {}))
 

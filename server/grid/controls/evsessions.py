@@ -22,10 +22,11 @@ Data = dict[str, Any]
 
 
 def list_sessions(vder: str | int | VirtualDER | None = None) -> list[Data]:
-    """The requests of a virtual DER's members (or of all devices) whose window is not over, with what each is granted.
+    """The requests of a virtual DER's members (or of all devices) whose window is not over, with what each is
+    granted.
 
-    `margin_s` is how long before the end of its window the grant ends, `served_wh` what has flowed since the window
-    began, by its readings, `answer` the last that the device said of the grant, `vehicle` its PEVInfo.
+    `margin_s` is how long before the end of its window the grant ends, `served_wh` what has flowed since the
+    window began, by its readings, `answer` the last that the device said of the grant, `vehicle` its PEVInfo.
     """
     if store.due():
         store.refresh()
@@ -33,7 +34,9 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[Data]:
         Device.select() if vder is None else virtualders.members(virtualders.find(vder)))}
     found = documents.select(f"kind = 'FlowReservationRequest' AND {documents.LISTED} AND parent IN "
                              "(SELECT '/edev/' || id || '/frq' FROM device) ORDER BY parent, sort")
-    asked = [(devices.get(_number(each)), each) for each in found if requested(each.submitted).end > clock.now()]
+    asked = [
+        (devices.get(_number(each)), each) for each in found if requested(each.submitted).end > clock.now()
+    ]
     return [session(device, each) for device, each in asked if device is not None]
 
 
@@ -48,11 +51,20 @@ def session(device: Device, asked: Document) -> Data:
     wish, every = requested(asked.submitted), offers_of(asked)
     current = every[-1] if every else None
     known = store.get(f"{enrolment.href(device)}/ps")
-    return {"name": device.name, "lfdi": device.lfdi, "request": asked.href, "state": _state(asked, current),
-            "window_start": wish.start, "window_end": wish.end, "energy_wh": wish.energy, "power_w": wish.power,
-            "served_wh": _served(device, wish), **(_given(device, wish, current) if current is not None else {}),
-            "vehicle": (known.submitted or {}).get("PEVInfo") if known is not None else None,
-            "grants": [describe(each) for each in every]}
+    return {
+        "name": device.name,
+        "lfdi": device.lfdi,
+        "request": asked.href,
+        "state": _state(asked, current),
+        "window_start": wish.start,
+        "window_end": wish.end,
+        "energy_wh": wish.energy,
+        "power_w": wish.power,
+        "served_wh": _served(device, wish),
+        **(_given(device, wish, current) if current is not None else {}),
+        "vehicle": (known.submitted or {}).get("PEVInfo") if known is not None else None,
+        "grants": [describe(each) for each in every],
+    }
 
 
 def _given(device: Device, wish: ReservationRequest, current: Document) -> Data:

@@ -1,4 +1,5 @@
-"""What a device will follow at an instant, and why: every program it sees, what each says then, and what comes of that."""
+"""What a device will follow at an instant, and why: every program it sees, what each says then, and what
+comes of that."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +21,9 @@ Data = dict[str, Any]
 def preview(device: Device, at: int | None = None) -> Data:
     """What a device follows at an instant (default: now).
 
-    `follows` has a row for each mode (of DERControls), action (of load controls) and for the power it was granted, with
-    what decides it and why; `programs` one for each program that it sees and each event of it that is of that time, with
-    what becomes of it, and one for each default.
-    """
+    `follows` has a row for each mode (of DERControls), action (of load controls) and for the power it was
+    granted, with what decides it and why; `programs` one for each program that it sees and each event of it
+    that is of that time, with what becomes of it, and one for each default. """
     now = clock.now() if at is None else at
     vders = list(VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id).where(
         Membership.device == device).order_by(VirtualDER.primacy, VirtualDER.id))
@@ -31,13 +31,19 @@ def preview(device: Device, at: int | None = None) -> Data:
     follows: list[Data] = []
     rows: list[Data] = []
     for kind, programs, categories in (
-            ("DERControl", [effectivecontrol.program(vder) for vder in vders], EVERY_CATEGORY),
-            ("EndDeviceControl", [_loads(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
-             nature.category if nature is not None else EVERY_CATEGORY),
-            ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY)):
+        ("DERControl", [effectivecontrol.program(vder) for vder in vders], EVERY_CATEGORY),
+        (
+            "EndDeviceControl",
+            [_loads(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
+            nature.category if nature is not None else EVERY_CATEGORY,
+        ),
+        ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY),
+    ):
         decided = effectivecontrol.effective_control(programs, now, categories)
         follows += [_followed(mode, setting, programs) for mode, setting in sorted(decided.items())]
-        rows += [{"kind": kind, **row} for program in programs for row in _said(program, now, categories, decided)]
+        rows += [
+            {"kind": kind, **row} for program in programs for row in _said(program, now, categories, decided)
+        ]
     return {"device": device.name, "lfdi": device.lfdi, "at": now, "follows": follows, "programs": rows}
 
 
@@ -52,31 +58,66 @@ def _loads(vder: VirtualDER) -> Program:
 
 def _granted(device: Device) -> Program:
     """What a device's flow reservations are granted, W, positive for charging."""
-    return Program(RESERVATIONS, 0, tuple(
-        (events.from_data("FlowReservationResponse", document.href, document.submitted),
-         {"powerAvailable": quantities.base_value(document.submitted["powerAvailable"])})
-        for request in store.items(f"/edev/{device.id}/frq") for document in store.items(flowreservation.grants_href(request.href))
-        if document.submitted["subject"] == request.submitted["mRID"]), {})
+    return Program(
+        RESERVATIONS,
+        0,
+        tuple(
+            (
+                events.from_data("FlowReservationResponse", document.href, document.submitted),
+                {"powerAvailable": quantities.base_value(document.submitted["powerAvailable"])},
+            )
+            for request in store.items(f"/edev/{device.id}/frq")
+            for document in store.items(flowreservation.grants_href(request.href))
+            if document.submitted["subject"] == request.submitted["mRID"]
+        ),
+        {},
+    )
 
 
 def _followed(mode: str, setting: EffectiveMode, programs: Sequence[Program]) -> Data:
-    others = sorted({(program.primacy, program.name) for program in programs if program.name != setting.program and (
-        mode in program.default or any(mode in base for _, base in program.events))})
+    others = sorted(
+        {
+            (program.primacy, program.name)
+            for program in programs
+            if program.name != setting.program
+            and (mode in program.default or any(mode in base for _, base in program.events))
+        }
+    )
     own = next(program.primacy for program in programs if program.name == setting.program)
-    why = ("the default: no event says otherwise" if setting.event is None else "granted to it" if setting.program == RESERVATIONS
-           else f"an event, primacy {own}")
+    why = (
+        "the default: no event says otherwise"
+        if setting.event is None
+        else "granted to it"
+        if setting.program == RESERVATIONS
+        else f"an event, primacy {own}"
+    )
     if others:
         why += f"; of it speak {', '.join(f'{name} ({primacy})' for primacy, name in others)} too"
-    return {"mode": mode, "value": setting.value, "vder": setting.program, "control": setting.event, "why": why}
+    return {
+        "mode": mode,
+        "value": setting.value,
+        "vder": setting.program,
+        "control": setting.event,
+        "why": why,
+    }
 
 
 def _said(program: Program, now: int, categories: int, decided: Mapping[str, EffectiveMode]) -> list[Data]:
-    """A program's rows: its events of that time, and its default; a program that says nothing says so, reservations apart."""
+    """A program's rows: its events of that time, and its default; a program that says nothing says so,
+    reservations apart."""
     verdicts = events.evaluate_all((event for event, _ in program.events), now)
     head = {"vder": program.name, "primacy": program.primacy}
-    found = [{**head, "control": event.key, "status": dercontrols.STATUSES[verdicts[event.key].status], "says": dict(base),
-              "outcome": _outcome(event, base, verdicts[event.key], categories, decided)}
-             for event, base in program.events if event.start <= now < event.start + event.duration or _runs(verdicts[event.key])]
+    found = [
+        {
+            **head,
+            "control": event.key,
+            "status": dercontrols.STATUSES[verdicts[event.key].status],
+            "says": dict(base),
+            "outcome": _outcome(event, base, verdicts[event.key], categories, decided),
+        }
+        for event, base in program.events
+        if event.start <= now < event.start + event.duration or _runs(verdicts[event.key])
+    ]
     if program.default:
         found.append({**head, "control": None, "status": "default", "says": dict(program.default),
                       "outcome": _held(program.default, None, program.name, decided)})
@@ -90,7 +131,13 @@ def _runs(verdict: EventState) -> bool:
     return verdict.listed and verdict.status == events.ACTIVE
 
 
-def _outcome(event: Event, base: Mapping[str, Any], verdict: EventState, categories: int, decided: Mapping[str, EffectiveMode]) -> str:
+def _outcome(
+    event: Event,
+    base: Mapping[str, Any],
+    verdict: EventState,
+    categories: int,
+    decided: Mapping[str, EffectiveMode],
+) -> str:
     if verdict.status == events.SUPERSEDED:
         return f"superseded by {verdict.superseded_by or 'a newer event'}"
     if not _runs(verdict):
@@ -102,8 +149,11 @@ def _outcome(event: Event, base: Mapping[str, Any], verdict: EventState, categor
 
 def _held(base: Mapping[str, Any], key: str | None, name: str, decided: Mapping[str, EffectiveMode]) -> str:
     """What of an event, or of the default of a program, is followed."""
-    lost = [f"{mode} is decided by {decided[mode].event or 'the default of ' + decided[mode].program}" for mode in sorted(base)
-            if decided[mode].event != key or key is None and decided[mode].program != name]
+    lost = [
+        f"{mode} is decided by {decided[mode].event or 'the default of ' + decided[mode].program}"
+        for mode in sorted(base)
+        if decided[mode].event != key or key is None and decided[mode].program != name
+    ]
     if not lost:
         return "followed"
     return "; ".join([*(["followed in part"] if len(lost) < len(base) else []), *lost])

@@ -1,8 +1,8 @@
 """What a flow reservation is granted, as far as limits leave room for it. Pure.
 
-Power in W and energy in Wh, both positive for charging, as FlowReservation has it. Where only one direction is spoken
-of, power is a magnitude. Room is a step function: `[(instant, watts), …]`, watts from that instant on, in order.
-"""
+Power in W and energy in Wh, both positive for charging, as FlowReservation has it. Where only one direction
+is spoken of, power is a magnitude. Room is a step function: `[(instant, watts), …]`, watts from that instant
+on, in order. """
 from __future__ import annotations
 
 import math
@@ -23,8 +23,8 @@ _FOREVER = 1 << 62
 
 @dataclass(frozen=True)
 class ReservationRequest:
-    """What is asked for: `energy` (signed) at up to `power` (a magnitude), between `start` and `end`, and never in less
-    than `least` seconds."""
+    """What is asked for: `energy` (signed) at up to `power` (a magnitude), between `start` and `end`, and
+    never in less than `least` seconds."""
     start: int
     end: int
     energy: float
@@ -47,14 +47,18 @@ def room(limit: float, taken: Iterable[Reserved]) -> Steps:
     """What a limit leaves to others beside what is taken."""
     changes = sorted(change for one in taken for change in ((one.start, one.power), (one.end, -one.power)))
     sums = accumulate((watts for _, watts in changes), initial=0.0)
-    levels = {instant: limit - total for instant, total in zip((0, *(at for at, _ in changes)), sums, strict=True)}
+    levels = {
+        instant: limit - total for instant, total in zip((0, *(at for at, _ in changes)), sums, strict=True)
+    }
     return sorted(levels.items())
 
 
 def least(several: Sequence[Steps]) -> Steps:
     """The least of several rooms, at each instant."""
     instants = sorted({instant for steps in several for instant, _ in steps} | {0})
-    return [(instant, min((_at(steps, instant) for steps in several), default=math.inf)) for instant in instants]
+    return [
+        (instant, min((_at(steps, instant) for steps in several), default=math.inf)) for instant in instants
+    ]
 
 
 def lowest(steps: Steps, start: int, end: int) -> float:
@@ -87,9 +91,9 @@ def _runs(steps: Steps, power: float, start: int, end: int) -> Iterator[tuple[in
 def earliest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
     """The grant by which the wish is fulfilled soonest.
 
-    It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would cost it
-    energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W for the window.
-    """
+    It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would
+    cost it energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W
+    for the window. """
     if now >= wish.end:
         return nothing(wish, steps, now)
     whole = _whole(wish, steps, max(wish.start, now + lead)) or _whole(wish, steps, max(wish.start, now))
@@ -97,8 +101,8 @@ def earliest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) ->
 
 
 def latest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
-    """The grant that begins as late as the wish can still be fulfilled at full power; where there is no room for that,
-    the earliest one."""
+    """The grant that begins as late as the wish can still be fulfilled at full power; where there is no room
+    for that, the earliest one."""
     seconds = wish.seconds(wish.power)
     start = max(wish.start, now + lead)
     ends = [until for since, until in _runs(steps, wish.power, start, wish.end) if until - since >= seconds]
@@ -114,14 +118,21 @@ def nothing(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> 
 
 
 def reserve_at(wish: ReservationRequest, power: float, start: int, duration: int) -> list[ReservationOffer]:
-    """`power` from `start` on for `duration` seconds, or until the end of the window, and after that all that is still wanted,
-    at full power."""
+    """`power` from `start` on for `duration` seconds, or until the end of the window, and after that all that
+    is still wanted, at full power."""
     length = max(min(duration, wish.end - start), 1)
     first = ReservationOffer(start, length, power, min(wish.energy, power * length / 3600))
     then = replace(wish, energy=wish.energy - first.energy)
     end = start + length
     seconds = min(then.seconds(wish.power), wish.end - end) if then.energy >= 1 else 0
-    return [first, *([ReservationOffer(end, seconds, wish.power, min(then.energy, wish.power * seconds / 3600))] if seconds > 0 else [])]
+    return [
+        first,
+        *(
+            [ReservationOffer(end, seconds, wish.power, min(then.energy, wish.power * seconds / 3600))]
+            if seconds > 0
+            else []
+        ),
+    ]
 
 
 def _whole(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffer | None:
@@ -129,14 +140,25 @@ def _whole(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOff
     for part in PARTS:
         power = part * wish.power
         seconds = wish.seconds(power)
-        begin = next((since for since, until in _runs(steps, power, start, wish.end) if until - since >= seconds), None)
+        begin = next(
+            (since for since, until in _runs(steps, power, start, wish.end) if until - since >= seconds), None
+        )
         if begin is not None:
             found.append(ReservationOffer(begin, seconds, math.copysign(power, wish.energy), wish.energy))
     return min(found, key=lambda grant: (grant.start + grant.duration, grant.start), default=None)
 
 
 def _most(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffer:
-    found = [ReservationOffer(since, until - since, math.copysign(part * wish.power, wish.energy),
-                   math.copysign(min(part * wish.power * (until - since) / 3600, abs(wish.energy)), wish.energy))
-             for part in PARTS for since, until in _runs(steps, part * wish.power, start, wish.end)]
-    return max(found, key=lambda grant: (abs(grant.energy), -grant.start), default=nothing(wish, steps, start))
+    found = [
+        ReservationOffer(
+            since,
+            until - since,
+            math.copysign(part * wish.power, wish.energy),
+            math.copysign(min(part * wish.power * (until - since) / 3600, abs(wish.energy)), wish.energy),
+        )
+        for part in PARTS
+        for since, until in _runs(steps, part * wish.power, start, wish.end)
+    ]
+    return max(
+        found, key=lambda grant: (abs(grant.energy), -grant.start), default=nothing(wish, steps, start)
+    )

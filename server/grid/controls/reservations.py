@@ -1,9 +1,9 @@
 """Flow reservations: devices ask to charge or discharge, and are granted when and how much.
 
-Power in W and energy in Wh are positive for charging here, as FlowReservation has it; a DERControl has it the other way
-round. A request is answered at once by the policy of the settings (`reservation_policy`: "earliest", or "off": then nobody answers
-but who calls `grant`); whoever knows better revises with `grant`, which supersedes what was granted before.
-"""
+Power in W and energy in Wh are positive for charging here, as FlowReservation has it; a DERControl has it the
+other way round. A request is answered at once by the policy of the settings (`reservation_policy`:
+"earliest", or "off": then nobody answers but who calls `grant`); whoever knows better revises with `grant`,
+which supersedes what was granted before. """
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -34,11 +34,12 @@ def _reservations_of(request: str) -> Data:
 @audit.audited("ev grant", "{request}", state=_reservations_of)
 def grant(request: str, watts: float, duration: int, start: int | None = None, energy: float | None = None, *,
           description: str = "", dry_run: bool = False) -> Data:
-    """Grant a request (its href) `watts` for `duration` seconds from `start` (default: now) on, or revise what it was
-    granted before: that is superseded where it shares time with this, and cancelled where it does not.
+    """Grant a request (its href) `watts` for `duration` seconds from `start` (default: now) on, or revise
+    what it was granted before: that is superseded where it shares time with this, and cancelled where it does
+    not.
 
-    `energy` is by default what flows at that power in that time. Refused (409) where the request was cancelled, (400)
-    where power would flow the other way than was asked, or at a time that was not asked for.
+    `energy` is by default what flows at that power in that time. Refused (409) where the request was
+    cancelled, (400) where power would flow the other way than was asked, or at a time that was not asked for.
     """
     begin = clock.now() if start is None else start
     given = ReservationOffer(begin, duration, watts, watts * duration / 3600 if energy is None else energy)
@@ -63,7 +64,8 @@ def _allow(asked: Document, given: ReservationOffer) -> None:
         raise Refused(409, f"{asked.href} was cancelled by the device")
     if given.power * wish.energy < 0 or given.energy * wish.energy < 0:
         raise Refused(400, f"{given.power:g} W and {given.energy:g} Wh: the request is for "
-                           + ("charging, which is positive" if wish.energy > 0 else "discharging, which is negative"))
+                           + ("charging, which is "
+                              "positive" if wish.energy > 0 else "discharging, which is negative"))
     if given.start < wish.start or given.start + given.duration > wish.end:
         raise Refused(400, f"the request is for {wish.start} to {wish.end}, not for "
                            f"{given.start} to {given.start + given.duration}")
@@ -85,7 +87,9 @@ def _beyond(asked: Document, given: ReservationOffer) -> list[str]:
 def requested(request: Data) -> ReservationRequest:
     """What a FlowReservationRequest asks for."""
     window = request["intervalRequested"]
-    energy, watts = (quantities.base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested"))
+    energy, watts = (
+        quantities.base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested")
+    )
     return ReservationRequest(window["start"], window["start"] + window["duration"], energy, abs(watts),
                 request.get("durationRequested", 0))
 
@@ -98,9 +102,12 @@ def energy(watt_hours: float) -> Data:
     return {"multiplier": 0, "value": value}
 
 
-def revise(request: str, several: Sequence[ReservationOffer], since: int, description: str = "") -> list[Document]:
-    """Grant a request (its href) something else from `since` on, whatever it asked for; the FlowReservationResponses.
-    What was granted before goes on until then, or until what is new takes its place; what was to begin later is called off."""
+def revise(
+    request: str, several: Sequence[ReservationOffer], since: int, description: str = ""
+) -> list[Document]:
+    """Grant a request (its href) something else from `since` on, whatever it asked for; the
+    FlowReservationResponses. What was granted before goes on until then, or until what is new takes its
+    place; what was to begin later is called off."""
     asked = _request(request)
     for earlier in _live(asked):
         start = earlier.submitted["interval"]["start"]
@@ -112,12 +119,18 @@ def revise(request: str, several: Sequence[ReservationOffer], since: int, descri
 def repeat(document: Document, start: int, duration: int) -> Document:
     """Have what a FlowReservationResponse says go on from `start` on for `duration` seconds; the new one."""
     asked = asked_by(document)
-    several = reservationpolicy.reserve_at(requested(asked.submitted), quantities.base_value(document.submitted["powerAvailable"]) or 0.0, start, duration)
+    several = reservationpolicy.reserve_at(
+        requested(asked.submitted),
+        quantities.base_value(document.submitted["powerAvailable"]) or 0.0,
+        start,
+        duration,
+    )
     return revise(asked.href, several, start, document.submitted.get("description", ""))[0]
 
 
 def release(document: Document) -> None:
-    """Grant a device anew what it asked for, in place of a FlowReservationResponse; nothing where the policy is off."""
+    """Grant a device anew what it asked for, in place of a FlowReservationResponse; nothing where the policy
+    is off."""
     if settings.reservation_policy == "off":
         store.cancel(document.href)
     else:
@@ -135,7 +148,11 @@ def asked_by(document: Document) -> Document:
 def _apart(earlier: Document, given: ReservationOffer) -> bool:
     """Whether a FlowReservationResponse shares no time with another grant."""
     end = earlier.until
-    return end is None or end <= given.start or earlier.submitted["interval"]["start"] >= given.start + given.duration
+    return (
+        end is None
+        or end <= given.start
+        or earlier.submitted["interval"]["start"] >= given.start + given.duration
+    )
 
 
 def _publish(asked: Document, given: ReservationOffer, description: str = "") -> Document:
@@ -164,8 +181,12 @@ def offers_of(asked: Document) -> list[Document]:
 
 
 def _live(asked: Document) -> list[Document]:
-    return [each for each in store.items(flowreservation.grants_href(asked.href))
-            if each.submitted["subject"] == asked.submitted["mRID"] and each.status["currentStatus"] <= events.ACTIVE]
+    return [
+        each
+        for each in store.items(flowreservation.grants_href(asked.href))
+        if each.submitted["subject"] == asked.submitted["mRID"]
+        and each.status["currentStatus"] <= events.ACTIVE
+    ]
 
 
 @audit.audited("ev cancel", "{request}", state=_reservations_of)
@@ -178,7 +199,8 @@ def call_off(request: str, reason: str | None = None) -> int:
         return len(live)
 
 
-# --- what is granted at once -----------------------------------------------------------------------------------------
+# --- what is granted at once
+# -----------------------------------------------------------------------------------------
 
 @after("POST", "FlowReservationRequest")
 @after("PUT", "FlowReservationRequest")
@@ -186,7 +208,9 @@ def _asked(change: Change) -> None:
     """A device asks, asks for something else, or no longer."""
     if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         call_off(change.href, "cancelled by the device")
-    elif settings.reservation_policy != "off" and (change.old is None or requested(change.old) != requested(change.data)):
+    elif settings.reservation_policy != "off" and (
+        change.old is None or requested(change.old) != requested(change.data)
+    ):
         answer(change.href)
 
 
@@ -195,13 +219,20 @@ def answer(request: str) -> None:
     asked = _request(request)
     wish, lead = requested(asked.submitted), pollrates.poll(LIST, asked.audience)
     steps = _room(asked, wish, lock=True)
-    choose = reservationpolicy.earliest if not _balanced(asked.audience) else reservationpolicy.latest if wish.energy > 0 else reservationpolicy.nothing
+    choose = (
+        reservationpolicy.earliest
+        if not _balanced(asked.audience)
+        else reservationpolicy.latest
+        if wish.energy > 0
+        else reservationpolicy.nothing
+    )
     _publish(asked, _fitting(choose(wish, steps, clock.now(), lead)))
 
 
 def _balanced(lfdi: str) -> bool:
-    """Whether a device is in an area that is kept in balance: it is told to wait, and called when it is wanted. Who offers
-    energy there is granted none: no plan has reckoned with it, so that it is for an operator to say when it is of use."""
+    """Whether a device is in an area that is kept in balance: it is told to wait, and called when it is
+    wanted. Who offers energy there is granted none: no plan has reckoned with it, so that it is for an
+    operator to say when it is of use."""
     return Balance.select().join(Membership, on=Membership.vder == Balance.vder).join(Device).where(
         Balance.automatic & (Device.lfdi == lfdi)).exists()
 
@@ -220,23 +251,34 @@ def _withdrawn(change: Change) -> None:
 
 
 def _room(asked: Document, wish: ReservationRequest, lock: bool = False) -> Steps:
-    """What the limits of the device's virtual DERs leave it, in the direction that it asks for. With `lock` whoever
-    else is granted something below the same limits waits until this is done."""
+    """What the limits of the device's virtual DERs leave it, in the direction that it asks for. With `lock`
+    whoever else is granted something below the same limits waits until this is done."""
     charging = wish.energy > 0
     limit = VirtualDER.import_limit_w if charging else VirtualDER.export_limit_w
-    query = (VirtualDER.select().join(Membership).join(Device).where((Device.lfdi == asked.audience)
-                                                                     & limit.is_null(False)).order_by(VirtualDER.id))
+    query = (
+        VirtualDER.select()
+        .join(Membership)
+        .join(Device)
+        .where((Device.lfdi == asked.audience) & limit.is_null(False))
+        .order_by(VirtualDER.id)
+    )
     if lock and is_postgres():
         query = query.for_update(of=VirtualDER)
-    return reservationpolicy.least([reservationpolicy.room(bound, _taken(vder, asked, charging)) for vder in query
-                         if (bound := vder.import_limit_w if charging else vder.export_limit_w) is not None])
+    return reservationpolicy.least(
+        [
+            reservationpolicy.room(bound, _taken(vder, asked, charging))
+            for vder in query
+            if (bound := vder.import_limit_w if charging else vder.export_limit_w) is not None
+        ]
+    )
 
 
 def _taken(vder: VirtualDER, asked: Document, charging: bool) -> list[Reserved]:
     """What is granted to other requests of a virtual DER's members."""
     found = []
     for stated, status in sql.rows(
-            "SELECT d.submitted, d.status FROM membership m JOIN document d ON d.parent = '/edev/' || m.device_id || '/frp' "
+            "SELECT d.submitted, d.status FROM membership m JOIN document d ON d.parent = '/edev/' || "
+            "m.device_id || '/frp' "
             "WHERE m.vder_id = ? AND d.visibility < 2", vder.id):
         said = Document.submitted.python_value(stated)
         watts = quantities.base_value(said["powerAvailable"]) or 0.0

@@ -18,21 +18,32 @@ def latest_responses(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
     """By device and event (its mRID), the word for the last that the device said of it."""
     wanted = set(asked)
     found: dict[tuple[str, str], str] = {}
-    for answer in ResponseRecord.select().where(ResponseRecord.subject.in_({mrid for _, mrid in wanted})).order_by(
-            ResponseRecord.created_at, ResponseRecord.received_at, ResponseRecord.href):
+    for answer in (
+        ResponseRecord.select()
+        .where(ResponseRecord.subject.in_({mrid for _, mrid in wanted}))
+        .order_by(ResponseRecord.created_at, ResponseRecord.received_at, ResponseRecord.href)
+    ):
         if (answer.lfdi, answer.subject) in wanted and answer.status is not None:
             found[answer.lfdi, answer.subject] = STATUSES_2023[_TOOK.get(answer.status, answer.status)]
     return found
 
 
-def list_responses(event: str | None = None, lfdi: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+def list_responses(
+    event: str | None = None, lfdi: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
     """What devices answered, newest first: to one event (its mRID or href), by one device, or all."""
-    query = ResponseRecord.select().order_by(ResponseRecord.received_at.desc(), ResponseRecord.href.desc()).limit(limit)
+    query = (
+        ResponseRecord.select()
+        .order_by(ResponseRecord.received_at.desc(), ResponseRecord.href.desc())
+        .limit(limit)
+    )
     if event is not None:
         document = store.get(event)
         if document is not None and "mRID" not in document.submitted:
             raise Refused(404, f"{event} is no event: it has no mRID that anybody could answer to")
-        query = query.where(ResponseRecord.subject == (document.submitted["mRID"] if document else event.upper()))
+        query = query.where(
+            ResponseRecord.subject == (document.submitted["mRID"] if document else event.upper())
+        )
     if lfdi is not None:
         query = query.where(ResponseRecord.lfdi == lfdi)
     answers = list(query)

@@ -10,10 +10,9 @@ Power is in W, injection positive. A wish is one of
     connect       True or False: to be galvanically connected
     energize      True or False: to exchange power at all
 
-Broadcast says one thing to all: a percent of rating. Per device says to each its own, by a policy: in proportion to
-`headroom` or to `rating`; so that all stores end up equally full (`charge`); in `turn`, who was asked less this season
-doing more; `tier` by tier, the next when the one before has given all.
-"""
+Broadcast says one thing to all: a percent of rating. Per device says to each its own, by a policy: in
+proportion to `headroom` or to `rating`; so that all stores end up equally full (`charge`); in `turn`, who was
+asked less this season doing more; `tier` by tier, the next when the one before has given all. """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -30,18 +29,23 @@ from server.resources.quantities import FULL
 BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
 HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
 OPEN = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
-_WHY = {HEADROOM: "{level:+.0%} of what it could do, as everybody", RATING: "{level:+.0%} of its rating, as everybody",
-        CHARGE: "so that all stores end up equally full", TURN: "in turn: {member.left:.0%} of what it owes this season is left",
-        TIER: "tier {member.tier}"}
+_WHY = {
+    HEADROOM: "{level:+.0%} of what it could do, as everybody",
+    RATING: "{level:+.0%} of its rating, as everybody",
+    CHARGE: "so that all stores end up equally full",
+    TURN: "in turn: {member.left:.0%} of what it owes this season is left",
+    TIER: "tier {member.tier}",
+}
 _SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
-_BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")  # a watt means another thing to each, a percent the same to all
+# a watt means another thing to each, a percent the same to all
+_BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")
 Base = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """What is expected of a member: `baseline` without, `planned` with the order, the control that is its own, and why it is
-    asked for just that."""
+    """What is expected of a member: `baseline` without, `planned` with the order, the control that is its
+    own, and why it is asked for just that."""
     member: Member
     baseline: float
     planned: float
@@ -51,8 +55,8 @@ class Allocation:
 
 @dataclass(frozen=True)
 class GroupAllocation:
-    """`base` is what is told to all, None where each part has its own; `target` what the group should inject as far as
-    a number was wished for, `missed` what of that it cannot."""
+    """`base` is what is told to all, None where each part has its own; `target` what the group should inject
+    as far as a number was wished for, `missed` what of that it cannot."""
     parts: list[Allocation]
     base: Base | None = None
     target: float | None = None
@@ -81,7 +85,8 @@ ALIKE = DispatchOptions()
 
 @dataclass(frozen=True)
 class _Line:
-    """A member with the bounds that its modes leave it: who only takes a limit can be held back, not driven."""
+    """A member with the bounds that its modes leave it: who only takes a limit can be held back, not
+    driven."""
     member: Member
     mode: str
     low: float
@@ -89,13 +94,18 @@ class _Line:
     absorb: float
 
 
-def allocate(wish: str, value: float, every: Sequence[Member], how: DispatchOptions = ALIKE) -> GroupAllocation:
-    """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member can help."""
+def allocate(
+    wish: str, value: float, every: Sequence[Member], how: DispatchOptions = ALIKE
+) -> GroupAllocation:
+    """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member
+    can help."""
     _check(wish, how)
     online = [member for member in every if member.online and member.units]
     made = _PLANNERS[wish](value, online, how)
     if len(online) < len(every):
-        note = f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
+        note = (
+            f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
+        )
         made = replace(made, warnings=[note, *made.warnings])
     return made
 
@@ -108,12 +118,16 @@ def _check(wish: str, how: DispatchOptions) -> None:
     if how.addressing == DEVICE and wish not in OPEN:
         raise Refused(400, f"{wish} is the same for every device: it is broadcast")
     if how.addressing == BROADCAST and how.policy != HEADROOM:
-        raise Refused(400, f"policy {how.policy}: shares differ only where each device is addressed by itself")
+        raise Refused(
+            400, f"policy {how.policy}: shares differ only where each device is addressed by itself"
+        )
 
 
-def allocate_beside(wish: str, value: float, every: Sequence[Member], how: DispatchOptions, baseline: float) -> GroupAllocation:
-    """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set point: what
-    these members do of it, none being no reason to refuse it. `missed` is then for the others."""
+def allocate_beside(
+    wish: str, value: float, every: Sequence[Member], how: DispatchOptions, baseline: float
+) -> GroupAllocation:
+    """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set
+    point: what these members do of it, none being no reason to refuse it. `missed` is then for the others."""
     wanted = value - baseline if wish == "target" else value
     if any(takes(member) for member in every):
         return allocate(wish, wanted, every, how)
@@ -128,7 +142,8 @@ def takes(member: Member) -> bool:
 
 def unreached(missed: float, planned: float) -> str:
     """What is said of the part of a wish that nobody can fulfil."""
-    return f"{abs(missed):.0f} W of the wish are out of reach: bounds of what members can do leave {planned:.0f} W"
+    return (f"{abs(missed):.0f} W of the wish are out of reach: "
+            f"bounds of what members can do leave {planned:.0f} W")
 
 
 def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
@@ -148,7 +163,9 @@ def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
 def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Allocation]:
     """Those who are not asked, as they are."""
     asked = {line.member.lfdi for line in lines}
-    return [Allocation(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked]
+    return [
+        Allocation(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked
+    ]
 
 
 def _change(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
@@ -162,21 +179,37 @@ def _target(value: float, online: Sequence[Member], how: DispatchOptions) -> Gro
     if how.addressing == BROADCAST:
         made = _broadcast(share.percent(shares.level), online, lines)
     else:
-        made = GroupAllocation([replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
-                     for part in _singly(lines, shares.powers)] + rest)
+        made = GroupAllocation(
+            [
+                replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
+                for part in _singly(lines, shares.powers)
+            ]
+            + rest
+        )
     return replace(made, target=value, missed=shares.missed)
 
 
 def _shares(wanted: float, lines: Sequence[_Line], how: DispatchOptions) -> share.Shares:
     lows, highs = [line.low for line in lines], [line.high for line in lines]
     if how.addressing == BROADCAST:
-        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.max_injection_w for line in lines],
-                               lows, highs)
+        return share.by_rating(
+            wanted,
+            [line.absorb for line in lines],
+            [line.member.max_injection_w for line in lines],
+            lows,
+            highs,
+        )
     present = [line.member.baseline for line in lines]
     if how.policy == HEADROOM:
         return share.by_headroom(wanted, present, lows, highs)
     if how.policy == RATING:
-        return share.by_rating(wanted, [line.absorb for line in lines], [line.member.max_injection_w for line in lines], lows, highs)
+        return share.by_rating(
+            wanted,
+            [line.absorb for line in lines],
+            [line.member.max_injection_w for line in lines],
+            lows,
+            highs,
+        )
     if how.policy == TURN:
         return share.by_turn(wanted, present, lows, highs, [line.member.left for line in lines])
     if how.policy == TIER:
@@ -195,18 +228,28 @@ def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> 
     base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
     if "opModMaxLimW" in taken:
         base["opModMaxLimW"] = max(level, 0)
-    told = share.broadcast(level, [line.absorb for line in lines], [line.member.max_injection_w for line in lines],
-                           [line.low for line in lines], [line.high for line in lines])
+    told = share.broadcast(
+        level,
+        [line.absorb for line in lines],
+        [line.member.max_injection_w for line in lines],
+        [line.low for line in lines],
+        [line.high for line in lines],
+    )
     why = f"{level / 100:+g} % of its rating, as all"
-    parts = [Allocation(line.member, line.member.baseline, power, why=why) for line, power in zip(lines, told, strict=True)]
+    parts = [
+        Allocation(line.member, line.member.baseline, power, why=why)
+        for line, power in zip(lines, told, strict=True)
+    ]
     return GroupAllocation(parts + _rest(online, lines), base)
 
 
 def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Allocation]:
     steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
     counts = share.to_steps(powers, steps, [line.low for line in lines], [line.high for line in lines])
-    return [Allocation(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
-            for line, count, step in zip(lines, counts, steps, strict=True)]
+    return [
+        Allocation(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
+        for line, count, step in zip(lines, counts, steps, strict=True)
+    ]
 
 
 def _step(line: _Line, power: float) -> float:
@@ -230,8 +273,15 @@ def _limit(value: float, online: Sequence[Member], how: DispatchOptions) -> Grou
     _within(value, 0, 100)
     lines = _lines(online, "opModMaxLimW")
     level = round(value * 100)
-    parts = [Allocation(line.member, line.member.baseline, min(line.member.baseline, level / FULL * line.member.max_injection_w),
-                  why=f"at most {level / 100:g} % of its rating, as all") for line in lines]
+    parts = [
+        Allocation(
+            line.member,
+            line.member.baseline,
+            min(line.member.baseline, level / FULL * line.member.max_injection_w),
+            why=f"at most {level / 100:g} % of its rating, as all",
+        )
+        for line in lines
+    ]
     return GroupAllocation(parts + _rest(online, lines), {"opModMaxLimW": level})
 
 
@@ -240,7 +290,9 @@ def _limit_watts(value: float, online: Sequence[Member], how: DispatchOptions) -
         raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
     lines = _lines(online, "opModMaxLimW")
     zero = [0.0] * len(lines)
-    shares = share.by_rating(value, zero, [line.member.max_injection_w for line in lines], zero, [line.high for line in lines])
+    shares = share.by_rating(
+        value, zero, [line.member.max_injection_w for line in lines], zero, [line.high for line in lines]
+    )
     return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, how)
 
 

@@ -1,9 +1,9 @@
 """Orders of people that reach cars and thermal loads, which know no set point of power.
 
-A car is granted another power for as long as the order lasts, and after it all that it then still wants; thermal loads
-are told to use a part of their comfort, or for what part of the time they may be on. Cars come first, by laxity: what
-they draw later costs nobody comfort. Consumption is positive in arrays; what is wished for and kept is injection, in W.
-"""
+A car is granted another power for as long as the order lasts, and after it all that it then still wants;
+thermal loads are told to use a part of their comfort, or for what part of the time they may be on. Cars come
+first, by laxity: what they draw later costs nobody comfort. Consumption is positive in arrays; what is wished
+for and kept is injection, in W. """
 from __future__ import annotations
 
 from collections.abc import Collection
@@ -31,8 +31,8 @@ TAKES_SETPOINT = "takes a set point"
 
 
 class Cars(NamedTuple):
-    """The sessions that are there while an order lasts: their places, what each draws by what it was told and can draw at
-    least and at most (mean W of that time), and the hours from its beginning until it leaves."""
+    """The sessions that are there while an order lasts: their places, what each draws by what it was told and
+    can draw at least and at most (mean W of that time), and the hours from its beginning until it leaves."""
     places: Whole
     present: Floats
     least: Floats
@@ -42,8 +42,8 @@ class Cars(NamedTuple):
 
 @dataclass(frozen=True)
 class FlexibleLoads:
-    """The cars and thermal loads of a virtual DER as they will be when an order begins, and `duration` s long; `names` has the
-    LFDI of each device by number."""
+    """The cars and thermal loads of a virtual DER as they will be when an order begins, and `duration` s
+    long; `names` has the LFDI of each device by number."""
     seen: FleetState
     start: int
     duration: int
@@ -56,7 +56,9 @@ class FlexibleLoads:
         now = clock.now()
         known = fleetstate.excluding(fleetstate.read(area, now, STEP / 3600), without, TAKES_SETPOINT)
         seen = projection.project(known, Span(start, 1, STEP, now))
-        return FlexibleLoads(seen, start, duration, _cars(seen, start, duration / 3600), projection.lfdis_of(area))
+        return FlexibleLoads(
+            seen, start, duration, _cars(seen, start, duration / 3600), projection.lfdis_of(area)
+        )
 
     @property
     def hours(self) -> float:
@@ -65,7 +67,10 @@ class FlexibleLoads:
     @cached_property
     def lfdis(self) -> set[str]:
         """Who they are."""
-        return {self.names[device] for device in (*self.seen.cars[self.cars.places].tolist(), *self.seen.heats.tolist())}
+        return {
+            self.names[device]
+            for device in (*self.seen.cars[self.cars.places].tolist(), *self.seen.heats.tolist())
+        }
 
     @property
     def baseline(self) -> float:
@@ -73,26 +78,51 @@ class FlexibleLoads:
         return -float(self.cars.present.sum() + self.seen.fleet.base.sum())
 
     def ask(self, watts: float, reason: str, randomize: int = 0) -> list[ShareRow]:
-        """Ask them for so much more injection, and tell them; who was asked for what. Loads begin and end within `randomize`
-        seconds, or by default within a minute."""
+        """Ask them for so much more injection, and tell them; who was asked for what. Loads begin and end
+        within `randomize` seconds, or by default within a minute."""
         shares = self._ask_cars(watts, reason)
         return [*shares, *self._ask_loads(watts - injection_change_w(shares), reason, randomize or SOON)]
 
     def _ask_cars(self, watts: float, reason: str) -> list[ShareRow]:
         places, present, least, most, left = self.cars
         sessions = self.seen.fleet.sessions.only(places)
-        bounds = (least, np.maximum(present, least)) if watts > 0 else (np.minimum(np.maximum(present, least), most), most)
-        filled = waterfill.fill(present.sum() - watts, Line(
-            (sessions.need - sessions.power * (left - self.hours)) / self.hours, sessions.power / self.hours, *bounds))
+        bounds = (
+            (least, np.maximum(present, least))
+            if watts > 0
+            else (np.minimum(np.maximum(present, least), most), most)
+        )
+        filled = waterfill.fill(
+            present.sum() - watts,
+            Line(
+                (sessions.need - sessions.power * (left - self.hours)) / self.hours,
+                sessions.power / self.hours,
+                *bounds,
+            ),
+        )
         powers = setpoints.chargeable(filled.powers, least, most, settings.min_charge_w)
         shares = []
         for number in np.flatnonzero(np.abs(powers - present) >= WORTH).tolist():
             place = int(places[number])
-            wish = ReservationRequest(self.start, self.start + int(left[number] * 3600), float(sessions.need[number]), float(sessions.power[number]))
-            several = reservationpolicy.reserve_at(wish, float(np.ceil(powers[number])), self.start, self.duration)
+            wish = ReservationRequest(
+                self.start,
+                self.start + int(left[number] * 3600),
+                float(sessions.need[number]),
+                float(sessions.power[number]),
+            )
+            several = reservationpolicy.reserve_at(
+                wish, float(np.ceil(powers[number])), self.start, self.duration
+            )
             document = reservations.revise(self.seen.requests[place], several, self.start, reason)[0]
             why = f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, {wish.energy / 1000:.1f} kWh to charge"
-            shares.append((self.names[int(self.seen.cars[place])], document.href, -float(powers[number]), -float(present[number]), why))
+            shares.append(
+                (
+                    self.names[int(self.seen.cars[place])],
+                    document.href,
+                    -float(powers[number]),
+                    -float(present[number]),
+                    why,
+                )
+            )
         return shares
 
     def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[ShareRow]:
@@ -102,14 +132,27 @@ class FlexibleLoads:
         loads = fleet.thermals._replace(keep=fleet.thermals.keep ** (self.duration / STEP))
         seen = replace(self.seen, fleet=fleet._replace(thermals=loads), hours=self.hours)
         kinds = int(loads.kind.max()) + 1
-        filled = policies.by_comfort(-watts, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours)
+        filled = policies.by_comfort(
+            -watts, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours
+        )
         meant = loads.keep * loads.state + filled.powers * self.hours
-        drawn, comfort = disaggregation.as_commanded(np.full((len(seen.leaves), kinds), filled.level), seen.fleet, disaggregation.StepOptions(
-            self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.stored))
+        drawn, comfort = disaggregation.as_commanded(
+            np.full((len(seen.leaves), kinds), filled.level),
+            seen.fleet,
+            disaggregation.StepOptions(
+                self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.stored
+            ),
+        )
         powers = disaggregation.Powers(np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant)
-        step = loadcontrol.StepPeriod(self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize)
-        shares = [share for group, leaf in enumerate(seen.leaves)
-                  for one in loadcontrol.thermal_commands(leaf, step, seen, powers, group, self.names) for share in one.shares]
+        step = loadcontrol.StepPeriod(
+            self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize
+        )
+        shares = [
+            share
+            for group, leaf in enumerate(seen.leaves)
+            for one in loadcontrol.thermal_commands(leaf, step, seen, powers, group, self.names)
+            for share in one.shares
+        ]
         if shares:
             projection.record_thermal_states(seen, powers, self.start + self.duration)
         return shares

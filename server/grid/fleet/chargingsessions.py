@@ -1,4 +1,5 @@
-"""Cars' visits in numbers: the rows Visit, kept in step with FlowReservationRequests and PowerStatus.PEVInfo."""
+"""Cars' visits in numbers: the rows Visit, kept in step with FlowReservationRequests and
+PowerStatus.PEVInfo."""
 from __future__ import annotations
 
 import json
@@ -12,13 +13,16 @@ from server.resources.quantities import base_value
 
 Data = dict[str, Any]
 _COLUMNS = ("arrival_at", "departure_at", "energy_wh", "power_w", "cancelled")
-_UPSERT = (f"INSERT INTO charging_session (href, device_id, {', '.join(_COLUMNS)}) VALUES ({sql.marks(len(_COLUMNS) + 2)}) ON CONFLICT (href) "
-           f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}")
+_UPSERT = (
+    f"INSERT INTO charging_session (href, device_id, {', '.join(_COLUMNS)}) VALUES "
+    f"({sql.marks(len(_COLUMNS) + 2)}) ON CONFLICT (href) "
+    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
+)
 
 
 def asked(request: Data) -> tuple[int, int, float, float, bool]:
-    """Arrival, departure, Wh (+ is charging), W (a magnitude) and whether it was cancelled, of a FlowReservationRequest.
-    Pure."""
+    """Arrival, departure, Wh (+ is charging), W (a magnitude) and whether it was cancelled, of a
+    FlowReservationRequest. Pure."""
     window = request["intervalRequested"]
     energy, watts = (base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested"))
     return (window["start"], window["start"] + window["duration"], energy, abs(watts),
@@ -38,7 +42,9 @@ def _device(href: str) -> int:
 def _asked(change: Change) -> None:
     _keep(change.href, change.data)
     device = _device(change.href)
-    row = sql.row("SELECT submitted FROM document WHERE href = ? AND submitted IS NOT NULL", f"/edev/{device}/ps")
+    row = sql.row(
+        "SELECT submitted FROM document WHERE href = ? AND submitted IS NOT NULL", f"/edev/{device}/ps"
+    )
     if row is not None:
         _say(device, json.loads(row[0]))
 
@@ -59,8 +65,20 @@ def _say(device: int, status: Data) -> int:
     if car is None:
         return 0
     at, wanted = car["timeChargingStatusPEV"], base_value(car["energyRequestNow"])
-    return int(sql.execute("UPDATE charging_session SET reported_need_wh = ?, reported_at = ? WHERE device_id = ? AND arrival_at <= ? AND departure_at > ? AND "
-                           "(reported_at IS NULL OR reported_at < ? OR reported_need_wh <> ?)", wanted, at, device, at, at, at, wanted).rowcount)
+    return int(
+        sql.execute(
+            "UPDATE charging_session SET reported_need_wh = ?, reported_at = ? WHERE device_id = ? AND "
+            "arrival_at <= ? AND departure_at > ? AND "
+            "(reported_at IS NULL OR reported_at < ? OR reported_need_wh <> ?)",
+            wanted,
+            at,
+            device,
+            at,
+            at,
+            at,
+            wanted,
+        ).rowcount
+    )
 
 
 def rebuild() -> int:
@@ -73,5 +91,9 @@ def rebuild() -> int:
         if row is None or (*row[:-1], bool(row[-1])) != asked(document.submitted):
             _keep(document.href, document.submitted)
             changed += 1
-    return changed + sum(_say(_device(status.href), status.submitted) for status in Document.select(
-        Document.href, Document.submitted).where((Document.kind == "PowerStatus") & Document.submitted.is_null(False)))
+    return changed + sum(
+        _say(_device(status.href), status.submitted)
+        for status in Document.select(Document.href, Document.submitted).where(
+            (Document.kind == "PowerStatus") & Document.submitted.is_null(False)
+        )
+    )

@@ -1,4 +1,5 @@
-"""What each device is, as the balance sees it: the row Nature, kept in step with what devices say of themselves."""
+"""What each device is, as the balance sees it: the row Nature, kept in step with what devices say of
+themselves."""
 from __future__ import annotations
 
 import json
@@ -17,7 +18,8 @@ PREMISES, PEV, DER = 1 << 1, 1 << 2, 1 << 3
 # DERType; whoever says 0, 1 or nothing is a store if it says how much it stores
 _TYPES = {4: "pv", 80: "storage", 81: "ev", 82: "ev", 83: "storage"}
 _VAGUE = (None, 0, 1)
-# DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV, EVSE
+# DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV,
+# EVSE
 HEATS, CARS = 0x7F, 0x30000
 HEAT_KINDS = 0x01, 0x7E  # of thermal loads: thermostats, which take an Offset, and what can only be switched
 _RANKED = ("storage", "ev", "pv")
@@ -62,14 +64,24 @@ def settle(device: int, lfdi: str) -> bool:
     load = (_stated(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
     ders = [of_der(kind, capacity is not None) for kind, capacity in sql.rows(
         "SELECT der_type, capacity_wh FROM der_state WHERE device_id = ?", device)]
-    points = [json.loads(stated) for stated, in sql.rows(
-        "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL", lfdi)]
+    points = [
+        json.loads(stated)
+        for (stated,) in sql.rows(
+            "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL",
+            lfdi,
+        )
+    ]
     premises = bool(points) and all(is_premises(point) for point in points)
     now = kind_of(ders, category, premises), category, base_value(load.get("maxDemand"))
     if sql.row(_COLUMNS, device) == now:
         return False
-    sql.execute("INSERT INTO device_type (device_id, kind, category, max_load_w) VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE "
-                "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w", device, *now)
+    sql.execute(
+        "INSERT INTO device_type (device_id, kind, category, max_load_w) VALUES (?, ?, ?, ?) ON CONFLICT "
+        "(device_id) DO UPDATE "
+        "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w",
+        device,
+        *now,
+    )
     if now[0] != "premises":
         sql.execute("UPDATE meter SET kind = ? WHERE device_id = ? AND kind <> 'premises'", now[0], device)
     return True

@@ -1,8 +1,7 @@
 """What the members of a virtual DER are able to do now, from what they said of themselves.
 
-What a store can still give or take comes from DERAvailability's durations if it has them, else from its state of
-charge, and bounds the power it can hold for the time asked about.
-"""
+What a store can still give or take comes from DERAvailability's durations if it has them, else from its state
+of charge, and bounds the power it can hold for the time asked about. """
 from __future__ import annotations
 
 from collections import defaultdict
@@ -40,8 +39,9 @@ _SELECT = f"SELECT device_id, {', '.join(Row._fields)} FROM der_state"
 
 @dataclass(frozen=True)
 class MemberDer:
-    """One DER. Powers in W: `inject` and `absorb` are its rated magnitudes, `low` to `high` what it can do now, as
-    injection; energies in Wh that it can still give (`up`) and take (`down`), None where that is no question."""
+    """One DER. Powers in W: `inject` and `absorb` are its rated magnitudes, `low` to `high` what it can do
+    now, as injection; energies in Wh that it can still give (`up`) and take (`down`), None where that is no
+    question."""
     max_injection_w: float
     max_absorption_w: float
     low: float
@@ -55,8 +55,8 @@ class MemberDer:
 
 @dataclass(frozen=True)
 class Member:
-    """A device and the sum of its DERs. `present` is its injection by the newest reading, in W. For `tier` and `left` see
-    `turns`."""
+    """A device and the sum of its DERs. `present` is its injection by the newest reading, in W. For `tier`
+    and `left` see `turns`."""
     lfdi: str
     name: str
     kind: str
@@ -101,7 +101,8 @@ class Member:
 
 
 def member_der(row: Row, present: float | None, hours: float) -> MemberDer:
-    """A DER from its row. `present` is its injection in W, `hours` is how long a power has to be held. Pure."""
+    """A DER from its row. `present` is its injection in W, `hours` is how long a power has to be held.
+    Pure."""
     up = down = None
     if row.max_absorption_w:
         up = _energy(row.dischargeable_wh, row.capacity_wh, row.soc)
@@ -109,11 +110,22 @@ def member_der(row: Row, present: float | None, hours: float) -> MemberDer:
     low = -row.max_absorption_w if down is None else -min(row.max_absorption_w, down / hours)
     high = row.max_injection_w if up is None else min(row.max_injection_w, up / hours)
     if row.available_w is not None and not row.max_absorption_w:
-        # Reserve above the present output to some, all that the sun would give to others: it is at least the greater.
+        # Reserve above the present output to some, all that the sun would give to others: it is at least the
+        # greater.
         high = min(high, max(row.available_w, present or 0.0, 0.0))
     if not row.connected:
         low = high = 0.0
-    return MemberDer(row.max_injection_w, row.max_absorption_w, low, high, row.capacity_wh, row.soc, up, down, _modes(row.modes))
+    return MemberDer(
+        row.max_injection_w,
+        row.max_absorption_w,
+        low,
+        high,
+        row.capacity_wh,
+        row.soc,
+        up,
+        down,
+        _modes(row.modes),
+    )
 
 
 def _energy(said: float | None, capacity: float | None, fraction: float | None) -> float | None:
@@ -138,15 +150,24 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
             rows, reading = ders[device.id], injected.get(device.lfdi)
             present = reading.watts / len(rows) if reading and rows else None
             patience = ONLINE_POLLS * pollrates.poll("EndDevice", device.lfdi)
-            found.append(Member(device.lfdi, device.name, device.kind,
-                                device.last_contact_at is not None and now - device.last_contact_at <= patience,
-                                tuple(member_der(row, present, hours) for row in rows),
-                                reading and reading.watts, reading and reading.at))
+            found.append(
+                Member(
+                    device.lfdi,
+                    device.name,
+                    device.kind,
+                    device.last_contact_at is not None and now - device.last_contact_at <= patience,
+                    tuple(member_der(row, present, hours) for row in rows),
+                    reading and reading.watts,
+                    reading and reading.at,
+                )
+            )
     return found
 
 
 def _rows(numbers: list[int]) -> dict[int, list[Row]]:
     found: dict[int, list[Row]] = defaultdict(list)
-    for device, *row in sql.rows(f"{_SELECT} WHERE device_id IN ({sql.marks(len(numbers))}) ORDER BY href", *numbers):
+    for device, *row in sql.rows(
+        f"{_SELECT} WHERE device_id IN ({sql.marks(len(numbers))}) ORDER BY href", *numbers
+    ):
         found[device].append(Row(*row))
     return found

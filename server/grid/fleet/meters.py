@@ -1,10 +1,10 @@
-"""Where each device's power is read: the rows Meter, kept in step with what is mirrored; what is read costs one update.
+"""Where each device's power is read: the rows Meter, kept in step with what is mirrored; what is read costs
+one update.
 
-A device is read at the usage points of its DER (roleFlags isDER or isPEV) if it mirrors one, else at whatever it
-mirrors; what a whole premises draws is read besides. There, readings of active power (uom 38, W) count: forward is
-delivered to the customer and so consumption, reverse is injection; where both are given, each is a magnitude and the
-difference is meant.
-"""
+A device is read at the usage points of its DER (roleFlags isDER or isPEV) if it mirrors one, else at whatever
+it mirrors; what a whole premises draws is read besides. There, readings of active power (uom 38, W) count:
+forward is delivered to the customer and so consumption, reverse is injection; where both are given, each is a
+magnitude and the difference is meant. """
 from __future__ import annotations
 
 import json
@@ -21,11 +21,15 @@ Data = dict[str, Any]
 Taken = list[tuple[int, int]]
 _W = 38
 _SIGN = {1: -1, 19: 1, 0: 1}
-# dataQualifier: an average says most about a period, then a normal value; extremes and deviations say nothing of it.
+# dataQualifier: an average says most about a period, then a normal value; extremes and deviations say nothing
+# of it.
 _QUALIFIERS = {2: 0, 0: 1, 12: 1}
 _NEWEST_SETS = 3
-_READ = ("SELECT r.value, r.start + r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id WHERE s.meter = ? AND "
-         "r.value IS NOT NULL")
+_READ = (
+    "SELECT r.value, r.start + r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id WHERE "
+    "s.meter = ? AND "
+    "r.value IS NOT NULL"
+)
 
 
 class Meter(NamedTuple):
@@ -35,8 +39,8 @@ class Meter(NamedTuple):
 
 
 def best(types: dict[str, Data]) -> list[Meter]:
-    """Of MeterReadings by their ReadingTypes one for each direction: the sum of the phases rather than one of them, an
-    average rather than an instant. Pure."""
+    """Of MeterReadings by their ReadingTypes one for each direction: the sum of the phases rather than one of
+    them, an average rather than an instant. Pure."""
     chosen: dict[int, tuple[tuple[bool, int], Meter]] = {}
     for href, said in types.items():
         flow, qualifier = said.get("flowDirection", 0), said.get("dataQualifier", 0)
@@ -65,7 +69,13 @@ def reconcile(device: int, lfdi: str) -> int:
                 changed += 1
             continue
         sql.execute("DELETE FROM meter WHERE href = ?", href)
-        sql.execute("INSERT INTO meter (href, device_id, kind, factor, peak_load_w) VALUES (?, ?, ?, ?, 0.0)", href, device, what, factor)
+        sql.execute(
+            "INSERT INTO meter (href, device_id, kind, factor, peak_load_w) VALUES (?, ?, ?, ?, 0.0)",
+            href,
+            device,
+            what,
+            factor,
+        )
         record_readings(href, sql.rows(_READ, href))
         changed += 1
     return changed
@@ -73,15 +83,24 @@ def reconcile(device: int, lfdi: str) -> int:
 
 def _counting(lfdi: str, what: str) -> dict[str, tuple[str, float]]:
     """What each MeterReading that counts for a device measures, and its factor."""
-    points = {href: json.loads(stated) for href, stated in sql.rows(
-        "SELECT href, submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL ORDER BY sort", lfdi)}
+    points = {
+        href: json.loads(stated)
+        for href, stated in sql.rows(
+            "SELECT href, submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS "
+            "NOT NULL ORDER BY sort",
+            lfdi,
+        )
+    }
     whole = [href for href, said in points.items() if is_premises(said)]
     own = [href for href, said in points.items() if role(said) & (DER | PEV)]
     own = own or [href for href in points if href not in whole]
     types: dict[str, dict[str, Data]] = defaultdict(dict)
     for point in (*own, *whole):
-        for meter, stated in sql.rows("SELECT m.href, t.submitted FROM document m JOIN document t ON t.href = m.href || '/rt' WHERE "
-                                      "m.parent = ? AND t.submitted IS NOT NULL ORDER BY m.sort", f"{point}/mr"):
+        for meter, stated in sql.rows(
+            "SELECT m.href, t.submitted FROM document m JOIN document t ON t.href = m.href || '/rt' WHERE "
+            "m.parent = ? AND t.submitted IS NOT NULL ORDER BY m.sort",
+            f"{point}/mr",
+        ):
             types[point][meter] = json.loads(stated)
     return {meter.href: ("premises" if point in whole else what, meter.factor)
             for point, known in types.items() for meter in best(known)}
@@ -89,23 +108,41 @@ def _counting(lfdi: str, what: str) -> dict[str, tuple[str, float]]:
 
 @hooks.on_readings
 def record_readings(meter: str, read: Taken) -> None:
-    """Values of a MeterReading, each with the end of its time, have been read: keep the newest and the greatest draw."""
+    """Values of a MeterReading, each with the end of its time, have been read: keep the newest and the
+    greatest draw."""
     if not read:
         return
     value, at = max(read, key=lambda each: each[1])
     values = [value for value, _ in read]
-    sql.execute("UPDATE meter SET injection_w = CASE WHEN read_at IS NULL OR read_at <= ? THEN factor * ? ELSE injection_w END, "
-                "read_at = CASE WHEN read_at IS NULL OR read_at <= ? THEN ? ELSE read_at END, "
-                "peak_load_w = CASE WHEN -factor * ? > peak_load_w THEN -factor * ? WHEN -factor * ? > peak_load_w THEN -factor * ? ELSE peak_load_w END "
-                "WHERE href = ?", at, value, at, at, max(values), max(values), min(values), min(values), meter)
+    sql.execute(
+        "UPDATE meter SET injection_w = CASE WHEN read_at IS NULL OR read_at <= ? THEN factor * ? ELSE "
+        "injection_w END, "
+        "read_at = CASE WHEN read_at IS NULL OR read_at <= ? THEN ? ELSE read_at END, "
+        "peak_load_w = CASE WHEN -factor * ? > peak_load_w THEN -factor * ? WHEN -factor * ? > peak_load_w "
+        "THEN -factor * ? ELSE peak_load_w END "
+        "WHERE href = ?",
+        at,
+        value,
+        at,
+        at,
+        max(values),
+        max(values),
+        min(values),
+        min(values),
+        meter,
+    )
 
 
 def rebuild() -> int:
     """Make every row agree with documents and readings; how many did not."""
     changed = sum(reconcile(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
     for href, factor, watts, at in sql.rows("SELECT href, factor, injection_w, read_at FROM meter"):
-        read = sql.rows(f"{_READ} AND s.id IN (SELECT id FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?)",
-                        href, href, _NEWEST_SETS)
+        read = sql.rows(
+            f"{_READ} AND s.id IN (SELECT id FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?)",
+            href,
+            href,
+            _NEWEST_SETS,
+        )
         newest = max((end for _, end in read), default=None)
         if at != newest or read and watts not in [factor * value for value, end in read if end == newest]:
             sql.execute("UPDATE meter SET injection_w = NULL, read_at = NULL WHERE href = ?", href)

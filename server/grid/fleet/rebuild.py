@@ -1,4 +1,5 @@
-"""The rows that answer for many devices at once, rebuilt by `reindex` in the order in which they follow from each other."""
+"""The rows that answer for many devices at once, rebuilt by `reindex` in the order in which they follow from
+each other."""
 from __future__ import annotations
 
 from server.devices import enrolment

@@ -1,4 +1,5 @@
-"""What a flow reservation is granted, as numbers. Power and energy are positive for charging, as in FlowReservation."""
+"""What a flow reservation is granted, as numbers. Power and energy are positive for charging, as in
+FlowReservation."""
 from typing import NamedTuple
 
 

@@ -1,7 +1,7 @@
 """Kilowatts into what devices can be told: by what each declares, the same power is another element. Pure.
 
-Consumption is positive here, in W; what is returned is as the standard has it: DERControl with + for injection, a load
-control in tenths of a degree or percent of time, a reservation with + for charging.
+Consumption is positive here, in W; what is returned is as the standard has it: DERControl with + for
+injection, a load control in tenths of a degree or percent of time, a reservation with + for charging.
 
     who                                  is told                        by
     stores that take opModFixedW         percent of rating              DERControl, one for all
@@ -36,8 +36,9 @@ def max_lim_w(part: float) -> dict[str, Any]:
 
 
 def offset(fraction: float, kelvin: float) -> dict[str, Any] | None:
-    """What an EndDeviceControl says so that loads with set points come to this fraction of their comfort band, `kelvin`
-    wide either way: to use less of it, or (loadShiftForward) more ahead of time; None for nothing to be said."""
+    """What an EndDeviceControl says so that loads with set points come to this fraction of their comfort
+    band, `kelvin` wide either way: to use less of it, or (loadShiftForward) more ahead of time; None for
+    nothing to be said."""
     tenths = round(abs(fraction) * kelvin * 10)
     if abs(fraction) < QUIET or not tenths:
         return None
@@ -45,21 +46,27 @@ def offset(fraction: float, kelvin: float) -> dict[str, Any] | None:
 
 
 def finest(kelvin: float) -> tuple[float, ...]:
-    """By variety of load, the least part of comfort that can be told: a tenth of a degree; a duty cycle is as good as any."""
+    """By variety of load, the least part of comfort that can be told: a tenth of a degree; a duty cycle is as
+    good as any."""
     return 0.1 / kelvin, 0.0
 
 
 def duty(usual: float, power: float) -> dict[str, Any] | None:
-    """What an EndDeviceControl says so that loads that are switched on and off draw `power` of the `usual` beside it
-    (W, changes): the greatest part of the time that they may be on; None where they may as they like."""
+    """What an EndDeviceControl says so that loads that are switched on and off draw `power` of the `usual`
+    beside it (W, changes): the greatest part of the time that they may be on; None where they may as they
+    like."""
     if power >= -QUIET * max(usual, 1.0):
         return None
-    return {"DutyCycle": {"normalValue": min(max(round(100 * (usual + power) / usual), 0), 100)}, "loadShiftForward": False}
+    return {
+        "DutyCycle": {"normalValue": min(max(round(100 * (usual + power) / usual), 0), 100)},
+        "loadShiftForward": False,
+    }
 
 
 def chargeable(powers: Floats, floor: Floats, most: Floats, least: float) -> Floats:
-    """Cars' powers as chargers can do them: not at all or at least `least` W (or all that a car can take), the sum as
-    near as may be. Those who must (`floor`) come first, then those who were to have most of what they could take."""
+    """Cars' powers as chargers can do them: not at all or at least `least` W (or all that a car can take),
+    the sum as near as may be. Those who must (`floor`) come first, then those who were to have most of what
+    they could take."""
     able = np.maximum(np.minimum(least, most), np.minimum(floor, most))
     if ((powers >= able) | (powers <= 0)).all():
         return powers
@@ -72,34 +79,48 @@ def chargeable(powers: Floats, floor: Floats, most: Floats, least: float) -> Flo
         count += 1
     chosen = order[:count]
     found = np.zeros_like(powers)
-    found[chosen] = waterfill.fill(total, Line(powers[chosen], most[chosen], able[chosen], most[chosen])).powers
+    found[chosen] = waterfill.fill(
+        total, Line(powers[chosen], most[chosen], able[chosen], most[chosen])
+    ).powers
     return found
 
 
 def unchanged(powers: Floats, before: Floats, rating: Floats, floor: Floats, band: float) -> Bools:
-    """Who need not be told anew: what they were told (NaN: nothing) is within the part `band` of their rating, and is
-    something if it has to be."""
+    """Who need not be told anew: what they were told (NaN: nothing) is within the part `band` of their
+    rating, and is something if it has to be."""
     same = np.abs(powers - before) <= band * rating
     return same & ((powers > 0) == (before > 0)) & (before >= floor - 1)
 
 
 class Session(NamedTuple):
-    """A car as it is at the beginning of a step: until when it stays (UTC), what it needs (Wh) and can take (W)."""
+    """A car as it is at the beginning of a step: until when it stays (UTC), what it needs (Wh) and can take
+    (W)."""
     depart: int
     need: float
     power: float
 
 
 def offer(session: Session, power: float, start: int, charging: bool = False) -> list[ReservationOffer]:
-    """What a car is told that is to draw `power` from `start` on: as long as nobody says otherwise it has all it needs,
-    or as much as there is time for. One that is to wait is told when it will charge at the latest, at full power: so
-    if nobody ever says anything again, nobody's car is empty in the morning. If it is `charging` until then, it is told
-    besides to draw nothing meanwhile."""
+    """What a car is told that is to draw `power` from `start` on: as long as nobody says otherwise it has all
+    it needs, or as much as there is time for. One that is to wait is told when it will charge at the latest,
+    at full power: so if nobody ever says anything again, nobody's car is empty in the morning. If it is
+    `charging` until then, it is told besides to draw nothing meanwhile."""
     left = max(session.depart - start, 1)
     if power > 0:
         seconds = min(round(np.ceil(session.need * 3600 / power)), left)
-        return [ReservationOffer(start, max(seconds, 1), float(np.ceil(power)), min(session.need, power * seconds / 3600))]
+        return [
+            ReservationOffer(
+                start, max(seconds, 1), float(np.ceil(power)), min(session.need, power * seconds / 3600)
+            )
+        ]
     seconds = min(round(np.ceil(session.need * 3600 / session.power)), left)
     latest = ReservationOffer(session.depart - max(seconds, 1), max(seconds, 1), session.power,
                    min(session.need, session.power * seconds / 3600))
-    return [*([ReservationOffer(start, latest.start - start, 0.0, 0.0)] if charging and latest.start > start else []), latest]
+    return [
+        *(
+            [ReservationOffer(start, latest.start - start, 0.0, 0.0)]
+            if charging and latest.start > start
+            else []
+        ),
+        latest,
+    ]

@@ -1,10 +1,11 @@
-"""What virtual DERs could do over a horizon, step by step, each leaf by itself: in the middle, and how sure that is.
+"""What virtual DERs could do over a horizon, step by step, each leaf by itself: in the middle, and how sure
+that is.
 
-Whatever is asked is a change of what members would do by themselves (their baseline), so who does not respond stays
-with that. A member responds as its tracked rate says, independently of the others: a group's mean is the sum of rates times
-powers, and so the larger the group, the nearer the firm part comes to the mean. The error of forecasts is added where one
-is known. Powers in W; up is more injection than the baseline, down is less.
-"""
+Whatever is asked is a change of what members would do by themselves (their baseline), so who does not respond
+stays with that. A member responds as its tracked rate says, independently of the others: a group's mean is
+the sum of rates times powers, and so the larger the group, the nearer the firm part comes to the mean. The
+error of forecasts is added where one is known. Powers in W; up is more injection than the baseline, down is
+less. """
 from __future__ import annotations
 
 from collections import Counter
@@ -37,9 +38,14 @@ class Change(NamedTuple):
     def cut(self, up: Floats, down: Floats, hours: float) -> Change:
         """The same with no more power than so much, and no more energy than such powers reach."""
         most, least = np.minimum(self.up, up), np.minimum(self.down, down)
-        return Change(most, least, np.minimum(self.energy_up, np.cumsum(most) * hours),
-                      np.minimum(self.energy_down, np.cumsum(least) * hours),
-                      self.up_variance * part_of(most, self.up) ** 2, self.down_variance * part_of(least, self.down) ** 2)
+        return Change(
+            most,
+            least,
+            np.minimum(self.energy_up, np.cumsum(most) * hours),
+            np.minimum(self.energy_down, np.cumsum(least) * hours),
+            self.up_variance * part_of(most, self.up) ** 2,
+            self.down_variance * part_of(least, self.down) ** 2,
+        )
 
     def firm(self, deviations: float) -> Change:
         """So many standard deviations below the mean, energy with power."""
@@ -55,11 +61,17 @@ def part_of(part: Floats, whole: Floats) -> Floats:
 
 def total(changes: list[Change], steps: int) -> Change:
     """The sum of several."""
-    return Change(*(np.sum([change[place] for change in changes], axis=0) if changes else np.zeros(steps) for place in range(6)))
+    return Change(
+        *(
+            np.sum([change[place] for change in changes], axis=0) if changes else np.zeros(steps)
+            for place in range(6)
+        )
+    )
 
 
 class Outlook(NamedTuple):
-    """What is expected of each kind of member in all, W of consumption [T], and the standard deviation of that."""
+    """What is expected of each kind of member in all, W of consumption [T], and the standard deviation of
+    that."""
     values: dict[str, Floats]
     sigma: dict[str, Floats]
     warnings: list[str]
@@ -67,8 +79,8 @@ class Outlook(NamedTuple):
 
 @dataclass(frozen=True)
 class DispatchGroup:
-    """What is dispatched through one virtual DER: baseline, how that could change, and how as far as members are read
-    freshly (`verified`), and members."""
+    """What is dispatched through one virtual DER: baseline, how that could change, and how as far as members
+    are read freshly (`verified`), and members."""
     baseline: Floats
     net: Floats
     change: Change
@@ -81,9 +93,13 @@ class DispatchGroup:
 
 
 def expected(seen: FleetState, start: int, steps: int, at: int) -> Outlook:
-    """What is to be expected of the kinds that are not reckoned from their requests or commands, as far as there are any."""
+    """What is to be expected of the kinds that are not reckoned from their requests or commands, as far as
+    there are any."""
     kinds = [what for what in ("thermal", "pv", "premises", "other") if (seen.roster.what == what).any()]
-    found = {what: forecasts.forecast(seen.roster.area, what, start, steps, at, round(seen.hours * 3600)) for what in kinds}
+    found = {
+        what: forecasts.forecast(seen.roster.area, what, start, steps, at, round(seen.hours * 3600))
+        for what in kinds
+    }
     nothing = dict.fromkeys(KINDS, np.zeros(steps))
     return Outlook(nothing | {what: -np.nan_to_num(one.values) for what, one in found.items()},
                    nothing | {what: np.nan_to_num(one.sigma) for what, one in found.items()},
@@ -110,37 +126,73 @@ def dispatch_groups(seen: FleetState, ahead: Outlook, steps: int, at: int, start
         here = known.group[known.units.place] == group
         out = here & np.isin(known.device[known.units.place], [
             device for device, why in seen.out.items() if why == eligibility.STALE])
-        counted = here & ~np.isin(known.device[known.units.place], list(seen.out)) & np.isfinite(known.units.ramp_w_per_s)
-        found.append(DispatchGroup(own, net, changes[group], verified[group], float(known.units.max_injection_w[out].sum()), float(known.units.max_absorption_w[out].sum()),
-                          float(known.units.ramp_w_per_s[counted].sum()), int(counted.sum()),
-                          Counter({why: count for (of, why), count in reasons.items() if of == group})))
+        counted = (
+            here
+            & ~np.isin(known.device[known.units.place], list(seen.out))
+            & np.isfinite(known.units.ramp_w_per_s)
+        )
+        found.append(
+            DispatchGroup(
+                own,
+                net,
+                changes[group],
+                verified[group],
+                float(known.units.max_injection_w[out].sum()),
+                float(known.units.max_absorption_w[out].sum()),
+                float(known.units.ramp_w_per_s[counted].sum()),
+                int(counted.sum()),
+                Counter({why: count for (of, why), count in reasons.items() if of == group}),
+            )
+        )
     return found
 
 
 def _unread(seen: FleetState) -> list[int]:
     """Who could be asked for something, and is not read freshly."""
-    return [int(device) for what, devices in (("storage", seen.stores), ("ev", seen.cars), ("thermal", seen.heats), ("pv", seen.suns))
-            for device in devices[~seen.fresh[what]]]
+    return [
+        int(device)
+        for what, devices in (
+            ("storage", seen.stores),
+            ("ev", seen.cars),
+            ("thermal", seen.heats),
+            ("pv", seen.suns),
+        )
+        for device in devices[~seen.fresh[what]]
+    ]
 
 
-def _movable(seen: FleetState, cars: Sessions, ahead: Outlook, weight: Floats, steps: int) -> tuple[list[Floats], list[Change]]:
-    """By group, what these cars would draw if each charged as it came, and by how much members could change what they do."""
+def _movable(
+    seen: FleetState, cars: Sessions, ahead: Outlook, weight: Floats, steps: int
+) -> tuple[list[Floats], list[Change]]:
+    """By group, what these cars would draw if each charged as it came, and by how much members could change
+    what they do."""
     known, size, nothing = seen.roster, len(seen.leaves), np.zeros(steps)
     places = {what: known.places(devices) for what, devices in (
         ("storage", seen.stores), ("ev", seen.cars), ("thermal", seen.heats), ("pv", seen.suns))}
-    able = {what: _shares(known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum())
-            for what in ("thermal", "pv")}
-    some_cars = clusters.until(clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), seen.hours)[0], steps)
+    able = {
+        what: _shares(
+            known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum()
+        )
+        for what in ("thermal", "pv")
+    }
+    some_cars = clusters.until(
+        clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), seen.hours)[0],
+        steps,
+    )
     some_stores, _ = clusters.batteries(seen.fleet.batteries, steps, charges=CHARGES)
     some_heat = _heat_clusters(seen, ahead, able, steps)
     eager, found = [], []
     for group in range(size):
-        eager.append(np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours)
+        eager.append(
+            np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours
+        )
         changes = []
-        for what, change in (("storage", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
-                             ("ev", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
-                             ("thermal", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
-                             ("pv", _curtailed(-able["pv"][group] * ahead.values["pv"], seen.hours))):
+        for what, change in (
+            ("storage", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
+            ("ev", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
+            ("thermal", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
+            ("pv", _curtailed(-able["pv"][group] * ahead.values["pv"], seen.hours)),
+        ):
             inside = places[what][known.group[places[what]] == group]
             rate, spread = _response(known.response[inside], weight[inside])
             noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
@@ -166,8 +218,12 @@ def _standing(seen: FleetState, place: int) -> str:
 def _weights(seen: FleetState) -> Floats:
     """[n]: how large each member is: what it is rated at, else the most or the last that was read of it."""
     known = seen.roster
-    rated = np.bincount(known.units.place, known.units.max_injection_w + known.units.max_absorption_w, len(known.device))
-    read = np.maximum(known.peak, np.nan_to_num(np.abs(np.where(np.isnan(known.watts), known.site_w, known.watts))))
+    rated = np.bincount(
+        known.units.place, known.units.max_injection_w + known.units.max_absorption_w, len(known.device)
+    )
+    read = np.maximum(
+        known.peak, np.nan_to_num(np.abs(np.where(np.isnan(known.watts), known.site_w, known.watts)))
+    )
     return np.where(known.demand > 0, known.demand, np.where(rated > 0, rated, np.maximum(read, 1.0)))
 
 
@@ -187,7 +243,11 @@ def _heat_clusters(seen: FleetState, ahead: Outlook, able: dict[str, Floats], st
     base = np.zeros((len(place), steps))
     for number, at in enumerate(place):
         group = at // kinds
-        base[number] = np.maximum(able["thermal"][group] * ahead.values["thermal"], 0) * rating[number] / max(whole[group], 1e-9)
+        base[number] = (
+            np.maximum(able["thermal"][group] * ahead.values["thermal"], 0)
+            * rating[number]
+            / max(whole[group], 1e-9)
+        )
     return clusters.thermals(loads, np.minimum(base, rating[:, None]))[0]
 
 
@@ -197,8 +257,14 @@ def _change(some: Clusters, base: Floats, hours: float) -> Change:
         return total([], len(base))
     could, drawn = envelope.of(some, hours), np.cumsum(base) * hours
     nothing = np.zeros(len(base))
-    return Change(np.maximum(base - could.low, 0), np.maximum(could.high - base, 0), np.maximum(drawn - could.least, 0),
-                  np.maximum(could.most - drawn, 0), nothing, nothing)
+    return Change(
+        np.maximum(base - could.low, 0),
+        np.maximum(could.high - base, 0),
+        np.maximum(drawn - could.least, 0),
+        np.maximum(could.most - drawn, 0),
+        nothing,
+        nothing,
+    )
 
 
 def _curtailed(generation: Floats, hours: float) -> Change:
@@ -207,8 +273,11 @@ def _curtailed(generation: Floats, hours: float) -> Change:
 
 
 def _response(rates: Floats, weight: Floats) -> tuple[float, float]:
-    """The mean part of what a group is asked that it does, and its standard deviation; a group of none does all."""
+    """The mean part of what a group is asked that it does, and its standard deviation; a group of none does
+    all."""
     whole = float(weight.sum())
     if whole <= 0:
         return 1.0, 0.0
-    return float((rates * weight).sum() / whole), float(np.sqrt((weight ** 2 * rates * (1 - rates)).sum()) / whole)
+    return float((rates * weight).sum() / whole), float(
+        np.sqrt((weight**2 * rates * (1 - rates)).sum()) / whole
+    )

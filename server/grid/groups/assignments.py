@@ -1,9 +1,9 @@
 """Who is in which virtual DER, and the FunctionSetAssignments that tell the device so.
 
-A device is in a virtual DER because it was put there, because the rule fits its labels, or because it is in one of
-the children. `settle` finds out and makes three things agree with it, in the transaction of the change that caused it:
-the Membership rows, the FunctionSetAssignments under the device, and the Audience rows, which let the device and the
-aggregator that acts for it see the programs (IEEE 2030.5-2018, 8.6; CSIP's groups).
+A device is in a virtual DER because it was put there, because the rule fits its labels, or because it is in
+one of the children. `settle` finds out and makes three things agree with it, in the transaction of the change
+that caused it: the Membership rows, the FunctionSetAssignments under the device, and the Audience rows, which
+let the device and the aggregator that acts for it see the programs (IEEE 2030.5-2018, 8.6; CSIP's groups).
 """
 from __future__ import annotations
 
@@ -31,12 +31,19 @@ def audience(vder: VirtualDER) -> str:
 
 def labels(device: Device) -> dict[str, str]:
     """What a rule may ask of a device: its labels, and kind, name, lfdi, sfdi, manager."""
-    return {**{name: str(value) for name, value in device.labels.items()}, "kind": device.kind, "name": device.name,
-            "lfdi": device.lfdi, "sfdi": str(device.sfdi), "manager": device.manager}
+    return {
+        **{name: str(value) for name, value in device.labels.items()},
+        "kind": device.kind,
+        "name": device.name,
+        "lfdi": device.lfdi,
+        "sfdi": str(device.sfdi),
+        "manager": device.manager,
+    }
 
 
 class _Tree:
-    """The virtual DERs as they are now, save those of one device, which hold it by name and stand in no tree."""
+    """The virtual DERs as they are now, save those of one device, which hold it by name and stand in no
+    tree."""
 
     def __init__(self) -> None:
         self.all = {vder.id: vder for vder in VirtualDER.select().where(VirtualDER.device.is_null())}
@@ -59,10 +66,13 @@ class _Tree:
 
 
 def reconcile(devices: Iterable[Device] | None = None) -> int:
-    """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual DERs as they
-    are now; how many memberships began or ended."""
+    """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual DERs
+    as they are now; how many memberships began or ended."""
     asked = None if devices is None else list(devices)
-    with store.transaction(), dispatchgroups.refusing_new_conflicts([] if asked is None else [device.id for device in asked]):
+    with (
+        store.transaction(),
+        dispatchgroups.refusing_new_conflicts([] if asked is None else [device.id for device in asked]),
+    ):
         return _reconcile(asked)
 
 
@@ -107,14 +117,16 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
 
 
 def leave(devices: Iterable[Device], vder: VirtualDER) -> None:
-    """Take devices' names off a virtual DER. `settle` has to follow: it ends the memberships that nothing else
-    brings."""
+    """Take devices' names off a virtual DER. `settle` has to follow: it ends the memberships that nothing
+    else brings."""
     _listed(devices, vder, False)
 
 
 def _listed(devices: Iterable[Device], vder: VirtualDER, listed: bool) -> None:
     for some in chunked(devices, _CHUNK):
-        Membership.update(listed=listed).where((Membership.vder == vder) & Membership.device.in_(some)).execute()
+        Membership.update(listed=listed).where(
+            (Membership.vder == vder) & Membership.device.in_(some)
+        ).execute()
 
 
 def _unchanged(numbers: list[int] | None) -> dict[int, dict[int, bool]]:
@@ -122,7 +134,9 @@ def _unchanged(numbers: list[int] | None) -> dict[int, dict[int, bool]]:
     query: Any = Membership.select(Membership.device, Membership.vder, Membership.listed)
     found: dict[int, dict[int, bool]] = defaultdict(dict)
     for some in [None] if numbers is None else chunked(numbers, _CHUNK):
-        for device, vder, listed in (query if some is None else query.where(Membership.device.in_(some))).tuples():
+        for device, vder, listed in (
+            query if some is None else query.where(Membership.device.in_(some))
+        ).tuples():
             found[device][vder] = listed
     return found
 
@@ -145,7 +159,8 @@ def _assign(device: Device, new: Iterable[VirtualDER], gone: Iterable[int]) -> N
 
 
 def _see(devices: Iterable[Device]) -> int:
-    """Let devices, and aggregators for those they manage, see what concerns them; how many rows that changed."""
+    """Let devices, and aggregators for those they manage, see what concerns them; how many rows that
+    changed."""
     lfdis = {lfdi for device in devices for lfdi in (device.lfdi, device.manager) if lfdi}
     return sum(_see_some(set(some)) for some in chunked(sorted(lfdis), _CHUNK))
 
@@ -163,7 +178,9 @@ def _see_some(lfdis: set[str]) -> int:
         Audience.delete().where((Audience.lfdi == lfdi) & (Audience.audience == seen)).execute()
     # a DER links to the programs it sees, and counts them
     changed = Device.select().where(Device.lfdi.in_({lfdi for lfdi, _ in wanted ^ kept}))
-    ders = Document.select(Document.href).where(Document.parent.in_([f"{enrolment.href(device)}/der" for device in changed]))
+    ders = Document.select(Document.href).where(
+        Document.parent.in_([f"{enrolment.href(device)}/der" for device in changed])
+    )
     store.touch(*(der.href for der in ders))
     return len(wanted ^ kept)
 

@@ -1,8 +1,9 @@
-"""Through which virtual DER of an area each device is dispatched: the deepest of the area's tree that it is in.
+"""Through which virtual DER of an area each device is dispatched: the deepest of the area's tree that it is
+in.
 
-A device may be in many, by kind and by feeder; for reading them that is well. It is dispatched through exactly one. Two
-of an area that are both deepest for it, neither above the other, are a conflict: an area with one is not to be balanced
-automatically, and in one that is, nothing may change so that there were one.
+A device may be in many, by kind and by feeder; for reading them that is well. It is dispatched through
+exactly one. Two of an area that are both deepest for it, neither above the other, are a conflict: an area
+with one is not to be balanced automatically, and in one that is, nothing may change so that there were one.
 """
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ Tree = Mapping[int, VirtualDER]  # by number, parents before children
 
 
 def deepest(groups: Collection[int], parents: Mapping[int, int | None]) -> list[int]:
-    """Those of these groups that are above none of them; `parents` of all, and of what lies between them. Pure."""
+    """Those of these groups that are above none of them; `parents` of all, and of what lies between them.
+    Pure."""
     above: set[int] = set()
     for group in groups:
         at = parents.get(group)
@@ -36,13 +38,17 @@ def _of(tree: Tree, devices: Iterable[int] | None = None) -> dict[int, list[int]
     """By device, the deepest virtual DERs of the tree that it is in; of all devices or of these."""
     parents: dict[int, int | None] = {number: vder.parent_id for number, vder in tree.items()}
     parents[next(iter(tree))] = None
-    query: Any = Membership.select(Membership.device, Membership.vder).where(Membership.vder.in_(list(tree))).order_by(
-        Membership.device, Membership.vder)
+    query: Any = (
+        Membership.select(Membership.device, Membership.vder)
+        .where(Membership.vder.in_(list(tree)))
+        .order_by(Membership.device, Membership.vder)
+    )
     groups: dict[int, list[int]] = {}
     for some in [None] if devices is None else chunked(devices, _CHUNK):
         for device, vder in (query if some is None else query.where(Membership.device.in_(some))).tuples():
             groups.setdefault(device, []).append(vder)
-    known = {each: deepest(each, parents) for each in set(map(tuple, groups.values()))}  # many are in the same few
+    # many are in the same few
+    known = {each: deepest(each, parents) for each in set(map(tuple, groups.values()))}
     return {device: known[tuple(each)] for device, each in groups.items()}
 
 
@@ -54,8 +60,8 @@ def conflicts(area: VirtualDER) -> list[tuple[Device, list[str]]]:
 
 
 def dispatch_group_of(area: VirtualDER) -> dict[int, VirtualDER]:
-    """By device, the virtual DER of the area through which it is dispatched. Refused (409), with their names, where
-    devices are in several."""
+    """By device, the virtual DER of the area through which it is dispatched. Refused (409), with their names,
+    where devices are in several."""
     tree = subtree(area)
     found = _of(tree)
     several = {device: each for device, each in found.items() if len(each) > 1}
@@ -80,8 +86,8 @@ def _conflict_message(tree: Tree, several: Mapping[int, list[int]]) -> str:
 
 @contextmanager
 def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[None]:
-    """Refuse (409) what is done inside if it makes a new conflict in an area that is balanced automatically; looks at
-    these devices alone, where no others can be concerned."""
+    """Refuse (409) what is done inside if it makes a new conflict in an area that is balanced automatically;
+    looks at these devices alone, where no others can be concerned."""
     areas = list(VirtualDER.select().join(Balance).where(Balance.automatic))
     asked = None if devices is None or not areas else list(devices)
     before = {area.id: _of(subtree(area), asked) for area in areas}

@@ -1,10 +1,10 @@
-"""DemandResponsePrograms: a virtual DER has one as soon as a member of it understands demand response, and the
-FunctionSetAssignments of those members lead to it.
+"""DemandResponsePrograms: a virtual DER has one as soon as a member of it understands demand response, and
+the FunctionSetAssignments of those members lead to it.
 
-That a device understands, it says itself: by a LoadShedAvailability, by DeviceInformation (functionsImplemented, or
-DRLCCapabilities), or, where it has said neither, by the deviceCategory of its EndDevice. The program's number is that
-of the virtual DER's DERProgram, so that two who make it at once make the same.
-"""
+That a device understands, it says itself: by a LoadShedAvailability, by DeviceInformation
+(functionsImplemented, or DRLCCapabilities), or, where it has said neither, by the deviceCategory of its
+EndDevice. The program's number is that of the virtual DER's DERProgram, so that two who make it at once make
+the same. """
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -19,11 +19,33 @@ from server.resources.hooks import Change, after
 
 Data = dict[str, Any]
 LINK = "DemandResponseProgramListLink"
-# DeviceCategoryType: the bits of what uses power, by the names that operators give them; the rest generates or stores.
-CATEGORIES = {name: 1 << bit for bit, name in enumerate((
-    "thermostat", "strip-heater", "baseboard-heater", "water-heater", "pool-pump", "sauna", "hot-tub", "appliance",
-    "irrigation-pump", "commercial", "on-off", "exterior-lighting", "interior-lighting", "load-switch",
-    "energy-management", "energy-module", "ev", "evse"))}
+# DeviceCategoryType: the bits of what uses power, by the names that operators give them; the rest generates
+# or stores.
+CATEGORIES = {
+    name: 1 << bit
+    for bit, name in enumerate(
+        (
+            "thermostat",
+            "strip-heater",
+            "baseboard-heater",
+            "water-heater",
+            "pool-pump",
+            "sauna",
+            "hot-tub",
+            "appliance",
+            "irrigation-pump",
+            "commercial",
+            "on-off",
+            "exterior-lighting",
+            "interior-lighting",
+            "load-switch",
+            "energy-management",
+            "energy-module",
+            "ev",
+            "evse",
+        )
+    )
+}
 LOADS = sum(CATEGORIES.values())
 _FUNCTION = 1 << 13  # of DeviceInformation.functionsImplemented
 # How much what can be shed has to change before devices say so: hundredths of a percent, and W.
@@ -38,7 +60,8 @@ def href(vder: VirtualDER) -> str:
 
 
 def publish(vder: VirtualDER, make: bool = False) -> None:
-    """Say the program of a virtual DER again, with its name and primacy; with `make` even where it has none yet."""
+    """Say the program of a virtual DER again, with its name and primacy; with `make` even where it has none
+    yet."""
     known = store.get(href(vder))
     if known is None and not make:
         return
@@ -60,8 +83,8 @@ def category(end_device: Data) -> int:
 
 
 def understands(end_device: Data, information: Data | None, sheds: bool) -> bool:
-    """Whether a device follows EndDeviceControls, by its EndDevice, its DeviceInformation (None: it has said nothing),
-    and whether it has said what it can shed. Pure."""
+    """Whether a device follows EndDeviceControls, by its EndDevice, its DeviceInformation (None: it has said
+    nothing), and whether it has said what it can shed. Pure."""
     if sheds or information and "DRLCCapabilities" in information:
         return True
     if information and "functionsImplemented" in information:
@@ -70,9 +93,11 @@ def understands(end_device: Data, information: Data | None, sheds: bool) -> bool
 
 
 def who_understands(devices: Iterable[Device]) -> dict[int, int]:
-    """Those of these devices (their numbers) that understand demand response, with their categories: any load where
-    one has not said what it is."""
-    return {number: bits for some in chunked(devices, _CHUNK) for number, bits in _understanding(some).items()}
+    """Those of these devices (their numbers) that understand demand response, with their categories: any load
+    where one has not said what it is."""
+    return {
+        number: bits for some in chunked(devices, _CHUNK) for number, bits in _understanding(some).items()
+    }
 
 
 def _understanding(devices: list[Device]) -> dict[int, int]:
@@ -85,8 +110,10 @@ def _understanding(devices: list[Device]) -> dict[int, int]:
 
 
 def _said(hrefs: list[str]) -> dict[str, Data]:
-    return {document.href: document.submitted for document in Document.select(Document.href, Document.submitted).where(
-        Document.href.in_(hrefs))}
+    return {
+        document.href: document.submitted
+        for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(hrefs))
+    }
 
 
 def link(vder: VirtualDER) -> Data:
@@ -95,8 +122,8 @@ def link(vder: VirtualDER) -> Data:
 
 
 def reconcile(devices: Iterable[Device]) -> None:
-    """Make the programs of the virtual DERs that these devices are in, and the links of their assignments, agree with
-    what they understand. A virtual DER of one device gets no program on that account."""
+    """Make the programs of the virtual DERs that these devices are in, and the links of their assignments,
+    agree with what they understand. A virtual DER of one device gets no program on that account."""
     for some in chunked(devices, _CHUNK):
         understood = _understanding(some)
         above = {f"{enrolment.href(device)}/fsa": device.id for device in some}

@@ -1,4 +1,5 @@
-"""Who is put into a virtual DER by name, one by one or from a file; and whether each is dispatched through one alone."""
+"""Who is put into a virtual DER by name, one by one or from a file; and whether each is dispatched through
+one alone."""
 from __future__ import annotations
 
 import csv
@@ -29,7 +30,12 @@ class Line(NamedTuple):
 def list_members(vder: str | int | VirtualDER) -> list[dict[str, Any]]:
     """The members of a virtual DER; `by` is how they came to be: by name, or by a rule or a child."""
     found = virtualders.find(vder)
-    rows = Membership.select(Device, Membership.listed).join(Device).where(Membership.vder == found).order_by(Device.id)
+    rows = (
+        Membership.select(Device, Membership.listed)
+        .join(Device)
+        .where(Membership.vder == found)
+        .order_by(Device.id)
+    )
     return [{**_brief(row.device), "by": "name" if row.listed else "rule or child"} for row in rows]
 
 
@@ -38,12 +44,14 @@ def _brief(device: Device) -> dict[str, Any]:
 
 
 def conflicts(area: str | int | VirtualDER) -> list[tuple[Device, list[str]]]:
-    """The devices of an area that would be dispatched through more than one of it, with the names of those."""
+    """The devices of an area that would be dispatched through more than one of it, with the names of
+    those."""
     return dispatchgroups.conflicts(virtualders.find(area))
 
 
 def leaf_of(area: str | int | VirtualDER) -> dict[int, VirtualDER]:
-    """By device, the virtual DER of an area through which it is dispatched. Refused (409) where there are several."""
+    """By device, the virtual DER of an area through which it is dispatched. Refused (409) where there are
+    several."""
     return dispatchgroups.dispatch_group_of(virtualders.find(area))
 
 
@@ -56,14 +64,14 @@ def validate(area: str | int | VirtualDER | None = None) -> list[dict[str, Any]]
 
 
 def load(vder: str | int | VirtualDER, file: Path, dry_run: bool = False) -> dict[str, Any]:
-    """Put all devices of a CSV file into a virtual DER, and say of them what it says; all or none. For its columns see
-    `read`. With `dry_run` it is taken back again. Refused (400, 404, 409) with the line."""
+    """Put all devices of a CSV file into a virtual DER, and say of them what it says; all or none. For its
+    columns see `read`. With `dry_run` it is taken back again. Refused (400, 404, 409) with the line."""
     return put(vder, read(file), str(file), dry_run)
 
 
 def read(file: Path) -> list[Line]:
-    """The lines of a CSV file with a header: `device` (LFDI, SFDI, name or number) and, where wanted, `name`, `kind`
-    and `labels` ("feeder=F12 phase=a"; "phase=" takes one away). An empty cell changes nothing."""
+    """The lines of a CSV file with a header: `device` (LFDI, SFDI, name or number) and, where wanted, `name`,
+    `kind` and `labels` ("feeder=F12 phase=a"; "phase=" takes one away). An empty cell changes nothing."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
             rows = csv.DictReader(text, strict=True)
@@ -75,8 +83,11 @@ def read(file: Path) -> list[Line]:
 
 def _known_columns(file: Path, columns: list[str]) -> None:
     if "device" not in columns or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
-        raise Refused(400, f"{file}, line 1: the columns are device and, where wanted, {', '.join(COLUMNS[1:])}; "
-                           f"not {', '.join(map(repr, columns)) or 'none'}")
+        raise Refused(
+            400,
+            f"{file}, line 1: the columns are device and, where wanted, {', '.join(COLUMNS[1:])}; "
+            f"not {', '.join(map(repr, columns)) or 'none'}",
+        )
 
 
 def _line(file: Path, number: int, row: dict[str | None, Any]) -> Line:
@@ -107,8 +118,11 @@ def _loaded(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @audit.audited("vder members import", "{vder}", state=_state, answer=_loaded)
-def put(vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_run: bool = False) -> dict[str, Any]:
-    """Put the devices of these lines in, and say of them what the lines say; `source` is named where one is refused."""
+def put(
+    vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_run: bool = False
+) -> dict[str, Any]:
+    """Put the devices of these lines in, and say of them what the lines say; `source` is named where one is
+    refused."""
     found = virtualders.find(vder)
     try:
         with store.transaction():
@@ -126,8 +140,14 @@ def put(vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_ru
                 except Refused as refused:
                     raise Refused(refused.status, f"{source}, line {line.number}: {refused.why}") from None
             virtualders.update(found, add=[device.lfdi for device in devices.values()])
-            answer = {"vder": found.name, "file": source, "lines": len(devices), "dry_run": dry_run, "said": said,
-                      "added": [_brief(device) for number, device in devices.items() if number not in had]}
+            answer = {
+                "vder": found.name,
+                "file": source,
+                "lines": len(devices),
+                "dry_run": dry_run,
+                "said": said,
+                "added": [_brief(device) for number, device in devices.items() if number not in had],
+            }
             if dry_run:
                 raise RolledBack(answer)
     except RolledBack as taken:
@@ -136,7 +156,8 @@ def put(vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_ru
 
 
 def _label(device: Device, line: Line) -> list[dict[str, Any]]:
-    """Say of a device what a line does; if that changed it, it as it is then, and what `was` otherwise before."""
+    """Say of a device what a line does; if that changed it, it as it is then, and what `was` otherwise
+    before."""
     before = {**_brief(device), "labels": device.labels}
     enrolment.relabel(device, line.labels, line.name, line.kind)
     after = {**_brief(device), "labels": device.labels}

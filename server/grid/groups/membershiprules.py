@@ -6,8 +6,8 @@
     term       = "not" term | "(" either ")" | label comparison ;
     comparison = "=" word | "!=" word | [ "not" ] "in" "(" word { "," word } ")" ;
 
-A word is made of letters, digits and . : / @ + - _, or is quoted. A label that a device does not have equals nothing.
-"""
+A word is made of letters, digits and . : / @ + - _, or is quoted. A label that a device does not have equals
+nothing. """
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -75,7 +75,9 @@ class _Reader:
         else:
             rule = self.either()
         if self.tokens[0].kind != "end":
-            raise RuleError.at(self.rule, self.tokens[0].position, f"{self.tokens[0].text!r} is not expected here")
+            raise RuleError.at(
+                self.rule, self.tokens[0].position, f"{self.tokens[0].text!r} is not expected here"
+            )
         return rule
 
     def either(self) -> Rule:
@@ -101,7 +103,9 @@ class _Reader:
         label = self.need("a label")
         sign = self.take("=", "!=", "in", "not")
         if sign is None:
-            raise RuleError.at(self.rule, self.tokens[0].position, f"'=', '!=' or 'in' is missing after {label!r}")
+            raise RuleError.at(
+                self.rule, self.tokens[0].position, f"'=', '!=' or 'in' is missing after {label!r}"
+            )
         if sign.text in ("=", "!="):
             return self.compared(label, frozenset({self.need("a value")}), sign.text == "=")
         if sign.text == "not":
@@ -120,5 +124,6 @@ class _Reader:
 
 @lru_cache(maxsize=4096)
 def read(rule: str) -> Rule:
-    """The rule as a function of a device's labels. RuleError names the character at which it cannot be read."""
+    """The rule as a function of a device's labels. RuleError names the character at which it cannot be
+    read."""
     return _Reader(rule).whole() if rule.strip() else lambda labels: False

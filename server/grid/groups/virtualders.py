@@ -1,8 +1,8 @@
 """Virtual DERs: a tree of groups, each of which publishes one DERProgram.
 
-A virtual DER is told by its name or number. Functions return dicts fit to be shown or printed as JSON, and refuse
-(`Refused`, with an HTTP status) what cannot be. Each change and all that follows from it is one transaction.
-"""
+A virtual DER is told by its name or number. Functions return dicts fit to be shown or printed as JSON, and
+refuse (`Refused`, with an HTTP status) what cannot be. Each change and all that follows from it is one
+transaction. """
 from __future__ import annotations
 
 import math
@@ -36,18 +36,34 @@ def _state_of(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 @audit.audited("vder create", "{name}", answer=_state_of)
-def create(name: str, rule: str = "", parent: str | int | None = None, primacy: int | None = None, purpose: str = "",
-           members: Iterable[str] = (), import_limit: float | None = None,
-           export_limit: float | None = None) -> dict[str, Any]:
-    """Create a virtual DER and publish its program. `members` are devices (LFDI, SFDI, number or name) put in by name;
-    `primacy` is by default one stronger than the parent's, since who is nearer to a device knows better. The limits
-    are the most that all members together may consume and inject, in W (None: no limit)."""
+def create(
+    name: str,
+    rule: str = "",
+    parent: str | int | None = None,
+    primacy: int | None = None,
+    purpose: str = "",
+    members: Iterable[str] = (),
+    import_limit: float | None = None,
+    export_limit: float | None = None,
+) -> dict[str, Any]:
+    """Create a virtual DER and publish its program. `members` are devices (LFDI, SFDI, number or name) put in
+    by name; `primacy` is by default one stronger than the parent's, since who is nearer to a device knows
+    better. The limits are the most that all members together may consume and inject, in W (None: no
+    limit)."""
     with store.transaction(), dispatchgroups.refusing_new_conflicts():
         above = find(parent) if parent is not None else None
         if primacy is None:
             primacy = PRIMACY if above is None else max(above.primacy - 1, 0)
-        vder = VirtualDER(name=_checked_name(name), rule=_checked_rule(rule), parent=above, primacy=_checked_primacy(primacy), purpose=purpose,
-                          created_at=clock.now(), import_limit_w=_checked_limit(import_limit), export_limit_w=_checked_limit(export_limit))
+        vder = VirtualDER(
+            name=_checked_name(name),
+            rule=_checked_rule(rule),
+            parent=above,
+            primacy=_checked_primacy(primacy),
+            purpose=purpose,
+            created_at=clock.now(),
+            import_limit_w=_checked_limit(import_limit),
+            export_limit_w=_checked_limit(export_limit),
+        )
         _check_parent(vder, above)
         _publish(vder)
         _put_in(vder, members)
@@ -60,8 +76,9 @@ def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str |
            parent: str | int | None = None, primacy: int | None = None, purpose: str | None = None,
            add: Iterable[str] = (), remove: Iterable[str] = (), import_limit: float | None = None,
            export_limit: float | None = None) -> dict[str, Any]:
-    """Change what is given and leave the rest; `parent=""` takes it to the top of a tree, a limit of infinity away.
-    `add` and `remove` name devices; a device that the rule or a child brings cannot be removed by name."""
+    """Change what is given and leave the rest; `parent=""` takes it to the top of a tree, a limit of infinity
+    away. `add` and `remove` name devices; a device that the rule or a child brings cannot be removed by
+    name."""
     with store.transaction(), dispatchgroups.refusing_new_conflicts():
         found = find(vder)
         if name is not None and name != found.name:
@@ -89,13 +106,17 @@ def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str |
 
 @audit.audited("vder delete", "{name}", state=_state)
 def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
-    """Remove a virtual DER with its program. Refused while it has children, or (unless forced) controls that are
-    scheduled or active."""
+    """Remove a virtual DER with its program. Refused while it has children, or (unless forced) controls that
+    are scheduled or active."""
     with store.transaction():
         found = find(vder)
         if found.children.exists():
             raise Refused(409, f"{found.name} contains {', '.join(child.name for child in found.children)}")
-        live = [document for document in store.items(f"{found.program}/derc") if document.status["currentStatus"] < 2]
+        live = [
+            document
+            for document in store.items(f"{found.program}/derc")
+            if document.status["currentStatus"] < 2
+        ]
         if live and not force:
             raise Refused(409, f"{found.name} has {len(live)} controls that are scheduled or active")
         devices = list(members(found))
@@ -109,7 +130,8 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
 
 
 def list_vders(single: bool = False) -> list[dict[str, Any]]:
-    """All virtual DERs, parents before children, with their depth; those of one device only when asked for."""
+    """All virtual DERs, parents before children, with their depth; those of one device only when asked
+    for."""
     every = list(VirtualDER.select().order_by(VirtualDER.name))
     below: dict[int | None, list[VirtualDER]] = {}
     for vder in every:
@@ -128,7 +150,12 @@ def list_vders(single: bool = False) -> list[dict[str, Any]]:
 def show(vder: str | int | VirtualDER) -> dict[str, Any]:
     """A virtual DER with its members and its default control."""
     found = find(vder)
-    rows = Membership.select(Device, Membership.listed).join(Device).where(Membership.vder == found).order_by(Device.id)
+    rows = (
+        Membership.select(Device, Membership.listed)
+        .join(Device)
+        .where(Membership.vder == found)
+        .order_by(Device.id)
+    )
     document = store.get(f"{found.program}/dderc")
     return {**describe(found),
             "children": [child.name for child in found.children.order_by(VirtualDER.name)],
@@ -139,10 +166,19 @@ def show(vder: str | int | VirtualDER) -> dict[str, Any]:
 
 def describe(vder: VirtualDER) -> dict[str, Any]:
     """A virtual DER in brief."""
-    return {"id": vder.id, "name": vder.name, "purpose": vder.purpose, "parent": vder.parent and vder.parent.name,
-            "primacy": vder.primacy, "rule": vder.rule, "program": vder.program,
-            "import_limit_w": vder.import_limit_w, "export_limit_w": vder.export_limit_w,
-            "device": vder.device and vder.device.lfdi, "members": members(vder).count()}
+    return {
+        "id": vder.id,
+        "name": vder.name,
+        "purpose": vder.purpose,
+        "parent": vder.parent and vder.parent.name,
+        "primacy": vder.primacy,
+        "rule": vder.rule,
+        "program": vder.program,
+        "import_limit_w": vder.import_limit_w,
+        "export_limit_w": vder.export_limit_w,
+        "device": vder.device and vder.device.lfdi,
+        "members": members(vder).count(),
+    }
 
 
 def find(vder: str | int | VirtualDER) -> VirtualDER:
@@ -150,7 +186,9 @@ def find(vder: str | int | VirtualDER) -> VirtualDER:
     if isinstance(vder, VirtualDER):
         return vder
     text = str(vder)
-    found = VirtualDER.get_or_none((VirtualDER.id == int(text)) if text.isdecimal() and len(text) < 19 else (VirtualDER.name == text))
+    found = VirtualDER.get_or_none(
+        (VirtualDER.id == int(text)) if text.isdecimal() and len(text) < 19 else (VirtualDER.name == text)
+    )
     if found is None:
         raise Refused(404, f"there is no virtual DER {text!r}")
     return found
@@ -162,15 +200,26 @@ def members(vder: VirtualDER) -> Any:
 
 
 def single_device_vders(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
-    """By number, the virtual DER of each of these devices alone, made when it is first needed, with a primacy that
-    beats the given one."""
+    """By number, the virtual DER of each of these devices alone, made when it is first needed, with a primacy
+    that beats the given one."""
     if stronger_than == 0:
-        raise Refused(409, "nothing beats primacy 0: give the virtual DER a greater one to address its devices singly")
+        raise Refused(
+            409, "nothing beats primacy 0: give the virtual DER a greater one to address its devices singly"
+        )
     with store.transaction():
         known = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
                  if (number := vder.device_id) is not None}
-        new = {device: VirtualDER(name=f"device {device.sfdi}", device=device, purpose="device", created_at=clock.now(),
-                                  primacy=stronger_than - 1) for device in devices if device.id not in known}
+        new = {
+            device: VirtualDER(
+                name=f"device {device.sfdi}",
+                device=device,
+                purpose="device",
+                created_at=clock.now(),
+                primacy=stronger_than - 1,
+            )
+            for device in devices
+            if device.id not in known
+        }
         for vder in [*new.values(), *(vder for vder in known.values() if vder.primacy >= stronger_than)]:
             vder.primacy = stronger_than - 1
             _publish(vder)
@@ -214,7 +263,9 @@ def _check_parent(vder: VirtualDER, above: VirtualDER | None) -> None:
     at = above
     while at is not None:
         if at == vder and vder.id is not None:
-            raise Refused(409, f"{vder.name} cannot stand under {above and above.name}, which stands under it")
+            raise Refused(
+                409, f"{vder.name} cannot stand under {above and above.name}, which stands under it"
+            )
         path.append(at)
         at = at.parent
     if len(path) + _height(vder) > DEPTH:
@@ -249,7 +300,9 @@ def _take_out(vder: VirtualDER, names: Iterable[str]) -> None:
         device = enrolment.find(name)
         row = Membership.get_or_none((Membership.vder == vder) & (Membership.device == device))
         if row is None or not row.listed:
-            raise Refused(409, f"{name} is not in {vder.name} by name" + (", but by a rule or a child" if row else ""))
+            raise Refused(
+                409, f"{name} is not in {vder.name} by name" + (", but by a rule or a child" if row else "")
+            )
         assignments.leave([device], vder)
 
 
@@ -265,5 +318,8 @@ def _leaving(change: Change) -> None:
 @seed
 def _default() -> None:
     """The virtual DER that newly enrolled devices join, if the settings name one."""
-    if settings.default_vder and not VirtualDER.select().where(VirtualDER.name == settings.default_vder).exists():
+    if (
+        settings.default_vder
+        and not VirtualDER.select().where(VirtualDER.name == settings.default_vder).exists()
+    ):
         create(settings.default_vder, purpose="default")

@@ -4,10 +4,10 @@ Consumption is positive, in W. The imbalance of a step is
 
     net (load that nobody moves - generation - scheduled supply) + the clusters' powers + generation curtailed
 
-and what is least is the sum of its cost, a polygon close to its square, of its greatest magnitude, and of all that is
-soft: the energy wanted at the end, the limits of virtual DERs. Generation is curtailed for less than what a round trip
-through a battery wastes, so that no battery is made to charge and discharge at once; it takes no binaries.
-"""
+and what is least is the sum of its cost, a polygon close to its square, of its greatest magnitude, and of all
+that is soft: the energy wanted at the end, the limits of virtual DERs. Generation is curtailed for less than
+what a round trip through a battery wastes, so that no battery is made to charge and discharge at once; it
+takes no binaries. """
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from server.grid.optimisation.linearprogram import FAILED, Model, Solution
 
 @dataclass(frozen=True)
 class Prices:
-    """What is worth how much. The unit is the cost of an hour's imbalance of the greatest magnitude there would be
-    without control; energies count in that magnitude times an hour. `track` is that cost itself: 0 where nobody asks for
-    balance, only for what is cheap."""
+    """What is worth how much. The unit is the cost of an hour's imbalance of the greatest magnitude there
+    would be without control; energies count in that magnitude times an hour. `track` is that cost itself: 0
+    where nobody asks for balance, only for what is cheap."""
     peak: float = 1.0
     curtail: float = 0.004
     wear: float = 0.003
@@ -37,8 +37,9 @@ class Prices:
 
 @dataclass(frozen=True)
 class Limit:
-    """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number; injection is
-    negative. `groups` are the leaves below it, `net` [T] what they draw and generate without any control."""
+    """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
+    injection is negative. `groups` are the leaves below it, `net` [T] what they draw and generate without any
+    control."""
     groups: Sequence[int]
     most: Floats | float
     least: Floats | float
@@ -47,9 +48,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits; `ramp` [k]
-    is by how many W each cluster may change from step to step, where that is bounded and it can. `price` [T] is what an hour's draw of
-    the greatest imbalance costs, in the unit of `prices`."""
+    """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits;
+    `ramp` [k] is by how many W each cluster may change from step to step, where that is bounded and it can.
+    `price` [T] is what an hour's draw of the greatest imbalance costs, in the unit of `prices`."""
     net: Floats
     hours: float
     clusters: Clusters
@@ -61,8 +62,9 @@ class Problem:
 
 
 class Plan(NamedTuple):
-    """`power` [k, T] of the clusters and `energy` [k, T] after each step; `curtailed` [T], `imbalance` [T] left, all in
-    W or Wh; `exceeded` is by how much each limit is broken at most; `status` as the solver has it."""
+    """`power` [k, T] of the clusters and `energy` [k, T] after each step; `curtailed` [T], `imbalance` [T]
+    left, all in W or Wh; `exceeded` is by how much each limit is broken at most; `status` as the solver has
+    it."""
     power: Floats
     energy: Floats
     curtailed: Floats
@@ -72,8 +74,11 @@ class Plan(NamedTuple):
 
 
 def solve(problem: Problem, seconds: float = np.inf, method: str = "simplex") -> Plan | None:
-    """The plan, or None if the solver found none in so many seconds: whoever calls keeps the one before, and says so."""
-    unit = float(np.abs(problem.net).max(initial=0.0)) or float(np.abs(problem.clusters.high).sum(axis=0).max(initial=0.0))
+    """The plan, or None if the solver found none in so many seconds: whoever calls keeps the one before, and
+    says so."""
+    unit = float(np.abs(problem.net).max(initial=0.0)) or float(
+        np.abs(problem.clusters.high).sum(axis=0).max(initial=0.0)
+    )
     unit = max(unit, 1.0)
     model = Model()
     made = _Columns(model, problem, unit)
@@ -93,10 +98,18 @@ class _Columns:
         price = np.broadcast_to(np.asarray(problem.price, dtype=float), (steps,))
         split = np.zeros((size, 1), dtype=bool)
         split[self.lossy] = True
-        self.take = model.columns((size, steps), np.where(split, np.maximum(clusters.low, 0), clusters.low) / unit,
-                                  clusters.high / unit, hours * (np.where(battery, prices.wear, 0.0) + price))
-        self.give = model.columns((len(self.lossy), steps), 0, np.maximum(-clusters.low[self.lossy], 0) / unit,
-                                  hours * (prices.wear - price))
+        self.take = model.columns(
+            (size, steps),
+            np.where(split, np.maximum(clusters.low, 0), clusters.low) / unit,
+            clusters.high / unit,
+            hours * (np.where(battery, prices.wear, 0.0) + price),
+        )
+        self.give = model.columns(
+            (len(self.lossy), steps),
+            0,
+            np.maximum(-clusters.low[self.lossy], 0) / unit,
+            hours * (prices.wear - price),
+        )
         self.energy = model.columns((size, steps), clusters.least / unit, clusters.most / unit)
         self.curtail = model.columns((steps,), 0, np.maximum(problem.generation, 0) / unit,
                                      hours * (prices.curtail + price))
@@ -136,7 +149,8 @@ class _Columns:
         model.term(rows, model.columns((len(wanted),)), -1.0)
 
     def _imbalance(self, model: Model, balance: Whole) -> None:
-        """Its magnitude in segments, ever dearer: narrow ones where it is small, as that is where a plan leaves it."""
+        """Its magnitude in segments, ever dearer: narrow ones where it is small, as that is where a plan
+        leaves it."""
         prices, steps = self.problem.prices, len(balance)
         edges = np.linspace(0, 1, prices.polygon + 1) ** 1.5
         slopes = (edges[1:] + edges[:-1]) * self.problem.hours * prices.track
@@ -153,7 +167,8 @@ class _Columns:
     def _ramp(self, model: Model, most: Floats) -> None:
         bounded = np.flatnonzero(np.isfinite(most))
         rows = model.rows((len(bounded), self.take.shape[1] - 1), -most[bounded, None], most[bounded, None])
-        # A car that has to charge at full power until it leaves, or a load that is switched, is not held up by it.
+        # A car that has to charge at full power until it leaves, or a load that is switched, is not held up
+        # by it.
         over = model.columns((2, *rows.shape), cost=self.problem.hours * self.problem.prices.ramp)
         model.term(rows, over[0], -1.0)
         model.term(rows, over[1])
@@ -170,7 +185,9 @@ class _Columns:
         for limit in self.problem.limits:
             inside = np.flatnonzero(np.isin(clusters.group, limit.groups))
             least, most = limit.least - limit.net, limit.most - limit.net
-            near = np.flatnonzero((clusters.low[inside].sum(axis=0) < least) | (clusters.high[inside].sum(axis=0) > most))
+            near = np.flatnonzero(
+                (clusters.low[inside].sum(axis=0) < least) | (clusters.high[inside].sum(axis=0) > most)
+            )
             rows = model.rows((len(near),), least[near] / self.unit, most[near] / self.unit)
             self._sum(model, rows, inside, near)
             over = model.columns((2, len(near)), cost=self.problem.hours * self.problem.prices.limit)
@@ -183,8 +200,14 @@ class _Columns:
         power = values[self.take] * self.unit
         power[self.lossy] -= values[self.give] * self.unit
         curtailed = values[self.curtail] * self.unit
-        return Plan(power, values[self.energy] * self.unit, curtailed, self.problem.net + power.sum(axis=0) + curtailed,
-                    tuple(float(values[over].max(initial=0.0) * self.unit) for over in self.over), solution.status)
+        return Plan(
+            power,
+            values[self.energy] * self.unit,
+            curtailed,
+            self.problem.net + power.sum(axis=0) + curtailed,
+            tuple(float(values[over].max(initial=0.0) * self.unit) for over in self.over),
+            solution.status,
+        )
 
 
 __all__ = ["FAILED", "Limit", "Plan", "Prices", "Problem", "solve"]

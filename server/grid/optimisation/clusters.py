@@ -1,10 +1,11 @@
-"""A fleet in few clusters: the sums that a plan works with, in time that grows with the members and not with the steps.
+"""A fleet in few clusters: the sums that a plan works with, in time that grows with the members and not with
+the steps.
 
-Every member is a generalised battery: power within bounds, and energy within bounds after each step. Members that
-are alike sum exactly, so batteries are put together by their energy-to-power ratio, sessions by when they leave,
-thermal loads by kind. Consumption is positive, in W; energy in Wh; `hours` is the length of a step. A thermal load's
-power is what it draws beside its base, its energy what it stores beyond what comfort asks for.
-"""
+Every member is a generalised battery: power within bounds, and energy within bounds after each step. Members
+that are alike sum exactly, so batteries are put together by their energy-to-power ratio, sessions by when
+they leave, thermal loads by kind. Consumption is positive, in W; energy in Wh; `hours` is the length of a
+step. A thermal load's power is what it draws beside its base, its energy what it stores beyond what comfort
+asks for. """
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,8 +18,8 @@ BATTERY, SESSION, THERMAL = KINDS = range(3)
 
 
 class Batteries(NamedTuple):
-    """Stores. `least` is the reserve, `charge` and `discharge` are magnitudes, `efficiency` that of one way, `group`
-    the number of the virtual DER that each is dispatched in."""
+    """Stores. `least` is the reserve, `charge` and `discharge` are magnitudes, `efficiency` that of one way,
+    `group` the number of the virtual DER that each is dispatched in."""
     energy: Floats
     least: Floats
     most: Floats
@@ -33,7 +34,8 @@ class Batteries(NamedTuple):
 
 
 class Sessions(NamedTuple):
-    """Cars. Plugged in from the beginning of step `arrive` (0 or less: now) to that of step `depart`, wanting `need`."""
+    """Cars. Plugged in from the beginning of step `arrive` (0 or less: now) to that of step `depart`, wanting
+    `need`."""
     arrive: Whole
     depart: Whole
     need: Floats
@@ -50,7 +52,8 @@ class Sessions(NamedTuple):
 
 
 class Thermals(NamedTuple):
-    """Heat pumps, water heaters, thermostats. |state| ≤ band is comfort, `keep` the part of the state left after a step."""
+    """Heat pumps, water heaters, thermostats. |state| ≤ band is comfort, `keep` the part of the state left
+    after a step."""
     state: Floats
     band: Floats
     keep: Floats
@@ -72,9 +75,10 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True)
 class Clusters:
-    """k clusters over T steps: kind, group, start, keep, efficiency and end are [k], the bounds [k, T]; those on energy
-    are for the end of each step. `variety` tells clusters of a kind and group apart: by class of ratio, window of
-    departure, kind of thermal load. `end` is the energy wanted at last, NaN where the bounds say all."""
+    """k clusters over T steps: kind, group, start, keep, efficiency and end are [k], the bounds [k, T]; those
+    on energy are for the end of each step. `variety` tells clusters of a kind and group apart: by class of
+    ratio, window of departure, kind of thermal load. `end` is the energy wanted at last, NaN where the bounds
+    say all."""
     kind: Whole
     group: Whole
     variety: Whole
@@ -105,19 +109,24 @@ class Clusters:
 
 def until(clusters: Clusters, steps: int) -> Clusters:
     """The same over the first steps alone."""
-    return replace(clusters, **{name: getattr(clusters, name)[:, :steps] for name in ("low", "high", "least", "most")})
+    return replace(
+        clusters, **{name: getattr(clusters, name)[:, :steps] for name in ("low", "high", "least", "most")}
+    )
 
 
 def joined(*parts: Clusters) -> Clusters:
     """Clusters of several kinds in one."""
-    return Clusters(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+    return Clusters(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
+    )
 
 
-def batteries(fleet: Batteries, steps: int, ratios: int = 2, end: Floats | None = None, charges: Sequence[float] = ()
-              ) -> tuple[Clusters, Whole]:
-    """The batteries' clusters, and each battery's: by group and by energy-to-power ratio, in `ratios` classes of as
-    many members, and by how full each is, where `charges` (0 to 1) says at what to tell them apart. `end` is what each
-    should hold after the last step, in Wh; as much as now if it is not given."""
+def batteries(
+    fleet: Batteries, steps: int, ratios: int = 2, end: Floats | None = None, charges: Sequence[float] = ()
+) -> tuple[Clusters, Whole]:
+    """The batteries' clusters, and each battery's: by group and by energy-to-power ratio, in `ratios` classes
+    of as many members, and by how full each is, where `charges` (0 to 1) says at what to tell them apart.
+    `end` is what each should hold after the last step, in Wh; as much as now if it is not given."""
     span = np.maximum(fleet.most - fleet.least, 1e-9)
     ratio = span / np.maximum(fleet.charge, 1e-9)
     edges = np.quantile(ratio, np.linspace(0, 1, ratios + 1)[1:-1]) if len(ratio) else np.zeros(0)
@@ -133,8 +142,8 @@ def batteries(fleet: Batteries, steps: int, ratios: int = 2, end: Floats | None 
 
 
 def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tuple[Clusters, Whole]:
-    """The sessions' clusters, and each session's: by group and by when they leave, in windows of so many steps. What a
-    session cannot get in its time at its power it is not taken to need."""
+    """The sessions' clusters, and each session's: by group and by when they leave, in windows of so many
+    steps. What a session cannot get in its time at its power it is not taken to need."""
     arrive, depart = np.maximum(fleet.arrive, 0), np.minimum(fleet.depart, steps)
     label, group, variety = _numbered(fleet.group, depart // window)
     size = len(group)
@@ -148,28 +157,48 @@ def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tupl
     latest = (_runs(label, size, steps, depart - whole, depart, quantum)
               + _points(label, size, steps, depart - whole - 1, rest))
     most = np.cumsum(soonest, axis=1)
-    return Clusters(np.full(size, SESSION), group, variety, np.zeros((size, steps)), plugged,
-                    np.minimum(np.cumsum(latest, axis=1), most), most, np.zeros(size), np.ones(size), np.ones(size),
-                    np.full(size, np.nan)), label
+    return Clusters(
+        np.full(size, SESSION),
+        group,
+        variety,
+        np.zeros((size, steps)),
+        plugged,
+        np.minimum(np.cumsum(latest, axis=1), most),
+        most,
+        np.zeros(size),
+        np.ones(size),
+        np.ones(size),
+        np.full(size, np.nan),
+    ), label
 
 
 def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
-    """The thermal loads' clusters, and each load's: by group and kind. `base` [k, T] is what each cluster draws if it
-    is left alone, clusters in the order of (group, kind)."""
+    """The thermal loads' clusters, and each load's: by group and kind. `base` [k, T] is what each cluster
+    draws if it is left alone, clusters in the order of (group, kind)."""
     label, group, variety = _numbered(fleet.group, fleet.kind)
     size, steps = len(group), base.shape[1]
     state, band, power = (sums(label, part, size) for part in (fleet.state, fleet.band, fleet.power))
     keep = sums(label, fleet.keep * fleet.band, size) / np.maximum(band, 1e-9)
     # What is outside its band may come back by itself: no plan can be asked for more.
     drifting = state[:, None] * keep[:, None] ** np.arange(1, steps + 1)
-    return Clusters(np.full(size, THERMAL), group, variety, -np.maximum(base, 0), np.maximum(power[:, None] - base, 0),
-                    np.minimum(-band[:, None], drifting), np.maximum(band[:, None], drifting), state, keep,
-                    np.ones(size), np.zeros(size)), label
+    return Clusters(
+        np.full(size, THERMAL),
+        group,
+        variety,
+        -np.maximum(base, 0),
+        np.maximum(power[:, None] - base, 0),
+        np.minimum(-band[:, None], drifting),
+        np.maximum(band[:, None], drifting),
+        state,
+        keep,
+        np.ones(size),
+        np.zeros(size),
+    ), label
 
 
 def merged(clusters: Clusters, alone: Bools) -> tuple[Clusters, Whole]:
-    """Fewer clusters: those of a kind and variety in one, whatever their group, save where `alone` (a mask) says that
-    a cluster keeps its group, where those of a kind are one; and each cluster's new one. What was
+    """Fewer clusters: those of a kind and variety in one, whatever their group, save where `alone` (a mask)
+    says that a cluster keeps its group, where those of a kind are one; and each cluster's new one. What was
     merged is in group -1."""
     apart = np.where(alone, clusters.group + 1, 0)
     variety = np.where(alone, 0, clusters.variety)
@@ -191,17 +220,27 @@ def merged(clusters: Clusters, alone: Bools) -> tuple[Clusters, Whole]:
 
 
 def held_back(clusters: Clusters, energy: float, since: int = 1) -> Clusters:
-    """The same with the part `energy` of each battery's span kept at either end, from the step `since` on, for what
-    the forecast does not see. A battery that is beyond already need not come back, but goes no further."""
+    """The same with the part `energy` of each battery's span kept at either end, from the step `since` on,
+    for what the forecast does not see. A battery that is beyond already need not come back, but goes no
+    further."""
     span = clusters.most - clusters.least
-    kept = np.where((clusters.kind == BATTERY)[:, None] & (np.arange(clusters.steps) >= since)[None, :], energy, 0) * span
+    kept = (
+        np.where(
+            (clusters.kind == BATTERY)[:, None] & (np.arange(clusters.steps) >= since)[None, :], energy, 0
+        )
+        * span
+    )
     start = clusters.start[:, None]
-    return replace(clusters, least=np.where(kept > 0, np.minimum(clusters.least + kept, start), clusters.least),
-                   most=np.where(kept > 0, np.maximum(clusters.most - kept, start), clusters.most))
+    return replace(
+        clusters,
+        least=np.where(kept > 0, np.minimum(clusters.least + kept, start), clusters.least),
+        most=np.where(kept > 0, np.maximum(clusters.most - kept, start), clusters.most),
+    )
 
 
 def _numbered(group: Whole, variety: Whole) -> tuple[Whole, Whole, Whole]:
-    """Each member's cluster, one for each combination that occurs, in order; and each cluster's group and variety."""
+    """Each member's cluster, one for each combination that occurs, in order; and each cluster's group and
+    variety."""
     wide = group * (int(variety.max(initial=0)) + 1) + variety
     _, first, label = np.unique(wide, return_index=True, return_inverse=True)
     return label.reshape(-1), group[first], variety[first]

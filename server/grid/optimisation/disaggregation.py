@@ -1,8 +1,8 @@
 """One step of a plan carried out: each member's power, so that the group does what the plan said. Pure.
 
-Cars and thermal loads come first, each kind as it was planned and no member beyond its own bounds; then batteries take
-what is left over, and with it what was measured to be wrong: of the plan, of the forecast, of those who stay silent.
-Consumption is positive, in W; a thermal load's power is what it draws beside its base.
+Cars and thermal loads come first, each kind as it was planned and no member beyond its own bounds; then
+batteries take what is left over, and with it what was measured to be wrong: of the plan, of the forecast, of
+those who stay silent. Consumption is positive, in W; a thermal load's power is what it draws beside its base.
 """
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PERCENT = 1e-4  # the resolution of opModFixedW
 
 
 class Wanted(NamedTuple):
-    """What a step asks of each group [g]: of its cars, of its batteries as far as planned; of the thermal loads of each
-    [g, kind]; and what the whole is to draw."""
+    """What a step asks of each group [g]: of its cars, of its batteries as far as planned; of the thermal
+    loads of each [g, kind]; and what the whole is to draw."""
     sessions: Floats
     thermals: Floats
     batteries: Floats
@@ -30,7 +30,8 @@ class Wanted(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """The members as they are at the step's beginning; `base` is what each thermal load draws if left alone."""
+    """The members as they are at the step's beginning; `base` is what each thermal load draws if left
+    alone."""
     batteries: Batteries
     sessions: Sessions
     thermals: Thermals
@@ -38,9 +39,10 @@ class Fleet(NamedTuple):
 
 
 class Powers(NamedTuple):
-    """Each member's power, and what of the total could not be met. `percent` [g] is what the batteries of a group are
-    told as a fraction of their rating (+ of charging), where all are told the same; `comfort` [g, kind] the fraction of their
-    band at which thermal loads are to be after the step, as it can be told; `meant` the Wh that each is meant to store then."""
+    """Each member's power, and what of the total could not be met. `percent` [g] is what the batteries of a
+    group are told as a fraction of their rating (+ of charging), where all are told the same; `comfort` [g,
+    kind] the fraction of their band at which thermal loads are to be after the step, as it can be told;
+    `meant` the Wh that each is meant to store then."""
     batteries: Floats
     sessions: Floats
     thermals: Floats
@@ -51,8 +53,8 @@ class Powers(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """Who is in a fleet but cannot be told anything in this step: `fleet` is everybody, and these draw so much then: `stores` and
-    `thermals` in all, beside what they would, `sessions` in each group [g]."""
+    """Who is in a fleet but cannot be told anything in this step: `fleet` is everybody, and these draw so
+    much then: `stores` and `thermals` in all, beside what they would, `sessions` in each group [g]."""
     fleet: Fleet
     stores: float
     sessions: Floats
@@ -65,10 +67,11 @@ class Committed(NamedTuple):
 
 @dataclass(frozen=True)
 class StepOptions:
-    """`broadcast`: batteries of a group are told one percent of their rating, else each its own power. `limits` hold
-    for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what the sessions should draw what they
-    can be told, `finest` is by kind of thermal load the least part of comfort that can be told (0: any), and `stored` what
-    each stores by what it was told before (the fleet has what it was meant to); batteries take the difference."""
+    """`broadcast`: batteries of a group are told one percent of their rating, else each its own power.
+    `limits` hold for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what
+    the sessions should draw what they can be told, `finest` is by kind of thermal load the least part of
+    comfort that can be told (0: any), and `stored` what each stores by what it was told before (the fleet has
+    what it was meant to); batteries take the difference."""
     hours: float
     broadcast: bool = False
     limits: Sequence[Limit] = ()
@@ -78,8 +81,8 @@ class StepOptions:
 
 
 def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -> Wanted:
-    """What the plan asks of a step, for `net` as it is now expected: the whole draws so much that the imbalance is the
-    planned one."""
+    """What the plan asks of a step, for `net` as it is now expected: the whole draws so much that the
+    imbalance is the planned one."""
     def of(kind: int, kinds: int = 1) -> Floats:
         some = labels.kind == kind
         place = labels.group[some] * kinds + (labels.variety[some] if kinds > 1 else 0)
@@ -90,9 +93,13 @@ def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -
 
 
 def manually_dispatched(asked: Wanted, fleet: Fleet, busy: Committed) -> Wanted:
-    """What is left to ask of a fleet when some are busy: of sessions what those do not draw, of loads their part by rating."""
+    """What is left to ask of a fleet when some are busy: of sessions what those do not draw, of loads their
+    part by rating."""
     groups, kinds = asked.thermals.shape
-    able, whole = (sums(_alike_loads(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds) for one in (fleet, busy.fleet))
+    able, whole = (
+        sums(_alike_loads(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds)
+        for one in (fleet, busy.fleet)
+    )
     part = np.divide(able, whole, out=np.zeros_like(able), where=whole > 0)
     return asked._replace(sessions=asked.sessions - busy.sessions, thermals=asked.thermals * part)
 
@@ -105,10 +112,24 @@ def shared(asked: Wanted, fleet: Fleet, how: StepOptions) -> Powers:
     least, most = _room(how.limits, groups)
     kinds = asked.thermals.shape[1]
     alike = _alike_loads(fleet, kinds)
-    thermal, comfort = _each(groups * kinds, alike, asked.thermals.ravel(), lambda inside, target: policies.by_comfort(
-        target, fleet.thermals.state[inside], fleet.thermals.band[inside], fleet.thermals.keep[inside], fleet.base[inside],
-        fleet.thermals.power[inside], how.hours))
-    meant, comfort = fleet.thermals.keep * fleet.thermals.state + thermal * how.hours, comfort.reshape(groups, kinds)
+    thermal, comfort = _each(
+        groups * kinds,
+        alike,
+        asked.thermals.ravel(),
+        lambda inside, target: policies.by_comfort(
+            target,
+            fleet.thermals.state[inside],
+            fleet.thermals.band[inside],
+            fleet.thermals.keep[inside],
+            fleet.base[inside],
+            fleet.thermals.power[inside],
+            how.hours,
+        ),
+    )
+    meant, comfort = (
+        fleet.thermals.keep * fleet.thermals.state + thermal * how.hours,
+        comfort.reshape(groups, kinds),
+    )
     if any(how.finest):
         thermal, comfort = as_commanded(comfort, fleet, how)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
@@ -134,7 +155,8 @@ def shared(asked: Wanted, fleet: Fleet, how: StepOptions) -> Powers:
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
-    """The least and the most each battery can draw in the step, within its power, its reserve and its capacity."""
+    """The least and the most each battery can draw in the step, within its power, its reserve and its
+    capacity."""
     high = np.minimum(fleet.charge, np.maximum(fleet.most - fleet.energy, 0) / (hours * fleet.efficiency))
     low = -np.minimum(fleet.discharge, np.maximum(fleet.energy - fleet.least, 0) * fleet.efficiency / hours)
     return low, high
@@ -143,15 +165,25 @@ def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
 def after(fleet: Fleet, powers: Powers, hours: float) -> Fleet:
     """The members one step later, having drawn so much: what a plan believes until readings come."""
     drawn = powers.batteries
-    gained = np.where(drawn > 0, drawn * fleet.batteries.efficiency, drawn / fleet.batteries.efficiency) * hours
+    gained = (
+        np.where(drawn > 0, drawn * fleet.batteries.efficiency, drawn / fleet.batteries.efficiency) * hours
+    )
     sessions, thermals = fleet.sessions, fleet.thermals
-    return Fleet(fleet.batteries._replace(energy=fleet.batteries.energy + gained),
-                 sessions._replace(arrive=np.maximum(sessions.arrive - 1, 0), depart=sessions.depart - 1,
-                                   need=sessions.need - powers.sessions * hours),
-                 thermals._replace(state=thermals.keep * thermals.state + powers.thermals * hours), fleet.base)
+    return Fleet(
+        fleet.batteries._replace(energy=fleet.batteries.energy + gained),
+        sessions._replace(
+            arrive=np.maximum(sessions.arrive - 1, 0),
+            depart=sessions.depart - 1,
+            need=sessions.need - powers.sessions * hours,
+        ),
+        thermals._replace(state=thermals.keep * thermals.state + powers.thermals * hours),
+        fleet.base,
+    )
 
 
-def _each(groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], Filled]) -> tuple[Floats, Floats]:
+def _each(
+    groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], Filled]
+) -> tuple[Floats, Floats]:
     """Every group's members by `share(members, target)`, and each group's level."""
     powers, levels = np.zeros(len(of)), np.zeros(groups)
     if groups == 1:
@@ -173,8 +205,8 @@ def _alike_loads(fleet: Fleet, kinds: int) -> Whole:
 
 
 def as_commanded(comfort: Floats, fleet: Fleet, how: StepOptions) -> tuple[Floats, Floats]:
-    """The parts of comfort [g, kind] that come nearest and can be told, and what each thermal load then draws beside its base:
-    (powers, parts)."""
+    """The parts of comfort [g, kind] that come nearest and can be told, and what each thermal load then draws
+    beside its base: (powers, parts)."""
     kinds = comfort.shape[1]
     finest = np.array([*how.finest, *[0.0] * kinds])[:kinds]
     told = np.where(finest > 0, np.round(comfort / np.maximum(finest, 1e-9)) * finest, comfort)
@@ -210,8 +242,8 @@ def _room(limits: Sequence[Limit], groups: int) -> tuple[Floats, Floats]:
 
 
 def _nested(target: float, spread: Line, others: Floats, limits: Sequence[Limit]) -> Floats:
-    """The batteries' target in each group: the worst broken limit of several groups is met exactly and what is inside
-    stays as it is; the rest goes to those outside, until none is broken."""
+    """The batteries' target in each group: the worst broken limit of several groups is met exactly and what
+    is inside stays as it is; the rest goes to those outside, until none is broken."""
     powers, free = np.zeros(len(others)), np.ones(len(others), dtype=bool)
     open_limits = [limit for limit in limits if len(limit.groups) > 1]
     while True:

@@ -1,8 +1,9 @@
-"""What a group could do, step by step: power and energy, up and down, as its clusters allow and its limits cut. Pure.
+"""What a group could do, step by step: power and energy, up and down, as its clusters allow and its limits
+cut. Pure.
 
-Consumption is positive, in W. Energies are Wh drawn since the first step's beginning, beside what cannot be moved, for
-the end of each step; an envelope is outer: every single bound can be reached, not all of them together.
-"""
+Consumption is positive, in W. Energies are Wh drawn since the first step's beginning, beside what cannot be
+moved, for the end of each step; an envelope is outer: every single bound can be reached, not all of them
+together. """
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -21,17 +22,23 @@ class Envelope(NamedTuple):
 
 
 def of(clusters: Clusters, hours: float, response: float = 1.0) -> Envelope:
-    """The clusters' sum. `response` is the part of their powers that is to be counted on: firm is less than possible.
-    What a battery gives back is less than it stored, and what it takes is more than it will hold; and none has a power for
-    which there is no energy, whatever it has done until then."""
+    """The clusters' sum. `response` is the part of their powers that is to be counted on: firm is less than
+    possible. What a battery gives back is less than it stored, and what it takes is more than it will hold;
+    and none has a power for which there is no energy, whatever it has done until then."""
     efficiency = np.where(clusters.kind == BATTERY, clusters.efficiency, 1.0)[:, None]
     stay = clusters.start[:, None] * clusters.keep[:, None] ** np.arange(1, clusters.steps + 1)
     fall, rise = clusters.least - stay, clusters.most - stay
     least = np.where(fall < 0, fall * efficiency, fall / efficiency)
     most = np.where(rise > 0, rise / efficiency, rise * efficiency)
     low, high = clusters.low * response, clusters.high * response
-    least, most = np.maximum(least, np.cumsum(low, axis=1) * hours), np.minimum(most, np.cumsum(high, axis=1) * hours)
-    low, high = np.maximum(low, (least - _before(most)) / hours), np.minimum(high, (most - _before(least)) / hours)
+    least, most = (
+        np.maximum(least, np.cumsum(low, axis=1) * hours),
+        np.minimum(most, np.cumsum(high, axis=1) * hours),
+    )
+    low, high = (
+        np.maximum(low, (least - _before(most)) / hours),
+        np.minimum(high, (most - _before(least)) / hours),
+    )
     return cut(Envelope(*(part.sum(axis=0) for part in (low, high, least, most))), hours)
 
 
@@ -40,9 +47,11 @@ def _before(energy: Floats) -> Floats:
     return np.pad(energy[:, :-1], ((0, 0), (1, 0)))
 
 
-def cut(envelope: Envelope, hours: float, least: Floats | float = -np.inf, most: Floats | float = np.inf) -> Envelope:
-    """The envelope under a limit on its power, W [T] or one number, and its energies cut to what such powers can reach.
-    A limit that all of the envelope breaks leaves the power nearest to it."""
+def cut(
+    envelope: Envelope, hours: float, least: Floats | float = -np.inf, most: Floats | float = np.inf
+) -> Envelope:
+    """The envelope under a limit on its power, W [T] or one number, and its energies cut to what such powers
+    can reach. A limit that all of the envelope breaks leaves the power nearest to it."""
     low, high = (np.clip(limit, envelope.low, envelope.high) for limit in (least, most))
     return Envelope(low, high, np.maximum(envelope.least, np.cumsum(low * hours)),
                     np.minimum(envelope.most, np.cumsum(high * hours)))
@@ -51,7 +60,9 @@ def cut(envelope: Envelope, hours: float, least: Floats | float = -np.inf, most:
 def total(children: Iterable[Envelope], hours: float, least: Floats | float = -np.inf,
           most: Floats | float = np.inf) -> Envelope:
     """A parent's: its children's sum, cut by its own limit."""
-    return cut(Envelope(*(np.sum(parts, axis=0) for parts in zip(*children, strict=True))), hours, least, most)
+    return cut(
+        Envelope(*(np.sum(parts, axis=0) for parts in zip(*children, strict=True))), hours, least, most
+    )
 
 
 def duration(envelope: Envelope, hours: float, upwards: bool) -> float:

@@ -1,8 +1,7 @@
 """A HiGHS solver, made without its banner.
 
-HiGHS 1.16 prints two lines to file descriptor 1 when a solver is made, before it can be told to be quiet. They would
-stand in front of the JSON that a command prints, and in the middle of a live view.
-"""
+HiGHS 1.16 prints two lines to file descriptor 1 when a solver is made, before it can be told to be quiet.
+They would stand in front of the JSON that a command prints, and in the middle of a live view. """
 from __future__ import annotations
 
 import os
@@ -31,8 +30,8 @@ def create() -> highspy.Highs:
 
 @contextmanager
 def _without_banner() -> Iterator[None]:
-    """Redirect file descriptor 1 into memory for as long as this lasts. What other threads write to it meanwhile is
-    written where it belongs afterwards; only the banner is left out."""
+    """Redirect file descriptor 1 into memory for as long as this lasts. What other threads write to it
+    meanwhile is written where it belongs afterwards; only the banner is left out."""
     try:
         kept = os.dup(STDOUT)
     except OSError:  # there is no standard output
@@ -53,7 +52,11 @@ def _without_banner() -> Iterator[None]:
 
 def _buffer() -> IO[bytes]:
     """A file in memory, or a temporary one where the system has no such thing."""
-    return os.fdopen(os.memfd_create("banner"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+    return (
+        os.fdopen(os.memfd_create("banner"), "w+b")
+        if hasattr(os, "memfd_create")
+        else tempfile.TemporaryFile()
+    )
 
 
 def _write(text: bytes) -> None:

@@ -13,14 +13,16 @@ Numbers = Any  # a number, or an array that broadcasts to the block's shape
 
 
 class Solution(NamedTuple):
-    """`values` by column, None where there is no solution at all; `status` is OPTIMAL, TIME_LIMIT or FAILED."""
+    """`values` by column, None where there is no solution at all; `status` is OPTIMAL, TIME_LIMIT or
+    FAILED."""
     values: Floats | None
     cost: float
     status: str
 
 
 class Model:
-    """Blocks of columns and rows. Columns and rows are known by their numbers, arrays of the block's shape."""
+    """Blocks of columns and rows. Columns and rows are known by their numbers, arrays of the block's
+    shape."""
 
     def __init__(self) -> None:
         self._columns: list[tuple[Floats, Floats, Floats]] = []
@@ -28,7 +30,9 @@ class Model:
         self._terms: list[tuple[Whole, Whole, Floats]] = []
         self.width = self.height = 0
 
-    def columns(self, shape: tuple[int, ...], low: Numbers = 0.0, high: Numbers = np.inf, cost: Numbers = 0.0) -> Whole:
+    def columns(
+        self, shape: tuple[int, ...], low: Numbers = 0.0, high: Numbers = np.inf, cost: Numbers = 0.0
+    ) -> Whole:
         """New variables between bounds, with a cost each."""
         numbers = self.width + np.arange(int(np.prod(shape))).reshape(shape)
         self._columns.append((_flat(low, shape), _flat(high, shape), _flat(cost, shape)))
@@ -67,7 +71,9 @@ class Model:
         status = _STATUS.get(solver.getModelStatus(), FAILED)
         if status != OPTIMAL:
             return Solution(None, float("nan"), status)
-        return Solution(np.array(solver.getSolution().col_value), solver.getInfo().objective_function_value, status)
+        return Solution(
+            np.array(solver.getSolution().col_value), solver.getInfo().objective_function_value, status
+        )
 
 
 _STATUS = {highspy.HighsModelStatus.kOptimal: OPTIMAL, highspy.HighsModelStatus.kTimeLimit: TIME_LIMIT}

@@ -1,8 +1,9 @@
-"""What came of an event: what would have been, what was delivered of what was expected, and what came back. Pure.
+"""What came of an event: what would have been, what was delivered of what was expected, and what came back.
+Pure.
 
-Consumption is positive, in W; energies in Wh; a delivery is a change of consumption, so less consumption (or more
-injection) is negative, as it was expected. A home's baseline is uncertain by a third: settle on the sum of a group.
-"""
+Consumption is positive, in W; energies in Wh; a delivery is a change of consumption, so less consumption (or
+more injection) is negative, as it was expected. A home's baseline is uncertain by a third: settle on the sum
+of a group. """
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -17,8 +18,8 @@ RESPONDS, IN_A_ROW = 0.2, 2
 
 
 class Baseline(NamedTuple):
-    """`values` [event's steps] is what would have been drawn; `factor` how the day differed, by the `steps` of its
-    morning that could be compared; `days` how many were averaged."""
+    """`values` [event's steps] is what would have been drawn; `factor` how the day differed, by the `steps`
+    of its morning that could be compared; `days` how many were averaged."""
     values: Floats
     factor: float
     days: int
@@ -28,13 +29,13 @@ class Baseline(NamedTuple):
 
 def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int, ours: Bools | None = None,
                ours_today: Bools | None = None) -> Baseline:
-    """The mean of the last ten days like this one on which we asked for nothing then, put right by the same day.
+    """The mean of the last ten days like this one on which we asked for nothing then, put right by the same
+    day.
 
-    `days` [d, steps] are like days, the newest last, `today` [steps] the day; the event is [begin, end) in steps of a
-    day, NaN a gap. `ours` and `ours_today` say when orders of ours were at work, pre-heating and rebound with them: such
-    steps neither make a baseline nor put it right. The factor compares the four hours that end an hour before, and
-    is held to 1 ± CAP. ValueError where no day is left.
-    """
+    `days` [d, steps] are like days, the newest last, `today` [steps] the day; the event is [begin, end) in
+    steps of a day, NaN a gap. `ours` and `ours_today` say when orders of ours were at work, pre-heating and
+    rebound with them: such steps neither make a baseline nor put it right. The factor compares the four hours
+    that end an hour before, and is held to 1 ± CAP. ValueError where no day is left. """
     ours = np.zeros(days.shape, dtype=bool) if ours is None else ours
     ours_today = np.zeros(today.shape, dtype=bool) if ours_today is None else ours_today
     fit = np.isfinite(days[:, begin:end]).all(axis=1) & ~ours[:, begin:end].any(axis=1)
@@ -50,8 +51,8 @@ def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int,
 
 
 def _factor(usual: Floats, today: Floats, begin: int, per_hour: int) -> tuple[float, int]:
-    """Today's level against the usual one. It is 1 where there is too little to compare, or where a home that injects
-    leaves no level that a factor could mean."""
+    """Today's level against the usual one. It is 1 where there is too little to compare, or where a home that
+    injects leaves no level that a factor could mean."""
     last = max(begin - GAP_HOURS * per_hour, 0)
     window = slice(max(last - WINDOW_HOURS * per_hour, 0), last)
     both = np.isfinite(usual[window]) & np.isfinite(today[window])
@@ -63,21 +64,23 @@ def _factor(usual: Floats, today: Floats, begin: int, per_hour: int) -> tuple[fl
 
 
 def submeter(steps: int, schedule: Floats | None = None) -> Baseline:
-    """A battery's or a charger's own meter: without our event it would have followed its schedule, or done nothing."""
+    """A battery's or a charger's own meter: without our event it would have followed its schedule, or done
+    nothing."""
     return Baseline(np.zeros(steps) if schedule is None else schedule, 1.0, 0, 0, "submeter")
 
 
 class Performance(NamedTuple):
-    """Energies over an event in Wh, changes of consumption. `figure` is the part of what was expected that was
-    delivered, in the direction expected: 1 is all, below 0 the opposite; None where nothing was expected."""
+    """Energies over an event in Wh, changes of consumption. `figure` is the part of what was expected that
+    was delivered, in the direction expected: 1 is all, below 0 the opposite; None where nothing was
+    expected."""
     expected: float
     delivered: float
     figure: float | None
 
 
 def performance(baseline: Floats, metered: Floats, planned: Floats, hours: float) -> Performance:
-    """One member's, or with summed series a group's: `planned` is what it should have drawn. Steps with a gap count
-    neither as expected nor as delivered."""
+    """One member's, or with summed series a group's: `planned` is what it should have drawn. Steps with a gap
+    count neither as expected nor as delivered."""
     seen = np.isfinite(baseline) & np.isfinite(metered) & np.isfinite(planned)
     expected, delivered = (planned - baseline)[seen], (metered - baseline)[seen]
     asked = float(np.abs(expected).sum())
@@ -86,8 +89,8 @@ def performance(baseline: Floats, metered: Floats, planned: Floats, hours: float
 
 
 class Rebound(NamedTuple):
-    """What was drawn after an event beside the baseline, against its direction: Wh, its part of what had been delivered,
-    the greatest power, and the hours until it was over."""
+    """What was drawn after an event beside the baseline, against its direction: Wh, its part of what had been
+    delivered, the greatest power, and the hours until it was over."""
     energy: float
     part: float | None
     peak: float
@@ -95,8 +98,8 @@ class Rebound(NamedTuple):
 
 
 def rebound(delivered: float, baseline: Floats, metered: Floats, hours: float, quiet: float = 0.1) -> Rebound:
-    """After an event that delivered so many Wh: what came back of it, until it has been less than the part `quiet` of its
-    peak for two steps together."""
+    """After an event that delivered so many Wh: what came back of it, until it has been less than the part
+    `quiet` of its peak for two steps together."""
     if not len(baseline):
         return Rebound(0.0, None, 0.0, 0.0)
     back = np.where(np.isfinite(metered - baseline), metered - baseline, 0.0) * -np.sign(delivered)
@@ -106,12 +109,14 @@ def rebound(delivered: float, baseline: Floats, metered: Floats, hours: float, q
     calm = calm[calm >= int(back.argmax())]
     last = int(calm[0]) if len(calm) else len(back)
     energy = float(back[:last].sum() * hours) if peak > 0 else 0.0
-    return Rebound(energy, energy / abs(delivered) if delivered else None, peak, last * hours if peak > 0 else 0.0)
+    return Rebound(
+        energy, energy / abs(delivered) if delivered else None, peak, last * hours if peak > 0 else 0.0
+    )
 
 
 def non_responding(delivered: Floats, expected: Floats) -> Bools:
-    """Who does not respond, by what is metered: [n, steps] W of each; less than a fifth of what was expected twice in a
-    row. Steps in which nothing was expected, or nothing was read, say nothing."""
+    """Who does not respond, by what is metered: [n, steps] W of each; less than a fifth of what was expected
+    twice in a row. Steps in which nothing was expected, or nothing was read, say nothing."""
     found = np.zeros(len(expected), dtype=bool)
     row = np.zeros(len(expected), dtype=int)
     for asked, done in zip(expected.T, delivered.T, strict=True):
@@ -123,6 +128,6 @@ def non_responding(delivered: Floats, expected: Floats) -> Bools:
 
 
 def response_rate(before: float, figure: float | None, weight: float = 0.2) -> float:
-    """A member's rate of response after one more event, 0 to 1, old events counting ever less. Who opted out has no
-    figure, and it is not counted against anyone."""
+    """A member's rate of response after one more event, 0 to 1, old events counting ever less. Who opted out
+    has no figure, and it is not counted against anyone."""
     return before if figure is None else (1 - weight) * before + weight * min(max(figure, 0.0), 1.0)

@@ -1,8 +1,8 @@
-"""A plan under many limits, in a program that stays small: only who is below a limit is planned for apart. Pure.
+"""A plan under many limits, in a program that stays small: only who is below a limit is planned for apart.
+Pure.
 
-With few limits every cluster is planned for as it is. With many, those of a kind are one below each limited group, and
-those under no limit are one whatever their group. Consumption is positive, in W.
-"""
+With few limits every cluster is planned for as it is. With many, those of a kind are one below each limited
+group, and those under no limit are one whatever their group. Consumption is positive, in W. """
 from __future__ import annotations
 
 from dataclasses import replace
@@ -15,8 +15,8 @@ FEW = 12
 
 
 def solve_nested(problem: Problem, seconds: float = np.inf) -> Plan | None:
-    """As `program.solve`. Where clusters were planned as one, each has the place between its own bounds that all have
-    together, and its part of the energy."""
+    """As `program.solve`. Where clusters were planned as one, each has the place between its own bounds that
+    all have together, and its part of the energy."""
     if len(problem.limits) <= FEW:
         return solve(problem, seconds)
     clusters = problem.clusters
@@ -29,6 +29,8 @@ def solve_nested(problem: Problem, seconds: float = np.inf) -> Plan | None:
         energy=_placed(found.energy, fewer.least, fewer.most, clusters.least, clusters.most, label))
 
 
-def _placed(values: Floats, low: Floats, high: Floats, own_low: Floats, own_high: Floats, label: Whole) -> Floats:
+def _placed(
+    values: Floats, low: Floats, high: Floats, own_low: Floats, own_high: Floats, label: Whole
+) -> Floats:
     place = np.divide(values - low, high - low, out=np.zeros_like(values), where=high > low)
     return own_low + np.clip(place, 0, 1)[label] * (own_high - own_low)

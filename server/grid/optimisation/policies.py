@@ -1,7 +1,7 @@
 """Who does how much of a target: the policies, each a line for every member (see `waterfill`). Pure.
 
-Consumption is positive, in W; energies in Wh, times in hours. What the common level means is what is made equal: the
-fraction of a rating, the state of charge, the hours of laxity, the fraction of the comfort band.
+Consumption is positive, in W; energies in Wh, times in hours. What the common level means is what is made
+equal: the fraction of a rating, the state of charge, the hours of laxity, the fraction of the comfort band.
 """
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from server.grid.optimisation.waterfill import Filled, Line, fill
 
 
 def by_rating(target: float, charge: Floats, discharge: Floats, lows: Floats, highs: Floats) -> Filled:
-    """The same fraction of its rating for everyone, as a broadcast opModFixedW has it: of the charge rating where the
-    level is positive, of the discharge rating (a magnitude too) where it is negative."""
+    """The same fraction of its rating for everyone, as a broadcast opModFixedW has it: of the charge rating
+    where the level is positive, of the discharge rating (a magnitude too) where it is negative."""
     zero = np.zeros_like(lows)
     idle = np.clip(zero, lows, highs).sum()
     return fill(target, Line(zero, charge if target >= idle else discharge, lows, highs))
@@ -21,9 +21,8 @@ def by_charge(target: float, energy: Floats, least: Floats, most: Floats, effici
               lows: Floats, highs: Floats) -> Filled:
     """The same state of charge for everyone after so many hours: level 0 is down to the reserve, 1 is full.
 
-    What is taken in loses once, what is given back once (`efficiency` is of one way). So a line bends at zero power; it
-    is two lines, what it charges and what it discharges, and the power their sum.
-    """
+    What is taken in loses once, what is given back once (`efficiency` is of one way). So a line bends at zero
+    power; it is two lines, what it charges and what it discharges, and the power their sum. """
     short, span = (least - energy) / hours, (most - least) / hours
     charging = Line(short / efficiency, span / efficiency, np.maximum(lows, 0), np.maximum(highs, 0))
     giving = Line(short * efficiency, span * efficiency, np.minimum(lows, 0), np.minimum(highs, 0))
@@ -32,25 +31,27 @@ def by_charge(target: float, energy: Floats, least: Floats, most: Floats, effici
 
 
 def session_bounds(need: Floats, left: Floats, power: Floats, hours: float) -> tuple[Floats, Floats]:
-    """The least and the most a session may draw in a step of so many `hours`, with `left` hours until it leaves
-    counted from the step's beginning. The least is what could not be caught up with later, at full power."""
+    """The least and the most a session may draw in a step of so many `hours`, with `left` hours until it
+    leaves counted from the step's beginning. The least is what could not be caught up with later, at full
+    power."""
     most = np.where(left > 0, np.minimum(power, need / hours), 0.0)
     later = np.maximum(left - hours, 0.0)
     return np.clip((need - power * later) / hours, 0.0, most), most
 
 
 def by_laxity(target: float, need: Floats, left: Floats, power: Floats, hours: float) -> Filled:
-    """The same laxity for every session after the step: hours to spare if it charged at full power from then on. The
-    level is that laxity. A session that could not otherwise be full in time runs whatever the target."""
+    """The same laxity for every session after the step: hours to spare if it charged at full power from then
+    on. The level is that laxity. A session that could not otherwise be full in time runs whatever the
+    target."""
     lows, highs = session_bounds(need, left, power, hours)
     return fill(target, Line((need - power * (left - hours)) / hours, power / hours, lows, highs))
 
 
 def comfort_bounds(state: Floats, band: Floats, keep: Floats, base: Floats, power: Floats,
                    hours: float) -> tuple[Floats, Floats]:
-    """The least and the most that a thermal load may draw beside its own `base` in the step, so that it stays within
-    its comfort band: `state` is the Wh stored beyond what comfort asks for, of which the part `keep` is left after the
-    step. A load outside its band may come back by itself."""
+    """The least and the most that a thermal load may draw beside its own `base` in the step, so that it stays
+    within its comfort band: `state` is the Wh stored beyond what comfort asks for, of which the part `keep`
+    is left after the step. A load outside its band may come back by itself."""
     drift = keep * state
     lows = np.maximum(-base, (np.minimum(-band, drift) - drift) / hours)
     highs = np.minimum(power - base, (np.maximum(band, drift) - drift) / hours)
@@ -59,7 +60,7 @@ def comfort_bounds(state: Floats, band: Floats, keep: Floats, base: Floats, powe
 
 def by_comfort(target: float, state: Floats, band: Floats, keep: Floats, base: Floats, power: Floats,
                hours: float) -> Filled:
-    """The same fraction of its comfort band for every thermal load after the step, as one temperature offset for all
-    has it; the level is that fraction. Powers, and the target, are what is drawn beside the base."""
+    """The same fraction of its comfort band for every thermal load after the step, as one temperature offset
+    for all has it; the level is that fraction. Powers, and the target, are what is drawn beside the base."""
     lows, highs = comfort_bounds(state, band, keep, base, power, hours)
     return fill(target, Line(-keep * state / hours, band / hours, lows, highs))

@@ -1,8 +1,7 @@
 """Plan again and again as time goes on, and let each step be carried out by what is known then. Pure.
 
-Consumption is positive, in W. The planner keeps its last plan: where the solver finds none in time, that one stands,
-and `stale` says for how many steps.
-"""
+Consumption is positive, in W. The planner keeps its last plan: where the solver finds none in time, that one
+stands, and `stale` says for how many steps. """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Session
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is expected from the next step on: `net` [T] without anything that can be moved but with thermal loads as
-    they would be, each thermal cluster's `base` [k, T], generation [T], cars that are still to come, limits, and the price (see `Problem`)."""
+    """What is expected from the next step on: `net` [T] without anything that can be moved but with thermal
+    loads as they would be, each thermal cluster's `base` [k, T], generation [T], cars that are still to come,
+    limits, and the price (see `Problem`)."""
     net: Floats
     base: Floats
     generation: Floats
@@ -28,10 +28,10 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Settings:
-    """How plans are made: `every` so many steps, `reserve` the part of each battery's span that is kept for what the
-    forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a cluster, `ramp` the part of
-    its greatest power by which what cars, and thermal loads, of a cluster draw may change from step to step: nothing is released all at once.
-    For `finest` see `steps.Manner`."""
+    """How plans are made: `every` so many steps, `reserve` the part of each battery's span that is kept for
+    what the forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a
+    cluster, `ramp` the part of its greatest power by which what cars, and thermal loads, of a cluster draw
+    may change from step to step: nothing is released all at once. For `finest` see `steps.Manner`."""
     hours: float = 0.25
     every: int = 4
     reserve: float = 0.0
@@ -46,8 +46,8 @@ class Settings:
 
 @dataclass
 class Planner:
-    """Plans for `groups` leaves. `end` is the state of charge that batteries are to have at the end of the horizon, a
-    fraction of what they hold; None for what they have."""
+    """Plans for `groups` leaves. `end` is the state of charge that batteries are to have at the end of the
+    horizon, a fraction of what they hold; None for what they have."""
     settings: Settings
     groups: int = 1
     end: float | None = None
@@ -59,15 +59,24 @@ class Planner:
     def step(self, fleet: disaggregation.Fleet, outlook: Outlook,
              sayable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
              busy: disaggregation.Committed | None = None) -> disaggregation.Powers:
-        """The powers of the next step; a new plan first, where it is time for one. Call it once a step. For `sayable` and
-        `stored` see `steps.Manner`; who is `busy` in this step takes part in the plan."""
-        due = self.plan is None or self.age + 1 >= self.settings.every or self.age + 1 >= self.plan.power.shape[1]
+        """The powers of the next step; a new plan first, where it is time for one. Call it once a step. For
+        `sayable` and `stored` see `steps.Manner`; who is `busy` in this step takes part in the plan."""
+        due = (
+            self.plan is None
+            or self.age + 1 >= self.settings.every
+            or self.age + 1 >= self.plan.power.shape[1]
+        )
         if due:
             self._renew(fleet if busy is None else busy.fleet, outlook)
         else:
             self.age += 1
-        net, limits = float(outlook.net[0]) + (busy.total if busy else 0.0), [_now(limit) for limit in outlook.limits]
-        how = disaggregation.StepOptions(self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest, stored)
+        net, limits = (
+            float(outlook.net[0]) + (busy.total if busy else 0.0),
+            [_now(limit) for limit in outlook.limits],
+        )
+        how = disaggregation.StepOptions(
+            self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest, stored
+        )
         if self.plan is None or self.labels is None or self.age >= self.plan.power.shape[1]:
             zero = np.zeros(self.groups)
             asked = disaggregation.Wanted(np.full(self.groups, np.inf), zero[:, None], zero, -net)
@@ -81,8 +90,19 @@ class Planner:
         made = self.gathered(fleet, outlook)
         ramp = None if self.settings.ramp is None else np.where(
             made.kind == BATTERY, np.inf, self.settings.ramp * (made.high.max(axis=1) - made.low.min(axis=1)))
-        found = nestedlimits.solve_nested(Problem(outlook.net, self.settings.hours, made, outlook.generation, outlook.limits,
-                                            self.settings.prices, ramp, outlook.price), self.settings.seconds)
+        found = nestedlimits.solve_nested(
+            Problem(
+                outlook.net,
+                self.settings.hours,
+                made,
+                outlook.generation,
+                outlook.limits,
+                self.settings.prices,
+                ramp,
+                outlook.price,
+            ),
+            self.settings.seconds,
+        )
         if found is None:
             self.age += 1
             self.stale += 1
@@ -105,4 +125,6 @@ class Planner:
 
 def _now(limit: Limit) -> Limit:
     """A limit in the next step alone."""
-    return replace(limit, most=float(np.ravel(limit.most)[0]), least=float(np.ravel(limit.least)[0]), net=limit.net[:1])
+    return replace(
+        limit, most=float(np.ravel(limit.most)[0]), least=float(np.ravel(limit.least)[0]), net=limit.net[:1]
+    )

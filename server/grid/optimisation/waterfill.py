@@ -1,8 +1,8 @@
 """Water-filling over arrays: `share.fill` for whole fleets, 100,000 members in some milliseconds. Pure.
 
-Each member is a line, power = offset + level · slope within [low, high]; all have one level, and it is found by sorting
-the 2n points where a line meets a bound. Signs are the caller's: what goes in with + for consumption comes out so.
-"""
+Each member is a line, power = offset + level · slope within [low, high]; all have one level, and it is found
+by sorting the 2n points where a line meets a bound. Signs are the caller's: what goes in with + for
+consumption comes out so. """
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -19,15 +19,16 @@ class Line(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """`powers` of the members, their common `level`, and `missed`: the part of the target that the bounds forbid."""
+    """`powers` of the members, their common `level`, and `missed`: the part of the target that the bounds
+    forbid."""
     powers: Floats
     level: float
     missed: float
 
 
 def fill(target: float, line: Line) -> Filled:
-    """Powers that sum to the target, or to the nearest sum within the bounds. A member whose slope is 0 gets its
-    offset, held within its bounds."""
+    """Powers that sum to the target, or to the nearest sum within the bounds. A member whose slope is 0 gets
+    its offset, held within its bounds."""
     offsets, slopes, lows, highs = line
     if not offsets.shape == slopes.shape == lows.shape == highs.shape:
         raise ValueError("offsets, slopes, lows and highs differ in length")

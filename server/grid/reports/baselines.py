@@ -1,13 +1,13 @@
-"""What devices would have drawn had we asked for nothing: a method for each kind of device, from what was read.
+"""What devices would have drawn had we asked for nothing: a method for each kind of device, from what was
+read.
 
     store        its own meter: nothing                    submeter
     car          as it would have charged left alone       uncontrolled, at full power from when it came
     sun          what it gave before, or says it could     level before, available (statWAvail)
     heat, …      the mean of like days, put right          10 of 10, same day (see measure)
 
-Consumption is positive, in W; values stand for steps of STEP seconds. Where the readings do not carry a method, the
-estimate that was made when the order was given stands in ("as ordered").
-"""
+Consumption is positive, in W; values stand for steps of STEP seconds. Where the readings do not carry a
+method, the estimate that was made when the order was given stands in ("as ordered"). """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -33,13 +33,20 @@ LOOK_BACK = 42  # days in which like days are sought
 LONGEST = 86400
 NONE = "none"
 # By method, how far one device's baseline is off, as a part of it (the median of homes for 10 of 10).
-ERRORS = {"submeter": 0.0, "uncontrolled": 0.05, "available": 0.05, "level before": 0.2, "10 of 10, same day": 0.36,
-          "as ordered": 0.4}
+ERRORS = {
+    "submeter": 0.0,
+    "uncontrolled": 0.05,
+    "available": 0.05,
+    "level before": 0.2,
+    "10 of 10, same day": 0.36,
+    "as ordered": 0.4,
+}
 
 
 class BaselineRequest(NamedTuple):
-    """A device in an event; `ordered` is the baseline that was estimated when it was given (consumption +, W). Of the
-    automatic balance, which asks in every step (`always`), no like day is free: there the estimate holds."""
+    """A device in an event; `ordered` is the baseline that was estimated when it was given (consumption +,
+    W). Of the automatic balance, which asks in every step (`always`), no like day is free: there the estimate
+    holds."""
     device: int
     lfdi: str
     what: str
@@ -59,8 +66,8 @@ Method = Callable[[BaselineRequest, int, int, str], MemberBaseline | None]
 
 
 def of(asked: BaselineRequest, start: int, end: int, apart: str = "") -> MemberBaseline:
-    """A device's baseline over [start, end), in steps of STEP from `start` on; `apart` is the mRID of the event it is
-    for. Without readings and estimate all is NaN, and the method "none"."""
+    """A device's baseline over [start, end), in steps of STEP from `start` on; `apart` is the mRID of the
+    event it is for. Without readings and estimate all is NaN, and the method "none"."""
     if not 0 < end - start <= LONGEST:
         raise Refused(400, f"a baseline is of up to {LONGEST // 3600} h, not of {end - start} s")
     method = METHODS.get(asked.what, _like_days)
@@ -86,10 +93,18 @@ def _uncontrolled(asked: BaselineRequest, start: int, end: int, apart: str) -> M
     """Full power from when it came until it has what it asked for, or leaves."""
     begin = start + STEP * np.arange(_steps(start, end))
     drawn = np.zeros(len(begin))
-    for visit in ChargingSession.select().where((ChargingSession.device == asked.device) & (ChargingSession.arrival_at < end) & (ChargingSession.departure_at > start)
-                                      & ~ChargingSession.cancelled):
+    for visit in ChargingSession.select().where(
+        (ChargingSession.device == asked.device)
+        & (ChargingSession.arrival_at < end)
+        & (ChargingSession.departure_at > start)
+        & ~ChargingSession.cancelled
+    ):
         full = min(visit.arrival_at + visit.energy_wh * 3600 / max(visit.power_w, 1.0), visit.departure_at)
-        drawn += visit.power_w * np.clip(np.minimum(full, begin + STEP) - np.maximum(visit.arrival_at, begin), 0, STEP) / STEP
+        drawn += (
+            visit.power_w
+            * np.clip(np.minimum(full, begin + STEP) - np.maximum(visit.arrival_at, begin), 0, STEP)
+            / STEP
+        )
     return MemberBaseline(drawn, "uncontrolled")
 
 
@@ -100,13 +115,17 @@ def _available(asked: BaselineRequest, start: int, end: int, apart: str) -> Memb
     left = before[~_within(ours(asked, first, start, apart), first + STEP * np.arange(len(before)))]
     if np.isfinite(left).any():
         return MemberBaseline(np.full(_steps(start, end), float(np.nanmean(left))), "level before")
-    offered = [unit.available_w for unit in DerState.select().where(DerState.device == asked.device) if unit.available_w is not None]
+    offered = [
+        unit.available_w
+        for unit in DerState.select().where(DerState.device == asked.device)
+        if unit.available_w is not None
+    ]
     return MemberBaseline(np.full(_steps(start, end), -sum(offered)), "available") if offered else None
 
 
 def _like_days(asked: BaselineRequest, start: int, end: int, apart: str) -> MemberBaseline | None:
-    """10 of 10 with same-day adjustment. Days are local, by the clock on the wall: the quarter of an hour at half past
-    six is the same one in summer and in winter, whether the day has 23, 24 or 25 hours."""
+    """10 of 10 with same-day adjustment. Days are local, by the clock on the wall: the quarter of an hour at
+    half past six is the same one in summer and in winter, whether the day has 23, 24 or 25 hours."""
     zone = ZoneInfo(settings.timezone)
     day = datetime.fromtimestamp(start, zone).date()
     days = [*like(day), day]
@@ -118,7 +137,9 @@ def _like_days(asked: BaselineRequest, start: int, end: int, apart: str) -> Memb
     begin = int(np.searchsorted(walls[-1], start, side="right")) - 1
     steps = _steps(start, end)
     try:
-        found = measurement.ten_of_ten(values[:-1], values[-1], begin, begin + steps, 3600 // STEP, mine[:-1], mine[-1])
+        found = measurement.ten_of_ten(
+            values[:-1], values[-1], begin, begin + steps, 3600 // STEP, mine[:-1], mine[-1]
+        )
     except ValueError:
         return None
     return MemberBaseline(found.values, found.method, found.days, found.factor)
@@ -142,19 +163,36 @@ def wall(day: date, zone: ZoneInfo) -> list[int]:
 
 
 def ours(asked: BaselineRequest, start: int, end: int, apart: str = "") -> list[tuple[int, int]]:
-    """When events of ours were at work on a device in [start, end), with the time before and after in which they still
-    tell: orders, and the events of every virtual DER that has it. `apart` is the mRID of an event that does not count."""
+    """When events of ours were at work on a device in [start, end), with the time before and after in which
+    they still tell: orders, and the events of every virtual DER that has it. `apart` is the mRID of an event
+    that does not count."""
     found = []
     for begin, duration, cancelled in sql.rows(
-            'SELECT o.start, o.duration_s, o.cancelled_at FROM share s JOIN dispatch_order o ON s.order_id = o.id WHERE s.lfdi = ? '
-            "AND s.mrid <> ? AND o.start < ? AND o.start + o.duration_s > ?", asked.lfdi, apart, end + BEFORE, start - AFTER):
+        "SELECT o.start, o.duration_s, o.cancelled_at FROM share s JOIN dispatch_order o ON s.order_id = "
+        "o.id WHERE s.lfdi = ? "
+        "AND s.mrid <> ? AND o.start < ? AND o.start + o.duration_s > ?",
+        asked.lfdi,
+        apart,
+        end + BEFORE,
+        start - AFTER,
+    ):
         found.append((begin, begin + duration if cancelled is None else min(cancelled, begin + duration)))
-    ranks = [href for vder in virtualders_of(asked.device) for href in (f"{vder.program}/derc", f"{drprograms.href(vder)}/edc")]
+    ranks = [
+        href
+        for vder in virtualders_of(asked.device)
+        for href in (f"{vder.program}/derc", f"{drprograms.href(vder)}/edc")
+    ]
     nature = DeviceType.get_or_none(DeviceType.device == asked.device)
     for event in Document.select().where(Document.parent.in_(ranks)) if ranks else ():
         said = event.submitted
         bits = int(said.get("deviceCategory") or "0", 16)
-        if said["mRID"] == apart or bits and nature is not None and nature.category and not bits & nature.category:
+        if (
+            said["mRID"] == apart
+            or bits
+            and nature is not None
+            and nature.category
+            and not bits & nature.category
+        ):
             continue
         begin = said["interval"]["start"]
         until = begin + said["interval"]["duration"]
@@ -180,15 +218,27 @@ def _within(spans: Sequence[tuple[int, int]], instants: Any) -> Bools:
 def device_kinds(devices: Sequence[Device]) -> dict[int, str]:
     """What each of these is, by number; "other" where nothing is known of it."""
     return {device.id: "other" for device in devices} | {
-        row.device.id: row.kind for row in DeviceType.select(DeviceType, Device).join(Device).where(Device.id.in_([one.id for one in devices]))}
+        row.device.id: row.kind
+        for row in DeviceType.select(DeviceType, Device)
+        .join(Device)
+        .where(Device.id.in_([one.id for one in devices]))
+    }
 
 
 def compute(name: str, start: int, end: int) -> list[dict[str, Any]]:
-    """The baseline of a device, or of each member of a virtual DER, over [start, end): mean consumption in W, method."""
+    """The baseline of a device, or of each member of a virtual DER, over [start, end): mean consumption in W,
+    method."""
     vder = VirtualDER.get_or_none(VirtualDER.name == name)
     devices = list(virtualders.members(vder)) if vder is not None else [enrolment.find(name)]
     kinds = device_kinds(devices)
-    return [_row(device, kinds[device.id], of(BaselineRequest(device.id, device.lfdi, kinds[device.id]), start, end)) for device in devices]
+    return [
+        _row(
+            device,
+            kinds[device.id],
+            of(BaselineRequest(device.id, device.lfdi, kinds[device.id]), start, end),
+        )
+        for device in devices
+    ]
 
 
 def _row(device: Device, what: str, found: MemberBaseline) -> dict[str, Any]:
@@ -206,9 +256,21 @@ def show(number: int) -> list[dict[str, Any]]:
     shares = {share.lfdi: share for share in Share.select().where(Share.order == order)}
     devices = list(Device.select().where(Device.lfdi.in_(list(shares))).order_by(Device.id))
     kinds = device_kinds(devices)
-    return [_row(device, kinds[device.id], of(
-        BaselineRequest(device.id, device.lfdi, kinds[device.id], ordered(shares[device.lfdi].baseline_w)), order.start,
-        order.start + order.duration_s, shares[device.lfdi].mrid)) for device in devices]
+    return [
+        _row(
+            device,
+            kinds[device.id],
+            of(
+                BaselineRequest(
+                    device.id, device.lfdi, kinds[device.id], ordered(shares[device.lfdi].baseline_w)
+                ),
+                order.start,
+                order.start + order.duration_s,
+                shares[device.lfdi].mrid,
+            ),
+        )
+        for device in devices
+    ]
 
 
 def ordered(injection: float | None) -> float | None:

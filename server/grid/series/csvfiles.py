@@ -1,9 +1,10 @@
 """Series as people and programs write them: CSV and JSON. Pure.
 
-CSV is a header `start,value` (`p10`, `p90` … beside it for quantiles) with a row for each step, ISO 8601, or one
-column of values alone. A time without zone is one of the service area's clock on the wall: where that is turned back,
-the first of the two hours comes first, and the hour that is left out has no rows. An empty cell, or a row that is not
-there, is a gap. JSON is {"start": …, "step": …, "values": […], "quantiles": {"0.9": […]}} or [{"start": …, "value": …}].
+CSV is a header `start,value` (`p10`, `p90` … beside it for quantiles) with a row for each step, ISO 8601, or
+one column of values alone. A time without zone is one of the service area's clock on the wall: where that is
+turned back, the first of the two hours comes first, and the hour that is left out has no rows. An empty cell,
+or a row that is not there, is a gap. JSON is {"start": …, "step": …, "values": […], "quantiles": {"0.9":
+[…]}} or [{"start": …, "value": …}].
 
 Everything that does not fit is Refused (400) with the file, the line (or place) and the reason.
 """
@@ -25,7 +26,8 @@ _EMPTY = ("", "null")
 
 
 class Table(NamedTuple):
-    """Values for steps of `step` seconds from `start` on, None for a gap; `quantiles` likewise, by probability."""
+    """Values for steps of `step` seconds from `start` on, None for a gap; `quantiles` likewise, by
+    probability."""
     start: int
     step: int
     values: list[float | None]
@@ -75,8 +77,8 @@ def _refuse(place: str, why: str) -> NoReturn:
 
 
 def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Table:
-    """A series from CSV. `start` and `step` are for a single column of values; a file with times needs neither, save
-    `step` where it has one row alone."""
+    """A series from CSV. `start` and `step` are for a single column of values; a file with times needs
+    neither, save `step` where it has one row alone."""
     lines = _lines(text, name)
     if not lines:
         _refuse(name, "it is empty")
@@ -85,7 +87,10 @@ def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step:
         return _column(lines, name, start, step)
     for cell in header:
         if cell not in ("start", "value") and _probability(cell) is None:
-            _refuse(f"{name}, line {lines[0][0]}", f"column {cell!r} is neither start, value nor a quantile such as p90")
+            _refuse(
+                f"{name}, line {lines[0][0]}",
+                f"column {cell!r} is neither start, value nor a quantile such as p90",
+            )
     if "value" not in header or len(set(header)) != len(header):
         _refuse(f"{name}, line {lines[0][0]}", "one column start and one column value are needed, once each")
     wall, rows = Wall(zone), []
@@ -115,7 +120,11 @@ def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
 
 def _probability(column: str) -> str | None:
     """"0.9" of p90."""
-    return str(int(column[1:]) / 100) if column[:1] == "p" and column[1:].isdigit() and 0 < int(column[1:]) < 100 else None
+    return (
+        str(int(column[1:]) / 100)
+        if column[:1] == "p" and column[1:].isdigit() and 0 < int(column[1:]) < 100
+        else None
+    )
 
 
 def _cell(cell: str, place: str) -> float | None:
@@ -140,7 +149,9 @@ def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None
     values = []
     for number, cells in lines:
         if len(cells) > 1:
-            _refuse(f"{name}, line {number}", f"{len(cells)} cells, but no header start,value that names them")
+            _refuse(
+                f"{name}, line {number}", f"{len(cells)} cells, but no header start,value that names them"
+            )
         values.append(_cell(cells[0] if cells else "", f"{name}, line {number}"))
     return Table(start, step, values, {})
 
@@ -153,11 +164,15 @@ def _steps(rows: Sequence[tuple[str, int, dict[str, float | None]]], name: str, 
         if at <= before:
             _refuse(place, f"{iso(at)} does not come after {iso(before)}, which stands before it")
     start, end = rows[0][1], rows[-1][1]
-    step = min((after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False)), default=0) or step
+    step = (
+        min((after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False)), default=0) or step
+    )
     if not step:
         _refuse(name, "of a single value it cannot be seen how long it holds: a step is needed")
     if end - start > LONGEST + DAY:
-        _refuse(rows[-1][0], f"{iso(end)} is more than {LONGEST // DAY} days after {iso(start)}, where it begins")
+        _refuse(
+            rows[-1][0], f"{iso(end)} is more than {LONGEST // DAY} days after {iso(start)}, where it begins"
+        )
     size = (end - start) // step + 1
     columns: dict[str, list[float | None]] = {key: [None] * size for key in rows[0][2]}
     for place, at, said in rows:
@@ -184,7 +199,9 @@ def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Ta
     quantiles = said.get("quantiles", {})
     if type(said["step"]) is not int or said["step"] <= 0:
         _refuse(name, f"step {said['step']!r} is no number of seconds")
-    if not isinstance(quantiles, dict) or not all(isinstance(each, list) for each in (said["values"], *quantiles.values())):
+    if not isinstance(quantiles, dict) or not all(
+        isinstance(each, list) for each in (said["values"], *quantiles.values())
+    ):
         _refuse(name, "values, and each of the quantiles, has to be a list")
     return Table(wall.read(said["start"], f"{name}, start"), said["step"], said["values"], quantiles)
 
@@ -211,8 +228,15 @@ def _keys(said: Any, needed: Iterable[str], place: str, possible: Iterable[str] 
 
 def cars(text: str, name: str, zone: tzinfo) -> list[list[float]]:
     """Visits: CSV with the header `arrive,depart,wh,w`, or JSON, a list of objects with those names."""
-    return [[_arrival(each["arrive"], zone, place), _arrival(each["depart"], zone, place),
-             _quantity(each["wh"], place), _quantity(each["w"], place)] for place, each in _visits(text, name)]
+    return [
+        [
+            _arrival(each["arrive"], zone, place),
+            _arrival(each["depart"], zone, place),
+            _quantity(each["wh"], place),
+            _quantity(each["w"], place),
+        ]
+        for place, each in _visits(text, name)
+    ]
 
 
 def _visits(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,5 @@
-"""What is to come, from what was read: a small interface, the first that fits it, and a book of who said what when.
+"""What is to come, from what was read: a small interface, the first that fits it, and a book of who said what
+when.
 
 Series are arrays of one value a step, whatever their unit and sign; a forecast keeps them. Pure.
 """
@@ -22,10 +23,10 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True)
 class Persistence:
-    """As `lag` steps ago (a week: the same weekday and time), put right by the level of late: by the mean error of the
-    last `window` steps, which counts less the further ahead, by half every `half` steps. With `ratio` the level is a
-    factor, at most `most`: the sun's, which is nothing at night. Gaps (NaN) in the history are left out; where there
-    is nothing to go by, the mean of all that was read is said."""
+    """As `lag` steps ago (a week: the same weekday and time), put right by the level of late: by the mean
+    error of the last `window` steps, which counts less the further ahead, by half every `half` steps. With
+    `ratio` the level is a factor, at most `most`: the sun's, which is nothing at night. Gaps (NaN) in the
+    history are left out; where there is nothing to go by, the mean of all that was read is said."""
     lag: int
     window: int = 4
     half: float = 16.0
@@ -52,7 +53,8 @@ class Persistence:
 
 
 def _lagged(history: Floats, lag: int, steps: int) -> Floats:
-    """What was `lag` steps before each of the next steps, or a multiple of it where that is still to come or a gap."""
+    """What was `lag` steps before each of the next steps, or a multiple of it where that is still to come or
+    a gap."""
     found = np.full(steps, np.nan)
     size = len(history)
     for back in range(lag, size + lag, lag):
@@ -63,8 +65,9 @@ def _lagged(history: Floats, lag: int, steps: int) -> Floats:
 
 
 def spread(forecaster: Forecaster, history: Floats, steps: int, issues: int = 24, every: int = 4) -> Floats:
-    """The standard deviation of the error for each step ahead, from what the forecaster would have said `issues`
-    times in the past, every so many steps, knowing only what was known then; NaN where that cannot be judged."""
+    """The standard deviation of the error for each step ahead, from what the forecaster would have said
+    `issues` times in the past, every so many steps, knowing only what was known then; NaN where that cannot
+    be judged."""
     errors = []
     for issue in range(issues):
         now = len(history) - steps - issue * every
@@ -77,8 +80,8 @@ def spread(forecaster: Forecaster, history: Floats, steps: int, issues: int = 24
 
 
 class Forecast(NamedTuple):
-    """What `source` said at `issued` about the steps of `step` seconds from `start` on; times are UTC epoch seconds.
-    `quantiles` has values by probability, as far as they were said."""
+    """What `source` said at `issued` about the steps of `step` seconds from `start` on; times are UTC epoch
+    seconds. `quantiles` has values by probability, as far as they were said."""
     issued: int
     start: int
     step: int
@@ -96,8 +99,8 @@ class Forecast(NamedTuple):
 
 @dataclass
 class Book:
-    """All forecasts of all subjects, by when they were issued: asked about a time, it knows only what was said until
-    then, and so a replay never sees the future."""
+    """All forecasts of all subjects, by when they were issued: asked about a time, it knows only what was
+    said until then, and so a replay never sees the future."""
     _said: dict[str, list[Forecast]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, subject: str, forecast: Forecast) -> None:

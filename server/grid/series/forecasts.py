@@ -1,8 +1,7 @@
 """What is to come for a virtual DER: forecasts given from outside, else what its own readings let expect.
 
-Power is in W of injection, so a load is negative. Everything takes `at`: it knows only what had been said and read
-by then, so that a replay never sees the future.
-"""
+Power is in W of injection, so a load is negative. Everything takes `at`: it knows only what had been said and
+read by then, so that a replay never sees the future. """
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +33,8 @@ NINETY = 1.2816  # standard deviations from the mean to the quantile of 0.9
 
 
 class ForecastSteps(NamedTuple):
-    """`values` and `sigma`, the standard deviation of their error (NaN where it is not known), a step each; `source` is
-    who says so, `warnings` why that is not much."""
+    """`values` and `sigma`, the standard deviation of their error (NaN where it is not known), a step each;
+    `source` is who says so, `warnings` why that is not much."""
     values: Floats
     source: str
     sigma: Floats
@@ -47,19 +46,32 @@ def _entry(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @audited("forecast put", "{vder} {what}", answer=_entry)
-def put(vder: str | int | VirtualDER, what: str, values: Iterable[Any], start: int, step: int, source: str = "",
-        quantiles: Mapping[str, Iterable[float | None]] | None = None, issued: int | None = None, *,
-        dry_run: bool = False, place: str = "") -> dict[str, Any]:
-    """Keep a forecast that was made elsewhere, in W of injection; `quantiles` by probability ("0.1"). It counts from
-    `issued` (default: now) on. Of a "car" the values are visits, as arrivals.put takes them. Refused (400) as a whole
-    where anything in it is not fit to plan with."""
+def put(
+    vder: str | int | VirtualDER,
+    what: str,
+    values: Iterable[Any],
+    start: int,
+    step: int,
+    source: str = "",
+    quantiles: Mapping[str, Iterable[float | None]] | None = None,
+    issued: int | None = None,
+    *,
+    dry_run: bool = False,
+    place: str = "",
+) -> dict[str, Any]:
+    """Keep a forecast that was made elsewhere, in W of injection; `quantiles` by probability ("0.1"). It
+    counts from `issued` (default: now) on. Of a "car" the values are visits, as arrivals.put takes them.
+    Refused (400) as a whole where anything in it is not fit to plan with."""
     found, place, now = virtualders.find(vder), place or what, clock.now()
     if what == arrivals.WHAT:
         return arrivals.put(found, values, source, issued, dry_run=dry_run, place=place)
     if what not in GIVEN:
         raise Refused(400, f"{place}: forecasts are of {', '.join(GIVEN)}, not of {what!r}")
     sound = intervals.check_values(values, start, step, now, place)
-    also = {key: intervals.check_values(each, start, step, now, f"{place} {key}") for key, each in (quantiles or {}).items()}
+    also = {
+        key: intervals.check_values(each, start, step, now, f"{place} {key}")
+        for key, each in (quantiles or {}).items()
+    }
     for key, each in also.items():
         if not _is_probability(key):
             raise Refused(400, f"{place}: {key} is no probability such as 0.9")
@@ -69,9 +81,17 @@ def put(vder: str | int | VirtualDER, what: str, values: Iterable[Any], start: i
                  until=start + len(sound) * step, values=sound, quantiles=also, source=source)
     if not dry_run:
         row.save(force_insert=True)
-    return {**_brief(row), "dry_run": dry_run, "warnings": [
-        *(f"{what} of {found.name} says nothing {gap}" for gap in intervals.gaps(intervals.array(sound), start, step)),
-        *_signs(what, intervals.array(sound))]}
+    return {
+        **_brief(row),
+        "dry_run": dry_run,
+        "warnings": [
+            *(
+                f"{what} of {found.name} says nothing {gap}"
+                for gap in intervals.gaps(intervals.array(sound), start, step)
+            ),
+            *_signs(what, intervals.array(sound)),
+        ],
+    }
 
 
 def _is_probability(key: str) -> bool:
@@ -89,8 +109,15 @@ def _issued(issued: int | None, now: int, place: str) -> int:
 
 def _signs(what: str, values: Floats) -> list[str]:
     wrong = {"load": values > 0, "thermal": values > 0, "pv": values < 0}[what]
-    return [f"{what} is {'positive' if what != 'pv' else 'negative'} in {int(wrong.sum())} of {len(values)} steps; "
-            "injection is positive here, consumption negative"] if wrong.any() else []
+    return (
+        [
+            f"{what} is {'positive' if what != 'pv' else 'negative'} in {int(wrong.sum())} of {len(values)} "
+            "steps; "
+            "injection is positive here, consumption negative"
+        ]
+        if wrong.any()
+        else []
+    )
 
 
 def _brief(row: Series) -> dict[str, Any]:
@@ -101,13 +128,16 @@ def _brief(row: Series) -> dict[str, Any]:
     return {"vder": brief.pop("vder"), "what": brief.pop("kind"), **brief, "quantiles": list(row.quantiles)}
 
 
-def forecast(vder: str | int | VirtualDER, what: str, start: int, steps: int, at: int | None = None, step: int = STEP
-             ) -> ForecastSteps:
-    """What is to be expected of `what` for so many steps from `start` on: as it was given from outside; else as the
-    same weekday and time were, put right by the level of late (the sun and heat: as yesterday); else the newest value
-    held; else nothing, with a warning. `what` is one of GIVEN or of state.WHATS."""
+def forecast(
+    vder: str | int | VirtualDER, what: str, start: int, steps: int, at: int | None = None, step: int = STEP
+) -> ForecastSteps:
+    """What is to be expected of `what` for so many steps from `start` on: as it was given from outside; else
+    as the same weekday and time were, put right by the level of late (the sun and heat: as yesterday); else
+    the newest value held; else nothing, with a warning. `what` is one of GIVEN or of state.WHATS."""
     found, at = virtualders.find(vder), clock.now() if at is None else at
-    values, sigma, source = _submitted(found, what, start, steps, step, at) if what != arrivals.WHAT else _nothing(steps)
+    values, sigma, source = (
+        _submitted(found, what, start, steps, step, at) if what != arrivals.WHAT else _nothing(steps)
+    )
     if np.isfinite(values).all():
         return ForecastSteps(values, source, sigma)
     base = start - start % STEP
@@ -115,15 +145,21 @@ def forecast(vder: str | int | VirtualDER, what: str, start: int, steps: int, at
     own_values, own_sigma = (intervals.resampled(intervals.SeriesPart(base, STEP, each), start, steps, step)
                              for each in (own.values, own.sigma))
     missing = ~np.isfinite(values)
-    return ForecastSteps(np.where(missing, own_values, values), f"{source}, else {own.source}" if source else own.source,
-                 np.where(missing, own_sigma, sigma), own.warnings)
+    return ForecastSteps(
+        np.where(missing, own_values, values),
+        f"{source}, else {own.source}" if source else own.source,
+        np.where(missing, own_sigma, sigma),
+        own.warnings,
+    )
 
 
 def _nothing(steps: int) -> tuple[Floats, Floats, str]:
     return np.full(steps, np.nan), np.full(steps, np.nan), ""
 
 
-def _submitted(vder: VirtualDER, what: str, start: int, steps: int, step: int, at: int) -> tuple[Floats, Floats, str]:
+def _submitted(
+    vder: VirtualDER, what: str, start: int, steps: int, step: int, at: int
+) -> tuple[Floats, Floats, str]:
     """What was given: values, their sigma by the quantiles 0.1 and 0.9, and who gave them."""
     rows = signals.issues(vder, what, start, start + steps * step, at)
     if not rows:
@@ -150,7 +186,9 @@ def _own(vder: VirtualDER, what: str, start: int, steps: int, at: int) -> Foreca
     sigma = np.full(far, np.nan)
     if len(past) > by.lag + far:
         sigma = spread(by, past, far)
-    return ForecastSteps(by.ahead(past, far)[skipped:], "a week ago" if by is _WEEKLY else "a day ago", sigma[skipped:])
+    return ForecastSteps(
+        by.ahead(past, far)[skipped:], "a week ago" if by is _WEEKLY else "a day ago", sigma[skipped:]
+    )
 
 
 def _past(vder: VirtualDER, what: str, end: int) -> Floats:
@@ -161,9 +199,12 @@ def _past(vder: VirtualDER, what: str, end: int) -> Floats:
     if what in ALONE:  # as it would have been without our doing, where that is known
         alone = of(f"{what}_uncontrolled")
         past = np.where(np.isfinite(alone), alone, past)
-    if what == "load":  # where it was not reckoned, it is what the premises draw beside what is measured apart
+    # where it was not reckoned, it is what the premises draw beside what is measured apart
+    if what == "load":
         site = of("premises")
-        rest = site - sum(np.nan_to_num(of(name)) for name in INSIDE) if np.isfinite(site).any() else of("other")
+        rest = (
+            site - sum(np.nan_to_num(of(name)) for name in INSIDE) if np.isfinite(site).any() else of("other")
+        )
         past = np.where(np.isfinite(past), past, rest)
     known = np.flatnonzero(np.isfinite(past))
     return past[known[0]:] if len(known) else past[:0]
@@ -178,21 +219,27 @@ def _held(vder: VirtualDER, what: str, past: Floats, steps: int, at: int) -> For
              .where((Membership.vder == vder) & (Meter.kind == what) & (Meter.read_at <= at)).scalar())
     if watts is not None:
         return ForecastSteps(np.full(steps, float(watts)), "the newest readings, held", unknown)
-    return ForecastSteps(np.zeros(steps), NOTHING, unknown, (f"nothing is known of {what} of {vder.name}: 0 W is taken",))
+    return ForecastSteps(
+        np.zeros(steps), NOTHING, unknown, (f"nothing is known of {what} of {vder.name}: 0 W is taken",)
+    )
 
 
 def submitted(vder: str | int | VirtualDER | None = None, what: str | None = None) -> list[dict[str, Any]]:
     """The forecasts from outside that are not over, newest first."""
-    chosen = Series.select().where(Series.quantity.in_(GIVEN if what is None else [what]) & (Series.until > clock.now()))
+    chosen = Series.select().where(
+        Series.quantity.in_(GIVEN if what is None else [what]) & (Series.until > clock.now())
+    )
     if vder is not None:
         chosen = chosen.where(Series.vder == virtualders.find(vder))
     return [_brief(row) for row in chosen.order_by(Series.issued_at.desc(), Series.id.desc())]
 
 
-def table(vder: str | int | VirtualDER, horizon: int = DAY, whats: Sequence[str] = GIVEN, at: int | None = None
-          ) -> list[dict[str, Any]]:
-    """A row for each interval of the horizon (s): of each of `whats` the median and, where an error is known, the
-    quantiles 0.1 and 0.9, in W of injection; None where nothing is known. Refused (400) beyond FARTHEST."""
+def table(
+    vder: str | int | VirtualDER, horizon: int = DAY, whats: Sequence[str] = GIVEN, at: int | None = None
+) -> list[dict[str, Any]]:
+    """A row for each interval of the horizon (s): of each of `whats` the median and, where an error is known,
+    the quantiles 0.1 and 0.9, in W of injection; None where nothing is known. Refused (400) beyond
+    FARTHEST."""
     if not 0 < horizon <= FARTHEST:
         raise Refused(400, f"a horizon of {horizon} s: 1 s to {FARTHEST // DAY} days are possible")
     at = clock.now() if at is None else at
@@ -208,9 +255,13 @@ def show(vder: str | int | VirtualDER, whats: Sequence[str] = GIVEN, horizon: in
     """What is expected over the horizon (s), who says so, and what was given from outside."""
     found, at = virtualders.find(vder), clock.now() if at is None else at
     every = {what: forecast(found, what, at - at % STEP, 1, at) for what in whats}
-    return {"vder": found.name, **{f"{what}_by": one.source for what, one in every.items()},
-            "given": [row for row in submitted(found) if row["what"] in whats], "ahead": table(found, horizon, whats, at),
-            "warnings": [warning for one in every.values() for warning in one.warnings]}
+    return {
+        "vder": found.name,
+        **{f"{what}_by": one.source for what, one in every.items()},
+        "given": [row for row in submitted(found) if row["what"] in whats],
+        "ahead": table(found, horizon, whats, at),
+        "warnings": [warning for one in every.values() for warning in one.warnings],
+    }
 
 
 def _quantiles(what: str, one: ForecastSteps, number: int) -> dict[str, float | None]:

@@ -1,8 +1,7 @@
 """Series of one value a step: what may be kept, the same in other steps, several laid over each other. Pure.
 
-Times are UTC epoch seconds; a value holds for the `step` seconds from its start on, None or NaN is a gap. What is a
-power keeps its energy: finer steps hold the value, coarser ones are the mean of what is known.
-"""
+Times are UTC epoch seconds; a value holds for the `step` seconds from its start on, None or NaN is a gap.
+What is a power keeps its energy: finer steps hold the value, coarser ones are the mean of what is known. """
 from __future__ import annotations
 
 import math
@@ -29,15 +28,17 @@ class SeriesPart(NamedTuple):
 
 def check_values(values: Iterable[Any], start: int, step: int, now: int, place: str, least: float = -math.inf
                  ) -> list[float | None]:
-    """The values as they may be kept, None for a gap. Refused (400) where one is no finite number or below `least`, or
-    where the whole does not fit the grid of intervals; `place` begins the sentence."""
+    """The values as they may be kept, None for a gap. Refused (400) where one is no finite number or below
+    `least`, or where the whole does not fit the grid of intervals; `place` begins the sentence."""
     if step not in FINER and (step % STEP or not 0 < step <= DAY):
         raise Refused(400, f"{place}: a step of {step} s does not fit intervals of {STEP} s; possible are "
                            f"{', '.join(map(str, FINER))} and multiples of {STEP} up to {DAY} s")
     if start % min(step, STEP):
         raise Refused(400, f"{place}: start {start} is not a multiple of {min(step, STEP)} s")
     if not 0 <= start <= now + _FARTHEST:
-        raise Refused(400, f"{place}: start {start} is no time near now ({now}); seconds since 1970 are needed")
+        raise Refused(
+            400, f"{place}: start {start} is no time near now ({now}); seconds since 1970 are needed"
+        )
     kept = [_number(value, f"{place}, value {number} ({iso(start + (number - 1) * step)})", least)
             for number, value in enumerate(values, 1)]
     if len(kept) * step > LONGEST:
@@ -72,8 +73,9 @@ def iso(instant: float) -> str:
 
 
 def overlay(said: Sequence[SeriesPart], start: int, steps: int, step: int) -> tuple[Floats, Whole]:
-    """Several over each other, the strongest last, for so many steps: their values [steps, parts] in a unit in which
-    they all fit, and whose each is (its place in `said`, -1 for a gap). A gap lets what lies below shine through."""
+    """Several over each other, the strongest last, for so many steps: their values [steps, parts] in a unit
+    in which they all fit, and whose each is (its place in `said`, -1 for a gap). A gap lets what lies below
+    shine through."""
     unit = math.gcd(step, *(one.step for one in said), *(start - one.start for one in said))
     size = steps * step // unit
     found, whose = np.full(size, np.nan), np.full(size, -1)
@@ -93,7 +95,9 @@ def mean(parts: Floats) -> Floats:
     """The mean of what is known of each row [steps, parts]; NaN where nothing is."""
     known = np.isfinite(parts)
     count = known.sum(axis=1)
-    return np.divide(np.where(known, parts, 0.0).sum(axis=1), count, out=np.full(len(parts), np.nan), where=count > 0)
+    return np.divide(
+        np.where(known, parts, 0.0).sum(axis=1), count, out=np.full(len(parts), np.nan), where=count > 0
+    )
 
 
 def resampled(said: SeriesPart, start: int, steps: int, step: int = STEP) -> Floats:
@@ -108,9 +112,12 @@ def runs(which: Bools) -> list[tuple[int, int]]:
 
 
 def gaps(values: Floats, start: int, step: int, most: int = 3) -> list[str]:
-    """The gaps in words, a sentence part each: from when until when; of many the first few, and how many more."""
+    """The gaps in words, a sentence part each: from when until when; of many the first few, and how many
+    more."""
     found = runs(~np.isfinite(values))
-    words = [f"from {iso(start + first * step)} until {iso(start + after * step)}" for first, after in found[:most]]
+    words = [
+        f"from {iso(start + first * step)} until {iso(start + after * step)}" for first, after in found[:most]
+    ]
     return words + ([f"and {len(found) - most} more times"] if len(found) > most else [])
 
 

@@ -1,8 +1,9 @@
-"""What was measured: the sums of each virtual DER in intervals of STEP seconds, and the readings of single devices.
+"""What was measured: the sums of each virtual DER in intervals of STEP seconds, and the readings of single
+devices.
 
-Power is the mean over an interval, in W of injection. A reading counts by how much of its period lies in the interval,
-an instant as one second. `what` is what a meter measures (see state.WHATS), or what whoever puts it here says.
-"""
+Power is the mean over an interval, in W of injection. A reading counts by how much of its period lies in the
+interval, an instant as one second. `what` is what a meter measures (see state.WHATS), or what whoever puts it
+here says. """
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,8 @@ AGAIN = (1, 2, 4, 8)  # so many intervals ago, for readings that come late,
 DAILY = 97  # and those that come once a day
 REACH = 3600  # seconds before an interval in which a set of readings that concerns it may have begun
 _CHUNK = 400
-# Single readings are gathered in sets of a day, which begin long before an interval; others begin not long before.
+# Single readings are gathered in sets of a day, which begin long before an interval; others begin not long
+# before.
 _ROLL = """
     WITH sets AS (
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
@@ -46,13 +48,27 @@ _ROLL = """
 
 
 def roll(start: int, reach: int = REACH) -> int:
-    """Sum up the interval that begins at `start` (a multiple of STEP) for every virtual DER of several, and what is
-    measured there; how many sums. May be done again, when more has been read."""
+    """Sum up the interval that begins at `start` (a multiple of STEP) for every virtual DER of several, and
+    what is measured there; how many sums. May be done again, when more has been read."""
     if start % STEP:
         raise ValueError(f"no interval begins at {start}")
     end, today = start + STEP, start - start % DAY
-    found = sql.rows(_ROLL, start - reach, end, start, today, today - DAY, start - reach, end, end, start, start,
-                     end, start, start)
+    found = sql.rows(
+        _ROLL,
+        start - reach,
+        end,
+        start,
+        today,
+        today - DAY,
+        start - reach,
+        end,
+        end,
+        start,
+        start,
+        end,
+        start,
+        start,
+    )
     keep({"vder": vder, "quantity": what, "start": start, "value": value, "devices_read": count}
           for vder, what, value, count in found)
     return len(found)
@@ -64,19 +80,22 @@ def keep(rows: Iterable[dict[str, Any]]) -> None:
         for some in chunked(rows, _CHUNK):
             Measurement.insert_many(some).on_conflict(
                 conflict_target=[Measurement.vder, Measurement.quantity, Measurement.start],
-                update={Measurement.value: EXCLUDED.value, Measurement.devices_read: EXCLUDED.devices_read}).execute()
+                update={Measurement.value: EXCLUDED.value, Measurement.devices_read: EXCLUDED.devices_read},
+            ).execute()
 
 
 def roll_due(now: int) -> int:
-    """Sum up the last intervals, and some again, since readings come late; how many. Once in PACE seconds, whoever
-    asks; for the rest of them there is nothing to do."""
+    """Sum up the last intervals, and some again, since readings come late; how many. Once in PACE seconds,
+    whoever asks; for the rest of them there is nothing to do."""
     turn = str(now // PACE)
     if KeyValue.select().where((KeyValue.name == "rolled") & (KeyValue.value == turn)).exists():
         return 0
     last = now - now % STEP
     for back in (*AGAIN, DAILY):
         roll(last - back * STEP, DAY if back == DAILY else REACH)
-    KeyValue.insert(name="rolled", value=turn).on_conflict(conflict_target=[KeyValue.name], update={KeyValue.value: turn}).execute()
+    KeyValue.insert(name="rolled", value=turn).on_conflict(
+        conflict_target=[KeyValue.name], update={KeyValue.value: turn}
+    ).execute()
     return len(AGAIN) + 1
 
 
@@ -89,12 +108,17 @@ def roll_between(start: int, end: int) -> int:
 
 
 def read(vder: str | int | VirtualDER, what: str, start: int, steps: int, step: int = STEP) -> Floats:
-    """[steps]: what was summed up, W of injection, for so many steps from `start` on (a multiple of STEP, as `step`
-    is); NaN where nothing was read."""
+    """[steps]: what was summed up, W of injection, for so many steps from `start` on (a multiple of STEP, as
+    `step` is); NaN where nothing was read."""
     values = np.full(steps * (step // STEP), np.nan)
-    for at, value in sql.rows("SELECT start, value FROM measurement WHERE vder_id = ? AND quantity = ? AND start >= ? "
-                              "AND start < ? AND value IS NOT NULL", virtualders.find(vder).id, what, start,
-                              start + steps * step):
+    for at, value in sql.rows(
+        "SELECT start, value FROM measurement WHERE vder_id = ? AND quantity = ? AND start >= ? "
+        "AND start < ? AND value IS NOT NULL",
+        virtualders.find(vder).id,
+        what,
+        start,
+        start + steps * step,
+    ):
         values[(at - start) // STEP] = value
     return intervals.mean(values.reshape(steps, -1))
 
@@ -102,17 +126,33 @@ def read(vder: str | int | VirtualDER, what: str, start: int, steps: int, step: 
 def show(vder: str | int | VirtualDER, start: int, end: int) -> list[dict[str, Any]]:
     """A row for each interval that begins within [start, end), with W of injection by what was measured."""
     rows: dict[int, dict[str, Any]] = {}
-    for at, what, value in sql.rows("SELECT start, quantity, value FROM measurement WHERE vder_id = ? AND start >= ? AND start < ? "
-                                    "ORDER BY start, quantity", virtualders.find(vder).id, start, end):
+    for at, what, value in sql.rows(
+        "SELECT start, quantity, value FROM measurement WHERE vder_id = ? AND start >= ? AND start < ? "
+        "ORDER BY start, quantity",
+        virtualders.find(vder).id,
+        start,
+        end,
+    ):
         rows.setdefault(at, {"start": at})[what] = value
     return list(rows.values())
 
 
-@audited("history import", "{vder} {what}", answer=lambda said: {key: said[key] for key in ("vder", "what", "start", "end")})
-def put(vder: str | int | VirtualDER, what: str, start: int, values: Iterable[float | None], step: int = STEP,
-        place: str = "", dry_run: bool = False) -> dict[str, Any]:
-    """Import what was measured elsewhere, in W of injection, None for a gap, which changes nothing. Refused (400) as a
-    whole where anything in it is no measurement, such as a value of the future."""
+@audited(
+    "history import",
+    "{vder} {what}",
+    answer=lambda said: {key: said[key] for key in ("vder", "what", "start", "end")},
+)
+def put(
+    vder: str | int | VirtualDER,
+    what: str,
+    start: int,
+    values: Iterable[float | None],
+    step: int = STEP,
+    place: str = "",
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Import what was measured elsewhere, in W of injection, None for a gap, which changes nothing. Refused
+    (400) as a whole where anything in it is no measurement, such as a value of the future."""
     found, place, now = virtualders.find(vder), place or what, clock.now()
     if not what:
         raise Refused(400, f"{place}: what was measured has to have a name")
@@ -120,33 +160,57 @@ def put(vder: str | int | VirtualDER, what: str, start: int, values: Iterable[fl
     if start + len(sound) * step > now:
         raise Refused(400, f"{place}: it ends at {iso(start + len(sound) * step)}, and it is {iso(now)}")
     first, end = start - start % STEP, -(-(start + len(sound) * step) // STEP) * STEP
-    fitted = intervals.resampled(SeriesPart(start, step, intervals.array(sound)), first, (end - first) // STEP)
-    rows = [{"vder": found.id, "quantity": what, "start": first + number * STEP, "value": float(value), "devices_read": 0}
-            for number, value in enumerate(fitted) if np.isfinite(value)]
+    fitted = intervals.resampled(
+        SeriesPart(start, step, intervals.array(sound)), first, (end - first) // STEP
+    )
+    rows = [
+        {
+            "vder": found.id,
+            "quantity": what,
+            "start": first + number * STEP,
+            "value": float(value),
+            "devices_read": 0,
+        }
+        for number, value in enumerate(fitted)
+        if np.isfinite(value)
+    ]
     if not dry_run:
         keep(rows)
-    return {"vder": found.name, "what": what, "start": first, "end": end, "intervals": len(rows), "dry_run": dry_run,
-            "warnings": [f"{what} of {found.name} says nothing {gap}"
-                         for gap in intervals.gaps(intervals.array(sound), start, step)]}
+    return {
+        "vder": found.name,
+        "what": what,
+        "start": first,
+        "end": end,
+        "intervals": len(rows),
+        "dry_run": dry_run,
+        "warnings": [
+            f"{what} of {found.name} says nothing {gap}"
+            for gap in intervals.gaps(intervals.array(sound), start, step)
+        ],
+    }
 
 
 def series(devices: Sequence[int], start: int, end: int, step: int = STEP) -> Floats:
-    """[devices, steps]: the mean injection of each device (by number) in each step of [start, end), in W, the sum of
-    what it measures; NaN where nothing was read. Where a device measures its premises and what is in them, the latter
-    counts."""
+    """[devices, steps]: the mean injection of each device (by number) in each step of [start, end), in W, the
+    sum of what it measures; NaN where nothing was read. Where a device measures its premises and what is in
+    them, the latter counts."""
     steps = (end - start) // step
     place = {device: number for number, device in enumerate(devices)}
     found = np.full((len(devices), steps), np.nan)
     for some in chunked(devices, _CHUNK):
         meters: dict[int, list[tuple[str, str, float]]] = {}
-        for device, href, what, factor in sql.rows("SELECT device_id, href, kind, factor FROM meter WHERE device_id IN "
-                                                   f"({sql.marks(len(some))})", *some):
+        for device, href, what, factor in sql.rows(
+            f"SELECT device_id, href, kind, factor FROM meter WHERE device_id IN ({sql.marks(len(some))})",
+            *some,
+        ):
             meters.setdefault(device, []).append((href, what, factor))
         counted = {href: (place[device], factor) for device, every in meters.items()
                    for href, _, factor in ([one for one in every if one[1] != "premises"] or every)}
         for href, values in _means(list(counted), start, steps, step).items():
             number, factor = counted[href]
-            found[number] = np.where(np.isfinite(values), np.nan_to_num(found[number]) + factor * values, found[number])
+            found[number] = np.where(
+                np.isfinite(values), np.nan_to_num(found[number]) + factor * values, found[number]
+            )
     return found
 
 
@@ -156,11 +220,23 @@ def _means(meters: list[str], start: int, steps: int, step: int) -> dict[str, Fl
     first_day = start - start % DAY - DAY
     found = {}
     by_meter: dict[str, list[tuple[int, int, int]]] = {}
-    for href, at, duration, value in sql.rows(
-            "SELECT s.meter, r.start, r.duration_s, r.value FROM reading_set s JOIN reading r ON r.set_id = s.id "
-            f"WHERE s.meter IN ({sql.marks(len(meters))}) AND s.start >= ? AND s.start < ? AND r.value IS NOT NULL "
+    for href, at, duration, value in (
+        sql.rows(
+            "SELECT s.meter, r.start, r.duration_s, r.value FROM reading_set s JOIN reading r ON r.set_id = "
+            "s.id "
+            f"WHERE s.meter IN ({sql.marks(len(meters))}) AND s.start >= ? AND s.start < ? AND r.value IS "
+            "NOT NULL "
             "AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?)",
-            *meters, first_day, end, end, start, start) if meters else ():
+            *meters,
+            first_day,
+            end,
+            end,
+            start,
+            start,
+        )
+        if meters
+        else ()
+    ):
         by_meter.setdefault(href, []).append((at, duration, value))
     for href, rows in by_meter.items():
         at, duration, value = np.array(rows, dtype=float).T

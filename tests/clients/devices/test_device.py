@@ -1,4 +1,5 @@
-"""A device at the real devices' door, in one process, with the clock turned: a neighbourhood's day in milliseconds."""
+"""A device at the real devices' door, in one process, with the clock turned: a neighbourhood's day in
+milliseconds."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -54,7 +55,9 @@ def scene(house: None, application: Flask) -> Scene:
     settings.poll_rate, settings.post_rate = 120, 300
     line, told = InProcess(application, ME), []
     plant = Inverter(name="one", site=Site("seed"))
-    device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append, clock=clock.precise)
+    device = Device(
+        Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append, clock=clock.precise
+    )
     return Scene(device, line, told)
 
 
@@ -122,10 +125,19 @@ def test_another_pin_is_noticed_and_nothing_followed(scene: Scene) -> None:
 def test_it_says_what_it_is_and_how_it_is(enrolled: Scene) -> None:
     enrolled.live(1000)
     device = enrolled.device
-    der = {kind: store.get(f"/edev/1/der/1/{step}").submitted for kind, step in (  # type: ignore[union-attr]
-        ("DERCapability", "dercap"), ("DERSettings", "derg"), ("DERStatus", "ders"), ("DERAvailability", "dera"))}
+    der = {
+        kind: store.get(f"/edev/1/der/1/{step}").submitted
+        for kind, step in (  # type: ignore[union-attr]
+            ("DERCapability", "dercap"),
+            ("DERSettings", "derg"),
+            ("DERStatus", "ders"),
+            ("DERAvailability", "dera"),
+        )
+    }
     assert der["DERCapability"]["type"] == 4
-    assert der["DERCapability"]["rtgMaxW"] == {"multiplier": 0, "value": 5000} == der["DERSettings"]["setMaxW"]
+    assert (
+        der["DERCapability"]["rtgMaxW"] == {"multiplier": 0, "value": 5000} == der["DERSettings"]["setMaxW"]
+    )
     assert der["DERStatus"]["genConnectStatus"]["value"] == "07"
     assert der["DERAvailability"]["statWAvail"]["value"] == pytest.approx(device.plant.available_w, rel=0.2)
     assert store.get("/edev/1/di").submitted["lFDI"] == ME     # type: ignore[union-attr]
@@ -154,8 +166,10 @@ def test_a_control_is_followed_and_answered(enrolled: Scene) -> None:
     assert free > 1000
     enrolled.live(10)
     assert enrolled.device.plant.power == 500, "10 percent of 5 kW"
-    status = store.get("/edev/1/der/1/ders").submitted     # type: ignore[union-attr]
-    assert status["localControlModeStatus"]["value"] == 1 and status["readingTime"] % 43200 == 210, "it says so at once"
+    status = store.get("/edev/1/der/1/ders").submitted  # type: ignore[union-attr]
+    assert status["localControlModeStatus"]["value"] == 1 and status["readingTime"] % 43200 == 210, (
+        "it says so at once"
+    )
     enrolled.live(400)
     assert enrolled.device.plant.power > 1000
     assert responses() == [(120, 1), (210, 2), (510, 3)]
@@ -181,9 +195,12 @@ def test_the_rate_of_its_usage_point_goes_before_that_of_its_end_device(enrolled
     assert enrolled.line.count("POST", "/mup/1") == 1 + 7, "at 300 s, and from then on every 100 s"
 
 
-@pytest.mark.parametrize("modes, statuses", [({"opModConnect": True}, [1, 2]), ({"opModFixedW": 0}, [1, 2, 4])])
-def test_a_customer_who_is_cold_opts_out_of_what_makes_them_so(enrolled: Scene, modes: dict[str, Any],
-                                                             statuses: list[int]) -> None:
+@pytest.mark.parametrize(
+    "modes, statuses", [({"opModConnect": True}, [1, 2]), ({"opModFixedW": 0}, [1, 2, 4])]
+)
+def test_a_customer_who_is_cold_opts_out_of_what_makes_them_so(
+    enrolled: Scene, modes: dict[str, Any], statuses: list[int]
+) -> None:
     site = Site("seed", latitude=-70.0)
     enrolled.device.follower.plant = Thermostat(name="one", site=site, room=15.0)
     post("street", 60, 600, **modes)
@@ -218,7 +235,10 @@ def test_the_nearer_program_goes_first(enrolled: Scene) -> None:
 
 def test_the_default_holds_between_events_and_goes_with_the_group(enrolled: Scene) -> None:
     program = virtualders.show("street")["program"]
-    store.put(f"{program}/dderc", {"mRID": store.new_mrid(), "DERControlBase": {"opModMaxLimW": 2000}, "setGradW": 500})
+    store.put(
+        f"{program}/dderc",
+        {"mRID": store.new_mrid(), "DERControlBase": {"opModMaxLimW": 2000}, "setGradW": 500},
+    )
     post("street", 200, 100, **LIMIT)
     enrolled.live(700)
     assert enrolled.said("follows") == ["opModMaxLimW 2000", "opModMaxLimW 1000", "opModMaxLimW 2000"]
@@ -302,7 +322,11 @@ def test_a_clock_that_is_set_back_does_not_stop_it(enrolled: Scene) -> None:
                     clock=lambda: clock.precise() - slow[0])
 
     def run(seconds: int) -> int:
-        before, wake, until = enrolled.line.count("GET", "/edev/1/fsa?"), clock.precise(), clock.precise() + seconds
+        before, wake, until = (
+            enrolled.line.count("GET", "/edev/1/fsa?"),
+            clock.precise(),
+            clock.precise() + seconds,
+        )
         while wake < until:
             clock.turn_to(wake)
             wake = device.step(clock.precise() - slow[0]) + slow[0]
@@ -317,7 +341,9 @@ def test_a_clock_that_is_set_back_does_not_stop_it(enrolled: Scene) -> None:
     assert [status for _, status in responses()] == [1, 2, 3]
 
 
-def test_an_aggregator_follows_and_answers_for_each(house: None, application: Flask, peer: Callable[[int], Any]) -> None:
+def test_an_aggregator_follows_and_answers_for_each(
+    house: None, application: Flask, peer: Callable[[int], Any]
+) -> None:
     settings.poll_rate, settings.post_rate = 120, 300
     enrolment.enrol(AGENT, name="agent", kind="aggregator")
     for number, lfdi in ((1, ME), (2, OTHER)):
@@ -333,8 +359,12 @@ def test_an_aggregator_follows_and_answers_for_each(house: None, application: Fl
     powers = {follower.plant.name: follower.plant.power for follower in aggregator.followers}
     assert powers == {"home-1": 500, "home-2": -2500}
     live(aggregator, 400)
-    answered = [(one.submitted["endDeviceLFDI"], one.submitted["status"]) for one in store.items("/rsps/1/rsp")]
-    assert sorted(answered) == sorted([(ME, 1), (ME, 2), (ME, 3), *[(OTHER, status) for status in (1, 1, 2, 2, 3, 3)]])
+    answered = [
+        (one.submitted["endDeviceLFDI"], one.submitted["status"]) for one in store.items("/rsps/1/rsp")
+    ]
+    assert sorted(answered) == sorted(
+        [(ME, 1), (ME, 2), (ME, 3), *[(OTHER, status) for status in (1, 1, 2, 2, 3, 3)]]
+    )
     assert {one.submitted["deviceLFDI"] for one in store.items("/mup")} == {ME, OTHER}
     assert not [one for one in told if one.what == "trouble"]
 
@@ -348,4 +378,6 @@ def test_what_changes_often_is_polled_often_and_the_rest_seldom(enrolled: Scene)
     post("street", 800, 300, **LIMIT)
     enrolled.live(300)
     assert responses() == [(600, 1)]
-    assert enrolled.line.count("GET", "/edev") == 0 == enrolled.line.count("GET", "/derp/1/"), "nor what is empty"
+    assert enrolled.line.count("GET", "/edev") == 0 == enrolled.line.count("GET", "/derp/1/"), (
+        "nor what is empty"
+    )

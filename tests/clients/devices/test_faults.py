@@ -34,8 +34,13 @@ def device(house: None, application: Flask) -> Make:
 
     def made(manner: Faults) -> tuple[Device, InProcess, list[Trace]]:
         line, told = InProcess(application, ME), []
-        device = Device(Identity(ME, identity.sfdi(ME), PIN), Inverter(name="one", site=Site("seed")), line.connection(),
-                        tell=told.append, clock=clock.precise)
+        device = Device(
+            Identity(ME, identity.sfdi(ME), PIN),
+            Inverter(name="one", site=Site("seed")),
+            line.connection(),
+            tell=told.append,
+            clock=clock.precise,
+        )
         device.behave(manner)
         return device, line, told
     return made
@@ -50,7 +55,10 @@ def live(device: Device, seconds: int) -> None:
 
 
 def answered() -> list[tuple[int, int]]:
-    return sorted((one.submitted["createdDateTime"] % 43200, one.submitted["status"]) for one in store.items("/rsps/1/rsp"))
+    return sorted(
+        (one.submitted["createdDateTime"] % 43200, one.submitted["status"])
+        for one in store.items("/rsps/1/rsp")
+    )
 
 
 def test_a_good_one_follows(device: Make) -> None:

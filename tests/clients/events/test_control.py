@@ -47,32 +47,49 @@ def test_events_go_before_defaults_mode_by_mode(modes: dict[str, Any], defaults:
 
 
 def test_a_mode_that_the_device_does_not_have_is_left_out() -> None:
-    assert sources({"opModMaxLimW": 1, "opModFixedW": 1}, supported=frozenset({"opModFixedW"})) == {"opModFixedW": A}
+    assert sources({"opModMaxLimW": 1, "opModFixedW": 1}, supported=frozenset({"opModFixedW"})) == {
+        "opModFixedW": A
+    }
 
 
 def active_power(watts: int) -> dict[str, int]:
     return {"value": watts // 10, "multiplier": 1}
 
 
-@pytest.mark.parametrize("mode, value, settings, field, expected", [
-    ("opModFixedW", 5000, SETTINGS, "target", 2500),
-    ("opModFixedW", 5000, STORE, "target", 1500),
-    ("opModFixedW", -5000, STORE, "target", -2000),
-    ("opModFixedW", 0, STORE, "target", 0),
-    ("opModTargetW", active_power(-1230), STORE, "target", -1230),
-    ("opModMaxLimW", 2500, SETTINGS, "inject", 1250),
-    ("csipaus:opModGenLimW", active_power(900), SETTINGS, "inject", 900),
-    ("csipaus:opModLoadLimW", active_power(800), SETTINGS, "absorb", 800),
-    ("csipaus:opModExpLimW", active_power(700), SETTINGS, "site_export", 700),
-    ("csipaus:opModImpLimW", active_power(600), SETTINGS, "site_import", 600),
-    ("opModConnect", False, SETTINGS, "connect", False),
-    ("opModEnergize", False, SETTINGS, "connect", False),
-    ("opModFixedPFInjectW", {"displacement": 95, "excitation": True, "multiplier": -2}, SETTINGS, "power_factor", 0.95),
-    ("opModFixedPFInjectW", {"displacement": 95, "excitation": False, "multiplier": -2}, SETTINGS, "power_factor", -0.95),
-    ("opModFixedVar", {"refType": 2, "value": -5000}, SETTINGS, "var", -1000),
-    ("opModFixedVar", {"refType": 1, "value": 1000}, SETTINGS, "var", 500),
-    ("opModTargetVar", active_power(-300), SETTINGS, "var", -300),
-])
+@pytest.mark.parametrize(
+    "mode, value, settings, field, expected",
+    [
+        ("opModFixedW", 5000, SETTINGS, "target", 2500),
+        ("opModFixedW", 5000, STORE, "target", 1500),
+        ("opModFixedW", -5000, STORE, "target", -2000),
+        ("opModFixedW", 0, STORE, "target", 0),
+        ("opModTargetW", active_power(-1230), STORE, "target", -1230),
+        ("opModMaxLimW", 2500, SETTINGS, "inject", 1250),
+        ("csipaus:opModGenLimW", active_power(900), SETTINGS, "inject", 900),
+        ("csipaus:opModLoadLimW", active_power(800), SETTINGS, "absorb", 800),
+        ("csipaus:opModExpLimW", active_power(700), SETTINGS, "site_export", 700),
+        ("csipaus:opModImpLimW", active_power(600), SETTINGS, "site_import", 600),
+        ("opModConnect", False, SETTINGS, "connect", False),
+        ("opModEnergize", False, SETTINGS, "connect", False),
+        (
+            "opModFixedPFInjectW",
+            {"displacement": 95, "excitation": True, "multiplier": -2},
+            SETTINGS,
+            "power_factor",
+            0.95,
+        ),
+        (
+            "opModFixedPFInjectW",
+            {"displacement": 95, "excitation": False, "multiplier": -2},
+            SETTINGS,
+            "power_factor",
+            -0.95,
+        ),
+        ("opModFixedVar", {"refType": 2, "value": -5000}, SETTINGS, "var", -1000),
+        ("opModFixedVar", {"refType": 1, "value": 1000}, SETTINGS, "var", 500),
+        ("opModTargetVar", active_power(-300), SETTINGS, "var", -300),
+    ],
+)
 def test_a_mode_in_watts(mode: str, value: Any, settings: Settings, field: str, expected: Any) -> None:
     made = order({mode: Held(value, "/derp/1")}, settings, {})
     assert getattr(made, field) == pytest.approx(expected)
@@ -101,9 +118,12 @@ def test_the_gradient_is_the_best_defaults_else_the_devices_own() -> None:
 
 @given(some.floats(-9000, 9000), some.floats(0, 9000), some.floats(0, 9000), some.floats(0, 9000),
        some.floats(0, 9000), some.floats(-5000, 5000))
-def test_bounds_never_make_power_flow(watts: float, inject: float, absorb: float, export: float, import_: float,
-                                      load: float) -> None:
-    bounded = PowerOrder(inject=inject, absorb=absorb, site_export=export, site_import=import_).bounded(watts, load)
+def test_bounds_never_make_power_flow(
+    watts: float, inject: float, absorb: float, export: float, import_: float, load: float
+) -> None:
+    bounded = PowerOrder(inject=inject, absorb=absorb, site_export=export, site_import=import_).bounded(
+        watts, load
+    )
     assert abs(bounded) <= abs(watts) and bounded * watts >= 0
     assert -absorb <= bounded <= inject
     if bounded > 0:
@@ -112,8 +132,12 @@ def test_bounds_never_make_power_flow(watts: float, inject: float, absorb: float
         assert load - bounded <= import_ + 1e-6
 
 
-VOLT_WATT = {"CurveData": [{"xvalue": 11000, "yvalue": 20}, {"xvalue": 10600, "yvalue": 100}], "xMultiplier": -2,
-             "yMultiplier": 0, "yRefType": 1}
+VOLT_WATT = {
+    "CurveData": [{"xvalue": 11000, "yvalue": 20}, {"xvalue": 10600, "yvalue": 100}],
+    "xMultiplier": -2,
+    "yMultiplier": 0,
+    "yRefType": 1,
+}
 
 
 @pytest.mark.parametrize("x, y", [(90, 100), (106, 100), (108, 60), (110, 20), (130, 20)])

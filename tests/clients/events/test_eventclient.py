@@ -9,13 +9,19 @@ from clients.events.control import Held
 from clients.events.eventclient import describe
 
 
-@pytest.mark.parametrize("modes, line", [
-    ({}, "nothing"),
-    ({"opModMaxLimW": 5000, "opModConnect": True}, "opModConnect True, opModMaxLimW 5000"),
-    ({"csipaus:opModImpLimW": {"value": -15, "multiplier": 2}}, "opModImpLimW -1500"),
-    ({"opModFixedPFInjectW": {"displacement": 95, "excitation": True, "multiplier": -2}}, "opModFixedPFInjectW 0.95"),
-    ({"opModFixedVar": {"refType": 2, "value": -5000}}, "opModFixedVar -5000"),
-    ({"opModVoltVar": {"href": "/derp/1/dc/2"}}, "opModVoltVar /derp/1/dc/2"),
-])
+@pytest.mark.parametrize(
+    "modes, line",
+    [
+        ({}, "nothing"),
+        ({"opModMaxLimW": 5000, "opModConnect": True}, "opModConnect True, opModMaxLimW 5000"),
+        ({"csipaus:opModImpLimW": {"value": -15, "multiplier": 2}}, "opModImpLimW -1500"),
+        (
+            {"opModFixedPFInjectW": {"displacement": 95, "excitation": True, "multiplier": -2}},
+            "opModFixedPFInjectW 0.95",
+        ),
+        ({"opModFixedVar": {"refType": 2, "value": -5000}}, "opModFixedVar -5000"),
+        ({"opModVoltVar": {"href": "/derp/1/dc/2"}}, "opModVoltVar /derp/1/dc/2"),
+    ],
+)
 def test_a_line_for_what_is_followed(modes: dict[str, Any], line: str) -> None:
     assert describe({mode: Held(value, "/derp/1") for mode, value in modes.items()}) == line

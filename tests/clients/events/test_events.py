@@ -16,7 +16,9 @@ def test_times_and_modes_are_taken_over() -> None:
     assert (event.mRID, event.reply_to, event.required) == (mrid("a"), "/rsps/1/rsp", 3)
 
 
-@pytest.mark.parametrize("category, seen", [("00200000", True), ("02000000", False), ("02200000", True), (None, True)])
+@pytest.mark.parametrize(
+    "category, seen", [("00200000", True), ("02000000", False), ("02200000", True), (None, True)]
+)
 def test_an_event_is_for_the_device_categories_it_names(category: str | None, seen: bool) -> None:
     named = {} if category is None else {"deviceCategory": category}
     assert bool(events(control("a", 0, 9, **named), category=1 << 21)) is seen
@@ -39,7 +41,9 @@ def test_the_start_and_the_duration_are_randomized_apart_and_once() -> None:
     many = [events(said, lfdi=f"{device:040X}")[0] for device in range(300)]
     assert {1000 <= event.start <= 1300 for event in many} == {True}
     assert {480 <= event.end - event.start <= 600 for event in many} == {True}
-    assert len({event.start for event in many}) > 100 and len({event.end - event.start for event in many}) > 60
+    assert (
+        len({event.start for event in many}) > 100 and len({event.end - event.start for event in many}) > 60
+    )
     assert events(said) == events(said)
 
 
@@ -50,7 +54,9 @@ def test_events_without_a_gap_have_none_after_randomization() -> None:
 
 
 def test_a_cancelled_neighbour_does_not_shift_a_start() -> None:
-    _, second = events(control("a", 1000, 600, status=2, since=500, randomizeDuration=300), control("b", 1600, 600))
+    _, second = events(
+        control("a", 1000, 600, status=2, since=500, randomizeDuration=300), control("b", 1600, 600)
+    )
     assert second.start == 1600
 
 

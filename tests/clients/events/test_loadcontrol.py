@@ -26,38 +26,66 @@ HEAT = {"Offset": {"heatingOffset": 15}}
 
 def load_control(name: str, start: int, duration: int, action: dict[str, Any] | None = None, created: int = 0,
                  category: str = "00000001", **more: Any) -> dict[str, Any]:
-    return {"mRID": mrid(name), "creationTime": created, "interval": {"start": start, "duration": duration},
-            "EventStatus": {"currentStatus": 0, "dateTime": 0, "potentiallySuperseded": False}, "responseRequired": "07",
-            "replyTo": "/r", "deviceCategory": category, "drProgramMandatory": False, "loadShiftForward": False,
-            **(HEAT if action is None else action), **more}
+    return {
+        "mRID": mrid(name),
+        "creationTime": created,
+        "interval": {"start": start, "duration": duration},
+        "EventStatus": {"currentStatus": 0, "dateTime": 0, "potentiallySuperseded": False},
+        "responseRequired": "07",
+        "replyTo": "/r",
+        "deviceCategory": category,
+        "drProgramMandatory": False,
+        "loadShiftForward": False,
+        **(HEAT if action is None else action),
+        **more,
+    }
 
 
 def events(*controls: dict[str, Any], category: int = 1) -> list[Event]:
     return listed("/dr/1", 1, controls, LFDI, category, "EndDeviceControl")
 
 
-@pytest.mark.parametrize("action, less, more", [
-    ({"Offset": {"heatingOffset": 15}}, {"heatingOffset": -1.5}, {"heatingOffset": 1.5}),
-    ({"Offset": {"coolingOffset": 20}}, {"coolingOffset": 2.0}, {"coolingOffset": -2.0}),
-    ({"Offset": {"loadAdjustmentPercentageOffset": 3000}}, {"loadAdjustmentPercentageOffset": -0.3},
-     {"loadAdjustmentPercentageOffset": 0.3}),
-    ({"SetPoint": {"heatingSetpoint": 1950, "coolingSetpoint": 2600}}, {"heatingSetpoint": 19.5, "coolingSetpoint": 26.0},
-     {"heatingSetpoint": 19.5, "coolingSetpoint": 26.0}),
-    ({"DutyCycle": {"normalValue": 30}}, {"DutyCycle": 0.3}, {"DutyCycle": 0.3}),
-    ({"TargetReduction": {"type": 2, "value": 500}}, {"TargetReduction": 500}, {"TargetReduction": 500}),
-    ({"ApplianceLoadReduction": {"type": 1}}, {"ApplianceLoadReduction": 1}, {"ApplianceLoadReduction": 1})])
-def test_what_is_asked_and_how_it_is_said_to_be_done(action: dict[str, Any], less: dict[str, Any],
-                                                     more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "action, less, more",
+    [
+        ({"Offset": {"heatingOffset": 15}}, {"heatingOffset": -1.5}, {"heatingOffset": 1.5}),
+        ({"Offset": {"coolingOffset": 20}}, {"coolingOffset": 2.0}, {"coolingOffset": -2.0}),
+        (
+            {"Offset": {"loadAdjustmentPercentageOffset": 3000}},
+            {"loadAdjustmentPercentageOffset": -0.3},
+            {"loadAdjustmentPercentageOffset": 0.3},
+        ),
+        (
+            {"SetPoint": {"heatingSetpoint": 1950, "coolingSetpoint": 2600}},
+            {"heatingSetpoint": 19.5, "coolingSetpoint": 26.0},
+            {"heatingSetpoint": 19.5, "coolingSetpoint": 26.0},
+        ),
+        ({"DutyCycle": {"normalValue": 30}}, {"DutyCycle": 0.3}, {"DutyCycle": 0.3}),
+        ({"TargetReduction": {"type": 2, "value": 500}}, {"TargetReduction": 500}, {"TargetReduction": 500}),
+        (
+            {"ApplianceLoadReduction": {"type": 1}},
+            {"ApplianceLoadReduction": 1},
+            {"ApplianceLoadReduction": 1},
+        ),
+    ],
+)
+def test_what_is_asked_and_how_it_is_said_to_be_done(
+    action: dict[str, Any], less: dict[str, Any], more: dict[str, Any]
+) -> None:
     for forward, expected in ((False, less), (True, more)):
         found = loadcontrol.modes(load_control("a", 0, 9, action, loadShiftForward=forward))
         assert found == expected and set(found) <= loadcontrol.MODES
         done = loadcontrol.applied(found)
-        assert done.pop("AppliedTargetReduction", action.get("TargetReduction")) == action.get("TargetReduction")
+        assert done.pop("AppliedTargetReduction", action.get("TargetReduction")) == action.get(
+            "TargetReduction"
+        )
         assert done == {name: value for name, value in action.items() if name != "TargetReduction"}
 
 
 def test_a_reduction_in_kilowatts_is_one_in_watts_and_one_in_litres_is_for_others() -> None:
-    assert loadcontrol.modes(load_control("a", 0, 9, {"TargetReduction": {"type": 1, "value": 2}})) == {"TargetReduction": 2000}
+    assert loadcontrol.modes(load_control("a", 0, 9, {"TargetReduction": {"type": 1, "value": 2}})) == {
+        "TargetReduction": 2000
+    }
     other = loadcontrol.modes(load_control("a", 0, 9, {"TargetReduction": {"type": 8, "value": 2}}))
     assert other and not set(other) & loadcontrol.MODES and loadcontrol.applied(other) == {}
 
@@ -69,18 +97,30 @@ def test_off_comes_before_on() -> None:
     assert Load(duty=0.0).resting(5) and not Load().resting(5)
 
 
-@pytest.mark.parametrize("load, running, most", [
-    (Load(), False, 7000), (Load(share=0.7), True, 4900), (Load(share=1.3), True, 7000), (Load(less=500), True, 6500),
-    (Load(less=9000), True, 0), (Load(appliance=loadcontrol.REDUCE), True, 0), (Load(appliance=loadcontrol.DELAY), True, 7000),
-    (Load(appliance=loadcontrol.DELAY), False, 0), (Load(duty=0.0), True, 0)])
+@pytest.mark.parametrize(
+    "load, running, most",
+    [
+        (Load(), False, 7000),
+        (Load(share=0.7), True, 4900),
+        (Load(share=1.3), True, 7000),
+        (Load(less=500), True, 6500),
+        (Load(less=9000), True, 0),
+        (Load(appliance=loadcontrol.REDUCE), True, 0),
+        (Load(appliance=loadcontrol.DELAY), True, 7000),
+        (Load(appliance=loadcontrol.DELAY), False, 0),
+        (Load(duty=0.0), True, 0),
+    ],
+)
 def test_how_much_may_be_used(load: Load, running: bool, most: float) -> None:
     assert load.most(7000, 0, running) == most
 
 
-# --- the schedule ----------------------------------------------------------------------------------------------------
+# --- the schedule
+# ----------------------------------------------------------------------------------------------------
 
 def follow(*controls: dict[str, Any], looks: dict[int, str], until: int = 400) -> list[tuple[int, int, int]]:
-    """(second, status, seconds overridden) of each answer; `looks` says when the customer opts "out" or "in" of `a`."""
+    """(second, status, seconds overridden) of each answer; `looks` says when the customer opts "out" or "in"
+    of `a`."""
     schedule, answers = Schedule(), []
     for now in range(0, until, 10):
         here = [one for one in controls if one["creationTime"] <= now]
@@ -100,8 +140,9 @@ def follow(*controls: dict[str, Any], looks: dict[int, str], until: int = 400) -
     (0, {150: "out"}, [(0, 1, 0), (100, 2, 0), (150, 4, 0), (300, 10, 150)]),
     (199, {50: "out"}, [(0, 1, 0), (50, 4, 0), (300, 10, 200)]),
     (0, {50: "out", 80: "in"}, [(0, 1, 0), (50, 4, 0), (80, 5, 0), (100, 2, 0), (300, 8, 0)])])
-def test_who_overrides_for_no_longer_than_is_allowed_has_taken_part(allowed: int, looks: dict[int, str],
-                                                                    expected: list[tuple[int, int, int]]) -> None:
+def test_who_overrides_for_no_longer_than_is_allowed_has_taken_part(
+    allowed: int, looks: dict[int, str], expected: list[tuple[int, int, int]]
+) -> None:
     assert follow(load_control("a", 100, 200, overrideDuration=allowed), looks=looks) == expected
 
 
@@ -112,8 +153,14 @@ def test_a_load_control_is_followed_whole_or_not_at_all() -> None:
     assert answers == [(0, 1, 0), (10, 1, 0), (100, 2, 0), (150, 2, 0), (150, 7, 0), (250, 3, 0)]
 
 
-@pytest.mark.parametrize("action, status", [
-    ({}, 253), ({"ApplianceLoadReduction": {"type": 1}}, 252), ({"TargetReduction": {"type": 2, "value": 5}}, 252)])
+@pytest.mark.parametrize(
+    "action, status",
+    [
+        ({}, 253),
+        ({"ApplianceLoadReduction": {"type": 1}}, 252),
+        ({"TargetReduction": {"type": 2, "value": 5}}, 252),
+    ],
+)
 def test_what_a_thermostat_cannot_do_it_says(action: dict[str, Any], status: int) -> None:
     assert follow(load_control("a", 100, 200, action), looks={}) == [(0, status, 0)]
 
@@ -122,7 +169,8 @@ def test_what_is_for_other_categories_is_nothing_to_it() -> None:
     assert events(load_control("a", 100, 200, category="00000008")) == []
 
 
-# --- physics ---------------------------------------------------------------------------------------------------------
+# --- physics
+# ---------------------------------------------------------------------------------------------------------
 
 def warm(hours: float = 12) -> Thermostat:
     return Thermostat(site=COLD).run(PowerOrder(), WINTER, WINTER + hours * 3600)
@@ -173,14 +221,22 @@ def test_a_quarter_of_the_time_is_a_quarter_of_the_power_at_most_and_ends_at_com
     assert lived(before, Load(duty=0.0, since=WINTER), 24)[0].unwilling
 
 
-@given(some.floats(-5, 5), some.floats(-5, 5), some.none() | some.floats(10, 30), some.none() | some.floats(10, 30),
-       some.floats(-20, 40))
-def test_set_points_stay_in_order_and_within_comfort(heating: float, cooling: float, heat_to: float | None,
-                                                     cool_to: float | None, outside: float) -> None:
+@given(
+    some.floats(-5, 5),
+    some.floats(-5, 5),
+    some.none() | some.floats(10, 30),
+    some.none() | some.floats(10, 30),
+    some.floats(-20, 40),
+)
+def test_set_points_stay_in_order_and_within_comfort(
+    heating: float, cooling: float, heat_to: float | None, cool_to: float | None, outside: float
+) -> None:
     plant = Thermostat()
     heat, cool = plant.points(Load(heating, cooling, heat_to, cool_to), outside)
     assert 19.5 <= heat <= cool <= 22.5
-    done = plant.applied({"heatingOffset": heating, "coolingSetpoint": 30.0, "DutyCycle": 0.5, "TargetReduction": 5})
+    done = plant.applied(
+        {"heatingOffset": heating, "coolingSetpoint": 30.0, "DutyCycle": 0.5, "TargetReduction": 5}
+    )
     assert done["Offset"]["heatingOffset"] <= 15 and done["SetPoint"] == {"coolingSetpoint": 2250}
     assert "AppliedTargetReduction" not in done and done["DutyCycle"] == {"normalValue": 50}
 
@@ -190,12 +246,22 @@ def test_how_long_a_room_lasts() -> None:
     assert plant.sheds == pytest.approx(15 * 3600 * 0.09997, rel=1e-2)      # ln(21 / 19)
     assert replace(plant, heating=0).sheds == 0 and replace(plant, room=18.9).sheds == 0
     assert replace(plant, outside=20.0).sheds == DAY
-    assert replace(plant, room=21.0, heating=-1, outside=40.0).sheds == pytest.approx(15 * 3600 * 0.1112, rel=1e-2)
+    assert replace(plant, room=21.0, heating=-1, outside=40.0).sheds == pytest.approx(
+        15 * 3600 * 0.1112, rel=1e-2
+    )
 
 
-@pytest.mark.parametrize("load, power", [
-    (Load(), -7400), (Load(share=0.5), -3700), (Load(less=2400), -5000), (Load(appliance=loadcontrol.REDUCE), 0),
-    (Load(appliance=loadcontrol.DELAY), 0), (Load(less=6500), 0)])
+@pytest.mark.parametrize(
+    "load, power",
+    [
+        (Load(), -7400),
+        (Load(share=0.5), -3700),
+        (Load(less=2400), -5000),
+        (Load(appliance=loadcontrol.REDUCE), 0),
+        (Load(appliance=loadcontrol.DELAY), 0),
+        (Load(less=6500), 0),
+    ],
+)
 def test_a_charger_charges_as_much_as_it_may(load: Load, power: float) -> None:
     assert STAY is not None
     assert EvCharger(site=CAR).step(PowerOrder(load=load), STAY.arrival, 60).power == power
@@ -204,6 +270,8 @@ def test_a_charger_charges_as_much_as_it_may(load: Load, power: float) -> None:
 def test_a_charger_that_runs_need_not_break_off_for_a_delay() -> None:
     assert STAY is not None
     running = EvCharger(site=CAR).step(PowerOrder(), STAY.arrival, 60)
-    assert running.step(PowerOrder(load=Load(appliance=loadcontrol.DELAY)), STAY.arrival + 60, 60).power == -7400
+    assert (
+        running.step(PowerOrder(load=Load(appliance=loadcontrol.DELAY)), STAY.arrival + 60, 60).power == -7400
+    )
     slack = STAY.departure - STAY.arrival - 60 - running.headroom / 7400 * 3600
     assert running.sheds == pytest.approx(slack)

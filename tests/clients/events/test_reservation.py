@@ -20,9 +20,17 @@ def asked(mrid: str = A, end: int = 40_000) -> dict[str, Any]:
 
 def test_a_car_that_comes_asks_for_what_it_wants() -> None:
     state, (said,) = step(PendingRequest(), CAR, False, [], A, 1000)
-    assert said == Step({"mRID": A, "creationTime": 1000, "durationRequested": 7200, "RequestStatus": {
-        "dateTime": 1000, "requestStatus": 0}, "energyRequested": {"multiplier": 0, "value": 14_000},
-        "powerRequested": {"multiplier": 0, "value": 7000}, "intervalRequested": {"start": 1000, "duration": 39_000}})
+    assert said == Step(
+        {
+            "mRID": A,
+            "creationTime": 1000,
+            "durationRequested": 7200,
+            "RequestStatus": {"dateTime": 1000, "requestStatus": 0},
+            "energyRequested": {"multiplier": 0, "value": 14_000},
+            "powerRequested": {"multiplier": 0, "value": 7000},
+            "intervalRequested": {"start": 1000, "duration": 39_000},
+        }
+    )
     assert state.waits and step(state, CAR._replace(start=1060), False, [], B, 1060) == (state, [])
 
 
@@ -33,10 +41,13 @@ TAKEN = Step(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}
 @pytest.mark.parametrize("wish, running, said", [
     (None, False, [TAKEN]), (None, True, [TAKEN]),                  # the car has left
     (CAR._replace(energy=50), False, [TAKEN]),                      # it needs nothing more
-    (CAR._replace(energy=50), True, []),                            # it has what was granted: that is over soon
+    # it has what was granted: that is over soon
+    (CAR._replace(energy=50), True, []),
     (CAR._replace(energy=9000), True, []), (CAR, False, []),
-    (CAR._replace(end=90_000), False, [TAKEN])])                    # another car
-def test_it_takes_back_what_it_does_not_need(wish: ReservationWish | None, running: bool, said: list[Step]) -> None:
+    (CAR._replace(end=90_000), False, [TAKEN])])  # another car
+def test_it_takes_back_what_it_does_not_need(
+    wish: ReservationWish | None, running: bool, said: list[Step]
+) -> None:
     state, done = step(PendingRequest(asked()), wish, running, LISTED, B, 2000)
     assert done == said and (state.request is None) == bool(said)
 
@@ -51,8 +62,9 @@ def test_the_rest_is_asked_for_when_a_grant_has_run_its_course() -> None:
     done = PendingRequest(asked(), done=True)
     assert not done.waits
     state, said = step(done, CAR._replace(energy=5000), False, LISTED, B, 2000)
-    assert [(one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said] == [
-        (A, 1, "/frq/8"), (B, 0, None)]
+    assert [
+        (one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said
+    ] == [(A, 1, "/frq/8"), (B, 0, None)]
     assert state.waits and state.request is not None and state.request["mRID"] == B
     assert step(done, CAR._replace(energy=50), False, LISTED, B, 2000) == (done, [])
     assert step(done, None, False, LISTED, B, 2000) == (PendingRequest(), [])
@@ -63,12 +75,25 @@ def test_who_has_no_time_left_waits_no_longer() -> None:
 
 
 def grant(energy: int, power: int) -> dict[str, Any]:
-    return {"energyAvailable": {"multiplier": 0, "value": energy}, "powerAvailable": {"multiplier": 0, "value": power}}
+    return {
+        "energyAvailable": {"multiplier": 0, "value": energy},
+        "powerAvailable": {"multiplier": 0, "value": power},
+    }
 
 
-@pytest.mark.parametrize("energy, power, flowed, left", [
-    (14_000, 7000, 0, 7000), (14_000, 7000, 13_000, 7000), (14_000, 7000, 13_950, 3000), (14_000, 7000, 14_001, 0),
-    (-14_000, -7000, 0, -7000), (-14_000, -7000, -13_950, -3000), (-14_000, -7000, -14_001, 0), (0, 0, 0, 0)])
+@pytest.mark.parametrize(
+    "energy, power, flowed, left",
+    [
+        (14_000, 7000, 0, 7000),
+        (14_000, 7000, 13_000, 7000),
+        (14_000, 7000, 13_950, 3000),
+        (14_000, 7000, 14_001, 0),
+        (-14_000, -7000, 0, -7000),
+        (-14_000, -7000, -13_950, -3000),
+        (-14_000, -7000, -14_001, 0),
+        (0, 0, 0, 0),
+    ],
+)
 def test_no_more_than_was_granted_flows(energy: int, power: int, flowed: float, left: int) -> None:
     assert rationed(grant(energy, power), flowed, 60)["powerAvailable"]["value"] == left
 
@@ -85,9 +110,18 @@ def test_the_sign_turns_since_there_charging_is_positive(power: int, target: flo
 
 
 def test_a_vehicle_tells_what_it_wants() -> None:
-    plant = EvCharger(arrival=1000, departure=40_000, wanted=20_000.0, given=6000.0, clock=2000.0, power=-7400.0)
-    assert plant.wish == ReservationWish(2000, 40_000, 14_000, 7400) and EvCharger().wish is None is EvCharger().vehicle(0)
+    plant = EvCharger(
+        arrival=1000, departure=40_000, wanted=20_000.0, given=6000.0, clock=2000.0, power=-7400.0
+    )
+    assert plant.wish == ReservationWish(
+        2000, 40_000, 14_000, 7400
+    ) and EvCharger().wish is None is EvCharger().vehicle(0)
     assert plant.vehicle(2000) == {
-        "chargingPowerNow": {"multiplier": 0, "value": 7400}, "energyRequestNow": {"multiplier": 0, "value": 14_000},
-        "maxForwardPower": {"multiplier": 0, "value": 7400}, "minimumChargingDuration": 6811,
-        "targetStateOfCharge": 10_000, "timeChargeIsNeeded": 40_000, "timeChargingStatusPEV": 2000}
+        "chargingPowerNow": {"multiplier": 0, "value": 7400},
+        "energyRequestNow": {"multiplier": 0, "value": 14_000},
+        "maxForwardPower": {"multiplier": 0, "value": 7400},
+        "minimumChargingDuration": 6811,
+        "targetStateOfCharge": 10_000,
+        "timeChargeIsNeeded": 40_000,
+        "timeChargingStatusPEV": 2000,
+    }

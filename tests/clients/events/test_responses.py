@@ -15,7 +15,9 @@ STATUSES = {"00": [], "01": [1], "02": [2, 3, 6, 7, 252, 253, 254], "04": [4, 5,
 @pytest.mark.parametrize("required", STATUSES)
 def test_each_bit_of_response_required_asks_for_its_statuses(required: str) -> None:
     event, = events(control("a", 0, 9, required=required))
-    assert [status for status in STATUSES["07"] if response_due(Transition(event, status, 5))] == STATUSES[required]
+    assert [status for status in STATUSES["07"] if response_due(Transition(event, status, 5))] == STATUSES[
+        required
+    ]
 
 
 def test_a_response_names_device_event_status_and_second() -> None:

@@ -1,8 +1,8 @@
 """The event schedule as tables: what is held when, and what is answered.
 
-In the tables a program's events are `name start-end=watts`, watts being opModMaxLimW; `held` says whose control is in
-effect at a second, "" for none; answers are (second, event, Response.status). The device looks every 10 seconds.
-"""
+In the tables a program's events are `name start-end=watts`, watts being opModMaxLimW; `held` says whose
+control is in effect at a second, "" for none; answers are (second, event, Response.status). The device looks
+every 10 seconds. """
 from __future__ import annotations
 
 from typing import Any
@@ -19,8 +19,11 @@ SYSTEM, SERVICE_POINT = 10, 1
 Answers = list[tuple[int, str, int]]
 
 
-def live(listing: Any, until: int, step: int = 10, supported: frozenset[str] = ALL) -> tuple[dict[int, str], Answers]:
-    """Look every `step` seconds at what `listing(now)` gives: who holds opModMaxLimW at each look, and the answers."""
+def live(
+    listing: Any, until: int, step: int = 10, supported: frozenset[str] = ALL
+) -> tuple[dict[int, str], Answers]:
+    """Look every `step` seconds at what `listing(now)` gives: who holds opModMaxLimW at each look, and the
+    answers."""
     schedule, held, answers = Schedule(), {}, []
     for now in range(0, until + 1, step):
         schedule, done = advance(schedule, listing(now), now, supported)
@@ -40,42 +43,86 @@ def name(mRID: str) -> str:
 def spans(held: dict[int, str]) -> list[tuple[int, str]]:
     """When the holder changed."""
     changes = [(now, who) for now, who in held.items()]
-    return [change for before, change in zip([(0, "")] + changes, changes, strict=False) if change[1] != before[1]]
+    return [
+        change for before, change in zip([(0, "")] + changes, changes, strict=False) if change[1] != before[1]
+    ]
 
 
 # (id of the procedure, system program's events, service point program's events, changes of holder, answers)
 # an event: (name, start, duration, when it is posted)
 TABLE: list[tuple[str, list[Any], list[Any], list[tuple[int, str]], Answers]] = [
     ("no control", [], [], [], []),
-    ("one control", [("a", 100, 100, 0)], [], [(100, "a"), (200, "")], [(0, "a", 1), (100, "a", 2), (200, "a", 3)]),
-    ("one after another", [("a", 100, 100, 0), ("b", 200, 100, 0)], [], [(100, "a"), (200, "b"), (300, "")],
-     [(0, "a", 1), (0, "b", 1), (100, "a", 2), (200, "a", 3), (200, "b", 2), (300, "b", 3)]),
-    ("with a gap", [("a", 100, 50, 0)], [("b", 200, 50, 0)], [(100, "a"), (150, ""), (200, "b"), (250, "")],
-     [(0, "a", 1), (0, "b", 1), (100, "a", 2), (150, "a", 3), (200, "b", 2), (250, "b", 3)]),
-    ("service point later, posted before", [("a", 100, 100, 0)], [("b", 150, 100, 0)],
-     [(100, "a"), (150, "b"), (250, "")],
-     [(0, "a", 1), (0, "b", 1), (100, "a", 2), (150, "a", 7), (150, "b", 2), (250, "b", 3)]),
-    ("service point later, posted while the other runs", [("a", 100, 100, 0)], [("b", 150, 100, 120)],
-     [(100, "a"), (150, "b"), (250, "")],
-     [(0, "a", 1), (100, "a", 2), (120, "b", 1), (150, "a", 7), (150, "b", 2), (250, "b", 3)]),
-    ("service point posted late, already started", [("a", 100, 100, 0)], [("b", 110, 100, 160)],
-     [(100, "a"), (160, "b"), (210, "")],
-     [(0, "a", 1), (100, "a", 2), (160, "b", 1), (160, "b", 2), (160, "a", 7), (210, "b", 3)]),
-    ("nested: what was superseded does not come back", [("a", 100, 200, 0)], [("b", 150, 50, 0)],
-     [(100, "a"), (150, "b"), (200, "")],
-     [(0, "a", 1), (0, "b", 1), (100, "a", 2), (150, "a", 7), (150, "b", 2), (200, "b", 3)]),
-    ("system posted after service point: it never starts", [("a", 150, 100, 120)], [("b", 100, 100, 0)],
-     [(100, "b"), (200, "")],
-     [(0, "b", 1), (100, "b", 2), (120, "a", 1), (150, "a", 7), (200, "b", 3)]),
-    ("same time, two programs", [("a", 100, 100, 0)], [("b", 100, 100, 0)], [(100, "b"), (200, "")],
-     [(0, "a", 1), (0, "b", 1), (100, "b", 2), (100, "a", 7), (200, "b", 3)]),
+    (
+        "one control",
+        [("a", 100, 100, 0)],
+        [],
+        [(100, "a"), (200, "")],
+        [(0, "a", 1), (100, "a", 2), (200, "a", 3)],
+    ),
+    (
+        "one after another",
+        [("a", 100, 100, 0), ("b", 200, 100, 0)],
+        [],
+        [(100, "a"), (200, "b"), (300, "")],
+        [(0, "a", 1), (0, "b", 1), (100, "a", 2), (200, "a", 3), (200, "b", 2), (300, "b", 3)],
+    ),
+    (
+        "with a gap",
+        [("a", 100, 50, 0)],
+        [("b", 200, 50, 0)],
+        [(100, "a"), (150, ""), (200, "b"), (250, "")],
+        [(0, "a", 1), (0, "b", 1), (100, "a", 2), (150, "a", 3), (200, "b", 2), (250, "b", 3)],
+    ),
+    (
+        "service point later, posted before",
+        [("a", 100, 100, 0)],
+        [("b", 150, 100, 0)],
+        [(100, "a"), (150, "b"), (250, "")],
+        [(0, "a", 1), (0, "b", 1), (100, "a", 2), (150, "a", 7), (150, "b", 2), (250, "b", 3)],
+    ),
+    (
+        "service point later, posted while the other runs",
+        [("a", 100, 100, 0)],
+        [("b", 150, 100, 120)],
+        [(100, "a"), (150, "b"), (250, "")],
+        [(0, "a", 1), (100, "a", 2), (120, "b", 1), (150, "a", 7), (150, "b", 2), (250, "b", 3)],
+    ),
+    (
+        "service point posted late, already started",
+        [("a", 100, 100, 0)],
+        [("b", 110, 100, 160)],
+        [(100, "a"), (160, "b"), (210, "")],
+        [(0, "a", 1), (100, "a", 2), (160, "b", 1), (160, "b", 2), (160, "a", 7), (210, "b", 3)],
+    ),
+    (
+        "nested: what was superseded does not come back",
+        [("a", 100, 200, 0)],
+        [("b", 150, 50, 0)],
+        [(100, "a"), (150, "b"), (200, "")],
+        [(0, "a", 1), (0, "b", 1), (100, "a", 2), (150, "a", 7), (150, "b", 2), (200, "b", 3)],
+    ),
+    (
+        "system posted after service point: it never starts",
+        [("a", 150, 100, 120)],
+        [("b", 100, 100, 0)],
+        [(100, "b"), (200, "")],
+        [(0, "b", 1), (100, "b", 2), (120, "a", 1), (150, "a", 7), (200, "b", 3)],
+    ),
+    (
+        "same time, two programs",
+        [("a", 100, 100, 0)],
+        [("b", 100, 100, 0)],
+        [(100, "b"), (200, "")],
+        [(0, "a", 1), (0, "b", 1), (100, "b", 2), (100, "a", 7), (200, "b", 3)],
+    ),
 ]
 
 
 @pytest.mark.parametrize("system, service_point, changes, answers", [row[1:] for row in TABLE],
                          ids=[row[0] for row in TABLE])
-def test_controls_of_a_system_and_a_service_point_program(system: list[Any], service_point: list[Any],
-                                                          changes: list[tuple[int, str]], answers: Answers) -> None:
+def test_controls_of_a_system_and_a_service_point_program(
+    system: list[Any], service_point: list[Any], changes: list[tuple[int, str]], answers: Answers
+) -> None:
     def listing(now: int) -> list[Event]:
         return [event for primacy, rows in ((SYSTEM, system), (SERVICE_POINT, service_point))
                 for event in events(*(control(who, start, duration) for who, start, duration, posted in rows
@@ -108,19 +155,28 @@ def test_modes_are_contested_one_by_one() -> None:
 
 @pytest.mark.parametrize("noticed", [150, 170])
 def test_a_cancellation_takes_effect_when_it_is_noticed(noticed: int) -> None:
-    held, said = live(lambda now: events(control("a", 100, 100, status=2 if now >= noticed else 0, since=150)), 300)
+    held, said = live(
+        lambda now: events(control("a", 100, 100, status=2 if now >= noticed else 0, since=150)), 300
+    )
     assert spans(held) == [(100, "a"), (noticed, "")]
     assert said == [(0, "a", 1), (100, "a", 2), (noticed, "a", 6)]
 
 
 def test_a_cancelled_superseder_supersedes_only_once_it_has_started() -> None:
     def listing(cancelled_at: int) -> Any:
-        return lambda now: events(control("a", 100, 200), primacy=SYSTEM) + events(
-            control("b", 150, 100, status=2 if now >= cancelled_at else 0, since=cancelled_at), primacy=SERVICE_POINT)
+        return lambda now: (
+            events(control("a", 100, 200), primacy=SYSTEM)
+            + events(
+                control("b", 150, 100, status=2 if now >= cancelled_at else 0, since=cancelled_at),
+                primacy=SERVICE_POINT,
+            )
+        )
     held, said = live(listing(120), 400)
     assert spans(held) == [(100, "a"), (300, "")] and (120, "b", 6) in said and (300, "a", 3) in said
     held, said = live(listing(170), 400)
-    assert spans(held) == [(100, "a"), (150, "b"), (170, "")] and (150, "a", 7) in said and (170, "b", 6) in said
+    assert (
+        spans(held) == [(100, "a"), (150, "b"), (170, "")] and (150, "a", 7) in said and (170, "b", 6) in said
+    )
 
 
 def test_a_cancellation_with_randomization_is_answered_when_it_ends_here() -> None:
@@ -158,7 +214,11 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("received at its end", control("a", 100, 100), 254),
     ("of zero length", control("a", 300, 0), 253),
     ("without a mode", control("a", 300, 50) | {"DERControlBase": {}}, 253),
-    ("with a mode that the device does not have", control("a", 300, 50, opModWattVar={"href": "/derp/1/dc/1"}), 252),
+    (
+        "with a mode that the device does not have",
+        control("a", 300, 50, opModWattVar={"href": "/derp/1/dc/1"}),
+        252,
+    ),
     ("cancelled already", control("a", 300, 50, status=2, since=150), 6),
     ("superseded already", control("a", 100, 500, status=4, since=150), 7),
 ]
@@ -247,13 +307,29 @@ def test_it_says_when_to_look_again() -> None:
     assert schedule.next_change is None
 
 
-@given(some.lists(some.tuples(some.integers(0, 40), some.integers(1, 30), some.integers(1, 3), some.integers(0, 3),
-                              some.sets(some.sampled_from(sorted(ALL)), min_size=1)), max_size=6),
-       some.integers(1, 7))
+@given(
+    some.lists(
+        some.tuples(
+            some.integers(0, 40),
+            some.integers(1, 30),
+            some.integers(1, 3),
+            some.integers(0, 3),
+            some.sets(some.sampled_from(sorted(ALL)), min_size=1),
+        ),
+        max_size=6,
+    ),
+    some.integers(1, 7),
+)
 def test_every_mode_has_one_holder_and_every_event_one_end(rows: list[Any], step: int) -> None:
-    said = [event for index, (start, duration, primacy, created, modes) in enumerate(rows)
-            for event in events(control(chr(97 + index), start, duration, created=created, **dict.fromkeys(modes, 1)),
-                                program=f"/derp/{index}", primacy=primacy)]
+    said = [
+        event
+        for index, (start, duration, primacy, created, modes) in enumerate(rows)
+        for event in events(
+            control(chr(97 + index), start, duration, created=created, **dict.fromkeys(modes, 1)),
+            program=f"/derp/{index}",
+            primacy=primacy,
+        )
+    ]
     schedule, answers = Schedule(), []
     for now in range(0, 80, step):
         schedule, done = advance(schedule, said, now, ALL)

@@ -19,7 +19,12 @@ from clients.reports import metering, telemetry
 from server.resources import codec
 from tests.clients.controls import LFDI
 
-PLANTS: list[DeviceModel] = [Inverter(), Battery(), EvCharger(arrival=1, wanted=9000, given=3000), Thermostat()]
+PLANTS: list[DeviceModel] = [
+    Inverter(),
+    Battery(),
+    EvCharger(arrival=1, wanted=9000, given=3000),
+    Thermostat(),
+]
 NOW = 1_750_000_000
 
 
@@ -27,12 +32,17 @@ NOW = 1_750_000_000
 def test_every_document_is_valid(plant: DeviceModel) -> None:
     after = replace(plant, injected=20.0, absorbed=10.0, power=-30.0)
     said: list[tuple[str, dict[str, Any]]] = [
-        ("DERCapability", telemetry.capability(plant)), ("DERSettings", telemetry.settings(plant, 1.5, NOW)),
-        ("DERStatus", telemetry.status(plant, NOW, True)), ("DERAvailability", telemetry.availability(plant, NOW)),
-        ("DeviceStatus", telemetry.device_status(plant, NOW, NOW - 5)), ("PowerStatus", telemetry.power_status(plant, NOW)),
-        ("DeviceInformation", telemetry.information(plant, LFDI, NOW)), ("LogEvent", telemetry.alarms(0, 2, NOW, 0)[0]),
+        ("DERCapability", telemetry.capability(plant)),
+        ("DERSettings", telemetry.settings(plant, 1.5, NOW)),
+        ("DERStatus", telemetry.status(plant, NOW, True)),
+        ("DERAvailability", telemetry.availability(plant, NOW)),
+        ("DeviceStatus", telemetry.device_status(plant, NOW, NOW - 5)),
+        ("PowerStatus", telemetry.power_status(plant, NOW)),
+        ("DeviceInformation", telemetry.information(plant, LFDI, NOW)),
+        ("LogEvent", telemetry.alarms(0, 2, NOW, 0)[0]),
         ("MirrorUsagePoint", metering.usage_point(plant, LFDI, 300)),
-        ("MirrorMeterReadingList", metering.readings(plant, after, LFDI, NOW, NOW + 300))]
+        ("MirrorMeterReadingList", metering.readings(plant, after, LFDI, NOW, NOW + 300)),
+    ]
     for name, data in said:
         assert codec.decode(codec.encode(name, data)) == (name, data)
 
@@ -44,9 +54,16 @@ def test_a_number_is_scaled_as_precisely_as_it_fits(number: float) -> None:
     assert abs(made["value"] * 10 ** made["multiplier"] - number) <= max(0.5, abs(number) / 6000)
 
 
-@pytest.mark.parametrize("plant, modes, doe", [
-    (Inverter(), 0x01F002EC, "0F"), (Battery(), 0x00F000EF, "0F"),
-    (EvCharger(), 0x0040008D, "0F"), (Thermostat(), 0x0040008D, "0F")], ids=lambda value: getattr(value, "kind", ""))
+@pytest.mark.parametrize(
+    "plant, modes, doe",
+    [
+        (Inverter(), 0x01F002EC, "0F"),
+        (Battery(), 0x00F000EF, "0F"),
+        (EvCharger(), 0x0040008D, "0F"),
+        (Thermostat(), 0x0040008D, "0F"),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
 def test_modes_are_said_by_the_bits_of_the_standard(plant: DeviceModel, modes: int, doe: str) -> None:
     said = telemetry.capability(plant)
     assert said["modesSupported"] == f"{modes:08X}" and said["csipaus:doeModesSupported"] == doe
@@ -56,16 +73,42 @@ def test_modes_are_said_by_the_bits_of_the_standard(plant: DeviceModel, modes: i
 
 
 def test_a_mode_has_the_bit_of_the_standard() -> None:
-    assert {name: telemetry.MODE_BITS[name] for name in (
-        "charge", "discharge", "opModConnect", "opModFixedW", "opModFreqWatt", "opModMaxLimW", "opModTargetW",
-        "opModVoltVar", "opModWattVar")} == {
-        "charge": 0, "discharge": 1, "opModConnect": 2, "opModFixedW": 7, "opModFreqWatt": 9, "opModMaxLimW": 20,
-        "opModTargetW": 22, "opModVoltVar": 23, "opModWattVar": 26}
+    assert {
+        name: telemetry.MODE_BITS[name]
+        for name in (
+            "charge",
+            "discharge",
+            "opModConnect",
+            "opModFixedW",
+            "opModFreqWatt",
+            "opModMaxLimW",
+            "opModTargetW",
+            "opModVoltVar",
+            "opModWattVar",
+        )
+    } == {
+        "charge": 0,
+        "discharge": 1,
+        "opModConnect": 2,
+        "opModFixedW": 7,
+        "opModFreqWatt": 9,
+        "opModMaxLimW": 20,
+        "opModTargetW": 22,
+        "opModVoltVar": 23,
+        "opModWattVar": 26,
+    }
 
 
-@pytest.mark.parametrize("changes, inverter_status, connect", [
-    ({"power": 3000.0, "sun_w": 3000.0}, 4, "07"), ({"power": 1000.0, "sun_w": 3000.0}, 5, "07"),
-    ({"power": 0.0, "sun_w": 0.0}, 2, "03"), ({"connected": False}, 1, "00"), ({"alarms": 2, "power": 9.0}, 7, "17")])
+@pytest.mark.parametrize(
+    "changes, inverter_status, connect",
+    [
+        ({"power": 3000.0, "sun_w": 3000.0}, 4, "07"),
+        ({"power": 1000.0, "sun_w": 3000.0}, 5, "07"),
+        ({"power": 0.0, "sun_w": 0.0}, 2, "03"),
+        ({"connected": False}, 1, "00"),
+        ({"alarms": 2, "power": 9.0}, 7, "17"),
+    ],
+)
 def test_the_state_of_an_inverter(changes: dict[str, Any], inverter_status: int, connect: str) -> None:
     said = telemetry.status(replace(Inverter(), **changes), NOW, False)
     assert said["inverterStatus"]["value"] == inverter_status and said["genConnectStatus"]["value"] == connect
@@ -82,8 +125,18 @@ def test_the_state_of_a_store(power: float, mode: int) -> None:
     assert available["statWAvail"]["value"] == 5000
 
 
-@pytest.mark.parametrize("before, after, codes", [
-    (0, 0, []), (0, 1, [0]), (1, 0, [1]), (0, 0b110, [2, 4]), (0b10, 0b100, [3, 4]), (0b110, 0b110, []), (1 << 10, 0, [21])])
+@pytest.mark.parametrize(
+    "before, after, codes",
+    [
+        (0, 0, []),
+        (0, 1, [0]),
+        (1, 0, [1]),
+        (0, 0b110, [2, 4]),
+        (0b10, 0b100, [3, 4]),
+        (0b110, 0b110, []),
+        (1 << 10, 0, [21]),
+    ],
+)
 def test_alarms_that_come_and_go_are_logged_by_csips_codes(before: int, after: int, codes: list[int]) -> None:
     said = telemetry.alarms(before, after, NOW, 65535)
     assert [one["logEventCode"] for one in said] == codes
@@ -102,7 +155,9 @@ def test_readings_are_of_the_interval() -> None:
     before = Battery(injected=1000.4, absorbed=500.0)
     after = replace(before, injected=1100.6, absorbed=550.0, power=999.0, var=-12.0, volts=102.0)
     said = metering.readings(before, after, LFDI, NOW, NOW + 600)
-    assert value(said, after, "active power") == pytest.approx((100.2 - 50) * 6, abs=0.5), "+ is injection, on average"
+    assert value(said, after, "active power") == pytest.approx((100.2 - 50) * 6, abs=0.5), (
+        "+ is injection, on average"
+    )
     assert value(said, after, "energy injected") == 101 and value(said, after, "energy absorbed") == 50
     assert value(said, after, "reactive power") == -12
     assert value(said, after, "voltage") == 2346
@@ -111,11 +166,15 @@ def test_readings_are_of_the_interval() -> None:
 
 
 def test_mrids_stay_and_tell_apart() -> None:
-    said = [metering.readings(Battery(), Battery(), LFDI, since, since + 300) for since in (NOW, NOW, NOW + 300)]
+    said = [
+        metering.readings(Battery(), Battery(), LFDI, since, since + 300) for since in (NOW, NOW, NOW + 300)
+    ]
     sets = [{one["MirrorReadingSet"][0]["mRID"] for one in each["MirrorMeterReading"]} for each in said]
     assert sets[0] == sets[1] and not sets[0] & sets[2] and len(sets[0]) == 5
     stated = metering.usage_point(Battery(), LFDI, 300)
-    assert [one["mRID"] for one in stated["MirrorMeterReading"]] == [one["mRID"] for one in said[0]["MirrorMeterReading"]]
+    assert [one["mRID"] for one in stated["MirrorMeterReading"]] == [
+        one["mRID"] for one in said[0]["MirrorMeterReading"]
+    ]
     assert all(len(mrid) == 32 for mrid in sets[0] | {stated["mRID"]})
 
 
@@ -129,19 +188,30 @@ PROGRAM = {"availabilityUpdatePercentChangeThreshold": 1000,
            "availabilityUpdatePowerChangeThreshold": {"multiplier": 1, "value": 25}}
 
 
-@pytest.mark.parametrize("program, before, now, worth", [
-    (PROGRAM, None, (0, 0), True), ({}, None, (0, 0), False), ({"availabilityUpdatePercentChangeThreshold": 0}, None,
-                                                               (9, 9), False),
-    (PROGRAM, (0, 0), (1000, 250), False), (PROGRAM, (0, 0), (1001, 0), True), (PROGRAM, (0, 0), (0, 251), True),
-    (PROGRAM, (5000, 2000), (5000, 1700), True), ({}, (0, 0), (10_000, 9000), False)])
+@pytest.mark.parametrize(
+    "program, before, now, worth",
+    [
+        (PROGRAM, None, (0, 0), True),
+        ({}, None, (0, 0), False),
+        ({"availabilityUpdatePercentChangeThreshold": 0}, None, (9, 9), False),
+        (PROGRAM, (0, 0), (1000, 250), False),
+        (PROGRAM, (0, 0), (1001, 0), True),
+        (PROGRAM, (0, 0), (0, 251), True),
+        (PROGRAM, (5000, 2000), (5000, 1700), True),
+        ({}, (0, 0), (10_000, 9000), False),
+    ],
+)
 def test_what_can_be_shed_is_said_again_when_it_changes_by_more_than_the_program_wants(
-        program: dict[str, Any], before: tuple[int, int] | None, now: tuple[int, int], worth: bool) -> None:
+    program: dict[str, Any], before: tuple[int, int] | None, now: tuple[int, int], worth: bool
+) -> None:
     def said(percent: int, power: int) -> dict[str, Any]:
         return {"sheddablePercent": percent, "sheddablePower": {"multiplier": 0, "value": power}}
     assert telemetry.worth_saying(program, said(*before) if before else None, said(*now)) is worth
 
 
 def test_a_charger_and_a_thermostat_say_that_they_follow_load_controls() -> None:
-    bits = {plant.kind: int(telemetry.information(plant, LFDI, 0)["functionsImplemented"], 16) >> 13 & 0b1000001
-            for plant in (Inverter(), Battery(), EvCharger(), Thermostat())}
+    bits = {
+        plant.kind: int(telemetry.information(plant, LFDI, 0)["functionsImplemented"], 16) >> 13 & 0b1000001
+        for plant in (Inverter(), Battery(), EvCharger(), Thermostat())
+    }
     assert bits == {"inverter": 0, "battery": 0, "evcharger": 0b1000001, "thermostat": 1}

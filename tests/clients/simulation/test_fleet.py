@@ -23,7 +23,8 @@ ENOUGH = 50
 
 
 class Hopper(Client):
-    """Wants to be called again at once, `steps` times, then never; notes which step overlapped another of its own."""
+    """Wants to be called again at once, `steps` times, then never; notes which step overlapped another of its
+    own."""
 
     def __init__(self, steps: int, done: threading.Semaphore, fault: bool = False):
         self.name, self.steps, self.done, self.fault = "hopper", steps, done, fault
@@ -107,7 +108,9 @@ def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
     managed = [one | {"plant": "battery"} for one in homes]
     made, = neighbourhood.clients([agent | {"manages": managed}], Server(certs=certs))
     assert isinstance(made, Aggregator)
-    assert [(one.lfdi, one.plant.kind) for one in made.followers] == [(one["lfdi"], "battery") for one in homes]
+    assert [(one.lfdi, one.plant.kind) for one in made.followers] == [
+        (one["lfdi"], "battery") for one in homes
+    ]
 
 
 def test_a_happening_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,12 +124,18 @@ def lines(process: Process, what: str) -> int:
 
 
 @pytest.mark.flow
-def test_a_neighbourhood_enrols_at_a_real_server_and_stops_when_it_is_told(certs: Path, tmp_path: Path) -> None:
+def test_a_neighbourhood_enrols_at_a_real_server_and_stops_when_it_is_told(
+    certs: Path, tmp_path: Path
+) -> None:
     database = f"sqlite:///{tmp_path}/flow.db"
     command = [sys.executable, "-m", "clients.simulation.fleet", "--certs", str(certs), "--skip", "device-1"]
     with ServerProcess(tmp_path, certs, database, registration="yes") as server:
-        process = Process([*command, "--server", server.address], tmp_path / "fleet.log", {"PYTHONPATH": str(ROOT)},
-                          tmp_path)
+        process = Process(
+            [*command, "--server", server.address],
+            tmp_path / "fleet.log",
+            {"PYTHONPATH": str(ROOT)},
+            tmp_path,
+        )
         try:
             until(lambda: lines(process, "metering") == 2)
         finally:

@@ -50,6 +50,8 @@ def test_cars_come_about_when_they_were_expected() -> None:
     plants = scenario.plants(scenario.devices(20))
     chargers = [plant for plant in plants if plant.kind == "evcharger"]
     visits = scenario.visits(plants, MIDNIGHT, 2)
-    assert len(visits) == 2 * len(chargers) and all(energy > 0 and power >= 3700 for *_, energy, power in visits)
+    assert len(visits) == 2 * len(chargers) and all(
+        energy > 0 and power >= 3700 for *_, energy, power in visits
+    )
     first = scenario.stay(chargers[0].site, scenario.evening(chargers[0].site, MIDNIGHT))
     assert abs(visits[0][0] - first.arrival) <= scenario.LATE and visits[0][1] == first.departure

@@ -28,8 +28,11 @@ class Nobody:
 
 
 def followers(*plants: DeviceModel) -> list[EventClient]:
-    connection = Connection(Nobody())       # type: ignore[arg-type]
-    return [EventClient(f"{number}{LFDI[1:]}", plant, connection, lambda _: None) for number, plant in enumerate(plants)]
+    connection = Connection(Nobody())  # type: ignore[arg-type]
+    return [
+        EventClient(f"{number}{LFDI[1:]}", plant, connection, lambda _: None)
+        for number, plant in enumerate(plants)
+    ]
 
 
 def live(followed: list[EventClient], *instants: float) -> None:
@@ -48,7 +51,8 @@ def test_what_was_ordered_is_seen_beside_what_would_have_been(said: list[dict[st
     Totals(followed, said.append)
     live(followed, NOON)
     for one, order in ((sun, PowerOrder(inject=500.0)), (store, PowerOrder(target=-2000.0))):
-        one._obey = lambda now, one=one, order=order: setattr(one, "order", order)     # type: ignore[method-assign]
+        obey = lambda now, one=one, order=order: setattr(one, "order", order)  # noqa: E731
+        one._obey = obey  # type: ignore[method-assign]
         one.order = order
     live(followed, NOON + 400, NOON + 1000, NOON + 1801)
     assert [one["at"] - NOON for one in said] == [900, 1800]
@@ -67,7 +71,9 @@ def test_an_interval_is_exact_however_the_steps_fall(said: list[dict[str, Any]])
     again: list[dict[str, Any]] = []
     Totals(whole, again.append)
     live(whole, NOON - 250, NOON + 2700)
-    assert [one["at"] - NOON for one in said] == [900, 1800, 2700], "none of the part of an interval at the beginning"
+    assert [one["at"] - NOON for one in said] == [900, 1800, 2700], (
+        "none of the part of an interval at the beginning"
+    )
     assert all(one["power"] == one["alone"] for one in said) and again == said
 
 
@@ -84,7 +90,19 @@ def test_who_lags_behind_does_not_hold_the_others_up(said: list[dict[str, Any]])
 def test_the_sums_of_processes_add_up() -> None:
     one = {"at": 900, "devices": 2, "power": {"battery": 5.0, "inverter": 1.0}, "alone": {"battery": 0.0},
            "charge": [0.5], "charge_alone": [0.4]}
-    two = {"at": 900, "devices": 1, "power": {"battery": -2.0}, "alone": {"evcharger": -7.0}, "charge": [], "charge_alone": []}
+    two = {
+        "at": 900,
+        "devices": 1,
+        "power": {"battery": -2.0},
+        "alone": {"evcharger": -7.0},
+        "charge": [],
+        "charge_alone": [],
+    }
     assert totals.total([one, two]) == {
-        "at": 900, "devices": 3, "power": {"battery": 3.0, "inverter": 1.0}, "alone": {"battery": 0.0, "evcharger": -7.0},
-        "charge": [0.5], "charge_alone": [0.4]}
+        "at": 900,
+        "devices": 3,
+        "power": {"battery": 3.0, "inverter": 1.0},
+        "alone": {"battery": 0.0, "evcharger": -7.0},
+        "charge": [0.5],
+        "charge_alone": [0.4],
+    }

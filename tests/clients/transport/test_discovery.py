@@ -1,4 +1,5 @@
-"""The walk, over documents on a shelf whose paths are none of the standard's samples: only links are followed."""
+"""The walk, over documents on a shelf whose paths are none of the standard's samples: only links are
+followed."""
 from __future__ import annotations
 
 from typing import Any
@@ -8,21 +9,55 @@ from clients.transport.connection import Reply
 from clients.transport.polling import Poller
 from tests.clients.controls import LFDI, control
 
-CURVE = {"href": "/x9", "xMultiplier": 0, "yMultiplier": 0, "yRefType": 1, "CurveData": [{"xvalue": 1, "yvalue": 2}]}
-FAR = {"href": "/far", "primacy": 9, "DefaultDERControlLink": {"href": "/d"}, "DERControlListLink": {"href": "/c"}}
+CURVE = {
+    "href": "/x9",
+    "xMultiplier": 0,
+    "yMultiplier": 0,
+    "yRefType": 1,
+    "CurveData": [{"xvalue": 1, "yvalue": 2}],
+}
+FAR = {
+    "href": "/far",
+    "primacy": 9,
+    "DefaultDERControlLink": {"href": "/d"},
+    "DERControlListLink": {"href": "/c"},
+}
 NEAR = {"href": "/near", "primacy": 1, "DERCurveListLink": {"href": "/x"}}
 SHELF: dict[str, Any] = {
-    "/root": {"TimeLink": {"href": "/t"}, "EndDeviceListLink": {"href": "/e"}, "MirrorUsagePointListLink": {"href": "/m"}},
-    "/t": {"currentTime": 5}, "/bare": {},
-    "/e": {"all": 2, "EndDevice": [
-        {"href": "/e/7", "lFDI": "0AB0"},
-        {"href": "/e/8", "lFDI": LFDI, "DERListLink": {"href": "/ders"}, "RegistrationLink": {"href": "/pin"},
-         "FunctionSetAssignmentsListLink": {"href": "/f"}}]},
-    "/ders": {"all": 1, "DER": [{"href": "/ders/1"}]}, "/pin": {"pIN": 123455},
-    "/f": {"all": 3, "FunctionSetAssignments": [
-        {"DERProgramListLink": {"href": "/p1"}}, {"DERProgramListLink": {"href": "/p2"}}, {}]},
-    "/p1": {"all": 2, "DERProgram": [FAR, NEAR]}, "/p2": {"all": 1, "DERProgram": [FAR]},
-    "/d": {"DERControlBase": {"opModMaxLimW": 1}}, "/c": {"all": 1, "DERControl": [control("a", 1, 2)]},
+    "/root": {
+        "TimeLink": {"href": "/t"},
+        "EndDeviceListLink": {"href": "/e"},
+        "MirrorUsagePointListLink": {"href": "/m"},
+    },
+    "/t": {"currentTime": 5},
+    "/bare": {},
+    "/e": {
+        "all": 2,
+        "EndDevice": [
+            {"href": "/e/7", "lFDI": "0AB0"},
+            {
+                "href": "/e/8",
+                "lFDI": LFDI,
+                "DERListLink": {"href": "/ders"},
+                "RegistrationLink": {"href": "/pin"},
+                "FunctionSetAssignmentsListLink": {"href": "/f"},
+            },
+        ],
+    },
+    "/ders": {"all": 1, "DER": [{"href": "/ders/1"}]},
+    "/pin": {"pIN": 123455},
+    "/f": {
+        "all": 3,
+        "FunctionSetAssignments": [
+            {"DERProgramListLink": {"href": "/p1"}},
+            {"DERProgramListLink": {"href": "/p2"}},
+            {},
+        ],
+    },
+    "/p1": {"all": 2, "DERProgram": [FAR, NEAR]},
+    "/p2": {"all": 1, "DERProgram": [FAR]},
+    "/d": {"DERControlBase": {"opModMaxLimW": 1}},
+    "/c": {"all": 1, "DERControl": [control("a", 1, 2)]},
     "/x": {"all": 1, "DERCurve": [CURVE]},
 }
 
@@ -50,7 +85,9 @@ def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:
     assert [program.href for program in found.programs] == ["/near", "/far"]
     assert found.registration == {"pIN": 123455} and found.ders == [{"href": "/ders/1"}]
     assert [(default.program, default.primacy) for default in found.defaults()] == [("/far", 9)]
-    assert [(event.program, event.primacy, event.start) for event in found.events(LFDI, 1)] == [("/far", 9, 1)]
+    assert [(event.program, event.primacy, event.start) for event in found.events(LFDI, 1)] == [
+        ("/far", 9, 1)
+    ]
     assert found.curves()["/x9"].points == ((1, 2),)
 
 

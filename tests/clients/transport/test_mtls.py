@@ -27,7 +27,8 @@ Script = list[tuple[int, dict[str, str], bytes]]
 
 
 class Server(ThreadingHTTPServer):
-    """Answers from `script`, in turn (200 with a Time where it is empty); HANG_UP closes without an answer."""
+    """Answers from `script`, in turn (200 with a Time where it is empty); HANG_UP closes without an
+    answer."""
     daemon_threads = True
 
     def __init__(self, certs: Path):
@@ -120,7 +121,9 @@ def connection(server: Server, certs: Path, watch: Watch) -> Iterator[Connection
     made.close()
 
 
-def test_ccm8_is_spoken_and_the_connection_is_kept_and_resumed(server: Server, connection: Connection) -> None:
+def test_ccm8_is_spoken_and_the_connection_is_kept_and_resumed(
+    server: Server, connection: Connection
+) -> None:
     for _ in range(3):
         assert connection.get("/tm").data == TIME
     assert server.handshakes == [("ECDHE-ECDSA-AES128-CCM8", False)]
@@ -130,7 +133,12 @@ def test_ccm8_is_spoken_and_the_connection_is_kept_and_resumed(server: Server, c
 
 
 def test_what_is_not_changed_is_remembered(server: Server, connection: Connection) -> None:
-    server.script = [(200, {"ETag": '"1"'}, BODY), (304, {}, b""), (200, {"ETag": '"2"'}, BODY), (304, {}, b"")]
+    server.script = [
+        (200, {"ETag": '"1"'}, BODY),
+        (304, {}, b""),
+        (200, {"ETag": '"2"'}, BODY),
+        (304, {}, b""),
+    ]
     answers = [connection.get("/tm") for _ in range(4)]
     assert [tag for _, _, tag in server.seen] == [None, '"1"', '"1"', '"2"']
     assert answers[1] is answers[0] and answers[3] is answers[2] and answers[3].data == TIME
@@ -166,7 +174,9 @@ def test_a_refusal_names_method_href_status_and_error(server: Server, connection
     assert (caught.value.error is not None) is (status == 403)
 
 
-def test_a_connection_that_was_closed_meanwhile_is_opened_again(server: Server, connection: Connection) -> None:
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(
+    server: Server, connection: Connection
+) -> None:
     server.script = [(200, {"X-Then": "hang up"}, BODY), HANG_UP]
     connection.get("/tm")
     with pytest.raises(Unreachable):
@@ -216,14 +226,19 @@ def test_it_waits_longer_with_each_failure(server: Server, connection: Connectio
 
 
 @pytest.mark.parametrize("value, seconds", [
-    (None, 0), ("", 0), ("17", 17), ("Sun, 14 Jun 2026 12:00:30 GMT", 30), ("Sun, 14 Jun 2026 11:00:00 GMT", 0), ("soon", 0)])
+    (None, 0), ("", 0), ("17", 17), ("Sun, 14 Jun 2026 12:00:30 "
+                                     "GMT", 30), ("Sun, 14 Jun 2026 11:00:00 GMT", 0), ("soon", 0)])
 def test_retry_after_is_a_number_or_a_date(value: str | None, seconds: float) -> None:
     assert retry_after(value, 1781438400) == seconds
 
 
-def test_a_server_of_another_authority_is_not_spoken_to(server: Server, certs: Path, tmp_path: Path, watch: Watch) -> None:
+def test_a_server_of_another_authority_is_not_spoken_to(
+    server: Server, certs: Path, tmp_path: Path, watch: Watch
+) -> None:
     dev.make_dev(tmp_path / "other", devices=1)
-    tls = context(str(tmp_path / "other" / "ca.pem"), str(certs / "device-1.pem"), str(certs / "device-1.key"))
+    tls = context(
+        str(tmp_path / "other" / "ca.pem"), str(certs / "device-1.pem"), str(certs / "device-1.key")
+    )
     with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
         Connection(Https(server.base, tls), watch).post("/tm", "Time", TIME)
     assert not server.seen
@@ -234,7 +249,8 @@ def test_only_https_is_an_address() -> None:
         Https("http://127.0.0.1", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-# --- no socket is left open ------------------------------------------------------------------------------------------
+# --- no socket is left open
+# ------------------------------------------------------------------------------------------
 
 class Patient(ssl.SSLContext):
     """Secures a connected socket only after the other side has closed it, which otherwise takes luck."""
@@ -287,7 +303,11 @@ def test_a_socket_that_the_other_side_closes_before_the_handshake_is_over_is_clo
         warnings.simplefilter("always")
         thread = threading.Thread(target=serve)
         thread.start()
-        tls = Patient(ssl.PROTOCOL_TLS_CLIENT) if end is not cut_off else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls = (
+            Patient(ssl.PROTOCOL_TLS_CLIENT)
+            if end is not cut_off
+            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
         tls.check_hostname = False
         https = Https(f"https://127.0.0.1:{listener.getsockname()[1]}", tls, timeout=20)
         with pytest.raises(Lost):
@@ -304,7 +324,8 @@ def test_an_answer_that_is_cut_off_leaves_no_socket_open(server: Server, connect
         warnings.simplefilter("always")
         with pytest.raises(Unreachable) as unreachable:
             connection.get("/tm")
-        frames: list[Any] = [unreachable]       # what holds the error is held by it: only the collector ends that
+        # what holds the error is held by it: only the collector ends that
+        frames: list[Any] = [unreachable]
         frames.append(frames)
         del unreachable, frames
         gc.collect()

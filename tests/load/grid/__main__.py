@@ -1,5 +1,5 @@
-"""`make bench-grid`: every gate of the balance, what was reached, and 1 to the shell where one is missed. `ARGS=arrays` and
-`ARGS=wire` measure a part of them."""
+"""`make bench-grid`: every gate of the balance, what was reached, and 1 to the shell where one is missed.
+`ARGS=arrays` and `ARGS=wire` measure a part of them."""
 from __future__ import annotations
 
 import sys
@@ -16,11 +16,25 @@ from tests.load.grid import gates, wire
 def main() -> int:
     begun = time.perf_counter()
     orders = gates.Orders()
-    table = Table("gate", "reached", "bound", "", "beside it", title="The balance on SimBench's profiles, 8 days of a year")
+    table = Table(
+        "gate",
+        "reached",
+        "bound",
+        "",
+        "beside it",
+        title="The balance on SimBench's profiles, 8 days of a year",
+    )
     missed = 0
     # The clock first: what follows fills the memory.
-    arrays = chain(gates.times(), gates.from_rows(), gates.against_exact(100, 0.95, orders), gates.against_exact(300, 0.97, orders),
-                   gates.from_readings(1000, orders), gates.under_limits(1000, 10, orders), orders.gates())
+    arrays = chain(
+        gates.times(),
+        gates.from_rows(),
+        gates.against_exact(100, 0.95, orders),
+        gates.against_exact(300, 0.97, orders),
+        gates.from_readings(1000, orders),
+        gates.under_limits(1000, 10, orders),
+        orders.gates(),
+    )
     parts = {"arrays": arrays, "wire": wire.gates_of()}
     for gate in chain.from_iterable(parts[name] for name in sys.argv[1:] or parts):
         bound = "" if isinf(gate.bound) else f"{'≤' if gate.most else '≥'} {gate.bound:g} {gate.unit}"

@@ -1,8 +1,8 @@
-"""A day of a neighbourhood in arrays, noon to noon: what happens when somebody, or nobody, decides. Consumption is +.
+"""A day of a neighbourhood in arrays, noon to noon: what happens when somebody, or nobody, decides.
+Consumption is +.
 
-What is decided for a step is decided at its beginning, from readings of
-the step before at the newest; heat pumps follow an offset from what they would draw, whatever that turns out to be.
-"""
+What is decided for a step is decided at its beginning, from readings of the step before at the newest; heat
+pumps follow an offset from what they would draw, whatever that turns out to be. """
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -24,8 +24,8 @@ HISTORY = 15 * DAY
 
 @dataclass(frozen=True)
 class Truth:
-    """What the day brings. [feeder, DAY] for load, sun and cars left alone, [owner, DAY] for heat pumps; the supply is
-    [DAY], of the whole."""
+    """What the day brings. [feeder, DAY] for load, sun and cars left alone, [owner, DAY] for heat pumps; the
+    supply is [DAY], of the whole."""
     town: Homes
     noon: int
 
@@ -57,7 +57,9 @@ class Truth:
     @cached_property
     def pump_cluster(self) -> np.ndarray:
         """Each heat pump's: by feeder and kind, as `clusters.thermals` has them."""
-        return np.unique(self.pump_feeder * len(fleet.PUMPS) + self.town.pump, return_inverse=True)[1].reshape(-1)
+        return np.unique(self.pump_feeder * len(fleet.PUMPS) + self.town.pump, return_inverse=True)[
+            1
+        ].reshape(-1)
 
     @cached_property
     def heat_by_kind(self) -> np.ndarray:
@@ -78,7 +80,8 @@ class Truth:
 
     @cached_property
     def supply(self) -> np.ndarray:
-        """Wind that gives 30 % of the homes' energy over the year, and a flat block that nets the day to zero."""
+        """Wind that gives 30 % of the homes' energy over the year, and a flat block that nets the day to
+        zero."""
         use = self.load + self.heat + self.cars - self.sun
         wind = fleet.wind(self.noon, DAY) / fleet.wind(0, fleet.YEAR).mean() * 0.3 * _yearly(self.town)
         return wind + (use.sum(axis=0) - wind).mean()
@@ -104,7 +107,9 @@ def _yearly(town: Homes) -> float:
     shapes, pumps = fleet.profiles(), 0.0
     mean = np.array([shapes[name].mean() for name in fleet.HOUSES])[town.shape] @ town.rating
     pumps = np.array([shapes[name].mean() for name in fleet.PUMPS])[town.pump] @ town.pump_rating
-    cars = np.array([shapes[name].mean() * float(name.rsplit("_", 1)[1]) * 1000 for name in fleet.CARS])[town.car].sum()
+    cars = np.array([shapes[name].mean() * float(name.rsplit("_", 1)[1]) * 1000 for name in fleet.CARS])[
+        town.car
+    ].sum()
     return float(mean + pumps + cars)
 
 
@@ -121,7 +126,8 @@ def beginning(truth: Truth) -> Fleet:
 
 
 class Foresight:
-    """Knows the day. `limits` of feeders: greatest draw and injection, [feeder], None where there are none."""
+    """Knows the day. `limits` of feeders: greatest draw and injection, [feeder], None where there are
+    none."""
 
     def __init__(self, truth: Truth, limits: np.ndarray | None = None) -> None:
         self.truth, self.limits = truth, limits
@@ -139,8 +145,8 @@ class Foresight:
 
 
 class Readings:
-    """Knows what was read until the step before, last week's cars, and who is plugged in. The supply is announced, or,
-    where it is not, taken to stay as it was read last."""
+    """Knows what was read until the step before, last week's cars, and who is plugged in. The supply is
+    announced, or, where it is not, taken to stay as it was read last."""
     LOAD = forecastmethods.Persistence(lag=WEEK, window=4, half=16)
     HEAT = forecastmethods.Persistence(lag=DAY, window=4, half=16)
     SUN = forecastmethods.Persistence(lag=DAY, window=4, half=16, ratio=True)
@@ -153,14 +159,20 @@ class Readings:
         self.pumps = fleet.pumps(town, noon - HISTORY, HISTORY + DAY)
         self.heat = summed(self.pumps, truth.pump_cluster)
         week = replace(truth, noon=noon - WEEK)
-        self.week = Sessions(week.trips.arrive, week.trips.depart, week.trips.need, week.trips.power, week.trip_feeder)
+        self.week = Sessions(
+            week.trips.arrive, week.trips.depart, week.trips.need, week.trips.power, week.trip_feeder
+        )
 
     def outlook(self, step: int, now: Fleet) -> Outlook:
         seen, ahead = HISTORY + step, DAY - step
         load = self.LOAD.ahead(self.load[:seen], ahead)
         heat = np.stack([np.maximum(self.HEAT.ahead(kind[:seen], ahead), 0) for kind in self.heat])
         sun = np.maximum(self.SUN.ahead(self.sun[:seen], ahead), 0)
-        supply = self.truth.supply[step:] if self.announced or step == 0 else np.full(ahead, self.truth.supply[step - 1])
+        supply = (
+            self.truth.supply[step:]
+            if self.announced or step == 0
+            else np.full(ahead, self.truth.supply[step - 1])
+        )
         coming = self.week.only(self.week.arrive > step)
         coming = coming._replace(arrive=coming.arrive - step, depart=coming.depart - step)
         return Outlook(load - sun + heat.sum(axis=0) - supply, heat, sun, coming)
@@ -175,8 +187,8 @@ class Readings:
 
 @dataclass(frozen=True)
 class Lived:
-    """A day gone by: the imbalance left [DAY], what each feeder drew of what can be moved [feeder, DAY], Wh that each
-    car left without, and by how much (W, Wh) a reserve and a comfort band were broken at worst."""
+    """A day gone by: the imbalance left [DAY], what each feeder drew of what can be moved [feeder, DAY], Wh
+    that each car left without, and by how much (W, Wh) a reserve and a comfort band were broken at worst."""
     imbalance: np.ndarray
     drawn: np.ndarray
     unserved: np.ndarray
@@ -198,8 +210,11 @@ class Silent:
 def silent(truth: Truth, part: float, seed: int = 5) -> Silent:
     numbers = np.random.default_rng(seed)
     cars = numbers.random(len(truth.town.car_owner)) < part
-    return Silent(numbers.random(len(truth.town.store_owner)) < part, numbers.random(len(truth.town.pump_owner)) < part,
-                  cars[truth.trips.car])
+    return Silent(
+        numbers.random(len(truth.town.store_owner)) < part,
+        numbers.random(len(truth.town.pump_owner)) < part,
+        cars[truth.trips.car],
+    )
 
 
 def live(truth: Truth, knows: Foresight | Readings, planner: Any, deaf: Silent | None = None) -> Lived:
@@ -216,13 +231,21 @@ def live(truth: Truth, knows: Foresight | Readings, planner: Any, deaf: Silent |
         seen = Fleet(now.batteries.only(stores), now.sessions.only(known), now.thermals.only(loads),
                      knows.base(step)[loads])
         asked = planner.step(seen, knows.outlook(step, now))
-        powers = Powers(_spread(asked.batteries, stores), _spread(asked.sessions, known), _spread(asked.thermals, loads), 0)
+        powers = Powers(
+            _spread(asked.batteries, stores),
+            _spread(asked.sessions, known),
+            _spread(asked.thermals, loads),
+            0,
+        )
         powers.batteries[deaf.batteries], powers.thermals[deaf.thermals] = 0, 0
         powers.sessions[deaf_cars & here] = np.inf
         curtailed = curtailment(planner, truth.sun[:, step].sum())
         now, happened = carried_out(now, powers, truth, step)
         if isinstance(knows, Readings) and len(deaf_cars):
-            knows.note(step, float(happened.sum() - asked.batteries.sum() - asked.sessions.sum() - asked.thermals.sum()))
+            knows.note(
+                step,
+                float(happened.sum() - asked.batteries.sum() - asked.sessions.sum() - asked.thermals.sum()),
+            )
         drawn[:, step] = happened
         imbalance[step] = truth.net[:, step].sum() + happened.sum() + curtailed - truth.supply[step]
         reserve = max(reserve, float((now.batteries.least - now.batteries.energy).max(initial=0)),
@@ -247,16 +270,25 @@ def curtailment(planner: Any, generation: float) -> float:
 
 
 def carried_out(now: Fleet, powers: Powers, truth: Truth, step: int) -> tuple[Fleet, np.ndarray]:
-    """The devices after the step, and what each feeder's drew of it beside heat pumps' base. Orders are carried out to
-    the letter but where a device cannot: what it is asked beyond a battery's capacity shows as a broken bound."""
+    """The devices after the step, and what each feeder's drew of it beside heat pumps' base. Orders are
+    carried out to the letter but where a device cannot: what it is asked beyond a battery's capacity shows as
+    a broken bound."""
     base = truth.pumps[:, step]
     drawn_by_pump = np.clip(base + powers.thermals, 0, now.thermals.power) - base
     here = now.sessions.arrive <= 0
     session = np.zeros(len(here))
-    session[here] = np.clip(powers.sessions, 0, np.minimum(now.sessions.power, now.sessions.need / HOURS))[here]
+    session[here] = np.clip(powers.sessions, 0, np.minimum(now.sessions.power, now.sessions.need / HOURS))[
+        here
+    ]
     happened = Powers(powers.batteries, session, drawn_by_pump, 0)
-    drawn = sum(sums(of, power, truth.feeders) for of, power in (
-        (now.batteries.group, powers.batteries), (now.thermals.group, drawn_by_pump), (now.sessions.group, session)))
+    drawn = sum(
+        sums(of, power, truth.feeders)
+        for of, power in (
+            (now.batteries.group, powers.batteries),
+            (now.thermals.group, drawn_by_pump),
+            (now.sessions.group, session),
+        )
+    )
     later_on = after(now, happened, HOURS)
     return later_on._replace(sessions=later_on.sessions._replace(arrive=now.sessions.arrive - 1)), drawn
 

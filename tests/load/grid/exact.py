@@ -15,7 +15,10 @@ def best(truth: Truth, prices: Prices | None = None, seconds: float = 300) -> Pl
     alone = [now.batteries._replace(group=np.arange(len(now.batteries.energy))),
              now.sessions._replace(group=np.arange(len(now.sessions.need))),
              now.thermals._replace(group=np.arange(len(now.thermals.state)))]
-    every = clusters.joined(clusters.batteries(alone[0], DAY, 1)[0], clusters.sessions(alone[1], DAY, HOURS, DAY + 1)[0],
-                            clusters.thermals(alone[2], truth.pumps)[0])
+    every = clusters.joined(
+        clusters.batteries(alone[0], DAY, 1)[0],
+        clusters.sessions(alone[1], DAY, HOURS, DAY + 1)[0],
+        clusters.thermals(alone[2], truth.pumps)[0],
+    )
     net = truth.net.sum(axis=0) - truth.supply
     return solve(Problem(net, HOURS, every, truth.sun.sum(axis=0), prices=prices or Prices()), seconds, "ipm")

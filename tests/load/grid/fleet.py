@@ -1,9 +1,9 @@
-"""Homes made of SimBench's profiles: a year of quarters of an hour, by row, since its time stamps have a fault at the
-change to summer time. Consumption is positive, in W; energy in Wh.
+"""Homes made of SimBench's profiles: a year of quarters of an hour, by row, since its time stamps have a
+fault at the change to summer time. Consumption is positive, in W; energy in Wh.
 
-Every home has a household's shape, shifted by up to four weeks and three quarters of an hour; 45 % have PV, 25 % a
-battery, 50 % a car, 25 % a heat pump. Supply is 30 % wind and a flat block, such that the day nets to zero.
-"""
+Every home has a household's shape, shifted by up to four weeks and three quarters of an hour; 45 % have PV,
+25 % a battery, 50 % a car, 25 % a heat pump. Supply is 30 % wind and a flat block, such that the day nets to
+zero. """
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -74,30 +74,58 @@ def homes(count: int, seed: int = 1, feeders: int = 1) -> Homes:
     power = numbers.uniform(1700, 6800, len(store))
     rating = numbers.uniform(2000, 5000, len(pump))
     return Homes(
-        shape=numbers.integers(len(HOUSES), size=count), rating=numbers.uniform(2000, 5000, count),
+        shape=numbers.integers(len(HOUSES), size=count),
+        rating=numbers.uniform(2000, 5000, count),
         shift=numbers.integers(-4, 5, count) * WEEK + numbers.integers(0, 4, count),
         feeder=np.arange(count) * feeders // count,
-        sun_owner=sun, sun=numbers.integers(len(SUNS), size=len(sun)), sun_rating=numbers.uniform(3000, 10_000, len(sun)),
-        store_owner=store, store_power=power, store_span=power * numbers.uniform(2.0, 2.7, len(store)),
-        car_owner=car, car=numbers.integers(len(CARS), size=len(car)), car_leaves=numbers.integers(22, 37, len(car)),
-        pump_owner=pump, pump=numbers.integers(len(PUMPS), size=len(pump)), pump_rating=rating,
-        pump_band=rating * numbers.uniform(0.5, 1.0, len(pump)))
+        sun_owner=sun,
+        sun=numbers.integers(len(SUNS), size=len(sun)),
+        sun_rating=numbers.uniform(3000, 10_000, len(sun)),
+        store_owner=store,
+        store_power=power,
+        store_span=power * numbers.uniform(2.0, 2.7, len(store)),
+        car_owner=car,
+        car=numbers.integers(len(CARS), size=len(car)),
+        car_leaves=numbers.integers(22, 37, len(car)),
+        pump_owner=pump,
+        pump=numbers.integers(len(PUMPS), size=len(pump)),
+        pump_rating=rating,
+        pump_band=rating * numbers.uniform(0.5, 1.0, len(pump)),
+    )
 
 
 def household(town: Homes, start: int, steps: int) -> np.ndarray:
     """[feeder, steps]: what nobody moves."""
-    return _stacked(HOUSES, town.shape, town.rating, town.shift, town.feeder, int(town.feeder.max()) + 1, start, steps)
+    return _stacked(
+        HOUSES, town.shape, town.rating, town.shift, town.feeder, int(town.feeder.max()) + 1, start, steps
+    )
 
 
 def sunshine(town: Homes, start: int, steps: int) -> np.ndarray:
     """[feeder, steps]: what PV generates, positive. The sun shines on all at once: no shift."""
     owner = town.sun_owner
-    return _stacked(SUNS, town.sun, town.sun_rating, np.zeros_like(owner), town.feeder[owner], int(town.feeder.max()) + 1,
-                    start, steps)
+    return _stacked(
+        SUNS,
+        town.sun,
+        town.sun_rating,
+        np.zeros_like(owner),
+        town.feeder[owner],
+        int(town.feeder.max()) + 1,
+        start,
+        steps,
+    )
 
 
-def _stacked(names: tuple[str, ...], which: np.ndarray, rating: np.ndarray, shift: np.ndarray, feeder: np.ndarray,
-             feeders: int, start: int, steps: int) -> np.ndarray:
+def _stacked(
+    names: tuple[str, ...],
+    which: np.ndarray,
+    rating: np.ndarray,
+    shift: np.ndarray,
+    feeder: np.ndarray,
+    feeders: int,
+    start: int,
+    steps: int,
+) -> np.ndarray:
     """Profiles times ratings, summed by feeder; those with one profile and shift are summed before."""
     kinds, label = np.unique(np.stack((which, shift)), axis=1, return_inverse=True)
     weight = np.bincount(feeder * kinds.shape[1] + label.reshape(-1), rating, feeders * kinds.shape[1])
@@ -107,7 +135,8 @@ def _stacked(names: tuple[str, ...], which: np.ndarray, rating: np.ndarray, shif
 
 
 def pumps(town: Homes, start: int, steps: int) -> np.ndarray:
-    """[owner, steps]: what each heat pump draws if left alone. Cold is cold for all: shifted by quarters only."""
+    """[owner, steps]: what each heat pump draws if left alone. Cold is cold for all: shifted by quarters
+    only."""
     at = (start + (town.shift[town.pump_owner] % WEEK)[:, None] + np.arange(steps)[None, :]) % YEAR
     shapes = np.stack([profiles()[name] for name in PUMPS])
     return np.clip(shapes[town.pump[:, None], at], 0, 1) * town.pump_rating[:, None]
@@ -125,7 +154,8 @@ class Trips:
 
 @cache
 def _charges(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Of a charger's profile: the steps at which it begins to charge, and the hours at full power that it takes."""
+    """Of a charger's profile: the steps at which it begins to charge, and the hours at full power that it
+    takes."""
     values = profiles()[name]
     on = np.concatenate(((False,), values > 0.01, (False,)))
     begin, end = np.flatnonzero(~on[:-1] & on[1:]), np.flatnonzero(on[:-1] & ~on[1:])
@@ -134,8 +164,9 @@ def _charges(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def trips(town: Homes, noon: int) -> Trips:
-    """Whoever arrives from noon to noon. Arrived after 15:00, a car leaves in the morning, at its own time between
-    05:30 and 09:00; before, after three times as long as it takes to charge. All leave by the next noon."""
+    """Whoever arrives from noon to noon. Arrived after 15:00, a car leaves in the morning, at its own time
+    between 05:30 and 09:00; before, after three times as long as it takes to charge. All leave by the next
+    noon."""
     power = np.array([float(name.rsplit("_", 1)[1]) for name in CARS])[town.car] * 1000
     shift = town.shift[town.car_owner]
     found = []
@@ -162,8 +193,9 @@ def unmanaged(visits: Trips, feeder: np.ndarray, feeders: int) -> np.ndarray:
     for step in range(DAY):
         done = np.maximum(step - visits.arrive, 0) * HOURS * visits.power
         on = (visits.arrive <= step) & (step < visits.depart)
-        drawn[:, step] = np.bincount(feeder, np.where(on, np.clip((visits.need - done) / HOURS, 0, visits.power), 0),
-                                     feeders)
+        drawn[:, step] = np.bincount(
+            feeder, np.where(on, np.clip((visits.need - done) / HOURS, 0, visits.power), 0), feeders
+        )
     return drawn
 
 

@@ -1,4 +1,5 @@
-"""What the balance has to reach, and what it reaches. Each function measures some gates; consumption is positive."""
+"""What the balance has to reach, and what it reaches. Each function measures some gates; consumption is
+positive."""
 from __future__ import annotations
 
 import resource
@@ -67,7 +68,10 @@ class Orders:
 
     def seen(self, day: Lived) -> Lived:
         self.unserved = max(self.unserved, float(day.unserved.max(initial=0)))
-        self.reserve, self.comfort = max(self.reserve, day.reserve_broken), max(self.comfort, day.comfort_broken)
+        self.reserve, self.comfort = (
+            max(self.reserve, day.reserve_broken),
+            max(self.comfort, day.comfort_broken),
+        )
         return day
 
     def gates(self) -> Iterator[Gate]:
@@ -78,7 +82,8 @@ class Orders:
 
 
 def against_exact(count: int, bound: float, orders: Orders) -> Iterator[Gate]:
-    """Perfect foresight: the share of what one program with every device in it reaches, by device and hybrid."""
+    """Perfect foresight: the share of what one program with every device in it reaches, by device and
+    hybrid."""
     reached: dict[str, list[Cut]] = {"exact": [], "device": [], "hybrid": []}
     for truth in days(count):
         best = exact.best(truth)
@@ -93,17 +98,29 @@ def against_exact(count: int, bound: float, orders: Orders) -> Iterator[Gate]:
                note=f"{device.rms:.1%} of {best_cut.rms:.1%}")
     yield Gate(f"{count} homes: share of its peak cut", device.peak / best_cut.peak, 0.85,
                note=f"{device.peak:.1%} of {best_cut.peak:.1%}")
-    yield Gate(f"{count} homes: hybrid addressing falls short by", (device.rms - hybrid.rms) / best_cut.rms, 0.005, True)
+    yield Gate(
+        f"{count} homes: hybrid addressing falls short by",
+        (device.rms - hybrid.rms) / best_cut.rms,
+        0.005,
+        True,
+    )
 
 
 def from_readings(count: int, orders: Orders) -> Iterator[Gate]:
-    """Persistence and readings 15 minutes old, everybody answering and 10 % silent; the naive rules beside it."""
+    """Persistence and readings 15 minutes old, everybody answering and 10 % silent; the naive rules beside
+    it."""
     ways: dict[str, Callable[[Truth], Lived]] = {
         "persistence": lambda truth: live(truth, Readings(truth), planner(truth, every=1)),
         "hourly plans": lambda truth: live(truth, Readings(truth), planner(truth)),
-        "wind as read last": lambda truth: live(truth, Readings(truth, announced=False), planner(truth, every=1)),
-        "10 % silent": lambda truth: live(truth, Readings(truth), planner(truth, every=1), silent(truth, 0.1)),
-        "30 % silent": lambda truth: live(truth, Readings(truth), planner(truth, every=1), silent(truth, 0.3)),
+        "wind as read last": lambda truth: live(
+            truth, Readings(truth, announced=False), planner(truth, every=1)
+        ),
+        "10 % silent": lambda truth: live(
+            truth, Readings(truth), planner(truth, every=1), silent(truth, 0.1)
+        ),
+        "30 % silent": lambda truth: live(
+            truth, Readings(truth), planner(truth, every=1), silent(truth, 0.3)
+        ),
         "myopic": lambda truth: live(truth, Readings(truth), naive.Myopic()),
         "perfect": lambda truth: live(truth, Foresight(truth), planner(truth)),
     }
@@ -124,11 +141,17 @@ def from_readings(count: int, orders: Orders) -> Iterator[Gate]:
     yield Gate("  10 % silent: share of everybody's RMS cut", others["10 % silent"].rms / ours.rms, 0.70,
                note=f"30 % silent {others['30 % silent'].rms / ours.rms:.1%}")
     for name in ("hourly plans", "wind as read last", "myopic", *rules):
-        yield Gate(f"  beside it, no gate: {name}", others[name].rms, -np.inf, note=f"peak cut {others[name].peak:+.1%}")
+        yield Gate(
+            f"  beside it, no gate: {name}",
+            others[name].rms,
+            -np.inf,
+            note=f"peak cut {others[name].peak:+.1%}",
+        )
 
 
 def under_limits(count: int, feeders: int, orders: Orders) -> Iterator[Gate]:
-    """Days under feeders that would be overloaded if nobody did anything; the orders' part of what is broken."""
+    """Days under feeders that would be overloaded if nobody did anything; the orders' part of what is
+    broken."""
     cuts, without = [], 0.0
     for truth in days(count, feeders, DAYS[::4]):
         limits = 0.85 * np.abs(truth.net + truth.cars).max(axis=1)
@@ -151,7 +174,9 @@ def times() -> Iterator[Gate]:
         _ = truth.alone, truth.heat_by_kind
         yield _timed(f"{count:,} homes: 24 plans and 96 shares", bound,
                      lambda truth=truth, knows=knows: live(truth, knows, planner(truth)))
-    yield Gate("  memory at the most", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 600, True, "MB")
+    yield Gate(
+        "  memory at the most", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 600, True, "MB"
+    )
     truth = next(days(10_000, 100, (107,)))
     limits = 0.8 * np.abs(truth.net + truth.cars).max(axis=1)
     now = beginning(truth)
@@ -163,7 +188,8 @@ def times() -> Iterator[Gate]:
 
 
 def from_rows() -> Iterator[Gate]:
-    """What a virtual DER of a house with many members can do over a day, from its database (SQLite) to the answer."""
+    """What a virtual DER of a house with many members can do over a day, from its database (SQLite) to the
+    answer."""
     with rows.house(100_000) as area:
         yield _timed("capability: 100,000 members", 5.0, lambda: capability.horizon(area))
         yield _timed("  once more, no gate", np.inf, lambda: capability.horizon(area))
@@ -174,12 +200,16 @@ def _fills() -> Iterator[Gate]:
     size = 100_000
     rating = numbers.uniform(1000, 5000, size)
     line = waterfill.Line(numbers.normal(0, 1000, size), rating, -rating, rating * numbers.random(size))
-    best = min((_timed("water-fill, 100,000 members", 30, lambda: waterfill.fill(1e6, line)) for _ in range(9)),
-               key=lambda gate: gate.reached)
+    best = min(
+        (_timed("water-fill, 100,000 members", 30, lambda: waterfill.fill(1e6, line)) for _ in range(9)),
+        key=lambda gate: gate.reached,
+    )
     yield _in_ms(best)
     lists = [part.tolist() for part in line]
-    best = min((_timed("  the same from lists, no gate", np.inf, lambda: share.fill(1e6, *lists)) for _ in range(3)),
-               key=lambda gate: gate.reached)
+    best = min(
+        (_timed("  the same from lists, no gate", np.inf, lambda: share.fill(1e6, *lists)) for _ in range(3)),
+        key=lambda gate: gate.reached,
+    )
     yield _in_ms(best)
 
 

@@ -1,7 +1,7 @@
 """A process of many devices in stepped time: `python -m tests.load.grid.homes`, see `street`.
 
-It is told the instants that the clock is turned to, and tells the sums of each interval, as `clients.fleet` does.
-"""
+It is told the instants that the clock is turned to, and tells the sums of each interval, as `clients.fleet`
+does. """
 from __future__ import annotations
 
 import json
@@ -31,10 +31,18 @@ def main(server: str, certs: Path, devices: Path, clock: str, threads: int, sums
     """Drive the devices of a devices.json whose plants are those of `plants`."""
     logs.configure("homes", "error")
     time_of_day.follow(clock)
-    clients = neighbourhood.clients(neighbourhood.entries(devices), neighbourhood.Server(server, certs=certs), silent,
-                                    clock=time_of_day.precise, make=plants.made)
+    clients = neighbourhood.clients(
+        neighbourhood.entries(devices),
+        neighbourhood.Server(server, certs=certs),
+        silent,
+        clock=time_of_day.precise,
+        make=plants.made,
+    )
     if sums:
-        Totals([follower for client in clients for follower in client.followers], lambda said: click.echo(json.dumps(said)))
+        Totals(
+            [follower for client in clients for follower in client.followers],
+            lambda said: click.echo(json.dumps(said)),
+        )
     reporter.WHEN.update(reporter.TERSE)
     reporter.ASK_AGAIN = 2 * DAY
     stepped.answer(stepped.Stepped(clients, threads), sys.stdin, sys.stdout)

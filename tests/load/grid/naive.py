@@ -15,7 +15,8 @@ EVENING, LATE = slice(20, 36), 44  # 17:00 to 21:00, and 23:00, in steps after n
 
 
 def curtail_all(truth: Truth) -> np.ndarray:
-    """Cars and heat pumps off from 17:00 to 21:00, every day; then all of them want back at once what they missed."""
+    """Cars and heat pumps off from 17:00 to 21:00, every day; then all of them want back at once what they
+    missed."""
     trips, off = truth.trips, np.zeros(DAY, dtype=bool)
     off[EVENING] = True
     need, drawn = trips.need.copy(), np.zeros(DAY)
@@ -40,7 +41,8 @@ def cars_at_eleven(truth: Truth) -> np.ndarray:
 
 
 class Myopic:
-    """Follows the imbalance of the moment: a surplus goes to cars, then to batteries; what lacks comes from these."""
+    """Follows the imbalance of the moment: a surplus goes to cars, then to batteries; what lacks comes from
+    these."""
 
     def __init__(self, groups: int = 1) -> None:
         self.groups = groups

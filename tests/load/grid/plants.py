@@ -1,8 +1,8 @@
 """Devices whose day is given by numbers, a quarter of an hour each, as plants that the clients drive.
 
-What they do of what they are told is theirs: see `clients.plant`. A quarter of an hour is one step of their physics, so that
-a day of many homes is soon lived; with whatever happens within it, it is as many as there are parts.
-"""
+What they do of what they are told is theirs: see `clients.plant`. A quarter of an hour is one step of their
+physics, so that a day of many homes is soon lived; with whatever happens within it, it is as many as there
+are parts. """
 from __future__ import annotations
 
 import math
@@ -64,10 +64,14 @@ class Car(Quarterly, EvCharger):
     @property
     def unwilling(self) -> bool:
         """Whether it must charge at full power from now on, to the second, to leave full."""
-        return bool(self.arrival) and self.headroom > self.max_charge_w * (self.departure - self.clock - 1) / 3600
+        return (
+            bool(self.arrival)
+            and self.headroom > self.max_charge_w * (self.departure - self.clock - 1) / 3600
+        )
 
     def turns(self, now: float) -> float | None:
-        """When a car comes or leaves, and a second later, when the charger has noticed; and when it can wait no longer."""
+        """When a car comes or leaves, and a second later, when the charger has noticed; and when it can wait
+        no longer."""
         news = [instant + more for trip in self.trips for instant in trip[:2] for more in (0, 1)]
         if self.arrival:
             news.append(self.departure - math.floor(self.headroom * 3600 / self.max_charge_w))
@@ -77,9 +81,22 @@ class Car(Quarterly, EvCharger):
         """Charges from arrival until full, or as ordered."""
         stay = next((trip for trip in self.trips if trip.arrival <= now < trip.departure), None)
         if stay is None:
-            return self.metered(0.0, 0.0, order, now, seconds, arrival=0, departure=0, wanted=0.0, given=0.0, clock=now + seconds)
+            return self.metered(
+                0.0,
+                0.0,
+                order,
+                now,
+                seconds,
+                arrival=0,
+                departure=0,
+                wanted=0.0,
+                given=0.0,
+                clock=now + seconds,
+            )
         given = self.given if stay.arrival == self.arrival else 0.0
-        wanted = self.max_charge_w if order.target is None else min(max(-order.target, 0.0), self.max_charge_w)
+        wanted = (
+            self.max_charge_w if order.target is None else min(max(-order.target, 0.0), self.max_charge_w)
+        )
         watts = min(wanted, (stay.energy - given) * 3600 / seconds) if order.connect else 0.0
         return self.metered(-watts, 0.0, order, now, seconds, arrival=stay.arrival, departure=stay.departure,
                             wanted=stay.energy, given=given + watts * seconds / 3600, clock=now + seconds)
@@ -87,8 +104,9 @@ class Car(Quarterly, EvCharger):
 
 @dataclass(frozen=True)
 class Pump(Quarterly, Thermostat):
-    """A heat pump that draws the W of a series if it is left alone. It can be `stored` Wh ahead (-: behind), `span` either
-    way within comfort, of which the part `keep` is left after a quarter of an hour; at its set point it is neither."""
+    """A heat pump that draws the W of a series if it is left alone. It can be `stored` Wh ahead (-: behind),
+    `span` either way within comfort, of which the part `keep` is left after a quarter of an hour; at its set
+    point it is neither."""
     series: tuple[float, ...] = (0.0,)
     begin: int = 0
     stored: float = 0.0
@@ -109,7 +127,8 @@ class Pump(Quarterly, Thermostat):
         return abs(self.stored) > self.span * 1.001
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
-        """Draws what brings it, by the end of the quarter, to the part of comfort that the offset of its set point is."""
+        """Draws what brings it, by the end of the quarter, to the part of comfort that the offset of its set
+        point is."""
         base = at(self.series, self.begin, now)
         goal = min(max(order.load.heating / self.comfort, -1.0), 1.0) * self.span
         left = QUARTER - now % QUARTER
@@ -129,10 +148,15 @@ def _car(said: dict[str, Any]) -> dict[str, Any]:
 
 
 KINDS: dict[str, tuple[type[DeviceModel], Callable[[dict[str, Any]], dict[str, Any]]]] = {
-    "solar": (Panels, _panels), "battery": (Store, lambda said: {}), "car": (Car, _car), "pump": (Pump, _panels)}
+    "solar": (Panels, _panels),
+    "battery": (Store, lambda said: {}),
+    "car": (Car, _car),
+    "pump": (Pump, _panels),
+}
 
 
 def made(entry: dict[str, Any], place: int = 0) -> DeviceModel:
-    """The plant of an entry: `plant` is one of KINDS, `ratings` its fields, with `series` and `trips` as lists."""
+    """The plant of an entry: `plant` is one of KINDS, `ratings` its fields, with `series` and `trips` as
+    lists."""
     kind, read = KINDS[entry["plant"]]
     return kind(**{"name": entry["name"], "site": NOBODY, **entry["ratings"], **read(entry["ratings"])})

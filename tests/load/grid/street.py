@@ -1,8 +1,8 @@
-"""A street over the wire for a day: the real server, its worker, and a client with a certificate of its own for each device.
+"""A street over the wire for a day: the real server, its worker, and a client with a certificate of its own
+for each device.
 
-Time goes in steps. Everybody knows what is to come: that is given to the server as a forecast. What comes of it is what
-the devices really did. Consumption is positive, in W; energy in Wh.
-"""
+Time goes in steps. Everybody knows what is to come: that is given to the server as a forecast. What comes of
+it is what the devices really did. Consumption is positive, in W; energy in Wh. """
 from __future__ import annotations
 
 from collections import Counter
@@ -29,19 +29,25 @@ AREA = "street"
 LEAVES = {"batteries": "battery", "cars": "car", "pumps": "pump", "panels": "solar"}
 LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
 POLL, SELDOM = 300, 2 * 86400
-HEARD = 2   # seconds after the worker's turn the devices poll, so that they are not due again when the step begins
+# seconds after the worker's turn the devices poll, so that they are not due again when the step begins
+HEARD = 2
 BEFORE = 2  # quarters of an hour before it all begins the devices come
 LEAST = 4   # steps that a plan has at least
 # Of the server: nothing is asked for that is not needed, a car may be charged at any power.
-SETTINGS: dict[str, Any] = {"poll_rate": SELDOM, "post_rate": QUARTER, "min_charge_w": 0, "reading_days": 4000}
+SETTINGS: dict[str, Any] = {
+    "poll_rate": SELDOM,
+    "post_rate": QUARTER,
+    "min_charge_w": 0,
+    "reading_days": 4000,
+}
 Entry = dict[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Street:
-    """Devices (entries as `plants.made` takes them), and for each quarter of an hour from `begin` on what homes draw
-    beside them, and what is delivered."""
+    """Devices (entries as `plants.made` takes them), and for each quarter of an hour from `begin` on what
+    homes draw beside them, and what is delivered."""
     begin: int
     devices: Sequence[Entry]
     load: Floats
@@ -53,19 +59,27 @@ class Street:
 
     def series(self, plant: str) -> Floats:
         """The sum of what devices of a kind do left alone, as far as that is given."""
-        return sum((np.array(one["ratings"]["series"]) for one in self.devices if one["plant"] == plant), np.zeros(self.steps))
+        return sum(
+            (np.array(one["ratings"]["series"]) for one in self.devices if one["plant"] == plant),
+            np.zeros(self.steps),
+        )
 
     @property
     def trips(self) -> list[Sequence[float]]:
         """Each car's visits: arrival, departure, Wh, W."""
-        return [[*trip, one["ratings"]["max_charge_w"]] for one in self.devices for trip in one["ratings"].get("trips", ())]
+        return [
+            [*trip, one["ratings"]["max_charge_w"]]
+            for one in self.devices
+            for trip in one["ratings"].get("trips", ())
+        ]
 
 
 @dataclass
 class Lived:
-    """By interval what was `left` of the imbalance, what it would have been had nobody asked for anything (`alone`), what each
-    kind was moved (`moved`) and was to be (`planned`), and the lowest state of charge; at the end the Wh that each charger's
-    cars were left without, and how many answers of each status there were."""
+    """By interval what was `left` of the imbalance, what it would have been had nobody asked for anything
+    (`alone`), what each kind was moved (`moved`) and was to be (`planned`), and the lowest state of charge;
+    at the end the Wh that each charger's cars were left without, and how many answers of each status there
+    were."""
     left: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     moved: dict[str, list[float]] = field(default_factory=dict)
@@ -82,10 +96,15 @@ class Lived:
 
 def enrol(street: Street, certificates: Sequence[Entry]) -> list[Entry]:
     """Enrol the devices, make their virtual DERs, say what is to come; the entries of the devices.json."""
-    known = [{**certificate, **one, "kind": "device"} for certificate, one in zip(certificates, street.devices, strict=True)]
+    known = [
+        {**certificate, **one, "kind": "device"}
+        for certificate, one in zip(certificates, street.devices, strict=True)
+    ]
     with store.transaction():
         for one in known:
-            enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["plant"], category=plants.made(one).category)
+            enrolment.enrol(
+                one["lfdi"], int(one["pin"]), one["name"], one["plant"], category=plants.made(one).category
+            )
     virtualders.create(AREA)
     for name, kind in LEAVES.items():
         virtualders.create(name, rule=f"kind = {kind}", parent=AREA)
@@ -119,10 +138,13 @@ def live(street: Street, server: Server, known: Sequence[Entry], folder: Path, p
     words = ("--server", server.address, "--certs", str(server.certs))
     with ProcessPool(share(known, processes, folder), *words, module="tests.load.grid.homes") as crew:
         crew.poke(clock.precise())
-        until(lambda: not Device.select().where(Device.last_contact_at.is_null()).exists())     # the server gathers who was there
+        # the server gathers who was there
+        until(lambda: not Device.select().where(Device.last_contact_at.is_null()).exists())
         for number in range(1 - BEFORE, street.steps + 1):
             start = street.begin + number * QUARTER
-            for sums in _step(crew, start, street.steps - number if number >= 0 and number < street.steps else None):
+            for sums in _step(
+                crew, start, street.steps - number if number >= 0 and number < street.steps else None
+            ):
                 _note(lived, street, sums)
     lived.unserved = _unserved(street)
     lived.answers = dict(Counter(answer.status for answer in ResponseRecord.select(ResponseRecord.status)))
@@ -130,7 +152,8 @@ def live(street: Street, server: Server, known: Sequence[Entry], folder: Path, p
 
 
 def _step(crew: ProcessPool, start: int, ahead: int | None) -> Iterator[dict[str, Any]]:
-    """Decide the step, let the devices hear of it, and begin it; sums of the intervals that are over by then."""
+    """Decide the step, let the devices hear of it, and begin it; sums of the intervals that are over by
+    then."""
     if ahead is not None:
         clock.turn_to(start - POLL)
         controller.auto(AREA, None, horizon=max(ahead, LEAST))
@@ -165,6 +188,8 @@ def _unserved(street: Street) -> list[float]:
     """By charger, by its own readings."""
     cars = [one for one in street.devices if one["plant"] == "car"]
     numbers = {device.name: device.id for device in Device.select().where(Device.kind == "car")}
-    read = measurements.series([numbers[one["name"]] for one in cars], street.begin, street.begin + street.steps * QUARTER)
+    read = measurements.series(
+        [numbers[one["name"]] for one in cars], street.begin, street.begin + street.steps * QUARTER
+    )
     needs = [sum(trip[2] for trip in one["ratings"]["trips"]) for one in cars]
     return [need + float(np.nansum(each)) * QUARTER / 3600 for need, each in zip(needs, read, strict=True)]

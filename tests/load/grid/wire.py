@@ -28,24 +28,55 @@ NOON = 1_776_427_200  # 17 April 2026, UTC
 def street_of(truth: Truth) -> Street:
     """The devices of a neighbourhood on a day, as they are when it begins (see `day.beginning`)."""
     town, trips = truth.town, truth.trips
-    suns = np.stack([fleet.profiles()[name] for name in fleet.SUNS])[:, (truth.noon + np.arange(fleet.DAY)) % fleet.YEAR]
+    suns = np.stack([fleet.profiles()[name] for name in fleet.SUNS])[
+        :, (truth.noon + np.arange(fleet.DAY)) % fleet.YEAR
+    ]
 
     def entry(kind: str, number: int, **ratings: Any) -> Entry:
         return {"name": f"{kind} {number}", "plant": kind, "ratings": ratings}
     devices = [entry("solar", number, max_w=float(rated), panel_w=float(rated), begin=NOON,
                      series=(suns[town.sun[number]] * rated).tolist())
                for number, rated in enumerate(town.sun_rating)]
-    devices += [entry("battery", number, max_w=float(power), max_charge_w=float(power), max_discharge_w=float(power),
-                      max_wh=float(span), stored=float(span) / 2, reserve=fleet.RESERVE, round_trip=fleet.EFFICIENCY ** 2)
-                for number, (power, span) in enumerate(zip(town.store_power, town.store_span, strict=True))]
+    devices += [
+        entry(
+            "battery",
+            number,
+            max_w=float(power),
+            max_charge_w=float(power),
+            max_discharge_w=float(power),
+            max_wh=float(span),
+            stored=float(span) / 2,
+            reserve=fleet.RESERVE,
+            round_trip=fleet.EFFICIENCY**2,
+        )
+        for number, (power, span) in enumerate(zip(town.store_power, town.store_span, strict=True))
+    ]
     powers = [float(fleet.CARS[kind].rsplit("_", 1)[1]) * 1000 for kind in town.car]
     for car, power in enumerate(powers):
-        visits = [[NOON + int(trips.arrive[trip]) * QUARTER, NOON + int(trips.depart[trip]) * QUARTER, float(trips.need[trip])]
-                  for trip in np.flatnonzero(trips.car == car)]
-        devices += [entry("car", len(devices) + place, max_charge_w=power, trips=one) for place, one in enumerate(_apart(visits))]
-    devices += [entry("pump", number, max_charge_w=float(rated), span=float(town.pump_band[number]), begin=NOON,
-                      keep=float(np.exp(-fleet.HOURS / fleet.LEAK_HOURS)), series=truth.pumps[number].tolist())
-                for number, rated in enumerate(town.pump_rating)]
+        visits = [
+            [
+                NOON + int(trips.arrive[trip]) * QUARTER,
+                NOON + int(trips.depart[trip]) * QUARTER,
+                float(trips.need[trip]),
+            ]
+            for trip in np.flatnonzero(trips.car == car)
+        ]
+        devices += [
+            entry("car", len(devices) + place, max_charge_w=power, trips=one)
+            for place, one in enumerate(_apart(visits))
+        ]
+    devices += [
+        entry(
+            "pump",
+            number,
+            max_charge_w=float(rated),
+            span=float(town.pump_band[number]),
+            begin=NOON,
+            keep=float(np.exp(-fleet.HOURS / fleet.LEAK_HOURS)),
+            series=truth.pumps[number].tolist(),
+        )
+        for number, rated in enumerate(town.pump_rating)
+    ]
     return Street(NOON, devices, truth.load.sum(axis=0), truth.supply)
 
 
@@ -66,8 +97,15 @@ def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, 
     kept, pace = dict(settings.__dict__), clock.spec()
     made = [entry for entry in dev.make_dev(folder / "certs", devices) if entry["kind"] == "device"]
     clock.stand_in(folder / "clock", NOON - street.BEFORE * QUARTER)
-    server = Server(folder, folder / "certs", f"sqlite:///{folder}/house.db", clock=clock.spec(), access_log=True,
-                    **street.SETTINGS, **chosen)
+    server = Server(
+        folder,
+        folder / "certs",
+        f"sqlite:///{folder}/house.db",
+        clock=clock.spec(),
+        access_log=True,
+        **street.SETTINGS,
+        **chosen,
+    )
     try:
         settings.reload(os.environ | server.environment)
         models.connect()
@@ -85,7 +123,9 @@ def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, 
 def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:
     """The same day lived twice, with everything known, hybrid addressing and a plan an hour."""
     truth = next(gates.days(count, chosen=(day,)))
-    arrays = gates.cut(truth, live(truth, Foresight(truth), gates.planner(truth, broadcast=True)).imbalance).rms
+    arrays = gates.cut(
+        truth, live(truth, Foresight(truth), gates.planner(truth, broadcast=True)).imbalance
+    ).rms
     here = street_of(truth)
     with TemporaryDirectory() as name, opened(Path(name), len(here.devices)) as (server, certificates):
         known = street.enrol(here, certificates)
@@ -93,11 +133,29 @@ def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:
         lived = street.live(here, server, known, Path(name))
         seconds, requests = time.perf_counter() - begun, server.log.count("\n")
     answers = ", ".join(f"{number} of status {status}" for status, number in sorted(lived.answers.items()))
-    yield Gate(f"{count} homes over mutual TLS: RMS cut falls short of arrays by", arrays - lived.cut, 0.03, True,
-               note=f"{lived.cut:.1%} over the wire, {arrays:.1%} in arrays")
-    yield Gate("  homes that nobody asks for anything: differ by", float(np.abs(lived.alone - truth.alone).max()), 1, True, "W",
-               f"{len(known)} devices")
+    yield Gate(
+        f"{count} homes over mutual TLS: RMS cut falls short of arrays by",
+        arrays - lived.cut,
+        0.03,
+        True,
+        note=f"{lived.cut:.1%} over the wire, {arrays:.1%} in arrays",
+    )
+    yield Gate(
+        "  homes that nobody asks for anything: differ by",
+        float(np.abs(lived.alone - truth.alone).max()),
+        1,
+        True,
+        "W",
+        f"{len(known)} devices",
+    )
     # A grant counts whole W and Wh, and so does a reading: the gate on this is for arrays.
-    yield Gate("  energy a car leaves without, at worst, no gate", max(lived.unserved), np.inf, True, "Wh", f"answers: {answers}")
+    yield Gate(
+        "  energy a car leaves without, at worst, no gate",
+        max(lived.unserved),
+        np.inf,
+        True,
+        "Wh",
+        f"answers: {answers}",
+    )
     yield Gate("  a battery is down to", min(lived.lowest), fleet.RESERVE - 1e-4, note="of what it holds")
     yield Gate("  seconds that took, no gate", seconds, np.inf, True, "s", f"{requests:,} requests")

@@ -2,7 +2,7 @@
 
 A process that begins with nothing needs more than a second to load; a forked one a few hundredths.
 
-    {"words": ["device", "list", "--json"], "stdin": ""}   a line on standard input, and for each a line of output:
+    {"words": ["device", "list", "--json"], "stdin": ""}   a line on standard input, for each one of output:
     {"code": 0, "stdout": "[]\\n", "stderr": ""}
 """
 from __future__ import annotations

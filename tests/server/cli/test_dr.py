@@ -40,25 +40,56 @@ def say(run: Callable[..., Result]) -> Verb:
     return typed
 
 
-@pytest.mark.parametrize("words, action", [
-    (("--offset", "1.5"), {"Offset": {"coolingOffset": 15, "heatingOffset": 15}}),
-    (("--load", "30"), {"Offset": {"loadAdjustmentPercentageOffset": 3000}}),
-    (("--setpoint", "19.5:26"), {"SetPoint": {"heatingSetpoint": 1950, "coolingSetpoint": 2600}}),
-    (("--setpoint", ":26"), {"SetPoint": {"coolingSetpoint": 2600}}), (("--duty", "50"), {"DutyCycle": {"normalValue": 50}}),
-    (("--reduction", "3kWh"), {"TargetReduction": {"type": 0, "value": 3}}),
-    (("--reduction", "500W", "--appliance", "delay"), {"TargetReduction": {"type": 2, "value": 500},
-                                                       "ApplianceLoadReduction": {"type": 0}})])
+@pytest.mark.parametrize(
+    "words, action",
+    [
+        (("--offset", "1.5"), {"Offset": {"coolingOffset": 15, "heatingOffset": 15}}),
+        (("--load", "30"), {"Offset": {"loadAdjustmentPercentageOffset": 3000}}),
+        (("--setpoint", "19.5:26"), {"SetPoint": {"heatingSetpoint": 1950, "coolingSetpoint": 2600}}),
+        (("--setpoint", ":26"), {"SetPoint": {"coolingSetpoint": 2600}}),
+        (("--duty", "50"), {"DutyCycle": {"normalValue": 50}}),
+        (("--reduction", "3kWh"), {"TargetReduction": {"type": 0, "value": 3}}),
+        (
+            ("--reduction", "500W", "--appliance", "delay"),
+            {"TargetReduction": {"type": 2, "value": 500}, "ApplianceLoadReduction": {"type": 0}},
+        ),
+    ],
+)
 def test_each_wish_becomes_an_action(say: Verb, words: tuple[str, ...], action: dict[str, Any]) -> None:
     assert say("create", "street", *words, "--duration", "1h")["action"] == action
 
 
 def test_an_event_is_tried_created_listed_shown_cancelled(say: Verb) -> None:
-    words = ("create", "street", "--offset", "2", "--start", "+15m", "--duration", "1h", "--randomize", "300", "--mandatory",
-             "--category", "thermostat", "--category", "evse", "--override", "10m", "--description", "hot")
+    words = (
+        "create",
+        "street",
+        "--offset",
+        "2",
+        "--start",
+        "+15m",
+        "--duration",
+        "1h",
+        "--randomize",
+        "300",
+        "--mandatory",
+        "--category",
+        "thermostat",
+        "--category",
+        "evse",
+        "--override",
+        "10m",
+        "--description",
+        "hot",
+    )
     tried = say(*words, "--dry-run")
     assert "<drProgramMandatory>true" in tried["xml"][0] and say("list") == []
     made = say(*words)
-    assert (made["start"], made["duration"], made["override"], made["vder"]) == (NOON + 900, 3600, 600, "street")
+    assert (made["start"], made["duration"], made["override"], made["vder"]) == (
+        NOON + 900,
+        3600,
+        600,
+        "street",
+    )
     assert made["categories"] == ["thermostat", "evse"]
     assert [each["href"] for each in say("list", "street")] == [made["href"]]
     shown = say("show", made["href"])
@@ -68,11 +99,19 @@ def test_an_event_is_tried_created_listed_shown_cancelled(say: Verb) -> None:
     assert say("list") == [] and [each["status"] for each in say("list", "--ended")] == ["cancelled"]
 
 
-@pytest.mark.parametrize("words", [
-    ("create", "street", "--duration", "1h"), ("create", "street", "--duty", "101", "--duration", "1h"),
-    ("create", "street", "--setpoint", "19", "--duration", "1h"), ("create", "street", "--setpoint", ":", "--duration", "1h"),
-    ("create", "street", "--reduction", "1.5kW", "--duration", "1h"), ("create", "nowhere", "--duty", "5", "--duration", "1h"),
-    ("show", "/dr/1/edc/9"), ("cancel", "/derp/1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("create", "street", "--duration", "1h"),
+        ("create", "street", "--duty", "101", "--duration", "1h"),
+        ("create", "street", "--setpoint", "19", "--duration", "1h"),
+        ("create", "street", "--setpoint", ":", "--duration", "1h"),
+        ("create", "street", "--reduction", "1.5kW", "--duration", "1h"),
+        ("create", "nowhere", "--duty", "5", "--duration", "1h"),
+        ("show", "/dr/1/edc/9"),
+        ("cancel", "/derp/1"),
+    ],
+)
 def test_what_cannot_be_is_refused_in_words(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     result = run("dr", "event", *words)
     assert result.exit_code in (1, 2) and "Error" in result.output

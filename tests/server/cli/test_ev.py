@@ -15,9 +15,14 @@ from server.grid.groups import virtualders
 from tests.conftest import NOON
 from tests.door import Peer
 
-WANTED = {"mRID": "0A", "creationTime": NOON, "energyRequested": {"multiplier": 0, "value": 14_000},
-          "powerRequested": {"multiplier": 0, "value": 7000}, "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
-          "intervalRequested": {"start": NOON, "duration": 36_000}}
+WANTED = {
+    "mRID": "0A",
+    "creationTime": NOON,
+    "energyRequested": {"multiplier": 0, "value": 14_000},
+    "powerRequested": {"multiplier": 0, "value": 7000},
+    "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
+    "intervalRequested": {"start": NOON, "duration": 36_000},
+}
 
 
 @pytest.fixture
@@ -41,7 +46,9 @@ def say(run: Callable[..., Result]) -> Callable[..., Any]:
     return typed
 
 
-def test_sessions_are_seen_and_grants_revised_and_taken_back(say: Callable[..., Any], run: Callable[..., Result]) -> None:
+def test_sessions_are_seen_and_grants_revised_and_taken_back(
+    say: Callable[..., Any], run: Callable[..., Result]
+) -> None:
     one, = say("sessions", "street")
     assert (one["name"], one["granted_w"], one["granted_start"]) == ("one", 7000, NOON + 300)
     tried = say("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h", "--dry-run")
@@ -54,10 +61,16 @@ def test_sessions_are_seen_and_grants_revised_and_taken_back(say: Callable[..., 
     assert "one" in run("sessions").output
 
 
-@pytest.mark.parametrize("words", [
-    ("grant", "one", "--power=-100", "--duration", "1h"), ("grant", "two", "--power", "1", "--duration", "1h"),
-    ("grant", "one", "--power", "1", "--duration", "1d"), ("sessions", "nowhere"),
-    ("grant", "one", "--request", "/edev/1/frq/9", "--power", "1", "--duration", "1h")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("grant", "one", "--power=-100", "--duration", "1h"),
+        ("grant", "two", "--power", "1", "--duration", "1h"),
+        ("grant", "one", "--power", "1", "--duration", "1d"),
+        ("sessions", "nowhere"),
+        ("grant", "one", "--request", "/edev/1/frq/9", "--power", "1", "--duration", "1h"),
+    ],
+)
 def test_what_cannot_be_is_refused_in_words(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     result = run(*words)
     assert result.exit_code == 1 and "Error" in result.output

@@ -26,7 +26,8 @@ MEASURED = json.dumps({"start": NOON - 86400, "step": 3600, "values": [1000.0] *
 EXPECTED = json.dumps({"start": NOON, "step": 900, "values": [1000.0] * 96})
 IMBALANCE = json.dumps({"start": NOON, "step": 900, "values": [1500.0] * 8 + [-1500.0] * 8 + [0.0] * 80})
 
-# A day's work, in the order in which it is done: the command, its arguments, and what it reads from standard input.
+# A day's work, in the order in which it is done: the command, its arguments, and what it reads from standard
+# input.
 COMMANDS: list[tuple[str, str, str]] = [
     ("settings", "", ""),
     ("certs dev", "--path {tmp}/certs --devices 1", ""),
@@ -137,17 +138,34 @@ def test_every_command_with_json_is_among_them() -> None:
 @pytest.fixture
 def house(house: None, peer: Any, tmp_path: Path) -> dict[str, str]:
     """A battery, a charger with a car and a thermostat; the environment in which commands find it."""
-    homes = [Home(peer(number), enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, category=category))
-             for number, kind, category in ((1, "battery", None), (2, "evcharger", None), (3, "thermostat", 1))]
+    homes = [
+        Home(
+            peer(number), enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, category=category)
+        )
+        for number, kind, category in ((1, "battery", None), (2, "evcharger", None), (3, "thermostat", 1))
+    ]
     Device.update(seen_at=NOON).execute()
     homes[0].rate(80, 5000, 5000, 10_000)
     homes[0].charge(0.5)
     homes[0].post(0)
     homes[1].rate(82, 0, 7000)
-    assert peer(2).post("/edev/2/frq", "FlowReservationRequest", {
-        "mRID": "0A", "creationTime": NOON, "energyRequested": {"multiplier": 0, "value": 14_000},
-        "powerRequested": {"multiplier": 0, "value": 7000}, "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
-        "intervalRequested": {"start": NOON, "duration": 36_000}}).status == 201
+    assert (
+        peer(2)
+        .post(
+            "/edev/2/frq",
+            "FlowReservationRequest",
+            {
+                "mRID": "0A",
+                "creationTime": NOON,
+                "energyRequested": {"multiplier": 0, "value": 14_000},
+                "powerRequested": {"multiplier": 0, "value": 7000},
+                "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
+                "intervalRequested": {"start": NOON, "duration": 36_000},
+            },
+        )
+        .status
+        == 201
+    )
     (tmp_path / "members.csv").write_text("device\nspare\n")
     return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
             "OPENBLAS_NUM_THREADS": "1"}
@@ -156,7 +174,10 @@ def house(house: None, peer: Any, tmp_path: Path) -> dict[str, str]:
 def parse(command: str, text: str) -> Any:
     """What was printed, as a strict reader of JSON takes it."""
     texts = text.splitlines() if command in LINES else [text]
-    return [json.loads(part, parse_constant=lambda name: pytest.fail(f"{command}: {name} is not JSON")) for part in texts]
+    return [
+        json.loads(part, parse_constant=lambda name: pytest.fail(f"{command}: {name} is not JSON"))
+        for part in texts
+    ]
 
 
 def answer(process: subprocess.Popen[str], words: list[str], stdin: str) -> dict[str, Any]:
@@ -172,7 +193,12 @@ def test_every_command_prints_json_and_nothing_else(house: dict[str, str], tmp_p
     with subprocess.Popen([sys.executable, "-m", "tests.server.cli.forking"], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True, env=house, cwd=ROOT) as process:
         for command, arguments, stdin in COMMANDS:
-            words = [*WHO.get(command, ()), *command.split(), *arguments.format(tmp=tmp_path, lfdi=door.lfdi(9)).split(), "--json"]
+            words = [
+                *WHO.get(command, ()),
+                *command.split(),
+                *arguments.format(tmp=tmp_path, lfdi=door.lfdi(9)).split(),
+                "--json",
+            ]
             ran = answer(process, words, stdin)
             try:
                 assert ran["code"] == 0 and parse(command, ran["stdout"])
@@ -182,6 +208,12 @@ def test_every_command_prints_json_and_nothing_else(house: dict[str, str], tmp_p
         process.stdin.close()
     assert not faults, json.dumps(faults, indent=1)
     for line in PROCESSES:
-        text = subprocess.run([sys.executable, "-m", "server", *line.split(), "--json"], env=house, cwd=ROOT, check=True,
-                              stdout=subprocess.PIPE, text=True).stdout
+        text = subprocess.run(
+            [sys.executable, "-m", "server", *line.split(), "--json"],
+            env=house,
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
         assert parse(line, text)

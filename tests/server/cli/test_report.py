@@ -22,17 +22,29 @@ from tests.conftest import NOON
 
 @pytest.fixture
 def run(house: None) -> Callable[..., Result]:
-    """Type a command line at a street with a battery, an order that nobody answered, and a day's imbalance halved."""
+    """Type a command line at a street with a battery, an order that nobody answered, and a day's imbalance
+    halved."""
     enrolment.enrol(door.lfdi(1), name="one")
     DeviceType.delete().execute()
     DeviceType.create(device=1, kind="storage")
     virtualders.create("street", members=["one"])
     street = VirtualDER.get()
-    row = DispatchOrder.create(vder=street, quantity="watts", value=500, addressing="broadcast", start=NOON - 7200, duration_s=3600,
-                       created_at=NOON - 8100)
-    Share.create(order=row, lfdi=door.lfdi(1), event_href="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0)
-    measurements.keep({"vder": street.id, "quantity": what, "start": NOON - 3600, "value": value, "devices_read": 1}
-                 for what, value in (("before", 2000.0), ("after", -1000.0)))
+    row = DispatchOrder.create(
+        vder=street,
+        quantity="watts",
+        value=500,
+        addressing="broadcast",
+        start=NOON - 7200,
+        duration_s=3600,
+        created_at=NOON - 8100,
+    )
+    Share.create(
+        order=row, lfdi=door.lfdi(1), event_href="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0
+    )
+    measurements.keep(
+        {"vder": street.id, "quantity": what, "start": NOON - 3600, "value": value, "devices_read": 1}
+        for what, value in (("before", 2000.0), ("after", -1000.0))
+    )
 
     def typed(*words: str) -> Result:
         settings.clock = clock.spec()
@@ -52,23 +64,33 @@ def test_a_day_is_printed_and_written(run: Callable[..., Result], tmp_path: Path
     assert str(path) in result.stdout.replace("\n", "") and "50.0 %" in path.read_text()
 
 
-def test_pages_have_a_place_of_their_own(run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_have_a_place_of_their_own(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     month = said(run("report", "month", "street", "--month", "2025-06", "--json"))
     assert month["html"] == "var/reports/month-street-2025-06-01.html" and Path(month["html"]).exists()
     assert month["key"]["rms_before_w"] == 2000 and len(month["days"]) == 15
     event = said(run("report", "event", str(DispatchOrder.get().id), "--json"))
-    assert event["html"] == f"var/reports/event-order-{DispatchOrder.get().id}.html" and event["devices"][0]["nonresponder"] == "no answer"
+    assert (
+        event["html"] == f"var/reports/event-order-{DispatchOrder.get().id}.html"
+        and event["devices"][0]["nonresponder"] == "no answer"
+    )
 
 
 def test_who_does_not_respond(run: Callable[..., Result]) -> None:
-    assert [(row["name"], row["no_answer"]) for row in said(run("report", "nonresponders", "street", "--json"))] == [("one", 1)]
+    assert [
+        (row["name"], row["no_answer"]) for row in said(run("report", "nonresponders", "street", "--json"))
+    ] == [("one", 1)]
     assert said(run("report", "nonresponders", "street", "--from", "2025-06-15T11:00", "--json")) == []
 
 
 def test_baselines(run: Callable[..., Result]) -> None:
-    for words in (("show", str(DispatchOrder.get().id)), ("compute", "one", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
-                  ("compute", "street", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00")):
+    for words in (
+        ("show", str(DispatchOrder.get().id)),
+        ("compute", "one", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
+        ("compute", "street", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
+    ):
         row, = said(run("baseline", *words, "--json"))
         assert (row["name"], row["method"], row["values_w"]) == ("one", "submeter", [0.0] * 4)
 

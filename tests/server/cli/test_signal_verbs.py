@@ -62,36 +62,89 @@ def test_a_signal_from_a_file_is_put_and_shown(say: Callable[..., Any], tmp_path
 
 def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
     piped = json.dumps({"start": NOON, "step": 300, "values": [1, 2, 3]})
-    assert say("signal", "put", "F12", "--kind", "import_limit", "--from-json", "-", said=piped)["end"] == NOON + STEP
-    assert say("signal", "put", "F12", "--csv", "-", "--start", "+15m", "--step", "30m", said="4\n5\n")["start"] == NOON + STEP
+    assert (
+        say("signal", "put", "F12", "--kind", "import_limit", "--from-json", "-", said=piped)["end"]
+        == NOON + STEP
+    )
+    assert (
+        say("signal", "put", "F12", "--csv", "-", "--start", "+15m", "--step", "30m", said="4\n5\n")["start"]
+        == NOON + STEP
+    )
     clock.advance(500)
     assert say("signal", "put", "F12", "--flat", "1.5", "--unit", "MW", "--for", "30m")["start"] == NOON
-    assert say("signal", "put", "F12", "--kind", "price", "--flat", "0.3", "--start", "2025-06-16T00:00Z")["values"] == 96
+    assert (
+        say("signal", "put", "F12", "--kind", "price", "--flat", "0.3", "--start", "2025-06-16T00:00Z")[
+            "values"
+        ]
+        == 96
+    )
     assert say("signal", "push", "F12", "measured", "-250.5", "--source", "SCADA")["start"] == NOON
-    assert say("signal", "push", "F12", "measured", "7", "--start", "+100s", "--step", "5m")["end"] == NOON + STEP
+    assert (
+        say("signal", "push", "F12", "measured", "7", "--start", "+100s", "--step", "5m")["end"]
+        == NOON + STEP
+    )
     assert values() == [[1, 2, 3], [4, 5], [1.5e6] * 2, [0.3] * 96, [-250.5], [7]]
 
 
-@pytest.mark.parametrize("words, said, why", [
-    (("signal", "put", "F12", "--csv", "-"), SPRING, "<stdin>, line 3: 2026-03-29T02:00 does not exist in Europe/Berlin"),
-    (("signal", "put", "F12", "--csv", "-"), "start,value\n2025-06-15T12:00,nan\n", "<stdin>, line 2: nan is no number"),
-    (("signal", "put", "F12", "--csv", "-"), "start,value\n2025-06-15T12:00,1\n2025-06-15T12:07,1\n", "a step of 420 s"),
-    (("signal", "put", "F12", "--from-json", "-"), "[NaN]", "<stdin>: NaN is no number"),
-    (("signal", "put", "F12", "--from-json", "-", "--unit", "kW"),
-     '{"start": 1749988800, "step": 900, "values": ["1"]}', "<stdin>, value 1 .* '1' is no number"),
-    (("signal", "put", "F12", "--csv", "-"), "start,value,p90\n2025-06-15T12:00,1,1\n2025-06-15T12:15,1,1\n", "no quantiles"),
-    (("signal", "put", "F12"), "", "one of --csv and --from-json is needed"),
-    (("signal", "put", "F12", "--csv", "-", "--from-json", "-"), "", "one of --csv and --from-json"),
-    (("signal", "put", "F12", "--csv", "-", "--flat", "1"), "", "--flat is in place of a file"),
-    (("signal", "put", "F12", "--kind", "price", "--flat", "1", "--unit", "kW"), "", "a price is per kWh, not in kW"),
-    (("signal", "put", "F12", "--flat", "-1", "--kind", "export_limit"), "", "--flat, value 1 .* -1 is below 0"),
-    (("signal", "put", "F13", "--flat", "1"), "", "no virtual DER 'F13'"),
-    (("forecast", "put", "F12", "load", "--csv", "-", "--issued", "+1h"), "start,value\n0,1\n", "line 2"),
-    (("forecast", "put", "F12", "ev", "--csv", "-"), "arrive,depart,wh,w\n2026-01-01,2026-01-01,1,1\n", "car 1: it has to leave"),
-    (("history", "import", "F12", "premises", "--csv", "-", "--start", "now", "--step", "15m"), "1\n", "and it is 2025-06-15T12:00Z"),
-])
-def test_what_is_wrong_is_said_and_nothing_is_half_done(run: Callable[..., Result], words: tuple[str, ...], said: str,
-                                                        why: str) -> None:
+@pytest.mark.parametrize(
+    "words, said, why",
+    [
+        (
+            ("signal", "put", "F12", "--csv", "-"),
+            SPRING,
+            "<stdin>, line 3: 2026-03-29T02:00 does not exist in Europe/Berlin",
+        ),
+        (
+            ("signal", "put", "F12", "--csv", "-"),
+            "start,value\n2025-06-15T12:00,nan\n",
+            "<stdin>, line 2: nan is no number",
+        ),
+        (
+            ("signal", "put", "F12", "--csv", "-"),
+            "start,value\n2025-06-15T12:00,1\n2025-06-15T12:07,1\n",
+            "a step of 420 s",
+        ),
+        (("signal", "put", "F12", "--from-json", "-"), "[NaN]", "<stdin>: NaN is no number"),
+        (
+            ("signal", "put", "F12", "--from-json", "-", "--unit", "kW"),
+            '{"start": 1749988800, "step": 900, "values": ["1"]}',
+            "<stdin>, value 1 .* '1' is no number",
+        ),
+        (
+            ("signal", "put", "F12", "--csv", "-"),
+            "start,value,p90\n2025-06-15T12:00,1,1\n2025-06-15T12:15,1,1\n",
+            "no quantiles",
+        ),
+        (("signal", "put", "F12"), "", "one of --csv and --from-json is needed"),
+        (("signal", "put", "F12", "--csv", "-", "--from-json", "-"), "", "one of --csv and --from-json"),
+        (("signal", "put", "F12", "--csv", "-", "--flat", "1"), "", "--flat is in place of a file"),
+        (
+            ("signal", "put", "F12", "--kind", "price", "--flat", "1", "--unit", "kW"),
+            "",
+            "a price is per kWh, not in kW",
+        ),
+        (
+            ("signal", "put", "F12", "--flat", "-1", "--kind", "export_limit"),
+            "",
+            "--flat, value 1 .* -1 is below 0",
+        ),
+        (("signal", "put", "F13", "--flat", "1"), "", "no virtual DER 'F13'"),
+        (("forecast", "put", "F12", "load", "--csv", "-", "--issued", "+1h"), "start,value\n0,1\n", "line 2"),
+        (
+            ("forecast", "put", "F12", "ev", "--csv", "-"),
+            "arrive,depart,wh,w\n2026-01-01,2026-01-01,1,1\n",
+            "car 1: it has to leave",
+        ),
+        (
+            ("history", "import", "F12", "premises", "--csv", "-", "--start", "now", "--step", "15m"),
+            "1\n",
+            "and it is 2025-06-15T12:00Z",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_half_done(
+    run: Callable[..., Result], words: tuple[str, ...], said: str, why: str
+) -> None:
     result = run("--set", "timezone=Europe/Berlin", *words, said=said)
     assert result.exit_code == 1
     assert re.search(why, result.stderr), result.stderr
@@ -107,21 +160,37 @@ def test_a_file_that_is_not_text_is_refused(run: Callable[..., Result], tmp_path
 
 def test_a_local_day_of_25_hours_is_put_whole(say: Callable[..., Any], run: Callable[..., Result]) -> None:
     hours = [0, 1, 2, 2, *range(3, 24)]
-    said = "start,value\n" + "".join(f"2026-10-25T{hour:02d}:00,{number}\n" for number, hour in enumerate(hours))
+    said = "start,value\n" + "".join(
+        f"2026-10-25T{hour:02d}:00,{number}\n" for number, hour in enumerate(hours)
+    )
     result = run("--set", "timezone=Europe/Berlin", "signal", "put", "F12", "--csv", "-", "--json", said=said)
     row = json.loads(result.stdout)
     assert (row["values"], row["gaps"], row["end"] - row["start"]) == (25, 0, 25 * HOUR)
 
 
-def test_history_makes_forecasts_and_those_from_outside_come_first(say: Callable[..., Any], run: Callable[..., Result]) -> None:
+def test_history_makes_forecasts_and_those_from_outside_come_first(
+    say: Callable[..., Any], run: Callable[..., Result]
+) -> None:
     flat = json.dumps({"start": NOON - 2 * DAY, "step": HOUR, "values": [-1.2] * 48})
-    assert say("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", "--dry-run", said=flat)["dry_run"]
+    assert say(
+        "history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", "--dry-run", said=flat
+    )["dry_run"]
     assert say("history", "show", "F12") == []
-    assert say("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", said=flat)["intervals"] == 192
+    assert (
+        say("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", said=flat)[
+            "intervals"
+        ]
+        == 192
+    )
     assert say("history", "show", "F12", "--from", "2025-06-15T11:30Z") == [
         {"start": NOON - 2 * STEP, "premises": -1200}, {"start": NOON - STEP, "premises": -1200}]
     said = "start,p10,value,p90\n2025-06-15T12:00Z,1,2,3\n2025-06-15T12:15Z,1,2,3\n"
-    assert say("forecast", "put", "F12", "pv", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)["mean"] == 2000
+    assert (
+        say("forecast", "put", "F12", "pv", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)[
+            "mean"
+        ]
+        == 2000
+    )
     found = say("forecast", "show", "F12", "--horizon", "30m", "--what", "load", "--what", "pv")
     assert (found["load_by"], found["pv_by"], len(found["given"])) == ("a day ago", "bureau", 1)
     assert found["ahead"][0]["load_p50_w"] == pytest.approx(-1200)
@@ -132,10 +201,15 @@ def test_history_makes_forecasts_and_those_from_outside_come_first(say: Callable
 
 def test_cars_are_forecast_by_their_visits(say: Callable[..., Any]) -> None:
     said = "arrive,depart,wh,w\n2025-06-15T18:00,2025-06-16T06:00,14000,7000\n"
-    assert say("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)["cars"] == 1
+    assert (
+        say("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)["cars"]
+        == 1
+    )
     assert say("forecast", "show", "F12")["given"][0]["issued_at"] == NOON - 2 * HOUR
 
 
 def test_readings_that_came_late_are_summed_up_again(say: Callable[..., Any]) -> None:
     assert say("history", "roll", "--from", "2025-06-15T10:00Z") == {"intervals": 8}
-    assert say("history", "roll", "--from", "2025-06-15T10:00Z", "--until", "2025-06-15T10:31Z") == {"intervals": 2}
+    assert say("history", "roll", "--from", "2025-06-15T10:00Z", "--until", "2025-06-15T10:31Z") == {
+        "intervals": 2
+    }

@@ -1,4 +1,5 @@
-"""Tables stay readable in a narrow terminal: numbers, instants and names whole, what can be spared left out, nothing cut off."""
+"""Tables stay readable in a narrow terminal: numbers, instants and names whole, what can be spared left out,
+nothing cut off."""
 from __future__ import annotations
 
 import json
@@ -9,12 +10,42 @@ import pytest
 from server.cli import tables
 from tests.conftest import NOON
 
-PLANNED = {"id": 7, "vder": "feeder 12 batteries", "wish": "storage", "value": -1234.5678, "addressing": "broadcast", "start": NOON,
-           "duration": 900, "target_w": None, "planned_w": -1234.5678, "status": "scheduled", "plan": 3, "created": NOON - 300,
-           "reason": "imbalance +3000 W at 2025-06-15T12:15Z", "requested_by": "automatic", "warnings": []}
-SIGNAL = {"vder": "neighbourhood", "kind": "export_limit", "start": NOON, "end": NOON + 86400, "step": 900, "values": 96, "gaps": 0,
-          "least": -40000.0, "mean": 1.5, "most": 40000.0, "tolerance": 500.0, "priority": 0, "source": "the feeder's meter",
-          "every": 900, "issued_at": NOON, "now": 12500.0, "trouble": "export_limit of neighbourhood has stopped arriving"}
+PLANNED = {
+    "id": 7,
+    "vder": "feeder 12 batteries",
+    "wish": "storage",
+    "value": -1234.5678,
+    "addressing": "broadcast",
+    "start": NOON,
+    "duration": 900,
+    "target_w": None,
+    "planned_w": -1234.5678,
+    "status": "scheduled",
+    "plan": 3,
+    "created": NOON - 300,
+    "reason": "imbalance +3000 W at 2025-06-15T12:15Z",
+    "requested_by": "automatic",
+    "warnings": [],
+}
+SIGNAL = {
+    "vder": "neighbourhood",
+    "kind": "export_limit",
+    "start": NOON,
+    "end": NOON + 86400,
+    "step": 900,
+    "values": 96,
+    "gaps": 0,
+    "least": -40000.0,
+    "mean": 1.5,
+    "most": 40000.0,
+    "tolerance": 500.0,
+    "priority": 0,
+    "source": "the feeder's meter",
+    "every": 900,
+    "issued_at": NOON,
+    "now": 12500.0,
+    "trouble": "export_limit of neighbourhood has stopped arriving",
+}
 
 
 @pytest.fixture
@@ -37,7 +68,9 @@ def test_only_prose_is_broken_into_lines(printed: Any, row: dict[str, Any], whol
     assert all(word in "\n".join(lines) for word in prose.split())
 
 
-def test_what_can_be_spared_is_there_where_there_is_room_and_in_json(printed: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_can_be_spared_is_there_where_there_is_room_and_in_json(
+    printed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "broadcast" not in "".join(printed([PLANNED])) and "broadcast" in "".join(printed([PLANNED], 200))
     tables.show([PLANNED], True)
     assert json.loads(capsys.readouterr().out) == [PLANNED]

@@ -1,4 +1,5 @@
-"""Every verb that changes state leaves one entry in the audit trail, and every other verb leaves the house as it was."""
+"""Every verb that changes state leaves one entry in the audit trail, and every other verb leaves the house as
+it was."""
 from __future__ import annotations
 
 import json
@@ -47,11 +48,19 @@ CHANGES = {
     "vder members import": ("empty {members}", "vder members import", "empty"),
     "control post": ("solar opModConnect=no --duration 5m", "control post", "solar /derp/2/derc/2"),
     "control cancel": ("/derp/1/derc/1", "control cancel", "/derp/1/derc/1"),
-    "control curve": ("solar --type opModVoltVar --point 1,2 --y-ref-type 1", "control curve", "solar /derp/2/dc/1"),
+    "control curve": (
+        "solar --type opModVoltVar --point 1,2 --y-ref-type 1",
+        "control curve",
+        "solar /derp/2/dc/1",
+    ),
     "dispatch order": ("solar --limit 40 --duration 5m", "dispatch", "solar order {next}"),
     "dispatch extend": ("{order} --by 5m", "dispatch extend", "solar order {next}"),
     "dispatch cancel": ("{order}", "dispatch cancel", "solar order {order}"),
-    "dr event create": ("street --duty 50 --duration 5m --category thermostat", "dr event create", "street /dr/1/edc/2"),
+    "dr event create": (
+        "street --duty 50 --duration 5m --category thermostat",
+        "dr event create",
+        "street /dr/1/edc/2",
+    ),
     "dr event cancel": ("/dr/1/edc/1", "dr event cancel", "/dr/1/edc/1"),
     "ev grant": ("one --power 1000 --duration 1h --start +1h", "ev grant", "/edev/1/frq/1"),
     "ev cancel": ("one", "ev cancel", "/edev/1/frq/1"),
@@ -72,20 +81,59 @@ CHANGES = {
 }
 # What only looks, or changes nothing in a healthy house.
 LOOKS = {
-    "reindex": "", "device list": "", "device show": "one", "vder list": "", "vder show": "solar", "vder forecast": "solar", "vder status": "solar", "vder capability": "solar --horizon 1h",
-    "vder members list": "solar", "vder members validate": "", "control list": "", "control show": "/derp/1/derc/1", "preview": "one", "dispatch list": "",
-    "dispatch show": "{order}", "dispatch shares": "{order}", "dr event list": "", "dr event show": "/dr/1/edc/1", "ev sessions": "", "responses": "",
-    "readings": "one", "audit tail": "", "audit verify": "", "audit export": "", "settings": "",
-    "vder default": "solar", "poll-rate": "", "post-rate": "", "signal show": "", "forecast show": "street",
-    "opt-out list": "", "contract show": "one", "contract list": "", "plan list": "", "plan show": "{plan}", "plan diff": "{plan} {plan}", "plan auto": "street",
-    "plan run --dry-run": "street --horizon 1h", "history show": "street", "history roll": "--from 2025-06-15T11:00", "signal put --dry-run": "street --flat 100",
+    "reindex": "",
+    "device list": "",
+    "device show": "one",
+    "vder list": "",
+    "vder show": "solar",
+    "vder forecast": "solar",
+    "vder status": "solar",
+    "vder capability": "solar --horizon 1h",
+    "vder members list": "solar",
+    "vder members validate": "",
+    "control list": "",
+    "control show": "/derp/1/derc/1",
+    "preview": "one",
+    "dispatch list": "",
+    "dispatch show": "{order}",
+    "dispatch shares": "{order}",
+    "dr event list": "",
+    "dr event show": "/dr/1/edc/1",
+    "ev sessions": "",
+    "responses": "",
+    "readings": "one",
+    "audit tail": "",
+    "audit verify": "",
+    "audit export": "",
+    "settings": "",
+    "vder default": "solar",
+    "poll-rate": "",
+    "post-rate": "",
+    "signal show": "",
+    "forecast show": "street",
+    "opt-out list": "",
+    "contract show": "one",
+    "contract list": "",
+    "plan list": "",
+    "plan show": "{plan}",
+    "plan diff": "{plan} {plan}",
+    "plan auto": "street",
+    "plan run --dry-run": "street --horizon 1h",
+    "history show": "street",
+    "history roll": "--from 2025-06-15T11:00",
+    "signal put --dry-run": "street --flat 100",
     "signal withdraw --dry-run": "street --kind imbalance --from +1h",
-    "forecast put --dry-run": "street load --csv {series}", "history import --dry-run": "street load --csv {series}",
-    "vder members import --dry-run": "empty {members}", "control post --dry-run": "solar opModConnect=no --duration 5m",
+    "forecast put --dry-run": "street load --csv {series}",
+    "history import --dry-run": "street load --csv {series}",
+    "vder members import --dry-run": "empty {members}",
+    "control post --dry-run": "solar opModConnect=no --duration 5m",
     "dispatch order --dry-run": "solar --limit 40 --duration 5m",
     "dr event create --dry-run": "street --duty 50 --duration 5m --category thermostat",
-    "report event": "{order} --html {series}.html", "report day": "street --html {series}.html",
-    "report month": "street --html {series}.html", "report nonresponders": "street", "baseline show": "{order}",
+    "report event": "{order} --html {series}.html",
+    "report day": "street --html {series}.html",
+    "report month": "street --html {series}.html",
+    "report nonresponders": "street",
+    "baseline show": "{order}",
     "baseline compute": "street --start now --end +1h",
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
 }
@@ -132,7 +180,9 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     orders.create_order("solar", 600, limit=50.0)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.save(plans.of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
-    (tmp_path / "devices.json").write_text(json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}]))
+    (tmp_path / "devices.json").write_text(
+        json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}])
+    )
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
 
@@ -146,8 +196,15 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
 
 def filled(words: str, folder: Path) -> str:
     order, plan = DispatchOrder.get().id, Plan.get().id
-    return words.format(devices=folder / "devices.json", members=folder / "members.csv", series=folder / "series.csv",
-                        order=order, next=order + 1, plan=plan, next_plan=plan + 1)
+    return words.format(
+        devices=folder / "devices.json",
+        members=folder / "members.csv",
+        series=folder / "series.csv",
+        order=order,
+        next=order + 1,
+        plan=plan,
+        next_plan=plan + 1,
+    )
 
 
 def line(verb: str, words: str, folder: Path) -> list[str]:
@@ -160,7 +217,12 @@ def test_a_verb_that_changes_state_leaves_one_entry(run: Typed, verb: str, tmp_p
     subject = filled(subject, tmp_path)
     run("--as", "alice", "--reason", "as agreed", *line(verb, words, tmp_path))
     entry, = audit.entries()
-    assert (entry["who"], entry["what"], entry["subject"], entry["reason"]) == ("alice", what, subject, "as agreed")
+    assert (entry["who"], entry["what"], entry["subject"], entry["reason"]) == (
+        "alice",
+        what,
+        subject,
+        "as agreed",
+    )
     assert entry["before"] != entry["after"] and audit.verify() == [] and "123455" not in json.dumps(entry)
 
 
@@ -182,7 +244,12 @@ def test_who_is_acting_is_said_or_set_or_the_user(run: Typed) -> None:
     settings.operator = "control room"
     run("vder", "create", "c")
     run("--as", "bob", "vder", "create", "d")
-    assert [entry["who"] for entry in audit.entries()] == ["alice", pwd.getpwuid(os.getuid()).pw_name, "control room", "bob"]
+    assert [entry["who"] for entry in audit.entries()] == [
+        "alice",
+        pwd.getpwuid(os.getuid()).pw_name,
+        "control room",
+        "bob",
+    ]
 
 
 def test_a_user_without_a_name_has_a_number(run: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,17 +269,29 @@ def trail(run: Typed) -> list[dict[str, Any]]:
 
 def test_the_tail_is_read_in_words_and_in_json(run: Typed, trail: list[dict[str, Any]]) -> None:
     table = run("audit", "tail", "-n", "2").output
-    assert "primacy 0 -> 1" in table and "2025-06-15T12:02:00Z" in table and "why 2" in table and "why 0" not in table
+    assert (
+        "primacy 0 -> 1" in table
+        and "2025-06-15T12:02:00Z" in table
+        and "why 2" in table
+        and "why 0" not in table
+    )
     assert json.loads(run("audit", "tail", "--json").stdout) == trail
-    for words, numbers in ((("--who", "bob"), [2]), (("--since", "2025-06-15T12:01:00"), [2, 3]), (("--what", "device"), []),
-                           (("--subject", "solar", "-n", "1"), [3])):
+    for words, numbers in (
+        (("--who", "bob"), [2]),
+        (("--since", "2025-06-15T12:01:00"), [2, 3]),
+        (("--what", "device"), []),
+        (("--subject", "solar", "-n", "1"), [3]),
+    ):
         assert [entry["id"] for entry in json.loads(run("audit", "tail", *words, "--json").stdout)] == numbers
 
 
 @pytest.mark.parametrize("lines, told", [("1", [3, 4]), ("0", [4])])
-def test_the_tail_is_followed(run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, lines: str,
-                              told: list[int]) -> None:
-    turns = iter((lambda: audit.add(audit.Actor("carol"), "vder update", "solar", None, {"primacy": 7}), lambda: None))
+def test_the_tail_is_followed(
+    run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, lines: str, told: list[int]
+) -> None:
+    turns = iter(
+        (lambda: audit.add(audit.Actor("carol"), "vder update", "solar", None, {"primacy": 7}), lambda: None)
+    )
 
     def pause(seconds: float) -> None:
         turn = next(turns, None)
@@ -224,7 +303,9 @@ def test_the_tail_is_followed(run: Typed, trail: list[dict[str, Any]], monkeypat
     assert [json.loads(each)["id"] for each in output.splitlines() if each.startswith("{")] == told
 
 
-def test_it_is_followed_in_words(run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_followed_in_words(
+    run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(seconds: float) -> None:
         raise KeyboardInterrupt
     monkeypatch.setattr(time, "sleep", stop)
@@ -242,16 +323,24 @@ def test_a_whole_trail_is_verified_and_one_that_is_not_fails(run: Typed, trail: 
     assert told["whole"] is False and told["faults"] == ["entry 2 is missing"]
 
 
-def test_an_export_is_verified_without_the_database(run: Typed, trail: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_an_export_is_verified_without_the_database(
+    run: Typed, trail: list[dict[str, Any]], tmp_path: Path
+) -> None:
     file = tmp_path / "trail.jsonl"
     run("audit", "export", str(file))
     lines = file.read_text().splitlines()
-    assert list(map(json.loads, lines)) == trail == list(map(json.loads, run("audit", "export").stdout.splitlines()))
+    assert (
+        list(map(json.loads, lines))
+        == trail
+        == list(map(json.loads, run("audit", "export").stdout.splitlines()))
+    )
     AuditEntry.delete().execute()
     told = json.loads(run("audit", "verify", str(file), "--json").stdout)
     assert told == {"entries": 3, "hash": trail[-1]["hash"], "whole": True}
     file.write_text("\n".join([lines[0], lines[1].replace("bob", "eve"), lines[2]]))
     assert "entry 2 was altered" in run("audit", "verify", str(file), fails=True).output
-    assert "this is no audit trail" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
+    assert (
+        "this is no audit trail" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
+    )
     file.write_text('{"id": 1}')
     assert "an entry has other fields" in run("audit", "verify", str(file), fails=True).output

@@ -15,8 +15,13 @@ from server.devices import lastcontact
 from server.grid.groups import virtualders
 from tests.door import Peer
 
-STORE = {"modesSupported": "00000080", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 80,
-         "rtgMaxChargeRateW": {"multiplier": 0, "value": 4000}, "rtgMaxWh": {"multiplier": 0, "value": 10_000}}
+STORE = {
+    "modesSupported": "00000080",
+    "rtgMaxW": {"multiplier": 0, "value": 5000},
+    "type": 80,
+    "rtgMaxChargeRateW": {"multiplier": 0, "value": 4000},
+    "rtgMaxWh": {"multiplier": 0, "value": 10_000},
+}
 
 
 @pytest.fixture
@@ -42,7 +47,10 @@ def test_status(run: Callable[..., Result]) -> None:
     found = said(run("status", "street", "--json"))
     assert (found["members"], found["available"], found["claimed_w"]) == (1, 1, 5000)
     assert "street" in run("status", "street").output
-    assert said(run("status", "street", "--face", "--json"))["DERCapability"]["rtgMaxW"] == {"multiplier": 0, "value": 5000}
+    assert said(run("status", "street", "--face", "--json"))["DERCapability"]["rtgMaxW"] == {
+        "multiplier": 0,
+        "value": 5000,
+    }
 
 
 def test_capability(run: Callable[..., Result]) -> None:
@@ -53,8 +61,15 @@ def test_capability(run: Callable[..., Result]) -> None:
     assert "verified" in run("capability", "city").output
 
 
-@pytest.mark.parametrize("words", [("capability", "street", "--step", "1s"), ("capability", "street", "--quantile", "0.7"),
-                                   ("capability", "nowhere"), ("status", "nowhere")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("capability", "street", "--step", "1s"),
+        ("capability", "street", "--quantile", "0.7"),
+        ("capability", "nowhere"),
+        ("status", "nowhere"),
+    ],
+)
 def test_what_cannot_be_is_said(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     result = run(*words)
     assert result.exit_code != 0 and "Error" in result.output

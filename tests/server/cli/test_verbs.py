@@ -54,7 +54,9 @@ def homes(say: Verb, peer: Callable[[int], door.Peer]) -> list[door.Peer]:
     return found
 
 
-def test_a_device_is_enrolled_shown_labelled_suspended_restored_removed(say: Verb, run: Verb, peer: Any) -> None:
+def test_a_device_is_enrolled_shown_labelled_suspended_restored_removed(
+    say: Verb, run: Verb, peer: Any
+) -> None:
     enrolled = say("enrol", door.lfdi(1), "--name", "home", "--pin", "123455", "--label", "feeder=F1")
     assert enrolled["pin"] == "123455" and enrolled["labels"] == {"feeder": "F1"}
     assert [row["lfdi"] for row in say("device", "list")] == [door.lfdi(1)]
@@ -87,7 +89,11 @@ def test_what_cannot_be_is_refused_in_words(run: Verb, words: list[str], why: st
 
 def test_many_are_enrolled_from_a_file_or_none_at_all(say: Verb, run: Verb, tmp_path: Any) -> None:
     file = tmp_path / "devices.json"
-    file.write_text(json.dumps([{"lfdi": door.lfdi(number), "name": f"d{number}", "kind": "pv"} for number in range(1, 6)]))
+    file.write_text(
+        json.dumps(
+            [{"lfdi": door.lfdi(number), "name": f"d{number}", "kind": "pv"} for number in range(1, 6)]
+        )
+    )
     assert len(say("enrol", "--from", str(file))) == 5
     file.write_text(json.dumps([{"lfdi": door.lfdi(7)}, {"lfdi": door.lfdi(1)}]))
     assert "enrolled already" in run("enrol", "--from", str(file), fails=True).output
@@ -96,15 +102,23 @@ def test_many_are_enrolled_from_a_file_or_none_at_all(say: Verb, run: Verb, tmp_
     assert str(file) in run("enrol", "--from", str(file), fails=True).output
 
 
-def test_a_control_is_posted_in_words_read_by_its_members_and_cancelled(say: Verb, homes: list[door.Peer]) -> None:
+def test_a_control_is_posted_in_words_read_by_its_members_and_cancelled(
+    say: Verb, homes: list[door.Peer]
+) -> None:
     posted = say("control", "post", "solar", "opModMaxLimW=50%", "--start", "+15m", "--duration", "1h30m",
                  "--randomize-start", "60", "--description", "noon")
-    assert posted["base"] == {"opModMaxLimW": 5000} and posted["start"] == NOON + 900 and posted["duration"] == 5400
+    assert (
+        posted["base"] == {"opModMaxLimW": 5000}
+        and posted["start"] == NOON + 900
+        and posted["duration"] == 5400
+    )
     seen = homes[0].get(posted["href"]).data
     assert seen["randomizeStart"] == 60 and seen["EventStatus"]["currentStatus"] == 0
     assert [row["href"] for row in say("control", "list", "solar")] == [posted["href"]]
     assert "<DERControl" in say("control", "show", posted["href"])["xml"]
-    assert say("control", "cancel", posted["href"], "--randomized")["status"] == "cancelled with randomization"
+    assert (
+        say("control", "cancel", posted["href"], "--randomized")["status"] == "cancelled with randomization"
+    )
     assert homes[0].get(posted["href"]).data["EventStatus"]["currentStatus"] == 3
 
 
@@ -142,8 +156,21 @@ def test_defaults_and_curves(say: Verb, homes: list[door.Peer]) -> None:
     say("vder", "default", "solar", "opModMaxLimW=90%", "--also", "setGradW=27")
     program = say("vder", "show", "solar")["program"]
     assert homes[0].get(f"{program}/dderc").data["setGradW"] == 27
-    curve = say("control", "curve", "solar", "--type", "opModVoltVar", "--point", "9500,44", "--point", "10500,-44",
-                "--y-ref-type", "1", "--y-multiplier", "0")
+    curve = say(
+        "control",
+        "curve",
+        "solar",
+        "--type",
+        "opModVoltVar",
+        "--point",
+        "9500,44",
+        "--point",
+        "10500,-44",
+        "--y-ref-type",
+        "1",
+        "--y-multiplier",
+        "0",
+    )
     say("control", "post", "solar", f"opModVoltVar={curve['href']}", "--duration", "1h")
     assert homes[0].get(curve["href"]).data["curveType"] == 11
     assert {row["mode"] for row in say("preview", "home 1")["follows"]} == {"opModMaxLimW", "opModVoltVar"}
@@ -163,9 +190,21 @@ def test_rates_reach_the_device(say: Verb, homes: list[door.Peer]) -> None:
 
 
 def test_readings_are_shown(say: Verb, homes: list[door.Peer]) -> None:
-    mirror = {"mRID": "01", "roleFlags": "00", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": homes[0].lfdi,
-              "MirrorMeterReading": [{"mRID": "02", "description": "power", "ReadingType": {"uom": 38},
-                                      "Reading": {"value": 1234, "timePeriod": {"start": NOON - 60, "duration": 60}}}]}
+    mirror = {
+        "mRID": "01",
+        "roleFlags": "00",
+        "serviceCategoryKind": 0,
+        "status": 1,
+        "deviceLFDI": homes[0].lfdi,
+        "MirrorMeterReading": [
+            {
+                "mRID": "02",
+                "description": "power",
+                "ReadingType": {"uom": 38},
+                "Reading": {"value": 1234, "timePeriod": {"start": NOON - 60, "duration": 60}},
+            }
+        ],
+    }
     assert homes[0].post("/mup", "MirrorUsagePoint", mirror).status == 201
     row, = say("readings", "home 1")
     assert (row["quantity"], row["value"], row["uom"], row["start"]) == ("power", 1234, 38, NOON - 60)

@@ -22,7 +22,9 @@ def test_sfdi(lfdi: str, sfdi: int) -> None:
     assert identity.sfdi(lfdi) == sfdi
 
 
-@pytest.mark.parametrize("digits, pin", [(12345, 123455), (11111, 111115), (0, 0), (99999, 999995), (55, 550)])
+@pytest.mark.parametrize(
+    "digits, pin", [(12345, 123455), (11111, 111115), (0, 0), (99999, 999995), (55, 550)]
+)
 def test_pin(digits: int, pin: int) -> None:
     assert identity.pin(digits) == pin
     assert identity.is_pin(pin)

@@ -1,4 +1,5 @@
-"""A neighbourhood in the store: devices enrolled, rated, read and seen, by the door they would use themselves."""
+"""A neighbourhood in the store: devices enrolled, rated, read and seen, by the door they would use
+themselves."""
 import pytest
 
 from server import clock
@@ -46,17 +47,42 @@ class Home:
         start = clock.now() - duration if start is None else start
         period = {"start": start, "duration": duration}
         tail = f"{self.device.id:08X}"
-        reply = self.client.post("/mup", "MirrorUsagePoint", {
-            "mRID": f"A0{tail}", "roleFlags": "0009", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": self.lfdi,
-            "MirrorMeterReading": [{
-                "mRID": f"B{flow:03X}{tail}", "Reading": {"timePeriod": period, "value": round(injection)},
-                "ReadingType": {"flowDirection": flow, "powerOfTenMultiplier": 0, "uom": 38, "dataQualifier": 2}}]})
+        reply = self.client.post(
+            "/mup",
+            "MirrorUsagePoint",
+            {
+                "mRID": f"A0{tail}",
+                "roleFlags": "0009",
+                "serviceCategoryKind": 0,
+                "status": 1,
+                "deviceLFDI": self.lfdi,
+                "MirrorMeterReading": [
+                    {
+                        "mRID": f"B{flow:03X}{tail}",
+                        "Reading": {"timePeriod": period, "value": round(injection)},
+                        "ReadingType": {
+                            "flowDirection": flow,
+                            "powerOfTenMultiplier": 0,
+                            "uom": 38,
+                            "dataQualifier": 2,
+                        },
+                    }
+                ],
+            },
+        )
         assert reply.status in (201, 204)
 
     def answer(self, mrid, status, at=None):
-        reply = self.client.post("/rsps/1/rsp", "DERControlResponse", {
-            "createdDateTime": clock.now() if at is None else at, "endDeviceLFDI": self.lfdi, "status": status,
-            "subject": mrid})
+        reply = self.client.post(
+            "/rsps/1/rsp",
+            "DERControlResponse",
+            {
+                "createdDateTime": clock.now() if at is None else at,
+                "endDeviceLFDI": self.lfdi,
+                "status": status,
+                "subject": mrid,
+            },
+        )
         assert reply.status in (201, 204)
 
 
@@ -64,7 +90,9 @@ class Home:
 def home(peer):
     """Enrols device N: `home(1, kind="battery", feeder="F1")`; it has been seen just now."""
     def enrol(number, kind="battery", seen=True, category=None, **labels):
-        device = enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category)
+        device = enrolment.enrol(
+            door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category
+        )
         if seen:
             Device.update(last_contact_at=clock.now()).where(Device.id == device.id).execute()
         return Home(peer(number), device)

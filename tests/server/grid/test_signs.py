@@ -1,4 +1,5 @@
-"""Which way power flows, from what is planned over XML to a simulated device, to its readings and back: both directions."""
+"""Which way power flows, from what is planned over XML to a simulated device, to its readings and back: both
+directions."""
 import pytest
 
 from clients.devices.battery import Battery
@@ -30,7 +31,8 @@ WINTER = 1_768_478_400
 
 @pytest.fixture
 def live(house, application):
-    """Enrols a client for each plant, all of them in the virtual DER `town`; how they live until an instant."""
+    """Enrols a client for each plant, all of them in the virtual DER `town`; how they live until an
+    instant."""
     settings.poll_rate = settings.post_rate = 60
 
     def made(*plants):
@@ -39,7 +41,11 @@ def live(house, application):
             lfdi = door.lfdi(number)
             enrolment.enrol(lfdi, pin=123455, name=plant.name, kind=plant.kind, category=plant.category)
             line = InProcess(application, lfdi)
-            clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), plant, line.connection(), clock=clock.precise))
+            clients.append(
+                Device(
+                    Identity(lfdi, identity.sfdi(lfdi), 123455), plant, line.connection(), clock=clock.precise
+                )
+            )
         virtualders.create("town", members=[plant.name for plant in plants])
         wakes = dict.fromkeys(range(len(clients)), 0.0)
 
@@ -128,12 +134,16 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
 
 
 def test_a_car_that_offers_gives_as_it_is_granted(live):
-    """Discharge is negative in a FlowReservation, from what the car asks to what it is granted; injection in its readings."""
+    """Discharge is negative in a FlowReservation, from what the car asks to what it is granted; injection in
+    its readings."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
     virtualders.update("town", export_limit=0.0)
     until(T - 300)
     asked = evsessions.request_of(Enrolled.get())
-    assert b"<value>-5000</value>" in store.get(asked).body and evsessions.list_sessions("town")[0]["energy_wh"] < -1000
+    assert (
+        b"<value>-5000</value>" in store.get(asked).body
+        and evsessions.list_sessions("town")[0]["energy_wh"] < -1000
+    )
     with pytest.raises(Refused, match="discharging, which is negative"):
         reservations.grant(asked, 3000, 3600, T)
     grant = reservations.grant(asked, -3000, 3600, T)

@@ -83,7 +83,9 @@ def test_a_neighbourhood_of_every_earlier_schema_needs_no_reindex(open_at: OpenA
     open_at(last)
     open_at(None)
     hooks.run_seeds()
-    assert not models.KeyValue.select().where(models.KeyValue.name == "reindex").exists(), "it was done at the start"
+    assert not models.KeyValue.select().where(models.KeyValue.name == "reindex").exists(), (
+        "it was done at the start"
+    )
     before = rows()
     assert all(before.values()) or last < written["schema"]
     store.reindex()

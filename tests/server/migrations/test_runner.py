@@ -66,7 +66,9 @@ def test_processes_that_start_together_upgrade_once(open_at: OpenAt, blank: str,
     for table, rows in content.items():
         name, columns = follow(table, list(rows[0]), last)
         assert name is not None
-        assert tables.read(name, list(columns.values())) >= Counter(tuple(row[column] for column in columns) for row in rows)
+        assert tables.read(name, list(columns.values())) >= Counter(
+            tuple(row[column] for column in columns) for row in rows
+        )
 
 
 def test_a_database_that_is_newer_than_the_program_is_refused(open_at: OpenAt) -> None:

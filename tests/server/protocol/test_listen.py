@@ -1,4 +1,5 @@
-"""The door as gunicorn opens it: what is well-formed gets an answer, and nobody who is slow keeps others waiting."""
+"""The door as gunicorn opens it: what is well-formed gets an answer, and nobody who is slow keeps others
+waiting."""
 from __future__ import annotations
 
 import hashlib
@@ -32,16 +33,30 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def door(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     """A door that is more patient than the clients of these tests."""
-    with listening.listening(tree, tmp_path_factory.mktemp("log") / "log", handshake_timeout_s=600, header_timeout_s=600,
-                             body_timeout_s=600, keepalive_s=600, max_body_bytes=100_000, max_connections=2000) as it:
+    with listening.listening(
+        tree,
+        tmp_path_factory.mktemp("log") / "log",
+        handshake_timeout_s=600,
+        header_timeout_s=600,
+        body_timeout_s=600,
+        keepalive_s=600,
+        max_body_bytes=100_000,
+        max_connections=2000,
+    ) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 def hasty(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     """A door that has no patience."""
-    with listening.listening(tree, tmp_path_factory.mktemp("log") / "log", handshake_timeout_s=1, header_timeout_s=1,
-                             body_timeout_s=1, keepalive_s=1) as it:
+    with listening.listening(
+        tree,
+        tmp_path_factory.mktemp("log") / "log",
+        handshake_timeout_s=1,
+        header_timeout_s=1,
+        body_timeout_s=1,
+        keepalive_s=1,
+    ) as it:
         yield it
 
 
@@ -59,7 +74,12 @@ def test_the_application_learns_who_calls(door: Listening) -> None:
             client.sendall(b"GET /edev?s=0&l=5 HTTP/1.1\r\nHost: x\r\nAccept: application/sep+xml\r\n\r\n")
             got = said(listening.answer(client))
         assert got["peer"] == lfdis[name]
-        assert (got["method"], got["path"], got["query"], got["scheme"]) == ("GET", "/edev", "s=0&l=5", "https")
+        assert (got["method"], got["path"], got["query"], got["scheme"]) == (
+            "GET",
+            "/edev",
+            "s=0&l=5",
+            "https",
+        )
         assert got["headers"] == {"HTTP_HOST": "x", "HTTP_ACCEPT": "application/sep+xml"}
 
 
@@ -69,7 +89,9 @@ def test_the_head_of_an_answer(door: Listening) -> None:
         head, body = listening.answer(client)
     assert re.fullmatch(
         rb"HTTP/1.1 200 OK\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\nContent-Type: application/json\r\n"
-        rb"Content-Length: %d\r\nConnection: keep-alive" % len(body), head)
+        rb"Content-Length: %d\r\nConnection: keep-alive" % len(body),
+        head,
+    )
 
 
 def test_many_requests_on_one_connection(door: Listening) -> None:
@@ -103,7 +125,8 @@ def test_a_body_arrives_whole(size: int, door: Listening) -> None:
 
 def test_a_body_in_chunks(door: Listening) -> None:
     with door.client() as client:
-        client.sendall(b"POST /mup HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n")
+        client.sendall(b"POST /mup HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                       b"chunked\r\n\r\n5;a=b\r\nhello\r\n")
         client.sendall(b"6\r\n world\r\n0\r\n\r\n" + GET)
         got = said(listening.answer(client))
         assert (got["body"], got["length"]) == (hashlib.sha256(b"hello world").hexdigest(), "11")
@@ -141,25 +164,30 @@ def test_an_answer_larger_than_any_buffer(door: Listening) -> None:
 
 # -- what is not
 
-@pytest.mark.parametrize("request_, status", [
-    (b"hello\r\n\r\n", 400),
-    (b"GET /\xff HTTP/1.1\r\n\r\n", 400),
-    (b"GET dcap HTTP/1.1\r\n\r\n", 400),
-    (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-    (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400),
-    (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
-    (b"POST / HTTP/1.1\r\nTransfer-Encoding: exi\r\n\r\n", 501),
-    (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414),
-    (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
-    (b"GET / HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n\r\n", 431),
-    (b"POST / HTTP/1.1\r\nContent-Length: 100001\r\n\r\n", 413),
-    (b"POST / HTTP/1.1\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n", 413),
-])
-def test_what_is_malformed_or_too_large_is_told_so_at_once(request_: bytes, status: int, door: Listening) -> None:
+@pytest.mark.parametrize(
+    "request_, status",
+    [
+        (b"hello\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\n\r\n", 400),
+        (b"GET dcap HTTP/1.1\r\n\r\n", 400),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: exi\r\n\r\n", 501),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nContent-Length: 100001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n", 413),
+    ],
+)
+def test_what_is_malformed_or_too_large_is_told_so_at_once(
+    request_: bytes, status: int, door: Listening
+) -> None:
     got = door.ask(request_)
     assert got.startswith(b"HTTP/1.1 %d " % status)
     assert b"Content-Type: application/sep+xml\r\n" in got and b"Connection: close\r\n" in got
@@ -180,7 +208,8 @@ def test_ten_megabytes_of_junk(head: bytes, piece: bytes, door: Listening) -> No
 
 def test_a_header_with_an_underscore_is_nobodys(door: Listening) -> None:
     with door.client() as client:
-        client.sendall(b"GET / HTTP/1.1\r\nX_SSL_Client_Cert: a\r\nX-SSL-Client-Cert: b\r\ncontent_length: 5\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nX_SSL_Client_Cert: a\r\nX-SSL-Client-Cert: b\r\ncontent_length: "
+                       b"5\r\n\r\n")
         got = said(listening.answer(client))
     assert got["headers"] == {} and got["length"] is None
 
@@ -188,20 +217,23 @@ def test_a_header_with_an_underscore_is_nobodys(door: Listening) -> None:
 @pytest.mark.parametrize("path", [b"/fail", b"/split"])
 def test_an_application_that_fails(path: bytes, door: Listening) -> None:
     got = door.ask(GET.replace(b"/dcap", path))
-    assert got.startswith(b"HTTP/1.1 500 Internal Server Error\r\n") and b"X-More" not in got and b"asked" not in got
+    assert got.startswith(b"HTTP/1.1 500 Internal Server "
+                          b"Error\r\n") and b"X-More" not in got and b"asked" not in got
     assert door.ask(LAST).startswith(b"HTTP/1.1 200 ")
 
 
 # -- who is slow
 
 def test_a_thousand_who_are_slow_keep_nobody_waiting(door: Listening) -> None:
-    """Were one of them to hold a thread (there are two), the last client would give up long before the door does."""
+    """Were one of them to hold a thread (there are two), the last client would give up long before the door
+    does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     slow = [door.connect() for _ in range(1000)]
     for sock in slow[:50]:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01")       # the beginning of a ClientHello
-    for begun in (b"", b"GET /dc", b"GET /dcap HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nxx",
+    for begun in (b"", b"GET /dc", b"GET /dcap HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nContent-Length: "
+                                                                b"9\r\n\r\nxx",
                   b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
         for _ in range(10):
             client = door.client()
@@ -317,7 +349,9 @@ def test_it_stops_when_what_is_under_way_is_done(tree: Path, tmp_path: Path) -> 
 
 @pytest.mark.restart
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_worker_that_is_told_to_end_before_it_is_ready_ends(workers: int, tree: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_told_to_end_before_it_is_ready_ends(
+    workers: int, tree: Path, tmp_path: Path
+) -> None:
     with listening.listening(tree, tmp_path / "log", config="tests.signalled", workers=workers) as door:
         assert door.process.wait(listening.PATIENCE) == 0
         assert "SIGKILL" not in door.log.read_text()
@@ -331,7 +365,9 @@ def test_all_that_is_logged_has_one_form(tree: Path, tmp_path: Path) -> None:
     assert {entry["command"] for entry in entries} == {"serve"}
     assert {entry["logger"] for entry in entries} == {"gunicorn.error", "server.protocol.connection"}
     failed, = [entry for entry in entries if entry["level"] == "error"]
-    assert failed["message"] == "GET /fail failed" and failed["reference"] and "Traceback" in failed["exception"]
+    assert (
+        failed["message"] == "GET /fail failed" and failed["reference"] and "Traceback" in failed["exception"]
+    )
 
 
 def test_the_log_tells_who_was_refused_and_nothing_of_the_certificate(tree: Path, tmp_path: Path) -> None:

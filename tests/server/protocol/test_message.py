@@ -20,8 +20,13 @@ def chunked(body: bytes, size: int) -> bytes:
 
 
 @given(st.data(), st.booleans(), BODIES, st.dictionaries(TOKENS, VALUES, max_size=5), st.binary(max_size=20))
-def test_the_pieces_do_not_matter(data, in_chunks: bool, body: bytes, headers: dict[str, str], next_: bytes) -> None:
-    head = b"PUT /der/1?a=%20&l=5 HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+def test_the_pieces_do_not_matter(
+    data, in_chunks: bool, body: bytes, headers: dict[str, str], next_: bytes
+) -> None:
+    head = (
+        b"PUT /der/1?a=%20&l=5 HTTP/1.1\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+    )
     if in_chunks:
         sent = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(body, 7)
     else:
@@ -32,7 +37,11 @@ def test_the_pieces_do_not_matter(data, in_chunks: bool, body: bytes, headers: d
     assert whole == [False] * len(cuts) + [True]
     environ = request.environ(ENVIRON)
     assert environ["wsgi.input"].read() == body
-    assert (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("PUT", "/der/1", "a=%20&l=5")
+    assert (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]) == (
+        "PUT",
+        "/der/1",
+        "a=%20&l=5",
+    )
     assert environ["CONTENT_LENGTH"] == str(len(body))
     assert {key: value for key, value in environ.items() if key.startswith("HTTP_X_")} == {
         "HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
@@ -65,10 +74,18 @@ def test_whatever_comes_is_refused_in_one_way(sent: bytes) -> None:
         assert refusal.status in (400, 413, 414, 431, 501)
 
 
-@pytest.mark.parametrize("target, path, query", [
-    ("/", "/", ""), ("/dcap?", "/dcap", ""), ("/a?b?c", "/a", "b?c"), ("/a#b?c", "/a", ""), ("//a/b", "//a/b", ""),
-    ("https://host:8443/edev?l=1", "/edev", "l=1"), ("http://host", "/", ""),
-])
+@pytest.mark.parametrize(
+    "target, path, query",
+    [
+        ("/", "/", ""),
+        ("/dcap?", "/dcap", ""),
+        ("/a?b?c", "/a", "b?c"),
+        ("/a#b?c", "/a", ""),
+        ("//a/b", "//a/b", ""),
+        ("https://host:8443/edev?l=1", "/edev", "l=1"),
+        ("http://host", "/", ""),
+    ],
+)
 def test_targets(target: str, path: str, query: str) -> None:
     assert split_target(target) == (path, query)
 
@@ -79,26 +96,50 @@ def test_what_is_no_target(target: str) -> None:
         split_target(target)
 
 
-def encoded(status: str, headers: list[tuple[str, str]], *parts: bytes, method: str = "GET", keep: bool = True) -> bytes:
+def encoded(
+    status: str, headers: list[tuple[str, str]], *parts: bytes, method: str = "GET", keep: bool = True
+) -> bytes:
     answer = Outgoing()
     answer.start(status, headers)
     head, _, body = answer.encode(parts, method, keep).partition(b"\r\n\r\n")
     return b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"Date: ")) + b"|" + body
 
 
-@pytest.mark.parametrize("got, wanted", [
-    (encoded("200 OK", [("A", "b")], b"x", b"yz"), b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 3\r\nConnection: keep-alive|xyz"),
-    (encoded("201 Created", [("Location", "/a")]),
-     b"HTTP/1.1 201 Created\r\nLocation: /a\r\nContent-Length: 0\r\nConnection: keep-alive|"),
-    (encoded("200 OK", [("Content-Length", "9"), ("Transfer-Encoding", "chunked"), ("Connection", "x")], b"xy", keep=False),
-     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close|xy"),
-    (encoded("200 OK", [("Content-Length", "9")], method="HEAD"),
-     b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: keep-alive|"),
-    (encoded("200 OK", [], b"xy", method="HEAD"), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive|"),
-    (encoded("304 Not Modified", [("ETag", '"1"')]),
-     b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 0\r\nConnection: keep-alive|'),
-    (encoded("204 No Content", [], b"x"), b"HTTP/1.1 204 No Content\r\nConnection: keep-alive|"),
-])
+@pytest.mark.parametrize(
+    "got, wanted",
+    [
+        (
+            encoded("200 OK", [("A", "b")], b"x", b"yz"),
+            b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 3\r\nConnection: keep-alive|xyz",
+        ),
+        (
+            encoded("201 Created", [("Location", "/a")]),
+            b"HTTP/1.1 201 Created\r\nLocation: /a\r\nContent-Length: 0\r\nConnection: keep-alive|",
+        ),
+        (
+            encoded(
+                "200 OK",
+                [("Content-Length", "9"), ("Transfer-Encoding", "chunked"), ("Connection", "x")],
+                b"xy",
+                keep=False,
+            ),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close|xy",
+        ),
+        (
+            encoded("200 OK", [("Content-Length", "9")], method="HEAD"),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: keep-alive|",
+        ),
+        (
+            encoded("200 OK", [], b"xy", method="HEAD"),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive|",
+        ),
+        (
+            encoded("304 Not Modified", [("ETag", '"1"')]),
+            b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 0\r\nConnection: keep-alive|',
+        ),
+        (encoded("204 No Content", [], b"x"), b"HTTP/1.1 204 No Content\r\nConnection: keep-alive|"),
+    ],
+)
 def test_answers(got: bytes, wanted: bytes) -> None:
     assert got == wanted
 

@@ -19,11 +19,22 @@ PROXIES = Proxies("127.0.0.1, 10.1.0.0/16,::1", Authorities(ROOT.pem() + ISSUER.
 
 def escaped(pem: bytes) -> str:
     """As nginx's $ssl_client_escaped_cert: the first certificate, percent-encoded."""
-    return quote(pem.decode().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n", safe="")
+    return quote(
+        pem.decode().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n", safe=""
+    )
 
 
-@pytest.mark.parametrize("address, ours", [
-    ("127.0.0.1", True), ("10.1.255.255", True), ("::1", True), ("127.0.0.2", False), ("10.2.0.0", False), ("::2", False)])
+@pytest.mark.parametrize(
+    "address, ours",
+    [
+        ("127.0.0.1", True),
+        ("10.1.255.255", True),
+        ("::1", True),
+        ("127.0.0.2", False),
+        ("10.2.0.0", False),
+        ("::2", False),
+    ],
+)
 def test_who_is_a_proxy(address: str, ours: bool) -> None:
     assert (address in PROXIES) is ours
 
@@ -67,10 +78,17 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("127.0.0.1", "Accept: text/plain", b"403 Forbidden"),
     ("10.0.0.1", "X-SSL-Client-Cert: {}", b"403 Forbidden"),
 ])
-def test_the_door_behind_a_proxy(proxies: str, header: str, status: bytes, tree: Path, tmp_path: Path) -> None:
+def test_the_door_behind_a_proxy(
+    proxies: str, header: str, status: bytes, tree: Path, tmp_path: Path
+) -> None:
     value = escaped((tree / "device-1.pem").read_bytes())
-    with listening.listening(tree, tmp_path / "log", client_ca=tree / "authorities/issuer.pem", proxies=proxies) as door:
-        got = door.ask(f"GET / HTTP/1.1\r\n{header.replace('{}', value)}\r\nConnection: close\r\n\r\n".encode(), door.connect())
+    with listening.listening(
+        tree, tmp_path / "log", client_ca=tree / "authorities/issuer.pem", proxies=proxies
+    ) as door:
+        got = door.ask(
+            f"GET / HTTP/1.1\r\n{header.replace('{}', value)}\r\nConnection: close\r\n\r\n".encode(),
+            door.connect(),
+        )
     assert got.startswith(b"HTTP/1.1 " + status)
     assert b"HTTP_X_SSL_CLIENT_CERT" not in got
     assert (dev.entries(tree)[1]["lfdi"].encode() in got) is (status == b"200 OK")

@@ -80,20 +80,28 @@ def door(tree: Path) -> Door:
     return Door(tree)
 
 
-@pytest.mark.parametrize("offer, chosen", [
-    ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM8"),
-    (ALL, "ECDHE-ECDSA-AES128-CCM8"),
-    ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM8"),
-    ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
-    ("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
-    ("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
-])
+@pytest.mark.parametrize(
+    "offer, chosen",
+    [
+        ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM8"),
+        (ALL, "ECDHE-ECDSA-AES128-CCM8"),
+        ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM8"),
+        ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        (
+            "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384",
+            "ECDHE-ECDSA-AES256-GCM-SHA384",
+        ),
+    ],
+)
 def test_the_suite_is_ours_to_choose(offer: str, chosen: str, door: Door, tree: Path) -> None:
     with door() as sock, listening.secure(sock, listening.context(tree, "device-1", offer)) as client:
         assert client.cipher()[:2] == (chosen, "TLSv1.2")
 
 
-@pytest.mark.parametrize("offer", ["ECDHE-ECDSA-AES128-CCM", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA256"])
+@pytest.mark.parametrize(
+    "offer", ["ECDHE-ECDSA-AES128-CCM", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA256"]
+)
 def test_no_other_suite(offer: str, door: Door, tree: Path) -> None:
     with door() as sock, pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         listening.secure(sock, listening.context(tree, "device-1", offer))
@@ -120,7 +128,10 @@ def test_an_issuer_alone_can_be_trusted(tree: Path, tmp_path: Path) -> None:
     door = Door(tree)
     door.context = tls.context(tree / "server.pem", tree / "server.key", tmp_path / "issuer.pem")
     device = authority.device(issuer, b"1")
-    with door() as sock, listening.secure(sock, listening.context(tree, bad.of(device).files(tmp_path))) as client:
+    with (
+        door() as sock,
+        listening.secure(sock, listening.context(tree, bad.of(device).files(tmp_path))) as client,
+    ):
         client.sendall(b"hello")
         assert client.recv(10) == b"hello"
 
@@ -239,7 +250,8 @@ def test_bytes_that_are_not_tls(door: Door) -> None:
     ([b"\x16\x03\x01\x00\x02hi", b"\x16\x03\x01\x00\x01x"], True),
     ([b"\x16\x03\x01\x00\x02h"], False),
     ([b"\x16\x03\x01\x00\x02hi\x16\x03"], False),
-    ([b"\x16\x03\x01\x00\x07h", b"\x16\x03\x01\x00\x01x"], False),      # the second looks like a record and is none
+    # the second looks like a record and is none
+    ([b"\x16\x03\x01\x00\x07h", b"\x16\x03\x01\x00\x01x"], False),
 ])
 def test_where_records_end(pieces: list[bytes], even: bool, door: Door) -> None:
     ours, theirs = socket.socketpair()

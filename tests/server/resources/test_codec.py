@@ -31,7 +31,8 @@ def program(inside: str = "", more: str = "") -> bytes:
     return document(f"<mRID>AB</mRID>{inside}<primacy>1</primacy>", more=more)
 
 
-# --- there and back --------------------------------------------------------------------------------------------------
+# --- there and back
+# --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_says_the_same_after_a_round_trip(path: Path) -> None:
@@ -69,40 +70,65 @@ def test_what_csipaus_adds_stays_valid_when_shaped_for_2018(tag: str, seed: int)
     made = generate.document(editions.model("ours"), tag, Random(seed), "CSIP-AUS")
     body = codec.encode(*codec.decode(etree.tostring(made)), 2018)
     root = etree.fromstring(body)
-    assert editions.valid("CSIP-AUS", root) or editions.valid("2018", root), editions.validator("CSIP-AUS").error_log
+    assert editions.valid("CSIP-AUS", root) or editions.valid("2018", root), editions.validator(
+        "CSIP-AUS"
+    ).error_log
 
 
 @given(st.sampled_from(ROOTS), st.integers(0, 1 << 32))
 def test_both_shapes_at_once_are_the_two_shapes(tag: str, seed: int) -> None:
     made = generate.document(editions.model("ours"), tag, Random(seed))
-    name, data = codec.decode(etree.tostring(made)) if "ConnectionPoint" not in tag else ("EndDevice", {"sFDI": 1})
+    name, data = (
+        codec.decode(etree.tostring(made)) if "ConnectionPoint" not in tag else ("EndDevice", {"sFDI": 1})
+    )
     old, new = codec.fragments(name, data)
     assert (old, new or old) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
-# --- what data looks like --------------------------------------------------------------------------------------------
+# --- what data looks like
+# --------------------------------------------------------------------------------------------
 
 def test_values_are_plain_python() -> None:
-    name, data = codec.decode(document(
-        "<mRID>ab</mRID><description>a &amp; b</description><creationTime>7</creationTime><EventStatus><currentStatus>0"
-        "</currentStatus><dateTime>-1</dateTime><potentiallySuperseded>true</potentiallySuperseded></EventStatus><interval>"
-        "<duration>60</duration><start>8</start></interval><DERControlBase><opModConnect>0</opModConnect>"
-        "</DERControlBase>", "DERControl", 'href="/x" responseRequired="03"'))
+    name, data = codec.decode(
+        document(
+            "<mRID>ab</mRID><description>a &amp; "
+            "b</description><creationTime>7</creationTime><EventStatus><currentStatus>0"
+            "</currentStatus><dateTime>-1</dateTime><potentiallySuperseded>true</potentiallySuperseded></EventStatus><interval>"
+            "<duration>60</duration><start>8</start></interval><DERControlBase><opModConnect>0</opModConnect>"
+            "</DERControlBase>",
+            "DERControl",
+            'href="/x" responseRequired="03"',
+        )
+    )
     assert name == "DERControl"
-    assert data == {"href": "/x", "responseRequired": "03", "mRID": "0" * 30 + "AB", "hex:submitted": {"mRID": "ab"},
-                    "description": "a & b", "creationTime": 7,
-                    "EventStatus": {"currentStatus": 0, "dateTime": -1, "potentiallySuperseded": True},
-                    "interval": {"duration": 60, "start": 8}, "DERControlBase": {"opModConnect": False}}
+    assert data == {
+        "href": "/x",
+        "responseRequired": "03",
+        "mRID": "0" * 30 + "AB",
+        "hex:submitted": {"mRID": "ab"},
+        "description": "a & b",
+        "creationTime": 7,
+        "EventStatus": {"currentStatus": 0, "dateTime": -1, "potentiallySuperseded": True},
+        "interval": {"duration": 60, "start": 8},
+        "DERControlBase": {"opModConnect": False},
+    }
 
 
 def test_what_may_be_repeated_is_a_list_even_if_it_is_not() -> None:
-    _, data = codec.decode(document("<DERProgram><mRID>01</mRID><primacy>1</primacy></DERProgram>", "DERProgramList",
-                                    'all="1" results="1"'))
+    _, data = codec.decode(
+        document(
+            "<DERProgram><mRID>01</mRID><primacy>1</primacy></DERProgram>",
+            "DERProgramList",
+            'all="1" results="1"',
+        )
+    )
     assert data["all"] == 1 and isinstance(data["DERProgram"], list)
 
 
-@pytest.mark.parametrize("text, kept", [("1", "0" * 31 + "1"), ("abc", "0" * 29 + "ABC"), (" 0f ", "0" * 30 + "0F"),
-                                        ("", "0" * 32)])
+@pytest.mark.parametrize(
+    "text, kept",
+    [("1", "0" * 31 + "1"), ("abc", "0" * 29 + "ABC"), (" 0f ", "0" * 30 + "0F"), ("", "0" * 32)],
+)
 def test_hexadecimal_has_full_width_and_upper_case(text: str, kept: str) -> None:
     assert codec.decode(document(f"<mRID>{text}</mRID><primacy>1</primacy>"))[1]["mRID"] == kept
 
@@ -118,7 +144,8 @@ def test_hexadecimal_is_written_as_it_was_read_while_it_is_the_same_value() -> N
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_every_hexadecimal_value_is_written_as_it_was_read(path: Path) -> None:
-    """Lower case without leading zero bytes, wherever the schema has HexBinary; data compares equal all the same."""
+    """Lower case without leading zero bytes, wherever the schema has HexBinary; data compares equal all the
+    same."""
     root = etree.fromstring(path.read_bytes())
     name, data = codec.decode(etree.tostring(root))
     values = shorten(root, schema.type_spec(name))
@@ -162,15 +189,20 @@ def test_an_odd_digit_is_padded_everywhere_but_nothing_else_is_forgiven() -> Non
 def test_an_empty_element_means_its_default() -> None:
     field = schema.type_spec("ActivePower").by_key["multiplier"]
     if field.default:
-        _, data = codec.decode(document("<rtgMaxW><multiplier/><value>5</value></rtgMaxW><type>80</type>", "DERCapability"))
+        _, data = codec.decode(
+            document("<rtgMaxW><multiplier/><value>5</value></rtgMaxW><type>80</type>", "DERCapability")
+        )
         assert data["rtgMaxW"]["multiplier"] == int(field.default)
 
 
-# --- types that stand in for others ----------------------------------------------------------------------------------
+# --- types that stand in for others
+# ----------------------------------------------------------------------------------
 
 def test_a_response_of_another_type_keeps_it() -> None:
-    inside = ("<Response xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='DrResponse'>"
-              "<endDeviceLFDI>01</endDeviceLFDI><subject>02</subject><overrideDuration>7</overrideDuration></Response>")
+    inside = (
+        "<Response xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='DrResponse'>"
+        "<endDeviceLFDI>01</endDeviceLFDI><subject>02</subject><overrideDuration>7</overrideDuration></Response>"
+    )
     name, data = codec.decode(document(inside, "ResponseList", 'all="1" results="1"'))
     assert data["Response"][0]["xsi:type"] == "DrResponse" and data["Response"][0]["overrideDuration"] == 7
     assert b'xsi:type="DrResponse"' in codec.encode(name, data)
@@ -178,20 +210,35 @@ def test_a_response_of_another_type_keeps_it() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "s:"])
 def test_a_notification_carries_any_resource(prefix: str) -> None:
-    inside = (f"<subscribedResource>/x</subscribedResource><Resource xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
-              f"xmlns:s='urn:ieee:std:2030.5:ns' xsi:type='{prefix}Time' href='/tm'><currentTime>1</currentTime><dstEndTime>2"
-              "</dstEndTime><dstOffset>3</dstOffset><dstStartTime>4</dstStartTime><quality>5</quality><tzOffset>6"
-              "</tzOffset></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>")
+    inside = (
+        "<subscribedResource>/x</subscribedResource><Resource "
+        "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
+        f"xmlns:s='urn:ieee:std:2030.5:ns' xsi:type='{prefix}Time' "
+        "href='/tm'><currentTime>1</currentTime><dstEndTime>2"
+        "</dstEndTime><dstOffset>3</dstOffset><dstStartTime>4</dstStartTime><quality>5</quality><tzOffset>6"
+        "</tzOffset></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>"
+    )
     name, data = codec.decode(document(inside, "Notification"))
-    assert data["Resource"] == {"xsi:type": "Time", "href": "/tm", "currentTime": 1, "dstEndTime": 2, "dstOffset": 3,
-                                "dstStartTime": 4, "quality": 5, "tzOffset": 6}
+    assert data["Resource"] == {
+        "xsi:type": "Time",
+        "href": "/tm",
+        "currentTime": 1,
+        "dstEndTime": 2,
+        "dstOffset": 3,
+        "dstStartTime": 4,
+        "quality": 5,
+        "tzOffset": 6,
+    }
     assert codec.decode(codec.encode(name, data)) == (name, data)
 
 
 def test_a_type_of_another_namespace_stands_in_too() -> None:
-    inside = ("<subscribedResource>/x</subscribedResource><Resource xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
-              "xmlns:c='https://csipaus.org/ns' xsi:type='c:ConnectionPointType'><c:connectionPointId>1"
-              "</c:connectionPointId></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>")
+    inside = (
+        "<subscribedResource>/x</subscribedResource><Resource "
+        "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
+        "xmlns:c='https://csipaus.org/ns' xsi:type='c:ConnectionPointType'><c:connectionPointId>1"
+        "</c:connectionPointId></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>"
+    )
     name, data = codec.decode(document(inside, "Notification"))
     assert data["Resource"] == {"xsi:type": "csipaus:ConnectionPointType", "csipaus:connectionPointId": "1"}
     assert codec.decode(codec.encode(name, data)) == (name, data)
@@ -199,12 +246,18 @@ def test_a_type_of_another_namespace_stands_in_too() -> None:
 
 def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
     inside = codec.fragment("DERControlResponse", {"endDeviceLFDI": "01", "subject": "02"})
-    page = codec.page("ResponseList", {"all": 2, "results": 2}, "Response", [("Response", inside), ("DERControlResponse", inside)])
+    page = codec.page(
+        "ResponseList",
+        {"all": 2, "results": 2},
+        "Response",
+        [("Response", inside), ("DERControlResponse", inside)],
+    )
     kinds = [each.get("xsi:type") for each in codec.decode(page)[1]["Response"]]
     assert kinds == [None, "DERControlResponse"]
 
 
-# --- extensions and editions -----------------------------------------------------------------------------------------
+# --- extensions and editions
+# -----------------------------------------------------------------------------------------
 
 def test_an_extension_keeps_its_xml_and_its_place() -> None:
     notes = '<n:note xmlns:n="urn:x"><n:a b="1">é</n:a></n:note>', '<n:note xmlns:n="urn:x">2</n:note>'
@@ -226,31 +279,40 @@ def test_csipaus_is_data_with_its_prefix_declared_once() -> None:
     data = {"mRID": "01", "DERControlBase": {"csipaus:opModImpLimW": limit, "csipaus:opModExpLimW": limit}}
     body = codec.encode("DefaultDERControl", data)
     assert body.count(b"xmlns:csipaus=") == 1
-    assert b"<csipaus:opModImpLimW><multiplier>0</multiplier><value>5000</value></csipaus:opModImpLimW>" in body
+    assert (
+        b"<csipaus:opModImpLimW><multiplier>0</multiplier><value>5000</value></csipaus:opModImpLimW>" in body
+    )
     assert codec.decode(body)[1]["DERControlBase"] == data["DERControlBase"]
 
 
 def test_a_root_of_csipaus() -> None:
     body = codec.encode("ConnectionPoint", {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"})
     assert etree.fromstring(body).tag == "{https://csipaus.org/ns}ConnectionPoint"
-    assert codec.decode(body) == ("ConnectionPoint", {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"})
+    assert codec.decode(body) == (
+        "ConnectionPoint",
+        {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"},
+    )
 
 
 def test_what_only_2023_knows_is_left_out_for_2018() -> None:
     name = "DERControl"
-    only = next(field for field in schema.type_spec("DERControlBase").elements if field.edition == 2023 and field.plan)
+    only = next(
+        field for field in schema.type_spec("DERControlBase").elements if field.edition == 2023 and field.plan
+    )
     data = {"DERControlBase": {"opModConnect": True, only.key: {}}}
     assert only.key.encode() not in codec.fragment(name, data, 2018)
     assert only.key.encode() in codec.fragment(name, data, 2023)
     assert codec.fragments(name, data) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+# --- what is refused
+# -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("data, place", [
     ({"primcy": 1}, "DERProgram has no element or attribute 'primcy'"),
     ({"csipaus:opModNothing": {}}, "DERProgram has no element or attribute 'csipaus:opModNothing'"),
-    ({"DERControlListLink": {"herf": "/x"}}, "DERProgram/DERControlListLink has no element or attribute 'herf'"),
+    ({"DERControlListLink": {"herf": "/x"}}, "DERProgram/DERControlListLink has no element or attribute "
+                                             "'herf'"),
     ({"DERControlListLink": "/x"}, "DERProgram/DERControlListLink wants a mapping, not '/x'"),
     ({"primacy": "one"}, "DERProgram/primacy: 'one' is not a value of its type"),
     ({"mRID": 17}, "DERProgram/mRID: 17 is not a value of its type"),
@@ -290,10 +352,18 @@ def test_a_file_is_not_read_for_an_entity(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     with pytest.raises(Refused):
-        codec.decode(f'<!DOCTYPE a [<!ENTITY e SYSTEM "file://{secret}">]>'.encode() + program("<description>&e;</description>"))
+        codec.decode(
+            f'<!DOCTYPE a [<!ENTITY e SYSTEM "file://{secret}">]>'.encode()
+            + program("<description>&e;</description>")
+        )
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"), max_size=8))
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"),
+        max_size=8,
+    )
+)
 def test_any_text_comes_back(text: str) -> None:
     data = {"mRID": "0" * 30 + "01", "description": text, "primacy": 1}
     assert codec.decode(codec.encode("DERProgram", data))[1] == data
@@ -343,22 +413,30 @@ def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) 
     assert crowds == [1, 1, 1, 1]
 
 
-# --- what the schema does not put in order ---------------------------------------------------------------------------
+# --- what the schema does not put in order
+# ---------------------------------------------------------------------------
 
 def test_foreign_elements_are_written_in_the_order_of_their_schema() -> None:
     """CSIP-AUS states it as a sequence; what nobody knows follows as it came."""
     names = ["opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW"]
     unknown = {"{urn:b}z": ['<z xmlns="urn:b"/>'], "{urn:a}y": ['<y xmlns="urn:a"/>']}
     for turn in itertools.permutations(names):
-        base = {**unknown, **{f"csipaus:{name}": {"multiplier": 0, "value": 1} for name in turn}, "opModConnect": True}
+        base = {
+            **unknown,
+            **{f"csipaus:{name}": {"multiplier": 0, "value": 1} for name in turn},
+            "opModConnect": True,
+        }
         body = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base}, 2023)
-        written = [etree.QName(element).localname for element in etree.fromstring(body).find("{*}DERControlBase")]
+        written = [
+            etree.QName(element).localname for element in etree.fromstring(body).find("{*}DERControlBase")
+        ]
         assert written == ["opModConnect", *names, "z", "y"]
         of_2018 = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base})
         assert editions.valid("CSIP-AUS", etree.fromstring(of_2018))
 
 
-# --- what clients leave out ------------------------------------------------------------------------------------------
+# --- what clients leave out
+# ------------------------------------------------------------------------------------------
 
 READINGS = ("<MirrorMeterReading><mRID>01</mRID></MirrorMeterReading>"
             "<MirrorMeterReading><mRID>02</mRID></MirrorMeterReading>")
@@ -374,17 +452,23 @@ def test_a_list_without_its_counts_is_counted(counts: str, read: tuple[int, int]
 
 def test_a_list_within_a_document_is_counted_too() -> None:
     xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-    _, data = codec.decode(document(
-        f'<subscribedResource>/derp</subscribedResource><Resource {xsi} xsi:type="DERProgramList"><DERProgram><mRID>1'
-        "</mRID><primacy>1</primacy></DERProgram></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>",
-        "Notification"))
+    _, data = codec.decode(
+        document(
+            f"<subscribedResource>/derp</subscribedResource><Resource {xsi} "
+            'xsi:type="DERProgramList"><DERProgram><mRID>1'
+            "</mRID><primacy>1</primacy></DERProgram></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>",
+            "Notification",
+        )
+    )
     assert (data["Resource"]["all"], data["Resource"]["results"]) == (1, 1)
     assert data["Resource"]["DERProgram"][0]["mRID"] == f"{1:032X}"
 
 
 def test_a_list_with_another_fault_is_refused() -> None:
     with pytest.raises(Refused, match="Element 'x'"):
-        codec.decode(document("<MirrorMeterReading><mRID>01</mRID><x/></MirrorMeterReading>", "MirrorMeterReadingList"))
+        codec.decode(
+            document("<MirrorMeterReading><mRID>01</mRID><x/></MirrorMeterReading>", "MirrorMeterReadingList")
+        )
     with pytest.raises(Refused, match="line 1"):
         codec.decode(document("", "MirrorMeterReadingList",
                               'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Nonsense"'))

@@ -16,12 +16,22 @@ signed = st.integers(-8, 8)
 @st.composite
 def event_lists(draw):
     count = draw(st.integers(1, 5))
-    return [Event(
-        key=f"/derp/1/derc/{number}", mrid=f"{draw(st.integers(0, 3)):X}{number:02X}", created=draw(st.integers(0, 20)),
-        start=draw(small), duration=draw(small), randomize_start=draw(signed), randomize_duration=draw(signed),
-        controls=draw(st.sampled_from([frozenset("A"), frozenset("B"), frozenset("AB"), frozenset()])),
-        categories=draw(st.sampled_from([1, 2, 3])), cancelled=draw(st.none() | small),
-        cancel_randomized=draw(st.booleans())) for number in range(count)]
+    return [
+        Event(
+            key=f"/derp/1/derc/{number}",
+            mrid=f"{draw(st.integers(0, 3)):X}{number:02X}",
+            created=draw(st.integers(0, 20)),
+            start=draw(small),
+            duration=draw(small),
+            randomize_start=draw(signed),
+            randomize_duration=draw(signed),
+            controls=draw(st.sampled_from([frozenset("A"), frozenset("B"), frozenset("AB"), frozenset()])),
+            categories=draw(st.sampled_from([1, 2, 3])),
+            cancelled=draw(st.none() | small),
+            cancel_randomized=draw(st.booleans()),
+        )
+        for number in range(count)
+    ]
 
 
 def facts(verdict):
@@ -89,7 +99,11 @@ def test_neighbours_are_all_that_a_verdict_needs(listed):
 def test_two_events_with_the_same_controls_and_categories_are_never_in_force_at_once(listed):
     for now in HORIZON[::3]:
         verdicts = events.evaluate_all(listed, now)
-        running = [event for event in listed if verdicts[event.key].status == events.ACTIVE and verdicts[event.key].listed]
+        running = [
+            event
+            for event in listed
+            if verdicts[event.key].status == events.ACTIVE and verdicts[event.key].listed
+        ]
         assert not [(one, other) for one in running for other in running if events.supersedes(one, other)]
 
 
@@ -128,18 +142,35 @@ def test_windows_enclose_whatever_a_client_may_draw(listed):
         for start in range(min(0, event.randomize_start), max(0, event.randomize_start) + 1):
             assert event.earliest_start <= event.start + start
             for duration in range(min(0, event.randomize_duration), max(0, event.randomize_duration) + 1):
-                assert event.start + start + event.duration + duration <= event.latest_end == events.listed_until(event)
+                assert (
+                    event.start + start + event.duration + duration
+                    <= event.latest_end
+                    == events.listed_until(event)
+                )
 
 
-@pytest.mark.parametrize("kind, body, controls", [
-    ("DERControl", {"DERControlBase": {"opModFixedW": 100, "csipaus:opModImpLimW": {}, "rampTms": 5, "{urn:x}mode": "",
-                                       "opModFixedW@disabled": True}},
-     {"opModFixedW", "csipaus:opModImpLimW", "{urn:x}mode"}),
-    ("EndDeviceControl", {"deviceCategory": "00000001", "Offset": {}}, {"*"}),
-    ("TimeTariffInterval", {"touTier": 1}, {"*"}),
-    ("FlowReservationResponse", {"subject": "0A"}, {"0A"}),
-    ("TextMessage", {"textMessage": "hello"}, set()),
-])
+@pytest.mark.parametrize(
+    "kind, body, controls",
+    [
+        (
+            "DERControl",
+            {
+                "DERControlBase": {
+                    "opModFixedW": 100,
+                    "csipaus:opModImpLimW": {},
+                    "rampTms": 5,
+                    "{urn:x}mode": "",
+                    "opModFixedW@disabled": True,
+                }
+            },
+            {"opModFixedW", "csipaus:opModImpLimW", "{urn:x}mode"},
+        ),
+        ("EndDeviceControl", {"deviceCategory": "00000001", "Offset": {}}, {"*"}),
+        ("TimeTariffInterval", {"touTier": 1}, {"*"}),
+        ("FlowReservationResponse", {"subject": "0A"}, {"0A"}),
+        ("TextMessage", {"textMessage": "hello"}, set()),
+    ],
+)
 def test_what_each_kind_of_event_competes_for(kind, body, controls):
     data = {"mRID": "01", "creationTime": 5, "interval": {"start": 10, "duration": 20}, **body}
     event = events.from_data(kind, "/here", data)

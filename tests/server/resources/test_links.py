@@ -17,7 +17,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def compare(order: Order, one: dict[str, Any], other: dict[str, Any]) -> int:
-    """As the standard words it: each key in turn, what has none first (last where descending), then the older href."""
+    """As the standard words it: each key in turn, what has none first (last where descending), then the older
+    href."""
     for path, descending, _ in order:
         left, right = one.get(path), other.get(path)
         if left != right:
@@ -31,9 +32,16 @@ def lists(draw: st.DrawFn) -> tuple[Order, list[dict[str, Any]]]:
     order = tuple((f"key{index}", draw(st.booleans()), draw(st.sampled_from(sorted(VALUES))))
                   for index in range(draw(st.integers(1, 3))))
     few = {path: draw(st.lists(VALUES[kind], min_size=1, max_size=3)) for path, _, kind in order}
-    items = draw(st.lists(st.fixed_dictionaries(
-        {"number": st.integers(1, 1 << 40)}, optional={path: st.sampled_from(values) for path, values in few.items()}),
-        max_size=8, unique_by=lambda item: item["number"]))
+    items = draw(
+        st.lists(
+            st.fixed_dictionaries(
+                {"number": st.integers(1, 1 << 40)},
+                optional={path: st.sampled_from(values) for path, values in few.items()},
+            ),
+            max_size=8,
+            unique_by=lambda item: item["number"],
+        )
+    )
     return order, items
 
 
@@ -44,7 +52,9 @@ def test_the_order_of_sort_keys_is_the_order_of_the_list(case: tuple[Order, list
     assert by_key == sorted(items, key=cmp_to_key(lambda one, other: compare(order, one, other)))
 
 
-@pytest.mark.parametrize("name", [name for name, row in table.rows.items() if row.is_list and table.item(name)])
+@pytest.mark.parametrize(
+    "name", [name for name, row in table.rows.items() if row.is_list and table.item(name)]
+)
 def test_every_list_can_be_ordered_as_its_row_says(name: str) -> None:
     item = table.item(name)
     assert item is not None
@@ -58,8 +68,18 @@ def test_controls_stand_by_start_then_newest_first() -> None:
     def control(number: int, start: int, created: int, mrid: str) -> tuple[bytes, int]:
         data = {"mRID": mrid, "creationTime": created, "interval": {"start": start, "duration": 1}}
         return ordering.list_position("DERControl", f"/derp/1/derc/{number}", data).sort, number
-    assert [number for _, number in sorted([
-        control(1, 20, 1, "AA"), control(2, 10, 1, "AA"), control(3, 10, 2, "AA"), control(4, 10, 2, "AB")])] == [4, 3, 2, 1]
+
+    assert [
+        number
+        for _, number in sorted(
+            [
+                control(1, 20, 1, "AA"),
+                control(2, 10, 1, "AA"),
+                control(3, 10, 2, "AA"),
+                control(4, 10, 2, "AB"),
+            ]
+        )
+    ] == [4, 3, 2, 1]
 
 
 @pytest.mark.parametrize("kind, data, at, until", [
@@ -95,12 +115,19 @@ def test_what_is_said_wins_over_what_follows_but_not_over_what_rules() -> None:
     data = links.complete("MirrorUsagePoint", "/mup/1", {"postRate": 5, "href": "/other", "mRID": "01"},
                            {"postRate": 300, "pollRate": 900}, {})
     assert data == {"postRate": 5, "href": "/mup/1", "mRID": "01"}
-    assert links.complete("MirrorUsagePoint", "/mup/1", {"postRate": 5}, {"postRate": 300}, {"postRate": 60})["postRate"] == 60
+    assert (
+        links.complete("MirrorUsagePoint", "/mup/1", {"postRate": 5}, {"postRate": 300}, {"postRate": 60})[
+            "postRate"
+        ]
+        == 60
+    )
 
 
 @pytest.mark.parametrize("said, required, reply", [
     ({}, "03", "/rsps/1/rsp"), ({"responseRequired": "00"}, "00", None), ({"replyTo": "/x"}, "03", "/x")])
-def test_an_event_asks_for_responses_and_says_where(said: dict[str, Any], required: str, reply: str | None) -> None:
+def test_an_event_asks_for_responses_and_says_where(
+    said: dict[str, Any], required: str, reply: str | None
+) -> None:
     data = links.complete("DERControl", "/derp/1/derc/1", said, {}, {})
     assert (data["responseRequired"], data.get("replyTo")) == (required, reply)
 

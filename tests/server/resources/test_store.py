@@ -13,7 +13,14 @@ from server.resources.hooks import Change
 from tests import door
 
 PROGRAM = {"primacy": 1, "description": "p"}
-LOG = {"createdDateTime": 1, "functionSet": 0, "logEventCode": 0, "logEventID": 0, "logEventPEN": 0, "profileID": 0}
+LOG = {
+    "createdDateTime": 1,
+    "functionSet": 0,
+    "logEventCode": 0,
+    "logEventID": 0,
+    "logEventPEN": 0,
+    "profileID": 0,
+}
 pytestmark = pytest.mark.usefixtures("house")
 
 
@@ -31,10 +38,15 @@ def everything() -> list[Any]:
 
 
 def control(start: int, duration: int = 100, **more: Any) -> dict[str, Any]:
-    return {"interval": {"start": start, "duration": duration}, "DERControlBase": {"opModConnect": True}, **more}
+    return {
+        "interval": {"start": start, "duration": duration},
+        "DERControlBase": {"opModConnect": True},
+        **more,
+    }
 
 
-# --- all or nothing --------------------------------------------------------------------------------------------------
+# --- all or nothing
+# --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", ["POST", "PUT", "DELETE"])
@@ -48,8 +60,11 @@ def test_a_hook_that_refuses_leaves_nothing(hook: Any, when: str, what: str) -> 
         store.add("LogEvent", "/edev/1/lel", LOG)
         raise Refused(409, "no")
 
-    does = {"POST": lambda: store.add("DERProgram", "/derp", PROGRAM), "PUT": lambda: store.put(href, {**PROGRAM, "mRID": "01"}),
-            "DELETE": lambda: store.remove(href)}
+    does = {
+        "POST": lambda: store.add("DERProgram", "/derp", PROGRAM),
+        "PUT": lambda: store.put(href, {**PROGRAM, "mRID": "01"}),
+        "DELETE": lambda: store.remove(href),
+    }
     with pytest.raises(Refused, match="no"):
         does[what]()
     assert everything() == was
@@ -78,7 +93,12 @@ def test_a_hook_sees_and_alters_what_is_said(hook: Any) -> None:
     store.put(href, {**PROGRAM, "mRID": "01"})
     document = store.get(href)
     assert document is not None and document.submitted["primacy"] == 7
-    assert (seen[0].href, seen[0].kind, seen[0].old["primacy"], seen[0].caller) == (href, "DERProgram", 1, None)  # type: ignore[index]
+    assert (seen[0].href, seen[0].kind, seen[0].old["primacy"], seen[0].caller) == (
+        href,
+        "DERProgram",
+        1,
+        None,
+    )  # type: ignore[index]
 
 
 def test_what_is_not_valid_is_refused_and_not_kept() -> None:
@@ -90,7 +110,8 @@ def test_what_is_not_valid_is_refused_and_not_kept() -> None:
     assert everything() == was
 
 
-# --- numbers and names -----------------------------------------------------------------------------------------------
+# --- numbers and names
+# -----------------------------------------------------------------------------------------------
 
 def test_a_number_is_never_given_again() -> None:
     hrefs = [store.add("DERProgram", "/derp", PROGRAM) for _ in range(3)]
@@ -109,7 +130,11 @@ def test_later_mrids_are_greater_and_end_with_our_number() -> None:
 def test_what_the_operator_leaves_out_is_filled_in() -> None:
     href = store.add("DERProgram", "/derp", PROGRAM)
     document = store.get(store.add("DERControl", f"{href}/derc", control(1 << 31)))
-    assert document is not None and document.submitted["mRID"] == document.mrid and document.submitted["creationTime"]
+    assert (
+        document is not None
+        and document.submitted["mRID"] == document.mrid
+        and document.submitted["creationTime"]
+    )
     assert store.find(document.mrid, "DERControl").href == document.href  # type: ignore[union-attr]
     assert store.find(document.mrid, "EndDeviceControl") is None
 
@@ -124,13 +149,17 @@ def test_put_makes_and_replaces_and_knows_the_table() -> None:
     assert refused.value.status == 404
 
 
-# --- links and counts ------------------------------------------------------------------------------------------------
+# --- links and counts
+# ------------------------------------------------------------------------------------------------
 
 def links(href: str) -> dict[str, Any]:
     found = retrieve.single(href, None)
     assert found is not None
-    return {key: value.get("all", True) for key, value in codec.decode(codec.wrap(found.kind, found.body))[1].items()
-            if key.endswith("Link")}
+    return {
+        key: value.get("all", True)
+        for key, value in codec.decode(codec.wrap(found.kind, found.body))[1].items()
+        if key.endswith("Link")
+    }
 
 
 def test_links_and_counts_follow_what_stands_below() -> None:
@@ -165,7 +194,8 @@ def test_place_makes_a_link_resolve_before_anything_is_said(device: door.Peer) -
     assert (reply.status, reply.name) == (200, "DERStatus")
 
 
-# --- audiences -------------------------------------------------------------------------------------------------------
+# --- audiences
+# -------------------------------------------------------------------------------------------------------
 
 def test_an_audience_is_inherited_from_the_nearest_above() -> None:
     href = store.add("DERProgram", "/derp", PROGRAM, audience="vder:7")
@@ -193,7 +223,11 @@ def test_readers_see_their_audiences_alone() -> None:
         return page.all, len(page.items)
     assert (seen("A"), seen("B"), seen("C"), seen(None)) == ((3, 3), (1, 1), (0, 0), (4, 4))
     assert (seen("A", 1, 1), seen("A", 3), seen("A", 0, 0)) == ((3, 1), (3, 0), (3, 0))
-    assert retrieve.single("/derp/1", "A") and not retrieve.single("/derp/1", "B") and not retrieve.single("/derp/9", None)
+    assert (
+        retrieve.single("/derp/1", "A")
+        and not retrieve.single("/derp/1", "B")
+        and not retrieve.single("/derp/9", None)
+    )
     assert retrieve.counts(["/derp", "/mup"], "A") == {"/derp": 3}
     assert retrieve.page(retrieve.Selection("/derp", audiences=("vder:2",)), None, 0, None, 9).all == 1
 

@@ -22,7 +22,9 @@ def program() -> str:
     return store.add("DERProgram", "/derp", {"primacy": 1})
 
 
-def control(program: str, start: int, duration: int = 100, base: dict[str, Any] | None = None, **more: Any) -> str:
+def control(
+    program: str, start: int, duration: int = 100, base: dict[str, Any] | None = None, **more: Any
+) -> str:
     """A control that starts so many seconds after NOON."""
     return store.add("DERControl", f"{program}/derc", {
         "interval": {"start": NOON + start, "duration": duration}, "DERControlBase": base or W, **more})
@@ -128,17 +130,34 @@ def test_a_control_that_is_moved_frees_whom_it_stood_over(program: str) -> None:
 
 def test_other_event_types_keep_the_same_rules() -> None:
     store.put("/dr/1", {"mRID": "01", "primacy": 1, "description": "d"})
-    data = {"interval": {"start": NOON + 10, "duration": 60}, "drProgramMandatory": False, "loadShiftForward": False,
-            "deviceCategory": "00000001"}
+    data = {
+        "interval": {"start": NOON + 10, "duration": 60},
+        "drProgramMandatory": False,
+        "loadShiftForward": False,
+        "deviceCategory": "00000001",
+    }
     href = store.add("EndDeviceControl", "/dr/1/edc", data)
     turn(10)
     assert status(href)[:2] == (1, 10)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30), st.sampled_from(["opModMaxLimW", "opModFixedW"]),
-                          st.integers(0, 9), st.sampled_from(["", "cancel", "remove"])), min_size=1, max_size=7))
-def test_judging_neighbours_alone_is_judging_all(program: str, steps: list[tuple[int, int, str, int, str]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 60),
+            st.integers(0, 30),
+            st.sampled_from(["opModMaxLimW", "opModFixedW"]),
+            st.integers(0, 9),
+            st.sampled_from(["", "cancel", "remove"]),
+        ),
+        min_size=1,
+        max_size=7,
+    )
+)
+def test_judging_neighbours_alone_is_judging_all(
+    program: str, steps: list[tuple[int, int, str, int, str]]
+) -> None:
     clock.turn_to(NOON)
     sql.execute("DELETE FROM document WHERE parent = ?", f"{program}/derc")
     for start, duration, mode, wait, then in steps:
@@ -154,9 +173,14 @@ def test_judging_neighbours_alone_is_judging_all(program: str, steps: list[tuple
 
 def test_a_control_looks_only_at_its_neighbours(program: str) -> None:
     hrefs = [control(program, 1000 * number) for number in range(1, 40)]
-    assert {document.href for document in render._overlap_group(f"{program}/derc", NOON + 5050, NOON + 5060)} == {hrefs[4]}
+    assert {
+        document.href for document in render._overlap_group(f"{program}/derc", NOON + 5050, NOON + 5060)
+    } == {hrefs[4]}
     bridge = control(program, 5050, 2000)
-    assert {document.href for document in render._overlap_group(f"{program}/derc", NOON + 5000, NOON + 5001)} == {
-        *hrefs[4:7], bridge}
+    assert {
+        document.href for document in render._overlap_group(f"{program}/derc", NOON + 5000, NOON + 5001)
+    } == {*hrefs[4:7], bridge}
     instant = control(program, 20500, 0)
-    assert {document.href for document in render._overlap_group(f"{program}/derc", NOON + 20500, NOON + 20500)} == {instant}
+    assert {
+        document.href for document in render._overlap_group(f"{program}/derc", NOON + 20500, NOON + 20500)
+    } == {instant}

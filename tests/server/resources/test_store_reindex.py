@@ -13,7 +13,7 @@ from tests import door
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.usefixtures("house")
-TABLES = ("document", "device", "audience", "answer", "counter", "reading", "reading_set")
+TABLES = ("document", "device", "audience", "response_record", "counter", "reading", "reading_set")
 
 
 def content() -> dict[str, list[str]]:
@@ -34,8 +34,14 @@ def lived(device: door.Peer) -> door.Peer:
     store.refresh()
     event = store.get(f"{program}/derc/1")
     assert event is not None and event.status["currentStatus"] == 4
-    mirror = {"mRID": "0A", "deviceLFDI": device.lfdi, "roleFlags": "0000", "serviceCategoryKind": 0, "status": 1,
-              "MirrorMeterReading": [{"mRID": "0B", "ReadingType": {"uom": 38}, "Reading": {"value": 5}}]}
+    mirror = {
+        "mRID": "0A",
+        "deviceLFDI": device.lfdi,
+        "roleFlags": "0000",
+        "serviceCategoryKind": 0,
+        "status": 1,
+        "MirrorMeterReading": [{"mRID": "0B", "ReadingType": {"uom": 38}, "Reading": {"value": 5}}],
+    }
     assert device.post("/mup", "MirrorUsagePoint", mirror).status == 201
     answer = {"endDeviceLFDI": device.lfdi, "subject": event.mrid, "status": 1, "createdDateTime": NOON}
     assert device.post("/rsps/1/rsp", "DERControlResponse", answer).status == 201

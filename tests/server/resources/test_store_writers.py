@@ -21,8 +21,16 @@ def write(number: int) -> list[str]:
     """Controls into a list that all share, and one's own program again and again."""
     hrefs = []
     for turn in range(EACH):
-        hrefs.append(store.add("DERControl", "/derp/1/derc", {
-            "interval": {"start": NOON + 100 * turn + number, "duration": 50}, "DERControlBase": {"opModMaxLimW": 1}}))
+        hrefs.append(
+            store.add(
+                "DERControl",
+                "/derp/1/derc",
+                {
+                    "interval": {"start": NOON + 100 * turn + number, "duration": 50},
+                    "DERControlBase": {"opModMaxLimW": 1},
+                },
+            )
+        )
         with store.transaction("/derp/1"):
             document = store.get("/derp/1")
             assert document is not None
@@ -58,7 +66,9 @@ def in_processes() -> list[str]:
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager:
         hrefs = manager.list()
-        processes = [context.Process(target=in_process, args=(settings.database, number, hrefs)) for number in range(2)]
+        processes = [
+            context.Process(target=in_process, args=(settings.database, number, hrefs)) for number in range(2)
+        ]
         for process in processes:
             process.start()
         for process in processes:

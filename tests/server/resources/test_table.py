@@ -19,8 +19,25 @@ def test_an_href_leads_back_to_its_row(name: str, data: st.DataObject) -> None:
     assert match.row.path == row.path and match.row.allow == row.allow
 
 
-@pytest.mark.parametrize("href", ["", "/", "/dcap/", "dcap", "/edev/", "/edev/x", "/edev/1/", "//edev/1", "/edev/-1",
-                                  "/edev/1.0", "/edev/1/der/1/nothing", "/dcap/1", "/edev/1x", "/edev/1 "])
+@pytest.mark.parametrize(
+    "href",
+    [
+        "",
+        "/",
+        "/dcap/",
+        "dcap",
+        "/edev/",
+        "/edev/x",
+        "/edev/1/",
+        "//edev/1",
+        "/edev/-1",
+        "/edev/1.0",
+        "/edev/1/der/1/nothing",
+        "/dcap/1",
+        "/edev/1x",
+        "/edev/1 ",
+    ],
+)
 def test_what_the_table_does_not_have_has_no_row(href: str) -> None:
     assert table.match(href) is None
 
@@ -33,13 +50,25 @@ def test_items_and_what_stands_below() -> None:
     assert table.rows["DERControl"] not in table.children("DERProgram")
 
 
-@pytest.mark.parametrize("href, above, number", [
-    ("/edev/12", "/edev", 12), ("/edev/12/rg", "/edev/12", 0), ("/dcap", "", 0), ("/derp/1/derc/00", "/derp/1/derc", 0)])
+@pytest.mark.parametrize(
+    "href, above, number",
+    [
+        ("/edev/12", "/edev", 12),
+        ("/edev/12/rg", "/edev/12", 0),
+        ("/dcap", "", 0),
+        ("/derp/1/derc/00", "/derp/1/derc", 0),
+    ],
+)
 def test_parents_and_numbers(href: str, above: str, number: int) -> None:
     assert (table.parent(href), table.number(href)) == (above, number)
 
 
 def test_methods_and_modes() -> None:
     row = table.rows["DERStatus"]
-    assert row.allow == "GET, HEAD, PUT" and row.allows("PUT") and not row.allows("DELETE") and row.mode("PATCH") == "E"
+    assert (
+        row.allow == "GET, HEAD, PUT"
+        and row.allows("PUT")
+        and not row.allows("DELETE")
+        and row.mode("PATCH") == "E"
+    )
     assert table.rows["DERControlList"].is_list and not row.is_list

@@ -24,8 +24,11 @@ from tests.conftest import NOON
 
 STEP = 900
 T = NOON + STEP
-NEED = {"energyRequested": {"multiplier": 0, "value": 14_000}, "powerRequested": {"multiplier": 0, "value": 7000},
-        "RequestStatus": {"dateTime": NOON, "requestStatus": 0}}
+NEED = {
+    "energyRequested": {"multiplier": 0, "value": 14_000},
+    "powerRequested": {"multiplier": 0, "value": 7000},
+    "RequestStatus": {"dateTime": NOON, "requestStatus": 0},
+}
 
 
 def asks(home, energy=14_000, hours=10, start=None):
@@ -40,22 +43,44 @@ def asks(home, energy=14_000, hours=10, start=None):
 
 def has(home, watts):
     """What a thermostat says of the heat pump that it switches."""
-    assert home.client.put(f"/edev/{home.device.id}/di", "DeviceInformation", {
-        "functionsImplemented": f"{1 << 13:016X}", "lFDI": home.lfdi, "mfDate": 0, "mfHwVer": "1", "mfID": 0, "mfModel": "m",
-        "mfSerNum": "1", "primaryPower": 1, "secondaryPower": 0, "swActTime": 0, "swVer": "1", "DRLCCapabilities": {
-            "averageEnergy": {"multiplier": 0, "value": 500}, "maxDemand": {"multiplier": 0, "value": watts},
-            "optionsImplemented": "0001"}}).status == 204
+    assert (
+        home.client.put(
+            f"/edev/{home.device.id}/di",
+            "DeviceInformation",
+            {
+                "functionsImplemented": f"{1 << 13:016X}",
+                "lFDI": home.lfdi,
+                "mfDate": 0,
+                "mfHwVer": "1",
+                "mfID": 0,
+                "mfModel": "m",
+                "mfSerNum": "1",
+                "primaryPower": 1,
+                "secondaryPower": 0,
+                "swActTime": 0,
+                "swVer": "1",
+                "DRLCCapabilities": {
+                    "averageEnergy": {"multiplier": 0, "value": 500},
+                    "maxDemand": {"multiplier": 0, "value": watts},
+                    "optionsImplemented": "0001",
+                },
+            },
+        ).status
+        == 204
+    )
 
 
 @pytest.fixture
 def town(home, battery):
-    """Four batteries of 5 kW and 10 kWh, two chargers whose cars want 14 kWh in ten hours, two heat pumps of 2 kW that
-    draw 1 kW: by kind, below one area."""
+    """Four batteries of 5 kW and 10 kWh, two chargers whose cars want 14 kWh in ten hours, two heat pumps of
+    2 kW that draw 1 kW: by kind, below one area."""
     virtualders.create("town")
     for name, kind in (("batteries", "battery"), ("chargers", "evcharger"), ("warmth", "thermostat")):
         virtualders.create(name, rule=f"kind = {kind}", parent="town", purpose="kind")
     homes = [battery(each) for each in range(1, 5)]
-    homes += [home(each, "evcharger") for each in (5, 6)] + [home(each, "thermostat", category=1) for each in (7, 8)]
+    homes += [home(each, "evcharger") for each in (5, 6)] + [
+        home(each, "thermostat", category=1) for each in (7, 8)
+    ]
     for one in homes[4:6]:
         one.rate(82, 0, 7000)
     for one in homes[6:]:
@@ -72,8 +97,8 @@ AT_ONCE = 14_000  # what the cars draw if they charge when they come, which is i
 
 
 def needs(watts, start=NOON):
-    """A day's signal: so much too much is drawn for an hour from `start` on, the cars' charging in it, so much too little
-    for the next."""
+    """A day's signal: so much too much is drawn for an hour from `start` on, the cars' charging in it, so
+    much too little for the next."""
     signals.put("town", "imbalance", [watts] * 4 + [-watts] * 4 + [0.0] * 100, start, STEP)
 
 
@@ -107,7 +132,11 @@ def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
     control, = told("batteries")
     assert control["DERControlBase"]["opModFixedW"] == 10_000
     for car in town[4:6]:
-        grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp") if grant.status["currentStatus"] <= ACTIVE]
+        grants = [
+            grant
+            for grant in store.items(f"/edev/{car.device.id}/frp")
+            if grant.status["currentStatus"] <= ACTIVE
+        ]
         assert all(grant.submitted["interval"]["start"] > T + 3600 for grant in grants) and len(grants) == 1
     load, = store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
     assert not load.submitted["loadShiftForward"] and load.submitted["Offset"]["heatingOffset"] > 0
@@ -207,7 +236,9 @@ def reads(homes, step, powers):
 
 def as_asked(town):
     """W of injection of each home in the step at T, pumps that nobody asked of anything as usual."""
-    asked = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T)}
+    asked = {
+        row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T)
+    }
     return [asked.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
 
 
@@ -220,7 +251,9 @@ def test_what_was_measured_puts_the_next_step_right(town):
     reads(town, T, as_asked(town))
     signals.put("town", "measured", [3000.0], T, STEP)  # 3 kW more than anybody had said
     at(T + STEP + 600)
-    assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([2750, 2634, 2522], abs=40)
+    assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx(
+        [2750, 2634, 2522], abs=40
+    )
 
 
 def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
@@ -234,7 +267,9 @@ def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
     signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0]) + failed], T, STEP)
     at(T + STEP + 600)
     made = Plan.get(Plan.start == T + 2 * STEP).body["before"]
-    assert abs(failed) > 300 and [each - 4000 for each in made[:3]] == pytest.approx([failed, failed / 2, failed / 4], abs=5)
+    assert abs(failed) > 300 and [each - 4000 for each in made[:3]] == pytest.approx(
+        [failed, failed / 2, failed / 4], abs=5
+    )
 
 
 def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
@@ -246,7 +281,13 @@ def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
         home.post(watts, start=T, duration=STEP)
     signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0])], T, STEP)
     at(T + STEP + 600)
-    assert abs(measurements.read("town", "planned_storage", T, 1)[0] - measurements.read("town", "storage", T, 1)[0]) > 300
+    assert (
+        abs(
+            measurements.read("town", "planned_storage", T, 1)[0]
+            - measurements.read("town", "storage", T, 1)[0]
+        )
+        > 300
+    )
     assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([4000] * 3, abs=5)
 
 
@@ -270,12 +311,17 @@ def test_who_does_not_respond_is_left_out_and_others_do_it(town):
     at(T - 300)
     for step in (T, T + STEP):
         at(step + 600)
-        share = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == step)}
+        share = {
+            row.lfdi: row.planned_w
+            for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == step)
+        }
         clock.turn_to(step + STEP)
         reads(town, step, [0.0 if home is town[0] else share.get(home.lfdi, -1000.0) for home in town])
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
-    asked = {row.lfdi for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T + 3 * STEP)}
+    asked = {
+        row.lfdi for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T + 3 * STEP)
+    }
     assert town[0].lfdi not in asked and town[1].lfdi in asked
 
 
@@ -323,7 +369,9 @@ def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
     needs(60_000.0)
     participation.opt_out(town[0].lfdi, NOON + 9000)
     warnings = controller.run("town")["warnings"]
-    assert any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
+    assert (
+        any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
+    )
     virtualders.create("moor")
     signals.put("moor", "imbalance", [1.0] * 100, NOON, STEP)
     assert "moor has no member that could be dispatched now" in controller.run("moor")["warnings"]
@@ -359,13 +407,22 @@ def test_a_price_moves_charging_to_where_it_is_cheap(town):
 def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
     needs(40_000.0)
     at(T - 300)
-    share = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where((DispatchOrder.start == T) & (DispatchOrder.quantity == "offset"))}
+    share = {
+        row.lfdi: row.planned_w
+        for row in Share.select()
+        .join(DispatchOrder)
+        .where((DispatchOrder.start == T) & (DispatchOrder.quantity == "offset"))
+    }
     clock.turn_to(T + STEP)
     for home in town[6:]:
         home.post(share[home.lfdi], start=T, duration=STEP)
     at(T + STEP + 600)
-    assert sum(share.values()) > -1500 and measurements.read("warmth", "thermal_uncontrolled", T, 1)[0] == pytest.approx(-2000, abs=2)
-    assert forecasts.forecast("warmth", "thermal", T + 2 * STEP, 2).values == pytest.approx([-2000] * 2, abs=2)
+    assert sum(share.values()) > -1500 and measurements.read("warmth", "thermal_uncontrolled", T, 1)[
+        0
+    ] == pytest.approx(-2000, abs=2)
+    assert forecasts.forecast("warmth", "thermal", T + 2 * STEP, 2).values == pytest.approx(
+        [-2000] * 2, abs=2
+    )
 
 
 def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
@@ -373,15 +430,20 @@ def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
     at(T - 300)
     for step in (T, T + STEP):
         at(step + 600)
-        load, = [event for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
-                 if event.submitted["interval"]["start"] == step]
+        (load,) = [
+            event
+            for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
+            if event.submitted["interval"]["start"] == step
+        ]
         town[6].answer(load.submitted["mRID"], 1)
         clock.turn_to(step + STEP)
         reads(town, step, [0.0] * 6 + [-1000.0] * 2)
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
-    assert {row.device_id for row in Participation.select().where(Participation.non_responding_since.is_null(False))} & {
-        town[6].device.id, town[7].device.id} == {town[7].device.id}
+    assert {
+        row.device_id
+        for row in Participation.select().where(Participation.non_responding_since.is_null(False))
+    } & {town[6].device.id, town[7].device.id} == {town[7].device.id}
 
 
 def test_what_people_have_ordered_stands(town):
@@ -390,7 +452,12 @@ def test_what_people_have_ordered_stands(town):
     at(T - 300)
     control, = told("batteries")
     assert control["DERControlBase"] == {"opModFixedW": 1000}
-    asked = {row.lfdi for row in Share.select().join(DispatchOrder).where((DispatchOrder.start == T) & DispatchOrder.plan_id.is_null(False))}
+    asked = {
+        row.lfdi
+        for row in Share.select()
+        .join(DispatchOrder)
+        .where((DispatchOrder.start == T) & DispatchOrder.plan_id.is_null(False))
+    }
     assert not asked & {home.lfdi for home in town[:4]} and town[4].lfdi in asked
     at(T + 600)
     assert told("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
@@ -405,10 +472,19 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     made = plans.recall(Plan.get())
     assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"
     assert measurements.read("town", "planned_storage", T, 1)[0] == pytest.approx(2000)
-    cars = {row.lfdi: row for row in Share.select().join(DispatchOrder).where((DispatchOrder.start == T) & (DispatchOrder.quantity == "reservation"))}
+    cars = {
+        row.lfdi: row
+        for row in Share.select()
+        .join(DispatchOrder)
+        .where((DispatchOrder.start == T) & (DispatchOrder.quantity == "reservation"))
+    }
     assert cars.keys() == {town[5].lfdi} and cars[town[5].lfdi].baseline_w == pytest.approx(-7000)
-    assert measurements.read("town", "planned_ev", T, 1)[0] == pytest.approx(-2000 + cars[town[5].lfdi].planned_w, abs=2)
-    moved = sum(measurements.read("town", f"planned_{what}", T, 1)[0] for what in ("storage", "ev", "thermal"))
+    assert measurements.read("town", "planned_ev", T, 1)[0] == pytest.approx(
+        -2000 + cars[town[5].lfdi].planned_w, abs=2
+    )
+    moved = sum(
+        measurements.read("town", f"planned_{what}", T, 1)[0] for what in ("storage", "ev", "thermal")
+    )
     assert measurements.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
 
 
@@ -417,7 +493,9 @@ def test_a_plan_is_made_anew_whatever_is_in_force(town):
     at(T - 300)
     needs(9000.0)
     shown = controller.run("town", horizon=8)
-    assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx([9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2)
+    assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx(
+        [9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2
+    )
 
 
 def test_a_car_that_is_to_stop_goes_on_until_then(town):
@@ -429,11 +507,26 @@ def test_a_car_that_is_to_stop_goes_on_until_then(town):
     at(stop - 300)
     for car in town[4:6]:
         grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp", ended=True)]
-        before = [each for each in grants if each.submitted["interval"]["start"] < stop - 60 and base_value(each.submitted["powerAvailable"])]
-        pause, later = [each for each in grants if each.submitted["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE]
+        before = [
+            each
+            for each in grants
+            if each.submitted["interval"]["start"] < stop - 60
+            and base_value(each.submitted["powerAvailable"])
+        ]
+        pause, later = [
+            each
+            for each in grants
+            if each.submitted["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE
+        ]
         assert before and all(each.status["currentStatus"] != CANCELLED for each in before)
-        assert base_value(pause.submitted["powerAvailable"]) == 0 and abs(pause.submitted["interval"]["start"] - stop) <= 60
-        assert base_value(later.submitted["powerAvailable"]) == 7000 and later.submitted["interval"]["start"] == pause.until
+        assert (
+            base_value(pause.submitted["powerAvailable"]) == 0
+            and abs(pause.submitted["interval"]["start"] - stop) <= 60
+        )
+        assert (
+            base_value(later.submitted["powerAvailable"]) == 7000
+            and later.submitted["interval"]["start"] == pause.until
+        )
 
 
 def test_how_far_each_load_is_ahead_is_known_of_each(town):
@@ -442,11 +535,18 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
     at(T - 300)
     rows = [ThermalState.get(device=home.device) for home in town[6:]]
     parts = [row.realised for row in rows]
-    assert parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in ThermalState.select()} == {T + STEP}
-    again = told_before.project(fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300))
+    assert (
+        parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in ThermalState.select()} == {T + STEP}
+    )
+    again = told_before.project(
+        fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300)
+    )
     loads = again.fleet.thermals
     assert again.stored / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(round(parts[0], 2))
-    assert loads.state / loads.band == pytest.approx([row.intended for row in rows]) and 0 < abs(rows[0].intended - parts[0]) < 0.025
+    assert (
+        loads.state / loads.band == pytest.approx([row.intended for row in rows])
+        and 0 < abs(rows[0].intended - parts[0]) < 0.025
+    )
 
 
 def test_of_two_who_publish_at_once_one_does_it(town):

@@ -1,4 +1,5 @@
-"""An area kept in balance while something is wrong with a member: opted out, known late, rated wrongly, gone elsewhere."""
+"""An area kept in balance while something is wrong with a member: opted out, known late, rated wrongly, gone
+elsewhere."""
 from __future__ import annotations
 
 import pytest
@@ -28,7 +29,10 @@ def needs(watts):
 
 
 def shares(start):
-    return {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == start)}
+    return {
+        row.lfdi: row.planned_w
+        for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == start)
+    }
 
 
 def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobody(stores):

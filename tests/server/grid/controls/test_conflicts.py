@@ -27,9 +27,13 @@ def test_who_cannot_follow(battery, home):
     battery(2, modes=FIXED_W | CONNECT)
     home(3)
     virtualders.create("north", "*")
-    assert warnings(base={"opModFixedW": 1, "opModConnect": True, "opModTargetW": {"multiplier": 0, "value": 1}}) == [
-        "1 of 3 members have not said what they are", "1 of 2 members do not support opModConnect",
-        "no member supports opModTargetW"]
+    assert warnings(
+        base={"opModFixedW": 1, "opModConnect": True, "opModTargetW": {"multiplier": 0, "value": 1}}
+    ) == [
+        "1 of 3 members have not said what they are",
+        "1 of 2 members do not support opModConnect",
+        "no member supports opModTargetW",
+    ]
 
 
 def test_a_start_in_the_past(battery):

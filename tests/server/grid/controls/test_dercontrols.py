@@ -21,7 +21,11 @@ def test_a_control_reaches_the_members(north):
     found = one.client.get(made["href"]).data
     assert found["interval"] == {"start": clock.now() + 60, "duration": 900}
     assert found["DERControlBase"] == {"opModFixedW": 2500, "rampTms": 500}
-    assert (found["randomizeStart"], found["deviceCategory"], found["description"]) == (30, "01000000", "peak")
+    assert (found["randomizeStart"], found["deviceCategory"], found["description"]) == (
+        30,
+        "01000000",
+        "peak",
+    )
     assert (found["responseRequired"], found["mRID"]) == ("07", made["mrid"])
     assert found["EventStatus"]["currentStatus"] == 0 and made["status"] == "scheduled"
     assert made["warnings"] == [] and made["href"].startswith(f"{program}/derc/")
@@ -36,7 +40,11 @@ def test_a_dry_run_shows_the_xml_and_leaves_nothing(north):
     one, program = north
     made = dercontrols.post("north", {"opModFixedW": 2500}, 900, dry_run=True)
     name, data = codec.decode(made["xml"][0].encode())
-    assert name == "DERControl" and data["DERControlBase"] == {"opModFixedW": 2500} and data["href"] == made["href"]
+    assert (
+        name == "DERControl"
+        and data["DERControlBase"] == {"opModFixedW": 2500}
+        and data["href"] == made["href"]
+    )
     assert dercontrols.list_controls("north") == [] and one.client.get(made["href"]).status == 404
     assert dercontrols.post("north", {"opModFixedW": 2500}, 900)["href"] == made["href"]
 
@@ -49,7 +57,10 @@ def test_the_list_and_one_of_it(north):
     assert {found["vder"] for found in dercontrols.list_controls()} == {"north"}
     clock.advance(60)
     assert [found["status"] for found in dercontrols.list_controls("north")] == ["scheduled"]
-    assert [found["status"] for found in dercontrols.list_controls("north", ended=True)] == ["over", "scheduled"]
+    assert [found["status"] for found in dercontrols.list_controls("north", ended=True)] == [
+        "over",
+        "scheduled",
+    ]
     shown = dercontrols.show(first["href"])
     assert shown["base"] == {"opModFixedW": 1} and codec.decode(shown["xml"].encode())[0] == "DERControl"
 

@@ -9,9 +9,17 @@ from tests.server.grid.fleet.test_fleetstate import car, pump  # noqa: F401
 
 
 def control(number, start, end, base, created=0, category=events.EVERY_CATEGORY):
-    event = events.from_data("DERControl", f"e{number}", {
-        "mRID": f"{number:02X}", "creationTime": created, "interval": {"start": start, "duration": end - start},
-        "DERControlBase": base, "deviceCategory": f"{category:08X}"})
+    event = events.from_data(
+        "DERControl",
+        f"e{number}",
+        {
+            "mRID": f"{number:02X}",
+            "creationTime": created,
+            "interval": {"start": start, "duration": end - start},
+            "DERControlBase": base,
+            "deviceCategory": f"{category:08X}",
+        },
+    )
     return event, base
 
 
@@ -42,13 +50,18 @@ def test_by_primacy_mode_by_mode_then_the_defaults(one, other, now, expected):
 
 def test_the_newest_wins_where_two_of_a_program_share_a_mode():
     both = Program("p", 1, (control(1, 0, 100, A, created=5), control(2, 0, 100, C, created=9)), {})
-    assert {mode: setting.value for mode, setting in effectivecontrol.effective_control([both], 50).items()} == C
+    assert {
+        mode: setting.value for mode, setting in effectivecontrol.effective_control([both], 50).items()
+    } == C
     other = Program("p", 1, (control(1, 0, 100, A, created=9), control(2, 0, 100, C, created=5)), {})
     assert effectivecontrol.effective_control([other], 50)["opModFixedW"].value == 1
 
 
 def test_equal_primacy_of_two_programs_the_newest_wins():
-    older, newer = Program("o", 5, (control(1, 0, 9, A, 1),), {}), Program("n", 5, (control(2, 0, 9, B, 2),), {})
+    older, newer = (
+        Program("o", 5, (control(1, 0, 9, A, 1),), {}),
+        Program("n", 5, (control(2, 0, 9, B, 2),), {}),
+    )
     for programs in ([older, newer], [newer, older]):
         assert effectivecontrol.effective_control(programs, 5)["opModFixedW"].program == "n"
 
@@ -67,14 +80,23 @@ def test_what_a_device_follows(battery):
     dercontrols.set_default("north", {"opModFixedW": 5, "opModMaxLimW": 9000})
     default = {"vder": "north", "control": None, "why": "the default: no event says otherwise"}
     now, later = preview.preview(one.device), preview.preview(one.device, clock.now() + 60)
-    assert now["follows"] == [{"mode": "opModFixedW", "value": 5, **default, "why": default["why"] + "; of it speak system (100) too"},
-                              {"mode": "opModMaxLimW", "value": 9000, **default}]
+    assert now["follows"] == [
+        {
+            "mode": "opModFixedW",
+            "value": 5,
+            **default,
+            "why": default["why"] + "; of it speak system (100) too",
+        },
+        {"mode": "opModMaxLimW", "value": 9000, **default},
+    ]
     assert later["follows"][0] == {"mode": "opModFixedW", "value": 100, "vder": "system", "control": href,
                                    "why": "an event, primacy 100; of it speak north (50) too"}
     assert [(row["vder"], row["control"], row["outcome"]) for row in now["programs"]] == [
         ("north", None, "followed"), ("system", None, "says nothing then")]
     assert [(row["vder"], row["control"], row["status"], row["outcome"]) for row in later["programs"]] == [
-        ("north", None, "default", f"followed in part; opModFixedW is decided by {href}"), ("system", href, "active", "followed")]
+        ("north", None, "default", f"followed in part; opModFixedW is decided by {href}"),
+        ("system", href, "active", "followed"),
+    ]
 
 
 def test_events_that_are_not_followed_say_why(battery):
@@ -89,7 +111,11 @@ def test_events_that_are_not_followed_say_why(battery):
     dercontrols.cancel(fourth)
     found = preview.preview(one.device)
     assert {row["control"]: row["outcome"] for row in found["programs"]} == {
-        first: f"superseded by {second}", second: f"opModFixedW is decided by {third}", third: "followed", fourth: "cancelled"}
+        first: f"superseded by {second}",
+        second: f"opModFixedW is decided by {third}",
+        third: "followed",
+        fourth: "cancelled",
+    }
     assert [row["mode"] for row in found["follows"]] == ["opModFixedW"]
 
 
@@ -97,8 +123,13 @@ def test_an_event_that_by_chance_is_over_before_its_period_is_over(battery):
     one = battery(1)
     virtualders.create("system", "*")
     href = dercontrols.post("system", {"opModFixedW": 100}, 600, randomize_duration=-300)["href"]
-    outcomes = {at: {row["control"]: row["outcome"] for row in preview.preview(one.device, clock.now() + at)["programs"]}
-                for at in (10, 590, 610)}
+    outcomes = {
+        at: {
+            row["control"]: row["outcome"]
+            for row in preview.preview(one.device, clock.now() + at)["programs"]
+        }
+        for at in (10, 590, 610)
+    }
     assert outcomes[10] == {href: "followed"} and outcomes[590][href] in ("followed", "over")
     assert outcomes[610] == {None: "says nothing then"}
 
@@ -110,7 +141,12 @@ def test_load_controls_and_reservations_are_followed_too(car, pump):  # noqa: F8
     other = drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=4)["href"]
     clock.advance(400)
     row, = preview.preview(thermostat.device, clock.now())["follows"]
-    assert (row["mode"], row["value"]["heatingOffset"], row["control"], row["why"]) == ("Offset", 10, offset, "an event, primacy 100")
+    assert (row["mode"], row["value"]["heatingOffset"], row["control"], row["why"]) == (
+        "Offset",
+        10,
+        offset,
+        "an event, primacy 100",
+    )
     assert {row["control"]: row["outcome"] for row in preview.preview(thermostat.device)["programs"]} == {
         None: "says nothing then", offset: "followed", other: "not for devices of this category"}
     assert preview.preview(charger.device)["follows"][-1]["mode"] == "powerAvailable"

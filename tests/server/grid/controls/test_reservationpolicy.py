@@ -18,8 +18,10 @@ DAY = ReservationRequest(0, 24 * HOUR, 14_000, 7000)
     (DAY, 0, 300, ReservationOffer(300, 7200, 7000, 14_000)),
     (DAY, 3600, 300, ReservationOffer(3900, 7200, 7000, 14_000)),
     (ReservationRequest(7200, 9 * HOUR, 14_000, 7000), 0, 300, ReservationOffer(7200, 7200, 7000, 14_000)),
-    (ReservationRequest(0, 7300, 14_000, 7000), 0, 300, ReservationOffer(0, 7200, 7000, 14_000)),       # no time to wait for the next poll
-    (ReservationRequest(0, 3600, 14_000, 7000), 0, 0, ReservationOffer(0, 3600, 7000, 7000)),           # not all of it fits the window
+    # no time to wait for the next poll
+    (ReservationRequest(0, 7300, 14_000, 7000), 0, 300, ReservationOffer(0, 7200, 7000, 14_000)),
+    # not all of it fits the window
+    (ReservationRequest(0, 3600, 14_000, 7000), 0, 0, ReservationOffer(0, 3600, 7000, 7000)),
     (ReservationRequest(0, 24 * HOUR, 14_000, 7000, 9000), 0, 0, ReservationOffer(0, 9000, 7000, 14_000)),
     (ReservationRequest(0, 24 * HOUR, -14_000, 7000), 0, 0, ReservationOffer(0, 7200, -7000, -14_000)),
     (ReservationRequest(0, 24 * HOUR, 1, 7000), 0, 0, ReservationOffer(0, 1, 7000, 1)),
@@ -30,11 +32,14 @@ def test_without_limits(wish, now, lead, expected):
 
 @pytest.mark.parametrize("limit, taken, expected", [
     (12_000, [], ReservationOffer(0, 7200, 7000, 14_000)),
-    (12_000, [Reserved(0, HOUR, 7000)], ReservationOffer(HOUR, 7200, 7000, 14_000)),           # after it is sooner done than beside it
+    # after it is sooner done than beside it
+    (12_000, [Reserved(0, HOUR, 7000)], ReservationOffer(HOUR, 7200, 7000, 14_000)),
     (10_750, [Reserved(0, 6 * HOUR, 5000)], ReservationOffer(0, 9600, 5250, 14_000)),          # beside it
     (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000)),
-    (12_000, [Reserved(HOUR, 2 * HOUR, 10_500)], ReservationOffer(2 * HOUR, 7200, 7000, 14_000)),  # an hour before it is not enough
-    (12_000, [Reserved(0, 23 * HOUR, 10_500)], ReservationOffer(23 * HOUR, HOUR, 7000, 7000)),     # most of it
+    # an hour before it is not enough
+    (12_000, [Reserved(HOUR, 2 * HOUR, 10_500)], ReservationOffer(2 * HOUR, 7200, 7000, 14_000)),
+    # most of it
+    (12_000, [Reserved(0, 23 * HOUR, 10_500)], ReservationOffer(23 * HOUR, HOUR, 7000, 7000)),
     (12_000, [Reserved(0, 24 * HOUR, 10_500)], ReservationOffer(0, 24 * HOUR, 0, 0))])
 def test_within_a_limit_less_what_others_have(limit, taken, expected):
     assert earliest(DAY, room(limit, taken), 0) == expected
@@ -50,9 +55,16 @@ def test_the_least_of_several_limits_counts():
 seconds = some.integers(0, 100_000)
 others = some.lists(some.builds(lambda start, length, power: Reserved(start, start + length, power), seconds,
                                 some.integers(1, 30_000), some.floats(1, 8000)), max_size=8)
-wishes = some.builds(lambda start, length, energy, power, least: ReservationRequest(start, start + length, energy, power, least),
-                     seconds, some.integers(1, 60_000), some.floats(-50_000, 50_000).filter(lambda wh: abs(wh) >= 1),
-                     some.floats(1000, 11_000), some.integers(0, 20_000))
+wishes = some.builds(
+    lambda start, length, energy, power, least: ReservationRequest(
+        start, start + length, energy, power, least
+    ),
+    seconds,
+    some.integers(1, 60_000),
+    some.floats(-50_000, 50_000).filter(lambda wh: abs(wh) >= 1),
+    some.floats(1000, 11_000),
+    some.integers(0, 20_000),
+)
 
 
 @given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
@@ -64,9 +76,15 @@ def test_a_grant_is_within_the_window_the_wish_and_the_limit(wish, taken, limit,
     assert grant.power * wish.energy >= 0 and grant.energy * wish.energy >= 0
     assert abs(grant.energy) <= abs(grant.power) * grant.duration / 3600 + 1e-3
     if grant.power:
-        inside = [grant.start, *(at for one in taken for at in one[:2] if grant.start < at < grant.start + grant.duration)]
+        inside = [
+            grant.start,
+            *(at for one in taken for at in one[:2] if grant.start < at < grant.start + grant.duration),
+        ]
         for instant in inside:
-            assert abs(grant.power) + sum(one.power for one in taken if one.start <= instant < one.end) <= limit + 1e-6
+            assert (
+                abs(grant.power) + sum(one.power for one in taken if one.start <= instant < one.end)
+                <= limit + 1e-6
+            )
 
 
 @given(wishes, others, some.floats(0, 20_000))
@@ -75,14 +93,19 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
     grant = earliest(wish, steps, 0)
     length = wish.seconds(wish.power)
     for start in {wish.start, *(one.end for one in taken)}:
-        if start >= wish.start and start + length <= wish.end and lowest(steps, start, start + length) >= wish.power:
+        if (
+            start >= wish.start
+            and start + length <= wish.end
+            and lowest(steps, start, start + length) >= wish.power
+        ):
             assert grant.energy == wish.energy and grant.start + grant.duration <= start + length
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
     (12_000, [], ReservationOffer(22 * HOUR, 7200, 7000, 14_000)),
     (12_000, [Reserved(23 * HOUR, 24 * HOUR, 7000)], ReservationOffer(21 * HOUR, 7200, 7000, 14_000)),
-    (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000))])     # at full power there is never room
+    # at full power there is never room
+    (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000))])
 def test_as_late_as_can_be(limit, taken, expected):
     assert latest(DAY, room(limit, taken), 0) == expected
 
@@ -95,7 +118,13 @@ def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
 
 
 @given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
-def test_the_latest_is_within_the_window_too_and_serves_no_less_than_the_earliest(wish, taken, limit, now, lead):
+def test_the_latest_is_within_the_window_too_and_serves_no_less_than_the_earliest(
+    wish, taken, limit, now, lead
+):
     late, early = (choose(wish, room(limit, taken), now, lead) for choose in (latest, earliest))
-    assert wish.start <= late.start and late.start + late.duration <= wish.end and late.start >= early.start - lead
+    assert (
+        wish.start <= late.start
+        and late.start + late.duration <= wish.end
+        and late.start >= early.start - lead
+    )
     assert abs(late.energy) >= abs(early.energy) - 1e-6

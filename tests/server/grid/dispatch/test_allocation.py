@@ -13,8 +13,17 @@ ALL = frozenset({"opModFixedW", "opModMaxLimW", "opModConnect", "opModEnergize"}
 
 
 def member(name, inject=5000, absorb=5000, low=None, high=None, present=0.0, modes=ALL, online=True):
-    unit = MemberDer(inject, absorb, -absorb if low is None else low, inject if high is None else high, None, None, None,
-                None, modes)
+    unit = MemberDer(
+        inject,
+        absorb,
+        -absorb if low is None else low,
+        inject if high is None else high,
+        None,
+        None,
+        None,
+        None,
+        modes,
+    )
     return Member(name, name, "battery", online, (unit,), present, 0)
 
 
@@ -43,7 +52,10 @@ def test_watts_less_go_by_the_charge_rating():
 
 def test_panels_are_reached_by_a_limit_in_the_same_control():
     made = allocation.allocate("target", 5000, [*BATTERIES, PANELS])
-    assert set(made.base) == {"opModFixedW", "opModMaxLimW"} and made.base["opModFixedW"] == made.base["opModMaxLimW"]
+    assert (
+        set(made.base) == {"opModFixedW", "opModMaxLimW"}
+        and made.base["opModFixedW"] == made.base["opModMaxLimW"]
+    )
     assert made.planned == pytest.approx(5000, abs=1)
     down = allocation.allocate("target", -3500, [*BATTERIES, PANELS])
     assert down.base == {"opModFixedW": -5000, "opModMaxLimW": 0} and planned(down)["pv"] == 0
@@ -62,7 +74,9 @@ def test_per_device_in_proportion_to_headroom():
 def test_per_device_so_that_all_are_equally_full():
     stores = [MemberDer(5000, 5000, -5000, 5000, 10_000, charge, None, None, ALL) for charge in (0.9, 0.5)]
     every = [Member(str(place), "", "battery", True, (unit,), 0.0, 0) for place, unit in enumerate(stores)]
-    made = allocation.allocate("target", 2000, every, allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE, hours=2))
+    made = allocation.allocate(
+        "target", 2000, every, allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE, hours=2)
+    )
     left = [10_000 * unit.soc - 2 * part.planned for unit, part in zip(stores, made.parts, strict=True)]
     assert left == pytest.approx([5000, 5000], abs=2) and made.planned == 2000
 
@@ -124,20 +138,37 @@ def test_who_is_not_online_does_not_count():
     assert made.warnings == ["1 of 3 members are not online or unrated and do not count"]
 
 
-@pytest.mark.parametrize("wish, value, every, how, status, why", [
-    ("power", 1, BATTERIES, allocation.DispatchOptions(), 400, "wish power: watts, target"),
-    ("watts", 1, BATTERIES, allocation.DispatchOptions(allocation.DEVICE, "luck"), 400, "policy luck"),
-    ("watts", 1, BATTERIES, allocation.DispatchOptions(policy=allocation.CHARGE), 400, "each device is addressed by itself"),
-    ("watts", 1, BATTERIES, allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE), 409, "2 members have not said how much"),
-    ("watts", 1, BATTERIES, allocation.DispatchOptions("singly"), 400, "addressing singly"),
-    ("percent", 1, BATTERIES, ONE_BY_ONE, 400, "it is broadcast"),
-    ("percent", 100.5, BATTERIES, allocation.DispatchOptions(), 400, "-100 to 100"),
-    ("limit", -1, BATTERIES, allocation.DispatchOptions(), 400, "0 to 100"),
-    ("limit_watts", -1, BATTERIES, allocation.DispatchOptions(), 400, "not negative"),
-    ("percent", 10, [PANELS, member("x", modes=frozenset())], allocation.DispatchOptions(), None, ""),
-    ("connect", 0, [PANELS], allocation.DispatchOptions(), 409, "takes opModConnect"),
-    ("watts", 1, [], allocation.DispatchOptions(), 409, "no member that is online"),
-])
+@pytest.mark.parametrize(
+    "wish, value, every, how, status, why",
+    [
+        ("power", 1, BATTERIES, allocation.DispatchOptions(), 400, "wish power: watts, target"),
+        ("watts", 1, BATTERIES, allocation.DispatchOptions(allocation.DEVICE, "luck"), 400, "policy luck"),
+        (
+            "watts",
+            1,
+            BATTERIES,
+            allocation.DispatchOptions(policy=allocation.CHARGE),
+            400,
+            "each device is addressed by itself",
+        ),
+        (
+            "watts",
+            1,
+            BATTERIES,
+            allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE),
+            409,
+            "2 members have not said how much",
+        ),
+        ("watts", 1, BATTERIES, allocation.DispatchOptions("singly"), 400, "addressing singly"),
+        ("percent", 1, BATTERIES, ONE_BY_ONE, 400, "it is broadcast"),
+        ("percent", 100.5, BATTERIES, allocation.DispatchOptions(), 400, "-100 to 100"),
+        ("limit", -1, BATTERIES, allocation.DispatchOptions(), 400, "0 to 100"),
+        ("limit_watts", -1, BATTERIES, allocation.DispatchOptions(), 400, "not negative"),
+        ("percent", 10, [PANELS, member("x", modes=frozenset())], allocation.DispatchOptions(), None, ""),
+        ("connect", 0, [PANELS], allocation.DispatchOptions(), 409, "takes opModConnect"),
+        ("watts", 1, [], allocation.DispatchOptions(), 409, "no member that is online"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(wish, value, every, how, status, why):
     if status is None:
         assert allocation.allocate(wish, value, every, how).base == {"opModMaxLimW": 1000}
@@ -150,9 +181,15 @@ def test_what_makes_no_sense_is_refused(wish, value, every, how, status, why):
 PARTS = st.floats(0, 1, width=16)  # of a rating; no headroom of 1e-300 W
 
 
-@given(st.integers(-60_000, 60_000), st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 9000), PARTS, PARTS,
-                                                        st.floats(-9000, 9000)), min_size=1, max_size=8),
-       st.sampled_from([allocation.DispatchOptions(), ONE_BY_ONE]))
+@given(
+    st.integers(-60_000, 60_000),
+    st.lists(
+        st.tuples(st.integers(0, 9000), st.integers(0, 9000), PARTS, PARTS, st.floats(-9000, 9000)),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from([allocation.DispatchOptions(), ONE_BY_ONE]),
+)
 def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, how):
     every = [member(str(place), inject, absorb, -absorb * some, inject * more, present)
              for place, (inject, absorb, some, more, present) in enumerate(drawn)]
@@ -165,6 +202,7 @@ def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, ho
         resolution = max(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
     else:
         resolution = fsum(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
-    stuck = fsum(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000  # members with no step between their bounds
+    # members with no step between their bounds
+    stuck = fsum(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
     assert abs(made.planned - reachable) <= resolution + stuck + 1
     assert made.missed == pytest.approx(value - reachable, abs=1e-6)

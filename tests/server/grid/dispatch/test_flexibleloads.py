@@ -18,9 +18,15 @@ QUARTER = 900
 
 @pytest.fixture
 def street(battery, car, pump):  # noqa: F811
-    """A battery of 5 kW, a car of 7 kW and one that came with little time, two heat pumps of 2 kW that draw 500 W."""
-    homes = [battery(1, feeder="F1"), car(2, energy=21_000, feeder="F1"), car(3, energy=6000, depart=1.0, feeder="F1"),
-             pump(4, feeder="F1"), pump(5, feeder="F1")]
+    """A battery of 5 kW, a car of 7 kW and one that came with little time, two heat pumps of 2 kW that draw
+    500 W."""
+    homes = [
+        battery(1, feeder="F1"),
+        car(2, energy=21_000, feeder="F1"),
+        car(3, energy=6000, depart=1.0, feeder="F1"),
+        pump(4, feeder="F1"),
+        pump(5, feeder="F1"),
+    ]
     for one in homes[1:3]:
         one.rate(82, absorb=11_000, modes=0)
     for one in homes[3:]:
@@ -37,9 +43,17 @@ def order(vder="loads", start=0, duration=QUARTER, **wish):
 
 def grants(home, since=0):
     """(start, seconds, W) of what a car is granted, what is superseded left out."""
-    live = [each for each in store.items(f"/edev/{home.device.id}/frp") if each.status["currentStatus"] <= ACTIVE]
-    return sorted((each.submitted["interval"]["start"], each.submitted["interval"]["duration"], base_value(each.submitted["powerAvailable"]))
-                  for each in live)
+    live = [
+        each for each in store.items(f"/edev/{home.device.id}/frp") if each.status["currentStatus"] <= ACTIVE
+    ]
+    return sorted(
+        (
+            each.submitted["interval"]["start"],
+            each.submitted["interval"]["duration"],
+            base_value(each.submitted["powerAvailable"]),
+        )
+        for each in live
+    )
 
 
 def loads(vder="loads"):
@@ -47,17 +61,25 @@ def loads(vder="loads"):
 
 
 def shares(made):
-    return {share["lfdi"]: share["planned_w"] - share["baseline_w"] for share in made["shares"] if share["control"]}
+    return {
+        share["lfdi"]: share["planned_w"] - share["baseline_w"]
+        for share in made["shares"]
+        if share["control"]
+    }
 
 
 def test_a_car_waits_for_as_long_as_an_order_lasts_and_then_has_all_that_it_wants(street):
     start = clock.now() + 300
     made = order(start=300, watts=7000)
     assert made["baseline_w"] == pytest.approx(-7000 - 7000 - 1000, abs=5)
-    assert shares(made) == {street[1].lfdi: pytest.approx(7000, abs=1)} and made["missed_w"] == pytest.approx(0, abs=1)
+    assert shares(made) == {street[1].lfdi: pytest.approx(7000, abs=1)} and made["missed_w"] == pytest.approx(
+        0, abs=1
+    )
     _, wait, later = grants(street[1])
     assert wait == (start, QUARTER, 0) and later[0] == start + QUARTER and later[2] == 7000
-    assert later[1] * 7000 / 3600 == pytest.approx(21_000 - 7000 * 300 / 3600, rel=0.01), "what flows until then is had"
+    assert later[1] * 7000 / 3600 == pytest.approx(21_000 - 7000 * 300 / 3600, rel=0.01), (
+        "what flows until then is had"
+    )
     assert [kind["href"] for kind in made["controls"]] == [Share.get().event_href] and not loads()
     assert orders.list_shares(made["id"])[0]["reason"].startswith("test; 7.7 h until it leaves, 20.4")
 
@@ -86,10 +108,14 @@ def test_stores_come_first_and_the_rest_is_asked_of_others(street):
     made = order("all", watts=9000)
     assert made["planned_w"] - made["baseline_w"] == pytest.approx(9000, abs=5) and not made["warnings"]
     done = shares(made)
-    assert done[street[0].lfdi] == pytest.approx(5000, abs=1) and done[street[1].lfdi] == pytest.approx(4000, abs=2)
+    assert done[street[0].lfdi] == pytest.approx(5000, abs=1) and done[street[1].lfdi] == pytest.approx(
+        4000, abs=2
+    )
     few = orders.create_order("all", QUARTER, watts=2000)
     assert set(shares(few)) == {street[0].lfdi}, "what stores can do is asked of nobody else"
-    assert {share.reason for share in Share.select().where(Share.order == few["id"])} == {"+40 % of its rating, as all"}
+    assert {share.reason for share in Share.select().where(Share.order == few["id"])} == {
+        "+40 % of its rating, as all"
+    }
 
 
 def test_a_target_is_of_the_whole_group(street):
@@ -99,22 +125,35 @@ def test_a_target_is_of_the_whole_group(street):
 
 def test_what_is_out_of_reach_is_said(street):
     made = order(watts=20_000)
-    assert made["missed_w"] == pytest.approx(20_000 - sum(shares(made).values()), abs=1) and made["missed_w"] > 11_000
+    assert (
+        made["missed_w"] == pytest.approx(20_000 - sum(shares(made).values()), abs=1)
+        and made["missed_w"] > 11_000
+    )
     assert f"{made['missed_w']:.0f} W of the wish are out of reach" in made["warnings"][-1]
 
 
 def test_a_dry_run_changes_nothing(street):
     before = grants(street[1]), len(loads())
     made = order(watts=8000, dry_run=True)
-    assert len(made["xml"]) == 2 and "FlowReservationResponse" in made["xml"][0] and "EndDeviceControl" in made["xml"][1]
-    assert (grants(street[1]), len(loads())) == before and not DispatchOrder.select().exists() and not ThermalState.select().exists()
+    assert (
+        len(made["xml"]) == 2
+        and "FlowReservationResponse" in made["xml"][0]
+        and "EndDeviceControl" in made["xml"][1]
+    )
+    assert (
+        (grants(street[1]), len(loads())) == before
+        and not DispatchOrder.select().exists()
+        and not ThermalState.select().exists()
+    )
 
 
 def test_an_order_that_is_cancelled_lets_cars_go_on(street):
     made = order(watts=8000)
     clock.advance(60)
     assert orders.cancel(made["id"])["status"] == "cancelled"
-    assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [7000]
+    assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [
+        7000
+    ]
     assert all(event.status["currentStatus"] > ACTIVE for event in loads())
 
 
@@ -123,14 +162,20 @@ def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order
     settings.reservation_policy = "off"
     clock.advance(60)
     orders.cancel(made["id"])
-    assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [(made["start"] + QUARTER, 7000)]
+    assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [
+        (made["start"] + QUARTER, 7000)
+    ]
 
 
 def test_an_order_that_is_extended_goes_on_for_all(street):
     made = order(watts=8000)
     more = orders.extend(made["id"], 600)
     end = made["start"] + QUARTER
-    assert (end, 600, 0) in grants(street[1]) and grants(street[1])[-1][0] == end + 600 and grants(street[1])[-1][2] == 7000
+    assert (
+        (end, 600, 0) in grants(street[1])
+        and grants(street[1])[-1][0] == end + 600
+        and grants(street[1])[-1][2] == 7000
+    )
     assert [event.submitted["interval"]["start"] for event in loads()] == [made["start"], end]
     assert {share.lfdi for share in Share.select().where(Share.order == more["id"])} == set(shares(made))
 
@@ -147,7 +192,9 @@ def test_nobody_there_to_ask_is_refused_as_ever(home):
         orders.create_order("all", QUARTER, watts=1000)
 
 
-@pytest.mark.parametrize("vder, how, by", [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")])
+@pytest.mark.parametrize(
+    "vder, how, by", [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")]
+)
 def test_a_car_that_takes_a_set_point_is_told_one_only_where_all_are(street, vder, how, by):
     street[1].rate(82, absorb=11_000)
     virtualders.create("cars", "kind = evcharger")

@@ -18,24 +18,35 @@ def street(battery):
 
 
 def asked(home):
-    """What a device finds among its programs: primacy and DERControlBase of each control, strongest program first."""
+    """What a device finds among its programs: primacy and DERControlBase of each control, strongest program
+    first."""
     found = []
     for assignment in home.client.get(f"/edev/{home.device.id}/fsa?l=9").data["FunctionSetAssignments"]:
         for program in home.client.get(assignment["DERProgramListLink"]["href"] + "?l=9").data["DERProgram"]:
             listed = home.client.get(program["DERControlListLink"]["href"] + "?l=9").data
-            found += [(program["primacy"], control["DERControlBase"]) for control in listed.get("DERControl", [])]
+            found += [
+                (program["primacy"], control["DERControlBase"]) for control in listed.get("DERControl", [])
+            ]
     return sorted(found, key=lambda each: each[0])
 
 
 def test_one_percent_for_all(street):
-    made = orders.create_order("street", 900, clock.now() + 300, watts=3000, ramp=10, randomize=60, reason="evening peak")
+    made = orders.create_order(
+        "street", 900, clock.now() + 300, watts=3000, ramp=10, randomize=60, reason="evening peak"
+    )
     assert (made["planned_w"], made["target_w"], made["baseline_w"], made["missed_w"]) == (3000, 3000, 0, 0)
     (control,) = made["controls"]
     assert control["base"] == {"opModFixedW": 2000, "rampTms": 1000}
     assert [asked(home) for home in street] == [[(80, control["base"])]] * 3
     found = street[0].client.get(control["href"]).data
-    assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (60, 60, "evening peak")
-    assert [share["planned_w"] for share in made["shares"]] == [1000, 1000, 1000] and made["status"] == "scheduled"
+    assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (
+        60,
+        60,
+        "evening peak",
+    )
+    assert [share["planned_w"] for share in made["shares"]] == [1000, 1000, 1000] and made[
+        "status"
+    ] == "scheduled"
 
 
 def test_to_each_its_own(street):
@@ -59,12 +70,16 @@ def test_the_fullest_gives_most_where_charge_is_to_be_equal(street):
 def test_what_has_to_be_held_for_long_is_less(street):
     made = orders.create_order("street", 4 * 3600, target=15_000)
     assert (made["planned_w"], made["missed_w"]) == (3750, 11_250)
-    assert made["warnings"] == ["11250 W of the wish are out of reach: bounds of what members can do leave 3750 W"]
+    assert made["warnings"] == [
+        "11250 W of the wish are out of reach: bounds of what members can do leave 3750 W"
+    ]
 
 
 def test_progress_is_told(street):
     seen = []
-    orders.create_order("street", 900, watts=300, addressing="device", progress=lambda done, every: seen.append((done, every)))
+    orders.create_order(
+        "street", 900, watts=300, addressing="device", progress=lambda done, every: seen.append((done, every))
+    )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -132,8 +147,9 @@ def test_power_delivered_against_the_wish(street):
     shown = orders.show(made["id"])
     assert (shown["read"], shown["delivered_w"], shown["expected_w"]) == (2, 1500, 2000)
     assert shown["performance"] == pytest.approx(0.75)
-    assert [device["delivered_w"] for device in sorted(shown["devices"], key=lambda device: device["name"])] == [
-        1000, 500, None]
+    assert [
+        device["delivered_w"] for device in sorted(shown["devices"], key=lambda device: device["name"])
+    ] == [1000, 500, None]
 
 
 @pytest.mark.parametrize("addressing", ["broadcast", "device"])

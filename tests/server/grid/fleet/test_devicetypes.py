@@ -1,4 +1,5 @@
-"""What a device is before it has said anything: by the kind with which it is enrolled, or the category where that is given."""
+"""What a device is before it has said anything: by the kind with which it is enrolled, or the category where
+that is given."""
 import pytest
 
 from server.devices import enrolment
@@ -9,10 +10,20 @@ from tests import door
 pytestmark = pytest.mark.usefixtures("house")
 
 
-@pytest.mark.parametrize("kind, category, what, bits", [
-    ("thermostat", None, "thermal", "00000001"), ("water heater", None, "thermal", "00000008"), ("Pool-Pump", None, "thermal", "00000010"),
-    ("evcharger", None, "ev", "00020000"), ("ev_charger", None, "ev", "00020000"), ("thermostat", 1 << 17, "ev", "00020000"),
-    ("battery", None, "other", None), ("pv", None, "other", None), ("", None, "other", None)])
+@pytest.mark.parametrize(
+    "kind, category, what, bits",
+    [
+        ("thermostat", None, "thermal", "00000001"),
+        ("water heater", None, "thermal", "00000008"),
+        ("Pool-Pump", None, "thermal", "00000010"),
+        ("evcharger", None, "ev", "00020000"),
+        ("ev_charger", None, "ev", "00020000"),
+        ("thermostat", 1 << 17, "ev", "00020000"),
+        ("battery", None, "other", None),
+        ("pv", None, "other", None),
+        ("", None, "other", None),
+    ],
+)
 def test_a_load_is_what_its_kind_says(kind, category, what, bits):
     device = enrolment.enrol(door.lfdi(5), kind=kind, category=category)
     assert DeviceType.get(DeviceType.device == device).kind == what

@@ -22,11 +22,22 @@ def car(home):
     def made(number, arrive=0.0, depart=8.0, energy=14_000, power=7000, **labels):
         one = home(number, "evcharger", **labels)
         one.rate(82, absorb=11_000)
-        one.asks = lambda mrid="0A", **changes: one.client.post(f"/edev/{one.device.id}/frq", "FlowReservationRequest", {
-            "mRID": f"{mrid}{number:02X}", "creationTime": clock.now(), "energyRequested": watts(energy),
-            "powerRequested": watts(power), "RequestStatus": {"dateTime": clock.now(), "requestStatus": 0},
-            "intervalRequested": {"start": clock.now() + round(arrive * HOUR), "duration": round((depart - arrive) * HOUR)},
-            **changes})
+        one.asks = lambda mrid="0A", **changes: one.client.post(
+            f"/edev/{one.device.id}/frq",
+            "FlowReservationRequest",
+            {
+                "mRID": f"{mrid}{number:02X}",
+                "creationTime": clock.now(),
+                "energyRequested": watts(energy),
+                "powerRequested": watts(power),
+                "RequestStatus": {"dateTime": clock.now(), "requestStatus": 0},
+                "intervalRequested": {
+                    "start": clock.now() + round(arrive * HOUR),
+                    "duration": round((depart - arrive) * HOUR),
+                },
+                **changes,
+            },
+        )
         one.wants = lambda wh, at=None: one.client.put(f"/edev/{one.device.id}/ps", "PowerStatus", {
             "batteryStatus": 4, "changedTime": clock.now(), "currentPowerSource": 1, "PEVInfo": {
                 "chargingPowerNow": watts(0), "energyRequestNow": watts(wh), "maxForwardPower": watts(power),
@@ -75,11 +86,28 @@ def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
     home(6).post(-800)
     area()
     found = see()
-    assert [part.tolist() for part in (found.stores, found.suns, found.cars, found.heats)] == [[1], [2], [3], [4, 5]]
+    assert [part.tolist() for part in (found.stores, found.suns, found.cars, found.heats)] == [
+        [1],
+        [2],
+        [3],
+        [4, 5],
+    ]
     store, session, heat = found.fleet.batteries, found.fleet.sessions, found.fleet.thermals
-    assert [part.tolist() for part in store] == [[4000], [1000], [10_000], [5000], [5000], [pytest.approx(math.sqrt(0.9))], [0]]
+    assert [part.tolist() for part in store] == [
+        [4000],
+        [1000],
+        [10_000],
+        [5000],
+        [5000],
+        [pytest.approx(math.sqrt(0.9))],
+        [0],
+    ]
     assert (session.arrive[0], session.depart[0], session.need[0], session.power[0]) == (0, 32, 14_000, 7000)
-    assert heat.power.tolist() == [2000, 3000] and heat.band.tolist() == [1500, 2250] and heat.kind.tolist() == [0, 1]
+    assert (
+        heat.power.tolist() == [2000, 3000]
+        and heat.band.tolist() == [1500, 2250]
+        and heat.kind.tolist() == [0, 1]
+    )
     assert found.fleet.base.tolist() == [500, 0] and heat.keep[0] == pytest.approx(math.exp(-0.25 / 20))
     assert (found.sun_w.tolist(), found.sun_now.tolist()) == ([6000], [2500])
     assert found.requests == ["/edev/3/frq/1"] and found.stores_at.tolist() == [clock.now()]
@@ -90,7 +118,10 @@ def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
 def test_an_empty_virtual_der(house):
     area("empty", "")
     found = see("empty")
-    assert found.leaves == [virtualders.find("empty")] and len(found.fleet.batteries.energy) == len(found.requests) == 0
+    assert (
+        found.leaves == [virtualders.find("empty")]
+        and len(found.fleet.batteries.energy) == len(found.requests) == 0
+    )
 
 
 def test_members_are_dispatched_through_the_deepest_that_has_them(battery):
@@ -111,7 +142,12 @@ STORES = [
     ({"rtgMaxWh": 8000}, {"availabilityDuration": HOUR}, None, (5800, 800, 8000)),
     ({"rtgMaxWh": 8000}, {"maxChargeDuration": HOUR}, None, (3000, 800, 8000)),
     ({}, {"availabilityDuration": HOUR, "maxChargeDuration": 2 * HOUR}, None, (5000, 0, 15_000)),
-    ({}, {"availabilityDuration": HOUR, "reservePercent": 5000, "maxChargeDuration": 2 * HOUR}, 0.9, (2500, 0, 12_500)),
+    (
+        {},
+        {"availabilityDuration": HOUR, "reservePercent": 5000, "maxChargeDuration": 2 * HOUR},
+        0.9,
+        (2500, 0, 12_500),
+    ),
     ({}, {}, 0.8, (4000, 500, 5000)),
     ({}, {}, None, (2500, 500, 5000)),
 ]
@@ -120,9 +156,16 @@ STORES = [
 @pytest.mark.parametrize("rated, available, charge, expected", STORES)
 def test_what_a_battery_holds(home, rated, available, charge, expected):
     one = home(1)
-    one.say("dercap", "DERCapability", {
-        "modesSupported": "00000080", "type": 80, **{name: watts(5000) for name in (
-            "rtgMaxW", "rtgMaxChargeRateW", "rtgMaxDischargeRateW")}, **{name: watts(value) for name, value in rated.items()}})
+    one.say(
+        "dercap",
+        "DERCapability",
+        {
+            "modesSupported": "00000080",
+            "type": 80,
+            **{name: watts(5000) for name in ("rtgMaxW", "rtgMaxChargeRateW", "rtgMaxDischargeRateW")},
+            **{name: watts(value) for name, value in rated.items()},
+        },
+    )
     if available:
         one.say("dera", "DERAvailability", {"readingTime": clock.now(), **available})
     if charge is not None:
@@ -170,7 +213,10 @@ def test_what_a_car_still_needs(car):
     one.post(-2000, start=clock.now() - HOUR, duration=HOUR)
     found = see()
     assert found.fleet.sessions.need[0] == pytest.approx(7000), "what it said, less what was read since"
-    assert (found.fleet.sessions.arrive[0], found.fleet.sessions.depart[0]) == (-8 if found.fleet.sessions.arrive[0] else 0, 24)
+    assert (found.fleet.sessions.arrive[0], found.fleet.sessions.depart[0]) == (
+        -8 if found.fleet.sessions.arrive[0] else 0,
+        24,
+    )
     one.post(-20_000, start=clock.now() - HOUR, duration=HOUR)
     assert see().fleet.sessions.need[0] == 0
     one.wants(500, at=begun - 60)
@@ -186,7 +232,9 @@ def test_visits_that_are_over_cancelled_or_replaced_are_none(car):
     assert two.asks("0B").status == 201
     found = see()
     assert found.requests == ["/edev/2/frq/2", "/edev/3/frq/1"]
-    assert (found.fleet.sessions.arrive[1], found.fleet.sessions.depart[1]) == (5, 9), "whole steps within the stay"
+    assert (found.fleet.sessions.arrive[1], found.fleet.sessions.depart[1]) == (5, 9), (
+        "whole steps within the stay"
+    )
     clock.advance(9 * HOUR)
     assert see().requests == [] and three
 
@@ -242,14 +290,24 @@ def test_rates_of_single_devices_count(battery):
 
 
 def test_disconnected_stores_are_left_out(battery):
-    battery(1).say("ders", "DERStatus", {"readingTime": clock.now(), "storConnectStatus": {"dateTime": 0, "value": "00"}})
+    battery(1).say(
+        "ders", "DERStatus", {"readingTime": clock.now(), "storConnectStatus": {"dateTime": 0, "value": "00"}}
+    )
     area()
     assert see().out == {1: "disconnected"}
 
 
 def order(vder, device, start, hours, planned=-500.0, cancelled=None):
-    row = DispatchOrder.create(vder=vder, quantity="watts", value=0, addressing="device", start=start, duration_s=round(hours * HOUR),
-                       created_at=start, cancelled_at=cancelled)
+    row = DispatchOrder.create(
+        vder=vder,
+        quantity="watts",
+        value=0,
+        addressing="device",
+        start=start,
+        duration_s=round(hours * HOUR),
+        created_at=start,
+        cancelled_at=cancelled,
+    )
     Share.create(order=row, lfdi=device.lfdi, event_href="", mrid="", planned_w=planned, baseline_w=0.0)
 
 

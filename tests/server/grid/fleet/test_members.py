@@ -6,16 +6,27 @@ from server.grid.fleet import derstates, members
 from server.models import Device
 
 W = {"multiplier": 0}
-BATTERY = {"type": 80, "rtgMaxW": {"multiplier": 0, "value": 5000}, "rtgMaxChargeRateW": {"multiplier": 1, "value": 400},
-           "rtgMaxWh": {"multiplier": 3, "value": 10}, "modesSupported": "00000080"}
+BATTERY = {
+    "type": 80,
+    "rtgMaxW": {"multiplier": 0, "value": 5000},
+    "rtgMaxChargeRateW": {"multiplier": 1, "value": 400},
+    "rtgMaxWh": {"multiplier": 3, "value": 10},
+    "modesSupported": "00000080",
+}
 SOLAR = {"type": 4, "rtgMaxW": {"multiplier": 0, "value": 6000}, "modesSupported": "00100004"}
-CHARGER = {"type": 82, "rtgMaxW": {"multiplier": 0, "value": 7000}, "rtgMaxChargeRateW": {"multiplier": 0, "value": 7000},
-           "modesSupported": "00000080"}
+CHARGER = {
+    "type": 82,
+    "rtgMaxW": {"multiplier": 0, "value": 7000},
+    "rtgMaxChargeRateW": {"multiplier": 0, "value": 7000},
+    "modesSupported": "00000080",
+}
 
 
 def unit(said, present, hours):
     rated = derstates.ratings_of(said)
-    return members.member_der(members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours)
+    return members.member_der(
+        members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours
+    )
 
 
 def soc(value):
@@ -29,21 +40,68 @@ BOUNDS = [
     ("half full, for two hours", {"DERCapability": BATTERY, "DERStatus": soc(5000)}, None, 2, (-2500, 2500)),
     ("empty", {"DERCapability": BATTERY, "DERStatus": soc(0)}, None, 1, (-4000, 0)),
     ("full", {"DERCapability": BATTERY, "DERStatus": soc(10_000)}, None, 1, (0, 5000)),
-    ("settings override ratings", {"DERCapability": BATTERY, "DERSettings": {"setMaxW": {"multiplier": 0, "value": 3000}}},
-     None, 1, (-4000, 3000)),
-    ("a discharge rating of its own", {"DERCapability": {**BATTERY, "rtgMaxDischargeRateW": {"multiplier": 0, "value": 6000}}},
-     None, 1, (-4000, 6000)),
-    ("durations tell more than the charge", {"DERCapability": BATTERY, "DERStatus": soc(5000), "DERAvailability": {
-        "availabilityDuration": 1800, "maxChargeDuration": 900}}, None, 1, (-1000, 2500)),
-    ("disconnected", {"DERCapability": BATTERY, "DERStatus": {"storConnectStatus": {"value": "00"}}}, None, 1, (0, 0)),
-    ("connected", {"DERCapability": BATTERY, "DERStatus": {"storConnectStatus": {"value": "07"}}}, None, 1, (-4000, 5000)),
+    (
+        "settings override ratings",
+        {"DERCapability": BATTERY, "DERSettings": {"setMaxW": {"multiplier": 0, "value": 3000}}},
+        None,
+        1,
+        (-4000, 3000),
+    ),
+    (
+        "a discharge rating of its own",
+        {"DERCapability": {**BATTERY, "rtgMaxDischargeRateW": {"multiplier": 0, "value": 6000}}},
+        None,
+        1,
+        (-4000, 6000),
+    ),
+    (
+        "durations tell more than the charge",
+        {
+            "DERCapability": BATTERY,
+            "DERStatus": soc(5000),
+            "DERAvailability": {"availabilityDuration": 1800, "maxChargeDuration": 900},
+        },
+        None,
+        1,
+        (-1000, 2500),
+    ),
+    (
+        "disconnected",
+        {"DERCapability": BATTERY, "DERStatus": {"storConnectStatus": {"value": "00"}}},
+        None,
+        1,
+        (0, 0),
+    ),
+    (
+        "connected",
+        {"DERCapability": BATTERY, "DERStatus": {"storConnectStatus": {"value": "07"}}},
+        None,
+        1,
+        (-4000, 5000),
+    ),
     ("panels of which nothing more is known", {"DERCapability": SOLAR}, None, 1, (0, 6000)),
-    ("panels with little sun", {"DERCapability": SOLAR, "DERAvailability": {"statWAvail": {"multiplier": 0, "value": 2000}}},
-     None, 1, (0, 2000)),
-    ("panels that give more than their reserve", {"DERCapability": SOLAR, "DERAvailability": {
-        "statWAvail": {"multiplier": 0, "value": 0}}}, 2500, 1, (0, 2500)),
+    (
+        "panels with little sun",
+        {"DERCapability": SOLAR, "DERAvailability": {"statWAvail": {"multiplier": 0, "value": 2000}}},
+        None,
+        1,
+        (0, 2000),
+    ),
+    (
+        "panels that give more than their reserve",
+        {"DERCapability": SOLAR, "DERAvailability": {"statWAvail": {"multiplier": 0, "value": 0}}},
+        2500,
+        1,
+        (0, 2500),
+    ),
     ("a charger that cannot discharge", {"DERCapability": CHARGER}, None, 1, (-7000, 0)),
-    ("a charger without a car", {"DERCapability": CHARGER, "DERAvailability": {"maxChargeDuration": 0}}, None, 1, (0, 0)),
+    (
+        "a charger without a car",
+        {"DERCapability": CHARGER, "DERAvailability": {"maxChargeDuration": 0}},
+        None,
+        1,
+        (0, 0),
+    ),
 ]
 
 
@@ -60,8 +118,10 @@ def test_a_der_that_has_stated_nothing_is_none():
 def test_modes_enabled_override_modes_supported():
     known = unit({"DERCapability": SOLAR}, None, 1).modes
     assert known == {"opModMaxLimW", "opModConnect"}
-    enabled = {"DERSettings": {"modesEnabled": "00100000"}, "DERCapability": {**SOLAR, "modesSupported2": "00000010",
-                                                                           "csipaus:doeModesSupported": "03"}}
+    enabled = {
+        "DERSettings": {"modesEnabled": "00100000"},
+        "DERCapability": {**SOLAR, "modesSupported2": "00000010", "csipaus:doeModesSupported": "03"},
+    }
     assert unit(enabled, None, 1).modes == {
         "opModMaxLimW", "opModMaxLimPctWAbsorb", "csipaus:opModExpLimW", "csipaus:opModImpLimW"}
 

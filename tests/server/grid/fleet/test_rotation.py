@@ -26,7 +26,9 @@ def powers(order):
 
 def ordered(policy):
     clock.advance(1)
-    return powers(orders.create_order("street", 900, clock.now() + 300, watts=3000, addressing="device", policy=policy))
+    return powers(
+        orders.create_order("street", 900, clock.now() + 300, watts=3000, addressing="device", policy=policy)
+    )
 
 
 def test_who_was_asked_before_is_asked_for_less(street):
@@ -35,7 +37,8 @@ def test_who_was_asked_before_is_asked_for_less(street):
     assert len(set(ordered("turn").values())) == 1  # what was called off does not count
     participation.set_contract(street[0].lfdi, events=2)
     shares = ordered("turn")
-    assert shares[street[0].lfdi] == shares[street[1].lfdi] == pytest.approx(1000, abs=1)  # each owes one of two
+    # each owes one of two
+    assert shares[street[0].lfdi] == shares[street[1].lfdi] == pytest.approx(1000, abs=1)
     participation.set_contract(street[0].lfdi, events=1)
     assert ordered("turn")[street[0].lfdi] == 0
 

@@ -8,30 +8,43 @@ from server.grid.fleet import setpoints
 from server.grid.fleet.setpoints import Session
 
 
-@pytest.mark.parametrize("level, hundredths", [(0.5, -5000), (-0.25, 2500), (0.0, 0), (1.7, -10_000), (-3, 10_000)])
+@pytest.mark.parametrize(
+    "level, hundredths", [(0.5, -5000), (-0.25, 2500), (0.0, 0), (1.7, -10_000), (-3, 10_000)]
+)
 def test_what_is_drawn_is_negative_in_a_control(level, hundredths):
     assert setpoints.fixed_w(level) == {"opModFixedW": hundredths}
 
 
 def test_generation_is_limited_to_a_part_of_its_rating():
-    assert setpoints.max_lim_w(0.4) == {"opModMaxLimW": 4000} and setpoints.max_lim_w(1.2) == {"opModMaxLimW": 10_000}
+    assert setpoints.max_lim_w(0.4) == {"opModMaxLimW": 4000} and setpoints.max_lim_w(1.2) == {
+        "opModMaxLimW": 10_000
+    }
 
 
-@pytest.mark.parametrize("fraction, told", [(-0.5, {"Offset": {"coolingOffset": 10, "heatingOffset": 10}, "loadShiftForward": False}),
-                                            (1.0, {"Offset": {"coolingOffset": 20, "heatingOffset": 20}, "loadShiftForward": True}),
-                                            (0.01, None), (0.0, None)])
+@pytest.mark.parametrize(
+    "fraction, told",
+    [
+        (-0.5, {"Offset": {"coolingOffset": 10, "heatingOffset": 10}, "loadShiftForward": False}),
+        (1.0, {"Offset": {"coolingOffset": 20, "heatingOffset": 20}, "loadShiftForward": True}),
+        (0.01, None),
+        (0.0, None),
+    ],
+)
 def test_a_part_of_the_comfort_band_is_an_offset_of_the_set_point(fraction, told):
     assert setpoints.offset(fraction, kelvin=2.0) == told
 
 
-@pytest.mark.parametrize("power, told", [(-500.0, 50), (-1000.0, 0), (-2000.0, 0), (0.0, None), (300.0, None)])
+@pytest.mark.parametrize(
+    "power, told", [(-500.0, 50), (-1000.0, 0), (-2000.0, 0), (0.0, None), (300.0, None)]
+)
 def test_loads_without_a_set_point_rest_a_part_of_the_time(power, told):
     said = setpoints.duty(1000.0, power)
     assert (said and said["DutyCycle"]["normalValue"]) == told
 
 
-FLEETS = st.integers(1, 12).flatmap(lambda size: st.tuples(*(st.lists(st.floats(0, 1), min_size=size, max_size=size)
-                                                             for _ in range(3))))
+FLEETS = st.integers(1, 12).flatmap(
+    lambda size: st.tuples(*(st.lists(st.floats(0, 1), min_size=size, max_size=size) for _ in range(3)))
+)
 
 
 @given(FLEETS)
@@ -56,10 +69,18 @@ def test_who_needs_it_most_comes_first_when_there_is_not_enough_for_all():
 def test_a_little_more_or_less_is_not_worth_a_word():
     rating, floor = np.full(5, 7000.0), np.array([0, 0, 0, 0, 7000.0])
     powers, before = np.array([3100, 4000, 0, 100, 7000.0]), np.array([3000, 3000, np.nan, 0, 6900.0])
-    assert setpoints.unchanged(powers, before, rating, floor, 0.05).tolist() == [True, False, False, False, False]
+    assert setpoints.unchanged(powers, before, rating, floor, 0.05).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
-NEEDS = st.builds(Session, depart=st.integers(10_000, 90_000), need=st.floats(10, 40_000), power=st.floats(1400, 22_000))
+NEEDS = st.builds(
+    Session, depart=st.integers(10_000, 90_000), need=st.floats(10, 40_000), power=st.floats(1400, 22_000)
+)
 
 
 @given(NEEDS, st.floats(0, 1))
@@ -77,4 +98,7 @@ def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
 def test_a_car_that_waits_is_told_when_it_will_start_at_the_latest():
     waits = setpoints.offer(Session(36_000, 7000, 7000), 0.0, 1000)
     assert waits == [(36_000 - 3600, 3600, 7000, 7000)]
-    assert setpoints.offer(Session(36_000, 7000, 7000), 0.0, 1000, charging=True) == [(1000, 31_400, 0, 0), *waits]
+    assert setpoints.offer(Session(36_000, 7000, 7000), 0.0, 1000, charging=True) == [
+        (1000, 31_400, 0, 0),
+        *waits,
+    ]

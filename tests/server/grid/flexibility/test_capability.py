@@ -21,7 +21,11 @@ def street(battery, panels, home):
 def test_members_are_summed_up_the_tree_and_each_counts_once(street):
     found = capability.capability("all")
     assert (found["members"], found["online"], found["stale"], found["unrated"]) == (4, 3, 1, 1)
-    assert (found["rated_inject_w"], found["rated_absorb_w"], found["capacity_wh"]) == (16_000, 10_000, 40_000)
+    assert (found["rated_inject_w"], found["rated_absorb_w"], found["capacity_wh"]) == (
+        16_000,
+        10_000,
+        40_000,
+    )
     assert (found["injection_w"], found["read"]) == (4000, 3)
     assert (found["low_w"], found["high_w"]) == (-5000 + 0 - 3000, 5000 + 3000 + 5000)
     assert (found["up_w"], found["down_w"]) == (13_000 - 4000, 4000 + 8000)
@@ -40,7 +44,14 @@ def test_power_for_longer_is_less(street):
 def test_who_is_not_seen_is_stale_and_promises_nothing(street):
     clock.advance(3 * 300 + 1)
     assert capability.capability("f1") | {"children": []} == {
-        **capability.capability("f1"), "online": 0, "stale": 2, "up_w": 0, "down_w": 0, "injection_w": 0, "children": []}
+        **capability.capability("f1"),
+        "online": 0,
+        "stale": 2,
+        "up_w": 0,
+        "down_w": 0,
+        "injection_w": 0,
+        "children": [],
+    }
     Device.update(last_contact_at=clock.now()).execute()
     assert capability.capability("f1")["stale"] == 0
 

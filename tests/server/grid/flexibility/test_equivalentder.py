@@ -10,19 +10,37 @@ from server.grid.groups import virtualders
 from server.resources import codec
 from tests.server.grid.conftest import ALL
 
-BATTERY = st.builds(lambda inject, absorb, capacity, charge: members.MemberDer(
-    inject, absorb, -min(absorb, (1 - charge) * capacity), min(inject, charge * capacity), capacity, charge, charge * capacity,
-    (1 - charge) * capacity, frozenset({"opModFixedW"})), *(st.integers(1000, 9000) for _ in range(3)),
-    st.integers(0, 100).map(lambda percent: percent / 100))
+BATTERY = st.builds(
+    lambda inject, absorb, capacity, charge: members.MemberDer(
+        inject,
+        absorb,
+        -min(absorb, (1 - charge) * capacity),
+        min(inject, charge * capacity),
+        capacity,
+        charge,
+        charge * capacity,
+        (1 - charge) * capacity,
+        frozenset({"opModFixedW"}),
+    ),
+    *(st.integers(1000, 9000) for _ in range(3)),
+    st.integers(0, 100).map(lambda percent: percent / 100),
+)
 PANELS = st.integers(1000, 9000).map(lambda inject: members.MemberDer(
     inject, 0, 0, inject, None, None, None, None, frozenset({"opModMaxLimW"})))
 MEMBER = st.builds(lambda unit, online, present: members.Member("A", "a", "", online, (unit,), present, 0),
                    BATTERY | PANELS, st.booleans(), st.none() | st.integers(-5000, 5000))
 
 
-@given(st.lists(MEMBER, max_size=30), st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 1e6), st.floats(0, 1e9))
+@given(
+    st.lists(MEMBER, max_size=30),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.floats(0, 1e6),
+    st.floats(0, 1e9),
+)
 def test_it_is_always_four_valid_documents(inside, import_limit, export_limit, ramp):
-    for name, data in equivalentder.documents(inside, 1_750_000_000, ramp, import_limit, export_limit).items():
+    for name, data in equivalentder.documents(
+        inside, 1_750_000_000, ramp, import_limit, export_limit
+    ).items():
         assert codec.decode(codec.encode(name, data)) == (name, data)
 
 
@@ -31,11 +49,17 @@ def test_read_back_it_is_the_sum_of_its_members(inside):
     said = equivalentder.documents(inside, 1_750_000_000)
     row = derstates.ratings_of({**said, "DERSettings": {}})
     assert row["max_injection_w"] == pytest.approx(sum(member.max_injection_w for member in inside), rel=1e-3)
-    assert row["max_absorption_w"] == pytest.approx(sum(member.max_absorption_w for member in inside), rel=1e-3)
+    assert row["max_absorption_w"] == pytest.approx(
+        sum(member.max_absorption_w for member in inside), rel=1e-3
+    )
     online = [unit for member in inside if member.online for unit in member.units]
     if row["dischargeable_wh"] is not None:
-        assert row["dischargeable_wh"] == pytest.approx(sum(unit.dischargeable_wh or 0 for unit in online), rel=0.01, abs=20)
-    assert (row["capacity_wh"] or 0) == pytest.approx(sum(unit.capacity_wh or 0 for member in inside for unit in member.units), rel=1e-3)
+        assert row["dischargeable_wh"] == pytest.approx(
+            sum(unit.dischargeable_wh or 0 for unit in online), rel=0.01, abs=20
+        )
+    assert (row["capacity_wh"] or 0) == pytest.approx(
+        sum(unit.capacity_wh or 0 for member in inside for unit in member.units), rel=1e-3
+    )
 
 
 def watts(documents, name):
@@ -66,7 +90,11 @@ def test_a_parent_s_face_is_its_children_s_summed(street):
 def test_limits_cut_settings_not_ratings(street):
     virtualders.update("f1", import_limit=7000, export_limit=9000)
     found = equivalentder.equivalent_der("f1")
-    assert (watts(found, "rtgMaxW"), watts(found, "setMaxW"), watts(found, "setMaxChargeRateW")) == (15_000, 9000, 7000)
+    assert (watts(found, "rtgMaxW"), watts(found, "setMaxW"), watts(found, "setMaxChargeRateW")) == (
+        15_000,
+        9000,
+        7000,
+    )
 
 
 def test_who_is_not_seen_is_rated_and_no_more(street):

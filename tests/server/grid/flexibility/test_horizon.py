@@ -104,7 +104,9 @@ def test_what_is_verified_is_what_those_could_do_who_are_read(battery, home):
     home(2).rate(80, 3000, 3000, 6000)
     virtualders.create("all", "*")
     middle = capability.horizon("all", steps=1)["p50"]
-    assert (middle["verified_down_w"], middle["claimed_down_w"]) == ([0], [3000]), "who is full takes nothing more"
+    assert (middle["verified_down_w"], middle["claimed_down_w"]) == ([0], [3000]), (
+        "who is full takes nothing more"
+    )
     assert (middle["verified_up_w"], middle["claimed_up_w"]) == ([5000], [3000])
 
 
@@ -113,7 +115,9 @@ def test_a_car_s_freedom_ends_when_it_has_to_charge(car):  # noqa: F811
     virtualders.create("all", "*")
     middle = capability.horizon("all", steps=16)["p50"]
     assert middle["up_w"][0] == 7000 and middle["up_w"][8] == 0, "it would have been full by then"
-    assert max(middle["energy_up_wh"]) == pytest.approx(14_000) and middle["energy_up_wh"][-1] == pytest.approx(0)
+    assert max(middle["energy_up_wh"]) == pytest.approx(14_000) and middle["energy_up_wh"][
+        -1
+    ] == pytest.approx(0)
     assert middle["down_w"][8] == 7000
 
 
@@ -121,7 +125,11 @@ def test_ramps_are_those_that_were_said(battery):
     for number in (1, 2):
         battery(number)
     one = battery(3)
-    one.say("derg", "DERSettings", {"setGradW": 500, "setMaxW": {"multiplier": 0, "value": 4000}, "updatedTime": 0})
+    one.say(
+        "derg",
+        "DERSettings",
+        {"setGradW": 500, "setMaxW": {"multiplier": 0, "value": 4000}, "updatedTime": 0},
+    )
     virtualders.create("all", "*")
     found = capability.horizon("all", steps=1)
     assert (found["ramp_w_per_s"], found["ramps_said"]) == (200, 1)

@@ -26,7 +26,9 @@ def test_what_is_there_read_in_effect_and_left_out(battery, panels, home):
     assert (found["injection_w"], found["read"]) == (1500, 3)
     assert found["charge"] == pytest.approx((2500 + 3000) / 16_000)
     assert (found["verified_w"], found["claimed_w"], found["unknown_w"]) == (5000 + 5000 + 6000, 4000, 5000)
-    assert [(row["vder"], row["wish"], row["reason"]) for row in found["orders"]] == [("pv", "limit", "too much")]
+    assert [(row["vder"], row["wish"], row["reason"]) for row in found["orders"]] == [
+        ("pv", "limit", "too much")
+    ]
     assert sorted((row["device"], row["why"], row["reason"], row["until"]) for row in found["left_out"]) == [
         ("d2", "opted out", "guests", clock.now() + 60), ("d5", "stale", "", None)]
     assert [row["vder"] for row in status.status("pv")["orders"]] == ["pv"]

@@ -1,4 +1,5 @@
-"""Through which virtual DER of an area each device is dispatched, and what may not change where that is automatic."""
+"""Through which virtual DER of an area each device is dispatched, and what may not change where that is
+automatic."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from tests import door
 
 @pytest.fixture
 def town(house: None) -> None:
-    """A town of feeders F1, which has F1a, and F2, and of all batteries; devices 1 to 3: one on each of F1, F1a, F2."""
+    """A town of feeders F1, which has F1a, and F2, and of all batteries; devices 1 to 3: one on each of F1,
+    F1a, F2."""
     virtualders.create("town")
     for name, above in (("F1", "town"), ("F1a", "F1"), ("F2", "town")):
         virtualders.create(name, parent=above, rule=f"feeder = {name}")
@@ -39,8 +41,15 @@ def automatic(name: str) -> None:
 
 def test_each_is_dispatched_through_the_deepest(town: None) -> None:
     assert dispatchgroups.conflicts(area()) == []
-    assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area()).items()} == {1: "F1", 2: "F1a", 3: "F2"}
-    assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area("F1")).items()} == {1: "F1", 2: "F1a"}
+    assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area()).items()} == {
+        1: "F1",
+        2: "F1a",
+        3: "F2",
+    }
+    assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area("F1")).items()} == {
+        1: "F1",
+        2: "F1a",
+    }
 
 
 def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
@@ -54,23 +63,40 @@ def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
 
 def test_a_virtual_der_of_one_is_no_conflict(town: None) -> None:
     virtualders.single_device_vders([device(1)], 50)
-    assert dispatchgroups.conflicts(area()) == [] and set(dispatchgroups.dispatch_group_of(area())) == {1, 2, 3}
+    assert dispatchgroups.conflicts(area()) == [] and set(dispatchgroups.dispatch_group_of(area())) == {
+        1,
+        2,
+        3,
+    }
 
 
-@pytest.mark.parametrize("change", [
-    lambda: enrolment.relabel(device(2), {}, kind="battery"), lambda: enrolment.relabel(device(3), {"feeder": "F1"}, kind="battery"),
-    lambda: virtualders.update("F2", add=["d1"]), lambda: virtualders.update("batteries", rule="feeder = F2"),
-    lambda: virtualders.create("new", parent="town", members=["d1"]),
-    lambda: virtualders.create("new", parent="F1", rule="feeder = F2"),
-    lambda: virtualders.update("apart", parent="town"),
-    lambda: enrolment.enrol(door.lfdi(9), kind="battery", labels={"feeder": "F2"})])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: enrolment.relabel(device(2), {}, kind="battery"),
+        lambda: enrolment.relabel(device(3), {"feeder": "F1"}, kind="battery"),
+        lambda: virtualders.update("F2", add=["d1"]),
+        lambda: virtualders.update("batteries", rule="feeder = F2"),
+        lambda: virtualders.create("new", parent="town", members=["d1"]),
+        lambda: virtualders.create("new", parent="F1", rule="feeder = F2"),
+        lambda: virtualders.update("apart", parent="town"),
+        lambda: enrolment.enrol(door.lfdi(9), kind="battery", labels={"feeder": "F2"}),
+    ],
+)
 def test_where_it_is_automatic_no_conflict_can_come(town: None, change: Callable[[], object]) -> None:
     virtualders.create("apart", members=["d1"])
     automatic("town")
     with pytest.raises(Refused, match="is dispatched through one virtual DER of town, but") as refused:
         change()
     assert refused.value.status == 409 and dispatchgroups.conflicts(area()) == []
-    assert [row["name"] for row in virtualders.list_vders()] == ["apart", "town", "F1", "F1a", "F2", "batteries"]
+    assert [row["name"] for row in virtualders.list_vders()] == [
+        "apart",
+        "town",
+        "F1",
+        "F1a",
+        "F2",
+        "batteries",
+    ]
     Balance.update(automatic=False).execute()
     change()
     assert len(dispatchgroups.conflicts(area())) >= 1
@@ -106,7 +132,10 @@ def test_many_are_told_by_the_first(town: None) -> None:
 
 @given(st.lists(st.integers(0, 5), min_size=6, max_size=6), st.sets(st.integers(0, 6)))
 def test_the_deepest_are_those_above_none(above: list[int], groups: set[int]) -> None:
-    parents: dict[int, int | None] = {0: None, **{number: min(parent, number - 1) for number, parent in enumerate(above, 1)}}
+    parents: dict[int, int | None] = {
+        0: None,
+        **{number: min(parent, number - 1) for number, parent in enumerate(above, 1)},
+    }
 
     def path(group: int | None) -> list[int]:
         return [] if group is None else [group, *path(parents[group])]

@@ -17,7 +17,9 @@ from tests import door
 @pytest.fixture
 def street(house: None) -> None:
     for number in (1, 2, 3):
-        enrolment.enrol(door.lfdi(number), name=f"d{number}", kind="pv", labels={"feeder": "F1", "phase": "a"})
+        enrolment.enrol(
+            door.lfdi(number), name=f"d{number}", kind="pv", labels={"feeder": "F1", "phase": "a"}
+        )
     virtualders.create("street", rule="feeder = F1")
     virtualders.create("solar")
 
@@ -38,7 +40,10 @@ def known() -> list[tuple[str, str, dict[str, str]]]:
 
 def test_who_is_in_is_listed_with_how(street: None) -> None:
     virtualders.update("street", add=["d2"])
-    assert names("street") == {"d1": "rule or child", "d2": "name", "d3": "rule or child"} and names("solar") == {}
+    assert (
+        names("street") == {"d1": "rule or child", "d2": "name", "d3": "rule or child"}
+        and names("solar") == {}
+    )
 
 
 def test_devices_are_put_in_and_taken_out(street: None) -> None:
@@ -53,11 +58,27 @@ def test_devices_are_put_in_and_taken_out(street: None) -> None:
 
 def test_a_file_puts_in_and_says_what_they_are(street: None, tmp_path: Path) -> None:
     memberfiles.add("solar", ["d3"])
-    found = memberfiles.load("solar", file(tmp_path, "\ufeffname,labels,device,kind\n"
-                                                    f"one,feeder=F2 phase=,{door.lfdi(1)},battery\n,,2,\n\n,,d3,\n"))
-    assert (found["lines"], [each["name"] for each in found["added"]], found["dry_run"]) == (3, ["one", "d2"], False)
-    assert names("solar") == {"one": "name", "d2": "name", "d3": "name"} and names("street").keys() == {"d2", "d3"}
-    assert known()[0] == ("one", "battery", {"feeder": "F2"}) and known()[1] == ("d2", "pv", {"feeder": "F1", "phase": "a"})
+    found = memberfiles.load(
+        "solar",
+        file(
+            tmp_path,
+            f"\ufeffname,labels,device,kind\none,feeder=F2 phase=,{door.lfdi(1)},battery\n,,2,\n\n,,d3,\n",
+        ),
+    )
+    assert (found["lines"], [each["name"] for each in found["added"]], found["dry_run"]) == (
+        3,
+        ["one", "d2"],
+        False,
+    )
+    assert names("solar") == {"one": "name", "d2": "name", "d3": "name"} and names("street").keys() == {
+        "d2",
+        "d3",
+    }
+    assert known()[0] == ("one", "battery", {"feeder": "F2"}) and known()[1] == (
+        "d2",
+        "pv",
+        {"feeder": "F1", "phase": "a"},
+    )
 
 
 def test_a_dry_run_tells_and_leaves_all_as_it_was(street: None, tmp_path: Path) -> None:
@@ -72,11 +93,17 @@ def test_a_dry_run_tells_and_leaves_all_as_it_was(street: None, tmp_path: Path) 
 
 @pytest.mark.parametrize("text, why", [
     ("", "line 1: the columns are device and"), ("name\nd1\n", "line 1: the columns are"),
-    ("device,colour\nd1,red\n", "line 1: the columns are"), ("device,kind,kind\nd1,a,b\n", "line 1: the columns are"),
-    ("device\nd1\nnobody\n", "line 3: no device is called 'nobody'"), ("device\nd1\n1\n", "line 3: 1 is named twice"),
-    ("device,kind\nd1,pv,x\n", "line 2: it has more cells"), ("device,kind\nd1,pv\n,pv\n", "line 3: it names no device"),
-    ("device,labels\nd1,feeder\n", "line 2: 'feeder' is not NAME=VALUE"), ('device\n"d1', "unexpected end of data")])
-def test_a_wrong_line_is_named_and_nobody_is_put_in(street: None, tmp_path: Path, text: str, why: str) -> None:
+    ("device,colour\nd1,red\n", "line 1: the columns "
+                                "are"), ("device,kind,kind\nd1,a,b\n", "line 1: the columns are"),
+    ("device\nd1\nnobody\n", "line 3: no device is called "
+                             "'nobody'"), ("device\nd1\n1\n", "line 3: 1 is named twice"),
+    ("device,kind\nd1,pv,x\n", "line 2: it has more "
+                               "cells"), ("device,kind\nd1,pv\n,pv\n", "line 3: it names no device"),
+    ("device,labels\nd1,feeder\n", "line 2: 'feeder' is not "
+                                   "NAME=VALUE"), ('device\n"d1', "unexpected end of data")])
+def test_a_wrong_line_is_named_and_nobody_is_put_in(
+    street: None, tmp_path: Path, text: str, why: str
+) -> None:
     before = known()
     with pytest.raises(Refused) as refused:
         memberfiles.load("solar", file(tmp_path, text))
@@ -98,8 +125,14 @@ def test_an_import_is_one_entry_with_what_it_changed(street: None, tmp_path: Pat
         memberfiles.load("solar", path)
     entry, = audit.entries()
     after: dict[str, Any] = entry["after"]
-    assert entry["subject"] == "solar" and after["by name"] == sorted(map(door.lfdi, (1, 2))) and after["file"] == str(path)
-    assert [(said["name"], said["kind"], said["was"]) for said in after["said"]] == [("d1", "battery", {"kind": "pv"})]
+    assert (
+        entry["subject"] == "solar"
+        and after["by name"] == sorted(map(door.lfdi, (1, 2)))
+        and after["file"] == str(path)
+    )
+    assert [(said["name"], said["kind"], said["was"]) for said in after["said"]] == [
+        ("d1", "battery", {"kind": "pv"})
+    ]
 
 
 def test_areas_are_validated_one_or_all(street: None) -> None:
@@ -108,7 +141,9 @@ def test_areas_are_validated_one_or_all(street: None) -> None:
         virtualders.update(name, parent="town")
     memberfiles.add("solar", ["d1"])
     rows = memberfiles.validate()
-    assert [(row["area"], row["name"], row["virtual DERs"]) for row in rows] == [("town", "d1", ["street", "solar"])]
+    assert [(row["area"], row["name"], row["virtual DERs"]) for row in rows] == [
+        ("town", "d1", ["street", "solar"])
+    ]
     assert memberfiles.validate("town") == rows and memberfiles.validate("street") == []
     assert [device.name for device, _ in memberfiles.conflicts("town")] == ["d1"]
     assert {number: vder.name for number, vder in memberfiles.leaf_of("solar").items()} == {1: "solar"}

@@ -37,7 +37,9 @@ def test_which_rules_fit_a_device(rule, fits):
 
 
 def test_quotes_hold_what_a_word_cannot():
-    assert membershiprules.read("site = 'Main Street (north)' and team = \"and\"")({"site": "Main Street (north)", "team": "and"})
+    assert membershiprules.read("site = 'Main Street (north)' and team = \"and\"")(
+        {"site": "Main Street (north)", "team": "and"}
+    )
 
 
 @pytest.mark.parametrize("rule, character, why", [

@@ -16,13 +16,17 @@ from tests import door
 def enrolled(house):
     """Enrols device N with labels: `enrolled(1, feeder="F1")`."""
     def enrol(number, kind="battery", manager="", **labels):
-        return enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, manager=manager)
+        return enrolment.enrol(
+            door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, manager=manager
+        )
     return enrol
 
 
 def assigned(device):
     """The names of a device's FunctionSetAssignments."""
-    return sorted(document.submitted["description"] for document in store.items(f"{enrolment.href(device)}/fsa"))
+    return sorted(
+        document.submitted["description"] for document in store.items(f"{enrolment.href(device)}/fsa")
+    )
 
 
 def names(vder):
@@ -103,10 +107,14 @@ def test_a_member_by_name_may_be_taken_out_again(enrolled):
 def test_no_assignment_is_made_anew_without_need(enrolled):
     device = enrolled(1, feeder="F1")
     virtualders.create("f1", "feeder = F1", members=["d1"])
-    before = [(document.href, document.submitted) for document in store.items(f"{enrolment.href(device)}/fsa")]
+    before = [
+        (document.href, document.submitted) for document in store.items(f"{enrolment.href(device)}/fsa")
+    ]
     virtualders.update("f1", rule="kind = battery", primacy=70)
     enrolment.relabel(device, {"phase": "A"})
-    assert [(document.href, document.submitted) for document in store.items(f"{enrolment.href(device)}/fsa")] == before
+    assert [
+        (document.href, document.submitted) for document in store.items(f"{enrolment.href(device)}/fsa")
+    ] == before
 
 
 def test_a_removed_device_leaves_nothing_behind(enrolled):
@@ -178,7 +186,11 @@ def test_parents_come_before_children_in_the_list(house):
     virtualders.create("z")
     virtualders.create("a", parent="z")
     virtualders.create("m")
-    assert [(vder["name"], vder["depth"]) for vder in virtualders.list_vders()] == [("m", 0), ("z", 0), ("a", 1)]
+    assert [(vder["name"], vder["depth"]) for vder in virtualders.list_vders()] == [
+        ("m", 0),
+        ("z", 0),
+        ("a", 1),
+    ]
 
 
 def test_a_virtual_der_of_one_device(enrolled, peer):

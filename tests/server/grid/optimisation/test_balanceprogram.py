@@ -17,7 +17,9 @@ def whole(*values):
 
 
 def battery(power=1000.0, energy=2000.0, most=4000.0, efficiency=0.9, group=0) -> Clusters:
-    one = Batteries(*(np.array([value]) for value in (energy, 0.0, most, power, power, efficiency)), whole(group))
+    one = Batteries(
+        *(np.array([value]) for value in (energy, 0.0, most, power, power, efficiency)), whole(group)
+    )
     return clusters.batteries(one, STEPS, 1)[0]
 
 
@@ -50,9 +52,16 @@ def test_no_bound_is_ever_broken_and_curtailing_beats_burning(values, charged):
     net = np.array(values)
     every = clusters.joined(
         battery(energy=4000 * charged),
-        clusters.sessions(Sessions(whole(1), whole(6), np.array([6000.0]), np.array([3000.0]), whole(0)), STEPS, HOUR)[0],
-        clusters.thermals(Thermals(np.array([300.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), whole(0),
-                                   whole(0)), np.full((1, STEPS), 700.0))[0])
+        clusters.sessions(
+            Sessions(whole(1), whole(6), np.array([6000.0]), np.array([3000.0]), whole(0)), STEPS, HOUR
+        )[0],
+        clusters.thermals(
+            Thermals(
+                np.array([300.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), whole(0), whole(0)
+            ),
+            np.full((1, STEPS), 700.0),
+        )[0],
+    )
     plan = balanceprogram.solve(Problem(net, HOUR, every, np.maximum(-net, 0)))
     assert plan is not None and plan.status == OPTIMAL
     assert (plan.power >= every.low - 1e-3).all() and (plan.power <= every.high + 1e-3).all()
@@ -71,8 +80,13 @@ def test_the_greatest_imbalance_is_lowered_where_all_cannot_be_met():
 
 def test_a_dear_peak_is_worth_what_balance_alone_is_not():
     net = np.array([0.0, 0, 3000, 0, 0, 0, 0, 0])
-    cuts = [3000 - abs(balanceprogram.solve(Problem(net, HOUR, battery(), prices=Prices(wear=3.0, peak=peak))).imbalance).max()
-            for peak in (0.0, 10.0)]
+    cuts = [
+        3000
+        - abs(
+            balanceprogram.solve(Problem(net, HOUR, battery(), prices=Prices(wear=3.0, peak=peak))).imbalance
+        ).max()
+        for peak in (0.0, 10.0)
+    ]
     assert cuts[0] < 1 and np.isclose(cuts[1], 1000, atol=1)
 
 
@@ -91,15 +105,27 @@ def test_a_limit_is_held_if_it_can_be_and_said_to_be_broken_if_not():
 def test_nested_limits_hold_together():
     both = clusters.joined(battery(group=0), battery(group=1))
     inside = np.array([600.0] * 4 + [-600.0] * 4)
-    plan = balanceprogram.solve(Problem(inside * 2, HOUR, both, limits=[
-        Limit([0], 500.0, -500.0, inside), Limit([1], 900.0, -900.0, inside), Limit([0, 1], 1000.0, -1000.0, inside * 2)]))
+    plan = balanceprogram.solve(
+        Problem(
+            inside * 2,
+            HOUR,
+            both,
+            limits=[
+                Limit([0], 500.0, -500.0, inside),
+                Limit([1], 900.0, -900.0, inside),
+                Limit([0, 1], 1000.0, -1000.0, inside * 2),
+            ],
+        )
+    )
     first, second = (inside + power for power in plan.power)
     assert max(plan.exceeded) < 1
     assert abs(first).max() <= 501 and abs(second).max() <= 901 and abs(first + second).max() <= 1001
 
 
 def test_many_limits_are_planned_for_with_one_cluster_of_a_kind_each():
-    every = clusters.joined(*(battery(group=group, power=500.0 + 100 * group % 7) for group in range(20) for _ in "ab"))
+    every = clusters.joined(
+        *(battery(group=group, power=500.0 + 100 * group % 7) for group in range(20) for _ in "ab")
+    )
     inside = np.array([300.0] * 4 + [-300.0] * 4)
     limits = [Limit([group], 200.0, -200.0, inside) for group in range(15)]
     plan = solve_nested(Problem(inside * 20, HOUR, every, limits=limits))
@@ -114,7 +140,10 @@ def test_a_ramp_is_one_with_the_clusters_that_are_planned_for_as_one():
     every = clusters.joined(*(battery(group=group) for group in range(30)))
     net = np.array([-15_000.0, 15_000] * 4)
     limits = [Limit([group], 2000.0, -2000.0, np.zeros(8)) for group in range(15)]
-    free, held = (solve_nested(Problem(net, HOUR, every, limits=limits, ramp=ramp)) for ramp in (None, np.full(30, 100.0)))
+    free, held = (
+        solve_nested(Problem(net, HOUR, every, limits=limits, ramp=ramp))
+        for ramp in (None, np.full(30, 100.0))
+    )
     assert abs(np.diff(free.power.sum(axis=0))).max() > 10_000
     assert abs(np.diff(held.power, axis=1)).max() < 101
 

@@ -16,15 +16,36 @@ def stores(size=6, seed=1):
     numbers = np.random.default_rng(seed)
     power = numbers.uniform(1000, 6000, size)
     most = power * numbers.uniform(1.5, 4, size)
-    return Batteries(most * numbers.uniform(0.1, 1, size), most * 0.1, most, power, power * 0.8, np.full(size, 0.95),
-                     np.arange(size) % 2)
+    return Batteries(
+        most * numbers.uniform(0.1, 1, size),
+        most * 0.1,
+        most,
+        power,
+        power * 0.8,
+        np.full(size, 0.95),
+        np.arange(size) % 2,
+    )
 
 
-cars = st.lists(st.tuples(st.integers(-3, STEPS - 2), st.integers(1, STEPS + 4), st.floats(0, 1, width=32),
-                          st.floats(1000, 22_000, width=32), st.integers(0, 2)), min_size=1, max_size=10).map(
-    lambda rows: Sessions(np.array([row[0] for row in rows]), np.array([max(row[0], 0) + row[1] for row in rows]),
-                          np.array([row[2] * row[3] * row[1] * QUARTER for row in rows]),
-                          np.array([row[3] for row in rows]), np.array([row[4] for row in rows])))
+cars = st.lists(
+    st.tuples(
+        st.integers(-3, STEPS - 2),
+        st.integers(1, STEPS + 4),
+        st.floats(0, 1, width=32),
+        st.floats(1000, 22_000, width=32),
+        st.integers(0, 2),
+    ),
+    min_size=1,
+    max_size=10,
+).map(
+    lambda rows: Sessions(
+        np.array([row[0] for row in rows]),
+        np.array([max(row[0], 0) + row[1] for row in rows]),
+        np.array([row[2] * row[3] * row[1] * QUARTER for row in rows]),
+        np.array([row[3] for row in rows]),
+        np.array([row[4] for row in rows]),
+    )
+)
 
 
 def test_batteries_of_a_group_and_ratio_are_one():
@@ -35,7 +56,10 @@ def test_batteries_of_a_group_and_ratio_are_one():
         inside = label == number
         assert np.isclose(made.most[number, 0], fleet.most[inside].sum())
         assert np.isclose(made.low[number, 3], -fleet.discharge[inside].sum())
-        assert np.isclose(made.start[number], fleet.energy[inside].sum()) and made.end[number] == made.start[number]
+        assert (
+            np.isclose(made.start[number], fleet.energy[inside].sum())
+            and made.end[number] == made.start[number]
+        )
         assert set(fleet.group[inside]) == {made.group[number]}
     ratio = (fleet.most - fleet.least) / fleet.charge
     for group in (0, 1):
@@ -70,8 +94,14 @@ def test_a_session_that_cannot_be_full_in_time_is_taken_to_need_what_it_can_get(
 
 
 def test_thermal_loads_by_kind_beside_their_base():
-    fleet = Thermals(np.array([100.0, 200.0, -300.0]), np.array([1000.0, 1000.0, 2000.0]), np.array([0.9, 0.8, 0.95]),
-                     np.array([2000.0, 3000.0, 4000.0]), np.array([0, 0, 1]), zeros(3))
+    fleet = Thermals(
+        np.array([100.0, 200.0, -300.0]),
+        np.array([1000.0, 1000.0, 2000.0]),
+        np.array([0.9, 0.8, 0.95]),
+        np.array([2000.0, 3000.0, 4000.0]),
+        np.array([0, 0, 1]),
+        zeros(3),
+    )
     base = np.array([[1500.0] * STEPS, [4500.0] * STEPS])
     made, label = clusters.thermals(fleet, base)
     assert label.tolist() == [0, 0, 1] and made.start.tolist() == [300, -300]
@@ -80,7 +110,9 @@ def test_thermal_loads_by_kind_beside_their_base():
 
 
 def test_who_is_outside_comfort_may_come_back_slowly():
-    fleet = Thermals(np.array([3000.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), zeros(1), zeros(1))
+    fleet = Thermals(
+        np.array([3000.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), zeros(1), zeros(1)
+    )
     made, _ = clusters.thermals(fleet, np.full((1, STEPS), 500.0))
     assert np.allclose(made.most[0, :3], [2700, 2430, 2187]) and made.most[0, -1] == 1000
 
@@ -97,7 +129,10 @@ def test_merged_clusters_are_the_sum_and_keep_the_groups_that_are_told_apart():
     every = clusters.batteries(stores(12), STEPS, ratios=3)[0]
     fewer, label = clusters.merged(every, every.group == 1)
     assert len(fewer) == 3 + 1 and fewer.most.sum() == np.float64(every.most.sum())
-    assert {(int(fewer.group[new]), int(group)) for new, group in zip(label, every.group, strict=True)} == {(-1, 0), (1, 1)}
+    assert {(int(fewer.group[new]), int(group)) for new, group in zip(label, every.group, strict=True)} == {
+        (-1, 0),
+        (1, 1),
+    }
     assert np.allclose(fewer.efficiency, 0.95)
     assert np.isclose(fewer.start[label[every.group == 1][0]], every.start[every.group == 1].sum())
 

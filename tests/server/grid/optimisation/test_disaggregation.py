@@ -19,10 +19,22 @@ def fleet(seed=1, groups=2, size=12) -> Fleet:
     rating, band = numbers.uniform(1000, 5000, size), numbers.uniform(1000, 5000, size)
     group = numbers.integers(0, groups, size)
     return Fleet(
-        Batteries(most * numbers.uniform(0.1, 1, size), most * 0.1, most, power, power, np.full(size, 0.95), group),
-        Sessions(np.zeros(size, dtype=int), depart, power * depart * QUARTER * numbers.random(size), power, group),
-        Thermals(band * numbers.uniform(-1, 1, size), band, np.full(size, 0.98), rating, numbers.integers(0, 2, size), group),
-        rating * numbers.random(size))
+        Batteries(
+            most * numbers.uniform(0.1, 1, size), most * 0.1, most, power, power, np.full(size, 0.95), group
+        ),
+        Sessions(
+            np.zeros(size, dtype=int), depart, power * depart * QUARTER * numbers.random(size), power, group
+        ),
+        Thermals(
+            band * numbers.uniform(-1, 1, size),
+            band,
+            np.full(size, 0.98),
+            rating,
+            numbers.integers(0, 2, size),
+            group,
+        ),
+        rating * numbers.random(size),
+    )
 
 
 def wish(groups, kinds, total, part=0.0):
@@ -86,7 +98,10 @@ def test_a_transformer_above_feeders_is_held_too():
     none = np.array([0.0])
     limits = [Limit([0, 1], 5000.0, -5000.0, none), Limit([0], 4000.0, -4000.0, none)]
     powers = disaggregation.shared(wish(3, 2, 30_000.0), now, StepOptions(QUARTER, limits=limits))
-    drawn = [sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True)) for group in range(3)]
+    drawn = [
+        sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True))
+        for group in range(3)
+    ]
     assert drawn[0] <= 4000 + 1e-6 and drawn[0] + drawn[1] <= 5000 + 1e-6
     assert np.isclose(sum(drawn), 30_000) and powers.missed < 1e-6
 
@@ -115,22 +130,33 @@ def test_batteries_make_room_for_cars_under_a_limit():
 
 def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_than_a_step_s_drift():
     now, at_rest = fleet(groups=1), wish(1, 1, 0.0, 0.0)
-    loads = now.thermals._replace(kind=np.zeros_like(now.thermals.kind), keep=np.full_like(now.thermals.keep, 0.98))
+    loads = now.thermals._replace(
+        kind=np.zeros_like(now.thermals.kind), keep=np.full_like(now.thermals.keep, 0.98)
+    )
     loads, stored = loads._replace(state=loads.band), loads.band
     said, drawn = [], 0.0
     for _ in range(20):
-        powers = disaggregation.shared(at_rest, now._replace(thermals=loads), StepOptions(QUARTER, True, finest=(0.05,), stored=stored))
+        powers = disaggregation.shared(
+            at_rest, now._replace(thermals=loads), StepOptions(QUARTER, True, finest=(0.05,), stored=stored)
+        )
         stored, loads = loads.keep * stored + powers.thermals * QUARTER, loads._replace(state=powers.meant)
         said.append(float(powers.comfort[0, 0]))
         drawn += float(powers.thermals.sum()) * QUARTER
-    assert said[0] == 1.0 and said[-1] == pytest.approx(0.98 ** 20, abs=0.03) and said == sorted(said, reverse=True)
+    assert (
+        said[0] == 1.0
+        and said[-1] == pytest.approx(0.98**20, abs=0.03)
+        and said == sorted(said, reverse=True)
+    )
     assert abs(drawn) < 0.05 * loads.band.sum()
 
 
 def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_difference():
     now, asked = fleet(groups=2), wish(2, 1, 0.0, 0.3)
     now = now._replace(thermals=now.thermals._replace(kind=np.zeros_like(now.thermals.kind)))
-    free, said = (disaggregation.shared(asked, now, StepOptions(QUARTER, True, finest=finest)) for finest in ((), (0.05,)))
+    free, said = (
+        disaggregation.shared(asked, now, StepOptions(QUARTER, True, finest=finest))
+        for finest in ((), (0.05,))
+    )
     tenths = said.comfort / 0.05
     assert np.allclose(tenths, np.round(tenths)) and not np.allclose(free.comfort, said.comfort)
     assert np.abs(said.comfort - free.comfort).max() <= 0.025 + 1e-9

@@ -14,15 +14,30 @@ def whole(*values):
 
 def batteries(*energies, efficiency=1.0):
     size = len(energies)
-    return clusters.batteries(Batteries(np.array(energies, dtype=float), np.full(size, 1000.0), np.full(size, 9000.0),
-                                        np.full(size, 4000.0), np.full(size, 4000.0), np.full(size, efficiency),
-                                        np.zeros(size, dtype=int)), STEPS, 1)[0]
+    return clusters.batteries(
+        Batteries(
+            np.array(energies, dtype=float),
+            np.full(size, 1000.0),
+            np.full(size, 9000.0),
+            np.full(size, 4000.0),
+            np.full(size, 4000.0),
+            np.full(size, efficiency),
+            np.zeros(size, dtype=int),
+        ),
+        STEPS,
+        1,
+    )[0]
 
 
 def test_a_battery_can_be_emptied_and_filled_and_says_for_how_long():
     found = envelope.of(batteries(5000), QUARTER)
     assert (found.low == -4000).all() and (found.high == 4000).all()
-    assert found.least[0] == -1000 and found.least[-1] == -4000 and found.most[2] == 3000 and found.most[-1] == 4000
+    assert (
+        found.least[0] == -1000
+        and found.least[-1] == -4000
+        and found.most[2] == 3000
+        and found.most[-1] == 4000
+    )
     assert envelope.duration(found, QUARTER, True) == envelope.duration(found, QUARTER, False) == 1.0
 
 
@@ -54,7 +69,9 @@ limits = st.tuples(st.floats(-30_000, 0), st.floats(0, 30_000))
 
 @given(st.lists(st.tuples(st.floats(1000, 9000), limits), min_size=1, max_size=5), limits)
 def test_a_parent_can_do_no_more_than_its_limit_nor_than_its_children_together(children, own):
-    below = [envelope.cut(envelope.of(batteries(energy), QUARTER), QUARTER, *limit) for energy, limit in children]
+    below = [
+        envelope.cut(envelope.of(batteries(energy), QUARTER), QUARTER, *limit) for energy, limit in children
+    ]
     above = envelope.total(below, QUARTER, *own)
     assert (above.low >= own[0] - 1e-6).all() and (above.high <= own[1] + 1e-6).all()
     assert (above.high <= sum(child.high for child in below) + 1e-6).all()

@@ -99,7 +99,9 @@ def test_without_standard_output() -> None:
 
 
 def test_what_python_has_not_written_yet_is_not_lost() -> None:
-    code = ("from server.grid.optimisation import highssolver; print('before'); solver = highssolver.create(); "
-            "print('after')")
+    code = (
+        "from server.grid.optimisation import highssolver; print('before'); solver = highssolver.create(); "
+        "print('after')"
+    )
     ran = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
     assert ran.stdout == b"before\nafter\n"

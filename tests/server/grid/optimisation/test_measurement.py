@@ -71,7 +71,9 @@ def test_what_was_delivered_of_what_was_expected():
     baseline, planned = np.full(4, 1000.0), np.array([400.0, 400, 400, 400])
     half = measurement.performance(baseline, np.full(4, 700.0), planned, 0.25)
     assert half == (-600, -300, 0.5)
-    assert measurement.performance(baseline, np.array([700, np.nan, 700, 1000.0]), planned, 0.25).figure == pytest.approx(1 / 3)
+    assert measurement.performance(
+        baseline, np.array([700, np.nan, 700, 1000.0]), planned, 0.25
+    ).figure == pytest.approx(1 / 3)
     assert measurement.performance(baseline, baseline + 600, planned, 0.25).figure == -1
     assert measurement.performance(baseline, baseline, baseline, 0.25).figure is None
 
@@ -109,4 +111,6 @@ def test_the_rate_of_response_forgets_and_forgives():
     for _ in range(20):
         rate = measurement.response_rate(rate, 0.0)
     assert rate < 0.02
-    assert measurement.response_rate(0.5, None) == 0.5 and measurement.response_rate(0.5, 2.0) == pytest.approx(0.6)
+    assert measurement.response_rate(0.5, None) == 0.5 and measurement.response_rate(
+        0.5, 2.0
+    ) == pytest.approx(0.6)

@@ -10,7 +10,9 @@ HOUR, QUARTER = 1.0, 0.25
 
 
 def members(size, *kinds):
-    return st.lists(st.tuples(*kinds), min_size=1, max_size=size).map(lambda rows: np.array(rows, dtype=float).T)
+    return st.lists(st.tuples(*kinds), min_size=1, max_size=size).map(
+        lambda rows: np.array(rows, dtype=float).T
+    )
 
 
 unit = st.floats(0, 1, width=32)
@@ -51,7 +53,9 @@ def test_no_session_misses_its_energy_whatever_the_target(target, rows):
 
 
 def test_who_is_nearest_to_leaving_is_served_first():
-    filled = policies.by_laxity(5000, np.array([5000.0, 5000.0]), np.array([2.0, 8.0]), np.array([5000.0, 5000.0]), HOUR)
+    filled = policies.by_laxity(
+        5000, np.array([5000.0, 5000.0]), np.array([2.0, 8.0]), np.array([5000.0, 5000.0]), HOUR
+    )
     assert filled.powers.tolist() == [5000, 0]
 
 

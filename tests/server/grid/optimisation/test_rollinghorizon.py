@@ -16,11 +16,24 @@ NO_CARS = Sessions(whole(), whole(), np.zeros(0), np.zeros(0), whole())
 
 
 def beginning() -> Fleet:
-    return Fleet(Batteries(np.full(3, 5000.0), np.full(3, 1000.0), np.full(3, 10_000.0), np.full(3, 4000.0),
-                           np.full(3, 4000.0), np.full(3, 0.95), whole(0, 0, 0)),
-                 Sessions(whole(0, 0), whole(20, 30), np.array([6000.0, 9000.0]), np.array([3700.0, 11_000.0]), whole(0, 0)),
-                 Thermals(np.zeros(2), np.full(2, 2000.0), np.full(2, 0.98), np.full(2, 3000.0), whole(0, 0), whole(0, 0)),
-                 np.full(2, 800.0))
+    return Fleet(
+        Batteries(
+            np.full(3, 5000.0),
+            np.full(3, 1000.0),
+            np.full(3, 10_000.0),
+            np.full(3, 4000.0),
+            np.full(3, 4000.0),
+            np.full(3, 0.95),
+            whole(0, 0, 0),
+        ),
+        Sessions(
+            whole(0, 0), whole(20, 30), np.array([6000.0, 9000.0]), np.array([3700.0, 11_000.0]), whole(0, 0)
+        ),
+        Thermals(
+            np.zeros(2), np.full(2, 2000.0), np.full(2, 0.98), np.full(2, 3000.0), whole(0, 0), whole(0, 0)
+        ),
+        np.full(2, 800.0),
+    )
 
 
 NET = np.where(np.arange(STEPS) < 16, -6000.0, 4000.0)
@@ -30,8 +43,12 @@ def lived(planner, error=0.0, broken_from=STEPS):
     """The imbalance of a day in which all but `error`, which shows at once, was foreseen."""
     now, left = beginning(), []
     for step in range(STEPS):
-        outlook = Outlook(np.concatenate((NET[step:step + 1] + error, NET[step + 1:])), np.full((1, STEPS - step), 1600.0),
-                          np.zeros(STEPS - step), NO_CARS)
+        outlook = Outlook(
+            np.concatenate((NET[step : step + 1] + error, NET[step + 1 :])),
+            np.full((1, STEPS - step), 1600.0),
+            np.zeros(STEPS - step),
+            NO_CARS,
+        )
         if step == broken_from:
             planner.settings = Settings(every=planner.settings.every, seconds=0.0)
         powers = planner.step(now, outlook)
@@ -82,6 +99,8 @@ def test_a_limit_is_held_through_the_day():
     for step in range(STEPS):
         net = NET[step:]
         limits = [Limit([0], 5000.0, -5000.0, net)]
-        powers = planner.step(now, Outlook(net, np.full((1, STEPS - step), 1600.0), np.zeros(STEPS - step), NO_CARS, limits))
+        powers = planner.step(
+            now, Outlook(net, np.full((1, STEPS - step), 1600.0), np.zeros(STEPS - step), NO_CARS, limits)
+        )
         assert abs(net[0] + sum(part.sum() for part in powers[:3])) <= 5000 + 1e-6
         now = after(now, powers, QUARTER)

@@ -26,8 +26,12 @@ def near(one, other):
 def test_the_sum_is_the_target_or_the_nearest_that_the_bounds_allow(target, line):
     offsets, slopes, lows, highs = line
     shares = share.fill(target, *line)
-    least = fsum(low if slope else min(max(offset, low), high) for offset, slope, low, high in zip(*line, strict=True))
-    most = fsum(high if slope else min(max(offset, low), high) for offset, slope, low, high in zip(*line, strict=True))
+    least = fsum(
+        low if slope else min(max(offset, low), high) for offset, slope, low, high in zip(*line, strict=True)
+    )
+    most = fsum(
+        high if slope else min(max(offset, low), high) for offset, slope, low, high in zip(*line, strict=True)
+    )
     assert near(fsum(shares.powers), min(max(target, least), most))
     assert near(fsum(shares.powers) + shares.missed, target)
     assert all(low <= power <= high for power, low, high in zip(shares.powers, lows, highs, strict=True))
@@ -56,7 +60,9 @@ def test_a_target_in_proportion_to_rating_where_one_member_is_full():
 
 
 def test_charging_goes_by_the_charge_rating():
-    shares = share.by_rating(-3000, charge=[2000, 4000], discharge=[9000, 1], lows=[-2000, -4000], highs=[9000, 1])
+    shares = share.by_rating(
+        -3000, charge=[2000, 4000], discharge=[9000, 1], lows=[-2000, -4000], highs=[9000, 1]
+    )
     assert share.percent(shares.level) == -5000
     assert [round(power) for power in shares.powers] == [-1000, -2000]
 
@@ -120,11 +126,20 @@ def test_what_cannot_be_shared():
 def test_in_turn_who_owes_nothing_more_is_left_alone():
     shares = share.by_turn(900, [0.0] * 3, [-1000.0] * 3, [1000.0] * 3, left=[1.0, 0.5, 0.0])
     assert shares.powers == pytest.approx([600, 300, 0])
-    assert share.by_turn(-900, [0.0] * 3, [-1000.0] * 3, [1000.0] * 3, [1.0, 0.5, 0.0]).powers == pytest.approx([-600, -300, 0])
+    assert share.by_turn(
+        -900, [0.0] * 3, [-1000.0] * 3, [1000.0] * 3, [1.0, 0.5, 0.0]
+    ).powers == pytest.approx([-600, -300, 0])
 
 
-@pytest.mark.parametrize("target, powers, missed", [
-    (1500, [0, 750, 750, 0], 0), (-2500, [-500, -1000, -1000, 0], 0), (5000, [1000] * 4, 1000), (0, [0] * 4, 0)])
+@pytest.mark.parametrize(
+    "target, powers, missed",
+    [
+        (1500, [0, 750, 750, 0], 0),
+        (-2500, [-500, -1000, -1000, 0], 0),
+        (5000, [1000] * 4, 1000),
+        (0, [0] * 4, 0),
+    ],
+)
 def test_tier_by_tier_the_next_is_asked_when_the_one_before_has_given_all(target, powers, missed):
     shares = share.by_tier(target, [0.0] * 4, [-1000.0] * 4, [1000.0] * 4, tiers=[2, 1, 1, 3])
     assert shares.powers == pytest.approx(powers) and shares.missed == pytest.approx(missed)
@@ -136,4 +151,7 @@ def test_tiers_reach_what_one_tier_reaches(target, line, data):
     tiers = data.draw(st.lists(st.integers(0, 3), min_size=len(lows), max_size=len(lows)))
     shares = share.by_tier(target, present, lows, highs, tiers)
     assert isclose(shares.missed, share.by_headroom(target, present, lows, highs).missed, abs_tol=1e-3)
-    assert all(low - 1e-6 <= power <= high + 1e-6 for power, low, high in zip(shares.powers, lows, highs, strict=True))
+    assert all(
+        low - 1e-6 <= power <= high + 1e-6
+        for power, low, high in zip(shares.powers, lows, highs, strict=True)
+    )

@@ -43,7 +43,11 @@ def test_so_many_that_arrays_do_it_and_the_sum_is_as_exact():
     numbers = np.random.default_rng(7)
     rating = numbers.uniform(1000, 5000, 20_000)
     shares = share.fill(1e6, [0.0] * len(rating), list(rating), list(-rating), list(rating / 3))
-    assert isinstance(shares.powers, list) and isclose(sum(shares.powers), 1e6, rel_tol=1e-9) and shares.missed == 0
+    assert (
+        isinstance(shares.powers, list)
+        and isclose(sum(shares.powers), 1e6, rel_tol=1e-9)
+        and shares.missed == 0
+    )
     assert isclose(shares.level, 1e6 / rating.sum(), rel_tol=1e-9)
     assert share.fill(1e9, [0.0] * len(rating), list(rating), list(-rating), list(rating / 3)).missed > 0
 

@@ -1,4 +1,5 @@
-"""Baselines, performance, reports and their pages, of a street with a battery, a car, a heat pump and the sun."""
+"""Baselines, performance, reports and their pages, of a street with a battery, a car, a heat pump and the
+sun."""
 import math
 import re
 from datetime import date, datetime
@@ -48,31 +49,63 @@ def meter(number):
 def read(number, start, watts):
     """Readings of injection, one for each STEP from `start` on; None is a gap."""
     with store.transaction():
-        meterreadings.record_set(meter(number), {
-            "mRID": f"{number}{start:X}", "timePeriod": {"start": start, "duration": STEP * len(watts)}, "Reading": [
-                {"value": value, "timePeriod": {"start": start + STEP * at, "duration": STEP}}
-                for at, value in enumerate(watts) if value is not None]}, meter(number), start + STEP * len(watts))
+        meterreadings.record_set(
+            meter(number),
+            {
+                "mRID": f"{number}{start:X}",
+                "timePeriod": {"start": start, "duration": STEP * len(watts)},
+                "Reading": [
+                    {"value": value, "timePeriod": {"start": start + STEP * at, "duration": STEP}}
+                    for at, value in enumerate(watts)
+                    if value is not None
+                ],
+            },
+            meter(number),
+            start + STEP * len(watts),
+        )
 
 
 def order(street, start, duration, shares, created=None, plan=None, wish="watts"):
     """An order with shares {number: (planned, baseline)}; its events have mRIDs E<number>."""
-    row = DispatchOrder.create(vder=street, quantity=wish, value=1.0, addressing="broadcast", start=start, duration_s=duration,
-                       created_at=start - 900 if created is None else created, plan_id=plan)
+    row = DispatchOrder.create(
+        vder=street,
+        quantity=wish,
+        value=1.0,
+        addressing="broadcast",
+        start=start,
+        duration_s=duration,
+        created_at=start - 900 if created is None else created,
+        plan_id=plan,
+    )
     for number, (planned, baseline) in shares.items():
-        Share.create(order=row, lfdi=door.lfdi(number), event_href="/derp/1/derc/1", mrid=f"E{row.id}", planned_w=planned, baseline_w=baseline)
+        Share.create(
+            order=row,
+            lfdi=door.lfdi(number),
+            event_href="/derp/1/derc/1",
+            mrid=f"E{row.id}",
+            planned_w=planned,
+            baseline_w=baseline,
+        )
     return row
 
 
 def answer(row, number, status, received):
-    ResponseRecord.create(href=f"/rsps/1/rsp/{ResponseRecord.select().count() + 1}", subject=f"E{row.id}", lfdi=door.lfdi(number), status=status,
-                  created_at=received, received_at=received)
+    ResponseRecord.create(
+        href=f"/rsps/1/rsp/{ResponseRecord.select().count() + 1}",
+        subject=f"E{row.id}",
+        lfdi=door.lfdi(number),
+        status=status,
+        created_at=received,
+        received_at=received,
+    )
 
 
 def asked(number, **more):
     return BaselineRequest(number, door.lfdi(number), WHATS[number], **more)
 
 
-# --- baselines -----------------------------------------------------------------------------------------------------
+# --- baselines
+# -----------------------------------------------------------------------------------------------------
 
 def test_a_battery_alone_does_nothing(street):
     found = baselines.of(asked(1, ordered=700.0), NOON, NOON + HOUR)
@@ -80,8 +113,23 @@ def test_a_battery_alone_does_nothing(street):
 
 
 def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
-    ChargingSession.create(href="/edev/2/frq/1", device=2, arrival_at=NOON - 450, departure_at=NOON + DAY, energy_wh=7000 * 0.5, power_w=7000.0)
-    ChargingSession.create(href="/edev/2/frq/2", device=2, arrival_at=NOON, departure_at=NOON + DAY, energy_wh=9000, power_w=9000.0, cancelled=True)
+    ChargingSession.create(
+        href="/edev/2/frq/1",
+        device=2,
+        arrival_at=NOON - 450,
+        departure_at=NOON + DAY,
+        energy_wh=7000 * 0.5,
+        power_w=7000.0,
+    )
+    ChargingSession.create(
+        href="/edev/2/frq/2",
+        device=2,
+        arrival_at=NOON,
+        departure_at=NOON + DAY,
+        energy_wh=9000,
+        power_w=9000.0,
+        cancelled=True,
+    )
     found = baselines.of(asked(2), NOON - STEP, NOON + 2 * STEP)
     assert found.method == "uncontrolled" and found.values.tolist() == [3500.0, 7000.0, 3500.0]
 
@@ -95,13 +143,16 @@ def test_the_sun_would_have_gone_on(street):
 def test_the_sun_that_was_held_back_says_what_it_could(street):
     read(4, NOON - HOUR, [0] * 4)
     order(street, NOON - HOUR, HOUR, {4: (0, 3000)})
-    DerState.create(href="/edev/4/der/1", device=4, max_injection_w=5000, max_absorption_w=0, available_w=3200.0)
+    DerState.create(
+        href="/edev/4/der/1", device=4, max_injection_w=5000, max_absorption_w=0, available_w=3200.0
+    )
     assert baselines.of(asked(4), NOON, NOON + HOUR).method == "available"
     assert baselines.of(asked(4), NOON, NOON + STEP).values.tolist() == [-3200.0]
 
 
 def usual(days, watts, event=NOON, zone="UTC"):
-    """The heat pump draws so much at 06:00 to 18:00 by the wall of each of these many days before the event's."""
+    """The heat pump draws so much at 06:00 to 18:00 by the wall of each of these many days before the
+    event's."""
     place = ZoneInfo(zone)
     day = datetime.fromtimestamp(event, place).date()
     for one in baselines.like(day)[-days:]:
@@ -136,11 +187,18 @@ def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street
         read(3, int(datetime(one.year, one.month, one.day, 18, tzinfo=zone).timestamp()), [-2000] * 4)
     assert baselines.of(asked(3), event, event + HOUR).values == pytest.approx([2000.0] * 4)
     assert len(baselines.wall(date(2026, 3, 29), zone)) == 192
-    assert baselines.wall(date(2026, 3, 29), zone)[96] - baselines.wall(date(2026, 3, 29), zone)[0] == 23 * HOUR
+    assert (
+        baselines.wall(date(2026, 3, 29), zone)[96] - baselines.wall(date(2026, 3, 29), zone)[0] == 23 * HOUR
+    )
 
 
 def test_without_like_days_the_estimate_stands_in(street):
-    assert baselines.of(asked(3, ordered=800.0), NOON, NOON + STEP) == (np.array([800.0]), "as ordered", 0, 1.0)
+    assert baselines.of(asked(3, ordered=800.0), NOON, NOON + STEP) == (
+        np.array([800.0]),
+        "as ordered",
+        0,
+        1.0,
+    )
     nothing = baselines.of(asked(3), NOON, NOON + STEP)
     assert nothing.method == "none" and math.isnan(nothing.values[0])
     with pytest.raises(Refused, match="up to 24 h"):
@@ -149,23 +207,48 @@ def test_without_like_days_the_estimate_stands_in(street):
 
 def test_an_event_on_the_wire_counts_as_ours_from_before_until_after_it(street):
     clock.turn_to(NOON)
-    store.add("DERControl", f"{street.program}/derc", {
-        "mRID": "0F", "creationTime": NOON, "EventStatus": {"currentStatus": 0, "dateTime": NOON, "potentiallySuperseded": False},
-        "interval": {"start": NOON + HOUR, "duration": HOUR}, "DERControlBase": {"opModConnect": True}})
+    store.add(
+        "DERControl",
+        f"{street.program}/derc",
+        {
+            "mRID": "0F",
+            "creationTime": NOON,
+            "EventStatus": {"currentStatus": 0, "dateTime": NOON, "potentiallySuperseded": False},
+            "interval": {"start": NOON + HOUR, "duration": HOUR},
+            "DERControlBase": {"opModConnect": True},
+        },
+    )
     assert baselines.ours(asked(3), NOON, NOON + DAY) == [(NOON, NOON + 4 * HOUR)]
 
 
-# --- performance ---------------------------------------------------------------------------------------------------
+# --- performance
+# ---------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def evening(street):
-    """An hour from noon on in which the battery gives 900 of 1000 W, the car waits, the heat pump does nothing of what was
-    asked and never answers; seen two hours later."""
+    """An hour from noon on in which the battery gives 900 of 1000 W, the car waits, the heat pump does
+    nothing of what was asked and never answers; seen two hours later."""
     row = order(street, NOON, HOUR, {1: (1000, 0), 2: (0, -4000), 3: (0, -1000)})
-    ChargingSession.create(href="/edev/2/frq/1", device=2, arrival_at=NOON, departure_at=NOON + 2 * HOUR - 60, energy_wh=4000, power_w=4000.0, reported_need_wh=500.0,
-                 reported_at=NOON + HOUR)
-    ChargingSession.create(href="/edev/1/frq/1", device=1, arrival_at=NOON, departure_at=NOON + HOUR, energy_wh=-4000, power_w=4000.0, reported_need_wh=9000.0,
-                 reported_at=NOON + 60)  # it offered to give: what it wants itself is for later
+    ChargingSession.create(
+        href="/edev/2/frq/1",
+        device=2,
+        arrival_at=NOON,
+        departure_at=NOON + 2 * HOUR - 60,
+        energy_wh=4000,
+        power_w=4000.0,
+        reported_need_wh=500.0,
+        reported_at=NOON + HOUR,
+    )
+    ChargingSession.create(
+        href="/edev/1/frq/1",
+        device=1,
+        arrival_at=NOON,
+        departure_at=NOON + HOUR,
+        energy_wh=-4000,
+        power_w=4000.0,
+        reported_need_wh=9000.0,
+        reported_at=NOON + 60,
+    )  # it offered to give: what it wants itself is for later
     read(1, NOON, [900] * 4)
     read(2, NOON, [0] * 4)
     read(3, NOON - 6 * HOUR, [-1000] * 32)
@@ -180,8 +263,9 @@ def evening(street):
 def test_delivered_against_expected(evening):
     found = performance.of(evening.id)
     rows = {row["what"]: row for row in found["devices"]}
-    assert [(rows[what]["expected_w"], rows[what]["delivered_w"]) for what in ("storage", "ev", "thermal")] == [
-        (1000, 900), (4000, 4000), (1000, 0)]
+    assert [
+        (rows[what]["expected_w"], rows[what]["delivered_w"]) for what in ("storage", "ev", "thermal")
+    ] == [(1000, 900), (4000, 4000), (1000, 0)]
     group = found["group"]
     assert (group["expected_w"], group["delivered_w"], group["members"], group["read"]) == (6000, 4900, 3, 3)
     assert group["figure"] == pytest.approx(4900 / 6000) and group["settles"] and group["coverage"] == 1
@@ -193,9 +277,22 @@ def test_delivered_against_expected(evening):
 
 def test_who_answers_but_does_not_do_it(street, evening):
     answer(evening, 3, 1, NOON - 800)
-    assert [row["nonresponder"] for row in performance.of(evening.id)["devices"]] == ["", "", "did less than a fifth"]
+    assert [row["nonresponder"] for row in performance.of(evening.id)["devices"]] == [
+        "",
+        "",
+        "did less than a fifth",
+    ]
     assert performance.nonresponders("street", NOON, NOON + 1) == [
-        {"name": "d3", "lfdi": door.lfdi(3), "what": "thermal", "events": 1, "no_answer": 0, "did_not": 1, "opted_out": 0}]
+        {
+            "name": "d3",
+            "lfdi": door.lfdi(3),
+            "what": "thermal",
+            "events": 1,
+            "no_answer": 0,
+            "did_not": 1,
+            "opted_out": 0,
+        }
+    ]
     answer(evening, 3, 4, NOON + 100)
     found = performance.of(evening.id)
     assert found["opted_out"] == 1 and found["nonresponders"] == 0
@@ -210,7 +307,11 @@ def test_an_answer_after_two_polls_is_none(street, evening):
 
 def test_responses_by_code_and_delay(evening):
     found = performance.of(evening.id)["responses"]
-    assert [(code.split()[0], count) for code, count in found["by_code"].items()] == [("1", 2), ("2", 2), ("3", 1)]
+    assert [(code.split()[0], count) for code, count in found["by_code"].items()] == [
+        ("1", 2),
+        ("2", 2),
+        ("3", 1),
+    ]
     assert found["delays"]["received"] == {"n": 2, "p50_s": 180.0, "p90_s": 276.0, "max_s": 300}
     assert found["received_s"] == [60, 300]
 
@@ -249,8 +350,22 @@ def test_a_load_control_event_by_its_href(street):
     clock.turn_to(NOON - 900)
     href = drevents.create("street", {"DutyCycle": {"normalValue": 0}}, HOUR, NOON, category=1)["href"]
     mrid = store.get(href).submitted["mRID"]
-    ResponseRecord.create(href="/rsps/1/rsp/1", subject=mrid, lfdi=door.lfdi(3), status=1, created_at=NOON, received_at=NOON - 840)
-    ResponseRecord.create(href="/rsps/1/rsp/2", subject=mrid, lfdi=door.lfdi(3), status=4, created_at=NOON, received_at=NOON + 60)
+    ResponseRecord.create(
+        href="/rsps/1/rsp/1",
+        subject=mrid,
+        lfdi=door.lfdi(3),
+        status=1,
+        created_at=NOON,
+        received_at=NOON - 840,
+    )
+    ResponseRecord.create(
+        href="/rsps/1/rsp/2",
+        subject=mrid,
+        lfdi=door.lfdi(3),
+        status=4,
+        created_at=NOON,
+        received_at=NOON + 60,
+    )
     usual(10, lambda one: 1000)
     read(3, NOON - 6 * HOUR, [-1000] * 24 + [-400] * 4)
     clock.turn_to(NOON + HOUR)
@@ -262,17 +377,30 @@ def test_a_load_control_event_by_its_href(street):
 
 
 def test_nobody_knows_an_order_that_is_not_there(street):
-    for ask in (lambda: performance.of(99), lambda: performance.of("/dr/9/edc/9"), lambda: baselines.show(99)):
+    for ask in (
+        lambda: performance.of(99),
+        lambda: performance.of("/dr/9/edc/9"),
+        lambda: baselines.show(99),
+    ):
         with pytest.raises(Refused) as refused:
             ask()
         assert refused.value.status == 404
 
 
-# --- reports and pages ---------------------------------------------------------------------------------------------
+# --- reports and pages
+# ---------------------------------------------------------------------------------------------
 
 def say(street, what, values, start):
-    measurements.keep({"vder": street.id, "quantity": what, "start": start + STEP * at, "value": float(value), "devices_read": 1}
-                 for at, value in enumerate(values))
+    measurements.keep(
+        {
+            "vder": street.id,
+            "quantity": what,
+            "start": start + STEP * at,
+            "value": float(value),
+            "devices_read": 1,
+        }
+        for at, value in enumerate(values)
+    )
 
 
 @pytest.fixture
@@ -281,9 +409,18 @@ def day(street, evening):
     start = NOON - 12 * HOUR
     wave = 4000 * np.sin(np.arange(96) / 96 * 4 * np.pi)
     for what, values in {
-            "before": wave, "after": wave / 2, "planned_storage": wave / 3, "planned_ev": -np.abs(wave) / 4, "planned_thermal": wave / 8,
-            "storage": wave / 3.2, "ev": -np.abs(wave) / 4, "thermal": wave / 9, "charge": .5 + wave / 1e4,
-            "charge_low": .3 + wave / 1e4, "charge_high": .6 + wave / 1e4}.items():
+        "before": wave,
+        "after": wave / 2,
+        "planned_storage": wave / 3,
+        "planned_ev": -np.abs(wave) / 4,
+        "planned_thermal": wave / 8,
+        "storage": wave / 3.2,
+        "ev": -np.abs(wave) / 4,
+        "thermal": wave / 9,
+        "charge": 0.5 + wave / 1e4,
+        "charge_low": 0.3 + wave / 1e4,
+        "charge_high": 0.6 + wave / 1e4,
+    }.items():
         say(street, what, values, start)
     order(street, NOON - 5 * HOUR, 2 * HOUR, {1: (500, 0)}, plan=1, wish="fixed")
     return start
@@ -298,12 +435,24 @@ def test_a_day_in_key_figures(day):
     assert key["moved_kwh"] == pytest.approx({kind: part * 4000 * 2 / math.pi * 24 / 1000 for kind, part in (
         ("storage", 1 / 3), ("ev", 1 / 4), ("thermal", 1 / 8))}, rel=0.01)
     assert (key["events"], key["responses"], key["nonresponders"], key["ev_unserved_kwh"]) == (2, 5, 2, 0.5)
-    assert [(row["kind"], row["events"], row["unsettled"]) for row in found["settlement"]] == [("fixed", 1, 1), ("watts", 1, 0)]
-    assert found["settlement"][1]["expected_kwh"] == 6 and found["settlement"][1]["performance_percent"] == pytest.approx(81.7)
+    assert [(row["kind"], row["events"], row["unsettled"]) for row in found["settlement"]] == [
+        ("fixed", 1, 1),
+        ("watts", 1, 0),
+    ]
+    assert found["settlement"][1]["expected_kwh"] == 6 and found["settlement"][1][
+        "performance_percent"
+    ] == pytest.approx(81.7)
 
 
 def test_cars_and_thermal_loads_count_beside_what_they_would_have_done(street):
-    for what, value in {"planned_ev": -1000, "ev": -1100, "base_ev": -4000, "thermal": -700, "base_thermal": -1000, "planned_thermal": 400}.items():
+    for what, value in {
+        "planned_ev": -1000,
+        "ev": -1100,
+        "base_ev": -4000,
+        "thermal": -700,
+        "base_thermal": -1000,
+        "planned_thermal": 400,
+    }.items():
         say(street, what, [value], NOON)
     found = reports.series("street", NOON, NOON + STEP)
     assert found == {"planned_ev": [3000], "ev": [2900], "thermal": [300], "planned_thermal": [400]}
@@ -315,7 +464,10 @@ def test_days_are_local_and_of_their_own_length():
     clock.turn_to(NOON + 365 * DAY)
     found = reports.day("street", date(2026, 3, 29))
     assert found["end"] - found["start"] == 23 * HOUR and "Sunday 29 March" in found["title"]
-    assert reports.day("street", date(2025, 10, 26))["end"] - reports.day("street", date(2025, 10, 26))["start"] == 25 * HOUR
+    assert (
+        reports.day("street", date(2025, 10, 26))["end"] - reports.day("street", date(2025, 10, 26))["start"]
+        == 25 * HOUR
+    )
     with pytest.raises(Refused, match="still to come"):
         reports.day("street", date(2027, 1, 1))
 
@@ -351,7 +503,11 @@ def test_an_event_has_the_imbalance_around_it(day, evening):
 
 @pytest.mark.parametrize("which", ["event", "day", "month"])
 def test_a_page_stands_alone_and_is_well_formed(day, evening, tmp_path, which):
-    ask = {"event": lambda: reports.event(evening.id), "day": lambda: reports.day("street"), "month": lambda: reports.month("street")}
+    ask = {
+        "event": lambda: reports.event(evening.id),
+        "day": lambda: reports.day("street"),
+        "month": lambda: reports.month("street"),
+    }
     found = ask[which]()
     drawn = charts.of(found)
     path = pages.write(found, drawn, tmp_path / "deep" / "page.html")
@@ -363,7 +519,9 @@ def test_a_page_stands_alone_and_is_well_formed(day, evening, tmp_path, which):
     assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', text)) <= set(names)
     drawings = tree.findall(".//svg")
     assert len(drawings) == len(drawn) == {"event": 5, "day": 5, "month": 6}[which]
-    assert all(one.get("role") == "img" and one.find("title").text and one.find("desc").text for one in drawings)
+    assert all(
+        one.get("role") == "img" and one.find("title").text and one.find("desc").text for one in drawings
+    )
     assert all(value in text for _, value in pages.figures(found["key"]))
     assert ("81.7 %" if which == "event" else "50.0 %") in text and "UTC" in text
     assert pages.html(ask[which](), charts.of(ask[which]())) == text

@@ -27,12 +27,21 @@ def tree(house):
 
 
 def visit(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **rest):
-    ChargingSession.create(href=f"/edev/{device}/frq/{ChargingSession.select().count()}", device=device, arrival_at=arrive,
-                 departure_at=arrive + round(hours * HOUR), energy_wh=energy, power_w=power, **rest)
+    ChargingSession.create(
+        href=f"/edev/{device}/frq/{ChargingSession.select().count()}",
+        device=device,
+        arrival_at=arrive,
+        departure_at=arrive + round(hours * HOUR),
+        energy_wh=energy,
+        power_w=power,
+        **rest,
+    )
 
 
 def coming(steps=96, start=NOON, leaves=("town", "street"), **rest):
-    found = forecasts.coming([VirtualDER.get(VirtualDER.name == name) for name in leaves], start, steps, **rest)
+    found = forecasts.coming(
+        [VirtualDER.get(VirtualDER.name == name) for name in leaves], start, steps, **rest
+    )
     return list(zip(*(part.tolist() for part in found), strict=True))
 
 
@@ -41,16 +50,24 @@ def test_cars_come_as_they_came_a_week_ago():
     visit(3, NOON - WEEK + 2 * HOUR + 1, hours=1, energy=3000, power=3500)
     assert coming() == [(4, 36, 14_000, 7000, 1), (9, 12, 3000, 3500, 0)]
     assert coming(hours=0.5) == [(2, 18, 14_000, 7000, 1), (5, 6, 3000, 3500, 0)]
-    assert coming(leaves=["street"]) == [(4, 36, 14_000, 7000, 0)] and coming(leaves=["street", "town"])[1][4] == 1
+    assert (
+        coming(leaves=["street"]) == [(4, 36, 14_000, 7000, 0)]
+        and coming(leaves=["street", "town"])[1][4] == 1
+    )
     assert coming(steps=4) == [] and coming(start=NOON + 2 * HOUR)[0] == (0, 28, 14_000, 7000, 1)
     assert coming(start=NOON + DAY) == coming(start=NOON + DAY, steps=1)
 
 
 NOT_EXPECTED = [
-    ("it comes after the horizon", {"arrive": NOON - WEEK + DAY}, {}), ("it would be here", {"arrive": NOON - WEEK}, {}),
-    ("it was five days ago", {"arrive": NOON - 5 * DAY}, {}), ("cancelled", {"cancelled": True}, {}),
-    ("it gave energy", {"energy": -5000.0}, {}), ("no power", {"power": 0.0}, {}), ("too short for a step", {"hours": 0.2}, {}),
-    ("it is elsewhere", {"device": 3}, {"leaves": ["street"]})]
+    ("it comes after the horizon", {"arrive": NOON - WEEK + DAY}, {}),
+    ("it would be here", {"arrive": NOON - WEEK}, {}),
+    ("it was five days ago", {"arrive": NOON - 5 * DAY}, {}),
+    ("cancelled", {"cancelled": True}, {}),
+    ("it gave energy", {"energy": -5000.0}, {}),
+    ("no power", {"power": 0.0}, {}),
+    ("too short for a step", {"hours": 0.2}, {}),
+    ("it is elsewhere", {"device": 3}, {"leaves": ["street"]}),
+]
 
 
 @pytest.mark.parametrize("what, change, how", NOT_EXPECTED, ids=[case[0] for case in NOT_EXPECTED])
@@ -85,7 +102,11 @@ def test_who_is_suspended_or_in_no_leaf_is_not_expected():
 
 def test_a_week_is_one_of_the_clock_on_the_wall():
     settings.timezone = "Europe/Berlin"
-    for day, before in (("2026-03-30", "2026-03-23"), ("2026-10-26", "2026-10-19"), ("2026-06-08", "2026-06-01")):
+    for day, before in (
+        ("2026-03-30", "2026-03-23"),
+        ("2026-10-26", "2026-10-19"),
+        ("2026-06-08", "2026-06-01"),
+    ):
         ChargingSession.delete().execute()
         now, came = (int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp())
                      for text in (f"{day}T12:00", f"{before}T17:00"))
@@ -114,8 +135,10 @@ def test_cars_of_those_below_are_not_told_above():
 
 
 @pytest.mark.parametrize("cars, why", [
-    ([], "0 cars"), ([[NOON, NOON, 1, 1]], "car 1: it has to leave after it came"), ([[NOON, NOON + 9, 0, 1]], "car 1"),
-    ([[NOON, NOON + 9, 1, 1], [NOON, NOON + 9, 1, float("nan")]], "car 2: .* is not arrive, depart, Wh and W"),
+    ([], "0 cars"), ([[NOON, NOON, 1, 1]], "car 1: it has to leave after it "
+                                           "came"), ([[NOON, NOON + 9, 0, 1]], "car 1"),
+    ([[NOON, NOON + 9, 1, 1], [NOON, NOON + 9, 1, float("nan")]], "car 2: .* is not arrive, depart, Wh "
+                                                                  "and W"),
     ([[NOON, NOON + 9, True, 1]], "car 1")])
 def test_what_is_no_visit_is_refused(cars, why):
     with pytest.raises(Refused, match=why):

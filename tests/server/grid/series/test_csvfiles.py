@@ -22,7 +22,8 @@ def csv(text, zone=BERLIN, **rest):
 
 
 def written(date, step=900, zone=BERLIN):
-    """A local day as the clock on the wall shows it, without zone: a row for each step, its number the value."""
+    """A local day as the clock on the wall shows it, without zone: a row for each step, its number the
+    value."""
     begin = datetime.fromisoformat(date).replace(tzinfo=zone)
     end = (begin + timedelta(days=1)).astimezone(UTC).timestamp()
     starts = range(int(begin.timestamp()), int(end), step)
@@ -38,8 +39,12 @@ def test_a_local_day_has_as_many_hours_as_it_has(date, hours, step):
     assert found.step == step and found.values == list(range(hours * HOUR // step))
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.sampled_from([900, 1800, 3600]),
-       st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asia/Kolkata", "UTC"]), st.integers(2, 200))
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),
+    st.sampled_from([900, 1800, 3600]),
+    st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asia/Kolkata", "UTC"]),
+    st.integers(2, 200),
+)
 def test_what_the_clock_on_the_wall_shows_is_read_as_it_was(begin, step, name, size):
     zone, first = ZoneInfo(name), int(begin.replace(tzinfo=UTC).timestamp()) // step * step
     starts = [first + number * step for number in range(size)]
@@ -78,7 +83,9 @@ def test_a_row_that_is_missing_is_a_gap():
     assert csv(text).values == [1, 2, None, None, 3]
 
 
-@pytest.mark.parametrize("text, values", [("value\n1\n2\n", [1, 2]), ("1\n\n3\n\n\n", [1, None, 3]), ("-1e3", [-1000])])
+@pytest.mark.parametrize(
+    "text, values", [("value\n1\n2\n", [1, 2]), ("1\n\n3\n\n\n", [1, None, 3]), ("-1e3", [-1000])]
+)
 def test_values_alone_need_to_be_told_when(text, values):
     assert csv(text, start=0, step=900) == (0, 900, values, {})
     with pytest.raises(Refused, match="needs a start and a step"):
@@ -93,7 +100,8 @@ def test_quantiles_stand_beside_their_values():
 @pytest.mark.parametrize("text, why", [
     ("", "f.csv: it is empty"), ("start,value\n", "f.csv: there is not a single value"),
     ("start,value\n2026-01-01T00:00Z,1\n", "f.csv: of a single value"),
-    ("start,watts\n", "line 1: column 'watts' is neither"), ("start,p90\n", "line 1: one column start and one"),
+    ("start,watts\n", "line 1: column 'watts' is "
+                      "neither"), ("start,p90\n", "line 1: one column start and one"),
     ("start,value,value\n", "line 1: one column start and one"),
     ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,x\n", "line 3: 'x' is no number"),
     ("start,value\n2026-01-01T00:00Z,nan\n", "line 2: nan is no number to act on; leave the cell empty"),
@@ -101,9 +109,12 @@ def test_quantiles_stand_beside_their_values():
     ("start,value\n\n2026-01-01T00:00Z,1\n", "line 2: 0 cells for 2 columns"),
     ("start,value\ntoday,1\n", "line 2: 'today' is no time such as"),
     ("start,value\n2026-01-01T00:00:00.5Z,1\n", "line 2: .* is not a whole second"),
-    ("start,value\n2026-01-01T00:15Z,1\n2026-01-01T00:15Z,2\n", "line 3: 2026-01-01T00:15Z does not come after"),
-    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2026-01-01T00:40Z,3\n", "line 4: .* not a multiple of 900 s"),
-    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2062-01-01T00:15Z,2\n", "line 4: .* more than 366 days"),
+    ("start,value\n2026-01-01T00:15Z,1\n2026-01-01T00:15Z,2\n", "line 3: 2026-01-01T00:15Z does not come "
+                                                                "after"),
+    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2026-01-01T00:40Z,3\n", "line 4: .* not a "
+                                                                                     "multiple of 900 s"),
+    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n2062-01-01T00:15Z,2\n", "line 4: .* more than "
+                                                                                     "366 days"),
     ("1,2\n", "line 1: 2 cells, but no header"),
 ])
 def test_what_cannot_be_read_is_refused_with_its_line(text, why):
@@ -127,10 +138,13 @@ def test_one_series_in_many_programs(text):
 
 @pytest.mark.parametrize("text, why", [
     ("{", "f.json, line 1: this is no JSON"), ("3", "f.json: an object with start, step, values is needed"),
-    ('{"start": 0, "step": 900}', "values is missing"), ('{"start": 0, "step": 900, "values": [], "x": 1}', "'x' is not known"),
+    ('{"start": 0, "step": '
+     '900}', "values is missing"), ('{"start": 0, "step": 900, "values": [], "x": 1}', "'x' is not known"),
     ('{"start": 0, "step": 900, "values": [NaN]}', "NaN is no number to act on; write null"),
-    ('{"start": 0, "step": 900, "values": 1}', "has to be a list"), ('{"start": 0, "step": "900", "values": []}', "step '900'"),
-    ('{"start": 0, "step": 900, "values": [1], "quantiles": [1]}', "has to be a list"), ("[]", "not a single value"),
+    ('{"start": 0, "step": 900, "values": '
+     '1}', "has to be a list"), ('{"start": 0, "step": "900", "values": []}', "step '900'"),
+    ('{"start": 0, "step": 900, "values": [1], "quantiles": '
+     '[1]}', "has to be a list"), ("[]", "not a single value"),
     ('[{"start": 0}]', "value 1: value is missing"), ('[{"start": 0, "value": 1}]', "a step is needed"),
     (f'[{{"start": "{SPRING}T02:30", "value": 1}}]', "value 1: .* does not exist"),
 ])
@@ -147,7 +161,9 @@ def test_a_step_may_be_told_for_a_single_value():
     "arrive,depart,wh,w\n2026-01-01T18:00,2026-01-02T06:00,14000,7000\n",
     '[{"arrive": "2026-01-01T17:00Z", "depart": "2026-01-02T05:00Z", "wh": 14000, "w": 7000}]'])
 def test_cars_are_told_by_their_visits(text):
-    assert csvfiles.cars(text, "cars", BERLIN) == [[utc("2026-01-01T17:00"), utc("2026-01-02T05:00"), 14000, 7000]]
+    assert csvfiles.cars(text, "cars", BERLIN) == [
+        [utc("2026-01-01T17:00"), utc("2026-01-02T05:00"), 14000, 7000]
+    ]
 
 
 @pytest.mark.parametrize("text, why", [

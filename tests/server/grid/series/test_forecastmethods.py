@@ -11,7 +11,9 @@ DAY, WEEK = 96, 96 * 7
 def year(days=21, seed=3):
     steps = np.arange(days * DAY)
     weekday = 1 + 0.3 * (steps // DAY % 7 >= 5)
-    return 1000 * weekday * (1.2 + np.sin(steps * 2 * np.pi / DAY)) + np.random.default_rng(seed).normal(0, 1, len(steps))
+    return 1000 * weekday * (1.2 + np.sin(steps * 2 * np.pi / DAY)) + np.random.default_rng(seed).normal(
+        0, 1, len(steps)
+    )
 
 
 def test_the_same_weekday_and_time():
@@ -25,7 +27,9 @@ def test_the_level_of_late_counts_less_the_further_ahead():
     series = year()
     raised = series.copy()
     raised[-4:] += 500
-    more = Persistence(WEEK, window=4, half=8).ahead(raised, 3 * WEEK) - Persistence(WEEK, window=4, half=8).ahead(series, 3 * WEEK)
+    more = Persistence(WEEK, window=4, half=8).ahead(raised, 3 * WEEK) - Persistence(
+        WEEK, window=4, half=8
+    ).ahead(series, 3 * WEEK)
     assert np.allclose(more[:DAY] / (500 * 0.5 ** (np.arange(1, DAY + 1) / 8)), 1, atol=1e-6)
     assert np.isclose(more[7], 250)
 
@@ -55,7 +59,10 @@ def test_nothing_read_is_no_forecast():
 
 def test_the_spread_grows_with_what_is_not_known():
     quiet, loud = year(), year() + np.random.default_rng(1).normal(0, 200, 21 * DAY)
-    assert 150 < spread(Persistence(WEEK), loud, 8).mean() < 450 and spread(Persistence(WEEK), quiet, 8).mean() < 10
+    assert (
+        150 < spread(Persistence(WEEK), loud, 8).mean() < 450
+        and spread(Persistence(WEEK), quiet, 8).mean() < 10
+    )
     with pytest.raises(ValueError, match="too short"):
         spread(Persistence(WEEK), quiet[:5], 8)
 
@@ -65,7 +72,14 @@ def test_a_replay_never_sees_what_was_said_later():
     for issued in (200, 100, 300):
         book.add("load", Forecast(issued, start=1000, step=900, values=values + issued, source="ours"))
     assert book.known("load", 99) is None and book.known("pv", 500) is None
-    assert [book.known("load", at).issued for at in (100, 199, 200, 299, 300, 9999)] == [100, 100, 200, 200, 300, 300]
+    assert [book.known("load", at).issued for at in (100, 199, 200, 299, 300, 9999)] == [
+        100,
+        100,
+        200,
+        200,
+        300,
+        300,
+    ]
     said = book.known("load", 250).between(1900, 4)
     assert said[:3].tolist() == [201, 202, 203] and np.isnan(said[3])
     assert np.isnan(book.known("load", 250).between(100, 2)[0])

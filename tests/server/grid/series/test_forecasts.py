@@ -34,7 +34,9 @@ def ahead(what, steps=4, start=NOON, **rest):
 def past(what, watts, days, end=NOON):
     """`watts(t)` was measured every interval for so many days."""
     starts = range(end - days * DAY, end, STEP)
-    Measurement.insert_many([{"vder": VirtualDER.get(), "quantity": what, "start": at, "value": watts(at)} for at in starts]).execute()
+    Measurement.insert_many(
+        [{"vder": VirtualDER.get(), "quantity": what, "start": at, "value": watts(at)} for at in starts]
+    ).execute()
 
 
 def hour(at):
@@ -45,7 +47,9 @@ def test_of_nothing_known_nothing_is_expected_and_that_is_said():
     found = ahead("load")
     assert found.values.tolist() == [0] * 4 and np.isnan(found.sigma).all() and found.source == "nothing"
     assert found.warnings == ("nothing is known of load of street: 0 W is taken",)
-    assert forecasts.table("street", 1, ["load"]) == [{"start": NOON, "load_p10_w": None, "load_p50_w": None, "load_p90_w": None}]
+    assert forecasts.table("street", 1, ["load"]) == [
+        {"start": NOON, "load_p10_w": None, "load_p50_w": None, "load_p90_w": None}
+    ]
 
 
 def test_a_forecast_that_was_given_counts_and_the_newest_first():
@@ -57,7 +61,9 @@ def test_a_forecast_that_was_given_counts_and_the_newest_first():
     assert ahead("load", at=NOON).values.tolist() == [-1, -2, -3, -4]
     assert ahead("load", steps=2, step=1800).values.tolist() == [-10.5, -17]
     put("load", [-7], issued=NOON - HOUR)
-    assert ahead("load", 1, at=NOON - HOUR).values.tolist() == [-7] and ahead("load", 1).values.tolist() == [-1]
+    assert ahead("load", 1, at=NOON - HOUR).values.tolist() == [-7] and ahead("load", 1).values.tolist() == [
+        -1
+    ]
 
 
 def test_quantiles_tell_the_error():
@@ -71,7 +77,11 @@ def test_what_was_not_given_is_filled_from_what_was_read():
     past("pv", lambda at: 500.0, 2)
     put("pv", [1, None], source="bureau")
     found = ahead("pv", 3)
-    assert found.values.tolist() == [1, 500, 500] and found.source == "bureau, else a day ago" and found.warnings == ()
+    assert (
+        found.values.tolist() == [1, 500, 500]
+        and found.source == "bureau, else a day ago"
+        and found.warnings == ()
+    )
 
 
 def test_a_load_is_as_on_the_same_weekday_and_the_sun_as_yesterday():
@@ -101,12 +111,18 @@ def test_a_short_history_is_held():
     past("thermal", lambda at: -300.0, 1, end=NOON)
     Measurement.delete().where(Measurement.start < NOON - HOUR).execute()
     found = ahead("thermal")
-    assert found.values.tolist() == [-300] * 4 and found.source == "the newest value, held" and np.isnan(found.sigma).all()
+    assert (
+        found.values.tolist() == [-300] * 4
+        and found.source == "the newest value, held"
+        and np.isnan(found.sigma).all()
+    )
 
 
 def test_without_history_the_newest_readings_are_held():
     Meter.create(href="/upt/1/mr/1", device=1, kind="pv", factor=1.0, injection_w=800.0, read_at=NOON - 60)
-    Meter.create(href="/upt/1/mr/2", device=1, kind="storage", factor=1.0, injection_w=50.0, read_at=NOON - 60)
+    Meter.create(
+        href="/upt/1/mr/2", device=1, kind="storage", factor=1.0, injection_w=50.0, read_at=NOON - 60
+    )
     assert ahead("pv").values.tolist() == [800] * 4 and ahead("pv").source == "the newest readings, held"
     assert ahead("pv", at=NOON - 120).source == "nothing"
     Membership.delete().execute()
@@ -129,7 +145,9 @@ def test_the_further_ahead_the_more_the_error():
     sigma = ahead("thermal", 48).sigma
     assert sigma[0] < sigma[-1]
     later = forecasts.forecast("street", "thermal", NOON + 40 * STEP, 8)
-    assert np.allclose(later.sigma, sigma[40:]) and np.allclose(later.values, ahead("thermal", 48).values[40:])
+    assert np.allclose(later.sigma, sigma[40:]) and np.allclose(
+        later.values, ahead("thermal", 48).values[40:]
+    )
 
 
 def test_gaps_in_history_do_not_stop_it():
@@ -139,13 +157,20 @@ def test_gaps_in_history_do_not_stop_it():
     assert np.isfinite(ahead("thermal", 96).values).all()
 
 
-@pytest.mark.parametrize("what, values, rest, why", [
-    ("wind", [1], {}, "forecasts are of load, pv, thermal, ev, not of 'wind'"), ("pv", [NAN], {}, "pv, value 1"),
-    ("pv", [1], {"quantiles": {"0.9": [1, 2]}}, "2 values of quantile 0.9 for 1 steps"),
-    ("pv", [1], {"quantiles": {"p90": [1]}}, "p90 is no probability"), ("pv", [1], {"quantiles": {"1.5": [1]}}, "1.5 is no"),
-    ("pv", [1], {"quantiles": {"0.9": ["x"]}}, "pv 0.9, value 1"), ("pv", [1], {"issued": NOON + 1}, "later than now"),
-    ("pv", [1], {"start": NOON + 7}, "not a multiple"), ("ev", [[1, 2]], {}, "car 1: .* is not arrive, depart, Wh and W"),
-])
+@pytest.mark.parametrize(
+    "what, values, rest, why",
+    [
+        ("wind", [1], {}, "forecasts are of load, pv, thermal, ev, not of 'wind'"),
+        ("pv", [NAN], {}, "pv, value 1"),
+        ("pv", [1], {"quantiles": {"0.9": [1, 2]}}, "2 values of quantile 0.9 for 1 steps"),
+        ("pv", [1], {"quantiles": {"p90": [1]}}, "p90 is no probability"),
+        ("pv", [1], {"quantiles": {"1.5": [1]}}, "1.5 is no"),
+        ("pv", [1], {"quantiles": {"0.9": ["x"]}}, "pv 0.9, value 1"),
+        ("pv", [1], {"issued": NOON + 1}, "later than now"),
+        ("pv", [1], {"start": NOON + 7}, "not a multiple"),
+        ("ev", [[1, 2]], {}, "car 1: .* is not arrive, depart, Wh and W"),
+    ],
+)
 def test_what_is_no_forecast_is_refused(what, values, rest, why):
     with pytest.raises(Refused, match=why):
         put(what, values, **rest)

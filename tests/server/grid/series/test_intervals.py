@@ -25,7 +25,9 @@ def test_other_steps_keep_the_energy(values, step, wide):
     whole = [*values, *([0.0] * (wide // step + 1))]
     found = intervals.resampled(said(*whole, step=step), T0, steps, wide)
     energy = sum(value * step for value in values)
-    assert math.isclose(found.sum() * wide, energy, rel_tol=1e-9, abs_tol=1e-9 * sum(map(abs, values)) * step + 1e-6)
+    assert math.isclose(
+        found.sum() * wide, energy, rel_tol=1e-9, abs_tol=1e-9 * sum(map(abs, values)) * step + 1e-6
+    )
     assert np.isfinite(found).all()
 
 
@@ -50,22 +52,38 @@ def test_a_part_of_a_series_is_that_part(first, steps):
 
 
 def test_what_is_laid_last_counts_save_in_its_gaps():
-    parts, whose = intervals.overlay([said(1, 1, 1, 1), said(2, NAN, start=T0 + 900), said(3, step=450)], T0, 5, 900)
+    parts, whose = intervals.overlay(
+        [said(1, 1, 1, 1), said(2, NAN, start=T0 + 900), said(3, step=450)], T0, 5, 900
+    )
     assert np.array_equal(parts, [[3, 1], [2, 2], [1, 1], [1, 1], [NAN, NAN]], equal_nan=True)
     assert whose.tolist() == [[2, 0], [1, 1], [0, 0], [0, 0], [-1, -1]]
 
 
-@pytest.mark.parametrize("change, why", [
-    ({"values": [1, NAN]}, r"here, value 2 \(2025-06-16T00:15Z\): nan is no number to act on; a gap is an empty value"),
-    ({"values": [math.inf]}, "inf is no number to act on"), ({"values": ["1"]}, "'1' is no number"),
-    ({"values": [True]}, "True is no number"), ({"values": [-1], "least": 0.0}, "-1 is below 0"),
-    ({"step": 700}, "a step of 700 s does not fit intervals of 900 s; possible are 60, "),
-    ({"step": 30}, "a step of 30 s does not fit"), ({"step": 0}, "a step of 0 s"), ({"step": -900}, "a step of -900 s"),
-    ({"step": 2 * 86400}, "a step of 172800 s"), ({"start": T0 + 1}, "start 1750032001 is not a multiple of 900 s"),
-    ({"start": T0 + 60, "step": 300}, "not a multiple of 300 s"), ({"start": T0 * 1000}, "is no time near now"),
-    ({"start": -900}, "is no time near now"), ({"values": [0] * (367 * 96)}, "are more than 366 days"),
-    ({"values": []}, "not a single value"), ({"values": [None, None]}, "not a single value"),
-])
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        (
+            {"values": [1, NAN]},
+            r"here, value 2 \(2025-06-16T00:15Z\): nan is no number to act on; a gap is an empty value",
+        ),
+        ({"values": [math.inf]}, "inf is no number to act on"),
+        ({"values": ["1"]}, "'1' is no number"),
+        ({"values": [True]}, "True is no number"),
+        ({"values": [-1], "least": 0.0}, "-1 is below 0"),
+        ({"step": 700}, "a step of 700 s does not fit intervals of 900 s; possible are 60, "),
+        ({"step": 30}, "a step of 30 s does not fit"),
+        ({"step": 0}, "a step of 0 s"),
+        ({"step": -900}, "a step of -900 s"),
+        ({"step": 2 * 86400}, "a step of 172800 s"),
+        ({"start": T0 + 1}, "start 1750032001 is not a multiple of 900 s"),
+        ({"start": T0 + 60, "step": 300}, "not a multiple of 300 s"),
+        ({"start": T0 * 1000}, "is no time near now"),
+        ({"start": -900}, "is no time near now"),
+        ({"values": [0] * (367 * 96)}, "are more than 366 days"),
+        ({"values": []}, "not a single value"),
+        ({"values": [None, None]}, "not a single value"),
+    ],
+)
 def test_what_is_not_fit_to_act_on_is_refused(change, why):
     what = {"values": [1], "start": T0, "step": 900, "least": -math.inf} | change
     with pytest.raises(Refused, match=why) as refused:

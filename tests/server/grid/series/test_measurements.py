@@ -33,15 +33,32 @@ def meter(house):
 
 
 def read(href, start, value, duration=STEP):
-    meterreadings.record(href, {"timePeriod": {"start": start, "duration": duration}, "value": value}, clock.now())
+    meterreadings.record(
+        href, {"timePeriod": {"start": start, "duration": duration}, "value": value}, clock.now()
+    )
 
 
 def read_set(href, start, values, duration=STEP):
     with store.transaction():
-        meterreadings.record_set(href, {"mRID": f"{start:X}", "timePeriod": {"start": start, "duration": duration}, "Reading": [
-            {"value": value, "timePeriod": {"start": start + number * duration // len(values),
-                                            "duration": duration // len(values)}}
-            for number, value in enumerate(values)]}, href, start + duration)
+        meterreadings.record_set(
+            href,
+            {
+                "mRID": f"{start:X}",
+                "timePeriod": {"start": start, "duration": duration},
+                "Reading": [
+                    {
+                        "value": value,
+                        "timePeriod": {
+                            "start": start + number * duration // len(values),
+                            "duration": duration // len(values),
+                        },
+                    }
+                    for number, value in enumerate(values)
+                ],
+            },
+            href,
+            start + duration,
+        )
 
 
 def summed(vder="street", what="storage", start=NOON):
@@ -55,7 +72,11 @@ def test_meters_are_summed_by_virtual_der_and_by_what_they_measure(meter):
     virtualders.create("street", parent="town", members=["d1", "d2"])
     assert measurements.roll(NOON) == 4
     assert {(row.vder.name, row.quantity): (row.value, row.devices_read) for row in Measurement.select()} == {
-        ("street", "storage"): (-1500, 2), ("street", "pv"): (700, 1), ("town", "storage"): (-1509, 3), ("town", "pv"): (700, 1)}
+        ("street", "storage"): (-1500, 2),
+        ("street", "pv"): (700, 1),
+        ("town", "storage"): (-1509, 3),
+        ("town", "pv"): (700, 1),
+    }
 
 
 def test_a_virtual_der_of_one_device_is_not_summed(meter):
@@ -66,11 +87,16 @@ def test_a_virtual_der_of_one_device_is_not_summed(meter):
 
 READINGS = [
     # what was read: (start, W, seconds) after noon; the mean
-    ("it all", [(0, 100, 900)], 100), ("thirds", [(0, 90, 300), (300, 60, 300), (600, 30, 300)], 60),
-    ("a part that lies outside", [(-300, 100, 600), (300, 400, 600)], 300), ("longer than the interval", [(-900, 80, 3600)], 80),
-    ("what is missing is not nothing", [(0, 100, 300)], 100), ("instants", [(0, 10, 0), (450, 30, 0)], 20),
+    ("it all", [(0, 100, 900)], 100),
+    ("thirds", [(0, 90, 300), (300, 60, 300), (600, 30, 300)], 60),
+    ("a part that lies outside", [(-300, 100, 600), (300, 400, 600)], 300),
+    ("longer than the interval", [(-900, 80, 3600)], 80),
+    ("what is missing is not nothing", [(0, 100, 300)], 100),
+    ("instants", [(0, 10, 0), (450, 30, 0)], 20),
     ("instants at the edges", [(-1, 1000, 0), (0, 10, 0), (900, 1000, 0)], 10),
-    ("what touches alone", [(-900, 5, 900), (900, 7, 900)], NAN), ("no value", [(0, None, 900)], NAN)]
+    ("what touches alone", [(-900, 5, 900), (900, 7, 900)], NAN),
+    ("no value", [(0, None, 900)], NAN),
+]
 
 
 @pytest.mark.parametrize("as_set", [False, True])
@@ -79,7 +105,9 @@ def test_a_reading_counts_by_how_much_of_its_time_lies_in_the_interval(meter, wh
     href = meter(1)
     virtualders.create("street", members=["d1"])
     for at, value, duration in rows:
-        (lambda *one: read_set(one[0], one[1], [one[2]], one[3]) if as_set else read(*one))(href, NOON + at, value, duration)
+        (lambda *one: read_set(one[0], one[1], [one[2]], one[3]) if as_set else read(*one))(
+            href, NOON + at, value, duration
+        )
     measurements.roll(NOON)
     assert np.array_equal([summed()], [expected], equal_nan=True)
     device = measurements.series([1], NOON, NOON + STEP)
@@ -146,10 +174,15 @@ def test_history_is_read_in_wider_steps_and_by_intervals(meter):
     vder = VirtualDER.get()
     for number, value in enumerate([1.0, 3.0, None, 5.0]):
         Measurement.create(vder=vder, quantity="pv", start=NOON + number * STEP, value=value)
-    assert np.array_equal(measurements.read("street", "pv", NOON - STEP, 6), [NAN, 1, 3, NAN, 5, NAN], equal_nan=True)
+    assert np.array_equal(
+        measurements.read("street", "pv", NOON - STEP, 6), [NAN, 1, 3, NAN, 5, NAN], equal_nan=True
+    )
     assert measurements.read("street", "pv", NOON, 2, 1800).tolist() == [2, 5]
     Measurement.create(vder=vder, quantity="load", start=NOON, value=-9.0)
-    assert measurements.show("street", NOON, NOON + 1800) == [{"start": NOON, "load": -9, "pv": 1}, {"start": NOON + STEP, "pv": 3}]
+    assert measurements.show("street", NOON, NOON + 1800) == [
+        {"start": NOON, "load": -9, "pv": 1},
+        {"start": NOON + STEP, "pv": 3},
+    ]
 
 
 def test_history_is_imported_and_gaps_change_nothing():
@@ -160,7 +193,9 @@ def test_history_is_imported_and_gaps_change_nothing():
     measurements.put("street", "premises", start, [-1, -2, -3, -4])
     said = measurements.put("street", "premises", start, [-10.0, None, -30.0], 1800 // 2)
     assert measurements.read("street", "premises", start, 4).tolist() == [-10, -2, -30, -4]
-    assert said["warnings"] == ["premises of street says nothing from 2025-06-15T11:15Z until 2025-06-15T11:30Z"]
+    assert said["warnings"] == [
+        "premises of street says nothing from 2025-06-15T11:15Z until 2025-06-15T11:30Z"
+    ]
     measurements.put("street", "premises", start, [-3, -6, -9], 300)
     assert measurements.read("street", "premises", start, 1).tolist() == [-6]
     for values, why in (([1] * 5, "and it is 2025-06-15T12:00Z"), ([NAN], "is no number")):
@@ -169,7 +204,12 @@ def test_history_is_imported_and_gaps_change_nothing():
 
 
 def test_devices_are_read_side_by_side(meter):
-    for device, what, value in ((1, "premises", -700), (1, "pv", 300), (2, "premises", -50), (1, "storage", 40)):
+    for device, what, value in (
+        (1, "premises", -700),
+        (1, "pv", 300),
+        (2, "premises", -50),
+        (1, "storage", 40),
+    ):
         read(meter(device, what), NOON, value)
     enrolment.enrol(door.lfdi(3))
     found = measurements.series([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
@@ -177,7 +217,13 @@ def test_devices_are_read_side_by_side(meter):
     assert measurements.series([], NOON, NOON + STEP).shape == (0, 1)
 
 
-@given(st.lists(st.tuples(st.integers(-50, 250), st.integers(1, 200), st.integers(-1000, 1000)), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.tuples(st.integers(-50, 250), st.integers(1, 200), st.integers(-1000, 1000)),
+        min_size=1,
+        max_size=20,
+    )
+)
 def test_means_by_step_are_those_of_each_second(rows):
     begin, length, value = np.array(rows, dtype=float).T
     energy, seconds = np.zeros(400), np.zeros(400)
@@ -197,6 +243,8 @@ def test_what_is_old_is_forgotten():
     vder = VirtualDER.get()
     for start in (NOON - STEP, NOON):
         Measurement.create(vder=vder, quantity="pv", start=start, value=1.0)
-        Series.create(vder=vder, quantity="price", issued_at=0, start=start, step_s=STEP, until=start + STEP, values=[1])
+        Series.create(
+            vder=vder, quantity="price", issued_at=0, start=start, step_s=STEP, until=start + STEP, values=[1]
+        )
     assert measurements.forget_before(NOON) == 1
     assert measurements.forget_before(NOON + 1) == 2 and Series.get().start == NOON

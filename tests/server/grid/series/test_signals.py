@@ -66,13 +66,20 @@ def test_a_replay_does_not_see_what_was_said_later():
     assert all(math.isnan(value) for value in known(2, at=NOON - 1))
 
 
-@pytest.mark.parametrize("kind, values, rest, why", [
-    ("imbalance", [1, NAN], {}, r"imbalance, value 2 \(.*\): nan is no number"),
-    ("export_limit", [-5], {}, "export_limit, value 1 .* -5 is below 0"), ("wind", [1], {}, "no kind of signal 'wind'"),
-    ("imbalance", [1], {"tolerance": -1}, "a tolerance of -1 W"), ("imbalance", [1], {"tolerance": NAN}, "tolerance of nan"),
-    ("imbalance", [1], {"every": 0}, "every 0 s"), ("price", [], {}, "not a single value"),
-    ("imbalance", [1], {"step": 1000}, "a step of 1000 s"), ("imbalance", [1], {"start": NOON + 5}, "not a multiple"),
-])
+@pytest.mark.parametrize(
+    "kind, values, rest, why",
+    [
+        ("imbalance", [1, NAN], {}, r"imbalance, value 2 \(.*\): nan is no number"),
+        ("export_limit", [-5], {}, "export_limit, value 1 .* -5 is below 0"),
+        ("wind", [1], {}, "no kind of signal 'wind'"),
+        ("imbalance", [1], {"tolerance": -1}, "a tolerance of -1 W"),
+        ("imbalance", [1], {"tolerance": NAN}, "tolerance of nan"),
+        ("imbalance", [1], {"every": 0}, "every 0 s"),
+        ("price", [], {}, "not a single value"),
+        ("imbalance", [1], {"step": 1000}, "a step of 1000 s"),
+        ("imbalance", [1], {"start": NOON + 5}, "not a multiple"),
+    ],
+)
 def test_what_cannot_be_acted_on_is_refused_as_a_whole(kind, values, rest, why):
     with pytest.raises(Refused, match=why):
         put(values, kind=kind, **rest)
@@ -83,7 +90,9 @@ def test_what_cannot_be_acted_on_is_refused_as_a_whole(kind, values, rest, why):
 
 def test_gaps_are_kept_and_told_and_a_dry_run_keeps_nothing():
     tried = put([1, None, 3], dry_run=True)
-    assert tried["warnings"] == ["imbalance of F12 says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z"]
+    assert tried["warnings"] == [
+        "imbalance of F12 says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z"
+    ]
     assert not Series.select().exists()
     done = put([1, None, 3])
     assert (done["gaps"], done["least"], done["mean"], done["most"]) == (1, 1, 2, 3)
@@ -131,8 +140,10 @@ def test_an_issue_that_was_promised_and_did_not_come_is_said():
     clock.advance(HOUR + 1799)
     assert troubles() == []
     clock.advance(HOUR)
-    assert troubles() == ["imbalance of F12 has stopped arriving: the last came at 2025-06-15T12:00Z, 2 h 29 min ago, and "
-                          "was promised every 1 h"]
+    assert troubles() == [
+        "imbalance of F12 has stopped arriving: the last came at 2025-06-15T12:00Z, 2 h 29 min ago, and "
+        "was promised every 1 h"
+    ]
     put(day(1, 48), every=HOUR)
     assert troubles() == []
 
@@ -167,9 +178,13 @@ def test_signals_are_shown_with_what_they_say_now_and_what_is_wrong():
     put(day(1, 2))
     put([0.25], kind="price", start=NOON + HOUR)
     first, second = signals.show()
-    assert (first["vder"], first["kind"], first["now"]) == ("F12", "imbalance", 1) and "ends at" in first["trouble"]
+    assert (first["vder"], first["kind"], first["now"]) == ("F12", "imbalance", 1) and "ends at" in first[
+        "trouble"
+    ]
     assert (second["kind"], second["now"]) == ("price", None)
-    assert [row["kind"] for row in signals.show("F12", "price")] == ["price"] and signals.show("F12", "measured") == []
+    assert [row["kind"] for row in signals.show("F12", "price")] == ["price"] and signals.show(
+        "F12", "measured"
+    ) == []
     with pytest.raises(Refused, match="no kind of signal"):
         signals.show("F12", "wind")
 
@@ -200,7 +215,9 @@ def test_it_is_withdrawn_from_later_on_in_the_middle_of_a_value_and_only_that_ki
     assert signals.withdraw("F12", "imbalance", NOON + 5 * 300 - 20)["withdrawn_from"] == NOON + 5 * 300
     assert known(6, step=300)[:5] == [4] * 5 and math.isnan(known(6, step=300)[5])
     assert known(4, kind="price") == [0.3] * 4
-    assert signals.withdraw("F12", "imbalance")["withdrawn_from"] == NOON + 60 and math.isnan(known(2, step=60)[1])
+    assert signals.withdraw("F12", "imbalance")["withdrawn_from"] == NOON + 60 and math.isnan(
+        known(2, step=60)[1]
+    )
 
 
 def test_nobody_waits_for_what_is_withdrawn_until_it_is_put_anew():
@@ -220,7 +237,9 @@ def test_only_what_is_known_is_withdrawn():
     with pytest.raises(Refused, match="there is no price of F12 to withdraw$"):
         signals.withdraw("F12", "price")
     put(day())
-    with pytest.raises(Refused, match="cannot be withdrawn from 2025-06-15T11:45Z on: what was said of the past stays"):
+    with pytest.raises(
+        Refused, match="cannot be withdrawn from 2025-06-15T11:45Z on: what was said of the past stays"
+    ):
         signals.withdraw("F12", "imbalance", NOON - STEP)
     assert signals.withdraw("F12", "imbalance", dry_run=True)["dry_run"] and known(1) == [1]
     signals.withdraw("F12", "imbalance")
@@ -235,4 +254,8 @@ def test_who_withdrew_is_in_the_audit_trail():
     with audit.acting("alice"):
         signals.withdraw("F12", "imbalance")
     entry, = audit.entries()
-    assert (entry["what"], entry["subject"], entry["after"]["withdrawn_from"]) == ("signal withdraw", "F12 imbalance", NOON)
+    assert (entry["what"], entry["subject"], entry["after"]["withdrawn_from"]) == (
+        "signal withdraw",
+        "F12 imbalance",
+        NOON,
+    )
