@@ -15,8 +15,8 @@ Made from `server/config/declarations.py` by `counterpoise settings --markdown`;
 
 A value comes from, later ones winning: the default, a TOML file (`counterpoise.toml` in the working
 directory, or the file that `COUNTERPOISE_CONFIG` names), the environment (`COUNTERPOISE_PORT=8443`), the
-command line (`counterpoise --set port=8443 serve`). Every command refuses at its start what is broken in any of
-them, and names that do not exist. `counterpoise settings` shows the values in force and where each comes from.
+command line (`counterpoise --set port=8443 serve`). Every command refuses at its start what is broken in any
+of them, and names that do not exist. `counterpoise settings` shows the values in force and their sources.
 """
 _HEADING = "| setting | default | unit | accepted | what it is for |\n| --- | --- | --- | --- | --- |\n"
 

@@ -212,8 +212,8 @@ def _asked(area: VirtualDER, start: int, step: int) -> dict[str, CommandedMember
             "SELECT s.lfdi, s.planned_w, s.baseline_w, o.quantity, o.vder_id, s.mrid FROM share s JOIN "
             "dispatch_order o ON s.order_id = o.id "
             "WHERE o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
-            f"AND o.vder_id IN ({sql.marks(len(inside))}) AND NOT EXISTS (SELECT 1 FROM response_record a WHERE "
-            "a.subject = s.mrid AND a.lfdi = s.lfdi "
+            f"AND o.vder_id IN ({sql.marks(len(inside))}) "
+            "AND NOT EXISTS (SELECT 1 FROM response_record a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
             f"AND a.status IN ({sql.marks(len(OPTED_OUT_STATUSES))})) ORDER BY "
             "o.id",
             start,

@@ -113,7 +113,10 @@ class FlexibleLoads:
                 wish, float(np.ceil(powers[number])), self.start, self.duration
             )
             document = reservations.revise(self.seen.requests[place], several, self.start, reason)[0]
-            why = f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, {wish.energy / 1000:.1f} kWh to charge"
+            why = (
+                f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, "
+                f"{wish.energy / 1000:.1f} kWh to charge"
+            )
             shares.append(
                 (
                     self.names[int(self.seen.cars[place])],

@@ -83,8 +83,8 @@ def manual_dispatch(area: VirtualDER, span: Span) -> dict[int, ManualDispatch]:
         for device, planned, baseline, since, until in sql.rows(
             "SELECT d.id, s.planned_w, s.baseline_w, o.start, o.start + o.duration_s FROM share s JOIN "
             "dispatch_order o ON s.order_id = o.id "
-            "JOIN device d ON d.lfdi = s.lfdi JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ? AND "
-            "o.plan_id IS NULL "
+            "JOIN device d ON d.lfdi = s.lfdi JOIN membership m ON m.device_id = d.id "
+            "WHERE m.vder_id = ? AND o.plan_id IS NULL "
             "AND o.cancelled_at IS NULL AND o.start < ? AND o.start + o.duration_s > ? ORDER BY "
             "o.id",
             area.id,

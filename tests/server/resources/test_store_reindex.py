@@ -72,7 +72,7 @@ def test_a_damaged_one_is_put_right(lived: door.Peer, damage: str) -> None:
 
 def without_times(found: dict[str, list[str]]) -> dict[str, Any]:
     """When an answer came is not in its document."""
-    return {**found, "answer": len(found["answer"])}
+    return {**found, "response_record": len(found["response_record"])}
 
 
 def test_devices_come_back_from_their_documents(lived: door.Peer) -> None:
