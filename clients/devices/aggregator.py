@@ -1,7 +1,8 @@
 """An aggregator: one certificate, many EndDevices that it manages (CSIP AGG-001 to 012).
 
 The server's EndDeviceList shows it the EndDevices it manages; for each it follows the programs, answers under
-that device's LFDI, and posts its readings. """
+that device's LFDI, and posts its readings.
+"""
 from __future__ import annotations
 
 import time

@@ -15,7 +15,8 @@ class Battery(DeviceModel):
     """`max_wh` behind `max_w` both ways; `stored` Wh at present; never under `reserve` of its capacity.
 
     Left alone it serves its household: discharges what the house uses, charges what its panels (`panel_w`)
-    have over. """
+    have over.
+    """
     max_w: float = 5000.0
     max_charge_w: float = 5000.0
     max_discharge_w: float = 5000.0

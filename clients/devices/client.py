@@ -32,7 +32,8 @@ class Client:
     `step(local)` does what is due at this second of the machine's clock and returns the second at which to be
     called again. It never sleeps; the caller does. `rate` is the server's clock rate if it is known
     beforehand (60 for a demonstration at 60x); otherwise it is measured. `dcap` is the href of
-    DeviceCapability, the only one given. """
+    DeviceCapability, the only one given.
+    """
 
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,
                  tell: Callable[[Trace], None] = silent, clock: Callable[[], float] = time.time):

@@ -1,7 +1,8 @@
 """An EV charger at home: a car comes in the evening, needs some energy, and leaves in the morning.
 
 One that can give back (`max_discharge_w`) first offers what the car has to spare, between the hours that its
-owner names, and charges after that. """
+owner names, and charges after that.
+"""
 from __future__ import annotations
 
 import math
@@ -65,7 +66,8 @@ class EvCharger(DeviceModel):
     the car, which wants `wanted` and leaves at `departure`.
 
     When the car comes it holds `spare` Wh more than its owner wants to keep: `given` is less than 0 while it
-    has given of those. Between the hours `offers` of the evening on which it came they may be had. """
+    has given of those. Between the hours `offers` of the evening on which it came they may be had.
+    """
     max_charge_w: float = 7400.0
     arrival: int = 0
     departure: int = 0

@@ -4,7 +4,8 @@ DERControls set the modes of their DERControlBase, EndDeviceControls those of `l
 a flow reservation is one mode of its own.
 
 Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID, so once per
-event and device: reading the event again, or restarting, draws the same. """
+event and device: reading the event again, or restarting, draws the same.
+"""
 from __future__ import annotations
 
 import hashlib
@@ -80,7 +81,8 @@ def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed:
     """The events of one program, all of a kind, as they are for the device whose LFDI is `seed`.
 
     Events that follow each other without a gap stay so: the later one starts where the earlier one
-    effectively ends, whatever was drawn (10.2.3.3 o). """
+    effectively ends, whatever was drawn (10.2.3.3 o).
+    """
     found: list[Event] = []
     ends: dict[int, int] = {}
     ordered = sorted(controls, key=lambda control: (control["interval"]["start"], control["creationTime"]))

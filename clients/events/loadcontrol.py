@@ -2,7 +2,8 @@
 fractions and watts, and how it is said in the answer what was done.  All pure.
 
 Source: the schema's words on EndDeviceControl, Offset, SetPoint, DutyCycle, TargetReduction,
-ApplianceLoadReduction. """
+ApplianceLoadReduction.
+"""
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -49,6 +50,7 @@ def modes(control: Data) -> Data:
     W; the type.
 
     A TargetReduction in other units than W is there under another name, which no device follows.
+
     """
     more = 1 if control["loadShiftForward"] else -1
     offset, points = control.get("Offset", {}), control.get("SetPoint", {})

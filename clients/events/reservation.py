@@ -2,7 +2,8 @@
 All pure.
 
 Energy (Wh) and power (W) are positive for charging here, as FlowReservation has it; elsewhere in these
-clients + is injection. `control.order` is where the sign turns. """
+clients + is injection. `control.order` is where the sign turns.
+"""
 from __future__ import annotations
 
 import math
@@ -61,7 +62,8 @@ def step(
 
     A request is taken back when the car leaves, or wants nothing more or the other direction while no grant
     is in force. What was granted and has run its course is followed by another request where something is
-    missing still. """
+    missing still.
+    """
     wanting = wish is not None and abs(wish.energy) >= TRIFLE and wish.end > now
     old = asked.request
     if old is not None and not asked.done:

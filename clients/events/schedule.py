@@ -3,7 +3,8 @@
 `advance(schedule, listed, now, supported)` takes what the device knew and what its programs list now, and
 gives what it knows then, with the transitions to answer for. Control modes are contested one by one: among
 the events in effect, the lowest primacy holds a mode, then the newest creationTime. What an event has lost it
-does not get back (2018 has no "resumed"); an event that has lost every mode is superseded. """
+does not get back (2018 has no "resumed"); an event that has lost every mode is superseded.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -84,7 +85,8 @@ def advance(schedule: Schedule, listed: Iterable[Event], now: int,
 
     `listed` are the events of all programs as last read: known ones may have been cancelled or have changed
     their primacy; one that is gone before its end counts as cancelled. `supported` are the modes the device
-    can follow. """
+    can follow.
+    """
     seen = {event.mRID: event for event in listed}
     followed = {name: one._replace(event=_renewed(one.event, seen.get(name), now))
                 for name, one in schedule.followed.items()}

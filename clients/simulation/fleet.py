@@ -1,7 +1,8 @@
 """Many clients in one process, as time goes by: `python -m clients.fleet --help`.
 
 A heap of who is next and a few threads; a client is in one thread's hands at a time. Since a client's `step`
-never sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`. """
+never sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`.
+"""
 from __future__ import annotations
 
 import heapq

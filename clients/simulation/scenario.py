@@ -2,7 +2,8 @@
 Pure.
 
 Everything is drawn from a seed, so that a day can be lived twice; no profiles are kept. Power in W; here
-consumption is positive, as a balance sheet of a feeder has it. """
+consumption is positive, as a balance sheet of a feeder has it.
+"""
 from __future__ import annotations
 
 import random

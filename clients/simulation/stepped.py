@@ -2,7 +2,8 @@
 due is done.
 
 In one process that is `Stepped.until`. Another process is told an instant in a line, "T", and answers "T n":
-n clients had something to do (`answer`). The clock is turned first, then the clients are told. """
+n clients had something to do (`answer`). The clock is turned first, then the clients are told.
+"""
 from __future__ import annotations
 
 import logging

@@ -2,7 +2,8 @@
 for anything.
 
 Each plant has a shadow: the same plant, from the same instant, left alone. Nobody but a simulation can know
-that. """
+that.
+"""
 from __future__ import annotations
 
 import threading

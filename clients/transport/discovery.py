@@ -1,7 +1,8 @@
 """The discovery walk: from DeviceCapability along the links to what concerns a device (CSIP 5.2, COMM-002).
 
 Only links are followed; no path is ever guessed. `read` and `read_list` come from `polling`, so the walk may
-be made at every step and costs requests only for what is due. """
+be made at every step and costs requests only for what is due.
+"""
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -99,6 +100,7 @@ def discover(
     once.
 
     Load controls and flow reservations are read only for a device to whose `modes` they speak.
+
     """
     registration = href(device, "RegistrationLink")
     ders = href(device, "DERListLink")

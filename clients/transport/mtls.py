@@ -46,7 +46,8 @@ def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     """TLS 1.2 with the standard's suites, showing this certificate (chain) and trusting these authorities.
 
     A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the
-    host is not compared. """
+    host is not compared.
+    """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(SUITES)
@@ -71,7 +72,8 @@ class Https(http.client.HTTPConnection):
         """Connect and shake hands, in short where the server still knows us.
 
         The socket is made secure before it is connected: given one whose peer has closed it meanwhile,
-        `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open. """
+        `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open.
+        """
         self.sock = self._reached()
         try:
             self.sock.do_handshake()

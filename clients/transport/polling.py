@@ -2,7 +2,8 @@
 
 The discovery walk asks for every resource every time, and gets it from here; so a walk costs requests only
 for what is due, and a program, group or control that comes or goes on the server comes or goes with the next
-walk. """
+walk.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -55,7 +56,8 @@ class Poller:
         """The document at `href`, read again if it is due.
 
         A resource without a pollRate of its own is polled at the `rate` of the resource it was reached
-        through: a pollRate is said for "this resource and all resources below". """
+        through: a pollRate is said for "this resource and all resources below".
+        """
         return self._through(href, rate, lambda: self._get(href).data)
 
     def read_list(self, href: str, item: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Two times meet here. *Local* seconds are the machine's, in which a client sleeps; *server* seconds are those
 of Time.currentTime, in which events are scheduled. A demonstration's server may run 60 times as fast: the
-client's sleeps shrink by the same rate. """
+client's sleeps shrink by the same rate.
+"""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -41,7 +42,8 @@ class Timebase(NamedTuple):
 
         A reading within the resolution of the clocks leaves everything as it is: time does not jitter, and
         never goes back by a rounding. A larger drift sets the clock and, where the readings are far enough
-        apart and the result is a sensible rate, the rate. """
+        apart and the result is a sensible rate, the rate.
+        """
         if not self.known:
             return Timebase(self.rate, local, current_time, True)
         drift = current_time - self.server_time(local)
