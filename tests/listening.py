@@ -78,6 +78,17 @@ def context(
     return client
 
 
+def server_context(tree: Path) -> ssl.SSLContext:
+    """The context of a server that is no gunicorn: TLS 1.2, and a certificate asked for."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.maximum_version = ssl.TLSVersion.TLSv1_2
+    server.set_ciphers("ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0")
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_cert_chain(tree / "server.pem", tree / "server.key")
+    server.load_verify_locations(tree / "ca.pem")
+    return server
+
+
 def secure(
     sock: socket.socket, client: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> ssl.SSLSocket:

@@ -103,6 +103,10 @@ class Client:
         """Let the connection go."""
         self._connection.close()
 
+    def abort(self) -> None:
+        """End for good the request that another thread's step waits for."""
+        self._connection.abort()
+
     def _attend(self) -> None:
         """Read what is due. When that fails, what was known stays known, and the clock goes on."""
         try:

@@ -32,6 +32,10 @@ from server import logs
 from server.config import BadSettings, settings
 
 log = logging.getLogger(__name__)
+PARTING_S = 2.0
+"""How long a fleet that stops waits for answers."""
+ABORT_EVERY_S = 0.1
+"""How often it ends the requests that are still waited for then, new ones of the same steps included."""
 
 
 class Fleet:
@@ -58,13 +62,17 @@ class Fleet:
             thread.start()
 
     def stop(self) -> None:
-        """Let every step that is under way end, then close the connections. May be called more than once."""
+        """Let every step that is under way end, for PARTING_S at most, then close the connections. May be
+        called again."""
         with self._ready:
             self._stopping = True
             self._ready.notify_all()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+        end = time.monotonic() + PARTING_S
+        while running := [thread for thread in self._threads if thread.is_alive()]:
+            running[0].join(max(ABORT_EVERY_S, end - time.monotonic()))
+            if time.monotonic() >= end:
+                for client in self.clients:
+                    client.abort()
         for client in self.clients:
             client.close()
 

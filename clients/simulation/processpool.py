@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +16,32 @@ from clients.simulation import totals
 from server import clock
 
 PATIENCE = 20.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a process to end."""
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A block that starts or ends processes: what asks this process to end takes effect after it, so that
+    no process is left behind of which nobody knows yet.
+
+    The signals are not blocked, since processes inherit that. In other threads than the main one, which has
+    all signals, the block is as any other.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        for number in ENDING:
+            signal.signal(number, lambda number, _: received.append(number))
+        yield
+    finally:
+        for number in ENDING:
+            signal.signal(number, handlers[number])
+    for late in received:
+        signal.raise_signal(late)
 
 
 class ProcessPool:
@@ -21,26 +50,9 @@ class ProcessPool:
     the words of `clients.fleet`."""
 
     def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients.simulation.fleet"):
-        self._processes = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    module,
-                    "--clock",
-                    clock.spec(),
-                    "--devices",
-                    str(share),
-                    "--sums",
-                    *words,
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-            for share in shares
-        ]
+        command = [sys.executable, "-m", module, "--clock", clock.spec(), "--sums", *words]
+        self._commands = [[*command, "--devices", str(share)] for share in shares]
+        self._processes: list[subprocess.Popen[str]] = []
 
     def until(self, instant: float) -> list[dict[str, Any]]:
         """Turn the clock to this instant and let all do what is due: the sums of each interval that this has
@@ -58,11 +70,33 @@ class ProcessPool:
             totals.total(one for one in said if one["at"] == at) for at in sorted({one["at"] for one in said})
         ]
 
+    def start(self) -> None:
+        """Start all processes, or none."""
+        try:
+            for command in self._commands:
+                with uninterrupted():
+                    process = subprocess.Popen(
+                        command,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                        start_new_session=True,
+                    )
+                    self._processes.append(process)
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Let the processes end, which they do when nobody tells them anything any more."""
+        with uninterrupted():
+            self._close()
+
+    def _close(self) -> None:
         for process in self._processes:
             assert process.stdin is not None and process.stdout is not None
-            process.stdin.close()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
         for process in self._processes:
             try:
                 process.wait(PATIENCE)
@@ -72,6 +106,7 @@ class ProcessPool:
             process.stdout.close()      # type: ignore[union-attr]
 
     def __enter__(self) -> ProcessPool:
+        self.start()
         return self
 
     def __exit__(

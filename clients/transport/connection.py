@@ -97,6 +97,10 @@ class Connection:
         """Let the transport's socket go."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """End for good what another thread waits for."""
+        self._transport.abort()
+
     def get(self, href: str) -> Reply:
         """GET; a representation that has not changed since is answered from memory (If-None-Match)."""
         return self.request("GET", href)

@@ -6,6 +6,7 @@ import http.client
 import select
 import socket
 import ssl
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -41,6 +42,9 @@ class Transport(Protocol):
     def close(self) -> None:
         """Let the socket go; the next request opens another."""
 
+    def abort(self) -> None:
+        """End for good what another thread waits for: that request is Lost, and every later one."""
+
 
 def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     """TLS 1.2 with the standard's suites, showing this certificate (chain) and trusting these authorities.
@@ -67,6 +71,7 @@ class Https(http.client.HTTPConnection):
         super().__init__(parts.hostname, parts.port or 443, timeout=timeout)
         self._tls = tls
         self._session: ssl.SSLSession | None = None
+        self._aborted = False
 
     def connect(self) -> None:
         """Connect and shake hands, in short where the server still knows us.
@@ -74,32 +79,46 @@ class Https(http.client.HTTPConnection):
         The socket is made secure before it is connected: given one whose peer has closed it meanwhile,
         `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open.
         """
-        self.sock = self._reached()
         try:
-            self.sock.do_handshake()
+            sock = self._reach()
+            self._session = None    # if the handshake fails, the next one is a full one
+            sock.do_handshake()
         except OSError:
-            self._session = None
             self.close()
             raise
-        self._session = self.sock.session
+        self._session = sock.session
 
-    def _reached(self) -> ssl.SSLSocket:
-        """A socket connected to the first of the host's addresses that accepts."""
+    def _reach(self) -> ssl.SSLSocket:
+        """Make `sock`, connected to the first of the host's addresses that accepts."""
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         for number, (family, _, _, _, address) in enumerate(addresses, 1):
             with socket.socket(family) as plain:
                 plain.settimeout(self.timeout)
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-                secured = self._tls.wrap_socket(plain, server_hostname=self.host, session=self._session,
-                                                do_handshake_on_connect=False)
+                sock = self._tls.wrap_socket(plain, server_hostname=self.host, session=self._session,
+                                             do_handshake_on_connect=False)
+            self.sock = sock    # from here on it can be shut down by `abort`
+            if self._aborted:
+                raise ConnectionAbortedError("the connection was aborted")
             try:
-                secured.connect(address)
-                return secured
+                sock.connect(address)
+                return sock
             except OSError:
-                secured.close()
+                sock.close()
                 if number == len(addresses):
                     raise
         raise OSError(f"{self.host} has no address")
+
+    def abort(self) -> None:
+        """End for good what another thread waits for: that request is Lost, and every later one.
+
+        The socket is shut down below TLS, whose objects the other thread is using. Repeat it until that
+        thread has ended: a socket that is about to connect cannot be shut down.
+        """
+        self._aborted = True
+        if sock := self.sock:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
         """A kept connection may have been closed under the request. That is worth one fresh try at once,

@@ -36,6 +36,9 @@ class InProcess:
     def close(self) -> None:
         self._client.delete_cookie("none")
 
+    def abort(self) -> None:
+        """Nobody waits here."""
+
     def connection(self) -> Connection:
         return Connection(self, clock.precise)
 

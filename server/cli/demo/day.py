@@ -63,7 +63,7 @@ def _in_steps(feeder: Feeder, intervals: int, show: Callable[[bool], None]) -> N
 
 def _as_it_runs(feeder: Feeder, intervals: int, show: Callable[[bool], None], stay: bool) -> None:
     """Listen to the devices until the day is over; and then on, if that is wished."""
-    with processes.Homes(feeder.place) as homes:
+    with processes.homes(feeder.place) as homes:
         while stay or len(feeder.without) < intervals:
             sums = homes.heard(NOTHING)
             ended = sums is not None and feeder.hear(sums)

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from clients.simulation import scenario, totals
+from clients.simulation import processpool, scenario, totals
 from server import clock
 from server.cli import common, run
 from server.cli.demo.place import PROCESSES, Place
@@ -55,14 +55,23 @@ def server(worker: bool) -> Iterator[None]:
     environment = run.prepare()
     common.open_house()
     commands = [run.gunicorn(), *([[sys.executable, "-m", "server", "work"]] if worker else [])]
-    processes = [
-        subprocess.Popen(command, env=environment, start_new_session=True, text=True) for command in commands
-    ]
-    try:
+    with running(commands, env=environment) as processes:
         _wait(processes)
         yield
+
+
+@contextmanager
+def running(commands: Sequence[Sequence[str]], **how: Any) -> Iterator[list[Process]]:
+    """A process for each command, until the block ends; none of them outlives it. `how` goes to `Popen`."""
+    processes: list[Process] = []
+    try:
+        for command in commands:
+            with processpool.uninterrupted():
+                processes.append(subprocess.Popen(command, start_new_session=True, text=True, **how))
+        yield processes
     finally:
-        end(processes)
+        with processpool.uninterrupted():
+            end(processes)
 
 
 def _wait(processes: Sequence[Process]) -> None:
@@ -91,32 +100,23 @@ def end(processes: Sequence[Process]) -> None:
             process.wait()
 
 
+@contextmanager
+def homes(place: Place) -> Iterator[Homes]:
+    """The client processes, until the block ends."""
+    command = [sys.executable, "-m", "clients.simulation.fleet", "--clock", clock.spec(), "--sums", *words()]
+    commands = [[*command, "--devices", str(share)] for share in place.shares]
+    with running(commands, stdout=subprocess.PIPE) as processes:
+        yield Homes(processes)
+
+
 class Homes:
     """The client processes on a clock that runs by itself; what they say of each interval comes in as it is
     over."""
 
-    def __init__(self, place: Place):
+    def __init__(self, processes: Sequence[Process]):
         self._said: queue.Queue[dict[str, Any]] = queue.Queue()
         self._parts: dict[int, list[dict[str, Any]]] = {}
-        self._processes = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "clients.simulation.fleet",
-                    "--clock",
-                    clock.spec(),
-                    "--devices",
-                    str(share),
-                    "--sums",
-                    *words(),
-                ],
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-            for share in place.shares
-        ]
+        self._processes = processes
         for process in self._processes:
             threading.Thread(target=self._listen, args=(process,), daemon=True).start()
 
@@ -135,11 +135,6 @@ class Homes:
 
     def _listen(self, process: Process) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self._said.put(json.loads(line))
-
-    def __enter__(self) -> Homes:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        end(self._processes)
+        with process.stdout:
+            for line in process.stdout:
+                self._said.put(json.loads(line))

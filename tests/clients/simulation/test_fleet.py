@@ -1,6 +1,7 @@
 """Many clients in one process."""
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from clients.devices.device import Device
 from clients.reports.reporter import Trace
 from clients.simulation import fleet, neighbourhood
 from clients.simulation.neighbourhood import KINDS, Server, plant
+from tests import listening
 from tests.clients.controls import LFDI
 from tests.flows.server import ROOT, Process
 from tests.flows.server import Server as ServerProcess
@@ -72,6 +74,37 @@ def test_a_fault_of_one_is_not_a_fault_of_all(caplog: pytest.LogCaptureFixture) 
     assert "a fault nobody foresaw" in caplog.text
 
 
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("certs") / "dev"
+    dev.make_dev(path, devices=3)
+    return path
+
+
+@pytest.mark.parametrize("handshake", [False, True])
+def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections and does not answer keeps nobody, in the handshake or after it."""
+    monkeypatch.setattr(fleet, "PARTING_S", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Server(f"https://127.0.0.1:{listener.getsockname()[1]}", certs=certs)
+        clients = neighbourhood.clients(neighbourhood.entries(certs / "devices.json"), address)
+        for client in clients:
+            client._connection._transport.timeout = 600     # type: ignore[attr-defined]
+        made = fleet.Fleet(clients, spread=0)
+        made.start()
+        connections = [listener.accept()[0] for _ in clients]
+        if handshake:
+            connections = [listening.server_context(certs).wrap_socket(connection, server_side=True)
+                           for connection in connections]
+        stopping = threading.Thread(target=made.stop, daemon=True)
+        stopping.start()
+        stopping.join(60)
+        assert not stopping.is_alive()
+        for connection in connections:
+            connection.close()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plant_is_the_same_whenever_it_is_made_and_unlike_its_neighbours(kind: str) -> None:
     made = plant(kind, "one", LFDI)
@@ -82,13 +115,6 @@ def test_a_plant_is_the_same_whenever_it_is_made_and_unlike_its_neighbours(kind:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="windmill.*inverter"):
         plant("windmill", "one", LFDI)
-
-
-@pytest.fixture(scope="module")
-def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("certs") / "dev"
-    dev.make_dev(path, devices=3)
-    return path
 
 
 def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:

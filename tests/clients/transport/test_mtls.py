@@ -19,6 +19,7 @@ from certs import dev
 from clients.transport.connection import Connection, Refusal, Unanswered, Unreachable, delay, retry_after
 from clients.transport.mtls import SUITES, Https, Lost, context
 from server.resources import codec
+from tests import listening
 
 TIME = {"currentTime": 1, "dstEndTime": 0, "dstOffset": 0, "dstStartTime": 0, "quality": 4, "tzOffset": 0}
 BODY = codec.encode("Time", TIME)
@@ -37,12 +38,8 @@ class Server(ThreadingHTTPServer):
         self.seen: list[tuple[str, str, str | None]] = []
         self.bodies: list[bytes] = []
         self.handshakes: list[tuple[str, bool]] = []
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.tls = listening.server_context(certs)
         self.tls.set_ciphers(SUITES)
-        self.tls.verify_mode = ssl.CERT_REQUIRED
-        self.tls.load_cert_chain(certs / "server.pem", certs / "server.key")
-        self.tls.load_verify_locations(certs / "ca.pem")
 
     @property
     def base(self) -> str:
@@ -319,7 +316,7 @@ def test_a_socket_that_the_other_side_closes_before_the_handshake_is_over_is_clo
 
 
 def test_an_answer_that_is_cut_off_leaves_no_socket_open(server: Server, connection: Connection) -> None:
-    server.script = [(200, {"Connection": "close", "X-Short": "3"}, BODY)]
+    server.script = [(200, {"Connection": "close", "X-Short": "3", "X-Then": "hang up"}, BODY)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises(Unreachable) as unreachable:
