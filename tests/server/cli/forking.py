@@ -69,7 +69,7 @@ def _load() -> None:
     functionsets.load()
     codec.validator()
     for name in schema.model().elements:
-        schema.plan(name)
+        schema.type_spec(name)
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def house(house: None, peer: Any, tmp_path: Path) -> dict[str, str]:
         )
         for number, kind, category in ((1, "battery", None), (2, "evcharger", None), (3, "thermostat", 1))
     ]
-    Device.update(seen_at=NOON).execute()
+    Device.update(last_contact_at=NOON).execute()
     homes[0].rate(80, 5000, 5000, 10_000)
     homes[0].charge(0.5)
     homes[0].post(0)
