@@ -68,8 +68,16 @@ class Device(Client):
         self.follower.found = found
 
     def _register(self, root: Root) -> None:
-        """Register in band, once for each time the list was read without us in it."""
-        if root.end_device_list is None or self._asked_for is root.end_devices:
+        """Register in band, once for each time the list was read without us in it. A server that has no such
+        list for us enrols devices by itself."""
+        if root.end_device_list is None:
+            if self._complained_of is not root.capability:
+                why = ("DeviceCapability has no EndDeviceListLink: this certificate is not enrolled, and may "
+                       "not register itself")
+                self._tell(Trace(int(self.now), self.name, "trouble", why))
+            self._complained_of = root.capability
+            return
+        if self._asked_for is root.end_devices:
             return
         self._asked_for = root.end_devices
         category = f"{self.plant.category:08X}"

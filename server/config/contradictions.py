@@ -27,6 +27,9 @@ def contradictions(settings: Settings) -> Iterator[str]:
     if settings.registration and settings.pins and not Path(settings.pins).is_file():
         yield (f"{settings.place('pins')}: registration is on and there is no file {settings.pins}. "
                "Name a file with the PINs (JSON), or leave pins empty.")
+    if settings.registration and settings.strict_access:
+        yield (f"{settings.place('strict_access')}: registration is on, and strict_access shows no "
+               "EndDeviceList to register in. Switch one of them off.")
     clock_file = settings.clock.removeprefix("file:")
     if clock_file != settings.clock and not Path(clock_file).is_file():
         yield (f"{settings.place('clock')}: there is no file {clock_file}, the memory of a clock in steps. "

@@ -61,6 +61,9 @@ _DECLARATIONS = (
 
     Setting(name="registration", group=DEVICES, default=False, unit="yes/no",
             help="let certified devices that are not enrolled register themselves (POST EndDevice)"),
+    Setting(name="strict_access", group=DEVICES, default=False, unit="yes/no",
+            help="show a certificate that is not enrolled DeviceCapability alone (IEEE 2030.5-2018, 6.8)",
+            why="a client that cannot read the time or register is hard to put into service"),
     Setting(name="pins", group=DEVICES, default="", unit="JSON file",
             help="the file of PINs of devices that may register themselves: a list of {lfdi, pin}"),
     Setting(name="default_vder", group=DEVICES, default="", unit="name", check=checks.NAME,
@@ -68,7 +71,7 @@ _DECLARATIONS = (
     Setting(name="poll_rate", group=DEVICES, default=300, unit="s", least=1, most=WEEK,
             help="time between polls (pollRate) where no other rate is set for a resource or device"),
     Setting(name="post_rate", group=DEVICES, default=300, unit="s", least=1, most=WEEK,
-            help="time between posts of readings (postRate), likewise"),
+            help="time between posts of readings (postRate), likewise; an EndDevice has it if it is set"),
     Setting(name="list_limit", group=DEVICES, default=1, unit="items", least=1, most=255,
             help="items of a list that a GET without the parameter l returns", why="IEEE 2030.5-2018, 4.6"),
     Setting(name="log_events", group=DEVICES, default=100, unit="LogEvents", least=1, most=1_000_000,

@@ -2,19 +2,32 @@
 
 A caller sees the documents of its audiences (table Audience): those for everyone enrolled, its own, those of
 the virtual DERs it is in, and for an aggregator those of the devices it manages. It writes only what belongs
-to it or to a device it manages. What is not for it does not exist as far as it is told. """
+to it or to a device it manages. What is not for it does not exist as far as it is told.
+
+A certificate that is not enrolled reads, where devices may register themselves, DeviceCapability as an
+enrolled device does, and what that links: lists, which are empty. Elsewhere it reads DeviceCapability and
+Time, under `strict_access` (IEEE 2030.5-2018, 6.8, table 12) DeviceCapability alone. Links to anything else
+are left out.
+"""
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import peewee
 
+from server.config import settings
 from server.errors import Refused
 from server.models import Device, db
 from server.resources import hooks, sql
 from server.resources.table import Match
 
-OPEN_TO_STRANGERS = frozenset({"DeviceCapability", "Time", "EndDeviceList"})
+# Lists that DeviceCapability names even while they are empty: a device posts to them, or waits for something
+# to appear in them.
+ROOT_LISTS = frozenset(
+    {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"})
+_OPEN_STRICT = frozenset({"DeviceCapability"})
+_OPEN = _OPEN_STRICT | {"Time"}
+_OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice"}
 # Lists that stand under no device and to which each enrolled device adds its own.
 SHARED_LISTS = frozenset({"EndDeviceList", "MirrorUsagePointList", "ResponseList", "NotificationList"})
 SAFE = frozenset({"GET", "HEAD"})
@@ -22,8 +35,8 @@ NOT_THERE = "there is no such resource for you"
 
 
 class Caller(NamedTuple):
-    """Who is at the door. `number` is its place in /edev, 0 for a stranger; `state` that of its Device row or
-    ""; `edition` the one it shows to speak."""
+    """Who calls. `number` is its place in /edev, 0 for one that is not enrolled; `state` that of its Device
+    row or ""; `edition` the one it shows to speak."""
     lfdi: str
     sfdi: int
     number: int = 0
@@ -50,17 +63,33 @@ def caller(lfdi: str, sfdi: int) -> Caller:
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)
 
 
-def admit(who: Caller, method: str, match: Match) -> None:
-    """Refuse who may not do this here at all, whatever stands here (403), and methods that a row does not
-    take (405)."""
+def admit(who: Caller, method: str, match: Match | None) -> None:
+    """Refuse who may not do this here at all, whatever stands here (403, 404), and methods that a row does
+    not take (405). `match` is None where the table has no such resource."""
     if who.state == Device.SUSPENDED:
         raise Refused(403, "this device is suspended")
-    if not who.enrolled and match.row.name not in OPEN_TO_STRANGERS:
-        raise Refused(403, "this certificate is not enrolled")
+    if match is None or not who.enrolled and not _open(method, match.row.name):
+        raise Refused(404, NOT_THERE)
     if not match.row.allows(method):
         raise Refused(405, f"{method} is not for {match.row.name}", Allow=match.row.allow)
     if method not in SAFE and (match.row.mode(method) == "D" or _computed(match.row.name, method)):
         raise Refused(403, f"{match.row.name} is kept by the utility")
+    if method not in SAFE and not who.enrolled and match.row.name != "EndDeviceList":
+        raise Refused(403, "this certificate is not enrolled")
+
+
+def open_to_unknown() -> frozenset[str]:
+    """The resources that a certificate reads which is not enrolled."""
+    if settings.strict_access:
+        return _OPEN_STRICT
+    return _OPEN_TO_REGISTER if settings.registration else _OPEN
+
+
+def _open(method: str, name: str) -> bool:
+    """Whether a certificate that is not enrolled is told that there is this resource. One that registers
+    where devices may not is told so (CSIP 6.1.2)."""
+    registers = method == "POST" and name == "EndDeviceList" and not settings.strict_access
+    return registers or name in open_to_unknown()
 
 
 def _computed(name: str, method: str) -> bool:

@@ -5,18 +5,12 @@ from functools import lru_cache
 
 from flask import Response
 
+from server.devices import access
 from server.protocol import answers
 from server.protocol.views import RequestContext
 from server.resources import codec, pollrates, retrieve, schema, store, table
 from server.resources.hooks import instead
 from server.resources.table import Row
-
-# Lists that are named even while they are empty: a device posts to them, or waits for something to appear in
-# them.
-ALWAYS = frozenset(
-    {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"}
-)
-_STRANGERS = frozenset({"EndDeviceList", "Time"})
 
 
 def _roots() -> list[tuple[str, Row]]:
@@ -27,26 +21,30 @@ def _roots() -> list[tuple[str, Row]]:
 
 @instead("GET", "DeviceCapability")
 def answer(ask: RequestContext) -> Response:
-    """The links to every function set in which there is something for the caller."""
+    """The links to every function set in which there is something for the caller; for one that is not
+    enrolled, those that it may follow."""
     if store.due():
         store.refresh()
     counts = retrieve.counts(_LISTS, ask.who.lfdi) if ask.who.enrolled else {}
-    inside = _inside(ask.href, pollrates.poll("DeviceCapability", ask.who.lfdi), ask.who.enrolled,
+    readable = None if ask.who.enrolled else access.open_to_unknown()
+    inside = _inside(ask.href, pollrates.poll("DeviceCapability", ask.who.lfdi), readable,
                      tuple(sorted(counts.items())), ask.edition)
     return answers.document("DeviceCapability", inside, ask.request, ask.edition)
 
 
 @lru_cache(maxsize=1024)
-def _inside(href: str, rate: int, enrolled: bool, counts: tuple[tuple[str, int], ...], edition: int) -> bytes:
-    """Many devices have the same in it, so it is rendered for all of them once."""
+def _inside(href: str, rate: int, readable: frozenset[str] | None, counts: tuple[tuple[str, int], ...],
+            edition: int) -> bytes:
+    """Many devices have the same in it, so it is rendered for all of them once. `readable` are the resources
+    that may be linked, None for all."""
     data: dict[str, object] = {"href": href, "pollRate": rate}
     for key, row in _ROOTS:
         count = dict(counts).get(row.path, 0)
-        if row.name not in _STRANGERS and not enrolled:
+        if readable is not None and row.name not in readable:
             continue
         if not row.is_list:
             data[key] = {"href": row.path}
-        elif count or row.name in ALWAYS:
+        elif count or row.name in access.ROOT_LISTS:
             data[key] = {"href": row.path, "all": count}
     return codec.fragment("DeviceCapability", data, edition)
 

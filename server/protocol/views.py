@@ -58,12 +58,9 @@ def respond(request: Request, lfdi: str, sfdi: int) -> Response:
     href = request.path
     match = table.match(href)
     who = access.caller(lfdi, sfdi)
-    if match is None:
-        if who.enrolled:
-            raise Refused(404, access.NOT_THERE)
-        raise Refused(403, "this certificate is not enrolled")
     method = request.method
     access.admit(who, method, match)
+    assert match is not None
     edition = answers.edition(request)
     ask = RequestContext(
         who if edition == 2018 else who._replace(edition=edition), match, href, request, edition
@@ -78,7 +75,8 @@ def _get(ask: RequestContext) -> Response:
     row = ask.match.row
     if row.is_list:
         return _get_list(ask)
-    found = retrieve.single(ask.href, ask.who.lfdi, ask.edition)
+    # Who is not enrolled has no audience, and is admitted only to what everybody may read.
+    found = retrieve.single(ask.href, ask.who.lfdi if ask.who.enrolled else None, ask.edition)
     if found is None:
         raise Refused(404, access.NOT_THERE)
     return answers.document(found.kind, found.body, ask.request, ask.edition)

@@ -19,7 +19,7 @@ from tests import door
 from tests.door import Peer, Reply
 from tests.standard import full_house
 
-MIRROR = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
+MIRROR: dict[str, Any] = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
 EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2, "createdDateTime": 1,
          "logEventID": 1}
 AGGREGATOR = 100
@@ -35,35 +35,77 @@ def stranger(house: None, application: Any) -> Peer:
     return Peer(application.test_client(), door.lfdi(9))
 
 
-def test_a_stranger_reads_three_resources_and_nothing_more(stranger: Peer) -> None:
+OPEN = {"DeviceCapability", "Time"}
+ROOT_LISTS = {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"}
+POLICIES = {"enrolled by the utility": ({}, OPEN),
+            "registration": ({"registration": True}, OPEN | ROOT_LISTS | {"SelfDevice"}),
+            "strict": ({"strict_access": True}, {"DeviceCapability"})}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_stranger_reads_what_is_open_to_it_and_nothing_more(stranger: Peer, policy: str) -> None:
+    """CSIP 6.1.2: the rest answers as if it were not there, save a refused registration (403)."""
+    changed, readable = POLICIES[policy]
+    for name, value in changed.items():
+        setattr(settings, name, value)
     for row in table.rows.values():
         href = row.href(**dict.fromkeys(row.parameters, 1))
-        open_to_all = row.name in ("DeviceCapability", "Time", "EndDeviceList")
         for method in METHODS:
+            if method == "POST" and row.name == "EndDeviceList" and policy != "strict":
+                continue  # see test_a_stranger_registers_where_that_is_enabled
             status = stranger.ask(method, href, full_house.document(row.name, method)).status
-            if not open_to_all or method not in ("GET", "HEAD"):
-                assert status in (403, 405), (method, href)
-            else:
+            if row.name not in readable:
+                assert status == 404, (method, href)
+            elif method in ("GET", "HEAD"):
                 assert status == 200, (method, href)
+            else:
+                assert status in (403, 405), (method, href)
+    assert len(store.items("/edev")) == len(store.items("/mup")) == 1
 
 
-def test_a_stranger_s_capability_leads_to_what_it_may_read(stranger: Peer) -> None:
-    links = {key: link for key, link in stranger.get("/dcap").data.items() if key.endswith("Link")}
-    assert links == {"EndDeviceListLink": {"href": "/edev", "all": 0}, "TimeLink": {"href": "/tm"}}
-    listed = stranger.get("/edev?l=9").data
-    assert (listed["all"], listed["results"]) == (0, 0)
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("accept", ["application/sep+xml", "application/sep+xml; level=-S2"])
+def test_a_stranger_s_capability_leads_to_what_it_may_read(stranger: Peer, policy: str, accept: str) -> None:
+    changed, readable = POLICIES[policy]
+    for name, value in changed.items():
+        setattr(settings, name, value)
+    capability = stranger.get("/dcap", Accept=accept).data
+    links = {key: link for key, link in capability.items() if key.endswith("Link")}
+    assert links.keys() == {f"{name}Link" for name in readable - {"DeviceCapability"}}
+    for key, link in links.items():
+        found = stranger.get(f"{link['href']}?l=9", Accept=accept).data
+        if key.endswith("ListLink"):
+            assert (link["all"], found["all"], found["results"]) == (0, 0, 0), key
+
+
+def test_where_it_may_register_a_stranger_s_capability_is_that_of_a_device(
+        device: Peer, peer: Callable[[int], Peer]) -> None:
+    """A client that registers itself looks for all that it will need before it does."""
+    settings.registration = True
+    ours, theirs = device.get("/dcap").data, peer(9).get("/dcap").data
+    assert theirs == {**ours, "EndDeviceListLink": {"href": "/edev", "all": 0},
+                      "ResponseSetListLink": {"href": "/rsps", "all": 0}}
+    assert "MirrorUsagePointListLink" in theirs
+
+
+def test_a_stranger_keeps_nothing_here_before_it_has_registered(stranger: Peer) -> None:
+    settings.registration = True
+    assert stranger.post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": stranger.lfdi}).status == 403
+    assert [store.find(MIRROR["mRID"], kind) for kind in ("MirrorUsagePoint", "UsagePoint")] == [None, None]
 
 
 def test_a_stranger_is_not_told_which_paths_there_are(stranger: Peer) -> None:
-    for href in ("/edev/1", "/edev/77", "/unheard", "/derp"):
-        assert stranger.get(href).body == stranger.get("/tp").body, href
+    for href in ("/edev/1", "/edev/77", "/unheard", "/derp", "/edev", "/mup/1"):
+        assert (stranger.get(href).status, stranger.get(href).body) == (404, stranger.get("/tp").body), href
 
 
 def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
     said = {"sFDI": 0, "changedTime": 0, "lFDI": stranger.lfdi}
     said["sFDI"] = stranger.environ["counterpoise.peer"].sfdi
     assert stranger.post("/edev", "EndDevice", said).status == 403
-    settings.registration = True
+    settings.strict_access = True
+    assert stranger.post("/edev", "EndDevice", said).status == 404
+    settings.strict_access, settings.registration = False, True
     reply = stranger.post("/edev", "EndDevice", said)
     assert reply.status == 201
     assert stranger.get(reply.location).data["lFDI"] == stranger.lfdi
@@ -88,9 +130,9 @@ def test_a_suspended_device_is_refused_everything(house: None, application: Any)
 
 def test_a_removed_device_is_a_stranger(device: Peer) -> None:
     store.remove("/edev/1")
-    assert device.get("/edev/1").status == 403
+    assert device.get("/edev/1").status == 404
     assert device.get("/dcap").status == 200
-    assert device.get("/edev").data["all"] == 0
+    assert device.get("/edev").status == 404
 
 
 # --- what belongs to somebody else

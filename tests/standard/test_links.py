@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from server import clock
+from server.config import settings
 from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.resources import schema, table
@@ -132,4 +133,6 @@ def test_an_aggregator_with_devices(house: None, peer: Any) -> None:
 
 
 def test_a_stranger(house: None, peer: Any) -> None:
-    assert set(crawl(peer(9))) == {"/dcap", "/edev", "/tm"}
+    assert set(crawl(peer(9))) == {"/dcap", "/tm"}
+    settings.registration = True
+    assert set(crawl(peer(9))) == {"/dcap", "/tm", "/sdev", "/edev", "/mup", "/derp", "/rsps", "/upt"}

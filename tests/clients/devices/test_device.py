@@ -18,6 +18,7 @@ from clients.simulation.weather import Site
 from server import clock
 from server.config import settings
 from server.devices import enrolment, identity
+from server.errors import Refused
 from server.grid.groups import virtualders
 from server.resources import pollrates, store
 from tests import door
@@ -102,12 +103,24 @@ def test_it_polls_at_the_advertised_rate(enrolled: Scene) -> None:
 
 def test_it_is_not_followed_without_an_end_device_and_registers_where_it_may(scene: Scene) -> None:
     scene.live(250)
-    assert scene.said("trouble") and not scene.said("enrolled"), "not enrolled, and not allowed to register"
-    assert scene.line.count("POST", "/edev") == 3, "it asks once for every poll"
+    said, = scene.said("trouble")
+    assert "no EndDeviceListLink" in said and not scene.said("enrolled")
+    assert not scene.line.count("POST", "/edev"), "it is shown no list to register in"
     settings.registration = True
     scene.live(130)
     assert scene.said("registered") == [ME] and scene.said("enrolled") == ["/edev/1"]
     assert scene.said("metering") == ["/mup/1"], "it has walked again as somebody known, and found more"
+
+
+def test_a_refused_registration_is_tried_once_for_every_poll(
+        scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused(403, "not you")
+    settings.registration = True
+    monkeypatch.setattr(enrolment, "_may_register", refuse)
+    scene.live(250)
+    assert scene.said("trouble") and not scene.said("enrolled")
+    assert scene.line.count("POST", "/edev") == 3
 
 
 def test_another_pin_is_noticed_and_nothing_followed(scene: Scene) -> None:

@@ -20,6 +20,8 @@ def env(**values: object) -> dict[str, str]:
     ({"certificate": "", "key": ""}, "there is no TLS. Set certificate and key, or name the proxies"),
     ({"registration": "yes", "pins": "/nowhere.json"},
      "COUNTERPOISE_PINS: registration is on and there is no file /nowhere.json"),
+    ({"registration": "yes", "strict_access": "yes"},
+     "COUNTERPOISE_STRICT_ACCESS: registration is on, and strict_access shows no EndDeviceList"),
     ({"clock": "file:/nowhere"}, "COUNTERPOISE_CLOCK: there is no file /nowhere")])
 def test_what_contradicts(values: dict[str, str], why: str) -> None:
     with pytest.raises(BadSettings, match=why):
@@ -28,7 +30,7 @@ def test_what_contradicts(values: dict[str, str], why: str) -> None:
 
 @pytest.mark.parametrize("values", [
     {"certificate": "", "key": "", "proxies": "127.0.0.1"}, {"certificate": "/x.pem", "key": "/x.key"},
-    {"pins": "/nowhere.json"}, {"registration": "yes"}])
+    {"pins": "/nowhere.json"}, {"registration": "yes"}, {"strict_access": "yes"}])
 def test_what_does_not(values: dict[str, str]) -> None:
     Settings(env(**values))
 
