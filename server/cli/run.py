@@ -27,15 +27,26 @@ def gunicorn() -> list[str]:
 
 def prepare() -> dict[str, str]:
     """Make the database ready and set the clock's pace for every process; their environment."""
-    from server import models
+    from server.resources import pollrates, store
     common.open_house()
     if settings.clock:
         clock.follow(settings.clock)
         settings.clock = clock.spec()
-    models.KeyValue.insert(name="clock", value=settings.clock).on_conflict(
-        conflict_target=[models.KeyValue.name], update={models.KeyValue.value: settings.clock}).execute()
+    _save("clock", settings.clock)
+    if _save("rates", pollrates.general()):
+        store.apply_rates()
     common.close()
     return settings.environment()
+
+
+def _save(name: str, value: str) -> bool:
+    """Save a value under a name in the database; whether it is another than before."""
+    from server.models import KeyValue
+    if KeyValue.select().where((KeyValue.name == name) & (KeyValue.value == value)).exists():
+        return False
+    KeyValue.insert(name=name, value=value).on_conflict(
+        conflict_target=[KeyValue.name], update={KeyValue.value: value}).execute()
+    return True
 
 
 @click.command()

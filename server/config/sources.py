@@ -89,6 +89,10 @@ class Settings:
         """Where the value of a setting comes from."""
         return self._sources.get(name, Source())
 
+    def is_set(self, name: str) -> bool:
+        """Whether any source sets it, even to its default."""
+        return self.source(name).kind != DEFAULT
+
     def place(self, name: str) -> str:
         """The place where a setting is set; its name where it is at its default."""
         return self.source(name).place or name

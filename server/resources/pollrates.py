@@ -51,9 +51,21 @@ def poll(kind: str, lfdi: str = "") -> int:
     return settings.poll_rate if rate is None else rate
 
 
+def general() -> str:
+    """What the settings say of rates, as a text to compare: documents are rendered with it."""
+    return f"{settings.poll_rate} {settings.post_rate} {settings.is_set('post_rate')}"
+
+
 def defaults(kind: str, audience: str) -> dict[str, Any]:
-    """The rates that a document carries unless it says otherwise."""
-    return {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
+    """The rates that a document carries unless it says otherwise.
+
+    An EndDevice carries a postRate only where somebody has set one: clients of drafts of the standard do not
+    know it there, and end the connection.
+    """
+    rates = {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
+    if kind == "EndDevice" and not settings.is_set("post_rate"):
+        del rates["postRate"]
+    return rates
 
 
 def overrides(kind: str, audience: str) -> dict[str, Any]:

@@ -121,9 +121,24 @@ def test_a_device_may_wish_for_a_rate_and_the_utility_decides(device: Peer) -> N
 
 
 def test_an_enddevice_says_how_often_it_is_to_post(device: Peer) -> None:
-    assert device.get("/edev/1").data["postRate"] == 300
+    """Only if somebody has set a rate: clients of drafts of the standard end the connection on an element
+    that they do not know."""
+    for accept in ("application/sep+xml", "application/sep+xml; level=-S2"):
+        assert b"postRate" not in device.get("/edev/1", Accept=accept).body
+        assert b"postRate" not in device.get("/edev?l=9", Accept=accept).body
     decide("post", "EndDevice", device.lfdi, 45)
     assert device.get("/edev/1").data["postRate"] == 45
+    decide("post", "EndDevice", device.lfdi, None)
+    assert "postRate" not in device.get("/edev/1").data
+    settings.post_rate = 300
+    store.apply_rates()
+    assert device.get("/edev/1").data["postRate"] == 300
+
+
+def test_a_device_that_states_a_rate_reads_it(device: Peer) -> None:
+    own = device.get("/edev/1").data
+    assert device.put("/edev/1", "EndDevice", {**own, "postRate": 5}).status == 204
+    assert device.get("/edev/1").data["postRate"] == 5
 
 
 def test_every_list_with_the_attribute_has_it(device: Peer) -> None:

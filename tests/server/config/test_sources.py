@@ -109,3 +109,10 @@ def test_another_process_gets_the_same_settings(write: Write, tmp_path: Path) ->
     assert (child.port, child.registration, child.season_days, child.reserve) == (8443, True, 30, 0.25)
     assert child.non_response_hold_hours == 3.0
     assert child.outdated() == [] and child.source("port").kind == ENVIRONMENT
+
+
+def test_a_setting_is_set_even_to_its_default() -> None:
+    settings = Settings({"COUNTERPOISE_PORT": "8443"})
+    assert settings.is_set("port") and not settings.is_set("host")
+    settings.host = settings.host
+    assert settings.is_set("host")

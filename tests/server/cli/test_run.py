@@ -1,0 +1,44 @@
+"""What `serve` makes ready before it begins."""
+from __future__ import annotations
+
+from server import clock, models
+from server.cli import run
+from server.config import settings
+from server.resources import store
+from tests.door import Peer
+
+
+def prepare() -> None:
+    settings.clock = clock.spec()
+    run.prepare()
+    models.connect()
+
+
+def rates(device: Peer) -> tuple[int | None, int]:
+    return device.get("/edev/1").data.get("postRate"), device.get("/edev/1/dstat").data["pollRate"]
+
+
+def test_rates_that_settings_change_reach_what_is_stored(device: Peer) -> None:
+    prepare()
+    settings.post_rate, settings.poll_rate = 60, 77
+    assert rates(device) == (None, 300)
+    prepare()
+    assert rates(device) == (60, 77)
+
+
+def test_what_an_earlier_release_has_stored_is_rendered_again(device: Peer) -> None:
+    """It gave every EndDevice a postRate."""
+    kept = dict(settings.__dict__)
+    settings.post_rate = 300
+    store.apply_rates()
+    settings.__dict__.update(kept)
+    assert rates(device) == (300, 300)
+    prepare()
+    assert rates(device) == (None, 300)
+
+
+def test_nothing_is_rendered_again_without_need(device: Peer) -> None:
+    prepare()
+    models.Document.update(body=b">untouched").where(models.Document.href == "/edev/1/dstat").execute()
+    prepare()
+    assert models.Document.get_by_id("/edev/1/dstat").body == b">untouched"
