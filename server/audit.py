@@ -10,7 +10,8 @@ Each entry carries the hash of the one before, and the note `audit` the number a
 entry that is altered, removed or put elsewhere shows in `verify`, the last one included. It does not guard
 against somebody who can write the whole database and makes every later hash and the note anew: who wants that
 to show too keeps the newest hash (`audit verify` prints it) or an export where that somebody cannot write,
-and compares. """
+and compares.
+"""
 from __future__ import annotations
 
 import functools
@@ -64,8 +65,7 @@ def who() -> str:
     return actor.who if actor else ""
 
 
-# --- keeping
-# -------------------------------------------------------------------------------------------------------
+# --- keeping --------------------------------------------------------------------------------------
 
 def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | None = None,
          answer: Callable[[Any], State | None] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -74,7 +74,9 @@ def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | N
     `state` gives the state of what the function's first argument names, before and, unless `answer` tells it
     from what the function returns, after; it refuses where there is no such thing. `subject` is filled in
     from the state: "{vder} order {id}". A `reason` that the function is given comes before the operator's
-    general one. """
+    general one.
+
+    """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
 
@@ -181,8 +183,7 @@ def digest(previous: str, entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-# --- reading
-# -------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 def entries(
     limit: int | None = None,

@@ -2,7 +2,8 @@
 
 It runs with the system's clock, faster for a demonstration (every process is given the same `spec`), stands
 where a test has turned it, or goes in steps: then the present is a number in a file that one process turns
-and all others have mapped into their memory. """
+and all others have mapped into their memory.
+"""
 from __future__ import annotations
 
 import math

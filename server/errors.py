@@ -6,7 +6,9 @@ class Refused(Exception):
     """Something asked for is not done, and nothing of it was done.
 
     `status` is the HTTP status a device is answered with, `why` names the place and the reason in words for
-    the person who reads it. `headers` go with the answer (Allow with a 405, Retry-After with a 503). """
+    the person who reads it. `headers` go with the answer (Allow with a 405, Retry-After with a 503).
+
+    """
 
     def __init__(self, status: int, why: str, **headers: str):
         super().__init__(why)

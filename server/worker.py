@@ -1,7 +1,8 @@
 """What happens without anyone asking.
 
 Every turn does what is due and is safe to repeat, so that any number of workers may run and any of them may
-be killed. """
+be killed.
+"""
 from __future__ import annotations
 
 import logging

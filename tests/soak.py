@@ -3,7 +3,8 @@ finds it.
 
 `make soak FLOWS=1`, or `python -m tests.soak --restarts 50 --others 10`. Those marked `restart` are run
 `restarts` times, the others of the same files `others` times, each time in a new pytest. What pytest printed
-in a round that failed is kept in var/soak. """
+in a round that failed is kept in var/soak.
+"""
 from __future__ import annotations
 
 import subprocess

@@ -63,6 +63,8 @@ def step(
     A request is taken back when the car leaves, or wants nothing more or the other direction while no grant
     is in force. What was granted and has run its course is followed by another request where something is
     missing still.
+
+
     """
     wanting = wish is not None and abs(wish.energy) >= TRIFLE and wish.end > now
     old = asked.request

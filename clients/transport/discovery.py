@@ -101,6 +101,8 @@ def discover(
 
     Load controls and flow reservations are read only for a device to whose `modes` they speak.
 
+
+
     """
     registration = href(device, "RegistrationLink")
     ders = href(device, "DERListLink")

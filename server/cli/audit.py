@@ -86,7 +86,9 @@ def verify(file: Path | None, known: str) -> Any:
     reordered.
 
     Prints how many entries there are and the newest hash. Keep that somewhere else: with --known it shows
-    even if somebody has made the whole trail anew. """
+    even if somebody has made the whole trail anew.
+
+    """
     if file is None:
         faults, end = trail.verify(known), trail.head()
     else:

@@ -51,7 +51,9 @@ def load(vder: str, file: Path, dry_run: bool) -> Any:
     """Put the devices of a CSV file in by name: all of them or, if a line is wrong, none.
 
     Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which are said of
-    it too. """
+    it too.
+
+    """
     return memberfiles.load(vder, file, dry_run)
 
 
@@ -62,5 +64,7 @@ def validate(area: str | None) -> Any:
     """The devices of an area (or of all) that would be dispatched through more than one virtual DER of it.
 
     Each is dispatched through the deepest that it is in. An area where that is not one for every device
-    cannot be balanced automatically. """
+    cannot be balanced automatically.
+
+    """
     return memberfiles.validate(area)

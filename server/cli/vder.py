@@ -21,7 +21,9 @@ def vder() -> None:
     """Group DERs into virtual DERs. VDER is a name or number.
 
     Members come by a rule over labels, such as "kind = ev_charger and feeder = F12", by list, or from the
-    virtual DERs below it. """
+    virtual DERs below it.
+
+    """
 
 
 @vder.command()

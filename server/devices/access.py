@@ -53,7 +53,8 @@ def caller(lfdi: str, sfdi: int) -> Caller:
     """The caller with this certificate's identity.
 
     This is the first that a request asks of the database, so here a connection that has died since the last
-    request is found out, and a new one tried. """
+    request is found out, and a new one tried.
+    """
     question = "SELECT id, state, kind FROM device WHERE lfdi = ?"
     try:
         row = sql.row(question, lfdi)

@@ -1,7 +1,8 @@
 """EndDevice and Registration: who is enrolled, by the utility or by itself (IEEE 2030.5-2018, 8.5).
 
 The EndDevice document is the truth; the Device and Audience rows say the same by value. An enrolled device
-has a DER of its own from the start, so that every link it follows resolves before it has said anything. """
+has a DER of its own from the start, so that every link it follows resolves before it has said anything.
+"""
 from __future__ import annotations
 
 import json
@@ -131,8 +132,7 @@ def remove(device: Device) -> None:
     store.remove(href(device))
 
 
-# --- rules
-# -----------------------------------------------------------------------------------------------------------
+# --- rules ----------------------------------------------------------------------------------------
 
 @before("POST", "EndDevice")
 def _check(change: Change) -> None:

@@ -1,7 +1,8 @@
 """Who is calling: a certificate -> LFDI, SFDI -> Peer. Pure functions (IEEE 2030.5-2018, 6.3).
 
 Read the numbers first, then `peer_of`, which is what a view asks; worker.py puts the answer there once a
-connection. """
+connection.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -75,8 +75,7 @@ def programs_of_group(ask: RequestContext) -> Response:
     return ask.list("DemandResponseProgramList", found)
 
 
-# --- what a device says
-# ----------------------------------------------------------------------------------------------
+# --- what a device says ---------------------------------------------------------------------------
 
 @before("POST", "LoadShedAvailability")
 @before("PUT", "LoadShedAvailability")

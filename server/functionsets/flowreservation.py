@@ -2,7 +2,8 @@
 2030.5-2018, 10.9). Energy and power are positive for charging here, the other way round than in a DERControl.
 
 What cannot be meant is refused. What can be meant but not had (more energy than fits the window, say) is a
-request like any other, and answered by what can be had. """
+request like any other, and answered by what can be had.
+"""
 from __future__ import annotations
 
 from typing import Any

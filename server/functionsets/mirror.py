@@ -1,7 +1,8 @@
 """MirrorUsagePoint: devices post readings; what they post is served as UsagePoint (IEEE 2030.5-2018, 10.11).
 
 A mirror leads to a UsagePoint with the same mRID, each MirrorMeterReading to a MeterReading with the same
-mRID. A mirror or a reading that is stated again under its mRID replaces what it said before. """
+mRID. A mirror or a reading that is stated again under its mRID replaces what it said before.
+"""
 from __future__ import annotations
 
 from typing import Any

@@ -33,7 +33,9 @@ def connect(url: str | None = None) -> None:
     """Open the database at this URL (default: the setting) and bring its tables up to date.
 
     SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for
-    its turn instead of failing half-way. """
+    its turn instead of failing half-way.
+
+    """
     url = url or settings.database
     if db.obj is not None and not db.is_closed():
         db.close()
@@ -50,6 +52,8 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
 
     Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting:
     try again.
+
+
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
     database = peewee.SqliteDatabase(

@@ -15,7 +15,9 @@ class Document(Table):
     differs. `audience` is EVERYONE (that is enrolled), an LFDI or a virtual DER's `vder:ID`. `fresh_until` is
     the instant at which time alone changes the body. `sort` orders a list bytewise as the table says, `at` is
     what the list parameter `a` compares, `until` the end of an interval, `visibility` one of LISTED, ACTIVE
-    and EXPIRED, `status` an event's EventStatus. """
+    and EXPIRED, `status` an event's EventStatus.
+
+    """
     LISTED, ACTIVE, EXPIRED = 0, 1, 2
     href = TextField(primary_key=True)
     kind = TextField()

@@ -3,7 +3,8 @@ one by one.
 
 All of it follows from documents and readings and can be rebuilt from them, save `Conduct`, which is learnt
 and agreed, and what a battery's capacity was inferred from. Power is in W of injection, energy in Wh, times
-are UTC epoch seconds. """
+are UTC epoch seconds.
+"""
 from __future__ import annotations
 
 from peewee import BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField, TextField
@@ -31,7 +32,9 @@ class DerState(Table):
     `chargeable_wh` Wh that DERAvailability says it can still give and take, `available_w` its statWAvail;
     `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity is,
     `inferred_capacity_wh` Wh follow from how the charge went with the power, `previous_soc` being the charge
-    before, of the time `previous_soc_at`. """
+    before, of the time `previous_soc_at`.
+
+    """
     device_id: int
     href = TextField(primary_key=True)
     device = ForeignKeyField(Device, on_delete="CASCADE")
@@ -98,7 +101,9 @@ class Participation(Table):
 
     `max_events` a season and `max_hours` a day are the most that its contract allows (NULL: no limit), `tier`
     who is asked first (the lowest). `response_rate` is the tracked part of what it is asked that it does, 0
-    to 1; until `opted_out_until` it has opted out. """
+    to 1; until `opted_out_until` it has opted out.
+
+    """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     response_rate = DoubleField(default=1.0)

@@ -16,7 +16,9 @@ class VirtualDER(Table):
 
     `import_limit_w` and `export_limit_w` are the most that its members may consume and inject together, in W;
     None for no limit. `device` is set for a virtual DER of one: it stands in no tree and exists so that one
-    device can be addressed. """
+    device can be addressed.
+
+    """
     id = AutoField()
     parent_id: int | None
     device_id: int | None

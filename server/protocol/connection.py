@@ -3,7 +3,8 @@
 It is written as if it could wait, and never does: where it would, it yields what it waits for, and whoever
 finds that come to pass (worker.py) resumes it. So a connection costs a thread only while there is something
 to do, and the application is called only with a request that is whole. If it has to wait beyond `deadline`,
-TimeoutError is raised in it. """
+TimeoutError is raised in it.
+"""
 from __future__ import annotations
 
 import logging

@@ -1,7 +1,8 @@
 """Bytes -> request -> WSGI environ, and an application's answer -> bytes. No I/O.
 
 gunicorn's parser reads the request (RFC 9112, and what is known against request smuggling); what is here
-decides how large it may be and what the application sees of it. """
+decides how large it may be and what the application sees of it.
+"""
 from __future__ import annotations
 
 import io

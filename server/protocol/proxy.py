@@ -1,7 +1,8 @@
 """Behind a proxy that ends TLS: the caller's certificate comes in a header.
 
 It is believed from the configured proxies alone and verified here all the same. Chains are not handed on, so
-the issuing authorities between device and root belong into `client_ca` in this case (deploy/nginx.conf). """
+the issuing authorities between device and root belong into `client_ca` in this case (deploy/nginx.conf).
+"""
 from __future__ import annotations
 
 import ipaddress

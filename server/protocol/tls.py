@@ -3,7 +3,8 @@ waiting.
 
 pyOpenSSL rather than Python's ssl: our own rules of trust take part in the handshake, so whom we refuse gets
 an alert, neither a session nor a ticket; sessions live in tickets alone, and memory does not grow with
-clients that take none. """
+clients that take none.
+"""
 from __future__ import annotations
 
 import socket

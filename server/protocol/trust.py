@@ -3,7 +3,8 @@
 OpenSSL's part (FLAGS): signatures, dates, RFC 5280 to the letter, policies, name constraints. Ours (`fault`):
 what IEEE 2030.5-2018 6.11 asks beyond that, of the device's key and of the authorities between it and the
 root. The answers are pure functions of the certificate's bytes and remembered, so a device that comes back
-costs nothing. """
+costs nothing.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

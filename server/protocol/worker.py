@@ -7,7 +7,8 @@ a time (EPOLLONESHOT): whoever is told of it has it alone, takes it as far as it
 arms it again.
 
 At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate
-yet, else the oldest that is between two requests. If nobody is, the newcomer is turned away. """
+yet, else the oldest that is between two requests. If nobody is, the newcomer is turned away.
+"""
 from __future__ import annotations
 
 import logging
@@ -60,7 +61,9 @@ class Worker(base.Worker):
     gunicorn makes the object in its arbiter and forks then. From that moment until the worker has its own
     handlers it has the arbiter's, which put a signal into a queue that nobody reads in the worker: a SIGTERM
     would be lost, and the arbiter would wait in vain and kill in the end. So signals are blocked from before
-    the fork, and wait for handlers. """
+    the fork, and wait for handlers.
+
+    """
 
     alive: bool
 

@@ -8,7 +8,8 @@ foreign element is kept as data where our schemas know it (`csipaus:opModImpLimW
 `{namespace}name` as its XML; both are written where the schema has a slot for them, in the schema's order.
 
 A document is kept as its `inner` part, all that follows `<Name`: the same bytes then serve as a document of
-their own and as an item of a list. """
+their own and as an item of a list.
+"""
 from __future__ import annotations
 
 import re
@@ -31,15 +32,16 @@ _local = threading.local()
 _reading_schema = threading.Lock()
 
 
-# --- reading
-# -----------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 def decode(body: bytes) -> tuple[str, Data]:
     """A document's root element and its data. Refused (400) where it is no XML, not valid, or plays with
     DTDs.
 
     The refusal names line and element. What is invalid only by habits of clients in the field is read as what
-    it means, see `repairs`. """
+    it means, see `repairs`.
+
+    """
     root = parse(body)
     if not validator().validate(root):
         if not repairs.repair(root) or not validator().validate(root):
@@ -124,14 +126,15 @@ def _read_text(text: str, key: str, simple: Simple, owner: Data) -> Any:
     return value
 
 
-# --- writing
-# -----------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 class _Text(list[str]):
     """What has been written so far for clients of one edition.
 
     `bound` says that some of the data belongs to one edition alone, `csipaus` that its prefix has to be
-    declared. """
+    declared.
+
+    """
     bound = csipaus = False
 
     def __init__(self, edition: int):
@@ -150,6 +153,8 @@ def encode(name: str, data: Data, edition: int = 2018) -> bytes:
     """The document, in schema order, shaped for clients of this edition.
 
     ValueError names the place of a key that the type does not have. Whether it is valid is asked of `check`.
+
+
     """
     return wrap(name, fragment(name, data, edition))
 

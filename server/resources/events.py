@@ -55,7 +55,9 @@ class Event:
     `controls` the names it competes for, ("*") being all. `cancelled` is the instant its cancellation takes
     effect, which may lie ahead. `superseded` and `flagged` are the instants at which it was found superseded
     and potentially superseded, as its document records them once its end is sealed: they outlast the newer
-    event. """
+    event.
+
+    """
     key: str
     mrid: str
     created: int
@@ -102,7 +104,9 @@ class EventState:
 
     `since` is the instant at which `status` came true, `superseded_by` the key of the newer event if it is
     still known. `next_change` is the first later instant at which any other field changes, None if there is
-    none. """
+    none.
+
+    """
     status: int
     since: int
     listed: bool

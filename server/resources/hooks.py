@@ -5,7 +5,8 @@
     @instead("GET", "Time")          # answers that are computed rather than kept
 
 The store calls the first two for every change, a device's or the operator's; the devices' door calls the
-third. """
+third.
+"""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -24,7 +25,9 @@ class Change:
 
     `data` is what is said now (for DELETE: what is removed), `old` what was said before, if it was there.
     `caller` is the device that says it, None for the operator. `href` is empty before a POST has been given
-    one. """
+    one.
+
+    """
     method: str
     kind: str
     href: str

@@ -1,7 +1,8 @@
 """Readings: rows, not documents, since there are so many and each is asked for by its time.
 
 They lie in sets under a MeterReading (`meter` is its href). Single values that a device posts are gathered
-into one set per UTC day. """
+into one set per UTC day.
+"""
 from __future__ import annotations
 
 import json
@@ -62,6 +63,8 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
     one.
 
     Readings without a period of their own share the set's evenly.
+
+
     """
     period, readings = said["timePeriod"], said.get("Reading", [])
     check({"timePeriod": period}, place, now)

@@ -2,7 +2,8 @@
 settings.
 
 The most particular rate wins: one for this kind and device, then for the device, then for the kind. The few
-rows are kept in memory and read again after a second, so that every worker process follows a change. """
+rows are kept in memory and read again after a second, so that every worker process follows a change.
+"""
 from __future__ import annotations
 
 import time
@@ -61,6 +62,7 @@ def defaults(kind: str, audience: str) -> dict[str, Any]:
 
     An EndDevice carries a postRate only where somebody has set one: clients of drafts of the standard do not
     know it there, and end the connection.
+
     """
     rates = {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
     if kind == "EndDevice" and not settings.is_set("post_rate"):

@@ -1,7 +1,8 @@
 """Repairs of documents that the schema refuses although their meaning is plain.
 
 Drafts of the standard let hexadecimal values have an odd number of digits, and clients in the field leave out
-the counts of a list that they send. Only a document that has been found invalid is looked at. """
+the counts of a list that they send. Only a document that has been found invalid is looked at.
+"""
 from __future__ import annotations
 
 from lxml import etree

@@ -1,7 +1,8 @@
 """What the schemas say of each type, asked once: its attributes and elements in order, as `TypeSpec`s.
 
 `schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the plans
-are made from. Keys of data are the standard's own names; see `FieldSpec.key`. """
+are made from. Keys of data are the standard's own names; see `FieldSpec.key`.
+"""
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
@@ -54,7 +55,9 @@ class FieldSpec:
     """An element or attribute of a type.
 
     `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be
-    repeated; data then always holds a list. `default` is what an empty element means. """
+    repeated; data then always holds a list. `default` is what an empty element means.
+
+    """
 
     def __init__(self, component: Any, attribute: bool = False):
         self.attribute = attribute

@@ -1,7 +1,8 @@
 """The only writer of documents: transactions, add, put, remove, and the time that passes.
 
 What follows from a change (a neighbour's status, an owner's link counts, a hook's doings) is committed with
-it or not at all. Owners whose links change are rendered again once, at the end of the transaction. """
+it or not at all. Owners whose links change are rendered again once, at the end of the transaction.
+"""
 from __future__ import annotations
 
 import secrets
@@ -31,8 +32,7 @@ class _Local(threading.local):
 _local = _Local()
 
 
-# --- transactions
-# --------------------------------------------------------------------------------------------------
+# --- transactions ---------------------------------------------------------------------------------
 
 @contextmanager
 def transaction(scope: str | None = None) -> Iterator[None]:
@@ -40,7 +40,9 @@ def transaction(scope: str | None = None) -> Iterator[None]:
 
     SQLite has one writer at a time. On PostgreSQL writers of different trees (`scope` is an href: /edev/7,
     /mup/3) pass each other, a writer without scope has the house for itself; locks are taken in one order, so
-    none deadlocks. """
+    none deadlocks.
+
+    """
     if _local.depth:
         yield
         return
@@ -74,8 +76,7 @@ def touch(*hrefs: str) -> None:
         _local.dirty[href] = None
 
 
-# --- reading
-# -------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 def get(href: str) -> Document | None:
     """The document at an href, whoever may see it; None where there is none."""
@@ -96,14 +97,15 @@ def find(mrid: str, *kinds: str) -> Document | None:
     )
 
 
-# --- writing
-# -------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> Change:
     """Add an item to a list, or update the one that a `before` hook finds it to be (`Change.old` is set
     then).
 
     What the operator says (no caller) gets an mRID and a creationTime where it needs them.
+
+
     """
     with transaction(list_href):
         change = Change("POST", kind, "", dict(data), caller=caller,
@@ -192,7 +194,9 @@ def new_mrid() -> str:
 
     So of two events that are created in the same second the later one has the greater mRID and is the newer
     (see events.py), as whoever posted them meant it; and the first digits, by which people tell events apart,
-    differ. """
+    differ.
+
+    """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
     return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()
 
@@ -229,8 +233,7 @@ def _inherited(above: str) -> str:
     return EVERYONE
 
 
-# --- time passes
-# ---------------------------------------------------------------------------------------------------
+# --- time passes ----------------------------------------------------------------------------------
 
 def due() -> bool:
     """Whether time has changed a document since it was rendered."""

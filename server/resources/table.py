@@ -1,7 +1,8 @@
 """The table of resources: `schemas/*.toml` as rows, hrefs to rows and back.
 
 A row says where a resource stands and which methods it takes (IEEE 2030.5-2018, interface description); what
-it holds is asked of the schemas, see `codec`. """
+it holds is asked of the schemas, see `codec`.
+"""
 from __future__ import annotations
 
 import re
@@ -19,7 +20,9 @@ class Row:
 
     `modes` has a letter for each of METHODS: Mandatory, Optional, Discouraged, Error. `query` holds those of
     the list parameters s, a, l that GET takes, `order` the paths of the elements a list is ordered by (`-`
-    descending), `posted` the elements that a POST may carry, `of` the row that a view selects from. """
+    descending), `posted` the elements that a POST may carry, `of` the row that a view selects from.
+
+    """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
                  order: list[str] | None = None, posted: list[str] | None = None, of: str | None = None):

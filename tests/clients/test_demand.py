@@ -26,8 +26,7 @@ STAY = session(CAR, WINTER + 22 * 3600)
 assert STAY is not None
 
 
-# --- load controls
-# ---------------------------------------------------------------------------------------------------
+# --- load controls --------------------------------------------------------------------------------
 
 @pytest.fixture
 def room(play: Callable[..., Scene]) -> Scene:
@@ -109,8 +108,7 @@ def test_called_off_it_goes_on_as_before(room: Scene) -> None:
     assert statuses() == [1, 2, 6] and not room.device.follower.held
 
 
-# --- flow reservations
-# -----------------------------------------------------------------------------------------------
+# --- flow reservations ----------------------------------------------------------------------------
 
 @pytest.fixture
 def garage(play: Callable[..., Scene]) -> Callable[..., Scene]:

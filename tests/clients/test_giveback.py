@@ -30,8 +30,7 @@ PLUGGED = replace(
 )
 
 
-# --- the plant
-# -------------------------------------------------------------------------------------------------------
+# --- the plant ------------------------------------------------------------------------------------
 
 def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
     assert (
@@ -112,8 +111,7 @@ def test_it_has_news_when_an_offer_begins_and_ends() -> None:
     assert EvCharger(site=CAR).turns(end - 1) == STAY.departure
 
 
-# --- what it asks for
-# ------------------------------------------------------------------------------------------------
+# --- what it asks for -----------------------------------------------------------------------------
 
 OFFER, NEED = ReservationWish(1000, 8000, -6000, 5000), ReservationWish(1000, 40_000, 14_000, 7000)
 GIVES = step(PendingRequest(), OFFER, False, [], "0A", 1000)[0]
@@ -139,8 +137,7 @@ def test_what_is_offered_is_asked_before_what_is_wanted(
     assert [one.request["RequestStatus"]["requestStatus"] for one in said] == ([] if kept else [1])
 
 
-# --- a whole client
-# --------------------------------------------------------------------------------------------------
+# --- a whole client -------------------------------------------------------------------------------
 
 @pytest.fixture
 def garage(play: Callable[..., Scene]) -> Scene:

@@ -2,7 +2,8 @@
 hardware.
 
 `server_2018_compat` is what it offers for servers of the 2018 edition: nothing of 2023 in what it sends.
-Without it, as it comes, it sends what the 2023 edition has. """
+Without it, as it comes, it sends what the 2023 edition has.
+"""
 from __future__ import annotations
 
 import json

@@ -1,7 +1,8 @@
 """The real server, as processes: gunicorn with the devices' door's own configuration, TLS, and a database.
 
 Nothing of it runs in the test's process; the test looks into the same database from outside, as the command
-line does. """
+line does.
+"""
 from __future__ import annotations
 
 import json
@@ -77,6 +78,8 @@ class Server:
     """`with Server(folder, certs, database, registration="yes") as server:` answers at `server.address`.
 
     `certs` is a tree of certs.dev; `settings` are those of server/config.py.
+
+
     """
 
     def __init__(self, folder: Path, certs: Path, database: str, **settings: Any):

@@ -3,7 +3,8 @@ elsewhere.
 
 Twenty batteries, each a real client at the devices' door in this process, live in stepped time; the balance
 decides each step a poll ahead, and hears what was really measured. SQLite and PostgreSQL see the same
-requests: see `house`. """
+requests: see `house`.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -3,7 +3,8 @@ comes, enrol themselves, follow what is posted to the virtual DER that they are 
 
 It is slow because it is real: clients take a second to start, controls begin and end on the system's clock.
 All that happens, happens once per kind of database and side by side (`flow`); the tests then look at it from
-both ends. """
+both ends.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

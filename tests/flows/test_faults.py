@@ -35,8 +35,7 @@ def server(enrolled: Callable[..., Server]) -> Server:
     return enrolled(busy_timeout_s=1)
 
 
-# --- the database goes away
-# ------------------------------------------------------------------------------------------
+# --- the database goes away -----------------------------------------------------------------------
 
 @contextmanager
 def away(url: str) -> Iterator[None]:
@@ -84,8 +83,7 @@ def test_while_the_database_is_away_clients_are_told_to_come_again(server: Serve
         one.close()
 
 
-# --- a restart
-# -------------------------------------------------------------------------------------------------------
+# --- a restart ------------------------------------------------------------------------------------
 
 @pytest.mark.restart
 def test_a_restart_interrupts_nobody(enrolled: Callable[..., Server]) -> None:
@@ -133,8 +131,7 @@ def test_a_restart_interrupts_nobody(enrolled: Callable[..., Server]) -> None:
     assert server.stop() == 0
 
 
-# --- clients that break off, and clients that stay
-# -------------------------------------------------------------------
+# --- clients that break off, and clients that stay ------------------------------------------------
 
 @pytest.mark.parametrize("framing", [b"Content-Length: "
                                      b"%d\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n%x\r\n"])

@@ -6,4 +6,5 @@ databases), `servers` (what is started), `driver` (who asks) and `meter` (what i
 order.
 
 CPU time repeats where requests per second do not: it hardly depends on what else the machine does. Rounds are
-short and every case has its turn in each, so that drift cancels; medians are shown. """
+short and every case has its turn in each, so that drift cancels; medians are shown.
+"""

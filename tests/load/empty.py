@@ -1,7 +1,8 @@
 """What everything is compared with: an empty Flask view, behind the devices' door's own worker and TLS.
 
 `gunicorn -c python:tests.load.empty` reads this; `tests.load.bare` puts the same view behind gunicorn's own
-worker. """
+worker.
+"""
 from flask import Flask, Response
 
 from server.protocol.listen import *  # noqa: F401,F403

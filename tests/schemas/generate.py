@@ -2,7 +2,8 @@
 
 `document(schema, name, random)` is deterministic by the state of `random`. It likes limits: empty and longest
 texts, least and greatest numbers, optional parts there and away, derived types in place of the declared
-(`xsi:type`), foreign elements and attributes wherever the schema has a slot for them. """
+(`xsi:type`), foreign elements and attributes wherever the schema has a slot for them.
+"""
 from __future__ import annotations
 
 from random import Random
@@ -26,7 +27,9 @@ def document(schema: xmlschema.XMLSchema10, name: str, random: Random, edition: 
     """A document whose root is the schema's element of this name (or tag).
 
     With an `edition` ("2018", "2023", "CSIP-AUS", which builds on 2018) only what that edition knows is used,
-    by the marks of our schemas. """
+    by the marks of our schemas.
+
+    """
     tag = name if name.startswith("{") else f"{{{SEP}}}{name}"
     element = schema.maps.elements[tag]
     return _Maker(schema, random, edition).element(element, None, 0)

@@ -182,8 +182,7 @@ def test_entries_are_found_by_what_they_say() -> None:
     assert found(since=NOON + 2) == [3, 4] and found(until=NOON + 1) == [1]
 
 
-# --- the chain
-# -----------------------------------------------------------------------------------------------------
+# --- the chain ------------------------------------------------------------------------------------
 
 def chain(length: int = 5) -> list[dict[str, Any]]:
     with alice():
@@ -268,8 +267,7 @@ def test_writers_at_once_make_one_chain() -> None:
     assert audit.head()["entries"] == len(audit.entries()) == WRITERS * EACH
 
 
-# --- what differs
-# --------------------------------------------------------------------------------------------------
+# --- what differs ---------------------------------------------------------------------------------
 
 VALUES = st.recursive(
     st.none() | st.integers(0, 3) | st.text("ab", max_size=2),

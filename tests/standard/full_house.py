@@ -1,7 +1,8 @@
 """A house in which every resource of the table is there: the samples, put where they belong.
 
 The samples speak of one device and agree with each other (mRIDs, subjects, times), so the house is that
-device's, at the instant of which they tell. """
+device's, at the instant of which they tell.
+"""
 from __future__ import annotations
 
 import re

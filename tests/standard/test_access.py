@@ -25,8 +25,7 @@ EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID"
 AGGREGATOR = 100
 
 
-# --- strangers
-# -------------------------------------------------------------------------------------------------------
+# --- strangers ------------------------------------------------------------------------------------
 
 @pytest.fixture
 def stranger(house: None, application: Any) -> Peer:
@@ -113,8 +112,7 @@ def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
     assert stranger.get("/derp").status == 200
 
 
-# --- suspended
-# -------------------------------------------------------------------------------------------------------
+# --- suspended ------------------------------------------------------------------------------------
 
 def test_a_suspended_device_is_refused_everything(house: None, application: Any) -> None:
     hrefs = full_house.fill()
@@ -135,8 +133,7 @@ def test_a_removed_device_is_a_stranger(device: Peer) -> None:
     assert device.get("/edev").status == 404
 
 
-# --- what belongs to somebody else
-# -----------------------------------------------------------------------------------
+# --- what belongs to somebody else ----------------------------------------------------------------
 
 @pytest.fixture
 def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
@@ -278,8 +275,7 @@ def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[P
     assert first.delete("/upt/1").status == first.delete("/upt/1/mr/1").status == 403
 
 
-# --- aggregators
-# -----------------------------------------------------------------------------------------------------
+# --- aggregators ----------------------------------------------------------------------------------
 
 @pytest.fixture
 def fleet(peer: Callable[[int], Peer]) -> Peer:

@@ -243,8 +243,7 @@ def test_an_error_says_in_words_what_it_was_and_stays_xml(device: Peer) -> None:
     assert device.get("/edev", Accept="text/--><x/>").name == "Error"
 
 
-# --- too much, too little
-# ----------------------------------------------------------------------------------------------
+# --- too much, too little -------------------------------------------------------------------------
 
 def test_more_than_may_be_is_not_read(device: Peer) -> None:
     settings.max_body_bytes = 2000
@@ -280,8 +279,7 @@ def test_a_list_of_many_readings_is_taken(device: Peer) -> None:
     assert device.get("/upt/1/mr/1/rs/1/r?l=255").data["all"] == 600
 
 
-# --- our own failures
-# --------------------------------------------------------------------------------------------------
+# --- our own failures -----------------------------------------------------------------------------
 
 @pytest.fixture
 def away(device: Peer, database: str) -> Any:

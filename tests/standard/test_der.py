@@ -29,8 +29,7 @@ def only_said(reply: Any) -> dict[str, Any]:
     return {key: value for key, value in reply.data.items() if key not in ("href", "pollRate")}
 
 
-# --- what a device says
-# ----------------------------------------------------------------------------------------------
+# --- what a device says ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize(
     "name, step",
@@ -86,8 +85,7 @@ def test_a_second_der_comes_with_its_tree_and_goes_with_it(device: Peer) -> None
     assert device.get("/edev/1").data["DERListLink"]["all"] == 1
 
 
-# --- programs
-# --------------------------------------------------------------------------------------------------------
+# --- programs -------------------------------------------------------------------------------------
 
 @pytest.fixture
 def program(device: Peer) -> str:
@@ -227,8 +225,7 @@ def test_the_usage_point_of_a_der_is_its_device_s_mirror(device: Peer) -> None:
     assert "AssociatedUsagePointLink" not in device.get(DER).data
 
 
-# --- assignments: groups
-# ---------------------------------------------------------------------------------------------
+# --- assignments: groups --------------------------------------------------------------------------
 
 def assigned(device: Peer) -> dict[str, list[str]]:
     """What the FunctionSetAssignments lead to: descriptions of programs, by that of the assignment."""

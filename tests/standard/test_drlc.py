@@ -51,8 +51,7 @@ def led_to(one: Peer, number: int = 1) -> list[str]:
             for program in one.get(f"{link['href']}?l=9").data["DemandResponseProgram"]]
 
 
-# --- programs
-# --------------------------------------------------------------------------------------------------------
+# --- programs -------------------------------------------------------------------------------------
 
 def test_a_thermostat_is_led_to_the_program_of_its_group(warm: Peer) -> None:
     link = assigned(warm)[0]["DemandResponseProgramListLink"]
@@ -162,8 +161,7 @@ def test_devices_change_nothing_of_it(warm: Peer) -> None:
     assert warm.put(control["href"], "EndDeviceControl", control).status == 405
 
 
-# --- load controls
-# ---------------------------------------------------------------------------------------------------
+# --- load controls --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("action", [
     HEAT, {"Offset": {"coolingOffset": 15, "heatingOffset": 15, "loadAdjustmentPercentageOffset": 3000}},
@@ -262,8 +260,7 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
         drevents.create("street", HEAT, 600)
 
 
-# --- what can be shed
-# ------------------------------------------------------------------------------------------------
+# --- what can be shed -----------------------------------------------------------------------------
 
 def test_the_program_asks_for_news_of_what_can_be_shed(warm: Peer) -> None:
     program = warm.get("/dr/1").data
@@ -296,8 +293,7 @@ def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home
         assert warm.post("/edev/1/lsl", "LoadShedAvailability", said).status == 400, href
 
 
-# --- answers
-# ---------------------------------------------------------------------------------------------------------
+# --- answers --------------------------------------------------------------------------------------
 
 @pytest.fixture
 def control(warm: Peer) -> dict[str, Any]:

@@ -103,8 +103,7 @@ def test_the_tag_tells_the_shapes_apart(device: Peer) -> None:
     assert device.get("/edev/1/der/1/derg", Accept=S2, If_None_Match=new.etag).status == 304
 
 
-# --- whatever a client of either edition says is understood, and told to clients of both
-# -------------------------------
+# --- whatever a client of either edition says is understood, and told to clients of both ----------
 
 SAID = [("DERCapability", "/edev/1/der/1/dercap"), ("DERSettings", "/edev/1/der/1/derg"),
         ("DERStatus", "/edev/1/der/1/ders"), ("DERAvailability", "/edev/1/der/1/dera"),

@@ -79,8 +79,7 @@ def test_a_body_with_schemaVer_may_use_what_2023_defines(
     assert device.ask("POST", "/rsps/1/rsp", body.encode(), Accept="application/sep+xml").status == answer
 
 
-# --- hexadecimal values: served as they were submitted, compared by value
-# ----------------------------------------------
+# --- hexadecimal values: served as they were submitted, compared by value -------------------------
 
 def submit(device: Peer, method: str, href: str, name: str, inside: str) -> Reply:
     return device.ask(method, href, f'<{name} xmlns="urn:ieee:std:2030.5:ns">{inside}</{name}>'.encode())
@@ -246,8 +245,7 @@ def test_a_reservation_is_granted_under_the_name_that_the_device_gave_it(device:
     assert "<subject>0b<" in device.get("/edev/1/frp").body.decode()
 
 
-# --- what a list of a client's lacks
-# --------------------------------------------------------------------------------------
+# --- what a list of a client's lacks --------------------------------------------------------------
 
 def test_a_posted_list_needs_no_counts(device: Peer) -> None:
     mirror = (
@@ -261,8 +259,7 @@ def test_a_posted_list_needs_no_counts(device: Peer) -> None:
     assert device.get("/upt/1/mr?l=9").data["all"] == 2
 
 
-# --- CSIP-AUS
-# ---------------------------------------------------------------------------------------------------------------
+# --- CSIP-AUS -------------------------------------------------------------------------------------
 
 def test_envelope_modes_are_served_in_the_order_of_the_schema(device: Peer, program: str) -> None:
     watts = {"multiplier": 0, "value": 5}

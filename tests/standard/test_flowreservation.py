@@ -67,8 +67,7 @@ def two(device: Peer, peer: Callable[[int], Peer]) -> Peer:
     return peer(2)
 
 
-# --- asking
-# ----------------------------------------------------------------------------------------------------------
+# --- asking ---------------------------------------------------------------------------------------
 
 def test_a_device_finds_where_to_ask_and_where_it_is_answered(device: Peer) -> None:
     links = device.get("/edev/1").data
@@ -166,8 +165,7 @@ def test_devices_do_not_grant(device: Peer) -> None:
     assert device.put(grant["href"], "FlowReservationResponse", grant).status == 405
 
 
-# --- limits
-# ----------------------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 
 def test_the_second_waits_where_there_is_no_room_for_both(device: Peer, two: Peer) -> None:
     ask(device)
@@ -201,8 +199,7 @@ def test_what_is_cancelled_makes_room(device: Peer, two: Peer) -> None:
     assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
 
 
-# --- changes
-# ---------------------------------------------------------------------------------------------------------
+# --- changes --------------------------------------------------------------------------------------
 
 def test_the_device_cancels(device: Peer) -> None:
     href = ask(device).location
@@ -308,8 +305,7 @@ def test_a_grant_that_surprises_is_warned_of_and_can_be_tried(device: Peer, two:
     assert reservations.grant(href, 3000, 2 * HOUR, NOON + POLL)["warnings"] == []
 
 
-# --- answers and sessions
-# --------------------------------------------------------------------------------------------
+# --- answers and sessions -------------------------------------------------------------------------
 
 def test_what_the_device_answers_is_kept_and_seen(device: Peer) -> None:
     ask(device)

@@ -29,8 +29,7 @@ def log(device: Peer) -> Peer:
     return device
 
 
-# --- paging
-# ----------------------------------------------------------------------------------------------------------
+# --- paging ---------------------------------------------------------------------------------------
 
 PAGES = {
     "": [0],
@@ -145,8 +144,7 @@ def test_a_number_is_never_given_twice(log: Peer) -> None:
     assert log.post(LOG, "LogEvent", {**EVENT, "createdDateTime": 2000, "logEventID": 9}).location != newest
 
 
-# --- order
-# -----------------------------------------------------------------------------------------------------------
+# --- order ----------------------------------------------------------------------------------------
 
 # These come about otherwise: by enrolment, as readings, as answers to events. They are below.
 _APART = {

@@ -63,8 +63,7 @@ def values(device: Peer, href: str = f"{AT}/rs/1/r") -> list[int]:
     return [each["value"] for each in device.get(f"{href}?l=255").data.get("Reading", [])]
 
 
-# --- the mirror itself
-# -----------------------------------------------------------------------------------------------
+# --- the mirror itself ----------------------------------------------------------------------------
 
 def test_a_mirror_is_stated_and_read_back(meter: Peer) -> None:
     said = meter.get("/mup/1").data
@@ -120,8 +119,7 @@ def test_removed_it_takes_no_more(meter: Peer) -> None:
     assert meter.get("/upt").data["all"] == 1
 
 
-# --- what it shows
-# ---------------------------------------------------------------------------------------------------
+# --- what it shows --------------------------------------------------------------------------------
 
 def test_a_usage_point_shows_the_mirror(meter: Peer) -> None:
     assert meter.get("/upt").data["all"] == 1
@@ -173,8 +171,7 @@ def test_a_value_without_a_time_was_read_now(meter: Peer) -> None:
     assert meterreadings.between(AT, NOON, NOON + 900) == [(NOON + 60, 0, 1), (NOON + 120, 0, 2)]
 
 
-# --- values
-# ----------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 def test_one_or_many(meter: Peer) -> None:
     assert post(meter, {**POWER, "Reading": reading(1, NOON)}).location == AT
@@ -261,8 +258,7 @@ def test_old_readings_are_forgotten(meter: Peer) -> None:
     assert Reading.select().count() == 2
 
 
-# --- refused
-# ---------------------------------------------------------------------------------------------------------
+# --- refused --------------------------------------------------------------------------------------
 
 INT48 = 1 << 47
 BAD = {

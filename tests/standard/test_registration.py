@@ -53,8 +53,7 @@ TREE = {
 }
 
 
-# --- out of band
-# -----------------------------------------------------------------------------------------------------
+# --- out of band ----------------------------------------------------------------------------------
 
 def test_enrolled_by_the_utility(peer: Callable[[int], Peer]) -> None:
     device = peer(5)
@@ -120,8 +119,7 @@ def test_removed_and_enrolled_again_is_another_device(device: Peer) -> None:
     assert device.get("/edev/2/der/1/ders").data["readingTime"] == 0
 
 
-# --- in band
-# ---------------------------------------------------------------------------------------------------------
+# --- in band --------------------------------------------------------------------------------------
 
 def test_enrolled_by_itself(applicant: Peer) -> None:
     reply = applicant.post("/edev", "EndDevice", application_of(applicant.lfdi, deviceCategory="00200000"))

@@ -39,7 +39,9 @@ def demo(
     certificate.
 
     The server, its worker and the devices are real processes and real TLS; the database (in var/demo) is made
-    anew. """
+    anew.
+
+    """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise click.ClickException(f"{', '.join(missing)} missing: pip install 'counterpoise[report]'")

@@ -4,7 +4,8 @@ of it.
 An area is a virtual DER that has a signal. `auto` has it planned for and dispatched without anyone; otherwise
 people make plans (`run`), which are carried out once they are published. Of each step that is decided, the
 events, the orders that keep who was asked for how much and why, and the note that it is done are one
-transaction: a worker that is killed leaves no half of it, and of two workers one does it. """
+transaction: a worker that is killed leaves no half of it, and of two workers one does it.
+"""
 from __future__ import annotations
 
 import logging

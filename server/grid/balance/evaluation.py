@@ -3,7 +3,8 @@ was asked.
 
 The sums are kept as intervals of the area (see `history`): `after` and `before` are imbalances, consumption
 +; the rest is injection, in W, save `charge`, `charge_low` and `charge_high`, the state of charge of its
-stores (mean, 10 % and 90 %). """
+stores (mean, 10 % and 90 %).
+"""
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -2,7 +2,8 @@
 
 Consumption is positive here, in W. An area is led by a schedule (what it is to draw from outside), else by an
 imbalance (by how much it will draw too much if nobody moves anything), else by a price alone. What was
-measured puts the outlook right: how far the last intervals were off, ever less the further ahead. """
+measured puts the outlook right: how far the last intervals were off, ever less the further ahead.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence

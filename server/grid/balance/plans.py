@@ -3,7 +3,8 @@
 A plan is a draft until it is approved, where the balance of its virtual DER asks for a second person, and
 published; then it is carried out step by step (see `balancing`) until its end, or until another takes its
 place. Functions return dicts fit to be shown. In a plan's body consumption is positive; what is shown of
-virtual DERs is injection. """
+virtual DERs is injection.
+"""
 from __future__ import annotations
 
 from typing import Any

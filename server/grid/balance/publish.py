@@ -2,7 +2,8 @@
 asked for what.
 
 Within the caller's transaction. Consumption is positive here, in W, save in what goes to devices and into
-orders (see `translate`). """
+orders (see `translate`).
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Controls and defaults of a virtual DER's program: post, list, show, cancel.
 
 What an operator posts is checked against the schema and against the clock. What is possible and yet may
-surprise comes back as warnings: see `conflicts`. """
+surprise comes back as warnings: see `conflicts`.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -46,7 +47,9 @@ def post(
     `base` is the DERControlBase; `start` (default: now) in UTC seconds, `duration` in seconds, `randomize_*`
     signed seconds within an hour, `category` the DeviceCategoryType bitmap, `ramp` in seconds,
     `response_required` bits: 1 received, 2 specific, 4 customer. With `dry_run` it is taken back again, and
-    the answer has the XML. """
+    the answer has the XML.
+
+    """
     found = virtualders.find(vder)
     try:
         with store.transaction():

@@ -2,7 +2,8 @@
 
 An action is in the standard's words: `{"Offset": {"heatingOffset": 20}}`, `SetPoint`, `DutyCycle`,
 `TargetReduction`, `ApplianceLoadReduction`. With `forward` (loadShiftForward) it is meant to use more, ahead
-of time. """
+of time.
+"""
 from __future__ import annotations
 
 from collections import Counter
@@ -44,7 +45,9 @@ def create(
 
     `override` is for how many seconds a customer may override it and still count as having taken part; for
     the other arguments see `controls.post`. With `dry_run` it is taken back again, and the answer has the
-    XML. """
+    XML.
+
+    """
     found = virtualders.find(vder)
     try:
         with store.transaction():
@@ -121,7 +124,9 @@ def show(href: str) -> dict[str, Any]:
     """An EndDeviceControl with its XML, and what each member that it is meant for answered and did.
 
     `answer` is the word for the last that it said; `opted_out` whether it is out of it now, `overrode_s` for
-    how long it has been by its own account, `applied` what it said it did. """
+    how long it has been by its own account, `applied` what it said it did.
+
+    """
     if store.due():
         store.refresh()
     document = _event(href)

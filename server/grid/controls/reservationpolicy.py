@@ -2,7 +2,8 @@
 
 Power in W and energy in Wh, both positive for charging, as FlowReservation has it. Where only one direction
 is spoken of, power is a magnitude. Room is a step function: `[(instant, watts), …]`, watts from that instant
-on, in order. """
+on, in order.
+"""
 from __future__ import annotations
 
 import math
@@ -93,7 +94,9 @@ def earliest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) ->
 
     It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would
     cost it energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W
-    for the window. """
+    for the window.
+
+    """
     if now >= wish.end:
         return nothing(wish, steps, now)
     whole = _whole(wish, steps, max(wish.start, now + lead)) or _whole(wish, steps, max(wish.start, now))

@@ -3,7 +3,8 @@
 Power in W and energy in Wh are positive for charging here, as FlowReservation has it; a DERControl has it the
 other way round. A request is answered at once by the policy of the settings (`reservation_policy`:
 "earliest", or "off": then nobody answers but who calls `grant`); whoever knows better revises with `grant`,
-which supersedes what was granted before. """
+which supersedes what was granted before.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ def grant(request: str, watts: float, duration: int, start: int | None = None, e
 
     `energy` is by default what flows at that power in that time. Refused (409) where the request was
     cancelled, (400) where power would flow the other way than was asked, or at a time that was not asked for.
+
+
     """
     begin = clock.now() if start is None else start
     given = ReservationOffer(begin, duration, watts, watts * duration / 3600 if energy is None else energy)
@@ -199,8 +202,7 @@ def call_off(request: str, reason: str | None = None) -> int:
         return len(live)
 
 
-# --- what is granted at once
-# -----------------------------------------------------------------------------------------
+# --- what is granted at once ----------------------------------------------------------------------
 
 @after("POST", "FlowReservationRequest")
 @after("PUT", "FlowReservationRequest")

@@ -12,7 +12,8 @@ Power is in W, injection positive. A wish is one of
 
 Broadcast says one thing to all: a percent of rating. Per device says to each its own, by a policy: in
 proportion to `headroom` or to `rating`; so that all stores end up equally full (`charge`); in `turn`, who was
-asked less this season doing more; `tier` by tier, the next when the one before has given all. """
+asked less this season doing more; `tier` by tier, the next when the one before has given all.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

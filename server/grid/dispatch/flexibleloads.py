@@ -3,7 +3,8 @@
 A car is granted another power for as long as the order lasts, and after it all that it then still wants;
 thermal loads are told to use a part of their comfort, or for what part of the time they may be on. Cars come
 first, by laxity: what they draw later costs nobody comfort. Consumption is positive in arrays; what is wished
-for and kept is injection, in W. """
+for and kept is injection, in W.
+"""
 from __future__ import annotations
 
 from collections.abc import Collection

@@ -1,7 +1,8 @@
 """What is told of one step, and the load control events that tell thermal loads.
 
 Power in arrays is positive for consumption, in W; in what is issued and recorded it is injection, as in
-DERControl. """
+DERControl.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator

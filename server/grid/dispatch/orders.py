@@ -61,7 +61,9 @@ def create_order(
     Just one wish is given; `plan` tells what each means. `addressing` is "broadcast" or "device", `policy`
     one of plan.POLICIES, `ramp` the seconds to get there, `randomize` (signed seconds) spreads start and end.
     With `dry_run` all is done and taken back, and the answer has the XML. `progress(done, all)` is called as
-    controls for single devices are made. """
+    controls for single devices are made.
+
+    """
     wishes = {
         "watts": watts,
         "target": target,

@@ -20,7 +20,9 @@ def order_progress(row: DispatchOrder) -> dict[str, Any]:
     `delivered_w` is the mean injection since the start (or until the end) of those whose readings say so, and
     `expected_w` what was planned of the same; `performance` is the part that was delivered of the planned
     change, None where the plan changes next to nothing. That is for a look while it runs; for settlement see
-    `performance`. """
+    `performance`.
+
+    """
     shares = list(Share.select().where(Share.order == row).order_by(Share.lfdi))
     said = latest_responses({(share.lfdi, share.mrid) for share in shares})
     names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(

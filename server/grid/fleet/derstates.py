@@ -1,7 +1,8 @@
 """DERs in numbers: the row Unit, kept in step with DERCapability, DERSettings, DERStatus and DERAvailability.
 
 Settings override ratings. Status and availability come with every report, so each of them costs one update by
-key. """
+key.
+"""
 from __future__ import annotations
 
 import json

@@ -3,7 +3,8 @@ is left out.
 
 A handful of queries, whatever the size. Consumption is positive here, in W, as in all of the balance's
 arrays; energies are in Wh. What a device has not said is inferred as far as that can be (see `stores`,
-`cars`, `heats` in `fleet`). """
+`cars`, `heats` in `fleet`).
+"""
 from __future__ import annotations
 
 from collections.abc import Collection
@@ -31,6 +32,8 @@ class FleetState:
     is left out why, `unknown_w` is what they draw by their last readings. Of thermal loads the fleet has how
     far each is meant to be ahead, `stored` (Wh) how far it is by what it was told: that was rounded.
     `response`, `tier` and `fresh` (whether it has been read of late) are by what, parallel to the devices.
+
+
     """
     at: int
     hours: float

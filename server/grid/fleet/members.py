@@ -1,7 +1,8 @@
 """What the members of a virtual DER are able to do now, from what they said of themselves.
 
 What a store can still give or take comes from DERAvailability's durations if it has them, else from its state
-of charge, and bounds the power it can hold for the time asked about. """
+of charge, and bounds the power it can hold for the time asked about.
+"""
 from __future__ import annotations
 
 from collections import defaultdict

@@ -4,7 +4,8 @@ one update.
 A device is read at the usage points of its DER (roleFlags isDER or isPEV) if it mirrors one, else at whatever
 it mirrors; what a whole premises draws is read besides. There, readings of active power (uom 38, W) count:
 forward is delivered to the customer and so consumption, reverse is injection; where both are given, each is a
-magnitude and the difference is meant. """
+magnitude and the difference is meant.
+"""
 from __future__ import annotations
 
 import json

@@ -1,7 +1,8 @@
 """What was agreed with a device's owner, and who has opted out: the rows Conduct.
 
 A device that answers an event with an opt-out (Response 4, 8 or 10) is asked for nothing until that event is
-over, unless it opts in again (5, 9) before. Whoever has opted out is counted against nobody. """
+over, unless it opts in again (5, 9) before. Whoever has opted out is counted against nobody.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -47,7 +47,9 @@ def horizon(
     power can be held. Of `up_w` and `down_w` so much is verified (of members that are read freshly) and
     claimed (by their ratings alone); what members that are not seen are rated at (`unknown_up_w`,
     `unknown_down_w`) is beside it. Each device counts once, through the virtual DER in which it is
-    dispatched. """
+    dispatched.
+
+    """
     from server.grid.fleet import fleetstate
     from server.grid.flexibility import horizon as ahead
     from server.grid.flexibility import rollup

@@ -4,7 +4,8 @@ the FunctionSetAssignments of those members lead to it.
 That a device understands, it says itself: by a LoadShedAvailability, by DeviceInformation
 (functionsImplemented, or DRLCCapabilities), or, where it has said neither, by the deviceCategory of its
 EndDevice. The program's number is that of the virtual DER's DERProgram, so that two who make it at once make
-the same. """
+the same.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -7,7 +7,8 @@
     comparison = "=" word | "!=" word | [ "not" ] "in" "(" word { "," word } ")" ;
 
 A word is made of letters, digits and . : / @ + - _, or is quoted. A label that a device does not have equals
-nothing. """
+nothing.
+"""
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache

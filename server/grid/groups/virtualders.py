@@ -2,7 +2,8 @@
 
 A virtual DER is told by its name or number. Functions return dicts fit to be shown or printed as JSON, and
 refuse (`Refused`, with an HTTP status) what cannot be. Each change and all that follows from it is one
-transaction. """
+transaction.
+"""
 from __future__ import annotations
 
 import math

@@ -7,7 +7,8 @@ Consumption is positive, in W. The imbalance of a step is
 and what is least is the sum of its cost, a polygon close to its square, of its greatest magnitude, and of all
 that is soft: the energy wanted at the end, the limits of virtual DERs. Generation is curtailed for less than
 what a round trip through a battery wastes, so that no battery is made to charge and discharge at once; it
-takes no binaries. """
+takes no binaries.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -5,7 +5,8 @@ Every member is a generalised battery: power within bounds, and energy within bo
 that are alike sum exactly, so batteries are put together by their energy-to-power ratio, sessions by when
 they leave, thermal loads by kind. Consumption is positive, in W; energy in Wh; `hours` is the length of a
 step. A thermal load's power is what it draws beside its base, its energy what it stores beyond what comfort
-asks for. """
+asks for.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -3,7 +3,8 @@ cut. Pure.
 
 Consumption is positive, in W. Energies are Wh drawn since the first step's beginning, beside what cannot be
 moved, for the end of each step; an envelope is outer: every single bound can be reached, not all of them
-together. """
+together.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable

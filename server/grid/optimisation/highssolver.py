@@ -1,7 +1,8 @@
 """A HiGHS solver, made without its banner.
 
 HiGHS 1.16 prints two lines to file descriptor 1 when a solver is made, before it can be told to be quiet.
-They would stand in front of the JSON that a command prints, and in the middle of a live view. """
+They would stand in front of the JSON that a command prints, and in the middle of a live view.
+"""
 from __future__ import annotations
 
 import os

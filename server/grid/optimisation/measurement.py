@@ -3,7 +3,8 @@ Pure.
 
 Consumption is positive, in W; energies in Wh; a delivery is a change of consumption, so less consumption (or
 more injection) is negative, as it was expected. A home's baseline is uncertain by a third: settle on the sum
-of a group. """
+of a group.
+"""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -35,7 +36,9 @@ def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int,
     `days` [d, steps] are like days, the newest last, `today` [steps] the day; the event is [begin, end) in
     steps of a day, NaN a gap. `ours` and `ours_today` say when orders of ours were at work, pre-heating and
     rebound with them: such steps neither make a baseline nor put it right. The factor compares the four hours
-    that end an hour before, and is held to 1 ± CAP. ValueError where no day is left. """
+    that end an hour before, and is held to 1 ± CAP. ValueError where no day is left.
+
+    """
     ours = np.zeros(days.shape, dtype=bool) if ours is None else ours
     ours_today = np.zeros(today.shape, dtype=bool) if ours_today is None else ours_today
     fit = np.isfinite(days[:, begin:end]).all(axis=1) & ~ours[:, begin:end].any(axis=1)

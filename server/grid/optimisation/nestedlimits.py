@@ -2,7 +2,8 @@
 Pure.
 
 With few limits every cluster is planned for as it is. With many, those of a kind are one below each limited
-group, and those under no limit are one whatever their group. Consumption is positive, in W. """
+group, and those under no limit are one whatever their group. Consumption is positive, in W.
+"""
 from __future__ import annotations
 
 from dataclasses import replace

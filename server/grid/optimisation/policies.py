@@ -22,7 +22,9 @@ def by_charge(target: float, energy: Floats, least: Floats, most: Floats, effici
     """The same state of charge for everyone after so many hours: level 0 is down to the reserve, 1 is full.
 
     What is taken in loses once, what is given back once (`efficiency` is of one way). So a line bends at zero
-    power; it is two lines, what it charges and what it discharges, and the power their sum. """
+    power; it is two lines, what it charges and what it discharges, and the power their sum.
+
+    """
     short, span = (least - energy) / hours, (most - least) / hours
     charging = Line(short / efficiency, span / efficiency, np.maximum(lows, 0), np.maximum(highs, 0))
     giving = Line(short * efficiency, span * efficiency, np.minimum(lows, 0), np.minimum(highs, 0))

@@ -1,7 +1,8 @@
 """Plan again and again as time goes on, and let each step be carried out by what is known then. Pure.
 
 Consumption is positive, in W. The planner keeps its last plan: where the solver finds none in time, that one
-stands, and `stale` says for how many steps. """
+stands, and `stale` says for how many steps.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

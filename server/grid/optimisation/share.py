@@ -6,7 +6,8 @@ the level in O(n log n), exactly. What is equal about the shares is what the lev
 a rating, of headroom, of a state of charge.
 
 The sequences run over the members in one order; any sequence of numbers will do. Where there are many, arrays
-do the same (`waterfill`). """
+do the same (`waterfill`).
+"""
 from collections.abc import Sequence
 from math import ceil, floor, fsum
 from typing import NamedTuple
@@ -142,7 +143,9 @@ def to_steps(powers: Numbers, steps: Numbers, lows: Numbers, highs: Numbers) -> 
 
     Each is rounded down or up; who goes up is decided by the sum, the greatest remainder first. So the
     group's error is at most half a step, not half a step for each. A member with no step between its bounds
-    gets the nearest. """
+    gets the nearest.
+
+    """
     counts: list[int] = []
     wishes: list[tuple[float, int]] = []
     for place, (power, unit, low, high) in enumerate(zip(powers, steps, lows, highs, strict=True)):

@@ -2,7 +2,8 @@
 
 Each member is a line, power = offset + level · slope within [low, high]; all have one level, and it is found
 by sorting the 2n points where a line meets a bound. Signs are the caller's: what goes in with + for
-consumption comes out so. """
+consumption comes out so.
+"""
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -7,7 +7,8 @@ read.
     heat, …      the mean of like days, put right          10 of 10, same day (see measure)
 
 Consumption is positive, in W; values stand for steps of STEP seconds. Where the readings do not carry a
-method, the estimate that was made when the order was given stands in ("as ordered"). """
+method, the estimate that was made when the order was given stands in ("as ordered").
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,8 @@
 light and dark.
 
 Text and lines take the colour of the page's text (currentColor). The extra `report` brings the library that
-draws. """
+draws.
+"""
 from __future__ import annotations
 
 import io

@@ -4,7 +4,8 @@ how late.
 Powers are means over the part of the event that is over, W of injection: `expected_w` is the change that was
 asked for, `delivered_w` the change against the baseline, `figure` the part of the one that the other is (1 is
 all). A single home's baseline is uncertain: the figure that is fit for settlement is the group's, with how
-uncertain it is (`uncertainty_w`), how many were read, and where readings are missing. """
+uncertain it is (`uncertainty_w`), how many were read, and where readings are missing.
+"""
 from __future__ import annotations
 
 import math

@@ -1,7 +1,8 @@
 """Reports: what came of an event, a day, a month, in one dict with everything that a page shows.
 
 `key` has the key figures, `series` what there is to draw, by interval; days and months are local (setting
-`timezone`). Imbalances are consumption +, all else injection, in W; energies in kWh. """
+`timezone`). Imbalances are consumption +, all else injection, in W; energies in kWh.
+"""
 from __future__ import annotations
 
 import math

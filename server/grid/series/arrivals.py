@@ -96,7 +96,9 @@ def coming(
     car.
 
     A car whose device has asked for that time already is not expected again, nor one of a leaf that somebody
-    has given a forecast for. """
+    has given a forecast for.
+
+    """
     at = clock.now() if at is None else at
     length = round(hours * 3600)
     end = start + steps * length

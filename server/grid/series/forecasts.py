@@ -1,7 +1,8 @@
 """What is to come for a virtual DER: forecasts given from outside, else what its own readings let expect.
 
 Power is in W of injection, so a load is negative. Everything takes `at`: it knows only what had been said and
-read by then, so that a replay never sees the future. """
+read by then, so that a replay never sees the future.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,8 @@
 """Series of one value a step: what may be kept, the same in other steps, several laid over each other. Pure.
 
 Times are UTC epoch seconds; a value holds for the `step` seconds from its start on, None or NaN is a gap.
-What is a power keeps its energy: finer steps hold the value, coarser ones are the mean of what is known. """
+What is a power keeps its energy: finer steps hold the value, coarser ones are the mean of what is known.
+"""
 from __future__ import annotations
 
 import math

@@ -3,7 +3,8 @@ devices.
 
 Power is the mean over an interval, in W of injection. A reading counts by how much of its period lies in the
 interval, an instant as one second. `what` is what a meter measures (see state.WHATS), or what whoever puts it
-here says. """
+here says.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

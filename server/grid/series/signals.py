@@ -7,7 +7,8 @@ are magnitudes, `price` is per kWh.
 
 What is said anew lies over what was said before, step by step; a higher priority lies over a lower one
 whenever it was said. What is withdrawn is known until then and no longer, whatever its priority, until it is
-said anew. Nothing is forgotten, so that a replay (`at`) sees what was known then. """
+said anew. Nothing is forgotten, so that a replay (`at`) sees what was known then.
+"""
 from __future__ import annotations
 
 import math
@@ -70,7 +71,9 @@ def put(
     `tolerance` is the W of imbalance that are none of our business, `every` in how many seconds the next
     issue is to be expected (None: when it comes). Refused (400) as a whole where anything in it is not fit to
     act on; gaps are kept, and `warnings` of what is returned tells of them. `place` is where it comes from,
-    for that sentence. """
+    for that sentence.
+
+    """
     return _put(vder, kind, values, start, step, source, tolerance, priority, every, dry_run, place)
 
 

@@ -115,8 +115,7 @@ def test_how_much_may_be_used(load: Load, running: bool, most: float) -> None:
     assert load.most(7000, 0, running) == most
 
 
-# --- the schedule
-# ----------------------------------------------------------------------------------------------------
+# --- the schedule ---------------------------------------------------------------------------------
 
 def follow(*controls: dict[str, Any], looks: dict[int, str], until: int = 400) -> list[tuple[int, int, int]]:
     """(second, status, seconds overridden) of each answer; `looks` says when the customer opts "out" or "in"
@@ -169,8 +168,7 @@ def test_what_is_for_other_categories_is_nothing_to_it() -> None:
     assert events(load_control("a", 100, 200, category="00000008")) == []
 
 
-# --- physics
-# ---------------------------------------------------------------------------------------------------------
+# --- physics --------------------------------------------------------------------------------------
 
 def warm(hours: float = 12) -> Thermostat:
     return Thermostat(site=COLD).run(PowerOrder(), WINTER, WINTER + hours * 3600)

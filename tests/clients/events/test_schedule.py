@@ -2,7 +2,8 @@
 
 In the tables a program's events are `name start-end=watts`, watts being opModMaxLimW; `held` says whose
 control is in effect at a second, "" for none; answers are (second, event, Response.status). The device looks
-every 10 seconds. """
+every 10 seconds.
+"""
 from __future__ import annotations
 
 from typing import Any

@@ -246,8 +246,7 @@ def test_only_https_is_an_address() -> None:
         Https("http://127.0.0.1", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-# --- no socket is left open
-# ------------------------------------------------------------------------------------------
+# --- no socket is left open -----------------------------------------------------------------------
 
 class Patient(ssl.SSLContext):
     """Secures a connected socket only after the other side has closed it, which otherwise takes luck."""

@@ -2,7 +2,8 @@
 Consumption is +.
 
 What is decided for a step is decided at its beginning, from readings of the step before at the newest; heat
-pumps follow an offset from what they would draw, whatever that turns out to be. """
+pumps follow an offset from what they would draw, whatever that turns out to be.
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

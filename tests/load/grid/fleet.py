@@ -3,7 +3,8 @@ fault at the change to summer time. Consumption is positive, in W; energy in Wh.
 
 Every home has a household's shape, shifted by up to four weeks and three quarters of an hour; 45 % have PV,
 25 % a battery, 50 % a car, 25 % a heat pump. Supply is 30 % wind and a flat block, such that the day nets to
-zero. """
+zero.
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """A process of many devices in stepped time: `python -m tests.load.grid.homes`, see `street`.
 
 It is told the instants that the clock is turned to, and tells the sums of each interval, as `clients.fleet`
-does. """
+does.
+"""
 from __future__ import annotations
 
 import json

@@ -2,7 +2,8 @@
 
 What they do of what they are told is theirs: see `clients.plant`. A quarter of an hour is one step of their
 physics, so that a day of many homes is soon lived; with whatever happens within it, it is as many as there
-are parts. """
+are parts.
+"""
 from __future__ import annotations
 
 import math

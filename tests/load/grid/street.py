@@ -2,7 +2,8 @@
 for each device.
 
 Time goes in steps. Everybody knows what is to come: that is given to the server as a forecast. What comes of
-it is what the devices really did. Consumption is positive, in W; energy in Wh. """
+it is what the devices really did. Consumption is positive, in W; energy in Wh.
+"""
 from __future__ import annotations
 
 from collections import Counter

@@ -31,8 +31,7 @@ def program(inside: str = "", more: str = "") -> bytes:
     return document(f"<mRID>AB</mRID>{inside}<primacy>1</primacy>", more=more)
 
 
-# --- there and back
-# --------------------------------------------------------------------------------------------------
+# --- there and back -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_says_the_same_after_a_round_trip(path: Path) -> None:
@@ -85,8 +84,7 @@ def test_both_shapes_at_once_are_the_two_shapes(tag: str, seed: int) -> None:
     assert (old, new or old) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
-# --- what data looks like
-# --------------------------------------------------------------------------------------------
+# --- what data looks like -------------------------------------------------------------------------
 
 def test_values_are_plain_python() -> None:
     name, data = codec.decode(
@@ -195,8 +193,7 @@ def test_an_empty_element_means_its_default() -> None:
         assert data["rtgMaxW"]["multiplier"] == int(field.default)
 
 
-# --- types that stand in for others
-# ----------------------------------------------------------------------------------
+# --- types that stand in for others ---------------------------------------------------------------
 
 def test_a_response_of_another_type_keeps_it() -> None:
     inside = (
@@ -256,8 +253,7 @@ def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
     assert kinds == [None, "DERControlResponse"]
 
 
-# --- extensions and editions
-# -----------------------------------------------------------------------------------------
+# --- extensions and editions ----------------------------------------------------------------------
 
 def test_an_extension_keeps_its_xml_and_its_place() -> None:
     notes = '<n:note xmlns:n="urn:x"><n:a b="1">é</n:a></n:note>', '<n:note xmlns:n="urn:x">2</n:note>'
@@ -305,8 +301,7 @@ def test_what_only_2023_knows_is_left_out_for_2018() -> None:
     assert codec.fragments(name, data) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
-# --- what is refused
-# -------------------------------------------------------------------------------------------------
+# --- what is refused ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("data, place", [
     ({"primcy": 1}, "DERProgram has no element or attribute 'primcy'"),
@@ -413,8 +408,7 @@ def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) 
     assert crowds == [1, 1, 1, 1]
 
 
-# --- what the schema does not put in order
-# ---------------------------------------------------------------------------
+# --- what the schema does not put in order --------------------------------------------------------
 
 def test_foreign_elements_are_written_in_the_order_of_their_schema() -> None:
     """CSIP-AUS states it as a sequence; what nobody knows follows as it came."""
@@ -435,8 +429,7 @@ def test_foreign_elements_are_written_in_the_order_of_their_schema() -> None:
         assert editions.valid("CSIP-AUS", etree.fromstring(of_2018))
 
 
-# --- what clients leave out
-# ------------------------------------------------------------------------------------------
+# --- what clients leave out -----------------------------------------------------------------------
 
 READINGS = ("<MirrorMeterReading><mRID>01</mRID></MirrorMeterReading>"
             "<MirrorMeterReading><mRID>02</mRID></MirrorMeterReading>")

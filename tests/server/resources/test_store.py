@@ -45,8 +45,7 @@ def control(start: int, duration: int = 100, **more: Any) -> dict[str, Any]:
     }
 
 
-# --- all or nothing
-# --------------------------------------------------------------------------------------------------
+# --- all or nothing -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", ["POST", "PUT", "DELETE"])
@@ -110,8 +109,7 @@ def test_what_is_not_valid_is_refused_and_not_kept() -> None:
     assert everything() == was
 
 
-# --- numbers and names
-# -----------------------------------------------------------------------------------------------
+# --- numbers and names ----------------------------------------------------------------------------
 
 def test_a_number_is_never_given_again() -> None:
     hrefs = [store.add("DERProgram", "/derp", PROGRAM) for _ in range(3)]
@@ -149,8 +147,7 @@ def test_put_makes_and_replaces_and_knows_the_table() -> None:
     assert refused.value.status == 404
 
 
-# --- links and counts
-# ------------------------------------------------------------------------------------------------
+# --- links and counts -----------------------------------------------------------------------------
 
 def links(href: str) -> dict[str, Any]:
     found = retrieve.single(href, None)
@@ -194,8 +191,7 @@ def test_place_makes_a_link_resolve_before_anything_is_said(device: door.Peer) -
     assert (reply.status, reply.name) == (200, "DERStatus")
 
 
-# --- audiences
-# -------------------------------------------------------------------------------------------------------
+# --- audiences ------------------------------------------------------------------------------------
 
 def test_an_audience_is_inherited_from_the_nearest_above() -> None:
     href = store.add("DERProgram", "/derp", PROGRAM, audience="vder:7")

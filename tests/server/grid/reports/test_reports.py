@@ -104,8 +104,7 @@ def asked(number, **more):
     return BaselineRequest(number, door.lfdi(number), WHATS[number], **more)
 
 
-# --- baselines
-# -----------------------------------------------------------------------------------------------------
+# --- baselines ------------------------------------------------------------------------------------
 
 def test_a_battery_alone_does_nothing(street):
     found = baselines.of(asked(1, ordered=700.0), NOON, NOON + HOUR)
@@ -221,8 +220,7 @@ def test_an_event_on_the_wire_counts_as_ours_from_before_until_after_it(street):
     assert baselines.ours(asked(3), NOON, NOON + DAY) == [(NOON, NOON + 4 * HOUR)]
 
 
-# --- performance
-# ---------------------------------------------------------------------------------------------------
+# --- performance ----------------------------------------------------------------------------------
 
 @pytest.fixture
 def evening(street):
@@ -387,8 +385,7 @@ def test_nobody_knows_an_order_that_is_not_there(street):
         assert refused.value.status == 404
 
 
-# --- reports and pages
-# ---------------------------------------------------------------------------------------------
+# --- reports and pages ----------------------------------------------------------------------------
 
 def say(street, what, values, start):
     measurements.keep(
