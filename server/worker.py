@@ -29,7 +29,7 @@ def turn() -> int:
     """Render what time has changed, sum up what was measured, decide the steps of areas that are kept in
     balance; how much of all that there was."""
     done = store.refresh() if store.due() else 0
-    return done + measurements.roll_due(clock.now()) + controller.turn()
+    return done + measurements.roll_due(clock.now()) + controller.run_due()
 
 
 def purge() -> int:

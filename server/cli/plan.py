@@ -24,7 +24,10 @@ def run(area: str, horizon: int, **rest: Any) -> Any:
     """Make a plan; it is a draft until it is published."""
     from server.grid.balance import controller, plans
     from server.grid.groups import virtualders
-    return controller.run(area, horizon=max(horizon // plans.of(virtualders.find(area)).step_s, 1), **rest)
+
+    return controller.make_plan(
+        area, horizon=max(horizon // plans.balance_of(virtualders.find(area)).step_s, 1), **rest
+    )
 
 
 @plan.command("list")
@@ -89,7 +92,7 @@ def auto(area: str, state: str | None, **changes: Any) -> Any:
     """Keep an area in balance without anyone, or no longer; or show how that is done and what is wrong with
     it."""
     from server.grid.balance import controller
-    return controller.auto(area, None if state is None else state == "on", **changes)
+    return controller.set_automatic(area, None if state is None else state == "on", **changes)
 
 
 COMMANDS = (plan,)

@@ -75,7 +75,7 @@ def _written(found: Data, path: Path | None) -> Data:
     """Write the page, and say what people want to see in a terminal."""
     from server.grid.reports import charts, pages
     try:
-        file = pages.write(found, charts.of(found), path)
+        file = pages.write(found, charts.report_charts(found), path)
     except OSError as error:
         raise Refused(
             400, f"{path or pages.FOLDER}: the page cannot be written there: {error.strerror}"

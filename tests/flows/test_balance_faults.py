@@ -108,7 +108,7 @@ class Town:
         called a minute after a step has begun."""
         self.until(BEGIN - LEAD - 60)
         signals.put(AREA, "imbalance", [*profile, *(-coming * profile)] * 2, BEGIN, QUARTER)
-        controller.auto(AREA, on=True, horizon=2 * len(profile), reserve=0.0)
+        controller.set_automatic(AREA, on=True, horizon=2 * len(profile), reserve=0.0)
         for step, wanted in enumerate(profile.tolist()):
             start = BEGIN + step * QUARTER
             self.until(start - LEAD)
@@ -130,7 +130,7 @@ class Town:
     @staticmethod
     def _decide() -> None:
         with audit.acting("test"):
-            controller.turn()
+            controller.run_due()
 
     def _given(self) -> float:
         return sum(client.plant.injected - client.plant.absorbed for client in self.clients)

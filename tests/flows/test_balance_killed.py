@@ -42,7 +42,7 @@ def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process
     virtualders.create("town")
     virtualders.create("batteries", rule="kind = battery", parent="town")
     signals.put("town", "imbalance", [1000.0 * (step % 5) for step in range(400)], clock.now(), STEP)
-    controller.auto("town", every=2)
+    controller.set_automatic("town", every=2)
     Device.update(last_contact_at=ALWAYS).execute()
     Meter.update(read_at=ALWAYS).execute()
     clock.run(RATE)

@@ -77,4 +77,4 @@ def _report(feeder: Feeder) -> None:
     click.echo(f"\nRMS imbalance {view.kilo(rms(feeder.without))} kW without Counterpoise,"
                f"{view.kilo(rms(feeder.with_us))} kW with it: {feeder.cut or 0:.0%} less")
     found = reports.day(place.TOP, datetime.fromtimestamp(feeder.place.start, UTC).date())
-    click.echo(f"The report: {pages.write(found, charts.of(found), place.REPORT)}")
+    click.echo(f"The report: {pages.write(found, charts.report_charts(found), place.REPORT)}")

@@ -70,7 +70,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     _enrol(known, yours, OFTEN_IN_STEPS if pace is None else OFTEN)
     with audit.acting("demo"):
         fixed = _forecast(wanted, homes, midnight)
-        controller.auto(TOP, True)
+        controller.set_automatic(TOP, True)
     return Place(midnight, homes, len(known), fixed, processpool.share(known, PROCESSES, FOLDER))
 
 

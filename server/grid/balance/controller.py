@@ -24,7 +24,7 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups import memberfiles, virtualders
 from server.grid.optimisation import rollinghorizon
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.disaggregation import Committed, Powers
+from server.grid.optimisation.disaggregation import Committed, MemberPowers
 from server.grid.series.intervals import Span, iso
 from server.models import Balance, Plan, VirtualDER
 from server.resources import pollrates, store
@@ -32,17 +32,17 @@ from server.resources import pollrates, store
 log = logging.getLogger(__name__)
 AUTOMATIC = "automatic"
 # what states a pollRate, for all below it
-LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
-LEAST = 300  # seconds that must be left of a step for it to be worth telling anybody
+POLLED_LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
+MIN_STEP_LEFT_S = 300  # seconds that must be left of a step for it to be worth telling anybody
 HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
-SOLVER_SECONDS = 20.0
-RAMP = 0.5
-BY_HAND = "under an order"
-END = 0.5
+SOLVER_LIMIT_S = 20.0
+RAMP_FRACTION = 0.5
+MANUALLY_DISPATCHED = "under an order"
+END_SOC = 0.5
 Data = dict[str, Any]
 
 
-class Outlook(NamedTuple):
+class AreaForecast(NamedTuple):
     """An area as it will be at the beginning of a step, as far as is known, and what it needs from then on;
     `busy` are those whom people have ordered something of for that step, who are left out of the state."""
     state: FleetState
@@ -52,25 +52,25 @@ class Outlook(NamedTuple):
 
 
 def _settings(vder: str | int | VirtualDER) -> Data:
-    return describe(plans.of(virtualders.find(vder)))
+    return describe(plans.balance_of(virtualders.find(vder)))
 
 
 @audit.audited("plan auto", "{vder}", state=_settings)
-def auto(vder: str | int | VirtualDER, on: bool | None = True, **changes: Any) -> Data:
+def set_automatic(vder: str | int | VirtualDER, on: bool | None = True, **changes: Any) -> Data:
     """Keep an area in balance without anyone, or no longer; `changes` are to the columns of Balance (`every`,
     `reserve`, `approval`, `step`, `horizon`, `addressing`), and to them alone where `on` is None."""
     area = virtualders.find(vder)
     if on is None and all(value is None for value in changes.values()):
-        return describe(plans.of(area))
+        return describe(plans.balance_of(area))
     with store.transaction():
-        return _auto(area, on, changes)
+        return _apply_settings(area, on, changes)
 
 
-def _auto(area: VirtualDER, on: bool | None, changes: Data) -> Data:
-    row = plans.of(area, lock=True)
+def _apply_settings(area: VirtualDER, on: bool | None, changes: Data) -> Data:
+    row = plans.balance_of(area, lock=True)
     for name, value in changes.items():
         if value is not None:
-            setattr(row, _COLUMNS.get(name, name), _checked(name, value))
+            setattr(row, _COLUMNS.get(name, name), _check_setting(name, value))
     if on and not row.automatic:
         several = memberfiles.conflicts(area)
         if several:
@@ -90,7 +90,7 @@ _COLUMNS = {"step": "step_s", "horizon": "horizon_steps", "every": "replan_steps
 _RANGES = {"step": (900, 3600), "horizon": (4, 192), "every": (1, 96), "reserve": (0.0, 0.4)}
 
 
-def _checked(name: str, value: Any) -> Any:
+def _check_setting(name: str, value: Any) -> Any:
     least, most = _RANGES.get(name, (value, value))
     if not least <= value <= most or name == "step" and value % 900:
         raise Refused(400, f"{name} {value}: {least} to {most} are possible"
@@ -117,28 +117,28 @@ def describe(row: Balance) -> Data:
     }
 
 
-def _made(shown: Data) -> Data:
+def _plan_summary(shown: Data) -> Data:
     return {"id": shown["id"], "vder": shown["vder"], "state": shown["state"], "start": shown["start"]}
 
 
-@audit.audited("plan run", "{vder} plan {id}", answer=_made)
-def run(
+@audit.audited("plan run", "{vder} plan {id}", answer=_plan_summary)
+def make_plan(
     vder: str | int | VirtualDER, *, horizon: int | None = None, reason: str = "", dry_run: bool = False
 ) -> Data:
     """Make a plan for an area from the next step that can still be told on, and keep it as a draft (unless
     `dry_run`): see `plans.show`. Refused (409) without a signal, (503) where the solver found none in its
     time."""
     area = virtualders.find(vder)
-    row = plans.of(area)
+    row = plans.balance_of(area)
     if horizon is not None:
-        _checked("horizon", horizon)
+        _check_setting("horizon", horizon)
     begin, _ = next_step(row, clock.now() + row.step_s)
-    look = look_ahead(area, row, begin, horizon)
+    look = forecast_area(area, row, begin, horizon)
     planner = _planner(row, look, anew=True)
     started = time.perf_counter()
     planner.step(look.state.fleet, look.demand.outlook, busy=look.busy)
     if planner.plan is None or planner.labels is None:
-        raise Refused(503, f"the solver found no plan for {area.name} in {SOLVER_SECONDS:g} s")
+        raise Refused(503, f"the solver found no plan for {area.name} in {SOLVER_LIMIT_S:g} s")
     with store.transaction():
         made = _save_plan(area, row, look, planner, time.perf_counter() - started, audit.who(), reason)
         shown = plans.show(made.id)
@@ -152,7 +152,7 @@ def lead_time(row: Balance) -> int:
     """How long before a step begins it has to be told: every member polls once in that time; and a worker's
     turn or two."""
     turns = 2 * clock.rate()
-    return max(pollrates.poll(kind) for kind in LISTS) + (round(turns) if math.isfinite(turns) else 0)
+    return max(pollrates.poll(kind) for kind in POLLED_LISTS) + (round(turns) if math.isfinite(turns) else 0)
 
 
 def next_step(row: Balance, now: int) -> tuple[int, int]:
@@ -161,37 +161,37 @@ def next_step(row: Balance, now: int) -> tuple[int, int]:
     return start, start + row.step_s
 
 
-def look_ahead(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> Outlook:
+def forecast_area(area: VirtualDER, row: Balance, start: int, horizon: int | None = None) -> AreaForecast:
     """What is known of the area from `start` on."""
     span = Span(start, horizon or row.horizon_steps, row.step_s, clock.now())
     seen = projection.project(fleetstate.responding(fleetstate.read(area, span.at, span.hours)), span)
     found = netdemand.net_demand(area, seen, span)
-    seen = replace(seen, fleet=netdemand.as_expected(seen.fleet, found.outlook))
+    seen = replace(seen, fleet=netdemand.with_expected_base(seen.fleet, found.outlook))
     ordered = projection.manual_dispatch(area, span)
     usual = found.usual[~np.isin(seen.cars, list(ordered))]
-    return Outlook(
-        fleetstate.excluding(seen, ordered, BY_HAND),
+    return AreaForecast(
+        fleetstate.excluding(seen, ordered, MANUALLY_DISPATCHED),
         replace(found, usual=usual),
         span,
         projection.busy(seen, ordered),
     )
 
 
-def _planner(row: Balance, look: Outlook, anew: bool = False) -> rollinghorizon.Planner:
+def _planner(row: Balance, look: AreaForecast, anew: bool = False) -> rollinghorizon.Planner:
     """A planner that goes on with the plan in force, or begins `anew`: where people publish plans, it makes
     none of its own."""
     leaves = look.state.leaves
-    how = rollinghorizon.Settings(
+    how = rollinghorizon.PlannerOptions(
         hours=look.span.hours,
         every=row.replan_steps,
         reserve=row.reserve,
-        seconds=SOLVER_SECONDS,
+        seconds=SOLVER_LIMIT_S,
         broadcast=row.addressing == HYBRID,
-        ramp=RAMP,
+        ramp=RAMP_FRACTION,
         finest=setpoints.finest(settings.comfort_kelvin),
         prices=look.demand.prices,
     )
-    planner = rollinghorizon.Planner(how, max(len(leaves), 1), END)
+    planner = rollinghorizon.Planner(how, max(len(leaves), 1), END_SOC)
     inforce = Plan.get_or_none(Plan.id == row.plan_id) if row.plan_id is not None and not anew else None
     if (
         inforce is not None
@@ -200,7 +200,7 @@ def _planner(row: Balance, look: Outlook, anew: bool = False) -> rollinghorizon.
     ):
         age = (look.span.start - inforce.start) // row.step_s
         if 0 <= age < inforce.steps:
-            planner.plan, planner.labels = plans.recall(inforce)
+            planner.plan, planner.labels = plans.restore(inforce)
             planner.age = age - 1
             if not row.automatic:
                 planner.settings = replace(how, every=inforce.steps)
@@ -210,7 +210,7 @@ def _planner(row: Balance, look: Outlook, anew: bool = False) -> rollinghorizon.
 def _save_plan(
     area: VirtualDER,
     row: Balance,
-    look: Outlook,
+    look: AreaForecast,
     planner: rollinghorizon.Planner,
     seconds: float,
     who: str,
@@ -218,13 +218,13 @@ def _save_plan(
 ) -> Plan:
     assert planner.plan is not None and planner.labels is not None
     out = look.demand.outlook
-    said = plans.body(
+    said = plans.plan_body(
         planner.plan,
         planner.labels,
         look.state.leaves,
         out.net,
         look.demand.before,
-        _all(out.generation, look),
+        _per_step(out.generation, look),
     )
     return plans.save(
         area,
@@ -237,23 +237,25 @@ def _save_plan(
         reason=reason,
         warnings=[
             *look.demand.warnings,
-            *unmetdemand.left_out(look.state),
-            *unmetdemand.of_plan(planner.plan, look.state, look.demand, look.span),
+            *unmetdemand.exclusion_warnings(look.state),
+            *unmetdemand.plan_warnings(planner.plan, look.state, look.demand, look.span),
         ],
     )
 
 
-def _all(values: Floats | float, look: Outlook) -> Floats:
+def _per_step(values: Floats | float, look: AreaForecast) -> Floats:
     return np.broadcast_to(np.asarray(values, dtype=float), (look.span.steps,))
 
 
-def turn() -> int:
+def run_due() -> int:
     """Do what is due for every area; how many steps were decided. What goes wrong with one area is noted
     (`trouble`) and leaves the others alone."""
     done = 0
     for row in list(Balance.select().where(Balance.automatic | Balance.plan_id.is_null(False))):
         start, end = next_step(row, clock.now())
-        if (row.last_step_start is not None and row.last_step_start >= start) or end - clock.now() < LEAST:
+        if (
+            row.last_step_start is not None and row.last_step_start >= start
+        ) or end - clock.now() < MIN_STEP_LEFT_S:
             continue
         if not row.automatic and not _covers(row, start):
             continue
@@ -279,9 +281,9 @@ def _record_error(row: Balance, start: int, why: str) -> None:
 
 def decide(area: VirtualDER, start: int) -> int:
     """Decide and tell the step that begins at `start`; 1, or 0 where somebody else has done it meanwhile."""
-    row = plans.of(area)
+    row = plans.balance_of(area)
     evaluation.evaluate_due(area, row)
-    look = look_ahead(area, row, start)
+    look = forecast_area(area, row, start)
     planner = _planner(row, look)
     if planner.plan is None and not row.automatic:
         raise Refused(
@@ -293,7 +295,7 @@ def decide(area: VirtualDER, start: int) -> int:
     seconds = time.perf_counter() - began
     fresh = planner.plan is not None and planner.plan is not before
     with store.transaction():
-        row = plans.of(area, lock=True)
+        row = plans.balance_of(area, lock=True)
         if row.last_step_start is not None and row.last_step_start >= start:
             return 0
         if fresh:
@@ -301,8 +303,8 @@ def decide(area: VirtualDER, start: int) -> int:
         row.last_error = "; ".join(
             [
                 *look.demand.warnings,
-                *_late(row, planner),
-                *unmetdemand.of_step(powers.missed, look.demand, look.span),
+                *_solver_warnings(row, planner),
+                *unmetdemand.step_warnings(powers.missed, look.demand, look.span),
             ]
         )
         if planner.stale:
@@ -316,30 +318,30 @@ def decide(area: VirtualDER, start: int) -> int:
             powers,
             cars,
             look.demand.usual,
-            _reason(look),
-            publish.Curtailment(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed(planner)),
+            _step_reason(look),
+            publish.Curtailment(float(np.ravel(look.demand.outlook.generation)[0]), _curtailed_w(planner)),
         )
         projection.record_thermal_states(look.state, powers, start + row.step_s)
-        _note(area, look, planner, powers, start)
+        _record_step_forecast(area, look, planner, powers, start)
     return 1
 
 
-def _late(row: Balance, planner: rollinghorizon.Planner) -> list[str]:
+def _solver_warnings(row: Balance, planner: rollinghorizon.Planner) -> list[str]:
     stands = f"; plan {row.plan_id} stands" if planner.plan is not None else ""
-    return [f"the solver found no plan within {SOLVER_SECONDS:g} s{stands}"] if planner.stale else []
+    return [f"the solver found no plan within {SOLVER_LIMIT_S:g} s{stands}"] if planner.stale else []
 
 
-def _reason(look: Outlook) -> str:
+def _step_reason(look: AreaForecast) -> str:
     return f"{look.demand.lead} {look.demand.before[0]:+.0f} W at {iso(look.span.start)}"
 
 
-def _curtailed(planner: rollinghorizon.Planner) -> float:
+def _curtailed_w(planner: rollinghorizon.Planner) -> float:
     return float(planner.plan.curtailed[planner.age]) if planner.plan is not None and planner.age < len(
         planner.plan.curtailed) else 0.0
 
 
-def _note(
-    area: VirtualDER, look: Outlook, planner: rollinghorizon.Planner, powers: Powers, start: int
+def _record_step_forecast(
+    area: VirtualDER, look: AreaForecast, planner: rollinghorizon.Planner, powers: MemberPowers, start: int
 ) -> None:
     """What is expected of the step, for when it has been measured."""
     store, car, heat = (
@@ -353,10 +355,10 @@ def _note(
     evaluation.record_forecast(
         area,
         start,
-        expected=float(look.demand.raw[0]) + store + car + heat + _curtailed(planner),
+        expected=float(look.demand.raw[0]) + store + car + heat + _curtailed_w(planner),
         planned_storage=-store,
         planned_ev=-car,
         planned_thermal=-heat,
         base_thermal=-float(look.demand.outlook.base[:, 0].sum()),
-        planned_pv=-_curtailed(planner),
+        planned_pv=-_curtailed_w(planner),
     )

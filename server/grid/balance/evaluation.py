@@ -20,10 +20,10 @@ from server.grid.series import forecasts, measurements, signals
 from server.models import Balance, Participation, VirtualDER
 from server.resources import sql
 
-BACK = (2, 1)  # so many steps ago; the older again, since readings come late
-WORTH = 0.02  # of a device's greatest planned change: less says nothing about who does as asked
+EVALUATED_STEPS_AGO = (2, 1)  # so many steps ago; the older again, since readings come late
+MIN_CHANGE_FRACTION = 0.02  # of a device's greatest planned change: less says nothing about who does as asked
 # By what orders of the balance ask it of whom.
-WISHES = {"thermal": ("offset", "duty"), "pv": ("limit",)}
+COMMAND_QUANTITIES = {"thermal": ("offset", "duty"), "pv": ("limit",)}
 _CHUNK = 300
 
 
@@ -38,15 +38,15 @@ def record_forecast(area: VirtualDER, start: int, **values: float) -> None:
 def evaluate_due(area: VirtualDER, row: Balance) -> None:
     """Reckon what is known by now of the last steps; may be done again."""
     now = clock.now()
-    for back in BACK:
+    for back in EVALUATED_STEPS_AGO:
         start = now - now % row.step_s - back * row.step_s
         measurements.roll(start)
         _evaluate_step(area, row, start)
-    record_forecast(area, now - now % row.step_s, **_charge(area))
-    _judge_responses(area, row, now - now % row.step_s - BACK[-1] * row.step_s)
+    record_forecast(area, now - now % row.step_s, **_soc_statistics(area))
+    _evaluate_responses(area, row, now - now % row.step_s - EVALUATED_STEPS_AGO[-1] * row.step_s)
 
 
-def _one(area: VirtualDER, what: str, start: int, step: int) -> float:
+def _interval_value(area: VirtualDER, what: str, start: int, step: int) -> float:
     return float(measurements.read(area, what, start, 1, step)[0])
 
 
@@ -55,11 +55,13 @@ def _evaluate_step(area: VirtualDER, row: Balance, start: int) -> None:
     drawn = float(signals.known(area, signals.MEASURED, start, 1, step)[0])
     schedule = float(signals.known(area, "schedule", start, 1, step)[0])
     if np.isnan(drawn) and not np.isnan(schedule):
-        drawn = -_one(area, "premises", start, step)
+        drawn = -_interval_value(area, "premises", start, step)
     after = drawn if np.isnan(schedule) else drawn - schedule
-    _alone(area, start, step)
-    store, car, heat, sun = (_one(area, what, start, step) for what in ("storage", "ev", "thermal", "pv"))
-    eager, base = uncontrolled(area, start, step), _one(area, "base_thermal", start, step)
+    _record_uncontrolled(area, start, step)
+    store, car, heat, sun = (
+        _interval_value(area, what, start, step) for what in ("storage", "ev", "thermal", "pv")
+    )
+    eager, base = uncontrolled_ev_w(area, start, step), _interval_value(area, "base_thermal", start, step)
     found = {"base_ev": -eager}
     if not np.isnan(after):
         beside = np.nansum(
@@ -67,18 +69,20 @@ def _evaluate_step(area: VirtualDER, row: Balance, start: int) -> None:
                 -store,
                 -car - eager if not np.isnan(car) else 0.0,
                 base - heat,
-                _one(area, "pv_uncontrolled", start, step) - sun,
+                _interval_value(area, "pv_uncontrolled", start, step) - sun,
             ]
         )
         found |= {"after": after, "before": after - float(beside)}
     if not np.isnan(schedule) and not np.isnan(drawn):
-        planned = [_one(area, f"planned_{what}", start, step) for what in ("storage", "ev", "thermal")]
+        planned = [
+            _interval_value(area, f"planned_{what}", start, step) for what in ("storage", "ev", "thermal")
+        ]
         flexible = -float(np.nansum(planned)) - float(np.nan_to_num(base))
         found["load"] = -(drawn + float(np.nan_to_num(sun)) - flexible)
     record_forecast(area, start, **found)
 
 
-def _alone(area: VirtualDER, start: int, step: int) -> None:
+def _record_uncontrolled(area: VirtualDER, start: int, step: int) -> None:
     """What thermal loads and the sun of the area, and of each virtual DER below it, would have given had we
     asked for nothing: by what was metered, and by what was asked for."""
     asked = {(vder, wish): change for vder, wish, change in sql.rows(
@@ -88,13 +92,13 @@ def _alone(area: VirtualDER, start: int, step: int) -> None:
     for vder, _ in netdemand.subtree(area, []):
         below = [each.id for each, _ in netdemand.subtree(vder, [])]
         for what in forecasts.ALONE:
-            metered = _one(vder, what, start, step)
+            metered = _interval_value(vder, what, start, step)
             if not np.isnan(metered):
                 record_forecast(vder, start, **{f"{what}_uncontrolled": metered - sum(
-                    asked.get((each, wish), 0.0) for each in below for wish in WISHES[what])})
+                    asked.get((each, wish), 0.0) for each in below for wish in COMMAND_QUANTITIES[what])})
 
 
-def uncontrolled(area: VirtualDER, start: int, step: int) -> float:
+def uncontrolled_ev_w(area: VirtualDER, start: int, step: int) -> float:
     """W that the cars of an area's members would have drawn in a step, on the mean, had each charged at full
     power from when it came."""
     total = 0.0
@@ -108,7 +112,7 @@ def uncontrolled(area: VirtualDER, start: int, step: int) -> float:
     return total
 
 
-def _charge(area: VirtualDER) -> dict[str, float]:
+def _soc_statistics(area: VirtualDER) -> dict[str, float]:
     """The state of charge of an area's stores."""
     charges = [charge for charge, in sql.rows(
         "SELECT u.soc FROM der_state u JOIN device_type n ON n.device_id = u.device_id JOIN membership m ON "
@@ -130,44 +134,48 @@ class CommandedMember(NamedTuple):
     mrid: str
 
 
-NOTHING = CommandedMember(0.0, 0.0, "", 0, "")
+NO_COMMAND = CommandedMember(0.0, 0.0, "", 0, "")
 
 
-def _judge_responses(area: VirtualDER, row: Balance, last: int) -> None:
+def _evaluate_responses(area: VirtualDER, row: Balance, last: int) -> None:
     """Who did what it was asked in the last two steps: the rate at which each responds, and who is silent. A
     load that goes on and off by itself shows nothing of that in a quarter of an hour: there the sum of its
     group counts, and it is silent if it does not answer."""
     steps = [last - row.step_s, last]
-    asked = [_asked(area, start, row.step_s) for start in steps]
+    asked = [_commanded_members(area, start, row.step_s) for start in steps]
     ids = dict(sql.rows("SELECT d.lfdi, d.id FROM device d JOIN membership m ON m.device_id = d.id WHERE "
                         "m.vder_id = ?", area.id))
     lfdis = sorted(asked[-1].keys() & ids.keys())
     if not lfdis:
         return
     metered = measurements.series([ids[lfdi] for lfdi in lfdis], steps[0], last + row.step_s, row.step_s)
-    told = [[each.get(lfdi, NOTHING) for each in asked] for lfdi in lfdis]
+    told = [[each.get(lfdi, NO_COMMAND) for each in asked] for lfdi in lfdis]
     expected = np.array([[one.change for one in each] for each in told])
     delivered = metered - np.array([[one.baseline for one in each] for each in told])
-    small = np.abs(expected) < np.maximum(WORTH * np.abs(expected).max(initial=0.0), 25.0)
+    small = np.abs(expected) < np.maximum(MIN_CHANGE_FRACTION * np.abs(expected).max(initial=0.0), 25.0)
     expected = np.where(small, 0.0, expected)
-    loads = np.array([each[-1].wish in WISHES["thermal"] for each in told])
+    loads = np.array([each[-1].wish in COMMAND_QUANTITIES["thermal"] for each in told])
     silent = np.where(loads, _unanswered(lfdis, told), measurement.non_responding(delivered, expected))
-    figures = _figures(
-        *_by_group(delivered[:, -1], expected[:, -1], loads, np.array([each[-1].vder for each in told]))
+    figures = _performance_ratios(
+        *_thermal_group_sums(
+            delivered[:, -1], expected[:, -1], loads, np.array([each[-1].vder for each in told])
+        )
     )
-    _learn([ids[lfdi] for lfdi in lfdis], figures, silent.tolist(), clock.now())
+    _record_response_rates([ids[lfdi] for lfdi in lfdis], figures, silent.tolist(), clock.now())
 
 
 def _unanswered(lfdis: list[str], told: list[list[CommandedMember]]) -> Bools:
     """Who was told something in each of these steps and answered to none of it."""
-    mrids = sorted({one.mrid for each in told for one in each if one.wish in WISHES["thermal"]})
+    mrids = sorted({one.mrid for each in told for one in each if one.wish in COMMAND_QUANTITIES["thermal"]})
     answered = {(lfdi, subject) for some in chunked(mrids, _CHUNK) for lfdi, subject in sql.rows(
         f"SELECT lfdi, subject FROM response_record WHERE subject IN ({sql.marks(len(some))})", *some)}
     return np.array([all(one.mrid for one in each) and not any((lfdi, one.mrid) in answered for one in each)
                      for lfdi, each in zip(lfdis, told, strict=True)])
 
 
-def _by_group(delivered: Floats, expected: Floats, loads: Bools, group: Whole) -> tuple[Floats, Floats]:
+def _thermal_group_sums(
+    delivered: Floats, expected: Floats, loads: Bools, group: Whole
+) -> tuple[Floats, Floats]:
     """The same, with the sum of its group in place of what each load did and was to do."""
     delivered, expected = delivered.copy(), expected.copy()
     for one in np.unique(group[loads]):
@@ -176,7 +184,9 @@ def _by_group(delivered: Floats, expected: Floats, loads: Bools, group: Whole) -
     return delivered, expected
 
 
-def _learn(devices: list[int], figures: list[float | None], silent: list[bool], now: int) -> None:
+def _record_response_rates(
+    devices: list[int], figures: list[float | None], silent: list[bool], now: int
+) -> None:
     """Keep at what rate each responds, and since when it is silent: for the time of the setting
     `non_response_hold_hours` it is asked for nothing, then it is tried again."""
     known = {row.device_id: row for some in chunked(devices, _CHUNK)
@@ -196,7 +206,7 @@ def _learn(devices: list[int], figures: list[float | None], silent: list[bool], 
             ).execute()
 
 
-def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
+def _performance_ratios(delivered: Floats, expected: Floats) -> list[float | None]:
     """The part of what was expected that each delivered; None where nothing was expected, or nothing was
     read."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -204,7 +214,7 @@ def _figures(delivered: Floats, expected: Floats) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in part]
 
 
-def _asked(area: VirtualDER, start: int, step: int) -> dict[str, CommandedMember]:
+def _commanded_members(area: VirtualDER, start: int, step: int) -> dict[str, CommandedMember]:
     """By LFDI, what each was asked for in a step by the balance; who opted out was not."""
     inside = [vder.id for vder, _ in netdemand.subtree(area, [])]
     return {

@@ -15,11 +15,11 @@ from server.errors import Refused
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import clusters
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.balanceprogram import Limit, Prices
+from server.grid.optimisation.balanceprogram import CostWeights, GroupLimit
 from server.grid.optimisation.clusters import Sessions
 from server.grid.optimisation.disaggregation import Fleet
-from server.grid.optimisation.rollinghorizon import Outlook
-from server.grid.optimisation.waterfill import Line, fill
+from server.grid.optimisation.rollinghorizon import HorizonForecast
+from server.grid.optimisation.waterfill import MemberLines, fill
 from server.grid.series import forecasts, measurements, signals
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
@@ -29,8 +29,8 @@ _CHUNK = 400
 GOVERNING = ("schedule", "imbalance", "price")
 # How far what is measured puts right what is expected: by the mean error of so many steps, by half every so
 # many; what stores failed to do by half every step.
-WINDOW, HALF, SOON = 4, 16.0, 1.0
-PRICE = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
+CORRECTION_STEPS, CORRECTION_HALF_LIFE_STEPS, STORAGE_HALF_LIFE_STEPS = 4, 16.0, 1.0
+PRICE_SPAN = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class NetDemand:
     first step if it had charged since it came; `lead` the kind of signal, `warnings` what is wrong with
     signals."""
     lead: str
-    outlook: Outlook
+    outlook: HorizonForecast
     raw: Floats
     before: Floats
-    prices: Prices
+    prices: CostWeights
     usual: Floats
     warnings: list[str] = field(default_factory=list)
 
@@ -62,9 +62,9 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
         )
     warnings = signals.stale_signals(area, span.at, span.steps * span.step, span.start)
     coming = forecasts.coming(state.leaves, span.start, span.steps, span.at, span.hours)
-    usual = at_once(state.requests, span)
-    eager = usual.sum(axis=0) + uncontrolled(coming, span)
-    heat = _heat(area, state, span)
+    usual = uncontrolled_by_request(state.requests, span)
+    eager = usual.sum(axis=0) + uncontrolled_arrivals_w(coming, span)
+    heat = _thermal_base(area, state, span)
     sun = np.maximum(forecasts.forecast(area, "pv", span.start, span.steps, span.at, span.step).values, 0)
     said = np.nan_to_num(known[lead])
     if lead == "schedule":
@@ -79,15 +79,20 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
         signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
     )
     off = correction(area, span) if lead != "price" else np.zeros(span.steps)
-    net = _beyond(before + off, tolerance) - (before - raw)
-    ahead = Outlook(
-        net, heat, sun, reachable(coming, span), _limits(area, state, span, heat, sun), _price(known["price"])
+    net = _outside_tolerance(before + off, tolerance) - (before - raw)
+    ahead = HorizonForecast(
+        net,
+        heat,
+        sun,
+        plannable_arrivals(coming, span),
+        _group_limits(area, state, span, heat, sun),
+        _price(known["price"]),
     )
-    return NetDemand(lead, ahead, raw, before + off, Prices(track=0.0 if lead == "price" else 1.0),
+    return NetDemand(lead, ahead, raw, before + off, CostWeights(track=0.0 if lead == "price" else 1.0),
                   usual[:, 0], warnings)
 
 
-def _beyond(imbalance: Floats, tolerance: Floats | float) -> Floats:
+def _outside_tolerance(imbalance: Floats, tolerance: Floats | float) -> Floats:
     """What of an imbalance is beyond what is tolerated."""
     return np.asarray(np.sign(imbalance) * np.maximum(np.abs(imbalance) - tolerance, 0), dtype=float)
 
@@ -97,10 +102,10 @@ def _price(said: Floats) -> Floats | float:
     if not np.isfinite(said).any():
         return 0.0
     about = np.nan_to_num(said - np.nanmean(said))
-    return about / max(float(np.abs(about).max()), 1e-9) * PRICE
+    return about / max(float(np.abs(about).max()), 1e-9) * PRICE_SPAN
 
 
-def at_once(requests: Sequence[str], span: Span) -> Floats:
+def uncontrolled_by_request(requests: Sequence[str], span: Span) -> Floats:
     """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when
     it came until it has what it asked for then."""
     asked = {
@@ -121,7 +126,7 @@ def at_once(requests: Sequence[str], span: Span) -> Floats:
     return np.asarray(power[:, None] * np.maximum(overlap, 0) / span.step, dtype=float)
 
 
-def uncontrolled(cars: Sessions, span: Span) -> Floats:
+def uncontrolled_arrivals_w(cars: Sessions, span: Span) -> Floats:
     """[T]: what cars to come would draw if each charged at full power from when it comes until it has what it
     needs."""
     cars = cars.only((cars.depart > 0) & (cars.need > 0))
@@ -131,14 +136,14 @@ def uncontrolled(cars: Sessions, span: Span) -> Floats:
     return np.diff(soonest, prepend=0.0) / span.hours
 
 
-def reachable(cars: Sessions, span: Span) -> Sessions:
+def plannable_arrivals(cars: Sessions, span: Span) -> Sessions:
     """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the
     time that it asks for energy that step has been decided."""
     cars = cars._replace(arrive=cars.arrive + 1)
     return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
 
 
-def _heat(area: VirtualDER, state: FleetState, span: Span) -> Floats:
+def _thermal_base(area: VirtualDER, state: FleetState, span: Span) -> Floats:
     """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's
     forecast among its kinds by rating."""
     loads = state.fleet.thermals
@@ -156,7 +161,7 @@ def _heat(area: VirtualDER, state: FleetState, span: Span) -> Floats:
     return np.minimum(found, rating[:, None])
 
 
-def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
+def with_expected_base(fleet: Fleet, ahead: HorizonForecast) -> Fleet:
     """The fleet with thermal loads that draw together, if left alone, what is expected of their cluster in
     the first step: each as much of it as it drew of late, as far as its rating goes."""
     loads = fleet.thermals
@@ -167,7 +172,7 @@ def as_expected(fleet: Fleet, ahead: Outlook) -> Fleet:
         inside = label.reshape(-1) == number
         power = loads.power[inside]
         base[inside] = fill(
-            total, Line(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)
+            total, MemberLines(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)
         ).powers
     return fleet._replace(base=base)
 
@@ -181,8 +186,8 @@ def correction(area: VirtualDER, span: Span) -> Floats:
     soon over. What cars and thermal loads did otherwise says nothing of any other step: whoever has taken
     more has it, and wants the less. Not all have meters, so none of that is taken to be more than what was
     measured of the whole."""
-    begin = span.at - span.at % span.step - 2 * WINDOW * span.step
-    steps = 2 * WINDOW
+    begin = span.at - span.at % span.step - 2 * CORRECTION_STEPS * span.step
+    steps = 2 * CORRECTION_STEPS
 
     def known(what: str) -> Floats:
         return measurements.read(area, what, begin, steps, span.step)
@@ -195,24 +200,27 @@ def correction(area: VirtualDER, span: Span) -> Floats:
         ]
     )
     wrong = known("after") - known("expected")
-    failed = _part_of(wrong, stores)
-    off = wrong - failed - _part_of(wrong - failed, cars + heats)
-    seen = np.flatnonzero(np.isfinite(off))[-WINDOW:]
+    failed = _common_part(wrong, stores)
+    off = wrong - failed - _common_part(wrong - failed, cars + heats)
+    seen = np.flatnonzero(np.isfinite(off))[-CORRECTION_STEPS:]
     if not len(seen):
         return np.zeros(span.steps)
     since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
     ahead = np.arange(span.steps, dtype=float)
     return np.asarray(
-        off[seen].mean() * 0.5 ** ((ahead + since) / HALF) + failed[seen[-1]] * 0.5 ** (ahead / SOON)
+        off[seen].mean() * 0.5 ** ((ahead + since) / CORRECTION_HALF_LIFE_STEPS)
+        + failed[seen[-1]] * 0.5 ** (ahead / STORAGE_HALF_LIFE_STEPS)
     )
 
 
-def _part_of(whole: Floats, some: Floats) -> Floats:
+def _common_part(whole: Floats, some: Floats) -> Floats:
     """As much of the one as the other is, in its direction."""
     return np.clip(some, np.minimum(whole, 0.0), np.maximum(whole, 0.0))
 
 
-def _limits(area: VirtualDER, state: FleetState, span: Span, heat: Floats, sun: Floats) -> list[Limit]:
+def _group_limits(
+    area: VirtualDER, state: FleetState, span: Span, heat: Floats, sun: Floats
+) -> list[GroupLimit]:
     """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a
     signal says."""
     limited = {
@@ -232,7 +240,7 @@ def _limits(area: VirtualDER, state: FleetState, span: Span, heat: Floats, sun: 
                 forecasts.forecast(vder, what, span.start, span.steps, span.at, span.step).values
                 for what in ("load", "pv", "thermal")
             )
-            found.append(Limit(groups, most, -least, -load - shine - warmth))
+            found.append(GroupLimit(groups, most, -least, -load - shine - warmth))
     return found
 
 

@@ -18,12 +18,18 @@ from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
 from server.models import Balance, Plan, VirtualDER, is_postgres
 from server.resources import store
 
-NAMES = {BATTERY: "storage", SESSION: "ev", THERMAL: "thermal"}
+KIND_NAMES = {BATTERY: "storage", SESSION: "ev", THERMAL: "thermal"}
 Data = dict[str, Any]
 
 
-def body(made: balanceprogram.Plan, labels: Labels, leaves: list[VirtualDER], net: Floats, before: Floats,
-         sun: Floats) -> Data:
+def plan_body(
+    made: balanceprogram.ClusterSchedule,
+    labels: Labels,
+    leaves: list[VirtualDER],
+    net: Floats,
+    before: Floats,
+    sun: Floats,
+) -> Data:
     """What is kept of a plan: powers and energies of its clusters, what it left of the imbalance, what there
     was before."""
     return {"leaves": [leaf.id for leaf in leaves], "names": [leaf.name for leaf in leaves],
@@ -34,16 +40,25 @@ def body(made: balanceprogram.Plan, labels: Labels, leaves: list[VirtualDER], ne
             "exceeded": [round(one, 1) for one in made.exceeded]}
 
 
-def recall(row: Plan) -> tuple[balanceprogram.Plan, Labels]:
+def restore(row: Plan) -> tuple[balanceprogram.ClusterSchedule, Labels]:
     """The plan and its clusters' labels, as they were when it was made."""
     said = row.body
     size = len(said["kind"])
 
     def table(name: str) -> Floats:
         return np.array(said[name], dtype=float).reshape(size, row.steps)
-    return (balanceprogram.Plan(table("power"), table("energy"), np.array(said["curtailed"], dtype=float),
-                         np.array(said["imbalance"], dtype=float), tuple(said["exceeded"]), row.solver),
-            Labels(*(np.array(said[name], dtype=np.intp) for name in Labels._fields)))
+
+    return (
+        balanceprogram.ClusterSchedule(
+            table("power"),
+            table("energy"),
+            np.array(said["curtailed"], dtype=float),
+            np.array(said["imbalance"], dtype=float),
+            tuple(said["exceeded"]),
+            row.solver,
+        ),
+        Labels(*(np.array(said[name], dtype=np.intp) for name in Labels._fields)),
+    )
 
 
 def save(vder: VirtualDER, start: int, step: int, said: Data, **rest: Any) -> Plan:
@@ -104,7 +119,7 @@ def show(number: int) -> Data:
                 "start": row.start + step * row.step_s,
                 "before_w": row.body["before"][step],
                 "after_w": row.body["imbalance"][step],
-                **{key: values[step] for key, values in targets(row).items()},
+                **{key: values[step] for key, values in injection_targets(row).items()},
                 **({"curtailed_w": row.body["curtailed"][step]} if any(row.body["curtailed"]) else {}),
             }
             for step in range(row.steps)
@@ -112,11 +127,11 @@ def show(number: int) -> Data:
     }
 
 
-def targets(row: Plan) -> dict[str, list[float]]:
-    """By virtual DER and kind ("batteries store"), what the plan has it inject in each step, W."""
+def injection_targets(row: Plan) -> dict[str, list[float]]:
+    """By virtual DER and kind ("batteries storage"), what the plan has it inject in each step, W."""
     found: dict[str, Floats] = {}
     for kind, group, power in zip(row.body["kind"], row.body["group"], row.body["power"], strict=True):
-        name = f"{row.body['names'][group]} {NAMES[kind]}"
+        name = f"{row.body['names'][group]} {KIND_NAMES[kind]}"
         found[name] = found.get(name, np.zeros(row.steps)) - np.array(power, dtype=float)
     return {name: np.round(values, 1).tolist() for name, values in sorted(found.items())}
 
@@ -139,7 +154,7 @@ def diff(first: int, second: int) -> list[Data]:
             f"plan {first} is for {one.vder.name} in steps of {one.step_s} s, plan {second} for "
             f"{other.vder.name} in steps of {other.step_s} s",
         )
-    here, there = targets(one), targets(other)
+    here, there = injection_targets(one), injection_targets(other)
     rows = []
     for instant in range(max(one.start, other.start), min(_end(one), _end(other)), one.step_s):
         a, b = (instant - one.start) // one.step_s, (instant - other.start) // other.step_s
@@ -195,7 +210,7 @@ def publish(number: int) -> Data:
     or still has to be approved."""
     with store.transaction():
         row = plan_of(number)
-        balance = of(row.vder, lock=True)
+        balance = balance_of(row.vder, lock=True)
         if row.state == Plan.PUBLISHED and balance.plan_id == row.id:
             raise Refused(409, f"plan {number} is published already")
         if row.state not in (Plan.DRAFT, Plan.APPROVED):
@@ -225,7 +240,7 @@ def enforce(balance: Balance, row: Plan) -> Plan:
     return row
 
 
-def of(vder: VirtualDER, lock: bool = False) -> Balance:
+def balance_of(vder: VirtualDER, lock: bool = False) -> Balance:
     """How a virtual DER is kept in balance; as it is by default where nobody ever said. With `lock`, nobody
     else changes it before the transaction ends."""
     if not lock:

@@ -19,11 +19,11 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.projection import Cars, lfdis_of
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.disaggregation import Powers
+from server.grid.optimisation.disaggregation import MemberPowers
 from server.models import Balance, Device, DispatchOrder, Document, VirtualDER
 from server.resources import sql
 
-RAMP = 10.0  # seconds in which a battery or an inverter comes to a new power
+RAMP_S = 10.0  # seconds in which a battery or an inverter comes to a new power
 Data = dict[str, Any]
 
 
@@ -37,7 +37,7 @@ def publish_step(
     area: VirtualDER,
     row: Balance,
     seen: FleetState,
-    powers: Powers,
+    powers: MemberPowers,
     cars: Cars,
     usual: Floats,
     reason: str,
@@ -58,23 +58,28 @@ def publish_step(
         _record_order(leaf, row, step, told)
 
 
-def _inside(groups: Any, group: int) -> Any:
+def _members_of(groups: Any, group: int) -> Any:
     return np.flatnonzero(groups == group)
 
 
 def _storage_commands(
-    leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, group: int, names: dict[int, str]
+    leaf: VirtualDER,
+    step: StepPeriod,
+    seen: FleetState,
+    powers: MemberPowers,
+    group: int,
+    names: dict[int, str],
 ) -> Iterator[IssuedCommand]:
-    inside = _inside(seen.fleet.batteries.group, group)
+    inside = _members_of(seen.fleet.batteries.group, group)
     if not len(inside):
         return
     drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.stores[inside]]
     asked = -drawn / seen.response["storage"][inside]
-    if powers.percent is not None and _alike(leaf):
+    if powers.percent is not None and _broadcast_reaches_storage_only(leaf):
         level = float(powers.percent[group])
         base = setpoints.fixed_w(level)
         href = dercontrols.publish(
-            leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP
+            leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP_S
         )
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
         yield IssuedCommand("percent", base["opModFixedW"] / 100, "broadcast",
@@ -90,7 +95,7 @@ def _storage_commands(
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
         base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
         href = dercontrols.publish(
-            single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP
+            single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP_S
         )
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
@@ -98,7 +103,7 @@ def _storage_commands(
     yield IssuedCommand("watts", float(asked.sum()), "device", shares)
 
 
-def _alike(leaf: VirtualDER) -> bool:
+def _broadcast_reaches_storage_only(leaf: VirtualDER) -> bool:
     """Whether nobody but stores would follow an opModFixedW that is told to all of the virtual DER. Stores
     that the plan leaves out hear it too, and may."""
     others = sql.rows(
@@ -114,7 +119,7 @@ def _session_commands(
     leaf: VirtualDER,
     step: StepPeriod,
     seen: FleetState,
-    powers: Powers,
+    powers: MemberPowers,
     cars: Cars,
     usual: Floats,
     group: int,
@@ -122,7 +127,7 @@ def _session_commands(
 ) -> Iterator[IssuedCommand]:
     sessions = seen.fleet.sessions
     shares = []
-    for place in _inside(sessions.group, group).tolist():
+    for place in _members_of(sessions.group, group).tolist():
         if sessions.arrive[place] > 0:
             continue
         power, told, document = float(powers.sessions[place]), float(cars.told[place]), cars.grants[place]
@@ -138,7 +143,7 @@ def _session_commands(
             document is None
             or abs(power - np.nan_to_num(told)) > 1
             or power == 0
-            and not _waits(document, cars, place, depart)
+            and not _reservation_waits(document, cars, place, depart)
         ):
             if sessions.need[place] < 1:
                 continue
@@ -159,7 +164,7 @@ def _session_commands(
         yield IssuedCommand("reservation", sum(share[2] for share in shares), "device", shares)
 
 
-def _waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
+def _reservation_waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
     """Whether a grant leaves a car alone for this step, and lets it begin in time."""
     begin = document.submitted["interval"]["start"]
     sessions = cars.state.fleet.sessions
@@ -178,7 +183,7 @@ def _curtailment_commands(
     usual = np.minimum(sun.expected / rated, 1.0) * seen.sun_w
     part = max(sun.expected - sun.curtailed, 0.0) / rated
     for group, leaf in enumerate(seen.leaves):
-        inside = _inside(seen.sun_group, group)
+        inside = _members_of(seen.sun_group, group)
         if not len(inside):
             continue
         href = dercontrols.publish(
@@ -187,7 +192,7 @@ def _curtailment_commands(
             step.duration,
             step.begin,
             description=DESCRIPTION,
-            ramp=RAMP,
+            ramp=RAMP_S,
         )
         why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
         yield (

@@ -6,13 +6,13 @@ from collections import Counter
 from server.grid.balance.netdemand import NetDemand
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import np
-from server.grid.optimisation.balanceprogram import Plan
+from server.grid.optimisation.balanceprogram import ClusterSchedule
 from server.grid.series.intervals import Span, iso
 
-WORTH = 0.05  # of the greatest imbalance: less is not spoken of
+MIN_FRACTION = 0.05  # of the greatest imbalance: less is not spoken of
 
 
-def left_out(seen: FleetState) -> list[str]:
+def exclusion_warnings(seen: FleetState) -> list[str]:
     """Who takes no part in a step, and why."""
     able = sum(map(len, (seen.stores, seen.cars, seen.heats, seen.suns)))
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.out.values()).items()))
@@ -24,12 +24,16 @@ def left_out(seen: FleetState) -> list[str]:
     return [f"{len(seen.out)} members are left out: {why}"] if why else []
 
 
-def of_plan(plan: Plan, seen: FleetState, found: NetDemand, span: Span) -> list[str]:
+def plan_warnings(plan: ClusterSchedule, seen: FleetState, found: NetDemand, span: Span) -> list[str]:
     """What a plan cannot do: the imbalance that is left, and limits that are exceeded."""
     left, before = plan.imbalance, found.before
     said = []
     worst = int(np.abs(left).argmax()) if len(left) else 0
-    if len(left) and found.lead != "price" and abs(left[worst]) > WORTH * np.abs(before).max(initial=1.0):
+    if (
+        len(left)
+        and found.lead != "price"
+        and abs(left[worst]) > MIN_FRACTION * np.abs(before).max(initial=1.0)
+    ):
         missing = "generation or discharge" if left[worst] > 0 else "load or charging"
         said.append(
             f"{abs(left[worst]):.0f} W of the imbalance of {before[worst]:.0f} W at "
@@ -47,9 +51,9 @@ def of_plan(plan: Plan, seen: FleetState, found: NetDemand, span: Span) -> list[
     return said
 
 
-def of_step(missed: float, found: NetDemand, span: Span) -> list[str]:
+def step_warnings(missed: float, found: NetDemand, span: Span) -> list[str]:
     """What of a step is out of reach: `missed` W that should be drawn (+) or saved."""
-    if abs(missed) <= WORTH * max(float(np.abs(found.before).max(initial=0.0)), 1.0):
+    if abs(missed) <= MIN_FRACTION * max(float(np.abs(found.before).max(initial=0.0)), 1.0):
         return []
     return [
         f"{abs(missed):.0f} W of what the step at {iso(span.start)} should "

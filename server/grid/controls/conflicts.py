@@ -18,48 +18,50 @@ _CHUNK = 400
 _LISTS = ("derc", "edc")  # a DERProgram's, a DemandResponseProgram's
 
 
-def of(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
+def control_conflicts(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
     """Warnings about a control of a virtual DER with these members; it is in the store already."""
     return [
-        *_unable(vder, every, dermodes.modes_set(document.submitted["DERControlBase"])),
-        *of_event(vder, document),
+        *_unable_members(vder, every, dermodes.modes_set(document.submitted["DERControlBase"])),
+        *event_conflicts(vder, document),
     ]
 
 
-def of_event(
+def event_conflicts(
     vder: VirtualDER, document: Document, program: Callable[[VirtualDER], str] | None = None
 ) -> list[str]:
     """Warnings about when an event of a virtual DER is, and what else there is then; `program` gives the href
     of the program of its kind (default: the DERProgram)."""
     event = _event(document)
-    return [*_late(event), *_inside(table.parent(document.parent), event),
-            *_outside(vder, event, program or _program)]
+    return [*_late_start(event), *_conflicts_in_program(table.parent(document.parent), event),
+            *_conflicts_across_programs(vder, event, program or _program)]
 
 
 def _program(vder: VirtualDER) -> str:
     return vder.program
 
 
-def of_single(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
+def single_device_conflicts(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
     """Warnings about an order on a virtual DER that became controls of single devices."""
-    taken = sum(bool(_others([table.parent(document.parent)], _event(document))) for document in documents)
+    taken = sum(
+        bool(_overlapping_events([table.parent(document.parent)], _event(document))) for document in documents
+    )
     found = [f"{taken} devices have a control of their own at that time, which it overlaps"] if taken else []
     kinds = {event.controls: event for event in map(_event, documents)}
-    return [*found, *(_late(_event(documents[0])) if documents else []),
+    return [*found, *(_late_start(_event(documents[0])) if documents else []),
             *dict.fromkeys(warning for event in kinds.values()
-                           for warning in _outside(vder, event, _program, singles=False))]
+                           for warning in _conflicts_across_programs(vder, event, _program, singles=False))]
 
 
 def _event(document: Document) -> Event:
     return events.from_data(document.kind, document.href, document.submitted)
 
 
-def _late(event: Event) -> list[str]:
+def _late_start(event: Event) -> list[str]:
     late = clock.now() - event.start
     return [f"its start lies {late} s in the past; it is active at once"] if late > 0 else []
 
 
-def _unable(vder: VirtualDER, every: Sequence[Member], wanted: frozenset[str]) -> list[str]:
+def _unable_members(vder: VirtualDER, every: Sequence[Member], wanted: frozenset[str]) -> list[str]:
     if not every:
         return [f"{vder.name} has no members"]
     rated = [member for member in every if member.units]
@@ -75,21 +77,21 @@ def _unable(vder: VirtualDER, every: Sequence[Member], wanted: frozenset[str]) -
     return found
 
 
-def _inside(program: str, event: Event) -> list[str]:
+def _conflicts_in_program(program: str, event: Event) -> list[str]:
     found = []
-    for other in _others([program], event)[program]:
+    for other in _overlapping_events([program], event)[program]:
         if events.supersedes(event, other):
             found.append(f"it supersedes {other.key} from {event.activation} on")
         else:
-            found.append(f"it overlaps {other.key} in {_both(event, other)}")
+            found.append(f"it overlaps {other.key} in {_overlap_text(event, other)}")
     return found
 
 
-def _both(event: Event, other: Event) -> str:
+def _overlap_text(event: Event, other: Event) -> str:
     return ", ".join(sorted(event.controls & other.controls)).replace("*", "all that it controls")
 
 
-def _outside(
+def _conflicts_across_programs(
     vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str], singles: bool = True
 ) -> list[str]:
     """Controls of other virtual DERs that speak to some of the same devices at the same time about the
@@ -101,10 +103,10 @@ def _outside(
     rivals = list(VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id))
     groups = {program(rival): rival for rival in rivals if rival.device_id is None}
     found = []
-    for href, others in _others(list(groups), event).items():
+    for href, others in _overlapping_events(list(groups), event).items():
         rival = groups[href]
         for other in others:
-            both = _both(event, other)
+            both = _overlap_text(event, other)
             if rival.primacy < vder.primacy:
                 found.append(f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {both}")
             elif rival.primacy > vder.primacy:
@@ -112,7 +114,7 @@ def _outside(
             else:
                 found.append(f"{other.key} of {rival.name} has the same primacy and differs in {both}")
     single = (
-        len(_others([program(rival) for rival in rivals if rival.device_id is not None], event))
+        len(_overlapping_events([program(rival) for rival in rivals if rival.device_id is not None], event))
         if singles
         else 0
     )
@@ -123,7 +125,7 @@ def _outside(
     )
 
 
-def _others(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
+def _overlapping_events(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
     """By program, the scheduled and active controls that an event overlaps, those included that it superseded
     now."""
     found: dict[str, list[Event]] = defaultdict(list)

@@ -66,7 +66,7 @@ def post(
                 response_required=response_required,
             )
             document = _control(href)
-            answer = {**describe(document), "vder": found.name, "warnings": conflicts.of(
+            answer = {**describe(document), "vder": found.name, "warnings": conflicts.control_conflicts(
                 found, document, members.read(virtualders.members(found)))}
             if dry_run:
                 raise RolledBack({**answer, "dry_run": True, "xml": [xml(document)]})
@@ -93,7 +93,7 @@ def publish(
         raise Refused(400, "DERControlBase: a control sets at least one mode")
     data = {
         "DERControlBase": dict(base),
-        **event(duration, start, randomize_start, randomize_duration, description, response_required),
+        **event_fields(duration, start, randomize_start, randomize_duration, description, response_required),
     }
     if ramp is not None:
         data["DERControlBase"]["rampTms"] = _ramp(ramp)
@@ -106,8 +106,14 @@ def publish(
     return href
 
 
-def event(duration: int, start: int | None = None, randomize_start: int = 0, randomize_duration: int = 0,
-          description: str = "", response_required: int = 7) -> dict[str, Any]:
+def event_fields(
+    duration: int,
+    start: int | None = None,
+    randomize_start: int = 0,
+    randomize_duration: int = 0,
+    description: str = "",
+    response_required: int = 7,
+) -> dict[str, Any]:
     """What all events say. Refused (400) where one would be over already, or is randomized too widely."""
     now = clock.now()
     begin = now if start is None else start
@@ -195,10 +201,10 @@ def call_off(
 
 def describe(document: Document) -> dict[str, Any]:
     """A control in brief; times in UTC seconds."""
-    return {**brief(document), "base": document.submitted["DERControlBase"]}
+    return {**event_summary(document), "base": document.submitted["DERControlBase"]}
 
 
-def brief(document: Document) -> dict[str, Any]:
+def event_summary(document: Document) -> dict[str, Any]:
     """What is alike in events of all kinds."""
     said, status = document.submitted, document.status
     return {

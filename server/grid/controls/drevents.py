@@ -51,7 +51,7 @@ def create(
     found = virtualders.find(vder)
     try:
         with store.transaction():
-            said = dercontrols.event(
+            said = dercontrols.event_fields(
                 duration, start, randomize_start, randomize_duration, description, response_required
             )
             categories = _categories(found)
@@ -74,7 +74,7 @@ def create(
             )
             meant = sum(bool(bits & wanted) for bits in categories.values())
             warnings = [*([] if meant else [f"no member of {found.name} says that it is of this category"]),
-                        *conflicts.of_event(found, document, drprograms.href)]
+                        *conflicts.event_conflicts(found, document, drprograms.href)]
             answer = {**describe(document), "vder": found.name, "meant": meant, "warnings": warnings}
             if dry_run:
                 raise RolledBack({**answer, "dry_run": True, "xml": [dercontrols.xml(document)]})
@@ -198,10 +198,14 @@ def describe(document: Document) -> dict[str, Any]:
     """An EndDeviceControl in brief."""
     said = document.submitted
     bits = int(said["deviceCategory"] or "0", 16)
-    return {**dercontrols.brief(document), "action": {name: said[name] for name in ACTIONS if name in said},
-            "categories": [name for name, bit in drprograms.CATEGORIES.items() if bits & bit],
-            "forward": said["loadShiftForward"], "mandatory": said["drProgramMandatory"],
-            "override": said.get("overrideDuration", 0)}
+    return {
+        **dercontrols.event_summary(document),
+        "action": {name: said[name] for name in ACTIONS if name in said},
+        "categories": [name for name, bit in drprograms.CATEGORIES.items() if bits & bit],
+        "forward": said["loadShiftForward"],
+        "mandatory": said["drProgramMandatory"],
+        "override": said.get("overrideDuration", 0),
+    }
 
 
 def _owner(document: Document) -> VirtualDER:

@@ -12,7 +12,7 @@ from server.errors import Refused
 from server.functionsets import flowreservation
 from server.grid.controls import responses
 from server.grid.controls.reservationpolicy import ReservationRequest
-from server.grid.controls.reservations import describe, offers_of, requested
+from server.grid.controls.reservations import describe, offers_of, parse_request
 from server.grid.fleet import power
 from server.grid.groups import virtualders
 from server.models import Device, Document, VirtualDER
@@ -37,7 +37,9 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[Data]:
     found = documents.select(f"kind = 'FlowReservationRequest' AND {documents.LISTED} AND parent IN "
                              "(SELECT '/edev/' || id || '/frq' FROM device) ORDER BY parent, sort")
     asked = [
-        (devices.get(_number(each)), each) for each in found if requested(each.submitted).end > clock.now()
+        (devices.get(_number(each)), each)
+        for each in found
+        if parse_request(each.submitted).end > clock.now()
     ]
     return [session(device, each) for device, each in asked if device is not None]
 
@@ -50,7 +52,7 @@ def _number(asked: Document) -> int:
 
 def session(device: Device, asked: Document) -> Data:
     """A request with what it is granted."""
-    wish, every = requested(asked.submitted), offers_of(asked)
+    wish, every = parse_request(asked.submitted), offers_of(asked)
     current = every[-1] if every else None
     known = store.get(f"{enrolment.href(device)}/ps")
     return {
@@ -62,14 +64,14 @@ def session(device: Device, asked: Document) -> Data:
         "window_end": wish.end,
         "energy_wh": wish.energy,
         "power_w": wish.power,
-        "served_wh": _served(device, wish),
-        **(_given(device, wish, current) if current is not None else {}),
+        "served_wh": _served_wh(device, wish),
+        **(_offer_fields(device, wish, current) if current is not None else {}),
         "vehicle": (known.submitted or {}).get("PEVInfo") if known is not None else None,
         "grants": [describe(each) for each in every],
     }
 
 
-def _given(device: Device, wish: ReservationRequest, current: Document) -> Data:
+def _offer_fields(device: Device, wish: ReservationRequest, current: Document) -> Data:
     brief = describe(current)
     key = (device.lfdi, brief["mrid"])
     return {"grant": current.href, "granted_start": brief["start"], "granted_s": brief["duration"],
@@ -78,7 +80,7 @@ def _given(device: Device, wish: ReservationRequest, current: Document) -> Data:
             "answer": responses.latest_responses({key}).get(key, responses.WAITING)}
 
 
-def _served(device: Device, wish: ReservationRequest) -> float | None:
+def _served_wh(device: Device, wish: ReservationRequest) -> float | None:
     end = min(clock.now(), wish.end)
     mean = power.mean([device.lfdi], wish.start, end).get(device.lfdi) if end > wish.start else None
     return None if mean is None else -mean * (end - wish.start) / 3600
@@ -94,7 +96,7 @@ def request_of(device: Device) -> str:
     """The newest request of a device that stands. Refused (404) where there is none."""
     standing = [asked for asked in store.items(f"{enrolment.href(device)}/frq")
                 if asked.submitted["RequestStatus"]["requestStatus"] == flowreservation.REQUESTED
-                and requested(asked.submitted).end > clock.now()]
+                and parse_request(asked.submitted).end > clock.now()]
     if not standing:
         raise Refused(404, f"{device.name or device.lfdi} asks for nothing now")
     return max(standing, key=lambda asked: (asked.submitted["creationTime"], table.number(asked.href))).href

@@ -36,20 +36,22 @@ def preview(device: Device, at: int | None = None) -> Data:
         ("DERControl", [effectivecontrol.program(vder) for vder in vders], EVERY_CATEGORY),
         (
             "EndDeviceControl",
-            [_loads(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
+            [_dr_program(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
             nature.category if nature is not None else EVERY_CATEGORY,
         ),
-        ("FlowReservationResponse", [_granted(device)], EVERY_CATEGORY),
+        ("FlowReservationResponse", [_reservation_program(device)], EVERY_CATEGORY),
     ):
         decided = effectivecontrol.effective_control(programs, now, categories)
-        follows += [_followed(mode, setting, programs) for mode, setting in sorted(decided.items())]
+        follows += [_mode_preview(mode, setting, programs) for mode, setting in sorted(decided.items())]
         rows += [
-            {"kind": kind, **row} for program in programs for row in _said(program, now, categories, decided)
+            {"kind": kind, **row}
+            for program in programs
+            for row in _dr_event_previews(program, now, categories, decided)
         ]
     return {"device": device.name, "lfdi": device.lfdi, "at": now, "follows": follows, "programs": rows}
 
 
-def _loads(vder: VirtualDER) -> Program:
+def _dr_program(vder: VirtualDER) -> Program:
     """A virtual DER's load controls; each action counts like a mode."""
     return Program(vder.name, vder.primacy, tuple(
         (events.from_data("EndDeviceControl", document.href, document.submitted),
@@ -58,7 +60,7 @@ def _loads(vder: VirtualDER) -> Program:
         for document in store.items(f"{drprograms.href(vder)}/edc")), {})
 
 
-def _granted(device: Device) -> Program:
+def _reservation_program(device: Device) -> Program:
     """What a device's flow reservations are granted, W, positive for charging."""
     return Program(
         RESERVATIONS,
@@ -76,7 +78,7 @@ def _granted(device: Device) -> Program:
     )
 
 
-def _followed(mode: str, setting: EffectiveMode, programs: Sequence[Program]) -> Data:
+def _mode_preview(mode: str, setting: EffectiveMode, programs: Sequence[Program]) -> Data:
     others = sorted(
         {
             (program.primacy, program.name)
@@ -104,7 +106,9 @@ def _followed(mode: str, setting: EffectiveMode, programs: Sequence[Program]) ->
     }
 
 
-def _said(program: Program, now: int, categories: int, decided: Mapping[str, EffectiveMode]) -> list[Data]:
+def _dr_event_previews(
+    program: Program, now: int, categories: int, decided: Mapping[str, EffectiveMode]
+) -> list[Data]:
     """A program's rows: its events of that time, and its default; a program that says nothing says so,
     reservations apart."""
     verdicts = events.evaluate_all((event for event, _ in program.events), now)
@@ -118,17 +122,17 @@ def _said(program: Program, now: int, categories: int, decided: Mapping[str, Eff
             "outcome": _outcome(event, base, verdicts[event.key], categories, decided),
         }
         for event, base in program.events
-        if event.start <= now < event.start + event.duration or _runs(verdicts[event.key])
+        if event.start <= now < event.start + event.duration or _is_running(verdicts[event.key])
     ]
     if program.default:
         found.append({**head, "control": None, "status": "default", "says": dict(program.default),
-                      "outcome": _held(program.default, None, program.name, decided)})
+                      "outcome": _overridden_by(program.default, None, program.name, decided)})
     if not found and program.name != RESERVATIONS:
         found.append({**head, "control": None, "status": "", "says": {}, "outcome": "says nothing then"})
     return found
 
 
-def _runs(verdict: EventState) -> bool:
+def _is_running(verdict: EventState) -> bool:
     """Whether an event is in effect, which by chance may be earlier or shorter than its period."""
     return verdict.listed and verdict.status == events.ACTIVE
 
@@ -142,14 +146,16 @@ def _outcome(
 ) -> str:
     if verdict.status == events.SUPERSEDED:
         return f"superseded by {verdict.superseded_by or 'a newer event'}"
-    if not _runs(verdict):
+    if not _is_running(verdict):
         return "over" if not verdict.listed else dercontrols.STATUSES[verdict.status]
     if not event.categories & categories:
         return "not for devices of this category"
-    return _held(base, event.key, "", decided)
+    return _overridden_by(base, event.key, "", decided)
 
 
-def _held(base: Mapping[str, Any], key: str | None, name: str, decided: Mapping[str, EffectiveMode]) -> str:
+def _overridden_by(
+    base: Mapping[str, Any], key: str | None, name: str, decided: Mapping[str, EffectiveMode]
+) -> str:
     """What of an event, or of the default of a program, is followed."""
     lost = [
         f"{mode} is decided by {decided[mode].event or 'the default of ' + decided[mode].program}"

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from server.grid.fleet.reservationoffer import ReservationOffer
 
-Steps = Sequence[tuple[int, float]]
-ALWAYS: Steps = ((0, math.inf),)
+RoomSteps = Sequence[tuple[int, float]]
+UNLIMITED: RoomSteps = ((0, math.inf),)
 # If not at full power, then at one of these parts of it: less would keep a charger from starting at all.
-PARTS = (1.0, 0.75, 0.5, 0.25)
+POWER_FRACTIONS = (1.0, 0.75, 0.5, 0.25)
 _FOREVER = 1 << 62
 
 
@@ -44,7 +44,7 @@ class Reserved(NamedTuple):
     power: float
 
 
-def room(limit: float, taken: Iterable[Reserved]) -> Steps:
+def room(limit: float, taken: Iterable[Reserved]) -> RoomSteps:
     """What a limit leaves to others beside what is taken."""
     changes = sorted(change for one in taken for change in ((one.start, one.power), (one.end, -one.power)))
     sums = accumulate((watts for _, watts in changes), initial=0.0)
@@ -54,25 +54,28 @@ def room(limit: float, taken: Iterable[Reserved]) -> Steps:
     return sorted(levels.items())
 
 
-def least(several: Sequence[Steps]) -> Steps:
+def tightest(several: Sequence[RoomSteps]) -> RoomSteps:
     """The least of several rooms, at each instant."""
     instants = sorted({instant for steps in several for instant, _ in steps} | {0})
     return [
-        (instant, min((_at(steps, instant) for steps in several), default=math.inf)) for instant in instants
+        (instant, min((_room_at(steps, instant) for steps in several), default=math.inf))
+        for instant in instants
     ]
 
 
-def lowest(steps: Steps, start: int, end: int) -> float:
+def least_room_w(steps: RoomSteps, start: int, end: int) -> float:
     """The least room within [start, end)."""
-    return min(_at(steps, start), *(watts for instant, watts in steps if start < instant < end), math.inf)
+    return min(
+        _room_at(steps, start), *(watts for instant, watts in steps if start < instant < end), math.inf
+    )
 
 
-def _at(steps: Steps, instant: int) -> float:
+def _room_at(steps: RoomSteps, instant: int) -> float:
     place = bisect_right(steps, (instant, math.inf)) - 1
     return steps[place][1] if place >= 0 else math.inf
 
 
-def _runs(steps: Steps, power: float, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _intervals_with_room(steps: RoomSteps, power: float, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The longest stretches of [start, end) throughout which there is room for so much power, in order."""
     began: int | None = None
     for (instant, watts), (after, _) in pairwise([*steps, (_FOREVER, 0.0)]):
@@ -89,7 +92,7 @@ def _runs(steps: Steps, power: float, start: int, end: int) -> Iterator[tuple[in
         yield began, end
 
 
-def earliest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
+def earliest(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0) -> ReservationOffer:
     """The grant by which the wish is fulfilled soonest.
 
     It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would
@@ -98,23 +101,29 @@ def earliest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) ->
 
     """
     if now >= wish.end:
-        return nothing(wish, steps, now)
-    whole = _whole(wish, steps, max(wish.start, now + lead)) or _whole(wish, steps, max(wish.start, now))
-    return whole or _most(wish, steps, max(wish.start, now))
+        return defer(wish, steps, now)
+    whole = _full_energy(wish, steps, max(wish.start, now + lead)) or _full_energy(
+        wish, steps, max(wish.start, now)
+    )
+    return whole or _greatest_energy(wish, steps, max(wish.start, now))
 
 
-def latest(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
+def latest(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0) -> ReservationOffer:
     """The grant that begins as late as the wish can still be fulfilled at full power; where there is no room
     for that, the earliest one."""
     seconds = wish.seconds(wish.power)
     start = max(wish.start, now + lead)
-    ends = [until for since, until in _runs(steps, wish.power, start, wish.end) if until - since >= seconds]
+    ends = [
+        until
+        for since, until in _intervals_with_room(steps, wish.power, start, wish.end)
+        if until - since >= seconds
+    ]
     if not ends:
         return earliest(wish, steps, now, lead)
     return ReservationOffer(ends[-1] - seconds, seconds, math.copysign(wish.power, wish.energy), wish.energy)
 
 
-def nothing(wish: ReservationRequest, steps: Steps, now: int, lead: int = 0) -> ReservationOffer:
+def defer(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0) -> ReservationOffer:
     """0 W for what is left of the window, or for all of it when it is over."""
     start = max(wish.start, now) if now < wish.end else wish.start
     return ReservationOffer(start, wish.end - start, 0.0, 0.0)
@@ -138,20 +147,25 @@ def reserve_at(wish: ReservationRequest, power: float, start: int, duration: int
     ]
 
 
-def _whole(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffer | None:
+def _full_energy(wish: ReservationRequest, steps: RoomSteps, start: int) -> ReservationOffer | None:
     found = []
-    for part in PARTS:
+    for part in POWER_FRACTIONS:
         power = part * wish.power
         seconds = wish.seconds(power)
         begin = next(
-            (since for since, until in _runs(steps, power, start, wish.end) if until - since >= seconds), None
+            (
+                since
+                for since, until in _intervals_with_room(steps, power, start, wish.end)
+                if until - since >= seconds
+            ),
+            None,
         )
         if begin is not None:
             found.append(ReservationOffer(begin, seconds, math.copysign(power, wish.energy), wish.energy))
     return min(found, key=lambda grant: (grant.start + grant.duration, grant.start), default=None)
 
 
-def _most(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffer:
+def _greatest_energy(wish: ReservationRequest, steps: RoomSteps, start: int) -> ReservationOffer:
     found = [
         ReservationOffer(
             since,
@@ -159,9 +173,9 @@ def _most(wish: ReservationRequest, steps: Steps, start: int) -> ReservationOffe
             math.copysign(part * wish.power, wish.energy),
             math.copysign(min(part * wish.power * (until - since) / 3600, abs(wish.energy)), wish.energy),
         )
-        for part in PARTS
-        for since, until in _runs(steps, part * wish.power, start, wish.end)
+        for part in POWER_FRACTIONS
+        for since, until in _intervals_with_room(steps, part * wish.power, start, wish.end)
     ]
     return max(
-        found, key=lambda grant: (abs(grant.energy), -grant.start), default=nothing(wish, steps, start)
+        found, key=lambda grant: (abs(grant.energy), -grant.start), default=defer(wish, steps, start)
     )

@@ -15,7 +15,7 @@ from server.config import settings
 from server.errors import Refused
 from server.functionsets import flowreservation
 from server.grid.controls import dercontrols, reservationpolicy
-from server.grid.controls.reservationpolicy import ReservationRequest, Reserved, Steps
+from server.grid.controls.reservationpolicy import ReservationRequest, Reserved, RoomSteps
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership, VirtualDER, is_postgres
 from server.resources import events, hexbinary, pollrates, quantities, sql, store, table
@@ -29,7 +29,10 @@ _INT48 = 1 << 47
 
 def _reservations_of(request: str) -> Data:
     """What a request is granted now or later."""
-    return {"request": request, "grants": [describe(each) for each in _live(_request(request))]}
+    return {
+        "request": request,
+        "grants": [describe(each) for each in _live_responses(_request_or_404(request))],
+    }
 
 
 @audit.audited("ev grant", "{request}", state=_reservations_of)
@@ -48,9 +51,9 @@ def grant(request: str, watts: float, duration: int, start: int | None = None, e
     given = ReservationOffer(begin, duration, watts, watts * duration / 3600 if energy is None else energy)
     try:
         with store.transaction(request):
-            asked = _request(request)
-            _allow(asked, given)
-            warnings = _beyond(asked, given)
+            asked = _request_or_404(request)
+            _check_offer(asked, given)
+            warnings = _offer_warnings(asked, given)
             answer = {**describe(_publish(asked, given, description)), "warnings": warnings}
             if dry_run:
                 document = store.get(answer["href"])
@@ -61,8 +64,8 @@ def grant(request: str, watts: float, duration: int, start: int | None = None, e
     return {**answer, "dry_run": False}
 
 
-def _allow(asked: Document, given: ReservationOffer) -> None:
-    wish = requested(asked.submitted)
+def _check_offer(asked: Document, given: ReservationOffer) -> None:
+    wish = parse_request(asked.submitted)
     if asked.submitted["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         raise Refused(409, f"{asked.href} was cancelled by the device")
     if given.power * wish.energy < 0 or given.energy * wish.energy < 0:
@@ -74,20 +77,20 @@ def _allow(asked: Document, given: ReservationOffer) -> None:
                            f"{given.start} to {given.start + given.duration}")
 
 
-def _beyond(asked: Document, given: ReservationOffer) -> list[str]:
-    wish = requested(asked.submitted)
+def _offer_warnings(asked: Document, given: ReservationOffer) -> list[str]:
+    wish = parse_request(asked.submitted)
     found = []
     if abs(given.power) > wish.power:
         found.append(f"the device asked for no more than {wish.power:g} W")
     if abs(given.energy) > abs(wish.energy):
         found.append(f"the device asked for no more than {wish.energy:g} Wh")
-    left = reservationpolicy.lowest(_room(asked, wish), given.start, given.start + given.duration)
+    left = reservationpolicy.least_room_w(_room_steps(asked, wish), given.start, given.start + given.duration)
     if abs(given.power) > left:
         found.append(f"the limits of its virtual DERs leave {max(left, 0):g} W")
     return found
 
 
-def requested(request: Data) -> ReservationRequest:
+def parse_request(request: Data) -> ReservationRequest:
     """What a FlowReservationRequest asks for."""
     window = request["intervalRequested"]
     energy, watts = (
@@ -97,7 +100,7 @@ def requested(request: Data) -> ReservationRequest:
                 request.get("durationRequested", 0))
 
 
-def energy(watt_hours: float) -> Data:
+def signed_real_energy(watt_hours: float) -> Data:
     """A SignedRealEnergy."""
     value = round(watt_hours)
     if abs(value) >= _INT48:
@@ -111,19 +114,19 @@ def revise(
     """Grant a request (its href) something else from `since` on, whatever it asked for; the
     FlowReservationResponses. What was granted before goes on until then, or until what is new takes its
     place; what was to begin later is called off."""
-    asked = _request(request)
-    for earlier in _live(asked):
+    asked = _request_or_404(request)
+    for earlier in _live_responses(asked):
         start = earlier.submitted["interval"]["start"]
-        if start >= since and all(_apart(earlier, given) for given in several):
+        if start >= since and all(_no_overlap(earlier, given) for given in several):
             store.cancel(earlier.href, reason="revised")
-    return [_add(asked, given, description) for given in several]
+    return [_add_response(asked, given, description) for given in several]
 
 
 def repeat(document: Document, start: int, duration: int) -> Document:
     """Have what a FlowReservationResponse says go on from `start` on for `duration` seconds; the new one."""
-    asked = asked_by(document)
+    asked = request_document(document)
     several = reservationpolicy.reserve_at(
-        requested(asked.submitted),
+        parse_request(asked.submitted),
         quantities.base_value(document.submitted["powerAvailable"]) or 0.0,
         start,
         duration,
@@ -137,10 +140,10 @@ def release(document: Document) -> None:
     if settings.reservation_policy == "off":
         store.cancel(document.href)
     else:
-        answer(asked_by(document).href)
+        answer(request_document(document).href)
 
 
-def asked_by(document: Document) -> Document:
+def request_document(document: Document) -> Document:
     """The FlowReservationRequest that a FlowReservationResponse is for."""
     found = store.find(document.submitted["subject"], "FlowReservationRequest")
     if found is None:
@@ -148,7 +151,7 @@ def asked_by(document: Document) -> Document:
     return found
 
 
-def _apart(earlier: Document, given: ReservationOffer) -> bool:
+def _no_overlap(earlier: Document, given: ReservationOffer) -> bool:
     """Whether a FlowReservationResponse shares no time with another grant."""
     end = earlier.until
     return (
@@ -160,17 +163,26 @@ def _apart(earlier: Document, given: ReservationOffer) -> bool:
 
 def _publish(asked: Document, given: ReservationOffer, description: str = "") -> Document:
     """Add the FlowReservationResponse, and call off what was granted before for other times."""
-    for earlier in _live(asked):
-        if _apart(earlier, given):
+    for earlier in _live_responses(asked):
+        if _no_overlap(earlier, given):
             store.cancel(earlier.href, reason="revised")
-    return _add(asked, given, description)
+    return _add_response(asked, given, description)
 
 
-def _add(asked: Document, given: ReservationOffer, description: str) -> Document:
-    said = dercontrols.event(given.duration, given.start, description=description[:32], response_required=7)
-    href = store.add(KIND, flowreservation.grants_href(asked.href), {
-        **said, "energyAvailable": energy(given.energy), "powerAvailable": quantities.power(given.power),
-        **hexbinary.copied(asked.submitted, "mRID", "subject")})
+def _add_response(asked: Document, given: ReservationOffer, description: str) -> Document:
+    said = dercontrols.event_fields(
+        given.duration, given.start, description=description[:32], response_required=7
+    )
+    href = store.add(
+        KIND,
+        flowreservation.grants_href(asked.href),
+        {
+            **said,
+            "energyAvailable": signed_real_energy(given.energy),
+            "powerAvailable": quantities.power(given.power),
+            **hexbinary.copied(asked.submitted, "mRID", "subject"),
+        },
+    )
     document = store.get(href)
     assert document is not None
     return document
@@ -183,7 +195,7 @@ def offers_of(asked: Document) -> list[Document]:
                   key=lambda each: (each.submitted["creationTime"], table.number(each.href)))
 
 
-def _live(asked: Document) -> list[Document]:
+def _live_responses(asked: Document) -> list[Document]:
     return [
         each
         for each in store.items(flowreservation.grants_href(asked.href))
@@ -196,7 +208,7 @@ def _live(asked: Document) -> list[Document]:
 def call_off(request: str, reason: str | None = None) -> int:
     """Cancel whatever a request (its href) is granted now or later; how many events that was."""
     with store.transaction(request):
-        live = _live(_request(request))
+        live = _live_responses(_request_or_404(request))
         for each in live:
             store.cancel(each.href, reason=reason)
         return len(live)
@@ -206,32 +218,32 @@ def call_off(request: str, reason: str | None = None) -> int:
 
 @after("POST", "FlowReservationRequest")
 @after("PUT", "FlowReservationRequest")
-def _asked(change: Change) -> None:
+def _on_request(change: Change) -> None:
     """A device asks, asks for something else, or no longer."""
     if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         call_off(change.href, "cancelled by the device")
     elif settings.reservation_policy != "off" and (
-        change.old is None or requested(change.old) != requested(change.data)
+        change.old is None or parse_request(change.old) != parse_request(change.data)
     ):
         answer(change.href)
 
 
 def answer(request: str) -> None:
     """Grant a request (its href) by the policy, in place of whatever it was granted."""
-    asked = _request(request)
-    wish, lead = requested(asked.submitted), pollrates.poll(LIST, asked.audience)
-    steps = _room(asked, wish, lock=True)
+    asked = _request_or_404(request)
+    wish, lead = parse_request(asked.submitted), pollrates.poll(LIST, asked.audience)
+    steps = _room_steps(asked, wish, lock=True)
     choose = (
         reservationpolicy.earliest
-        if not _balanced(asked.audience)
+        if not _in_automatic_area(asked.audience)
         else reservationpolicy.latest
         if wish.energy > 0
-        else reservationpolicy.nothing
+        else reservationpolicy.defer
     )
-    _publish(asked, _fitting(choose(wish, steps, clock.now(), lead)))
+    _publish(asked, _representable(choose(wish, steps, clock.now(), lead)))
 
 
-def _balanced(lfdi: str) -> bool:
+def _in_automatic_area(lfdi: str) -> bool:
     """Whether a device is in an area that is kept in balance: it is told to wait, and called when it is
     wanted. Who offers energy there is granted none: no plan has reckoned with it, so that it is for an
     operator to say when it is of use."""
@@ -239,20 +251,20 @@ def _balanced(lfdi: str) -> bool:
         Balance.automatic & (Device.lfdi == lfdi)).exists()
 
 
-def _fitting(given: ReservationOffer) -> ReservationOffer:
+def _representable(given: ReservationOffer) -> ReservationOffer:
     """Power as an ActivePower can say it, never more than was granted."""
     step = quantities.step(given.power)
     return given._replace(power=float(int(given.power / step) * step))
 
 
 @after("DELETE", "FlowReservationRequest")
-def _withdrawn(change: Change) -> None:
+def _on_withdrawal(change: Change) -> None:
     for each in store.items(flowreservation.grants_href(change.href)):
         if each.submitted["subject"] == change.data["mRID"] and each.status["currentStatus"] <= events.ACTIVE:
             store.cancel(each.href, reason="withdrawn by the device")
 
 
-def _room(asked: Document, wish: ReservationRequest, lock: bool = False) -> Steps:
+def _room_steps(asked: Document, wish: ReservationRequest, lock: bool = False) -> RoomSteps:
     """What the limits of the device's virtual DERs leave it, in the direction that it asks for. With `lock`
     whoever else is granted something below the same limits waits until this is done."""
     charging = wish.energy > 0
@@ -266,16 +278,16 @@ def _room(asked: Document, wish: ReservationRequest, lock: bool = False) -> Step
     )
     if lock and is_postgres():
         query = query.for_update(of=VirtualDER)
-    return reservationpolicy.least(
+    return reservationpolicy.tightest(
         [
-            reservationpolicy.room(bound, _taken(vder, asked, charging))
+            reservationpolicy.room(bound, _reserved_by_others(vder, asked, charging))
             for vder in query
             if (bound := vder.import_limit_w if charging else vder.export_limit_w) is not None
         ]
     )
 
 
-def _taken(vder: VirtualDER, asked: Document, charging: bool) -> list[Reserved]:
+def _reserved_by_others(vder: VirtualDER, asked: Document, charging: bool) -> list[Reserved]:
     """What is granted to other requests of a virtual DER's members."""
     found = []
     for stated, status in sql.rows(
@@ -294,11 +306,11 @@ def _taken(vder: VirtualDER, asked: Document, charging: bool) -> list[Reserved]:
 def describe(document: Document) -> Data:
     """A FlowReservationResponse in brief; + is charging."""
     said = document.submitted
-    return {**dercontrols.brief(document), "power_w": quantities.base_value(said["powerAvailable"]),
+    return {**dercontrols.event_summary(document), "power_w": quantities.base_value(said["powerAvailable"]),
             "energy_wh": quantities.base_value(said["energyAvailable"]), "subject": said["subject"]}
 
 
-def _request(href: str) -> Document:
+def _request_or_404(href: str) -> Document:
     document = store.get(href)
     if document is None or document.kind != "FlowReservationRequest":
         raise Refused(404, f"there is no flow reservation request {href}")

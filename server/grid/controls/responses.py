@@ -11,7 +11,7 @@ from server.resources import store
 
 WAITING, NO_RESPONSE = "waiting", "no answer"
 PATIENCE_POLLS = 2
-_TOOK = {5: 2, 15: 2, 251: 2}  # opted in again, resumed and in progress: it runs
+_RUNNING_STATUSES = {5: 2, 15: 2, 251: 2}  # opted in again, resumed and in progress: it runs
 
 
 def latest_responses(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -24,7 +24,9 @@ def latest_responses(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
         .order_by(ResponseRecord.created_at, ResponseRecord.received_at, ResponseRecord.href)
     ):
         if (answer.lfdi, answer.subject) in wanted and answer.status is not None:
-            found[answer.lfdi, answer.subject] = STATUSES_2023[_TOOK.get(answer.status, answer.status)]
+            found[answer.lfdi, answer.subject] = STATUSES_2023[
+                _RUNNING_STATUSES.get(answer.status, answer.status)
+            ]
     return found
 
 

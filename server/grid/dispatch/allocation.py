@@ -29,8 +29,8 @@ from server.resources.quantities import FULL
 
 BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
 HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
-OPEN = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
-_WHY = {
+GROUP_QUANTITIES = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
+_REASONS = {
     HEADROOM: "{level:+.0%} of what it could do, as everybody",
     RATING: "{level:+.0%} of its rating, as everybody",
     CHARGE: "so that all stores end up equally full",
@@ -81,11 +81,11 @@ class DispatchOptions:
     hours: float = 1.0
 
 
-ALIKE = DispatchOptions()
+BROADCAST_OPTIONS = DispatchOptions()
 
 
 @dataclass(frozen=True)
-class _Line:
+class _ControlledMember:
     """A member with the bounds that its modes leave it: who only takes a limit can be held back, not
     driven."""
     member: Member
@@ -96,7 +96,7 @@ class _Line:
 
 
 def allocate(
-    wish: str, value: float, every: Sequence[Member], how: DispatchOptions = ALIKE
+    wish: str, value: float, every: Sequence[Member], how: DispatchOptions = BROADCAST_OPTIONS
 ) -> GroupAllocation:
     """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member
     can help."""
@@ -112,11 +112,11 @@ def allocate(
 
 
 def _check(wish: str, how: DispatchOptions) -> None:
-    for name, given, possible in (("wish", wish, WISHES), ("addressing", how.addressing, ADDRESSINGS),
+    for name, given, possible in (("wish", wish, QUANTITIES), ("addressing", how.addressing, ADDRESSINGS),
                                   ("policy", how.policy, POLICIES)):
         if given not in possible:
             raise Refused(400, f"{name} {given}: {', '.join(possible)} are possible")
-    if how.addressing == DEVICE and wish not in OPEN:
+    if how.addressing == DEVICE and wish not in GROUP_QUANTITIES:
         raise Refused(400, f"{wish} is the same for every device: it is broadcast")
     if how.addressing == BROADCAST and how.policy != HEADROOM:
         raise Refused(
@@ -124,44 +124,44 @@ def _check(wish: str, how: DispatchOptions) -> None:
         )
 
 
-def allocate_beside(
+def allocate_with_flexible_loads(
     wish: str, value: float, every: Sequence[Member], how: DispatchOptions, baseline: float
 ) -> GroupAllocation:
     """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set
     point: what these members do of it, none being no reason to refuse it. `missed` is then for the others."""
     wanted = value - baseline if wish == "target" else value
-    if any(takes(member) for member in every):
+    if any(takes_power_setpoint(member) for member in every):
         return allocate(wish, wanted, every, how)
     _check(wish, how)
     return GroupAllocation([], target=wanted, missed=wanted)
 
 
-def takes(member: Member) -> bool:
+def takes_power_setpoint(member: Member) -> bool:
     """Whether a member can be told a power."""
     return member.online and not member.modes.isdisjoint(_SETPOINTS)
 
 
-def unreached(missed: float, planned: float) -> str:
+def unserved_warning(missed: float, planned: float) -> str:
     """What is said of the part of a wish that nobody can fulfil."""
     return (f"{abs(missed):.0f} W of the wish are out of reach: "
             f"bounds of what members can do leave {planned:.0f} W")
 
 
-def _lines(online: Sequence[Member], *ranked: str) -> list[_Line]:
+def _controlled_members(online: Sequence[Member], *ranked: str) -> list[_ControlledMember]:
     """Those who take one of these modes, with the first of them that they take."""
     found = []
     for member in online:
         mode = next((mode for mode in ranked if mode in member.modes), None)
         if mode == "opModMaxLimW":
-            found.append(_Line(member, mode, 0.0, max(member.high, 0.0), 0.0))
+            found.append(_ControlledMember(member, mode, 0.0, max(member.high, 0.0), 0.0))
         elif mode is not None:
-            found.append(_Line(member, mode, member.low, member.high, member.max_absorption_w))
+            found.append(_ControlledMember(member, mode, member.low, member.high, member.max_absorption_w))
     if not found:
         raise Refused(409, f"no member that is online takes {' or '.join(ranked)}")
     return found
 
 
-def _rest(online: Sequence[Member], lines: Sequence[_Line]) -> list[Allocation]:
+def _uncontrolled(online: Sequence[Member], lines: Sequence[_ControlledMember]) -> list[Allocation]:
     """Those who are not asked, as they are."""
     asked = {line.member.lfdi for line in lines}
     return [
@@ -174,23 +174,25 @@ def _change(value: float, online: Sequence[Member], how: DispatchOptions) -> Gro
 
 
 def _target(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-    lines = _lines(online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS))
-    rest = _rest(online, lines)
+    lines = _controlled_members(
+        online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS)
+    )
+    rest = _uncontrolled(online, lines)
     shares = _shares(value - fsum(part.planned for part in rest), lines, how)
     if how.addressing == BROADCAST:
         made = _broadcast(share.percent(shares.level), online, lines)
     else:
         made = GroupAllocation(
             [
-                replace(part, why=_WHY[how.policy].format(level=shares.level, member=part.member))
-                for part in _singly(lines, shares.powers)
+                replace(part, why=_REASONS[how.policy].format(level=shares.level, member=part.member))
+                for part in _per_device(lines, shares.powers)
             ]
             + rest
         )
     return replace(made, target=value, missed=shares.missed)
 
 
-def _shares(wanted: float, lines: Sequence[_Line], how: DispatchOptions) -> share.Shares:
+def _shares(wanted: float, lines: Sequence[_ControlledMember], how: DispatchOptions) -> share.Shares:
     lows, highs = [line.low for line in lines], [line.high for line in lines]
     if how.addressing == BROADCAST:
         return share.by_rating(
@@ -223,7 +225,7 @@ def _shares(wanted: float, lines: Sequence[_Line], how: DispatchOptions) -> shar
     return share.by_charge(wanted, energies, [0.0] * len(lines), capacities, how.hours, lows, highs)
 
 
-def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> GroupAllocation:
+def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_ControlledMember]) -> GroupAllocation:
     """One percent for all, said in every mode that it takes to reach them."""
     taken = {line.mode for line in lines}
     base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
@@ -241,10 +243,10 @@ def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_Line]) -> 
         Allocation(line.member, line.member.baseline, power, why=why)
         for line, power in zip(lines, told, strict=True)
     ]
-    return GroupAllocation(parts + _rest(online, lines), base)
+    return GroupAllocation(parts + _uncontrolled(online, lines), base)
 
 
-def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Allocation]:
+def _per_device(lines: Sequence[_ControlledMember], powers: Sequence[float]) -> list[Allocation]:
     steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
     counts = share.to_steps(powers, steps, [line.low for line in lines], [line.high for line in lines])
     return [
@@ -253,7 +255,7 @@ def _singly(lines: Sequence[_Line], powers: Sequence[float]) -> list[Allocation]
     ]
 
 
-def _step(line: _Line, power: float) -> float:
+def _step(line: _ControlledMember, power: float) -> float:
     """The W that one count of the mode's value means to this member."""
     if line.mode == "opModTargetW":
         return quantities.step(max(abs(line.low), abs(line.high)))
@@ -261,18 +263,18 @@ def _step(line: _Line, power: float) -> float:
     return rating / FULL or 1.0
 
 
-def _setpoint(line: _Line, count: int, step: float) -> Any:
+def _setpoint(line: _ControlledMember, count: int, step: float) -> Any:
     return quantities.active_power(count, round(step)) if line.mode == "opModTargetW" else count
 
 
 def _percent(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-    _within(value, -100, 100)
-    return _broadcast(round(value * 100), online, _lines(online, *_BROADCAST_SETPOINTS))
+    _check_range(value, -100, 100)
+    return _broadcast(round(value * 100), online, _controlled_members(online, *_BROADCAST_SETPOINTS))
 
 
 def _limit(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-    _within(value, 0, 100)
-    lines = _lines(online, "opModMaxLimW")
+    _check_range(value, 0, 100)
+    lines = _controlled_members(online, "opModMaxLimW")
     level = round(value * 100)
     parts = [
         Allocation(
@@ -283,13 +285,13 @@ def _limit(value: float, online: Sequence[Member], how: DispatchOptions) -> Grou
         )
         for line in lines
     ]
-    return GroupAllocation(parts + _rest(online, lines), {"opModMaxLimW": level})
+    return GroupAllocation(parts + _uncontrolled(online, lines), {"opModMaxLimW": level})
 
 
 def _limit_watts(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
     if value < 0:
         raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
-    lines = _lines(online, "opModMaxLimW")
+    lines = _controlled_members(online, "opModMaxLimW")
     zero = [0.0] * len(lines)
     shares = share.by_rating(
         value, zero, [line.member.max_injection_w for line in lines], zero, [line.high for line in lines]
@@ -299,14 +301,14 @@ def _limit_watts(value: float, online: Sequence[Member], how: DispatchOptions) -
 
 def _switch(mode: str) -> Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]:
     def made(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-        lines = _lines(online, mode)
+        lines = _controlled_members(online, mode)
         parts = [Allocation(line.member, line.member.baseline, line.member.baseline if value else 0.0,
                       why=f"{mode} {'yes' if value else 'no'}, as all") for line in lines]
-        return GroupAllocation(parts + _rest(online, lines), {mode: bool(value)})
+        return GroupAllocation(parts + _uncontrolled(online, lines), {mode: bool(value)})
     return made
 
 
-def _within(value: float, least: float, most: float) -> None:
+def _check_range(value: float, least: float, most: float) -> None:
     if not least <= value <= most:
         raise Refused(400, f"{value} %: {least} to {most} are possible")
 
@@ -315,4 +317,4 @@ _PLANNERS: dict[str, Callable[[float, Sequence[Member], DispatchOptions], GroupA
     "watts": _change, "target": _target, "percent": _percent, "limit": _limit, "limit_watts": _limit_watts,
     "connect": _switch("opModConnect"), "energize": _switch("opModEnergize"),
 }
-WISHES = tuple(_PLANNERS)
+QUANTITIES = tuple(_PLANNERS)

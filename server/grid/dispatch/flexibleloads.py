@@ -22,16 +22,16 @@ from server.grid.fleet import fleetstate, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import disaggregation, policies, waterfill
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
-from server.grid.optimisation.waterfill import Line
+from server.grid.optimisation.waterfill import MemberLines
 from server.grid.series.intervals import STEP, Span
 from server.models import VirtualDER
 
-WORTH = 1.0  # W: who is to change by less is told nothing
-SOON = 60  # seconds within which loads begin and end, so that not all compressors start at once
+MIN_CHANGE_W = 1.0  # W: who is to change by less is told nothing
+LOAD_RANDOMIZE_S = 60  # seconds within which loads begin and end, so that not all compressors start at once
 TAKES_SETPOINT = "takes a set point"
 
 
-class Cars(NamedTuple):
+class SessionBounds(NamedTuple):
     """The sessions that are there while an order lasts: their places, what each draws by what it was told and
     can draw at least and at most (mean W of that time), and the hours from its beginning until it leaves."""
     places: Whole
@@ -48,7 +48,7 @@ class FlexibleLoads:
     seen: FleetState
     start: int
     duration: int
-    cars: Cars
+    cars: SessionBounds
     names: dict[int, str]
 
     @staticmethod
@@ -58,7 +58,7 @@ class FlexibleLoads:
         known = fleetstate.excluding(fleetstate.read(area, now, STEP / 3600), without, TAKES_SETPOINT)
         seen = projection.project(known, Span(start, 1, STEP, now))
         return FlexibleLoads(
-            seen, start, duration, _cars(seen, start, duration / 3600), projection.lfdis_of(area)
+            seen, start, duration, _session_bounds(seen, start, duration / 3600), projection.lfdis_of(area)
         )
 
     @property
@@ -82,7 +82,10 @@ class FlexibleLoads:
         """Ask them for so much more injection, and tell them; who was asked for what. Loads begin and end
         within `randomize` seconds, or by default within a minute."""
         shares = self._ask_cars(watts, reason)
-        return [*shares, *self._ask_loads(watts - injection_change_w(shares), reason, randomize or SOON)]
+        return [
+            *shares,
+            *self._ask_loads(watts - injection_change_w(shares), reason, randomize or LOAD_RANDOMIZE_S),
+        ]
 
     def _ask_cars(self, watts: float, reason: str) -> list[ShareRow]:
         places, present, least, most, left = self.cars
@@ -94,7 +97,7 @@ class FlexibleLoads:
         )
         filled = waterfill.fill(
             present.sum() - watts,
-            Line(
+            MemberLines(
                 (sessions.need - sessions.power * (left - self.hours)) / self.hours,
                 sessions.power / self.hours,
                 *bounds,
@@ -102,7 +105,7 @@ class FlexibleLoads:
         )
         powers = setpoints.chargeable(filled.powers, least, most, settings.min_charge_w)
         shares = []
-        for number in np.flatnonzero(np.abs(powers - present) >= WORTH).tolist():
+        for number in np.flatnonzero(np.abs(powers - present) >= MIN_CHANGE_W).tolist():
             place = int(places[number])
             wish = ReservationRequest(
                 self.start,
@@ -131,7 +134,7 @@ class FlexibleLoads:
 
     def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[ShareRow]:
         fleet = self.seen.fleet
-        if not len(fleet.base) or abs(watts) < WORTH:
+        if not len(fleet.base) or abs(watts) < MIN_CHANGE_W:
             return []
         loads = fleet.thermals._replace(keep=fleet.thermals.keep ** (self.duration / STEP))
         seen = replace(self.seen, fleet=fleet._replace(thermals=loads), hours=self.hours)
@@ -140,14 +143,16 @@ class FlexibleLoads:
             -watts, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours
         )
         meant = loads.keep * loads.state + filled.powers * self.hours
-        drawn, comfort = disaggregation.as_commanded(
+        drawn, comfort = disaggregation.nearest_commandable(
             np.full((len(seen.leaves), kinds), filled.level),
             seen.fleet,
             disaggregation.StepOptions(
                 self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.stored
             ),
         )
-        powers = disaggregation.Powers(np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant)
+        powers = disaggregation.MemberPowers(
+            np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant
+        )
         step = loadcontrol.StepPeriod(
             self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize
         )
@@ -167,11 +172,11 @@ def injection_change_w(shares: Collection[ShareRow]) -> float:
     return float(sum(planned - baseline for _, _, planned, baseline, _ in shares))
 
 
-def _cars(seen: FleetState, start: int, hours: float) -> Cars:
+def _session_bounds(seen: FleetState, start: int, hours: float) -> SessionBounds:
     sessions = seen.fleet.sessions
     left = np.asarray(sessions.depart * seen.hours - (start - seen.at) / 3600, dtype=float)
-    here: Bools = (sessions.arrive * STEP <= start - seen.at) & (left > 0) & (sessions.need >= WORTH)
+    here: Bools = (sessions.arrive * STEP <= start - seen.at) & (left > 0) & (sessions.need >= MIN_CHANGE_W)
     some, left = sessions.only(here), left[here]
     least, most = policies.session_bounds(some.need, left, some.power, hours)
     present = np.minimum(np.nan_to_num(projection.Cars.of(seen, start).told[here]), most)
-    return Cars(np.flatnonzero(here), present, least, most, left)
+    return SessionBounds(np.flatnonzero(here), present, least, most, left)

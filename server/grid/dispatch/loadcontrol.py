@@ -16,7 +16,7 @@ from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import np
-from server.grid.optimisation.disaggregation import Powers
+from server.grid.optimisation.disaggregation import MemberPowers
 from server.models.groups import VirtualDER
 
 DESCRIPTION = "balance"
@@ -58,7 +58,12 @@ class IssuedCommand(NamedTuple):
 
 
 def thermal_commands(
-    leaf: VirtualDER, step: StepPeriod, seen: FleetState, powers: Powers, group: int, names: dict[int, str]
+    leaf: VirtualDER,
+    step: StepPeriod,
+    seen: FleetState,
+    powers: MemberPowers,
+    group: int,
+    names: dict[int, str],
 ) -> Iterator[IssuedCommand]:
     """Tell the thermal loads of a leaf what part of their comfort they are to use (`powers.comfort`), or for
     what part of the time they may be on."""
@@ -94,6 +99,8 @@ def thermal_commands(
 
 
 def _publish_event(leaf: VirtualDER, step: StepPeriod, action: dict[str, Any], categories: int) -> str:
-    said = dercontrols.event(step.duration, step.begin, step.randomize, step.randomize, step.description)
+    said = dercontrols.event_fields(
+        step.duration, step.begin, step.randomize, step.randomize, step.description
+    )
     return drevents.publish(leaf, {**said, **action, "deviceCategory": f"{categories:08X}",
                                      "drProgramMandatory": False}).href

@@ -83,13 +83,17 @@ def create_order(
     every = members.read(virtualders.members(found), how.hours)
     if policy in (TURN, TIER):
         every = rotation.ranked(every)
-    others = _flexible_loads(found, every, begin, duration, addressing) if wish in allocation.OPEN else None
+    others = (
+        _flexible_loads(found, every, begin, duration, addressing)
+        if wish in allocation.GROUP_QUANTITIES
+        else None
+    )
     if others is not None:
         every = [member for member in every if member.lfdi not in others.lfdis]
     made = (
         allocation.allocate(wish, value, every, how)
         if others is None
-        else allocation.allocate_beside(wish, value, every, how, others.baseline)
+        else allocation.allocate_with_flexible_loads(wish, value, every, how, others.baseline)
     )
     said = {"start": begin, "duration": duration, "ramp": ramp, "randomize_start": randomize,
             "randomize_duration": randomize, "description": reason[:32]}
@@ -97,8 +101,14 @@ def create_order(
         with store.transaction():
             hrefs = _publish(found, made, said, progress)
             documents = _distinct(hrefs.values())
-            warnings = [*made.warnings, *(conflicts.of(found, documents[0], every) if made.base is not None
-                                          else conflicts.of_single(found, documents))]
+            warnings = [
+                *made.warnings,
+                *(
+                    conflicts.control_conflicts(found, documents[0], every)
+                    if made.base is not None
+                    else conflicts.single_device_conflicts(found, documents)
+                ),
+            ]
             shifted = (
                 others.ask(made.missed, reason, randomize)
                 if others is not None and abs(made.missed) >= 1
@@ -107,7 +117,7 @@ def create_order(
             missed = made.missed - fsum(share[2] - share[3] for share in shifted)
             beside = others.baseline if others is not None else 0.0
             planned = made.planned + beside + made.missed - missed
-            warnings += [allocation.unreached(missed, planned)] if abs(missed) >= 1 else []
+            warnings += [allocation.unserved_warning(missed, planned)] if abs(missed) >= 1 else []
             row = DispatchOrder.create(
                 vder=found,
                 quantity=wish,
@@ -179,7 +189,7 @@ def _flexible_loads(
         "WHERE m.vder_id = ? AND n.kind IN ('ev', 'thermal')", vder.id)}
     if not inside:
         return None
-    takers = {member.lfdi for member in every if allocation.takes(member)}
+    takers = {member.lfdi for member in every if allocation.takes_power_setpoint(member)}
     cars = {lfdi for lfdi, (_, what) in inside.items() if what == "ev"}
     if addressing != BROADCAST or takers <= cars:
         takers -= cars
@@ -341,7 +351,7 @@ def _repeat(document: Document, start: int, duration: int) -> str:
     """Have an event's own words hold from `start` on too; the href of the event that says so."""
     if document.kind == "FlowReservationResponse":
         return reservations.repeat(document, start, duration).href
-    said = dercontrols.event(duration, start, description=document.submitted.get("description", ""))
+    said = dercontrols.event_fields(duration, start, description=document.submitted.get("description", ""))
     own = {key: value for key, value in document.submitted.items() if key not in (
         "mRID", "creationTime", "EventStatus", "randomizeStart", "randomizeDuration")}
     return store.add(document.kind, document.parent, {**own, **said})

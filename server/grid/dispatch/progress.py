@@ -11,7 +11,8 @@ from server.grid.fleet import power
 from server.models import Device, DispatchOrder, Share
 from server.resources import pollrates
 
-WORTH = 0.05  # of what devices do or are to do: a planned change of less says nothing about performance
+# of what devices do or are to do: a planned change of less says nothing about performance
+MIN_CHANGE_FRACTION = 0.05
 
 
 def order_progress(row: DispatchOrder) -> dict[str, Any]:
@@ -46,7 +47,9 @@ def order_progress(row: DispatchOrder) -> dict[str, Any]:
     read = [device for device in devices if device["delivered_w"] is not None]
     delivered, expected, baseline = (fsum(device[key] for device in read)
                                      for key in ("delivered_w", "planned_w", "baseline_w"))
-    least = WORTH * fsum(max(abs(device["planned_w"]), abs(device["baseline_w"])) for device in read)
+    least = MIN_CHANGE_FRACTION * fsum(
+        max(abs(device["planned_w"]), abs(device["baseline_w"])) for device in read
+    )
     return {
         "answers": dict(Counter(device["answer"] for device in devices)),
         "read": len(read),

@@ -105,7 +105,7 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
 def responding(seen: FleetState) -> FleetState:
     """The same with stores that can do that part of the power they claim at which each has responded of late;
     a fifth at least, so that one that was out of order is found to be in order again."""
-    stores, part = seen.fleet.batteries, np.maximum(seen.response["storage"], measurement.RESPONDS)
+    stores, part = seen.fleet.batteries, np.maximum(seen.response["storage"], measurement.RESPONSE_FRACTION)
     able = stores._replace(charge=stores.charge * part, discharge=stores.discharge * part)
     return replace(
         seen, fleet=seen.fleet._replace(batteries=able), response={**seen.response, "storage": part}

@@ -15,7 +15,7 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import policies
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.clusters import sums
-from server.grid.optimisation.disaggregation import Committed, Fleet, Powers
+from server.grid.optimisation.disaggregation import Committed, Fleet, MemberPowers
 from server.grid.series.intervals import Span
 from server.models import Document, ThermalState, VirtualDER
 from server.resources import events, sql
@@ -116,7 +116,7 @@ def _commanded(leaves: Sequence[VirtualDER], wishes: Sequence[str], at: int) -> 
         "o.id", at, at, *wishes, *inside)} if inside else {}
 
 
-def record_thermal_states(seen: FleetState, powers: Powers, end: int) -> None:
+def record_thermal_states(seen: FleetState, powers: MemberPowers, end: int) -> None:
     """Keep how far each thermal load is ahead at the end of a step."""
     loads = seen.fleet.thermals
     assert powers.meant is not None

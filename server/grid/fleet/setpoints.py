@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.grid.optimisation import waterfill
 from server.grid.optimisation.arrays import Bools, Floats, np
-from server.grid.optimisation.waterfill import Line
+from server.grid.optimisation.waterfill import MemberLines
 from server.resources.quantities import FULL
 
 OFFSET, DUTY = VARIETIES = range(2)  # of thermal loads: how they can be told
@@ -80,7 +80,7 @@ def chargeable(powers: Floats, floor: Floats, most: Floats, least: float) -> Flo
     chosen = order[:count]
     found = np.zeros_like(powers)
     found[chosen] = waterfill.fill(
-        total, Line(powers[chosen], most[chosen], able[chosen], most[chosen])
+        total, MemberLines(powers[chosen], most[chosen], able[chosen], most[chosen])
     ).powers
     return found
 

@@ -176,7 +176,7 @@ def _movable(
         )
         for what in ("thermal", "pv")
     }
-    some_cars = clusters.until(
+    some_cars = clusters.first_steps(
         clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), seen.hours)[0],
         steps,
     )
@@ -256,7 +256,7 @@ def _change(some: Clusters, base: Floats, hours: float) -> Change:
     """What clusters could draw beside a baseline."""
     if not len(some):
         return total([], len(base))
-    could, drawn = envelope.of(some, hours), np.cumsum(base) * hours
+    could, drawn = envelope.from_clusters(some, hours), np.cumsum(base) * hours
     nothing = np.zeros(len(base))
     return Change(
         np.maximum(base - could.low, 0),

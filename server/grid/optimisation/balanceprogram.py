@@ -21,7 +21,7 @@ from server.grid.optimisation.linearprogram import FAILED, Model, Solution
 
 
 @dataclass(frozen=True)
-class Prices:
+class CostWeights:
     """What is worth how much. The unit is the cost of an hour's imbalance of the greatest magnitude there
     would be without control; energies count in that magnitude times an hour. `track` is that cost itself: 0
     where nobody asks for balance, only for what is cheap."""
@@ -37,7 +37,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Limit:
+class GroupLimit:
     """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
     injection is negative. `groups` are the leaves below it, `net` [T] what they draw and generate without any
     control."""
@@ -48,7 +48,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Problem:
+class BalanceProblem:
     """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits;
     `ramp` [k] is by how many W each cluster may change from step to step, where that is bounded and it can.
     `price` [T] is what an hour's draw of the greatest imbalance costs, in the unit of `prices`."""
@@ -56,13 +56,13 @@ class Problem:
     hours: float
     clusters: Clusters
     generation: Floats | float = 0.0
-    limits: Sequence[Limit] = ()
-    prices: Prices = field(default_factory=Prices)
+    limits: Sequence[GroupLimit] = ()
+    prices: CostWeights = field(default_factory=CostWeights)
     ramp: Floats | None = None
     price: Floats | float = 0.0
 
 
-class Plan(NamedTuple):
+class ClusterSchedule(NamedTuple):
     """`power` [k, T] of the clusters and `energy` [k, T] after each step; `curtailed` [T], `imbalance` [T]
     left, all in W or Wh; `exceeded` is by how much each limit is broken at most; `status` as the solver has
     it."""
@@ -74,7 +74,9 @@ class Plan(NamedTuple):
     status: str
 
 
-def solve(problem: Problem, seconds: float = np.inf, method: str = "simplex") -> Plan | None:
+def solve(
+    problem: BalanceProblem, seconds: float = np.inf, method: str = "simplex"
+) -> ClusterSchedule | None:
     """The plan, or None if the solver found none in so many seconds: whoever calls keeps the one before, and
     says so."""
     unit = float(np.abs(problem.net).max(initial=0.0)) or float(
@@ -82,15 +84,15 @@ def solve(problem: Problem, seconds: float = np.inf, method: str = "simplex") ->
     )
     unit = max(unit, 1.0)
     model = Model()
-    made = _Columns(model, problem, unit)
+    made = _ProgramColumns(model, problem, unit)
     solution = model.solve(seconds, method=method)
     return None if solution.values is None else made.plan(solution)
 
 
-class _Columns:
+class _ProgramColumns:
     """The program's columns, all powers in units of the greatest imbalance."""
 
-    def __init__(self, model: Model, problem: Problem, unit: float) -> None:
+    def __init__(self, model: Model, problem: BalanceProblem, unit: float) -> None:
         self.problem, self.unit = problem, unit
         clusters, prices, hours = problem.clusters, problem.prices, problem.hours
         steps, size = len(problem.net), len(clusters)
@@ -196,12 +198,12 @@ class _Columns:
             model.term(rows, over[1])
             self.over.append(over)
 
-    def plan(self, solution: Solution) -> Plan:
+    def plan(self, solution: Solution) -> ClusterSchedule:
         values = solution.values if solution.values is not None else np.zeros(0)
         power = values[self.take] * self.unit
         power[self.lossy] -= values[self.give] * self.unit
         curtailed = values[self.curtail] * self.unit
-        return Plan(
+        return ClusterSchedule(
             power,
             values[self.energy] * self.unit,
             curtailed,
@@ -211,4 +213,4 @@ class _Columns:
         )
 
 
-__all__ = ["FAILED", "Limit", "Plan", "Prices", "Problem", "solve"]
+__all__ = ["FAILED", "BalanceProblem", "ClusterSchedule", "CostWeights", "GroupLimit", "solve"]

@@ -108,14 +108,14 @@ class Clusters:
         return Clusters(**{name: part[chosen] for name, part in vars(self).items()})
 
 
-def until(clusters: Clusters, steps: int) -> Clusters:
+def first_steps(clusters: Clusters, steps: int) -> Clusters:
     """The same over the first steps alone."""
     return replace(
         clusters, **{name: getattr(clusters, name)[:, :steps] for name in ("low", "high", "least", "most")}
     )
 
 
-def joined(*parts: Clusters) -> Clusters:
+def concatenate(*parts: Clusters) -> Clusters:
     """Clusters of several kinds in one."""
     return Clusters(
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
@@ -137,9 +137,19 @@ def batteries(
     energy, least, most, charge, discharge = (sums(label, part, size) for part in fleet[:5])
     lossless = sums(label, fleet.efficiency * fleet.charge, size) / np.maximum(charge, 1e-9)
     wanted = energy if end is None else sums(label, end, size)
-    return Clusters(np.full(size, BATTERY), group, variety, _over(-discharge, steps), _over(charge, steps),
-                    _over(np.minimum(least, energy), steps), _over(np.maximum(most, energy), steps), energy,
-                    np.ones(size), np.where(charge > 0, lossless, 1.0), wanted), label
+    return Clusters(
+        np.full(size, BATTERY),
+        group,
+        variety,
+        _repeat_steps(-discharge, steps),
+        _repeat_steps(charge, steps),
+        _repeat_steps(np.minimum(least, energy), steps),
+        _repeat_steps(np.maximum(most, energy), steps),
+        energy,
+        np.ones(size),
+        np.where(charge > 0, lossless, 1.0),
+        wanted,
+    ), label
 
 
 def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tuple[Clusters, Whole]:
@@ -152,11 +162,11 @@ def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tupl
     need = np.minimum(fleet.need, quantum * np.maximum(depart - arrive, 0))
     whole = np.minimum((need / np.maximum(quantum, 1e-9)).astype(np.intp), np.maximum(depart - arrive, 0))
     rest = need - whole * quantum
-    plugged = _runs(label, size, steps, arrive, depart, fleet.power)
-    soonest = (_runs(label, size, steps, arrive, arrive + whole, quantum)
-               + _points(label, size, steps, arrive + whole, rest))
-    latest = (_runs(label, size, steps, depart - whole, depart, quantum)
-              + _points(label, size, steps, depart - whole - 1, rest))
+    plugged = _sum_over_intervals(label, size, steps, arrive, depart, fleet.power)
+    soonest = (_sum_over_intervals(label, size, steps, arrive, arrive + whole, quantum)
+               + _sum_at_steps(label, size, steps, arrive + whole, rest))
+    latest = (_sum_over_intervals(label, size, steps, depart - whole, depart, quantum)
+              + _sum_at_steps(label, size, steps, depart - whole - 1, rest))
     most = np.cumsum(soonest, axis=1)
     return Clusters(
         np.full(size, SESSION),
@@ -220,7 +230,7 @@ def merged(clusters: Clusters, alone: Bools) -> tuple[Clusters, Whole]:
                     end), label
 
 
-def held_back(clusters: Clusters, energy: float, since: int = 1) -> Clusters:
+def with_reserve(clusters: Clusters, energy: float, since: int = 1) -> Clusters:
     """The same with the part `energy` of each battery's span kept at either end, from the step `since` on,
     for what the forecast does not see. A battery that is beyond already need not come back, but goes no
     further."""
@@ -252,17 +262,19 @@ def sums(label: Whole, values: Floats, size: int) -> Floats:
     return np.bincount(label, values, size).astype(float)
 
 
-def _over(values: Floats, steps: int) -> Floats:
+def _repeat_steps(values: Floats, steps: int) -> Floats:
     return np.repeat(values[:, None], steps, axis=1)
 
 
-def _points(label: Whole, size: int, steps: int, at: Whole, value: Floats) -> Floats:
+def _sum_at_steps(label: Whole, size: int, steps: int, at: Whole, value: Floats) -> Floats:
     """The sum of each cluster's values, each at its step; what lies outside the steps has to be 0."""
     inside = (at >= 0) & (at < steps)
     return sums(label[inside] * steps + at[inside], value[inside], size * steps).reshape(size, steps)
 
 
-def _runs(label: Whole, size: int, steps: int, begin: Whole, end: Whole, value: Floats) -> Floats:
+def _sum_over_intervals(
+    label: Whole, size: int, steps: int, begin: Whole, end: Whole, value: Floats
+) -> Floats:
     """The sum of each cluster's values, each from its step `begin` until before `end`."""
     first, last = np.clip(begin, 0, steps), np.clip(np.maximum(end, begin), 0, steps)
     wide = steps + 1

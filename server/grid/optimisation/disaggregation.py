@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 from server.grid.optimisation import policies, waterfill
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.balanceprogram import Limit, Plan
+from server.grid.optimisation.balanceprogram import ClusterSchedule, GroupLimit
 from server.grid.optimisation.clusters import (BATTERY, SESSION, THERMAL, Batteries, Labels, Sessions,
                                                Thermals, sums)
-from server.grid.optimisation.waterfill import Filled, Line
+from server.grid.optimisation.waterfill import FillResult, MemberLines
 
-PERCENT = 1e-4  # the resolution of opModFixedW
+PERCENT_RESOLUTION = 1e-4  # the resolution of opModFixedW
 
 
-class Wanted(NamedTuple):
+class StepTarget(NamedTuple):
     """What a step asks of each group [g]: of its cars, of its batteries as far as planned; of the thermal
     loads of each [g, kind]; and what the whole is to draw."""
     sessions: Floats
@@ -38,7 +38,7 @@ class Fleet(NamedTuple):
     base: Floats
 
 
-class Powers(NamedTuple):
+class MemberPowers(NamedTuple):
     """Each member's power, and what of the total could not be met. `percent` [g] is what the batteries of a
     group are told as a fraction of their rating (+ of charging), where all are told the same; `comfort` [g,
     kind] the fraction of their band at which thermal loads are to be after the step, as it can be told;
@@ -74,13 +74,13 @@ class StepOptions:
     what it was meant to); batteries take the difference."""
     hours: float
     broadcast: bool = False
-    limits: Sequence[Limit] = ()
+    limits: Sequence[GroupLimit] = ()
     sayable: Callable[[Floats], Floats] | None = None
     finest: Sequence[float] = ()
     stored: Floats | None = None
 
 
-def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -> Wanted:
+def step_target(plan: ClusterSchedule, labels: Labels, groups: int, net: float, step: int = 0) -> StepTarget:
     """What the plan asks of a step, for `net` as it is now expected: the whole draws so much that the
     imbalance is the planned one."""
     def of(kind: int, kinds: int = 1) -> Floats:
@@ -88,31 +88,31 @@ def wanted(plan: Plan, labels: Labels, groups: int, net: float, step: int = 0) -
         place = labels.group[some] * kinds + (labels.variety[some] if kinds > 1 else 0)
         return sums(place, plan.power[some, step], groups * kinds).reshape(groups, kinds)
     thermal = labels.variety[labels.kind == THERMAL]
-    return Wanted(of(SESSION)[:, 0], of(THERMAL, int(thermal.max(initial=0)) + 1), of(BATTERY)[:, 0],
+    return StepTarget(of(SESSION)[:, 0], of(THERMAL, int(thermal.max(initial=0)) + 1), of(BATTERY)[:, 0],
                   float(plan.imbalance[step] - plan.curtailed[step] - net))
 
 
-def manually_dispatched(asked: Wanted, fleet: Fleet, busy: Committed) -> Wanted:
+def without_committed(asked: StepTarget, fleet: Fleet, busy: Committed) -> StepTarget:
     """What is left to ask of a fleet when some are busy: of sessions what those do not draw, of loads their
     part by rating."""
     groups, kinds = asked.thermals.shape
     able, whole = (
-        sums(_alike_loads(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds)
+        sums(_thermal_cells(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds)
         for one in (fleet, busy.fleet)
     )
     part = np.divide(able, whole, out=np.zeros_like(able), where=whole > 0)
     return asked._replace(sessions=asked.sessions - busy.sessions, thermals=asked.thermals * part)
 
 
-def shared(asked: Wanted, fleet: Fleet, how: StepOptions) -> Powers:
+def disaggregate(asked: StepTarget, fleet: Fleet, how: StepOptions) -> MemberPowers:
     """The members' powers."""
     groups = len(asked.sessions)
     low, high = battery_bounds(fleet.batteries, how.hours)
     low_sum, high_sum = (sums(fleet.batteries.group, part, groups) for part in (low, high))
-    least, most = _room(how.limits, groups)
+    least, most = _group_bounds(how.limits, groups)
     kinds = asked.thermals.shape[1]
-    alike = _alike_loads(fleet, kinds)
-    thermal, comfort = _each(
+    alike = _thermal_cells(fleet, kinds)
+    thermal, comfort = _by_group(
         groups * kinds,
         alike,
         asked.thermals.ravel(),
@@ -131,12 +131,12 @@ def shared(asked: Wanted, fleet: Fleet, how: StepOptions) -> Powers:
         comfort.reshape(groups, kinds),
     )
     if any(how.finest):
-        thermal, comfort = as_commanded(comfort, fleet, how)
+        thermal, comfort = nearest_commandable(comfort, fleet, how)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
     free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
     here = fleet.sessions.arrive <= 0
     need, left = np.where(here, fleet.sessions.need, 0.0), fleet.sessions.depart * how.hours
-    session, _ = _each(groups, fleet.sessions.group, free, lambda inside, target: policies.by_laxity(
+    session, _ = _by_group(groups, fleet.sessions.group, free, lambda inside, target: policies.by_laxity(
         target, need[inside], left[inside], fleet.sessions.power[inside], how.hours))
     session = session if how.sayable is None else how.sayable(session)
     session_sum = sums(fleet.sessions.group, session, groups)
@@ -145,12 +145,12 @@ def shared(asked: Wanted, fleet: Fleet, how: StepOptions) -> Powers:
     crossed = floor > roof
     floor = np.where(crossed, np.clip(floor, low_sum, high_sum), floor)
     roof = np.where(crossed, floor, roof)
-    spread = Line(asked.batteries, high_sum - low_sum, floor, roof)
-    targets = _nested(asked.total - others.sum(), spread, others, how.limits)
-    divide = _broadcast if how.broadcast else _alike
-    battery, percent = _each(groups, fleet.batteries.group, targets, lambda inside, target: divide(
+    spread = MemberLines(asked.batteries, high_sum - low_sum, floor, roof)
+    targets = _battery_targets(asked.total - others.sum(), spread, others, how.limits)
+    divide = _broadcast_percent if how.broadcast else _equal_soc
+    battery, percent = _by_group(groups, fleet.batteries.group, targets, lambda inside, target: divide(
         target, fleet.batteries.only(inside), low[inside], high[inside], how.hours))
-    return Powers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()),
+    return MemberPowers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()),
                   percent if how.broadcast else None, comfort, meant)
 
 
@@ -162,7 +162,7 @@ def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
     return low, high
 
 
-def after(fleet: Fleet, powers: Powers, hours: float) -> Fleet:
+def after_step(fleet: Fleet, powers: MemberPowers, hours: float) -> Fleet:
     """The members one step later, having drawn so much: what a plan believes until readings come."""
     drawn = powers.batteries
     gained = (
@@ -181,8 +181,8 @@ def after(fleet: Fleet, powers: Powers, hours: float) -> Fleet:
     )
 
 
-def _each(
-    groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], Filled]
+def _by_group(
+    groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], FillResult]
 ) -> tuple[Floats, Floats]:
     """Every group's members by `share(members, target)`, and each group's level."""
     powers, levels = np.zeros(len(of)), np.zeros(groups)
@@ -199,12 +199,12 @@ def _each(
     return powers, levels
 
 
-def _alike_loads(fleet: Fleet, kinds: int) -> Whole:
+def _thermal_cells(fleet: Fleet, kinds: int) -> Whole:
     """The place of each thermal load in a table [g, kind], laid out flat."""
     return fleet.thermals.group * kinds + np.minimum(fleet.thermals.kind, kinds - 1)
 
 
-def as_commanded(comfort: Floats, fleet: Fleet, how: StepOptions) -> tuple[Floats, Floats]:
+def nearest_commandable(comfort: Floats, fleet: Fleet, how: StepOptions) -> tuple[Floats, Floats]:
     """The parts of comfort [g, kind] that come nearest and can be told, and what each thermal load then draws
     beside its base: (powers, parts)."""
     kinds = comfort.shape[1]
@@ -213,24 +213,24 @@ def as_commanded(comfort: Floats, fleet: Fleet, how: StepOptions) -> tuple[Float
     state, band, keep, power = fleet.thermals[:4]
     state = state if how.stored is None else how.stored
     low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, how.hours)
-    wanted_energy = told.ravel()[_alike_loads(fleet, kinds)] * band
+    wanted_energy = told.ravel()[_thermal_cells(fleet, kinds)] * band
     return np.clip((wanted_energy - keep * state) / how.hours, low, high), told
 
 
-def _alike(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:
+def _equal_soc(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> FillResult:
     return policies.by_charge(target, some.energy, some.least, some.most, some.efficiency, hours, low, high)
 
 
-def _broadcast(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> Filled:
+def _broadcast_percent(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> FillResult:
     """What comes of one percent for all: each does as much of it as it can."""
     level = policies.by_rating(target, some.charge, some.discharge, low, high).level
-    told = float(np.round(level / PERCENT) * PERCENT)
+    told = float(np.round(level / PERCENT_RESOLUTION) * PERCENT_RESOLUTION)
     rating = some.charge if told >= 0 else some.discharge
     powers = np.clip(told * rating, low, high)
-    return Filled(powers, told, target - powers.sum())
+    return FillResult(powers, told, target - powers.sum())
 
 
-def _room(limits: Sequence[Limit], groups: int) -> tuple[Floats, Floats]:
+def _group_bounds(limits: Sequence[GroupLimit], groups: int) -> tuple[Floats, Floats]:
     """What limits of single groups leave for what can be moved in them."""
     least, most = np.full(groups, -np.inf), np.full(groups, np.inf)
     for limit in limits:
@@ -241,25 +241,29 @@ def _room(limits: Sequence[Limit], groups: int) -> tuple[Floats, Floats]:
     return least, most
 
 
-def _nested(target: float, spread: Line, others: Floats, limits: Sequence[Limit]) -> Floats:
+def _battery_targets(
+    target: float, spread: MemberLines, others: Floats, limits: Sequence[GroupLimit]
+) -> Floats:
     """The batteries' target in each group: the worst broken limit of several groups is met exactly and what
     is inside stays as it is; the rest goes to those outside, until none is broken."""
     powers, free = np.zeros(len(others)), np.ones(len(others), dtype=bool)
     open_limits = [limit for limit in limits if len(limit.groups) > 1]
     while True:
         missing = target - powers[~free].sum()
-        powers[free] = waterfill.fill(missing, Line(*(part[free] for part in spread))).powers
+        powers[free] = waterfill.fill(missing, MemberLines(*(part[free] for part in spread))).powers
         broken = [(excess, place) for place, limit in enumerate(open_limits)
-                  if abs(excess := _excess(limit, powers + others)) > 1e-6]
+                  if abs(excess := _limit_excess_w(limit, powers + others)) > 1e-6]
         if not broken:
             return powers
         excess, place = max(broken, key=lambda one: abs(one[0]))
         inside = np.asarray(open_limits.pop(place).groups)
         inside = inside[free[inside]]
-        filled = waterfill.fill(powers[inside].sum() - excess, Line(*(part[inside] for part in spread)))
+        filled = waterfill.fill(
+            powers[inside].sum() - excess, MemberLines(*(part[inside] for part in spread))
+        )
         powers[inside], free[inside] = filled.powers, False
 
 
-def _excess(limit: Limit, powers: Floats) -> float:
+def _limit_excess_w(limit: GroupLimit, powers: Floats) -> float:
     drawn = powers[list(limit.groups)].sum() + float(np.ravel(limit.net)[0])
     return float(max(drawn - limit.most, 0.0) + min(drawn - limit.least, 0.0))

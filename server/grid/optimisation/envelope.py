@@ -22,7 +22,7 @@ class Envelope(NamedTuple):
     most: Floats
 
 
-def of(clusters: Clusters, hours: float, response: float = 1.0) -> Envelope:
+def from_clusters(clusters: Clusters, hours: float, response: float = 1.0) -> Envelope:
     """The clusters' sum. `response` is the part of their powers that is to be counted on: firm is less than
     possible. What a battery gives back is less than it stored, and what it takes is more than it will hold;
     and none has a power for which there is no energy, whatever it has done until then."""
@@ -37,18 +37,18 @@ def of(clusters: Clusters, hours: float, response: float = 1.0) -> Envelope:
         np.minimum(most, np.cumsum(high, axis=1) * hours),
     )
     low, high = (
-        np.maximum(low, (least - _before(most)) / hours),
-        np.minimum(high, (most - _before(least)) / hours),
+        np.maximum(low, (least - _at_step_start(most)) / hours),
+        np.minimum(high, (most - _at_step_start(least)) / hours),
     )
-    return cut(Envelope(*(part.sum(axis=0) for part in (low, high, least, most))), hours)
+    return limited(Envelope(*(part.sum(axis=0) for part in (low, high, least, most))), hours)
 
 
-def _before(energy: Floats) -> Floats:
+def _at_step_start(energy: Floats) -> Floats:
     """[k, T]: at the beginning of each step."""
     return np.pad(energy[:, :-1], ((0, 0), (1, 0)))
 
 
-def cut(
+def limited(
     envelope: Envelope, hours: float, least: Floats | float = -np.inf, most: Floats | float = np.inf
 ) -> Envelope:
     """The envelope under a limit on its power, W [T] or one number, and its energies cut to what such powers
@@ -58,15 +58,15 @@ def cut(
                     np.minimum(envelope.most, np.cumsum(high * hours)))
 
 
-def total(children: Iterable[Envelope], hours: float, least: Floats | float = -np.inf,
+def parent_envelope(children: Iterable[Envelope], hours: float, least: Floats | float = -np.inf,
           most: Floats | float = np.inf) -> Envelope:
     """A parent's: its children's sum, cut by its own limit."""
-    return cut(
+    return limited(
         Envelope(*(np.sum(parts, axis=0) for parts in zip(*children, strict=True))), hours, least, most
     )
 
 
-def duration(envelope: Envelope, hours: float, upwards: bool) -> float:
+def hold_duration_h(envelope: Envelope, hours: float, upwards: bool) -> float:
     """Hours for which the greatest (or least) power of the first step can be held."""
     power = envelope.high if upwards else envelope.low
     drawn = np.cumsum(np.full(len(power), power[0] * hours))

@@ -9,7 +9,7 @@ from server.grid.optimisation import highssolver
 from server.grid.optimisation.arrays import Floats, Whole, np
 
 OPTIMAL, TIME_LIMIT, FAILED = "optimal", "time limit", "failed"
-Numbers = Any  # a number, or an array that broadcasts to the block's shape
+NumberOrArray = Any  # a number, or an array that broadcasts to the block's shape
 
 
 class Solution(NamedTuple):
@@ -31,33 +31,39 @@ class Model:
         self.width = self.height = 0
 
     def columns(
-        self, shape: tuple[int, ...], low: Numbers = 0.0, high: Numbers = np.inf, cost: Numbers = 0.0
+        self,
+        shape: tuple[int, ...],
+        low: NumberOrArray = 0.0,
+        high: NumberOrArray = np.inf,
+        cost: NumberOrArray = 0.0,
     ) -> Whole:
         """New variables between bounds, with a cost each."""
         numbers = self.width + np.arange(int(np.prod(shape))).reshape(shape)
-        self._columns.append((_flat(low, shape), _flat(high, shape), _flat(cost, shape)))
+        self._columns.append(
+            (_broadcast_flat(low, shape), _broadcast_flat(high, shape), _broadcast_flat(cost, shape))
+        )
         self.width += numbers.size
         return numbers
 
-    def rows(self, shape: tuple[int, ...], low: Numbers, high: Numbers) -> Whole:
+    def rows(self, shape: tuple[int, ...], low: NumberOrArray, high: NumberOrArray) -> Whole:
         """New constraints: low ≤ the sum of their terms ≤ high."""
         numbers = self.height + np.arange(int(np.prod(shape))).reshape(shape)
-        self._rows.append((_flat(low, shape), _flat(high, shape)))
+        self._rows.append((_broadcast_flat(low, shape), _broadcast_flat(high, shape)))
         self.height += numbers.size
         return numbers
 
-    def term(self, rows: Whole, columns: Whole, factor: Numbers = 1.0) -> None:
+    def term(self, rows: Whole, columns: Whole, factor: NumberOrArray = 1.0) -> None:
         """factor · column in a row, for arrays of both that broadcast to one shape."""
         rows, columns = np.broadcast_arrays(rows, columns)
-        self._terms.append((rows.ravel(), columns.ravel(), _flat(factor, rows.shape)))
+        self._terms.append((rows.ravel(), columns.ravel(), _broadcast_flat(factor, rows.shape)))
 
     def solve(self, seconds: float = np.inf, threads: int = 1, method: str = "simplex") -> Solution:
         """The least cost, within so many seconds."""
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = self.width, self.height
-        program.col_lower_, program.col_upper_, program.col_cost_ = _joined(self._columns)
-        program.row_lower_, program.row_upper_ = _joined(self._rows)
-        row, column, factor = _joined(self._terms)
+        program.col_lower_, program.col_upper_, program.col_cost_ = _concatenated(self._columns)
+        program.row_lower_, program.row_upper_ = _concatenated(self._rows)
+        row, column, factor = _concatenated(self._terms)
         order = np.argsort(row, kind="stable")
         program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         program.a_matrix_.start_ = np.concatenate(((0,), np.cumsum(np.bincount(row, minlength=self.height))))
@@ -79,9 +85,9 @@ class Model:
 _STATUS = {highspy.HighsModelStatus.kOptimal: OPTIMAL, highspy.HighsModelStatus.kTimeLimit: TIME_LIMIT}
 
 
-def _flat(values: Numbers, shape: tuple[int, ...]) -> Floats:
+def _broadcast_flat(values: NumberOrArray, shape: tuple[int, ...]) -> Floats:
     return np.broadcast_to(np.asarray(values, dtype=float), shape).ravel()
 
 
-def _joined(blocks: list[Any]) -> tuple[Any, ...]:
+def _concatenated(blocks: list[Any]) -> tuple[Any, ...]:
     return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Bools, Floats, np
 
-DAYS = 10
+BASELINE_DAYS = 10
 WINDOW_HOURS, GAP_HOURS = 4, 1
-CAP = 0.4
-FEWEST = 2
-RESPONDS, IN_A_ROW = 0.2, 2
+ADJUSTMENT_CAP = 0.4
+MIN_COMPARED_STEPS = 2
+RESPONSE_FRACTION, MISSES_IN_A_ROW = 0.2, 2
 
 
 class Baseline(NamedTuple):
@@ -44,16 +44,16 @@ def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int,
     fit = np.isfinite(days[:, begin:end]).all(axis=1) & ~ours[:, begin:end].any(axis=1)
     if not fit.any():
         raise ValueError(f"none of {len(days)} days is without gap and without an event of ours in that time")
-    chosen = np.flatnonzero(fit)[-DAYS:]
+    chosen = np.flatnonzero(fit)[-BASELINE_DAYS:]
     clean = np.where(ours[chosen], np.nan, days[chosen])
     seen = np.isfinite(clean)
     usual = np.divide(np.where(seen, clean, 0).sum(axis=0), seen.sum(axis=0), out=np.full(len(today), np.nan),
                       where=seen.any(axis=0))
-    factor, steps = _factor(usual, np.where(ours_today, np.nan, today), begin, per_hour)
+    factor, steps = _same_day_factor(usual, np.where(ours_today, np.nan, today), begin, per_hour)
     return Baseline(usual[begin:end] * factor, factor, len(chosen), steps, "10 of 10, same day")
 
 
-def _factor(usual: Floats, today: Floats, begin: int, per_hour: int) -> tuple[float, int]:
+def _same_day_factor(usual: Floats, today: Floats, begin: int, per_hour: int) -> tuple[float, int]:
     """Today's level against the usual one. It is 1 where there is too little to compare, or where a home that
     injects leaves no level that a factor could mean."""
     last = max(begin - GAP_HOURS * per_hour, 0)
@@ -61,9 +61,9 @@ def _factor(usual: Floats, today: Floats, begin: int, per_hour: int) -> tuple[fl
     both = np.isfinite(usual[window]) & np.isfinite(today[window])
     steps = int(both.sum())
     was, is_now = float(usual[window][both].sum()), float(today[window][both].sum())
-    if steps < FEWEST or was <= 0:
+    if steps < MIN_COMPARED_STEPS or was <= 0:
         return 1.0, steps
-    return min(max(is_now / was, 1 - CAP), 1 + CAP), steps
+    return min(max(is_now / was, 1 - ADJUSTMENT_CAP), 1 + ADJUSTMENT_CAP), steps
 
 
 def submeter(steps: int, schedule: Floats | None = None) -> Baseline:
@@ -124,9 +124,9 @@ def non_responding(delivered: Floats, expected: Floats) -> Bools:
     row = np.zeros(len(expected), dtype=int)
     for asked, done in zip(expected.T, delivered.T, strict=True):
         says = np.isfinite(done) & (np.abs(asked) > 0)
-        failed = says & (np.where(says, done, 0) * np.sign(asked) < RESPONDS * np.abs(asked))
+        failed = says & (np.where(says, done, 0) * np.sign(asked) < RESPONSE_FRACTION * np.abs(asked))
         row = np.where(says, np.where(failed, row + 1, 0), row)
-        found |= row >= IN_A_ROW
+        found |= row >= MISSES_IN_A_ROW
     return found
 
 

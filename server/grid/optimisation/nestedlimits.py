@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.balanceprogram import Plan, Problem, solve
+from server.grid.optimisation.balanceprogram import BalanceProblem, ClusterSchedule, solve
 from server.grid.optimisation.clusters import merged, sums
 
-FEW = 12
+FEW_LIMITS = 12
 
 
-def solve_nested(problem: Problem, seconds: float = np.inf) -> Plan | None:
+def solve_nested(problem: BalanceProblem, seconds: float = np.inf) -> ClusterSchedule | None:
     """As `program.solve`. Where clusters were planned as one, each has the place between its own bounds that
     all have together, and its part of the energy."""
-    if len(problem.limits) <= FEW:
+    if len(problem.limits) <= FEW_LIMITS:
         return solve(problem, seconds)
     clusters = problem.clusters
     limited = [group for limit in problem.limits for group in limit.groups]
@@ -26,11 +26,11 @@ def solve_nested(problem: Problem, seconds: float = np.inf) -> Plan | None:
     ramp = None if problem.ramp is None else sums(label, problem.ramp, len(fewer))
     found = solve(replace(problem, clusters=fewer, ramp=ramp), seconds)
     return found and found._replace(
-        power=_placed(found.power, fewer.low, fewer.high, clusters.low, clusters.high, label),
-        energy=_placed(found.energy, fewer.least, fewer.most, clusters.least, clusters.most, label))
+        power=_disaggregate(found.power, fewer.low, fewer.high, clusters.low, clusters.high, label),
+        energy=_disaggregate(found.energy, fewer.least, fewer.most, clusters.least, clusters.most, label))
 
 
-def _placed(
+def _disaggregate(
     values: Floats, low: Floats, high: Floats, own_low: Floats, own_high: Floats, label: Whole
 ) -> Floats:
     place = np.divide(values - low, high - low, out=np.zeros_like(values), where=high > low)

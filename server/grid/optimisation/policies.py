@@ -6,19 +6,19 @@ equal: the fraction of a rating, the state of charge, the hours of laxity, the f
 from __future__ import annotations
 
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.waterfill import Filled, Line, fill
+from server.grid.optimisation.waterfill import FillResult, MemberLines, fill
 
 
-def by_rating(target: float, charge: Floats, discharge: Floats, lows: Floats, highs: Floats) -> Filled:
+def by_rating(target: float, charge: Floats, discharge: Floats, lows: Floats, highs: Floats) -> FillResult:
     """The same fraction of its rating for everyone, as a broadcast opModFixedW has it: of the charge rating
     where the level is positive, of the discharge rating (a magnitude too) where it is negative."""
     zero = np.zeros_like(lows)
     idle = np.clip(zero, lows, highs).sum()
-    return fill(target, Line(zero, charge if target >= idle else discharge, lows, highs))
+    return fill(target, MemberLines(zero, charge if target >= idle else discharge, lows, highs))
 
 
 def by_charge(target: float, energy: Floats, least: Floats, most: Floats, efficiency: Floats, hours: float,
-              lows: Floats, highs: Floats) -> Filled:
+              lows: Floats, highs: Floats) -> FillResult:
     """The same state of charge for everyone after so many hours: level 0 is down to the reserve, 1 is full.
 
     What is taken in loses once, what is given back once (`efficiency` is of one way). So a line bends at zero
@@ -26,10 +26,10 @@ def by_charge(target: float, energy: Floats, least: Floats, most: Floats, effici
 
     """
     short, span = (least - energy) / hours, (most - least) / hours
-    charging = Line(short / efficiency, span / efficiency, np.maximum(lows, 0), np.maximum(highs, 0))
-    giving = Line(short * efficiency, span * efficiency, np.minimum(lows, 0), np.minimum(highs, 0))
-    both = fill(target, Line(*(np.concatenate(parts) for parts in zip(charging, giving, strict=True))))
-    return Filled(both.powers[:len(lows)] + both.powers[len(lows):], both.level, both.missed)
+    charging = MemberLines(short / efficiency, span / efficiency, np.maximum(lows, 0), np.maximum(highs, 0))
+    giving = MemberLines(short * efficiency, span * efficiency, np.minimum(lows, 0), np.minimum(highs, 0))
+    both = fill(target, MemberLines(*(np.concatenate(parts) for parts in zip(charging, giving, strict=True))))
+    return FillResult(both.powers[:len(lows)] + both.powers[len(lows):], both.level, both.missed)
 
 
 def session_bounds(need: Floats, left: Floats, power: Floats, hours: float) -> tuple[Floats, Floats]:
@@ -41,12 +41,12 @@ def session_bounds(need: Floats, left: Floats, power: Floats, hours: float) -> t
     return np.clip((need - power * later) / hours, 0.0, most), most
 
 
-def by_laxity(target: float, need: Floats, left: Floats, power: Floats, hours: float) -> Filled:
+def by_laxity(target: float, need: Floats, left: Floats, power: Floats, hours: float) -> FillResult:
     """The same laxity for every session after the step: hours to spare if it charged at full power from then
     on. The level is that laxity. A session that could not otherwise be full in time runs whatever the
     target."""
     lows, highs = session_bounds(need, left, power, hours)
-    return fill(target, Line((need - power * (left - hours)) / hours, power / hours, lows, highs))
+    return fill(target, MemberLines((need - power * (left - hours)) / hours, power / hours, lows, highs))
 
 
 def comfort_bounds(state: Floats, band: Floats, keep: Floats, base: Floats, power: Floats,
@@ -61,8 +61,8 @@ def comfort_bounds(state: Floats, band: Floats, keep: Floats, base: Floats, powe
 
 
 def by_comfort(target: float, state: Floats, band: Floats, keep: Floats, base: Floats, power: Floats,
-               hours: float) -> Filled:
+               hours: float) -> FillResult:
     """The same fraction of its comfort band for every thermal load after the step, as one temperature offset
     for all has it; the level is that fraction. Powers, and the target, are what is drawn beside the base."""
     lows, highs = comfort_bounds(state, band, keep, base, power, hours)
-    return fill(target, Line(-keep * state / hours, band / hours, lows, highs))
+    return fill(target, MemberLines(-keep * state / hours, band / hours, lows, highs))

@@ -55,7 +55,7 @@ def fill(target: float, offsets: Numbers, slopes: Numbers, lows: Numbers, highs:
 def _fill_many(target: float, *line: Numbers) -> Shares:
     from server.grid.optimisation import waterfill
     from server.grid.optimisation.arrays import np
-    filled = waterfill.fill(target, waterfill.Line(*(np.asarray(part, dtype=float) for part in line)))
+    filled = waterfill.fill(target, waterfill.MemberLines(*(np.asarray(part, dtype=float) for part in line)))
     return Shares(filled.powers.tolist(), filled.level, float(filled.missed))
 
 

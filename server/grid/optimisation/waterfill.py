@@ -11,7 +11,7 @@ from typing import NamedTuple
 from server.grid.optimisation.arrays import Floats, np
 
 
-class Line(NamedTuple):
+class MemberLines(NamedTuple):
     """The members' lines, arrays of one length. Slopes are not negative, lows not above highs."""
     offsets: Floats
     slopes: Floats
@@ -19,7 +19,7 @@ class Line(NamedTuple):
     highs: Floats
 
 
-class Filled(NamedTuple):
+class FillResult(NamedTuple):
     """`powers` of the members, their common `level`, and `missed`: the part of the target that the bounds
     forbid."""
     powers: Floats
@@ -27,7 +27,7 @@ class Filled(NamedTuple):
     missed: float
 
 
-def fill(target: float, line: Line) -> Filled:
+def fill(target: float, line: MemberLines) -> FillResult:
     """Powers that sum to the target, or to the nearest sum within the bounds. A member whose slope is 0 gets
     its offset, held within its bounds."""
     offsets, slopes, lows, highs = line
@@ -38,16 +38,16 @@ def fill(target: float, line: Line) -> Filled:
     moving = slopes > 0
     still = np.clip(offsets, lows, highs)
     if not moving.any():
-        return Filled(still, 0.0, target - still.sum())
+        return FillResult(still, 0.0, target - still.sum())
     fixed = still[~moving].sum()
     least, most = fixed + lows[moving].sum(), fixed + highs[moving].sum()
     reachable = min(max(target, least), most)
-    level = _level(reachable - least, Line(*(part[moving] for part in line)))
+    level = _level(reachable - least, MemberLines(*(part[moving] for part in line)))
     powers = np.where(moving, np.clip(offsets + level * slopes, lows, highs), still)
-    return Filled(powers, level, target - reachable)
+    return FillResult(powers, level, target - reachable)
 
 
-def _level(rise: float, line: Line) -> float:
+def _level(rise: float, line: MemberLines) -> float:
     """The least level at which the sum has risen so much above its minimum."""
     offsets, slopes, lows, highs = line
     bends = np.concatenate(((lows - offsets) / slopes, (highs - offsets) / slopes))

@@ -30,11 +30,11 @@ from server.resources import sql
 
 QUARTERS = 86400 // STEP
 BEFORE, AFTER = 3600, 2 * 3600  # around an event of ours: pre-heating, and what comes back
-LOOK_BACK = 42  # days in which like days are sought
-LONGEST = 86400
-NONE = "none"
+LOOK_BACK_DAYS = 42  # days in which like days are sought
+LONGEST_S = 86400
+NO_BASELINE = "none"
 # By method, how far one device's baseline is off, as a part of it (the median of homes for 10 of 10).
-ERRORS = {
+RELATIVE_ERRORS = {
     "submeter": 0.0,
     "uncontrolled": 0.05,
     "available": 0.05,
@@ -66,11 +66,11 @@ class MemberBaseline(NamedTuple):
 Method = Callable[[BaselineRequest, int, int, str], MemberBaseline | None]
 
 
-def of(asked: BaselineRequest, start: int, end: int, apart: str = "") -> MemberBaseline:
+def member_baseline(asked: BaselineRequest, start: int, end: int, apart: str = "") -> MemberBaseline:
     """A device's baseline over [start, end), in steps of STEP from `start` on; `apart` is the mRID of the
     event it is for. Without readings and estimate all is NaN, and the method "none"."""
-    if not 0 < end - start <= LONGEST:
-        raise Refused(400, f"a baseline is of up to {LONGEST // 3600} h, not of {end - start} s")
+    if not 0 < end - start <= LONGEST_S:
+        raise Refused(400, f"a baseline is of up to {LONGEST_S // 3600} h, not of {end - start} s")
     method = METHODS.get(asked.what, _like_days)
     estimated = asked.always and asked.ordered is not None and method in (_like_days, _available)
     found = None if estimated else method(asked, start, end, apart)
@@ -79,7 +79,7 @@ def of(asked: BaselineRequest, start: int, end: int, apart: str = "") -> MemberB
     steps = _steps(start, end)
     if asked.ordered is not None:
         return MemberBaseline(np.full(steps, asked.ordered), "as ordered")
-    return MemberBaseline(np.full(steps, np.nan), NONE)
+    return MemberBaseline(np.full(steps, np.nan), NO_BASELINE)
 
 
 def _steps(start: int, end: int) -> int:
@@ -113,7 +113,9 @@ def _available(asked: BaselineRequest, start: int, end: int, apart: str) -> Memb
     """What it gave in the hour before, as far as it was left alone; else what it says it could give."""
     first = start - BEFORE
     before = -measurements.series([asked.device], first, start, STEP)[0]
-    left = before[~_within(ours(asked, first, start, apart), first + STEP * np.arange(len(before)))]
+    left = before[
+        ~_in_any_span(own_events(asked, first, start, apart), first + STEP * np.arange(len(before)))
+    ]
     if np.isfinite(left).any():
         return MemberBaseline(np.full(_steps(start, end), float(np.nanmean(left))), "level before")
     offered = [
@@ -129,12 +131,12 @@ def _like_days(asked: BaselineRequest, start: int, end: int, apart: str) -> Memb
     half past six is the same one in summer and in winter, whether the day has 23, 24 or 25 hours."""
     zone = ZoneInfo(settings.timezone)
     day = datetime.fromtimestamp(start, zone).date()
-    days = [*like(day), day]
-    walls = np.array([wall(one, zone) for one in days])
+    days = [*like_days(day), day]
+    walls = np.array([local_quarters(one, zone) for one in days])
     first, last = int(walls.min()) // STEP * STEP, int(walls.max()) + STEP
     drawn = -measurements.series([asked.device], first, last, STEP)[0]
     values = drawn[(walls - first) // STEP]
-    mine = _within(ours(asked, first, last, apart), walls)
+    mine = _in_any_span(own_events(asked, first, last, apart), walls)
     begin = int(np.searchsorted(walls[-1], start, side="right")) - 1
     steps = _steps(start, end)
     try:
@@ -149,21 +151,21 @@ def _like_days(asked: BaselineRequest, start: int, end: int, apart: str) -> Memb
 METHODS: dict[str, Method] = {"storage": _submeter, "ev": _uncontrolled, "pv": _available}
 
 
-def like(day: date) -> list[date]:
+def like_days(day: date) -> list[date]:
     """The days before this one that are like it, working days or weekends, the newest last."""
     weekend = day.weekday() >= 5
-    return [one for back in range(LOOK_BACK, 0, -1)
+    return [one for back in range(LOOK_BACK_DAYS, 0, -1)
             if ((one := day - timedelta(days=back)).weekday() >= 5) == weekend]
 
 
-def wall(day: date, zone: ZoneInfo) -> list[int]:
+def local_quarters(day: date, zone: ZoneInfo) -> list[int]:
     """The instants of the quarters of an hour of a local day and the next, by the clock on the wall."""
     midnight = datetime(day.year, day.month, day.day)
     return [int((midnight + timedelta(seconds=STEP * number)).replace(tzinfo=zone).timestamp())
             for number in range(2 * QUARTERS)]
 
 
-def ours(asked: BaselineRequest, start: int, end: int, apart: str = "") -> list[tuple[int, int]]:
+def own_events(asked: BaselineRequest, start: int, end: int, apart: str = "") -> list[tuple[int, int]]:
     """When events of ours were at work on a device in [start, end), with the time before and after in which
     they still tell: orders, and the events of every virtual DER that has it. `apart` is the mRID of an event
     that does not count."""
@@ -209,7 +211,7 @@ def virtualders_of(device: int) -> list[VirtualDER]:
     return list(VirtualDER.select().where(VirtualDER.id.in_([number for number, in rows])))
 
 
-def _within(spans: Sequence[tuple[int, int]], instants: Any) -> Bools:
+def _in_any_span(spans: Sequence[tuple[int, int]], instants: Any) -> Bools:
     found = np.zeros(np.shape(instants), dtype=bool)
     for begin, until in spans:
         found |= (instants + STEP > begin) & (instants < until)
@@ -236,7 +238,7 @@ def compute(name: str, start: int, end: int) -> list[dict[str, Any]]:
         _row(
             device,
             kinds[device.id],
-            of(BaselineRequest(device.id, device.lfdi, kinds[device.id]), start, end),
+            member_baseline(BaselineRequest(device.id, device.lfdi, kinds[device.id]), start, end),
         )
         for device in devices
     ]
@@ -261,9 +263,9 @@ def show(number: int) -> list[dict[str, Any]]:
         _row(
             device,
             kinds[device.id],
-            of(
+            member_baseline(
                 BaselineRequest(
-                    device.id, device.lfdi, kinds[device.id], ordered(shares[device.lfdi].baseline_w)
+                    device.id, device.lfdi, kinds[device.id], order_baseline_w(shares[device.lfdi].baseline_w)
                 ),
                 order.start,
                 order.start + order.duration_s,
@@ -274,6 +276,6 @@ def show(number: int) -> list[dict[str, Any]]:
     ]
 
 
-def ordered(injection: float | None) -> float | None:
+def order_baseline_w(injection: float | None) -> float | None:
     """A share's estimate (injection) as consumption."""
     return None if injection is None else -injection

@@ -60,9 +60,9 @@ Data = dict[str, Any]
 Draw = Callable[[Any, Data], None]
 
 
-def of(report: Data) -> list[Data]:
+def report_charts(report: Data) -> list[Data]:
     """The charts for which a report has something to show: dicts of `title`, `note` and `svg`."""
-    return [{"title": title, "note": note, "svg": drawn(title, note, report, draw, height, name)}
+    return [{"title": title, "note": note, "svg": svg_chart(title, note, report, draw, height, name)}
             for name, (title, note, draw, height, has) in CHARTS.items() if has(report)]
 
 
@@ -77,15 +77,15 @@ def figure(report: Data, draw: Draw, height: float) -> Figure:
         return made
 
 
-def drawn(title: str, note: str, report: Data, draw: Draw, height: float, name: str) -> str:
+def svg_chart(title: str, note: str, report: Data, draw: Draw, height: float, name: str) -> str:
     """One chart as an svg element."""
     with rc_context(_STYLE):
         text = io.StringIO()
         figure(report, draw, height).savefig(text, format="svg", metadata={"Date": None})
-    return inline(text.getvalue(), name, title, note)
+    return inline_svg(text.getvalue(), name, title, note)
 
 
-def inline(svg: str, name: str, title: str, note: str) -> str:
+def inline_svg(svg: str, name: str, title: str, note: str) -> str:
     """A drawing fit to stand in a page beside others: names of its own, no namespaces, a title and a
     description. Pure."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg"):], flags=re.DOTALL)
@@ -107,7 +107,7 @@ def _array(report: Data, what: str) -> Floats:
     return np.array([np.nan if value is None else value for value in report["series"][what]], dtype=float)
 
 
-def _clock(axes: Any, report: Data) -> None:
+def _time_axis(axes: Any, report: Data) -> None:
     zone = ZoneInfo(report["zone"])
     places = dates.AutoDateLocator(tz=zone, maxticks=13)
     axes.xaxis.set_major_locator(places)
@@ -149,7 +149,7 @@ def imbalance(axes: Any, report: Data) -> None:
             )
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_ylabel("imbalance in kW")
-    _clock(axes, report)
+    _time_axis(axes, report)
     _legend(axes)
 
 
@@ -189,7 +189,7 @@ def contributions(axes: Any, report: Data) -> None:
         )
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_ylabel("change in kW (+ injects)")
-    _clock(axes, report)
+    _time_axis(axes, report)
     _legend(axes)
 
 
@@ -266,7 +266,7 @@ def charge(axes: Any, report: Data) -> None:
     axes.plot(at, 100 * _array(report, "charge"), color=COLOURS["storage"], linewidth=1.8, label="mean")
     axes.set_ylim(0, 100)
     axes.set_ylabel("state of charge in %")
-    _clock(axes, report)
+    _time_axis(axes, report)
     _legend(axes)
 
 
@@ -288,7 +288,7 @@ def timeline(axes: Any, report: Data) -> None:
     axes.set_yticks(range(len(rows)), [name if len(name) <= 24 else f"{name[:23]}…" for name in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    _clock(axes, report)
+    _time_axis(axes, report)
 
 
 def delays(axes: Any, report: Data) -> None:

@@ -26,14 +26,14 @@ from server.grid.series.intervals import STEP
 from server.models import Device, DispatchOrder, ResponseRecord, Share, VirtualDER
 from server.resources import pollrates, store
 
-OUT = (4, 8, 10)
-BACK = 4 * 3600  # seconds after an event in which what it moved may come back
-ENOUGH = 0.8  # of the readings have to be there for settlement
+OPTED_OUT = (4, 8, 10)
+REBOUND_S = 4 * 3600  # seconds after an event in which what it moved may come back
+SETTLEMENT_COVERAGE = 0.8  # of the readings have to be there for settlement
 STAGES = {1: "received", 2: "started", 3: "completed"}
 Data = dict[str, Any]
 
 
-class Event(NamedTuple):
+class EvaluatedEvent(NamedTuple):
     """What was asked, of whom: of each LFDI (its event's mRID, planned and baseline W of injection, None: not
     said)."""
     name: str
@@ -46,18 +46,18 @@ class Event(NamedTuple):
     balance: bool = False
 
 
-def event(name: str | int) -> Event:
+def find_event(name: str | int) -> EvaluatedEvent:
     """The order of this number, or the load control event of this href. Refused (404) where there is none."""
     text = str(name)
     return _of_order(int(text)) if text.isdecimal() and len(text) < 19 else _of_load_event(text)
 
 
-def _of_order(number: int) -> Event:
+def _of_order(number: int) -> EvaluatedEvent:
     row = DispatchOrder.get_or_none(DispatchOrder.id == number)
     if row is None:
         raise Refused(404, f"there is no order {number}")
     end = min([row.start + row.duration_s, *([row.cancelled_at] if row.cancelled_at is not None else [])])
-    return Event(
+    return EvaluatedEvent(
         f"order {number}",
         row.vder.name,
         row.start,
@@ -72,7 +72,7 @@ def _of_order(number: int) -> Event:
     )
 
 
-def _of_load_event(href: str) -> Event:
+def _of_load_event(href: str) -> EvaluatedEvent:
     shown = drevents.show(href)
     document = store.get(href)
     assert document is not None
@@ -83,7 +83,7 @@ def _of_load_event(href: str) -> Event:
         answer.lfdi
         for answer in ResponseRecord.select(ResponseRecord.lfdi).where(ResponseRecord.subject == said["mRID"])
     }
-    return Event(
+    return EvaluatedEvent(
         href,
         shown["vder"],
         start,
@@ -97,12 +97,12 @@ def _of_load_event(href: str) -> Event:
     )
 
 
-def of(name: str | int) -> Data:
+def event_performance(name: str | int) -> Data:
     """The performance of an order (its number) or a load control event (its href)."""
-    return evaluate(event(name))
+    return evaluate(find_event(name))
 
 
-def evaluate(one: Event) -> Data:
+def evaluate(one: EvaluatedEvent) -> Data:
     """What came of an event, in an orderly dict: `group` (for settlement), `devices`, `responses`,
     `rebound`."""
     now = clock.now()
@@ -120,12 +120,12 @@ def evaluate(one: Event) -> Data:
     for place, device in enumerate(devices):
         mrid, planned_w, baseline_w = one.asked[device.lfdi]
         asked = BaselineRequest(
-            device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w), one.balance
+            device.id, device.lfdi, kinds[device.id], baselines.order_baseline_w(baseline_w), one.balance
         )
         usual = (
-            baselines.of(asked, one.start, one.start + steps * step, mrid)
+            baselines.member_baseline(asked, one.start, one.start + steps * step, mrid)
             if steps
-            else baselines.MemberBaseline(np.zeros(0), baselines.NONE)
+            else baselines.MemberBaseline(np.zeros(0), baselines.NO_BASELINE)
         )
         series.append(
             (
@@ -165,7 +165,7 @@ def evaluate(one: Event) -> Data:
     }
 
 
-def _answers(one: Event) -> dict[str, list[ResponseRecord]]:
+def _answers(one: EvaluatedEvent) -> dict[str, list[ResponseRecord]]:
     found: dict[str, list[ResponseRecord]] = {}
     for answer in (
         ResponseRecord.select()
@@ -183,7 +183,7 @@ def _row(
     method: str,
     series: tuple[Floats, Floats, Floats],
     said: list[ResponseRecord],
-    one: Event,
+    one: EvaluatedEvent,
     now: int,
 ) -> Data:
     base, drawn, planned = series
@@ -204,22 +204,22 @@ def _row(
         "what": what,
         "method": method,
         "answer": word,
-        "expected_w": _mean(expected[both] if both.any() else expected),
-        "delivered_w": _mean(delivered),
+        "expected_w": _mean_known(expected[both] if both.any() else expected),
+        "delivered_w": _mean_known(delivered),
         "figure": done.figure,
         "read": float(both.mean()) if len(both) else 0.0,
-        "opted_out": _is_out(said),
+        "opted_out": _opted_out(said),
     }
 
 
-def _is_out(said: list[ResponseRecord]) -> bool:
+def _opted_out(said: list[ResponseRecord]) -> bool:
     out = False
     for each in said:
-        out = each.status in OUT or out and each.status != 5
+        out = each.status in OPTED_OUT or out and each.status != 5
     return out
 
 
-def _mean(values: Floats) -> float | None:
+def _mean_known(values: Floats) -> float | None:
     known = values[np.isfinite(values)]
     return round(float(known.mean()), 1) if len(known) else None
 
@@ -235,7 +235,11 @@ def _group(rows: list[Data], base: Floats, drawn: Floats, planned: Floats) -> Da
     everything = math.fsum(rows[number]["delivered_w"] for number in counted)
     doubt = math.sqrt(
         math.fsum(
-            (baselines.ERRORS.get(rows[number]["method"], 1.0) * float(np.nanmean(np.abs(base[number])))) ** 2
+            (
+                baselines.RELATIVE_ERRORS.get(rows[number]["method"], 1.0)
+                * float(np.nanmean(np.abs(base[number])))
+            )
+            ** 2
             for number in counted
         )
     )
@@ -245,10 +249,10 @@ def _group(rows: list[Data], base: Floats, drawn: Floats, planned: Floats) -> Da
             "figure": delivered / expected if with_plan and abs(expected) > 1.0 else None,
             "uncertainty_w": round(doubt, 1), "coverage": round(share, 4),
             "methods": dict(sorted(Counter(rows[number]["method"] for number in counted).items())),
-            "settles": bool(counted) and share >= ENOUGH}
+            "settles": bool(counted) and share >= SETTLEMENT_COVERAGE}
 
 
-def _responses(said: dict[str, list[ResponseRecord]], one: Event) -> Data:
+def _responses(said: dict[str, list[ResponseRecord]], one: EvaluatedEvent) -> Data:
     """How many answered what, and how long after the event was published (s); what was said of it before
     that, when it had another share in an order before, has no delay."""
     delays: dict[int, list[int]] = {stage: [] for stage in STAGES}
@@ -275,11 +279,11 @@ def _responses(said: dict[str, list[ResponseRecord]], one: Event) -> Data:
 
 
 def _rebound(
-    one: Event, devices: list[Device], kinds: dict[int, str], group: Data, seconds: int
+    one: EvaluatedEvent, devices: list[Device], kinds: dict[int, str], group: Data, seconds: int
 ) -> Data | None:
     """What came back after the event, of those whom nobody asked anew; None while there is nothing to see,
     and for the balance, which goes on."""
-    until = min(one.end + BACK, clock.now())
+    until = min(one.end + REBOUND_S, clock.now())
     steps = (until - one.end) // STEP
     delivered = group["delivered_w"]
     if one.balance or steps <= 0 or not delivered:
@@ -288,14 +292,16 @@ def _rebound(
     metered = -measurements.series([device.id for device in devices], one.end, one.end + steps * STEP, STEP)
     for place, device in enumerate(devices):
         mrid, _, baseline_w = one.asked[device.lfdi]
-        asked = BaselineRequest(device.id, device.lfdi, kinds[device.id], baselines.ordered(baseline_w))
+        asked = BaselineRequest(
+            device.id, device.lfdi, kinds[device.id], baselines.order_baseline_w(baseline_w)
+        )
         anew = [
             (begin + baselines.BEFORE, end - baselines.AFTER)
-            for begin, end in baselines.ours(asked, one.end, until, mrid)
+            for begin, end in baselines.own_events(asked, one.end, until, mrid)
         ]
         if any(begin < until and end > one.end for begin, end in anew):
             continue
-        usual = baselines.of(asked, one.end, one.end + steps * STEP, mrid).values
+        usual = baselines.member_baseline(asked, one.end, one.end + steps * STEP, mrid).values
         known = np.isfinite(usual) & np.isfinite(metered[place])
         base[known] += usual[known]
         drawn[known] += metered[place][known]
@@ -308,7 +314,7 @@ def _rebound(
     }
 
 
-def of_area(vder: str, start: int, end: int) -> list[Data]:
+def area_performance(vder: str, start: int, end: int) -> list[Data]:
     """The performance of every order on a virtual DER, or below it, that began in [start, end), the oldest
     first."""
     area = virtualders.find(vder)
@@ -341,7 +347,7 @@ def tree(number: int) -> list[int]:
 def nonresponders(vder: str, start: int, end: int) -> list[Data]:
     """Who did not respond to orders of [start, end), and how often and why; the worst first."""
     found: dict[str, Data] = {}
-    for event_ in of_area(vder, start, end):
+    for event_ in area_performance(vder, start, end):
         for row in event_["devices"]:
             one = found.setdefault(
                 row["lfdi"],

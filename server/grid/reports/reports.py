@@ -25,7 +25,12 @@ KINDS = ("storage", "ev", "thermal", "pv")
 IMBALANCE = ("before", "after")
 CHARGE = ("charge", "charge_low", "charge_high")
 # what they would have done
-BASES = {"ev": "base_ev", "planned_ev": "base_ev", "thermal": "base_thermal", "pv": "pv_uncontrolled"}
+BASELINE_SERIES = {
+    "ev": "base_ev",
+    "planned_ev": "base_ev",
+    "thermal": "base_thermal",
+    "pv": "pv_uncontrolled",
+}
 SERIES = (*IMBALANCE, *KINDS, *(f"planned_{kind}" for kind in KINDS), *CHARGE)
 Data = dict[str, Any]
 
@@ -47,7 +52,7 @@ def midnight(day: date) -> int:
 
 def event(name: str | int) -> Data:
     """The report of an order (its number) or a load control event (its href), with four hours around it."""
-    found = performance.of(name)
+    found = performance.event_performance(name)
     start = (found["start"] - 4 * 3600) // STEP * STEP
     end = min(found["end"] + 4 * 3600, max(clock.now(), found["end"]))
     area = _signalled(found["vder"])
@@ -82,13 +87,13 @@ def event(name: str | int) -> Data:
 def day(vder: str, which: date | None = None) -> Data:
     """The report of a virtual DER's local day, of 23 to 25 hours; today if not given, as far as it has
     come."""
-    one = _begun(which or today())
+    one = _first_day(which or today())
     return _report("day", vder, one, one + timedelta(days=1), f"{vder}, {one:%A %d %B %Y}")
 
 
 def month(vder: str, which: date | None = None) -> Data:
     """The report of the month in which a day is: as of a day, and `days` with the key figures of each."""
-    first = _begun((which or today()).replace(day=1))
+    first = _first_day((which or today()).replace(day=1))
     last = (first + timedelta(days=32)).replace(day=1)
     found = _report("month", vder, first, last, f"{vder}, {first:%B %Y}")
     every = [first + timedelta(days=number) for number in range((last - first).days)]
@@ -98,12 +103,12 @@ def month(vder: str, which: date | None = None) -> Data:
             break
         of_day = [event_ for event_ in found["events"] if start <= event_["start"] < end]
         found["days"].append(
-            {"day": one.isoformat(), **_key(vder, start, end, series(vder, start, end), of_day)}
+            {"day": one.isoformat(), **_key_figures(vder, start, end, series(vder, start, end), of_day)}
         )
     return found
 
 
-def _begun(first: date) -> date:
+def _first_day(first: date) -> date:
     if first > today():
         raise Refused(400, f"{first} is still to come")
     return first
@@ -112,9 +117,9 @@ def _begun(first: date) -> date:
 def _report(what: str, vder: str, first: date, last: date, title: str) -> Data:
     name = virtualders.find(vder).name
     start, end = midnight(first), midnight(last)
-    drawn, events = series(name, start, end), performance.of_area(name, start, end)
+    drawn, events = series(name, start, end), performance.area_performance(name, start, end)
     return {"title": title, "what": what, "vder": name, "zone": settings.timezone, "start": start, "end": end,
-            "key": _key(name, start, end, drawn, events), "series": drawn, "events": events,
+            "key": _key_figures(name, start, end, drawn, events), "series": drawn, "events": events,
             "settlement": settlement(events), "days": []}
 
 
@@ -133,7 +138,7 @@ def series(vder: str, start: int, end: int) -> dict[str, list[float | None]]:
     and thermal loads are beside what they would have done (`planned_thermal` is kept so)."""
     steps = (end - start) // STEP
     found = {what: measurements.read(vder, what, start, steps) for what in SERIES}
-    for what, base in BASES.items():
+    for what, base in BASELINE_SERIES.items():
         found[what] = found[what] - np.nan_to_num(measurements.read(vder, base, start, steps))
     return {what: [float(value) if np.isfinite(value) else None for value in values]
             for what, values in found.items() if np.isfinite(values).any()}
@@ -143,7 +148,9 @@ def _array(found: dict[str, list[float | None]], what: str) -> Floats:
     return np.array([np.nan if value is None else value for value in found.get(what, [])], dtype=float)
 
 
-def _key(vder: str, start: int, end: int, drawn: dict[str, list[float | None]], events: list[Data]) -> Data:
+def _key_figures(
+    vder: str, start: int, end: int, drawn: dict[str, list[float | None]], events: list[Data]
+) -> Data:
     """The key figures; None for what is not known."""
     before, after = _array(drawn, "before"), _array(drawn, "after")
     both = np.isfinite(before) & np.isfinite(after) if len(before) == len(after) else np.zeros(0, dtype=bool)
@@ -154,10 +161,10 @@ def _key(vder: str, start: int, end: int, drawn: dict[str, list[float | None]], 
     return {
         "rms_before_w": rms[0],
         "rms_after_w": rms[1],
-        "rms_cut_percent": _cut(*rms),
+        "rms_cut_percent": _relative_reduction(*rms),
         "peak_before_w": peak[0],
         "peak_after_w": peak[1],
-        "peak_cut_percent": _cut(*peak),
+        "peak_cut_percent": _relative_reduction(*peak),
         "moved_kwh": {
             kind: round(float(np.nansum(np.abs(values))) * STEP / 3.6e6, 2)
             for kind in KINDS
@@ -173,7 +180,7 @@ def _key(vder: str, start: int, end: int, drawn: dict[str, list[float | None]], 
     }
 
 
-def _cut(before: float | None, after: float | None) -> float | None:
+def _relative_reduction(before: float | None, after: float | None) -> float | None:
     return round(100 * (1 - after / before), 1) if before and after is not None else None
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from server.grid.optimisation.balanceprogram import Limit
+from server.grid.optimisation.balanceprogram import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals, sums
-from server.grid.optimisation.disaggregation import Fleet, Powers, after
-from server.grid.optimisation.rollinghorizon import Outlook
+from server.grid.optimisation.disaggregation import Fleet, MemberPowers, after_step
+from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.series import forecastmethods
 from tests.load.grid import fleet
 from tests.load.grid.fleet import DAY, HOURS, WEEK, Homes
@@ -133,13 +133,23 @@ class Foresight:
     def __init__(self, truth: Truth, limits: np.ndarray | None = None) -> None:
         self.truth, self.limits = truth, limits
 
-    def outlook(self, step: int, now: Fleet) -> Outlook:
+    def outlook(self, step: int, now: Fleet) -> HorizonForecast:
         truth = self.truth
-        limits = [] if self.limits is None else [
-            Limit([feeder], most, -most, truth.net[feeder, step:]) for feeder, most in enumerate(self.limits)]
-        return Outlook(truth.net[:, step:].sum(axis=0) - truth.supply[step:], truth.heat_by_kind[:, step:],
-                       truth.sun[:, step:].sum(axis=0),
-                       now.sessions.only(now.sessions.arrive > 0), limits)
+        limits = (
+            []
+            if self.limits is None
+            else [
+                GroupLimit([feeder], most, -most, truth.net[feeder, step:])
+                for feeder, most in enumerate(self.limits)
+            ]
+        )
+        return HorizonForecast(
+            truth.net[:, step:].sum(axis=0) - truth.supply[step:],
+            truth.heat_by_kind[:, step:],
+            truth.sun[:, step:].sum(axis=0),
+            now.sessions.only(now.sessions.arrive > 0),
+            limits,
+        )
 
     def base(self, step: int) -> np.ndarray:
         return self.truth.pumps[:, step]
@@ -164,7 +174,7 @@ class Readings:
             week.trips.arrive, week.trips.depart, week.trips.need, week.trips.power, week.trip_feeder
         )
 
-    def outlook(self, step: int, now: Fleet) -> Outlook:
+    def outlook(self, step: int, now: Fleet) -> HorizonForecast:
         seen, ahead = HISTORY + step, DAY - step
         load = self.LOAD.ahead(self.load[:seen], ahead)
         heat = np.stack([np.maximum(self.HEAT.ahead(kind[:seen], ahead), 0) for kind in self.heat])
@@ -176,7 +186,7 @@ class Readings:
         )
         coming = self.week.only(self.week.arrive > step)
         coming = coming._replace(arrive=coming.arrive - step, depart=coming.depart - step)
-        return Outlook(load - sun + heat.sum(axis=0) - supply, heat, sun, coming)
+        return HorizonForecast(load - sun + heat.sum(axis=0) - supply, heat, sun, coming)
 
     def base(self, step: int) -> np.ndarray:
         return self.pumps[:, HISTORY + step - 1]
@@ -232,7 +242,7 @@ def live(truth: Truth, knows: Foresight | Readings, planner: Any, deaf: Silent |
         seen = Fleet(now.batteries.only(stores), now.sessions.only(known), now.thermals.only(loads),
                      knows.base(step)[loads])
         asked = planner.step(seen, knows.outlook(step, now))
-        powers = Powers(
+        powers = MemberPowers(
             _spread(asked.batteries, stores),
             _spread(asked.sessions, known),
             _spread(asked.thermals, loads),
@@ -270,7 +280,7 @@ def curtailment(planner: Any, generation: float) -> float:
     return 0.0 if plan is None else min(float(plan.curtailed[planner.age]), generation)
 
 
-def carried_out(now: Fleet, powers: Powers, truth: Truth, step: int) -> tuple[Fleet, np.ndarray]:
+def carried_out(now: Fleet, powers: MemberPowers, truth: Truth, step: int) -> tuple[Fleet, np.ndarray]:
     """The devices after the step, and what each feeder's drew of it beside heat pumps' base. Orders are
     carried out to the letter but where a device cannot: what it is asked beyond a battery's capacity shows as
     a broken bound."""
@@ -281,7 +291,7 @@ def carried_out(now: Fleet, powers: Powers, truth: Truth, step: int) -> tuple[Fl
     session[here] = np.clip(powers.sessions, 0, np.minimum(now.sessions.power, now.sessions.need / HOURS))[
         here
     ]
-    happened = Powers(powers.batteries, session, drawn_by_pump, 0)
+    happened = MemberPowers(powers.batteries, session, drawn_by_pump, 0)
     drawn = sum(
         sums(of, power, truth.feeders)
         for of, power in (
@@ -290,7 +300,7 @@ def carried_out(now: Fleet, powers: Powers, truth: Truth, step: int) -> tuple[Fl
             (now.sessions.group, session),
         )
     )
-    later_on = after(now, happened, HOURS)
+    later_on = after_step(now, happened, HOURS)
     return later_on._replace(sessions=later_on.sessions._replace(arrive=now.sessions.arrive - 1)), drawn
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from server.grid.flexibility import capability
 from server.grid.optimisation import share, waterfill
-from server.grid.optimisation.balanceprogram import Problem
+from server.grid.optimisation.balanceprogram import BalanceProblem
 from server.grid.optimisation.nestedlimits import solve_nested
-from server.grid.optimisation.rollinghorizon import Planner, Settings
+from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
 from tests.load.grid import exact, fleet, naive, rows
 from tests.load.grid.day import Foresight, Lived, Readings, Truth, beginning, live, rms, silent
 from tests.load.grid.fleet import DAYS, HOURS
@@ -49,7 +49,7 @@ def days(count: int, feeders: int = 1, chosen: tuple[int, ...] = DAYS) -> Iterat
 
 
 def planner(truth: Truth, **settings: Any) -> Planner:
-    return Planner(Settings(**settings), truth.feeders, HALF)
+    return Planner(PlannerOptions(**settings), truth.feeders, HALF)
 
 
 def cut(truth: Truth, imbalance: np.ndarray) -> Cut:
@@ -183,7 +183,7 @@ def times() -> Iterator[Gate]:
     outlook = Foresight(truth, limits).outlook(0, now)
     arrived = now._replace(sessions=now.sessions.only(now.sessions.arrive <= 0))
     plans = planner(truth)
-    yield _timed("10,000 homes under 100 limited feeders: one plan", 5.0, lambda: solve_nested(Problem(
+    yield _timed("10,000 homes under 100 limited feeders: one plan", 5.0, lambda: solve_nested(BalanceProblem(
         outlook.net, HOURS, plans.gathered(arrived, outlook), outlook.generation, outlook.limits)))
 
 
@@ -199,7 +199,9 @@ def _fills() -> Iterator[Gate]:
     numbers = np.random.default_rng(1)
     size = 100_000
     rating = numbers.uniform(1000, 5000, size)
-    line = waterfill.Line(numbers.normal(0, 1000, size), rating, -rating, rating * numbers.random(size))
+    line = waterfill.MemberLines(
+        numbers.normal(0, 1000, size), rating, -rating, rating * numbers.random(size)
+    )
     best = min(
         (_timed("water-fill, 100,000 members", 30, lambda: waterfill.fill(1e6, line)) for _ in range(9)),
         key=lambda gate: gate.reached,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from server.grid.optimisation import disaggregation
-from server.grid.optimisation.rollinghorizon import Outlook
+from server.grid.optimisation.rollinghorizon import HorizonForecast
 from tests.load.grid import fleet
 from tests.load.grid.day import Truth
 from tests.load.grid.fleet import DAY, HOURS
@@ -47,8 +47,8 @@ class Myopic:
     def __init__(self, groups: int = 1) -> None:
         self.groups = groups
 
-    def step(self, now: disaggregation.Fleet, outlook: Outlook) -> disaggregation.Powers:
+    def step(self, now: disaggregation.Fleet, outlook: HorizonForecast) -> disaggregation.MemberPowers:
         net = float(outlook.net[0])
         zero = np.zeros(self.groups)
-        asked = disaggregation.Wanted(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
-        return disaggregation.shared(asked, now, disaggregation.StepOptions(HOURS))
+        asked = disaggregation.StepTarget(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
+        return disaggregation.disaggregate(asked, now, disaggregation.StepOptions(HOURS))

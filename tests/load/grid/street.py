@@ -116,7 +116,7 @@ def enrol(street: Street, certificates: Sequence[Entry]) -> list[Entry]:
             pollrates.set_rate("poll", "DERProgramList", one["lfdi"], SELDOM)
     store.apply_rates()
     _foretell(street)
-    controller.auto(AREA, True, horizon=max(street.steps, LEAST), reserve=0.0)
+    controller.set_automatic(AREA, True, horizon=max(street.steps, LEAST), reserve=0.0)
     return known
 
 
@@ -157,7 +157,7 @@ def _step(crew: ProcessPool, start: int, ahead: int | None) -> Iterator[dict[str
     then."""
     if ahead is not None:
         clock.turn_to(start - POLL)
-        controller.auto(AREA, None, horizon=max(ahead, LEAST))
+        controller.set_automatic(AREA, None, horizon=max(ahead, LEAST))
         worker.turn()
         yield from crew.until(start - POLL + HEARD)
     yield from crew.until(start)

@@ -179,7 +179,7 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     lastcontact.flush()
     orders.create_order("solar", 600, limit=50.0)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
-    plans.save(plans.of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
+    plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     (tmp_path / "devices.json").write_text(
         json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}])
     )

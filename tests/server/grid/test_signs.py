@@ -91,9 +91,9 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [0.0] * 100, NOON, STEP)
-    controller.auto("town", on=True)
+    controller.set_automatic("town", on=True)
     with audit.acting("test"):
-        assert controller.turn() == 1
+        assert controller.run_due() == 1
     until(T + STEP - 60)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     fixed = control.submitted["DERControlBase"]["opModFixedW"]
@@ -125,9 +125,9 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     (client,), until = live(EvCharger(name="one", site=EVENING))
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [-imbalance] * 4 + [0.0] * 60, NOON, STEP)
-    controller.auto("town", on=True)
+    controller.set_automatic("town", on=True)
     with audit.acting("test"):
-        controller.turn()
+        controller.run_due()
     until(T + STEP - 120)
     assert (client.plant.power < -1000) == charges
     assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.plant.power, abs=50)
@@ -162,10 +162,10 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     """No plan takes an offer for a need, nor for power to have; an operator may take it all the same."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    controller.auto("town", on=True)
+    controller.set_automatic("town", on=True)
     until(T - 60)
     with audit.acting("test"):
-        controller.turn()
+        controller.run_due()
     seen = fleetstate.read(virtualders.find("town"), clock.now())
     assert not len(seen.cars) and list(seen.out.values()) == [eligibility.OFFERS]
     until(T + STEP)
@@ -174,7 +174,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     reservations.grant(session["request"], -3000, 1800)
     until(T + 2 * STEP)
     with audit.acting("test"):
-        controller.turn()
+        controller.run_due()
     until(T + 2 * STEP + 300)
     assert client.plant.power == pytest.approx(3000, abs=50), "nor is it called off by the balance"
 

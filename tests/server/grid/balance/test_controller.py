@@ -87,7 +87,7 @@ def town(home, battery):
         has(one, 2000)
     for one in homes:
         one.post(-1000 if one in homes[6:] else 0)
-    controller.auto("town", on=True)
+    controller.set_automatic("town", on=True)
     for one in homes[4:6]:
         asks(one)
     return homes
@@ -114,7 +114,7 @@ def at(instant):
     Device.update(last_contact_at=instant).execute()
     Meter.update(read_at=instant).execute()
     with audit.acting("test"):
-        return controller.turn()
+        return controller.run_due()
 
 
 def test_each_step_is_told_once_and_one_poll_ahead(town):
@@ -181,14 +181,14 @@ def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(publish, "_curtailment_commands", killed)
         with pytest.raises(KeyboardInterrupt):
-            controller.turn()
+            controller.run_due()
     assert not told("batteries") and not DispatchOrder.select().exists() and not Plan.select().exists()
     assert at(T - 200) == 1 and len(told("batteries")) == 1
 
 
 def test_a_new_planner_goes_on_with_the_plan_in_force(town):
     needs(6000.0)
-    controller.auto("town", every=4)
+    controller.set_automatic("town", every=4)
     for step in range(4):
         at(T - 300 + step * STEP)
     assert Plan.select().count() == 1
@@ -199,33 +199,36 @@ def test_a_new_planner_goes_on_with_the_plan_in_force(town):
 
 def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_and_says_so(town, monkeypatch):
     needs(6000.0)
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     at(T - 300)
-    monkeypatch.setattr(controller, "SOLVER_SECONDS", 0.0)
+    monkeypatch.setattr(controller, "SOLVER_LIMIT_S", 0.0)
     at(T + 600)
     assert told("batteries", T + STEP) and Plan.select().count() == 1
-    assert f"plan {Plan.get().id} stands" in controller.auto("town", on=None)["trouble"]
+    assert f"plan {Plan.get().id} stands" in controller.set_automatic("town", on=None)["trouble"]
 
 
 def test_without_a_signal_nothing_is_told_and_it_is_said(town):
     at(T - 300)
-    assert not told("batteries") and "no signal" in controller.auto("town", on=None)["trouble"]
+    assert not told("batteries") and "no signal" in controller.set_automatic("town", on=None)["trouble"]
 
 
 def test_a_signal_that_is_withdrawn_is_like_none(town):
     needs(6000.0)
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     at(T - 300)
     assert told("batteries")
     signals.withdraw("town", "imbalance")
     at(T + 600)
-    assert not told("batteries", T + STEP) and "no signal" in controller.auto("town", on=None)["trouble"]
+    assert (
+        not told("batteries", T + STEP)
+        and "no signal" in controller.set_automatic("town", on=None)["trouble"]
+    )
 
 
 def test_a_signal_that_stops_is_noticed(town):
     signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, every=600)
     at(T + 600)
-    assert "stopped arriving" in controller.auto("town", on=None)["trouble"]
+    assert "stopped arriving" in controller.set_automatic("town", on=None)["trouble"]
 
 
 def reads(homes, step, powers):
@@ -245,7 +248,7 @@ def as_asked(town):
 def test_what_was_measured_puts_the_next_step_right(town):
     needs(0.0)
     signals.put("town", "imbalance", [0.0] * 100, NOON, STEP)
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     at(T - 300)
     clock.turn_to(T + STEP)
     reads(town, T, as_asked(town))
@@ -258,7 +261,7 @@ def test_what_was_measured_puts_the_next_step_right(town):
 
 def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     at(T - 300)
     clock.turn_to(T + STEP)
     asked = as_asked(town)
@@ -274,7 +277,7 @@ def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
 
 def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     at(T - 300)
     clock.turn_to(T + STEP)
     for home, watts in list(zip(town, as_asked(town), strict=True))[2:]:
@@ -307,7 +310,7 @@ def test_a_step_that_is_over_is_reckoned_up(town):
 
 def test_who_does_not_respond_is_left_out_and_others_do_it(town):
     needs(24_000.0)
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     at(T - 300)
     for step in (T, T + STEP):
         at(step + 600)
@@ -327,11 +330,11 @@ def test_who_does_not_respond_is_left_out_and_others_do_it(town):
 
 def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(town):
     needs(22_000.0)
-    controller.auto("town", on=False, approval=True)
+    controller.set_automatic("town", on=False, approval=True)
     with audit.acting("ann"):
-        made = controller.run("town", horizon=16)
+        made = controller.make_plan("town", horizon=16)
         assert made["state"] == "draft" and made["rms_after_w"] < 0.6 * made["rms_before_w"]
-        assert len(made["steps"]) == 16 and made["steps"][0]["batteries store"] > 1000
+        assert len(made["steps"]) == 16 and made["steps"][0]["batteries storage"] > 1000
         for act in (plans.approve, plans.publish):
             with pytest.raises(Refused):
                 act(made["id"])
@@ -346,15 +349,15 @@ def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_
 
 def test_a_dry_run_leaves_nothing(town):
     needs(6000.0)
-    assert controller.run("town", dry_run=True)["id"] is None and not Plan.select().exists()
+    assert controller.make_plan("town", dry_run=True)["id"] is None and not Plan.select().exists()
 
 
 def test_of_two_plans_published_the_newer_is_in_force(town):
     needs(6000.0)
-    first = controller.run("town")["id"]
+    first = controller.make_plan("town")["id"]
     clock.advance(1)
     needs(3000.0)
-    second = controller.run("town")["id"]
+    second = controller.make_plan("town")["id"]
     assert plans.diff(first, second)[0]["net_w"] == pytest.approx(-3000, abs=100)
     plans.publish(second)
     with pytest.raises(Refused, match="was made after"):
@@ -368,13 +371,13 @@ def test_of_two_plans_published_the_newer_is_in_force(town):
 def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
     needs(60_000.0)
     participation.opt_out(town[0].lfdi, NOON + 9000)
-    warnings = controller.run("town")["warnings"]
+    warnings = controller.make_plan("town")["warnings"]
     assert (
         any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
     )
     virtualders.create("moor")
     signals.put("moor", "imbalance", [1.0] * 100, NOON, STEP)
-    assert "moor has no member that could be dispatched now" in controller.run("moor")["warnings"]
+    assert "moor has no member that could be dispatched now" in controller.make_plan("moor")["warnings"]
 
 
 def test_a_limit_over_a_virtual_der_is_kept(town):
@@ -387,7 +390,7 @@ def test_a_limit_over_a_virtual_der_is_kept(town):
 def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
     needs(6000.0)
     town[0].charge(0.9)
-    controller.auto("town", addressing="device")
+    controller.set_automatic("town", addressing="device")
     at(T - 300)
     assert not told("batteries")
     shares = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(
@@ -399,7 +402,7 @@ def test_a_price_moves_charging_to_where_it_is_cheap(town):
     signals.put("town", "price", [0.5] * 8 + [0.1] * 100, NOON, STEP)
     at(T - 300)
     assert told("batteries")[0]["DERControlBase"]["opModFixedW"] >= 0
-    plan = plans.recall(Plan.get())[0]
+    plan = plans.restore(Plan.get())[0]
     cheap, dear = plan.power[:, 8:].sum(), plan.power[:, :6].sum()
     assert cheap > dear and np.isfinite(plan.power).all()
 
@@ -469,7 +472,7 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     orders.create_order("batteries", STEP, T, percent=10.0)
     orders.create_order("one", STEP, T, watts=-2000)
     at(T - 300)
-    made = plans.recall(Plan.get())
+    made = plans.restore(Plan.get())
     assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"
     assert measurements.read("town", "planned_storage", T, 1)[0] == pytest.approx(2000)
     cars = {
@@ -492,7 +495,7 @@ def test_a_plan_is_made_anew_whatever_is_in_force(town):
     needs(6000.0)
     at(T - 300)
     needs(9000.0)
-    shown = controller.run("town", horizon=8)
+    shown = controller.make_plan("town", horizon=8)
     assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx(
         [9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2
     )
@@ -551,7 +554,7 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
 
 def test_of_two_who_publish_at_once_one_does_it(town):
     needs(6000.0)
-    number, said = controller.run("town")["id"], []
+    number, said = controller.make_plan("town")["id"], []
 
     def publish():
         try:

@@ -19,7 +19,7 @@ def stores(battery):
     homes = [battery(number) for number in range(1, 5)]
     virtualders.create("town")
     virtualders.create("batteries", rule="kind = battery", parent="town", purpose="kind")
-    controller.auto("town", every=1)
+    controller.set_automatic("town", every=1)
     return homes
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from server.grid.controls.reservationpolicy import (ALWAYS, ReservationRequest, Reserved, earliest, latest,
-                                                    least, lowest, nothing, room)
+from server.grid.controls.reservationpolicy import (UNLIMITED, ReservationRequest, Reserved, defer, earliest,
+                                                    latest, least_room_w, room, tightest)
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 HOUR = 3600
@@ -27,7 +27,7 @@ DAY = ReservationRequest(0, 24 * HOUR, 14_000, 7000)
     (ReservationRequest(0, 24 * HOUR, 1, 7000), 0, 0, ReservationOffer(0, 1, 7000, 1)),
     (ReservationRequest(0, 3600, 14_000, 7000), 3600, 0, ReservationOffer(0, 3600, 0, 0))])
 def test_without_limits(wish, now, lead, expected):
-    assert earliest(wish, ALWAYS, now, lead) == expected
+    assert earliest(wish, UNLIMITED, now, lead) == expected
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
@@ -46,10 +46,12 @@ def test_within_a_limit_less_what_others_have(limit, taken, expected):
 
 
 def test_the_least_of_several_limits_counts():
-    both = least([room(5000, [Reserved(10, 20, 3000)]), room(4000, []), room(9000, [Reserved(15, 30, 8000)])])
-    assert [lowest(both, at, at + 1) for at in (0, 9, 10, 14, 15, 19, 20, 29, 30)] == [
+    both = tightest(
+        [room(5000, [Reserved(10, 20, 3000)]), room(4000, []), room(9000, [Reserved(15, 30, 8000)])]
+    )
+    assert [least_room_w(both, at, at + 1) for at in (0, 9, 10, 14, 15, 19, 20, 29, 30)] == [
         4000, 4000, 2000, 2000, 1000, 1000, 1000, 1000, 4000]
-    assert lowest(both, 0, 40) == 1000 and lowest(least([]), 0, 40) == math.inf
+    assert least_room_w(both, 0, 40) == 1000 and least_room_w(tightest([]), 0, 40) == math.inf
 
 
 seconds = some.integers(0, 100_000)
@@ -96,7 +98,7 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
         if (
             start >= wish.start
             and start + length <= wish.end
-            and lowest(steps, start, start + length) >= wish.power
+            and least_room_w(steps, start, start + length) >= wish.power
         ):
             assert grant.energy == wish.energy and grant.start + grant.duration <= start + length
 
@@ -112,7 +114,7 @@ def test_as_late_as_can_be(limit, taken, expected):
 
 @given(wishes, others, some.floats(0, 20_000), seconds)
 def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
-    none = nothing(wish, room(limit, taken), now)
+    none = defer(wish, room(limit, taken), now)
     assert (none.power, none.energy) == (0, 0) and none.start + none.duration == wish.end
     assert none.start == (max(wish.start, now) if now < wish.end else wish.start)
 

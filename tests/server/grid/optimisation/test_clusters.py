@@ -120,7 +120,7 @@ def test_who_is_outside_comfort_may_come_back_slowly():
 def test_what_is_held_back_is_kept_from_plans_but_a_battery_beyond_is_not_called_back():
     fleet = Batteries(np.array([5000.0, 500.0]), np.zeros(2), np.full(2, 10_000.0), np.full(2, 5000.0),
                       np.full(2, 5000.0), np.full(2, 0.9), np.array([0, 1]))
-    made = clusters.held_back(clusters.batteries(fleet, 4, 1)[0], 0.1, since=2)
+    made = clusters.with_reserve(clusters.batteries(fleet, 4, 1)[0], 0.1, since=2)
     assert made.least.tolist() == [[0, 0, 1000, 1000], [0, 0, 500, 500]]
     assert made.most.tolist() == [[10_000, 10_000, 9000, 9000], [10_000, 10_000, 9000, 9000]]
 

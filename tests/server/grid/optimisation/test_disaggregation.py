@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.grid.optimisation import disaggregation
-from server.grid.optimisation.balanceprogram import Limit
+from server.grid.optimisation.balanceprogram import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
-from server.grid.optimisation.disaggregation import Fleet, StepOptions, Wanted
+from server.grid.optimisation.disaggregation import Fleet, StepOptions, StepTarget
 
 QUARTER = 0.25
 watts = st.floats(-60_000, 60_000, width=32)
@@ -38,15 +38,15 @@ def fleet(seed=1, groups=2, size=12) -> Fleet:
 
 
 def wish(groups, kinds, total, part=0.0):
-    return Wanted(np.full(groups, part), np.full((groups, kinds), part), np.zeros(groups), total)
+    return StepTarget(np.full(groups, part), np.full((groups, kinds), part), np.zeros(groups), total)
 
 
 @settings(deadline=None)
 @given(watts, watts, st.integers(0, 50), st.booleans())
 def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broadcast):
     now = fleet(seed)
-    powers = disaggregation.shared(wish(2, 2, total, part), now, StepOptions(QUARTER, broadcast))
-    after = disaggregation.after(now, powers, QUARTER)
+    powers = disaggregation.disaggregate(wish(2, 2, total, part), now, StepOptions(QUARTER, broadcast))
+    after = disaggregation.after_step(now, powers, QUARTER)
     stores, cars, loads = after.batteries, after.sessions, after.thermals
     assert (stores.energy >= stores.least - 1e-6).all() and (stores.energy <= stores.most + 1e-6).all()
     assert (abs(powers.batteries) <= stores.charge + 1e-9).all()
@@ -63,7 +63,7 @@ def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broa
 def test_batteries_absorb_what_the_others_leave(total, seed):
     """Nothing is missed while a battery could still help."""
     now = fleet(seed)
-    powers = disaggregation.shared(wish(2, 2, total), now, StepOptions(QUARTER))
+    powers = disaggregation.disaggregate(wish(2, 2, total), now, StepOptions(QUARTER))
     low, high = disaggregation.battery_bounds(now.batteries, QUARTER)
     if powers.missed > 1e-3:
         assert np.allclose(powers.batteries, high, atol=1e-3)
@@ -73,8 +73,8 @@ def test_batteries_absorb_what_the_others_leave(total, seed):
 
 def test_a_broadcast_percent_misses_by_its_resolution_alone():
     now = fleet()
-    exact = disaggregation.shared(wish(2, 2, 9000.0), now, StepOptions(QUARTER))
-    told = disaggregation.shared(wish(2, 2, 9000.0), now, StepOptions(QUARTER, broadcast=True))
+    exact = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER))
+    told = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER, broadcast=True))
     assert abs(exact.missed) < 1e-6 and 0 < abs(told.missed) <= now.batteries.charge.sum() * 1e-4
     by_percent = told.batteries[now.batteries.group == 0] / now.batteries.charge[now.batteries.group == 0]
     free = now.batteries.energy[now.batteries.group == 0] < now.batteries.most[now.batteries.group == 0] * 0.8
@@ -83,9 +83,9 @@ def test_a_broadcast_percent_misses_by_its_resolution_alone():
 
 def test_a_feeder_with_no_room_leaves_its_part_to_the_others():
     now = fleet(size=40)
-    free = disaggregation.shared(wish(2, 2, 20_000.0), now, StepOptions(QUARTER))
-    limit = Limit([0], 2000.0, -2000.0, np.array([1500.0]))
-    held = disaggregation.shared(wish(2, 2, 20_000.0), now, StepOptions(QUARTER, limits=[limit]))
+    free = disaggregation.disaggregate(wish(2, 2, 20_000.0), now, StepOptions(QUARTER))
+    limit = GroupLimit([0], 2000.0, -2000.0, np.array([1500.0]))
+    held = disaggregation.disaggregate(wish(2, 2, 20_000.0), now, StepOptions(QUARTER, limits=[limit]))
 
     def drawn(powers, group):
         return sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True))
@@ -96,8 +96,8 @@ def test_a_feeder_with_no_room_leaves_its_part_to_the_others():
 def test_a_transformer_above_feeders_is_held_too():
     now = fleet(groups=3, size=60)
     none = np.array([0.0])
-    limits = [Limit([0, 1], 5000.0, -5000.0, none), Limit([0], 4000.0, -4000.0, none)]
-    powers = disaggregation.shared(wish(3, 2, 30_000.0), now, StepOptions(QUARTER, limits=limits))
+    limits = [GroupLimit([0, 1], 5000.0, -5000.0, none), GroupLimit([0], 4000.0, -4000.0, none)]
+    powers = disaggregation.disaggregate(wish(3, 2, 30_000.0), now, StepOptions(QUARTER, limits=limits))
     drawn = [
         sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True))
         for group in range(3)
@@ -109,21 +109,26 @@ def test_a_transformer_above_feeders_is_held_too():
 def test_cars_yield_to_a_limit_but_not_below_what_they_need():
     now = fleet(groups=1, size=20)
     all_cars = wish(1, 2, 0.0)._replace(sessions=np.array([np.inf]))
-    tight = [Limit([0], -1e6, -2e6, np.array([0.0]))]
-    powers = disaggregation.shared(all_cars, now, StepOptions(QUARTER, limits=tight))
+    tight = [GroupLimit([0], -1e6, -2e6, np.array([0.0]))]
+    powers = disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER, limits=tight))
     later = now.sessions.need - powers.sessions * QUARTER
     assert (later <= now.sessions.power * (now.sessions.depart - 1) * QUARTER + 1e-3).all()
-    assert powers.sessions.sum() < disaggregation.shared(all_cars, now, StepOptions(QUARTER)).sessions.sum()
+    assert (
+        powers.sessions.sum()
+        < disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER)).sessions.sum()
+    )
 
 
 def test_batteries_make_room_for_cars_under_a_limit():
     now = fleet(groups=1, size=20)
     low, _ = disaggregation.battery_bounds(now.batteries, QUARTER)
     all_cars = wish(1, 2, 0.0)._replace(sessions=np.array([np.inf]))
-    free = disaggregation.shared(all_cars, now, StepOptions(QUARTER))
+    free = disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER))
     others = free.sessions.sum() + free.thermals.sum()
-    tight = [Limit([0], others + 0.9 * low.sum(), -1e6, np.array([0.0]))]
-    powers = disaggregation.shared(all_cars._replace(total=1e6), now, StepOptions(QUARTER, limits=tight))
+    tight = [GroupLimit([0], others + 0.9 * low.sum(), -1e6, np.array([0.0]))]
+    powers = disaggregation.disaggregate(
+        all_cars._replace(total=1e6), now, StepOptions(QUARTER, limits=tight)
+    )
     assert np.isclose(powers.sessions.sum(), free.sessions.sum())
     assert np.isclose(powers.batteries.sum(), 0.9 * low.sum())
 
@@ -136,7 +141,7 @@ def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_tha
     loads, stored = loads._replace(state=loads.band), loads.band
     said, drawn = [], 0.0
     for _ in range(20):
-        powers = disaggregation.shared(
+        powers = disaggregation.disaggregate(
             at_rest, now._replace(thermals=loads), StepOptions(QUARTER, True, finest=(0.05,), stored=stored)
         )
         stored, loads = loads.keep * stored + powers.thermals * QUARTER, loads._replace(state=powers.meant)
@@ -154,7 +159,7 @@ def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_differenc
     now, asked = fleet(groups=2), wish(2, 1, 0.0, 0.3)
     now = now._replace(thermals=now.thermals._replace(kind=np.zeros_like(now.thermals.kind)))
     free, said = (
-        disaggregation.shared(asked, now, StepOptions(QUARTER, True, finest=finest))
+        disaggregation.disaggregate(asked, now, StepOptions(QUARTER, True, finest=finest))
         for finest in ((), (0.05,))
     )
     tenths = said.comfort / 0.05

@@ -30,7 +30,7 @@ def batteries(*energies, efficiency=1.0):
 
 
 def test_a_battery_can_be_emptied_and_filled_and_says_for_how_long():
-    found = envelope.of(batteries(5000), QUARTER)
+    found = envelope.from_clusters(batteries(5000), QUARTER)
     assert (found.low == -4000).all() and (found.high == 4000).all()
     assert (
         found.least[0] == -1000
@@ -38,29 +38,33 @@ def test_a_battery_can_be_emptied_and_filled_and_says_for_how_long():
         and found.most[2] == 3000
         and found.most[-1] == 4000
     )
-    assert envelope.duration(found, QUARTER, True) == envelope.duration(found, QUARTER, False) == 1.0
+    assert (
+        envelope.hold_duration_h(found, QUARTER, True)
+        == envelope.hold_duration_h(found, QUARTER, False)
+        == 1.0
+    )
 
 
 def test_a_battery_has_no_power_for_which_it_has_no_energy():
-    full, empty = (envelope.of(batteries(energy), QUARTER) for energy in (9000, 1000))
+    full, empty = (envelope.from_clusters(batteries(energy), QUARTER) for energy in (9000, 1000))
     assert full.high[:2].tolist() == [0, 4000] and empty.low[:2].tolist() == [0, -4000]
-    nearly = envelope.of(batteries(8900), QUARTER)
+    nearly = envelope.from_clusters(batteries(8900), QUARTER)
     assert nearly.high[0] == 400 and nearly.low[0] == -4000
 
 
 def test_losses_make_it_give_less_and_take_more():
-    found = envelope.of(batteries(5000, efficiency=0.9), QUARTER)
+    found = envelope.from_clusters(batteries(5000, efficiency=0.9), QUARTER)
     assert np.isclose(found.least[-1], -4000 * 0.9) and np.isclose(found.most[-1], 4000 / 0.9)
 
 
 def test_a_session_is_between_as_late_and_as_soon_as_possible():
     car = Sessions(whole(4), whole(12), np.array([4000.0]), np.array([4000.0]), whole(0))
-    found = envelope.of(clusters.sessions(car, STEPS, QUARTER)[0], QUARTER)
+    found = envelope.from_clusters(clusters.sessions(car, STEPS, QUARTER)[0], QUARTER)
     assert found.most[3] == 0 and found.most[7] == 4000 and found.least[7] == 0 and found.least[11] == 4000
 
 
 def test_what_can_be_counted_on_is_less():
-    firm, possible = (envelope.of(batteries(5000), QUARTER, rate) for rate in (0.7, 1.0))
+    firm, possible = (envelope.from_clusters(batteries(5000), QUARTER, rate) for rate in (0.7, 1.0))
     assert (firm.high == 2800).all() and firm.most[0] == 700 < possible.most[0]
 
 
@@ -70,9 +74,10 @@ limits = st.tuples(st.floats(-30_000, 0), st.floats(0, 30_000))
 @given(st.lists(st.tuples(st.floats(1000, 9000), limits), min_size=1, max_size=5), limits)
 def test_a_parent_can_do_no_more_than_its_limit_nor_than_its_children_together(children, own):
     below = [
-        envelope.cut(envelope.of(batteries(energy), QUARTER), QUARTER, *limit) for energy, limit in children
+        envelope.limited(envelope.from_clusters(batteries(energy), QUARTER), QUARTER, *limit)
+        for energy, limit in children
     ]
-    above = envelope.total(below, QUARTER, *own)
+    above = envelope.parent_envelope(below, QUARTER, *own)
     assert (above.low >= own[0] - 1e-6).all() and (above.high <= own[1] + 1e-6).all()
     assert (above.high <= sum(child.high for child in below) + 1e-6).all()
     assert (above.most <= sum(child.most for child in below) + 1e-6).all()
@@ -82,5 +87,5 @@ def test_a_parent_can_do_no_more_than_its_limit_nor_than_its_children_together(c
 
 def test_a_limit_that_cannot_be_held_leaves_what_is_nearest():
     must = Sessions(whole(0), whole(4), np.array([4000.0]), np.array([4000.0]), whole(0))
-    found = envelope.of(clusters.sessions(must, STEPS, QUARTER)[0], QUARTER)
-    assert envelope.cut(found._replace(low=found.high), QUARTER, -1000, 1000).high[0] == 4000
+    found = envelope.from_clusters(clusters.sessions(must, STEPS, QUARTER)[0], QUARTER)
+    assert envelope.limited(found._replace(low=found.high), QUARTER, -1000, 1000).high[0] == 4000

@@ -1,9 +1,9 @@
 import numpy as np
 
-from server.grid.optimisation.balanceprogram import Limit
+from server.grid.optimisation.balanceprogram import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
-from server.grid.optimisation.disaggregation import Fleet, after
-from server.grid.optimisation.rollinghorizon import Outlook, Planner, Settings
+from server.grid.optimisation.disaggregation import Fleet, after_step
+from server.grid.optimisation.rollinghorizon import HorizonForecast, Planner, PlannerOptions
 
 STEPS, QUARTER = 32, 0.25
 
@@ -43,33 +43,33 @@ def lived(planner, error=0.0, broken_from=STEPS):
     """The imbalance of a day in which all but `error`, which shows at once, was foreseen."""
     now, left = beginning(), []
     for step in range(STEPS):
-        outlook = Outlook(
+        outlook = HorizonForecast(
             np.concatenate((NET[step : step + 1] + error, NET[step + 1 :])),
             np.full((1, STEPS - step), 1600.0),
             np.zeros(STEPS - step),
             NO_CARS,
         )
         if step == broken_from:
-            planner.settings = Settings(every=planner.settings.every, seconds=0.0)
+            planner.settings = PlannerOptions(every=planner.settings.every, seconds=0.0)
         powers = planner.step(now, outlook)
         left.append(NET[step] + error + sum(part.sum() for part in powers[:3]))
-        now = after(now, powers, QUARTER)
+        now = after_step(now, powers, QUARTER)
     return np.array(left), now
 
 
 def test_a_day_foreseen_is_nearly_balanced_and_ends_as_it_was_asked_to():
-    left, now = lived(Planner(Settings(), end=0.5))
+    left, now = lived(Planner(PlannerOptions(), end=0.5))
     assert np.sqrt((left ** 2).mean()) < 0.2 * np.sqrt((NET ** 2).mean())
     assert np.allclose(now.sessions.need, 0, atol=1e-6) and (now.batteries.energy >= 4900).all()
 
 
 def test_an_error_that_is_measured_is_absorbed_at_once():
-    left, _ = lived(Planner(Settings(), end=0.1), error=700.0)
+    left, _ = lived(Planner(PlannerOptions(), end=0.1), error=700.0)
     assert abs(left[1:12]).max() < 100
 
 
 def test_where_the_solver_has_no_time_the_last_plan_stands_and_it_is_said():
-    planner = Planner(Settings(), end=0.5)
+    planner = Planner(PlannerOptions(), end=0.5)
     left, now = lived(planner, broken_from=4)
     assert planner.stale == STEPS - 4 and planner.plan is not None
     assert np.sqrt((left ** 2).mean()) < 0.4 * np.sqrt((NET ** 2).mean())
@@ -77,7 +77,7 @@ def test_where_the_solver_has_no_time_the_last_plan_stands_and_it_is_said():
 
 
 def test_without_any_plan_cars_are_charged_and_nothing_is_broken():
-    planner = Planner(Settings(seconds=0.0))
+    planner = Planner(PlannerOptions(seconds=0.0))
     _, now = lived(planner)
     assert planner.plan is None and planner.stale == STEPS
     assert np.allclose(now.sessions.need, 0, atol=1e-6) and (now.batteries.energy >= 1000 - 1e-6).all()
@@ -85,22 +85,23 @@ def test_without_any_plan_cars_are_charged_and_nothing_is_broken():
 
 def test_a_reserve_is_kept_for_what_comes():
     low = np.full(STEPS, 9000.0)  # so much is lacking all day that batteries would be emptied
-    outlook = Outlook(low, np.full((1, STEPS), 1600.0), np.zeros(STEPS), NO_CARS)
+    outlook = HorizonForecast(low, np.full((1, STEPS), 1600.0), np.zeros(STEPS), NO_CARS)
     ends = []
     for reserve in (0.0, 0.1):
-        planner = Planner(Settings(reserve=reserve), end=0.1)
+        planner = Planner(PlannerOptions(reserve=reserve), end=0.1)
         planner.step(beginning(), outlook)
         ends.append(planner.plan.energy[planner.labels.kind == 0].sum(axis=0)[-1])
     assert np.allclose(ends, [3000, 3000 + 0.1 * 27_000], atol=1)
 
 
 def test_a_limit_is_held_through_the_day():
-    planner, now = Planner(Settings(), end=0.5), beginning()
+    planner, now = Planner(PlannerOptions(), end=0.5), beginning()
     for step in range(STEPS):
         net = NET[step:]
-        limits = [Limit([0], 5000.0, -5000.0, net)]
+        limits = [GroupLimit([0], 5000.0, -5000.0, net)]
         powers = planner.step(
-            now, Outlook(net, np.full((1, STEPS - step), 1600.0), np.zeros(STEPS - step), NO_CARS, limits)
+            now,
+            HorizonForecast(net, np.full((1, STEPS - step), 1600.0), np.zeros(STEPS - step), NO_CARS, limits),
         )
         assert abs(net[0] + sum(part.sum() for part in powers[:3])) <= 5000 + 1e-6
-        now = after(now, powers, QUARTER)
+        now = after_step(now, powers, QUARTER)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.grid.optimisation import share, waterfill
-from server.grid.optimisation.waterfill import Line
+from server.grid.optimisation.waterfill import MemberLines
 
 watts = st.floats(-10_000, 10_000, allow_nan=False, width=32)
 slope = st.just(0.0) | st.floats(1, 10_000, allow_nan=False, width=32)
@@ -17,7 +17,7 @@ def lines(draw, size=None):
     size = draw(st.integers(1, 12)) if size is None else size
     offsets, slopes, ones, others = (np.array(draw(st.lists(kind, min_size=size, max_size=size)))
                                      for kind in (watts, slope, watts, watts))
-    return Line(offsets, slopes / 5000, np.minimum(ones, others), np.maximum(ones, others))
+    return MemberLines(offsets, slopes / 5000, np.minimum(ones, others), np.maximum(ones, others))
 
 
 @given(st.floats(-100_000, 100_000), lines())
@@ -55,9 +55,9 @@ def test_so_many_that_arrays_do_it_and_the_sum_is_as_exact():
 def test_what_cannot_be_shared():
     one, two = np.zeros(1), np.zeros(2)
     with pytest.raises(ValueError, match="differ in length"):
-        waterfill.fill(1, Line(one, two, one, one))
+        waterfill.fill(1, MemberLines(one, two, one, one))
     with pytest.raises(ValueError, match="above its high"):
-        waterfill.fill(1, Line(one, one, one + 2, one))
+        waterfill.fill(1, MemberLines(one, one, one + 2, one))
     with pytest.raises(ValueError, match="negative slope"):
-        waterfill.fill(1, Line(one, one - 1, one, one))
-    assert waterfill.fill(5, Line(two, two, two - 1, two + 1)).missed == 5
+        waterfill.fill(1, MemberLines(one, one - 1, one, one))
+    assert waterfill.fill(5, MemberLines(two, two, two - 1, two + 1)).missed == 5

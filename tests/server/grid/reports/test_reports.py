@@ -107,7 +107,7 @@ def asked(number, **more):
 # --- baselines ------------------------------------------------------------------------------------
 
 def test_a_battery_alone_does_nothing(street):
-    found = baselines.of(asked(1, ordered=700.0), NOON, NOON + HOUR)
+    found = baselines.member_baseline(asked(1, ordered=700.0), NOON, NOON + HOUR)
     assert (found.method, found.values.tolist()) == ("submeter", [0.0] * 4)
 
 
@@ -129,13 +129,13 @@ def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
         power_w=9000.0,
         cancelled=True,
     )
-    found = baselines.of(asked(2), NOON - STEP, NOON + 2 * STEP)
+    found = baselines.member_baseline(asked(2), NOON - STEP, NOON + 2 * STEP)
     assert found.method == "uncontrolled" and found.values.tolist() == [3500.0, 7000.0, 3500.0]
 
 
 def test_the_sun_would_have_gone_on(street):
     read(4, NOON - HOUR, [1000, 2000, 3000, 2000])
-    found = baselines.of(asked(4), NOON, NOON + HOUR)
+    found = baselines.member_baseline(asked(4), NOON, NOON + HOUR)
     assert found.method == "level before" and found.values.tolist() == [-2000.0] * 4
 
 
@@ -145,8 +145,8 @@ def test_the_sun_that_was_held_back_says_what_it_could(street):
     DerState.create(
         href="/edev/4/der/1", device=4, max_injection_w=5000, max_absorption_w=0, available_w=3200.0
     )
-    assert baselines.of(asked(4), NOON, NOON + HOUR).method == "available"
-    assert baselines.of(asked(4), NOON, NOON + STEP).values.tolist() == [-3200.0]
+    assert baselines.member_baseline(asked(4), NOON, NOON + HOUR).method == "available"
+    assert baselines.member_baseline(asked(4), NOON, NOON + STEP).values.tolist() == [-3200.0]
 
 
 def usual(days, watts, event=NOON, zone="UTC"):
@@ -154,26 +154,28 @@ def usual(days, watts, event=NOON, zone="UTC"):
     event's."""
     place = ZoneInfo(zone)
     day = datetime.fromtimestamp(event, place).date()
-    for one in baselines.like(day)[-days:]:
+    for one in baselines.like_days(day)[-days:]:
         read(3, int(datetime(one.year, one.month, one.day, 6, tzinfo=place).timestamp()), [-watts(one)] * 48)
 
 
 def test_ten_like_days_put_right_by_the_same_day(street):
     usual(12, lambda one: 1000)
     read(3, NOON - 6 * HOUR, [-1200] * 24)
-    found = baselines.of(asked(3), NOON, NOON + HOUR)
+    found = baselines.member_baseline(asked(3), NOON, NOON + HOUR)
     assert (found.method, found.days) == ("10 of 10, same day", 10)
     assert found.factor == pytest.approx(1.2) and found.values == pytest.approx([1200.0] * 4)
 
 
 def test_days_with_an_event_of_ours_and_other_kinds_of_days_do_not_count(street):
-    days = baselines.like(date(2025, 6, 15))
+    days = baselines.like_days(date(2025, 6, 15))
     assert all(one.weekday() >= 5 for one in days) and days[-1] == date(2025, 6, 14)
     usual(12, lambda one: 5000 if one == days[-1] else 1000)
     order(street, NOON - DAY + 2 * HOUR, HOUR, {3: (0, -1000)})
-    assert baselines.of(asked(3), NOON, NOON + HOUR).values == pytest.approx([5000 * .1 + 1000 * .9] * 4)
+    assert baselines.member_baseline(asked(3), NOON, NOON + HOUR).values == pytest.approx(
+        [5000 * 0.1 + 1000 * 0.9] * 4
+    )
     order(street, NOON - DAY + HOUR, HOUR, {3: (0, -1000)})
-    found = baselines.of(asked(3), NOON, NOON + HOUR)
+    found = baselines.member_baseline(asked(3), NOON, NOON + HOUR)
     assert found.days == 10 and found.values == pytest.approx([1000.0] * 4)
 
 
@@ -182,26 +184,28 @@ def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street
     zone = ZoneInfo("Europe/Berlin")
     event = int(datetime(2026, 3, 31, 18, tzinfo=zone).timestamp())
     clock.turn_to(event + HOUR)
-    for one in baselines.like(date(2026, 3, 31))[-10:]:
+    for one in baselines.like_days(date(2026, 3, 31))[-10:]:
         read(3, int(datetime(one.year, one.month, one.day, 18, tzinfo=zone).timestamp()), [-2000] * 4)
-    assert baselines.of(asked(3), event, event + HOUR).values == pytest.approx([2000.0] * 4)
-    assert len(baselines.wall(date(2026, 3, 29), zone)) == 192
+    assert baselines.member_baseline(asked(3), event, event + HOUR).values == pytest.approx([2000.0] * 4)
+    assert len(baselines.local_quarters(date(2026, 3, 29), zone)) == 192
     assert (
-        baselines.wall(date(2026, 3, 29), zone)[96] - baselines.wall(date(2026, 3, 29), zone)[0] == 23 * HOUR
+        baselines.local_quarters(date(2026, 3, 29), zone)[96]
+        - baselines.local_quarters(date(2026, 3, 29), zone)[0]
+        == 23 * HOUR
     )
 
 
 def test_without_like_days_the_estimate_stands_in(street):
-    assert baselines.of(asked(3, ordered=800.0), NOON, NOON + STEP) == (
+    assert baselines.member_baseline(asked(3, ordered=800.0), NOON, NOON + STEP) == (
         np.array([800.0]),
         "as ordered",
         0,
         1.0,
     )
-    nothing = baselines.of(asked(3), NOON, NOON + STEP)
+    nothing = baselines.member_baseline(asked(3), NOON, NOON + STEP)
     assert nothing.method == "none" and math.isnan(nothing.values[0])
     with pytest.raises(Refused, match="up to 24 h"):
-        baselines.of(asked(3), NOON, NOON + 2 * DAY)
+        baselines.member_baseline(asked(3), NOON, NOON + 2 * DAY)
 
 
 def test_an_event_on_the_wire_counts_as_ours_from_before_until_after_it(street):
@@ -217,7 +221,7 @@ def test_an_event_on_the_wire_counts_as_ours_from_before_until_after_it(street):
             "DERControlBase": {"opModConnect": True},
         },
     )
-    assert baselines.ours(asked(3), NOON, NOON + DAY) == [(NOON, NOON + 4 * HOUR)]
+    assert baselines.own_events(asked(3), NOON, NOON + DAY) == [(NOON, NOON + 4 * HOUR)]
 
 
 # --- performance ----------------------------------------------------------------------------------
@@ -259,7 +263,7 @@ def evening(street):
 
 
 def test_delivered_against_expected(evening):
-    found = performance.of(evening.id)
+    found = performance.event_performance(evening.id)
     rows = {row["what"]: row for row in found["devices"]}
     assert [
         (rows[what]["expected_w"], rows[what]["delivered_w"]) for what in ("storage", "ev", "thermal")
@@ -275,7 +279,7 @@ def test_delivered_against_expected(evening):
 
 def test_who_answers_but_does_not_do_it(street, evening):
     answer(evening, 3, 1, NOON - 800)
-    assert [row["nonresponder"] for row in performance.of(evening.id)["devices"]] == [
+    assert [row["nonresponder"] for row in performance.event_performance(evening.id)["devices"]] == [
         "",
         "",
         "did less than a fifth",
@@ -292,19 +296,19 @@ def test_who_answers_but_does_not_do_it(street, evening):
         }
     ]
     answer(evening, 3, 4, NOON + 100)
-    found = performance.of(evening.id)
+    found = performance.event_performance(evening.id)
     assert found["opted_out"] == 1 and found["nonresponders"] == 0
     answer(evening, 3, 5, NOON + 200)
-    assert performance.of(evening.id)["opted_out"] == 0
+    assert performance.event_performance(evening.id)["opted_out"] == 0
 
 
 def test_an_answer_after_two_polls_is_none(street, evening):
     answer(evening, 3, 1, NOON - 900 + 2 * settings.poll_rate + 1)
-    assert performance.of(evening.id)["devices"][2]["nonresponder"] == "no answer"
+    assert performance.event_performance(evening.id)["devices"][2]["nonresponder"] == "no answer"
 
 
 def test_responses_by_code_and_delay(evening):
-    found = performance.of(evening.id)["responses"]
+    found = performance.event_performance(evening.id)["responses"]
     assert [(code.split()[0], count) for code, count in found["by_code"].items()] == [
         ("1", 2),
         ("2", 2),
@@ -318,9 +322,9 @@ def test_gaps_are_not_settled(street):
     row = order(street, NOON, HOUR, {1: (1000, 0)})
     read(1, NOON, [1000, None, None, None])
     clock.turn_to(NOON + HOUR)
-    group = performance.of(row.id)["group"]
+    group = performance.event_performance(row.id)["group"]
     assert (group["delivered_w"], group["coverage"], group["settles"]) == (1000, 0.25, False)
-    assert reports.settlement([performance.of(row.id)])[0]["unsettled"] == 1
+    assert reports.settlement([performance.event_performance(row.id)])[0]["unsettled"] == 1
 
 
 def test_what_comes_back(street):
@@ -328,7 +332,7 @@ def test_what_comes_back(street):
     usual(10, lambda one: 1000)
     read(3, NOON - 6 * HOUR, [-1000] * 24 + [0] * 4 + [-1800] * 2 + [-1000] * 6)
     clock.turn_to(NOON + 3 * HOUR)
-    found = performance.of(row.id)
+    found = performance.event_performance(row.id)
     assert found["group"]["delivered_w"] == pytest.approx(1000)
     assert found["rebound"] == {"energy_wh": 400.0, "part": pytest.approx(0.4), "peak_w": 800.0, "hours": 0.5}
 
@@ -337,10 +341,10 @@ def test_an_event_that_runs_has_done_what_it_has_done_by_now(street):
     number = order(street, NOON, 2 * HOUR, {1: (1000, 0)}).id
     read(1, NOON, [800])
     clock.turn_to(NOON + STEP)
-    found = performance.of(number)
+    found = performance.event_performance(number)
     assert found["group"]["delivered_w"] == 800 and found["rebound"] is None
     clock.turn_to(NOON - 60)
-    assert performance.of(number)["group"]["delivered_w"] is None
+    assert performance.event_performance(number)["group"]["delivered_w"] is None
 
 
 def test_a_load_control_event_by_its_href(street):
@@ -367,7 +371,7 @@ def test_a_load_control_event_by_its_href(street):
     usual(10, lambda one: 1000)
     read(3, NOON - 6 * HOUR, [-1000] * 24 + [-400] * 4)
     clock.turn_to(NOON + HOUR)
-    found = performance.of(href)
+    found = performance.event_performance(href)
     assert (found["kind"], found["vder"], found["opted_out"]) == ("DutyCycle", "street", 1)
     assert found["group"]["delivered_w"] == pytest.approx(600) and found["group"]["figure"] is None
     assert found["responses"]["received_s"] == [60]
@@ -376,8 +380,8 @@ def test_a_load_control_event_by_its_href(street):
 
 def test_nobody_knows_an_order_that_is_not_there(street):
     for ask in (
-        lambda: performance.of(99),
-        lambda: performance.of("/dr/9/edc/9"),
+        lambda: performance.event_performance(99),
+        lambda: performance.event_performance("/dr/9/edc/9"),
         lambda: baselines.show(99),
     ):
         with pytest.raises(Refused) as refused:
@@ -485,7 +489,7 @@ def test_contributions_of_a_month_are_sums_of_local_days_up_and_down(street):
     found = reports.month("street")
     up, down = charts.by_day(found, "planned_storage")
     assert up.tolist() == [0] * 13 + [1.125, 0.125] and down.tolist() == [0] * 13 + [-1, 0]
-    drawn = {chart["title"] for chart in charts.of(found)}
+    drawn = {chart["title"] for chart in charts.report_charts(found)}
     assert "Contributions by kind and day" in drawn and "Contributions by kind" not in drawn
     axes = charts.figure(found, charts.contributions_by_day, 3.2).axes[0]
     assert axes.get_ylabel() == "change in kWh a day (+ injects)" and len(axes.patches) == 2 * 15
@@ -506,7 +510,7 @@ def test_a_page_stands_alone_and_is_well_formed(day, evening, tmp_path, which):
         "month": lambda: reports.month("street"),
     }
     found = ask[which]()
-    drawn = charts.of(found)
+    drawn = charts.report_charts(found)
     path = pages.write(found, drawn, tmp_path / "deep" / "page.html")
     text = path.read_text()
     tree = ElementTree.fromstring(text.partition("\n")[2])
@@ -521,21 +525,21 @@ def test_a_page_stands_alone_and_is_well_formed(day, evening, tmp_path, which):
     )
     assert all(value in text for _, value in pages.figures(found["key"]))
     assert ("81.7 %" if which == "event" else "50.0 %") in text and "UTC" in text
-    assert pages.html(ask[which](), charts.of(ask[which]())) == text
+    assert pages.html(ask[which](), charts.report_charts(ask[which]())) == text
 
 
 def test_names_are_text(street, evening):
-    text = pages.html(found := reports.event(evening.id), charts.of(found))
+    text = pages.html(found := reports.event(evening.id), charts.report_charts(found))
     assert EVIL not in text and "&lt;script&gt;" in text
 
 
 def test_a_virtual_der_with_markup_in_its_name_is_drawn_as_it_is(street, evening):
     virtualders.update("street", name="<b>$x_1$ & co</b>")
-    text = pages.html(found := reports.day("<b>$x_1$ & co</b>"), charts.of(found))
+    text = pages.html(found := reports.day("<b>$x_1$ & co</b>"), charts.report_charts(found))
     assert "<b>" not in text and text.count("&lt;b&gt;$x_1$ &amp; co") >= 3
     ElementTree.fromstring(text.partition("\n")[2])
 
 
 def test_without_anything_there_is_still_a_page(street):
     found = reports.day("street")
-    assert charts.of(found) == [] and "RMS" not in pages.html(found, [])
+    assert charts.report_charts(found) == [] and "RMS" not in pages.html(found, [])
