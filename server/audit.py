@@ -18,6 +18,7 @@ import functools
 import hashlib
 import inspect
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
 from server.resources import store
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 State = Mapping[str, Any]
@@ -89,13 +91,18 @@ def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | N
             if given.get("dry_run"):
                 return function(*args, **kwargs)
             first = next(iter(given.values()), None)
+            entry = None
             with store.transaction(), _outermost():
                 before = _seen(state, first)
                 result = function(*args, **kwargs)
                 after = _seen(answer, result) if answer else _seen(state, first)
                 if before != after:
-                    add(Actor(actor.who, given.get("reason") or actor.reason), what,
-                        subject.format_map(before or after or {}), before, after)
+                    entry = add(Actor(actor.who, given.get("reason") or actor.reason), what,
+                                subject.format_map(before or after or {}), before, after)
+            if entry is not None:
+                fields = {"operation": what, "operator": entry.who, "subject": entry.subject,
+                          "reason": entry.reason}
+                log.info("%s by %s: %s", what, entry.who, entry.subject, extra={"fields": fields})
             return result
         return audited
     return decorate

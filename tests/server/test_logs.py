@@ -7,46 +7,23 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from server import clock, logs
+from server import audit, clock, logs
 from server.cli import main
-from server.config import settings
+from server.grid.balance import controller
+from server.grid.groups import virtualders
 from server.protocol import app as device_app
 from tests.door import Peer
+from tests.server.conftest import Configure
 
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 log = logging.getLogger("server.somewhere")
-Configure = Callable[..., None]
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def configure() -> Iterator[Configure]:
-    """Set up the log with these settings; all is as it was afterwards."""
-    kept, handlers = dict(settings.__dict__), logging.root.handlers[:]
-    levels = {name: logging.getLogger(name).level for name in ("", *logs.OURS, logs.ACCESS)}
-    process, hook = dict(logs._process), threading.excepthook
-
-    def configured(command: str = "work", level: str = "", **chosen: Any) -> None:
-        for name, value in chosen.items():
-            setattr(settings, name, value)
-        logs.configure(command, level)
-    yield configured
-    settings.__dict__.clear()
-    settings.__dict__.update(kept)
-    logging.root.handlers[:] = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    logs._process.clear()
-    logs._process.update(process)
-    threading.excepthook = hook
 
 
 def test_a_record_for_people(configure: Configure, capsys: Capture) -> None:
@@ -217,3 +194,25 @@ def test_a_request_that_fails_is_logged_with_who_and_what(
     assert "ZeroDivisionError" in entry["exception"] and answer.status == 500
     body = answer.body.decode()
     assert f"reference {entry['reference']}" in body and "division" not in body
+
+
+def test_what_an_operator_changes_is_logged(configure: Configure, house: None, capsys: Capture) -> None:
+    configure("vder", log_level="info", log_format="json")
+    with audit.acting("alice", "storm ahead"):
+        virtualders.create("street")
+        virtualders.update("street", primacy=7)
+    entries = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [entry["message"] for entry in entries] == [
+        "vder create by alice: street", "vder update by alice: street"]
+    assert (entries[0]["operation"], entries[0]["reason"]) == ("vder create", "storm ahead")
+
+
+def test_a_step_is_logged_with_its_area(configure: Configure, house: None, capsys: Capture) -> None:
+    configure(log_format="json")
+    virtualders.create("street")
+    controller.auto("street", True)
+    capsys.readouterr()
+    controller.turn()
+    entry = json.loads(capsys.readouterr().err)
+    assert (entry["logger"], entry["area"]) == ("server.grid.balance.controller", "street")
+    assert entry["message"].startswith("the step from 2025-06-15T12:00Z was not decided: ")

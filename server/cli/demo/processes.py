@@ -105,7 +105,7 @@ def homes(place: Place) -> Iterator[Homes]:
     """The client processes, until the block ends."""
     command = [sys.executable, "-m", "clients.simulation.fleet", "--clock", clock.spec(), "--sums", *words()]
     commands = [[*command, "--devices", str(share)] for share in place.shares]
-    with running(commands, stdout=subprocess.PIPE) as processes:
+    with running(commands, stdout=subprocess.PIPE, env=settings.environment()) as processes:
         yield Homes(processes)
 
 

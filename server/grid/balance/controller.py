@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from server import audit, clock
+from server import audit, clock, logs
 from server.config import settings
 from server.errors import Refused
 from server.grid.balance import evaluation, netdemand, plans, publish, unmetdemand
@@ -259,11 +259,12 @@ def run_due() -> int:
             continue
         if not row.automatic and not _covers(row, start):
             continue
-        try:
-            with audit.acting(AUTOMATIC):
-                done += decide(row.vder, start)
-        except Refused as refused:
-            _record_error(row, start, refused.why)
+        with logs.context(area=row.vder.name):
+            try:
+                with audit.acting(AUTOMATIC):
+                    done += decide(row.vder, start)
+            except Refused as refused:
+                _record_error(row, start, refused.why)
     return done
 
 
@@ -274,7 +275,7 @@ def _covers(row: Balance, start: int) -> bool:
 
 
 def _record_error(row: Balance, start: int, why: str) -> None:
-    log.warning("%s: %s", row.vder.name, why)
+    log.warning("the step from %s was not decided: %s", iso(start), why)
     Balance.update(last_error=why, last_step_start=start).where((Balance.vder == row.vder) & (
         Balance.last_step_start.is_null() | (Balance.last_step_start < start))).execute()
 
@@ -308,7 +309,7 @@ def decide(area: VirtualDER, start: int) -> int:
             ]
         )
         if planner.stale:
-            log.error("%s: %s", area.name, row.last_error)
+            log.error("the step from %s follows an old plan: %s", iso(start), row.last_error)
         row.last_step_start = start
         row.save()
         publish.publish_step(
