@@ -1,5 +1,6 @@
 """Who is enrolled, and what each device may see and change.
 
 Read `identity` (from a certificate to LFDI and SFDI), `enrolment` (EndDevice and Registration), `access` (who
-calls, and what the caller may do) and `lastcontact` (when a device was last here).
+calls, and what the caller may do), `requestcontext` (a request and its result, without HTTP), `methods` (what
+a method does to a resource) and `lastcontact` (when a device was last here).
 """

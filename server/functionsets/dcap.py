@@ -3,11 +3,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Response
-
 from server.devices import access
-from server.protocol import answers
-from server.protocol.views import RequestContext
+from server.devices.requestcontext import Fragment, RequestContext
 from server.resources import codec, pollrates, retrieve, schema, store, table
 from server.resources.hooks import instead
 from server.resources.table import Row
@@ -20,24 +17,25 @@ def _roots() -> list[tuple[str, Row]]:
 
 
 @instead("GET", "DeviceCapability")
-def answer(ask: RequestContext) -> Response:
+def device_capability(context: RequestContext) -> Fragment:
     """The links to every function set in which there is something for the caller; for one that is not
     enrolled, those that it may follow."""
     if store.due():
         store.refresh()
-    counts = retrieve.counts(_LISTS, ask.who.lfdi) if ask.who.enrolled else {}
-    readable = None if ask.who.enrolled else access.open_to_unknown()
-    inside = _inside(ask.href, pollrates.poll("DeviceCapability", ask.who.lfdi), readable,
-                     tuple(sorted(counts.items())), ask.edition)
-    return answers.document("DeviceCapability", inside, ask.request, ask.edition)
+    caller = context.caller
+    counts = retrieve.counts(_LISTS, caller.lfdi) if caller.enrolled else {}
+    readable = None if caller.enrolled else access.open_to_unknown()
+    poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)
+    xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.edition)
+    return Fragment("DeviceCapability", xml)
 
 
 @lru_cache(maxsize=1024)
-def _inside(href: str, rate: int, readable: frozenset[str] | None, counts: tuple[tuple[str, int], ...],
-            edition: int) -> bytes:
-    """Many devices have the same in it, so it is rendered for all of them once. `readable` are the resources
+def _fragment(href: str, poll_rate: int, readable: frozenset[str] | None, counts: tuple[tuple[str, int], ...],
+              edition: int) -> bytes:
+    """The XML; many devices have the same, so it is rendered once. `readable` are the resources
     that may be linked, None for all."""
-    data: dict[str, object] = {"href": href, "pollRate": rate}
+    data: dict[str, object] = {"href": href, "pollRate": poll_rate}
     for key, row in _ROOTS:
         count = dict(counts).get(row.path, 0)
         if readable is not None and row.name not in readable:

@@ -1,21 +1,18 @@
-"""DER: what a device's DER is told of programs; all else about it is kept as said (IEEE 2030.5-2018,
+"""DER: the programs that a device's DER follows; all else about it is stored as submitted (IEEE 2030.5-2018,
 10.10)."""
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Response
-
 from server.devices import access
+from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Audience, Device, Document
-from server.protocol import answers
-from server.protocol.views import RequestContext
 from server.resources import retrieve, sql, store, table
 from server.resources.hooks import Change, after, before, instead, only_operator
 
-_PLACED = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
+_SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
 for _method in ("PUT", "POST", "DELETE"):
     before(_method, "DERProgram", "DERControl", "DERCurve", "DefaultDERControl", "FlowReservationResponse")(
@@ -23,8 +20,8 @@ for _method in ("PUT", "POST", "DELETE"):
 
 
 @after("POST", "DER")
-def _furnish(change: Change) -> None:
-    for kind in _PLACED:
+def _add_singletons(change: Change) -> None:
+    for kind in _SINGLETONS:
         href = f"{change.href}/{table.rows[kind].path.rpartition('/')[2]}"
         if store.get(href) is None:
             store.add_placeholder(kind, href)
@@ -32,7 +29,7 @@ def _furnish(change: Change) -> None:
 
 @after("POST", "DERProgram")
 @after("DELETE", "DERProgram")
-def _counted(change: Change) -> None:
+def _program_count(change: Change) -> None:
     """The DERs that follow a program count it."""
     followers = Device.select(Device.id).join(Audience, on=(Audience.lfdi == Device.lfdi)).where(
         Audience.audience == change.audience)
@@ -41,16 +38,16 @@ def _counted(change: Change) -> None:
 
 @after("POST", "UsagePoint")
 @after("DELETE", "UsagePoint")
-def _mirrored(change: Change) -> None:
+def _usage_point_link(change: Change) -> None:
     """The DERs of a device link to its usage point."""
     touch(device.id for device in Device.select(Device.id).where(Device.lfdi == change.audience))
 
 
 def touch(devices: Iterable[int]) -> None:
-    """See that the DERs of these devices (their numbers) are rendered again: what they follow has changed."""
+    """Render the DERs of these devices (their numbers) again, because what they link to has changed."""
     for number in devices:
-        above = table.rows["DERList"].href(device=number)
-        store.touch(*(href for href, in sql.rows("SELECT href FROM document WHERE parent = ?", above)))
+        parent = table.rows["DERList"].href(device=number)
+        store.touch(*(href for href, in sql.rows("SELECT href FROM document WHERE parent = ?", parent)))
 
 
 def _audiences(href: str) -> tuple[str, ...]:
@@ -67,79 +64,78 @@ def _audiences(href: str) -> tuple[str, ...]:
 
 
 @instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
-def _count(href: str) -> int:
+def _count_programs(href: str) -> int:
     return retrieve.page(retrieve.Selection("/derp", audiences=_audiences(href)), None, 0, None, 0).all
 
 
 @instead("GET", "AssociatedDERProgramList")
-def programs_of_der(ask: RequestContext) -> Response:
+def programs_of_der(context: RequestContext) -> ListPage:
     """The programs that a DER follows, whoever asks (an aggregator asks for each of its devices)."""
-    _visible(ask)
-    return _programs(ask, _audiences(ask.href))
+    _check_visible(context)
+    return ListPage("DERProgramList", _programs(context, _audiences(context.href)))
 
 
 @instead("GET", "AssignedDERProgramList")
-def programs_of_group(ask: RequestContext) -> Response:
+def programs_of_group(context: RequestContext) -> ListPage:
     """The programs that a FunctionSetAssignments leads to: those of one virtual DER."""
-    return _programs(ask, (f"vder:{ask.parameters['vder']}",))
+    page = _programs(context, (f"vder:{context.parameters['vder']}",))
+    if not page.all:
+        raise Refused(404, access.NOT_THERE)
+    return ListPage("DERProgramList", page)
 
 
-def _programs(ask: RequestContext, audiences: tuple[str, ...]) -> Response:
+def _programs(context: RequestContext, audiences: tuple[str, ...]) -> retrieve.Page:
+    """The page of the programs of these audiences that is asked for."""
     if store.due():
         store.refresh()
-    span = ask.span()
-    found = retrieve.page(
+    return retrieve.page(
         retrieve.Selection("/derp", audiences=audiences),
-        ask.who.lfdi,
-        span.start,
-        span.after,
-        span.limit,
-        ask.edition,
+        context.caller.lfdi,
+        *context.list_parameters,
+        context.edition,
     )
-    if not found.all and ask.match.row.name == "AssignedDERProgramList":
-        raise Refused(404, access.NOT_THERE)
-    return ask.list("DERProgramList", found)
 
 
 @instead("GET", "CurrentDERProgram")
-def current(ask: RequestContext) -> Response:
+def current_program(context: RequestContext) -> Fragment:
     """Of the programs that a DER follows, the one that has a control active now; of several, and else of all,
     the one with the lowest primacy."""
-    _visible(ask)
+    _check_visible(context)
     if store.due():
         store.refresh()
-    rows: list[Any] = list(Document.select().where(
-        (Document.parent == "/derp") & Document.audience.in_(_audiences(ask.href))).order_by(Document.sort))
+    rows: list[Any] = list(
+        Document.select()
+        .where((Document.parent == "/derp") & Document.audience.in_(_audiences(context.href)))
+        .order_by(Document.sort)
+    )
     active = [row for row in rows if Document.select().where(
         (Document.parent == f"{row.href}/derc") & (Document.visibility == Document.ACTIVE)).exists()]
     if not rows:
         raise Refused(404, "this DER follows no program")
     href = (active or rows)[0].href
-    found = retrieve.single(href, None, ask.edition)
-    assert found is not None
-    inside = found.body.replace(b'href="%s"' % href.encode(), b'href="%s"' % ask.href.encode(), 1)
-    return answers.document("DERProgram", inside, ask.request, ask.edition)
+    document = retrieve.single(href, None, context.edition)
+    assert document is not None
+    return context.moved("DERProgram", document, href)
 
 
 @instead("GET", "AssociatedUsagePoint")
-def usage_point(ask: RequestContext) -> Response:
+def usage_point(context: RequestContext) -> Fragment:
     """The first usage point that the DER's device mirrors."""
-    _visible(ask)
-    row = _points(ask.href).first()
+    _check_visible(context)
+    row = _usage_points(context.href).first()
     if row is None:
         raise Refused(404, "this DER's device mirrors no usage point")
-    found = retrieve.single(row.href, None, ask.edition)
-    assert found is not None
-    inside = found.body.replace(b'href="%s"' % row.href.encode(), b'href="%s"' % ask.href.encode(), 1)
-    return answers.document("UsagePoint", inside, ask.request, ask.edition)
+    document = retrieve.single(row.href, None, context.edition)
+    assert document is not None
+    return context.moved("UsagePoint", document, row.href)
 
 
 @instead("COUNT", "AssociatedUsagePoint")
-def _count_points(href: str) -> int:
-    return _points(href).count()
+def _count_usage_points(href: str) -> int:
+    return int(_usage_points(href).count())
 
 
-def _points(href: str) -> Any:
+def _usage_points(href: str) -> Any:
     """The usage points of the device that a DER belongs to."""
     match = table.match(href)
     assert match is not None
@@ -147,6 +143,7 @@ def _points(href: str) -> Any:
         (Document.parent == "/upt") & (Device.id == match.parameters["device"])).order_by(Document.sort)
 
 
-def _visible(ask: RequestContext) -> None:
-    if retrieve.single(table.parent(ask.href), ask.who.lfdi) is None:
+def _check_visible(context: RequestContext) -> None:
+    """Refuse (404) a caller that does not see the DER."""
+    if retrieve.single(table.parent(context.href), context.caller.lfdi) is None:
         raise Refused(404, access.NOT_THERE)

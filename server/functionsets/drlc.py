@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Response
-
 from server.devices import access
+from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
 from server.models import Document
-from server.protocol.views import RequestContext
-from server.resources import links, ordering, retrieve, store
+from server.resources import events, ordering, retrieve, store
 from server.resources.hooks import Change, before, instead, only_operator
 
 Data = dict[str, Any]
@@ -57,22 +55,19 @@ def _refuse(kind: str, wrong: Iterable[str]) -> None:
 
 
 @instead("GET", "AssignedDemandResponseProgramList")
-def programs_of_group(ask: RequestContext) -> Response:
+def programs_of_group(context: RequestContext) -> ListPage:
     """The programs that a FunctionSetAssignments leads to: that of one virtual DER."""
     if store.due():
         store.refresh()
-    span = ask.span()
-    found = retrieve.page(
-        retrieve.Selection("/dr", audiences=(f"vder:{ask.parameters['vder']}",)),
-        ask.who.lfdi,
-        span.start,
-        span.after,
-        span.limit,
-        ask.edition,
+    page = retrieve.page(
+        retrieve.Selection("/dr", audiences=(f"vder:{context.parameters['vder']}",)),
+        context.caller.lfdi,
+        *context.list_parameters,
+        context.edition,
     )
-    if not found.all:
+    if not page.all:
         raise Refused(404, access.NOT_THERE)
-    return ask.list("DemandResponseProgramList", found)
+    return ListPage("DemandResponseProgramList", page)
 
 
 # --- what a device says ---------------------------------------------------------------------------
@@ -105,7 +100,7 @@ def _answer_to_a_load_control(change: Change) -> None:
     """What was really done has to be possible, and no override is longer than the event."""
     data = change.data
     event = store.find(data["subject"], "EndDeviceControl")
-    if event is None and store.find(data["subject"], *links.events.KINDS) is not None:
+    if event is None and store.find(data["subject"], *events.KINDS) is not None:
         raise Refused(400, f"DrResponse/subject: {data['subject']} is no EndDeviceControl")
     wrong = faults(data)
     if event is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from server import clock
 from server.errors import Refused
-from server.resources import links, store, table
+from server.resources import events, store, table
 from server.resources.hooks import Change, before
 
 Data = dict[str, Any]
@@ -68,7 +68,7 @@ def _answer_to_a_grant(change: Change) -> None:
     subject = change.data["subject"]
     if (
         store.find(subject, "FlowReservationResponse") is None
-        and store.find(subject, *links.events.KINDS) is not None
+        and store.find(subject, *events.KINDS) is not None
     ):
         raise Refused(400, f"{change.kind}/subject: {subject} is no FlowReservationResponse")
 

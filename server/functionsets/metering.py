@@ -4,12 +4,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Response
-
 from server.config import settings
 from server.devices import access
+from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
-from server.protocol.views import RequestContext
 from server.resources import codec, meterreadings, retrieve, sql, table
 from server.resources.hooks import before, instead, only_operator
 
@@ -26,84 +24,90 @@ def _count(href: str) -> int:
 
 
 @instead("GET", "ReadingSetList")
-def sets(ask: RequestContext) -> Response:
+def reading_sets(context: RequestContext) -> ListPage:
     """The sets of a MeterReading, newest first."""
-    meter = table.parent(ask.href)
-    _visible(ask, meter)
-    span = ask.span()
-    after, more = ("", []) if span.after is None else (" AND start > ?", [span.after])
-    rows = sql.rows(f"{_SETS}{after} ORDER BY start DESC, mrid DESC LIMIT ? OFFSET ?",
-                    meter, *more, span.limit, span.start)
+    meter = table.parent(context.href)
+    _check_visible(context, meter)
+    start, after, limit = context.list_parameters
+    condition, values = _later_than(after)
+    rows = sql.rows(f"{_SETS}{condition} ORDER BY start DESC, mrid DESC LIMIT ? OFFSET ?",
+                    meter, *values, limit, start)
     items = [
-        ("ReadingSet", codec.fragment("ReadingSet", _set(f"{ask.href}/{row[0]}", row), ask.edition))
+        ("ReadingSet", codec.fragment("ReadingSet", _set(f"{context.href}/{row[0]}", row), context.edition))
         for row in rows
     ]
-    return ask.list("ReadingSetList", retrieve.Page(_count(ask.href), items))
+    return ListPage("ReadingSetList", retrieve.Page(_count(context.href), items))
 
 
 @instead("GET", "ReadingSet")
-def one_set(ask: RequestContext) -> Response:
-    """One set."""
-    return ask.document("ReadingSet", _set(ask.href, _find(ask)))
+def reading_set(context: RequestContext) -> Fragment:
+    """A set, without its readings."""
+    return context.fragment("ReadingSet", _set(context.href, _find(context)))
 
 
 @instead("GET", "ReadingList")
-def values(ask: RequestContext) -> Response:
+def readings(context: RequestContext) -> ListPage:
     """The readings of a set, in the order of their local IDs."""
-    row, span = _find(ask), ask.span()
-    after, more = ("", []) if span.after is None else (" AND start > ?", [span.after])
-    found = sql.rows(
-        "SELECT number, start, duration_s, value, submitted FROM reading WHERE set_id = ?"
-        + after
-        + " ORDER BY sort, number LIMIT ? OFFSET ?",
-        row[5],
-        *more,
-        span.limit,
-        span.start,
-    )
-    items = [
-        ("Reading", codec.fragment("Reading", meterreadings.data(f"{ask.href}/{number}", *rest), ask.edition))
-        for number, *rest in found
-    ]
-    total = int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", row[5])[0])
-    return ask.list("ReadingList", retrieve.Page(total, items))
+    set_id = _find(context)[5]
+    start, after, limit = context.list_parameters
+    condition, values = _later_than(after)
+    rows = sql.rows(
+        f"SELECT number, start, duration_s, value, submitted FROM reading WHERE set_id = ?{condition} "
+        "ORDER BY sort, number LIMIT ? OFFSET ?", set_id, *values, limit, start)
+    items = []
+    for number, *columns in rows:
+        data = meterreadings.data(f"{context.href}/{number}", *columns)
+        items.append(("Reading", codec.fragment("Reading", data, context.edition)))
+    return ListPage("ReadingList", retrieve.Page(_count_readings(set_id), items))
 
 
 @instead("GET", "Reading")
-def value(ask: RequestContext) -> Response:
-    """One reading; number 0 of set 0 is the newest of its MeterReading."""
-    if ask.parameters["span"] == ask.parameters["reading"] == 0:
-        meter = ask.href.removesuffix("/rs/0/r/0")
-        _visible(ask, meter)
+def reading(context: RequestContext) -> Fragment:
+    """A reading; number 0 of set 0 is the newest of its MeterReading."""
+    if context.parameters["span"] == context.parameters["reading"] == 0:
+        meter = context.href.removesuffix("/rs/0/r/0")
+        _check_visible(context, meter)
         row = meterreadings.latest(meter) or (0, 0, None, "{}")
     else:
         row = sql.row(
             "SELECT start, duration_s, value, submitted FROM reading WHERE set_id = ? AND number = ?",
-            _find(ask)[5],
-            ask.parameters["reading"],
+            _find(context)[5],
+            context.parameters["reading"],
         )
     if row is None:
         raise Refused(404, access.NOT_THERE)
-    return ask.document("Reading", meterreadings.data(ask.href, *row))
+    return context.fragment("Reading", meterreadings.data(context.href, *row))
 
 
-def _visible(ask: RequestContext, meter: str) -> None:
-    if retrieve.single(meter, ask.who.lfdi) is None:
+def _later_than(after: int | None) -> tuple[str, list[int]]:
+    """The condition of SQL that the list parameter `a` asks for, and its values."""
+    return ("", []) if after is None else (" AND start > ?", [after])
+
+
+def _count_readings(set_id: int) -> int:
+    return int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", set_id)[0])
+
+
+def _check_visible(context: RequestContext, meter: str) -> None:
+    """Refuse (404) a caller that does not see the MeterReading."""
+    if retrieve.single(meter, context.caller.lfdi) is None:
         raise Refused(404, access.NOT_THERE)
 
 
-def _find(ask: RequestContext) -> tuple[Any, ...]:
-    meter = ask.href.partition("/rs/")[0]
-    _visible(ask, meter)
-    row = sql.row(f"{_SETS} AND number = ?", meter, ask.parameters["span"])
+def _find(context: RequestContext) -> tuple[Any, ...]:
+    """The row of the set that the href is of, or below: the columns of _SETS."""
+    meter = context.href.partition("/rs/")[0]
+    _check_visible(context, meter)
+    row = sql.row(f"{_SETS} AND number = ?", meter, context.parameters["span"])
     if row is None:
         raise Refused(404, access.NOT_THERE)
-    return row
+    columns: tuple[Any, ...] = row
+    return columns
 
 
 def _set(href: str, row: tuple[Any, ...]) -> Data:
-    _, mrid, start, duration, stated, number = row
-    count = int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", number)[0])
-    return {"href": href, "timePeriod": {"duration": duration, "start": start},
-            "mRID": mrid or f"{number:024X}{settings.enterprise:08X}",
-            "ReadingListLink": {"href": f"{href}/r", "all": count}, **json.loads(stated)}
+    """The data of a set, from its row: the columns of _SETS."""
+    _, mrid, start, duration_s, submitted, set_id = row
+    return {"href": href, "timePeriod": {"duration": duration_s, "start": start},
+            "mRID": mrid or f"{set_id:024X}{settings.enterprise:08X}",
+            "ReadingListLink": {"href": f"{href}/r", "all": _count_readings(set_id)}, **json.loads(submitted)}

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
-
 from server import clock
 from server.devices import access
+from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
 from server.models import Document
-from server.protocol import answers, views
-from server.protocol.views import RequestContext
 from server.resources import hexbinary, meterreadings, schema, store, table
 from server.resources.hooks import Change, after, before, instead
 from server.resources.schema import SUBMITTED
@@ -27,106 +24,114 @@ _MIRROR_ONLY = ("MirrorMeterReading", "deviceLFDI", "postRate", "UsagePointLink"
 @before("POST", "MirrorUsagePoint")
 @before("PUT", "MirrorUsagePoint")
 def _check(change: Change) -> None:
-    lfdi, who = change.data["deviceLFDI"], change.caller
-    if who is not None and not access.writable(who, lfdi):
+    lfdi, caller = change.data["deviceLFDI"], change.caller
+    if caller is not None and not access.writable(caller, lfdi):
         raise Refused(403, f"MirrorUsagePoint/deviceLFDI: {lfdi} is not a device you post for")
     change.audience = lfdi
-    for known in filter(
-        None, (store.find(change.data["mRID"], kind) for kind in ("MirrorUsagePoint", "UsagePoint"))
-    ):
-        if known.audience != lfdi:
+    for kind in ("MirrorUsagePoint", "UsagePoint"):
+        document = store.find(change.data["mRID"], kind)
+        if document is None:
+            continue
+        if document.audience != lfdi:
             raise Refused(409, "MirrorUsagePoint/mRID: it belongs to another mirror")
-        if known.kind == "MirrorUsagePoint" and not change.href:
-            change.href, change.old = known.href, known.submitted
+        if kind == "MirrorUsagePoint" and not change.href:
+            change.href, change.old = document.href, document.submitted
     for key in ("mRID", "deviceLFDI"):
         if change.old and change.old[key] != change.data[key]:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
-    change.notes["said"] = said = change.data.get("MirrorMeterReading", [])
-    kept = {each["mRID"]: each for each in (change.old or {}).get("MirrorMeterReading", [])}
-    kept |= {each["mRID"]: {**hexbinary.comparable(kept.get(each["mRID"], {})), **_without_values(each)}
-             for each in said}
-    if kept:
-        change.data["MirrorMeterReading"] = list(kept.values())
+    change.notes["quantities"] = quantities = change.data.get("MirrorMeterReading", [])
+    known = {quantity["mRID"]: quantity for quantity in (change.old or {}).get("MirrorMeterReading", [])}
+    for quantity in quantities:
+        previous = hexbinary.comparable(known.get(quantity["mRID"], {}))
+        known[quantity["mRID"]] = {**previous, **_without_values(quantity)}
+    if known:
+        change.data["MirrorMeterReading"] = list(known.values())
 
 
 @after("POST", "MirrorUsagePoint")
 @after("PUT", "MirrorUsagePoint")
 def _mirror(change: Change) -> None:
     point = store.find(change.data["mRID"], "UsagePoint")
-    shown = {key: value for key, value in change.data.items() if key not in _MIRROR_ONLY}
+    data = {key: value for key, value in change.data.items() if key not in _MIRROR_ONLY}
     if point is None:
-        href = store.add("UsagePoint", "/upt", shown, audience=change.audience)
+        href = store.add("UsagePoint", "/upt", data, audience=change.audience)
     else:
         href = point.href
-        store.put(href, shown)
-    for said in change.notes["said"]:
-        _take(href, change.audience or "", said, f"MirrorUsagePoint/MirrorMeterReading {said['mRID']}")
+        store.put(href, data)
+    for quantity in change.notes["quantities"]:
+        path = f"MirrorUsagePoint/MirrorMeterReading {quantity['mRID']}"
+        _record_quantity(href, change.audience or "", quantity, path)
 
 
 @instead("POST", "MirrorUsagePoint")
-def post_readings(ask: RequestContext) -> Response:
+def post_readings(context: RequestContext) -> Created:
     """A MirrorMeterReading, or a list of them, for a mirror; Location names the (last) MeterReading."""
-    name, data = views.read(ask.request)
-    if name not in ask.match.row.posted:
-        raise Refused(400, f"{ask.href} takes {' or '.join(ask.match.row.posted)}, not {name}")
-    said = data.get("MirrorMeterReading", []) if name == "MirrorMeterReadingList" else [data]
-    if not said:
+    name, data = context.read_document()
+    posted = context.match.row.posted
+    if name not in posted:
+        raise Refused(400, f"{context.href} takes {' or '.join(posted)}, not {name}")
+    quantities = data.get("MirrorMeterReading", []) if name == "MirrorMeterReadingList" else [data]
+    if not quantities:
         raise Refused(400, "MirrorMeterReadingList/MirrorMeterReading: there is none")
-    with store.transaction(ask.href):
-        mirror = store.get(ask.href)
-        if mirror is None or not access.writable(ask.who, mirror.audience):
+    with store.transaction(context.href):
+        mirror = store.get(context.href)
+        if mirror is None or not access.writable(context.caller, mirror.audience):
             raise Refused(404, access.NOT_THERE)
-        location = take(mirror, said)
-    return answers.empty(201, location)
+        return Created(record(mirror, quantities))
 
 
-def take(mirror: Document, said: list[Data]) -> str:
-    """Keep what was read; the href of the last MeterReading. Refused where an mRID is not of this mirror."""
+def record(mirror: Document, quantities: list[Data]) -> str:
+    """Record MirrorMeterReadings with their values; returns the href of the last MeterReading. Refused where
+    an mRID is not of this mirror."""
     point = store.find(mirror.submitted["mRID"], "UsagePoint")
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
-    known = {each["mRID"] for each in mirror.submitted.get("MirrorMeterReading", [])}
-    fresh = {each["mRID"]: _without_values(each) for each in reversed(said) if each["mRID"] not in known}
+    known = {quantity["mRID"] for quantity in mirror.submitted.get("MirrorMeterReading", [])}
+    new = {quantity["mRID"]: _without_values(quantity) for quantity in reversed(quantities)
+           if quantity["mRID"] not in known}
     location = ""
-    for each in said:
-        location = _take(point.href, mirror.audience, each, f"MirrorMeterReading {each['mRID']}")
-    if fresh:  # what the mirror knows already is kept with it, see _check
-        store.put(mirror.href, {**mirror.submitted, "MirrorMeterReading": [*reversed(fresh.values())]})
+    for quantity in quantities:
+        path = f"MirrorMeterReading {quantity['mRID']}"
+        location = _record_quantity(point.href, mirror.audience, quantity, path)
+    if new:  # what the mirror knows already is kept with it, see _check
+        store.put(mirror.href, {**mirror.submitted, "MirrorMeterReading": [*reversed(new.values())]})
     return location
 
 
-def _take(point: str, audience: str, said: Data, place: str) -> str:
-    meter = store.find(said["mRID"], "MeterReading")
+def _record_quantity(point: str, audience: str, quantity: Data, path: str) -> str:
+    """Record the values of one MirrorMeterReading below the UsagePoint `point`; `path` names it in errors.
+    Returns the href of its MeterReading."""
+    meter = store.find(quantity["mRID"], "MeterReading")
     if meter is not None and not meter.href.startswith(f"{point}/"):
-        raise Refused(403, f"{place}: this mRID belongs to another mirror")
+        raise Refused(403, f"{path}: this mRID belongs to another mirror")
     if meter is None:
-        if "ReadingType" not in said:
-            raise Refused(400, f"{place}: it is new, so it needs a ReadingType")
-        href = _open(point, audience, said)
+        if "ReadingType" not in quantity:
+            raise Refused(400, f"{path}: it is new, so it needs a ReadingType")
+        href = _add_meter(point, audience, quantity)
     else:
         href = meter.href
-        if "ReadingType" in said:
-            store.put(f"{href}/rt", said["ReadingType"])
-    now, opened = clock.now(), False
-    if "Reading" in said:
-        meterreadings.check(said["Reading"], f"{place}/Reading", now)
-        opened |= meterreadings.record(href, said["Reading"], now)
-    for each in said.get("MirrorReadingSet", []):
-        opened |= meterreadings.record_set(href, each, f"{place}/MirrorReadingSet", now)
-    if opened:
+        if "ReadingType" in quantity:
+            store.put(f"{href}/rt", quantity["ReadingType"])
+    now, changed = clock.now(), False
+    if "Reading" in quantity:
+        meterreadings.check(quantity["Reading"], f"{path}/Reading", now)
+        changed |= meterreadings.record(href, quantity["Reading"], now)
+    for reading_set in quantity.get("MirrorReadingSet", []):
+        changed |= meterreadings.record_set(href, reading_set, f"{path}/MirrorReadingSet", now)
+    if changed:
         store.touch(href)
     return href
 
 
-def _open(point: str, audience: str, said: Data) -> str:
-    """A MeterReading for a quantity that is new; its ReadingLink leads to the present value."""
-    shown = {key: said[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
-             if key in said and key != "href"}
+def _add_meter(point: str, audience: str, quantity: Data) -> str:
+    """Add a MeterReading for a quantity that is new; its ReadingLink leads to the present value."""
+    data = {key: quantity[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
+            if key in quantity and key != "href"}
     href = f"{point}/mr/{store.next_number(f'{point}/mr')}"
-    shown["ReadingLink"] = {"href": table.rows["Reading"].href(**_numbers(href), span=0, reading=0)}
+    data["ReadingLink"] = {"href": table.rows["Reading"].href(**_numbers(href), span=0, reading=0)}
     with store.transaction():
-        store.put(f"{href}/rt", said["ReadingType"], audience=audience)
-        store.put(href, shown, audience=audience)
+        store.put(f"{href}/rt", quantity["ReadingType"], audience=audience)
+        store.put(href, data, audience=audience)
     return href
 
 
@@ -136,10 +141,10 @@ def _numbers(href: str) -> dict[str, int]:
     return match.parameters
 
 
-def _without_values(said: Data) -> Data:
-    return {key: value for key, value in said.items() if key not in _VALUES}
+def _without_values(quantity: Data) -> Data:
+    return {key: value for key, value in quantity.items() if key not in _VALUES}
 
 
 @after("DELETE", "UsagePoint", "MeterReading")
-def _gone(change: Change) -> None:
+def _remove_readings(change: Change) -> None:
     meterreadings.remove_below(change.href)

@@ -1,6 +1,8 @@
 """Response: what devices answer to events (IEEE 2030.5-2018, 8.8 and table 27)."""
 from __future__ import annotations
 
+from typing import Any
+
 from server import clock
 from server.devices import access
 from server.errors import Refused
@@ -8,6 +10,7 @@ from server.models import Document, ResponseRecord
 from server.resources import events, hexbinary, links, retrieve, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
+Data = dict[str, Any]
 STATUSES = {
     1: "received",
     2: "started",
@@ -78,7 +81,7 @@ SUBJECTS = (*sorted(events.KINDS), "DefaultDERControl")
 
 @after("POST", *KINDS)
 def _answered(change: Change) -> None:
-    _row(change.href, change.data, clock.now())
+    _record(change.href, change.data, clock.now())
 
 
 @after("DELETE", *KINDS)
@@ -86,14 +89,18 @@ def _withdrawn(change: Change) -> None:
     ResponseRecord.delete().where(ResponseRecord.href == change.href).execute()
 
 
-def _row(href: str, data: dict, received: int) -> bool:
-    found, made = ResponseRecord.get_or_create(href=href, defaults={
+def _record(href: str, data: Data, received: int) -> bool:
+    """Add the row of a Response; False where there is one."""
+    created: bool
+    _, created = ResponseRecord.get_or_create(href=href, defaults={
         "subject": data["subject"], "lfdi": data["endDeviceLFDI"], "status": data.get("status"),
         "created_at": data.get("createdDateTime"), "received_at": received})
-    return made
+    return created
 
 
 @rebuild
 def _rows() -> int:
     documents = Document.select().where(Document.kind.in_(KINDS))
-    return sum(_row(document.href, document.submitted, document.at or clock.now()) for document in documents)
+    return sum(
+        _record(document.href, document.submitted, document.at or clock.now()) for document in documents
+    )

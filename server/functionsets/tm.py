@@ -7,11 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from flask import Response
-
 from server import clock
 from server.config import settings
-from server.protocol.views import RequestContext
+from server.devices.requestcontext import Fragment, RequestContext
 from server.resources import pollrates
 from server.resources.hooks import instead
 
@@ -25,11 +23,10 @@ class Daylight(NamedTuple):
 
 
 @instead("GET", "Time")
-def answer(ask: RequestContext) -> Response:
+def time_resource(context: RequestContext) -> Fragment:
     """The present."""
-    return ask.document(
-        "Time", {"pollRate": pollrates.poll("Time", ask.who.lfdi), **at(clock.now(), settings.timezone)}
-    )
+    poll_rate = pollrates.poll("Time", context.caller.lfdi)
+    return context.fragment("Time", {"pollRate": poll_rate, **at(clock.now(), settings.timezone)})
 
 
 def at(now: int, zone: str) -> dict[str, int]:
@@ -53,26 +50,26 @@ def at(now: int, zone: str) -> dict[str, int]:
 def daylight(zone: str, year: int) -> Daylight:
     """When daylight saving starts and ends in a calendar year (south of the equator it ends first). Where it
     lasts beyond the year, the year's own end or beginning stands for it."""
-    place = ZoneInfo(zone)
-    first = int(datetime(year, 1, 1, tzinfo=place).timestamp())
-    last = int(datetime(year + 1, 1, 1, tzinfo=place).timestamp())
+    timezone = ZoneInfo(zone)
+    first = int(datetime(year, 1, 1, tzinfo=timezone).timestamp())
+    last = int(datetime(year + 1, 1, 1, tzinfo=timezone).timestamp())
     start = end = offset = 0
     for day in range(first, last, 86400):
-        before, after = _saving(place, day), _saving(place, min(day + 86400, last))
+        before, after = _saving(timezone, day), _saving(timezone, min(day + 86400, last))
         if before == after:
             continue
         low, high = day, day + 86400
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if _saving(place, middle) == before else (low, middle)
+            low, high = (middle, high) if _saving(timezone, middle) == before else (low, middle)
         if after:
             start, offset = high, after
         else:
             end, offset = high, before
-    offset = offset or _saving(place, first)
+    offset = offset or _saving(timezone, first)
     return Daylight(start or first, end or last, offset) if offset else Daylight(0, 0, 0)
 
 
-def _saving(place: ZoneInfo, instant: int) -> int:
-    saving = datetime.fromtimestamp(instant, UTC).astimezone(place).dst()
+def _saving(timezone: ZoneInfo, instant: int) -> int:
+    saving = datetime.fromtimestamp(instant, UTC).astimezone(timezone).dst()
     return int(saving.total_seconds()) if saving else 0

@@ -4,8 +4,8 @@
     @after("PUT", "DERStatus")       # what follows, in the same transaction
     @instead("GET", "Time")          # answers that are computed rather than kept
 
-The store calls the first two for every change, a device's or the operator's; the devices' door calls the
-third.
+The store calls the first two for every change, a device's or the operator's. The device interface calls the
+third with a request context and makes a response of what it returns (see devices/requestcontext.py).
 """
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def after(method: str, *kinds: str) -> Callable[[Hook], Hook]:
 
 
 def instead(method: str, *kinds: str) -> Callable[..., Any]:
-    """Called by the devices' door instead of reading or writing the store."""
+    """Called by the device interface instead of reading or writing the store."""
     def add(answer: Callable[..., Any]) -> Callable[..., Any]:
         for kind in kinds:
             _instead[method, kind] = answer
