@@ -210,9 +210,9 @@ def test_what_an_operator_changes_is_logged(configure: Configure, house: None, c
 def test_a_step_is_logged_with_its_area(configure: Configure, house: None, capsys: Capture) -> None:
     configure(log_format="json")
     virtualders.create("street")
-    controller.auto("street", True)
+    controller.set_automatic("street", True)
     capsys.readouterr()
-    controller.turn()
+    controller.run_due()
     entry = json.loads(capsys.readouterr().err)
     assert (entry["logger"], entry["area"]) == ("server.grid.balance.controller", "street")
     assert entry["message"].startswith("the step from 2025-06-15T12:00Z was not decided: ")
