@@ -22,13 +22,14 @@ from math import fsum
 from typing import Any
 
 from server.errors import Refused
+from server.grid.dispatch import sharing
+from server.grid.dispatch.sharing import CHARGE, HEADROOM, POLICIES, RATING, TIER, TURN, ControlledMember
 from server.grid.fleet.members import Member
-from server.grid.optimisation import share
+from server.grid.optimisation import rounding
 from server.resources import quantities
 from server.resources.quantities import FULL
 
 BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
-HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
 GROUP_QUANTITIES = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
 _REASONS = {
     HEADROOM: "{level:+.0%} of what it could do, as everybody",
@@ -84,17 +85,6 @@ class DispatchOptions:
 BROADCAST_OPTIONS = DispatchOptions()
 
 
-@dataclass(frozen=True)
-class _ControlledMember:
-    """A member with the bounds that its modes leave it: who only takes a limit can be held back, not
-    driven."""
-    member: Member
-    mode: str
-    low: float
-    high: float
-    absorb: float
-
-
 def allocate(
     wish: str, value: float, every: Sequence[Member], how: DispatchOptions = BROADCAST_OPTIONS
 ) -> GroupAllocation:
@@ -147,21 +137,21 @@ def unserved_warning(missed: float, planned: float) -> str:
             f"bounds of what members can do leave {planned:.0f} W")
 
 
-def _controlled_members(online: Sequence[Member], *ranked: str) -> list[_ControlledMember]:
+def _controlled_members(online: Sequence[Member], *ranked: str) -> list[ControlledMember]:
     """Those who take one of these modes, with the first of them that they take."""
     found = []
     for member in online:
         mode = next((mode for mode in ranked if mode in member.modes), None)
         if mode == "opModMaxLimW":
-            found.append(_ControlledMember(member, mode, 0.0, max(member.high, 0.0), 0.0))
+            found.append(ControlledMember(member, mode, 0.0, max(member.high, 0.0), 0.0))
         elif mode is not None:
-            found.append(_ControlledMember(member, mode, member.low, member.high, member.max_absorption_w))
+            found.append(ControlledMember(member, mode, member.low, member.high, member.max_absorption_w))
     if not found:
         raise Refused(409, f"no member that is online takes {' or '.join(ranked)}")
     return found
 
 
-def _uncontrolled(online: Sequence[Member], lines: Sequence[_ControlledMember]) -> list[Allocation]:
+def _uncontrolled(online: Sequence[Member], lines: Sequence[ControlledMember]) -> list[Allocation]:
     """Those who are not asked, as they are."""
     asked = {line.member.lfdi for line in lines}
     return [
@@ -178,9 +168,14 @@ def _target(value: float, online: Sequence[Member], how: DispatchOptions) -> Gro
         online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS)
     )
     rest = _uncontrolled(online, lines)
-    shares = _shares(value - fsum(part.planned for part in rest), lines, how)
+    shares = sharing.share_injection(
+        value - fsum(part.planned for part in rest),
+        lines,
+        RATING if how.addressing == BROADCAST else how.policy,
+        how.hours,
+    )
     if how.addressing == BROADCAST:
-        made = _broadcast(share.percent(shares.level), online, lines)
+        made = _broadcast(rounding.percent(shares.level), online, lines)
     else:
         made = GroupAllocation(
             [
@@ -192,70 +187,30 @@ def _target(value: float, online: Sequence[Member], how: DispatchOptions) -> Gro
     return replace(made, target=value, missed=shares.missed)
 
 
-def _shares(wanted: float, lines: Sequence[_ControlledMember], how: DispatchOptions) -> share.Shares:
-    lows, highs = [line.low for line in lines], [line.high for line in lines]
-    if how.addressing == BROADCAST:
-        return share.by_rating(
-            wanted,
-            [line.absorb for line in lines],
-            [line.member.max_injection_w for line in lines],
-            lows,
-            highs,
-        )
-    present = [line.member.baseline for line in lines]
-    if how.policy == HEADROOM:
-        return share.by_headroom(wanted, present, lows, highs)
-    if how.policy == RATING:
-        return share.by_rating(
-            wanted,
-            [line.absorb for line in lines],
-            [line.member.max_injection_w for line in lines],
-            lows,
-            highs,
-        )
-    if how.policy == TURN:
-        return share.by_turn(wanted, present, lows, highs, [line.member.left for line in lines])
-    if how.policy == TIER:
-        return share.by_tier(wanted, present, lows, highs, [line.member.tier for line in lines])
-    stored = [line.member.stored for line in lines]
-    known = [(energy, capacity) for energy, capacity in stored if energy is not None and capacity]
-    if len(known) < len(stored):
-        raise Refused(409, f"{len(stored) - len(known)} members have not said how much they store")
-    energies, capacities = zip(*known, strict=True)
-    return share.by_charge(wanted, energies, [0.0] * len(lines), capacities, how.hours, lows, highs)
-
-
-def _broadcast(level: int, online: Sequence[Member], lines: Sequence[_ControlledMember]) -> GroupAllocation:
+def _broadcast(level: int, online: Sequence[Member], lines: Sequence[ControlledMember]) -> GroupAllocation:
     """One percent for all, said in every mode that it takes to reach them."""
     taken = {line.mode for line in lines}
     base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
     if "opModMaxLimW" in taken:
         base["opModMaxLimW"] = max(level, 0)
-    told = share.broadcast(
-        level,
-        [line.absorb for line in lines],
-        [line.member.max_injection_w for line in lines],
-        [line.low for line in lines],
-        [line.high for line in lines],
-    )
     why = f"{level / 100:+g} % of its rating, as all"
     parts = [
         Allocation(line.member, line.member.baseline, power, why=why)
-        for line, power in zip(lines, told, strict=True)
+        for line, power in zip(lines, sharing.follow_percent(level, lines), strict=True)
     ]
     return GroupAllocation(parts + _uncontrolled(online, lines), base)
 
 
-def _per_device(lines: Sequence[_ControlledMember], powers: Sequence[float]) -> list[Allocation]:
+def _per_device(lines: Sequence[ControlledMember], powers: Sequence[float]) -> list[Allocation]:
     steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
-    counts = share.to_steps(powers, steps, [line.low for line in lines], [line.high for line in lines])
+    counts = sharing.round_to_steps(powers, steps, lines)
     return [
         Allocation(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
         for line, count, step in zip(lines, counts, steps, strict=True)
     ]
 
 
-def _step(line: _ControlledMember, power: float) -> float:
+def _step(line: ControlledMember, power: float) -> float:
     """The W that one count of the mode's value means to this member."""
     if line.mode == "opModTargetW":
         return quantities.step(max(abs(line.low), abs(line.high)))
@@ -263,7 +218,7 @@ def _step(line: _ControlledMember, power: float) -> float:
     return rating / FULL or 1.0
 
 
-def _setpoint(line: _ControlledMember, count: int, step: float) -> Any:
+def _setpoint(line: ControlledMember, count: int, step: float) -> Any:
     return quantities.active_power(count, round(step)) if line.mode == "opModTargetW" else count
 
 
@@ -292,11 +247,9 @@ def _limit_watts(value: float, online: Sequence[Member], how: DispatchOptions) -
     if value < 0:
         raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
     lines = _controlled_members(online, "opModMaxLimW")
-    zero = [0.0] * len(lines)
-    shares = share.by_rating(
-        value, zero, [line.member.max_injection_w for line in lines], zero, [line.high for line in lines]
-    )
-    return _limit(100.0 if shares.missed > 0 else share.percent(shares.level) / 100, online, how)
+    generators = [replace(line, absorb=0.0, low=0.0) for line in lines]
+    shares = sharing.share_injection(value, generators, RATING, how.hours)
+    return _limit(100.0 if shares.missed > 0 else rounding.percent(shares.level) / 100, online, how)
 
 
 def _switch(mode: str) -> Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]:

@@ -1,8 +1,8 @@
 """The mathematics, pure, with numpy and HiGHS.
 
 Consumption is positive, in W; energies are in Wh. It knows no database and no device. Read `arrays`,
-`waterfill`, `share` and `policies` (a target divided among members), `clusters` and `envelope` (what a fleet
-could do), `linearprogram` (HiGHS), `balanceprogram` (the program that keeps a group in balance),
+`waterfill`, `policies` and `rounding` (a target divided among members), `clusters` and `envelope` (what a
+fleet could do), `linearprogram` (HiGHS), `balanceprogram` (the program that keeps a group in balance),
 `nestedlimits` and `rollinghorizon` (plan again as time goes on), `disaggregation` (a planned step becomes
 each member's power), `measurement` (baselines, delivery, rebound).
 """

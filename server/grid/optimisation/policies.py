@@ -1,12 +1,48 @@
-"""Who does how much of a target: the policies, each a line for every member (see `waterfill`). Pure.
+"""Policies of sharing: how a target is divided among members by water-filling (`waterfill`). Pure.
 
-Consumption is positive, in W; energies in Wh, times in hours. What the common level means is what is made
-equal: the fraction of a rating, the state of charge, the hours of laxity, the fraction of the comfort band.
+Sign: consumption is positive (load), in W, for targets, bounds and powers; callers that count injection
+convert (`dispatch.allocation`). Ratings are magnitudes. Energies are in Wh, times in hours. The common level
+is what is made equal: the fraction of a rating or of headroom, the state of charge, the hours of laxity, the
+fraction of the comfort band.
 """
 from __future__ import annotations
 
-from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.waterfill import FillResult, MemberLines, fill
+
+NEGLIGIBLE_W = 1e-9  # a target missed by less is met
+
+
+def by_headroom(target: float, present: Floats, lows: Floats, highs: Floats) -> FillResult:
+    """The same fraction of its headroom for every member, from its present power towards a bound: level 1 is
+    the high bounds, -1 the low ones."""
+    return by_remaining_quota(target, present, lows, highs, np.ones_like(lows))
+
+
+def by_remaining_quota(
+    target: float, present: Floats, lows: Floats, highs: Floats, remaining: Floats
+) -> FillResult:
+    """As `by_headroom`, but in proportion to the `remaining` part (0 to 1) of each member's quota of events,
+    too; a member with nothing remaining stays as it is."""
+    start = np.clip(present, lows, highs)
+    bounds = highs if target >= start.sum() else lows
+    return fill(target, MemberLines(start, np.abs(bounds - start) * remaining, lows, highs))
+
+
+def by_tier(target: float, present: Floats, lows: Floats, highs: Floats, tiers: Whole) -> FillResult:
+    """Tier by tier, the lowest number first, by headroom within each: the next tier is used only when the one
+    before has given all that it can. `level` is that of the last tier used."""
+    powers = np.clip(present, lows, highs)
+    level = 0.0
+    for tier in np.unique(tiers):
+        missing = target - powers.sum()
+        if abs(missing) < NEGLIGIBLE_W:
+            break
+        inside = tiers == tier
+        own = powers[inside]
+        filled = by_headroom(own.sum() + missing, own, lows[inside], highs[inside])
+        powers[inside], level = filled.powers, filled.level
+    return FillResult(powers, level, float(target - powers.sum()))
 
 
 def by_rating(target: float, charge: Floats, discharge: Floats, lows: Floats, highs: Floats) -> FillResult:

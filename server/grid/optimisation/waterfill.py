@@ -1,8 +1,8 @@
-"""Water-filling over arrays: `share.fill` for whole fleets, 100,000 members in some milliseconds. Pure.
+"""Water-filling: powers of members that sum to a target, with one level common to all. Pure.
 
-Each member is a line, power = offset + level · slope within [low, high]; all have one level, and it is found
-by sorting the 2n points where a line meets a bound. Signs are the caller's: what goes in with + for
-consumption comes out so.
+Each member is a line, power = offset + level · slope within [low, high]. The sum grows with the level, bent
+where a member meets a bound: sorting these 2n points finds the level in O(n log n), exactly. Powers are in W
+in the sign of the caller: what goes in positive for consumption comes out so.
 """
 from __future__ import annotations
 

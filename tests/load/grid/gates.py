@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from server.grid.flexibility import capability
-from server.grid.optimisation import share, waterfill
+from server.grid.optimisation import waterfill
 from server.grid.optimisation.balanceprogram import BalanceProblem
 from server.grid.optimisation.nestedlimits import solve_nested
 from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
@@ -204,12 +204,6 @@ def _fills() -> Iterator[Gate]:
     )
     best = min(
         (_timed("water-fill, 100,000 members", 30, lambda: waterfill.fill(1e6, line)) for _ in range(9)),
-        key=lambda gate: gate.reached,
-    )
-    yield _in_ms(best)
-    lists = [part.tolist() for part in line]
-    best = min(
-        (_timed("  the same from lists, no gate", np.inf, lambda: share.fill(1e6, *lists)) for _ in range(3)),
         key=lambda gate: gate.reached,
     )
     yield _in_ms(best)

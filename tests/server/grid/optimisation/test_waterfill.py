@@ -2,10 +2,10 @@ from math import isclose
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from server.grid.optimisation import share, waterfill
+from server.grid.optimisation import waterfill
 from server.grid.optimisation.waterfill import MemberLines
 
 watts = st.floats(-10_000, 10_000, allow_nan=False, width=32)
@@ -21,10 +21,18 @@ def lines(draw, size=None):
 
 
 @given(st.floats(-100_000, 100_000), lines())
-def test_arrays_and_lists_share_alike(target, line):
-    filled, listed = waterfill.fill(target, line), share.fill(target, *map(list, line))
-    assert np.allclose(filled.powers, listed.powers, atol=1e-4)
-    assert isclose(filled.missed, listed.missed, abs_tol=1e-6)
+def test_one_level_explains_every_share(target, line):
+    assume(all(slope == 0 or slope > 1e-3 for slope in line.slopes))
+    filled = waterfill.fill(target, line)
+    expected = np.clip(line.offsets + filled.level * line.slopes, line.lows, line.highs)
+    assert np.allclose(filled.powers, expected, atol=1e-3)
+
+
+@given(st.floats(-100_000, 100_000), st.floats(0, 50_000), lines())
+def test_nobody_gets_less_of_a_greater_target(target, more, line):
+    before, after = waterfill.fill(target, line), waterfill.fill(target + more, line)
+    assert (after.powers >= before.powers - 1e-6).all()
+    assert after.level >= before.level - 1e-9 or not line.slopes.any()
 
 
 @given(st.floats(-100_000, 100_000), lines())
@@ -39,17 +47,14 @@ def test_the_sum_is_the_target_or_what_the_bounds_allow(target, line):
         assert np.allclose(filled.powers[moving], line.lows[moving])
 
 
-def test_so_many_that_arrays_do_it_and_the_sum_is_as_exact():
+def test_of_twenty_thousand_members_the_sum_is_as_exact():
     numbers = np.random.default_rng(7)
     rating = numbers.uniform(1000, 5000, 20_000)
-    shares = share.fill(1e6, [0.0] * len(rating), list(rating), list(-rating), list(rating / 3))
-    assert (
-        isinstance(shares.powers, list)
-        and isclose(sum(shares.powers), 1e6, rel_tol=1e-9)
-        and shares.missed == 0
-    )
-    assert isclose(shares.level, 1e6 / rating.sum(), rel_tol=1e-9)
-    assert share.fill(1e9, [0.0] * len(rating), list(rating), list(-rating), list(rating / 3)).missed > 0
+    line = MemberLines(np.zeros(len(rating)), rating, -rating, rating / 3)
+    filled = waterfill.fill(1e6, line)
+    assert isclose(filled.powers.sum(), 1e6, rel_tol=1e-9) and filled.missed == 0
+    assert isclose(filled.level, 1e6 / rating.sum(), rel_tol=1e-9)
+    assert waterfill.fill(1e9, line).missed > 0
 
 
 def test_what_cannot_be_shared():
@@ -61,3 +66,6 @@ def test_what_cannot_be_shared():
     with pytest.raises(ValueError, match="negative slope"):
         waterfill.fill(1, MemberLines(one, one - 1, one, one))
     assert waterfill.fill(5, MemberLines(two, two, two - 1, two + 1)).missed == 5
+    none = np.zeros(0)
+    empty = waterfill.fill(5, MemberLines(none, none, none, none))
+    assert not len(empty.powers) and (empty.level, empty.missed) == (0.0, 5)
