@@ -115,7 +115,7 @@ def server(issuer: Holder, names: Iterable[str]) -> Holder:
 
 
 def operator(issuer: Holder, name: str) -> Holder:
-    """A person at the operator's door."""
+    """A person who uses the operator interface."""
     return issue(issuer, subject(name), [(SIGNS, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
 
 

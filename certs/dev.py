@@ -4,7 +4,7 @@ to, shown.
     ca.pem                       the root that devices and servers trust
     server.pem, server.key       the server and the authorities above it, without the root
     device-1.pem, device-1.key   likewise, and further devices; aggregator.*, operator.*
-    operators.pem                the root of those who may use the operator's door
+    operators.pem                the root of those who may use the operator interface
     devices.json                 name, kind, lfdi, sfdi, pin, certificate, key of each device and aggregator
     authorities/                 root, manufacturer, issuer: whole chains, and the keys that sign
 """
@@ -149,7 +149,7 @@ def show(pem: bytes) -> dict[str, Any]:
 
 
 def verify(pem: bytes, ca: bytes) -> str:
-    """Why the devices' door would not let the first certificate of a PEM file in, given the others in it;
+    """Why the device interface would not let the first certificate of a PEM file in, given the others in it;
     empty if it would."""
     own, *between = (one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(pem))
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def create_app() -> Flask:
-    """The devices' door as a WSGI application, over the database that the settings name. It wires, nothing
+    """The device interface as a WSGI application, over the database that the settings name. It wires, nothing
     else."""
     from server import grid  # noqa: F401  (its rules announce themselves to the store)
     from server import clock, functionsets, models

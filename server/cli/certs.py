@@ -75,7 +75,7 @@ def show(file: Path) -> Any:
 )
 @_verb
 def verify(file: Path, ca: Path) -> Any:
-    """Whether the devices' door would let this certificate in, and if not, why."""
+    """Whether the device interface would accept this certificate, and if not, why."""
     why = dev.verify(file.read_bytes(), ca.read_bytes())
     if why:
         raise ValueError(f"{file} is refused: {why}")

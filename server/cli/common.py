@@ -60,8 +60,8 @@ def login() -> str:
         return f"uid {os.getuid()}"
 
 
-def open_house() -> None:
-    """Connect to the database and let every room announce its rules; the clock follows the server's."""
+def open_database() -> None:
+    """Connect to the database and register the hooks of every package; the clock follows the server's."""
     from server import functionsets, grid, models
     from server.resources import hooks
 
@@ -84,8 +84,8 @@ def close() -> None:
 
 
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A verb that works on the house: opens it, does it in the operator's name, prints what the function
-    returns, and turns a refusal into an error.
+    """A command that works on the database: opens it, does it in the operator's name, prints what the
+    function returns, and turns a refusal into an error.
 
     The function returns None, one row (a mapping), or rows; `--json` is added to it.
 
@@ -95,7 +95,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(as_json: bool, **arguments: Any) -> None:
         try:
-            open_house()
+            open_database()
             with audit.acting(*click.get_current_context().meta[_ACTOR]):
                 found = function(**arguments)
             show(found, as_json)

@@ -15,20 +15,20 @@ from server.config import settings
 
 @click.command()
 def serve() -> None:
-    """Run the devices' door (gunicorn), until SIGTERM or Ctrl-C. Run `work` beside it."""
+    """Run the device interface (gunicorn) until SIGTERM or Ctrl-C. Run `work` beside it."""
     environment = prepare()
     os.execvpe(sys.executable, gunicorn(), environment)
 
 
 def gunicorn() -> list[str]:
-    """The command that runs the devices' door."""
+    """The command that runs the device interface."""
     return [sys.executable, "-m", "gunicorn", "-c", "python:server.protocol.listen", "server:create_app()"]
 
 
 def prepare() -> dict[str, str]:
     """Make the database ready and set the clock's pace for every process; their environment."""
     from server.resources import pollrates, store
-    common.open_house()
+    common.open_database()
     if settings.clock:
         clock.follow(settings.clock)
         settings.clock = clock.spec()
@@ -59,7 +59,7 @@ def work(once: bool) -> None:
 
     """
     from server import worker
-    common.open_house()
+    common.open_database()
     worker.run(once)
 
 

@@ -14,11 +14,15 @@ _QUANTILES = {"0.5": "p50", "0.9": "p90"}
 
 @click.command()
 @click.argument("vder")
-@click.option("--face", "as_der", is_flag=True, help="As the documents of one DER: ratings, settings, "
-                                                     "status, availability.")
+@click.option(
+    "--equivalent-der",
+    "as_der",
+    is_flag=True,
+    help="As the documents of one equivalent DER: ratings, settings, status, availability.",
+)
 @verb
 def status(vder: str, as_der: bool) -> Any:
-    """Who is there, what is read, how full the stores are, what is in effect, and who is left out."""
+    """Show members in contact, readings, state of charge, orders in effect, and members left out."""
     from server.grid.flexibility import status as room
     return equivalentder.equivalent_der(vder) if as_der else room.status(vder)
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 PEER = "counterpoise.peer"
-"""The key of the WSGI environ under which the door leaves the caller's Peer. No header can write it."""
+"""The key of the WSGI environ that has the caller's Peer. No header can write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +70,5 @@ def peer(der: bytes) -> Peer:
 
 
 def peer_of(environ: Mapping[str, Any]) -> Peer:
-    """The caller of a request; the door (worker.py) lets no request in that has none."""
+    """The caller of a request; the worker (protocol/worker.py) lets no request in that has none."""
     return environ[PEER]

@@ -1,7 +1,7 @@
 """The tables, and the connection to the database.
 
-Read `base` (what every table has), `documents` (resources, devices, readings, responses), `groups` (virtual
-DERs and orders), `fleet` (what is known of members), `series` (signals, measurements, plans) and `auditlog`.
+Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
+DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans` and `auditlog`.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """

@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, and why, each entry chained to the one before by its hash."""
+"""The audit log: who changed what, and why. Each entry carries the hash of the entry before."""
 from __future__ import annotations
 
 from peewee import BigIntegerField, TextField
@@ -7,9 +7,11 @@ from server.models.base import JSON, Table
 
 
 class AuditEntry(Table):
-    """One change of state by an operator. Entries are numbered without gaps. `hash` is SHA-256 over the entry
-    and the `previous` entry's hash, so that one that is altered or missing shows, and none has two that
-    follow it."""
+    """One change of state by an operator.
+
+    Entries are numbered without gaps. `hash` is SHA-256 over the entry and the hash of the `previous` entry,
+    so an altered or missing entry shows, and no entry has two successors.
+    """
     id = BigIntegerField(primary_key=True)
     at = BigIntegerField()
     who = TextField()

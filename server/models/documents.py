@@ -1,4 +1,4 @@
-"""What the devices' door keeps: documents, devices, readings, answers."""
+"""Tables of the device interface: documents, readings, responses, rates."""
 from __future__ import annotations
 
 from peewee import (AutoField, BigIntegerField, BlobField, CompositeKey, ForeignKeyField, IntegerField,
@@ -10,13 +10,14 @@ from server.models.base import JSON, Table
 class Document(Table):
     """A resource, by href.
 
-    `submitted` is what was said, null where a resource stands there only so that its link resolves; `body`
-    the inner XML that is served (see codec), `body_2023` the same for clients of the 2023 edition where it
-    differs. `audience` is EVERYONE (that is enrolled), an LFDI or a virtual DER's `vder:ID`. `fresh_until` is
-    the instant at which time alone changes the body. `sort` orders a list bytewise as the table says, `at` is
-    what the list parameter `a` compares, `until` the end of an interval, `visibility` one of LISTED, ACTIVE
-    and EXPIRED, `status` an event's EventStatus.
+    `submitted` is the content as it was submitted, null for a placeholder that exists only so that its link
+    resolves. `body` is the XML fragment that is served (see codec); `body_2023` is the fragment for clients
+    of the 2023 edition where it differs. `audience` is EVERYONE (every enrolled device), an LFDI, or a
+    virtual DER as `vder:ID`. `fresh_until` is the instant (UTC seconds) at which time alone changes the body.
 
+    `sort` orders a list bytewise in the order of the resource table; `at` is the time that the list parameter
+    `a` is compared with; `until` is the end of the interval. `visibility` is LISTED, ACTIVE or EXPIRED.
+    `status` is the EventStatus of an event.
     """
     LISTED, ACTIVE, EXPIRED = 0, 1, 2
     href = TextField(primary_key=True)
@@ -49,13 +50,15 @@ for _columns, _where in (
 
 
 class Counter(Table):
-    """The last number given in a list; numbers are never given again."""
+    """The last number given out in a list. Numbers are never given out again."""
     name = TextField(primary_key=True)
     value = BigIntegerField()
 
 
 class ReadingSet(Table):
-    """Readings of one MeterReading (`meter` is its href) that were taken together."""
+    """Readings of one MeterReading (`meter` is its href) that were taken together, from `start` (UTC seconds)
+    for `duration_s` seconds.
+    """
     id = AutoField()
     meter = TextField()
     number = BigIntegerField()
@@ -69,8 +72,11 @@ class ReadingSet(Table):
 
 
 class Reading(Table):
-    """One value. `submitted` keeps what else was said of it (consumptionBlock, touTier, qualityFlags, localID
-    …), `sort` its place in its list: localID, consumptionBlock and touTier, 16 and twice 8 bits."""
+    """One value of a reading set.
+
+    `submitted` holds the other elements of the Reading (consumptionBlock, touTier, qualityFlags, localID, …).
+    `sort` is its position in its list: localID, consumptionBlock and touTier as 16, 8 and 8 bits.
+    """
     set = ForeignKeyField(ReadingSet, on_delete="CASCADE", index=False)
     number = BigIntegerField()
     start = BigIntegerField()
@@ -84,8 +90,11 @@ class Reading(Table):
 
 
 class ResponseRecord(Table):
-    """A Response to an event: which (`subject` is its mRID), by whom, what, and when by the device's and our
-    clock."""
+    """A Response to an event.
+
+    `subject` is the mRID of the event, `lfdi` the device that responded, `created_at` the time by the
+    device's clock and `received_at` the time by the server's (UTC seconds).
+    """
     href = TextField(primary_key=True)
     subject = TextField()
     lfdi = TextField()
@@ -98,7 +107,7 @@ class ResponseRecord(Table):
 
 
 class Rate(Table):
-    """A poll or post rate that was set, in seconds: for a kind of resource, for one device, or for both."""
+    """A poll rate or post rate that an operator set: for a kind of resource, for one device, or for both."""
     purpose = TextField()
     kind = TextField(default="")
     lfdi = TextField(default="")
@@ -109,6 +118,8 @@ class Rate(Table):
 
 
 class KeyValue(Table):
-    """What processes tell each other: the pace of the clock, the schema's revision."""
+    """Values that processes share: the pace of the clock, the head of the audit log, pending work of a
+    migration.
+    """
     name = TextField(primary_key=True)
     value = TextField()

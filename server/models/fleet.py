@@ -1,9 +1,7 @@
-"""What is known of each device in numbers: rows that answer for a hundred thousand at once what documents say
-one by one.
+"""Tables of what is known of each device in numbers, for questions about 100,000 devices at once.
 
-All of it follows from documents and readings and can be rebuilt from them, save `Conduct`, which is learnt
-and agreed, and what a battery's capacity was inferred from. Power is in W of injection, energy in Wh, times
-are UTC epoch seconds.
+They follow from documents and readings and can be rebuilt from them, except Participation, which is agreed
+and learnt, and inferred capacities. Power is injection, in W; energy is in Wh; times are UTC seconds.
 """
 from __future__ import annotations
 
@@ -14,8 +12,11 @@ from server.models.devices import Device
 
 
 class DeviceType(Table):
-    """What a device is: `kind` is one of natures.WHATS, `category` its DeviceCategoryType bits, `max_load_w`
-    the greatest load in W that its DRLCCapabilities name."""
+    """The type of a device.
+
+    `kind` is one of devicetypes.KINDS, `category` its DeviceCategoryType bits, `max_load_w` the greatest load
+    that its DRLCCapabilities name.
+    """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     kind = TextField()
@@ -24,16 +25,13 @@ class DeviceType(Table):
 
 
 class DerState(Table):
-    """A DER, by its href, as DERCapability, DERSettings (which override), DERStatus and DERAvailability have
-    it.
+    """A DER, by its href: DERCapability, DERSettings (which override), DERStatus, DERAvailability as numbers.
 
-    `max_injection_w` and `max_absorption_w` are rated magnitudes, `capacity_wh` Wh, `ramp_w_per_s` W per
-    second, `soc` the state of charge (0 to 1) that was said of the time `soc_at`, `dischargeable_wh` and
-    `chargeable_wh` Wh that DERAvailability says it can still give and take, `available_w` its statWAvail;
-    `modes` the DERControl modes that it takes, spaces between. NULL is not said. Where no capacity is,
-    `inferred_capacity_wh` Wh follow from how the charge went with the power, `previous_soc` being the charge
-    before, of the time `previous_soc_at`.
-
+    `max_injection_w` and `max_absorption_w` are ratings (magnitudes). `soc` is the state of charge (0 to 1)
+    at `soc_at`. `dischargeable_wh` and `chargeable_wh` follow from DERAvailability, `available_w` is its
+    statWAvail. `modes` are the DERControl modes that the DER takes, separated by spaces. NULL means not
+    reported. Without a reported capacity, `inferred_capacity_wh` follows from how the state of charge changed
+    with the power; `previous_soc` is the state of charge before, at `previous_soc_at`.
     """
     device_id: int
     href = TextField(primary_key=True)
@@ -56,9 +54,10 @@ class DerState(Table):
 
 
 class ThermalState(Table):
-    """How far a thermal load is ahead (-: behind) at `at`, a part of what comfort allows, -1 to 1: by what it
-    was told (`realised`), and as it was meant to be (`intended`) before that was put into tenths of a
-    degree."""
+    """How far a thermal load is ahead (+) or behind (-) at `at`, as a fraction of its comfort band (-1 to 1).
+
+    `realised` follows from what it was told, `intended` from the plan before rounding to tenths of a degree.
+    """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     at = BigIntegerField()
@@ -67,9 +66,12 @@ class ThermalState(Table):
 
 
 class Meter(Table):
-    """A MeterReading of active power that counts for a device, by its href: `factor` makes W of injection of
-    its values, `kind` is what it measures (one of natures.WHATS), `injection_w` its newest reading, which
-    ends at `read_at`, `peak_load_w` the greatest consumption (a magnitude) that it has read."""
+    """A MeterReading of active power that counts for a device, by its href.
+
+    `factor` turns its values into W of injection. `kind` is what it measures (one of devicetypes.KINDS).
+    `injection_w` is its newest reading, which ends at `read_at`; `peak_load_w` is the greatest consumption
+    read (a magnitude).
+    """
     href = TextField(primary_key=True)
     device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
@@ -81,9 +83,12 @@ class Meter(Table):
 
 
 class ChargingSession(Table):
-    """A flow reservation request, by its href: a car that wants `energy_wh` Wh (+ is charging) at up to
-    `power_w` W between `arrival_at` and `departure_at`; at `reported_at` its charger said (PEVInfo) that it
-    wanted `reported_need_wh` Wh more. Kept after its document is gone: it tells when cars come."""
+    """A flow reservation request, by its href: a vehicle at a charger.
+
+    It wants `energy_wh` (+ is charging) at up to `power_w` (a magnitude) between `arrival_at` and
+    `departure_at`. At `reported_at` the charger reported (PEVInfo) that it still needed `reported_need_wh`.
+    Rows are kept after the document is gone, since they tell when vehicles usually come.
+    """
     href = TextField(primary_key=True)
     device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
@@ -97,12 +102,11 @@ class ChargingSession(Table):
 
 
 class Participation(Table):
-    """What was agreed with a device's owner and what is known of how it responds.
+    """The contract of a device's owner, and how the device responds.
 
-    `max_events` a season and `max_hours` a day are the most that its contract allows (NULL: no limit), `tier`
-    who is asked first (the lowest). `response_rate` is the tracked part of what it is asked that it does, 0
-    to 1; until `opted_out_until` it has opted out.
-
+    `max_events` a season and `max_hours` a day limit how often it is asked (NULL: no limit); the lowest
+    `tier` is asked first. `response_rate` is the tracked fraction (0 to 1) of what it is asked that it
+    delivers. It has opted out until `opted_out_until`.
     """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")

@@ -1,4 +1,4 @@
-"""What the grid room keeps: virtual DERs, orders on them, what became of those."""
+"""Tables of virtual DERs and their members."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,13 +11,12 @@ from server.models.devices import Device
 
 
 class VirtualDER(Table):
-    """A node of the tree. `rule` makes members of the devices it fits, `program` is the href of its
-    DERProgram.
+    """A node of the tree of virtual DERs.
 
-    `import_limit_w` and `export_limit_w` are the most that its members may consume and inject together, in W;
-    None for no limit. `device` is set for a virtual DER of one: it stands in no tree and exists so that one
-    device can be addressed.
-
+    `rule` makes members of the devices that it matches; `program` is the href of the DERProgram.
+    `import_limit_w` and `export_limit_w` are the greatest power (magnitudes, W) that the members together may
+    consume and inject; NULL means no limit. `device` is set on a virtual DER of one device: it stands in no
+    tree and exists so that the device can be addressed alone.
     """
     id = AutoField()
     parent_id: int | None
@@ -36,8 +35,7 @@ class VirtualDER(Table):
 
 
 class Membership(Table):
-    """A device that is in a virtual DER: put there by name (`listed`), or brought by its rule or by its
-    children."""
+    """A device in a virtual DER: added by name (`listed`), by the rule, or by a child."""
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     listed = BooleanField(default=False)

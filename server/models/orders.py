@@ -8,8 +8,11 @@ from server.models.groups import VirtualDER
 
 
 class DispatchOrder(Table):
-    """What an operator, or a plan (its number), asked of a virtual DER. `quantity` is one of plan.WISHES, or
-    how the plan asked (see translate); powers are W of injection."""
+    """What an operator or a plan (`plan_id`) asked of a virtual DER.
+
+    `quantity` is one of allocation.WISHES, or the way in which a plan is told (see setpoints). Power is
+    injection, in W.
+    """
     id = AutoField()
     vder_id: int
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
@@ -29,8 +32,7 @@ class DispatchOrder(Table):
 
 
 class Share(Table):
-    """A device's part in an order, the control (by mRID) that tells it, and why it was asked for this
-    much."""
+    """The share of one device in an order: the control that tells it, and the reason for its size."""
     order = ForeignKeyField(DispatchOrder, on_delete="CASCADE")
     lfdi = TextField(index=True)
     event_href = TextField()

@@ -8,9 +8,11 @@ from server.models.groups import VirtualDER
 
 
 class Plan(Table):
-    """A plan for a virtual DER: what it is to do in each of `steps` steps of `step_s` seconds from `start`
-    on, and what was expected of that (`body`, see plans). `supersedes` is the plan that it took the place
-    of."""
+    """A plan for a virtual DER over `steps` steps of `step_s` seconds from `start` on.
+
+    `body` has the power of each step and what was expected of it (see plans.body). `supersedes` is the plan
+    that it replaced.
+    """
     vder_id: int
     DRAFT, APPROVED, PUBLISHED, SUPERSEDED, FAILED = "draft", "approved", "published", "superseded", "failed"
     id = AutoField()
@@ -31,10 +33,13 @@ class Plan(Table):
 
 
 class Balance(Table):
-    """How a virtual DER is kept in balance: on its own (`automatic`) or by plans that people publish, which a
-    second person approves where `approval` says so. `replan_steps` steps there is a new plan; `reserve` is
-    the part of each battery's span that is kept for what forecasts do not see, `addressing` one of
-    balancing.ADDRESSINGS; `last_step_start` is the start of the last step that was published."""
+    """How a virtual DER is kept in balance: automatically, or by plans that operators publish.
+
+    With `approval` a second person approves each plan. There is a new plan every `replan_steps` steps.
+    `reserve` is the fraction of each battery's energy range that is kept for forecast errors; `addressing` is
+    one of controller.ADDRESSINGS. `last_step_start` is the start of the last step that was published,
+    `last_error` why the last attempt failed.
+    """
     vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
     automatic = BooleanField(default=False)
     approval = BooleanField(default=False)

@@ -1,4 +1,4 @@
-"""What the balance keeps: signals and forecasts as they were said, what was measured, and plans."""
+"""Tables of time series: signals and forecasts as they were issued, and what was measured."""
 from __future__ import annotations
 
 from peewee import (AutoField, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, SmallIntegerField,
@@ -9,11 +9,13 @@ from server.models.groups import VirtualDER
 
 
 class Series(Table):
-    """A signal or a forecast for a virtual DER, as `source` said it at `issued_at`: a value for each `step_s`
-    seconds from `start` until `until`, null where nothing was said. `quantity` is one of signals.KINDS or of
-    outlook.GIVEN, `quantiles` has values likewise by probability. `issue_interval_s` is in how many seconds
-    the next issue was promised. Nothing is ever changed: who says it anew adds a row, and a replay sees what
-    was known at its time."""
+    """A signal or forecast for a virtual DER, as `source` issued it at `issued_at`.
+
+    It has one value for each `step_s` seconds from `start` until `until`, null where there is none.
+    `quantity` is one of signals.KINDS or forecasts.GIVEN; `quantiles` has values of the same shape by
+    probability. The next issue is expected within `issue_interval_s` seconds. Rows never change: a new issue
+    adds a row, so a replay sees what was known at its time.
+    """
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()
@@ -33,8 +35,11 @@ class Series(Table):
 
 
 class Measurement(Table):
-    """What was measured of a virtual DER, or reckoned from that, for the STEP seconds from `start` on:
-    `value` in W, or what `quantity` says; `devices_read` is of how many members."""
+    """What was measured of a virtual DER, or calculated from that, in the intervals.STEP seconds from `start`
+    on.
+
+    `value` is in W of injection, unless `quantity` says otherwise; it comes from `devices_read` devices.
+    """
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()
     start = BigIntegerField()

@@ -1,4 +1,4 @@
-"""Flask around the one view: who calls, and errors in the form of this door."""
+"""Flask around the one view: who calls, and errors in the form of this interface."""
 from __future__ import annotations
 
 import logging

@@ -53,11 +53,11 @@ class Listener(Protocol):
 class Connection:
     """One client's connection. Whoever touches `life` holds `lock`."""
 
-    def __init__(self, sock: socket.socket, address: tuple[Any, ...], door: Listener):
-        self.sock, self.fd, self.address, self.door = sock, sock.fileno(), address[0], door
+    def __init__(self, sock: socket.socket, address: tuple[Any, ...], listener: Listener):
+        self.sock, self.fd, self.address, self.listener = sock, sock.fileno(), address[0], listener
         self.lock = threading.Lock()
         self.closed = False
-        self.deadline = monotonic() + door.handshake_timeout
+        self.deadline = monotonic() + listener.handshake_timeout
         self.quiet = True       # nothing of a request has come: whoever closes it cuts nobody off
         self.environ = ENVIRON | {"REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}
         self.life = self._life()
@@ -76,18 +76,18 @@ class Connection:
         name, port = self.sock.getsockname()[:2]
         self.environ |= {"SERVER_NAME": name, "SERVER_PORT": str(port),
                          "wsgi.url_scheme": "https"}    # a proxy's clients speak TLS as well
-        if self.door.context is None:
+        if self.listener.context is None:
             return Plain(self.sock)
-        channel = Tls(self.sock, self.door.context)
+        channel = Tls(self.sock, self.listener.context)
         self.environ[PEER] = yield from channel.handshake()
-        self.door.admitted(self)
+        self.listener.admitted(self)
         return channel
 
     def _talk(self, channel: Plain) -> Waits[None]:
         """Requests and answers, until one of the two sides has enough."""
         rest = b""
         while True:
-            request = Incoming(self.door.max_body)
+            request = Incoming(self.listener.max_body)
             try:
                 if not (yield from self._hear(channel, request, rest)):
                     break
@@ -95,7 +95,7 @@ class Connection:
             except Unacceptable as refusal:
                 yield from self._dismiss(channel, error(refusal.status))
                 return
-            self.deadline = monotonic() + self.door.body_timeout
+            self.deadline = monotonic() + self.listener.body_timeout
             yield from channel.send(answer)
             if not keep:
                 break
@@ -109,7 +109,7 @@ class Connection:
             if data and request.feed(data):
                 return True     # noqa: B901
             if not data:
-                self.quiet, self.deadline = True, monotonic() + self.door.keepalive
+                self.quiet, self.deadline = True, monotonic() + self.listener.keepalive
                 if not channel.waiting():
                     yield READABLE
             return (yield from self._hear_rest(channel, request))
@@ -126,26 +126,26 @@ class Connection:
             if not data:
                 return False    # noqa: B901
             if not request.begun:
-                self.quiet, self.deadline = False, monotonic() + self.door.header_timeout
+                self.quiet, self.deadline = False, monotonic() + self.listener.header_timeout
             if request.feed(data):
                 return True     # noqa: B901
             if request.headed and not in_body:
-                in_body, self.deadline = True, monotonic() + self.door.body_timeout
+                in_body, self.deadline = True, monotonic() + self.listener.body_timeout
                 if request.expects():
                     yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, request: Incoming) -> tuple[bytes, bool]:
         """Ask the application -> the answer's bytes, and whether the connection stays."""
         environ = request.environ(self.environ)
-        handed = environ.pop(self.door.proxy_key, "")
+        handed = environ.pop(self.listener.proxy_key, "")
         if PEER not in environ:
             environ[PEER] = self._vouched(handed)
         method = environ["REQUEST_METHOD"]
         answer = Outgoing()
         try:
-            parts = self.door.wsgi(environ, answer.start)
+            parts = self.listener.wsgi(environ, answer.start)
             try:
-                keep = self.door.alive and request.parser.should_keep_alive
+                keep = self.listener.alive and request.parser.should_keep_alive
                 return answer.encode(parts, method, keep), keep
             finally:
                 if hasattr(parts, "close"):
@@ -157,9 +157,9 @@ class Connection:
     def _vouched(self, handed: str) -> Peer:
         """Whose request this is by the word of a proxy; Unacceptable, 403, for anybody else's."""
         try:
-            if self.door.proxies is None or self.address not in self.door.proxies:
+            if self.listener.proxies is None or self.address not in self.listener.proxies:
                 raise Untrusted("it is no proxy of ours")
-            return self.door.proxies.peer(handed)
+            return self.listener.proxies.peer(handed)
         except Untrusted as why:
             log.info("%s is refused: %s", self.address, why)
             raise Unacceptable(403) from None

@@ -37,32 +37,32 @@ Waits = Generator[int, None, T]
 
 
 def context(certificate: str | Path, key: str | Path, client_ca: str | Path) -> SSL.Context:
-    """The one context of the devices' door; the files are PEM, the certificate with the chain that goes with
-    it. Made before the workers fork, so that all of them resume each other's sessions. SSL.Error or OSError
-    if a file is of no use."""
-    door = SSL.Context(SSL.TLS_SERVER_METHOD)
-    door.set_min_proto_version(SSL.TLS1_2_VERSION)
-    door.set_max_proto_version(SSL.TLS1_2_VERSION)
+    """The one context of the device interface; the files are PEM, the certificate with the chain that goes
+    with it. Made before the workers fork, so that all of them resume each other's sessions. SSL.Error or
+    OSError if a file is of no use."""
+    ssl_context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    ssl_context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    ssl_context.set_max_proto_version(SSL.TLS1_2_VERSION)
     # CCM8's short tag counts as 64 bits of strength, which OpenSSL's usual level of security forbids
-    door.set_cipher_list((":".join(CIPHERS) + ":@SECLEVEL=0").encode())
-    door.set_tmp_ecdh(ec.SECP256R1())
-    door.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
-    door.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    door.set_session_id(b"counterpoise")
-    door.set_timeout(SESSION)
-    door.use_certificate_chain_file(str(certificate))
-    door.use_privatekey_file(str(key))
-    door.check_privatekey()
+    ssl_context.set_cipher_list((":".join(CIPHERS) + ":@SECLEVEL=0").encode())
+    ssl_context.set_tmp_ecdh(ec.SECP256R1())
+    ssl_context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+    ssl_context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    ssl_context.set_session_id(b"counterpoise")
+    ssl_context.set_timeout(SESSION)
+    ssl_context.use_certificate_chain_file(str(certificate))
+    ssl_context.use_privatekey_file(str(key))
+    ssl_context.check_privatekey()
     authorities = Path(client_ca).read_bytes()
-    store = door.get_cert_store()
+    store = ssl_context.get_cert_store()
     assert store
     store.set_flags(FLAGS)
     for one in x509.load_pem_x509_certificates(authorities):
         store.add_cert(crypto.X509.from_cryptography(one))
-        door.add_client_ca(crypto.X509.from_cryptography(one))
-    door.set_verify_depth(LONGEST - 2)      # of those between the device's and the root
-    door.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, may_pass)
-    return door
+        ssl_context.add_client_ca(crypto.X509.from_cryptography(one))
+    ssl_context.set_verify_depth(LONGEST - 2)      # of those between the device's and the root
+    ssl_context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, may_pass)
+    return ssl_context
 
 
 def may_pass(tls: SSL.Connection, certificate: crypto.X509, number: int, depth: int, good: int) -> bool:
@@ -115,9 +115,9 @@ class Plain:
 class Tls(Plain):
     """The same through TLS, server side, by way of buffers in memory."""
 
-    def __init__(self, sock: socket.socket, door: SSL.Context):
+    def __init__(self, sock: socket.socket, ssl_context: SSL.Context):
         super().__init__(sock)
-        self.tls = SSL.Connection(door, None)
+        self.tls = SSL.Connection(ssl_context, None)
         self.why: list[str] = []        # a certificate was refused
         self.tls.set_app_data(self.why)
         self.tls.set_accept_state()

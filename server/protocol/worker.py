@@ -1,4 +1,4 @@
-"""gunicorn's worker for the devices' door: many connections, few threads.
+"""gunicorn's worker for the device interface: many connections, few threads.
 
 One thread at a time has the turn: it waits on the epoll and does itself what there is to do, so nothing is
 handed over between threads, which would cost more than most requests do. When it is held up in one (by the

@@ -66,7 +66,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     else:
         clock.run(pace, begin)
     settings.clock = clock.spec()
-    common.open_house()
+    common.open_database()
     _enrol(known, yours, OFTEN_IN_STEPS if pace is None else OFTEN)
     with audit.acting("demo"):
         fixed = _forecast(wanted, homes, midnight)

@@ -51,9 +51,9 @@ def words() -> list[str]:
 
 @contextmanager
 def server(worker: bool) -> Iterator[None]:
-    """The devices' door, and its worker if it is to work by itself, until the block ends."""
+    """The device interface, and its worker if it is to work by itself, until the block ends."""
     environment = run.prepare()
-    common.open_house()
+    common.open_database()
     commands = [run.gunicorn(), *([[sys.executable, "-m", "server", "work"]] if worker else [])]
     with running(commands, env=environment) as processes:
         _wait(processes)
@@ -75,7 +75,7 @@ def running(commands: Sequence[Sequence[str]], **how: Any) -> Iterator[list[Proc
 
 
 def _wait(processes: Sequence[Process]) -> None:
-    """Until the door is open."""
+    """Until the device interface answers."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if any(process.poll() is not None for process in processes):

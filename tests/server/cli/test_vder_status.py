@@ -47,7 +47,7 @@ def test_status(run: Callable[..., Result]) -> None:
     found = said(run("status", "street", "--json"))
     assert (found["members"], found["available"], found["claimed_w"]) == (1, 1, 5000)
     assert "street" in run("status", "street").output
-    assert said(run("status", "street", "--face", "--json"))["DERCapability"]["rtgMaxW"] == {
+    assert said(run("status", "street", "--equivalent-der", "--json"))["DERCapability"]["rtgMaxW"] == {
         "multiplier": 0,
         "value": 5000,
     }
