@@ -183,7 +183,7 @@ def asked(step: int) -> dict[str, float]:
 
 def left_out() -> dict[str, str]:
     """By LFDI, who is left out now and why."""
-    out = fleetstate.read(virtualders.find(AREA), clock.now()).out
+    out = fleetstate.read(virtualders.find(AREA), clock.now()).excluded
     return {row.lfdi: out[row.id] for row in Enrolled.select() if row.id in out}
 
 

@@ -168,7 +168,7 @@ def forecast_area(area: VirtualDER, row: Balance, start: int, horizon: int | Non
     found = netdemand.net_demand(area, seen, span)
     seen = replace(seen, fleet=netdemand.with_expected_base(seen.fleet, found.outlook))
     ordered = projection.manual_dispatch(area, span)
-    usual = found.usual[~np.isin(seen.cars, list(ordered))]
+    usual = found.usual[~np.isin(seen.ev.device, list(ordered))]
     return AreaForecast(
         fleetstate.excluding(seen, ordered, MANUALLY_DISPATCHED),
         replace(found, usual=usual),
@@ -180,7 +180,7 @@ def forecast_area(area: VirtualDER, row: Balance, start: int, horizon: int | Non
 def _planner(row: Balance, look: AreaForecast, anew: bool = False) -> rollinghorizon.Planner:
     """A planner that goes on with the plan in force, or begins `anew`: where people publish plans, it makes
     none of its own."""
-    leaves = look.state.leaves
+    leaves = look.state.dispatch_groups
     how = rollinghorizon.PlannerOptions(
         hours=look.span.hours,
         every=row.replan_steps,
@@ -221,7 +221,7 @@ def _save_plan(
     said = plans.plan_body(
         planner.plan,
         planner.labels,
-        look.state.leaves,
+        look.state.dispatch_groups,
         out.net,
         look.demand.before,
         _per_step(out.generation, look),
@@ -291,8 +291,10 @@ def decide(area: VirtualDER, start: int) -> int:
             409, f"plan {row.plan_id} was made for other virtual DERs than there are now: make a new one"
         )
     before, began = planner.plan, time.perf_counter()
-    cars = projection.Cars.of(look.state, start)
-    powers = planner.step(look.state.fleet, look.demand.outlook, cars.sayable, look.state.stored, look.busy)
+    cars = projection.GrantedSessions.of(look.state, start)
+    powers = planner.step(
+        look.state.fleet, look.demand.outlook, cars.grantable, look.state.thermal.realised_wh, look.busy
+    )
     seconds = time.perf_counter() - began
     fresh = planner.plan is not None and planner.plan is not before
     with store.transaction():

@@ -61,8 +61,8 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
             "price",
         )
     warnings = signals.stale_signals(area, span.at, span.steps * span.step, span.start)
-    coming = forecasts.coming(state.leaves, span.start, span.steps, span.at, span.hours)
-    usual = uncontrolled_by_request(state.requests, span)
+    coming = forecasts.coming(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
+    usual = uncontrolled_by_request(state.ev.requests, span)
     eager = usual.sum(axis=0) + uncontrolled_arrivals_w(coming, span)
     heat = _thermal_base(area, state, span)
     sun = np.maximum(forecasts.forecast(area, "pv", span.start, span.steps, span.at, span.step).values, 0)
@@ -150,12 +150,12 @@ def _thermal_base(area: VirtualDER, state: FleetState, span: Span) -> Floats:
     kinds = int(loads.kind.max(initial=0)) + 1
     place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
     rating = clusters.sums(label.reshape(-1), loads.power, len(place))
-    total = clusters.sums(loads.group, loads.power, len(state.leaves))
+    total = clusters.sums(loads.group, loads.power, len(state.dispatch_groups))
     found = np.zeros((len(place), span.steps))
     for number, at in enumerate(place):
         group = at // kinds
         leaf = forecasts.forecast(
-            state.leaves[group], "thermal", span.start, span.steps, span.at, span.step
+            state.dispatch_groups[group], "thermal", span.start, span.steps, span.at, span.step
         ).values
         found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
     return np.minimum(found, rating[:, None])
@@ -232,7 +232,7 @@ def _group_limits(
         )
     }
     found = []
-    for vder, groups in subtree(area, state.leaves):
+    for vder, groups in subtree(area, state.dispatch_groups):
         most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
             ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)))
         if groups and (np.isfinite(most).any() or np.isfinite(least).any()):

@@ -16,7 +16,7 @@ from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedComm
                                               thermal_commands)
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.fleet.projection import Cars, lfdis_of
+from server.grid.fleet.projection import GrantedSessions, lfdis_of
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.disaggregation import MemberPowers
@@ -38,7 +38,7 @@ def publish_step(
     row: Balance,
     seen: FleetState,
     powers: MemberPowers,
-    cars: Cars,
+    cars: GrantedSessions,
     usual: Floats,
     reason: str,
     sun: Curtailment,
@@ -47,7 +47,7 @@ def publish_step(
     if nobody had asked it to wait."""
     step = StepPeriod(cars.start, cars.start + row.step_s, reason)
     names = lfdis_of(area)
-    for group, leaf in enumerate(seen.leaves):
+    for group, leaf in enumerate(seen.dispatch_groups):
         for told in (
             *_storage_commands(leaf, step, seen, powers, group, names),
             *thermal_commands(leaf, step, seen, powers, group, names),
@@ -73,8 +73,8 @@ def _storage_commands(
     inside = _members_of(seen.fleet.batteries.group, group)
     if not len(inside):
         return
-    drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.stores[inside]]
-    asked = -drawn / seen.response["storage"][inside]
+    drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.storage.device[inside]]
+    asked = -drawn / seen.storage.response_rate[inside]
     if powers.percent is not None and _broadcast_reaches_storage_only(leaf):
         level = float(powers.percent[group])
         base = setpoints.fixed_w(level)
@@ -87,11 +87,12 @@ def _storage_commands(
         return
     fleet = seen.fleet.batteries.only(inside)
     devices = {
-        device.id: device for device in Device.select().where(Device.id.in_(seen.stores[inside].tolist()))
+        device.id: device
+        for device in Device.select().where(Device.id.in_(seen.storage.device[inside].tolist()))
     }
     single = virtualders.single_device_vders(list(devices.values()), leaf.primacy)
     shares = []
-    for place, device in enumerate(seen.stores[inside].tolist()):
+    for place, device in enumerate(seen.storage.device[inside].tolist()):
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
         base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
         href = dercontrols.publish(
@@ -120,7 +121,7 @@ def _session_commands(
     step: StepPeriod,
     seen: FleetState,
     powers: MemberPowers,
-    cars: Cars,
+    cars: GrantedSessions,
     usual: Floats,
     group: int,
     names: dict[int, str],
@@ -130,7 +131,11 @@ def _session_commands(
     for place in _members_of(sessions.group, group).tolist():
         if sessions.arrive[place] > 0:
             continue
-        power, told, document = float(powers.sessions[place]), float(cars.told[place]), cars.grants[place]
+        power, told, document = (
+            float(powers.sessions[place]),
+            float(cars.granted_w[place]),
+            cars.grants[place],
+        )
         power = power if power >= 1 else 0.0
         depart = step.start + int(sessions.depart[place] * seen.hours * 3600)
         lax = sessions.depart[place] * seen.hours - sessions.need[place] / max(sessions.power[place], 1)
@@ -148,7 +153,7 @@ def _session_commands(
             if sessions.need[place] < 1:
                 continue
             latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
-            begin = step.strewn(int(seen.cars[place])) if depart > step.end else step.begin
+            begin = step.strewn(int(seen.ev.device[place])) if depart > step.end else step.begin
             begin = max(min(begin, latest), clock.now())
             given = setpoints.offer(
                 setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
@@ -157,14 +162,14 @@ def _session_commands(
                 told > 0,
             )
             document = reservations.revise(
-                seen.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION
+                seen.ev.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION
             )[-1]
-        shares.append((names[int(seen.cars[place])], document.href, -power, -float(usual[place]), why))
+        shares.append((names[int(seen.ev.device[place])], document.href, -power, -float(usual[place]), why))
     if shares:
         yield IssuedCommand("reservation", sum(share[2] for share in shares), "device", shares)
 
 
-def _reservation_waits(document: Document, cars: Cars, place: int, depart: int) -> bool:
+def _reservation_waits(document: Document, cars: GrantedSessions, place: int, depart: int) -> bool:
     """Whether a grant leaves a car alone for this step, and lets it begin in time."""
     begin = document.submitted["interval"]["start"]
     sessions = cars.state.fleet.sessions
@@ -177,13 +182,13 @@ def _curtailment_commands(
 ) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
     """A limit on generation, for all groups the same part of their rating, where some of it is too much. What
     was read last tells nothing of what there is: it may have been held back."""
-    rated = float(seen.sun_w.sum())
+    rated = float(seen.pv.rated_w.sum())
     if not rated or sun.curtailed <= 0.01 * rated:
         return
-    usual = np.minimum(sun.expected / rated, 1.0) * seen.sun_w
+    usual = np.minimum(sun.expected / rated, 1.0) * seen.pv.rated_w
     part = max(sun.expected - sun.curtailed, 0.0) / rated
-    for group, leaf in enumerate(seen.leaves):
-        inside = _members_of(seen.sun_group, group)
+    for group, leaf in enumerate(seen.dispatch_groups):
+        inside = _members_of(seen.pv.group, group)
         if not len(inside):
             continue
         href = dercontrols.publish(
@@ -204,7 +209,7 @@ def _curtailment_commands(
                 [
                     (names[int(device)], href, float(min(here, part * rating)), float(here), why)
                     for device, rating, here in zip(
-                        seen.suns[inside], seen.sun_w[inside], usual[inside], strict=True
+                        seen.pv.device[inside], seen.pv.rated_w[inside], usual[inside], strict=True
                     )
                 ],
             ),

@@ -14,14 +14,14 @@ MIN_FRACTION = 0.05  # of the greatest imbalance: less is not spoken of
 
 def exclusion_warnings(seen: FleetState) -> list[str]:
     """Who takes no part in a step, and why."""
-    able = sum(map(len, (seen.stores, seen.cars, seen.heats, seen.suns)))
-    why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.out.values()).items()))
+    able = sum(map(len, (seen.storage.device, seen.ev.device, seen.thermal.device, seen.pv.device)))
+    why = ", ".join(f"{count} {reason}" for reason, count in sorted(Counter(seen.excluded.values()).items()))
     if not able:
         return [
-            f"{seen.roster.area.name} has no member that could be dispatched now"
+            f"{seen.columns.area.name} has no member that could be dispatched now"
             + (f": {why}" if why else "")
         ]
-    return [f"{len(seen.out)} members are left out: {why}"] if why else []
+    return [f"{len(seen.excluded)} members are left out: {why}"] if why else []
 
 
 def plan_warnings(plan: ClusterSchedule, seen: FleetState, found: NetDemand, span: Span) -> list[str]:
@@ -38,12 +38,13 @@ def plan_warnings(plan: ClusterSchedule, seen: FleetState, found: NetDemand, spa
         said.append(
             f"{abs(left[worst]):.0f} W of the imbalance of {before[worst]:.0f} W at "
             f"{iso(span.start + worst * span.step)} remain: "
-            f"members have no more {missing} to give then, or need it at another time ({len(seen.out)} are "
+            f"members have no more {missing} to give then, or need it at another time ({len(seen.excluded)} "
+            "are "
             "left out)"
         )
     for limit, over in zip(found.outlook.limits, plan.exceeded, strict=False):
         if over > 1:
-            names = ", ".join(seen.leaves[group].name for group in limit.groups)
+            names = ", ".join(seen.dispatch_groups[group].name for group in limit.groups)
             said.append(
                 f"the limit over {names} is exceeded by {over:.0f} W at worst: less cannot be drawn, or "
                 "injected, there"

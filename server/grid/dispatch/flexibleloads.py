@@ -70,7 +70,10 @@ class FlexibleLoads:
         """Who they are."""
         return {
             self.names[device]
-            for device in (*self.seen.cars[self.cars.places].tolist(), *self.seen.heats.tolist())
+            for device in (
+                *self.seen.ev.device[self.cars.places].tolist(),
+                *self.seen.thermal.device.tolist(),
+            )
         }
 
     @property
@@ -116,14 +119,14 @@ class FlexibleLoads:
             several = reservationpolicy.reserve_at(
                 wish, float(np.ceil(powers[number])), self.start, self.duration
             )
-            document = reservations.revise(self.seen.requests[place], several, self.start, reason)[0]
+            document = reservations.revise(self.seen.ev.requests[place], several, self.start, reason)[0]
             why = (
                 f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, "
                 f"{wish.energy / 1000:.1f} kWh to charge"
             )
             shares.append(
                 (
-                    self.names[int(self.seen.cars[place])],
+                    self.names[int(self.seen.ev.device[place])],
                     document.href,
                     -float(powers[number]),
                     -float(present[number]),
@@ -144,10 +147,10 @@ class FlexibleLoads:
         )
         meant = loads.keep * loads.state + filled.powers * self.hours
         drawn, comfort = disaggregation.nearest_commandable(
-            np.full((len(seen.leaves), kinds), filled.level),
+            np.full((len(seen.dispatch_groups), kinds), filled.level),
             seen.fleet,
             disaggregation.StepOptions(
-                self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.stored
+                self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.thermal.realised_wh
             ),
         )
         powers = disaggregation.MemberPowers(
@@ -158,7 +161,7 @@ class FlexibleLoads:
         )
         shares = [
             share
-            for group, leaf in enumerate(seen.leaves)
+            for group, leaf in enumerate(seen.dispatch_groups)
             for one in loadcontrol.thermal_commands(leaf, step, seen, powers, group, self.names)
             for share in one.shares
         ]
@@ -178,5 +181,5 @@ def _session_bounds(seen: FleetState, start: int, hours: float) -> SessionBounds
     here: Bools = (sessions.arrive * STEP <= start - seen.at) & (left > 0) & (sessions.need >= MIN_CHANGE_W)
     some, left = sessions.only(here), left[here]
     least, most = policies.session_bounds(some.need, left, some.power, hours)
-    present = np.minimum(np.nan_to_num(projection.Cars.of(seen, start).told[here]), most)
+    present = np.minimum(np.nan_to_num(projection.GrantedSessions.of(seen, start).granted_w[here]), most)
     return SessionBounds(np.flatnonzero(here), present, least, most, left)

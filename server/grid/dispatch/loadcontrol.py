@@ -92,7 +92,7 @@ def thermal_commands(
             [
                 (names[int(device)], href, -float(base + power), -float(base), why)
                 for device, base, power in zip(
-                    seen.heats[inside], seen.fleet.base[inside], drawn, strict=True
+                    seen.thermal.device[inside], seen.fleet.base[inside], drawn, strict=True
                 )
             ],
         )

@@ -1,4 +1,4 @@
-"""Who of a virtual DER's members is left out, and why."""
+"""Which members of a virtual DER are excluded from dispatch, and why."""
 from __future__ import annotations
 
 from datetime import datetime
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from server.config import settings
 from server.grid.fleet.membercolumns import MemberColumns
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Whole, np
 from server.resources import sql
 
 SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT = (
@@ -30,37 +30,44 @@ _SHARES = ('SELECT c.device_id, o.start, o.start + o.duration_s FROM participati
            "c.device_id, o.start")
 
 
-def exclusions(known: MemberColumns, at: int) -> Any:
-    """[n] of str: why each member is left out at `at`, by itself and by what was agreed with it; empty for
-    who is not."""
-    why = np.full(len(known.device), "", dtype="U16")
-    why[_used_up(known, at)] = CONTRACT
-    why[at - known.silent_since < settings.non_response_hold_hours * 3600] = NON_RESPONDING
-    why[known.out_until > at] = OPTED_OUT
-    last = np.where(np.isnan(known.read_at), known.site_at, known.read_at)
-    why[~(at - known.seen_at <= known.unseen) | (at - last > known.unread)] = STALE
-    why[known.suspended] = SUSPENDED
-    return why
+def exclusions(columns: MemberColumns, at: int) -> Any:
+    """[n] of str: why each member is excluded at `at` (UTC, s), empty for who is not.
+
+    By the member itself and by what was agreed with it; `resources` adds what its DERs and loads cannot do.
+    """
+    participation, contact = columns.participation, columns.contact
+    hold_s = settings.non_response_hold_hours * 3600
+    reasons = np.full(len(columns.device), "", dtype="U16")
+    reasons[_quota_used_up(columns, at)] = CONTRACT
+    reasons[at - participation.non_responding_since < hold_s] = NON_RESPONDING
+    reasons[participation.opted_out_until > at] = OPTED_OUT
+    in_contact = at - contact.last_contact_at <= contact.contact_timeout_s
+    reasons[~in_contact | (at - columns.meters.last_read_at > contact.reading_timeout_s)] = STALE
+    reasons[contact.suspended] = SUSPENDED
+    return reasons
 
 
-def _used_up(known: MemberColumns, at: int) -> Any:
-    """The places of those whose contract allows no more events this season, or no more hours today. Orders
-    that follow each other without a gap are one event, and one that is going on is not cut short."""
-    if not (np.isfinite(known.events) | np.isfinite(known.hours)).any():
+def _quota_used_up(columns: MemberColumns, at: int) -> Whole:
+    """The indices of those whose contract allows no more events this season, or no more hours today.
+
+    Orders that follow each other without a gap are one event, and one that is going on is not cut short.
+    """
+    max_events, max_hours = columns.participation.max_events, columns.participation.max_hours
+    limited = np.isfinite(max_events) | np.isfinite(max_hours)
+    if not limited.any():
         return np.zeros(0, dtype=np.intp)
     zone = ZoneInfo(settings.timezone)
     today = int(datetime.fromtimestamp(at, zone).replace(hour=0, minute=0, second=0).timestamp())
-    taken: dict[int, list[tuple[int, int]]] = {}
-    for device, start, end in sql.rows(
-        _SHARES, known.area.id, min(at - settings.season_days * DAY, today), at + 1
-    ):
-        taken.setdefault(device, []).append((start, end))
-    found = []
-    for place in np.flatnonzero(np.isfinite(known.events) | np.isfinite(known.hours)).tolist():
-        count, seconds, running = used(taken.get(int(known.device[place]), []), today, at)
-        if (known.events[place] <= count and not running) or known.hours[place] * 3600 <= seconds:
-            found.append(place)
-    return np.array(found, dtype=np.intp)
+    periods: dict[int, list[tuple[int, int]]] = {}
+    since = min(at - settings.season_days * DAY, today)
+    for device, start, end in sql.rows(_SHARES, columns.area.id, since, at + 1):
+        periods.setdefault(device, []).append((start, end))
+    used_up = []
+    for index in np.flatnonzero(limited).tolist():
+        count, seconds, running = used(periods.get(int(columns.device[index]), []), today, at)
+        if (max_events[index] <= count and not running) or max_hours[index] * 3600 <= seconds:
+            used_up.append(index)
+    return np.array(used_up, dtype=np.intp)
 
 
 def used(periods: list[tuple[int, int]], today: int, at: int) -> tuple[int, int, bool]:

@@ -1,5 +1,7 @@
-"""The members of a virtual DER in columns, as the rows about them have it: a query for each table, whatever
-the size."""
+"""The members of a virtual DER in columns, read from the rows about them.
+
+One query for each table, whatever the size.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -7,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.config import settings
+from server.grid.groups import dispatchgroups
+from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.models import Device, VirtualDER
 from server.resources import pollrates, sql
@@ -24,7 +28,7 @@ _METERS = (
     "m.device_id = p.device_id "
     "WHERE p.vder_id = ? AND m.injection_w IS NOT NULL"
 )
-_UNITS = (
+_DERS = (
     "SELECT u.device_id, u.der_type, u.max_injection_w, u.max_absorption_w, u.capacity_wh, u.ramp_w_per_s, "
     "u.soc, u.soc_at, u.dischargeable_wh, u.chargeable_wh, "
     "u.connected, u.modes, u.inferred_capacity_wh FROM membership p JOIN der_state u ON u.device_id = "
@@ -33,11 +37,56 @@ _UNITS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class ContactColumns:
+    """When each member was in contact last, and how long ago that may be before it counts as stale.
+
+    Instants are UTC in s, NaN for never. `contact_timeout_s` is for polls, `reading_timeout_s` for readings;
+    `fresh` is whether both are met.
+    """
+    suspended: Bools
+    last_contact_at: Floats
+    contact_timeout_s: Floats
+    reading_timeout_s: Floats
+    fresh: Bools
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterColumns:
+    """The last readings of each member: of its own meters, summed, and of the meter of its premises.
+
+    `peak_load_w` is the greatest consumption that its own meters have read. NaN where nothing was read.
+    """
+    injection_w: Floats
+    read_at: Floats
+    peak_load_w: Floats
+    premises_injection_w: Floats
+    premises_read_at: Floats
+
+    @property
+    def last_read_at(self) -> Floats:
+        """When each was read last, by its own meters if it has any."""
+        return np.where(np.isnan(self.read_at), self.premises_read_at, self.read_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParticipationColumns:
+    """What was agreed with each member and how it responds; NaN where nothing was agreed or happened."""
+    response_rate: Floats
+    non_responding_since: Floats
+    opted_out_until: Floats
+    max_events: Floats
+    max_hours: Floats
+    tier: Whole
+
+
+@dataclass(frozen=True, kw_only=True)
 class DerColumns:
-    """DERs; `place` is that of the device in the roster, NaN what was not said, `modes` names with spaces
-    between."""
-    place: Whole
+    """The DERs of all members, a row each; NaN is not reported.
+
+    `member` is the index of the device in `MemberColumns`, `modes` are names with spaces between them.
+    """
+    member: Whole
     der_type: Floats
     max_injection_w: Floats
     max_absorption_w: Floats
@@ -51,86 +100,63 @@ class DerColumns:
     modes: Sequence[str]
     inferred_capacity_wh: Floats
 
-    def take(self, *modes: str) -> Bools:
-        """Which of them take one of these DERControl modes."""
-        known = {names: not set(names.split()).isdisjoint(modes) for names in set(self.modes)}
-        return np.fromiter((known[names] for names in self.modes), bool, len(self.modes))
+    def supporting(self, *modes: str) -> Bools:
+        """Which of them support at least one of these DERControl modes."""
+        supports = {names: not set(names.split()).isdisjoint(modes) for names in set(self.modes)}
+        return np.fromiter((supports[names] for names in self.modes), bool, len(self.modes))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemberColumns:
-    """Members, a column each, in the order of their numbers. `group` is the place in `leaves` of the virtual
-    DER through which one is dispatched; `watts` is what it injects by its own meters, of the time `read_at`,
-    `site_w` what its premises do, `peak` the greatest consumption that was read; `patience` is when it counts
-    as stale: seconds since it was seen, and since it was read. NaN is not known."""
+    """The members of a virtual DER, a column for each fact, in the order of their numbers (`device`).
+
+    `group` is the index in `dispatch_groups` of the virtual DER through which a member is dispatched, `kind`
+    one of `devicetypes.KINDS`, `category` its DeviceCategoryType bits, `max_load_w` its rating as a load (NaN
+    where it reported none).
+    """
     area: VirtualDER
-    leaves: list[VirtualDER]
+    dispatch_groups: list[VirtualDER]
     device: Whole
     group: Whole
-    suspended: Bools
-    seen_at: Floats
-    what: Any
+    kind: Any
     category: Whole
-    demand: Floats
-    watts: Floats
-    read_at: Floats
-    peak: Floats
-    site_w: Floats
-    site_at: Floats
-    response: Floats
-    silent_since: Floats
-    out_until: Floats
-    events: Floats
-    hours: Floats
-    tier: Whole
-    unseen: Floats
-    unread: Floats
-    fresh: Bools
-    units: DerColumns
+    max_load_w: Floats
+    contact: ContactColumns
+    meters: MeterColumns
+    participation: ParticipationColumns
+    ders: DerColumns
 
-    def places(self, devices: Iterable[int]) -> Whole:
-        """The places of these devices, which have to be members."""
+    def indices(self, devices: Iterable[int]) -> Whole:
+        """The indices of these devices (by number), which have to be members."""
         return np.searchsorted(self.device, np.fromiter(devices, np.intp))
 
 
 def read(area: VirtualDER, at: int) -> MemberColumns:
-    """The members of an area as they are known at `at`."""
-    rows = sql.rows(_MEMBERS, area.id)
-    size = len(rows)
-    device, state, seen_at, what, category, demand, response, silent, out, events, hours, tier = _columns(
-        rows, 12
-    )
+    """The members of an area as they are known at `at` (UTC, s)."""
+    (device, state, last_contact_at, kind, category, max_load_w, response_rate, non_responding_since,
+     opted_out_until, max_events, max_hours, tier) = _columns(sql.rows(_MEMBERS, area.id), 12)
     numbers = _whole(device)
-    leaves, group = _dispatch_groups(area, numbers)
-    watts, read_at, peak, site_w, site_at = _meters(area, numbers)
-    poll, post = _rates(numbers)
-    last_read = np.where(np.isnan(read_at), site_at, read_at)
-    seen = _floats(seen_at)
+    dispatch_groups, group = _dispatch_groups(area, numbers)
+    meters = _meters(area, numbers)
     return MemberColumns(
-        area,
-        leaves,
-        numbers,
-        group,
-        np.fromiter((one != Device.ENROLLED for one in state), bool, size),
-        seen,
-        np.array([one or "other" for one in what], dtype="U8"),
-        _whole([one or 0 for one in category]),
-        _floats(demand),
-        watts,
-        read_at,
-        peak,
-        site_w,
-        site_at,
-        np.nan_to_num(_floats(response), nan=1.0),
-        _floats(silent),
-        _floats(out),
-        _floats(events),
-        _floats(hours),
-        _whole([one or 0 for one in tier]),
-        POLLS * poll,
-        POSTS * post,
-        (at - seen <= POLLS * poll) & (at - last_read <= POSTS * post),
-        _units(area, numbers),
+        area=area,
+        dispatch_groups=dispatch_groups,
+        device=numbers,
+        group=group,
+        kind=np.array([name or "other" for name in kind], dtype="U8"),
+        category=_whole([bits or 0 for bits in category]),
+        max_load_w=_floats(max_load_w),
+        contact=_contact(numbers, state, _floats(last_contact_at), meters, at),
+        meters=meters,
+        participation=ParticipationColumns(
+            response_rate=np.nan_to_num(_floats(response_rate), nan=1.0),
+            non_responding_since=_floats(non_responding_since),
+            opted_out_until=_floats(opted_out_until),
+            max_events=_floats(max_events),
+            max_hours=_floats(max_hours),
+            tier=_whole([number or 0 for number in tier]),
+        ),
+        ders=_ders(area, numbers),
     )
 
 
@@ -147,74 +173,74 @@ def _whole(values: Any) -> Whole:
 
 
 def _dispatch_groups(area: VirtualDER, numbers: Whole) -> tuple[list[VirtualDER], Whole]:
-    """The deepest virtual DER below the area that has each device (of several, the first made), and each
-    device's."""
-    below: dict[int | None, list[VirtualDER]] = {}
-    for vder in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.id):
-        below.setdefault(vder.parent_id, []).append(vder)
-    depths, tree = {area.id: 0}, {area.id: area}
-    for above in (queue := [area]):
-        for child in below.get(above.id, ()):
-            depths[child.id], tree[child.id] = depths[above.id] + 1, child
-            queue.append(child)
-    rows = sql.rows(
-        f"SELECT device_id, vder_id FROM membership WHERE vder_id IN ({sql.marks(len(tree))})", *tree
+    """The virtual DERs through which the members are dispatched, and for each member [n] the index in
+    them."""
+    tree = Tree.read(include=[area])
+    chosen = dispatchgroups.dispatch_groups(tree.subtree(area.id), tree)
+    vders = _whole([chosen[device] for device in numbers.tolist()])
+    used, group = np.unique(vders, return_inverse=True)
+    order = sorted(range(len(used)), key=lambda index: (-tree.depth(int(used[index])), used[index]))
+    rank = np.empty(len(used), dtype=np.intp)
+    rank[order] = np.arange(len(used))
+    groups = [tree.vders[int(used[index])] for index in order]
+    return groups or [area], rank[group.reshape(-1)]
+
+
+def _contact(
+    numbers: Whole, state: Sequence[int], last_contact_at: Floats, meters: MeterColumns, at: int
+) -> ContactColumns:
+    poll_s, post_s = _rates(numbers)
+    contact_timeout_s, reading_timeout_s = POLLS * poll_s, POSTS * post_s
+    return ContactColumns(
+        suspended=np.fromiter((number != Device.ENROLLED for number in state), bool, len(numbers)),
+        last_contact_at=last_contact_at,
+        contact_timeout_s=contact_timeout_s,
+        reading_timeout_s=reading_timeout_s,
+        fresh=(at - last_contact_at <= contact_timeout_s) & (at - meters.last_read_at <= reading_timeout_s),
     )
-    if not rows:
-        return [area], np.zeros(0, dtype=np.intp)
-    device, group = np.array(rows, dtype=np.intp).T
-    order = sorted(tree, key=lambda number: (-depths[number], number))
-    rank = np.zeros(max(tree) + 1, dtype=np.intp)
-    rank[order] = np.arange(len(order))
-    best = np.full(len(numbers), len(order), dtype=np.intp)
-    np.minimum.at(best, np.searchsorted(numbers, device), rank[group])
-    ranks, label = np.unique(best, return_inverse=True)
-    return [tree[order[place]] for place in ranks], label.reshape(-1)
 
 
-def _meters(area: VirtualDER, numbers: Whole) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """W of injection, when read, and the greatest draw by each device's own meters; W and when by its
-    premises'."""
+def _meters(area: VirtualDER, numbers: Whole) -> MeterColumns:
     size = len(numbers)
-    device, what, watts, at, peak = _columns(sql.rows(_METERS, area.id), 5)
-    place, site = np.searchsorted(numbers, _whole(device)), np.array(what, dtype="U8") == "premises"
-    values, times, peaks = _floats(watts), _floats(at), _floats(peak)
+    device, kind, injection_w, read_at, peak_load_w = _columns(sql.rows(_METERS, area.id), 5)
+    member, of_premises = np.searchsorted(numbers, _whole(device)), np.array(kind, dtype="U8") == "premises"
+    values, times, peaks = _floats(injection_w), _floats(read_at), _floats(peak_load_w)
 
-    def of(chosen: Bools) -> tuple[Floats, Floats, Floats]:
-        some = place[chosen]
-        count = np.bincount(some, minlength=size)
+    def per_member(chosen: Bools) -> tuple[Floats, Floats, Floats]:
+        index = member[chosen]
+        count = np.bincount(index, minlength=size)
         newest, highest = np.full(size, -np.inf), np.zeros(size)
-        np.maximum.at(newest, some, times[chosen])
-        np.maximum.at(highest, some, peaks[chosen])
-        return (
-            np.where(count, np.bincount(some, values[chosen], size), np.nan),
-            np.where(count, newest, np.nan),
-            highest,
-        )
-    own, own_at, own_peak = of(~site)
-    whole, whole_at, _ = of(site)
-    return own, own_at, own_peak, whole, whole_at
+        np.maximum.at(newest, index, times[chosen])
+        np.maximum.at(highest, index, peaks[chosen])
+        total = np.bincount(index, values[chosen], size)
+        return np.where(count, total, np.nan), np.where(count, newest, np.nan), highest
+
+    own_w, own_at, peak = per_member(~of_premises)
+    premises_w, premises_at, _ = per_member(of_premises)
+    return MeterColumns(
+        injection_w=own_w,
+        read_at=own_at,
+        peak_load_w=peak,
+        premises_injection_w=premises_w,
+        premises_read_at=premises_at,
+    )
 
 
 def _rates(numbers: Whole) -> tuple[Floats, Floats]:
-    """Seconds between polls and between posts of each device."""
-    polls, posts = (
-        np.full(len(numbers), float(pollrates.poll("EndDevice"))),
-        np.full(len(numbers), float(settings.post_rate)),
-    )
+    """[n] each: seconds between the polls of each device, and between its posts of readings."""
+    poll_s = np.full(len(numbers), float(pollrates.poll("EndDevice")))
+    post_s = np.full(len(numbers), float(settings.post_rate))
     if pollrates.any_configured():
         lfdis = dict(sql.rows("SELECT id, lfdi FROM device"))
-        for place, number in enumerate(numbers.tolist()):
-            polls[place] = pollrates.poll("EndDevice", lfdis[number])
-            posts[place] = (
-                pollrates.configured("post", "MirrorUsagePoint", lfdis[number]) or settings.post_rate
-            )
-    return polls, posts
+        for index, number in enumerate(numbers.tolist()):
+            lfdi = lfdis[number]
+            poll_s[index] = pollrates.poll("EndDevice", lfdi)
+            post_s[index] = pollrates.configured("post", "MirrorUsagePoint", lfdi) or settings.post_rate
+    return poll_s, post_s
 
 
-def _units(area: VirtualDER, numbers: Whole) -> DerColumns:
-    rows = sql.rows(_UNITS, area.id)
-    device, *said, connected, modes, inferred = _columns(rows, 13)
+def _ders(area: VirtualDER, numbers: Whole) -> DerColumns:
+    device, *values, connected, modes, inferred_capacity_wh = _columns(sql.rows(_DERS, area.id), 13)
     names = (
         "der_type",
         "max_injection_w",
@@ -227,9 +253,9 @@ def _units(area: VirtualDER, numbers: Whole) -> DerColumns:
         "chargeable_wh",
     )
     return DerColumns(
-        place=np.searchsorted(numbers, _whole(device)),
+        member=np.searchsorted(numbers, _whole(device)),
         connected=np.array(connected, dtype=bool),
         modes=modes,
-        inferred_capacity_wh=_floats(inferred),
-        **{name: _floats(column) for name, column in zip(names, said, strict=True)},
+        inferred_capacity_wh=_floats(inferred_capacity_wh),
+        **{name: _floats(column) for name, column in zip(names, values, strict=True)},
     )

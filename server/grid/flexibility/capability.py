@@ -55,12 +55,14 @@ def horizon(
     from server.grid.flexibility import rollup
     found, now = virtualders.find(vder), clock.now()
     begin = now if start is None else start
-    seen = fleetstate.read(found, now, hours)
-    expected = ahead.expected(seen, begin, steps, now)
+    fleet_state = fleetstate.read(found, now, hours)
+    expected = ahead.expected(fleet_state, begin, steps, now)
     leaves = {
         leaf.id: one
         for leaf, one in zip(
-            seen.leaves, ahead.dispatch_groups(seen, expected, steps, now, begin), strict=True
+            fleet_state.dispatch_groups,
+            ahead.dispatch_groups(fleet_state, expected, steps, now, begin),
+            strict=True,
         )
     }
     below: dict[int | None, list[VirtualDER]] = {}

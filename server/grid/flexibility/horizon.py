@@ -4,9 +4,8 @@ that is.
 Whatever is asked is a change of what members would do by themselves (their baseline), so who does not respond
 stays with that. A member responds as its tracked rate says, independently of the others: a group's mean is
 the sum of rates times powers, and so the larger the group, the nearer the firm part comes to the mean. The
-error of forecasts is added where one is known. Powers in W; up is more injection than the baseline, down is
-less.
-"""
+error of forecasts is added where one is columns. Powers in W; up is more injection than the baseline, down is
+less. """
 from __future__ import annotations
 
 from collections import Counter
@@ -93,44 +92,50 @@ class DispatchGroup:
     members: Counter[str]
 
 
-def expected(seen: FleetState, start: int, steps: int, at: int) -> Outlook:
+def expected(fleet_state: FleetState, start: int, steps: int, at: int) -> Outlook:
     """What is to be expected of the kinds that are not reckoned from their requests or commands, as far as
     there are any."""
-    kinds = [what for what in ("thermal", "pv", "premises", "other") if (seen.roster.what == what).any()]
+    kinds = [
+        kind for kind in ("thermal", "pv", "premises", "other") if (fleet_state.columns.kind == kind).any()
+    ]
     found = {
-        what: forecasts.forecast(seen.roster.area, what, start, steps, at, round(seen.hours * 3600))
-        for what in kinds
+        kind: forecasts.forecast(
+            fleet_state.columns.area, kind, start, steps, at, round(fleet_state.hours * 3600)
+        )
+        for kind in kinds
     }
     nothing = dict.fromkeys(KINDS, np.zeros(steps))
-    return Outlook(nothing | {what: -np.nan_to_num(one.values) for what, one in found.items()},
-                   nothing | {what: np.nan_to_num(one.sigma) for what, one in found.items()},
-                   [warning for what, one in found.items() if what in MOVED for warning in one.warnings])
+    return Outlook(nothing | {kind: -np.nan_to_num(one.values) for kind, one in found.items()},
+                   nothing | {kind: np.nan_to_num(one.sigma) for kind, one in found.items()},
+                   [warning for kind, one in found.items() if kind in MOVED for warning in one.warnings])
 
 
-def dispatch_groups(seen: FleetState, ahead: Outlook, steps: int, at: int, start: int) -> list[DispatchGroup]:
+def dispatch_groups(
+    fleet_state: FleetState, ahead: Outlook, steps: int, at: int, start: int
+) -> list[DispatchGroup]:
     """What each of the state's leaves could do."""
-    known, size = seen.roster, len(seen.leaves)
-    weight = _weights(seen)
-    shares = {what: _shares(known.group, known.what == what, weight, size) for what in KINDS}
-    coming = forecasts.coming(seen.leaves, start, steps, at, seen.hours)
-    eager, changes = _movable(seen, seen.fleet.sessions.joined(coming), ahead, weight, steps)
-    fresh = fleetstate.excluding(seen, _unread(seen), "not read")
+    columns, size = fleet_state.columns, len(fleet_state.dispatch_groups)
+    weight = _weights(fleet_state)
+    shares = {kind: _shares(columns.group, columns.kind == kind, weight, size) for kind in KINDS}
+    coming = forecasts.coming(fleet_state.dispatch_groups, start, steps, at, fleet_state.hours)
+    eager, changes = _movable(fleet_state, fleet_state.fleet.sessions.joined(coming), ahead, weight, steps)
+    fresh = fleetstate.excluding(fleet_state, _unread(fleet_state), "not read")
     _, verified = _movable(fresh, fresh.fleet.sessions, ahead, weight, steps)
     reasons = Counter[tuple[int, str]]()
-    for place in range(len(known.device)):
-        reasons[int(known.group[place]), _standing(seen, place)] += 1
+    for place in range(len(columns.device)):
+        reasons[int(columns.group[place]), _standing(fleet_state, place)] += 1
     found = []
     for group in range(size):
-        base = {what: shares[what][group] * values for what, values in ahead.values.items()}
-        own = sum((base[what] for what in ("thermal", "pv", "other")), eager[group])
+        base = {kind: shares[kind][group] * values for kind, values in ahead.values.items()}
+        own = sum((base[kind] for kind in ("thermal", "pv", "other")), eager[group])
         net = base["premises"] if shares["premises"][group] > 0 else own
-        here = known.group[known.units.place] == group
-        out = here & np.isin(known.device[known.units.place], [
-            device for device, why in seen.out.items() if why == eligibility.STALE])
+        here = columns.group[columns.ders.member] == group
+        out = here & np.isin(columns.device[columns.ders.member], [
+            device for device, why in fleet_state.excluded.items() if why == eligibility.STALE])
         counted = (
             here
-            & ~np.isin(known.device[known.units.place], list(seen.out))
-            & np.isfinite(known.units.ramp_w_per_s)
+            & ~np.isin(columns.device[columns.ders.member], list(fleet_state.excluded))
+            & np.isfinite(columns.ders.ramp_w_per_s)
         )
         found.append(
             DispatchGroup(
@@ -138,9 +143,9 @@ def dispatch_groups(seen: FleetState, ahead: Outlook, steps: int, at: int, start
                 net,
                 changes[group],
                 verified[group],
-                float(known.units.max_injection_w[out].sum()),
-                float(known.units.max_absorption_w[out].sum()),
-                float(known.units.ramp_w_per_s[counted].sum()),
+                float(columns.ders.max_injection_w[out].sum()),
+                float(columns.ders.max_absorption_w[out].sum()),
+                float(columns.ders.ramp_w_per_s[counted].sum()),
                 int(counted.sum()),
                 Counter({why: count for (of, why), count in reasons.items() if of == group}),
             )
@@ -148,55 +153,52 @@ def dispatch_groups(seen: FleetState, ahead: Outlook, steps: int, at: int, start
     return found
 
 
-def _unread(seen: FleetState) -> list[int]:
-    """Who could be asked for something, and is not read freshly."""
+def _unread(fleet_state: FleetState) -> list[int]:
+    """The devices that could be dispatched and were not read of late."""
     return [
-        int(device)
-        for what, devices in (
-            ("storage", seen.stores),
-            ("ev", seen.cars),
-            ("thermal", seen.heats),
-            ("pv", seen.suns),
-        )
-        for device in devices[~seen.fresh[what]]
+        device
+        for members in fleet_state.by_kind.values()
+        for device in members.device[~members.fresh].tolist()
     ]
 
 
 def _movable(
-    seen: FleetState, cars: Sessions, ahead: Outlook, weight: Floats, steps: int
+    fleet_state: FleetState, cars: Sessions, ahead: Outlook, weight: Floats, steps: int
 ) -> tuple[list[Floats], list[Change]]:
     """By group, what these cars would draw if each charged as it came, and by how much members could change
     what they do."""
-    known, size, nothing = seen.roster, len(seen.leaves), np.zeros(steps)
-    places = {what: known.places(devices) for what, devices in (
-        ("storage", seen.stores), ("ev", seen.cars), ("thermal", seen.heats), ("pv", seen.suns))}
+    columns, size, nothing = fleet_state.columns, len(fleet_state.dispatch_groups), np.zeros(steps)
+    places = {kind: columns.indices(members.device) for kind, members in fleet_state.by_kind.items()}
     able = {
-        what: _shares(
-            known.group, _mask(places[what], len(weight)), weight, size, weight[known.what == what].sum()
+        kind: _shares(
+            columns.group, _mask(places[kind], len(weight)), weight, size, weight[columns.kind == kind].sum()
         )
-        for what in ("thermal", "pv")
+        for kind in ("thermal", "pv")
     }
     some_cars = clusters.first_steps(
-        clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), seen.hours)[0],
+        clusters.sessions(cars, min(max(steps, cars.depart.max(initial=0)), steps + DAY), fleet_state.hours)[
+            0
+        ],
         steps,
     )
-    some_stores, _ = clusters.batteries(seen.fleet.batteries, steps, charges=CHARGES)
-    some_heat = _heat_clusters(seen, ahead, able, steps)
+    some_stores, _ = clusters.batteries(fleet_state.fleet.batteries, steps, charges=CHARGES)
+    some_heat = _heat_clusters(fleet_state, ahead, able, steps)
     eager, found = [], []
     for group in range(size):
         eager.append(
-            np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0) / seen.hours
+            np.diff(some_cars.only(some_cars.group == group).most.sum(axis=0), prepend=0.0)
+            / fleet_state.hours
         )
         changes = []
-        for what, change in (
-            ("storage", _change(some_stores.only(some_stores.group == group), nothing, seen.hours)),
-            ("ev", _change(some_cars.only(some_cars.group == group), eager[group], seen.hours)),
-            ("thermal", _change(some_heat.only(some_heat.group == group), nothing, seen.hours)),
-            ("pv", _curtailed(-able["pv"][group] * ahead.values["pv"], seen.hours)),
+        for kind, change in (
+            ("storage", _change(some_stores.only(some_stores.group == group), nothing, fleet_state.hours)),
+            ("ev", _change(some_cars.only(some_cars.group == group), eager[group], fleet_state.hours)),
+            ("thermal", _change(some_heat.only(some_heat.group == group), nothing, fleet_state.hours)),
+            ("pv", _curtailed(-able["pv"][group] * ahead.values["pv"], fleet_state.hours)),
         ):
-            inside = places[what][known.group[places[what]] == group]
-            rate, spread = _response(known.response[inside], weight[inside])
-            noise = (able[what][group] * ahead.sigma[what]) ** 2 if what in able else 0.0
+            inside = places[kind][columns.group[places[kind]] == group]
+            rate, spread = _response(columns.participation.response_rate[inside], weight[inside])
+            noise = (able[kind][group] * ahead.sigma[kind]) ** 2 if kind in able else 0.0
             changes.append(Change(*(part * rate for part in change[:4]), *(
                 (power * spread) ** 2 + noise * (power > 0) for power in change[:2])))
         found.append(total(changes, steps))
@@ -209,23 +211,23 @@ def _mask(places: Whole, size: int) -> Any:
     return found
 
 
-def _standing(seen: FleetState, place: int) -> str:
-    why = seen.out.get(int(seen.roster.device[place]))
+def _standing(fleet_state: FleetState, place: int) -> str:
+    why = fleet_state.excluded.get(int(fleet_state.columns.device[place]))
     if why is not None:
         return why
-    return "available" if seen.roster.what[place] in MOVED else "not dispatched"
+    return "available" if fleet_state.columns.kind[place] in MOVED else "not dispatched"
 
 
-def _weights(seen: FleetState) -> Floats:
+def _weights(fleet_state: FleetState) -> Floats:
     """[n]: how large each member is: what it is rated at, else the most or the last that was read of it."""
-    known = seen.roster
+    columns = fleet_state.columns
     rated = np.bincount(
-        known.units.place, known.units.max_injection_w + known.units.max_absorption_w, len(known.device)
+        columns.ders.member, columns.ders.max_injection_w + columns.ders.max_absorption_w, len(columns.device)
     )
-    read = np.maximum(
-        known.peak, np.nan_to_num(np.abs(np.where(np.isnan(known.watts), known.site_w, known.watts)))
-    )
-    return np.where(known.demand > 0, known.demand, np.where(rated > 0, rated, np.maximum(read, 1.0)))
+    meters = columns.meters
+    last_w = np.where(np.isnan(meters.injection_w), meters.premises_injection_w, meters.injection_w)
+    read = np.maximum(np.maximum(meters.peak_load_w, np.nan_to_num(np.abs(last_w))), 1.0)
+    return np.select([columns.max_load_w > 0, rated > 0], [columns.max_load_w, rated], read)
 
 
 def _shares(group: Whole, chosen: Any, weight: Floats, size: int, whole: float | None = None) -> Floats:
@@ -234,13 +236,13 @@ def _shares(group: Whole, chosen: Any, weight: Floats, size: int, whole: float |
     return sums / max(float(sums.sum()) if whole is None else whole, 1e-9)
 
 
-def _heat_clusters(seen: FleetState, ahead: Outlook, able: dict[str, Floats], steps: int) -> Clusters:
+def _heat_clusters(fleet_state: FleetState, ahead: Outlook, able: dict[str, Floats], steps: int) -> Clusters:
     """The thermal loads, each group's forecast among its kinds by rating."""
-    loads = seen.fleet.thermals
+    loads = fleet_state.fleet.thermals
     kinds = int(loads.kind.max(initial=0)) + 1
     place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
     rating = clusters.sums(label.reshape(-1), loads.power, len(place))
-    whole = clusters.sums(loads.group, loads.power, len(seen.leaves))
+    whole = clusters.sums(loads.group, loads.power, len(fleet_state.dispatch_groups))
     base = np.zeros((len(place), steps))
     for number, at in enumerate(place):
         group = at // kinds

@@ -19,24 +19,28 @@ def status(vder: str | int | VirtualDER) -> dict[str, Any]:
     read; the charge of the stores (0 to 1); ratings as far as they are verified (read freshly), claimed
     (never read) and unknown (not seen of late); orders in effect; and who is left out."""
     found, now = virtualders.find(vder), clock.now()
-    seen = fleetstate.read(found, now)
-    known = seen.roster
-    read = np.isfinite(known.watts)
-    stale = known.suspended | ~(now - known.seen_at <= known.unseen)
+    fleet_state = fleetstate.read(found, now)
+    columns = fleet_state.columns
+    read = np.isfinite(columns.meters.injection_w)
+    stale = columns.contact.suspended | ~(
+        now - columns.contact.last_contact_at <= columns.contact.contact_timeout_s
+    )
     return {
         "name": found.name,
-        "members": len(known.device),
-        "kinds": dict(sorted(Counter(known.what.tolist()).items())),
-        "available": len(known.device) - len(seen.out),
-        "out": dict(sorted(Counter(seen.out.values()).items())),
-        "injection_w": float(np.nansum(known.watts[~stale])),
+        "members": len(columns.device),
+        "kinds": dict(sorted(Counter(columns.kind.tolist()).items())),
+        "available": len(columns.device) - len(fleet_state.excluded),
+        "out": dict(sorted(Counter(fleet_state.excluded.values()).items())),
+        "injection_w": float(np.nansum(columns.meters.injection_w[~stale])),
         "read": int((read & ~stale).sum()),
-        "site_w": float(np.nansum(known.site_w)) if np.isfinite(known.site_w).any() else None,
-        "charge": _charge(seen.fleet.batteries),
-        "sessions": len(seen.requests),
-        **_known(seen, stale),
+        "site_w": float(np.nansum(columns.meters.premises_injection_w))
+        if np.isfinite(columns.meters.premises_injection_w).any()
+        else None,
+        "charge": _charge(fleet_state.fleet.batteries),
+        "sessions": len(fleet_state.ev.requests),
+        **_known(fleet_state, stale),
         "orders": _orders(found, now),
-        "left_out": _left_out(seen),
+        "left_out": _left_out(fleet_state),
     }
 
 
@@ -44,16 +48,16 @@ def _charge(stores: Batteries) -> float | None:
     return float(stores.energy.sum() / stores.most.sum()) if stores.most.sum() > 0 else None
 
 
-def _known(seen: fleetstate.FleetState, stale: Any) -> dict[str, float]:
-    """W that are rated, either way, by how well they are known."""
-    known, size = seen.roster, len(seen.roster.device)
+def _known(fleet_state: fleetstate.FleetState, stale: Any) -> dict[str, float]:
+    """W that are rated, either way, by how well they are columns."""
+    columns, size = fleet_state.columns, len(fleet_state.columns.device)
     rated = np.bincount(
-        known.units.place, np.maximum(known.units.max_injection_w, known.units.max_absorption_w), size
+        columns.ders.member, np.maximum(columns.ders.max_injection_w, columns.ders.max_absorption_w), size
     )
-    rated = np.where(known.demand > 0, known.demand, rated)
+    rated = np.where(columns.max_load_w > 0, columns.max_load_w, rated)
     return {
-        "verified_w": float(rated[known.fresh & ~stale].sum()),
-        "claimed_w": float(rated[~known.fresh & ~stale].sum()),
+        "verified_w": float(rated[columns.contact.fresh & ~stale].sum()),
+        "claimed_w": float(rated[~columns.contact.fresh & ~stale].sum()),
         "unknown_w": float(rated[stale].sum()),
     }
 
@@ -92,7 +96,7 @@ def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
     ]
 
 
-def _left_out(seen: fleetstate.FleetState) -> list[dict[str, Any]]:
+def _left_out(fleet_state: fleetstate.FleetState) -> list[dict[str, Any]]:
     rows = {
         row.device.id: row
         for row in Participation.select(Participation, Device)
@@ -102,10 +106,10 @@ def _left_out(seen: fleetstate.FleetState) -> list[dict[str, Any]]:
     names = dict(
         sql.rows(
             "SELECT d.id, d.name FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?",
-            seen.roster.area.id,
+            fleet_state.columns.area.id,
         )
     )
     return [{"device": names[device] or str(device), "why": why,
              "reason": rows[device].opt_out_reason if device in rows and why == "opted out" else "",
              "until": rows[device].opted_out_until if device in rows and why == "opted out" else None}
-            for device, why in seen.out.items()]
+            for device, why in fleet_state.excluded.items()]

@@ -167,7 +167,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     with audit.acting("test"):
         controller.run_due()
     seen = fleetstate.read(virtualders.find("town"), clock.now())
-    assert not len(seen.cars) and list(seen.out.values()) == [eligibility.OFFERS]
+    assert not len(seen.ev.device) and list(seen.excluded.values()) == [eligibility.OFFERS]
     until(T + STEP)
     session, = evsessions.list_sessions("town")
     assert session["granted_w"] == 0 and client.plant.power == 0 and client.plant.injected == 0

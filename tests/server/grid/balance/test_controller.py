@@ -545,7 +545,9 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
         fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300)
     )
     loads = again.fleet.thermals
-    assert again.stored / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(round(parts[0], 2))
+    assert again.thermal.realised_wh / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(
+        round(parts[0], 2)
+    )
     assert (
         loads.state / loads.band == pytest.approx([row.intended for row in rows])
         and 0 < abs(rows[0].intended - parts[0]) < 0.025

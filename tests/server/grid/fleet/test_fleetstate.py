@@ -86,12 +86,10 @@ def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
     home(6).post(-800)
     area()
     found = see()
-    assert [part.tolist() for part in (found.stores, found.suns, found.cars, found.heats)] == [
-        [1],
-        [2],
-        [3],
-        [4, 5],
-    ]
+    assert [
+        part.tolist()
+        for part in (found.storage.device, found.pv.device, found.ev.device, found.thermal.device)
+    ] == [[1], [2], [3], [4, 5]]
     store, session, heat = found.fleet.batteries, found.fleet.sessions, found.fleet.thermals
     assert [part.tolist() for part in store] == [
         [4000],
@@ -109,9 +107,9 @@ def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
         and heat.kind.tolist() == [0, 1]
     )
     assert found.fleet.base.tolist() == [500, 0] and heat.keep[0] == pytest.approx(math.exp(-0.25 / 20))
-    assert (found.sun_w.tolist(), found.sun_now.tolist()) == ([6000], [2500])
-    assert found.requests == ["/edev/3/frq/1"] and found.stores_at.tolist() == [clock.now()]
-    assert found.out == {} and found.unknown_w == 0
+    assert (found.pv.rated_w.tolist(), found.pv.generation_w.tolist()) == ([6000], [2500])
+    assert found.ev.requests == ["/edev/3/frq/1"] and found.storage.energy_at.tolist() == [clock.now()]
+    assert found.excluded == {} and found.excluded_load_w == 0
     assert found.categories[heat.kind[0]] == 1 and found.categories[heat.kind[1]] & 1 << 3
 
 
@@ -119,8 +117,8 @@ def test_an_empty_virtual_der(house):
     area("empty", "")
     found = see("empty")
     assert (
-        found.leaves == [virtualders.find("empty")]
-        and len(found.fleet.batteries.energy) == len(found.requests) == 0
+        found.dispatch_groups == [virtualders.find("empty")]
+        and len(found.fleet.batteries.energy) == len(found.ev.requests) == 0
     )
 
 
@@ -131,8 +129,12 @@ def test_members_are_dispatched_through_the_deepest_that_has_them(battery):
     area("north", "feeder in (F1, F2)", parent="all")
     area("f1", "feeder = F1", parent="north")
     found = see()
-    assert [found.leaves[group].name for group in found.fleet.batteries.group] == ["f1", "north", "all"]
-    assert [leaf.name for leaf in see("north").leaves] == ["f1", "north"]
+    assert [found.dispatch_groups[group].name for group in found.fleet.batteries.group] == [
+        "f1",
+        "north",
+        "all",
+    ]
+    assert [leaf.name for leaf in see("north").dispatch_groups] == ["f1", "north"]
 
 
 STORES = [
@@ -192,7 +194,7 @@ def test_an_old_state_of_charge_is_carried_forward_by_what_was_read_since(batter
         one.post(-1200, start=said + quarter * 900, duration=900)
     found = see()
     assert found.fleet.batteries.energy[0] == pytest.approx(5000 + 1200 * math.sqrt(0.9))
-    assert found.stores_at.tolist() == [clock.now()]
+    assert found.storage.energy_at.tolist() == [clock.now()]
     one.post(-9000, start=clock.now() - 60)
     one.charge(0.6)
     assert see().fleet.batteries.energy[0] == pytest.approx(6000)
@@ -231,12 +233,12 @@ def test_visits_that_are_over_cancelled_or_replaced_are_none(car):
     assert one.client.put("/edev/1/frq/1", "FlowReservationRequest", cancelled).status == 204
     assert two.asks("0B").status == 201
     found = see()
-    assert found.requests == ["/edev/2/frq/2", "/edev/3/frq/1"]
+    assert found.ev.requests == ["/edev/2/frq/2", "/edev/3/frq/1"]
     assert (found.fleet.sessions.arrive[1], found.fleet.sessions.depart[1]) == (5, 9), (
         "whole steps within the stay"
     )
     clock.advance(9 * HOUR)
-    assert see().requests == [] and three
+    assert see().ev.requests == [] and three
 
 
 def test_who_offers_energy_needs_none_and_is_left_out_until_it_asks_for_some(car):
@@ -244,11 +246,11 @@ def test_who_offers_energy_needs_none_and_is_left_out_until_it_asks_for_some(car
     area()
     one.wants(9000)
     found = see()
-    assert found.requests == [] and found.out == {1: "offers to give", 2: "offers to give"}
+    assert found.ev.requests == [] and found.excluded == {1: "offers to give", 2: "offers to give"}
     assert two.asks("0B", energyRequested=watts(6000)).status == 201
     found = see()
-    assert found.requests == ["/edev/2/frq/2"] and found.fleet.sessions.need.tolist() == [6000]
-    assert found.out == {1: "offers to give"}
+    assert found.ev.requests == ["/edev/2/frq/2"] and found.fleet.sessions.need.tolist() == [6000]
+    assert found.excluded == {1: "offers to give"}
 
 
 def test_a_thermal_load_is_rated_by_the_most_that_it_has_drawn_where_it_says_nothing(pump):
@@ -256,7 +258,7 @@ def test_a_thermal_load_is_rated_by_the_most_that_it_has_drawn_where_it_says_not
     pump(2, rated=0, draws=0)
     area()
     found = see()
-    assert found.fleet.thermals.power.tolist() == [1800] and found.out == {2: "unrated"}
+    assert found.fleet.thermals.power.tolist() == [1800] and found.excluded == {2: "unrated"}
 
 
 def test_who_is_left_out_and_why(battery, panels, home):
@@ -274,10 +276,10 @@ def test_who_is_left_out_and_why(battery, panels, home):
     Participation.create(device=6, non_responding_since=clock.now() - HOUR)
     Participation.create(device=7, non_responding_since=clock.now() - 25 * HOUR, opted_out_until=now)
     found = see(at=now)
-    assert found.out == {3: "stale", 4: "suspended", 5: "opted out", 6: "silent", 11: "takes no control"}
-    assert found.unknown_w == 400 - 3000
-    assert set(see().out.values()) == {"stale", "suspended"}, "readings are older than two post rates"
-    assert 12 not in see().out, "who posts no readings has none that could be old"
+    assert found.excluded == {3: "stale", 4: "suspended", 5: "opted out", 6: "silent", 11: "takes no control"}
+    assert found.excluded_load_w == 400 - 3000
+    assert set(see().excluded.values()) == {"stale", "suspended"}, "readings are older than two post rates"
+    assert 12 not in see().excluded, "who posts no readings has none that could be old"
 
 
 def test_rates_of_single_devices_count(battery):
@@ -286,7 +288,7 @@ def test_rates_of_single_devices_count(battery):
     pollrates.set_rate("post", "", one.lfdi, 3600)
     pollrates.set_rate("poll", "", one.lfdi, 3600)
     clock.advance(7000)
-    assert see().out == {2: "stale"} and two
+    assert see().excluded == {2: "stale"} and two
 
 
 def test_disconnected_stores_are_left_out(battery):
@@ -294,7 +296,7 @@ def test_disconnected_stores_are_left_out(battery):
         "ders", "DERStatus", {"readingTime": clock.now(), "storConnectStatus": {"dateTime": 0, "value": "00"}}
     )
     area()
-    assert see().out == {1: "disconnected"}
+    assert see().excluded == {1: "disconnected"}
 
 
 def order(vder, device, start, hours, planned=-500.0, cancelled=None):
@@ -322,14 +324,14 @@ def test_a_contract_allows_so_many_events_and_hours(battery):
         order(vder, device, now - 6 * HOUR + 900, 0.25)  # goes on: one event
         order(vder, device, now - 5 * HOUR, 1, planned=0.0)  # nothing was asked
         order(vder, device, now - 4 * HOUR, 1, cancelled=now - 4 * HOUR)
-    assert see().out == {}
+    assert see().excluded == {}
     for device in (one, two, free):
         order(vder, device, now - 2 * HOUR, 1.5)
-    assert see().out == {1: "contract", 2: "contract"}
+    assert see().excluded == {1: "contract", 2: "contract"}
     order(vder, one, now - 60, 0.5)
-    assert see().out == {2: "contract"}, "what is going on is not cut short"
+    assert see().excluded == {2: "contract"}, "what is going on is not cut short"
     settings.season_days = 0
-    assert 1 not in see().out
+    assert 1 not in see().excluded
 
 
 def test_what_a_contract_counts_outlasts_other_orders(battery):
@@ -342,7 +344,7 @@ def test_what_a_contract_counts_outlasts_other_orders(battery):
         order(vder, device, now - 400 * 86400, 1)
     assert orders.forget_before(now - 40 * 86400) == 3
     assert [share.lfdi for share in Share.select()] == [one.lfdi]
-    assert see().out == {1: "contract"}
+    assert see().excluded == {1: "contract"}
 
 
 def test_several_batteries_of_a_device_are_one(battery):

@@ -30,9 +30,9 @@ def test_an_operator_takes_a_device_out_and_back(battery):
     vder = virtualders.find("all")
     participation.opt_out("d1", clock.now() + HOUR, "on holiday")
     assert out() == {one.lfdi: (clock.now() + HOUR, "on holiday")}
-    assert fleetstate.read(vder, clock.now()).out == {1: "opted out"}
+    assert fleetstate.read(vder, clock.now()).excluded == {1: "opted out"}
     participation.opt_in("d1")
-    assert out() == {} and fleetstate.read(vder, clock.now()).out == {}
+    assert out() == {} and fleetstate.read(vder, clock.now()).excluded == {}
     assert participation.opt_out("d1")["out_until"] == "cleared"
     clock.advance(10 ** 9)
     assert list(out()) == [one.lfdi]

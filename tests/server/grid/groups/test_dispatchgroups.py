@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups.tree import Tree
 from server.models import Balance, Device, VirtualDER
 from tests import door
 
@@ -139,7 +140,9 @@ def test_the_deepest_are_those_above_none(above: list[int], groups: set[int]) ->
 
     def path(group: int | None) -> list[int]:
         return [] if group is None else [group, *path(parents[group])]
-    found = dispatchgroups.deepest(sorted(groups), parents)
+    tree = Tree(vders={number: VirtualDER(id=number, parent=parent) for number, parent in parents.items()},
+                children={})
+    found = dispatchgroups.deepest(sorted(groups), tree)
     assert set(found) <= groups and bool(found) == bool(groups)
     assert all(any(group in path(leaf) for leaf in found) for group in groups)
     assert not any(one != other and one in path(other) for one in found for other in found)
