@@ -16,7 +16,7 @@ from server.devices import access, identity
 from server.errors import Refused
 from server.models import EVERYONE, Audience, Device, Document
 from server.resources import store, table
-from server.resources.hooks import Change, after, before, only_operator, rebuild, seed
+from server.resources.hooks import Change, after, before, rebuild, seed
 
 AGGREGATOR = "aggregator"
 # The DeviceCategoryType of loads whose kind leaves no doubt; DERs say by their DERType what they are.
@@ -236,10 +236,6 @@ def _left(change: Change) -> None:
         store.remove(mirror.href)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()
     Device.delete().where(Device.lfdi == lfdi).execute()
-
-
-for _method in ("PUT", "POST", "DELETE"):
-    before(_method, "Registration", "FunctionSetAssignments")(only_operator)
 
 
 @rebuild

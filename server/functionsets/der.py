@@ -10,13 +10,9 @@ from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Audience, Device, Document
 from server.resources import retrieve, sql, store, table
-from server.resources.hooks import Change, after, before, instead, only_operator
+from server.resources.hooks import Change, after, instead
 
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
-
-for _method in ("PUT", "POST", "DELETE"):
-    before(_method, "DERProgram", "DERControl", "DERCurve", "DefaultDERControl", "FlowReservationResponse")(
-        only_operator)
 
 
 @after("POST", "DER")

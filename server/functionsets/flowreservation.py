@@ -10,7 +10,7 @@ from typing import Any
 
 from server import clock
 from server.errors import Refused
-from server.resources import events, store, table
+from server.resources import store, table
 from server.resources.hooks import Change, before
 
 Data = dict[str, Any]
@@ -61,16 +61,6 @@ def _known(change: Change) -> None:
     known = store.find(change.data["mRID"], change.kind) if "mRID" in change.data else None
     if known is not None and known.audience == change.audience:
         change.href, change.old = known.href, known.submitted
-
-
-@before("POST", "FlowReservationResponseResponse")
-def _answer_to_a_grant(change: Change) -> None:
-    subject = change.data["subject"]
-    if (
-        store.find(subject, "FlowReservationResponse") is None
-        and store.find(subject, *events.KINDS) is not None
-    ):
-        raise Refused(400, f"{change.kind}/subject: {subject} is no FlowReservationResponse")
 
 
 def grants_href(request: str) -> str:

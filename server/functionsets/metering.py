@@ -9,13 +9,10 @@ from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.resources import codec, meterreadings, retrieve, sql, table
-from server.resources.hooks import before, instead, only_operator
+from server.resources.hooks import instead
 
 Data = dict[str, Any]
 _SETS = "SELECT number, mrid, start, duration_s, submitted, id FROM reading_set WHERE meter = ?"
-
-for _method in ("PUT", "POST", "DELETE"):  # devices say it by their mirrors
-    before(_method, "UsagePoint", "MeterReading", "ReadingType")(only_operator)
 
 
 @instead("COUNT", "ReadingSetList")

@@ -7,7 +7,7 @@ from server import clock
 from server.devices import access
 from server.errors import Refused
 from server.models import Document, ResponseRecord
-from server.resources import events, hexbinary, links, retrieve, store, table
+from server.resources import hexbinary, links, retrieve, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
 Data = dict[str, Any]
@@ -32,6 +32,7 @@ STATUSES = {
 }
 STATUSES_2023 = STATUSES | {15: "resumed", 251: "not supported"}
 KINDS = table.rows["ResponseList"].posted
+SUBJECTS = tuple(sorted(row.name for row in table.rows.values() if row.response))  # what devices respond to
 
 
 @seed
@@ -49,9 +50,9 @@ def _count(href: str) -> None:
 
 @before("POST", *KINDS)
 def _check(change: Change) -> None:
-    data, who = change.data, change.caller
+    data, caller = change.data, change.caller
     lfdi, subject, status = data["endDeviceLFDI"], data["subject"], data.get("status")
-    if who is not None and not access.writable(who, lfdi):
+    if caller is not None and not access.writable(caller, lfdi):
         raise Refused(403, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
     change.audience = lfdi
     earlier = list(
@@ -64,11 +65,15 @@ def _check(change: Change) -> None:
     # before
     if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
         raise Refused(400, f"{change.kind}/subject: there is no event {subject} for {lfdi}")
+    _check_type(change, event.kind)
     # every document of the 2023 edition says so itself, whatever its sender accepts
-    edition = 2023 if "@schemaVer" in data or who is not None and who.edition == 2023 else 2018
+    edition = 2023 if "@schemaVer" in data or caller is not None and caller.edition == 2023 else 2018
     defined = STATUSES_2023 if edition == 2023 else STATUSES
     if status is not None and status not in defined:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
+    if status is not None and status not in table.rows[event.kind].statuses:
+        meaning = f"{status} ({defined[status]})"
+        raise Refused(400, f"{change.kind}/status: {meaning} is no response to a {event.kind}")
     comparable = hexbinary.comparable(data)
     for answer in earlier:
         # the same answer once more, its receipt having been lost
@@ -76,7 +81,12 @@ def _check(change: Change) -> None:
             change.href, change.old = answer.href, data
 
 
-SUBJECTS = (*sorted(events.KINDS), "DefaultDERControl")
+def _check_type(change: Change, event_kind: str) -> None:
+    """Refuse (400) a type of Response that is for another type of event; Response itself is for all."""
+    expected = [name for name in SUBJECTS if table.rows[name].response == change.kind]
+    if expected and event_kind not in expected:
+        subject = change.data["subject"]
+        raise Refused(400, f"{change.kind}/subject: {subject} is no {expected[0]}")
 
 
 @after("POST", *KINDS)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.errors import Refused
+from server.resources import table
 
 Data = dict[str, Any]
 
@@ -102,6 +103,11 @@ def run_on_readings(meter: str, read: list[tuple[int, int]]) -> None:
 
 
 def run_before(change: Change) -> None:
+    """Refuse a device (403) what the table lets only operators write, though the mode of the row allows it;
+    then call the hooks."""
+    row = table.rows.get(change.kind)
+    if change.caller is not None and row is not None and row.writer == table.OPERATOR:
+        raise Refused(403, f"{change.kind} is kept by the utility")
     for hook in _before[change.method, change.kind]:
         hook(change)
 
@@ -122,9 +128,3 @@ def rebuilders() -> list[Callable[[], int]]:
 def run_seeds() -> None:
     for task in _seed:
         task()
-
-
-def only_operator(change: Change) -> None:
-    """A `before` hook for what devices may not change though the mode of the row allows it."""
-    if change.caller is not None:
-        raise Refused(403, f"{change.kind} is kept by the utility")

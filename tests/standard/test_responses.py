@@ -9,6 +9,7 @@ import pytest
 
 from server import clock
 from server.devices import enrolment
+from server.grid.fleet import participation
 from server.grid.groups import virtualders
 from server.models import ResponseRecord
 from server.resources import store
@@ -68,11 +69,13 @@ def test_the_life_of_an_event_in_answers(device: Peer, subject: str) -> None:
 
 
 @pytest.mark.parametrize("kind, status", [
-    ("Response", 201), ("DERControlResponse", 201), ("TextResponse", 201), ("PriceResponse", 201),
+    ("Response", 201), ("DERControlResponse", 201), ("TextResponse", 400), ("PriceResponse", 400),
     ("LogEvent", 400), ("ResponseSet", 400), ("DERControl", 400)])
 def test_every_kind_of_answer(device: Peer, subject: str, kind: str, status: int) -> None:
     said = (
-        {**sample(kind), "subject": subject, "endDeviceLFDI": device.lfdi} if status == 201 else sample(kind)
+        {**sample(kind), "subject": subject, "endDeviceLFDI": device.lfdi}
+        if "endDeviceLFDI" in sample(kind)
+        else sample(kind)
     )
     reply = device.post(LIST, kind, said)
     assert reply.status == status
@@ -208,3 +211,24 @@ def test_a_response_for_a_default_control(device: Peer, subject: str) -> None:
         LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1)
     ).location
     assert [each["href"] for each in device.get(f"{LIST}?l=9").data["Response"]] == [newer, reply.location]
+
+
+def text_message(device: Peer) -> str:
+    """The mRID of a message that the device sees."""
+    program = store.add("MessagingProgram", "/msg", {"locale": "en", "primacy": 1}, audience="vder:1")
+    href = store.add("TextMessage", f"{program}/txt", {
+        "interval": {"start": NOON, "duration": 600}, "priority": 1, "textMessage": "A storm is coming."})
+    return device.get(href).data["mRID"]
+
+
+@pytest.mark.parametrize("kind, status, expected", [
+    ("TextResponse", 1, 201), ("TextResponse", 11, 201), ("TextResponse", 12, 201), ("Response", 11, 201),
+    ("DERControlResponse", 1, 400), ("DrResponse", 1, 400), ("PriceResponse", 1, 400),
+    ("TextResponse", 4, 400), ("TextResponse", 10, 400), ("Response", 4, 400)])
+def test_a_message_is_answered_as_a_message(
+    device: Peer, subject: str, kind: str, status: int, expected: int
+) -> None:
+    """The type of a Response is that of its event, and nobody opts out of a message."""
+    said = answer(device, text_message(device), status=status)
+    assert device.post(LIST, kind, said).status == expected
+    assert participation.opted_out() == []
