@@ -24,7 +24,7 @@ from server.devices import identity
 FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """The end of a certificate without end (RFC 5280 4.1.2.5)."""
 
-SLACK = timedelta(hours=1)
+BACKDATING = timedelta(hours=1)
 """How long before now a certificate begins, for devices whose clock is behind."""
 
 HARDWARE_MODULE_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.4")
@@ -81,13 +81,13 @@ class Holder:
 
 def root(name: str) -> Holder:
     """A root authority, as the SERCA is one."""
-    return issue(None, subject(name), [*of_authority(None)])
+    return issue(None, subject(name), [*authority_extensions(None)])
 
 
 def authority(issuer: Holder, name: str, below: int = 0) -> Holder:
     """An authority that may have `below` further ones between itself and a device: 1 for a manufacturer's
     (MCA), 0 for an issuing one (MICA)."""
-    return issue(issuer, subject(name), [*of_authority(below), (policies(ANY_POLICY), True)])
+    return issue(issuer, subject(name), [*authority_extensions(below), (policies(ANY_POLICY), True)])
 
 
 def device(issuer: Holder, serial: bytes, kind: str = "generic",
@@ -96,13 +96,13 @@ def device(issuer: Holder, serial: bytes, kind: str = "generic",
     name = asn1.encode_der(HardwareModuleName(hwType=hardware, hwSerialNum=serial))
     return issue(issuer, x509.Name([]), [
         (x509.SubjectAlternativeName([x509.OtherName(HARDWARE_MODULE_NAME, name)]), True),
-        (policies(POLICIES[kind], POLICIES["test"]), True), (SIGNS, True)])
+        (policies(POLICIES[kind], POLICIES["test"]), True), (SIGNING_USE, True)])
 
 
 def aggregator(issuer: Holder, name: str) -> Holder:
     """A service provider that speaks for devices."""
     return issue(issuer, subject(name), [
-        (policies(POLICIES["service-provider"], POLICIES["test"]), True), (SIGNS, True),
+        (policies(POLICIES["service-provider"], POLICIES["test"]), True), (SIGNING_USE, True),
         (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
 
 
@@ -110,13 +110,13 @@ def server(issuer: Holder, names: Iterable[str]) -> Holder:
     """A server under these host names and IP addresses; it is a client too when it sends notifications."""
     return issue(issuer, x509.Name([]), [
         (x509.SubjectAlternativeName([general_name(name) for name in names]), True),
-        (policies(POLICIES["generic"], POLICIES["test"]), True), (SIGNS, True),
+        (policies(POLICIES["generic"], POLICIES["test"]), True), (SIGNING_USE, True),
         (x509.ExtendedKeyUsage([Use.SERVER_AUTH, Use.CLIENT_AUTH]), False)])
 
 
 def operator(issuer: Holder, name: str) -> Holder:
     """A person who uses the operator interface."""
-    return issue(issuer, subject(name), [(SIGNS, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
+    return issue(issuer, subject(name), [(SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
 
 
 def issue(
@@ -136,7 +136,7 @@ def issue(
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(issuer.chain[0].subject if issuer else name)
         .serial_number(x509.random_serial_number()).public_key(key.public_key())
-        .not_valid_before(begin or datetime.now(UTC) - SLACK).not_valid_after(end)
+        .not_valid_before(begin or datetime.now(UTC) - BACKDATING).not_valid_after(end)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above), False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
     for extension, critical in extensions:
@@ -146,13 +146,13 @@ def issue(
     )
 
 
-def of_authority(below: int | None) -> Extensions:
+def authority_extensions(below: int | None) -> Extensions:
     """What makes a certificate one of an authority; None: nothing is said of how many may follow."""
     yield x509.BasicConstraints(ca=True, path_length=below), True
-    yield usage(key_cert_sign=True, crl_sign=True), True
+    yield key_usage(key_cert_sign=True, crl_sign=True), True
 
 
-def usage(**uses: bool) -> x509.KeyUsage:
+def key_usage(**uses: bool) -> x509.KeyUsage:
     """Those uses of the key and no other."""
     every = dict.fromkeys(
         (
@@ -171,7 +171,7 @@ def usage(**uses: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**every | uses)
 
 
-SIGNS = usage(digital_signature=True, key_agreement=True)
+SIGNING_USE = key_usage(digital_signature=True, key_agreement=True)
 
 
 def policies(*identifiers: str) -> x509.CertificatePolicies:

@@ -29,31 +29,31 @@ from server.protocol.trust import Authorities, Untrusted
 from . import authority
 from .authority import Holder
 
-HERE = ("localhost", "127.0.0.1", "::1")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 CHAIN = ("issuer", "manufacturer", "root")
 
 
 def make_dev(
-    path: str | Path, devices: int = 8, names: Iterable[str] = HERE, force: bool = False
+    path: str | Path, devices: int = 8, names: Iterable[str] = LOCAL_NAMES, force: bool = False
 ) -> list[dict[str, Any]]:
     """See to it that `path` holds a whole tree with at least so many devices, and a server under these names.
     What is there and in order stays as it is, unless forced; the entries of devices.json are returned."""
     path = Path(path)
-    if force or complaints(path):
+    if force or tree_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))    # mode 0700
         try:
-            plant(fresh, names)
-            grow(fresh, devices)
+            create_tree(fresh, names)
+            issue_devices(fresh, devices)
             replace(path, fresh)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     else:
-        grow(path, devices)
-    return entries(path)
+        issue_devices(path, devices)
+    return read_entries(path)
 
 
-def plant(path: Path, names: Iterable[str]) -> None:
+def create_tree(path: Path, names: Iterable[str]) -> None:
     """The authorities, the server, an aggregator and an operator, in an empty directory."""
     root = authority.root("Counterpoise development root")
     manufacturer = authority.authority(root, "Counterpoise development manufacturer", below=1)
@@ -61,20 +61,20 @@ def plant(path: Path, names: Iterable[str]) -> None:
     operators = authority.root("Counterpoise development operators")
     (path / "authorities").mkdir(mode=0o700)
     for name, holder in zip(CHAIN, (issuer, manufacturer, root), strict=True):
-        write(
+        write_private(
             path / f"authorities/{name}.pem", b"".join(one.public_bytes(Encoding.PEM) for one in holder.chain)
         )
-        write(path / f"authorities/{name}.key", holder.key_pem())
-    write(path / "authorities/operators.key", operators.key_pem())
-    write(path / "ca.pem", root.pem())
-    write(path / "operators.pem", operators.pem())
-    keep(path, "server", authority.server(issuer, names))
-    keep(path, "operator", authority.operator(operators, "operator"))
-    keep(path, "aggregator", authority.aggregator(issuer, "aggregator"))
-    enter(path, [entry(path, "aggregator", "aggregator")])
+        write_private(path / f"authorities/{name}.key", holder.key_pem())
+    write_private(path / "authorities/operators.key", operators.key_pem())
+    write_private(path / "ca.pem", root.pem())
+    write_private(path / "operators.pem", operators.pem())
+    write_holder(path, "server", authority.server(issuer, names))
+    write_holder(path, "operator", authority.operator(operators, "operator"))
+    write_holder(path, "aggregator", authority.aggregator(issuer, "aggregator"))
+    write_entries(path, [new_entry(path, "aggregator", "aggregator")])
 
 
-def grow(path: Path, devices: int) -> None:
+def issue_devices(path: Path, devices: int) -> None:
     """Issue devices until there are so many."""
     for number in range(1, devices + 1):
         if not (path / f"device-{number}.pem").exists():
@@ -87,28 +87,28 @@ def issue_device(
     """A further device of a tree: NAME.pem, NAME.key and its entry, which is returned. `kind` is one of
     authority.POLICIES. FileExistsError if there is one of that name."""
     path = Path(path)
-    issuer = load(path / "authorities/issuer.pem", path / "authorities/issuer.key")
-    keep(path, name, authority.device(issuer, serial or secrets.token_bytes(8), kind))
-    new = entry(path, name, "device")
-    enter(path, [*entries(path), new])
+    issuer = load_holder(path / "authorities/issuer.pem", path / "authorities/issuer.key")
+    write_holder(path, name, authority.device(issuer, serial or secrets.token_bytes(8), kind))
+    new = new_entry(path, name, "device")
+    write_entries(path, [*read_entries(path), new])
     return new
 
 
-def complaints(path: Path) -> str:
+def tree_error(path: Path) -> str:
     """What is missing or wrong in a tree; empty if it is whole, valid, and its keys are its owner's alone."""
     try:
         ca, operators = (path / "ca.pem").read_bytes(), (path / "operators.pem").read_bytes()
-        known = entries(path)
+        known = read_entries(path)
         for name in CHAIN:
-            load(path / f"authorities/{name}.pem", path / f"authorities/{name}.key")
+            load_holder(path / f"authorities/{name}.pem", path / f"authorities/{name}.key")
         for name in ("server", "operator", *(one["name"] for one in known)):
             certificate = (path / f"{name}.pem").read_bytes()
-            load(path / f"{name}.pem", path / f"{name}.key")
+            load_holder(path / f"{name}.pem", path / f"{name}.key")
             why = verify(certificate, operators if name == "operator" else ca)
             if why:
                 return f"{name}: {why}"
         for one in known:
-            if one != entry(path, one["name"], one["kind"]) | {"pin": one["pin"]}:
+            if one != new_entry(path, one["name"], one["kind"]) | {"pin": one["pin"]}:
                 return f"devices.json does not tell of the certificate of {one['name']}"
         open_keys = [key for key in path.rglob("*.key") if key.stat().st_mode & 0o077]
         return f"others may read {open_keys[0]}" if open_keys else ""
@@ -116,7 +116,7 @@ def complaints(path: Path) -> str:
         return str(error) or type(error).__name__
 
 
-def load(certificate: Path, key: Path) -> Holder:
+def load_holder(certificate: Path, key: Path) -> Holder:
     """A holder from its files. ValueError if the key is not that of the certificate."""
     chain = x509.load_pem_x509_certificates(certificate.read_bytes())
     private = load_pem_private_key(key.read_bytes(), None)
@@ -125,7 +125,7 @@ def load(certificate: Path, key: Path) -> Holder:
     return Holder(private, tuple(chain))
 
 
-def show(pem: bytes) -> dict[str, Any]:
+def describe(pem: bytes) -> dict[str, Any]:
     """What a certificate (the first of a PEM file) says: lfdi, sfdi, subject, issuer, begins, ends (ISO
     8601), policies (by the names of authority.POLICIES where they have one), chain (how many certificates the
     file holds)."""
@@ -159,14 +159,14 @@ def verify(pem: bytes, ca: bytes) -> str:
     return ""
 
 
-def entries(path: str | Path) -> list[dict[str, Any]]:
+def read_entries(path: str | Path) -> list[dict[str, Any]]:
     """What devices.json says. OSError if there is none."""
     return json.loads((Path(path) / "devices.json").read_text())
 
 
-def entry(path: Path, name: str, kind: str) -> dict[str, Any]:
+def new_entry(path: Path, name: str, kind: str) -> dict[str, Any]:
     """What devices.json says of a certificate, with a new PIN."""
-    said = show((path / f"{name}.pem").read_bytes())
+    said = describe((path / f"{name}.pem").read_bytes())
     return {
         "name": name,
         "kind": kind,
@@ -178,21 +178,21 @@ def entry(path: Path, name: str, kind: str) -> dict[str, Any]:
     }
 
 
-def enter(path: Path, known: list[dict[str, Any]]) -> None:
+def write_entries(path: Path, known: list[dict[str, Any]]) -> None:
     """Write devices.json, as a whole."""
     fresh = path / ".devices.json"
     fresh.unlink(missing_ok=True)
-    write(fresh, json.dumps(known, indent=2).encode() + b"\n")
+    write_private(fresh, json.dumps(known, indent=2).encode() + b"\n")
     fresh.replace(path / "devices.json")
 
 
-def keep(path: Path, name: str, holder: Holder) -> None:
+def write_holder(path: Path, name: str, holder: Holder) -> None:
     """NAME.pem and NAME.key. FileExistsError if there are such."""
-    write(path / f"{name}.key", holder.key_pem())
-    write(path / f"{name}.pem", holder.pem())
+    write_private(path / f"{name}.key", holder.key_pem())
+    write_private(path / f"{name}.pem", holder.pem())
 
 
-def write(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """A new file, for its owner alone."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from clients.devices.client import Client, silent
+from clients.devices.client import Client, discard_trace
 from clients.devices.devicemodel import DeviceModel
 from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
@@ -21,7 +21,7 @@ class Aggregator(Client):
     """Manages the plants in `fleet`, by LFDI. EndDevices that it does not know are left alone."""
 
     def __init__(self, name: str, fleet: dict[str, DeviceModel], connection: Connection, dcap: str = "/dcap",
-                 rate: float = 1.0, tell: Callable[[Trace], None] = silent,
+                 rate: float = 1.0, tell: Callable[[Trace], None] = discard_trace,
                  clock: Callable[[], float] = time.time):
         super().__init__(name, connection, dcap, rate, tell, clock)
         self._followers = {lfdi: EventClient(lfdi, plant, connection, tell) for lfdi, plant in fleet.items()}
@@ -33,7 +33,7 @@ class Aggregator(Client):
     def look_after(self, root: Root, now: float) -> None:
         rate = self.polls.rate(root.end_device_list or "")
         for lfdi, follower in self._followers.items():
-            own = discovery.own(root.end_devices, lfdi)
+            own = discovery.own_end_device(root.end_devices, lfdi)
             if own is not None and follower.found is None:
                 self._tell(Trace(int(now), follower.plant.name, "enrolled", own["href"]))
                 self.polls.forget(self.dcap)    # a server may show more to those it knows

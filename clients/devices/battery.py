@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from clients.devices.devicemodel import LIMITS, DeviceModel, reactive
+from clients.devices.devicemodel import LIMITS, DeviceModel, reactive_power
 from clients.events.control import PowerOrder
 from clients.simulation import weather
 
@@ -75,7 +75,10 @@ class Battery(DeviceModel):
         hours = seconds / 3600
         if not order.connect:
             return self.metered(0.0, 0.0, order, now, seconds)
-        net = weather.household(self.site, now) - weather.irradiance(self.site, now) / 1000 * self.panel_w
+        net = (
+            weather.household_load_w(self.site, now)
+            - weather.irradiance_w_per_m2(self.site, now) / 1000 * self.panel_w
+        )
         wanted = order.bounded(net if order.target is None else order.target, net)
         watts = self.ramped(wanted, order, seconds)
         watts = min(
@@ -83,5 +86,5 @@ class Battery(DeviceModel):
         )
         moved = watts * hours
         stored = self.stored - (moved / self.one_way if moved > 0 else moved * self.one_way)
-        var = reactive(order, watts, self.volts, self)
+        var = reactive_power(order, watts, self.volts, self)
         return self.metered(watts, var, order, now, seconds, stored=min(max(stored, 0.0), self.max_wh))

@@ -7,22 +7,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from clients.devices.faults import GOOD, Faults
+from clients.devices.faults import NONE, Faults
 from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
 from clients.transport import discovery
-from clients.transport.connection import Connection, ConnectionFault, Refusal, Reply, Unreachable, delay
+from clients.transport.connection import (Connection, ConnectionFault, Refusal, Reply, Unreachable,
+                                          retry_delay_s)
 from clients.transport.discovery import Root
 from clients.transport.polling import Poller
 from clients.transport.timebase import Timebase
 
 # A client that is called again takes at least this breath (seconds).
-SHORTEST = 0.01
+MIN_STEP_S = 0.01
 # Walks in a row, where one has changed what the next will find: registering, then being somebody.
-WALKS = 4
+MAX_WALKS = 4
 
 
-def silent(_: Trace) -> None:
+def discard_trace(_: Trace) -> None:
     """Tell nobody."""
 
 
@@ -38,9 +39,9 @@ class Client:
     """
 
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,
-                 tell: Callable[[Trace], None] = silent, clock: Callable[[], float] = time.time):
+                 tell: Callable[[Trace], None] = discard_trace, clock: Callable[[], float] = time.time):
         self.name, self.dcap = name, dcap
-        self.manner: Faults = GOOD
+        self.manner: Faults = NONE
         self._connection, self._tell, self._clock = connection, tell, clock
         start = clock()
         self.timebase = Timebase(rate, start, start)
@@ -71,7 +72,7 @@ class Client:
                 follower.live(self.now)
         if local >= self._quiet:
             self._report()
-        return max(self._next(local), local + SHORTEST)
+        return max(self._next(local), local + MIN_STEP_S)
 
     @property
     def _quiet(self) -> float:
@@ -112,9 +113,9 @@ class Client:
     def _attend(self) -> None:
         """Read what is due. When that fails, what was known stays known, and the clock goes on."""
         try:
-            for _ in range(WALKS):
+            for _ in range(MAX_WALKS):
                 self.polls.begin()
-                root = discovery.root(self.polls, self.dcap)
+                root = discovery.read_root(self.polls, self.dcap)
                 self.look_after(root, self.now)
                 self.root, self._failures = root, 0
                 self._polls_due = self.polls.end()
@@ -136,7 +137,9 @@ class Client:
         """Leave the server alone for a while: as long as it says, or longer with each failure."""
         self._failures += 1
         self._quiet_until = (
-            trouble.until if isinstance(trouble, Unreachable) else self._clock() + delay(self._failures)
+            trouble.until
+            if isinstance(trouble, Unreachable)
+            else self._clock() + retry_delay_s(self._failures)
         )
         self._tell(Trace(int(self.now), self.name, "trouble", str(trouble)))
 

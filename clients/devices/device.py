@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from clients.devices.client import Client, silent
+from clients.devices.client import Client, discard_trace
 from clients.devices.devicemodel import DeviceModel
 from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
@@ -29,7 +29,7 @@ class Device(Client):
     Registration is the same (CSIP BASIC-001)."""
 
     def __init__(self, identity: Identity, plant: DeviceModel, connection: Connection, dcap: str = "/dcap",
-                 rate: float = 1.0, tell: Callable[[Trace], None] = silent,
+                 rate: float = 1.0, tell: Callable[[Trace], None] = discard_trace,
                  clock: Callable[[], float] = time.time):
         super().__init__(plant.name, connection, dcap, rate, tell, clock)
         self.identity = identity
@@ -48,7 +48,7 @@ class Device(Client):
         return self.follower.plant
 
     def look_after(self, root: Root, now: float) -> None:
-        own = discovery.own(root.end_devices, self.identity.lfdi)
+        own = discovery.own_end_device(root.end_devices, self.identity.lfdi)
         if own is None:
             self.follower.found = None
             self._register(root)

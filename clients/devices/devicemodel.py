@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Self
 
 from clients.events import loadcontrol
 from clients.events.control import PowerOrder, Settings
-from clients.events.reservation import ReservationWish
+from clients.events.reservation import DesiredReservation
 from clients.simulation import weather
 from clients.simulation.weather import Site
 
 # Physics is computed in steps no longer than this (seconds).
-STEP = 60.0
+STEP_S = 60.0
 OVER_VOLTAGE, UNDER_VOLTAGE = 1 << 1, 1 << 2
 LIMITS = frozenset({"opModConnect", "opModEnergize", "csipaus:opModImpLimW", "csipaus:opModExpLimW",
                     "csipaus:opModGenLimW", "csipaus:opModLoadLimW"})
@@ -100,7 +100,7 @@ class DeviceModel:
         return None
 
     @property
-    def wish(self) -> ReservationWish | None:
+    def wish(self) -> DesiredReservation | None:
         """What the device would like to have reserved; None where it has nothing to do with that at
         present."""
         return None
@@ -116,13 +116,15 @@ class DeviceModel:
 
     def applied(self, modes: dict[str, Any]) -> dict[str, Any]:
         """What a DrResponse says that the device does of a load control's modes."""
-        return loadcontrol.applied({mode: value for mode, value in modes.items() if mode in self.modes})
+        return loadcontrol.applied_fields(
+            {mode: value for mode, value in modes.items() if mode in self.modes}
+        )
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """The plant `seconds` after `now`, having followed the order (up to STEP at a time, see `run`)."""
         raise NotImplementedError
 
-    def run(self, order: PowerOrder, since: float, until: float, step: float = STEP) -> Self:
+    def run(self, order: PowerOrder, since: float, until: float, step: float = STEP_S) -> Self:
         """The plant at `until`, having followed the order since `since` (server seconds), in steps of `step`
         seconds."""
         plant, now = self, since
@@ -142,7 +144,7 @@ class DeviceModel:
     ) -> Self:
         """The plant after having run at this power for so many seconds, as its meter and its relays see
         it."""
-        volts = weather.voltage(self.site, now, watts / self.rating)
+        volts = weather.voltage_percent(self.site, now, watts / self.rating)
         energy = watts * seconds / 3600
         return replace(
             self,
@@ -157,7 +159,7 @@ class DeviceModel:
         )
 
 
-def reactive(order: PowerOrder, watts: float, volts: float, plant: DeviceModel) -> float:
+def reactive_power(order: PowerOrder, watts: float, volts: float, plant: DeviceModel) -> float:
     """var at this power: where several controls say so, "the control resulting in least var magnitude"."""
     asked = []
     if order.power_factor is not None:

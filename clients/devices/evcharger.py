@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
-from clients.devices.devicemodel import LIMITS, STEP, DeviceModel
+from clients.devices.devicemodel import LIMITS, STEP_S, DeviceModel
 from clients.events import reservation
 from clients.events.control import PowerOrder
-from clients.events.reservation import TRIFLE, ReservationWish
+from clients.events.reservation import MIN_ENERGY_WH, DesiredReservation
 from clients.simulation import weather
 from clients.simulation.weather import DAY, Site
 
 # A car does not charge under 6 A (IEC 61851-1).
-LEAST_AMPERES = 6.0
+MIN_CURRENT_A = 6.0
 
 
 class Session(NamedTuple):
@@ -29,11 +29,11 @@ class Session(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def stay(site: Site, evening: int) -> Session:
+def evening_session(site: Site, evening: int) -> Session:
     """The stay that begins on an evening (a day since 1970, by the site's sun), drawn from the site's
     seed."""
     drawn = [weather.noise(f"{site.seed} car {what}", evening, 1) for what in ("comes", "goes", "needs")]
-    midnight = hour(site, evening, 0)
+    midnight = local_hour(site, evening, 0)
     return Session(
         int(midnight + 17.75 * 3600 + drawn[0] * 5400),
         int(midnight + DAY + 7.5 * 3600 + drawn[1] * 3600),
@@ -41,21 +41,25 @@ def stay(site: Site, evening: int) -> Session:
     )
 
 
-def evening(site: Site, now: float) -> int:
+def local_day(site: Site, now: float) -> int:
     """The day that it is at the site."""
     return int((now + site.longitude / 15 * 3600) // DAY)
 
 
-def hour(site: Site, day: int, hours: float) -> float:
+def local_hour(site: Site, day: int, hours: float) -> float:
     """The instant so many hours after the midnight, by the site's sun, that a day since 1970 begins with."""
     return day * DAY - site.longitude / 15 * 3600 + hours * 3600
 
 
-def session(site: Site, now: float) -> Session | None:
+def current_session(site: Site, now: float) -> Session | None:
     """The stay at this instant; None while the car is away."""
-    today = evening(site, now)
+    today = local_day(site, now)
     return next(
-        (one for one in (stay(site, today), stay(site, today - 1)) if one.arrival <= now < one.departure),
+        (
+            one
+            for one in (evening_session(site, today), evening_session(site, today - 1))
+            if one.arrival <= now < one.departure
+        ),
         None,
     )
 
@@ -108,24 +112,24 @@ class EvCharger(DeviceModel):
         """The car must charge at full power from now on, a step to spare, to leave full."""
         return (
             bool(self.arrival)
-            and self.headroom > self.max_charge_w * (self.departure - self.clock - STEP) / 3600
+            and self.headroom > self.max_charge_w * (self.departure - self.clock - STEP_S) / 3600
         )
 
     @property
-    def offer(self) -> ReservationWish | None:
+    def offer(self) -> DesiredReservation | None:
         """What the owner offers still: as much as is to spare and can be charged again before the car
         leaves."""
         if not (self.arrival and self.max_discharge_w):
             return None
-        begin, end = self._offered(evening(self.site, self.arrival))
+        begin, end = self._offered(local_day(self.site, self.arrival))
         start, end = max(begin, self.clock), min(end, self.departure)
-        hours = (self.departure - start - STEP) / 3600
+        hours = (self.departure - start - STEP_S) / 3600
         again = (self.max_charge_w * hours - self.headroom) / (1 + self.max_charge_w / self.max_discharge_w)
         energy = min(self.spare + self.given, again, self.max_discharge_w * (end - start) / 3600)
-        return ReservationWish(int(start), int(end), -energy, self.max_discharge_w) if energy > 0 else None
+        return DesiredReservation(int(start), int(end), -energy, self.max_discharge_w) if energy > 0 else None
 
     def _offered(self, day: int) -> list[float]:
-        return [hour(self.site, day, hours) for hours in self.offers]
+        return [local_hour(self.site, day, hours) for hours in self.offers]
 
     @property
     def usable(self) -> float | None:
@@ -140,20 +144,20 @@ class EvCharger(DeviceModel):
         return self.max_discharge_w if self.usable else 0.0
 
     @property
-    def wish(self) -> ReservationWish | None:
+    def wish(self) -> DesiredReservation | None:
         """To give what is offered; then the rest of what the car wants, before it leaves."""
         if not self.arrival:
             return None
-        if (offer := self.offer) is not None and -offer.energy >= TRIFLE:
+        if (offer := self.offer) is not None and -offer.energy >= MIN_ENERGY_WH:
             return offer
-        return ReservationWish(int(self.clock), self.departure, self.headroom, self.max_charge_w)
+        return DesiredReservation(int(self.clock), self.departure, self.headroom, self.max_charge_w)
 
     def turns(self, now: float) -> float:
         """When a car comes or leaves or an offer begins or ends, and a second later, when the charger has
         noticed."""
-        today = evening(self.site, now)
+        today = local_day(self.site, now)
         news = [instant for day in (today - 1, today, today + 1) for instant in (
-            *stay(self.site, day)[:2], *(self._offered(day) if self.max_discharge_w else ()))]
+            *evening_session(self.site, day)[:2], *(self._offered(day) if self.max_discharge_w else ()))]
         return min(instant + more for instant in news for more in (0, 1) if instant + more > now)
 
     @property
@@ -185,7 +189,7 @@ class EvCharger(DeviceModel):
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Charges from arrival until full, or as ordered; never under the least current. Gives back only when
         ordered."""
-        stay = session(self.site, now)
+        stay = current_session(self.site, now)
         if stay is None:
             return self.metered(0.0, 0.0, order, now, seconds, arrival=0, departure=0, wanted=0.0, given=0.0,
                                 clock=now + seconds)
@@ -197,8 +201,8 @@ class EvCharger(DeviceModel):
     def _flow(self, order: PowerOrder, needed: float, now: float, seconds: float) -> float:
         wanted = -self.max_charge_w if order.target is None else order.target
         wanted = max(wanted, -order.load.most(self.max_charge_w, now, self.power < 0))
-        wanted = order.bounded(wanted, weather.household(self.site, now))
-        if -LEAST_AMPERES * self.site.nominal_volts < wanted <= 0:
+        wanted = order.bounded(wanted, weather.household_load_w(self.site, now))
+        if -MIN_CURRENT_A * self.site.nominal_volts < wanted <= 0:
             return 0.0
         least = -min(self.max_charge_w, max(0.0, needed) * 3600 / seconds)
         most = min(self.max_discharge_w, (self.usable or 0.0) * 3600 / seconds)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clients.events.events import draw
+from clients.events.events import draw_integer
 
-_FINE = 10_000
+_RESOLUTION = 10_000
 
 
 class Faults(NamedTuple):
@@ -21,18 +21,21 @@ class Faults(NamedTuple):
 
     def leaves(self, lfdi: str, mrid: str) -> bool:
         """Whether the customer opts out of this event."""
-        return draw(lfdi, f"opts out of {mrid}", _FINE - 1) < self.opt_out * _FINE
+        return draw_integer(lfdi, f"opts out of {mrid}", _RESOLUTION - 1) < self.opt_out * _RESOLUTION
 
 
-GOOD = Faults()
+NONE = Faults()
 
 
-def drawn(
+def draw_faults(
     lfdi: str, silent: float = 0.0, gone: float = 0.0, opt_out: float = 0.0, skew: float = 0.0
 ) -> Faults:
     """The manner of one of many, of whom these shares are silent or gone, and whose clocks are off by `skew`
     seconds, some ahead, some behind."""
-    place = draw(lfdi, "manner", _FINE - 1) / _FINE
+    place = draw_integer(lfdi, "manner", _RESOLUTION - 1) / _RESOLUTION
     return Faults(
-        place < silent, silent <= place < silent + gone, opt_out, skew * (1, -1)[draw(lfdi, "skew", 1)]
+        place < silent,
+        silent <= place < silent + gone,
+        opt_out,
+        skew * (1, -1)[draw_integer(lfdi, "skew", 1)],
     )

@@ -53,7 +53,7 @@ class Thermostat(DeviceModel):
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         """Keeps the room: hysteresis decides whether the pump runs, the order how hard it may or shall."""
-        outside = weather.outdoors(self.site, now)
+        outside = weather.outdoor_c(self.site, now)
         wish = (
             self._wish(order.load, outside) if order.target is None else 1 if outside < self.setpoint else -1
         )
@@ -119,4 +119,4 @@ class Thermostat(DeviceModel):
         if order.target is not None:
             stored = (self.room - self.setpoint) * wish
             wanted = min(self.max_charge_w, max(0.0, -order.target)) if stored < self.comfort else 0.0
-        return min(0.0, order.bounded(-wanted, weather.household(self.site, now)))
+        return min(0.0, order.bounded(-wanted, weather.household_load_w(self.site, now)))

@@ -15,13 +15,13 @@ from clients.events.schedule import Followed
 
 # An event that sets one of a group silences a default that sets another: both say what the active power shall
 # be.
-ALTERNATIVES = (
+EXCLUSIVE_MODES = (
     {"opModFixedW", "opModTargetW"},
     {"opModFixedPFInjectW", "opModFixedVar", "opModTargetVar", "opModVoltVar"},
 )
 
 
-class Held(NamedTuple):
+class ActiveMode(NamedTuple):
     """A mode in effect: its value, who says so (an event's mRID or a DERProgram's href), the rampTms with it,
     and when the event began."""
     value: Any
@@ -78,21 +78,21 @@ class PowerOrder(NamedTuple):
         return min(max(watts, -least), most)
 
 
-def merged(
+def merge_modes(
     running: Iterable[Followed], defaults: Iterable[Default], supported: frozenset[str]
-) -> dict[str, Held]:
+) -> dict[str, ActiveMode]:
     """The modes in effect: those that events hold; for each other mode the default of the lowest primacy."""
-    held: dict[str, Held] = {}
+    held: dict[str, ActiveMode] = {}
     for one in running:
         for mode in one.held & supported:
             held.setdefault(
-                mode, Held(one.event.modes[mode], one.event.mRID, one.event.ramp, one.event.start)
+                mode, ActiveMode(one.event.modes[mode], one.event.mRID, one.event.ramp, one.event.start)
             )
-    silenced = set(held).union(*(group for group in ALTERNATIVES if group & held.keys()))
+    silenced = set(held).union(*(group for group in EXCLUSIVE_MODES if group & held.keys()))
     for default in sorted(defaults, key=lambda default: (default.primacy, default.program)):
         base = default.data.get("DERControlBase", {})
         for mode in base.keys() & supported - silenced:
-            held.setdefault(mode, Held(base[mode], default.program, base.get("rampTms")))
+            held.setdefault(mode, ActiveMode(base[mode], default.program, base.get("rampTms")))
     return held
 
 
@@ -104,13 +104,13 @@ def gradient(defaults: Iterable[Default], settings: Settings) -> float:
     return settings.grad_w
 
 
-def watts(power: dict[str, int]) -> float:
+def scaled_value(power: dict[str, int]) -> float:
     """An ActivePower, or another value with a multiplier, as a number."""
     return float(power["value"] * 10.0 ** power["multiplier"])
 
 
-def order(
-    held: dict[str, Held], settings: Settings, curves: dict[str, Curve], change: float = 0.0
+def power_order(
+    held: dict[str, ActiveMode], settings: Settings, curves: dict[str, Curve], change: float = 0.0
 ) -> PowerOrder:
     """The modes in effect as watts and var for a device with these settings.
 
@@ -120,7 +120,7 @@ def order(
 
     """
     value = {mode: one.value for mode, one in held.items()}
-    inject = [watts(value["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in value else []
+    inject = [scaled_value(value["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in value else []
     if "opModMaxLimW" in value:
         inject.append(value["opModMaxLimW"] / 10000 * settings.max_w)
     return PowerOrder(
@@ -136,24 +136,24 @@ def order(
         volt_var=_curve(value, "opModVoltVar", curves),
         volt_watt=_curve(value, "opModVoltWatt", curves),
         freq_watt=_curve(value, "opModFreqWatt", curves),
-        load=loadcontrol.load(value, held["DutyCycle"].since if "DutyCycle" in held else 0))
+        load=loadcontrol.load_from_modes(value, held["DutyCycle"].since if "DutyCycle" in held else 0))
 
 
 def _limit(value: dict[str, Any], mode: str) -> float:
-    return watts(value[mode]) if mode in value else math.inf
+    return scaled_value(value[mode]) if mode in value else math.inf
 
 
 def _target(value: dict[str, Any], settings: Settings) -> float | None:
     if "opModTargetW" in value:
-        return watts(value["opModTargetW"])
+        return scaled_value(value["opModTargetW"])
     if "opModFixedW" not in value:
         granted = value.get(reservation.MODE)
-        return -watts(granted["powerAvailable"]) if granted else None   # there + is charging
+        return -scaled_value(granted["powerAvailable"]) if granted else None   # there + is charging
     share = value["opModFixedW"] / 10000
     return share * (settings.max_charge_w if share < 0 else settings.max_discharge_w or settings.max_w)
 
 
-def _gradient(held: dict[str, Held], settings: Settings, change: float) -> float:
+def _gradient(held: dict[str, ActiveMode], settings: Settings, change: float) -> float:
     ramps = [one.ramp for one in held.values() if one.ramp]
     if ramps and change:
         return abs(change) / (min(ramps) / 100)
@@ -170,7 +170,7 @@ def _power_factor(value: dict[str, Any] | None) -> float | None:
 
 def _var(value: dict[str, Any], settings: Settings) -> float | None:
     if "opModTargetVar" in value:
-        return watts(value["opModTargetVar"])
+        return scaled_value(value["opModTargetVar"])
     if "opModFixedVar" not in value:
         return None
     fixed = value["opModFixedVar"]

@@ -9,22 +9,22 @@ from collections.abc import Callable
 from typing import Any
 
 from clients.devices.devicemodel import DeviceModel
-from clients.devices.faults import GOOD, Faults
+from clients.devices.faults import NONE, Faults
 from clients.events import reservation, responses
-from clients.events.control import Default, Held, PowerOrder, gradient, merged, order
+from clients.events.control import ActiveMode, Default, PowerOrder, gradient, merge_modes, power_order
 from clients.events.events import GRANT, Event
 from clients.events.reservation import PendingRequest
 from clients.events.schedule import OVER, STARTED, Schedule, Transition, advance, opt
 from clients.reports import metering
 from clients.reports.reporter import PendingPost, Reporter, Trace
 from clients.transport.connection import Connection
-from clients.transport.discovery import DiscoveredDevice, Root, href
+from clients.transport.discovery import DiscoveredDevice, Root, link_href
 
 # A device looks at itself at least so often (server seconds).
-PULSE = 60
+MAX_STEP_S = 60
 
 
-def unwatched(_: int, __: DeviceModel) -> None:
+def ignore_interval(_: int, __: DeviceModel) -> None:
     """Nobody looks on."""
 
 
@@ -38,10 +38,10 @@ class EventClient:
         self._tell = tell
         self.reporter = Reporter(lfdi, plant.name, connection, tell)
         self.found: DiscoveredDevice | None = None
-        self.manner: Faults = GOOD
-        self.watch: Callable[[int, DeviceModel], None] = unwatched
+        self.manner: Faults = NONE
+        self.watch: Callable[[int, DeviceModel], None] = ignore_interval
         self.schedule = Schedule()
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, ActiveMode] = {}
         self.order = PowerOrder()
         self.asked = PendingRequest()
         self._metered: dict[str, float] = {}
@@ -116,7 +116,7 @@ class EventClient:
     @property
     def next_turn(self) -> float:
         """The next server second at which to `live`."""
-        return min((self._ran_until or 0.0) + PULSE, self._next_stop())
+        return min((self._ran_until or 0.0) + MAX_STEP_S, self._next_stop())
 
     @property
     def next_report(self) -> float | None:
@@ -141,23 +141,29 @@ class EventClient:
             self._tell(Trace(one.at, self.plant.name, "response", f"{one.status} {one.event.mRID}"))
             if one.event.reply_to and responses.response_due(one):
                 said = responses.response(one, self.lfdi, self.plant.applied(one.event.modes))
-                self.reporter.send(PendingPost(one.event.reply_to, responses.NAMES[one.event.kind], said))
+                self.reporter.send(
+                    PendingPost(one.event.reply_to, responses.RESPONSE_NAMES[one.event.kind], said)
+                )
             if one.status >= STARTED:
                 self.reporter.hurry(one.at)
 
     def _ask(self, happened: list[Transition], now: int) -> None:
         """Ask for a flow reservation, or take the request back, as the plant wishes."""
-        to = href(self.found.device, "FlowReservationRequestListLink") if self.found else None
+        to = link_href(self.found.device, "FlowReservationRequestListLink") if self.found else None
         if to is None or self.found is None or reservation.MODE not in self.plant.modes:
             return
-        ended = [one.event for one in happened if one.status in reservation.RUN and self._mine(one.event)]
+        ended = [
+            one.event
+            for one in happened
+            if one.status in reservation.COMPLETED_STATUSES and self._mine(one.event)
+        ]
         if ended and not any(
             one.phase != OVER and self._mine(one.event) for one in self.schedule.followed.values()
         ):
             self.asked = self.asked._replace(done=True)
         name = metering.mrid(self.lfdi, f"reservation {now}")
         running = any(reservation.MODE in one.held for one in self.schedule.running)
-        self.asked, said = reservation.step(
+        self.asked, said = reservation.next_request(
             self.asked, self.plant.wish, running, self.found.requests, name, now
         )
         if self.plant.unwilling:
@@ -174,16 +180,20 @@ class EventClient:
         return (request is not None and event.kind == GRANT
                 and int(event.modes[reservation.MODE]["subject"], 16) == int(request["mRID"], 16))
 
-    def _reserved(self, held: dict[str, Held], now: int) -> dict[str, Held]:
+    def _reserved(self, held: dict[str, ActiveMode], now: int) -> dict[str, ActiveMode]:
         """What is held, with a grant as far as its energy goes, or standing still where one is waited for."""
         one = held.get(reservation.MODE)
         if one is None:
             waits = self.asked.request if self.asked.waits else None
-            return held | {reservation.MODE: Held(reservation.NOTHING, waits["mRID"])} if waits else held
+            return (
+                held | {reservation.MODE: ActiveMode(reservation.NO_POWER, waits["mRID"])} if waits else held
+            )
         meter = self.plant.absorbed - self.plant.injected
         flowed = meter - self._metered.setdefault(one.source, meter)
-        self._used_up = now + max(1, reservation.lasts(one.value, flowed))
-        return held | {reservation.MODE: one._replace(value=reservation.rationed(one.value, flowed, 1))}
+        self._used_up = now + max(1, reservation.remaining_s(one.value, flowed))
+        return held | {
+            reservation.MODE: one._replace(value=reservation.power_within_energy(one.value, flowed, 1))
+        }
 
     def _defaults(self) -> list[Default]:
         return self.found.defaults() if self.found else []
@@ -194,19 +204,19 @@ class EventClient:
     def _obey(self, now: int) -> None:
         """Work out the order from what is held; a rampTms counts from the moment that its mode comes into
         force."""
-        held = self._reserved(merged(self.schedule.running, self._defaults(), self.plant.modes), now)
+        held = self._reserved(merge_modes(self.schedule.running, self._defaults(), self.plant.modes), now)
         settings = self.plant.settings._replace(grad_w=self._gradient())
         curves = self.found.curves() if self.found else {}
         if held != self.held:
-            aim = order(held, settings, curves)
+            aim = power_order(held, settings, curves)
             wanted = self.plant.power if aim.target is None else aim.target
             self._change = aim.bounded(wanted) - self.plant.power
-            self._tell(Trace(now, self.plant.name, "follows", describe(held)))
+            self._tell(Trace(now, self.plant.name, "follows", describe_modes(held)))
             self.held = held
-        self.order = order(held, settings, curves, self._change)
+        self.order = power_order(held, settings, curves, self._change)
 
 
-def describe(held: dict[str, Held]) -> str:
+def describe_modes(held: dict[str, ActiveMode]) -> str:
     """The modes in effect in one line: `opModMaxLimW 5000, opModConnect True`; "nothing" for none."""
     return (
         ", ".join(f"{mode.rpartition(':')[2]} {_brief(one.value)}" for mode, one in sorted(held.items()))

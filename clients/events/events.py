@@ -56,12 +56,12 @@ class Event(NamedTuple):
         return frozenset(self.modes) | (loadcontrol.MODES if self.kind == LOAD else frozenset())
 
 
-def mrid(text: str) -> str:
+def normalize_mrid(text: str) -> str:
     """An mRID to compare by: upper case, 32 digits (clients and servers drop leading zeros)."""
     return text.upper().zfill(32)
 
 
-def draw(seed: str, what: str, bound: int) -> int:
+def draw_integer(seed: str, what: str, bound: int) -> int:
     """A whole number between 0 and `bound` (which may be negative), both included, the same for the same
     words."""
     if not bound:
@@ -70,13 +70,13 @@ def draw(seed: str, what: str, bound: int) -> int:
     return (number % (abs(bound) + 1)) * (1 if bound > 0 else -1)
 
 
-def matches(control: dict[str, Any], category: int) -> bool:
+def matches_category(control: dict[str, Any], category: int) -> bool:
     """Whether an event is for a device of this deviceCategory (bits); one that names none is for all."""
     named = control.get("deviceCategory")
     return named is None or bool(int(named, 16) & category)
 
 
-def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed: str, category: int,
+def program_events(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed: str, category: int,
            kind: str = CONTROL) -> list[Event]:
     """The events of one program, all of a kind, as they are for the device whose LFDI is `seed`.
 
@@ -89,7 +89,7 @@ def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed:
     ends: dict[int, int] = {}
     ordered = sorted(controls, key=lambda control: (control["interval"]["start"], control["creationTime"]))
     for control in ordered:
-        if not matches(control, category):
+        if not matches_category(control, category):
             continue
         event = _event(program, primacy, control, seed, ends, kind)
         if event.ends_early is None:
@@ -101,18 +101,18 @@ def listed(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed:
 def _event(
     program: str, primacy: int, control: dict[str, Any], seed: str, ends: dict[int, int], kind: str
 ) -> Event:
-    name = mrid(control["mRID"])
+    name = normalize_mrid(control["mRID"])
     specified, duration = control["interval"]["start"], control["interval"]["duration"]
     spread = control.get("randomizeStart", 0), control.get("randomizeDuration", 0)
-    start = ends.get(specified, specified + draw(seed, f"start {name}", spread[0]))
-    end = specified + duration + (start - specified) + draw(seed, f"duration {name}", spread[1])
+    start = ends.get(specified, specified + draw_integer(seed, f"start {name}", spread[0]))
+    end = specified + duration + (start - specified) + draw_integer(seed, f"duration {name}", spread[1])
     status = control["EventStatus"]
     early = None
     if status["currentStatus"] in (CANCELLED, CANCELLED_RANDOMLY, SUPERSEDED):
         early = status["dateTime"]
         if status["currentStatus"] == CANCELLED_RANDOMLY and early > start:
             # "using the larger of randomizeStart and randomizeDuration as the end randomization"
-            early += draw(seed, f"cancel {name}", max(map(abs, spread)))
+            early += draw_integer(seed, f"cancel {name}", max(map(abs, spread)))
     return Event(name, program, primacy, control["creationTime"], start, max(start, end),
                  _MODES[kind](control), control.get("DERControlBase", {}).get("rampTms"),
                  control.get("replyTo"), int(control.get("responseRequired", "0"), 16),

@@ -13,7 +13,7 @@ MODES = frozenset({"heatingOffset", "coolingOffset", "loadAdjustmentPercentageOf
                    "coolingSetpoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction"})
 # "three minutes for each 10% of duty cycle": it goes round in half an hour, and "the off state precedes the
 # on state".
-PERIOD = 1800
+DUTY_PERIOD_S = 1800
 DELAY, REDUCE = 0, 1
 _WATTS = {1: 1000, 2: 1}    # of TargetReduction.type: kW, W
 
@@ -35,7 +35,7 @@ class Load(NamedTuple):
 
     def resting(self, now: float) -> bool:
         """Whether this is the part of the duty cycle in which the device is off."""
-        return (now - self.since) % PERIOD < round((1 - self.duty) * PERIOD)
+        return (now - self.since) % DUTY_PERIOD_S < round((1 - self.duty) * DUTY_PERIOD_S)
 
     def most(self, rated: float, now: float, running: bool) -> float:
         """W that may be used of `rated`; a device that is `running` need not break off for a DELAY."""
@@ -73,7 +73,7 @@ def modes(control: Data) -> Data:
     return found
 
 
-def load(value: Data, since: int) -> Load:
+def load_from_modes(value: Data, since: int) -> Load:
     """The modes in effect as one Load; `since` is when the event began that asks for a duty cycle."""
     return Load(
         value.get("heatingOffset", 0.0),
@@ -88,7 +88,7 @@ def load(value: Data, since: int) -> Load:
     )
 
 
-def applied(done: Data) -> Data:
+def applied_fields(done: Data) -> Data:
     """What a DrResponse says of modes that were followed."""
     said: Data = {}
     for name, element, unit in (("heatingOffset", "Offset", 10), ("coolingOffset", "Offset", 10),

@@ -9,22 +9,22 @@ from clients.events.schedule import (COMPLETED, NOT_TAKEN, OPTED_IN, OPTED_OUT, 
 
 # Bits of responseRequired
 MESSAGE_RECEIVED, SPECIFIC, CUSTOMER = 1, 2, 4
-BIT = {RECEIVED: MESSAGE_RECEIVED, OPTED_OUT: CUSTOMER, OPTED_IN: CUSTOMER,
+REQUIRED_BITS = {RECEIVED: MESSAGE_RECEIVED, OPTED_OUT: CUSTOMER, OPTED_IN: CUSTOMER,
        PARTLY_OUT: CUSTOMER, PARTLY_IN: CUSTOMER, NOT_TAKEN: CUSTOMER}
-NAMES = {CONTROL: "DERControlResponse", LOAD: "DrResponse", GRANT: "FlowReservationResponseResponse"}
-_DONE = {STARTED, COMPLETED, PARTLY_OUT}
+RESPONSE_NAMES = {CONTROL: "DERControlResponse", LOAD: "DrResponse", GRANT: "FlowReservationResponseResponse"}
+_FOLLOWED_STATUSES = {STARTED, COMPLETED, PARTLY_OUT}
 
 
 def response_due(transition: Transition) -> bool:
     """Whether the event's responseRequired asks for this answer."""
-    return bool(transition.event.required & BIT.get(transition.status, SPECIFIC))
+    return bool(transition.event.required & REQUIRED_BITS.get(transition.status, SPECIFIC))
 
 
 def response(transition: Transition, lfdi: str, applied: dict[str, Any] | None = None) -> dict[str, Any]:
     """The Response (see NAMES) of the device with this LFDI; `applied` is what it does of a load control."""
     said = {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
             "subject": transition.event.mRID}
-    if transition.event.kind == LOAD and transition.status in _DONE:
+    if transition.event.kind == LOAD and transition.status in _FOLLOWED_STATUSES:
         said |= applied or {}
     if transition.overridden:
         said["overrideDuration"] = min(transition.overridden, 65535)

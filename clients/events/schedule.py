@@ -18,7 +18,7 @@ PARTLY_OUT, PARTLY_IN, NOT_TAKEN, NOT_APPLICABLE, INVALID, EXPIRED = 8, 9, 10, 2
 
 # A server's clock may be this much ahead of ours: an event that leaves its list so shortly before its end has
 # ended.
-GRACE = 30
+GRACE_S = 30
 
 WAITING, RUNNING, OVER = "waiting", "running", "over"
 
@@ -95,11 +95,11 @@ def advance(schedule: Schedule, listed: Iterable[Event], now: int,
     done: list[Transition] = []
     passed = {instant for one in followed.values() if one.phase != OVER for instant in _instants(one)}
     for instant in sorted(instant for instant in passed if schedule.at < instant < now):
-        _turn(followed, instant, done)
+        _apply_instant(followed, instant, done)
     for event in sorted(seen.values(), key=lambda event: (event.start, event.mRID)):
         if event.mRID not in followed:
             followed[event.mRID] = _received(event, now, supported, done)
-    _turn(followed, now, done)
+    _apply_instant(followed, now, done)
     kept = {name: one for name, one in followed.items() if one.phase != OVER or name in seen}
     return Schedule(now, kept), done
 
@@ -131,7 +131,7 @@ def _renewed(known: Event, seen: Event | None, now: int) -> Event:
     """What is known of an event after its list was read again. Its times were drawn when it was received and
     its content is never edited, but it may be called off and its program may change its primacy."""
     if seen is None:
-        gone = known.ends_early is None and now < known.end - GRACE
+        gone = known.ends_early is None and now < known.end - GRACE_S
         return known._replace(status=CANCELLED, ends_early=now) if gone else known
     early = known.ends_early
     if early is None and seen.ends_early is not None:
@@ -157,7 +157,7 @@ def _received(event: Event, now: int, supported: frozenset[str], done: list[Tran
     return Followed(event, OVER)
 
 
-def _turn(followed: dict[str, Followed], now: int, done: list[Transition]) -> None:
+def _apply_instant(followed: dict[str, Followed], now: int, done: list[Transition]) -> None:
     """Everything that happens at one instant, in this order: what ends, what begins, who holds what."""
     for name, one in followed.items():
         if one.phase != OVER:
@@ -189,11 +189,11 @@ def _ended(one: Followed, now: int, done: list[Transition]) -> Followed:
     if event.end > now:
         return one
     if one.phase == RUNNING and (one.started or one.choices and event.kind == LOAD):
-        done.append(_came_of(one))
+        done.append(_final_transition(one))
     return one._replace(phase=OVER)
 
 
-def _came_of(one: Followed) -> Transition:
+def _final_transition(one: Followed) -> Transition:
     """What became of an event that has run its course. A load control that was overridden for no longer than
     it allows is completed in part; for longer, it was not taken part in."""
     event = one.event

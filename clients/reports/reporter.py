@@ -11,23 +11,23 @@ from clients.devices.devicemodel import DeviceModel
 from clients.events.events import LOAD
 from clients.reports import metering, telemetry
 from clients.transport.connection import Connection, Refusal
-from clients.transport.discovery import DiscoveredDevice, Root, href
+from clients.transport.discovery import DiscoveredDevice, Root, link_href
 
 # "If not specified, a default of 900 seconds is used" for a postRate.
 DEFAULT_POST_RATE = 900
 # So many letters, and readings of so many periods, are kept while the server cannot be reached; then the
 # oldest give way.
-OUTBOX = 200
-PERIODS = 96
+MAX_PENDING_POSTS = 200
+MAX_PERIODS = 96
 # What is no news by itself: that settings were confirmed later, or that time has passed.
-WHEN = {
+IGNORED_FIELDS = {
     "DERSettings": {"updatedTime"},
     "DeviceStatus": {"changedTime", "opTime"},
     "PowerStatus": {"changedTime"},
 }
 # What is no news for devices that are many and are to say no more than they have to: the readings tell that
 # they are there.
-TERSE = {
+TERSE_IGNORED_FIELDS = {
     "DERAvailability": {"readingTime", "statWAvail", "availabilityDuration", "maxChargeDuration"},
     "DERStatus": {
         "readingTime",
@@ -41,7 +41,7 @@ TERSE = {
     "PowerStatus": {"changedTime", "batteryStatus", "estimatedChargeRemaining"},
 }
 # How often a usage point is asked whether its postRate is another (server seconds).
-ASK_AGAIN = 3600
+POST_RATE_CHECK_S = 3600
 
 
 class Trace(NamedTuple):
@@ -79,7 +79,7 @@ class Reporter:
     def __init__(self, lfdi: str, name: str, connection: Connection, tell: Callable[[Trace], None]):
         self.lfdi, self.name = lfdi, name
         self._connection, self._tell = connection, tell
-        self._outbox: deque[PendingPost] = deque(maxlen=OUTBOX)
+        self._outbox: deque[PendingPost] = deque(maxlen=MAX_PENDING_POSTS)
         self._said: dict[str, dict[str, Any]] = {}
         self._sheds: dict[str, tuple[str | None, dict[str, Any]]] = {}
         self.due = 0.0
@@ -87,7 +87,7 @@ class Reporter:
         self._usage_point: str | None = None
         self._asked_at = 0.0
         self._read_from: tuple[DeviceModel, int] | None = None
-        self._periods: deque[Period] = deque(maxlen=PERIODS)
+        self._periods: deque[Period] = deque(maxlen=MAX_PERIODS)
         self._began = 0
         self._log_number = 0
 
@@ -126,7 +126,7 @@ class Reporter:
         self, before: DeviceModel, after: DeviceModel, found: DiscoveredDevice | None, now: int
     ) -> None:
         """LogEvents for alarms that came or went."""
-        to = href(found.device, "LogEventListLink") if found else None
+        to = link_href(found.device, "LogEventListLink") if found else None
         for event in telemetry.alarms(before.alarms, after.alarms, now, self._log_number):
             self._log_number += 1
             self._tell(Trace(now, self.name, "alarm", f"logEventCode {event['logEventCode']}"))
@@ -168,19 +168,24 @@ class Reporter:
     def _documents(self, found: DiscoveredDevice, plant: DeviceModel, gradient: float, remote: bool,
                    now: int) -> list[tuple[str | None, str, dict[str, Any]]]:
         device = found.device
-        said = [(href(device, f"{name}Link"), name, data) for name, data in (
+        said = [(link_href(device, f"{name}Link"), name, data) for name, data in (
             ("DeviceInformation", telemetry.information(plant, self.lfdi, self._began)),
             ("DeviceStatus", telemetry.device_status(plant, now, self._began)),
             ("PowerStatus", telemetry.power_status(plant, now)))]
-        return said + [(href(der, f"{name}Link"), name, data) for der in found.ders[:1] for name, data in (
-            ("DERCapability", telemetry.capability(plant)),
-            ("DERSettings", telemetry.settings(plant, gradient, now)),
-            ("DERStatus", telemetry.status(plant, now, remote)),
-            ("DERAvailability", telemetry.availability(plant, now)))]
+        return said + [
+            (link_href(der, f"{name}Link"), name, data)
+            for der in found.ders[:1]
+            for name, data in (
+                ("DERCapability", telemetry.capability(plant)),
+                ("DERSettings", telemetry.settings(plant, gradient, now)),
+                ("DERStatus", telemetry.status(plant, now, remote)),
+                ("DERAvailability", telemetry.availability(plant, now)),
+            )
+        ]
 
     def _put(self, to: str | None, name: str, data: dict[str, Any]) -> None:
         """PUT it, unless the server has it already."""
-        news = {key: value for key, value in data.items() if key not in WHEN.get(name, ())}
+        news = {key: value for key, value in data.items() if key not in IGNORED_FIELDS.get(name, ())}
         if to is not None and self._said.get(to) != news:
             self._connection.put(to, name, data)
             self._said[to] = news
@@ -188,11 +193,11 @@ class Reporter:
     def _post_sheds(self, found: DiscoveredDevice, plant: DeviceModel) -> None:
         """What could be shed, to each demand response program that wants to hear of it: once, and when it
         changes."""
-        to = href(found.device, "LoadShedAvailabilityListLink")
+        to = link_href(found.device, "LoadShedAvailabilityListLink")
         for program in found.programs if to is not None else ():
             said = telemetry.load_shed(plant, program.href) if program.kind == LOAD else None
             at, before = self._sheds.get(program.href, (None, None))
-            if to is None or said is None or not telemetry.worth_saying(program.data, before, said):
+            if to is None or said is None or not telemetry.exceeds_threshold(program.data, before, said):
                 continue
             self._sheds.pop(program.href, None)     # where it is refused, it is posted anew
             if at is None:
@@ -223,7 +228,7 @@ class Reporter:
             raise
 
     def _post_period(self, to: str, period: Period, now: int) -> None:
-        if now >= self._asked_at + ASK_AGAIN:
+        if now >= self._asked_at + POST_RATE_CHECK_S:
             self._rate = self._connection.get(to).data.get("postRate") or self._rate
             self._asked_at = now
         before, since, after, until = period

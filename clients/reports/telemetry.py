@@ -71,15 +71,15 @@ def scaled(number: float, top: int = 32767) -> Data:
     return {"multiplier": multiplier, "value": round(number / 10 ** multiplier)}
 
 
-def bits(modes: frozenset[str], of: dict[str, int], digits: int) -> str:
+def bitmap(modes: frozenset[str], of: dict[str, int], digits: int) -> str:
     """Modes as a bitmap in hexadecimal."""
     return f"{sum(1 << of[mode] for mode in modes if mode in of):0{digits}X}"
 
 
 def capability(plant: DeviceModel) -> Data:
     """DERCapability: the nameplate."""
-    said = {"modesSupported": bits(_modes(plant), MODE_BITS, 8), "rtgMaxW": scaled(plant.output),
-            "type": plant.der_type, "csipaus:doeModesSupported": bits(plant.modes, DOE_BITS, 2),
+    said = {"modesSupported": bitmap(_modes(plant), MODE_BITS, 8), "rtgMaxW": scaled(plant.output),
+            "type": plant.der_type, "csipaus:doeModesSupported": bitmap(plant.modes, DOE_BITS, 2),
             "rtgVNom": scaled(plant.site.nominal_volts)}
     if plant.output:
         said |= {"rtgMaxVA": scaled(math.hypot(plant.output, plant.max_var), 65535)}
@@ -88,9 +88,9 @@ def capability(plant: DeviceModel) -> Data:
 
 def settings(plant: DeviceModel, gradient: float, now: int) -> Data:
     """DERSettings: set to the ratings, with the setGradW in force (percent of setMaxW per second)."""
-    return {"modesEnabled": bits(_modes(plant), MODE_BITS, 8), "setGradW": round(gradient * 100),
+    return {"modesEnabled": bitmap(_modes(plant), MODE_BITS, 8), "setGradW": round(gradient * 100),
             "setMaxW": scaled(plant.output), "updatedTime": now, "setVRef": scaled(plant.site.nominal_volts),
-            "csipaus:doeModesEnabled": bits(plant.modes, DOE_BITS, 2)} | _ratings(plant, "set")
+            "csipaus:doeModesEnabled": bitmap(plant.modes, DOE_BITS, 2)} | _ratings(plant, "set")
 
 
 def _modes(plant: DeviceModel) -> frozenset[str]:
@@ -179,7 +179,7 @@ def load_shed(plant: DeviceModel, program: str) -> Data | None:
             "sheddablePercent": PERCENT if used else 0, "sheddablePower": scaled(used)}
 
 
-def worth_saying(program: Data, before: Data | None, now: Data) -> bool:
+def exceeds_threshold(program: Data, before: Data | None, now: Data) -> bool:
     """Whether what can be shed has changed by more than a DemandResponseProgram wants to hear of; a program
     that names no threshold wants to hear nothing."""
     for key, part in (("availabilityUpdatePercentChangeThreshold", "sheddablePercent"),

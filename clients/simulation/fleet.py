@@ -21,12 +21,12 @@ import click
 
 from clients.devices import faults
 from clients.devices.client import Client
-from clients.devices.client import silent as quiet
+from clients.devices.client import discard_trace as quiet
 from clients.reports import reporter
 from clients.reports.reporter import Trace
 from clients.simulation import neighbourhood, stepped
-from clients.simulation.stepped import AFTER_A_FAULT, Stepped
-from clients.simulation.totals import LEFT_ALONE, Totals
+from clients.simulation.stepped import RETRY_S, Stepped
+from clients.simulation.totals import NO_CONTROLS, Totals
 from server import clock as time_of_day
 from server import logs
 from server.config import BadSettings, settings
@@ -108,10 +108,10 @@ class Fleet:
             return client.step(time.time())
         except Exception:
             logs.unexpected(log, f"a step of {client.name}")
-            return time.time() + AFTER_A_FAULT
+            return time.time() + RETRY_S
 
 
-def printer(happening: Trace) -> None:
+def print_trace(happening: Trace) -> None:
     """A line for each happening that a person wants to see."""
     if happening.what != "reading":
         when = time.strftime("%H:%M:%S", time.gmtime(happening.at))
@@ -174,28 +174,28 @@ def main(
         raise click.ClickException(str(refused)) from None
     logs.configure("fleet", "error" if sums else "")
     if terse:
-        reporter.WHEN.update(reporter.TERSE)
+        reporter.IGNORED_FIELDS.update(reporter.TERSE_IGNORED_FIELDS)
     known = [
         entry
-        for entry in neighbourhood.entries(devices or certs / "devices.json")
+        for entry in neighbourhood.read_entries(devices or certs / "devices.json")
         if entry["name"] not in skip
     ]
     time_of_day.follow(clock)
     steps = clock.startswith(time_of_day.STEPPED)
     where = neighbourhood.Server(server, dcap, certs, 1.0 if steps else time_of_day.rate())
-    clients = neighbourhood.clients(known, where, quiet if sums else printer, pins,
+    clients = neighbourhood.create_clients(known, where, quiet if sums else print_trace, pins,
                                     time_of_day.precise if steps else time.time,
-                                    manner=lambda lfdi: faults.drawn(lfdi, **misbehaviour))
+                                    manner=lambda lfdi: faults.draw_faults(lfdi, **misbehaviour))
     followers = [follower for client in clients for follower in client.followers]
     for follower in followers:
         now = time_of_day.precise()
-        follower.plant = follower.plant.run(LEFT_ALONE, now - settled * 3600, now)
+        follower.plant = follower.plant.run(NO_CONTROLS, now - settled * 3600, now)
     if sums:
         Totals(followers, lambda said: click.echo(json.dumps(said)))
     else:
         click.echo(f"{len(clients)} clients at {server}{dcap}")
     if steps:
-        stepped.answer(Stepped(clients, threads), sys.stdin, sys.stdout)
+        stepped.serve_instants(Stepped(clients, threads), sys.stdin, sys.stdout)
     else:
         run(Fleet(clients, threads))
 

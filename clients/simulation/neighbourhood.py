@@ -11,22 +11,31 @@ from typing import Any, NamedTuple
 
 from clients.devices.aggregator import Aggregator
 from clients.devices.battery import Battery
-from clients.devices.client import Client, silent
+from clients.devices.client import Client, discard_trace
 from clients.devices.device import Device, Identity
 from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger
-from clients.devices.faults import GOOD, Faults
+from clients.devices.faults import NONE, Faults
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
 from clients.reports.reporter import Trace
 from clients.simulation.weather import Site, noise
 from clients.transport.connection import Connection
-from clients.transport.mtls import Https, context
+from clients.transport.mtls import Https, tls_context
 
 Entry = dict[str, Any]
 KINDS: dict[str, type[DeviceModel]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
 # What a street has, house by house.
-STREET = ("inverter", "battery", "evcharger", "inverter", "thermostat", "battery", "inverter", "evcharger")
+DEFAULT_KINDS = (
+    "inverter",
+    "battery",
+    "evcharger",
+    "inverter",
+    "thermostat",
+    "battery",
+    "inverter",
+    "evcharger",
+)
 
 
 class Server(NamedTuple):
@@ -38,7 +47,7 @@ class Server(NamedTuple):
     rate: float = 1.0
 
 
-def plant(kind: str, name: str, lfdi: str) -> DeviceModel:
+def device_model(kind: str, name: str, lfdi: str) -> DeviceModel:
     """A device of this kind at a site of its own; how large it is, and what happens there, comes from its
     LFDI."""
     def spread(what: str, low: float, high: float) -> float:
@@ -57,28 +66,30 @@ def plant(kind: str, name: str, lfdi: str) -> DeviceModel:
     raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
 
 
-def entries(path: str | Path) -> list[Entry]:
+def read_entries(path: str | Path) -> list[Entry]:
     """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate,
     key; also `plant` (one of KINDS; else as the street has it), `ratings` (fields of the plant and, in
     `site`, of its Site that are otherwise drawn) and, for an aggregator, `manages` (entries like these)."""
     return json.loads(Path(path).read_text())
 
 
-def made(entry: Entry, index: int) -> DeviceModel:
+def entry_model(entry: Entry, index: int) -> DeviceModel:
     """The plant of an entry."""
-    drawn = plant(entry.get("plant") or STREET[index % len(STREET)], entry["name"], entry["lfdi"])
+    drawn = device_model(
+        entry.get("plant") or DEFAULT_KINDS[index % len(DEFAULT_KINDS)], entry["name"], entry["lfdi"]
+    )
     ratings = dict(entry.get("ratings", {}))
     return replace(drawn, site=drawn.site._replace(**ratings.pop("site", {})), **ratings)
 
 
-def clients(
+def create_clients(
     known: Iterable[Entry],
     server: Server,
-    tell: Callable[[Trace], None] = silent,
+    tell: Callable[[Trace], None] = discard_trace,
     pins: bool = True,
     clock: Callable[[], float] = time.time,
-    make: Callable[[Entry, int], DeviceModel] = made,
-    manner: Callable[[str], Faults] = lambda lfdi: GOOD,
+    make: Callable[[Entry, int], DeviceModel] = entry_model,
+    manner: Callable[[str], Faults] = lambda lfdi: NONE,
 ) -> list[Client]:
     """A client for each entry. An aggregator that manages nothing has nothing to do and is left out. `make`
     gives the plant of an entry and its place in the list, `manner` that of the client with an LFDI; a clock
@@ -88,7 +99,9 @@ def clients(
         managed = entry.get("manages", [])
         if entry["kind"] == "aggregator" and not managed:
             continue
-        tls = context(*(str(server.certs / name) for name in ("ca.pem", entry["certificate"], entry["key"])))
+        tls = tls_context(
+            *(str(server.certs / name) for name in ("ca.pem", entry["certificate"], entry["key"]))
+        )
         connection = Connection(Https(server.address, tls), clock)
         rest = (connection, server.dcap, server.rate, tell, clock)
         if entry["kind"] == "aggregator":

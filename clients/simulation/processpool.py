@@ -15,7 +15,7 @@ from typing import Any
 from clients.simulation import totals
 from server import clock
 
-PATIENCE = 20.0
+STOP_TIMEOUT_S = 20.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a process to end."""
 
@@ -66,9 +66,10 @@ class ProcessPool:
         for process in self._processes:
             assert process.stdin is not None
             print(repr(float(instant)), file=process.stdin, flush=True)
-        said = [sums for process in self._processes for sums in _heard(process)]
+        said = [sums for process in self._processes for sums in _read_totals(process)]
         return [
-            totals.total(one for one in said if one["at"] == at) for at in sorted({one["at"] for one in said})
+            totals.add_totals(one for one in said if one["at"] == at)
+            for at in sorted({one["at"] for one in said})
         ]
 
     def start(self) -> None:
@@ -100,7 +101,7 @@ class ProcessPool:
                 process.stdin.close()
         for process in self._processes:
             try:
-                process.wait(PATIENCE)
+                process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -116,7 +117,7 @@ class ProcessPool:
         self.close()
 
 
-def _heard(process: subprocess.Popen[str]) -> Iterable[dict[str, Any]]:
+def _read_totals(process: subprocess.Popen[str]) -> Iterable[dict[str, Any]]:
     """What a process says before it answers."""
     assert process.stdout is not None
     for line in process.stdout:
@@ -126,7 +127,7 @@ def _heard(process: subprocess.Popen[str]) -> Iterable[dict[str, Any]]:
     raise RuntimeError(f"clients ended with status {process.wait()}")
 
 
-def share(known: Sequence[dict[str, Any]], processes: int, folder: Path) -> list[Path]:
+def split_devices(known: Sequence[dict[str, Any]], processes: int, folder: Path) -> list[Path]:
     """Entries of devices.json dealt out to so many processes, as files in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"devices-{number}.json" for number in range(processes)]

@@ -16,7 +16,7 @@ from server import logs
 
 log = logging.getLogger(__name__)
 # A client whose step went wrong in a way nobody foresaw is left alone for so long (seconds).
-AFTER_A_FAULT = 30.0
+RETRY_S = 30.0
 
 
 class Stepped:
@@ -61,10 +61,10 @@ class Stepped:
             return self.clients[number].step(instant)
         except Exception:
             logs.unexpected(log, f"a step of {self.clients[number].name}")
-            return instant + AFTER_A_FAULT
+            return instant + RETRY_S
 
 
-def answer(fleet: Stepped, asked: TextIO, answers: TextIO) -> None:
+def serve_instants(fleet: Stepped, asked: TextIO, answers: TextIO) -> None:
     """Do as the lines of `asked` say, until there are no more."""
     with fleet:
         for line in asked:

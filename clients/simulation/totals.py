@@ -17,7 +17,7 @@ from clients.events.control import PowerOrder
 from clients.events.eventclient import EventClient
 
 INTERVAL = 900
-LEFT_ALONE = PowerOrder()
+NO_CONTROLS = PowerOrder()
 
 
 class Totals:
@@ -40,11 +40,11 @@ class Totals:
         since, before, alone = self._places.get(lfdi, (now, plant, plant))
         if now % INTERVAL and now != since:
             return
-        shadow = alone.run(LEFT_ALONE, since, now)
+        shadow = alone.run(NO_CONTROLS, since, now)
         self._places[lfdi] = now, plant, shadow
         if now - since == INTERVAL:
             with self._one_at_a_time:
-                self._add(now, plant.kind, mean(before, plant), mean(alone, shadow),
+                self._add(now, plant.kind, mean_injection_w(before, plant), mean_injection_w(alone, shadow),
                           (plant.charge, shadow.charge) if plant.kind == "battery" else None)
 
     def _add(self, at: int, kind: str, power: float, alone: float, charge: tuple[Any, Any] | None) -> None:
@@ -62,12 +62,12 @@ class Totals:
             self._say(self._sums.pop(at))
 
 
-def mean(before: DeviceModel, after: DeviceModel) -> float:
+def mean_injection_w(before: DeviceModel, after: DeviceModel) -> float:
     """Mean injection over an interval, W."""
     return ((after.injected - before.injected) - (after.absorbed - before.absorbed)) * 3600 / INTERVAL
 
 
-def total(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def add_totals(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The sums of several processes of one interval as one."""
     parts = list(parts)
     return {"at": parts[0]["at"], "devices": sum(part["devices"] for part in parts),

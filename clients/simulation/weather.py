@@ -48,7 +48,7 @@ def elevation(site: Site, now: float) -> float:
             + math.cos(latitude) * math.cos(declination) * math.cos(angle))
 
 
-def irradiance(site: Site, now: float) -> float:
+def irradiance_w_per_m2(site: Site, now: float) -> float:
     """W per m2 on the ground: Haurwitz' clear sky, dimmed by the day's weather and by passing clouds."""
     height = elevation(site, now)
     if height <= 0:
@@ -59,7 +59,7 @@ def irradiance(site: Site, now: float) -> float:
     return clear * weather * (1 - 0.8 * min(1.0, clouds))
 
 
-def outdoors(site: Site, now: float) -> float:
+def outdoor_c(site: Site, now: float) -> float:
     """Degrees Celsius: the season, the hour (warmest at three in the afternoon), and some weather."""
     season = -math.cos(math.tau * ((now / DAY) % 365.25 - 20) / 365.25) * math.copysign(1, site.latitude)
     hour = math.cos(math.tau * (solar_hour(site, now) - 15) / 24)
@@ -67,7 +67,7 @@ def outdoors(site: Site, now: float) -> float:
     return mean + 8 * season + 5 * hour + 3 * noise(f"{site.seed} air", now, DAY)
 
 
-def household(site: Site, now: float) -> float:
+def household_load_w(site: Site, now: float) -> float:
     """W that the household uses beside the device: always some, more in the morning and the evening."""
     hour = solar_hour(site, now)
     morning, evening = (math.exp(-((hour - peak) / width) ** 2) for peak, width in ((7.5, 1.2), (19, 2.2)))
@@ -75,12 +75,12 @@ def household(site: Site, now: float) -> float:
     return site.peak_load * max(0.05, shape * (1 + 0.35 * noise(f"{site.seed} load", now, 600)))
 
 
-def voltage(site: Site, now: float, loading: float) -> float:
+def voltage_percent(site: Site, now: float, loading: float) -> float:
     """Percent of nominal at the connection point; `loading` is power over rated power, + = injection."""
     evening = math.exp(-((solar_hour(site, now) - 19) / 2.5) ** 2)
     return 101.5 - 2.5 * evening + site.rise * loading + 1.5 * noise(f"{site.seed} volts", now, 300)
 
 
-def frequency(site: Site, now: float) -> float:
+def frequency_hz(site: Site, now: float) -> float:
     """Hertz; the same for all sites, since they hang on one grid."""
     return site.nominal_hertz + 0.04 * noise("grid", now, 45)

@@ -12,13 +12,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from clients.transport.mtls import HttpReply, Lost, Transport
+from clients.transport.mtls import ConnectionLost, HttpReply, Transport
 from server.errors import Refused
 from server.resources import codec
 
 MEDIA_TYPE = "application/sep+xml"
-FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
-REMEMBERED = 400
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
+MAX_CACHED_REPLIES = 400
 
 
 class ConnectionFault(Exception):
@@ -67,12 +67,12 @@ class Reply(NamedTuple):
     data: dict[str, Any]
 
 
-def delay(failures: int) -> float:
+def retry_delay_s(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling from FIRST_DELAY up to LONGEST_DELAY."""
-    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (min(failures, 16) - 1))
+    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (min(failures, 16) - 1))
 
 
-def retry_after(value: str | None, now: float) -> float:
+def retry_after_s(value: str | None, now: float) -> float:
     """Seconds that a Retry-After header asks for (RFC 9110 10.2.3: a number or a date); 0 where it says
     nothing."""
     if not value:
@@ -131,11 +131,11 @@ class Connection:
             headers["If-None-Match"] = known[0]
         try:
             reply = self._transport.exchange(method, href, body, headers)
-        except Lost as lost:
+        except ConnectionLost as lost:
             kind = Unanswered if lost.sent and method == "POST" else Unreachable
             raise kind(method, href, str(lost), self._hold()) from lost
         if reply.status == 503:
-            asked = retry_after(reply.headers.get("Retry-After"), now)
+            asked = retry_after_s(reply.headers.get("Retry-After"), now)
             raise Unreachable(method, href, "503 Service Unavailable", self._hold(asked))
         self._failures = 0
         if reply.status == 304 and known:
@@ -145,13 +145,13 @@ class Connection:
         tag = reply.headers.get("ETag")
         if method == "GET" and tag:
             self._seen[href] = tag, answer
-            if len(self._seen) > REMEMBERED:
+            if len(self._seen) > MAX_CACHED_REPLIES:
                 self._seen.popitem(last=False)
         return answer
 
     def _hold(self, asked: float = 0.0) -> float:
         self._failures += 1
-        self._until = self._clock() + (asked or delay(self._failures))
+        self._until = self._clock() + (asked or retry_delay_s(self._failures))
         return self._until
 
 

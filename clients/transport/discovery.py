@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from clients.events import curves, loadcontrol, reservation
 from clients.events.control import Default
 from clients.events.curves import Curve
-from clients.events.events import CONTROL, GRANT, LOAD, Event, listed
+from clients.events.events import CONTROL, GRANT, LOAD, Event, program_events
 from clients.transport.polling import DEFAULT_RATE, Poller
 
 Data = dict[str, Any]
@@ -57,7 +57,9 @@ class DiscoveredDevice(NamedTuple):
         return [
             event
             for program in self.programs
-            for event in listed(program.href, program.primacy, program.controls, lfdi, category, program.kind)
+            for event in program_events(
+                program.href, program.primacy, program.controls, lfdi, category, program.kind
+            )
         ]
 
     def curves(self) -> dict[str, Curve]:
@@ -65,30 +67,30 @@ class DiscoveredDevice(NamedTuple):
         return {href: curve for program in self.programs for href, curve in program.curves.items()}
 
 
-def href(document: Data, link: str) -> str | None:
+def link_href(document: Data, link: str) -> str | None:
     """Where a link leads: `href(program, "DERControlListLink")`; None where the document does not have it."""
     found = document.get(link)
     return found["href"] if found else None
 
 
-def filled(document: Data, link: str) -> str | None:
+def filled_list_href(document: Data, link: str) -> str | None:
     """Where a link to a list leads, if there is anything: its `all` says how much. Only to be asked of a
     document that is read as often as the list would be."""
-    return href(document, link) if document.get(link, {}).get("all") != 0 else None
+    return link_href(document, link) if document.get(link, {}).get("all") != 0 else None
 
 
-def root(polls: Poller, dcap: str) -> Root:
+def read_root(polls: Poller, dcap: str) -> Root:
     """DeviceCapability and what stands right below it."""
     capability = polls.read(dcap)
     rate = polls.rate(dcap)
-    time = href(capability, "TimeLink")
-    devices = href(capability, "EndDeviceListLink")
+    time = link_href(capability, "TimeLink")
+    devices = link_href(capability, "EndDeviceListLink")
     return Root(capability, polls.read(time, rate) if time else None,
                 polls.read_list(devices, "EndDevice", rate)["EndDevice"] if devices else [],
-                devices, href(capability, "MirrorUsagePointListLink"))
+                devices, link_href(capability, "MirrorUsagePointListLink"))
 
 
-def own(devices: list[Data], lfdi: str) -> Data | None:
+def own_end_device(devices: list[Data], lfdi: str) -> Data | None:
     """The EndDevice with this LFDI (compared as a number: leading zeros may have been dropped)."""
     return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
 
@@ -104,28 +106,28 @@ def discover(
 
 
     """
-    registration = href(device, "RegistrationLink")
-    ders = href(device, "DERListLink")
-    assignments = href(device, "FunctionSetAssignmentsListLink")
+    registration = link_href(device, "RegistrationLink")
+    ders = link_href(device, "DERListLink")
+    assignments = link_href(device, "FunctionSetAssignmentsListLink")
     programs: dict[str, Program] = {}
     if assignments:
         listing = polls.read_list(assignments, "FunctionSetAssignments", rate)
         for assignment in listing["FunctionSetAssignments"]:
             below = polls.rate(assignments)
-            for one in _programs(polls, href(assignment, "DERProgramListLink"), below):
+            for one in _programs(polls, link_href(assignment, "DERProgramListLink"), below):
                 programs.setdefault(one.href, one)
             for one in (
-                _loads(polls, href(assignment, "DemandResponseProgramListLink"), below)
+                _loads(polls, link_href(assignment, "DemandResponseProgramListLink"), below)
                 if modes & loadcontrol.MODES
                 else ()
             ):
                 programs.setdefault(one.href, one)
-    granted = href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
+    granted = link_href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
     if granted:
         programs[granted] = Program(
             granted, 0, {}, None, polls.read_list(granted, GRANT, rate)[GRANT], {}, GRANT
         )
-    asked = href(device, "FlowReservationRequestListLink") if granted else None
+    asked = link_href(device, "FlowReservationRequestListLink") if granted else None
     return DiscoveredDevice(
         device,
         polls.read(registration, rate) if registration else None,
@@ -148,7 +150,7 @@ def _loads(polls: Poller, listing: str | None, rate: int) -> list[Program]:
     programs = polls.read_list(listing, "DemandResponseProgram", rate)["DemandResponseProgram"]
     found = []
     for data in programs:
-        controls = filled(data, "EndDeviceControlListLink")
+        controls = filled_list_href(data, "EndDeviceControlListLink")
         found.append(
             Program(
                 data["href"],
@@ -164,8 +166,11 @@ def _loads(polls: Poller, listing: str | None, rate: int) -> list[Program]:
 
 
 def _program(polls: Poller, data: Data, rate: int) -> Program:
-    default = href(data, "DefaultDERControlLink")
-    controls, curve_list = filled(data, "DERControlListLink"), filled(data, "DERCurveListLink")
+    default = link_href(data, "DefaultDERControlLink")
+    controls, curve_list = (
+        filled_list_href(data, "DERControlListLink"),
+        filled_list_href(data, "DERCurveListLink"),
+    )
     read_curves = polls.read_list(curve_list, "DERCurve", rate)["DERCurve"] if curve_list else []
     return Program(data["href"], data["primacy"], data,
                    polls.read(default, rate) if default else None,

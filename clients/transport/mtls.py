@@ -22,7 +22,7 @@ class HttpReply(NamedTuple):
     body: bytes
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """No answer. `sent` says whether the server may have got the request."""
 
     def __init__(self, why: str, sent: bool):
@@ -37,16 +37,16 @@ class Transport(Protocol):
     """What carries requests."""
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
-        """One request and its answer; Lost where there is none."""
+        """One request and its answer; ConnectionLost where there is none."""
 
     def close(self) -> None:
         """Let the socket go; the next request opens another."""
 
     def abort(self) -> None:
-        """End for good what another thread waits for: that request is Lost, and every later one."""
+        """End for good what another thread waits for: that request is lost, and every later one."""
 
 
-def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
+def tls_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     """TLS 1.2 with the standard's suites, showing this certificate (chain) and trusting these authorities.
 
     A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the
@@ -114,7 +114,7 @@ class Https(http.client.HTTPConnection):
         raise OSError(f"{self.host} has no address")
 
     def abort(self) -> None:
-        """End for good what another thread waits for: that request is Lost, and every later one.
+        """End for good what another thread waits for: that request is lost, and every later one.
 
         The socket is shut down below TLS, whose objects the other thread is using. Repeat it until that
         thread has ended: a socket that is about to connect cannot be shut down.
@@ -142,7 +142,7 @@ class Https(http.client.HTTPConnection):
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if not (kept and again and method != "POST"):
-                    raise Lost(f"{type(error).__name__}: {error}", sent) from error
+                    raise ConnectionLost(f"{type(error).__name__}: {error}", sent) from error
         raise AssertionError("the second try returns or raises")
 
     def _drop_if_closed(self) -> None:

@@ -14,7 +14,7 @@ from clients.transport.connection import Reply
 # "If not specified, a default of 900 seconds (15 minutes) is used" for every pollRate.
 DEFAULT_RATE = 900
 # One request asks for this many items of a list; the server may give fewer.
-PAGE = 255
+PAGE_SIZE = 255
 
 
 class CachedDocument(NamedTuple):
@@ -83,7 +83,7 @@ class Poller:
         data: dict[str, Any] = {}
         items: list[dict[str, Any]] = []
         while True:
-            page = self._get(f"{href}?s={len(items)}&l={PAGE}").data
+            page = self._get(f"{href}?s={len(items)}&l={PAGE_SIZE}").data
             data = data or page
             items += page.get(item, [])
             if not page.get(item) or len(items) >= page.get("all", 0):

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 # Time.currentTime is in whole seconds (so it may be one behind), and takes up to so many local seconds to
 # arrive.
-RESOLUTION, LATENCY = 2.0, 0.1
+RESOLUTION_S, LATENCY_S = 2.0, 0.1
 # The rate is measured over no less than this many local seconds.
-SPAN = 2.0
+MIN_RATE_SPAN_S = 2.0
 
 
 class Timebase(NamedTuple):
@@ -49,9 +49,9 @@ class Timebase(NamedTuple):
         if not self.known:
             return Timebase(self.rate, local, current_time, True)
         drift = current_time - self.server_time(local)
-        if abs(drift) <= RESOLUTION + LATENCY * self.rate:
+        if abs(drift) <= RESOLUTION_S + LATENCY_S * self.rate:
             return self._replace(drift=drift)
         elapsed = local - self.local
-        measured = (current_time - self.server) / elapsed if elapsed >= SPAN else self.rate
+        measured = (current_time - self.server) / elapsed if elapsed >= MIN_RATE_SPAN_S else self.rate
         rate = measured if 0.1 <= measured <= 10_000 else self.rate
         return Timebase(rate, local, current_time, True, drift)

@@ -36,7 +36,7 @@ def certs() -> None:
 @_FOLDER
 @click.option("--devices", default=8, show_default=True, help="How many devices the tree is to have at "
                                                               "least.")
-@click.option("--name", "names", multiple=True, default=dev.HERE, show_default=True,
+@click.option("--name", "names", multiple=True, default=dev.LOCAL_NAMES, show_default=True,
               help="Host name or address of the server.")
 @click.option("--force", is_flag=True, help="Make everything anew.")
 @_verb
@@ -61,7 +61,7 @@ def device(name: str, path: Path, kind: str) -> Any:
 @_verb
 def show(file: Path) -> Any:
     """What a certificate (PEM) says: LFDI, SFDI, extensions, validity."""
-    return dev.show(file.read_bytes())
+    return dev.describe(file.read_bytes())
 
 
 @certs.command()

@@ -47,7 +47,7 @@ def leaf(issuer: Holder | None, **how: datetime | ec.EllipticCurvePrivateKey) ->
         [
             (x509.SubjectAlternativeName([name]), True),
             (a.policies(a.POLICIES["generic"]), True),
-            (a.SIGNS, True),
+            (a.SIGNING_USE, True),
         ],
         **how,
     )
@@ -56,7 +56,7 @@ def leaf(issuer: Holder | None, **how: datetime | ec.EllipticCurvePrivateKey) ->
 def under(root: Holder, *extensions: tuple[x509.ExtensionType, bool]) -> Presented:
     """A device under an issuing authority that has these extensions as well."""
     issuer = a.issue(
-        root, a.subject("issuer"), [*a.of_authority(0), (a.policies(a.ANY_POLICY), True), *extensions]
+        root, a.subject("issuer"), [*a.authority_extensions(0), (a.policies(a.ANY_POLICY), True), *extensions]
     )
     return of(leaf(issuer))
 
@@ -99,7 +99,7 @@ def rsa_key(root: Holder) -> Presented:
         .not_valid_after(a.FOREVER)
         .add_extension(x509.SubjectAlternativeName([x509.RFC822Name("rsa@example.org")]), True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), False)
-        .add_extension(a.SIGNS, True)
+        .add_extension(a.SIGNING_USE, True)
         .sign(root.key, SHA256())
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -119,8 +119,8 @@ def tampered(root: Holder) -> Presented:
 
 def too_deep(root: Holder) -> Presented:
     """A chain of five."""
-    one = a.issue(root, a.subject("one"), [*a.of_authority(None), (a.policies(a.ANY_POLICY), True)])
-    two = a.issue(one, a.subject("two"), [*a.of_authority(None), (a.policies(a.ANY_POLICY), True)])
+    one = a.issue(root, a.subject("one"), [*a.authority_extensions(None), (a.policies(a.ANY_POLICY), True)])
+    two = a.issue(one, a.subject("two"), [*a.authority_extensions(None), (a.policies(a.ANY_POLICY), True)])
     return of(leaf(a.authority(two, "three")))
 
 
@@ -147,7 +147,7 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
                 a.subject("issuer"),
                 [
                     (x509.BasicConstraints(True, 0), True),
-                    (a.usage(digital_signature=True, key_cert_sign=True), True),
+                    (a.key_usage(digital_signature=True, key_cert_sign=True), True),
                 ],
             )
         ),
@@ -158,7 +158,7 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
             a.issue(
                 root,
                 a.subject("server"),
-                [(a.SIGNS, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)],
+                [(a.SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)],
             )
         ),
         "purpose",

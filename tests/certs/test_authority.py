@@ -37,7 +37,7 @@ def test_device_extensions() -> None:
         True,
         a.policies("1.3.6.1.4.1.40732.1.1", "1.3.6.1.4.1.40732.2.1"),
     )
-    assert extension(DEVICE, x509.KeyUsage) == (True, a.usage(digital_signature=True, key_agreement=True))
+    assert extension(DEVICE, x509.KeyUsage) == (True, a.key_usage(digital_signature=True, key_agreement=True))
     assert extension(DEVICE, x509.AuthorityKeyIdentifier)[1].key_identifier == \
         extension(ISSUER, x509.SubjectKeyIdentifier)[1].digest
     with pytest.raises(x509.ExtensionNotFound):
@@ -47,7 +47,7 @@ def test_device_extensions() -> None:
 @pytest.mark.parametrize("holder, below", [(ROOT, None), (MANUFACTURER, 1), (ISSUER, 0)])
 def test_authority_extensions(holder: Holder, below: int | None) -> None:
     assert extension(holder, x509.BasicConstraints) == (True, x509.BasicConstraints(True, below))
-    assert extension(holder, x509.KeyUsage) == (True, a.usage(key_cert_sign=True, crl_sign=True))
+    assert extension(holder, x509.KeyUsage) == (True, a.key_usage(key_cert_sign=True, crl_sign=True))
     assert extension(holder, x509.SubjectKeyIdentifier)[0] is False
     assert len(holder.chain[0].subject) == 1
 

@@ -43,7 +43,7 @@ def test_the_tree(tree: Path) -> None:
         ),
         "authorities/operators.key",
     }
-    assert dev.complaints(tree) == ""
+    assert dev.tree_error(tree) == ""
 
 
 def test_devices_json_tells_who_they_are(tree: Path) -> None:
@@ -67,7 +67,7 @@ def test_nobody_else_may_read_it(tree: Path) -> None:
 
 
 def test_the_devices_present_their_authorities(tree: Path) -> None:
-    assert dev.show((tree / "device-1.pem").read_bytes()) | {"begins": "", "lfdi": "", "sfdi": 0} == {
+    assert dev.describe((tree / "device-1.pem").read_bytes()) | {"begins": "", "lfdi": "", "sfdi": 0} == {
         "lfdi": "", "sfdi": 0, "subject": "", "issuer": "CN=Counterpoise development issuer", "begins": "",
         "ends": "9999-12-31T23:59:59+00:00", "policies": ["generic", "test"], "chain": 3}
 
@@ -87,7 +87,7 @@ def test_more_devices_are_added(tmp_path: Path) -> None:
     assert [one["name"] for one in known] == ["aggregator", "device-1", "device-2", "device-3"]
     assert {name: after[name] for name in before if name != "devices.json"} == \
         {name: before[name] for name in before if name != "devices.json"}
-    assert dev.complaints(tmp_path / "dev") == ""
+    assert dev.tree_error(tmp_path / "dev") == ""
 
 
 def test_forced_it_is_new(tmp_path: Path) -> None:
@@ -116,16 +116,19 @@ def test_forced_it_is_new(tmp_path: Path) -> None:
 def test_what_is_spoilt_is_made_anew(spoil, complaint: str, tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=1)
     spoil(tmp_path / "dev")
-    assert complaint in dev.complaints(tmp_path / "dev")
+    assert complaint in dev.tree_error(tmp_path / "dev")
     dev.make_dev(tmp_path / "dev", devices=1)
-    assert dev.complaints(tmp_path / "dev") == ""
+    assert dev.tree_error(tmp_path / "dev") == ""
 
 
 def test_a_device_of_ones_own(tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=0)
     new = dev.issue_device(tmp_path / "dev", "inverter", kind="post-manufacture")
-    assert dev.entries(tmp_path / "dev")[-1] == new
-    assert dev.show((tmp_path / "dev/inverter.pem").read_bytes())["policies"] == ["post-manufacture", "test"]
+    assert dev.read_entries(tmp_path / "dev")[-1] == new
+    assert dev.describe((tmp_path / "dev/inverter.pem").read_bytes())["policies"] == [
+        "post-manufacture",
+        "test",
+    ]
     with pytest.raises(FileExistsError):
         dev.issue_device(tmp_path / "dev", "inverter")
 

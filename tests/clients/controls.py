@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.events.events import Event, listed
+from clients.events.events import Event, program_events
 
 ALL = frozenset({"opModConnect", "opModMaxLimW", "opModFixedW", "opModTargetW", "opModVoltVar"})
 LFDI = "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5"
@@ -28,4 +28,4 @@ def control(name: str, start: int, duration: int, created: int = 0, status: int 
 def events(*controls: dict[str, Any], program: str = "/derp/1", primacy: int = 1, lfdi: str = LFDI,
            category: int = 1 << 21) -> list[Event]:
     """What a device sees of one program."""
-    return listed(program, primacy, controls, lfdi, category)
+    return program_events(program, primacy, controls, lfdi, category)

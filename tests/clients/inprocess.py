@@ -7,7 +7,7 @@ from http.client import HTTPMessage
 from flask import Flask
 
 from clients.transport.connection import Connection
-from clients.transport.mtls import HttpReply, Lost
+from clients.transport.mtls import ConnectionLost, HttpReply
 from server import clock
 from server.devices import identity
 
@@ -23,7 +23,7 @@ class InProcess:
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
         if self.down:
-            raise Lost("the line is cut", True)
+            raise ConnectionLost("the line is cut", True)
         self.asked.append((method, href))
         answer = self._client.open(
             href, method=method, data=body, headers=headers, environ_overrides=self._environ

@@ -8,10 +8,10 @@ from typing import ClassVar
 import pytest
 
 from clients.devices.battery import Battery
-from clients.devices.evcharger import EvCharger, session
+from clients.devices.evcharger import EvCharger, current_session
 from clients.devices.thermostat import Thermostat
 from clients.events import reservation
-from clients.events.reservation import ReservationWish
+from clients.events.reservation import DesiredReservation
 from clients.simulation.weather import DAY, Site
 from server import clock
 from server.grid.controls import drevents, evsessions, reservations
@@ -22,7 +22,7 @@ from tests.clients.scene import ME, Scene, coarsely, read, statuses
 COLD = Site("x", 60.0, 0.0)
 WINTER = 1_768_478_400 // DAY * DAY
 CAR = Site("seed")
-STAY = session(CAR, WINTER + 22 * 3600)
+STAY = current_session(CAR, WINTER + 22 * 3600)
 assert STAY is not None
 
 
@@ -127,8 +127,8 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     assert one["vehicle"]["timeChargeIsNeeded"] == STAY.departure
     begin, end = one["granted_start"], one["granted_start"] + one["granted_s"]
     scene.live_until(end + 900)
-    assert scene.device.plant.headroom < reservation.TRIFLE and statuses() == [1, 2, 3]
-    assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.TRIFLE)
+    assert scene.device.plant.headroom < reservation.MIN_ENERGY_WH and statuses() == [1, 2, 3]
+    assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.MIN_ENERGY_WH)
     one, = evsessions.list_sessions("street")
     period = 7400 * 300 / 3600
     assert (
@@ -206,7 +206,7 @@ def test_until_it_is_granted_something_a_car_waits_but_not_too_long(garage: Call
     scene.live_until(STAY.arrival + 6 * 3600)
     assert scene.device.plant.absorbed < 130, "what it drew before it was told"
     scene.live_until(STAY.departure - 1)
-    assert scene.device.plant.headroom < reservation.TRIFLE, "at last it charges all the same"
+    assert scene.device.plant.headroom < reservation.MIN_ENERGY_WH, "at last it charges all the same"
     assert 4 in statuses()
 
 
@@ -244,7 +244,7 @@ def test_a_car_that_leaves_takes_its_request_back(garage: Callable[..., Scene]) 
     scene.live_until(STAY.arrival + 600)
     reservations.grant(evsessions.list_sessions()[0]["request"], 0, 3600)
     object.__setattr__(scene.device.plant, "site", Site("another"))
-    assert session(Site("another"), clock.now() + 60) is None, "it is away"
+    assert current_session(Site("another"), clock.now() + 60) is None, "it is away"
     scene.live(240)
     request, = store.items("/edev/1/frq")
     assert request.submitted["RequestStatus"]["requestStatus"] == 1
@@ -254,10 +254,10 @@ def test_a_car_that_leaves_takes_its_request_back(garage: Callable[..., Scene]) 
 class Reserving(Battery):
     """A battery that reserves what it is told to."""
     modes: ClassVar[frozenset[str]] = Battery.modes | {reservation.MODE}
-    errand: ClassVar[ReservationWish | None] = None
+    errand: ClassVar[DesiredReservation | None] = None
 
     @property
-    def wish(self) -> ReservationWish | None:
+    def wish(self) -> DesiredReservation | None:
         return self.errand
 
 
@@ -268,7 +268,7 @@ def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions
     """Planned, in W of charging; powerAvailable in the XML likewise; injected by the device with the other
     sign; read by the meter as injection, and in the session as charging again."""
     begin = WINTER + 12 * 3600
-    monkeypatch.setattr(Reserving, "errand", ReservationWish(begin, begin + 4 * 3600, energy, 3000))
+    monkeypatch.setattr(Reserving, "errand", DesiredReservation(begin, begin + 4 * 3600, energy, 3000))
     scene = play(Reserving(site=COLD, name="b"), begin)
     scene.live(180)
     one, = evsessions.list_sessions()

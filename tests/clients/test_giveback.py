@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from clients.devices.evcharger import EvCharger, hour, session
+from clients.devices.evcharger import EvCharger, current_session, local_hour
 from clients.events.control import PowerOrder
-from clients.events.reservation import TRIFLE, PendingRequest, ReservationWish, step
+from clients.events.reservation import MIN_ENERGY_WH, DesiredReservation, PendingRequest, next_request
 from clients.reports import telemetry
 from clients.simulation.weather import DAY, Site
 from server import clock
@@ -20,7 +20,7 @@ from tests.clients.scene import Scene, read, statuses
 
 CAR = Site("seed")
 DAWN = 1_768_478_400 // DAY * DAY
-STAY = session(CAR, DAWN + 22 * 3600)
+STAY = current_session(CAR, DAWN + 22 * 3600)
 assert STAY is not None
 BEGIN, END = max(STAY.arrival, DAWN + 18 * 3600), DAWN + 22 * 3600
 SPARE = 8000.0
@@ -34,7 +34,8 @@ PLUGGED = replace(
 
 def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
     assert (
-        PLUGGED.wish == PLUGGED.offer == ReservationWish(BEGIN, END, -SPARE, 5000) and PLUGGED.usable == SPARE
+        PLUGGED.wish == PLUGGED.offer == DesiredReservation(BEGIN, END, -SPARE, 5000)
+        and PLUGGED.usable == SPARE
     )
     early = replace(PLUGGED, clock=BEGIN - 600.0)
     assert early.wish == PLUGGED.wish and early.usable == early.available_w == 0, (
@@ -44,7 +45,7 @@ def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
     over = replace(PLUGGED, clock=float(END))
     assert (
         over.offer is None
-        and over.wish == ReservationWish(END, STAY.departure, STAY.energy, 7400)
+        and over.wish == DesiredReservation(END, STAY.departure, STAY.energy, 7400)
         and over.usable == 0
     )
 
@@ -61,7 +62,7 @@ def test_it_offers_no_more_than_there_is_and_can_be_had_again(
     plant = replace(PLUGGED, **changes)
     assert (None if plant.offer is None else -plant.offer.energy) == pytest.approx(energy)
     asks_to_give = plant.wish is not None and plant.wish.energy < 0
-    assert asks_to_give == (energy is not None and energy >= TRIFLE)
+    assert asks_to_give == (energy is not None and energy >= MIN_ENERGY_WH)
 
 
 def test_it_gives_only_when_it_is_asked_and_down_to_what_its_owner_keeps() -> None:
@@ -106,15 +107,15 @@ def test_it_says_which_way_power_flows_and_what_it_could_give() -> None:
 
 
 def test_it_has_news_when_an_offer_begins_and_ends() -> None:
-    begin, end = (int(hour(CAR, DAWN // DAY, hours)) for hours in TWO_WAY.offers)
+    begin, end = (int(local_hour(CAR, DAWN // DAY, hours)) for hours in TWO_WAY.offers)
     assert TWO_WAY.turns(begin - 1) == begin and TWO_WAY.turns(end - 1) == end
     assert EvCharger(site=CAR).turns(end - 1) == STAY.departure
 
 
 # --- what it asks for -----------------------------------------------------------------------------
 
-OFFER, NEED = ReservationWish(1000, 8000, -6000, 5000), ReservationWish(1000, 40_000, 14_000, 7000)
-GIVES = step(PendingRequest(), OFFER, False, [], "0A", 1000)[0]
+OFFER, NEED = DesiredReservation(1000, 8000, -6000, 5000), DesiredReservation(1000, 40_000, 14_000, 7000)
+GIVES = next_request(PendingRequest(), OFFER, False, [], "0A", 1000)[0]
 LISTED = [{"href": "/frq/8", "mRID": "0A"}]
 
 
@@ -130,9 +131,9 @@ def test_discharge_is_negative() -> None:
     (NEED, False, 2000, False), (NEED, True, 8000, False),  # nobody wants it, or not any longer
     (OFFER._replace(energy=6000), False, 2000, False)])  # the other direction
 def test_what_is_offered_is_asked_before_what_is_wanted(
-    wish: ReservationWish, running: bool, now: int, kept: bool
+    wish: DesiredReservation, running: bool, now: int, kept: bool
 ) -> None:
-    state, said = step(GIVES, wish, running, LISTED, "0B", now)
+    state, said = next_request(GIVES, wish, running, LISTED, "0B", now)
     assert (state == GIVES) == kept
     assert [one.request["RequestStatus"]["requestStatus"] for one in said] == ([] if kept else [1])
 
@@ -209,11 +210,11 @@ def test_a_car_that_gave_leaves_full(play: Callable[..., Scene]) -> None:
     """Granted at once, and again for what it wants afterwards."""
     scene = play(TWO_WAY, STAY.arrival - 600, rate=300)
     scene.live_until(END + 600)
-    assert scene.device.plant.injected == pytest.approx(SPARE, abs=TRIFLE)
+    assert scene.device.plant.injected == pytest.approx(SPARE, abs=MIN_ENERGY_WH)
     assert store.items("/edev/1/frq") and read(BEGIN + 900, 1800) == pytest.approx(5000, abs=50)
     scene.live_until(STAY.departure - 60)
     plant = scene.device.plant
-    assert plant.headroom < TRIFLE and plant.absorbed - plant.injected == pytest.approx(
-        STAY.energy, abs=TRIFLE
+    assert plant.headroom < MIN_ENERGY_WH and plant.absorbed - plant.injected == pytest.approx(
+        STAY.energy, abs=MIN_ENERGY_WH
     )
     assert not scene.said("trouble")

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from clients.devices.battery import Battery
 from clients.devices.devicemodel import DeviceModel
-from clients.devices.evcharger import EvCharger, session
+from clients.devices.evcharger import EvCharger, current_session
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
 from clients.events.control import PowerOrder
@@ -81,7 +81,7 @@ def test_ratings_hold_and_the_meter_counts(
             if not order.connect:
                 assert after.power == after.var == 0
             if order.gradient == math.inf and order.connect:
-                load = weather.household(SITE, now)
+                load = weather.household_load_w(SITE, now)
                 assert after.power <= order.inject + 1e-6
                 assert -after.power <= order.absorb + 1e-6
                 if after.kind == "inverter":
@@ -115,9 +115,11 @@ def test_a_battery_gives_back_its_round_trip() -> None:
 
 def test_a_battery_left_alone_serves_its_household() -> None:
     after = Battery(site=SITE).step(PowerOrder(), EVENING, 60)
-    assert after.power == pytest.approx(weather.household(SITE, EVENING))
+    assert after.power == pytest.approx(weather.household_load_w(SITE, EVENING))
     surplus = Battery(site=SITE, panel_w=20000).step(PowerOrder(), NOON, 60)
-    assert surplus.power == max(-5000, weather.household(SITE, NOON) - weather.irradiance(SITE, NOON) * 20)
+    assert surplus.power == max(
+        -5000, weather.household_load_w(SITE, NOON) - weather.irradiance_w_per_m2(SITE, NOON) * 20
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,10 +166,10 @@ def test_var_is_the_least_that_is_asked(order: PowerOrder, of_power: float | Non
 
 
 def test_a_car_charges_from_arrival_until_full_and_leaves_full() -> None:
-    stay = session(SITE, MIDNIGHT + DAY)
+    stay = current_session(SITE, MIDNIGHT + DAY)
     assert stay is not None
-    assert session(SITE, stay.arrival - 1) is None and session(SITE, stay.departure) is None
-    assert session(SITE, stay.arrival) == session(SITE, stay.departure - 1) == stay
+    assert current_session(SITE, stay.arrival - 1) is None and current_session(SITE, stay.departure) is None
+    assert current_session(SITE, stay.arrival) == current_session(SITE, stay.departure - 1) == stay
     plant: DeviceModel = EvCharger(site=SITE).run(PowerOrder(), stay.arrival - 3600, stay.arrival)
     assert (plant.power, plant.charge) == (0, None)
     plant = plant.run(PowerOrder(), stay.arrival, stay.arrival + 600)
@@ -179,7 +181,7 @@ def test_a_car_charges_from_arrival_until_full_and_leaves_full() -> None:
 
 
 def test_a_car_that_would_leave_empty_is_unwilling() -> None:
-    stay = session(SITE, MIDNIGHT + DAY)
+    stay = current_session(SITE, MIDNIGHT + DAY)
     assert stay is not None
     plant = EvCharger(site=SITE).run(PowerOrder(target=0), stay.arrival, stay.arrival + 3600)
     assert plant.power == 0 and not plant.unwilling
@@ -188,7 +190,7 @@ def test_a_car_that_would_leave_empty_is_unwilling() -> None:
 
 
 def test_a_car_does_not_charge_under_its_least_current() -> None:
-    stay = session(SITE, MIDNIGHT + DAY)
+    stay = current_session(SITE, MIDNIGHT + DAY)
     assert stay is not None
     powers = [
         EvCharger(site=SITE).step(PowerOrder(absorb=most), stay.arrival, 60).power
@@ -198,7 +200,7 @@ def test_a_car_does_not_charge_under_its_least_current() -> None:
 
 
 def test_sessions_are_believable() -> None:
-    stays = [session(SITE._replace(seed=str(seed)), MIDNIGHT + DAY) for seed in range(200)]
+    stays = [current_session(SITE._replace(seed=str(seed)), MIDNIGHT + DAY) for seed in range(200)]
     assert all(stay is not None for stay in stays)
     energies = [stay.energy for stay in stays if stay]
     assert 5000 <= min(energies) < 9000 and 19000 < max(energies) <= 23000

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from clients.transport.connection import Connection
-from clients.transport.mtls import Https, Lost, context
+from clients.transport.mtls import ConnectionLost, Https, tls_context
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class Server:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.popen.poll() is None, self.process.text
-        with closing(self.https("device-1")) as https, suppress(Lost):
+        with closing(self.https("device-1")) as https, suppress(ConnectionLost):
             return https.exchange("GET", "/tm", None, {}).status == 200
         return False
 
@@ -149,7 +149,7 @@ class Server:
     def https(self, name: str, timeout: float = 20) -> Https:
         """A connection with the certificate of this name."""
         files = (str(self.certs / one) for one in ("ca.pem", f"{name}.pem", f"{name}.key"))
-        return Https(self.address, context(*files), timeout)
+        return Https(self.address, tls_context(*files), timeout)
 
     def get(self, name: str, href: str) -> dict[str, Any]:
         """What a client with the certificate of this name reads there, on a connection of its own."""

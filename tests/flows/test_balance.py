@@ -15,7 +15,7 @@ from server.grid.series import measurements
 from server.models import Balance, Device, DispatchOrder, ResponseRecord, Share
 from tests.flows.server import Server, entries
 from tests.load.grid import street
-from tests.load.grid.plants import QUARTER
+from tests.load.grid.devicemodels import QUARTER
 from tests.load.grid.street import Entry, Lived, Street
 
 pytestmark = pytest.mark.flow

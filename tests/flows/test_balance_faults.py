@@ -16,7 +16,7 @@ from flask import Flask
 
 from clients.devices.device import Device, Identity
 from clients.devices.devicemodel import DeviceModel
-from clients.devices.faults import GOOD, Faults
+from clients.devices.faults import NONE, Faults
 from clients.events.control import PowerOrder
 from clients.transport.mtls import HttpReply
 from server import audit, clock
@@ -33,7 +33,7 @@ from server.models import Participation, Share
 from tests import door
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
-from tests.load.grid.plants import NOBODY, QUARTER, Store
+from tests.load.grid.devicemodels import NOBODY, QUARTER, Store
 
 AREA, MANY, LEAD = "town", 20, 300
 BEGIN = NOON + 2 * QUARTER
@@ -225,7 +225,7 @@ def test_who_opts_out_is_left_alone_until_the_event_is_over_and_not_blamed(town:
     found: list[dict[str, str]] = []
 
     def during(step: int) -> None:
-        behave(whole, tired, Faults(opt_out=1.0) if step == 1 else GOOD)
+        behave(whole, tired, Faults(opt_out=1.0) if step == 1 else NONE)
         if step == 1:
             whole.until(BEGIN + 2 * QUARTER - LEAD - 60)
             found.append(left_out())

@@ -47,7 +47,7 @@ def test_who_has_a_certificate_of_ours_comes_in(who: str, door: Listening) -> No
 
 @pytest.mark.parametrize("depth", ["a chain of two", "a chain of three", "a chain of four"])
 def test_chains(depth: str, door: Listening, tmp_path: Path) -> None:
-    root = dev.load(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
+    root = dev.load_holder(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
     assert ask(door, bad.good(root)[depth].files(tmp_path), "GET", "/dcap").status == 200
 
 
@@ -56,7 +56,7 @@ def test_chains(depth: str, door: Listening, tmp_path: Path) -> None:
                                   "usage", "issuer: name constraints that exclude it",
                                   "issuer: another name", "issuer: policy mapping", "a chain of five"])
 def test_who_is_refused(name: str, door: Listening, tmp_path: Path) -> None:
-    root = dev.load(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
+    root = dev.load_holder(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
     with pytest.raises(ssl.SSLError, match="ALERT|WRONG"):
         ask(door, bad.BAD[name][0](root).files(tmp_path), "GET", "/dcap")
 

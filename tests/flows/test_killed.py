@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clients.transport.mtls import HttpReply, Lost
+from clients.transport.mtls import ConnectionLost, HttpReply
 from server import clock, models
 from server.resources import store
 from tests.flows.conftest import DEVICES
@@ -54,7 +54,7 @@ class Writer(threading.Thread):
         """The answer, if it is a promise."""
         try:
             reply = self.https.exchange(method, href, body, SEP_XML)
-        except Lost:
+        except ConnectionLost:
             self.lost += 1
             return None
         if reply.status >= 300:

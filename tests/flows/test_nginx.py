@@ -77,7 +77,7 @@ def ask(tree: Path, port: int, name: str, headers: dict[str, str], body: bytes =
 @pytest.mark.parametrize("name", ["device-1", "device-2", "aggregator"])
 def test_the_application_learns_who_calls(name: str, tree: Path, port: int) -> None:
     got = ask(tree, port, name, {"Accept": "application/sep+xml"}, b"x" * 20_000)
-    assert got["peer"] == {one["name"]: one["lfdi"] for one in dev.entries(tree)}[name]
+    assert got["peer"] == {one["name"]: one["lfdi"] for one in dev.read_entries(tree)}[name]
     assert (got["method"], got["path"], got["query"], got["size"], got["scheme"]) == (
         "PUT",
         "/der",
@@ -90,7 +90,7 @@ def test_the_application_learns_who_calls(name: str, tree: Path, port: int) -> N
 def test_nobody_speaks_for_another(tree: Path, port: int) -> None:
     other = (tree / "device-2.pem").read_text().replace("\n", "%0A")
     got = ask(tree, port, "device-1", {"X-SSL-Client-Cert": other, "X_SSL_Client_Cert": other})
-    assert got["peer"] == dev.entries(tree)[1]["lfdi"]
+    assert got["peer"] == dev.read_entries(tree)[1]["lfdi"]
 
 
 def test_the_suite_is_the_mandatory_one(tree: Path, port: int) -> None:
@@ -102,7 +102,7 @@ def test_the_suite_is_the_mandatory_one(tree: Path, port: int) -> None:
 @pytest.mark.parametrize("name", ["self-signed", "expired", "RSA key", "P-384 key", "issuer: policy mapping"])
 def test_who_is_refused(name: str, tree: Path, port: int, tmp_path: Path) -> None:
     """By nginx, with 400 or in the handshake, or by us behind it, with 403."""
-    root = dev.load(tree / "authorities/root.pem", tree / "authorities/root.key")
+    root = dev.load_holder(tree / "authorities/root.pem", tree / "authorities/root.key")
     client = listening.context(tree, bad.BAD[name][0](root).files(tmp_path))
     with socket.create_connection(("127.0.0.1", port), listening.PATIENCE) as bare:
         try:

@@ -71,7 +71,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, pace: float | None
     with audit.acting("demo"):
         fixed = _forecast(wanted, homes, midnight)
         controller.set_automatic(TOP, True)
-    return Place(midnight, homes, len(known), fixed, processpool.share(known, PROCESSES, FOLDER))
+    return Place(midnight, homes, len(known), fixed, processpool.split_devices(known, PROCESSES, FOLDER))
 
 
 def _certificates(count: int) -> list[dict[str, Any]]:
@@ -110,12 +110,16 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
     """Put what might have been expected the day before: the imbalance if nobody moves anything, what of it
     sun and heat pumps are, and which cars come. What the feeder will draw beside its devices, less what is
     delivered, in each interval."""
-    plants = scenario.plants(wanted)
+    plants = scenario.device_models(wanted)
     drawn = {
         kind: [
             sum(each)
             for each in zip(
-                *(scenario.alone(plant, midnight, AHEAD) for plant in plants if plant.kind == kind),
+                *(
+                    scenario.uncontrolled_load_w(plant, midnight, AHEAD)
+                    for plant in plants
+                    if plant.kind == kind
+                ),
                 strict=True,
             )
         ]
@@ -123,19 +127,21 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
     }
     whole = [
         fixed + sum(each)
-        for fixed, *each in zip(scenario.inflexible(homes, midnight, AHEAD), *drawn.values(), strict=True)
+        for fixed, *each in zip(
+            scenario.inflexible_load_w(homes, midnight, AHEAD), *drawn.values(), strict=True
+        )
     ]
     delivered = [each for day in range(0, AHEAD, scenario.STEPS)
-                 for each in scenario.supply(whole[day:day + scenario.STEPS], midnight + day * STEP)]
+                 for each in scenario.supply_w(whole[day:day + scenario.STEPS], midnight + day * STEP)]
     truth = [load - supply for load, supply in zip(whole, delivered, strict=True)]
-    signals.put(TOP, "imbalance", scenario.forecast(truth, midnight), midnight, STEP, source=SOURCE)
+    signals.put(TOP, "imbalance", scenario.forecast_w(truth, midnight), midnight, STEP, source=SOURCE)
     for kind, what, leaf in (("inverter", "pv", "solar"), ("thermostat", "thermal", "thermostats")):
         if kind in drawn:
             for vder in (TOP, leaf):
                 forecasts.put(
                     vder,
                     what,
-                    [-value for value in scenario.forecast(drawn[kind], midnight)],
+                    [-value for value in scenario.forecast_w(drawn[kind], midnight)],
                     midnight,
                     STEP,
                     SOURCE,
@@ -144,12 +150,12 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
         forecasts.put(
             "chargers",
             "ev",
-            scenario.visits(plants, midnight, AHEAD // scenario.STEPS),
+            scenario.expected_sessions(plants, midnight, AHEAD // scenario.STEPS),
             midnight,
             STEP,
             SOURCE,
         )
     return [
         load - supply
-        for load, supply in zip(scenario.inflexible(homes, midnight, AHEAD), delivered, strict=True)
+        for load, supply in zip(scenario.inflexible_load_w(homes, midnight, AHEAD), delivered, strict=True)
     ]

@@ -46,7 +46,7 @@ def address() -> str:
 def words() -> list[str]:
     """What each client process is told of the server."""
     return ["--server", address(), "--certs", str(Path(settings.certificate).parent),
-            "--settled", str(scenario.SETTLING / 3600)]
+            "--settled", str(scenario.SETTLING_S / 3600)]
 
 
 @contextmanager
@@ -131,7 +131,7 @@ class Homes:
             return None
         parts = self._parts.setdefault(part["at"], [])
         parts.append(part)
-        return totals.total(self._parts.pop(part["at"])) if len(parts) == PROCESSES else None
+        return totals.add_totals(self._parts.pop(part["at"])) if len(parts) == PROCESSES else None
 
     def _listen(self, process: Process) -> None:
         assert process.stdout is not None

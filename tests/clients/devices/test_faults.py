@@ -8,7 +8,7 @@ from flask import Flask
 
 from clients.devices import faults
 from clients.devices.device import Device, Identity
-from clients.devices.faults import GOOD, Faults
+from clients.devices.faults import NONE, Faults
 from clients.devices.inverter import Inverter
 from clients.reports.reporter import Trace
 from clients.simulation.weather import Site
@@ -62,7 +62,7 @@ def answered() -> list[tuple[int, int]]:
 
 
 def test_a_good_one_follows(device: Make) -> None:
-    made, _, _ = device(GOOD)
+    made, _, _ = device(NONE)
     dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 60)
     live(made, 400)
     assert made.plant.power == 500 and answered() == [(0, 1), (60, 2)]
@@ -80,7 +80,7 @@ def test_a_silent_one_is_there_and_reads_its_meter_but_follows_nothing(device: M
 
 
 def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Make) -> None:
-    made, line, _ = device(GOOD)
+    made, line, _ = device(NONE)
     dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
     live(made, 100)
     asked = len(line.asked)
@@ -89,7 +89,7 @@ def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Mak
     assert made.plant.power == 500 and len(line.asked) == asked
     live(made, 330)
     assert made.plant.power > 500 and answered() == [(0, 1)]
-    made.behave(GOOD)
+    made.behave(NONE)
     live(made, 100)
     assert answered() == [(0, 1), (200, 2), (500, 3)], "and says then what has been"
     meter = store.items("/upt/1/mr")[0].href
@@ -123,11 +123,11 @@ def test_a_clock_that_is_off_is_off_whatever_the_server_says(device: Callable, s
 
 def test_shares_of_many_are_drawn_once_and_for_all() -> None:
     lfdis = [f"{number:040X}" for number in range(2000)]
-    drawn = [faults.drawn(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
-    assert drawn == [faults.drawn(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
+    drawn = [faults.draw_faults(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
+    assert drawn == [faults.draw_faults(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
     assert sum(one.silent for one in drawn) == pytest.approx(200, abs=40)
     assert sum(one.gone for one in drawn) == pytest.approx(400, abs=60)
     assert not [one for one in drawn if one.silent and one.gone] and {one.skew for one in drawn} == {60, -60}
     leaves = sum(one.leaves(lfdi, "A") for one, lfdi in zip(drawn, lfdis, strict=True))
     assert leaves == pytest.approx(100, abs=40)
-    assert GOOD == faults.drawn(lfdis[0]) and not GOOD.leaves(lfdis[0], "A")
+    assert NONE == faults.draw_faults(lfdis[0]) and not NONE.leaves(lfdis[0], "A")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from clients.events.control import Default, Held, PowerOrder, Settings, gradient, merged, order
+from clients.events.control import (ActiveMode, Default, PowerOrder, Settings, gradient, merge_modes,
+                                    power_order)
 from clients.events.curves import Curve, curve
 from clients.events.schedule import Schedule, advance
 from tests.clients.controls import ALL, control, events, mrid
@@ -25,7 +26,7 @@ def sources(modes: dict[str, Any], *defaults: Default, supported: frozenset[str]
     """Who holds which mode, with one event of these modes running (none where there are no modes)."""
     said = events(control("a", 0, 100, **modes)) if modes else []
     schedule, _ = advance(Schedule(), said, 10, ALL)
-    return {mode: one.source for mode, one in merged(schedule.running, defaults, supported).items()}
+    return {mode: one.source for mode, one in merge_modes(schedule.running, defaults, supported).items()}
 
 
 A, FAR, NEAR = mrid("a"), "/derp/1", "/derp/2"
@@ -91,22 +92,22 @@ def active_power(watts: int) -> dict[str, int]:
     ],
 )
 def test_a_mode_in_watts(mode: str, value: Any, settings: Settings, field: str, expected: Any) -> None:
-    made = order({mode: Held(value, "/derp/1")}, settings, {})
+    made = power_order({mode: ActiveMode(value, "/derp/1")}, settings, {})
     assert getattr(made, field) == pytest.approx(expected)
     assert made._replace(**{field: getattr(PowerOrder(), field)}) == PowerOrder(), "and nothing else"
 
 
 def test_the_tighter_of_two_limits_counts() -> None:
-    held = {"opModMaxLimW": Held(5000, "x"), "csipaus:opModGenLimW": Held(active_power(900), "x")}
-    assert order(held, SETTINGS, {}).inject == 900
+    held = {"opModMaxLimW": ActiveMode(5000, "x"), "csipaus:opModGenLimW": ActiveMode(active_power(900), "x")}
+    assert power_order(held, SETTINGS, {}).inject == 900
 
 
 def test_the_ramp_of_an_event_goes_before_the_default_gradient() -> None:
     graded = SETTINGS._replace(grad_w=10)
-    held = {"opModMaxLimW": Held(5000, "x", 2000)}
-    assert order(held, graded, {}, change=-1000).gradient == 50
-    assert order({"opModMaxLimW": Held(5000, "x")}, graded, {}, change=-1000).gradient == 500
-    assert order(held, SETTINGS, {}).gradient == math.inf
+    held = {"opModMaxLimW": ActiveMode(5000, "x", 2000)}
+    assert power_order(held, graded, {}, change=-1000).gradient == 50
+    assert power_order({"opModMaxLimW": ActiveMode(5000, "x")}, graded, {}, change=-1000).gradient == 500
+    assert power_order(held, SETTINGS, {}).gradient == math.inf
 
 
 def test_the_gradient_is_the_best_defaults_else_the_devices_own() -> None:
@@ -152,7 +153,7 @@ def test_a_curve_may_have_a_step_and_a_reference_voltage() -> None:
 
 
 def test_a_curve_is_found_by_its_link() -> None:
-    held = {"opModVoltVar": Held({"href": "/derp/1/dc/2"}, "x")}
+    held = {"opModVoltVar": ActiveMode({"href": "/derp/1/dc/2"}, "x")}
     known = {"/derp/1/dc/2": curve(VOLT_WATT)}
-    assert order(held, SETTINGS, known).volt_var == known["/derp/1/dc/2"]
-    assert order(held, SETTINGS, {}).volt_var is None
+    assert power_order(held, SETTINGS, known).volt_var == known["/derp/1/dc/2"]
+    assert power_order(held, SETTINGS, {}).volt_var is None

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from clients.events.control import Held
-from clients.events.eventclient import describe
+from clients.events.control import ActiveMode
+from clients.events.eventclient import describe_modes
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from clients.events.eventclient import describe
     ],
 )
 def test_a_line_for_what_is_followed(modes: dict[str, Any], line: str) -> None:
-    assert describe({mode: Held(value, "/derp/1") for mode, value in modes.items()}) == line
+    assert describe_modes({mode: ActiveMode(value, "/derp/1") for mode, value in modes.items()}) == line

@@ -26,14 +26,14 @@ def test_an_event_is_for_the_device_categories_it_names(category: str | None, se
 
 @given(some.text(), some.text(), some.integers(-3600, 3600))
 def test_a_draw_lies_between_nothing_and_its_bound_and_stays(seed: str, what: str, bound: int) -> None:
-    drawn = ev.draw(seed, what, bound)
-    assert min(0, bound) <= drawn <= max(0, bound) and drawn == ev.draw(seed, what, bound)
+    drawn = ev.draw_integer(seed, what, bound)
+    assert min(0, bound) <= drawn <= max(0, bound) and drawn == ev.draw_integer(seed, what, bound)
 
 
 def test_draws_differ_by_device_and_event_and_reach_both_ends() -> None:
-    drawn = {ev.draw(f"{device:040X}", "start", 10) for device in range(400)}
+    drawn = {ev.draw_integer(f"{device:040X}", "start", 10) for device in range(400)}
     assert drawn == set(range(11))
-    assert {ev.draw(LFDI, f"start {event}", -10) for event in range(400)} == set(range(-10, 1))
+    assert {ev.draw_integer(LFDI, f"start {event}", -10) for event in range(400)} == set(range(-10, 1))
 
 
 def test_the_start_and_the_duration_are_randomized_apart_and_once() -> None:
@@ -75,4 +75,4 @@ def test_a_cancellation_with_randomization_spreads_the_end_of_what_runs() -> Non
 
 
 def test_an_mrid_is_compared_whole_and_in_one_case() -> None:
-    assert ev.mrid("ab") == "AB".zfill(32) == ev.mrid("00ab")
+    assert ev.normalize_mrid("ab") == "AB".zfill(32) == ev.normalize_mrid("00ab")

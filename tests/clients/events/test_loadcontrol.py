@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from clients.devices.evcharger import EvCharger, session
+from clients.devices.evcharger import EvCharger, current_session
 from clients.devices.thermostat import Thermostat
 from clients.events import loadcontrol
 from clients.events.control import PowerOrder
-from clients.events.events import Event, listed
+from clients.events.events import Event, program_events
 from clients.events.loadcontrol import Load
 from clients.events.schedule import Schedule, advance, opt
 from clients.simulation.weather import DAY, Site
@@ -20,7 +20,7 @@ from tests.clients.controls import LFDI, mrid
 
 COLD, WINTER = Site("x", 60.0, 0.0), 1_768_478_400
 CAR = Site("seed", -33.9, 151.2)
-STAY = session(CAR, 1_790_000_000 // DAY * DAY - int(151.2 / 15 * 3600) + DAY)
+STAY = current_session(CAR, 1_790_000_000 // DAY * DAY - int(151.2 / 15 * 3600) + DAY)
 HEAT = {"Offset": {"heatingOffset": 15}}
 
 
@@ -42,7 +42,7 @@ def load_control(name: str, start: int, duration: int, action: dict[str, Any] | 
 
 
 def events(*controls: dict[str, Any], category: int = 1) -> list[Event]:
-    return listed("/dr/1", 1, controls, LFDI, category, "EndDeviceControl")
+    return program_events("/dr/1", 1, controls, LFDI, category, "EndDeviceControl")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_is_asked_and_how_it_is_said_to_be_done(
     for forward, expected in ((False, less), (True, more)):
         found = loadcontrol.modes(load_control("a", 0, 9, action, loadShiftForward=forward))
         assert found == expected and set(found) <= loadcontrol.MODES
-        done = loadcontrol.applied(found)
+        done = loadcontrol.applied_fields(found)
         assert done.pop("AppliedTargetReduction", action.get("TargetReduction")) == action.get(
             "TargetReduction"
         )
@@ -87,7 +87,7 @@ def test_a_reduction_in_kilowatts_is_one_in_watts_and_one_in_litres_is_for_other
         "TargetReduction": 2000
     }
     other = loadcontrol.modes(load_control("a", 0, 9, {"TargetReduction": {"type": 8, "value": 2}}))
-    assert other and not set(other) & loadcontrol.MODES and loadcontrol.applied(other) == {}
+    assert other and not set(other) & loadcontrol.MODES and loadcontrol.applied_fields(other) == {}
 
 
 def test_off_comes_before_on() -> None:

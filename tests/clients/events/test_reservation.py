@@ -6,21 +6,22 @@ from typing import Any
 import pytest
 
 from clients.devices.evcharger import EvCharger
-from clients.events.control import Held, Settings, order
-from clients.events.reservation import NOTHING, PendingRequest, ReservationWish, Step, rationed, step
+from clients.events.control import ActiveMode, Settings, power_order
+from clients.events.reservation import (NO_POWER, DesiredReservation, PendingRequest, RequestMessage,
+                                        next_request, power_within_energy)
 
-CAR = ReservationWish(1000, 40_000, 14_000, 7000)
+CAR = DesiredReservation(1000, 40_000, 14_000, 7000)
 A, B = "0A", "0B"
 
 
 def asked(mrid: str = A, end: int = 40_000) -> dict[str, Any]:
     wish = CAR._replace(end=end)
-    return step(PendingRequest(), wish, False, [], mrid, 1000)[1][0].request
+    return next_request(PendingRequest(), wish, False, [], mrid, 1000)[1][0].request
 
 
 def test_a_car_that_comes_asks_for_what_it_wants() -> None:
-    state, (said,) = step(PendingRequest(), CAR, False, [], A, 1000)
-    assert said == Step(
+    state, (said,) = next_request(PendingRequest(), CAR, False, [], A, 1000)
+    assert said == RequestMessage(
         {
             "mRID": A,
             "creationTime": 1000,
@@ -31,11 +32,11 @@ def test_a_car_that_comes_asks_for_what_it_wants() -> None:
             "intervalRequested": {"start": 1000, "duration": 39_000},
         }
     )
-    assert state.waits and step(state, CAR._replace(start=1060), False, [], B, 1060) == (state, [])
+    assert state.waits and next_request(state, CAR._replace(start=1060), False, [], B, 1060) == (state, [])
 
 
 LISTED = [{"href": "/frq/7", "mRID": "000B"}, {"href": "/frq/8", "mRID": "000A"}]
-TAKEN = Step(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}, "/frq/8")
+TAKEN = RequestMessage(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}, "/frq/8")
 
 
 @pytest.mark.parametrize("wish, running, said", [
@@ -46,28 +47,28 @@ TAKEN = Step(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}
     (CAR._replace(energy=9000), True, []), (CAR, False, []),
     (CAR._replace(end=90_000), False, [TAKEN])])  # another car
 def test_it_takes_back_what_it_does_not_need(
-    wish: ReservationWish | None, running: bool, said: list[Step]
+    wish: DesiredReservation | None, running: bool, said: list[RequestMessage]
 ) -> None:
-    state, done = step(PendingRequest(asked()), wish, running, LISTED, B, 2000)
+    state, done = next_request(PendingRequest(asked()), wish, running, LISTED, B, 2000)
     assert done == said and (state.request is None) == bool(said)
 
 
 def test_what_the_server_does_not_list_yet_is_taken_back_when_it_does() -> None:
-    state, said = step(PendingRequest(asked()), None, False, [], B, 2000)
+    state, said = next_request(PendingRequest(asked()), None, False, [], B, 2000)
     assert said == [] and state.request is not None and not state.waits
-    assert step(state, None, False, LISTED, B, 2000) == (PendingRequest(), [TAKEN])
+    assert next_request(state, None, False, LISTED, B, 2000) == (PendingRequest(), [TAKEN])
 
 
 def test_the_rest_is_asked_for_when_a_grant_has_run_its_course() -> None:
     done = PendingRequest(asked(), done=True)
     assert not done.waits
-    state, said = step(done, CAR._replace(energy=5000), False, LISTED, B, 2000)
+    state, said = next_request(done, CAR._replace(energy=5000), False, LISTED, B, 2000)
     assert [
         (one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said
     ] == [(A, 1, "/frq/8"), (B, 0, None)]
     assert state.waits and state.request is not None and state.request["mRID"] == B
-    assert step(done, CAR._replace(energy=50), False, LISTED, B, 2000) == (done, [])
-    assert step(done, None, False, LISTED, B, 2000) == (PendingRequest(), [])
+    assert next_request(done, CAR._replace(energy=50), False, LISTED, B, 2000) == (done, [])
+    assert next_request(done, None, False, LISTED, B, 2000) == (PendingRequest(), [])
 
 
 def test_who_has_no_time_left_waits_no_longer() -> None:
@@ -95,25 +96,25 @@ def grant(energy: int, power: int) -> dict[str, Any]:
     ],
 )
 def test_no_more_than_was_granted_flows(energy: int, power: int, flowed: float, left: int) -> None:
-    assert rationed(grant(energy, power), flowed, 60)["powerAvailable"]["value"] == left
+    assert power_within_energy(grant(energy, power), flowed, 60)["powerAvailable"]["value"] == left
 
 
 @pytest.mark.parametrize("power, target", [(7000, -7000), (-3000, 3000), (0, 0)])
 def test_the_sign_turns_since_there_charging_is_positive(power: int, target: float) -> None:
     settings = Settings(5000, 7000, 5000, 0)
-    found = order({"FlowReservationResponse": Held(grant(14_000, power), A)}, settings, {})
+    found = power_order({"FlowReservationResponse": ActiveMode(grant(14_000, power), A)}, settings, {})
     assert found.target == target
-    assert order({"FlowReservationResponse": Held(NOTHING, A)}, settings, {}).target == 0
-    with_control = {"FlowReservationResponse": Held(grant(1, power), A),
-                    "opModTargetW": Held({"multiplier": 0, "value": 77}, B)}
-    assert order(with_control, settings, {}).target == 77
+    assert power_order({"FlowReservationResponse": ActiveMode(NO_POWER, A)}, settings, {}).target == 0
+    with_control = {"FlowReservationResponse": ActiveMode(grant(1, power), A),
+                    "opModTargetW": ActiveMode({"multiplier": 0, "value": 77}, B)}
+    assert power_order(with_control, settings, {}).target == 77
 
 
 def test_a_vehicle_tells_what_it_wants() -> None:
     plant = EvCharger(
         arrival=1000, departure=40_000, wanted=20_000.0, given=6000.0, clock=2000.0, power=-7400.0
     )
-    assert plant.wish == ReservationWish(
+    assert plant.wish == DesiredReservation(
         2000, 40_000, 14_000, 7400
     ) and EvCharger().wish is None is EvCharger().vehicle(0)
     assert plant.vehicle(2000) == {

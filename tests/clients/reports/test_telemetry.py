@@ -206,7 +206,7 @@ def test_what_can_be_shed_is_said_again_when_it_changes_by_more_than_the_program
 ) -> None:
     def said(percent: int, power: int) -> dict[str, Any]:
         return {"sheddablePercent": percent, "sheddablePower": {"multiplier": 0, "value": power}}
-    assert telemetry.worth_saying(program, said(*before) if before else None, said(*now)) is worth
+    assert telemetry.exceeds_threshold(program, said(*before) if before else None, said(*now)) is worth
 
 
 def test_a_charger_and_a_thermostat_say_that_they_follow_load_controls() -> None:

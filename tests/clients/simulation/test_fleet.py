@@ -14,7 +14,7 @@ from clients.devices.client import Client
 from clients.devices.device import Device
 from clients.reports.reporter import Trace
 from clients.simulation import fleet, neighbourhood
-from clients.simulation.neighbourhood import KINDS, Server, plant
+from clients.simulation.neighbourhood import KINDS, Server, device_model
 from tests import listening
 from tests.clients.controls import LFDI
 from tests.flows.server import ROOT, Process
@@ -88,7 +88,7 @@ def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
     monkeypatch.setattr(fleet, "PARTING_S", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = Server(f"https://127.0.0.1:{listener.getsockname()[1]}", certs=certs)
-        clients = neighbourhood.clients(neighbourhood.entries(certs / "devices.json"), address)
+        clients = neighbourhood.create_clients(neighbourhood.read_entries(certs / "devices.json"), address)
         for client in clients:
             client._connection._transport.timeout = 600     # type: ignore[attr-defined]
         made = fleet.Fleet(clients, spread=0)
@@ -107,32 +107,32 @@ def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plant_is_the_same_whenever_it_is_made_and_unlike_its_neighbours(kind: str) -> None:
-    made = plant(kind, "one", LFDI)
-    assert made == plant(kind, "one", LFDI) and made.kind == kind and made.name == "one"
-    assert made.site != plant(kind, "one", LFDI[::-1]).site
+    made = device_model(kind, "one", LFDI)
+    assert made == device_model(kind, "one", LFDI) and made.kind == kind and made.name == "one"
+    assert made.site != device_model(kind, "one", LFDI[::-1]).site
 
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="windmill.*inverter"):
-        plant("windmill", "one", LFDI)
+        device_model("windmill", "one", LFDI)
 
 
 def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:
-    known = neighbourhood.entries(certs / "devices.json")
-    made = neighbourhood.clients(known, Server(certs=certs, rate=60))
+    known = neighbourhood.read_entries(certs / "devices.json")
+    made = neighbourhood.create_clients(known, Server(certs=certs, rate=60))
     assert [(type(one), one.name) for one in made] == [(Device, f"device-{number}") for number in (1, 2, 3)]
     first = made[0]
     entry = next(one for one in known if one["name"] == "device-1")
     assert isinstance(first, Device) and first.timebase.rate == 60
     assert first.identity == (entry["lfdi"], entry["sfdi"], entry["pin"])
-    unchecked = neighbourhood.clients(known, Server(certs=certs), pins=False)[0]
+    unchecked = neighbourhood.create_clients(known, Server(certs=certs), pins=False)[0]
     assert isinstance(unchecked, Device) and unchecked.identity.pin is None
 
 
 def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
-    agent, *homes = neighbourhood.entries(certs / "devices.json")
+    agent, *homes = neighbourhood.read_entries(certs / "devices.json")
     managed = [one | {"plant": "battery"} for one in homes]
-    made, = neighbourhood.clients([agent | {"manages": managed}], Server(certs=certs))
+    made, = neighbourhood.create_clients([agent | {"manages": managed}], Server(certs=certs))
     assert isinstance(made, Aggregator)
     assert [(one.lfdi, one.plant.kind) for one in made.followers] == [
         (one["lfdi"], "battery") for one in homes
@@ -140,8 +140,8 @@ def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
 
 
 def test_a_happening_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    fleet.printer(Trace(1_750_000_000, "device-2", "enrolled", "/edev/2"))
-    fleet.printer(Trace(1_750_000_000, "device-2", "reading", "7 W"))
+    fleet.print_trace(Trace(1_750_000_000, "device-2", "enrolled", "/edev/2"))
+    fleet.print_trace(Trace(1_750_000_000, "device-2", "reading", "7 W"))
     assert capsys.readouterr().out.split() == ["15:06:40", "device-2", "enrolled", "/edev/2"]
 
 

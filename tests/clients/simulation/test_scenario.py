@@ -21,12 +21,12 @@ def test_a_seed_is_a_town() -> None:
 
 def test_plants_are_as_the_entries_say_and_a_battery_rests_by_itself() -> None:
     known = scenario.devices(20)
-    for one, plant in zip(known, scenario.plants(known), strict=True):
+    for one, plant in zip(known, scenario.device_models(known), strict=True):
         assert (plant.name, plant.kind) == (one["name"], one["plant"])
         for name, value in one["ratings"].items():
             assert name == "site" or getattr(plant, name) == value
         if isinstance(plant, Battery):
-            assert scenario.alone(plant, MIDNIGHT, 8) == [0.0] * 8
+            assert scenario.uncontrolled_load_w(plant, MIDNIGHT, 8) == [0.0] * 8
 
 
 def test_a_home_is_one_site_for_all_its_devices() -> None:
@@ -36,22 +36,28 @@ def test_a_home_is_one_site_for_all_its_devices() -> None:
 
 def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
     known = scenario.devices(20)
-    drawn = [sum(each) for each in zip(scenario.inflexible(20, MIDNIGHT), *(
-        scenario.alone(plant, MIDNIGHT) for plant in scenario.plants(known)), strict=True)]
-    delivered = scenario.supply(drawn, MIDNIGHT)
+    drawn = [
+        sum(each)
+        for each in zip(
+            scenario.inflexible_load_w(20, MIDNIGHT),
+            *(scenario.uncontrolled_load_w(plant, MIDNIGHT) for plant in scenario.device_models(known)),
+            strict=True,
+        )
+    ]
+    delivered = scenario.supply_w(drawn, MIDNIGHT)
     truth = [load - supply for load, supply in zip(drawn, delivered, strict=True)]
     assert sum(truth) == pytest.approx(0, abs=1) and max(truth) > 20 * 250
-    expected = scenario.forecast(truth, MIDNIGHT)
+    expected = scenario.forecast_w(truth, MIDNIGHT)
     error = sum(abs(one - other) for one, other in zip(truth, expected, strict=True)) / sum(map(abs, truth))
     assert 0.02 < error < 0.2
 
 
 def test_cars_come_about_when_they_were_expected() -> None:
-    plants = scenario.plants(scenario.devices(20))
+    plants = scenario.device_models(scenario.devices(20))
     chargers = [plant for plant in plants if plant.kind == "evcharger"]
-    visits = scenario.visits(plants, MIDNIGHT, 2)
+    visits = scenario.expected_sessions(plants, MIDNIGHT, 2)
     assert len(visits) == 2 * len(chargers) and all(
         energy > 0 and power >= 3700 for *_, energy, power in visits
     )
-    first = scenario.stay(chargers[0].site, scenario.evening(chargers[0].site, MIDNIGHT))
-    assert abs(visits[0][0] - first.arrival) <= scenario.LATE and visits[0][1] == first.departure
+    first = scenario.evening_session(chargers[0].site, scenario.local_day(chargers[0].site, MIDNIGHT))
+    assert abs(visits[0][0] - first.arrival) <= scenario.MAX_LATENESS_S and visits[0][1] == first.departure

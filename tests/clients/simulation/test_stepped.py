@@ -8,7 +8,7 @@ import pytest
 
 from clients.devices.client import Client
 from clients.simulation import stepped
-from clients.simulation.stepped import AFTER_A_FAULT, Stepped
+from clients.simulation.stepped import RETRY_S, Stepped
 
 
 class Every(Client):
@@ -53,13 +53,13 @@ def test_threads_change_nothing_of_what_is_done() -> None:
 def test_a_fault_of_one_is_not_a_fault_of_all(caplog: pytest.LogCaptureFixture) -> None:
     log: list[tuple[float, str]] = []
     with Stepped([Every(1, log, fault=True), Every(2, log)]) as fleet:
-        assert (fleet.until(10), fleet.until(12), fleet.until(10 + AFTER_A_FAULT)) == (2, 1, 2)
+        assert (fleet.until(10), fleet.until(12), fleet.until(10 + RETRY_S)) == (2, 1, 2)
     assert "a fault nobody foresaw" in caplog.text
 
 
 def test_another_process_is_told_in_lines() -> None:
     answers = io.StringIO()
     fleet = Stepped([Every(10, []), Every(20, [])])
-    stepped.answer(fleet, io.StringIO("100.0\n110.0\n115\n120.0\n"), answers)
+    stepped.serve_instants(fleet, io.StringIO("100.0\n110.0\n115\n120.0\n"), answers)
     assert answers.getvalue() == "100.0 2\n110.0 1\n115 0\n120.0 2\n"
     assert all(client.closed for client in fleet.clients)   # type: ignore[attr-defined]

@@ -98,7 +98,7 @@ def test_the_sums_of_processes_add_up() -> None:
         "charge": [],
         "charge_alone": [],
     }
-    assert totals.total([one, two]) == {
+    assert totals.add_totals([one, two]) == {
         "at": 900,
         "devices": 3,
         "power": {"battery": 3.0, "inverter": 1.0},

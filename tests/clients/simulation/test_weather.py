@@ -15,16 +15,16 @@ NOW = some.integers(1_700_000_000, 1_900_000_000)
 
 def day(site: Site, noon: int) -> float:
     """Wh per m2 over the day around this instant."""
-    return sum(weather.irradiance(site, noon - DAY // 2 + step) for step in range(0, DAY, 600)) / 6
+    return sum(weather.irradiance_w_per_m2(site, noon - DAY // 2 + step) for step in range(0, DAY, 600)) / 6
 
 
 @given(NOW)
 def test_the_sun_is_the_sun(now: int) -> None:
     for site in (SYDNEY, LONDON):
-        light = weather.irradiance(site, now)
+        light = weather.irradiance_w_per_m2(site, now)
         assert 0 <= light < 1100
         assert light == 0 if weather.elevation(site, now) <= 0 else light > 0
-        assert light == weather.irradiance(site, now), "a day can be lived twice"
+        assert light == weather.irradiance_w_per_m2(site, now), "a day can be lived twice"
 
 
 @pytest.mark.parametrize("site, summer, winter", [(LONDON, JUNE, DECEMBER), (SYDNEY, DECEMBER, JUNE)])
@@ -32,7 +32,7 @@ def test_summer_gives_more_than_winter(site: Site, summer: int, winter: int) -> 
     mean = {season: sum(day(site._replace(seed=str(seed)), season) for seed in range(20)) / 20
             for season in (summer, winter)}
     assert mean[summer] > 2 * mean[winter] > 100
-    assert weather.outdoors(site, summer) > weather.outdoors(site, winter)
+    assert weather.outdoor_c(site, summer) > weather.outdoor_c(site, winter)
 
 
 def test_noon_is_where_the_sun_stands_highest() -> None:
@@ -42,15 +42,15 @@ def test_noon_is_where_the_sun_stands_highest() -> None:
 
 
 def test_clouds_are_a_sites_own() -> None:
-    assert len({weather.irradiance(Site(str(seed)), JUNE) for seed in range(10)}) == 10
+    assert len({weather.irradiance_w_per_m2(Site(str(seed)), JUNE) for seed in range(10)}) == 10
 
 
 @given(NOW, some.text(max_size=5), some.floats(-1, 1))
 def test_the_rest_stays_within_what_is_believable(now: int, seed: str, loading: float) -> None:
     site = Site(seed)
     assert -1 <= weather.noise(seed, now, 300) <= 1
-    assert -15 < weather.outdoors(site, now) < 48
-    assert 0.04 * site.peak_load < weather.household(site, now) < 1.6 * site.peak_load
-    assert 90 < weather.voltage(site, now, loading) < 113
-    assert weather.voltage(site, now, 1) > weather.voltage(site, now, -1)
-    assert abs(weather.frequency(site, now) - 50) < 0.05
+    assert -15 < weather.outdoor_c(site, now) < 48
+    assert 0.04 * site.peak_load < weather.household_load_w(site, now) < 1.6 * site.peak_load
+    assert 90 < weather.voltage_percent(site, now, loading) < 113
+    assert weather.voltage_percent(site, now, 1) > weather.voltage_percent(site, now, -1)
+    assert abs(weather.frequency_hz(site, now) - 50) < 0.05

@@ -67,17 +67,17 @@ def polls() -> Poller:
 
 
 def test_the_root_leads_to_time_devices_and_mirrors() -> None:
-    root = discovery.root(polls(), "/root")
+    root = discovery.read_root(polls(), "/root")
     assert (root.time, root.end_device_list, root.mirror_list) == ({"currentTime": 5}, "/e", "/m")
     assert [device["href"] for device in root.end_devices] == ["/e/7", "/e/8"]
-    assert discovery.root(polls(), "/bare") == ({}, None, [], None, None)
+    assert discovery.read_root(polls(), "/bare") == ({}, None, [], None, None)
 
 
 def test_an_lfdi_is_compared_as_a_number() -> None:
     devices = SHELF["/e"]["EndDevice"]
-    assert discovery.own(devices, LFDI) == devices[1]
-    assert discovery.own(devices, "AB0".zfill(40)) == devices[0]
-    assert discovery.own(devices, "F" * 40) is None
+    assert discovery.own_end_device(devices, LFDI) == devices[1]
+    assert discovery.own_end_device(devices, "AB0".zfill(40)) == devices[0]
+    assert discovery.own_end_device(devices, "F" * 40) is None
 
 
 def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from certs import dev
-from clients.transport.connection import Connection, Refusal, Unanswered, Unreachable, delay, retry_after
-from clients.transport.mtls import SUITES, Https, Lost, context
+from clients.transport.connection import (Connection, Refusal, Unanswered, Unreachable, retry_after_s,
+                                          retry_delay_s)
+from clients.transport.mtls import SUITES, ConnectionLost, Https, tls_context
 from server.resources import codec
 from tests import listening
 
@@ -112,7 +113,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def connection(server: Server, certs: Path, watch: Watch) -> Iterator[Connection]:
-    tls = context(*(str(certs / name) for name in ("ca.pem", "device-1.pem", "device-1.key")))
+    tls = tls_context(*(str(certs / name) for name in ("ca.pem", "device-1.pem", "device-1.key")))
     made = Connection(Https(server.base, tls, timeout=5), watch)
     yield made
     made.close()
@@ -219,21 +220,21 @@ def test_it_waits_longer_with_each_failure(server: Server, connection: Connectio
             assert waits[-1] == expected
             watch.now = caught.until
     assert waits == [1, 2, 4, 1]
-    assert [delay(failures) for failures in (1, 7, 1000)] == [1, 60, 60]
+    assert [retry_delay_s(failures) for failures in (1, 7, 1000)] == [1, 60, 60]
 
 
 @pytest.mark.parametrize("value, seconds", [
     (None, 0), ("", 0), ("17", 17), ("Sun, 14 Jun 2026 12:00:30 "
                                      "GMT", 30), ("Sun, 14 Jun 2026 11:00:00 GMT", 0), ("soon", 0)])
 def test_retry_after_is_a_number_or_a_date(value: str | None, seconds: float) -> None:
-    assert retry_after(value, 1781438400) == seconds
+    assert retry_after_s(value, 1781438400) == seconds
 
 
 def test_a_server_of_another_authority_is_not_spoken_to(
     server: Server, certs: Path, tmp_path: Path, watch: Watch
 ) -> None:
     dev.make_dev(tmp_path / "other", devices=1)
-    tls = context(
+    tls = tls_context(
         str(tmp_path / "other" / "ca.pem"), str(certs / "device-1.pem"), str(certs / "device-1.key")
     )
     with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
@@ -306,7 +307,7 @@ def test_a_socket_that_the_other_side_closes_before_the_handshake_is_over_is_clo
         )
         tls.check_hostname = False
         https = Https(f"https://127.0.0.1:{listener.getsockname()[1]}", tls, timeout=20)
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             https.exchange("GET", "/tm", None, {})
         thread.join()
         assert https.sock is None

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import click
 
-from clients.devices.client import silent
+from clients.devices.client import discard_trace
 from clients.reports import reporter
 from clients.simulation import neighbourhood, stepped
 from clients.simulation.totals import Totals
 from clients.simulation.weather import DAY
 from server import clock as time_of_day
 from server import logs
-from tests.load.grid import plants
+from tests.load.grid import devicemodels
 
 
 @click.command()
@@ -32,21 +32,21 @@ def main(server: str, certs: Path, devices: Path, clock: str, threads: int, sums
     """Drive the devices of a devices.json whose plants are those of `plants`."""
     logs.configure("homes", "error")
     time_of_day.follow(clock)
-    clients = neighbourhood.clients(
-        neighbourhood.entries(devices),
+    clients = neighbourhood.create_clients(
+        neighbourhood.read_entries(devices),
         neighbourhood.Server(server, certs=certs),
-        silent,
+        discard_trace,
         clock=time_of_day.precise,
-        make=plants.made,
+        make=devicemodels.entry_model,
     )
     if sums:
         Totals(
             [follower for client in clients for follower in client.followers],
             lambda said: click.echo(json.dumps(said)),
         )
-    reporter.WHEN.update(reporter.TERSE)
-    reporter.ASK_AGAIN = 2 * DAY
-    stepped.answer(stepped.Stepped(clients, threads), sys.stdin, sys.stdout)
+    reporter.IGNORED_FIELDS.update(reporter.TERSE_IGNORED_FIELDS)
+    reporter.POST_RATE_CHECK_S = 2 * DAY
+    stepped.serve_instants(stepped.Stepped(clients, threads), sys.stdin, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from clients.simulation.processpool import ProcessPool, share
+from clients.simulation.processpool import ProcessPool, split_devices
 from server import clock, worker
 from server.devices import enrolment
 from server.grid.balance import controller
@@ -23,8 +23,8 @@ from server.grid.series import forecasts, measurements, signals
 from server.models import Device, ResponseRecord
 from server.resources import pollrates, store
 from tests.flows.server import Server, until
-from tests.load.grid import plants
-from tests.load.grid.plants import QUARTER
+from tests.load.grid import devicemodels
+from tests.load.grid.devicemodels import QUARTER
 
 AREA = "street"
 LEAVES = {"batteries": "battery", "cars": "car", "pumps": "pump", "panels": "solar"}
@@ -104,7 +104,11 @@ def enrol(street: Street, certificates: Sequence[Entry]) -> list[Entry]:
     with store.transaction():
         for one in known:
             enrolment.enrol(
-                one["lfdi"], int(one["pin"]), one["name"], one["plant"], category=plants.made(one).category
+                one["lfdi"],
+                int(one["pin"]),
+                one["name"],
+                one["plant"],
+                category=devicemodels.entry_model(one).category,
             )
     virtualders.create(AREA)
     for name, kind in LEAVES.items():
@@ -137,7 +141,7 @@ def live(street: Street, server: Server, known: Sequence[Entry], folder: Path, p
     """The whole of it. The clock goes in steps and stands BEFORE quarters of an hour before it begins."""
     lived = Lived()
     words = ("--server", server.address, "--certs", str(server.certs))
-    with ProcessPool(share(known, processes, folder), *words, module="tests.load.grid.homes") as crew:
+    with ProcessPool(split_devices(known, processes, folder), *words, module="tests.load.grid.homes") as crew:
         crew.poke(clock.precise())
         # the server gathers who was there
         until(lambda: not Device.select().where(Device.last_contact_at.is_null()).exists())

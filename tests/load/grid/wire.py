@@ -18,8 +18,8 @@ from server.resources import pollrates
 from tests.flows.server import Server
 from tests.load.grid import fleet, gates, street
 from tests.load.grid.day import Foresight, Truth, live
+from tests.load.grid.devicemodels import QUARTER
 from tests.load.grid.gates import Gate
-from tests.load.grid.plants import QUARTER
 from tests.load.grid.street import Entry, Street
 
 NOON = 1_776_427_200  # 17 April 2026, UTC

@@ -68,7 +68,7 @@ def said(answer: tuple[bytes, bytes]) -> dict:
 # -- what is well-formed
 
 def test_the_application_learns_who_calls(door: Listening) -> None:
-    lfdis = {one["name"]: one["lfdi"] for one in dev.entries(door.tree)}
+    lfdis = {one["name"]: one["lfdi"] for one in dev.read_entries(door.tree)}
     for name in ("device-1", "device-2", "aggregator"):
         with door.client(name) as client:
             client.sendall(b"GET /edev?s=0&l=5 HTTP/1.1\r\nHost: x\r\nAccept: application/sep+xml\r\n\r\n")

@@ -91,7 +91,7 @@ def test_the_door_behind_a_proxy(
         )
     assert got.startswith(b"HTTP/1.1 " + status)
     assert b"HTTP_X_SSL_CLIENT_CERT" not in got
-    assert (dev.entries(tree)[1]["lfdi"].encode() in got) is (status == b"200 OK")
+    assert (dev.read_entries(tree)[1]["lfdi"].encode() in got) is (status == b"200 OK")
 
 
 @pytest.mark.flow
@@ -100,4 +100,4 @@ def test_where_tls_ends_here_the_header_is_dropped(tree: Path, tmp_path: Path) -
     with listening.listening(tree, tmp_path / "log") as door:
         got = door.ask(f"GET / HTTP/1.1\r\nX-SSL-Client-Cert: {value}\r\nConnection: close\r\n\r\n".encode(),
                        door.client("aggregator"))
-    assert dev.entries(tree)[0]["lfdi"].encode() in got and b"CERT" not in got
+    assert dev.read_entries(tree)[0]["lfdi"].encode() in got and b"CERT" not in got

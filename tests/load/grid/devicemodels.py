@@ -156,7 +156,7 @@ KINDS: dict[str, tuple[type[DeviceModel], Callable[[dict[str, Any]], dict[str, A
 }
 
 
-def made(entry: dict[str, Any], place: int = 0) -> DeviceModel:
+def entry_model(entry: dict[str, Any], place: int = 0) -> DeviceModel:
     """The plant of an entry: `plant` is one of KINDS, `ratings` its fields, with `series` and `trips` as
     lists."""
     kind, read = KINDS[entry["plant"]]
