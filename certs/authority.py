@@ -116,7 +116,9 @@ def server(issuer: Holder, names: Iterable[str]) -> Holder:
 
 def operator(issuer: Holder, name: str) -> Holder:
     """A person who uses the operator interface."""
-    return issue(issuer, subject(name), [(SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
+    return issue(
+        issuer, subject(name), [(SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)]
+    )
 
 
 def issue(

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in ROOT.rglob("*.md") if not any(
     part in ("var", "build") or part.startswith(".") for part in path.relative_to(ROOT).parts))
 FRONT_PAGE_LINES = 120
-PROGRAMS: dict[str, click.Command] = {"counterpoise": main, "python -m clients.simulation.fleet": fleet.main}
+PROGRAMS: dict[str, click.Command] = {"counterpoise": main, "python -m clients": fleet.main}
 FILE = re.compile(r"[\w/-]+\.(csv|json|jsonl|pem)|FILE")
 OTHER_VARIABLES = {"CONFIG", "TEST_POSTGRES"}
 
@@ -103,7 +103,7 @@ def test_a_command_in_the_documentation_exists_with_its_options(line: Line, tmp_
                                    "counterpoise dispatch x --watts many --duration "
                                    "1h", "counterpoise work harder",
                                    "counterpoise --as bob plan "
-                                   "approve", "python -m clients.simulation.fleet --skipp x"])
+                                   "approve", "python -m clients --skipp x"])
 def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
     with pytest.raises(click.ClickException):
         parse(*words_of(wrong))

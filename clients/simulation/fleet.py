@@ -1,4 +1,4 @@
-"""Many clients in one process, as time goes by: `python -m clients.fleet --help`.
+"""Many clients in one process, as time goes by: `python -m clients --help`.
 
 A heap of who is next and a few threads; a client is in one thread's hands at a time. Since a client's `step`
 never sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`.
@@ -199,6 +199,3 @@ def main(
     else:
         run(Fleet(clients, threads))
 
-
-if __name__ == "__main__":
-    main()

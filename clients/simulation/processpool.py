@@ -48,9 +48,9 @@ def uninterrupted() -> Iterator[None]:
 class ProcessPool:
     """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the
     path of a devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes
-    the words of `clients.fleet`."""
+    the arguments of `python -m clients`."""
 
-    def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients.simulation.fleet"):
+    def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients"):
         command = [sys.executable, "-m", module, "--clock", clock.spec(), "--sums", *words]
         self._commands = [[*command, "--devices", str(share)] for share in shares]
         self._processes: list[subprocess.Popen[str]] = []

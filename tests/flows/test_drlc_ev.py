@@ -65,7 +65,7 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
         [
             sys.executable,
             "-m",
-            "clients.simulation.fleet",
+            "clients",
             "--server",
             server.address,
             "--certs",

@@ -60,7 +60,7 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
         [
             sys.executable,
             "-m",
-            "clients.simulation.fleet",
+            "clients",
             "--server",
             server.address,
             "--certs",

@@ -22,7 +22,7 @@ from tests.test_docs import code
 pytestmark = pytest.mark.flow
 
 SECTION = "## Your first virtual power plant"
-LASTING = ("counterpoise serve", "counterpoise work", "python -m clients.simulation.fleet")
+LASTING = ("counterpoise serve", "counterpoise work", "python -m clients")
 """These run until they are stopped; everything else ends by itself."""
 
 

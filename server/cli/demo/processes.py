@@ -103,7 +103,7 @@ def end(processes: Sequence[Process]) -> None:
 @contextmanager
 def homes(place: Place) -> Iterator[Homes]:
     """The client processes, until the block ends."""
-    command = [sys.executable, "-m", "clients.simulation.fleet", "--clock", clock.spec(), "--sums", *words()]
+    command = [sys.executable, "-m", "clients", "--clock", clock.spec(), "--sums", *words()]
     commands = [[*command, "--devices", str(share)] for share in place.shares]
     with running(commands, stdout=subprocess.PIPE, env=settings.environment()) as processes:
         yield Homes(processes)

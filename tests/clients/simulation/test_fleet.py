@@ -154,7 +154,7 @@ def test_a_neighbourhood_enrols_at_a_real_server_and_stops_when_it_is_told(
     certs: Path, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/flow.db"
-    command = [sys.executable, "-m", "clients.simulation.fleet", "--certs", str(certs), "--skip", "device-1"]
+    command = [sys.executable, "-m", "clients", "--certs", str(certs), "--skip", "device-1"]
     with ServerProcess(tmp_path, certs, database, registration="yes") as server:
         process = Process(
             [*command, "--server", server.address],

@@ -1,6 +1,6 @@
 """A process of many devices in stepped time: `python -m tests.load.grid.homes`, see `street`.
 
-It is told the instants that the clock is turned to, and tells the sums of each interval, as `clients.fleet`
+It is told the instants that the clock is turned to, and tells the sums of each interval, as `clients`
 does.
 """
 from __future__ import annotations

@@ -101,7 +101,7 @@ def test_an_old_name_is_warned_of(run: Run) -> None:
     (GUNICORN, {"LOG_LEVEL": "loud"}, "Error: COUNTERPOISE_LOG_LEVEL: 'loud' is not one"),
     (GUNICORN, {"CERTIFICATE": "{file}", "KEY": "{file}", "CLIENT_CA": "{file}"},
      "Error: certificate {file}, key {file} and client_ca {file} cannot be used together"),
-    ("clients.simulation.fleet", {"LOG_FORMAT": "xml"}, "Error: COUNTERPOISE_LOG_FORMAT: 'xml' is not one")])
+    ("clients", {"LOG_FORMAT": "xml"}, "Error: COUNTERPOISE_LOG_FORMAT: 'xml' is not one")])
 def test_a_process_ends_in_a_sentence(words: str, broken: dict[str, str], why: str, tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text("workers = -3")
