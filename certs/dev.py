@@ -161,7 +161,8 @@ def verify(pem: bytes, ca: bytes) -> str:
 
 def read_entries(path: str | Path) -> list[dict[str, Any]]:
     """What devices.json says. OSError if there is none."""
-    return json.loads((Path(path) / "devices.json").read_text())
+    listed: list[dict[str, Any]] = json.loads((Path(path) / "devices.json").read_text())
+    return listed
 
 
 def new_entry(path: Path, name: str, kind: str) -> dict[str, Any]:

@@ -156,9 +156,9 @@ class EvCharger(DeviceModel):
         """When a car comes or leaves or an offer begins or ends, and a second later, when the charger has
         noticed."""
         today = local_day(self.site, now)
-        news = [instant for day in (today - 1, today, today + 1) for instant in (
+        news: list[float] = [instant for day in (today - 1, today, today + 1) for instant in (
             *evening_session(self.site, day)[:2], *(self._offered(day) if self.max_discharge_w else ()))]
-        return min(instant + more for instant in news for more in (0, 1) if instant + more > now)
+        return min(instant + more for instant in news for more in (0.0, 1.0) if instant + more > now)
 
     @property
     def sheds(self) -> float | None:

@@ -100,7 +100,7 @@ def gradient(defaults: Iterable[Default], settings: Settings) -> float:
     """setGradW in force, percent of setMaxW per second: the best default's, else the device's own setting."""
     for default in sorted(defaults, key=lambda default: (default.primacy, default.program)):
         if "setGradW" in default.data:
-            return default.data["setGradW"] / 100
+            return float(default.data["setGradW"] / 100)
     return settings.grad_w
 
 
@@ -149,7 +149,7 @@ def _target(value: dict[str, Any], settings: Settings) -> float | None:
     if "opModFixedW" not in value:
         granted = value.get(reservation.MODE)
         return -scaled_value(granted["powerAvailable"]) if granted else None   # there + is charging
-    share = value["opModFixedW"] / 10000
+    share: float = value["opModFixedW"] / 10000
     return share * (settings.max_charge_w if share < 0 else settings.max_discharge_w or settings.max_w)
 
 
@@ -164,7 +164,7 @@ def _power_factor(value: dict[str, Any] | None) -> float | None:
     """cos(phi), negative where the device absorbs var (excitation false: under-excited)."""
     if value is None:
         return None
-    factor = value["displacement"] * 10.0 ** value["multiplier"]
+    factor: float = value["displacement"] * 10.0 ** value["multiplier"]
     return factor if value["excitation"] else -factor
 
 
@@ -174,7 +174,8 @@ def _var(value: dict[str, Any], settings: Settings) -> float | None:
     if "opModFixedVar" not in value:
         return None
     fixed = value["opModFixedVar"]
-    return fixed["value"] / 10000 * (settings.max_w if fixed["refType"] == 1 else settings.max_var)
+    share: float = fixed["value"] / 10000
+    return share * (settings.max_w if fixed["refType"] == 1 else settings.max_var)
 
 
 def _curve(value: dict[str, Any], mode: str, curves: dict[str, Curve]) -> Curve | None:

@@ -198,4 +198,3 @@ def main(
         stepped.serve_instants(Stepped(clients, threads), sys.stdin, sys.stdout)
     else:
         run(Fleet(clients, threads))
-

@@ -70,7 +70,8 @@ def read_entries(path: str | Path) -> list[Entry]:
     """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate,
     key; also `plant` (one of KINDS; else as the street has it), `ratings` (fields of the plant and, in
     `site`, of its Site that are otherwise drawn) and, for an aggregator, `manages` (entries like these)."""
-    return json.loads(Path(path).read_text())
+    listed: list[Entry] = json.loads(Path(path).read_text())
+    return listed
 
 
 def entry_model(entry: Entry, index: int) -> DeviceModel:

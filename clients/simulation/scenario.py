@@ -7,7 +7,7 @@ consumption is positive, as a balance sheet of a feeder has it.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from clients.devices.devicemodel import DeviceModel
@@ -73,7 +73,8 @@ def _battery(chance: random.Random) -> Entry:
             "stored": round(size * chance.uniform(0.4, 0.6)), "panel_w": 0.0}
 
 
-RATINGS = {"inverter": _inverter, "battery": _battery,
+RATINGS: dict[str, Callable[[random.Random], Entry]] = {
+           "inverter": _inverter, "battery": _battery,
            "evcharger": lambda chance: {"max_charge_w": chance.choice((3700.0, 7400.0, 7400.0, 11000.0))},
            "thermostat": lambda chance: {"max_charge_w": round(chance.uniform(1500, 2500), -2),
                                          "setpoint": float(chance.randint(20, 22)),
