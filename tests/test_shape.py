@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -34,6 +35,20 @@ def test_tests_stand_where_what_they_test_stands() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     assert [str(folder) for folder in folders
             if folder.parts and folder.parts[0] in PACKAGES and not (ROOT / folder).is_dir()] == []
+
+
+def test_a_module_has_a_test_file_of_its_name_or_an_entry_that_says_what_tests_it() -> None:
+    """The entries are in tests/data/testedby.toml; one that is not needed is refused too."""
+    listing = tomllib.loads((ROOT / "tests/data/testedby.toml").read_text())
+    without = {
+        name(path)
+        for package in listing["packages"]
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
+        and not (ROOT / "tests" / path.relative_to(ROOT)).with_name(f"test_{path.name}").exists()
+    }
+    assert without == listing["tested_by"].keys()
+    assert [test for test in listing["tested_by"].values() if not (ROOT / test).is_file()] == []
 
 
 def test_a_test_file_outside_packages_has_a_name_of_its_own() -> None:
