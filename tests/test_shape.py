@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from server.resources import links, schema, table
+from server.resources import codes, links, schema, table
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("server", "clients", "certs")
@@ -90,6 +90,12 @@ def test_a_link_that_the_table_can_derive_leads_to_a_row() -> None:
     for kind in table.rows:
         for link in links.link_rows(kind):
             assert link.row.name in table.rows and link.row.path.rpartition("/")[2] == link.step
+
+
+def test_the_statuses_that_the_tables_name_are_those_of_the_standard() -> None:
+    named = {status for row in table.rows.values() for status in row.statuses}
+    assert named == set(codes.ResponseStatus)
+    assert all(bool(row.response) == bool(row.statuses) for row in table.rows.values())
 
 
 def test_the_device_interface_loads_no_mathematics() -> None:

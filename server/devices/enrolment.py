@@ -16,17 +16,18 @@ from server.devices import access, identity
 from server.errors import Refused
 from server.models import EVERYONE, Audience, Device, Document
 from server.resources import store, table
+from server.resources.codes import DeviceCategory
 from server.resources.hooks import Change, after, before, rebuild, seed
 
 AGGREGATOR = "aggregator"
 # The DeviceCategoryType of loads whose kind leaves no doubt; DERs say by their DERType what they are.
-CATEGORIES = {
-    "thermostat": 1 << 0,
-    "waterheater": 1 << 3,
-    "poolpump": 1 << 4,
-    "ev": 1 << 16,
-    "evcharger": 1 << 17,
-    "evse": 1 << 17,
+CATEGORIES: dict[str, DeviceCategory] = {
+    "thermostat": DeviceCategory.THERMOSTAT,
+    "waterheater": DeviceCategory.WATER_HEATER,
+    "poolpump": DeviceCategory.POOL_PUMP,
+    "ev": DeviceCategory.ELECTRIC_VEHICLE,
+    "evcharger": DeviceCategory.EVSE,
+    "evse": DeviceCategory.EVSE,
 }
 _TREE = ("DeviceInformation", "DeviceStatus", "PowerStatus")
 _DER = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")

@@ -11,10 +11,11 @@ from typing import Any
 from server import clock
 from server.errors import Refused
 from server.resources import store, table
+from server.resources.codes import RequestStatus
 from server.resources.hooks import Change, before
 
 Data = dict[str, Any]
-REQUESTED, CANCELLED = 0, 1
+REQUESTED, CANCELLED = RequestStatus.REQUESTED, RequestStatus.CANCELLED
 _IDENTITY = ("mRID", "creationTime")
 
 

@@ -8,29 +8,30 @@ from server.devices import access
 from server.errors import Refused
 from server.models import Document, ResponseRecord
 from server.resources import hexbinary, links, retrieve, store, table
+from server.resources.codes import ResponseStatus
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 
 Data = dict[str, Any]
-STATUSES = {
-    1: "received",
-    2: "started",
-    3: "completed",
-    4: "opted out",
-    5: "opted in",
-    6: "cancelled",
-    7: "superseded",
-    8: "partially completed with opt-out",
-    9: "partially completed with opt-in",
-    10: "completed without participation",
-    11: "message acknowledged",
-    12: "message cannot be displayed",
-    13: "aborted for another server",
-    14: "aborted for another program",
-    252: "parameter not applicable",
-    253: "invalid",
-    254: "received after it had expired",
+STATUSES: dict[int, str] = {
+    ResponseStatus.RECEIVED: "received",
+    ResponseStatus.STARTED: "started",
+    ResponseStatus.COMPLETED: "completed",
+    ResponseStatus.OPTED_OUT: "opted out",
+    ResponseStatus.OPTED_IN: "opted in",
+    ResponseStatus.CANCELLED: "cancelled",
+    ResponseStatus.SUPERSEDED: "superseded",
+    ResponseStatus.PARTIAL_OPT_OUT: "partially completed with opt-out",
+    ResponseStatus.PARTIAL_OPT_IN: "partially completed with opt-in",
+    ResponseStatus.NO_PARTICIPATION: "completed without participation",
+    ResponseStatus.ACKNOWLEDGED: "message acknowledged",
+    ResponseStatus.CANNOT_BE_DISPLAYED: "message cannot be displayed",
+    ResponseStatus.ABORTED_OTHER_SERVER: "aborted for another server",
+    ResponseStatus.ABORTED_OTHER_PROGRAM: "aborted for another program",
+    ResponseStatus.NOT_APPLICABLE: "parameter not applicable",
+    ResponseStatus.INVALID: "invalid",
+    ResponseStatus.EXPIRED: "received after it had expired",
 }
-STATUSES_2023 = STATUSES | {15: "resumed", 251: "not supported"}
+STATUSES_2023 = STATUSES | {ResponseStatus.RESUMED: "resumed", ResponseStatus.NOT_SUPPORTED: "not supported"}
 KINDS = table.rows["ResponseList"].posted
 SUBJECTS = tuple(sorted(row.name for row in table.rows.values() if row.response))  # what devices respond to
 

@@ -8,13 +8,17 @@ from flask import Request, Response
 
 from server.errors import Refused
 from server.resources import codec
+from server.resources.codes import ReasonCode
 
 SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
 _EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
-# Error.reasonCode: 0 the request's format, 1 its values, 2 a limit of the server.
 _NOT_FOR_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_REASON_CODES = {400: 0, 406: 0, 411: 0, 413: 2, 415: 0, 429: 4, 500: 2, 503: 2}
+_REASON_CODES = {  # by HTTP status; any other is ReasonCode.VALUES
+    **dict.fromkeys((400, 406, 411, 415), ReasonCode.FORMAT),
+    **dict.fromkeys((413, 500, 503), ReasonCode.LIMIT),
+    429: ReasonCode.TOO_OFTEN,
+}
 
 
 def edition(request: Request) -> int:
@@ -65,7 +69,7 @@ def empty(status: int, location: str | None = None) -> Response:
 
 def error(refused: Refused) -> Response:
     """An `<Error>`; the words for people stand in it as a comment, since the type has no element for them."""
-    data = {"reasonCode": _REASON_CODES.get(refused.status, 1)}
+    data: dict[str, int] = {"reasonCode": _REASON_CODES.get(refused.status, ReasonCode.VALUES)}
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)

@@ -12,6 +12,7 @@ from typing import Any
 from server.grid.fleet import devicetypes, power
 from server.models import Device
 from server.resources import dermodes, sql
+from server.resources.codes import DERType
 from server.resources.hooks import Change, after
 from server.resources.quantities import FULL, base_value
 
@@ -23,7 +24,7 @@ SINGLETONS = {
     "DERAvailability": "dera",
 }
 EFFICIENCY = 0.9 ** 0.5  # of one way, in or out
-_EV = frozenset({81, 82})
+_EV = frozenset({DERType.ELECTRIC_VEHICLE, DERType.EVSE})
 _CONNECTED = 1
 _TELLING = 0.02  # change of the state of charge from which a capacity may be inferred
 _WEIGHT = 0.3

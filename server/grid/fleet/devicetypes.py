@@ -9,15 +9,22 @@ from typing import Any
 from server.devices import enrolment  # noqa: F401  (its hooks make the Device first)
 from server.models import Device
 from server.resources import sql
+from server.resources.codes import DERType, RoleFlags
 from server.resources.hooks import Change, after
 from server.resources.quantities import base_value
 
 KINDS = ("storage", "pv", "ev", "thermal", "premises", "other")
 # RoleFlagsType
-PREMISES, PEV, DER = 1 << 1, 1 << 2, 1 << 3
+PREMISES, PEV, DER = RoleFlags.PREMISES, RoleFlags.PEV, RoleFlags.DER
 # DERType; whoever says 0, 1 or nothing is a store if it says how much it stores
-_TYPES = {4: "pv", 80: "storage", 81: "ev", 82: "ev", 83: "storage"}
-_VAGUE = (None, 0, 1)
+_TYPES: dict[int, str] = {
+    DERType.PHOTOVOLTAIC: "pv",
+    DERType.OTHER_STORAGE: "storage",
+    DERType.ELECTRIC_VEHICLE: "ev",
+    DERType.EVSE: "ev",
+    DERType.PV_AND_STORAGE: "storage",
+}
+_VAGUE = (None, DERType.UNKNOWN, DERType.VIRTUAL_OR_MIXED)
 # DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV,
 # EVSE
 HEATS, CARS = 0x7F, 0x30000

@@ -16,12 +16,12 @@ from server.grid.fleet import devicetypes
 from server.grid.fleet.devicetypes import DER, PEV, is_premises, role
 from server.models import Device
 from server.resources import hooks, sql
+from server.resources.codes import FlowDirection, Uom
 from server.resources.hooks import Change, after
 
 Data = dict[str, Any]
 Taken = list[tuple[int, int]]
-_W = 38
-_SIGN = {1: -1, 19: 1, 0: 1}
+_SIGN: dict[int, int] = {FlowDirection.FORWARD: -1, FlowDirection.REVERSE: 1, FlowDirection.NOT_APPLICABLE: 1}
 # dataQualifier: an average says most about a period, then a normal value; extremes and deviations say nothing
 # of it.
 _QUALIFIERS = {2: 0, 0: 1, 12: 1}
@@ -45,7 +45,7 @@ def best(types: dict[str, Data]) -> list[Meter]:
     chosen: dict[int, tuple[tuple[bool, int], Meter]] = {}
     for href, said in types.items():
         flow, qualifier = said.get("flowDirection", 0), said.get("dataQualifier", 0)
-        if said.get("uom") != _W or qualifier not in _QUALIFIERS or flow not in _SIGN:
+        if said.get("uom") != Uom.W or qualifier not in _QUALIFIERS or flow not in _SIGN:
             continue
         rank = (said.get("phase", 0) != 0, _QUALIFIERS[qualifier])
         if flow not in chosen or rank < chosen[flow][0]:

@@ -14,11 +14,14 @@ from server.errors import Refused
 from server.functionsets import response
 from server.models import Device, Participation
 from server.resources import store
+from server.resources.codes import ResponseStatus
 from server.resources.hooks import Change, after
 
 FOREVER = (1 << 47) - 1  # the end of the standard's TimeType
 _LIMITS = {"events": "max_events", "hours": "max_hours"}  # columns of Participation
-OPTED_OUT_STATUSES, OPTED_IN_STATUSES = frozenset({4, 8, 10}), frozenset({5, 9})
+OPTED_OUT_STATUSES = frozenset({
+    ResponseStatus.OPTED_OUT, ResponseStatus.PARTIAL_OPT_OUT, ResponseStatus.NO_PARTICIPATION})
+OPTED_IN_STATUSES = frozenset({ResponseStatus.OPTED_IN, ResponseStatus.PARTIAL_OPT_IN})
 _BY_ANSWER = "opted out of "
 
 
