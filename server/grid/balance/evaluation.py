@@ -12,8 +12,8 @@ from typing import NamedTuple
 from peewee import chunked
 
 from server import clock
-from server.grid.balance import netdemand
 from server.grid.fleet.participation import OPTED_OUT_STATUSES
+from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.series import forecasts, measurements, signals
@@ -89,8 +89,9 @@ def _record_uncontrolled(area: VirtualDER, start: int, step: int) -> None:
         'SELECT o.vder_id, o.quantity, sum(s.planned_w - s.baseline_w) FROM share s JOIN dispatch_order o '
         'ON s.order_id = o.id WHERE o.plan_id '
         "IS NOT NULL AND o.start >= ? AND o.start < ? GROUP BY o.vder_id, o.quantity", start, start + step)}
-    for vder, _ in netdemand.subtree(area, []):
-        below = [each.id for each, _ in netdemand.subtree(vder, [])]
+    tree = Tree.read(include=[area])
+    for vder, _ in tree.walk(area.id):
+        below = tree.subtree(vder.id)
         for what in forecasts.ALONE:
             metered = _interval_value(vder, what, start, step)
             if not np.isnan(metered):
@@ -216,7 +217,7 @@ def _performance_ratios(delivered: Floats, expected: Floats) -> list[float | Non
 
 def _commanded_members(area: VirtualDER, start: int, step: int) -> dict[str, CommandedMember]:
     """By LFDI, what each was asked for in a step by the balance; who opted out was not."""
-    inside = [vder.id for vder, _ in netdemand.subtree(area, [])]
+    inside = Tree.read(include=[area]).subtree(area.id)
     return {
         lfdi: CommandedMember((planned or 0.0) - (baseline or 0.0), baseline or 0.0, *rest)
         for lfdi, planned, baseline, *rest in sql.rows(

@@ -13,6 +13,7 @@ from peewee import chunked
 
 from server.errors import Refused
 from server.grid.fleet.fleetstate import FleetState
+from server.grid.groups.tree import Tree
 from server.grid.optimisation import clusters
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceprogram import CostWeights, GroupLimit
@@ -232,7 +233,10 @@ def _group_limits(
         )
     }
     found = []
-    for vder, groups in subtree(area, state.dispatch_groups):
+    tree = Tree.read(include=[area])
+    index = {vder.id: number for number, vder in enumerate(state.dispatch_groups)}
+    for vder, _ in tree.walk(area.id):
+        groups = sorted(index[number] for number in tree.subtree(vder.id) if number in index)
         most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
             ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)))
         if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
@@ -250,23 +254,3 @@ def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span, signall
         return always
     said = signals.known(vder, kind, span.start, span.steps, span.step, span.at)
     return np.where(np.isnan(said), always, np.minimum(said, always))
-
-
-def subtree(area: VirtualDER, leaves: list[VirtualDER]) -> list[tuple[VirtualDER, list[int]]]:
-    """The area and every virtual DER below it, with the places of the leaves at or below each."""
-    place = {leaf.id: number for number, leaf in enumerate(leaves)}
-    below: dict[int | None, list[VirtualDER]] = {}
-    for vder in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.id):
-        below.setdefault(vder.parent_id, []).append(vder)
-    found: list[tuple[VirtualDER, list[int]]] = []
-
-    def walk(vder: VirtualDER) -> list[int]:
-        at = len(found)
-        found.append((vder, []))
-        groups = [place[vder.id]] if vder.id in place else []
-        for child in below.get(vder.id, ()):
-            groups += walk(child)
-        found[at] = vder, sorted(groups)
-        return groups
-    walk(area)
-    return found

@@ -11,6 +11,7 @@ from server import clock
 from server.grid.fleet import members
 from server.grid.fleet.members import Member
 from server.grid.groups import virtualders
+from server.grid.groups.tree import Tree
 from server.models import VirtualDER
 from server.resources import sql
 
@@ -65,11 +66,9 @@ def horizon(
             strict=True,
         )
     }
-    below: dict[int | None, list[VirtualDER]] = {}
-    for child in VirtualDER.select().where(VirtualDER.device.is_null()).order_by(VirtualDER.name):
-        below.setdefault(child.parent_id, []).append(child)
+    tree = Tree.read(order=VirtualDER.name, include=[found])
     return {"start": begin, "hours": hours, "warnings": expected.warnings,
-            **rollup.walk(found, leaves, below, steps, hours).shown}
+            **rollup.walk(found, leaves, tree, steps, hours).shown}
 
 
 def total(inside: Iterable[Member]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from server.grid.flexibility.horizon import Change, DispatchGroup, part_of, total
+from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, np
 from server.models import VirtualDER
 
@@ -27,12 +28,14 @@ class Node(NamedTuple):
 def walk(
     vder: VirtualDER,
     own: dict[int, DispatchGroup],
-    below: dict[int | None, list[VirtualDER]],
+    tree: Tree,
     steps: int,
     hours: float,
 ) -> Node:
     """A virtual DER with those below it: their sum, cut by its own limits."""
-    children = [walk(child, own, below, steps, hours) for child in below.get(vder.id, ())]
+    children = [
+        walk(tree.vders[child], own, tree, steps, hours) for child in tree.children.get(vder.id, [])
+    ]
     mine = [own[vder.id]] if vder.id in own else []
     whole = total([*(leaf.change for leaf in mine), *(child.change for child in children)], steps)
     zero = np.zeros(steps)

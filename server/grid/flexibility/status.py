@@ -8,6 +8,7 @@ from typing import Any
 from server import clock
 from server.grid.fleet import fleetstate
 from server.grid.groups import virtualders
+from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.clusters import Batteries
 from server.models import Device, DispatchOrder, Participation, VirtualDER
@@ -64,16 +65,8 @@ def _known(fleet_state: fleetstate.FleetState, stale: Any) -> dict[str, float]:
 
 def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
     """Orders in effect on it or a virtual DER below it, and on those above it."""
-    rows = sql.rows(
-        "WITH RECURSIVE below(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION SELECT v.id FROM "
-        "virtual_der v "
-        "JOIN below b ON v.parent_id = b.id), above(id) AS (SELECT id FROM virtual_der WHERE id = ? UNION "
-        "SELECT v.parent_id "
-        "FROM virtual_der v JOIN above a ON v.id = a.id) SELECT id FROM below UNION SELECT id FROM above "
-        "WHERE id IS NOT NULL",
-        vder.id,
-        vder.id,
-    )
+    tree = Tree.read(include=[vder])
+    numbers = {*tree.subtree(vder.id), *tree.ancestors(vder.id)}
     return [
         {
             "id": row.id,
@@ -87,7 +80,7 @@ def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
         for row in DispatchOrder.select(DispatchOrder, VirtualDER)
         .join(VirtualDER)
         .where(
-            DispatchOrder.vder.in_([number for (number,) in rows])
+            DispatchOrder.vder.in_(numbers)
             & (DispatchOrder.start <= now)
             & (DispatchOrder.start + DispatchOrder.duration_s > now)
             & (DispatchOrder.cancelled_at.is_null() | (DispatchOrder.cancelled_at > now))

@@ -16,6 +16,7 @@ from peewee import chunked
 from server.config import settings
 from server.devices import enrolment
 from server.grid.groups import dispatchgroups, drprograms, membershiprules
+from server.grid.groups.tree import Tree
 from server.models import Audience, Device, Document, Membership, VirtualDER
 from server.resources import store
 from server.resources.hooks import Change, after, before, rebuild
@@ -41,28 +42,18 @@ def labels(device: Device) -> dict[str, str]:
     }
 
 
-class _Tree:
-    """The virtual DERs as they are now, save those of one device, which hold it by name and stand in no
-    tree."""
+class _Memberships:
+    """Which virtual DERs a device is in, by their rules as they are now."""
 
     def __init__(self) -> None:
-        self.all = {vder.id: vder for vder in VirtualDER.select().where(VirtualDER.device.is_null())}
-        self.ruled = [(vder.id, membershiprules.read(vder.rule)) for vder in self.all.values() if vder.rule]
-
-    def closure(self, found: Iterable[int]) -> set[int]:
-        """These and all above them."""
-        reached: set[int] = set()
-        for one in found:
-            at: int | None = one
-            while at is not None and at not in reached:
-                reached.add(at)
-                at = self.all[at].parent_id if at in self.all else None
-        return reached
+        self.tree = Tree.read()
+        self.rules = [(vder.id, membershiprules.read(vder.rule))
+                      for vder in self.tree.vders.values() if vder.rule]
 
     def of(self, device: Device, listed: set[int]) -> set[int]:
-        """The virtual DERs that a device is in."""
-        known = labels(device)
-        return self.closure(listed | {number for number, rule in self.ruled if rule(known)})
+        """The numbers of the virtual DERs that a device is in, which is `listed` in some by name."""
+        device_labels = labels(device)
+        return self.tree.closure(listed | {number for number, fits in self.rules if fits(device_labels)})
 
 
 def reconcile(devices: Iterable[Device] | None = None) -> int:
@@ -77,19 +68,19 @@ def reconcile(devices: Iterable[Device] | None = None) -> int:
 
 
 def _reconcile(devices: list[Device] | None) -> int:
-    tree = _Tree()
+    memberships = _Memberships()
     asked = list(Device.select()) if devices is None else devices
     kept = _unchanged(None if devices is None else [device.id for device in asked])
     begun: list[tuple[int, int]] = []
     ended, moved = 0, []
     for device in asked:
         had = kept[device.id]
-        wanted = tree.of(device, {vder for vder, listed in had.items() if listed})
+        wanted = memberships.of(device, {vder for vder, listed in had.items() if listed})
         new, gone = wanted - had.keys(), had.keys() - wanted
         if new or gone:
             begun += ((vder, device.id) for vder in new)
             Membership.delete().where((Membership.device == device) & Membership.vder.in_(gone)).execute()
-            _assign(device, [tree.all[vder] for vder in sorted(new)], gone)
+            _assign(device, [memberships.tree.vders[vder] for vder in sorted(new)], gone)
             ended += len(gone)
             moved.append(device)
     for rows in chunked(begun, _CHUNK):

@@ -1,7 +1,7 @@
 """The tree of virtual DERs: what is below and above each. The one walk for all who need it."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -55,9 +55,9 @@ class Tree:
             yield at
             at = self.vders[at].parent_id
 
-    def closure(self, numbers: Iterable[int]) -> set[int]:
+    def closure(self, numbers: Collection[int]) -> set[int]:
         """These and all above them."""
-        reached: set[int] = set()
+        reached = {number for number in numbers if number not in self.vders}
         for number in numbers:
             for at in self.ancestors(number):
                 if at in reached:

@@ -15,6 +15,7 @@ from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import assignments, dispatchgroups, drprograms, membershiprules
+from server.grid.groups.tree import Tree
 from server.models import Device, Membership, VirtualDER
 from server.resources import store
 from server.resources.hooks import Change, before, seed
@@ -131,21 +132,9 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
 
 
 def list_vders(single: bool = False) -> list[dict[str, Any]]:
-    """All virtual DERs, parents before children, with their depth; those of one device only when asked
-    for."""
-    every = list(VirtualDER.select().order_by(VirtualDER.name))
-    below: dict[int | None, list[VirtualDER]] = {}
-    for vder in every:
-        if single or vder.device_id is None:
-            below.setdefault(vder.parent_id, []).append(vder)
-    found: list[dict[str, Any]] = []
-
-    def walk(parent: int | None, depth: int) -> None:
-        for vder in below.get(parent, ()):
-            found.append({**describe(vder), "depth": depth})
-            walk(vder.id, depth + 1)
-    walk(None, 0)
-    return found
+    """All virtual DERs, parents before children, with their depth; those of one device only with `single`."""
+    tree = Tree.read(order=VirtualDER.name, single=single)
+    return [{**describe(vder), "depth": depth} for vder, depth in tree.walk()]
 
 
 def show(vder: str | int | VirtualDER) -> dict[str, Any]:
@@ -258,26 +247,18 @@ def _checked_limit(limit: float | None) -> float | None:
     return limit
 
 
-def _check_parent(vder: VirtualDER, above: VirtualDER | None) -> None:
-    """Refuse a parent that would close a circle or make the tree too deep."""
-    path = []
-    at = above
-    while at is not None:
-        if at == vder and vder.id is not None:
-            raise Refused(
-                409, f"{vder.name} cannot stand under {above and above.name}, which stands under it"
-            )
-        path.append(at)
-        at = at.parent
-    if len(path) + _height(vder) > DEPTH:
+def _check_parent(vder: VirtualDER, parent: VirtualDER | None) -> None:
+    """Refuse (409) a parent that would close a circle or make the tree too deep."""
+    if parent is None:
+        return
+    if parent.device_id is not None:
+        raise Refused(409, f"{parent.name} is the virtual DER of one device")
+    tree = Tree.read()
+    path = list(tree.ancestors(parent.id))
+    if vder.id in path:
+        raise Refused(409, f"{vder.name} cannot stand under {parent.name}, which stands under it")
+    if len(path) + (tree.height(vder.id) if vder.id in tree.vders else 1) > DEPTH:
         raise Refused(409, f"the tree would be more than {DEPTH} levels deep")
-    if above is not None and above.device_id is not None:
-        raise Refused(409, f"{above.name} is the virtual DER of one device")
-
-
-def _height(vder: VirtualDER) -> int:
-    children = list(vder.children) if vder.id is not None else []
-    return 1 + max((_height(child) for child in children), default=0)
 
 
 def _publish(vder: VirtualDER) -> None:

@@ -17,13 +17,14 @@ from server.errors import Refused
 from server.functionsets.response import STATUSES_2023
 from server.grid.controls import drevents, responses
 from server.grid.groups import virtualders
+from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports import baselines
 from server.grid.reports.baselines import BaselineRequest
 from server.grid.series import measurements
 from server.grid.series.intervals import STEP
-from server.models import Device, DispatchOrder, ResponseRecord, Share, VirtualDER
+from server.models import Device, DispatchOrder, ResponseRecord, Share
 from server.resources import pollrates, store
 
 OPTED_OUT = (4, 8, 10)
@@ -322,26 +323,12 @@ def area_performance(vder: str, start: int, end: int) -> list[Data]:
         evaluate(_of_order(row.id))
         for row in DispatchOrder.select()
         .where(
-            DispatchOrder.vder.in_(tree(area.id))
+            DispatchOrder.vder.in_(Tree.read(include=[area]).subtree(area.id))
             & (DispatchOrder.start >= start)
             & (DispatchOrder.start < end)
         )
         .order_by(DispatchOrder.start, DispatchOrder.id)
     ]
-
-
-def tree(number: int) -> list[int]:
-    """The number of a virtual DER and of all below it."""
-    found, level = [], [number]
-    while level:
-        found += level
-        level = [
-            row.id
-            for row in VirtualDER.select(VirtualDER.id)
-            .where(VirtualDER.parent.in_(level))
-            .order_by(VirtualDER.id)
-        ]
-    return found
 
 
 def nonresponders(vder: str, start: int, end: int) -> list[Data]:

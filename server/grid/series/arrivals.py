@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from server import clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.groups import virtualders
+from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.clusters import Sessions
 from server.grid.series import intervals
@@ -136,16 +137,10 @@ def _given(leaf: VirtualDER, at: int) -> list[Car] | None:
 
 
 def _places(leaves: Sequence[VirtualDER]) -> dict[int, int]:
-    """The leaf of each device by number: the deepest of those that have it."""
-    above = dict(sql.rows("SELECT id, parent_id FROM virtual_der WHERE device_id IS NULL"))
-
-    def depth(vder: int | None) -> int:
-        return 0 if vder is None else 1 + depth(above.get(vder))
-    found: dict[int, int] = {}
-    for number in sorted(range(len(leaves)), key=lambda number: depth(leaves[number].id)):
-        members = sql.rows("SELECT device_id FROM membership WHERE vder_id = ?", leaves[number].id)
-        found |= {device: number for device, in members}
-    return found
+    """By device (number), the index in `leaves` of the one through which it is dispatched."""
+    index = {leaf.id: number for number, leaf in enumerate(leaves)}
+    chosen = dispatchgroups.dispatch_groups(list(index), Tree.read(include=leaves)) if index else {}
+    return {device: index[vder] for device, vder in chosen.items()}
 
 
 def _usual(places: dict[int, int], at: int, end: int) -> list[tuple[float, float, float, float, int]]:

@@ -8,7 +8,8 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.dispatch import orders
 from server.grid.fleet import fleetstate
-from server.grid.groups import virtualders
+from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups.tree import Tree
 from server.models import Device, DispatchOrder, Participation, Share
 from server.resources import pollrates
 from tests.server.grid.conftest import watts
@@ -135,6 +136,22 @@ def test_members_are_dispatched_through_the_deepest_that_has_them(battery):
         "all",
     ]
     assert [leaf.name for leaf in see("north").dispatch_groups] == ["f1", "north"]
+
+
+def test_of_two_equally_deep_the_first_created_counts_as_where_conflicts_are_told(battery):
+    one = battery(1, feeder="F1")
+    area()
+    area("second", "feeder = F1", parent="all")
+    area("batteries", "kind = battery or feeder = F1", parent="all")
+    area("deeper", "feeder = F2", parent="batteries")
+    fleet_state = see()
+    assert [vder.name for vder in fleet_state.dispatch_groups] == ["second"]
+    assert dispatchgroups.conflicts(virtualders.find("all")) == [(one.device, ["second", "batteries"])]
+    tree = Tree.read()
+    chosen = dispatchgroups.dispatch_groups(tree.subtree(virtualders.find("all").id), tree)
+    assert chosen == {one.device.id: virtualders.find("second").id}
+    virtualders.update("deeper", add=["d1"])
+    assert [vder.name for vder in see().dispatch_groups] == ["deeper"], "more levels are above it"
 
 
 STORES = [
