@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from server.cli.common import COUNT, DURATION, INSTANT, NUMBER, WHOLE, verb
-from server.grid.dispatch import orders
-from server.grid.dispatch.allocation import BROADCAST, DEVICE, POLICIES
+from server.grid.dispatch import orderchanges, ordercreation, orders
+from server.grid.dispatch.allocation import BROADCAST, DEVICE
+from server.grid.dispatch.ordercreation import OrderRequest
+from server.grid.dispatch.sharing import POLICIES
 
 Moment = Callable[[], int] | None
 YES_NO = click.Choice(["yes", "no"])
@@ -59,23 +61,41 @@ def dispatch() -> None:
 @click.option("--dry-run", is_flag=True, help="Show the XML and the shares; order nothing.")
 @verb
 def order(
-    vder: str, start: Moment, per_device: bool, connect: str | None, energize: str | None, **rest: Any
+    vder: str,
+    start: Moment,
+    duration: int,
+    per_device: bool,
+    connect: str | None,
+    energize: str | None,
+    ramp: float | None,
+    randomize: int,
+    **options: Any,
 ) -> Any:
     """Order one thing of a virtual DER. Power is positive for injection."""
+    names = ("watts", "target", "percent", "limit", "limit_watts")
+    quantity, value = ordercreation.single_quantity(
+        {name: options.pop(name) for name in names}
+        | {"connect": _answer(connect), "energize": _answer(energize)}
+    )
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("controls", total=None, visible=False)
 
         def progress(done: int, all: int) -> None:
             bar.update(task, completed=done, total=all, visible=True)
 
-        return orders.create_order(
-            vder,
-            start=start() if start else None,
-            addressing=DEVICE if per_device else BROADCAST,
-            connect=_answer(connect),
-            energize=_answer(energize),
-            progress=progress,
-            **rest,
+        return ordercreation.create_order(
+            OrderRequest(
+                vder=vder,
+                quantity=quantity,
+                value=value,
+                duration_s=duration,
+                start=start() if start else None,
+                addressing=DEVICE if per_device else BROADCAST,
+                ramp_s=ramp,
+                randomize_s=randomize,
+                **options,
+            ),
+            progress,
         )
 
 
@@ -98,7 +118,7 @@ def list_orders(vder: str | None, plans: bool, limit: int) -> Any:
 @verb
 def show(order: int) -> Any:
     """An order: who received, started, completed, opted out, did not answer; and delivered power against the
-    wish."""
+    quantity ordered."""
     return orders.show(order)
 
 
@@ -117,7 +137,7 @@ def shares(order: int) -> Any:
 @verb
 def extend(order: int, duration: int, reason: str) -> Any:
     """Have an order go on for longer: an order of the same, from its end on."""
-    return orders.extend(order, duration, reason)
+    return orderchanges.extend(order, duration, reason)
 
 
 @dispatch.command()
@@ -128,7 +148,7 @@ def extend(order: int, duration: int, reason: str) -> Any:
 @verb
 def cancel(order: int, at: Moment, randomized: bool, reason: str | None) -> Any:
     """Cancel an order."""
-    return orders.cancel(order, at() if at else None, randomized, reason)
+    return orderchanges.cancel(order, at() if at else None, randomized, reason)
 
 
 COMMANDS = (dispatch,)

@@ -15,12 +15,12 @@ from server import audit, clock
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.controls import dercontrols
-from server.grid.dispatch import orders
 from server.grid.groups import virtualders
 from server.models import AuditEntry, KeyValue, db
 from server.resources import store
 from tests import door
 from tests.conftest import NOON
+from tests.ordered import create_order
 
 pytestmark = pytest.mark.usefixtures("house")
 WRITERS, EACH = 4, 8
@@ -310,7 +310,7 @@ def test_an_order_is_kept_without_its_shares(device: door.Peer) -> None:
     from server.devices import lastcontact
     lastcontact.flush()
     with alice():
-        order = orders.create_order("solar", 600, limit=40.0, reason="noon")
+        order = create_order("solar", 600, limit=40.0, reason="noon")
     entry, = audit.entries()
     assert entry["subject"] == f"solar order {order['id']}" and entry["reason"] == "noon"
     assert entry["after"]["value"] == 40 and "shares" not in entry["after"]

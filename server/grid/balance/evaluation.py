@@ -130,7 +130,7 @@ class CommandedMember(NamedTuple):
     wish, of which virtual DER, in which event."""
     change: float
     baseline: float
-    wish: str
+    quantity: str
     vder: int
     mrid: str
 
@@ -155,7 +155,7 @@ def _evaluate_responses(area: VirtualDER, row: Balance, last: int) -> None:
     delivered = metered - np.array([[one.baseline for one in each] for each in told])
     small = np.abs(expected) < np.maximum(MIN_CHANGE_FRACTION * np.abs(expected).max(initial=0.0), 25.0)
     expected = np.where(small, 0.0, expected)
-    loads = np.array([each[-1].wish in COMMAND_QUANTITIES["thermal"] for each in told])
+    loads = np.array([each[-1].quantity in COMMAND_QUANTITIES["thermal"] for each in told])
     silent = np.where(loads, _unanswered(lfdis, told), measurement.non_responding(delivered, expected))
     figures = _performance_ratios(
         *_thermal_group_sums(
@@ -167,7 +167,9 @@ def _evaluate_responses(area: VirtualDER, row: Balance, last: int) -> None:
 
 def _unanswered(lfdis: list[str], told: list[list[CommandedMember]]) -> Bools:
     """Who was told something in each of these steps and answered to none of it."""
-    mrids = sorted({one.mrid for each in told for one in each if one.wish in COMMAND_QUANTITIES["thermal"]})
+    mrids = sorted(
+        {one.mrid for each in told for one in each if one.quantity in COMMAND_QUANTITIES["thermal"]}
+    )
     answered = {(lfdi, subject) for some in chunked(mrids, _CHUNK) for lfdi, subject in sql.rows(
         f"SELECT lfdi, subject FROM response_record WHERE subject IN ({sql.marks(len(some))})", *some)}
     return np.array([all(one.mrid for one in each) and not any((lfdi, one.mrid) in answered for one in each)

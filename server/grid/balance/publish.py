@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from server import clock
 from server.grid.controls import dercontrols, reservations
-from server.grid.dispatch import shares
 from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedCommand, StepPeriod,
                                               thermal_commands)
+from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.projection import GrantedSessions, lfdis_of
@@ -82,8 +82,15 @@ def _storage_commands(
             leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP_S
         )
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
-        yield IssuedCommand("percent", base["opModFixedW"] / 100, "broadcast",
-                   [(lfdi, href, power, 0.0, why) for lfdi, power in zip(lfdis, asked.tolist(), strict=True)])
+        yield IssuedCommand(
+            "percent",
+            base["opModFixedW"] / 100,
+            "broadcast",
+            [
+                ShareRow(lfdi, href, power, 0.0, why)
+                for lfdi, power in zip(lfdis, asked.tolist(), strict=True)
+            ],
+        )
         return
     fleet = seen.fleet.batteries.only(inside)
     devices = {
@@ -100,7 +107,7 @@ def _storage_commands(
         )
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
-        shares.append((lfdis[place], href, float(asked[place]), 0.0, why))
+        shares.append(ShareRow(lfdis[place], href, float(asked[place]), 0.0, why))
     yield IssuedCommand("watts", float(asked.sum()), "device", shares)
 
 
@@ -164,9 +171,11 @@ def _session_commands(
             document = reservations.revise(
                 seen.ev.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION
             )[-1]
-        shares.append((names[int(seen.ev.device[place])], document.href, -power, -float(usual[place]), why))
+        shares.append(
+            ShareRow(names[int(seen.ev.device[place])], document.href, -power, -float(usual[place]), why)
+        )
     if shares:
-        yield IssuedCommand("reservation", sum(share[2] for share in shares), "device", shares)
+        yield IssuedCommand("reservation", sum(share.planned_w for share in shares), "device", shares)
 
 
 def _reservation_waits(document: Document, cars: GrantedSessions, place: int, depart: int) -> bool:
@@ -207,7 +216,7 @@ def _curtailment_commands(
                 100 * part,
                 "broadcast",
                 [
-                    (names[int(device)], href, float(min(here, part * rating)), float(here), why)
+                    ShareRow(names[int(device)], href, float(min(here, part * rating)), float(here), why)
                     for device, rating, here in zip(
                         seen.pv.device[inside], seen.pv.rated_w[inside], usual[inside], strict=True
                     )
@@ -218,10 +227,10 @@ def _curtailment_commands(
 
 def _record_order(leaf: VirtualDER, row: Balance, step: StepPeriod, told: IssuedCommand) -> None:
     """Keep what was told as an order."""
-    planned = sum(share[2] for share in told.shares)
+    planned = sum(share.planned_w for share in told.shares)
     order = DispatchOrder.create(
         vder=leaf,
-        quantity=told.wish,
+        quantity=told.quantity,
         value=told.value,
         addressing=told.addressing,
         start=step.begin,
@@ -233,4 +242,4 @@ def _record_order(leaf: VirtualDER, row: Balance, step: StepPeriod, told: Issued
         plan_id=row.plan_id or 0,
         created_at=clock.now(),
     )
-    shares.record_shares(order, told.shares)
+    record_shares(order, told.shares)

@@ -125,7 +125,7 @@ class FlexibleLoads:
                 f"{wish.energy / 1000:.1f} kWh to charge"
             )
             shares.append(
-                (
+                ShareRow(
                     self.names[int(self.seen.ev.device[place])],
                     document.href,
                     -float(powers[number]),
@@ -172,7 +172,7 @@ class FlexibleLoads:
 
 def injection_change_w(shares: Collection[ShareRow]) -> float:
     """W of injection that those who were asked give beside their baselines."""
-    return float(sum(planned - baseline for _, _, planned, baseline, _ in shares))
+    return float(sum(share.planned_w - share.baseline_w for share in shares))
 
 
 def _session_bounds(seen: FleetState, start: int, hours: float) -> SessionBounds:

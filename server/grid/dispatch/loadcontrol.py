@@ -49,9 +49,9 @@ class StepPeriod:
 
 
 class IssuedCommand(NamedTuple):
-    """What was told through a virtual DER: the wish, its value, by broadcast or to each device, and who was
-    asked for how much."""
-    wish: str
+    """What was told through a virtual DER: the quantity, its value, by broadcast or to each device, and who
+    was asked for how much."""
+    quantity: str
     value: float
     addressing: str
     shares: list[ShareRow]
@@ -90,7 +90,7 @@ def thermal_commands(
             100 * fraction,
             "broadcast",
             [
-                (names[int(device)], href, -float(base + power), -float(base), why)
+                ShareRow(names[int(device)], href, -float(base + power), -float(base), why)
                 for device, base, power in zip(
                     seen.thermal.device[inside], seen.fleet.base[inside], drawn, strict=True
                 )

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from peewee import chunked
 
@@ -9,19 +10,31 @@ from server.models import DispatchOrder, Document
 from server.resources import sql
 
 _CHUNK = 200
-# LFDI, href of the event, planned and baseline W of injection, why
-ShareRow = tuple[str, str, float, float, str]
+
+
+class ShareRow(NamedTuple):
+    """The part of an order that one device has: the href of its event, its planned and baseline injection in
+    W, and why."""
+    lfdi: str
+    event_href: str
+    planned_w: float
+    baseline_w: float
+    reason: str
 
 
 def record_shares(row: DispatchOrder, shares: Collection[ShareRow]) -> None:
     """Keep the shares of an order."""
     mrids = {
         document.href: document.submitted["mRID"]
-        for some in chunked({share[1] for share in shares}, _CHUNK)
+        for some in chunked({share.event_href for share in shares}, _CHUNK)
         for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(some))
     }
     sql.many(
         "INSERT INTO share (order_id, lfdi, event_href, mrid, planned_w, baseline_w, reason) VALUES (?, ?, "
         "?, ?, ?, ?, ?)",
-        ((row.id, lfdi, href, mrids[href], *rest) for lfdi, href, *rest in shares),
+        (
+            (row.id, share.lfdi, share.event_href, mrids[share.event_href], share.planned_w, share.baseline_w,
+             share.reason)
+            for share in shares
+        ),
     )

@@ -20,13 +20,13 @@ from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
 from server.grid.controls import dercontrols, drevents
-from server.grid.dispatch import orders
 from server.grid.fleet import participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry, DispatchOrder, Plan
 from tests import door
 from tests.conftest import NOON
+from tests.ordered import create_order
 from tests.server.cli.test_ev import WANTED
 
 # What an operator types, and the `what` and `subject` of the entry that it leaves.
@@ -177,7 +177,7 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     dercontrols.set_default("street", {"opModMaxLimW": 5000})
     drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
     lastcontact.flush()
-    orders.create_order("solar", 600, limit=50.0)
+    create_order("solar", 600, limit=50.0)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     (tmp_path / "devices.json").write_text(

@@ -22,6 +22,7 @@ from server.resources import store
 from tests import door
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
+from tests.ordered import create_order
 
 STEP = 900
 T = NOON + STEP
@@ -74,7 +75,7 @@ def read(number, start, end):
 def test_a_battery_that_is_ordered_to(live, watts):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(NOON + 300)
-    made = orders.create_order("town", 1800, T, target=watts)
+    made = create_order("town", 1800, T, target=watts)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
     until(T + STEP)

@@ -9,7 +9,6 @@ import pytest
 from server import audit, clock
 from server.errors import Refused
 from server.grid.balance import controller, plans, publish
-from server.grid.dispatch import orders
 from server.grid.fleet import fleetstate, participation
 from server.grid.fleet import projection as told_before
 from server.grid.groups import virtualders
@@ -21,6 +20,7 @@ from server.resources import store
 from server.resources.events import ACTIVE, CANCELLED
 from server.resources.quantities import base_value
 from tests.conftest import NOON
+from tests.ordered import create_order
 
 STEP = 900
 T = NOON + STEP
@@ -451,7 +451,7 @@ def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
 
 def test_what_people_have_ordered_stands(town):
     needs(22_000.0)
-    orders.create_order("batteries", STEP, T, percent=10.0)
+    create_order("batteries", STEP, T, percent=10.0)
     at(T - 300)
     control, = told("batteries")
     assert control["DERControlBase"] == {"opModFixedW": 1000}
@@ -469,8 +469,8 @@ def test_what_people_have_ordered_stands(town):
 def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     needs(22_000.0)
     virtualders.create("one", rule="name = d5")
-    orders.create_order("batteries", STEP, T, percent=10.0)
-    orders.create_order("one", STEP, T, watts=-2000)
+    create_order("batteries", STEP, T, percent=10.0)
+    create_order("one", STEP, T, watts=-2000)
     at(T - 300)
     made = plans.restore(Plan.get())
     assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"

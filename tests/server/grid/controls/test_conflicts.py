@@ -2,8 +2,8 @@ import pytest
 
 from server import clock
 from server.grid.controls import dercontrols
-from server.grid.dispatch import orders
 from server.grid.groups import virtualders
+from tests.ordered import create_order
 from tests.server.grid.conftest import CONNECT, FIXED_W
 
 
@@ -88,8 +88,8 @@ def test_controls_of_single_devices(battery):
     battery(1)
     battery(2)
     virtualders.create("north", "*")
-    assert orders.create_order("north", 600, watts=1000, addressing="device")["warnings"] == []
+    assert create_order("north", 600, watts=1000, addressing="device")["warnings"] == []
     clock.advance(1)
     assert warnings() == ["2 members have a control of their own at that time, which wins over it"]
-    assert orders.create_order("north", 600, watts=1000, addressing="device")["warnings"] == [
+    assert create_order("north", 600, watts=1000, addressing="device")["warnings"] == [
         "2 devices have a control of their own at that time, which it overlaps"]

@@ -4,13 +4,14 @@ import pytest
 from server import clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.dispatch import orders
+from server.grid.dispatch import orderchanges, orders
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Participation, Share, ThermalState
 from server.resources import store
 from server.resources.events import ACTIVE
 from server.resources.quantities import base_value
 from tests.conftest import NOON
+from tests.ordered import create_order
 from tests.server.grid.fleet.test_fleetstate import HOUR, car, pump  # noqa: F401
 
 QUARTER = 900
@@ -38,7 +39,7 @@ def street(battery, car, pump):  # noqa: F811
 
 
 def order(vder="loads", start=0, duration=QUARTER, **wish):
-    return orders.create_order(vder, duration, clock.now() + start, reason="test", **wish)
+    return create_order(vder, duration, clock.now() + start, reason="test", **wish)
 
 
 def grants(home, since=0):
@@ -111,7 +112,7 @@ def test_stores_come_first_and_the_rest_is_asked_of_others(street):
     assert done[street[0].lfdi] == pytest.approx(5000, abs=1) and done[street[1].lfdi] == pytest.approx(
         4000, abs=2
     )
-    few = orders.create_order("all", QUARTER, watts=2000)
+    few = create_order("all", QUARTER, watts=2000)
     assert set(shares(few)) == {street[0].lfdi}, "what stores can do is asked of nobody else"
     assert {share.reason for share in Share.select().where(Share.order == few["id"])} == {
         "+40 % of its rating, as all"
@@ -150,7 +151,7 @@ def test_a_dry_run_changes_nothing(street):
 def test_an_order_that_is_cancelled_lets_cars_go_on(street):
     made = order(watts=8000)
     clock.advance(60)
-    assert orders.cancel(made["id"])["status"] == "cancelled"
+    assert orderchanges.cancel(made["id"])["status"] == "cancelled"
     assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [
         7000
     ]
@@ -161,7 +162,7 @@ def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order
     made = order(watts=7000)
     settings.reservation_policy = "off"
     clock.advance(60)
-    orders.cancel(made["id"])
+    orderchanges.cancel(made["id"])
     assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [
         (made["start"] + QUARTER, 7000)
     ]
@@ -169,7 +170,7 @@ def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order
 
 def test_an_order_that_is_extended_goes_on_for_all(street):
     made = order(watts=8000)
-    more = orders.extend(made["id"], 600)
+    more = orderchanges.extend(made["id"], 600)
     end = made["start"] + QUARTER
     assert (
         (end, 600, 0) in grants(street[1])
@@ -189,7 +190,7 @@ def test_nobody_there_to_ask_is_refused_as_ever(home):
     home(1, "inverter")
     virtualders.create("all", "*")
     with pytest.raises(Refused, match="no member that is online takes"):
-        orders.create_order("all", QUARTER, watts=1000)
+        create_order("all", QUARTER, watts=1000)
 
 
 @pytest.mark.parametrize(

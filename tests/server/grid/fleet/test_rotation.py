@@ -2,9 +2,10 @@
 import pytest
 
 from server import clock
-from server.grid.dispatch import orders
+from server.grid.dispatch import orderchanges
 from server.grid.fleet import participation, rotation
 from server.grid.groups import virtualders
+from tests.ordered import create_order
 
 
 @pytest.mark.parametrize("used, events, otherwise, part", [
@@ -27,13 +28,13 @@ def powers(order):
 def ordered(policy):
     clock.advance(1)
     return powers(
-        orders.create_order("street", 900, clock.now() + 300, watts=3000, addressing="device", policy=policy)
+        create_order("street", 900, clock.now() + 300, watts=3000, addressing="device", policy=policy)
     )
 
 
 def test_who_was_asked_before_is_asked_for_less(street):
-    first = orders.create_order("street", 900, clock.now() + 3600, watts=1000, addressing="device")
-    orders.cancel(first["id"])
+    first = create_order("street", 900, clock.now() + 3600, watts=1000, addressing="device")
+    orderchanges.cancel(first["id"])
     assert len(set(ordered("turn").values())) == 1  # what was called off does not count
     participation.set_contract(street[0].lfdi, events=2)
     shares = ordered("turn")

@@ -2,11 +2,11 @@
 import pytest
 
 from server import clock
-from server.grid.dispatch import orders
 from server.grid.fleet import participation
 from server.grid.flexibility import status
 from server.grid.groups import virtualders
 from server.models import Device
+from tests.ordered import create_order
 
 
 def test_what_is_there_read_in_effect_and_left_out(battery, panels, home):
@@ -17,7 +17,7 @@ def test_what_is_there_read_in_effect_and_left_out(battery, panels, home):
     battery(5)
     virtualders.create("all", "*")
     virtualders.create("pv", "kind = inverter", parent="all")
-    orders.create_order("pv", 3600, limit=50, reason="too much")
+    create_order("pv", 3600, limit=50, reason="too much")
     participation.opt_out("d2", clock.now() + 60, "guests")
     Device.update(last_contact_at=clock.now() - 10_000).where(Device.id == 5).execute()
     found = status.status("all")
@@ -41,6 +41,6 @@ def test_orders_on_what_is_above_concern_what_is_below_but_not_what_is_beside(ba
     virtualders.create("all", "*")
     virtualders.create("one", "", parent="all")
     virtualders.create("two", "*", parent="all")
-    orders.create_order("all", 3600, watts=100)
-    orders.create_order("two", 3600, watts=100)
+    create_order("all", 3600, watts=100)
+    create_order("two", 3600, watts=100)
     assert [row["vder"] for row in status.status("one")["orders"]] == ["all"]
