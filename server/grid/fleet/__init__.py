@@ -2,6 +2,6 @@
 
 The rows, kept in step with the documents: `devicetypes`, `derstates`, `meters`, `chargingsessions`,
 `participation`; `rebuild` makes them anew. One by one: `members`, `power`, `rotation`. In arrays:
-`membercolumns`, `eligibility`, `resources`, `fleetstate`, `projection`. Towards devices: `setpoints` and
-`reservationoffer` put power into what they can be told.
+`membercolumns` and `kindmembers`, `eligibility`, `resources`, `fleetstate`, `projection`. Towards devices:
+`setpoints` and `reservationoffer` put power into what they can be told.
 """
