@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Floats, np
 
+SMALLEST_SLOPE = 1e-200  # a slope up to this counts as 0: the level at which a bound is met would overflow
+
 
 class MemberLines(NamedTuple):
     """The members' lines, arrays of one length. Slopes are not negative, lows not above highs."""
@@ -35,7 +37,7 @@ def fill(target: float, line: MemberLines) -> FillResult:
         raise ValueError("offsets, slopes, lows and highs differ in length")
     if (slopes < 0).any() or (lows > highs).any():
         raise ValueError("a member has a negative slope, or a low bound above its high one")
-    moving = slopes > 0
+    moving = slopes > SMALLEST_SLOPE
     still = np.clip(offsets, lows, highs)
     if not moving.any():
         return FillResult(still, 0.0, target - still.sum())

@@ -57,6 +57,15 @@ def test_of_twenty_thousand_members_the_sum_is_as_exact():
     assert waterfill.fill(1e9, line).missed > 0
 
 
+@pytest.mark.parametrize("tiny", [1e-308, 1e-261])
+def test_a_slope_next_to_nothing_counts_as_none(tiny):
+    slopes, lows, highs = np.array([tiny, 100.0]), np.array([-1000.0, -50.0]), np.array([tiny, 50.0])
+    line = MemberLines(np.zeros(2), slopes, lows, highs)
+    filled = waterfill.fill(30, line)
+    assert filled.powers == pytest.approx([0, 30]) and filled.level == pytest.approx(0.3)
+    assert filled.missed == 0
+
+
 def test_what_cannot_be_shared():
     one, two = np.zeros(1), np.zeros(2)
     with pytest.raises(ValueError, match="differ in length"):
