@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint bench bench-grid clean
+.PHONY: run test lint soak test-matrix bench bench-grid clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -17,6 +17,12 @@ lint: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+soak: .venv/.test
+	$(if $(FLOWS),$(BIN)/python -m tests.soak $(ARGS),@echo "make soak FLOWS=1 runs the tests of real processes again and again.")
+
+test-matrix:
+	$(PYTHON) tests/matrix.py $(ARGS)
+
 bench: .venv/.bench
 	$(BIN)/python -m tests.load $(ARGS)
 
@@ -24,7 +30,7 @@ bench-grid: .venv/.bench
 	$(BIN)/python -m tests.load.grid $(ARGS)
 
 clean:
-	rm -rf .venv var build *.egg-info
+	rm -rf .venv .venv-* var build *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

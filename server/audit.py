@@ -78,6 +78,7 @@ def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | N
     from the state: "{vder} order {id}". A `reason` that the function is given comes before the operator's
     general one.
 
+
     """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)

@@ -60,6 +60,7 @@ def configure(command: str, level: str = "") -> None:
     `command` is a field of each record. `level` replaces the setting.
 
 
+
     """
     _process.update(command=command)
     number = logging.getLevelName((level or settings.log_level).upper())

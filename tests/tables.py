@@ -75,6 +75,7 @@ def describe() -> dict[str, Any]:
     The order of columns is left out: a column that is added comes last.
 
 
+
     """
     if models.is_postgres():
         parts = {part: db.execute_sql(query).fetchall() for part, query in _POSTGRES.items()}
@@ -138,6 +139,7 @@ def load(path: Path) -> None:
     """Insert the rows of a file, as far as the database has tables and columns for them.
 
     Bytes are {"hex": …} in the file.
+
 
 
     """

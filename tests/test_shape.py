@@ -24,7 +24,7 @@ LONGER = {
     "server/grid/reports/charts.py": 380,
     "server/grid/reports/performance.py": 360,
     "server/grid/series/signals.py": 360,
-    "server/resources/codec.py": 305,
+    "server/resources/codec.py": 306,
 }
 MISLEADING = {"xml", "time", "operator", "resource", "types", "logging", "select", "signal", "socket", "ssl"}
 

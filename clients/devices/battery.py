@@ -18,6 +18,7 @@ class Battery(DeviceModel):
     have over.
 
 
+
     """
     max_w: float = 5000.0
     max_charge_w: float = 5000.0

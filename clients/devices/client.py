@@ -36,6 +36,7 @@ class Client:
     DeviceCapability, the only one given.
 
 
+
     """
 
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,

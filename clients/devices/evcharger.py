@@ -73,6 +73,7 @@ class EvCharger(DeviceModel):
     has given of those. Between the hours `offers` of the evening on which it came they may be had.
 
 
+
     """
     max_charge_w: float = 7400.0
     arrival: int = 0

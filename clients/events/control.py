@@ -55,6 +55,7 @@ class PowerOrder(NamedTuple):
     of their modes; `load` is what load controls ask for.
 
 
+
     """
     connect: bool = True
     target: float | None = None
@@ -116,6 +117,7 @@ def power_order(
 
     `curves` are those that were read, by href. `change` is how many watts lie ahead where a rampTms says how
     long to take for them; without one, setGradW limits the change ("if absent, use default ramp rate").
+
 
 
     """

@@ -84,6 +84,7 @@ def program_events(program: str, primacy: int, controls: Iterable[dict[str, Any]
     effectively ends, whatever was drawn (10.2.3.3 o).
 
 
+
     """
     found: list[Event] = []
     ends: dict[int, int] = {}

@@ -53,6 +53,7 @@ def modes(control: Data) -> Data:
 
 
 
+
     """
     more = 1 if control["loadShiftForward"] else -1
     offset, points = control.get("Offset", {}), control.get("SetPoint", {})

@@ -62,7 +62,8 @@ def next_request(
 
     A request is taken back when the car leaves, or wants nothing more or the other direction while no grant
     is in force. What was granted and has run its course is followed by another request where something is
-    missing still. """
+    missing still.
+    """
     wanting = wish is not None and abs(wish.energy) >= MIN_ENERGY_WH and wish.end > now
     old = asked.request
     if old is not None and not asked.done:

@@ -88,6 +88,7 @@ def advance(schedule: Schedule, listed: Iterable[Event], now: int,
     can follow.
 
 
+
     """
     seen = {event.mRID: event for event in listed}
     followed = {name: one._replace(event=_renewed(one.event, seen.get(name), now))

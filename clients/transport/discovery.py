@@ -105,6 +105,7 @@ def discover(
 
 
 
+
     """
     registration = link_href(device, "RegistrationLink")
     ders = link_href(device, "DERListLink")

@@ -53,6 +53,7 @@ def tls_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     host is not compared.
 
 
+
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -80,6 +81,7 @@ class Https(http.client.HTTPConnection):
 
         The socket is made secure before it is connected: given one whose peer has closed it meanwhile,
         `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open.
+
 
 
         """
@@ -118,6 +120,7 @@ class Https(http.client.HTTPConnection):
 
         The socket is shut down below TLS, whose objects the other thread is using. Repeat it until that
         thread has ended: a socket that is about to connect cannot be shut down.
+
 
         """
         self._aborted = True

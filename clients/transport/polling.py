@@ -59,6 +59,7 @@ class Poller:
         through: a pollRate is said for "this resource and all resources below".
 
 
+
         """
         return self._through(href, rate, lambda: self._get(href).data)
 

@@ -45,6 +45,7 @@ class Timebase(NamedTuple):
         apart and the result is a sensible rate, the rate.
 
 
+
         """
         if not self.known:
             return Timebase(self.rate, local, current_time, True)

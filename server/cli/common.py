@@ -90,6 +90,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     The function returns None, one row (a mapping), or rows; `--json` is added to it.
 
 
+
     """
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(function)

@@ -35,6 +35,7 @@ def dispatch() -> None:
     Then follow it with `dispatch show ORDER`.
 
 
+
     """
 
 

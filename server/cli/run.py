@@ -57,6 +57,7 @@ def work(once: bool) -> None:
     `serve` answers correctly without it; with it, what changes by time is ready before anyone asks.
 
 
+
     """
     from server import worker
     common.open_database()

@@ -24,6 +24,7 @@ def signal() -> None:
     outside; measured: what it drew (or was out of balance by), all in W with consumption positive.
     import_limit and export_limit: magnitudes in W. price: per kWh.
 
+
     """
 
 

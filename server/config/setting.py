@@ -30,6 +30,7 @@ class Setting:
     warning, until the next one.
 
 
+
     """
     name: str
     group: str

@@ -56,6 +56,7 @@ def rename(database: peewee.Database, tables: Mapping[str, str],
     the new. A name may be given to another thing in the same call; ValueError where two names are exchanged.
 
 
+
     """
     following = {item.name: (item, new) for item, new in _following(database, tables, columns)}
     for table, names in columns.items():

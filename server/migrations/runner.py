@@ -33,6 +33,7 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]
     newer than the program or where a row refers to a row that does not exist.
 
 
+
     """
     runner = migrations.Runner(database, str(directory))
     if not _pending(runner):
@@ -55,6 +56,7 @@ def _pending(runner: migrations.Runner) -> bool:
     """Whether there are migrations to apply.
 
     Raises Refused where migrations are applied that the program does not know.
+
 
 
     """
@@ -91,6 +93,7 @@ def _check_foreign_keys(database: peewee.Database, fault: str, remedy: str) -> N
     """Raise Refused, with `fault` and `remedy`, where a row refers to a row that does not exist.
 
     PostgreSQL checks by itself, at every statement.
+
 
 
     """

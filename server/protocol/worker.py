@@ -63,6 +63,7 @@ class Worker(base.Worker):
     would be lost, and the arbiter would wait in vain and kill in the end. So signals are blocked from before
     the fork, and wait for handlers.
 
+
     """
 
     alive: bool

@@ -57,6 +57,7 @@ class Event:
     and potentially superseded, as its document records them once its end is sealed: they outlast the newer
     event.
 
+
     """
     key: str
     mrid: str
@@ -105,6 +106,7 @@ class EventState:
     `since` is the instant at which `status` came true, `superseded_by` the key of the newer event if it is
     still known. `next_change` is the first later instant at which any other field changes, None if there is
     none.
+
 
     """
     status: int

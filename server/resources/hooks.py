@@ -28,6 +28,7 @@ class Change:
     `caller` is the device that says it, None for the operator. `href` is empty before a POST has been given
     one.
 
+
     """
     method: str
     kind: str

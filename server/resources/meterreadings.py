@@ -65,6 +65,7 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
     Readings without a period of their own share the set's evenly.
 
 
+
     """
     period, readings = said["timePeriod"], said.get("Reading", [])
     check({"timePeriod": period}, place, now)

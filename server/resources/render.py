@@ -32,6 +32,7 @@ def save(
     An event is written as scheduled, and judged with its neighbours afterwards.
 
 
+
     """
     data = stated if stated is not None else blank(kind)
     place = ordering.list_position(kind, href, data)
@@ -95,6 +96,7 @@ def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
     whether there were any.
 
     A final status (cancelled, superseded) becomes part of what is said, since it outlasts the newer event.
+
 
 
     """

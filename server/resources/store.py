@@ -42,6 +42,7 @@ def transaction(scope: str | None = None) -> Iterator[None]:
     /mup/3) pass each other, a writer without scope has the house for itself; locks are taken in one order, so
     none deadlocks.
 
+
     """
     if _local.depth:
         yield
@@ -104,6 +105,7 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
     then).
 
     What the operator says (no caller) gets an mRID and a creationTime where it needs them.
+
 
 
     """
@@ -195,6 +197,7 @@ def new_mrid() -> str:
     So of two events that are created in the same second the later one has the greater mRID and is the newer
     (see events.py), as whoever posted them meant it; and the first digits, by which people tell events apart,
     differ.
+
 
     """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000

@@ -80,6 +80,7 @@ class Server:
     `certs` is a tree of certs.dev; `settings` are those of server/config.py.
 
 
+
     """
 
     def __init__(self, folder: Path, certs: Path, database: str, **settings: Any):

@@ -49,6 +49,7 @@ def post(
     `response_required` bits: 1 received, 2 specific, 4 customer. With `dry_run` it is taken back again, and
     the answer has the XML.
 
+
     """
     found = virtualders.find(vder)
     try:

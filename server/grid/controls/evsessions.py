@@ -29,6 +29,7 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[Data]:
     window began, by its readings, `answer` the last that the device said of the grant, `vehicle` its PEVInfo.
 
 
+
     """
     if store.due():
         store.refresh()

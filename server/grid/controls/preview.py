@@ -25,6 +25,7 @@ def preview(device: Device, at: int | None = None) -> Data:
     granted, with what decides it and why; `programs` one for each program that it sees and each event of it
     that is of that time, with what becomes of it, and one for each default.
 
+
     """
     now = clock.now() if at is None else at
     vders = list(VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id).where(

@@ -99,6 +99,7 @@ def earliest(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0
     cost it energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W
     for the window.
 
+
     """
     if now >= wish.end:
         return defer(wish, steps, now)

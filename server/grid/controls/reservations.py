@@ -46,6 +46,7 @@ def grant(request: str, watts: float, duration: int, start: int | None = None, e
     cancelled, (400) where power would flow the other way than was asked, or at a time that was not asked for.
 
 
+
     """
     begin = clock.now() if start is None else start
     given = ReservationOffer(begin, duration, watts, watts * duration / 3600 if energy is None else energy)

@@ -23,6 +23,7 @@ def order_progress(row: DispatchOrder) -> dict[str, Any]:
     change, None where the plan changes next to nothing. That is for a look while it runs; for settlement see
     `performance`.
 
+
     """
     shares = list(Share.select().where(Share.order == row).order_by(Share.lfdi))
     said = latest_responses({(share.lfdi, share.mrid) for share in shares})

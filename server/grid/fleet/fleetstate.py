@@ -27,7 +27,8 @@ class FleetState:
     index into it. `storage`, `ev` and `thermal` are parallel to the batteries, sessions and thermal loads of
     `fleet`; `pv` stands alone. `excluded` has the reason by number of each member that is excluded,
     `excluded_load_w` what those draw by their last readings. `categories` are the DeviceCategoryType bits of
-    each variety of thermal load. `columns` are all members, whether dispatched or not. """
+    each variety of thermal load. `columns` are all members, whether dispatched or not.
+    """
     at: int
     hours: float
     dispatch_groups: list[VirtualDER]
@@ -75,6 +76,7 @@ def responding(fleet_state: FleetState) -> FleetState:
     """The same with the power of each store reduced to the part with which it has responded of late.
 
     A fifth at least is left, so that a store which was out of order is found to be in order again.
+
     """
     rate = np.maximum(fleet_state.storage.response_rate, measurement.RESPONSE_FRACTION)
     batteries = fleet_state.fleet.batteries

@@ -16,7 +16,8 @@ class KindMembers:
     """Members of one kind, an element for each [n].
 
     `device` is the number of the device, `response_rate` the part (0 to 1) of what was asked of it that it
-    has done of late, `tier` its place in the order of dispatch, `fresh` whether it was read of late. """
+    has done of late, `tier` its place in the order of dispatch, `fresh` whether it was read of late.
+    """
     device: Whole
     response_rate: Floats
     tier: Whole
@@ -42,6 +43,7 @@ class EvMembers(KindMembers):
 
     `need_at` is the instant (UTC, s) that the energy still needed is of, `requests` the href of each
     FlowReservationRequest.
+
     """
     need_at: Whole
     requests: list[str]
@@ -52,6 +54,7 @@ class ThermalMembers(KindMembers):
     """Thermal loads; `realised_wh` is how far each is ahead of its usual consumption by what it was told.
 
     The state in `fleet` is the intended one, which commands round.
+
     """
     realised_wh: Floats
 
@@ -61,6 +64,7 @@ class PvMembers(KindMembers):
     """PV inverters; `rated_w` and `generation_w` (by the last reading) are positive.
 
     `group` is the index of each one's dispatch group.
+
     """
     rated_w: Floats
     generation_w: Floats

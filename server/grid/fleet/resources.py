@@ -1,5 +1,4 @@
-"""Members as batteries, charging sessions, thermal loads and PV: what they reported, as a plan reckons with
-it.
+"""Members as batteries, charging sessions, thermal loads and PV, as a plan reckons with them.
 
 Consumption is positive, in W; energy in Wh. Each function takes `reasons` ([n] of str, empty for who can be
 dispatched) and writes into it, in place, why a member of its kind cannot be dispatched.
@@ -194,7 +193,7 @@ def charging_sessions(
 
     What a car still needs is what it reported last, less what was read since where that is not fresh; never
     less than nothing. Who offers to give energy and wants none is excluded: a plan reckons with what cars
-    need, and what they give is for an operator to grant. """
+    need, and what they give is for an operator to grant."""
     rows = _dispatchable_sessions(columns, reasons, at)
     member = np.searchsorted(columns.device, np.array([row.device for row in rows], dtype=np.intp))
     max_w = np.bincount(columns.ders.member, columns.ders.max_absorption_w, len(columns.device))
@@ -259,6 +258,7 @@ def thermal_loads(
     """The thermal loads for steps of `hours`, and the W that each draws if left alone.
 
     They are rated by what they report, else by their DER, else by the most that they have drawn.
+
     """
     chosen = _dispatchable(columns, reasons, "thermal")
     ders, meters = columns.ders, columns.meters

@@ -50,6 +50,7 @@ def horizon(
     `unknown_down_w`) is beside it. Each device counts once, through the virtual DER in which it is
     dispatched.
 
+
     """
     from server.grid.fleet import fleetstate
     from server.grid.flexibility import horizon as ahead

@@ -5,7 +5,8 @@ Whatever is asked is a change of what members would do by themselves (their base
 stays with that. A member responds as its tracked rate says, independently of the others: a group's mean is
 the sum of rates times powers, and so the larger the group, the nearer the firm part comes to the mean. The
 error of forecasts is added where one is columns. Powers in W; up is more injection than the baseline, down is
-less. """
+less.
+"""
 from __future__ import annotations
 
 from collections import Counter

@@ -5,7 +5,8 @@ A device may be in many, by kind and by feeder; for reading them that is well. I
 exactly one. Two of an area that are both deepest for it, neither above the other, are a conflict: an area
 with one is not to be balanced automatically, and in one that is, nothing may change so that there were one.
 Where an area with a conflict is read or planned for all the same, the one of more levels above it is used,
-and of equally deep ones the one that was created first. """
+and of equally deep ones the one that was created first.
+"""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ def deepest(groups: Collection[int], tree: Tree) -> list[int]:
     """Those of these groups (by number) that are above none of the others. Pure.
 
     The first is the one through which a device in all of them is dispatched; more than one is a conflict.
+
     """
     above: set[int] = set()
     for group in groups:
@@ -45,6 +47,7 @@ def deepest_of_devices(
     """By device (number), the `deepest` of these groups that it is in; of all devices or of these.
 
     100,000 devices take one query and a loop over its rows, since most are in the same few groups.
+
     """
     statement = f"SELECT device_id, vder_id FROM membership WHERE vder_id IN ({sql.marks(len(groups))})"
     if devices is None:
@@ -86,6 +89,7 @@ def dispatch_group_of(area: VirtualDER) -> dict[int, VirtualDER]:
     """By device (number), the virtual DER of the area through which it is dispatched.
 
     Refused (409), with their names, where devices are in conflict.
+
     """
     tree = Tree.read(include=[area])
     groups = _in_area(area, tree)
@@ -116,6 +120,7 @@ def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[Non
     """Refuse (409) a change that makes a new conflict in an area that is balanced automatically.
 
     Looks at these devices (by number) alone, where no others can be concerned.
+
     """
     areas = list(VirtualDER.select().join(Balance).where(Balance.automatic))
     if not areas:

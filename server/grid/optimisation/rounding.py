@@ -24,7 +24,8 @@ def to_steps(powers: Floats, steps: Floats, lows: Floats, highs: Floats) -> Whol
 
     Each is rounded down or up; the sum decides which are rounded up, the greatest remainder first. So the
     group's error is at most half a step, not half a step for each. A member with no step between its bounds
-    gets the nearest. """
+    gets the nearest.
+    """
     least, most = np.ceil(lows / steps), np.floor(highs / steps)
     below = np.floor(powers / steps)
     counts = np.where(most < least, np.round(powers / steps), np.minimum(np.maximum(below, least), most))

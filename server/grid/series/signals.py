@@ -73,6 +73,7 @@ def put(
     act on; gaps are kept, and `warnings` of what is returned tells of them. `place` is where it comes from,
     for that sentence.
 
+
     """
     return _put(vder, kind, values, start, step, source, tolerance, priority, every, dry_run, place)
 
