@@ -77,8 +77,6 @@ def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | N
     from what the function returns, after; it refuses where there is no such thing. `subject` is filled in
     from the state: "{vder} order {id}". A `reason` that the function is given comes before the operator's
     general one.
-
-
     """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)

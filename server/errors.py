@@ -7,8 +7,6 @@ class Refused(Exception):
 
     `status` is the HTTP status a device is answered with, `why` names the place and the reason in words for
     the person who reads it. `headers` go with the answer (Allow with a 405, Retry-After with a 503).
-
-
     """
 
     def __init__(self, status: int, why: str, **headers: str):

@@ -58,9 +58,6 @@ def configure(command: str, level: str = "") -> None:
     """Send the records of this process to standard error, in the level and format of the settings.
 
     `command` is a field of each record. `level` replaces the setting.
-
-
-
     """
     _process.update(command=command)
     number = logging.getLevelName((level or settings.log_level).upper())

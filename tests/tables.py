@@ -73,9 +73,6 @@ def describe() -> dict[str, Any]:
     """Columns (type, NULL, default), keys, indexes with their conditions, and the names of all these.
 
     The order of columns is left out: a column that is added comes last.
-
-
-
     """
     if models.is_postgres():
         parts = {part: db.execute_sql(query).fetchall() for part, query in _POSTGRES.items()}
@@ -139,9 +136,6 @@ def load(path: Path) -> None:
     """Insert the rows of a file, as far as the database has tables and columns for them.
 
     Bytes are {"hex": …} in the file.
-
-
-
     """
     tables = json.loads(path.read_text())["tables"]
     for table in names():

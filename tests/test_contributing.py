@@ -30,7 +30,7 @@ def test_an_excerpt_stands_in_its_file(language: str) -> None:
 def test_the_message_is_read_by_members_alone(peer: Callable[[int], door.Peer]) -> None:
     for number in (1, 2):
         enrolment.enrol(door.lfdi(number), name=f"device {number}")
-    assert virtualders.create("street", members=["device 1"])["id"] == 1
+    virtualders.create("street", members=["device 1"])
     names: dict[str, str] = {}
     for block in blocks("python"):
         exec(block, names)

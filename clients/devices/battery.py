@@ -16,9 +16,6 @@ class Battery(DeviceModel):
 
     Left alone it serves its household: discharges what the house uses, charges what its panels (`panel_w`)
     have over.
-
-
-
     """
     max_w: float = 5000.0
     max_charge_w: float = 5000.0

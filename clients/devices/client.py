@@ -34,9 +34,6 @@ class Client:
     called again. It never sleeps; the caller does. `rate` is the server's clock rate if it is known
     beforehand (60 for a demonstration at 60x); otherwise it is measured. `dcap` is the href of
     DeviceCapability, the only one given.
-
-
-
     """
 
     def __init__(self, name: str, connection: Connection, dcap: str = "/dcap", rate: float = 1.0,

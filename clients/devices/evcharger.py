@@ -71,9 +71,6 @@ class EvCharger(DeviceModel):
 
     When the car comes it holds `spare` Wh more than its owner wants to keep: `given` is less than 0 while it
     has given of those. Between the hours `offers` of the evening on which it came they may be had.
-
-
-
     """
     max_charge_w: float = 7400.0
     arrival: int = 0

@@ -53,9 +53,6 @@ class PowerOrder(NamedTuple):
     `target` is a setpoint; `inject` and `absorb` (both >= 0) limit the device, `site_export` and
     `site_import` the connection point. `gradient` is the fastest change, W per second. The curves are those
     of their modes; `load` is what load controls ask for.
-
-
-
     """
     connect: bool = True
     target: float | None = None
@@ -117,9 +114,6 @@ def power_order(
 
     `curves` are those that were read, by href. `change` is how many watts lie ahead where a rampTms says how
     long to take for them; without one, setGradW limits the change ("if absent, use default ramp rate").
-
-
-
     """
     value = {mode: one.value for mode, one in held.items()}
     inject = [scaled_value(value["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in value else []

@@ -82,9 +82,6 @@ def program_events(program: str, primacy: int, controls: Iterable[dict[str, Any]
 
     Events that follow each other without a gap stay so: the later one starts where the earlier one
     effectively ends, whatever was drawn (10.2.3.3 o).
-
-
-
     """
     found: list[Event] = []
     ends: dict[int, int] = {}

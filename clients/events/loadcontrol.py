@@ -50,10 +50,6 @@ def modes(control: Data) -> Data:
     W; the type.
 
     A TargetReduction in other units than W is there under another name, which no device follows.
-
-
-
-
     """
     more = 1 if control["loadShiftForward"] else -1
     offset, points = control.get("Offset", {}), control.get("SetPoint", {})

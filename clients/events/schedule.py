@@ -86,9 +86,6 @@ def advance(schedule: Schedule, listed: Iterable[Event], now: int,
     `listed` are the events of all programs as last read: known ones may have been cancelled or have changed
     their primacy; one that is gone before its end counts as cancelled. `supported` are the modes the device
     can follow.
-
-
-
     """
     seen = {event.mRID: event for event in listed}
     followed = {name: one._replace(event=_renewed(one.event, seen.get(name), now))

@@ -27,8 +27,6 @@ def uninterrupted() -> Iterator[None]:
 
     The signals are not blocked, since processes inherit that. In other threads than the main one, which has
     all signals, the block is as any other.
-
-
     """
     if threading.current_thread() is not threading.main_thread():
         yield

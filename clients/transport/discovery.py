@@ -102,10 +102,6 @@ def discover(
     once.
 
     Load controls and flow reservations are read only for a device to whose `modes` they speak.
-
-
-
-
     """
     registration = link_href(device, "RegistrationLink")
     ders = link_href(device, "DERListLink")

@@ -51,9 +51,6 @@ def tls_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
 
     A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the
     host is not compared.
-
-
-
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -81,9 +78,6 @@ class Https(http.client.HTTPConnection):
 
         The socket is made secure before it is connected: given one whose peer has closed it meanwhile,
         `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open.
-
-
-
         """
         try:
             sock = self._reach()
@@ -120,8 +114,6 @@ class Https(http.client.HTTPConnection):
 
         The socket is shut down below TLS, whose objects the other thread is using. Repeat it until that
         thread has ended: a socket that is about to connect cannot be shut down.
-
-
         """
         self._aborted = True
         if sock := self.sock:

@@ -57,9 +57,6 @@ class Poller:
 
         A resource without a pollRate of its own is polled at the `rate` of the resource it was reached
         through: a pollRate is said for "this resource and all resources below".
-
-
-
         """
         return self._through(href, rate, lambda: self._get(href).data)
 

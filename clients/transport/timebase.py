@@ -43,9 +43,6 @@ class Timebase(NamedTuple):
         A reading within the resolution of the clocks leaves everything as it is: time does not jitter, and
         never goes back by a rounding. A larger drift sets the clock and, where the readings are far enough
         apart and the result is a sensible rate, the rate.
-
-
-
         """
         if not self.known:
             return Timebase(self.rate, local, current_time, True)

@@ -87,8 +87,6 @@ def verify(file: Path | None, known: str) -> Any:
 
     Prints how many entries there are and the newest hash. Keep that somewhere else: with --known it shows
     even if somebody has made the whole trail anew.
-
-
     """
     if file is None:
         faults, end = trail.verify(known), trail.head()

@@ -88,9 +88,6 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     function returns, and turns a refusal into an error.
 
     The function returns None, one row (a mapping), or rows; `--json` is added to it.
-
-
-
     """
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(function)

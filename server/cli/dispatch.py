@@ -33,9 +33,6 @@ def dispatch() -> None:
     """Order power of a virtual DER: `dispatch VDER --watts 5000 --duration 1h`; see `dispatch order --help`.
 
     Then follow it with `dispatch show ORDER`.
-
-
-
     """
 
 

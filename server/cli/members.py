@@ -52,8 +52,6 @@ def load(vder: str, file: Path, dry_run: bool) -> Any:
 
     Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which are said of
     it too.
-
-
     """
     return memberfiles.load(vder, file, dry_run)
 
@@ -66,7 +64,5 @@ def validate(area: str | None) -> Any:
 
     Each is dispatched through the deepest that it is in. An area where that is not one for every device
     cannot be balanced automatically.
-
-
     """
     return memberfiles.validate(area)

@@ -55,9 +55,6 @@ def work(once: bool) -> None:
     """Do what happens without anyone asking: events begin and end, orders are followed, old readings go.
 
     `serve` answers correctly without it; with it, what changes by time is ready before anyone asks.
-
-
-
     """
     from server import worker
     common.open_database()

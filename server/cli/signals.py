@@ -23,8 +23,6 @@ def signal() -> None:
     imbalance: by how much it will draw too much if nothing is moved; schedule: what it is to draw from
     outside; measured: what it drew (or was out of balance by), all in W with consumption positive.
     import_limit and export_limit: magnitudes in W. price: per kWh.
-
-
     """
 
 

@@ -22,8 +22,6 @@ def vder() -> None:
 
     Members come by a rule over labels, such as "kind = ev_charger and feeder = F12", by list, or from the
     virtual DERs below it.
-
-
     """
 
 

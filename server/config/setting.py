@@ -28,9 +28,6 @@ class Setting:
     for other texts. `file`: the path of a file that has to exist when devices are served. `why` is the reason
     of the default where that is not evident. `was` is the name of an earlier release; it works, with a
     warning, until the next one.
-
-
-
     """
     name: str
     group: str

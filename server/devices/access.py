@@ -54,7 +54,6 @@ def caller(lfdi: str, sfdi: int) -> Caller:
 
     This is the first that a request asks of the database, so here a connection that has died since the last
     request is found out, and a new one tried.
-
     """
     question = "SELECT id, state, kind FROM device WHERE lfdi = ?"
     try:

@@ -54,9 +54,6 @@ def rename(database: peewee.Database, tables: Mapping[str, str],
 
     Indexes, constraints and sequences whose name followed from the old names get the name that follows from
     the new. A name may be given to another thing in the same call; ValueError where two names are exchanged.
-
-
-
     """
     following = {item.name: (item, new) for item, new in _following(database, tables, columns)}
     for table, names in columns.items():

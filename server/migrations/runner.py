@@ -31,9 +31,6 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]
 
     Returns the names of the applied migrations. Raises Refused, and changes nothing, where the database is
     newer than the program or where a row refers to a row that does not exist.
-
-
-
     """
     runner = migrations.Runner(database, str(directory))
     if not _pending(runner):
@@ -56,9 +53,6 @@ def _pending(runner: migrations.Runner) -> bool:
     """Whether there are migrations to apply.
 
     Raises Refused where migrations are applied that the program does not know.
-
-
-
     """
     rows = runner.status()
     unknown = [row.name for row in rows if row.path is None]
@@ -93,9 +87,6 @@ def _check_foreign_keys(database: peewee.Database, fault: str, remedy: str) -> N
     """Raise Refused, with `fault` and `remedy`, where a row refers to a row that does not exist.
 
     PostgreSQL checks by itself, at every statement.
-
-
-
     """
     if not isinstance(database, peewee.SqliteDatabase):
         return

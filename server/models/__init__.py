@@ -34,8 +34,6 @@ def connect(url: str | None = None) -> None:
 
     SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for
     its turn instead of failing half-way.
-
-
     """
     url = url or settings.database
     if db.obj is not None and not db.is_closed():
@@ -53,9 +51,6 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
 
     Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting:
     try again.
-
-
-
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
     database = peewee.SqliteDatabase(

@@ -11,7 +11,6 @@ class AuditEntry(Table):
 
     Entries are numbered without gaps. `hash` is SHA-256 over the entry and the hash of the `previous` entry,
     so an altered or missing entry shows, and no entry has two successors.
-
     """
     id = BigIntegerField(primary_key=True)
     at = BigIntegerField()

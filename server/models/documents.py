@@ -18,7 +18,6 @@ class Document(Table):
     `sort` orders a list bytewise in the order of the resource table; `at` is the time that the list parameter
     `a` is compared with; `until` is the end of the interval. `visibility` is LISTED, ACTIVE or EXPIRED.
     `status` is the EventStatus of an event.
-
     """
     LISTED, ACTIVE, EXPIRED = 0, 1, 2
     href = TextField(primary_key=True)
@@ -59,7 +58,6 @@ class Counter(Table):
 class ReadingSet(Table):
     """Readings of one MeterReading (`meter` is its href) that were taken together, from `start` (UTC seconds)
     for `duration_s` seconds.
-
     """
     id = AutoField()
     meter = TextField()
@@ -78,7 +76,6 @@ class Reading(Table):
 
     `submitted` holds the other elements of the Reading (consumptionBlock, touTier, qualityFlags, localID, …).
     `sort` is its position in its list: localID, consumptionBlock and touTier as 16, 8 and 8 bits.
-
     """
     set = ForeignKeyField(ReadingSet, on_delete="CASCADE", index=False)
     number = BigIntegerField()
@@ -97,7 +94,6 @@ class ResponseRecord(Table):
 
     `subject` is the mRID of the event, `lfdi` the device that responded, `created_at` the time by the
     device's clock and `received_at` the time by the server's (UTC seconds).
-
     """
     href = TextField(primary_key=True)
     subject = TextField()
@@ -124,7 +120,6 @@ class Rate(Table):
 class KeyValue(Table):
     """Values that processes share: the pace of the clock, the head of the audit log, pending work of a
     migration.
-
     """
     name = TextField(primary_key=True)
     value = TextField()

@@ -16,7 +16,6 @@ class DeviceType(Table):
 
     `kind` is one of devicetypes.KINDS, `category` its DeviceCategoryType bits, `max_load_w` the greatest load
     that its DRLCCapabilities name.
-
     """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
@@ -33,7 +32,6 @@ class DerState(Table):
     statWAvail. `modes` are the DERControl modes that the DER takes, separated by spaces. NULL means not
     reported. Without a reported capacity, `inferred_capacity_wh` follows from how the state of charge changed
     with the power; `previous_soc` is the state of charge before, at `previous_soc_at`.
-
     """
     device_id: int
     href = TextField(primary_key=True)
@@ -59,7 +57,6 @@ class ThermalState(Table):
     """How far a thermal load is ahead (+) or behind (-) at `at`, as a fraction of its comfort band (-1 to 1).
 
     `realised` follows from what it was told, `intended` from the plan before rounding to tenths of a degree.
-
     """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
@@ -74,7 +71,6 @@ class Meter(Table):
     `factor` turns its values into W of injection. `kind` is what it measures (one of devicetypes.KINDS).
     `injection_w` is its newest reading, which ends at `read_at`; `peak_load_w` is the greatest consumption
     read (a magnitude).
-
     """
     href = TextField(primary_key=True)
     device_id: int
@@ -92,7 +88,6 @@ class ChargingSession(Table):
     It wants `energy_wh` (+ is charging) at up to `power_w` (a magnitude) between `arrival_at` and
     `departure_at`. At `reported_at` the charger reported (PEVInfo) that it still needed `reported_need_wh`.
     Rows are kept after the document is gone, since they tell when vehicles usually come.
-
     """
     href = TextField(primary_key=True)
     device_id: int
@@ -112,7 +107,6 @@ class Participation(Table):
     `max_events` a season and `max_hours` a day limit how often it is asked (NULL: no limit); the lowest
     `tier` is asked first. `response_rate` is the tracked fraction (0 to 1) of what it is asked that it
     delivers. It has opted out until `opted_out_until`.
-
     """
     device_id: int
     device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")

@@ -17,7 +17,6 @@ class VirtualDER(Table):
     `import_limit_w` and `export_limit_w` are the greatest power (magnitudes, W) that the members together may
     consume and inject; NULL means no limit. `device` is set on a virtual DER of one device: it stands in no
     tree and exists so that the device can be addressed alone.
-
     """
     id = AutoField()
     parent_id: int | None

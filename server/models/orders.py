@@ -12,7 +12,6 @@ class DispatchOrder(Table):
 
     `quantity` is one of allocation.WISHES, or the way in which a plan is told (see setpoints). Power is
     injection, in W.
-
     """
     id = AutoField()
     vder_id: int

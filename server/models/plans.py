@@ -12,7 +12,6 @@ class Plan(Table):
 
     `body` has the power of each step and what was expected of it (see plans.body). `supersedes` is the plan
     that it replaced.
-
     """
     vder_id: int
     DRAFT, APPROVED, PUBLISHED, SUPERSEDED, FAILED = "draft", "approved", "published", "superseded", "failed"
@@ -40,7 +39,6 @@ class Balance(Table):
     `reserve` is the fraction of each battery's energy range that is kept for forecast errors; `addressing` is
     one of controller.ADDRESSINGS. `last_step_start` is the start of the last step that was published,
     `last_error` why the last attempt failed.
-
     """
     vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
     automatic = BooleanField(default=False)

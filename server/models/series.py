@@ -15,7 +15,6 @@ class Series(Table):
     `quantity` is one of signals.KINDS or forecasts.GIVEN; `quantiles` has values of the same shape by
     probability. The next issue is expected within `issue_interval_s` seconds. Rows never change: a new issue
     adds a row, so a replay sees what was known at its time.
-
     """
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
@@ -40,7 +39,6 @@ class Measurement(Table):
     on.
 
     `value` is in W of injection, unless `quantity` says otherwise; it comes from `devices_read` devices.
-
     """
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()

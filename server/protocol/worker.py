@@ -62,8 +62,6 @@ class Worker(base.Worker):
     handlers it has the arbiter's, which put a signal into a queue that nobody reads in the worker: a SIGTERM
     would be lost, and the arbiter would wait in vain and kill in the end. So signals are blocked from before
     the fork, and wait for handlers.
-
-
     """
 
     alive: bool

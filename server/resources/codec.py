@@ -40,8 +40,6 @@ def decode(body: bytes) -> tuple[str, Data]:
 
     The refusal names line and element. What is invalid only by habits of clients in the field is read as what
     it means, see `repairs`.
-
-
     """
     root = parse(body)
     if not validator().validate(root):
@@ -134,8 +132,6 @@ class _Text(list[str]):
 
     `bound` says that some of the data belongs to one edition alone, `csipaus` that its prefix has to be
     declared.
-
-
     """
     bound = csipaus = False
 
@@ -155,9 +151,6 @@ def encode(name: str, data: Data, edition: int = 2018) -> bytes:
     """The document, in schema order, shaped for clients of this edition.
 
     ValueError names the place of a key that the type does not have. Whether it is valid is asked of `check`.
-
-
-
     """
     return wrap(name, fragment(name, data, edition))
 

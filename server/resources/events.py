@@ -56,8 +56,6 @@ class Event:
     effect, which may lie ahead. `superseded` and `flagged` are the instants at which it was found superseded
     and potentially superseded, as its document records them once its end is sealed: they outlast the newer
     event.
-
-
     """
     key: str
     mrid: str
@@ -106,8 +104,6 @@ class EventState:
     `since` is the instant at which `status` came true, `superseded_by` the key of the newer event if it is
     still known. `next_change` is the first later instant at which any other field changes, None if there is
     none.
-
-
     """
     status: int
     since: int

@@ -27,8 +27,6 @@ class Change:
     `data` is what is said now (for DELETE: what is removed), `old` what was said before, if it was there.
     `caller` is the device that says it, None for the operator. `href` is empty before a POST has been given
     one.
-
-
     """
     method: str
     kind: str

@@ -41,8 +41,6 @@ def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[s
 
     `counts` has the number of items by list href, None where each caller sees another; `present` the hrefs of
     the single resources that exist. A list always resolves, so its link is always there.
-
-
     """
     found: Data = {}
     for link in link_rows(kind):

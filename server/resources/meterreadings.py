@@ -63,9 +63,6 @@ def record_set(meter: str, said: Data, place: str, now: int) -> bool:
     one.
 
     Readings without a period of their own share the set's evenly.
-
-
-
     """
     period, readings = said["timePeriod"], said.get("Reading", [])
     check({"timePeriod": period}, place, now)

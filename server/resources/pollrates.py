@@ -62,8 +62,6 @@ def defaults(kind: str, audience: str) -> dict[str, Any]:
 
     An EndDevice carries a postRate only where somebody has set one: clients of drafts of the standard do not
     know it there, and end the connection.
-
-
     """
     rates = {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
     if kind == "EndDevice" and not settings.is_set("post_rate"):

@@ -30,9 +30,6 @@ def save(
     it is refused (400) where it is not valid, since nobody has looked at it yet.
 
     An event is written as scheduled, and judged with its neighbours afterwards.
-
-
-
     """
     data = stated if stated is not None else blank(kind)
     place = ordering.list_position(kind, href, data)
@@ -96,9 +93,6 @@ def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
     whether there were any.
 
     A final status (cancelled, superseded) becomes part of what is said, since it outlasts the newer event.
-
-
-
     """
     found = {document.href: document for document in _around(list_href, periods)}
     verdicts = events.evaluate_all((events.from_data(document.kind, href, document.submitted)

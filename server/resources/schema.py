@@ -56,8 +56,6 @@ class FieldSpec:
 
     `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be
     repeated; data then always holds a list. `default` is what an empty element means.
-
-
     """
 
     def __init__(self, component: Any, attribute: bool = False):

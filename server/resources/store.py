@@ -41,8 +41,6 @@ def transaction(scope: str | None = None) -> Iterator[None]:
     SQLite has one writer at a time. On PostgreSQL writers of different trees (`scope` is an href: /edev/7,
     /mup/3) pass each other, a writer without scope has the house for itself; locks are taken in one order, so
     none deadlocks.
-
-
     """
     if _local.depth:
         yield
@@ -105,9 +103,6 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
     then).
 
     What the operator says (no caller) gets an mRID and a creationTime where it needs them.
-
-
-
     """
     with transaction(list_href):
         change = Change("POST", kind, "", dict(data), caller=caller,
@@ -197,8 +192,6 @@ def new_mrid() -> str:
     So of two events that are created in the same second the later one has the greater mRID and is the newer
     (see events.py), as whoever posted them meant it; and the first digits, by which people tell events apart,
     differ.
-
-
     """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
     return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()

@@ -24,8 +24,6 @@ class Row:
     descending), `posted` the elements that a POST may carry, `of` the row that a view selects from.
     `writer` is "operator" where devices may not write though the mode allows it. Of what devices respond to,
     `response` is the type of the Responses and `statuses` holds the statuses that those may carry (table 27).
-
-
     """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",

@@ -78,9 +78,6 @@ class Server:
     """`with Server(folder, certs, database, registration="yes") as server:` answers at `server.address`.
 
     `certs` is a tree of certs.dev; `settings` are those of server/config.py.
-
-
-
     """
 
     def __init__(self, folder: Path, certs: Path, database: str, **settings: Any):

@@ -28,8 +28,6 @@ def document(schema: xmlschema.XMLSchema10, name: str, random: Random, edition: 
 
     With an `edition` ("2018", "2023", "CSIP-AUS", which builds on 2018) only what that edition knows is used,
     by the marks of our schemas.
-
-
     """
     tag = name if name.startswith("{") else f"{{{SEP}}}{name}"
     element = schema.maps.elements[tag]

@@ -202,6 +202,6 @@ def test_devices_go_and_come_back_at_once(street: list[Peer]) -> None:
             enrolment.enrol(device.lfdi, kind="inverter")
             found.append(device.get("/derp").data["all"])
         return found
-    assert together([lambda device=device: move(device) for device in street]) == [[403, 1, 403, 1]] * MANY
+    assert together([lambda device=device: move(device) for device in street]) == [[404, 1, 404, 1]] * MANY
     assert len(store.items("/edev")) == Device.select().count() == MANY
     assert store.reindex() == 0

@@ -10,7 +10,7 @@ import pytest
 from server import clock
 from server.devices import enrolment
 from server.grid.fleet import participation
-from server.grid.groups import virtualders
+from server.grid.groups import assignments, virtualders
 from server.models import ResponseRecord
 from server.resources import store
 from tests import door
@@ -215,7 +215,8 @@ def test_a_response_for_a_default_control(device: Peer, subject: str) -> None:
 
 def text_message(device: Peer) -> str:
     """The mRID of a message that the device sees."""
-    program = store.add("MessagingProgram", "/msg", {"locale": "en", "primacy": 1}, audience="vder:1")
+    program = store.add("MessagingProgram", "/msg", {"locale": "en", "primacy": 1},
+                        audience=assignments.audience(virtualders.find("all")))
     href = store.add("TextMessage", f"{program}/txt", {
         "interval": {"start": NOON, "duration": 600}, "priority": 1, "textMessage": "A storm is coming."})
     return device.get(href).data["mRID"]

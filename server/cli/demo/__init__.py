@@ -40,8 +40,6 @@ def demo(
 
     The server, its worker and the devices are real processes and real TLS; the database (in var/demo) is made
     anew.
-
-
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

@@ -48,8 +48,6 @@ def post(
     signed seconds within an hour, `category` the DeviceCategoryType bitmap, `ramp` in seconds,
     `response_required` bits: 1 received, 2 specific, 4 customer. With `dry_run` it is taken back again, and
     the answer has the XML.
-
-
     """
     found = virtualders.find(vder)
     try:

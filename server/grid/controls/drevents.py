@@ -46,8 +46,6 @@ def create(
     `override` is for how many seconds a customer may override it and still count as having taken part; for
     the other arguments see `controls.post`. With `dry_run` it is taken back again, and the answer has the
     XML.
-
-
     """
     found = virtualders.find(vder)
     try:
@@ -126,8 +124,6 @@ def show(href: str) -> dict[str, Any]:
 
     `answer` is the word for the last that it said; `opted_out` whether it is out of it now, `overrode_s` for
     how long it has been by its own account, `applied` what it said it did.
-
-
     """
     if store.due():
         store.refresh()

@@ -27,9 +27,6 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[Data]:
 
     `margin_s` is how long before the end of its window the grant ends, `served_wh` what has flowed since the
     window began, by its readings, `answer` the last that the device said of the grant, `vehicle` its PEVInfo.
-
-
-
     """
     if store.due():
         store.refresh()

@@ -24,8 +24,6 @@ def preview(device: Device, at: int | None = None) -> Data:
     `follows` has a row for each mode (of DERControls), action (of load controls) and for the power it was
     granted, with what decides it and why; `programs` one for each program that it sees and each event of it
     that is of that time, with what becomes of it, and one for each default.
-
-
     """
     now = clock.now() if at is None else at
     vders = list(VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id).where(

@@ -98,8 +98,6 @@ def earliest(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0
     It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would
     cost it energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W
     for the window.
-
-
     """
     if now >= wish.end:
         return defer(wish, steps, now)

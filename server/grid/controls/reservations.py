@@ -44,9 +44,6 @@ def grant(request: str, watts: float, duration: int, start: int | None = None, e
 
     `energy` is by default what flows at that power in that time. Refused (409) where the request was
     cancelled, (400) where power would flow the other way than was asked, or at a time that was not asked for.
-
-
-
     """
     begin = clock.now() if start is None else start
     given = ReservationOffer(begin, duration, watts, watts * duration / 3600 if energy is None else energy)

@@ -39,7 +39,6 @@ class OrderRequest:
     It lasts `duration_s` seconds from `start` (UTC seconds; None is now) on. `addressing` is "broadcast" or
     "device", `policy` one of `sharing.POLICIES`. Devices get there in `ramp_s` seconds; `randomize_s`
     (signed) spreads start and end. With `dry_run` all is done and rolled back, and the answer has the XML.
-
     """
     vder: str | int | VirtualDER
     quantity: str

@@ -22,8 +22,6 @@ def order_progress(row: DispatchOrder) -> dict[str, Any]:
     `expected_w` what was planned of the same; `performance` is the part that was delivered of the planned
     change, None where the plan changes next to nothing. That is for a look while it runs; for settlement see
     `performance`.
-
-
     """
     shares = list(Share.select().where(Share.order == row).order_by(Share.lfdi))
     said = latest_responses({(share.lfdi, share.mrid) for share in shares})

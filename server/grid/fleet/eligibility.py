@@ -34,7 +34,6 @@ def exclusions(columns: MemberColumns, at: int) -> Any:
     """[n] of str: why each member is excluded at `at` (UTC, s), empty for who is not.
 
     By the member itself and by what was agreed with it; `resources` adds what its DERs and loads cannot do.
-
     """
     participation, contact = columns.participation, columns.contact
     hold_s = settings.non_response_hold_hours * 3600
@@ -52,7 +51,6 @@ def _quota_used_up(columns: MemberColumns, at: int) -> Whole:
     """The indices of those whose contract allows no more events this season, or no more hours today.
 
     Orders that follow each other without a gap are one event, and one that is going on is not cut short.
-
     """
     max_events, max_hours = columns.participation.max_events, columns.participation.max_hours
     limited = np.isfinite(max_events) | np.isfinite(max_hours)

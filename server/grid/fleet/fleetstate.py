@@ -76,7 +76,6 @@ def responding(fleet_state: FleetState) -> FleetState:
     """The same with the power of each store reduced to the part with which it has responded of late.
 
     A fifth at least is left, so that a store which was out of order is found to be in order again.
-
     """
     rate = np.maximum(fleet_state.storage.response_rate, measurement.RESPONSE_FRACTION)
     batteries = fleet_state.fleet.batteries

@@ -43,7 +43,6 @@ class EvMembers(KindMembers):
 
     `need_at` is the instant (UTC, s) that the energy still needed is of, `requests` the href of each
     FlowReservationRequest.
-
     """
     need_at: Whole
     requests: list[str]
@@ -54,7 +53,6 @@ class ThermalMembers(KindMembers):
     """Thermal loads; `realised_wh` is how far each is ahead of its usual consumption by what it was told.
 
     The state in `fleet` is the intended one, which commands round.
-
     """
     realised_wh: Floats
 
@@ -64,7 +62,6 @@ class PvMembers(KindMembers):
     """PV inverters; `rated_w` and `generation_w` (by the last reading) are positive.
 
     `group` is the index of each one's dispatch group.
-
     """
     rated_w: Floats
     generation_w: Floats

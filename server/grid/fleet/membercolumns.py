@@ -43,7 +43,6 @@ class ContactColumns:
 
     Instants are UTC in s, NaN for never. `contact_timeout_s` is for polls, `reading_timeout_s` for readings;
     `fresh` is whether both are met.
-
     """
     suspended: Bools
     last_contact_at: Floats
@@ -57,7 +56,6 @@ class MeterColumns:
     """The last readings of each member: of its own meters, summed, and of the meter of its premises.
 
     `peak_load_w` is the greatest consumption that its own meters have read. NaN where nothing was read.
-
     """
     injection_w: Floats
     read_at: Floats
@@ -87,7 +85,6 @@ class DerColumns:
     """The DERs of all members, a row each; NaN is not reported.
 
     `member` is the index of the device in `MemberColumns`, `modes` are names with spaces between them.
-
     """
     member: Whole
     der_type: Floats
@@ -116,7 +113,6 @@ class MemberColumns:
     `group` is the index in `dispatch_groups` of the virtual DER through which a member is dispatched, `kind`
     one of `devicetypes.KINDS`, `category` its DeviceCategoryType bits, `max_load_w` its rating as a load (NaN
     where it reported none).
-
     """
     area: VirtualDER
     dispatch_groups: list[VirtualDER]

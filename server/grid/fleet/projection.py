@@ -111,7 +111,6 @@ def busy(fleet_state: FleetState, ordered: Mapping[int, ManualDispatch]) -> Comm
     """What those whom people have ordered something do in the first step, as a plan wants to know it.
 
     Stores and loads beside what they would do, cars in all.
-
     """
     storage_w, thermal_w = (
         sum(ordered.get(device, NOTHING).beside for device in devices.tolist())
@@ -169,7 +168,6 @@ def _thermal_states(fleet_state: FleetState, span: Span) -> tuple[Floats, Floats
     """[n] each: the part of its comfort band at which each thermal load will be, and is intended to be.
 
     Where its last command left it, and fading since.
-
     """
     recorded = {device: values for device, *values in sql.rows(
         "SELECT w.device_id, w.at, w.realised, w.intended FROM thermal_state w JOIN membership m ON "
@@ -228,7 +226,6 @@ class GrantedSessions:
         """The W [n] to grant to sessions that should draw `load_w`.
 
         What a charger can do, and nothing new where what it was granted is as good.
-
         """
         load_w = setpoints.chargeable(load_w, self.min_w, self.max_w, settings.min_charge_w)
         same = setpoints.unchanged(load_w, self.granted_w, self.state.fleet.sessions.power, self.min_w, BAND)

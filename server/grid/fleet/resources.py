@@ -258,7 +258,6 @@ def thermal_loads(
     """The thermal loads for steps of `hours`, and the W that each draws if left alone.
 
     They are rated by what they report, else by their DER, else by the most that they have drawn.
-
     """
     chosen = _dispatchable(columns, reasons, "thermal")
     ders, meters = columns.ders, columns.meters

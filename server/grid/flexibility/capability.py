@@ -49,8 +49,6 @@ def horizon(
     claimed (by their ratings alone); what members that are not seen are rated at (`unknown_up_w`,
     `unknown_down_w`) is beside it. Each device counts once, through the virtual DER in which it is
     dispatched.
-
-
     """
     from server.grid.fleet import fleetstate
     from server.grid.flexibility import horizon as ahead

@@ -27,7 +27,6 @@ def deepest(groups: Collection[int], tree: Tree) -> list[int]:
     """Those of these groups (by number) that are above none of the others. Pure.
 
     The first is the one through which a device in all of them is dispatched; more than one is a conflict.
-
     """
     above: set[int] = set()
     for group in groups:
@@ -47,7 +46,6 @@ def deepest_of_devices(
     """By device (number), the `deepest` of these groups that it is in; of all devices or of these.
 
     100,000 devices take one query and a loop over its rows, since most are in the same few groups.
-
     """
     statement = f"SELECT device_id, vder_id FROM membership WHERE vder_id IN ({sql.marks(len(groups))})"
     if devices is None:
@@ -89,7 +87,6 @@ def dispatch_group_of(area: VirtualDER) -> dict[int, VirtualDER]:
     """By device (number), the virtual DER of the area through which it is dispatched.
 
     Refused (409), with their names, where devices are in conflict.
-
     """
     tree = Tree.read(include=[area])
     groups = _in_area(area, tree)
@@ -120,7 +117,6 @@ def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[Non
     """Refuse (409) a change that makes a new conflict in an area that is balanced automatically.
 
     Looks at these devices (by number) alone, where no others can be concerned.
-
     """
     areas = list(VirtualDER.select().join(Balance).where(Balance.automatic))
     if not areas:

@@ -13,7 +13,6 @@ class Tree:
     """All virtual DERs as they were when they were read, by number.
 
     `children` has those directly below each, and below None those at the top.
-
     """
     vders: dict[int, VirtualDER]
     children: dict[int | None, list[int]]
@@ -26,7 +25,6 @@ class Tree:
         (`single`).
 
         A virtual DER of one device has no parent and no children.
-
         """
         query = VirtualDER.select().order_by(order)
         vders = {vder.id: vder for vder in (query if single else query.where(VirtualDER.device.is_null()))}

@@ -37,8 +37,6 @@ def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int,
     steps of a day, NaN a gap. `ours` and `ours_today` say when orders of ours were at work, pre-heating and
     rebound with them: such steps neither make a baseline nor put it right. The factor compares the four hours
     that end an hour before, and is held to 1 ± CAP. ValueError where no day is left.
-
-
     """
     ours = np.zeros(days.shape, dtype=bool) if ours is None else ours
     ours_today = np.zeros(today.shape, dtype=bool) if ours_today is None else ours_today

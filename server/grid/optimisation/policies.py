@@ -59,8 +59,6 @@ def by_charge(target: float, energy: Floats, least: Floats, most: Floats, effici
 
     What is taken in loses once, what is given back once (`efficiency` is of one way). So a line bends at zero
     power; it is two lines, what it charges and what it discharges, and the power their sum.
-
-
     """
     short, span = (least - energy) / hours, (most - least) / hours
     charging = MemberLines(short / efficiency, span / efficiency, np.maximum(lows, 0), np.maximum(highs, 0))

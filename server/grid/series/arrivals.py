@@ -98,8 +98,6 @@ def coming(
 
     A car whose device has asked for that time already is not expected again, nor one of a leaf that somebody
     has given a forecast for.
-
-
     """
     at = clock.now() if at is None else at
     length = round(hours * 3600)

@@ -72,8 +72,6 @@ def put(
     issue is to be expected (None: when it comes). Refused (400) as a whole where anything in it is not fit to
     act on; gaps are kept, and `warnings` of what is returned tells of them. `place` is where it comes from,
     for that sentence.
-
-
     """
     return _put(vder, kind, values, start, step, source, tolerance, priority, every, dry_run, place)
 

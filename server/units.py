@@ -1,0 +1,42 @@
+"""What a number or text means, as a type: aliases that carry unit and sign.
+
+Arguments and results of operations are annotated with them, so that tables, JSON, help texts and forms are
+made from one declaration. For the type checker each is the plain type. `meaning` reads them back.
+
+    class OrderRow(TypedDict):
+        start: Instant
+        injection_w: Watts | None
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the values of a type are: the unit as it is printed, and a sentence for people."""
+    unit: str
+    help: str
+
+
+Instant = Annotated[int, Meaning("instant", "seconds since 1970, UTC")]
+Seconds = Annotated[int, Meaning("s", "whole seconds")]
+SecondsExact = Annotated[float, Meaning("s", "seconds, with their fraction")]
+Watts = Annotated[float, Meaning("W", "power; the name says the sign")]
+WattHours = Annotated[float, Meaning("Wh", "energy; the name says the sign")]
+KilowattHours = Annotated[float, Meaning("kWh", "energy; the name says the sign")]
+Percent = Annotated[float, Meaning("%", "percent")]
+Fraction = Annotated[float, Meaning("1", "a part of the whole, 0 to 1")]
+Hours = Annotated[float, Meaning("h", "hours")]
+Days = Annotated[int, Meaning("d", "days")]
+Lfdi = Annotated[str, Meaning("LFDI", "40 hexadecimal digits")]
+Href = Annotated[str, Meaning("href", "the path of a resource")]
+Xml = Annotated[str, Meaning("XML", "a document as devices read it")]
+
+
+def meaning(annotation: Any) -> Meaning | None:
+    """The meaning that a type carries, also inside `X | None`; None where it carries none."""
+    if get_origin(annotation) is Annotated:
+        return next((extra for extra in annotation.__metadata__ if isinstance(extra, Meaning)), None)
+    return next(filter(None, map(meaning, get_args(annotation))), None)
