@@ -1,9 +1,9 @@
 """Counterpoise: an IEEE 2030.5 server and a residential DERMS.
 
-Read it from the bottom up, the way imports go: `clock`, `errors`, `config`; `logs`; `models` (the tables);
-`resources` (what a resource of the standard is and how it is kept); `audit`, `devices`, `functionsets`;
-`grid` (the DERMS); `worker`; and at the top, side by side, `protocol` (the device interface) and `cli` (the
-operator interface).
+Read it from the bottom up, the way imports go: `clock`, `errors`, `units`, `config`; `logs`; `models` (the
+tables); `resources` (what a resource of the standard is and how it is kept); `audit`, `devices`,
+`functionsets`; `grid` (the DERMS); `worker`; and at the top, side by side, `protocol` (the device
+interface) and `cli` (the operator interface).
 """
 from __future__ import annotations
 
