@@ -20,7 +20,6 @@ LONGEST = 300
 LONGER = {
     "server/grid/balance/controller.py": 370,
     "server/grid/controls/reservations.py": 320,
-    "server/grid/groups/virtualders.py": 310,
     "server/grid/reports/charts.py": 380,
     "server/grid/reports/performance.py": 360,
     "server/grid/series/signals.py": 360,

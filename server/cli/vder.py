@@ -33,8 +33,10 @@ def vder() -> None:
 @click.option("--primacy", type=WHOLE, help="0 (strongest) to 255; one stronger than its parent's if not "
                                             "given.")
 @click.option("--purpose", default="", help="topology, programme, provider, kind, …")
-@click.option("--import-limit", type=float, help="The most that its members may consume together, in W.")
-@click.option("--export-limit", type=float, help="The most that they may inject together, in W.")
+@click.option("--import-limit", "import_limit_w", type=float,
+              help="The most that its members may consume together, in W.")
+@click.option("--export-limit", "export_limit_w", type=float,
+              help="The most that its members may inject together, in W.")
 @verb
 def create(name: str, **rest: Any) -> Any:
     """Make a virtual DER and publish its DERProgram to its members."""
@@ -94,10 +96,10 @@ _SHOWN = (
 @click.option("--parent", help="Another parent; empty for the top.")
 @click.option("--primacy", type=WHOLE, help="Another primacy.")
 @click.option("--purpose", help="Another purpose.")
-@click.option("--import-limit", type=float, help="Another limit on what its members consume together, in W; "
-                                                 "inf for none.")
-@click.option("--export-limit", type=float, help="Another limit on what they inject together, in W; inf for "
-                                                 "none.")
+@click.option("--import-limit", "import_limit_w", type=float,
+              help="Another limit on what its members consume together, in W; inf for none.")
+@click.option("--export-limit", "export_limit_w", type=float,
+              help="Another limit on what its members inject together, in W; inf for none.")
 @click.option("--add", multiple=True, metavar="DEVICE", help="Put a device in by name.")
 @click.option("--remove", multiple=True, metavar="DEVICE", help="Take a device out that was put in by name.")
 @verb

@@ -10,4 +10,4 @@ balance).
 """
 from server.grid.controls import reservations  # noqa: F401  (importing them registers their hooks)
 from server.grid.fleet import participation, rebuild  # noqa: F401
-from server.grid.groups import assignments, virtualders  # noqa: F401
+from server.grid.groups import assignments, singledevices, virtualders  # noqa: F401

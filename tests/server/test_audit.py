@@ -63,8 +63,8 @@ def test_members_by_name_are_kept_as_those_who_came_and_went() -> None:
         virtualders.update("solar", remove=[devices[0].lfdi], add=[devices[2].lfdi])
     entry, = audit.entries()
     assert (entry["before"], entry["after"]) == (
-        {"by name": [devices[0].lfdi]},
-        {"by name": [devices[2].lfdi]},
+        {"listed": [devices[0].lfdi]},
+        {"listed": [devices[2].lfdi]},
     )
 
 

@@ -63,7 +63,7 @@ def granted(one: Peer, number: int = 1) -> list[tuple[int, int, int, int, int]]:
 def two(device: Peer, peer: Callable[[int], Peer]) -> Peer:
     """A second device; both are in `street`, which may import 10 kW."""
     enrolment.enrol(door.lfdi(2), name="two")
-    virtualders.create("street", members=["one", "two"], import_limit=10_000)
+    virtualders.create("street", members=["one", "two"], import_limit_w=10_000)
     return peer(2)
 
 
@@ -177,17 +177,17 @@ def test_what_is_discharged_leaves_the_limit_of_import_alone(device: Peer, two: 
     ask(device, energy=-14_000)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
-    virtualders.update("street", export_limit=3500)
+    virtualders.update("street", export_limit_w=3500)
     ask(two, 2, mrid="0C", energy=-7000)
     assert granted(two, 2)[1:] == [(0, POLL + 2 * HOUR, 2 * HOUR, -3500, -7000)]
 
 
 def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer) -> None:
-    virtualders.create("town", import_limit=5300)
+    virtualders.create("town", import_limit_w=5300)
     virtualders.update("street", parent="town")
     ask(device)
     assert granted(device) == [(0, POLL, 9600, 5250, 14_000)]
-    virtualders.update("town", import_limit=100)
+    virtualders.update("town", import_limit_w=100)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(1, 0, 10 * HOUR, 0, 0)]
 

@@ -17,7 +17,7 @@ from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.projection import GrantedSessions, lfdis_of
-from server.grid.groups import virtualders
+from server.grid.groups import singledevices
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.models import Balance, Device, DispatchOrder, Document, VirtualDER
@@ -97,7 +97,7 @@ def _storage_commands(
         device.id: device
         for device in Device.select().where(Device.id.in_(seen.storage.device[inside].tolist()))
     }
-    single = virtualders.single_device_vders(list(devices.values()), leaf.primacy)
+    single = singledevices.ensure(list(devices.values()), leaf.primacy)
     shares = []
     for place, device in enumerate(seen.storage.device[inside].tolist()):
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])

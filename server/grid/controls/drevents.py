@@ -105,7 +105,7 @@ def _bits(bitmap: int) -> list[int]:
 def _categories(vder: VirtualDER) -> dict[str, int]:
     """By LFDI, the deviceCategory of each member that understands demand response."""
     devices = {device.id: device.lfdi for device in virtualders.members(vder)}
-    understood = drprograms.who_understands(virtualders.members(vder))
+    understood = drprograms.supporting_devices(virtualders.members(vder))
     return {devices[number]: bits for number, bits in understood.items()}
 
 

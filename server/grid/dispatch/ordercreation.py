@@ -21,7 +21,7 @@ from server.grid.dispatch.orders import describe, device_names
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import members, rotation
 from server.grid.fleet.members import Member
-from server.grid.groups import virtualders
+from server.grid.groups import singledevices, virtualders
 from server.models import Device, DispatchOrder, Document, VirtualDER
 from server.resources import sql, store
 from server.resources.dryrun import RolledBack
@@ -252,7 +252,7 @@ def _publish(
     found: dict[str, str] = {}
     for some in chunked(own, _CHUNK):
         devices = list(Device.select().where(Device.lfdi.in_([part.member.lfdi for part in some])))
-        single = virtualders.single_device_vders(devices, vder.primacy)
+        single = singledevices.ensure(devices, vder.primacy)
         programs = {device.lfdi: single[device.id].program for device in devices}
         for part in some:
             found[part.member.lfdi] = dercontrols.publish(programs[part.member.lfdi], part.base or {}, **said)

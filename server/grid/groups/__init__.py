@@ -1,6 +1,7 @@
 """The tree of virtual DERs, their members, and the programs that they publish.
 
-Read `tree` (the walks), `membershiprules` (who is in one by rule), `virtualders` (create, change, show),
-`assignments` (FunctionSetAssignments of members), `drprograms`, `dispatchgroups` (through which one a device
-is dispatched), `memberfiles`.
+Read `tree` (the walks), `membershiprules` (members by rule), `virtualders` (create, change, show;
+`vdervalidation` checks their fields), `assignments` (FunctionSetAssignments of members), `derprograms` and
+`drprograms` (the programs), `dispatchgroups` (through which virtual DER a device is dispatched),
+`singledevices`, `memberfiles`, and `results` (what operator functions return).
 """

@@ -1,9 +1,10 @@
-"""Who is in which virtual DER, and the FunctionSetAssignments that tell the device so.
+"""Membership of devices in virtual DERs, and the FunctionSetAssignments that tell devices of it.
 
-A device is in a virtual DER because it was put there, because the rule fits its labels, or because it is in
-one of the children. `settle` finds out and makes three things agree with it, in the transaction of the change
-that caused it: the Membership rows, the FunctionSetAssignments under the device, and the Audience rows, which
-let the device and the aggregator that acts for it see the programs (IEEE 2030.5-2018, 8.6; CSIP's groups).
+A device is in a virtual DER because it is listed (added by name), because the rule matches its labels, or
+because it is in one of the children. `reconcile` computes this and makes three things agree with it, in the
+transaction of the change that caused it: the Membership rows, the FunctionSetAssignments under the device,
+and the Audience rows, which let the device and its aggregator read the programs (IEEE 2030.5-2018, 8.6;
+CSIP's groups).
 """
 from __future__ import annotations
 
@@ -21,17 +22,17 @@ from server.models import Audience, Device, Document, Membership, VirtualDER
 from server.resources import store
 from server.resources.hooks import Change, after, before, rebuild
 
-DERS = "vder:"
+AUDIENCE_PREFIX = "vder:"
 _CHUNK = 500  # rows or parameters in one statement
 
 
 def audience(vder: VirtualDER) -> str:
-    """The audience of what a virtual DER publishes."""
-    return f"{DERS}{vder.id}"
+    """Return the audience of what a virtual DER publishes."""
+    return f"{AUDIENCE_PREFIX}{vder.id}"
 
 
 def labels(device: Device) -> dict[str, str]:
-    """What a rule may ask of a device: its labels, and kind, name, lfdi, sfdi, manager."""
+    """Return what a rule may test: a device's labels, and kind, name, lfdi, sfdi, manager."""
     return {
         **{name: str(value) for name, value in device.labels.items()},
         "kind": device.kind,
@@ -42,142 +43,156 @@ def labels(device: Device) -> dict[str, str]:
     }
 
 
-class _Memberships:
-    """Which virtual DERs a device is in, by their rules as they are now."""
+class _Rules:
+    """The rules of all virtual DERs, and the tree above them."""
 
     def __init__(self) -> None:
         self.tree = Tree.read()
         self.rules = [(vder.id, membershiprules.read(vder.rule))
                       for vder in self.tree.vders.values() if vder.rule]
 
-    def of(self, device: Device, listed: set[int]) -> set[int]:
-        """The numbers of the virtual DERs that a device is in, which is `listed` in some by name."""
+    def memberships(self, device: Device, listed: set[int]) -> set[int]:
+        """Return the numbers of the virtual DERs that a device is in, `listed` in some of them by name."""
         device_labels = labels(device)
-        return self.tree.closure(listed | {number for number, fits in self.rules if fits(device_labels)})
+        by_rule = {number for number, matches in self.rules if matches(device_labels)}
+        return self.tree.closure(listed | by_rule)
 
 
 def reconcile(devices: Iterable[Device] | None = None) -> int:
-    """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual DERs
-    as they are now; how many memberships began or ended."""
-    asked = None if devices is None else list(devices)
+    """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual
+    DERs.
+
+    Returns how many memberships began or ended.
+    """
+    chosen = None if devices is None else list(devices)
     with (
         store.transaction(),
-        dispatchgroups.refusing_new_conflicts([] if asked is None else [device.id for device in asked]),
+        dispatchgroups.refusing_new_conflicts([] if chosen is None else [device.id for device in chosen]),
     ):
-        return _reconcile(asked)
+        return _reconcile(chosen)
 
 
 def _reconcile(devices: list[Device] | None) -> int:
-    memberships = _Memberships()
-    asked = list(Device.select()) if devices is None else devices
-    kept = _unchanged(None if devices is None else [device.id for device in asked])
-    begun: list[tuple[int, int]] = []
-    ended, moved = 0, []
-    for device in asked:
-        had = kept[device.id]
-        wanted = memberships.of(device, {vder for vder, listed in had.items() if listed})
-        new, gone = wanted - had.keys(), had.keys() - wanted
-        if new or gone:
-            begun += ((vder, device.id) for vder in new)
-            Membership.delete().where((Membership.device == device) & Membership.vder.in_(gone)).execute()
-            _assign(device, [memberships.tree.vders[vder] for vder in sorted(new)], gone)
-            ended += len(gone)
-            moved.append(device)
-    for rows in chunked(begun, _CHUNK):
+    rules = _Rules()
+    chosen = list(Device.select()) if devices is None else devices
+    previous = _memberships(None if devices is None else [device.id for device in chosen])
+    joined: list[tuple[int, int]] = []
+    left_count, changed = 0, []
+    for device in chosen:
+        old = previous[device.id]
+        current = rules.memberships(device, {vder for vder, listed in old.items() if listed})
+        joining, leaving = current - old.keys(), old.keys() - current
+        if joining or leaving:
+            joined += ((vder, device.id) for vder in joining)
+            Membership.delete().where((Membership.device == device) & Membership.vder.in_(leaving)).execute()
+            _assign(device, [rules.tree.vders[vder] for vder in sorted(joining)], leaving)
+            left_count += len(leaving)
+            changed.append(device)
+    for rows in chunked(joined, _CHUNK):
         Membership.insert_many(rows, [Membership.vder, Membership.device]).execute()
-    concerned = asked if devices is not None else moved
-    _see(concerned)
-    drprograms.reconcile(concerned)
-    return len(begun) + ended
+    affected = chosen if devices is not None else changed
+    _reconcile_audiences(affected)
+    drprograms.reconcile(affected)
+    return len(joined) + left_count
 
 
 def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
-    """Put devices into virtual DERs by name. `settle` has to follow, for the virtual DERs above."""
-    asked = list(pairs)
-    kept = _unchanged([device.id for device, _ in asked])
-    new = [(device, vder) for device, vder in asked if vder.id not in kept[device.id]]
+    """Add devices to virtual DERs by name.
+
+    The caller has to call `reconcile` afterwards, for the virtual DERs above.
+    """
+    chosen = list(pairs)
+    previous = _memberships([device.id for device, _ in chosen])
+    new = [(device, vder) for device, vder in chosen if vder.id not in previous[device.id]]
     for rows in chunked([(vder.id, device.id, True) for device, vder in new], _CHUNK):
         Membership.insert_many(rows, [Membership.vder, Membership.device, Membership.listed]).execute()
     for device, vder in new:
         _assign(device, [vder], ())
-    for device, vder in asked:
-        if kept[device.id].get(vder.id) is False:
-            _listed([device], vder, True)
-    _see(device for device, _ in new)
+    for device, vder in chosen:
+        if previous[device.id].get(vder.id) is False:
+            _set_listed([device], vder, True)
+    _reconcile_audiences(device for device, _ in new)
     drprograms.reconcile(device for device, _ in new)
 
 
 def leave(devices: Iterable[Device], vder: VirtualDER) -> None:
-    """Take devices' names off a virtual DER. `settle` has to follow: it ends the memberships that nothing
-    else brings."""
-    _listed(devices, vder, False)
+    """Take devices off the list of a virtual DER.
+
+    The caller has to call `reconcile` afterwards, which ends the memberships that have no other cause.
+    """
+    _set_listed(devices, vder, False)
 
 
-def _listed(devices: Iterable[Device], vder: VirtualDER, listed: bool) -> None:
-    for some in chunked(devices, _CHUNK):
+def _set_listed(devices: Iterable[Device], vder: VirtualDER, listed: bool) -> None:
+    for chunk in chunked(devices, _CHUNK):
         Membership.update(listed=listed).where(
-            (Membership.vder == vder) & Membership.device.in_(some)
+            (Membership.vder == vder) & Membership.device.in_(chunk)
         ).execute()
 
 
-def _unchanged(numbers: list[int] | None) -> dict[int, dict[int, bool]]:
-    """By device and virtual DER, whether the membership was given by name."""
+def _memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
+    """Return, by device and virtual DER (numbers), whether the membership is listed; of all devices or of
+    these."""
     query: Any = Membership.select(Membership.device, Membership.vder, Membership.listed)
-    found: dict[int, dict[int, bool]] = defaultdict(dict)
-    for some in [None] if numbers is None else chunked(numbers, _CHUNK):
+    memberships: dict[int, dict[int, bool]] = defaultdict(dict)
+    for chunk in [None] if devices is None else chunked(devices, _CHUNK):
         for device, vder, listed in (
-            query if some is None else query.where(Membership.device.in_(some))
+            query if chunk is None else query.where(Membership.device.in_(chunk))
         ).tuples():
-            found[device][vder] = listed
-    return found
+            memberships[device][vder] = listed
+    return memberships
 
 
 def programs_href(vder_id: int) -> str:
-    """The list of programs that a FunctionSetAssignments leads to."""
+    """Return the href of the list of programs that a FunctionSetAssignments links to."""
     return f"/fsa/{vder_id}/derp"
 
 
-def _assign(device: Device, new: Iterable[VirtualDER], gone: Iterable[int]) -> None:
-    above = f"{enrolment.href(device)}/fsa"
-    for vder in new:
-        store.add("FunctionSetAssignments", above, {
+def _assign(device: Device, joining: Iterable[VirtualDER], leaving: Iterable[int]) -> None:
+    """Add the FunctionSetAssignments of a device for virtual DERs that it joins, remove those that it
+    leaves."""
+    parent = f"{enrolment.href(device)}/fsa"
+    for vder in joining:
+        store.add("FunctionSetAssignments", parent, {
             "description": vder.name, "DERProgramListLink": {"href": programs_href(vder.id), "all": 1},
             "ResponseSetListLink": {"href": "/rsps", "all": 1}, "TimeLink": {"href": "/tm"}})
-    hrefs = {programs_href(number) for number in gone}
-    for document in store.items(above) if hrefs else ():
-        if document.submitted["DERProgramListLink"]["href"] in hrefs:
+    removed_hrefs = {programs_href(number) for number in leaving}
+    for document in store.items(parent) if removed_hrefs else ():
+        if document.submitted["DERProgramListLink"]["href"] in removed_hrefs:
             store.remove(document.href)
 
 
-def _see(devices: Iterable[Device]) -> int:
-    """Let devices, and aggregators for those they manage, see what concerns them; how many rows that
-    changed."""
+def _reconcile_audiences(devices: Iterable[Device]) -> int:
+    """Make the Audience rows of devices and of their aggregators agree with the memberships.
+
+    Returns how many rows changed.
+    """
     lfdis = {lfdi for device in devices for lfdi in (device.lfdi, device.manager) if lfdi}
-    return sum(_see_some(set(some)) for some in chunked(sorted(lfdis), _CHUNK))
+    return sum(_reconcile_audiences_of(set(chunk)) for chunk in chunked(sorted(lfdis), _CHUNK))
 
 
-def _see_some(lfdis: set[str]) -> int:
-    wanted: set[tuple[str, str]] = set()
+def _reconcile_audiences_of(lfdis: set[str]) -> int:
+    current: set[tuple[str, str]] = set()
     query: Any = Membership.select(Device.lfdi, Device.manager, Membership.vder).join(Device)
     for owner, manager, vder in query.where(Device.lfdi.in_(lfdis) | Device.manager.in_(lfdis)).tuples():
-        wanted |= {(one, f"{DERS}{vder}") for one in (owner, manager) if one in lfdis}
-    kept = {(row.lfdi, row.audience) for row in Audience.select().where(
-        Audience.lfdi.in_(lfdis) & Audience.audience.startswith(DERS))}
-    for rows in chunked(sorted(wanted - kept), _CHUNK):
+        current |= {(lfdi, f"{AUDIENCE_PREFIX}{vder}") for lfdi in (owner, manager) if lfdi in lfdis}
+    stored = {(row.lfdi, row.audience) for row in Audience.select().where(
+        Audience.lfdi.in_(lfdis) & Audience.audience.startswith(AUDIENCE_PREFIX))}
+    for rows in chunked(sorted(current - stored), _CHUNK):
         Audience.insert_many(rows, [Audience.lfdi, Audience.audience]).execute()
-    for lfdi, seen in kept - wanted:
-        Audience.delete().where((Audience.lfdi == lfdi) & (Audience.audience == seen)).execute()
-    # a DER links to the programs it sees, and counts them
-    changed = Device.select().where(Device.lfdi.in_({lfdi for lfdi, _ in wanted ^ kept}))
+    for lfdi, removed in stored - current:
+        Audience.delete().where((Audience.lfdi == lfdi) & (Audience.audience == removed)).execute()
+    # a DER links to the programs that its device may read, and counts them
+    changed = Device.select().where(Device.lfdi.in_({lfdi for lfdi, _ in current ^ stored}))
     ders = Document.select(Document.href).where(
         Document.parent.in_([f"{enrolment.href(device)}/der" for device in changed])
     )
     store.touch(*(der.href for der in ders))
-    return len(wanted ^ kept)
+    return len(current ^ stored)
 
 
 @after("POST", "EndDevice")
-def _enrolled(change: Change) -> None:
+def _add_new_device(change: Change) -> None:
     device = Device.get(Device.lfdi == change.data["lFDI"])
     default = VirtualDER.get_or_none(VirtualDER.name == settings.default_vder)
     if default is not None:
@@ -186,17 +201,17 @@ def _enrolled(change: Change) -> None:
 
 
 @after("PUT", "EndDevice")
-def _relabelled(change: Change) -> None:
+def _follow_labels(change: Change) -> None:
     reconcile(Device.select().where(Device.lfdi == change.data["lFDI"]))
 
 
 @before("DELETE", "EndDevice")
-def _leaving(change: Change) -> None:
+def _remove_device(change: Change) -> None:
     device = Device.get(Device.lfdi == change.data["lFDI"])
     Membership.delete().where(Membership.device == device).execute()
-    _see([device])
+    _reconcile_audiences([device])
 
 
 @rebuild
-def _again() -> int:
-    return reconcile() + _see(list(Device.select()))
+def _rebuild() -> int:
+    return reconcile() + _reconcile_audiences(list(Device.select()))

@@ -1,10 +1,10 @@
-"""DemandResponsePrograms: a virtual DER has one as soon as a member of it understands demand response, and
-the FunctionSetAssignments of those members lead to it.
+"""DemandResponsePrograms of virtual DERs (IEEE 2030.5-2018, 10.3).
 
-That a device understands, it says itself: by a LoadShedAvailability, by DeviceInformation
-(functionsImplemented, or DRLCCapabilities), or, where it has said neither, by the deviceCategory of its
-EndDevice. The program's number is that of the virtual DER's DERProgram, so that two who make it at once make
-the same.
+A virtual DER has one as soon as one of its members supports demand response, and the FunctionSetAssignments
+of those members link to it. A device supports demand response if it has a LoadShedAvailability, if its
+DeviceInformation says so (functionsImplemented, or DRLCCapabilities), or, where it has neither, by the
+deviceCategory of its EndDevice. The program has the number of the virtual DER's DERProgram, so that two
+processes that create it at the same time create the same resource.
 """
 from __future__ import annotations
 
@@ -16,60 +16,47 @@ from peewee import chunked
 from server.devices import enrolment
 from server.models import Device, Document, VirtualDER
 from server.resources import store, table
+from server.resources.codes import DeviceCategory, FunctionsImplemented
 from server.resources.hooks import Change, after
 
 Data = dict[str, Any]
 LINK = "DemandResponseProgramListLink"
-# DeviceCategoryType: the bits of what uses power, by the names that operators give them; the rest generates
-# or stores.
+_SHORT_NAMES = {
+    DeviceCategory.SMART_APPLIANCE: "appliance",
+    DeviceCategory.ELECTRIC_VEHICLE: "ev",
+}
+# The categories of loads by the names that operators give them. The categories after EVSE generate or store,
+# and follow no EndDeviceControl.
 CATEGORIES = {
-    name: 1 << bit
-    for bit, name in enumerate(
-        (
-            "thermostat",
-            "strip-heater",
-            "baseboard-heater",
-            "water-heater",
-            "pool-pump",
-            "sauna",
-            "hot-tub",
-            "appliance",
-            "irrigation-pump",
-            "commercial",
-            "on-off",
-            "exterior-lighting",
-            "interior-lighting",
-            "load-switch",
-            "energy-management",
-            "energy-module",
-            "ev",
-            "evse",
-        )
-    )
+    _SHORT_NAMES.get(category, str(category.name).lower().replace("_", "-")): category
+    for category in DeviceCategory
+    if category <= DeviceCategory.EVSE
 }
 LOADS = sum(CATEGORIES.values())
-_FUNCTION = 1 << 13  # of DeviceInformation.functionsImplemented
-# How much what can be shed has to change before devices say so: hundredths of a percent, and W.
+# The change of sheddable load from which on a device reports it: hundredths of a percent, and W.
 _THRESHOLDS: Data = {"availabilityUpdatePercentChangeThreshold": 1000,
                      "availabilityUpdatePowerChangeThreshold": {"multiplier": 0, "value": 250}}
 _CHUNK = 300
 
 
 def href(vder: VirtualDER) -> str:
-    """Where a virtual DER's DemandResponseProgram stands, once it has one."""
+    """Return the href of a virtual DER's DemandResponseProgram, whether it exists yet or not."""
     return table.rows["DemandResponseProgram"].href(program=table.number(vder.program))
 
 
 def publish(vder: VirtualDER, make: bool = False) -> None:
-    """Say the program of a virtual DER again, with its name and primacy; with `make` even where it has none
-    yet."""
-    known = store.get(href(vder))
-    if known is None and not make:
+    """Update the program of a virtual DER to its name and primacy.
+
+    Where there is no program yet, `make` creates it; otherwise nothing happens.
+    """
+    program = store.get(href(vder))
+    if program is None and not make:
         return
-    said = known.submitted if known is not None else {"mRID": store.new_mrid(), **_THRESHOLDS}
-    twin = store.get(vder.program)
-    assert twin is not None, vder.program
-    store.put(href(vder), {**said, "description": vder.name, "primacy": vder.primacy}, audience=twin.audience)
+    data = program.submitted if program is not None else {"mRID": store.new_mrid(), **_THRESHOLDS}
+    der_program = store.get(vder.program)
+    assert der_program is not None, vder.program
+    store.put(href(vder), {**data, "description": vder.name, "primacy": vder.primacy},
+              audience=der_program.audience)
 
 
 def remove(vder: VirtualDER) -> None:
@@ -79,38 +66,52 @@ def remove(vder: VirtualDER) -> None:
 
 
 def category(end_device: Data) -> int:
-    """The DeviceCategoryType bits of an EndDevice; 0 where it has said none."""
+    """Return the DeviceCategoryType bits of an EndDevice; 0 where it has none."""
     return int(end_device.get("deviceCategory") or "0", 16)
 
 
-def understands(end_device: Data, information: Data | None, sheds: bool) -> bool:
-    """Whether a device follows EndDeviceControls, by its EndDevice, its DeviceInformation (None: it has said
-    nothing), and whether it has said what it can shed. Pure."""
-    if sheds or information and "DRLCCapabilities" in information:
+def supports_dr(end_device: Data, information: Data | None, has_load_shed: bool) -> bool:
+    """Return whether a device follows EndDeviceControls. Pure.
+
+    Judged by its EndDevice, its DeviceInformation (None: it has sent none), and whether it has a
+    LoadShedAvailability.
+    """
+    if has_load_shed or information and "DRLCCapabilities" in information:
         return True
     if information and "functionsImplemented" in information:
-        return bool(int(information["functionsImplemented"] or "0", 16) & _FUNCTION)
+        functions = int(information["functionsImplemented"] or "0", 16)
+        return bool(functions & FunctionsImplemented.DEMAND_RESPONSE)
     return bool(category(end_device) & LOADS)
 
 
-def who_understands(devices: Iterable[Device]) -> dict[int, int]:
-    """Those of these devices (their numbers) that understand demand response, with their categories: any load
-    where one has not said what it is."""
+def supporting_devices(devices: Iterable[Device]) -> dict[int, int]:
+    """Return those of these devices (by number) that support demand response, with their categories.
+
+    A device that has no category counts as any load.
+    """
     return {
-        number: bits for some in chunked(devices, _CHUNK) for number, bits in _understanding(some).items()
+        number: bits
+        for chunk in chunked(devices, _CHUNK)
+        for number, bits in _supporting_of_chunk(chunk).items()
     }
 
 
-def _understanding(devices: list[Device]) -> dict[int, int]:
-    ends = {enrolment.href(device): device.id for device in devices}
-    said = _said([*ends, *(f"{end}/di" for end in ends)])
-    lists: Any = Document.select(Document.parent).where(Document.parent.in_([f"{end}/lsl" for end in ends]))
-    sheds = {above for above, in lists.tuples()}
-    return {number: category(said.get(end) or {}) or LOADS for end, number in ends.items()
-            if understands(said.get(end) or {}, said.get(f"{end}/di"), f"{end}/lsl" in sheds)}
+def _supporting_of_chunk(devices: list[Device]) -> dict[int, int]:
+    numbers = {enrolment.href(device): device.id for device in devices}
+    documents = _submitted([*numbers, *(f"{end_device}/di" for end_device in numbers)])
+    lists: Any = Document.select(Document.parent).where(
+        Document.parent.in_([f"{end_device}/lsl" for end_device in numbers])
+    )
+    load_shed_lists = {parent for parent, in lists.tuples()}
+    categories = {}
+    for end_device, number in numbers.items():
+        data, information = documents.get(end_device) or {}, documents.get(f"{end_device}/di")
+        if supports_dr(data, information, f"{end_device}/lsl" in load_shed_lists):
+            categories[number] = category(data) or LOADS
+    return categories
 
 
-def _said(hrefs: list[str]) -> dict[str, Data]:
+def _submitted(hrefs: list[str]) -> dict[str, Data]:
     return {
         document.href: document.submitted
         for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(hrefs))
@@ -118,34 +119,41 @@ def _said(hrefs: list[str]) -> dict[str, Data]:
 
 
 def link(vder: VirtualDER) -> Data:
-    """What the FunctionSetAssignments of a member that understands says of the program."""
+    """Return the link to the program for the FunctionSetAssignments of a member that supports it."""
     return {LINK: {"href": table.rows["AssignedDemandResponseProgramList"].href(vder=vder.id), "all": 1}}
 
 
 def reconcile(devices: Iterable[Device]) -> None:
-    """Make the programs of the virtual DERs that these devices are in, and the links of their assignments,
-    agree with what they understand. A virtual DER of one device gets no program on that account."""
-    for some in chunked(devices, _CHUNK):
-        understood = _understanding(some)
-        above = {f"{enrolment.href(device)}/fsa": device.id for device in some}
-        found = list(Document.select(Document.href, Document.parent, Document.submitted).where(
-            Document.parent.in_(list(above))))
-        groups = {document.href: _group(document) for document in found}
-        vders = {vder.id: vder for vder in VirtualDER.select().where(VirtualDER.id.in_(set(groups.values())))}
-        published = _said([href(vder) for vder in vders.values()])
-        for document in found:
-            vder, follows = vders[groups[document.href]], above[document.parent] in understood
-            if follows and vder.device_id is None and href(vder) not in published:
+    """Make programs and the links of assignments agree with what these devices support.
+
+    Programs are created for the virtual DERs that they are in, save those of a single device.
+    """
+    for chunk in chunked(devices, _CHUNK):
+        supporting = _supporting_of_chunk(chunk)
+        device_of = {f"{enrolment.href(device)}/fsa": device.id for device in chunk}
+        assignments = list(Document.select(Document.href, Document.parent, Document.submitted).where(
+            Document.parent.in_(list(device_of))))
+        numbers = {assignment.href: _vder_number(assignment) for assignment in assignments}
+        vders = {
+            vder.id: vder for vder in VirtualDER.select().where(VirtualDER.id.in_(set(numbers.values())))
+        }
+        published = set(_submitted([href(vder) for vder in vders.values()]))
+        for assignment in assignments:
+            vder, supports = vders[numbers[assignment.href]], device_of[assignment.parent] in supporting
+            if supports and vder.device_id is None and href(vder) not in published:
                 publish(vder, make=True)
-                published[href(vder)] = {}
-            wanted = link(vder) if follows and href(vder) in published else {}
-            if wanted.get(LINK) != document.submitted.get(LINK):
-                rest = {key: value for key, value in document.submitted.items() if key != LINK}
-                store.put(document.href, {**rest, **wanted})
+                published.add(href(vder))
+            _set_link(assignment, link(vder) if supports and href(vder) in published else {})
 
 
-def _group(assignment: Document) -> int:
-    """The number of the virtual DER that a FunctionSetAssignments is for."""
+def _set_link(assignment: Document, new_link: Data) -> None:
+    if new_link.get(LINK) != assignment.submitted.get(LINK):
+        others = {key: value for key, value in assignment.submitted.items() if key != LINK}
+        store.put(assignment.href, {**others, **new_link})
+
+
+def _vder_number(assignment: Document) -> int:
+    """Return the number of the virtual DER that a FunctionSetAssignments is for."""
     match = table.match(assignment.submitted["DERProgramListLink"]["href"])
     assert match is not None, assignment.href
     return match.parameters["vder"]
@@ -154,5 +162,5 @@ def _group(assignment: Document) -> int:
 @after("POST", "LoadShedAvailability")
 @after("DELETE", "LoadShedAvailability")
 @after("PUT", "DeviceInformation")
-def _has_said(change: Change) -> None:
+def _update_support(change: Change) -> None:
     reconcile(Device.select().where(Device.lfdi == change.audience))

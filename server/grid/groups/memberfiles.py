@@ -1,5 +1,4 @@
-"""Who is put into a virtual DER by name, one by one or from a file; and whether each is dispatched through
-one alone."""
+"""Members of virtual DERs: listed, added, removed, imported from a file; conflicts of dispatch."""
 from __future__ import annotations
 
 import csv
@@ -11,6 +10,7 @@ from server import audit
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
 from server.resources import store
 from server.resources.dryrun import RolledBack
@@ -19,7 +19,10 @@ COLUMNS = ("device", "name", "kind", "labels")
 
 
 class Line(NamedTuple):
-    """A line of a file: who is to be put in, and what is to be said of it (None: what was said before)."""
+    """A line of a member file: the device to add, and its new name, kind and labels.
+
+    None leaves name or kind as it is; a label of None is removed.
+    """
     number: int
     device: str
     name: str | None
@@ -27,65 +30,78 @@ class Line(NamedTuple):
     labels: dict[str, str | None]
 
 
-def list_members(vder: str | int | VirtualDER) -> list[dict[str, Any]]:
-    """The members of a virtual DER; `by` is how they came to be: by name, or by a rule or a child."""
-    found = virtualders.find(vder)
-    rows = (
+def list_members(vder: str | int | VirtualDER) -> list[MemberRow]:
+    """Return the members of a virtual DER, and whether each was added by name or by a rule or child."""
+    memberships = (
         Membership.select(Device, Membership.listed)
         .join(Device)
-        .where(Membership.vder == found)
+        .where(Membership.vder == virtualders.find(vder))
         .order_by(Device.id)
     )
-    return [{**_brief(row.device), "by": "name" if row.listed else "rule or child"} for row in rows]
+    return [
+        {**_summary(membership.device), "added_by": "name" if membership.listed else "rule or child"}
+        for membership in memberships
+    ]
 
 
-def _brief(device: Device) -> dict[str, Any]:
+def _summary(device: Device) -> DeviceSummary:
     return {"id": device.id, "name": device.name, "kind": device.kind, "lfdi": device.lfdi}
 
 
 def conflicts(area: str | int | VirtualDER) -> list[tuple[Device, list[str]]]:
-    """The devices of an area that would be dispatched through more than one of it, with the names of
-    those."""
+    """Return the devices of an area that would be dispatched through more than one virtual DER, with the
+    names of those."""
     return dispatchgroups.conflicts(virtualders.find(area))
 
 
-def leaf_of(area: str | int | VirtualDER) -> dict[int, VirtualDER]:
-    """By device, the virtual DER of an area through which it is dispatched. Refused (409) where there are
-    several."""
+def dispatch_group_of(area: str | int | VirtualDER) -> dict[int, VirtualDER]:
+    """Return, by device (number), the virtual DER of an area through which it is dispatched.
+
+    Refused (409) where there is more than one for a device.
+    """
     return dispatchgroups.dispatch_group_of(virtualders.find(area))
 
 
-def validate(area: str | int | VirtualDER | None = None) -> list[dict[str, Any]]:
-    """The conflicts of an area, or of all trees, as rows."""
+def validate(area: str | int | VirtualDER | None = None) -> list[ConflictRow]:
+    """Return the conflicts of an area, or of all trees, as rows."""
     tops = VirtualDER.select().where(VirtualDER.parent.is_null() & VirtualDER.device.is_null())
     areas = list(tops.order_by(VirtualDER.name)) if area is None else [virtualders.find(area)]
-    return [{"area": one.name, **_brief(device), "virtual DERs": names} for one in areas
-            for device, names in dispatchgroups.conflicts(one)]
+    return [
+        {"area": vder.name, **_summary(device), "vders": names}
+        for vder in areas
+        for device, names in dispatchgroups.conflicts(vder)
+    ]
 
 
-def load(vder: str | int | VirtualDER, file: Path, dry_run: bool = False) -> dict[str, Any]:
-    """Put all devices of a CSV file into a virtual DER, and say of them what it says; all or none. For its
-    columns see `read`. With `dry_run` it is taken back again. Refused (400, 404, 409) with the line."""
+def load(vder: str | int | VirtualDER, file: Path, dry_run: bool = False) -> MembersImport:
+    """Add all devices of a CSV file to a virtual DER and relabel them, or do nothing.
+
+    `read` describes the columns. With `dry_run` the change is rolled back. Refused (400, 404, 409) with the
+    line.
+    """
     return put(vder, read(file), str(file), dry_run)
 
 
 def read(file: Path) -> list[Line]:
-    """The lines of a CSV file with a header: `device` (LFDI, SFDI, name or number) and, where wanted, `name`,
-    `kind` and `labels` ("feeder=F12 phase=a"; "phase=" takes one away). An empty cell changes nothing."""
+    """Return the lines of a CSV file with a header.
+
+    The columns are `device` (LFDI, SFDI, name or number) and optionally `name`, `kind` and `labels`
+    ("feeder=F12 phase=a"; "phase=" removes one). An empty cell changes nothing.
+    """
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
             rows = csv.DictReader(text, strict=True)
-            _known_columns(file, list(rows.fieldnames or ()))
+            _check_columns(file, list(rows.fieldnames or ()))
             return [_line(file, rows.line_num, row) for row in rows if any(row.values())]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Refused(400, f"{file}: {error}") from None
 
 
-def _known_columns(file: Path, columns: list[str]) -> None:
+def _check_columns(file: Path, columns: list[str]) -> None:
     if "device" not in columns or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
         raise Refused(
             400,
-            f"{file}, line 1: the columns are device and, where wanted, {', '.join(COLUMNS[1:])}; "
+            f"{file}, line 1: the columns are device and optionally {', '.join(COLUMNS[1:])}; "
             f"not {', '.join(map(repr, columns)) or 'none'}",
         )
 
@@ -93,86 +109,97 @@ def _known_columns(file: Path, columns: list[str]) -> None:
 def _line(file: Path, number: int, row: dict[str | None, Any]) -> Line:
     if None in row:
         raise Refused(400, f"{file}, line {number}: it has more cells than the first line")
-    said = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    if not said["device"]:
+    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    if not cells["device"]:
         raise Refused(400, f"{file}, line {number}: it names no device")
     labels: dict[str, str | None] = {}
-    for pair in said["labels"].split():
+    for pair in cells["labels"].split():
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise Refused(400, f"{file}, line {number}: {pair!r} is not NAME=VALUE")
         labels[name] = value or None
-    return Line(number, said["device"], said["name"] or None, said["kind"] or None, labels)
+    return Line(number, cells["device"], cells["name"] or None, cells["kind"] or None, labels)
 
 
 def _state(vder: str | int | VirtualDER) -> dict[str, Any]:
-    """A virtual DER's name, and what a file can change of it: who is in it by name."""
-    found = virtualders.find(vder)
-    rows = Device.select(Device.lfdi).join(Membership).where((Membership.vder == found) & Membership.listed)
-    return {"vder": found.name, "by name": sorted(device.lfdi for device in rows)}
+    """Return what the audit log records: a virtual DER's name and the LFDIs of its listed members."""
+    row = virtualders.find(vder)
+    listed = Device.select(Device.lfdi).join(Membership).where((Membership.vder == row) & Membership.listed)
+    return {"vder": row.name, "listed": sorted(device.lfdi for device in listed)}
 
 
-def _loaded(answer: dict[str, Any]) -> dict[str, Any]:
-    changed = answer["added"] or answer["said"]
-    return {**_state(answer["vder"]), **({"file": answer["file"], "said": answer["said"]} if changed else {})}
+def _state_of_result(result: MembersImport) -> dict[str, Any]:
+    state = _state(result["vder"])
+    if result["added"] or result["changed"]:
+        state |= {"file": result["file"], "changed": result["changed"]}
+    return state
 
 
-@audit.audited("vder members import", "{vder}", state=_state, answer=_loaded)
+@audit.audited("vder members import", "{vder}", state=_state, answer=_state_of_result)
 def put(
     vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_run: bool = False
-) -> dict[str, Any]:
-    """Put the devices of these lines in, and say of them what the lines say; `source` is named where one is
-    refused."""
-    found = virtualders.find(vder)
+) -> MembersImport:
+    """Add the devices of these lines to a virtual DER and relabel them, or do nothing.
+
+    `source` is named, with the line, in the message where one is refused (404, 409).
+    """
+    row = virtualders.find(vder)
     try:
         with store.transaction():
-            had = {row["id"] for row in list_members(found) if row["by"] == "name"}
-            devices: dict[int, Device] = {}
-            said = []
-            for line in lines:
-                try:
-                    device = enrolment.find(line.device)
-                    if device.id in devices:
-                        raise Refused(409, f"{line.device} is named twice")
-                    devices[device.id] = device
-                    if line.labels or line.name or line.kind:
-                        said += _label(device, line)
-                except Refused as refused:
-                    raise Refused(refused.status, f"{source}, line {line.number}: {refused.why}") from None
-            virtualders.update(found, add=[device.lfdi for device in devices.values()])
-            answer = {
-                "vder": found.name,
+            listed = {member["id"] for member in list_members(row) if member["added_by"] == "name"}
+            devices, changed = _relabel_all(lines, source)
+            virtualders.update(row, add=[device.lfdi for device in devices])
+            result: MembersImport = {
+                "vder": row.name,
                 "file": source,
                 "lines": len(devices),
                 "dry_run": dry_run,
-                "said": said,
-                "added": [_brief(device) for number, device in devices.items() if number not in had],
+                "changed": changed,
+                "added": [_summary(device) for device in devices if device.id not in listed],
             }
             if dry_run:
-                raise RolledBack(answer)
-    except RolledBack as taken:
-        return taken.answer
-    return answer
+                raise RolledBack({})
+    except RolledBack:
+        pass
+    return result
 
 
-def _label(device: Device, line: Line) -> list[dict[str, Any]]:
-    """Say of a device what a line does; if that changed it, it as it is then, and what `was` otherwise
-    before."""
-    before = {**_brief(device), "labels": device.labels}
+def _relabel_all(lines: Iterable[Line], source: str) -> tuple[list[Device], list[RelabelledDevice]]:
+    """Relabel the devices of the lines; return all of them, and those that changed."""
+    devices: dict[int, Device] = {}
+    changed: list[RelabelledDevice] = []
+    for line in lines:
+        try:
+            device = enrolment.find(line.device)
+            if device.id in devices:
+                raise Refused(409, f"{line.device} is named twice")
+            devices[device.id] = device
+            if line.labels or line.name or line.kind:
+                changed += _relabel(device, line)
+        except Refused as refused:
+            raise Refused(refused.status, f"{source}, line {line.number}: {refused.why}") from None
+    return list(devices.values()), changed
+
+
+def _relabel(device: Device, line: Line) -> list[RelabelledDevice]:
+    """Set the labels, name and kind that a line has; return the device if that changed it."""
+    before = {**_summary(device), "labels": device.labels}
     enrolment.relabel(device, line.labels, line.name, line.kind)
-    after = {**_brief(device), "labels": device.labels}
-    return [{**after, "was": audit.difference(before, after)[0]}] if after != before else []
+    after = {**_summary(device), "labels": device.labels}
+    if after == before:
+        return []
+    return [{**_summary(device), "labels": device.labels, "before": audit.difference(before, after)[0]}]
 
 
 @audit.audited("vder members add", "{vder}", state=_state)
-def add(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[dict[str, Any]]:
-    """Put devices in by name; the members as they are then."""
+def add(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[MemberRow]:
+    """Add devices by name; return all members afterwards."""
     virtualders.update(vder, add=devices)
     return list_members(vder)
 
 
 @audit.audited("vder members remove", "{vder}", state=_state)
-def remove(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[dict[str, Any]]:
-    """Take devices out that were put in by name; the members as they are then."""
+def remove(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[MemberRow]:
+    """Remove devices that were added by name; return all members afterwards."""
     virtualders.update(vder, remove=devices)
     return list_members(vder)

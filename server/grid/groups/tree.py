@@ -1,4 +1,7 @@
-"""The tree of virtual DERs: what is below and above each. The one walk for all who need it."""
+"""The tree of virtual DERs: walks down and up, depth and height.
+
+All code that needs the tree uses this class; nobody follows `parent` or `children` by hand.
+"""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
@@ -10,9 +13,9 @@ from server.models import VirtualDER
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """All virtual DERs as they were when they were read, by number.
+    """All virtual DERs at the time of reading, by number.
 
-    `children` has those directly below each, and below None those at the top.
+    `children` has the numbers directly below each virtual DER; those at the top are under the key None.
     """
     vders: dict[int, VirtualDER]
     children: dict[int | None, list[int]]
@@ -21,10 +24,10 @@ class Tree:
     def read(
         cls, order: Any = VirtualDER.id, single: bool = False, include: Iterable[VirtualDER] = ()
     ) -> Self:
-        """The virtual DERs, siblings in this order; of those of one device these (`include`), or all
-        (`single`).
+        """Read the tree, with siblings in the given order.
 
-        A virtual DER of one device has no parent and no children.
+        A virtual DER of a single device has no parent and no children. It is left out unless it is in
+        `include` or `single` is true.
         """
         query = VirtualDER.select().order_by(order)
         vders = {vder.id: vder for vder in (query if single else query.where(VirtualDER.device.is_null()))}
@@ -35,7 +38,8 @@ class Tree:
         return cls(vders=vders, children=children)
 
     def walk(self, top: int | None = None) -> Iterator[tuple[VirtualDER, int]]:
-        """A virtual DER (None: all) and those below it, parents first, with the depth below `top`."""
+        """Yield a virtual DER (None: all trees) and those below it, parents first, each with its depth below
+        `top`."""
         stack = [
             (number, 0) for number in reversed([top] if top is not None else self.children.get(None, []))
         ]
@@ -45,30 +49,30 @@ class Tree:
             stack += ((child, depth + 1) for child in reversed(self.children.get(number, [])))
 
     def subtree(self, top: int) -> list[int]:
-        """The number of a virtual DER and of all below it, parents first."""
+        """Return the number of a virtual DER and of all below it, parents first."""
         return [vder.id for vder, _ in self.walk(top)]
 
     def ancestors(self, number: int) -> Iterator[int]:
-        """The number itself and those above it, up to the top."""
-        at: int | None = number
-        while at is not None and at in self.vders:
-            yield at
-            at = self.vders[at].parent_id
+        """Yield the number itself, then those above it, up to the top."""
+        current: int | None = number
+        while current is not None and current in self.vders:
+            yield current
+            current = self.vders[current].parent_id
 
     def closure(self, numbers: Collection[int]) -> set[int]:
-        """These and all above them."""
+        """Return these numbers and all above them."""
         reached = {number for number in numbers if number not in self.vders}
         for number in numbers:
-            for at in self.ancestors(number):
-                if at in reached:
+            for ancestor in self.ancestors(number):
+                if ancestor in reached:
                     break
-                reached.add(at)
+                reached.add(ancestor)
         return reached
 
     def depth(self, number: int) -> int:
-        """How many are above a virtual DER."""
+        """Return how many virtual DERs are above this one."""
         return sum(1 for _ in self.ancestors(number)) - 1
 
     def height(self, number: int) -> int:
-        """The levels of the tree from a virtual DER down, itself included."""
+        """Return the number of levels from this virtual DER down, its own included."""
         return 1 + max(depth for _, depth in self.walk(number))

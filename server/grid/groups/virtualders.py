@@ -1,43 +1,41 @@
-"""Virtual DERs: a tree of groups, each of which publishes one DERProgram.
+"""Virtual DERs: a tree of groups, each of which publishes a DERProgram.
 
-A virtual DER is told by its name or number. Functions return dicts fit to be shown or printed as JSON, and
-refuse (`Refused`, with an HTTP status) what cannot be. Each change and all that follows from it is one
-transaction.
+A virtual DER is identified by its name or number. Functions return dicts that can be printed as a table or as
+JSON, and raise `Refused` with an HTTP status. Each change and its consequences are one transaction.
 """
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from server import audit, clock
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import assignments, dispatchgroups, drprograms, membershiprules
+from server.grid.groups import assignments, derprograms, dispatchgroups, vdervalidation
+from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
 from server.models import Device, Membership, VirtualDER
 from server.resources import store
-from server.resources.hooks import Change, before, seed
+from server.resources.hooks import seed
+from server.units import Watts
 
 PRIMACY = 100  # among the user-defined values 65-191
-DEPTH = 32
-TERAWATT = 1e12
-_NAME = 32  # DERProgram.description is a String32
 
 
 def _state(vder: str | int | VirtualDER) -> dict[str, Any]:
-    """A virtual DER in brief, as it is kept, and who is in it by name."""
-    found = find(vder.id if isinstance(vder, VirtualDER) else vder)
-    listed = Device.select(Device.lfdi).join(Membership).where((Membership.vder == found) & Membership.listed)
-    return {**describe(found), "by name": sorted(device.lfdi for device in listed)}
+    """Return what the audit log records of a virtual DER: its fields, and the LFDIs of its listed members."""
+    # read again, since the caller's row may have changes that are not saved
+    row = find(vder.id if isinstance(vder, VirtualDER) else vder)
+    listed = Device.select(Device.lfdi).join(Membership).where((Membership.vder == row) & Membership.listed)
+    return {**describe(row), "listed": sorted(device.lfdi for device in listed)}
 
 
-def _state_of(shown: dict[str, Any]) -> dict[str, Any]:
-    return _state(shown["id"])
+def _state_of_result(result: VderDetails) -> dict[str, Any]:
+    return _state(result["id"])
 
 
-@audit.audited("vder create", "{name}", answer=_state_of)
+@audit.audited("vder create", "{name}", answer=_state_of_result)
 def create(
     name: str,
     rule: str = "",
@@ -45,261 +43,191 @@ def create(
     primacy: int | None = None,
     purpose: str = "",
     members: Iterable[str] = (),
-    import_limit: float | None = None,
-    export_limit: float | None = None,
-) -> dict[str, Any]:
-    """Create a virtual DER and publish its program. `members` are devices (LFDI, SFDI, number or name) put in
-    by name; `primacy` is by default one stronger than the parent's, since who is nearer to a device knows
-    better. The limits are the most that all members together may consume and inject, in W (None: no
-    limit)."""
+    import_limit_w: Watts | None = None,
+    export_limit_w: Watts | None = None,
+) -> VderDetails:
+    """Create a virtual DER and publish its program.
+
+    `members` are devices (LFDI, SFDI, number or name) that are added by name. `primacy` is by default one
+    stronger than the parent's, since the smaller group knows its devices better. The limits are the most
+    power (magnitudes) that all members together may consume and inject; None means no limit.
+    """
     with store.transaction(), dispatchgroups.refusing_new_conflicts():
-        above = find(parent) if parent is not None else None
+        parent_vder = find(parent) if parent is not None else None
         if primacy is None:
-            primacy = PRIMACY if above is None else max(above.primacy - 1, 0)
+            primacy = PRIMACY if parent_vder is None else max(parent_vder.primacy - 1, 0)
         vder = VirtualDER(
-            name=_checked_name(name),
-            rule=_checked_rule(rule),
-            parent=above,
-            primacy=_checked_primacy(primacy),
+            name=vdervalidation.check_name(name),
+            rule=vdervalidation.check_rule(rule),
+            parent=parent_vder,
+            primacy=vdervalidation.check_primacy(primacy),
             purpose=purpose,
             created_at=clock.now(),
-            import_limit_w=_checked_limit(import_limit),
-            export_limit_w=_checked_limit(export_limit),
+            import_limit_w=vdervalidation.check_limit(import_limit_w),
+            export_limit_w=vdervalidation.check_limit(export_limit_w),
         )
-        _check_parent(vder, above)
-        _publish(vder)
-        _put_in(vder, members)
+        vdervalidation.check_parent(vder, parent_vder)
+        derprograms.publish(vder)
+        _add_members(vder, members)
         assignments.reconcile()
         return show(vder)
 
 
-@audit.audited("vder update", "{name}", state=_state, answer=_state_of)
-def update(vder: str | int | VirtualDER, *, name: str | None = None, rule: str | None = None,
-           parent: str | int | None = None, primacy: int | None = None, purpose: str | None = None,
-           add: Iterable[str] = (), remove: Iterable[str] = (), import_limit: float | None = None,
-           export_limit: float | None = None) -> dict[str, Any]:
-    """Change what is given and leave the rest; `parent=""` takes it to the top of a tree, a limit of infinity
-    away. `add` and `remove` name devices; a device that the rule or a child brings cannot be removed by
-    name."""
+@audit.audited("vder update", "{name}", state=_state, answer=_state_of_result)
+def update(
+    vder: str | int | VirtualDER,
+    *,
+    name: str | None = None,
+    rule: str | None = None,
+    parent: str | int | None = None,
+    primacy: int | None = None,
+    purpose: str | None = None,
+    add: Iterable[str] = (),
+    remove: Iterable[str] = (),
+    import_limit_w: Watts | None = None,
+    export_limit_w: Watts | None = None,
+) -> VderDetails:
+    """Change fields and listed members of a virtual DER; None leaves a field as it is.
+
+    `parent=""` moves it to the top, a limit of infinity removes the limit. `add` and `remove` name devices.
+    Refused (409) for a device to remove that is not listed: the rule or a child brings it.
+    """
     with store.transaction(), dispatchgroups.refusing_new_conflicts():
-        found = find(vder)
-        if name is not None and name != found.name:
-            found.name = _checked_name(name)
+        row = find(vder)
+        if name is not None and name != row.name:
+            row.name = vdervalidation.check_name(name)
         if rule is not None:
-            found.rule = _checked_rule(rule)
+            row.rule = vdervalidation.check_rule(rule)
         if parent is not None:
-            above = find(parent) if parent != "" else None
-            _check_parent(found, above)
-            found.parent = above
+            _set_parent(row, parent)
         if primacy is not None:
-            found.primacy = _checked_primacy(primacy)
+            row.primacy = vdervalidation.check_primacy(primacy)
         if purpose is not None:
-            found.purpose = purpose
-        if import_limit is not None:
-            found.import_limit_w = _checked_limit(import_limit)
-        if export_limit is not None:
-            found.export_limit_w = _checked_limit(export_limit)
-        _publish(found)
-        _put_in(found, add)
-        _take_out(found, remove)
+            row.purpose = purpose
+        if import_limit_w is not None:
+            row.import_limit_w = vdervalidation.check_limit(import_limit_w)
+        if export_limit_w is not None:
+            row.export_limit_w = vdervalidation.check_limit(export_limit_w)
+        derprograms.publish(row)
+        _add_members(row, add)
+        _remove_members(row, remove)
         assignments.reconcile()
-        return show(found)
+        return show(row)
+
+
+def _set_parent(vder: VirtualDER, parent: str | int) -> None:
+    parent_vder = find(parent) if parent != "" else None
+    vdervalidation.check_parent(vder, parent_vder)
+    vder.parent = parent_vder
 
 
 @audit.audited("vder delete", "{name}", state=_state)
 def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
-    """Remove a virtual DER with its program. Refused while it has children, or (unless forced) controls that
-    are scheduled or active."""
+    """Delete a virtual DER with its programs.
+
+    Refused (409) while it has children or, unless forced, controls that are scheduled or active.
+    """
     with store.transaction():
-        found = find(vder)
-        if found.children.exists():
-            raise Refused(409, f"{found.name} contains {', '.join(child.name for child in found.children)}")
-        live = [
-            document
-            for document in store.items(f"{found.program}/derc")
-            if document.status["currentStatus"] < 2
-        ]
-        if live and not force:
-            raise Refused(409, f"{found.name} has {len(live)} controls that are scheduled or active")
-        devices = list(members(found))
-        found.rule = ""
-        found.save()
-        assignments.leave(devices, found)
+        row = find(vder)
+        if row.children.exists():
+            raise Refused(409, f"{row.name} contains {', '.join(child.name for child in row.children)}")
+        controls = derprograms.live_controls(row)
+        if controls and not force:
+            raise Refused(409, f"{row.name} has {len(controls)} controls that are scheduled or active")
+        devices = list(members(row))
+        row.rule = ""
+        row.save()
+        assignments.leave(devices, row)
         assignments.reconcile(devices)
-        drprograms.remove(found)
-        store.remove(found.program)
-        found.delete_instance()
+        derprograms.remove(row)
+        row.delete_instance()
 
 
-def list_vders(single: bool = False) -> list[dict[str, Any]]:
-    """All virtual DERs, parents before children, with their depth; those of one device only with `single`."""
+def list_vders(single: bool = False) -> list[VderRow]:
+    """Return all virtual DERs, parents before children; those of a single device only with `single`."""
     tree = Tree.read(order=VirtualDER.name, single=single)
     return [{**describe(vder), "depth": depth} for vder, depth in tree.walk()]
 
 
-def show(vder: str | int | VirtualDER) -> dict[str, Any]:
-    """A virtual DER with its members and its default control."""
-    found = find(vder)
-    rows = (
+def show(vder: str | int | VirtualDER) -> VderDetails:
+    """Return a virtual DER with its members and its default control."""
+    row = find(vder)
+    memberships = (
         Membership.select(Device, Membership.listed)
         .join(Device)
-        .where(Membership.vder == found)
+        .where(Membership.vder == row)
         .order_by(Device.id)
     )
-    document = store.get(f"{found.program}/dderc")
-    return {**describe(found),
-            "children": [child.name for child in found.children.order_by(VirtualDER.name)],
-            "default": document.submitted if document is not None else None,
-            "devices": [{"id": row.device.id, "lfdi": row.device.lfdi, "name": row.device.name,
-                         "kind": row.device.kind, "listed": row.listed} for row in rows]}
+    default = store.get(f"{row.program}/dderc")
+    return {
+        **describe(row),
+        "children": [child.name for child in row.children.order_by(VirtualDER.name)],
+        "default": default.submitted if default is not None else None,
+        "devices": [
+            {
+                "id": membership.device.id,
+                "lfdi": membership.device.lfdi,
+                "name": membership.device.name,
+                "kind": membership.device.kind,
+                "listed": membership.listed,
+            }
+            for membership in memberships
+        ],
+    }
 
 
-def describe(vder: VirtualDER) -> dict[str, Any]:
-    """A virtual DER in brief."""
+def describe(vder: VirtualDER) -> VderSummary:
+    """Return a virtual DER in brief."""
     return {
         "id": vder.id,
         "name": vder.name,
         "purpose": vder.purpose,
-        "parent": vder.parent and vder.parent.name,
+        "parent": vder.parent.name if vder.parent is not None else None,
         "primacy": vder.primacy,
         "rule": vder.rule,
         "program": vder.program,
         "import_limit_w": vder.import_limit_w,
         "export_limit_w": vder.export_limit_w,
-        "device": vder.device and vder.device.lfdi,
+        "device": vder.device.lfdi if vder.device is not None else None,
         "members": members(vder).count(),
     }
 
 
 def find(vder: str | int | VirtualDER) -> VirtualDER:
-    """The virtual DER of this name or number. Refused (404) where there is none."""
+    """Return the virtual DER of this name or number. Refused (404) where there is none."""
     if isinstance(vder, VirtualDER):
         return vder
     text = str(vder)
-    found = VirtualDER.get_or_none(
+    row = VirtualDER.get_or_none(
         (VirtualDER.id == int(text)) if text.isdecimal() and len(text) < 19 else (VirtualDER.name == text)
     )
-    if found is None:
+    if row is None:
         raise Refused(404, f"there is no virtual DER {text!r}")
-    return found
+    return row
 
 
 def members(vder: VirtualDER) -> Any:
-    """The devices in a virtual DER, directly or through its children, as a query."""
+    """Return the devices in a virtual DER, directly or through its children, as a query."""
     return Device.select().join(Membership).where(Membership.vder == vder).order_by(Device.id)
 
 
-def single_device_vders(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
-    """By number, the virtual DER of each of these devices alone, made when it is first needed, with a primacy
-    that beats the given one."""
-    if stronger_than == 0:
-        raise Refused(
-            409, "nothing beats primacy 0: give the virtual DER a greater one to address its devices singly"
-        )
-    with store.transaction():
-        known = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
-                 if (number := vder.device_id) is not None}
-        new = {
-            device: VirtualDER(
-                name=f"device {device.sfdi}",
-                device=device,
-                purpose="device",
-                created_at=clock.now(),
-                primacy=stronger_than - 1,
-            )
-            for device in devices
-            if device.id not in known
-        }
-        for vder in [*new.values(), *(vder for vder in known.values() if vder.primacy >= stronger_than)]:
-            vder.primacy = stronger_than - 1
-            _publish(vder)
-        assignments.join(new.items())
-        return known | {device.id: vder for device, vder in new.items()}
-
-
-def _checked_name(name: str) -> str:
-    if not name or name.isdigit() or len(name) > _NAME:
-        raise Refused(400, f"name {name!r}: 1 to {_NAME} characters are needed, not all of them digits")
-    if VirtualDER.select().where(VirtualDER.name == name).exists():
-        raise Refused(409, f"there is a virtual DER {name!r} already")
-    return name
-
-
-def _checked_rule(rule: str) -> str:
-    try:
-        membershiprules.read(rule)
-    except membershiprules.RuleError as error:
-        raise Refused(400, str(error)) from None
-    return rule
-
-
-def _checked_primacy(primacy: int) -> int:
-    if not 0 <= primacy <= 255:
-        raise Refused(400, f"primacy {primacy}: 0 (strongest) to 255 are possible")
-    return primacy
-
-
-def _checked_limit(limit: float | None) -> float | None:
-    if limit is None or limit == math.inf:
-        return None
-    if not 0 <= limit <= TERAWATT:
-        raise Refused(400, f"limit {limit:g} W: a limit is a magnitude, 0 or more and less than a terawatt")
-    return limit
-
-
-def _check_parent(vder: VirtualDER, parent: VirtualDER | None) -> None:
-    """Refuse (409) a parent that would close a circle or make the tree too deep."""
-    if parent is None:
-        return
-    if parent.device_id is not None:
-        raise Refused(409, f"{parent.name} is the virtual DER of one device")
-    tree = Tree.read()
-    path = list(tree.ancestors(parent.id))
-    if vder.id in path:
-        raise Refused(409, f"{vder.name} cannot stand under {parent.name}, which stands under it")
-    if len(path) + (tree.height(vder.id) if vder.id in tree.vders else 1) > DEPTH:
-        raise Refused(409, f"the tree would be more than {DEPTH} levels deep")
-
-
-def _publish(vder: VirtualDER) -> None:
-    vder.save()
-    data = {"description": vder.name, "primacy": vder.primacy}
-    known = store.get(vder.program) if vder.program else None
-    if known is not None:
-        store.put(known.href, {**known.submitted, **data})
-        drprograms.publish(vder)
-    else:
-        vder.program = store.add("DERProgram", "/derp", data, audience=assignments.audience(vder))
-        vder.save()
-
-
-def _put_in(vder: VirtualDER, names: Iterable[str]) -> None:
+def _add_members(vder: VirtualDER, names: Iterable[str]) -> None:
     assignments.join((enrolment.find(name), vder) for name in names)
 
 
-def _take_out(vder: VirtualDER, names: Iterable[str]) -> None:
+def _remove_members(vder: VirtualDER, names: Iterable[str]) -> None:
     for name in names:
         device = enrolment.find(name)
-        row = Membership.get_or_none((Membership.vder == vder) & (Membership.device == device))
-        if row is None or not row.listed:
-            raise Refused(
-                409, f"{name} is not in {vder.name} by name" + (", but by a rule or a child" if row else "")
-            )
+        membership = Membership.get_or_none((Membership.vder == vder) & (Membership.device == device))
+        if membership is None or not membership.listed:
+            cause = ", but by a rule or a child" if membership else ""
+            raise Refused(409, f"{name} is not in {vder.name} by name{cause}")
         assignments.leave([device], vder)
 
 
-@before("DELETE", "EndDevice")
-def _leaving(change: Change) -> None:
-    vder = VirtualDER.get_or_none(VirtualDER.device == Device.get(Device.lfdi == change.data["lFDI"]))
-    if vder is not None:
-        drprograms.remove(vder)
-        store.remove(vder.program)
-        vder.delete_instance()
-
-
 @seed
-def _default() -> None:
-    """The virtual DER that newly enrolled devices join, if the settings name one."""
+def _seed_default() -> None:
+    """Create the virtual DER that newly enrolled devices join, if the settings name one."""
     if (
         settings.default_vder
         and not VirtualDER.select().where(VirtualDER.name == settings.default_vder).exists()

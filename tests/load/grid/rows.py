@@ -39,7 +39,7 @@ def house(count: int) -> Iterator[VirtualDER]:
         models.connect(f"sqlite:///{Path(folder)}/house.db")
         area = virtualders.find(virtualders.create("area")["id"])
         feeders = [
-            virtualders.create(f"feeder {number}", parent="area", import_limit=50e6)["id"]
+            virtualders.create(f"feeder {number}", parent="area", import_limit_w=50e6)["id"]
             for number in range(FEEDERS)
         ]
         numbers = random.Random(1)

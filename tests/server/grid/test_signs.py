@@ -138,7 +138,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     """Discharge is negative in a FlowReservation, from what the car asks to what it is granted; injection in
     its readings."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
-    virtualders.update("town", export_limit=0.0)
+    virtualders.update("town", export_limit_w=0.0)
     until(T - 300)
     asked = evsessions.request_of(Enrolled.get())
     assert (

@@ -382,7 +382,7 @@ def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
 
 def test_a_limit_over_a_virtual_der_is_kept(town):
     needs(-30_000.0)
-    virtualders.update("batteries", import_limit=4000.0)
+    virtualders.update("batteries", import_limit_w=4000.0)
     at(T - 300)
     assert told("batteries")[0]["DERControlBase"]["opModFixedW"] == pytest.approx(-2000, abs=10)
 

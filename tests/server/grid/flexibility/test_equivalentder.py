@@ -88,7 +88,7 @@ def test_a_parent_s_face_is_its_children_s_summed(street):
 
 
 def test_limits_cut_settings_not_ratings(street):
-    virtualders.update("f1", import_limit=7000, export_limit=9000)
+    virtualders.update("f1", import_limit_w=7000, export_limit_w=9000)
     found = equivalentder.equivalent_der("f1")
     assert (watts(found, "rtgMaxW"), watts(found, "setMaxW"), watts(found, "setMaxChargeRateW")) == (
         15_000,

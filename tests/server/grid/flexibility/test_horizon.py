@@ -65,7 +65,7 @@ def test_children_and_what_is_in_none_of_them_sum_to_the_parent(street, name):
 
 
 def test_a_parent_is_cut_by_its_own_limits_and_so_are_those_above(street):
-    virtualders.update("f2", import_limit=9000, export_limit=500)
+    virtualders.update("f2", import_limit_w=9000, export_limit_w=500)
     found = capability.horizon("all", steps=4)
     f2 = next(child for child in found["children"] if child["name"] == "f2")
     assert f2["p50"]["up_w"][0] == pytest.approx(500 + 7600)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups import dispatchgroups, singledevices, virtualders
 from server.grid.groups.tree import Tree
 from server.models import Balance, Device, VirtualDER
 from tests import door
@@ -63,7 +63,7 @@ def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
 
 
 def test_a_virtual_der_of_one_is_no_conflict(town: None) -> None:
-    virtualders.single_device_vders([device(1)], 50)
+    singledevices.ensure([device(1)], 50)
     assert dispatchgroups.conflicts(area()) == [] and set(dispatchgroups.dispatch_group_of(area())) == {
         1,
         2,

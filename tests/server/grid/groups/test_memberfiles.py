@@ -25,7 +25,7 @@ def street(house: None) -> None:
 
 
 def names(vder: str) -> dict[str, str]:
-    return {row["name"]: row["by"] for row in memberfiles.list_members(vder)}
+    return {row["name"]: row["added_by"] for row in memberfiles.list_members(vder)}
 
 
 def file(folder: Path, text: str) -> Path:
@@ -127,10 +127,10 @@ def test_an_import_is_one_entry_with_what_it_changed(street: None, tmp_path: Pat
     after: dict[str, Any] = entry["after"]
     assert (
         entry["subject"] == "solar"
-        and after["by name"] == sorted(map(door.lfdi, (1, 2)))
+        and after["listed"] == sorted(map(door.lfdi, (1, 2)))
         and after["file"] == str(path)
     )
-    assert [(said["name"], said["kind"], said["was"]) for said in after["said"]] == [
+    assert [(device["name"], device["kind"], device["before"]) for device in after["changed"]] == [
         ("d1", "battery", {"kind": "pv"})
     ]
 
@@ -141,9 +141,10 @@ def test_areas_are_validated_one_or_all(street: None) -> None:
         virtualders.update(name, parent="town")
     memberfiles.add("solar", ["d1"])
     rows = memberfiles.validate()
-    assert [(row["area"], row["name"], row["virtual DERs"]) for row in rows] == [
+    assert [(row["area"], row["name"], row["vders"]) for row in rows] == [
         ("town", "d1", ["street", "solar"])
     ]
     assert memberfiles.validate("town") == rows and memberfiles.validate("street") == []
     assert [device.name for device, _ in memberfiles.conflicts("town")] == ["d1"]
-    assert {number: vder.name for number, vder in memberfiles.leaf_of("solar").items()} == {1: "solar"}
+    groups = memberfiles.dispatch_group_of("solar")
+    assert {number: vder.name for number, vder in groups.items()} == {1: "solar"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from server import clock
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import virtualders
+from server.grid.groups import singledevices, virtualders
 from server.grid.series import measurements
 from server.models import Device, Measurement, Meter, Series, VirtualDER
 from server.resources import meterreadings, store
@@ -81,7 +81,7 @@ def test_meters_are_summed_by_virtual_der_and_by_what_they_measure(meter):
 
 def test_a_virtual_der_of_one_device_is_not_summed(meter):
     read(meter(1), NOON, 5)
-    virtualders.single_device_vders([Device.get()], 100)
+    singledevices.ensure([Device.get()], 100)
     assert measurements.roll(NOON) == 0
 
 

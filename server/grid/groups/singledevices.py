@@ -1,0 +1,54 @@
+"""Virtual DERs of a single device, by which a device is addressed alone.
+
+They are in no tree, and are created when an order addresses their device for the first time.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server import clock
+from server.errors import Refused
+from server.grid.groups import assignments, derprograms
+from server.models import Device, VirtualDER
+from server.resources import store
+from server.resources.hooks import Change, before
+
+
+def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
+    """Return, by number of the device, the virtual DER of each device, created where there is none.
+
+    Their primacy is smaller than `stronger_than`. Refused (409) where that is 0.
+    """
+    if stronger_than == 0:
+        raise Refused(
+            409,
+            "nothing beats primacy 0: give the virtual DER a greater one to address its devices separately",
+        )
+    with store.transaction():
+        existing = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
+                    if (number := vder.device_id) is not None}
+        new = {
+            device: VirtualDER(
+                name=f"device {device.sfdi}",
+                device=device,
+                purpose="device",
+                created_at=clock.now(),
+                primacy=stronger_than - 1,
+            )
+            for device in devices
+            if device.id not in existing
+        }
+        too_weak = [vder for vder in existing.values() if vder.primacy >= stronger_than]
+        for vder in [*new.values(), *too_weak]:
+            vder.primacy = stronger_than - 1
+            derprograms.publish(vder)
+        assignments.join(new.items())
+        return existing | {device.id: vder for device, vder in new.items()}
+
+
+@before("DELETE", "EndDevice")
+def _remove(change: Change) -> None:
+    vder = VirtualDER.get_or_none(VirtualDER.device == Device.get(Device.lfdi == change.data["lFDI"]))
+    if vder is not None:
+        derprograms.remove(vder)
+        vder.delete_instance()
