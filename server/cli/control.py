@@ -9,8 +9,8 @@ import click
 from server.cli import values
 from server.cli.common import BITS, DURATION, INSTANT, NUMBER, PAIR, WHOLE, verb
 from server.devices import enrolment
-from server.grid.controls import dercontrols
-from server.grid.controls import preview as room
+from server.grid.controls import defaultcontrols, dercontrols
+from server.grid.controls import preview as effective
 
 CURVE_TYPES = (
     "opModFreqWatt",
@@ -41,20 +41,20 @@ def control() -> None:
 @click.argument("vder")
 @click.argument("modes", type=PAIR, nargs=-1, required=True)
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
-@click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
+@click.option("--duration", "duration_s", type=DURATION, required=True, help="90s, 15m, 1h30m.")
 @click.option("--randomize-start", type=WHOLE, default=0, help="Seconds, at most an hour either way.")
 @click.option("--randomize-duration", type=WHOLE, default=0, help="Likewise.")
-@click.option("--ramp", type=NUMBER, help="Seconds in which to get there (rampTms).")
+@click.option("--ramp", "ramp_s", type=NUMBER, help="Seconds in which to get there (rampTms).")
 @click.option("--category", type=BITS, help="Only for these DeviceCategoryType bits (0x…).")
 @click.option("--description", default="", help="Words that go with it.")
 @click.option("--response-required", type=click.IntRange(0, 7), default=7, show_default=True,
               help="1 received, 2 specific, 4 customer; added up.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the warnings; post nothing.")
 @verb
-def post(vder: str, modes: tuple[tuple[str, str], ...], start: Moment, duration: int, **rest: Any) -> Any:
+def post(vder: str, modes: tuple[tuple[str, str], ...], start: Moment, duration_s: int, **rest: Any) -> Any:
     """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
     return dercontrols.post(
-        vder, values.data("DERControlBase", modes), duration, start() if start else None, **rest
+        vder, values.data("DERControlBase", modes), duration_s, start() if start else None, **rest
     )
 
 
@@ -118,7 +118,7 @@ def curve(
     }
     if description:
         data["description"] = description
-    return dercontrols.add_curve(vder, data)
+    return defaultcontrols.add_curve(vder, data)
 
 
 def _point(text: str) -> dict[str, int]:
@@ -136,7 +136,7 @@ def _point(text: str) -> dict[str, int]:
 def preview(device: str, at: Moment) -> Any:
     """Which control a device follows then, and why: what each program that it sees says, and what comes of
     that."""
-    return room.preview(enrolment.find(device), at() if at else None)
+    return effective.preview(enrolment.find(device), at() if at else None)
 
 
 COMMANDS = (control, preview)

@@ -43,10 +43,10 @@ def event() -> None:
               help="Only these kinds; all kinds among the members if not given.")
 @click.option("--forward", is_flag=True, help="To use more: heat or cool ahead (loadShiftForward).")
 @click.option("--mandatory", is_flag=True, help="Who opts out breaks the contract (drProgramMandatory).")
-@click.option("--override", type=DURATION, default=0, help="For how long a customer may override it and "
-                                                           "still count.")
+@click.option("--override", "override_s", type=DURATION, default=0,
+              help="For how long a customer may override it and still count.")
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
-@click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
+@click.option("--duration", "duration_s", type=DURATION, required=True, help="90s, 15m, 1h30m.")
 @click.option("--randomize", type=WHOLE, default=0, help="Spread start and end by up to so many seconds.")
 @click.option("--description", default="", help="Words that go with it.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the warnings; post nothing.")

@@ -8,8 +8,7 @@ import click
 
 from server.cli.common import DURATION, INSTANT, NUMBER, verb
 from server.devices import enrolment
-from server.grid.controls import evsessions as kept
-from server.grid.controls import reservations
+from server.grid.controls import evsessions, reservations
 
 Moment = Callable[[], int] | None
 
@@ -26,25 +25,25 @@ def ev() -> None:
 def sessions(vder: str | None) -> Any:
     """Who asks for energy, by when, what is granted, and how much has flowed; of a virtual DER's members, or
     of all."""
-    return kept.list_sessions(vder)
+    return evsessions.list_sessions(vder)
 
 
 @ev.command()
 @click.argument("device")
-@click.option("--power", "watts", type=NUMBER, required=True, help="W; + charging, - discharging, 0 for "
-                                                                   "nothing.")
-@click.option("--energy", type=NUMBER, help="Wh, likewise; what flows at that power in that time if not "
-                                            "given.")
+@click.option("--power", "power_w", type=NUMBER, required=True,
+              help="W; + charging, - discharging, 0 for nothing.")
+@click.option("--energy", "energy_wh", type=NUMBER,
+              help="Wh, likewise; what flows at that power in that time if not given.")
 @click.option("--start", type=INSTANT, help="now, +15m, ISO 8601 or seconds since 1970; now if not given.")
-@click.option("--duration", type=DURATION, required=True, help="90s, 15m, 1h30m.")
+@click.option("--duration", "duration_s", type=DURATION, required=True, help="90s, 15m, 1h30m.")
 @click.option("--request", help="Which request (its href); the newest that stands if not given.")
 @click.option("--description", default="", help="Words that go with it.")
 @click.option("--dry-run", is_flag=True, help="Show the XML and the warnings; grant nothing.")
 @verb
 def grant(device: str, start: Moment, request: str | None, **rest: Any) -> Any:
     """Grant a device what it asks for, or revise what it was granted."""
-    asked = request or kept.request_of(enrolment.find(device))
-    return reservations.grant(asked, start=start() if start else None, **rest)
+    href = request or evsessions.request_of(enrolment.find(device))
+    return reservations.grant(href, start=start() if start else None, **rest)
 
 
 @ev.command()
@@ -54,8 +53,7 @@ def grant(device: str, start: Moment, request: str | None, **rest: Any) -> Any:
 @verb
 def cancel(device: str, request: str | None, reason: str | None) -> Any:
     """Take back all that a device is granted; its request stands."""
-    asked = request or kept.request_of(enrolment.find(device))
-    return {"request": asked, "cancelled": reservations.call_off(asked, reason)}
+    return reservations.cancel(request or evsessions.request_of(enrolment.find(device)), reason)
 
 
 COMMANDS = (ev,)

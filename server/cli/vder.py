@@ -11,7 +11,7 @@ from server.cli.common import DURATION, PAIR, WHOLE, verb
 from server.cli.members import members
 from server.cli.status import capability as ability
 from server.cli.status import status
-from server.grid.controls import dercontrols
+from server.grid.controls import defaultcontrols
 from server.grid.flexibility import capability
 from server.grid.groups import virtualders
 
@@ -130,9 +130,9 @@ def default(
 ) -> Any:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
     if clear:
-        dercontrols.clear_default(vder)
+        defaultcontrols.clear_default(vder)
     elif modes or also:
-        dercontrols.set_default(
+        defaultcontrols.set_default(
             vder, values.data("DERControlBase", modes), values.data("DefaultDERControl", also)
         )
     return virtualders.show(vder)["default"] or {}

@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-SCHEDULED, ACTIVE, CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED = range(5)
+from server.resources.codes import EventStatus
+
+SCHEDULED, ACTIVE, CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED = EventStatus
 FINAL = frozenset({CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED})
 EVERY_CATEGORY = 0xFFFFFFFF
 _CANCELLATION = {False: CANCELLED, True: CANCELLED_RANDOMIZED}

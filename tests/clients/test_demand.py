@@ -86,18 +86,20 @@ def test_comfort_is_left_only_where_the_contract_says_so(play: Callable[..., Sce
     device, = drevents.show(event["href"])["devices"]
     assert device["opted_out"] is not mandatory
     if not mandatory:
-        assert 0 < device["overrode_s"] < 10 * 3600
+        assert 0 < device["overridden_s"] < 10 * 3600
 
 
 def test_a_short_override_within_what_is_allowed_counts(room: Scene) -> None:
-    event = drevents.create("street", {"Offset": {"heatingOffset": 10}}, 1800, clock.now() + 60, override=600)
+    event = drevents.create(
+        "street", {"Offset": {"heatingOffset": 10}}, 1800, clock.now() + 60, override_s=600
+    )
     room.live(300)
     for out, seconds in ((True, 300), (False, 1800)):
         room.device.follower.opt(event["mrid"], out)
         room.live(seconds)
     assert statuses() == [1, 2, 4, 5, 8]
     device, = drevents.show(event["href"])["devices"]
-    assert 240 <= device["overrode_s"] <= 300 and device["answer"] == "partially completed with opt-out"
+    assert 240 <= device["overridden_s"] <= 300 and device["answer"] == "partially completed with opt-out"
 
 
 def test_called_off_it_goes_on_as_before(room: Scene) -> None:
@@ -125,7 +127,7 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(garage: Callable[..., S
     assert one["power_w"] == 7400 and one["window_end"] == STAY.departure
     assert one["energy_wh"] == pytest.approx(STAY.energy, abs=130) and one["granted_wh"] == one["energy_wh"]
     assert one["vehicle"]["timeChargeIsNeeded"] == STAY.departure
-    begin, end = one["granted_start"], one["granted_start"] + one["granted_s"]
+    begin, end = one["granted_start"], one["granted_start"] + one["granted_duration_s"]
     scene.live_until(end + 900)
     assert scene.device.plant.headroom < reservation.MIN_ENERGY_WH and statuses() == [1, 2, 3]
     assert scene.device.plant.absorbed == pytest.approx(STAY.energy, abs=reservation.MIN_ENERGY_WH)
@@ -234,7 +236,7 @@ def test_a_grant_taken_back_stops_the_charge(garage: Callable[..., Scene]) -> No
     scene = garage()
     scene.live_until(STAY.arrival + 600)
     assert scene.device.plant.power == -7400
-    reservations.call_off(evsessions.list_sessions()[0]["request"])
+    reservations.cancel(evsessions.list_sessions()[0]["request"])
     scene.live(180)
     assert scene.device.plant.power == 0 and statuses() == [1, 2, 6]
 

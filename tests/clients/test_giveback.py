@@ -201,7 +201,7 @@ def test_it_follows_who_thinks_better_of_it(garage: Scene) -> None:
     reservations.grant(offer(), -1000, 3600, start + 900)
     garage.live_until(start + 1200)
     assert garage.device.plant.power == 1000
-    reservations.call_off(offer())
+    reservations.cancel(offer())
     garage.live(180)
     assert garage.device.plant.power == 0 and {6, 7} <= set(statuses())
 

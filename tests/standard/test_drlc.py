@@ -169,7 +169,7 @@ def test_devices_change_nothing_of_it(warm: Peer) -> None:
     {"TargetReduction": {"type": 2, "value": 500}}, {"ApplianceLoadReduction": {"type": 1}},
     {**HEAT, "DutyCycle": {"normalValue": 30}}])
 def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) -> None:
-    made = drevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override=120,
+    made = drevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override_s=120,
                              randomize_start=30, randomize_duration=-30, description="peak")
     found = warm.get(made["href"]).data
     assert {name: found[name] for name in action} == action
@@ -181,7 +181,7 @@ def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) ->
     assert (found["deviceCategory"], found["interval"]) == ("00000001", {"start": NOON + 60, "duration": 900})
     assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (30, -30, "peak")
     assert (found["responseRequired"], found["replyTo"]) == ("07", "/rsps/1/rsp")
-    assert made["warnings"] == [] and made["meant"] == 1
+    assert made["warnings"] == [] and made["addressed"] == 1
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
     virtualders.create("street", members=["d1"])
     made = drevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
     assert "<heatingOffset>20</heatingOffset>" in made["xml"][0] and made["dry_run"] is True
-    assert made["warnings"] == ["no member of street says that it is of this category"] and made["meant"] == 0
+    assert made["warnings"] == ["no member of street reports this category"] and made["addressed"] == 0
     assert drevents.list_events() == [] and store.get("/dr/1") is None
     with pytest.raises(Refused, match="for which category"):
         drevents.create("street", HEAT, 600)
@@ -299,7 +299,7 @@ def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home
 def control(warm: Peer) -> dict[str, Any]:
     """A load control of ten minutes, as the thermostat reads it."""
     return warm.get(
-        drevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override=120)["href"]
+        drevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override_s=120)["href"]
     ).data
 
 
@@ -367,7 +367,7 @@ def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], hom
     answer(warm, control, 4)
 
     def seen() -> dict[str, tuple[str, bool, int | None]]:
-        return {each["name"]: (each["answer"], each["opted_out"], each["overrode_s"])
+        return {each["name"]: (each["answer"], each["opted_out"], each["overridden_s"])
                 for each in drevents.show(control["href"])["devices"]}
 
     assert seen() == {

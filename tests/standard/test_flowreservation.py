@@ -194,7 +194,7 @@ def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer) -> None:
 
 def test_what_is_cancelled_makes_room(device: Peer, two: Peer) -> None:
     href = ask(device).location
-    reservations.call_off(href)
+    reservations.cancel(href)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
 
@@ -364,7 +364,7 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
     assert len(one["grants"]) == 1 and evsessions.request_of(enrolment.find("one")) == href
     clock.advance(10 * HOUR)
     assert evsessions.list_sessions() == []
-    with pytest.raises(Refused, match="asks for nothing"):
+    with pytest.raises(Refused, match="no flow reservation request"):
         evsessions.request_of(enrolment.find("one"))
 
 

@@ -79,7 +79,7 @@ def _storage_commands(
         level = float(powers.percent[group])
         base = setpoints.fixed_w(level)
         href = dercontrols.publish(
-            leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP_S
+            leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp_s=RAMP_S
         )
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
         yield IssuedCommand(
@@ -103,7 +103,7 @@ def _storage_commands(
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
         base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
         href = dercontrols.publish(
-            single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp=RAMP_S
+            single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp_s=RAMP_S
         )
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
@@ -206,7 +206,7 @@ def _curtailment_commands(
             step.duration,
             step.begin,
             description=DESCRIPTION,
-            ramp=RAMP_S,
+            ramp_s=RAMP_S,
         )
         why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
         yield (

@@ -1,5 +1,4 @@
-"""What an operator should know before a control goes out: who cannot follow it, and what else speaks to its
-members."""
+"""Warnings about an event before it goes out: members that cannot follow it, and other events in its way."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
@@ -12,16 +11,20 @@ from server import clock
 from server.grid.fleet.members import Member
 from server.models import Document, Membership, VirtualDER
 from server.resources import dermodes, events, table
+from server.resources.codes import EventStatus
 from server.resources.events import Event
 
 _CHUNK = 400
-_LISTS = ("derc", "edc")  # a DERProgram's, a DemandResponseProgram's
+_LISTS = ("derc", "edc")  # a DERProgram's events, a DemandResponseProgram's
 
 
-def control_conflicts(vder: VirtualDER, document: Document, every: Sequence[Member]) -> list[str]:
-    """Warnings about a control of a virtual DER with these members; it is in the store already."""
+def control_conflicts(vder: VirtualDER, document: Document, members: Sequence[Member]) -> list[str]:
+    """Return the warnings about a DERControl of a virtual DER with these members.
+
+    The control is in the store already; the caller rolls it back where it is only a dry run.
+    """
     return [
-        *_unable_members(vder, every, dermodes.modes_set(document.submitted["DERControlBase"])),
+        *_unable_members(vder, members, dermodes.modes_set(document.submitted["DERControlBase"])),
         *event_conflicts(vder, document),
     ]
 
@@ -29,27 +32,41 @@ def control_conflicts(vder: VirtualDER, document: Document, every: Sequence[Memb
 def event_conflicts(
     vder: VirtualDER, document: Document, program: Callable[[VirtualDER], str] | None = None
 ) -> list[str]:
-    """Warnings about when an event of a virtual DER is, and what else there is then; `program` gives the href
-    of the program of its kind (default: the DERProgram)."""
+    """Return the warnings about the time of a virtual DER's event and about other events at that time.
+
+    `program` gives the href of a virtual DER's program of this kind of event (default: the DERProgram).
+    """
     event = _event(document)
-    return [*_late_start(event), *_conflicts_in_program(table.parent(document.parent), event),
-            *_conflicts_across_programs(vder, event, program or _program)]
+    return [
+        *_late_start(event),
+        *_conflicts_in_program(table.parent(document.parent), event),
+        *_conflicts_across_programs(vder, event, program or _der_program),
+    ]
 
 
-def _program(vder: VirtualDER) -> str:
+def _der_program(vder: VirtualDER) -> str:
     return vder.program
 
 
 def single_device_conflicts(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
-    """Warnings about an order on a virtual DER that became controls of single devices."""
-    taken = sum(
+    """Return the warnings about an order on a virtual DER that became one control for each device."""
+    overlapped = sum(
         bool(_overlapping_events([table.parent(document.parent)], _event(document))) for document in documents
     )
-    found = [f"{taken} devices have a control of their own at that time, which it overlaps"] if taken else []
-    kinds = {event.controls: event for event in map(_event, documents)}
-    return [*found, *(_late_start(_event(documents[0])) if documents else []),
-            *dict.fromkeys(warning for event in kinds.values()
-                           for warning in _conflicts_across_programs(vder, event, _program, singles=False))]
+    warnings = []
+    if overlapped:
+        warnings.append(
+            f"{overlapped} devices have a control of their own at that time, which it overlaps"
+        )
+    if documents:
+        warnings += _late_start(_event(documents[0]))
+    event_by_modes = {event.controls: event for event in map(_event, documents)}
+    across = [
+        warning
+        for event in event_by_modes.values()
+        for warning in _conflicts_across_programs(vder, event, _der_program, single_devices=False)
+    ]
+    return [*warnings, *dict.fromkeys(across)]
 
 
 def _event(document: Document) -> Event:
@@ -57,87 +74,91 @@ def _event(document: Document) -> Event:
 
 
 def _late_start(event: Event) -> list[str]:
-    late = clock.now() - event.start
-    return [f"its start lies {late} s in the past; it is active at once"] if late > 0 else []
+    late_s = clock.now() - event.start
+    return [f"its start lies {late_s} s in the past; it is active at once"] if late_s > 0 else []
 
 
-def _unable_members(vder: VirtualDER, every: Sequence[Member], wanted: frozenset[str]) -> list[str]:
-    if not every:
+def _unable_members(vder: VirtualDER, members: Sequence[Member], modes: frozenset[str]) -> list[str]:
+    if not members:
         return [f"{vder.name} has no members"]
-    rated = [member for member in every if member.units]
-    found = []
-    if len(rated) < len(every):
-        found.append(f"{len(every) - len(rated)} of {len(every)} members have not said what they are")
-    known = Counter(mode for member in rated for mode in member.modes)
-    for mode in sorted(wanted):
-        if rated and not known[mode]:
-            found.append(f"no member supports {mode}")
-        elif known[mode] < len(rated):
-            found.append(f"{len(rated) - known[mode]} of {len(rated)} members do not support {mode}")
-    return found
+    rated = [member for member in members if member.units]
+    warnings = []
+    if len(rated) < len(members):
+        warnings.append(f"{len(members) - len(rated)} of {len(members)} members have not reported ratings")
+    supporters = Counter(mode for member in rated for mode in member.modes)
+    for mode in sorted(modes):
+        if rated and not supporters[mode]:
+            warnings.append(f"no member supports {mode}")
+        elif supporters[mode] < len(rated):
+            warnings.append(f"{len(rated) - supporters[mode]} of {len(rated)} members do not support {mode}")
+    return warnings
 
 
 def _conflicts_in_program(program: str, event: Event) -> list[str]:
-    found = []
+    warnings = []
     for other in _overlapping_events([program], event)[program]:
         if events.supersedes(event, other):
-            found.append(f"it supersedes {other.key} from {event.activation} on")
+            warnings.append(f"it supersedes {other.key} from {event.activation} on")
         else:
-            found.append(f"it overlaps {other.key} in {_overlap_text(event, other)}")
-    return found
+            warnings.append(f"it overlaps {other.key} in {_common_controls(event, other)}")
+    return warnings
 
 
-def _overlap_text(event: Event, other: Event) -> str:
+def _common_controls(event: Event, other: Event) -> str:
     return ", ".join(sorted(event.controls & other.controls)).replace("*", "all that it controls")
 
 
 def _conflicts_across_programs(
-    vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str], singles: bool = True
+    vder: VirtualDER, event: Event, program: Callable[[VirtualDER], str], single_devices: bool = True
 ) -> list[str]:
-    """Controls of other virtual DERs that speak to some of the same devices at the same time about the
-    same."""
-    mine = Membership.select(Membership.device).where(Membership.vder == vder)
-    shared: Any = Membership.select(Membership.vder).where(
-        (Membership.vder != vder) & Membership.device.in_(mine)
+    """Return the warnings about events of other virtual DERs that share devices, time and controls with it.
+
+    `single_devices`: count the events of virtual DERs of one device as well.
+    """
+    own_devices = Membership.select(Membership.device).where(Membership.vder == vder)
+    sharing: Any = Membership.select(Membership.vder).where(
+        (Membership.vder != vder) & Membership.device.in_(own_devices)
     )
-    rivals = list(VirtualDER.select().where(VirtualDER.id.in_(shared)).order_by(VirtualDER.id))
+    rivals = list(VirtualDER.select().where(VirtualDER.id.in_(sharing)).order_by(VirtualDER.id))
     groups = {program(rival): rival for rival in rivals if rival.device_id is None}
-    found = []
-    for href, others in _overlapping_events(list(groups), event).items():
-        rival = groups[href]
-        for other in others:
-            both = _overlap_text(event, other)
-            if rival.primacy < vder.primacy:
-                found.append(f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {both}")
-            elif rival.primacy > vder.primacy:
-                found.append(f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {both}")
-            else:
-                found.append(f"{other.key} of {rival.name} has the same primacy and differs in {both}")
-    single = (
-        len(_overlapping_events([program(rival) for rival in rivals if rival.device_id is not None], event))
-        if singles
-        else 0
-    )
-    return (
-        [*found, f"{single} members have a control of their own at that time, which wins over it"]
-        if single
-        else found
-    )
+    warnings = [
+        _rivalry(vder, event, groups[href], other)
+        for href, others in _overlapping_events(list(groups), event).items()
+        for other in others
+    ]
+    if single_devices:
+        programs = [program(rival) for rival in rivals if rival.device_id is not None]
+        if count := len(_overlapping_events(programs, event)):
+            warnings.append(f"{count} members have a control of their own at that time, which wins over it")
+    return warnings
+
+
+def _rivalry(vder: VirtualDER, event: Event, rival: VirtualDER, other: Event) -> str:
+    """Say which of two events prevails by the primacy of their programs."""
+    controls = _common_controls(event, other)
+    if rival.primacy < vder.primacy:
+        return f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {controls}"
+    if rival.primacy > vder.primacy:
+        return f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {controls}"
+    return f"{other.key} of {rival.name} has the same primacy and differs in {controls}"
 
 
 def _overlapping_events(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
-    """By program, the scheduled and active controls that an event overlaps, those included that it superseded
-    now."""
-    found: dict[str, list[Event]] = defaultdict(list)
-    for some in chunked(programs, _CHUNK):
+    """By program, the scheduled and active events that an event overlaps.
+
+    Those which the event itself has superseded by being posted are included.
+    """
+    overlapping: dict[str, list[Event]] = defaultdict(list)
+    for batch in chunked(programs, _CHUNK):
         for document in Document.select().where(
-                Document.parent.in_([f"{program}/{last}" for program in some for last in _LISTS])
+                Document.parent.in_([f"{program}/{name}" for program in batch for name in _LISTS])
                 & (Document.visibility < Document.EXPIRED)
         ).order_by(Document.parent, Document.sort):
             other = _event(document)
-            standing = (
-                document.status["currentStatus"] <= events.ACTIVE or other.superseded == event.activation
+            in_force = (
+                document.status["currentStatus"] <= EventStatus.ACTIVE
+                or other.superseded == event.activation
             )
-            if other.key != event.key and standing and events.overlap(event, other):
-                found[table.parent(document.parent)].append(other)
-    return found
+            if other.key != event.key and in_force and events.overlap(event, other):
+                overlapping[table.parent(document.parent)].append(other)
+    return overlapping

@@ -1,8 +1,8 @@
-"""What a flow reservation is granted, as far as limits leave room for it. Pure.
+"""How a flow reservation request is granted within the headroom that limits leave. Pure.
 
-Power in W and energy in Wh, both positive for charging, as FlowReservation has it. Where only one direction
-is spoken of, power is a magnitude. Room is a step function: `[(instant, watts), …]`, watts from that instant
-on, in order.
+Power in W and energy in Wh are positive for charging, as in FlowReservation. Where only one direction is
+concerned, power is a magnitude. Headroom is a step function: `[(instant, watts), …]` in the order of the
+instants, the watts being those from that instant on.
 """
 from __future__ import annotations
 
@@ -15,166 +15,185 @@ from typing import NamedTuple
 
 from server.grid.fleet.reservationoffer import ReservationOffer
 
-RoomSteps = Sequence[tuple[int, float]]
-UNLIMITED: RoomSteps = ((0, math.inf),)
-# If not at full power, then at one of these parts of it: less would keep a charger from starting at all.
+Headroom = Sequence[tuple[int, float]]
+UNLIMITED: Headroom = ((0, math.inf),)
+# Where full power does not fit, one of these fractions of it: with less a charger would not start at all.
 POWER_FRACTIONS = (1.0, 0.75, 0.5, 0.25)
 _FOREVER = 1 << 62
 
 
 @dataclass(frozen=True)
 class ReservationRequest:
-    """What is asked for: `energy` (signed) at up to `power` (a magnitude), between `start` and `end`, and
-    never in less than `least` seconds."""
+    """`energy_wh` (signed) at up to `power_w` (a magnitude) between the instants `start` and `end`.
+
+    `min_duration_s` is the shortest time in which the device can take the energy.
+    """
     start: int
     end: int
-    energy: float
-    power: float
-    least: int = 0
+    energy_wh: float
+    power_w: float
+    min_duration_s: int = 0
 
-    def seconds(self, power: float) -> int:
-        """How long it takes at this power."""
-        return max(math.ceil(round(abs(self.energy) * 3600 / power, 6)), self.least)
+    def duration_s(self, power_w: float) -> int:
+        """How long the energy takes at this power, in seconds."""
+        return max(math.ceil(round(abs(self.energy_wh) * 3600 / power_w, 6)), self.min_duration_s)
 
 
 class Reserved(NamedTuple):
-    """Power (a magnitude) that others have been granted from `start` to `end`."""
+    """Power (a magnitude) that is granted to other requests from `start` to `end`."""
     start: int
     end: int
-    power: float
+    power_w: float
 
 
-def room(limit: float, taken: Iterable[Reserved]) -> RoomSteps:
-    """What a limit leaves to others beside what is taken."""
-    changes = sorted(change for one in taken for change in ((one.start, one.power), (one.end, -one.power)))
-    sums = accumulate((watts for _, watts in changes), initial=0.0)
-    levels = {
-        instant: limit - total for instant, total in zip((0, *(at for at, _ in changes)), sums, strict=True)
-    }
+def headroom(limit_w: float, reserved: Iterable[Reserved]) -> Headroom:
+    """Return what a limit leaves beside the power that is reserved."""
+    changes = sorted(
+        change
+        for other in reserved
+        for change in ((other.start, other.power_w), (other.end, -other.power_w))
+    )
+    totals = accumulate((watts for _, watts in changes), initial=0.0)
+    instants = (0, *(instant for instant, _ in changes))
+    levels = {instant: limit_w - total for instant, total in zip(instants, totals, strict=True)}
     return sorted(levels.items())
 
 
-def tightest(several: Sequence[RoomSteps]) -> RoomSteps:
-    """The least of several rooms, at each instant."""
-    instants = sorted({instant for steps in several for instant, _ in steps} | {0})
+def tightest(headrooms: Sequence[Headroom]) -> Headroom:
+    """Return the least of several headrooms at each instant."""
+    instants = sorted({instant for steps in headrooms for instant, _ in steps} | {0})
     return [
-        (instant, min((_room_at(steps, instant) for steps in several), default=math.inf))
+        (instant, min((_headroom_at(steps, instant) for steps in headrooms), default=math.inf))
         for instant in instants
     ]
 
 
-def least_room_w(steps: RoomSteps, start: int, end: int) -> float:
-    """The least room within [start, end)."""
+def least_headroom_w(steps: Headroom, start: int, end: int) -> float:
+    """Return the least headroom within [start, end), in W."""
     return min(
-        _room_at(steps, start), *(watts for instant, watts in steps if start < instant < end), math.inf
+        _headroom_at(steps, start), *(watts for instant, watts in steps if start < instant < end), math.inf
     )
 
 
-def _room_at(steps: RoomSteps, instant: int) -> float:
-    place = bisect_right(steps, (instant, math.inf)) - 1
-    return steps[place][1] if place >= 0 else math.inf
+def _headroom_at(steps: Headroom, instant: int) -> float:
+    index = bisect_right(steps, (instant, math.inf)) - 1
+    return steps[index][1] if index >= 0 else math.inf
 
 
-def _intervals_with_room(steps: RoomSteps, power: float, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The longest stretches of [start, end) throughout which there is room for so much power, in order."""
-    began: int | None = None
-    for (instant, watts), (after, _) in pairwise([*steps, (_FOREVER, 0.0)]):
-        since, until = max(instant, start), min(after, end)
+def _intervals_with_headroom(
+    steps: Headroom, power_w: float, start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the longest intervals of [start, end) that have headroom for this power throughout, in order."""
+    opened_at: int | None = None
+    for (instant, watts), (next_instant, _) in pairwise([*steps, (_FOREVER, 0.0)]):
+        since, until = max(instant, start), min(next_instant, end)
         if since >= until:
             continue
-        if watts < power:
-            if began is not None:
-                yield began, since
-            began = None
-        elif began is None:
-            began = since
-    if began is not None:
-        yield began, end
+        if watts < power_w:
+            if opened_at is not None:
+                yield opened_at, since
+            opened_at = None
+        elif opened_at is None:
+            opened_at = since
+    if opened_at is not None:
+        yield opened_at, end
 
 
-def earliest(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0) -> ReservationOffer:
-    """The grant by which the wish is fulfilled soonest.
+def earliest(request: ReservationRequest, steps: Headroom, now: int, lead_s: int = 0) -> ReservationOffer:
+    """Return the offer by which the request is fulfilled soonest.
 
-    It begins `lead` seconds from now at the earliest, so that the device has heard of it, unless that would
-    cost it energy. Where there is no room for all of it, it is the grant of most energy; of none at all, 0 W
-    for the window.
+    It begins `lead_s` from now at the earliest, so that the device has read it by then, unless that would
+    cost energy. Where there is no headroom for all the energy, it is the offer of most energy; where there is
+    none for any, 0 W for the window.
     """
-    if now >= wish.end:
-        return defer(wish, steps, now)
-    whole = _full_energy(wish, steps, max(wish.start, now + lead)) or _full_energy(
-        wish, steps, max(wish.start, now)
+    if now >= request.end:
+        return defer(request, steps, now)
+    start = max(request.start, now)
+    full = _full_energy(request, steps, max(request.start, now + lead_s)) or _full_energy(
+        request, steps, start
     )
-    return whole or _greatest_energy(wish, steps, max(wish.start, now))
+    return full or _greatest_energy(request, steps, start)
 
 
-def latest(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0) -> ReservationOffer:
-    """The grant that begins as late as the wish can still be fulfilled at full power; where there is no room
-    for that, the earliest one."""
-    seconds = wish.seconds(wish.power)
-    start = max(wish.start, now + lead)
+def latest(request: ReservationRequest, steps: Headroom, now: int, lead_s: int = 0) -> ReservationOffer:
+    """Return the offer that begins as late as the request can still be fulfilled at full power.
+
+    Where there is no headroom for that, it is the earliest one.
+    """
+    duration_s = request.duration_s(request.power_w)
+    start = max(request.start, now + lead_s)
     ends = [
         until
-        for since, until in _intervals_with_room(steps, wish.power, start, wish.end)
-        if until - since >= seconds
+        for since, until in _intervals_with_headroom(steps, request.power_w, start, request.end)
+        if until - since >= duration_s
     ]
     if not ends:
-        return earliest(wish, steps, now, lead)
-    return ReservationOffer(ends[-1] - seconds, seconds, math.copysign(wish.power, wish.energy), wish.energy)
+        return earliest(request, steps, now, lead_s)
+    power_w = math.copysign(request.power_w, request.energy_wh)
+    return ReservationOffer(ends[-1] - duration_s, duration_s, power_w, request.energy_wh)
 
 
-def defer(wish: ReservationRequest, steps: RoomSteps, now: int, lead: int = 0) -> ReservationOffer:
-    """0 W for what is left of the window, or for all of it when it is over."""
-    start = max(wish.start, now) if now < wish.end else wish.start
-    return ReservationOffer(start, wish.end - start, 0.0, 0.0)
+def defer(request: ReservationRequest, steps: Headroom, now: int, lead_s: int = 0) -> ReservationOffer:
+    """Return 0 W for the remainder of the window, or for all of it where it is over."""
+    start = max(request.start, now) if now < request.end else request.start
+    return ReservationOffer(start, request.end - start, 0.0, 0.0)
 
 
-def reserve_at(wish: ReservationRequest, power: float, start: int, duration: int) -> list[ReservationOffer]:
-    """`power` from `start` on for `duration` seconds, or until the end of the window, and after that all that
-    is still wanted, at full power."""
-    length = max(min(duration, wish.end - start), 1)
-    first = ReservationOffer(start, length, power, min(wish.energy, power * length / 3600))
-    then = replace(wish, energy=wish.energy - first.energy)
-    end = start + length
-    seconds = min(then.seconds(wish.power), wish.end - end) if then.energy >= 1 else 0
-    return [
-        first,
-        *(
-            [ReservationOffer(end, seconds, wish.power, min(then.energy, wish.power * seconds / 3600))]
-            if seconds > 0
-            else []
-        ),
-    ]
+def reserve_at(
+    request: ReservationRequest, power_w: float, start: int, duration_s: int
+) -> list[ReservationOffer]:
+    """Return the offers of `power_w` from `start` on, and after that of the remaining energy at full power.
+
+    The first lasts `duration_s`, or until the end of the window.
+    """
+    first_s = max(min(duration_s, request.end - start), 1)
+    first = ReservationOffer(start, first_s, power_w, min(request.energy_wh, power_w * first_s / 3600))
+    remainder = replace(request, energy_wh=request.energy_wh - first.energy)
+    end = start + first_s
+    if remainder.energy_wh < 1:
+        return [first]
+    second_s = min(remainder.duration_s(request.power_w), request.end - end)
+    if second_s <= 0:
+        return [first]
+    energy_wh = min(remainder.energy_wh, request.power_w * second_s / 3600)
+    return [first, ReservationOffer(end, second_s, request.power_w, energy_wh)]
 
 
-def _full_energy(wish: ReservationRequest, steps: RoomSteps, start: int) -> ReservationOffer | None:
-    found = []
-    for part in POWER_FRACTIONS:
-        power = part * wish.power
-        seconds = wish.seconds(power)
-        begin = next(
+def _full_energy(request: ReservationRequest, steps: Headroom, start: int) -> ReservationOffer | None:
+    """The offer of all the energy that ends soonest; None where it does not fit."""
+    offers = []
+    for fraction in POWER_FRACTIONS:
+        power_w = fraction * request.power_w
+        duration_s = request.duration_s(power_w)
+        begins_at = next(
             (
                 since
-                for since, until in _intervals_with_room(steps, power, start, wish.end)
-                if until - since >= seconds
+                for since, until in _intervals_with_headroom(steps, power_w, start, request.end)
+                if until - since >= duration_s
             ),
             None,
         )
-        if begin is not None:
-            found.append(ReservationOffer(begin, seconds, math.copysign(power, wish.energy), wish.energy))
-    return min(found, key=lambda grant: (grant.start + grant.duration, grant.start), default=None)
+        if begins_at is not None:
+            signed_w = math.copysign(power_w, request.energy_wh)
+            offers.append(ReservationOffer(begins_at, duration_s, signed_w, request.energy_wh))
+    return min(offers, key=lambda offer: (offer.start + offer.duration, offer.start), default=None)
 
 
-def _greatest_energy(wish: ReservationRequest, steps: RoomSteps, start: int) -> ReservationOffer:
-    found = [
-        ReservationOffer(
-            since,
-            until - since,
-            math.copysign(part * wish.power, wish.energy),
-            math.copysign(min(part * wish.power * (until - since) / 3600, abs(wish.energy)), wish.energy),
-        )
-        for part in POWER_FRACTIONS
-        for since, until in _intervals_with_room(steps, part * wish.power, start, wish.end)
-    ]
+def _greatest_energy(request: ReservationRequest, steps: Headroom, start: int) -> ReservationOffer:
+    """The offer of most energy, of equal ones the earliest."""
+    offers = []
+    for fraction in POWER_FRACTIONS:
+        power_w = fraction * request.power_w
+        for since, until in _intervals_with_headroom(steps, power_w, start, request.end):
+            energy_wh = min(power_w * (until - since) / 3600, abs(request.energy_wh))
+            offers.append(
+                ReservationOffer(
+                    since,
+                    until - since,
+                    math.copysign(power_w, request.energy_wh),
+                    math.copysign(energy_wh, request.energy_wh),
+                )
+            )
     return max(
-        found, key=lambda grant: (abs(grant.energy), -grant.start), default=defer(wish, steps, start)
+        offers, key=lambda offer: (abs(offer.energy), -offer.start), default=defer(request, steps, start)
     )

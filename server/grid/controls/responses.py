@@ -1,39 +1,47 @@
-"""What came of an order: who answered what, and how much power came of it."""
+"""The Responses of devices to events: the latest of each device, in words, and lists of them."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from server.errors import Refused
 from server.functionsets.response import STATUSES_2023
+from server.grid.controls.results import ResponseRow
 from server.models import Device, ResponseRecord
 from server.resources import store
+from server.resources.codes import ResponseStatus
+from server.units import Lfdi
 
 WAITING, NO_RESPONSE = "waiting", "no answer"
-PATIENCE_POLLS = 2
-_RUNNING_STATUSES = {5: 2, 15: 2, 251: 2}  # opted in again, resumed and in progress: it runs
+PATIENCE_POLLS = 2  # polls after which a device that has not responded counts as not responding
+# Statuses after which the event runs on the device, and which are therefore shown as started.
+_RUNNING = (ResponseStatus.OPTED_IN, ResponseStatus.RESUMED)
 
 
-def latest_responses(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """By device and event (its mRID), the word for the last that the device said of it."""
-    wanted = set(asked)
-    found: dict[tuple[str, str], str] = {}
-    for answer in (
+def latest_responses(keys: Iterable[tuple[Lfdi, str]]) -> dict[tuple[Lfdi, str], str]:
+    """Return the status of the latest response, in words, by device and mRID of the event.
+
+    Pairs without a response are left out.
+    """
+    pairs = set(keys)
+    answers: dict[tuple[str, str], str] = {}
+    for response in (
         ResponseRecord.select()
-        .where(ResponseRecord.subject.in_({mrid for _, mrid in wanted}))
+        .where(ResponseRecord.subject.in_({mrid for _, mrid in pairs}))
         .order_by(ResponseRecord.created_at, ResponseRecord.received_at, ResponseRecord.href)
     ):
-        if (answer.lfdi, answer.subject) in wanted and answer.status is not None:
-            found[answer.lfdi, answer.subject] = STATUSES_2023[
-                _RUNNING_STATUSES.get(answer.status, answer.status)
-            ]
-    return found
+        if (response.lfdi, response.subject) in pairs and response.status is not None:
+            status = ResponseStatus.STARTED if response.status in _RUNNING else response.status
+            answers[response.lfdi, response.subject] = STATUSES_2023[status]
+    return answers
 
 
 def list_responses(
-    event: str | None = None, lfdi: str | None = None, limit: int = 100
-) -> list[dict[str, Any]]:
-    """What devices answered, newest first: to one event (its mRID or href), by one device, or all."""
+    event: str | None = None, lfdi: Lfdi | None = None, limit: int = 100
+) -> list[ResponseRow]:
+    """Return responses, newest first: to one event (its mRID or href), by one device, or all.
+
+    Refused (404) where `event` is the href of a resource that is no event.
+    """
     query = (
         ResponseRecord.select()
         .order_by(ResponseRecord.received_at.desc(), ResponseRecord.href.desc())
@@ -42,15 +50,23 @@ def list_responses(
     if event is not None:
         document = store.get(event)
         if document is not None and "mRID" not in document.submitted:
-            raise Refused(404, f"{event} is no event: it has no mRID that anybody could answer to")
-        query = query.where(
-            ResponseRecord.subject == (document.submitted["mRID"] if document else event.upper())
-        )
+            raise Refused(404, f"{event} is no event: it has no mRID that a device could respond to")
+        mrid = document.submitted["mRID"] if document is not None else event.upper()
+        query = query.where(ResponseRecord.subject == mrid)
     if lfdi is not None:
         query = query.where(ResponseRecord.lfdi == lfdi)
-    answers = list(query)
+    responses = list(query)
     names = {device.lfdi: device.name for device in Device.select().where(
-        Device.lfdi.in_({answer.lfdi for answer in answers}))}
-    return [{"device": names.get(answer.lfdi, ""), "lfdi": answer.lfdi, "event": answer.subject,
-             "status": answer.status, "answer": STATUSES_2023.get(answer.status or 0, ""),
-             "said": answer.created_at, "received": answer.received_at} for answer in answers]
+        Device.lfdi.in_({response.lfdi for response in responses}))}
+    return [
+        {
+            "device": names.get(response.lfdi, ""),
+            "lfdi": response.lfdi,
+            "event": response.subject,
+            "status": response.status,
+            "answer": STATUSES_2023.get(response.status or 0, ""),
+            "created_at": response.created_at,
+            "received_at": response.received_at,
+        }
+        for response in responses
+    ]

@@ -122,7 +122,7 @@ class FlexibleLoads:
             document = reservations.revise(self.seen.ev.requests[place], several, self.start, reason)[0]
             why = (
                 f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, "
-                f"{wish.energy / 1000:.1f} kWh to charge"
+                f"{wish.energy_wh / 1000:.1f} kWh to charge"
             )
             shares.append(
                 ShareRow(

@@ -5,7 +5,7 @@ from typing import Any
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid.controls import dercontrols, reservations
+from server.grid.controls import dercontrols, reservationanswers, reservations
 from server.grid.dispatch.orders import controls_of, describe, find_order, status_of
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.models import DispatchOrder, Document, Share
@@ -31,7 +31,7 @@ def cancel(
                                "cancel")
         for document in live:
             if document.kind == "FlowReservationResponse" and at is None:
-                reservations.release(document)
+                reservationanswers.release(document)
             else:
                 store.cancel(document.href, at, randomized, reason)
         row.cancelled_at = clock.now() if at is None else at

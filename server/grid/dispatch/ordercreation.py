@@ -12,7 +12,7 @@ from peewee import chunked
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid.controls import conflicts, dercontrols, drevents, reservations
+from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.dispatch import allocation, flexibleloads
 from server.grid.dispatch.allocation import (BROADCAST, HEADROOM, TIER, TURN, Allocation, DispatchOptions,
                                              GroupAllocation)
@@ -127,8 +127,8 @@ def _carry_out(
     transaction."""
     fields = {
         "start": start,
-        "duration": request.duration_s,
-        "ramp": request.ramp_s,
+        "duration_s": request.duration_s,
+        "ramp_s": request.ramp_s,
         "randomize_start": request.randomize_s,
         "randomize_duration": request.randomize_s,
         "description": request.reason[:32],
@@ -194,10 +194,10 @@ def _share_rows(allocated: GroupAllocation, hrefs: dict[str, str], reason: str) 
     ]
 
 
-_DESCRIBED: dict[str, Callable[[Document], dict[str, Any]]] = {
+_DESCRIBED: dict[str, Callable[[Document], Mapping[str, Any]]] = {
     "DERControl": dercontrols.describe,
     "EndDeviceControl": drevents.describe,
-    "FlowReservationResponse": reservations.describe,
+    "FlowReservationResponse": reservationdocuments.describe,
 }
 
 

@@ -84,7 +84,7 @@ def test_an_event_is_tried_created_listed_shown_cancelled(say: Verb) -> None:
     tried = say(*words, "--dry-run")
     assert "<drProgramMandatory>true" in tried["xml"][0] and say("list") == []
     made = say(*words)
-    assert (made["start"], made["duration"], made["override"], made["vder"]) == (
+    assert (made["start"], made["duration_s"], made["override_duration_s"], made["vder"]) == (
         NOON + 900,
         3600,
         600,

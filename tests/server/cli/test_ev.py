@@ -54,7 +54,7 @@ def test_sessions_are_seen_and_grants_revised_and_taken_back(
     tried = say("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h", "--dry-run")
     assert "<powerAvailable>" in tried["xml"][0] and say("sessions")[0]["granted_w"] == 7000
     made = say("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h", "--energy", "12000")
-    assert (made["energy_wh"], made["start"], made["duration"]) == (12_000, NOON + 300, 14_400)
+    assert (made["energy_wh"], made["start"], made["duration_s"]) == (12_000, NOON + 300, 14_400)
     assert [each["granted_wh"] for each in say("sessions")] == [12_000]
     assert say("cancel", "one", "--reason", "fault") == {"request": "/edev/1/frq/1", "cancelled": 2}
     assert say("sessions")[0]["state"] == "cancelled"

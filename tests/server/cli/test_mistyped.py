@@ -12,7 +12,7 @@ from server import clock
 from server.cli import main
 from server.config import settings
 from server.devices import enrolment
-from server.grid.controls import dercontrols
+from server.grid.controls import defaultcontrols, dercontrols
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry
@@ -228,7 +228,7 @@ def typed(device: door.Peer, tmp_path: Path) -> Any:
     """Type a line at a street with one device, a default, a control and a signal."""
     enrolment.relabel(enrolment.find("1"), {}, "one")
     virtualders.create("street", members=["one"])
-    dercontrols.set_default("street", {"opModMaxLimW": 5000})
+    defaultcontrols.set_default("street", {"opModMaxLimW": 5000})
     dercontrols.post("street", {"opModConnect": True}, 600)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     for name, said in FILES.items():

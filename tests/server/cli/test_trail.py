@@ -19,7 +19,7 @@ from server.cli import main
 from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
-from server.grid.controls import dercontrols, drevents
+from server.grid.controls import defaultcontrols, dercontrols, drevents
 from server.grid.fleet import participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
@@ -174,7 +174,7 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
         "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
     assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
     dercontrols.post("street", {"opModConnect": True}, 600)
-    dercontrols.set_default("street", {"opModMaxLimW": 5000})
+    defaultcontrols.set_default("street", {"opModMaxLimW": 5000})
     drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
     lastcontact.flush()
     create_order("solar", 600, limit=50.0)

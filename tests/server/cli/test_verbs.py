@@ -110,7 +110,7 @@ def test_a_control_is_posted_in_words_read_by_its_members_and_cancelled(
     assert (
         posted["base"] == {"opModMaxLimW": 5000}
         and posted["start"] == NOON + 900
-        and posted["duration"] == 5400
+        and posted["duration_s"] == 5400
     )
     seen = homes[0].get(posted["href"]).data
     assert seen["randomizeStart"] == 60 and seen["EventStatus"]["currentStatus"] == 0

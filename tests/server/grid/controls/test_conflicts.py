@@ -30,7 +30,7 @@ def test_who_cannot_follow(battery, home):
     assert warnings(
         base={"opModFixedW": 1, "opModConnect": True, "opModTargetW": {"multiplier": 0, "value": 1}}
     ) == [
-        "1 of 3 members have not said what they are",
+        "1 of 3 members have not reported ratings",
         "1 of 2 members do not support opModConnect",
         "no member supports opModTargetW",
     ]

@@ -4,7 +4,7 @@ from server import clock
 from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
-from server.resources import codec, store
+from server.resources import codec
 
 
 @pytest.fixture
@@ -16,8 +16,10 @@ def north(battery):
 
 def test_a_control_reaches_the_members(north):
     one, program = north
-    made = dercontrols.post("north", {"opModFixedW": 2500}, 900, clock.now() + 60, randomize_start=30, ramp=5,
-                         category=0x01000000, description="peak", response_required=7)
+    made = dercontrols.post(
+        "north", {"opModFixedW": 2500}, 900, clock.now() + 60, randomize_start=30, ramp_s=5,
+        category=0x01000000, description="peak", response_required=7,
+    )
     found = one.client.get(made["href"]).data
     assert found["interval"] == {"start": clock.now() + 60, "duration": 900}
     assert found["DERControlBase"] == {"opModFixedW": 2500, "rampTms": 500}
@@ -85,7 +87,7 @@ def test_cancelled_now_or_later(north):
     ({"opModFixedW": 1}, 60, 0, {"randomize_duration": -3601}, 400, "randomizeDuration -3601"),
     ({}, 60, 0, {}, 400, "at least one mode"),
     ({"rampTms": 5}, 60, 0, {}, 400, "at least one mode"),
-    ({"opModFixedW": 1}, 60, 0, {"ramp": 656}, 400, "ramp 656"),
+    ({"opModFixedW": 1}, 60, 0, {"ramp_s": 656}, 400, "ramp 656"),
     ({"opModFixedW": 10_001}, 60, 0, {}, 400, "opModFixedW: -10000 to 10000"),
     ({"opModMaxLimW": -1}, 60, 0, {}, 400, "opModMaxLimW: 0 to 10000"),
     ({"opModTargetW": {"multiplier": 0, "value": 40_000}}, 60, 0, {}, 400, "40000. is not a valid value"),
@@ -97,20 +99,3 @@ def test_what_is_refused_leaves_nothing(north, base, duration, start, more, stat
     with pytest.raises(Refused, match=why) as caught:
         dercontrols.post("north", base, duration, clock.now() + start, **more)
     assert caught.value.status == status and dercontrols.list_controls("north", ended=True) == []
-
-
-def test_a_default_is_set_changed_and_cleared(north):
-    one, program = north
-    dercontrols.set_default("north", {"opModMaxLimW": 8000}, {"setGradW": 100})
-    first = one.client.get(f"{program}/dderc").data
-    assert first["DERControlBase"] == {"opModMaxLimW": 8000} and first["setGradW"] == 100
-    assert one.client.get(program).data["DefaultDERControlLink"]["href"] == f"{program}/dderc"
-    dercontrols.set_default("north", {"opModMaxLimW": 5000})
-    second = one.client.get(f"{program}/dderc").data
-    assert second["mRID"] == first["mRID"] and "setGradW" not in second
-    assert virtualders.show("north")["default"]["DERControlBase"] == {"opModMaxLimW": 5000}
-    with pytest.raises(Refused):
-        dercontrols.set_default("north", {"opModMaxLimW": 10_001})
-    dercontrols.clear_default("north")
-    assert store.get(f"{program}/dderc") is None
-    assert "DefaultDERControlLink" not in one.client.get(program).data

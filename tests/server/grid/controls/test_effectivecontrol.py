@@ -1,7 +1,7 @@
 import pytest
 
 from server import clock
-from server.grid.controls import dercontrols, drevents, effectivecontrol, preview
+from server.grid.controls import defaultcontrols, dercontrols, drevents, effectivecontrol, preview
 from server.grid.controls.effectivecontrol import Program
 from server.grid.groups import virtualders
 from server.resources import events
@@ -77,22 +77,22 @@ def test_what_a_device_follows(battery):
     virtualders.create("system", primacy=100)
     virtualders.create("north", "*", parent="system", primacy=50)
     href = dercontrols.post("system", {"opModFixedW": 100}, 600, clock.now() + 60)["href"]
-    dercontrols.set_default("north", {"opModFixedW": 5, "opModMaxLimW": 9000})
-    default = {"vder": "north", "control": None, "why": "the default: no event says otherwise"}
+    defaultcontrols.set_default("north", {"opModFixedW": 5, "opModMaxLimW": 9000})
+    default = {"vder": "north", "control": None, "reason": "the default: no event sets it"}
     now, later = preview.preview(one.device), preview.preview(one.device, clock.now() + 60)
     assert now["follows"] == [
         {
             "mode": "opModFixedW",
             "value": 5,
             **default,
-            "why": default["why"] + "; of it speak system (100) too",
+            "reason": default["reason"] + "; also set by system (100)",
         },
         {"mode": "opModMaxLimW", "value": 9000, **default},
     ]
     assert later["follows"][0] == {"mode": "opModFixedW", "value": 100, "vder": "system", "control": href,
-                                   "why": "an event, primacy 100; of it speak north (50) too"}
+                                   "reason": "an event, primacy 100; also set by north (50)"}
     assert [(row["vder"], row["control"], row["outcome"]) for row in now["programs"]] == [
-        ("north", None, "followed"), ("system", None, "says nothing then")]
+        ("north", None, "followed"), ("system", None, "no event or default then")]
     assert [(row["vder"], row["control"], row["status"], row["outcome"]) for row in later["programs"]] == [
         ("north", None, "default", f"followed in part; opModFixedW is decided by {href}"),
         ("system", href, "active", "followed"),
@@ -131,7 +131,7 @@ def test_an_event_that_by_chance_is_over_before_its_period_is_over(battery):
         for at in (10, 590, 610)
     }
     assert outcomes[10] == {href: "followed"} and outcomes[590][href] in ("followed", "over")
-    assert outcomes[610] == {None: "says nothing then"}
+    assert outcomes[610] == {None: "no event or default then"}
 
 
 def test_load_controls_and_reservations_are_followed_too(car, pump):  # noqa: F811
@@ -141,13 +141,13 @@ def test_load_controls_and_reservations_are_followed_too(car, pump):  # noqa: F8
     other = drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=4)["href"]
     clock.advance(400)
     row, = preview.preview(thermostat.device, clock.now())["follows"]
-    assert (row["mode"], row["value"]["heatingOffset"], row["control"], row["why"]) == (
+    assert (row["mode"], row["value"]["heatingOffset"], row["control"], row["reason"]) == (
         "Offset",
         10,
         offset,
         "an event, primacy 100",
     )
     assert {row["control"]: row["outcome"] for row in preview.preview(thermostat.device)["programs"]} == {
-        None: "says nothing then", offset: "followed", other: "not for devices of this category"}
+        None: "no event or default then", offset: "followed", other: "not for devices of this category"}
     assert preview.preview(charger.device)["follows"][-1]["mode"] == "powerAvailable"
     assert preview.preview(charger.device)["follows"][-1]["value"] == 7000

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from server.grid.controls.reservationpolicy import (UNLIMITED, ReservationRequest, Reserved, defer, earliest,
-                                                    latest, least_room_w, room, tightest)
+                                                    headroom, latest, least_headroom_w, tightest)
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 HOUR = 3600
@@ -42,16 +42,20 @@ def test_without_limits(wish, now, lead, expected):
     (12_000, [Reserved(0, 23 * HOUR, 10_500)], ReservationOffer(23 * HOUR, HOUR, 7000, 7000)),
     (12_000, [Reserved(0, 24 * HOUR, 10_500)], ReservationOffer(0, 24 * HOUR, 0, 0))])
 def test_within_a_limit_less_what_others_have(limit, taken, expected):
-    assert earliest(DAY, room(limit, taken), 0) == expected
+    assert earliest(DAY, headroom(limit, taken), 0) == expected
 
 
 def test_the_least_of_several_limits_counts():
     both = tightest(
-        [room(5000, [Reserved(10, 20, 3000)]), room(4000, []), room(9000, [Reserved(15, 30, 8000)])]
+        [
+            headroom(5000, [Reserved(10, 20, 3000)]),
+            headroom(4000, []),
+            headroom(9000, [Reserved(15, 30, 8000)]),
+        ]
     )
-    assert [least_room_w(both, at, at + 1) for at in (0, 9, 10, 14, 15, 19, 20, 29, 30)] == [
+    assert [least_headroom_w(both, at, at + 1) for at in (0, 9, 10, 14, 15, 19, 20, 29, 30)] == [
         4000, 4000, 2000, 2000, 1000, 1000, 1000, 1000, 4000]
-    assert least_room_w(both, 0, 40) == 1000 and least_room_w(tightest([]), 0, 40) == math.inf
+    assert least_headroom_w(both, 0, 40) == 1000 and least_headroom_w(tightest([]), 0, 40) == math.inf
 
 
 seconds = some.integers(0, 100_000)
@@ -71,11 +75,11 @@ wishes = some.builds(
 
 @given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
 def test_a_grant_is_within_the_window_the_wish_and_the_limit(wish, taken, limit, now, lead):
-    grant = earliest(wish, room(limit, taken), now, lead)
+    grant = earliest(wish, headroom(limit, taken), now, lead)
     assert wish.start <= grant.start and grant.start + grant.duration <= wish.end
     assert now >= wish.end or grant.start >= now
-    assert abs(grant.power) <= wish.power and abs(grant.energy) <= abs(wish.energy) + 1e-6
-    assert grant.power * wish.energy >= 0 and grant.energy * wish.energy >= 0
+    assert abs(grant.power) <= wish.power_w and abs(grant.energy) <= abs(wish.energy_wh) + 1e-6
+    assert grant.power * wish.energy_wh >= 0 and grant.energy * wish.energy_wh >= 0
     assert abs(grant.energy) <= abs(grant.power) * grant.duration / 3600 + 1e-3
     if grant.power:
         inside = [
@@ -84,23 +88,23 @@ def test_a_grant_is_within_the_window_the_wish_and_the_limit(wish, taken, limit,
         ]
         for instant in inside:
             assert (
-                abs(grant.power) + sum(one.power for one in taken if one.start <= instant < one.end)
+                abs(grant.power) + sum(one.power_w for one in taken if one.start <= instant < one.end)
                 <= limit + 1e-6
             )
 
 
 @given(wishes, others, some.floats(0, 20_000))
 def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limit):
-    steps = room(limit, taken)
+    steps = headroom(limit, taken)
     grant = earliest(wish, steps, 0)
-    length = wish.seconds(wish.power)
+    length = wish.duration_s(wish.power_w)
     for start in {wish.start, *(one.end for one in taken)}:
         if (
             start >= wish.start
             and start + length <= wish.end
-            and least_room_w(steps, start, start + length) >= wish.power
+            and least_headroom_w(steps, start, start + length) >= wish.power_w
         ):
-            assert grant.energy == wish.energy and grant.start + grant.duration <= start + length
+            assert grant.energy == wish.energy_wh and grant.start + grant.duration <= start + length
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
@@ -109,12 +113,12 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
     # at full power there is never room
     (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000))])
 def test_as_late_as_can_be(limit, taken, expected):
-    assert latest(DAY, room(limit, taken), 0) == expected
+    assert latest(DAY, headroom(limit, taken), 0) == expected
 
 
 @given(wishes, others, some.floats(0, 20_000), seconds)
 def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
-    none = defer(wish, room(limit, taken), now)
+    none = defer(wish, headroom(limit, taken), now)
     assert (none.power, none.energy) == (0, 0) and none.start + none.duration == wish.end
     assert none.start == (max(wish.start, now) if now < wish.end else wish.start)
 
@@ -123,7 +127,7 @@ def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
 def test_the_latest_is_within_the_window_too_and_serves_no_less_than_the_earliest(
     wish, taken, limit, now, lead
 ):
-    late, early = (choose(wish, room(limit, taken), now, lead) for choose in (latest, earliest))
+    late, early = (choose(wish, headroom(limit, taken), now, lead) for choose in (latest, earliest))
     assert (
         wish.start <= late.start
         and late.start + late.duration <= wish.end

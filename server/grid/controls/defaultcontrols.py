@@ -1,0 +1,53 @@
+"""The DefaultDERControl and the DERCurves of a virtual DER's program: set, clear, add."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from server import audit
+from server.grid.controls.dercontrols import check_modes
+from server.grid.controls.results import DerDefault
+from server.grid.groups import virtualders
+from server.models import VirtualDER
+from server.resources import codec, store, table
+
+
+def _curve_state(curve: dict[str, Any]) -> dict[str, Any]:
+    program = table.parent(table.parent(curve["href"]))
+    return {**curve, "vder": VirtualDER.get(VirtualDER.program == program).name}
+
+
+@audit.audited("control curve", "{vder} {href}", answer=_curve_state)
+def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a DERCurve to a virtual DER's program and return it with its href, by which controls name it."""
+    href = store.add("DERCurve", f"{virtualders.find(vder).program}/dc", dict(data))
+    return {**data, "href": href}
+
+
+def _default_state(vder: str | int | VirtualDER) -> DerDefault:
+    owner = virtualders.find(vder)
+    document = store.get(f"{owner.program}/dderc")
+    return {"vder": owner.name, "default": document.submitted if document is not None else None}
+
+
+@audit.audited("vder default", "{vder}", state=_default_state)
+def set_default(
+    vder: str | int | VirtualDER, base: Mapping[str, Any], elements: Mapping[str, Any] | None = None
+) -> None:
+    """Set the DefaultDERControl: `base` is its DERControlBase, `elements` its others (setGradW, …)."""
+    owner = virtualders.find(vder)
+    with store.transaction():
+        check_modes(base)
+        href = f"{owner.program}/dderc"
+        previous = store.get(href)
+        mrid = previous.submitted["mRID"] if previous is not None else store.new_mrid()
+        store.put(href, {"mRID": mrid, "DERControlBase": dict(base), **(elements or {})})
+        document = store.get(href)
+        assert document is not None
+        codec.decode(codec.wrap("DefaultDERControl", document.body))
+
+
+@audit.audited("vder default", "{vder}", state=_default_state)
+def clear_default(vder: str | int | VirtualDER) -> None:
+    """Remove the DefaultDERControl of a virtual DER."""
+    store.remove(f"{virtualders.find(vder).program}/dderc")

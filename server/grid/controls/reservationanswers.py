@@ -1,0 +1,78 @@
+"""The answer to a flow reservation request, at once and by the policy of the setting `reservation_policy`.
+
+By "earliest" each request is granted what fulfils it soonest; in an area that is balanced automatically,
+charging is granted as late as possible, and the balance revises that. By "off" only operators and plans
+grant.
+"""
+from __future__ import annotations
+
+from server import clock
+from server.config import settings
+from server.functionsets import flowreservation
+from server.grid.controls import reservationpolicy, reservations
+from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
+                                                       request_of)
+from server.grid.controls.reservationheadroom import headroom
+from server.grid.fleet.reservationoffer import ReservationOffer
+from server.models import Balance, Device, Document, Membership
+from server.resources import pollrates, quantities, store
+from server.resources.hooks import Change, after
+from server.units import Href, Lfdi
+
+_OFF = "off"
+
+
+@after("POST", "FlowReservationRequest")
+@after("PUT", "FlowReservationRequest")
+def _on_request(change: Change) -> None:
+    """Answer a request that is new or has changed; cancel what is granted where the device cancels it."""
+    if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
+        reservations.cancel(change.href, "cancelled by the device")
+    elif settings.reservation_policy != _OFF and (
+        change.old is None or parse_request(change.old) != parse_request(change.data)
+    ):
+        answer(change.href)
+
+
+@after("DELETE", "FlowReservationRequest")
+def _on_withdrawal(change: Change) -> None:
+    for response in live_responses(change.href, change.data["mRID"]):
+        store.cancel(response.href, reason="withdrawn by the device")
+
+
+def answer(href: Href) -> None:
+    """Grant a request by the policy, in place of what it was granted before."""
+    request = find_request(href)
+    requested, lead_s = parse_request(request.submitted), pollrates.poll(LIST, request.audience)
+    steps = headroom(request, requested, lock=True)
+    if not _in_automatic_area(request.audience):
+        choose = reservationpolicy.earliest
+    elif requested.energy_wh > 0:
+        choose = reservationpolicy.latest
+    else:
+        # No plan counts on energy that a device offers: an operator grants it where it is of use.
+        choose = reservationpolicy.defer
+    reservations.replace(request, _representable(choose(requested, steps, clock.now(), lead_s)))
+
+
+def release(response: Document) -> None:
+    """Grant by the policy what a device asked for, in place of a FlowReservationResponse.
+
+    Where the policy is off, the response is cancelled and nothing granted.
+    """
+    if settings.reservation_policy == _OFF:
+        store.cancel(response.href)
+    else:
+        answer(request_of(response).href)
+
+
+def _in_automatic_area(lfdi: Lfdi) -> bool:
+    """Whether a device is in an area that is balanced automatically."""
+    return bool(Balance.select().join(Membership, on=Membership.vder == Balance.vder).join(Device).where(
+        Balance.automatic & (Device.lfdi == lfdi)).exists())
+
+
+def _representable(offer: ReservationOffer) -> ReservationOffer:
+    """The offer with its power rounded down to what an ActivePower can hold."""
+    step_w = quantities.step(offer.power)
+    return offer._replace(power=float(int(offer.power / step_w) * step_w))

@@ -1,0 +1,113 @@
+"""FlowReservationRequests and FlowReservationResponses as documents: read, found, added.
+
+Power in W and energy in Wh are positive for charging, as in FlowReservation; in a DERControl they are
+negative.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from server.errors import Refused
+from server.functionsets import flowreservation
+from server.grid.controls import dercontrols
+from server.grid.controls.reservationpolicy import ReservationRequest
+from server.grid.controls.results import ReservationSummary
+from server.grid.fleet.reservationoffer import ReservationOffer
+from server.models import Document
+from server.resources import hexbinary, quantities, store, table
+from server.resources.codes import EventStatus
+from server.units import Href, WattHours
+
+Data = dict[str, Any]
+KIND, LIST = "FlowReservationResponse", "FlowReservationResponseList"
+_INT48 = 1 << 47
+_DESCRIPTION_CHARACTERS = 32  # String32
+
+
+def parse_request(data: Data) -> ReservationRequest:
+    """Return what a FlowReservationRequest asks for, from its data."""
+    window = data["intervalRequested"]
+    return ReservationRequest(
+        start=window["start"],
+        end=window["start"] + window["duration"],
+        energy_wh=quantities.base_value(data["energyRequested"]) or 0.0,
+        power_w=abs(quantities.base_value(data["powerRequested"]) or 0.0),
+        min_duration_s=data.get("durationRequested", 0),
+    )
+
+
+def signed_real_energy(energy_wh: WattHours) -> Data:
+    """Return a SignedRealEnergy. Refused (400) where it does not fit."""
+    value = round(energy_wh)
+    if abs(value) >= _INT48:
+        raise Refused(400, f"{energy_wh:g} Wh do not fit a SignedRealEnergy")
+    return {"multiplier": 0, "value": value}
+
+
+def find_request(href: Href) -> Document:
+    """Return the FlowReservationRequest at an href. Refused (404) where there is none."""
+    document = store.get(href)
+    if document is None or document.kind != "FlowReservationRequest":
+        raise Refused(404, f"there is no flow reservation request {href}")
+    return document
+
+
+def request_of(response: Document) -> Document:
+    """Return the FlowReservationRequest that a FlowReservationResponse is for.
+
+    Refused (409) where it has been removed.
+    """
+    request = store.find(response.submitted["subject"], "FlowReservationRequest")
+    if request is None:
+        raise Refused(409, f"the request that {response.href} is for has been removed")
+    return request
+
+
+def responses_to(request: Document) -> list[Document]:
+    """Return every FlowReservationResponse to a request, those that are over included, oldest first."""
+    listed = store.items(flowreservation.grants_href(request.href), ended=True)
+    return sorted(
+        (document for document in listed if document.submitted["subject"] == request.submitted["mRID"]),
+        key=lambda document: (document.submitted["creationTime"], table.number(document.href)),
+    )
+
+
+def live_responses(request: Href, mrid: str) -> list[Document]:
+    """Return the scheduled and active FlowReservationResponses to a request of this href and mRID."""
+    return [
+        document
+        for document in store.items(flowreservation.grants_href(request))
+        if document.submitted["subject"] == mrid
+        and document.status["currentStatus"] <= EventStatus.ACTIVE
+    ]
+
+
+def add_response(request: Document, offer: ReservationOffer, description: str) -> Document:
+    """Add the FlowReservationResponse that offers this, and return it."""
+    fields = dercontrols.event_fields(
+        offer.duration, offer.start, description=description[:_DESCRIPTION_CHARACTERS]
+    )
+    href = store.add(
+        KIND,
+        flowreservation.grants_href(request.href),
+        {
+            **fields,
+            "energyAvailable": signed_real_energy(offer.energy),
+            "powerAvailable": quantities.power(offer.power),
+            **hexbinary.copied(request.submitted, "mRID", "subject"),
+        },
+    )
+    document = store.get(href)
+    assert document is not None
+    return document
+
+
+def describe(response: Document) -> ReservationSummary:
+    """Return a FlowReservationResponse in brief."""
+    data = response.submitted
+    return {
+        **dercontrols.event_summary(response),
+        "power_w": quantities.base_value(data["powerAvailable"]),
+        "energy_wh": quantities.base_value(data["energyAvailable"]),
+        "subject": data["subject"],
+    }
