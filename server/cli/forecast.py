@@ -40,7 +40,7 @@ def put(vder: str, what: str, csv_file: Any, json_file: Any, start: Moment, step
         return forecasts.put(
             vder,
             what,
-            csvfiles.cars(files.text(file), files.name(file), ZoneInfo(settings.timezone)),
+            csvfiles.charging_sessions(files.text(file), files.name(file), ZoneInfo(settings.timezone)),
             0,
             0,
             **rest,

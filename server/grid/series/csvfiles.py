@@ -1,12 +1,12 @@
-"""Series as people and programs write them: CSV and JSON. Pure.
+"""Series in files: CSV and JSON. Pure.
 
-CSV is a header `start,value` (`p10`, `p90` … beside it for quantiles) with a row for each step, ISO 8601, or
-one column of values alone. A time without zone is one of the service area's clock on the wall: where that is
-turned back, the first of the two hours comes first, and the hour that is left out has no rows. An empty cell,
-or a row that is not there, is a gap. JSON is {"start": …, "step": …, "values": […], "quantiles": {"0.9":
-[…]}} or [{"start": …, "value": …}].
+CSV has a header `start,value` (with `p10`, `p90` … for quantiles) and a row for each step, or a single column
+of values. Times are ISO 8601 or seconds since 1970. A time without offset is local time of the service area:
+where the clock is put back, the instant is chosen that fits the step of the rows (see `localtimes`); the hour
+that is left out in spring has no rows. An empty cell, or a row that is missing, is a gap. JSON is
+{"start": …, "step": …, "values": […], "quantiles": {"0.9": […]}} or [{"start": …, "value": …}].
 
-Everything that does not fit is Refused (400) with the file, the line (or place) and the reason.
+Refused (400), with the file, the line or position, and the reason, where anything does not fit.
 """
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
+from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
 from server.errors import Refused
+from server.grid.series import localtimes
 from server.grid.series.intervals import DAY, LONGEST, iso
+from server.grid.series.localtimes import LocalTime
 
-CARS = ("arrive", "depart", "wh", "w")
+SESSION_COLUMNS = ("arrive", "depart", "wh", "w")
 _EMPTY = ("", "null")
 
 
 class Table(NamedTuple):
-    """Values for steps of `step` seconds from `start` on, None for a gap; `quantiles` likewise, by
+    """Values for steps of `step` seconds from `start` (UTC, s) on, None for a gap; `quantiles` likewise, by
     probability."""
     start: int
     step: int
@@ -34,78 +37,50 @@ class Table(NamedTuple):
     quantiles: dict[str, list[float | None]]
 
 
-class Wall:
-    """The clock on the wall, read time after time: of two that look alike the one that comes next."""
-
-    def __init__(self, zone: tzinfo):
-        self._zone = zone
-        self._last: int | None = None
-
-    def read(self, text: Any, place: str) -> int:
-        """UTC epoch seconds of an ISO 8601 time or of a number of seconds since 1970."""
-        found = self._instant(text, place)
-        self._last = found
-        return found
-
-    def _instant(self, text: Any, place: str) -> int:
-        if isinstance(text, int) and not isinstance(text, bool):
-            return text
-        if len(str(text)) > len("20260329") and str(text).isdigit():
-            return int(text)
-        try:
-            when = datetime.fromisoformat(str(text).strip())
-            if when.tzinfo is not None:
-                return _whole(when, text, place)
-            there = when.replace(tzinfo=self._zone)
-            if there.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != when:
-                _refuse(place, f"{text} does not exist in {self._zone}: the clock is put forward over it")
-            first, second = (_whole(there.replace(fold=fold), text, place) for fold in (0, 1))
-        except (ValueError, OverflowError):
-            _refuse(place, f"{text!r} is no time such as 2026-03-29T02:00 or 2026-03-29T00:00Z")
-        return second if self._last is not None and first <= self._last < second else first
+class _Row(NamedTuple):
+    """A row with its time; `cells` are its values by column."""
+    time: LocalTime
+    cells: dict[str, float | None]
 
 
-def _whole(when: datetime, text: Any, place: str) -> int:
-    seconds = when.timestamp()
-    if seconds != int(seconds):
-        _refuse(place, f"{text} is not a whole second")
-    return int(seconds)
-
-
-def _refuse(place: str, why: str) -> NoReturn:
-    raise Refused(400, f"{place}: {why}")
+def _refuse(place: str, reason: str) -> NoReturn:
+    raise Refused(400, f"{place}: {reason}")
 
 
 def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Table:
-    """A series from CSV. `start` and `step` are for a single column of values; a file with times needs
-    neither, save `step` where it has one row alone."""
+    """Read a series from CSV; `name` is the file's, for messages.
+
+    `start` and `step` are for a single column of values; a file with times needs neither, save `step` if it
+    has a single row.
+    """
     lines = _lines(text, name)
     if not lines:
         _refuse(name, "it is empty")
     header = [cell.strip().lower() for cell in lines[0][1]]
     if "start" not in header:
         return _column(lines, name, start, step)
+    _check_header(header, f"{name}, line {lines[0][0]}")
+    rows = []
+    for number, line in lines[1:]:
+        place = f"{name}, line {number}"
+        if len(line) != len(header):
+            _refuse(place, f"{len(line)} cells for {len(header)} columns")
+        cells = dict(zip(header, line, strict=True))
+        time = localtimes.parse(cells.pop("start"), zone, place)
+        rows.append(_Row(time, {key: _number(cell, place) for key, cell in cells.items()}))
+    return _table(rows, name, zone, step)
+
+
+def _check_header(header: list[str], place: str) -> None:
     for cell in header:
         if cell not in ("start", "value") and _probability(cell) is None:
-            _refuse(
-                f"{name}, line {lines[0][0]}",
-                f"column {cell!r} is neither start, value nor a quantile such as p90",
-            )
+            _refuse(place, f"column {cell!r} is neither start, value nor a quantile such as p90")
     if "value" not in header or len(set(header)) != len(header):
-        _refuse(f"{name}, line {lines[0][0]}", "one column start and one column value are needed, once each")
-    wall, rows = Wall(zone), []
-    for number, cells in lines[1:]:
-        place = f"{name}, line {number}"
-        if len(cells) != len(header):
-            _refuse(place, f"{len(cells)} cells for {len(header)} columns")
-        said = dict(zip(header, cells, strict=True))
-        at = wall.read(said.pop("start"), place)
-        rows.append((place, at, {key: _cell(cell, place) for key, cell in said.items()}))
-    return _steps(rows, name, step)
+        _refuse(place, "one column start and one column value are needed, once each")
 
 
 def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """The rows with their line numbers, empty ones at the end left out."""
+    """Return the rows with their line numbers, without empty ones at the end."""
     text = text.removeprefix("\ufeff")
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
@@ -119,15 +94,13 @@ def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
 
 
 def _probability(column: str) -> str | None:
-    """"0.9" of p90."""
-    return (
-        str(int(column[1:]) / 100)
-        if column[:1] == "p" and column[1:].isdigit() and 0 < int(column[1:]) < 100
-        else None
-    )
+    """Return "0.9" for p90, None for what is no quantile."""
+    if column[:1] == "p" and column[1:].isdigit() and 0 < int(column[1:]) < 100:
+        return str(int(column[1:]) / 100)
+    return None
 
 
-def _cell(cell: str, place: str) -> float | None:
+def _number(cell: str, place: str) -> float | None:
     text = cell.strip()
     if text.lower() in _EMPTY:
         return None
@@ -141,6 +114,7 @@ def _cell(cell: str, place: str) -> float | None:
 
 
 def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None, step: int | None) -> Table:
+    """Read a single column of values."""
     first = lines[0][1][0].strip() if lines[0][1] else ""
     if first.lower() == "value":
         lines = lines[1:]
@@ -152,114 +126,116 @@ def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None
             _refuse(
                 f"{name}, line {number}", f"{len(cells)} cells, but no header start,value that names them"
             )
-        values.append(_cell(cells[0] if cells else "", f"{name}, line {number}"))
+        values.append(_number(cells[0] if cells else "", f"{name}, line {number}"))
     return Table(start, step, values, {})
 
 
-def _steps(rows: Sequence[tuple[str, int, dict[str, float | None]]], name: str, step: int | None) -> Table:
-    """Rows with times as steps, those that are missing as gaps."""
+def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> Table:
+    """Return rows with times as steps, with gaps for those that are missing."""
     if not rows:
         _refuse(name, "there is not a single value")
-    for (_, before, _), (place, at, _) in zip(rows, rows[1:], strict=False):
-        if at <= before:
-            _refuse(place, f"{iso(at)} does not come after {iso(before)}, which stands before it")
-    start, end = rows[0][1], rows[-1][1]
-    step = (
-        min((after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False)), default=0) or step
-    )
+    certain = [row.time for row in rows if not row.time.ambiguous]
+    for before, time in pairwise(certain):
+        if time.instants[0] <= before.instants[0]:
+            _refuse(time.place, f"{iso(time.instants[0])} does not come after {iso(before.instants[0])}, "
+                                "which stands before it")
+    instants = localtimes.resolve([row.time for row in rows], zone)
+    start, end = instants[0], instants[-1]
+    step = min((after - before for before, after in pairwise(instants)), default=step)
     if not step:
         _refuse(name, "of a single value it cannot be seen how long it holds: a step is needed")
     if end - start > LONGEST + DAY:
         _refuse(
-            rows[-1][0], f"{iso(end)} is more than {LONGEST // DAY} days after {iso(start)}, where it begins"
+            rows[-1].time.place,
+            f"{iso(end)} is more than {LONGEST // DAY} days after {iso(start)}, where it begins",
         )
-    size = (end - start) // step + 1
-    columns: dict[str, list[float | None]] = {key: [None] * size for key in rows[0][2]}
-    for place, at, said in rows:
-        number, rest = divmod(at - start, step)
-        if rest:
-            _refuse(place, f"{iso(at)} is not a multiple of {step} s after {iso(start)}, where it begins")
-        for key, value in said.items():
+    columns: dict[str, list[float | None]] = {
+        key: [None] * ((end - start) // step + 1) for key in rows[0].cells
+    }
+    for row, instant in zip(rows, instants, strict=True):
+        number, remainder = divmod(instant - start, step)
+        if remainder:
+            _refuse(row.time.place,
+                    f"{iso(instant)} is not a multiple of {step} s after {iso(start)}, where it begins")
+        for key, value in row.cells.items():
             columns[key][number] = value
     return Table(start, step, columns.pop("value"),
                  {str(_probability(key)): values for key, values in columns.items()})
 
 
 def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Table:
-    """A series from JSON; `step` is for a list of a single value."""
-    said, wall = _parsed(text, name), Wall(zone)
-    if isinstance(said, list):
+    """Read a series from JSON; `step` is for a list with a single value."""
+    data = _parsed(text, name)
+    if isinstance(data, list):
         rows = []
-        for number, each in enumerate(said, 1):
+        for number, item in enumerate(data, 1):
             place = f"{name}, value {number}"
-            _keys(each, ("start", "value"), place)
-            rows.append((place, wall.read(each["start"], place), {"value": each["value"]}))
-        return _steps(rows, name, step)
-    _keys(said, ("start", "step", "values"), name, ("quantiles",))
-    quantiles = said.get("quantiles", {})
-    if type(said["step"]) is not int or said["step"] <= 0:
-        _refuse(name, f"step {said['step']!r} is no number of seconds")
+            _check_keys(item, ("start", "value"), place)
+            rows.append(_Row(localtimes.parse(item["start"], zone, place), {"value": item["value"]}))
+        return _table(rows, name, zone, step)
+    _check_keys(data, ("start", "step", "values"), name, ("quantiles",))
+    quantiles = data.get("quantiles", {})
+    if type(data["step"]) is not int or data["step"] <= 0:
+        _refuse(name, f"step {data['step']!r} is no number of seconds")
     if not isinstance(quantiles, dict) or not all(
-        isinstance(each, list) for each in (said["values"], *quantiles.values())
+        isinstance(values, list) for values in (data["values"], *quantiles.values())
     ):
         _refuse(name, "values, and each of the quantiles, has to be a list")
-    return Table(wall.read(said["start"], f"{name}, start"), said["step"], said["values"], quantiles)
+    start = localtimes.single(localtimes.parse(data["start"], zone, f"{name}, start"), zone)
+    return Table(start, data["step"], data["values"], quantiles)
 
 
 def _parsed(text: str, name: str) -> Any:
-    def constant(word: str) -> NoReturn:
+    def refuse_constant(word: str) -> NoReturn:
         _refuse(name, f"{word} is no number to act on; write null for a gap")
     try:
-        return json.loads(text, parse_constant=constant)
+        return json.loads(text, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         _refuse(f"{name}, line {error.lineno}", f"this is no JSON: {error.msg}")
     except RecursionError:
-        _refuse(name, "this is no series, but lists in lists")
+        _refuse(name, "this is no series: its lists are nested too deeply")
 
 
-def _keys(said: Any, needed: Iterable[str], place: str, possible: Iterable[str] = ()) -> None:
-    if not isinstance(said, dict):
-        _refuse(place, f"an object with {', '.join(needed)} is needed")
-    missing = [key for key in needed if key not in said]
-    unknown = [key for key in said if key not in (*needed, *possible)]
+def _check_keys(item: Any, required: Iterable[str], place: str, optional: Iterable[str] = ()) -> None:
+    if not isinstance(item, dict):
+        _refuse(place, f"an object with {', '.join(required)} is needed")
+    missing = [key for key in required if key not in item]
+    unknown = [key for key in item if key not in (*required, *optional)]
     if missing or unknown:
         _refuse(place, f"{missing[0]} is missing" if missing else f"{unknown[0]!r} is not known here")
 
 
-def cars(text: str, name: str, zone: tzinfo) -> list[list[float]]:
-    """Visits: CSV with the header `arrive,depart,wh,w`, or JSON, a list of objects with those names."""
+def charging_sessions(text: str, name: str, zone: tzinfo) -> list[list[float]]:
+    """Read charging sessions: CSV with the header `arrive,depart,wh,w`, or JSON, a list of objects with these
+    keys. Of a local time that exists twice the first is taken."""
     return [
         [
-            _arrival(each["arrive"], zone, place),
-            _arrival(each["depart"], zone, place),
-            _quantity(each["wh"], place),
-            _quantity(each["w"], place),
+            localtimes.parse(item["arrive"], zone, place).instants[0],
+            localtimes.parse(item["depart"], zone, place).instants[0],
+            _quantity(item["wh"], place),
+            _quantity(item["w"], place),
         ]
-        for place, each in _visits(text, name)
+        for place, item in _session_items(text, name)
     ]
 
 
-def _visits(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _session_items(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if text.lstrip("\ufeff \n\r\t").startswith("["):
-        for number, each in enumerate(_parsed(text, name), 1):
-            _keys(each, CARS, f"{name}, car {number}")
-            yield f"{name}, car {number}", each
+        for number, item in enumerate(_parsed(text, name), 1):
+            _check_keys(item, SESSION_COLUMNS, f"{name}, car {number}")
+            yield f"{name}, car {number}", item
         return
     lines = _lines(text, name)
-    if not lines or tuple(cell.strip().lower() for cell in lines[0][1]) != CARS:
-        _refuse(name, f"the first line has to be {','.join(CARS)}")
+    if not lines or tuple(cell.strip().lower() for cell in lines[0][1]) != SESSION_COLUMNS:
+        _refuse(name, f"the first line has to be {','.join(SESSION_COLUMNS)}")
     for number, cells in lines[1:]:
-        if len(cells) != len(CARS):
-            _refuse(f"{name}, line {number}", f"{len(cells)} cells for {len(CARS)} columns")
-        yield f"{name}, line {number}", dict(zip(CARS, cells, strict=True))
+        if len(cells) != len(SESSION_COLUMNS):
+            _refuse(f"{name}, line {number}", f"{len(cells)} cells for {len(SESSION_COLUMNS)} columns")
+        yield f"{name}, line {number}", dict(zip(SESSION_COLUMNS, cells, strict=True))
 
 
-def _arrival(text: Any, zone: tzinfo, place: str) -> int:
-    return Wall(zone).read(text, place)
-
-
-def _quantity(said: Any, place: str) -> float:
-    value = _cell(str(said), place)
+def _quantity(cell: Any, place: str) -> float:
+    value = _number(str(cell), place)
     if value is None:
         _refuse(place, "wh and w are needed")
     return value

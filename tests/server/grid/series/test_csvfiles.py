@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.errors import Refused
@@ -39,19 +39,43 @@ def test_a_local_day_has_as_many_hours_as_it_has(date, hours, step):
     assert found.step == step and found.values == list(range(hours * HOUR // step))
 
 
-@given(
-    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),
-    st.sampled_from([900, 1800, 3600]),
-    st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asia/Kolkata", "UTC"]),
-    st.integers(2, 200),
-)
-def test_what_the_clock_on_the_wall_shows_is_read_as_it_was(begin, step, name, size):
-    zone, first = ZoneInfo(name), int(begin.replace(tzinfo=UTC).timestamp()) // step * step
-    starts = [first + number * step for number in range(size)]
-    lines = [f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M},1" for at in starts]
-    assume(not datetime.fromtimestamp(first, zone).fold)  # nobody can tell that from the other
-    found = csv("start,value\n" + "\n".join(lines), zone)
-    assert (found.start, found.step, len(found.values)) == (first, step, size)
+def as_written(start, step, size, zone):
+    """Local times without offset, a row for each step."""
+    return [f"{datetime.fromtimestamp(start + row * step, zone):%Y-%m-%d %H:%M}" for row in range(size)]
+
+
+def meanings(times, zone):
+    """Every series without gaps, as (start, step), that is written so."""
+    local = [datetime.fromisoformat(time).replace(tzinfo=zone) for time in times[:2]]
+    first, second = ({int(time.replace(fold=fold).timestamp()) for fold in (0, 1)} for time in local)
+    return {(start, following - start) for start in first for following in second
+            if following > start and as_written(start, following - start, len(times), zone) == times}
+
+
+CHANGES = [  # instants near which the clock is put back (or forward), by zone
+    ("Europe/Berlin", "2026-10-25T01:00"), ("Europe/Berlin", SPRING + "T01:00"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00"), ("Australia/Lord_Howe", "2026-10-03T15:30"),
+    ("America/New_York", "2026-11-01T06:00"), ("Antarctica/Troll", "2026-10-25T01:00"),
+    ("Asia/Kolkata", "2026-06-01T00:00"), ("UTC", "2026-06-01T00:00"),
+]
+
+
+@given(st.sampled_from(CHANGES), st.sampled_from([900, 1800, 3600]), st.integers(-24, 8), st.integers(2, 40))
+@example(("Australia/Lord_Howe", "2026-04-04T15:00"), 3600, -4, 8)
+@example(("Australia/Lord_Howe", "2026-04-04T15:00"), 3600, 0, 3)
+@example(("Europe/Berlin", "2026-10-25T01:00"), 900, 0, 3)
+def test_what_the_clock_on_the_wall_shows_is_read_as_it_was(change, step, before, size):
+    """Or refused, where the same text may be another series as well."""
+    zone = ZoneInfo(change[0])
+    start = utc(change[1]) // step * step + before * step
+    times = as_written(start, step, size, zone)
+    text = "start,value\n" + "".join(f"{time},1\n" for time in times)
+    if meanings(times, zone) == {(start, step)}:
+        found = csv(text, zone)
+        assert (found.start, found.step, found.values) == (start, step, [1] * size)
+    else:
+        with pytest.raises(Refused, match=r"f.csv, line \d+: .* exists twice .* both fit .*; write .* or "):
+            csv(text, zone)
 
 
 def test_an_hour_that_comes_twice_and_is_written_once_is_a_gap():
@@ -161,7 +185,7 @@ def test_a_step_may_be_told_for_a_single_value():
     "arrive,depart,wh,w\n2026-01-01T18:00,2026-01-02T06:00,14000,7000\n",
     '[{"arrive": "2026-01-01T17:00Z", "depart": "2026-01-02T05:00Z", "wh": 14000, "w": 7000}]'])
 def test_cars_are_told_by_their_visits(text):
-    assert csvfiles.cars(text, "cars", BERLIN) == [
+    assert csvfiles.charging_sessions(text, "cars", BERLIN) == [
         [utc("2026-01-01T17:00"), utc("2026-01-02T05:00"), 14000, 7000]
     ]
 
@@ -173,4 +197,4 @@ def test_cars_are_told_by_their_visits(text):
     ('[{"arrive": 1}]', "cars, car 1: depart is missing")])
 def test_visits_that_cannot_be_read_are_refused(text, why):
     with pytest.raises(Refused, match=why):
-        csvfiles.cars(text, "cars", BERLIN)
+        csvfiles.charging_sessions(text, "cars", BERLIN)
