@@ -10,6 +10,7 @@ from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
 from server.models import Document
 from server.resources import ordering, retrieve, store
+from server.resources.codes import ApplianceLoadReduction, ReductionUnit
 from server.resources.hooks import Change, before, instead
 
 Data = dict[str, Any]
@@ -22,9 +23,9 @@ _RANGES = {
     "Offset/loadAdjustmentPercentageOffset": (0, FULL),
     "SetPoint/heatingSetpoint": (COLDEST, 32767),
     "SetPoint/coolingSetpoint": (COLDEST, 32767),
-    "ApplianceLoadReduction/type": (0, 1),
-    "TargetReduction/type": (0, 12),
-    "AppliedTargetReduction/type": (0, 12),
+    "ApplianceLoadReduction/type": (min(ApplianceLoadReduction), max(ApplianceLoadReduction)),
+    "TargetReduction/type": (min(ReductionUnit), max(ReductionUnit)),
+    "AppliedTargetReduction/type": (min(ReductionUnit), max(ReductionUnit)),
 }
 
 

@@ -17,6 +17,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from gunicorn.asgi.parser import ParseError, PythonProtocol
 
+from server.resources.codes import ReasonCode
+
 LIMITS = {"limit_request_line": 4096, "limit_request_fields": 64, "limit_request_field_size": 8190}
 
 STATUS_OF_ERROR = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501}
@@ -166,14 +168,14 @@ def http_date(second: int) -> str:
     return "Date: " + formatdate(second, usegmt=True)
 
 
-REASON_CODES = {408: 2, 413: 2, 431: 2, 414: 2, 503: 2}
-"""HTTP status -> Error.reasonCode: 2, a limit of this server was reached; else 0, a malformed request."""
+_LIMITS = (408, 413, 414, 431, 503)
+"""The HTTP statuses that say that a limit of this server was reached."""
 
 
 def error(status: int, method: str = "") -> bytes:
     """The answer to a request that never reached the application, after which the connection ends."""
     answer = Outgoing()
     answer.start(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/sep+xml")])
-    code = REASON_CODES.get(status, 0)
+    code = ReasonCode.LIMIT if status in _LIMITS else ReasonCode.FORMAT
     body = f'<Error xmlns="urn:ieee:std:2030.5:ns"><reasonCode>{code}</reasonCode></Error>'
     return answer.encode([body.encode()], method, keep=False)

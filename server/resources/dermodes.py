@@ -4,60 +4,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from server.resources.codes import DERControlType, DERControlType2, DOEControlType
 from server.resources.quantities import FULL
 
-# DERControlType, IEEE 2030.5-2018; bits 27 and up, and DERControlType2, since 2023. Bits 0 and 1 (charge and
-# discharge mode) name no control.
-_BITS = (
-    "",
-    "",
-    "opModConnect",
-    "opModEnergize",
-    "opModFixedPFAbsorbW",
-    "opModFixedPFInjectW",
-    "opModFixedVar",
-    "opModFixedW",
-    "opModFreqDroop",
-    "opModFreqWatt",
-    "opModHFRTMayTrip",
-    "opModHFRTMustTrip",
-    "opModHVRTMayTrip",
-    "opModHVRTMomentaryCessation",
-    "opModHVRTMustTrip",
-    "opModLFRTMayTrip",
-    "opModLFRTMustTrip",
-    "opModLVRTMayTrip",
-    "opModLVRTMomentaryCessation",
-    "opModLVRTMustTrip",
-    "opModMaxLimW",
-    "opModTargetVar",
-    "opModTargetW",
-    "opModVoltVar",
-    "opModVoltWatt",
-    "opModWattPF",
-    "opModWattVar",
-    "opModDeltaVar",
-    "opModDeltaW",
-    "opModFixedV",
-    "opModGridConnectPermit",
-    "opModIslandPermit",
-)
-_BITS_2 = (
-    "opModMaxLimPctVAAbsorb",
-    "opModMaxLimPctVAInject",
-    "opModMaxLimPctVarAbsorb",
-    "opModMaxLimPctVarInject",
-    "opModMaxLimPctWAbsorb",
-    "opModMaxLimVarAbsorb",
-    "opModMaxLimVarInject",
-    "opModMaxLimWAbsorb",
-    "opModMaxLimWInject",
-    "opModTargetV",
-)
-# CSIP-AUS, DOEControlType.
-_BITS_AUS = ("csipaus:opModExpLimW", "csipaus:opModImpLimW", "csipaus:opModGenLimW", "csipaus:opModLoadLimW")
-
-
+_CHARGE_MODES = (DERControlType.charge, DERControlType.discharge)  # bits that name no control
+# The name of each bit, by its number.
+_BITS = tuple("" if mode in _CHARGE_MODES else mode.name for mode in DERControlType)
+_BITS_2 = tuple(mode.name for mode in DERControlType2)
+_BITS_AUS = tuple(f"csipaus:{mode.name}" for mode in DOEControlType)
 # Values in hundredths of a percent, which the schema does not bound: least and most.
 PERCENTS = {
     "opModFixedW": (-FULL, FULL),

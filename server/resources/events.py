@@ -23,10 +23,9 @@ from typing import Any
 
 from server.resources.codes import EventStatus
 
-SCHEDULED, ACTIVE, CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED = EventStatus
-FINAL = frozenset({CANCELLED, CANCELLED_RANDOMIZED, SUPERSEDED})
+FINAL = frozenset({EventStatus.CANCELLED, EventStatus.CANCELLED_RANDOMIZED, EventStatus.SUPERSEDED})
 EVERY_CATEGORY = 0xFFFFFFFF
-_CANCELLATION = {False: CANCELLED, True: CANCELLED_RANDOMIZED}
+_CANCELLATION = {False: EventStatus.CANCELLED, True: EventStatus.CANCELLED_RANDOMIZED}
 _WHOLE = frozenset({"*"})
 
 
@@ -140,7 +139,8 @@ def from_data(kind: str, href: str, data: Mapping[str, Any]) -> Event:
     here."""
     interval, status = data["interval"], data.get("EventStatus", {})
     stated = status.get("currentStatus")
-    cancelled, superseded = stated in (CANCELLED, CANCELLED_RANDOMIZED), stated == SUPERSEDED
+    cancelled = stated in (EventStatus.CANCELLED, EventStatus.CANCELLED_RANDOMIZED)
+    superseded = stated == EventStatus.SUPERSEDED
     category = data.get("deviceCategory")
     return Event(
         key=href, mrid=data["mRID"], created=data["creationTime"],
@@ -148,7 +148,7 @@ def from_data(kind: str, href: str, data: Mapping[str, Any]) -> Event:
         randomize_start=data.get("randomizeStart", 0), randomize_duration=data.get("randomizeDuration", 0),
         controls=_CONTROLS[kind](data), categories=EVERY_CATEGORY if category is None else int(category, 16),
         cancelled=status["dateTime"] if cancelled else None,
-        cancel_randomized=stated == CANCELLED_RANDOMIZED and kind in RANDOMIZABLE,
+        cancel_randomized=stated == EventStatus.CANCELLED_RANDOMIZED and kind in RANDOMIZABLE,
         superseded=status["dateTime"] if superseded else None,
         flagged=status.get("potentiallySupersededTime") if cancelled or superseded else None)
 
@@ -196,9 +196,9 @@ def _outcome(event: Event, newer: Iterable[_Outcome]) -> _Outcome:
     if event.cancelled is not None and max(event.cancelled, event.created) < end:
         end, status = max(event.cancelled, event.created), _CANCELLATION[event.cancel_randomized]
     if event.superseded is not None:
-        end, status = event.superseded, SUPERSEDED
+        end, status = event.superseded, EventStatus.SUPERSEDED
     elif taker is not None and taker.activation < end:
-        end, status = taker.activation, SUPERSEDED
+        end, status = taker.activation, EventStatus.SUPERSEDED
     return _Outcome(event, end, status, taker.key if taker is not None else None, rivals)
 
 
@@ -243,16 +243,20 @@ def _at(fate: _Outcome, now: int) -> EventState:
     """The verdict at an instant, without its next change."""
     event, over = fate.event, now >= fate.end
     # what is created at its end, or later, is no longer in its way, unless it is just what ends it
-    then = min(now, fate.end if fate.status == SUPERSEDED else fate.end - 1)
+    then = min(now, fate.end if fate.status == EventStatus.SUPERSEDED else fate.end - 1)
     flagged = event.flagged if over and event.flagged is not None else _flagged_at(fate, then)
     if over and fate.status is not None:
         status, since = fate.status, fate.end
     elif now >= event.activation:
-        status, since = ACTIVE, event.activation
+        status, since = EventStatus.ACTIVE, event.activation
     else:
-        status, since = SCHEDULED, event.created
+        status, since = EventStatus.SCHEDULED, event.created
     return EventState(
-        status, since, now < listed_until(event), fate.taker if status == SUPERSEDED else None, flagged
+        status,
+        since,
+        now < listed_until(event),
+        fate.taker if status == EventStatus.SUPERSEDED else None,
+        flagged,
     )
 
 

@@ -35,6 +35,11 @@ def copied(owner: Data, key: str, to: str) -> Data:
     return {to: owner[key], **({} if form is None else {SUBMITTED: {to: form}})}
 
 
+def bits(bitmap: str | None) -> int:
+    """The bits of a bitmap; none are set where there is no bitmap."""
+    return int(bitmap or "0", 16)
+
+
 def comparable(data: Any) -> Any:
     """The data without submitted forms: equal where it means the same."""
     if isinstance(data, list):

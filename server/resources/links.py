@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from server.resources import events, schema, table
+from server.resources import events, hexbinary, schema, table
+from server.resources.codes import ResponseRequired
 from server.resources.table import Row
 
 Data = dict[str, Any]
 REPLY_TO = "/rsps/1/rsp"
+_DEFAULT_RESPONSES = ResponseRequired.RECEIVED | ResponseRequired.SPECIFIC  # of an event that names none
 
 
 class LinkSpec(NamedTuple):
@@ -62,8 +64,8 @@ def complete(kind: str, href: str, stated: Data, extra: Data, ruled: Data) -> Da
     if "href" in known:
         data["href"] = href
     if is_event(kind):
-        data.setdefault("responseRequired", "03")
-    if int(data.get("responseRequired") or "0", 16) and "replyTo" in known:
+        data.setdefault("responseRequired", f"{_DEFAULT_RESPONSES:02X}")
+    if hexbinary.bits(data.get("responseRequired")) and "replyTo" in known:
         data.setdefault("replyTo", REPLY_TO)
     return data
 

@@ -10,6 +10,7 @@ from server.errors import Refused
 from server.models import Document
 from server.resources import (codec, documents, events, hooks, links, ordering, pollrates, schema, sql, table,
                               visibility)
+from server.resources.codes import EventStatus
 from server.resources.visibility import TimedState
 
 Data = dict[str, Any]
@@ -70,7 +71,7 @@ def save(
 def _timed_state(kind: str, data: Data, place: ordering.ListPosition) -> TimedState:
     if links.is_event(kind):
         now = clock.now()
-        return TimedState(Document.LISTED, now, {"currentStatus": events.SCHEDULED, "dateTime": now,
+        return TimedState(Document.LISTED, now, {"currentStatus": EventStatus.SCHEDULED, "dateTime": now,
                                                "potentiallySuperseded": False})
     if place.until is None:
         return TimedState(Document.LISTED, None)

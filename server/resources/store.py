@@ -18,6 +18,7 @@ from server.config import settings
 from server.errors import Refused
 from server.models import EVERYONE, Document, KeyValue, db, is_postgres
 from server.resources import documents, hooks, links, render, schema, sql, table
+from server.resources.codes import EventStatus
 from server.resources.hooks import Change
 
 Data = dict[str, Any]
@@ -174,7 +175,8 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
             raise Refused(404, f"there is no event {href}")
         if document.visibility == Document.EXPIRED:
             raise Refused(409, f"{href} is over")
-        status = {"currentStatus": 3 if randomized else 2, "dateTime": clock.now() if at is None else at,
+        cancelled = EventStatus.CANCELLED_RANDOMIZED if randomized else EventStatus.CANCELLED
+        status = {"currentStatus": cancelled, "dateTime": clock.now() if at is None else at,
                   "potentiallySuperseded": False, **({"reason": reason} if reason else {})}
         put(href, {**document.submitted, "EventStatus": status})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from server.resources import events
+from server.resources.codes import EventStatus
 
 Data = dict[str, Any]
 
@@ -27,5 +28,5 @@ def interval_state(at: int | None, until: int | None, now: int) -> TimedState:
 
 def event_state(verdict: events.EventState, reason: str | None) -> TimedState:
     """Of an event, from the verdict on it."""
-    standing = 2 if not verdict.listed else 1 if verdict.status == events.ACTIVE else 0
+    standing = 2 if not verdict.listed else 1 if verdict.status == EventStatus.ACTIVE else 0
     return TimedState(standing, verdict.next_change, events.event_status(verdict, reason))

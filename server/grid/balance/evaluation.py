@@ -12,13 +12,13 @@ from typing import NamedTuple
 from peewee import chunked
 
 from server import clock
-from server.grid.fleet.participation import OPTED_OUT_STATUSES
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.series import forecasts, measurements, signals
 from server.models import Balance, Participation, VirtualDER
 from server.resources import sql
+from server.resources.codes import OPT_OUTS
 
 EVALUATED_STEPS_AGO = (2, 1)  # so many steps ago; the older again, since readings come late
 MIN_CHANGE_FRACTION = 0.02  # of a device's greatest planned change: less says nothing about who does as asked
@@ -228,11 +228,11 @@ def _commanded_members(area: VirtualDER, start: int, step: int) -> dict[str, Com
             "WHERE o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
             f"AND o.vder_id IN ({sql.marks(len(inside))}) "
             "AND NOT EXISTS (SELECT 1 FROM response_record a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
-            f"AND a.status IN ({sql.marks(len(OPTED_OUT_STATUSES))})) ORDER BY "
+            f"AND a.status IN ({sql.marks(len(OPT_OUTS))})) ORDER BY "
             "o.id",
             start,
             start + step,
             *inside,
-            *sorted(OPTED_OUT_STATUSES),
+            *sorted(OPT_OUTS),
         )
     }

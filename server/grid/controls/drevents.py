@@ -18,14 +18,11 @@ from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDe
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER
 from server.resources import codec, dryrun, sql, store, table
-from server.resources.codes import ResponseStatus
+from server.resources.codes import OPT_OUTS, ResponseStatus
 from server.units import Instant, Seconds
 
 ACTIONS = ("Offset", "SetPoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction")
 _APPLIED = (*ACTIONS, "AppliedTargetReduction")
-_OUT = frozenset(
-    {ResponseStatus.OPTED_OUT, ResponseStatus.PARTIAL_OPT_OUT, ResponseStatus.NO_PARTICIPATION}
-)
 
 
 @audit.audited("dr event create", "{vder} {href}", answer=dict)
@@ -185,7 +182,7 @@ def _outcome(submitted: list[dict[str, Any]]) -> DrOutcome:
     opted_out, overridden_s, applied = False, None, None
     for response in submitted:
         status = response.get("status")
-        opted_out = status in _OUT or opted_out and status != ResponseStatus.OPTED_IN
+        opted_out = status in OPT_OUTS or opted_out and status != ResponseStatus.OPTED_IN
         overridden_s = response.get("overrideDuration", overridden_s)
         applied = {key: response[key] for key in _APPLIED if key in response} or applied
     return {"opted_out": opted_out, "overridden_s": overridden_s, "applied": applied}

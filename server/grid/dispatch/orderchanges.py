@@ -9,7 +9,8 @@ from server.grid.controls import dercontrols, reservationanswers, reservations
 from server.grid.dispatch.orders import controls_of, describe, find_order, status_of
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.models import DispatchOrder, Document, Share
-from server.resources import events, store
+from server.resources import store
+from server.resources.codes import EventStatus
 
 
 def _state(number: int) -> dict[str, Any]:
@@ -24,8 +25,12 @@ def cancel(
     cancel."""
     with store.transaction():
         row = find_order(number)
-        live = [document for document in controls_of(row) if document.status["currentStatus"] <= events.ACTIVE
-                and document.visibility != Document.EXPIRED]
+        live = [
+            document
+            for document in controls_of(row)
+            if document.status["currentStatus"] <= EventStatus.ACTIVE
+            and document.visibility != Document.EXPIRED
+        ]
         if not live:
             raise Refused(409, f"order {number} is {describe(row)['status']}; nothing of it is left to "
                                "cancel")

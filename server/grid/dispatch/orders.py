@@ -10,7 +10,8 @@ from server.grid.controls import dercontrols
 from server.grid.dispatch import progress
 from server.grid.groups import virtualders
 from server.models import Device, DispatchOrder, Document, Share, VirtualDER
-from server.resources import events, sql
+from server.resources import sql
+from server.resources.codes import EventStatus
 
 
 def list_orders(
@@ -71,7 +72,7 @@ def status_of(row: DispatchOrder) -> str:
     if now >= row.start + row.duration_s:
         return dercontrols.OVER
     states = {document.status["currentStatus"] for document in controls_of(row)}
-    if states == {events.SUPERSEDED}:
+    if states == {EventStatus.SUPERSEDED}:
         return "superseded"
     return "active" if now >= row.start else "scheduled"
 

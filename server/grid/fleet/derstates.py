@@ -11,8 +11,8 @@ from typing import Any
 
 from server.grid.fleet import devicetypes, power
 from server.models import Device
-from server.resources import dermodes, sql
-from server.resources.codes import DERType
+from server.resources import dermodes, hexbinary, sql
+from server.resources.codes import ConnectStatus, DERType
 from server.resources.hooks import Change, after
 from server.resources.quantities import FULL, base_value
 
@@ -25,7 +25,6 @@ SINGLETONS = {
 }
 EFFICIENCY = 0.9 ** 0.5  # of one way, in or out
 _EV = frozenset({DERType.ELECTRIC_VEHICLE, DERType.EVSE})
-_CONNECTED = 1
 _TELLING = 0.02  # change of the state of charge from which a capacity may be inferred
 _WEIGHT = 0.3
 COLUMNS = ("der_type", "max_injection_w", "max_absorption_w", "capacity_wh", "ramp_w_per_s", "soc", "soc_at",
@@ -82,13 +81,13 @@ def _status(status: Data) -> tuple[float | None, int | None, bool]:
     """State of charge, the time it is of, and whether the DER is connected as far as it says."""
     said = status.get("stateOfChargeStatus")
     bits = [
-        int(status[key]["value"] or "0", 16)
+        hexbinary.bits(status[key]["value"])
         for key in ("genConnectStatus", "storConnectStatus", "connectStatus")
         if key in status
     ]
     return (None if said is None else said["value"] / FULL,
             None if said is None else status.get("readingTime", said["dateTime"]),
-            not bits or any(one & _CONNECTED for one in bits))
+            not bits or any(one & ConnectStatus.CONNECTED for one in bits))
 
 
 def _available(said: Data) -> tuple[float | None, float | None, float | None]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from server.devices import enrolment  # noqa: F401  (its hooks make the Device first)
 from server.models import Device
-from server.resources import sql
-from server.resources.codes import DERType, RoleFlags
+from server.resources import hexbinary, sql
+from server.resources.codes import DERType, DeviceCategory, RoleFlags
 from server.resources.hooks import Change, after
 from server.resources.quantities import base_value
 
@@ -24,18 +24,27 @@ _TYPES: dict[int, str] = {
     DERType.EVSE: "ev",
     DERType.PV_AND_STORAGE: "storage",
 }
+STORAGE_TYPES = (DERType.OTHER_STORAGE, DERType.PV_AND_STORAGE)
+NOT_STORAGE_TYPES = (DERType.PHOTOVOLTAIC, DERType.ELECTRIC_VEHICLE, DERType.EVSE)
 _VAGUE = (None, DERType.UNKNOWN, DERType.VIRTUAL_OR_MIXED)
-# DeviceCategoryType: thermostat, strip and baseboard heater, water heater, pool pump, sauna, hot tub; EV,
-# EVSE
-HEATS, CARS = 0x7F, 0x30000
-HEAT_KINDS = 0x01, 0x7E  # of thermal loads: thermostats, which take an Offset, and what can only be switched
+SWITCHED_HEATS = int(  # thermal loads that can only be switched; a thermostat takes an Offset
+    DeviceCategory.STRIP_HEATER
+    | DeviceCategory.BASEBOARD_HEATER
+    | DeviceCategory.WATER_HEATER
+    | DeviceCategory.POOL_PUMP
+    | DeviceCategory.SAUNA
+    | DeviceCategory.HOT_TUB
+)
+HEATS = int(DeviceCategory.THERMOSTAT) | SWITCHED_HEATS
+CARS = int(DeviceCategory.ELECTRIC_VEHICLE | DeviceCategory.EVSE)
+HEAT_KINDS = int(DeviceCategory.THERMOSTAT), SWITCHED_HEATS
 _RANKED = ("storage", "ev", "pv")
 _COLUMNS = "SELECT kind, category, max_load_w FROM device_type WHERE device_id = ?"
 
 
 def of_der(der_type: int | None, stores: bool) -> str | None:
     """What a DER of this DERType is; None where that does not tell. Pure."""
-    return _TYPES.get(der_type or 0) or ("storage" if stores and der_type in _VAGUE else None)
+    return _TYPES.get(der_type or DERType.UNKNOWN) or ("storage" if stores and der_type in _VAGUE else None)
 
 
 def kind_of(ders: Iterable[str | None], category: int, premises: bool) -> str:
@@ -54,7 +63,7 @@ def kind_of(ders: Iterable[str | None], category: int, premises: bool) -> str:
 
 def role(point: Mapping[str, Any]) -> int:
     """The roleFlags of a UsagePoint."""
-    return int(point.get("roleFlags") or "0", 16)
+    return hexbinary.bits(point.get("roleFlags"))
 
 
 def is_premises(point: Mapping[str, Any]) -> bool:
@@ -67,7 +76,7 @@ def settle(device: int, lfdi: str) -> bool:
     end = _stated(f"/edev/{device}")
     if end is None:
         return False
-    category = int(end.get("deviceCategory") or "0", 16)
+    category = hexbinary.bits(end.get("deviceCategory"))
     load = (_stated(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
     ders = [of_der(kind, capacity is not None) for kind, capacity in sql.rows(
         "SELECT der_type, capacity_wh FROM der_state WHERE device_id = ?", device)]

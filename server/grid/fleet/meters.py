@@ -16,7 +16,7 @@ from server.grid.fleet import devicetypes
 from server.grid.fleet.devicetypes import DER, PEV, is_premises, role
 from server.models import Device
 from server.resources import hooks, sql
-from server.resources.codes import FlowDirection, Uom
+from server.resources.codes import DataQualifier, FlowDirection, PhaseCode, Uom
 from server.resources.hooks import Change, after
 
 Data = dict[str, Any]
@@ -24,7 +24,11 @@ Taken = list[tuple[int, int]]
 _SIGN: dict[int, int] = {FlowDirection.FORWARD: -1, FlowDirection.REVERSE: 1, FlowDirection.NOT_APPLICABLE: 1}
 # dataQualifier: an average says most about a period, then a normal value; extremes and deviations say nothing
 # of it.
-_QUALIFIERS = {2: 0, 0: 1, 12: 1}
+_QUALIFIERS: dict[int, int] = {
+    DataQualifier.AVERAGE: 0,
+    DataQualifier.NOT_APPLICABLE: 1,
+    DataQualifier.NORMAL: 1,
+}
 _NEWEST_SETS = 3
 _READ = (
     "SELECT r.value, r.start + r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id WHERE "
@@ -44,10 +48,12 @@ def best(types: dict[str, Data]) -> list[Meter]:
     them, an average rather than an instant. Pure."""
     chosen: dict[int, tuple[tuple[bool, int], Meter]] = {}
     for href, said in types.items():
-        flow, qualifier = said.get("flowDirection", 0), said.get("dataQualifier", 0)
+        flow = said.get("flowDirection", FlowDirection.NOT_APPLICABLE)
+        qualifier = said.get("dataQualifier", DataQualifier.NOT_APPLICABLE)
         if said.get("uom") != Uom.W or qualifier not in _QUALIFIERS or flow not in _SIGN:
             continue
-        rank = (said.get("phase", 0) != 0, _QUALIFIERS[qualifier])
+        one_phase = said.get("phase", PhaseCode.NOT_APPLICABLE) != PhaseCode.NOT_APPLICABLE
+        rank = (one_phase, _QUALIFIERS[qualifier])
         if flow not in chosen or rank < chosen[flow][0]:
             chosen[flow] = rank, Meter(href, _SIGN[flow] * 10.0 ** said.get("powerOfTenMultiplier", 0))
     return [meter for _, meter in chosen.values()]

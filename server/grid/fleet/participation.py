@@ -14,14 +14,11 @@ from server.errors import Refused
 from server.functionsets import response
 from server.models import Device, Participation
 from server.resources import store
-from server.resources.codes import ResponseStatus
+from server.resources.codes import OPT_INS, OPT_OUTS
 from server.resources.hooks import Change, after
 
 FOREVER = (1 << 47) - 1  # the end of the standard's TimeType
 _LIMITS = {"events": "max_events", "hours": "max_hours"}  # columns of Participation
-OPTED_OUT_STATUSES = frozenset({
-    ResponseStatus.OPTED_OUT, ResponseStatus.PARTIAL_OPT_OUT, ResponseStatus.NO_PARTICIPATION})
-OPTED_IN_STATUSES = frozenset({ResponseStatus.OPTED_IN, ResponseStatus.PARTIAL_OPT_IN})
 _BY_ANSWER = "opted out of "
 
 
@@ -127,14 +124,14 @@ def contracts() -> list[dict[str, Any]]:
 @after("POST", *response.KINDS)
 def _answered(change: Change) -> None:
     status = change.data.get("status")
-    if status not in OPTED_OUT_STATUSES | OPTED_IN_STATUSES:
+    if status not in OPT_OUTS | OPT_INS:
         return
     device = Device.get_or_none(Device.lfdi == change.data["endDeviceLFDI"])
     event = store.find(change.data["subject"], *response.SUBJECTS)
     if device is None or event is None or event.until is None or event.until <= clock.now():
         return
     row, why = _row(device), f"{_BY_ANSWER}{event.href}"
-    if status in OPTED_OUT_STATUSES and (row.opted_out_until or 0) < event.until:
+    if status in OPT_OUTS and (row.opted_out_until or 0) < event.until:
         _save(device, opted_out_until=event.until, opt_out_reason=why)
-    elif status in OPTED_IN_STATUSES and row.opt_out_reason == why:
+    elif status in OPT_INS and row.opt_out_reason == why:
         _save(device, opted_out_until=None, opt_out_reason="")

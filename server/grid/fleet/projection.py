@@ -18,12 +18,13 @@ from server.grid.optimisation.clusters import sums
 from server.grid.optimisation.disaggregation import Committed, Fleet, MemberPowers
 from server.grid.series.intervals import Span
 from server.models import Document, ThermalState, VirtualDER
-from server.resources import events, sql
+from server.resources import sql
+from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
 
 BAND = 0.05  # of its rating: a car is told nothing new for less
 _CHUNK = 300
-_LIVE = (events.SCHEDULED, events.ACTIVE)
+_LIVE = (EventStatus.SCHEDULED, EventStatus.ACTIVE)
 
 
 def project(fleet_state: FleetState, span: Span) -> FleetState:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from server.config import settings
 from server.grid.fleet import eligibility
 from server.grid.fleet.derstates import EFFICIENCY
-from server.grid.fleet.devicetypes import HEAT_KINDS
+from server.grid.fleet.devicetypes import HEAT_KINDS, NOT_STORAGE_TYPES, STORAGE_TYPES
 from server.grid.fleet.kindmembers import EvMembers, PvMembers, StorageMembers, ThermalMembers
 from server.grid.fleet.membercolumns import DerColumns, MemberColumns
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals, sums
 from server.resources import sql
+from server.resources.codes import DERType
 
 OLD_S = 1800  # seconds after which a state of charge is carried forward by what was read since
 LEAK_HOURS = 20.0  # time constant with which a thermal load loses what it stored
@@ -72,9 +73,9 @@ def _usable_ders(
     any."""
     ders, size = columns.ders, len(columns.device)
     of_kind = {
-        "storage": np.isin(ders.der_type, (80, 83))
-        | np.isfinite(ders.capacity_wh) & ~np.isin(ders.der_type, (4, 81, 82)),
-        "pv": ders.der_type == 4,
+        "storage": np.isin(ders.der_type, STORAGE_TYPES)
+        | np.isfinite(ders.capacity_wh) & ~np.isin(ders.der_type, NOT_STORAGE_TYPES),
+        "pv": ders.der_type == DERType.PHOTOVOLTAIC,
     }[kind]
     rated = of_kind & (ders.max_injection_w + ders.max_absorption_w > 0)
     connected = rated & ders.connected

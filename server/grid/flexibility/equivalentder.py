@@ -16,13 +16,10 @@ from server.grid.flexibility import capability
 from server.grid.groups import virtualders
 from server.models import VirtualDER
 from server.resources import dermodes, quantities, sql
+from server.resources.codes import ConnectStatus, DERType, OperationalModeStatus, StorageModeStatus
 from server.resources.quantities import FULL
 
 Data = dict[str, Any]
-MIXED = 1  # DERType: virtual or mixed
-_CONNECTED, _AVAILABLE, _OPERATING = 1, 2, 4
-_ON_GRID = 2
-_CHARGING, _DISCHARGING, _HOLDING = 0, 1, 2
 _IDLE = 1.0  # W: less is nothing
 _UINT16, _UINT32 = (1 << 16) - 1, (1 << 32) - 1
 
@@ -62,7 +59,7 @@ def documents(inside: Iterable[Member], now: int, ramp: float = 0.0, import_limi
     energy = {"MaxWh": quantities.power(total["capacity_wh"])} if total["capacity_wh"] else {}
     return {
         "DERCapability": {
-            "type": MIXED,
+            "type": DERType.VIRTUAL_OR_MIXED,
             "modesSupported": takes,
             "csipaus:doeModesSupported": aus,
             **{f"rtg{name}": value for name, value in (_powers(rated) | energy).items()},
@@ -89,13 +86,20 @@ def _powers(watts: dict[str, float]) -> Data:
 
 def _status(online: list[Member], total: Data, stores: bool, now: int) -> Data:
     injected = total["injection_w"]
-    bits = (_CONNECTED | _AVAILABLE | (_OPERATING if abs(injected) >= _IDLE else 0)) if online else 0
+    bits = 0
+    if online:
+        bits = ConnectStatus.CONNECTED | ConnectStatus.AVAILABLE
+    if online and abs(injected) >= _IDLE:
+        bits |= ConnectStatus.OPERATING
+    mode = OperationalModeStatus.OPERATIONAL if online else OperationalModeStatus.OFF
     connect = {"dateTime": now, "value": f"{bits:02X}"}
     said: Data = {"readingTime": now, "genConnectStatus": connect,
-                  "operationalModeStatus": {"dateTime": now, "value": _ON_GRID if online else 1}}
+                  "operationalModeStatus": {"dateTime": now, "value": mode}}
     if stores:
-        mode = _CHARGING if injected < -_IDLE else _DISCHARGING if injected > _IDLE else _HOLDING
-        said |= {"storConnectStatus": connect, "storageModeStatus": {"dateTime": now, "value": mode}}
+        storage = StorageModeStatus.HOLDING
+        if abs(injected) > _IDLE:
+            storage = StorageModeStatus.CHARGING if injected < 0 else StorageModeStatus.DISCHARGING
+        said |= {"storConnectStatus": connect, "storageModeStatus": {"dateTime": now, "value": storage}}
     if total["charge"] is not None:
         said["stateOfChargeStatus"] = {"dateTime": now, "value": round(total["charge"] * FULL)}
     return said

@@ -26,7 +26,8 @@ from server.grid.series import measurements
 from server.grid.series.intervals import STEP
 from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Document, Share,
                            VirtualDER)
-from server.resources import sql
+from server.resources import hexbinary, sql
+from server.resources.codes import EventStatus
 
 QUARTERS = 86400 // STEP
 BEFORE, AFTER = 3600, 2 * 3600  # around an event of ours: pre-heating, and what comes back
@@ -188,7 +189,7 @@ def own_events(asked: BaselineRequest, start: int, end: int, apart: str = "") ->
     nature = DeviceType.get_or_none(DeviceType.device == asked.device)
     for event in Document.select().where(Document.parent.in_(ranks)) if ranks else ():
         said = event.submitted
-        bits = int(said.get("deviceCategory") or "0", 16)
+        bits = hexbinary.bits(said.get("deviceCategory"))
         if (
             said["mRID"] == apart
             or bits
@@ -199,7 +200,7 @@ def own_events(asked: BaselineRequest, start: int, end: int, apart: str = "") ->
             continue
         begin = said["interval"]["start"]
         until = begin + said["interval"]["duration"]
-        if event.status["currentStatus"] > 1:
+        if event.status["currentStatus"] > EventStatus.ACTIVE:
             until = min(until, event.status["dateTime"])
         found.append((begin, until))
     return [(begin - BEFORE, until + AFTER) for begin, until in found if until > begin]

@@ -26,8 +26,8 @@ from server.grid.series import measurements
 from server.grid.series.intervals import STEP
 from server.models import Device, DispatchOrder, ResponseRecord, Share
 from server.resources import pollrates, store
+from server.resources.codes import OPT_OUTS, EventStatus, ResponseStatus
 
-OPTED_OUT = (4, 8, 10)
 REBOUND_S = 4 * 3600  # seconds after an event in which what it moved may come back
 SETTLEMENT_COVERAGE = 0.8  # of the readings have to be there for settlement
 STAGES = {1: "received", 2: "started", 3: "completed"}
@@ -79,7 +79,8 @@ def _of_load_event(href: str) -> EvaluatedEvent:
     assert document is not None
     said = document.submitted
     start, duration = said["interval"]["start"], said["interval"]["duration"]
-    ended = document.status["dateTime"] if document.status["currentStatus"] > 1 else start + duration
+    cut_short = document.status["currentStatus"] > EventStatus.ACTIVE
+    ended = document.status["dateTime"] if cut_short else start + duration
     heard = {
         answer.lfdi
         for answer in ResponseRecord.select(ResponseRecord.lfdi).where(ResponseRecord.subject == said["mRID"])
@@ -216,7 +217,7 @@ def _row(
 def _opted_out(said: list[ResponseRecord]) -> bool:
     out = False
     for each in said:
-        out = each.status in OPTED_OUT or out and each.status != 5
+        out = each.status in OPT_OUTS or out and each.status != ResponseStatus.OPTED_IN
     return out
 
 

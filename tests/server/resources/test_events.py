@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.resources import events
+from server.resources.codes import EventStatus
 from server.resources.events import Event
 
 HORIZON = range(0, 64)
@@ -49,7 +50,7 @@ def test_status_only_goes_forward_and_since_is_the_instant_it_came_true(listed):
         for now in range(event.created, HORIZON.stop):
             verdict = events.evaluate(event, listed, now)
             if before is not None and verdict.status != before.status:
-                assert verdict.status > before.status and before.status <= events.ACTIVE
+                assert verdict.status > before.status and before.status <= EventStatus.ACTIVE
                 assert verdict.since == now
             elif before is not None:
                 assert verdict.since == before.since
@@ -62,9 +63,9 @@ def test_scheduled_is_never_said_at_or_after_the_earliest_start(listed):
     for now in HORIZON:
         for event in known(listed, now):
             verdict = events.evaluate(event, listed, now)
-            if verdict.status == events.SCHEDULED:
+            if verdict.status == EventStatus.SCHEDULED:
                 assert now < event.earliest_start
-            if verdict.status == events.ACTIVE:
+            if verdict.status == EventStatus.ACTIVE:
                 assert now >= event.earliest_start
             assert verdict.listed == (now < event.latest_end)
 
@@ -102,7 +103,7 @@ def test_two_events_with_the_same_controls_and_categories_are_never_in_force_at_
         running = [
             event
             for event in listed
-            if verdicts[event.key].status == events.ACTIVE and verdicts[event.key].listed
+            if verdicts[event.key].status == EventStatus.ACTIVE and verdicts[event.key].listed
         ]
         assert not [(one, other) for one in running for other in running if events.supersedes(one, other)]
 
@@ -112,10 +113,10 @@ def test_superseded_names_an_event_that_was_in_force_at_that_instant(listed):
     for verdict_of, now in ((events.evaluate_all(listed, now), now) for now in HORIZON[::3]):
         for event in listed:
             verdict = verdict_of[event.key]
-            if verdict.status == events.SUPERSEDED:
+            if verdict.status == EventStatus.SUPERSEDED:
                 newer = next(other for other in listed if other.key == verdict.superseded_by)
                 assert events.supersedes(newer, event) and verdict.since == newer.activation <= now
-                assert events.evaluate(newer, listed, verdict.since).status == events.ACTIVE
+                assert events.evaluate(newer, listed, verdict.since).status == EventStatus.ACTIVE
 
 
 @given(event_lists())
@@ -123,7 +124,7 @@ def test_a_final_status_once_recorded_outlasts_the_newer_event(listed):
     for event in listed:
         for now in HORIZON[::3]:
             verdict = events.evaluate(event, listed, now)
-            if verdict.status < events.CANCELLED:
+            if verdict.status < EventStatus.CANCELLED:
                 continue
             data = {"mRID": event.mrid, "creationTime": event.created, "DERControlBase": {"opModFixedW": 0},
                     "interval": {"start": event.start, "duration": event.duration},

@@ -17,7 +17,7 @@ from server.grid.series import forecasts, measurements, signals
 from server.grid.series.intervals import Span
 from server.models import Balance, Device, DispatchOrder, Meter, Participation, Plan, Share, ThermalState, db
 from server.resources import store
-from server.resources.events import ACTIVE, CANCELLED
+from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
 from tests.conftest import NOON
 from tests.ordered import create_order
@@ -135,7 +135,7 @@ def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
         grants = [
             grant
             for grant in store.items(f"/edev/{car.device.id}/frp")
-            if grant.status["currentStatus"] <= ACTIVE
+            if grant.status["currentStatus"] <= EventStatus.ACTIVE
         ]
         assert all(grant.submitted["interval"]["start"] > T + 3600 for grant in grants) and len(grants) == 1
     load, = store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
@@ -519,9 +519,10 @@ def test_a_car_that_is_to_stop_goes_on_until_then(town):
         pause, later = [
             each
             for each in grants
-            if each.submitted["interval"]["start"] >= stop - 60 and each.status["currentStatus"] <= ACTIVE
+            if each.submitted["interval"]["start"] >= stop - 60
+            and each.status["currentStatus"] <= EventStatus.ACTIVE
         ]
-        assert before and all(each.status["currentStatus"] != CANCELLED for each in before)
+        assert before and all(each.status["currentStatus"] != EventStatus.CANCELLED for each in before)
         assert (
             base_value(pause.submitted["powerAvailable"]) == 0
             and abs(pause.submitted["interval"]["start"] - stop) <= 60

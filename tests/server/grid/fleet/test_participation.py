@@ -7,6 +7,7 @@ from server.grid.controls import dercontrols
 from server.grid.fleet import fleetstate, participation
 from server.grid.groups import virtualders
 from server.models import Participation
+from server.resources.codes import OPT_OUTS
 
 HOUR = 3600
 
@@ -48,7 +49,7 @@ def test_what_cannot_be_is_refused(battery):
         participation.set_contract("d1", hours=-1)
 
 
-@pytest.mark.parametrize("status", sorted(participation.OPTED_OUT_STATUSES))
+@pytest.mark.parametrize("status", sorted(OPT_OUTS))
 def test_a_device_that_opts_out_of_an_event_is_left_alone_until_that_is_over(event, status):
     one, href, mrid = event
     one.answer(mrid, 2)
