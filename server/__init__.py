@@ -2,8 +2,8 @@
 
 Read it from the bottom up, the way imports go: `clock`, `errors`, `units`, `config`; `logs`; `models` (the
 tables); `resources` (what a resource of the standard is and how it is kept); `audit`, `devices`,
-`functionsets`; `grid` (the DERMS); `worker`; and at the top, side by side, `protocol` (the device
-interface) and `cli` (the operator interface).
+`functionsets`; `grid` (the DERMS); `operations` (what operators can do); `worker`; and at the top, side by
+side, `protocol` (the device interface) and `cli` (the operator interface).
 """
 from __future__ import annotations
 

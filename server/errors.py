@@ -14,3 +14,12 @@ class Refused(Exception):
         self.status = status
         self.why = why
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class BadArgument(Refused):
+    """An argument of an operation has a value that cannot be; `argument` is its name as declared."""
+
+    def __init__(self, argument: str, reason: str):
+        super().__init__(400, f"{argument}: {reason}")
+        self.argument = argument
+        self.reason = reason

@@ -10,6 +10,7 @@ made from one declaration. For the type checker each is the plain type. `meaning
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, get_args, get_origin
 
 
@@ -30,6 +31,8 @@ Percent = Annotated[float, Meaning("%", "percent")]
 Fraction = Annotated[float, Meaning("1", "a part of the whole, 0 to 1")]
 Hours = Annotated[float, Meaning("h", "hours")]
 Days = Annotated[int, Meaning("d", "days")]
+Day = Annotated[date, Meaning("date", "a local day, such as 2026-11-26")]
+Month = Annotated[date, Meaning("month", "a local month, such as 2026-11")]
 Lfdi = Annotated[str, Meaning("LFDI", "40 hexadecimal digits")]
 Href = Annotated[str, Meaning("href", "the path of a resource")]
 Xml = Annotated[str, Meaning("XML", "a document as devices read it")]

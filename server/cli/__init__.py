@@ -1,53 +1,48 @@
 """The operator interface: the command line `counterpoise`.
 
-Each command is a thin layer over a function of the packages below. What the function returns is printed as a
-table for people or, with --json, for programs. Read `common` first (settings, database, errors), then
-`values`, `files` and `tables` (what is typed and what is printed); every other module is named after its
-commands.
+Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
+`parameters` (what is typed), `tables` and `presentation` (what is printed; `audit` for its entries), `common`
+(settings, database, progress) and `group` (what happens when a command fails). `run`, `certs`,
+`settings`, `reference` and `demo` are commands that are no operations.
 """
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from server.cli import (audit, certs, common, control, demo, device, dispatch, dr, ev, forecast, optout, plan,
-                        rates, readings, report, run, settings, signals, vder)
+from server import operations
+from server.cli import commands, common
 from server.cli.group import Commands
 
+# Commands that are no operations, with their modules.
+PROCESSES = {"serve": "run", "work": "run", "certs": "certs", "settings": "settings", "operations": "reference",
+             "demo": "demo"}
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+def load(name: str) -> click.Command:
+    """The command of a name, made when it is asked for."""
+    if name in operations.MODULES:
+        return commands.group(operations.load(name))
+    module = import_module(f"{__name__}.{PROCESSES[name]}")
+    return next(command for command in module.COMMANDS if command.name == name)
+
+
+@click.group(
+    cls=Commands,
+    names=("serve", "work", "certs", *operations.MODULES, "settings", "operations", "demo"),
+    load=load,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="counterpoise")
-@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting for this call; see "
-                                                                          "`settings`.")
-@click.option("--as", "name", metavar="NAME", help="Who you are, for the audit trail; your login name if "
-                                                   "not given.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit trail.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE",
+              help="A setting for this call; see `settings`.")
+@click.option("--as", "name", metavar="NAME",
+              help="Who you are, for the audit log; your login name if not given.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit log.")
 @click.pass_context
 def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str) -> None:
     """Counterpoise: an IEEE 2030.5 server and residential DERMS."""
     common.configure(pairs, context.invoked_subcommand or "")
-    common.say_who(name, reason)
+    commands.act_as(name or common.login(), reason)
     context.call_on_close(common.close)
-
-
-for module in (
-    run,
-    certs,
-    device,
-    vder,
-    control,
-    dispatch,
-    dr,
-    ev,
-    signals,
-    forecast,
-    optout,
-    plan,
-    readings,
-    rates,
-    report,
-    audit,
-    settings,
-    demo,
-):
-    for command in module.COMMANDS:
-        main.add_command(command)

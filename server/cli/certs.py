@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from certs import authority, dev
-from server.cli.common import show as print_result
+from server.cli.tables import show as print_result
 
 _FOLDER = click.option("--path", type=click.Path(file_okay=False, path_type=Path), default=Path("certs/dev"),
                        show_default=True, help="The folder of the tree.")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -18,8 +19,37 @@ SERVICES = ("serve", "work")  # commands that run until they are stopped, and wh
 _OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort)
 
 
+class LazyCommands(dict[str, click.Command]):
+    """Commands by name, each made when it is asked for."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], click.Command]):
+        super().__init__(dict.fromkeys(names))  # type: ignore[arg-type]
+        self.load = load
+
+    def __getitem__(self, name: str) -> click.Command:
+        if super().__getitem__(name) is None:
+            self[name] = self.load(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default
+
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
+
 class Commands(click.Group):
-    """A group whose commands end in a sentence where they fail."""
+    """A group whose commands are made when they are called, and end in a sentence where they fail."""
+
+    def __init__(self, *args: Any, names: Iterable[str], load: Callable[[str], click.Command], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.commands = LazyCommands(names, load)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

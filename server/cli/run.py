@@ -1,15 +1,13 @@
-"""`serve`, `work`, `reindex`."""
+"""`serve` and `work`: the processes of the server."""
 from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 import click
 
 from server import clock
 from server.cli import common
-from server.cli.common import verb
 from server.config import settings
 
 
@@ -61,12 +59,4 @@ def work(once: bool) -> None:
     worker.run(once)
 
 
-@click.command()
-@verb
-def reindex() -> Any:
-    """Rebuild every derived row and body; changes nothing in a healthy database."""
-    from server.resources import store
-    return {"changed": store.reindex(lambda hrefs: common.track(hrefs, "rebuilding"))}
-
-
-COMMANDS = (serve, work, reindex)
+COMMANDS = (serve, work)

@@ -94,7 +94,7 @@ def lines() -> list[str]:
 def test_the_first_virtual_power_plant(newcomer: Newcomer) -> None:
     waits: dict[str, Callable[[], object]] = {
         "counterpoise device label device-3": lambda: (
-            sum(device["seen_at"] is not None for device in newcomer.ask("device", "list")) == 7
+            sum(device["last_contact_at"] is not None for device in newcomer.ask("device", "list")) == 7
         ),
         "counterpoise dispatch stores": lambda: (
             newcomer.ask("vder", "show", "stores")["capability"][0]["online"] == 2

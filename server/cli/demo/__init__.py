@@ -1,7 +1,7 @@
 """The demonstration, `make run`: a day of a neighbourhood in balance, as it happens.
 
 Read `place` (certificates, database, virtual DERs), `feeder` (what is measured), `processes` (what runs),
-`day` (how the day goes) and `view` (what is shown). They need the extra `report`, and are imported when the
+`day` (how the day goes) and `view` (what is shown). They need the extra report, and are imported when the
 command runs.
 """
 from __future__ import annotations

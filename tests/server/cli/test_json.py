@@ -30,6 +30,7 @@ IMBALANCE = json.dumps({"start": NOON, "step": 900, "values": [1500.0] * 8 + [-1
 # input.
 COMMANDS: list[tuple[str, str, str]] = [
     ("settings", "", ""),
+    ("operations", "", ""),
     ("certs dev", "--path {tmp}/certs --devices 1", ""),
     ("certs device", "more --path {tmp}/certs", ""),
     ("certs show", "{tmp}/certs/more.pem", ""),
@@ -101,7 +102,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("plan list", "", ""),
     ("plan show", "1", ""),
     ("plan diff", "1 2", ""),
-    ("plan auto", "town --approval", ""),
+    ("plan auto", "town --approval yes", ""),
     ("plan approve", "2", ""),
     ("plan publish", "2", ""),
     ("signal withdraw", "town --kind measured", ""),

@@ -185,7 +185,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
             )
             for number in (BIG, "-70000", "x")
         ),
-        ("vder update street --import-limit nan", "limit nan W: a limit is a magnitude"),
+        ("vder update street --import-limit nan", "nan is not between 0 and inf"),
         ("control post street opModConnect=[1] --duration 5m", "opModConnect=[1]: yes or no is needed"),
         (
             'control post street opModMaxLimW={"x":1} --duration 5m',
@@ -215,8 +215,8 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("enrol --from {typed}", "device 1: its lfdi is no text"),
         ("enrol --from {labels}", "device 1: its labels is no object"),
         ("enrol --from {nobody}", "device 1: it has no lfdi"),
-        ("audit verify {deep}", "this is no audit trail"),
-        ("audit verify {binary}", "this is no audit trail"),
+        ("audit verify {deep}", "this is no audit log"),
+        ("audit verify {binary}", "this is no audit log"),
         ("signal put street --csv /nowhere/x", "/nowhere/x"),
         ("report day street --html {empty}/x.html", "the page cannot be written there"),
     ],

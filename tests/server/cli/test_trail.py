@@ -106,6 +106,7 @@ LOOKS = {
     "audit verify": "",
     "audit export": "",
     "settings": "",
+    "operations": "",
     "vder default": "solar",
     "poll-rate": "",
     "post-rate": "",
@@ -315,12 +316,12 @@ def test_it_is_followed_in_words(
 
 def test_a_whole_trail_is_verified_and_one_that_is_not_fails(run: Typed, trail: list[dict[str, Any]]) -> None:
     last = trail[-1]["hash"]
-    assert json.loads(run("audit", "verify", "--json").stdout) == {"entries": 3, "hash": last, "whole": True}
+    assert json.loads(run("audit", "verify", "--json").stdout) == {"entries": 3, "hash": last, "complete": True}
     assert "no entry of the hash" in run("audit", "verify", "--known", "f" * 64, fails=True).output
     AuditEntry.delete().where(AuditEntry.id == 2).execute()
     assert "entry 2 is missing" in run("audit", "verify", fails=True).output
     told = json.loads(run("audit", "verify", "--json", fails=True).stdout)
-    assert told["whole"] is False and told["faults"] == ["entry 2 is missing"]
+    assert told["complete"] is False and told["faults"] == ["entry 2 is missing"]
 
 
 def test_an_export_is_verified_without_the_database(
@@ -336,11 +337,11 @@ def test_an_export_is_verified_without_the_database(
     )
     AuditEntry.delete().execute()
     told = json.loads(run("audit", "verify", str(file), "--json").stdout)
-    assert told == {"entries": 3, "hash": trail[-1]["hash"], "whole": True}
+    assert told == {"entries": 3, "hash": trail[-1]["hash"], "complete": True}
     file.write_text("\n".join([lines[0], lines[1].replace("bob", "eve"), lines[2]]))
     assert "entry 2 was altered" in run("audit", "verify", str(file), fails=True).output
     assert (
-        "this is no audit trail" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
+        "this is no audit log" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
     )
     file.write_text('{"id": 1}')
     assert "an entry has other fields" in run("audit", "verify", str(file), fails=True).output

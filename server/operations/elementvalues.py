@@ -1,11 +1,13 @@
 """Values of elements as people write them: `opModMaxLimW=50%`, `opModTargetW=-3kW`, `opModConnect=no`,
-`opModVoltVar=/derp/1/dc/2`; JSON for the rest. Asked of the schema, so that every mode of every edition
-works."""
+`opModVoltVar=/derp/1/dc/2`; JSON for the rest.
+
+The schema says of which type an element is, so that every mode of every edition works.
+"""
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from server.errors import Refused
@@ -15,9 +17,9 @@ _NUMBER = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?)\s*(?P<prefix>[kMG]?)(?P<unit
 _PREFIX = {"": 1, "k": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
 
 
-def data(type_name: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The data of a type from NAME=VALUE pairs. Refused (400) where a name or value does not fit."""
-    return {name: value(type_name, name, text) for name, text in pairs}
+def data(type_name: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The data of a type from values as text, by name. Refused (400) where a name or value does not fit."""
+    return {name: value(type_name, name, text) for name, text in texts.items()}
 
 
 def value(type_name: str, name: str, text: str) -> Any:
@@ -72,8 +74,8 @@ def _simple(kind: str, text: str) -> Any:
 
 def _number(text: str) -> float:
     """5000, 50% (as hundredths of a percent), 3kW."""
-    found = _NUMBER.fullmatch(text.strip())
-    if found is None:
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
         raise ValueError("a number is needed, such as 5000, 50% or 3kW")
-    number = float(found["number"]) * _PREFIX[found["prefix"]]
-    return round(number * 100, 6) if found["unit"] == "%" else number
+    number = float(match["number"]) * _PREFIX[match["prefix"]]
+    return round(number * 100, 6) if match["unit"] == "%" else number

@@ -1,0 +1,148 @@
+"""Click commands made from the declarations of operations: arguments, help, the call, and what is printed."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from server import audit
+from server.cli import common, parameters
+from server.cli.audit import PRESENTATIONS
+from server.cli.presentation import Presentation
+from server.cli.tables import show
+from server.errors import BadArgument, Refused
+from server.operations.declaration import Argument, Group, Operation
+
+_ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
+
+
+class DefaultGroup(click.Group):
+    """A group that is a command too: `dispatch F12 --watts 5000` is `dispatch order F12 --watts 5000`."""
+    default = ""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+def act_as(name: str, reason: str) -> None:
+    """Take who is acting, and why, from the command line; for this call."""
+    click.get_current_context().meta[_ACTOR] = name, reason
+
+
+def group(declared: Group) -> click.Command:
+    """The command of a group of operations, or of its only operation where that has no name of its own."""
+    if "" in declared.operations:
+        return command(declared.operations[""], declared.name)
+    made = (DefaultGroup if declared.default else click.Group)(declared.name, help=declared.help)
+    if isinstance(made, DefaultGroup):
+        made.default = declared.default
+    for name, operation in declared.operations.items():
+        made.add_command(command(operation, name))
+    for below in declared.groups.values():
+        made.add_command(group(below))
+    return made
+
+
+def command(operation: Operation, name: str) -> click.Command:
+    """The command of an operation. `--json` is added to its arguments, `--yes` where it asks first."""
+    presentation = PRESENTATIONS.get(operation.name, Presentation(show))
+
+    def callback(as_json: bool, **values: Any) -> None:
+        own = {parameter.name: values[parameter.name] for parameter in presentation.parameters
+               if parameter.name is not None}
+        run(lambda: operation.run(_arguments(operation, values)),
+            lambda result: presentation.print(result, as_json, **own))
+
+    made = click.Command(
+        name,
+        callback=callback,
+        params=[*map(_parameter, operation.arguments), *presentation.parameters, _json_option()],
+        help=operation.help,
+        epilog=" ".join(note for unit, note in parameters.NOTES.items()
+                        if any(_unit(argument) == unit for argument in operation.arguments)) or None,
+    )
+    if any(argument.positional and argument.kind is float for argument in operation.arguments):
+        made.context_settings["ignore_unknown_options"] = True  # -5 is a number here
+    if operation.confirm:
+        click.confirmation_option(prompt=operation.confirm)(made)
+    return made
+
+
+def run(function: Callable[[], Any], print_result: Callable[[Any], None]) -> None:
+    """Open the database, call the function in the operator's name and print what it returns.
+
+    What is refused is an error in words, which names the option that is wrong.
+    """
+    try:
+        common.open_database()
+        with audit.acting(*click.get_current_context().meta[_ACTOR]), common.progress_bar():
+            result = function()
+        print_result(result)
+    except BadArgument as error:
+        raise click.BadParameter(error.reason, param_hint=f"'{_hint(error.argument)}'") from None
+    except Refused as refused:
+        raise click.ClickException(refused.why) from None
+    except ImportError as missing:
+        if common.EXTRA not in str(missing):
+            raise
+        raise click.ClickException(str(missing)) from None
+
+
+def _hint(argument: str) -> str:
+    """How the command line calls an argument of the operation that runs."""
+    for parameter in click.get_current_context().command.params:
+        if parameter.name == argument and isinstance(parameter, click.Option):
+            return parameter.opts[0]
+    return argument.upper()
+
+
+def _arguments(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
+    """The operation's arguments from parsed values; what was not typed keeps its default."""
+    taken: dict[str, Any] = {}
+    for argument in operation.arguments:
+        value = values[argument.name]
+        if value is not None:
+            taken[argument.name] = parameters.taken(argument, value)
+    return taken
+
+
+def _parameter(argument: Argument) -> click.Parameter:
+    kind = parameters.parameter_type(argument)
+    if argument.positional:
+        return click.Argument(
+            [argument.name], type=kind, nargs=-1 if argument.many else 1, required=argument.required,
+            metavar=argument.arg.metavar or None,
+        )
+    flag = argument.kind is bool and not argument.optional
+    names = [f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.option.split("/")]
+    return click.Option(
+        [argument.name, *names],
+        type=None if flag else kind,
+        is_flag=flag,
+        multiple=argument.many,
+        required=argument.required,
+        default=None if argument.required or argument.many else argument.default,
+        metavar=argument.arg.metavar or (None if flag or argument.choices else kind.name.upper()
+                                         if kind is not parameters.YES_NO else "yes|no"),
+        help=_help(argument),
+    )
+
+
+def _help(argument: Argument) -> str:
+    """The help of an option, with its range and default."""
+    facts = [parameters.shown_range(argument)]
+    if default := parameters.shown_default(argument):
+        facts.append(f"default: {default}")
+    shown = "; ".join(filter(None, facts))
+    return argument.arg.help + (f"  [{shown}]" if shown else "")
+
+
+def _unit(argument: Argument) -> str:
+    return {"instant": "INSTANT", "s": "DURATION"}.get(argument.unit, argument.unit)
+
+
+def _json_option() -> click.Option:
+    return click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")

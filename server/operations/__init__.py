@@ -1,0 +1,48 @@
+"""What operators can do: each operation is declared once.
+
+A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
+
+The command line is made from these declarations. Read `declaration` first. Each of `devices`,
+`virtualders`, `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`,
+`participation`, `readings`, `pollrates`, `reports`, `auditlog` and `maintenance` declares the operations on
+one kind of thing and calls the packages below. `seriesinput` reads files of time series, `elementvalues` the
+values of elements as people write them, `progress` tells interfaces how far long work is.
+"""
+from __future__ import annotations
+
+from importlib import import_module
+
+from server.operations.declaration import Group
+
+# The module that declares each group, in the order in which groups are listed. A module is loaded when one of
+# its groups is asked for, since some need numpy and HiGHS.
+MODULES = {
+    "enrol": "devices",
+    "device": "devices",
+    "vder": "virtualders",
+    "control": "controls",
+    "preview": "controls",
+    "dispatch": "dispatch",
+    "dr": "drevents",
+    "ev": "reservations",
+    "signal": "signals",
+    "forecast": "forecasts",
+    "history": "forecasts",
+    "opt-out": "participation",
+    "contract": "participation",
+    "plan": "plans",
+    "responses": "readings",
+    "readings": "readings",
+    "poll-rate": "pollrates",
+    "post-rate": "pollrates",
+    "report": "reports",
+    "baseline": "reports",
+    "audit": "auditlog",
+    "reindex": "maintenance",
+}
+
+
+def load(name: str) -> Group:
+    """The group of a name in MODULES."""
+    module = import_module(f"{__name__}.{MODULES[name]}")
+    return next(group for group in module.GROUPS if group.name == name)

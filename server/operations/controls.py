@@ -1,0 +1,142 @@
+"""`control` and `preview`: DERControls and curves of a virtual DER's program, in the standard's own modes."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from server.devices import enrolment
+from server.errors import BadArgument
+from server.grid.controls import defaultcontrols, dercontrols
+from server.grid.controls import preview as previews
+from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary,
+                                          PostedDerControl, Preview)
+from server.operations import elementvalues
+from server.operations.declaration import NO_PAIRS, UINT32, Arg, DeviceName, DryRun, Group, Role, VderName
+from server.units import Href, Instant, Seconds, SecondsExact
+
+Data = dict[str, Any]
+CURVE_TYPES = (
+    "opModFreqWatt",
+    "opModHFRTMayTrip",
+    "opModHFRTMustTrip",
+    "opModHVRTMayTrip",
+    "opModHVRTMomentaryCessation",
+    "opModHVRTMustTrip",
+    "opModLFRTMayTrip",
+    "opModLFRTMustTrip",
+    "opModLVRTMayTrip",
+    "opModLVRTMomentaryCessation",
+    "opModLVRTMustTrip",
+    "opModVoltVar",
+    "opModVoltWatt",
+    "opModWattPF",
+    "opModWattVar",
+)
+control = Group(
+    "control",
+    "Post controls in the standard's own modes, and look at them. VDER is a virtual DER's name or number.")
+preview_group = Group("preview")
+GROUPS = (control, preview_group)
+Control = Annotated[Href, Arg("The control's href.", metavar="CONTROL")]
+Start = Annotated[Instant | None, Arg("Beginning; now if not given.")]
+CancelAt = Annotated[Instant | None, Arg("From this instant on; now if not given.")]
+CancelReason = Annotated[str | None, Arg("Why; devices and the audit log get it.")]
+Randomized = Annotated[bool, Arg("Let devices spread the cancellation by the event's own randomization.")]
+OptionalVder = Annotated[str | None, Arg(metavar="VDER")]
+Description = Annotated[str, Arg("A description that devices get.")]
+Ended = Annotated[bool, Arg("Also those that have ended.")]
+
+
+@control.operation("post", role=Role.OPERATOR)
+def post(
+    vder: VderName,
+    modes: Annotated[Mapping[str, str], Arg(metavar="MODE=VALUE...")],
+    *,
+    start: Start = None,
+    duration_s: Seconds,
+    randomize_start: Annotated[int, Arg("Seconds, at most an hour either way.")] = 0,
+    randomize_duration: Annotated[int, Arg("Likewise.")] = 0,
+    ramp_s: Annotated[SecondsExact | None, Arg("Time in which to reach the value (rampTms).")] = None,
+    category: Annotated[int | None, Arg(
+        "Only for these DeviceCategoryType bits, such as 0x30.", least=0, most=UINT32,
+        metavar="BITS")] = None,
+    description: Description = "",
+    response_required: Annotated[int, Arg(
+        "Sum of 1 (received), 2 (specific responses), 4 (customer).", least=0, most=7)] = 7,
+    dry_run: DryRun = False,
+) -> PostedDerControl:
+    """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
+    return dercontrols.post(
+        vder, elementvalues.data("DERControlBase", modes), duration_s, start, ramp_s=ramp_s,
+        category=category, randomize_start=randomize_start, randomize_duration=randomize_duration,
+        description=description, response_required=response_required, dry_run=dry_run,
+    )
+
+
+@control.operation("list", role=Role.VIEWER)
+def list_controls(vder: OptionalVder = None, *, ended: Ended = False) -> list[DerControlRow]:
+    """List the controls of a virtual DER, or of all."""
+    return dercontrols.list_controls(vder, ended)
+
+
+@control.operation("show", role=Role.VIEWER)
+def show(control: Control) -> DerControlDetail:
+    """Show a control (its href) with its XML."""
+    return dercontrols.show(control)
+
+
+@control.operation("cancel", role=Role.OPERATOR)
+def cancel(
+    control: Control,
+    *,
+    at: CancelAt = None,
+    randomized: Randomized = False,
+    reason: CancelReason = None,
+) -> DerControlSummary:
+    """Cancel a control (its href)."""
+    return dercontrols.cancel(control, at, randomized, reason)
+
+
+@control.operation("curve", role=Role.OPERATOR)
+def curve(
+    vder: VderName,
+    *,
+    curve_type: Annotated[str, Arg("The mode that it is for.", choices=CURVE_TYPES, option="type")],
+    points: Annotated[Sequence[str], Arg("A point, as integers.", option="point", metavar="X,Y")],
+    x_multiplier: Annotated[int, Arg("Power of ten of X.")] = 0,
+    y_multiplier: Annotated[int, Arg("Power of ten of Y.")] = 0,
+    y_ref_type: Annotated[int, Arg("What Y is relative to (DERUnitRefType).")],
+    also: Annotated[Mapping[str, str], Arg("Another element of DERCurve, such as vRef=10000.")] = NO_PAIRS,
+    description: Description = "",
+) -> Data:
+    """Add a DERCurve to a virtual DER's program; controls name it by its href."""
+    data = {
+        "curveType": CURVE_TYPES.index(curve_type),
+        "xMultiplier": x_multiplier,
+        "yMultiplier": y_multiplier,
+        "yRefType": y_ref_type,
+        "CurveData": [_point(text) for text in points],
+        **elementvalues.data("DERCurve", also),
+    }
+    if description:
+        data["description"] = description
+    return defaultcontrols.add_curve(vder, data)
+
+
+def _point(text: str) -> dict[str, int]:
+    x, _, y = text.partition(",")
+    try:
+        return {"xvalue": int(x), "yvalue": int(y)}
+    except ValueError:
+        raise BadArgument("points", f"{text!r} is not X,Y") from None
+
+
+@preview_group.operation("", role=Role.VIEWER)
+def preview(
+    device: DeviceName, *, at: Annotated[Instant | None, Arg("At this instant; now if not given.")] = None
+) -> Preview:
+    """Show which control a device follows, and why.
+
+    Lists what each program that the device sees requires at that instant, and which of it prevails.
+    """
+    return previews.preview(enrolment.find(device), at)

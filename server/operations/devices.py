@@ -1,0 +1,216 @@
+"""`enrol` and `device`: who is enrolled."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from server import audit
+from server.devices import enrolment
+from server.errors import BadArgument, Refused
+from server.models import Device, Membership, VirtualDER
+from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
+from server.operations.progress import track
+from server.resources import hexbinary, store
+from server.units import Href, Instant, Lfdi
+
+enrol_group = Group("enrol")
+device = Group("device", "Look at and change enrolled devices. DEVICE is an LFDI, SFDI, number or name.")
+GROUPS = (enrol_group, device)
+
+
+class DeviceRow(TypedDict):
+    """A device as it is listed. `manager` is the LFDI of its aggregator, empty without one."""
+    id: int
+    name: str
+    kind: str
+    lfdi: Lfdi
+    sfdi: int
+    state: str
+    labels: dict[str, str]
+    manager: Lfdi
+    last_contact_at: Instant | None
+
+
+class DeviceDetails(DeviceRow):
+    """A device with its registration, virtual DERs and what it has reported of its DERs."""
+    href: Href
+    pin: str | None
+    enrolled_at: Instant
+    virtual_ders: list[str]
+    DERCapability: NotRequired[dict[str, Any]]
+    DERSettings: NotRequired[dict[str, Any]]
+    DERStatus: NotRequired[dict[str, Any]]
+    DERAvailability: NotRequired[dict[str, Any]]
+
+
+class RemovedDevice(TypedDict):
+    removed: Lfdi
+
+
+def row(device: Device) -> DeviceRow:
+    """A device as it is listed."""
+    return {
+        "id": device.id,
+        "name": device.name,
+        "kind": device.kind,
+        "lfdi": device.lfdi,
+        "sfdi": device.sfdi,
+        "state": device.state,
+        "labels": device.labels,
+        "manager": device.manager,
+        "last_contact_at": device.last_contact_at,
+    }
+
+
+def details(device: Device) -> DeviceDetails:
+    """A device with everything known about it."""
+    href = enrolment.href(device)
+    registration = store.get(f"{href}/rg")
+    vders = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
+        VirtualDER.id)
+    reported: Any = {
+        document.kind: hexbinary.comparable(document.submitted)
+        for der in store.items(f"{href}/der")
+        for document in store.items(der.href)
+        if document.submitted
+    }
+    return {
+        **row(device),
+        "href": href,
+        "pin": f"{registration.submitted['pIN']:06d}" if registration else None,
+        "enrolled_at": device.enrolled_at,
+        "virtual_ders": [vder.name for vder in vders],
+        **reported,
+    }
+
+
+@enrol_group.operation("", role=Role.ADMINISTRATOR)
+def enrol(
+    lfdi: str | None = None,
+    *,
+    pin: Annotated[int | None, Arg(
+        "Registration PIN with its check digit; a new one is made if not given.")] = None,
+    name: Annotated[str, Arg("A name for people.")] = "",
+    kind: Annotated[str, Arg("pv, battery, ev_charger, thermostat, aggregator, …")] = "",
+    labels: Annotated[Mapping[str, str], Arg(
+        "A label for the rules of virtual DERs.", option="label")] = NO_PAIRS,
+    manager: Annotated[str, Arg(
+        "LFDI of the enrolled aggregator that acts for it.", option="aggregator")] = "",
+    file: Annotated[UploadedFile | None, Arg(
+        "Enrol all devices of a JSON file: a list of objects with lfdi, pin, name, kind, labels.",
+        option="from")] = None,
+) -> DeviceDetails | list[DeviceRow]:
+    """Enrol a device by the LFDI of its certificate (or many, with --from)."""
+    if lfdi is not None and file is None:
+        return details(enrolment.enrol(lfdi, pin, name, kind, dict(labels), manager))
+    if lfdi is None and file is not None:
+        return _enrol_file(file, kind, labels, manager)
+    raise BadArgument("lfdi", "give either an LFDI or --from FILE")
+
+
+_ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str}
+_TYPE_NAMES = {str: "text", int: "whole number", dict: "object"}
+
+
+def _enrolled(rows: list[DeviceRow]) -> dict[str, Any]:
+    return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
+
+
+@audit.audited("device enrol", "{count} devices", answer=_enrolled)
+def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str) -> list[DeviceRow]:
+    entries = _entries(file)
+    with store.transaction():
+        return [
+            row(
+                enrolment.enrol(
+                    entry["lfdi"],
+                    entry.get("pin"),
+                    entry.get("name", ""),
+                    entry.get("kind", kind),
+                    {**labels, **entry.get("labels", {})},
+                    entry.get("manager", manager),
+                )
+            )
+            for entry in track(entries, "enrolling")
+        ]
+
+
+def _entries(file: UploadedFile) -> list[dict[str, Any]]:
+    """The devices of a file; null is the same as nothing. Refused (400) where an entry is no device."""
+    try:
+        entries = [
+            {key: value for key, value in entry.items() if value is not None}
+            for entry in json.loads(file.content)
+        ]
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(400, f"{file.name}: this is no JSON list of objects with an lfdi ({error})") from None
+    for number, entry in enumerate(entries, 1):
+        if "lfdi" not in entry:
+            raise Refused(400, f"{file.name}, device {number}: it has no lfdi")
+        for key, kind in _ENTRY.items():
+            if not isinstance(entry.get(key, kind()), kind):
+                raise Refused(400, f"{file.name}, device {number}: its {key} is no {_TYPE_NAMES[kind]}")
+    return entries
+
+
+@device.operation("list", role=Role.VIEWER)
+def list_devices(
+    *,
+    kind: Annotated[str | None, Arg("Only this kind.")] = None,
+    labels: Annotated[Mapping[str, str], Arg("Only those with this label.", option="label")] = NO_PAIRS,
+    state: Annotated[Literal["enrolled", "suspended"] | None, Arg("Only those in this state.")] = None,
+) -> list[DeviceRow]:
+    """List devices."""
+    query = Device.select().order_by(Device.id)
+    if kind is not None:
+        query = query.where(Device.kind == kind)
+    if state is not None:
+        query = query.where(Device.state == state)
+    return [row(device) for device in query if labels.items() <= device.labels.items()]
+
+
+@device.operation("show", role=Role.VIEWER)
+def show(device: DeviceName) -> DeviceDetails:
+    """Show everything known about a device."""
+    return details(enrolment.find(device))
+
+
+@device.operation("label", role=Role.OPERATOR)
+def label(
+    device: DeviceName,
+    labels: Annotated[Mapping[str, str], Arg(metavar="[NAME=VALUE]...")] = NO_PAIRS,
+    *,
+    remove: Annotated[Sequence[str], Arg("Remove this label.", metavar="NAME")] = (),
+    name: Annotated[str | None, Arg("Give it another name.")] = None,
+    kind: Annotated[str | None, Arg("Give it another kind.")] = None,
+) -> DeviceDetails:
+    """Set labels (NAME=VALUE …); the virtual DERs of the device follow at once."""
+    labelled = enrolment.find(device)
+    enrolment.relabel(labelled, {**labels, **dict.fromkeys(remove)}, name, kind)
+    return details(labelled)
+
+
+@device.operation("suspend", role=Role.ADMINISTRATOR)
+def suspend(device: DeviceName) -> DeviceRow:
+    """Refuse a device everything until it is restored."""
+    suspended = enrolment.find(device)
+    enrolment.suspend(suspended)
+    return row(suspended)
+
+
+@device.operation("restore", role=Role.ADMINISTRATOR)
+def restore(device: DeviceName) -> DeviceRow:
+    """Let a suspended device in again."""
+    restored = enrolment.find(device)
+    enrolment.restore(restored)
+    return row(restored)
+
+
+@device.operation("remove", role=Role.ADMINISTRATOR,
+                  confirm="Remove the device and everything it has reported (its readings stay)?")
+def remove(device: DeviceName) -> RemovedDevice:
+    """Remove a device; its certificate is no longer enrolled."""
+    removed = enrolment.find(device)
+    enrolment.remove(removed)
+    return {"removed": removed.lfdi}

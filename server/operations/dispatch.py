@@ -1,0 +1,121 @@
+"""`dispatch`: orders on virtual DERs, and what came of them."""
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+from server.grid.dispatch import orderchanges, ordercreation, orders
+from server.grid.dispatch.allocation import BROADCAST, DEVICE
+from server.grid.dispatch.ordercreation import OrderRequest
+from server.grid.dispatch.sharing import POLICIES
+from server.operations import progress
+from server.operations.controls import CancelAt, CancelReason, OptionalVder, Randomized, Start
+from server.operations.declaration import Arg, DryRun, Group, Reason, Role, VderName
+from server.units import Percent, Seconds, SecondsExact, Watts
+
+Data = dict[str, Any]
+dispatch = Group("dispatch", """
+    Order power of a virtual DER: `dispatch VDER --watts 5000 --duration 1h`; see `dispatch order --help`.
+
+    Then follow the order with `dispatch show ORDER`.
+    """, default="order")
+GROUPS = (dispatch,)
+OrderNumber = Annotated[int, Arg("The order's number.", metavar="ORDER")]
+
+
+@dispatch.operation("order", role=Role.OPERATOR)
+def order(
+    vder: VderName,
+    *,
+    delta_w: Annotated[Watts | None, Arg(
+        "More (+) or less (-) injection than now, by the whole group.", option="watts")] = None,
+    target_w: Annotated[Watts | None, Arg("Injection (+) or consumption (-) by the whole group.")] = None,
+    percent: Annotated[Percent | None, Arg(
+        "Of its own rating by each device: + discharge or generation, - charge.")] = None,
+    limit_percent: Annotated[Percent | None, Arg(
+        "Greatest generation by each device, in percent of its rating.")] = None,
+    limit_w: Annotated[Watts | None, Arg(
+        "Greatest generation by the whole group.", option="limit-watts")] = None,
+    connect: Annotated[bool | None, Arg("To be galvanically connected.")] = None,
+    energize: Annotated[bool | None, Arg("To exchange power at all.")] = None,
+    start: Start = None,
+    duration_s: Seconds,
+    ramp_s: Annotated[SecondsExact | None, Arg("Time in which to reach the value.")] = None,
+    randomize_s: Annotated[int, Arg(
+        "Spread start and end by up to so many seconds.", option="randomize")] = 0,
+    per_device: Annotated[bool, Arg(
+        "Give each device its own share, in proportion to its headroom.")] = False,
+    policy: Annotated[str, Arg(
+        "How a per-device order is shared: in proportion to headroom or rating, so that states of charge "
+        "become equal, in turn, or tier by tier.", choices=tuple(POLICIES))] = "headroom",
+    reason: Reason = "",
+    dry_run: DryRun = False,
+) -> Data:
+    """Order one quantity of a virtual DER. Power is positive for injection."""
+    quantity, value = ordercreation.single_quantity({
+        "watts": delta_w, "target": target_w, "percent": percent, "limit": limit_percent,
+        "limit_watts": limit_w, "connect": connect, "energize": energize,
+    })
+    return ordercreation.create_order(
+        OrderRequest(
+            vder=vder,
+            quantity=quantity,
+            value=value,
+            duration_s=duration_s,
+            start=start,
+            addressing=DEVICE if per_device else BROADCAST,
+            ramp_s=ramp_s,
+            randomize_s=randomize_s,
+            policy=policy,
+            reason=reason,
+            dry_run=dry_run,
+        ),
+        partial(progress.report, "publishing controls"),
+    )
+
+
+@dispatch.operation("list", role=Role.VIEWER)
+def list_orders(
+    vder: OptionalVder = None,
+    *,
+    plans: Annotated[bool, Arg("Also those that plans have made.")] = False,
+    limit: Annotated[int, Arg("How many at most.", least=1)] = 100,
+) -> list[Data]:
+    """List orders, newest first."""
+    return orders.list_orders(vder, plans, limit)
+
+
+@dispatch.operation("show", role=Role.VIEWER)
+def show(order: OrderNumber) -> Data:
+    """Show an order: who received, started, completed, opted out or did not answer, and delivered against
+    ordered power."""
+    return orders.show(order)
+
+
+@dispatch.operation("shares", role=Role.VIEWER)
+def shares(order: OrderNumber) -> list[Data]:
+    """List the share of each device of an order, the control that carries it, and why."""
+    return orders.list_shares(order)
+
+
+@dispatch.operation("extend", role=Role.OPERATOR)
+def extend(
+    order: OrderNumber,
+    *,
+    duration_s: Annotated[Seconds, Arg("How much longer.", option="by")],
+    reason: Reason = "",
+) -> Data:
+    """Extend an order: the same is ordered again, from its end on."""
+    return orderchanges.extend(order, duration_s, reason)
+
+
+@dispatch.operation("cancel", role=Role.OPERATOR)
+def cancel(
+    order: OrderNumber,
+    *,
+    at: CancelAt = None,
+    randomized: Randomized = False,
+    reason: CancelReason = None,
+) -> Data:
+    """Cancel an order."""
+    return orderchanges.cancel(order, at, randomized, reason)

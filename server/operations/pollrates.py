@@ -1,0 +1,74 @@
+"""`poll-rate` and `post-rate`: how often devices poll and post readings."""
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+from server import audit
+from server.config import settings
+from server.devices import enrolment
+from server.errors import BadArgument
+from server.models import Rate
+from server.operations.declaration import Arg, Group, Role
+from server.resources import pollrates, store, table
+from server.units import Lfdi, Seconds
+
+poll_rate, post_rate = Group("poll-rate"), Group("post-rate")
+GROUPS = (poll_rate, post_rate)
+Interval = Annotated[Seconds | None, Arg(metavar="[DURATION]")]
+Kind = Annotated[str, Arg("Only for this kind of resource, such as DERControlList.")]
+OnlyDevice = Annotated[str, Arg("Only for this device.")]
+Clear = Annotated[bool, Arg("Remove the rate that was set.")]
+
+
+class RateRow(TypedDict):
+    """How often devices poll or post resources of a kind; `device` is empty for all devices."""
+    kind: str
+    device: Lfdi
+    seconds: Seconds
+
+
+def _rates(purpose: str) -> list[RateRow]:
+    return [{"kind": rate.kind, "device": rate.lfdi, "seconds": rate.interval_s}
+            for rate in Rate.select().where(Rate.purpose == purpose).order_by(Rate.kind, Rate.lfdi)]
+
+
+def _state(purpose: str) -> dict[str, Any]:
+    return {"purpose": purpose, "rates": _rates(purpose)}
+
+
+@audit.audited("rate set", "{purpose}", state=_state)
+def _set(purpose: str, kind: str, lfdi: str, interval_s: int | None) -> None:
+    pollrates.set_rate(purpose, kind, lfdi, interval_s)
+    store.apply_rates(lfdi)
+
+
+def _show_or_set(purpose: str, interval_s: int | None, kind: str, device: str, clear: bool) -> list[RateRow]:
+    lfdi = enrolment.find(device).lfdi if device else ""
+    if kind and kind not in table.rows:
+        raise BadArgument("kind", f"there is no resource {kind}")
+    if clear or interval_s is not None:
+        _set(purpose, kind, lfdi, None if clear else interval_s)
+    general_s = getattr(settings, f"{purpose}_rate")
+    return [*_rates(purpose), {"kind": "all others", "device": "", "seconds": general_s}]
+
+
+@poll_rate.operation("", role=Role.OPERATOR)
+def set_poll_rate(
+    interval_s: Interval = None, *, kind: Kind = "", device: OnlyDevice = "", clear: Clear = False
+) -> list[RateRow]:
+    """Show or set how often devices poll (pollRate): for a kind of resource, a device, or both.
+
+    The setting `poll_rate` holds for all others.
+    """
+    return _show_or_set("poll", interval_s, kind, device, clear)
+
+
+@post_rate.operation("", role=Role.OPERATOR)
+def set_post_rate(
+    interval_s: Interval = None, *, kind: Kind = "", device: OnlyDevice = "", clear: Clear = False
+) -> list[RateRow]:
+    """Show or set how often devices post readings (postRate): for a kind of resource, a device, or both.
+
+    The setting `post_rate` holds for all others.
+    """
+    return _show_or_set("post", interval_s, kind, device, clear)

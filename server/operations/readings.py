@@ -1,0 +1,73 @@
+"""`responses` and `readings`: what devices answered and measured."""
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+from server import clock
+from server.devices import enrolment
+from server.grid.controls import responses as eventresponses
+from server.grid.controls.results import ResponseRow
+from server.models import Document
+from server.operations.declaration import Arg, DeviceName, Group, Role
+from server.resources import meterreadings, store
+from server.units import Href, Instant, Seconds
+
+Data = dict[str, Any]
+responses_group, readings_group = Group("responses"), Group("readings")
+GROUPS = (responses_group, readings_group)
+
+
+class ReadingRow(TypedDict):
+    """A reading as it was posted, `value` x 10^`multiplier` in the unit `uom`, with its ReadingType."""
+    start: Instant
+    duration: Seconds
+    quantity: str
+    value: int | None
+    multiplier: int
+    uom: int | None
+    flow: int | None
+    meter: Href
+
+
+@responses_group.operation("", role=Role.VIEWER)
+def responses(
+    event: Annotated[str | None, Arg(metavar="EVENT")] = None,
+    *,
+    device: Annotated[str | None, Arg("Only this device's responses.")] = None,
+    limit: Annotated[int, Arg("The newest so many.", least=1)] = 100,
+) -> list[ResponseRow]:
+    """List how devices responded to events, or to EVENT, an href or mRID."""
+    lfdi = enrolment.find(device).lfdi if device else None
+    return eventresponses.list_responses(event, lfdi, limit)
+
+
+@readings_group.operation("", role=Role.VIEWER)
+def readings(
+    device: DeviceName,
+    *,
+    start: Annotated[Instant | None, Arg("Only readings from this instant on.", option="from")] = None,
+    end: Annotated[Instant | None, Arg("Only readings before this instant.", option="until")] = None,
+    limit: Annotated[int, Arg("The newest so many of each quantity.", least=1)] = 100,
+) -> list[ReadingRow]:
+    """List what a device measured, oldest first; values as they were posted, with their ReadingType."""
+    lfdi = enrolment.find(device).lfdi
+    points = Document.select().where((Document.parent == "/upt") & (Document.audience == lfdi))
+    since, until = start or 0, end if end is not None else clock.now() + meterreadings.DAY
+    rows: list[ReadingRow] = []
+    for meter in (meter for point in points for meter in store.items(f"{point.href}/mr")):
+        document = store.get(f"{meter.href}/rt")
+        reading_type = document.submitted if document else {}
+        rows += [
+            {
+                "start": instant,
+                "duration": duration_s,
+                "quantity": meter.submitted.get("description", ""),
+                "value": value,
+                "multiplier": reading_type.get("powerOfTenMultiplier", 0),
+                "uom": reading_type.get("uom"),
+                "flow": reading_type.get("flowDirection"),
+                "meter": meter.href,
+            }
+            for instant, duration_s, value in meterreadings.between(meter.href, since, until)[-limit:]
+        ]
+    return sorted(rows, key=lambda row: (row["meter"], row["start"]))

@@ -1,0 +1,99 @@
+"""`report` and `baseline`: what events, days and months achieved, and what would have been without them."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from server import clock
+from server.errors import Refused
+from server.grid.reports import baselines, pages, performance, reports
+from server.operations.declaration import Arg, Group, Role, VderName
+from server.operations.dispatch import OrderNumber
+from server.units import Day, Instant, Month
+
+Data = dict[str, Any]
+DAY_S = 86400
+report = Group("report", "Results as tables, and as one HTML file with charts that needs nothing else.")
+baseline = Group("baseline", "What devices would have drawn without any event (consumption +).")
+GROUPS = (report, baseline)
+Html = Annotated[Path | None, Arg(
+    "Where to write the page; var/reports/….html if not given.", option="html", metavar="FILE")]
+
+
+@report.operation("event", role=Role.VIEWER)
+def event(event: Annotated[str, Arg(metavar="EVENT")], *, html_file: Html = None) -> Data:
+    """Report an event: an order (its number) or a load control event (its href)."""
+    return _written(reports.event(event), html_file)
+
+
+@report.operation("day", role=Role.VIEWER)
+def day(
+    vder: VderName,
+    *,
+    day: Annotated[Day | None, Arg("The local day; today if not given.", option="date")] = None,
+    html_file: Html = None,
+) -> Data:
+    """Report a local day of a virtual DER and those below it."""
+    return _written(reports.day(vder, day), html_file)
+
+
+@report.operation("month", role=Role.VIEWER)
+def month(
+    vder: VderName,
+    *,
+    month: Annotated[Month | None, Arg("This month if not given.")] = None,
+    html_file: Html = None,
+) -> Data:
+    """Report a month of a virtual DER and those below it, day by day, with its settlement."""
+    return _written(reports.month(vder, month), html_file)
+
+
+@report.operation("nonresponders", role=Role.VIEWER)
+def nonresponders(
+    vder: VderName,
+    *,
+    start: Annotated[Instant | None, Arg(
+        "Orders from this instant on; the last day if not given.", option="from")] = None,
+    end: Annotated[Instant | None, Arg("Until this instant; now if not given.", option="to")] = None,
+) -> list[Data]:
+    """List devices that did not respond to orders, or did not deliver; the worst first."""
+    until = clock.now() if end is None else end
+    return performance.nonresponders(vder, until - DAY_S if start is None else start, until)
+
+
+def _written(results: Data, path: Path | None) -> Data:
+    """Write the page of a report; its figures and tables without the series of the charts."""
+    from server.grid.reports import charts  # needs matplotlib, an extra that other operations do without
+    try:
+        file = pages.write(results, charts.report_charts(results), path)
+    except OSError as error:
+        raise Refused(
+            400, f"{path or pages.FOLDER}: the page cannot be written there: {error.strerror}"
+        ) from None
+    figures: dict[str, Any] = dict(pages.figures(results["key"]))
+    return {
+        **{key: results[key] for key in ("title", "vder", "zone", "start", "end")},
+        **figures,
+        "html": str(file),
+        "key": results["key"],
+        "settlement": results["settlement"],
+        "days": [{key: value for key, value in day.items() if key != "moved_kwh"} for day in results["days"]],
+        "devices": results["events"][0]["devices"] if results["what"] == "event" else [],
+    }
+
+
+@baseline.operation("compute", role=Role.VIEWER)
+def compute(
+    name: Annotated[str, Arg(metavar="NAME")],
+    *,
+    start: Annotated[Instant, Arg("Beginning.")],
+    end: Annotated[Instant, Arg("Up to a day later.")],
+) -> list[Data]:
+    """Compute the baseline of a device, or of each member of a virtual DER."""
+    return baselines.compute(name, start, end)
+
+
+@baseline.operation("show", role=Role.VIEWER)
+def show(order: OrderNumber) -> list[Data]:
+    """Show the baseline of each device of an order."""
+    return baselines.show(order)

@@ -1,0 +1,68 @@
+"""Time series that come as a CSV or JSON file with a call."""
+from __future__ import annotations
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from server.config import settings
+from server.errors import BadArgument, Refused
+from server.grid.series import csvfiles
+from server.operations.declaration import Arg, UploadedFile
+from server.units import Instant, Seconds
+
+UNITS = {"W": 1.0, "kW": 1e3, "MW": 1e6}
+CsvFile = Annotated[UploadedFile | None, Arg(
+    "CSV: start,value in lines, or values alone; - for standard input.", option="csv", metavar="FILE")]
+JsonFile = Annotated[UploadedFile | None, Arg(
+    "JSON: {start, step, values} or a list of {start, value}; - for standard input.", option="from-json",
+    metavar="FILE")]
+Start = Annotated[Instant | None, Arg("When the first value begins, where the file does not say it.")]
+Step = Annotated[Seconds | None, Arg("How long a value holds, where the file does not say it.")]
+Unit = Annotated[str, Arg("Unit of the values.", choices=tuple(UNITS))]
+
+
+def text(file: UploadedFile) -> str:
+    """The text of a file. Refused (400) where it is not UTF-8."""
+    try:
+        return file.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"{file.name}: this is not UTF-8 (byte {error.start})") from None
+
+
+def single_file(csv_file: UploadedFile | None, json_file: UploadedFile | None) -> UploadedFile:
+    """The file that came. Refused (400) where it is not exactly one."""
+    if csv_file is not None and json_file is not None:
+        raise BadArgument("json_file", "send either a CSV or a JSON file, not both")
+    file = csv_file or json_file
+    if file is None:
+        raise BadArgument("csv_file", "send a CSV or a JSON file")
+    return file
+
+
+def read(
+    csv_file: UploadedFile | None,
+    json_file: UploadedFile | None,
+    start: int | None,
+    step_s: int | None,
+    unit: str,
+) -> csvfiles.Table:
+    """The series in the file that came, in W; local times are of the setting `timezone`.
+
+    Refused (400) where there is not exactly one file, or its content is no series.
+    """
+    file, zone = single_file(csv_file, json_file), ZoneInfo(settings.timezone)
+    table = (
+        csvfiles.from_json(text(file), file.name, zone, step_s)
+        if json_file is not None
+        else csvfiles.from_csv(text(file), file.name, zone, start, step_s)
+    )
+    quantiles = {key: in_watts(values, unit) for key, values in table.quantiles.items()}
+    return table._replace(values=in_watts(table.values, unit), quantiles=quantiles)
+
+
+def in_watts(values: list[Any], unit: str) -> list[Any]:
+    """Values of a unit in W; what is no number stays as it is, for the check that names its line."""
+    if unit == "W":
+        return values
+    return [value * UNITS[unit] if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+            for value in values]

@@ -1,0 +1,122 @@
+"""`signal`: what the grid requires of an area."""
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from server import clock
+from server.errors import BadArgument, Refused
+from server.grid.series import signals
+from server.operations import seriesinput
+from server.operations.declaration import Arg, DryRun, Group, Role, UploadedFile
+from server.operations.seriesinput import CsvFile, JsonFile
+from server.units import Instant, Seconds
+
+Data = dict[str, Any]
+STEP_S = 900
+MAX_LENGTH_S = 366 * 86400
+signal = Group("signal", """
+    What the grid requires of an area, a virtual DER, over time.
+
+    imbalance: by how much it will draw too much if nothing is moved; schedule: what it is to draw from
+    outside; measured: what it drew (or was out of balance by), all in W with consumption positive.
+    import_limit and export_limit: magnitudes in W. price: per kWh.
+    """)
+GROUPS = (signal,)
+Area = Annotated[str, Arg("The area, a virtual DER's name or number.", metavar="AREA")]
+KINDS = ("imbalance", "schedule", "measured", "price", "import_limit", "export_limit")
+Source = Annotated[str, Arg("Where it comes from.")]
+Every = Annotated[Seconds | None, Arg(
+    "The next issue is due after so long; if it does not come, a warning says so.")]
+
+
+@signal.operation("put", role=Role.OPERATOR)
+def put(
+    area: Area,
+    *,
+    kind: Annotated[str, Arg("What the values are.", choices=KINDS)] = "imbalance",
+    csv_file: CsvFile = None,
+    json_file: JsonFile = None,
+    start: seriesinput.Start = None,
+    step_s: seriesinput.Step = None,
+    unit: seriesinput.Unit = "W",
+    flat: Annotated[float | None, Arg(
+        "One value throughout instead of a file, from the step of --start on.", metavar="VALUE")] = None,
+    length_s: Annotated[Seconds, Arg("How long, with --flat.", option="for")] = 86400,
+    tolerance: Annotated[float, Arg("W of imbalance that need not be balanced.")] = 0.0,
+    priority: Annotated[int, Arg(
+        "A higher one prevails over a lower one, whichever is newer.", least=-2 ** 15, most=2 ** 15 - 1)] = 0,
+    source: Source = "",
+    every_s: Every = None,
+    dry_run: DryRun = False,
+) -> Data:
+    """Put a signal; it prevails over what was put before, step by step. Times without zone are local
+    (`timezone`)."""
+    if unit != "W" and signals.KINDS[kind].unit != "W":
+        raise Refused(400, f"a {kind} is {signals.KINDS[kind].unit}, not in {unit}")
+    if flat is not None:
+        if csv_file or json_file:
+            raise BadArgument("flat", "give either a file or a flat value")
+        start, step_s, values = _flat(flat, start, step_s or STEP_S, length_s, unit)
+        origin = "--flat"
+    else:
+        table = seriesinput.read(csv_file, json_file, start, step_s, unit)
+        if table.quantiles:
+            raise Refused(400, "a signal has no quantiles")
+        start, step_s, values = table.start, table.step, table.values
+        origin = _name(csv_file, json_file)
+    return signals.put(area, kind, values, start, step_s, source=source, tolerance=tolerance,
+                       priority=priority, every=every_s, dry_run=dry_run, place=origin)
+
+
+def _flat(
+    value: float, start: int | None, step_s: int, length_s: int, unit: str
+) -> tuple[int, int, list[float | None]]:
+    """Start, step and values of a flat signal. Refused (400) where it has too many steps."""
+    if length_s > MAX_LENGTH_S or length_s > step_s * MAX_LENGTH_S // 60:
+        raise Refused(
+            400, f"--for {length_s} s, --step {step_s} s: a year is possible, in steps of a minute or more"
+        )
+    begin = (clock.now() if start is None else start) // step_s * step_s
+    return begin, step_s, seriesinput.in_watts([value] * -(-length_s // step_s), unit)
+
+
+def _name(csv_file: UploadedFile | None, json_file: UploadedFile | None) -> str:
+    return seriesinput.single_file(csv_file, json_file).name
+
+
+@signal.operation("push", role=Role.OPERATOR)
+def push(
+    area: Area,
+    kind: Annotated[str, Arg(choices=KINDS, metavar="KIND")],
+    value: float,
+    *,
+    start: Annotated[Instant | None, Arg("Beginning of its step; the present one if not given.")] = None,
+    step_s: Annotated[Seconds, Arg("How long it holds.")] = STEP_S,
+    source: Source = "",
+    every_s: Every = None,
+) -> Data:
+    """Put one value, such as the newest measurement."""
+    return signals.push(area, kind, value, start, step_s, source=source, every=every_s)
+
+
+@signal.operation("withdraw", role=Role.OPERATOR)
+def withdraw(
+    area: Area,
+    *,
+    kind: Annotated[str, Arg(choices=KINDS)],
+    start: Annotated[Instant | None, Arg("From this instant on; now if not given.", option="from")] = None,
+    source: Source = "",
+    dry_run: DryRun = False,
+) -> Data:
+    """Withdraw a kind of signal until it is put again; the past stays."""
+    return signals.withdraw(area, kind, start, source=source, dry_run=dry_run)
+
+
+@signal.operation("show", role=Role.VIEWER)
+def show(
+    area: Annotated[str | None, Arg(metavar="AREA")] = None,
+    *,
+    kind: Annotated[str | None, Arg("Only this kind.", choices=KINDS)] = None,
+) -> list[Data]:
+    """Show the newest issue of each signal, its present value, and what is wrong with it."""
+    return signals.show(area, kind)

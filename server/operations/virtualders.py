@@ -1,0 +1,222 @@
+"""`vder`: virtual DERs, their members, programs and defaults."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from server.errors import BadArgument
+from server.grid.controls import defaultcontrols
+from server.grid.flexibility import capability as capabilities
+from server.grid.flexibility import equivalentder, rollup
+from server.grid.flexibility import status as groupstatus
+from server.grid.groups import memberfiles
+from server.grid.groups import virtualders as groups
+from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
+from server.grid.series import forecasts
+from server.operations import elementvalues
+from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, VderName
+from server.units import Instant, Seconds, Watts
+
+Data = dict[str, Any]
+vder = Group("vder", """
+    Group DERs into virtual DERs. VDER is a name or number.
+
+    Members come by a rule over labels, such as "kind = ev_charger and feeder = F12", by list, or from the
+    virtual DERs below it.
+    """)
+GROUPS = (vder,)
+QUANTILES = {"0.5": "p50", "0.9": "p90"}
+MIN_STEP_S, MAX_STEPS = 60, 1000
+_CAPABILITY_COLUMNS = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_absorb_w",
+                       "injection_w", "up_w", "down_w", "capacity_wh", "up_wh", "down_wh", "charge")
+
+
+@vder.operation("create", role=Role.OPERATOR)
+def create(
+    name: str,
+    *,
+    rule: Annotated[str, Arg("Its members: a condition on labels, kind and name.")] = "",
+    members: Annotated[Sequence[str], Arg("A device that is a member by name.", option="member")] = (),
+    parent: Annotated[str | None, Arg("The virtual DER it belongs to.")] = None,
+    primacy: Annotated[int | None, Arg(
+        "0 is strongest, 255 weakest; one stronger than its parent's if not given.")] = None,
+    purpose: Annotated[str, Arg("topology, programme, provider, kind, …")] = "",
+    import_limit_w: Annotated[Watts | None, Arg(
+        "The most that its members may consume together.", least=0)] = None,
+    export_limit_w: Annotated[Watts | None, Arg(
+        "The most that its members may inject together.", least=0)] = None,
+) -> VderDetails:
+    """Make a virtual DER and publish its DERProgram to its members."""
+    return groups.create(name, rule=rule, members=members, parent=parent, primacy=primacy, purpose=purpose,
+                         import_limit_w=import_limit_w,
+                         export_limit_w=export_limit_w)
+
+
+@vder.operation("list", role=Role.VIEWER)
+def list_vders(
+    *, single: Annotated[bool, Arg("Also those of single devices, which per-device orders make.")] = False
+) -> list[VderRow]:
+    """List the tree of virtual DERs."""
+    return groups.list_vders(single)
+
+
+@vder.operation("show", role=Role.VIEWER)
+def show(vder: VderName) -> Data:
+    """Show a virtual DER with its members, its default and what it can do now."""
+    total = capabilities.capability(vder)
+    return {**groups.show(vder), "modes": total["modes"], "capability": list(_rows(total))}
+
+
+def _rows(node: Data, depth: int = 0) -> Iterator[Data]:
+    """The capability of a virtual DER and those below it, a row each; powers in W, injection positive."""
+    yield {"name": node["name"], "depth": depth, **{key: node[key] for key in _CAPABILITY_COLUMNS}}
+    for child in node["children"]:
+        yield from _rows(child, depth + 1)
+
+
+@vder.operation("update", role=Role.OPERATOR)
+def update(
+    vder: VderName,
+    *,
+    name: Annotated[str | None, Arg("Another name.")] = None,
+    rule: Annotated[str | None, Arg("Another rule; empty for none.")] = None,
+    parent: Annotated[str | None, Arg("Another parent; empty for the top.")] = None,
+    primacy: Annotated[int | None, Arg("Another primacy.")] = None,
+    purpose: Annotated[str | None, Arg("Another purpose.")] = None,
+    import_limit_w: Annotated[Watts | None, Arg(
+        "Another limit on what its members consume together; inf for none.", least=0, most=math.inf)] = None,
+    export_limit_w: Annotated[Watts | None, Arg(
+        "Another limit on what they inject together; inf for none.", least=0, most=math.inf)] = None,
+    add: Annotated[Sequence[str], Arg("Put a device in by name.", metavar="DEVICE")] = (),
+    remove: Annotated[Sequence[str], Arg("Take out a device that is in by name.", metavar="DEVICE")] = (),
+) -> VderDetails:
+    """Change a virtual DER; its members' assignments follow in the same transaction."""
+    return groups.update(vder, name=name, rule=rule, parent=parent, primacy=primacy, purpose=purpose, add=add,
+                         remove=remove, import_limit_w=import_limit_w,
+                         export_limit_w=export_limit_w)
+
+
+@vder.operation("delete", role=Role.OPERATOR)
+def delete(
+    vder: VderName,
+    *,
+    force: Annotated[bool, Arg("Even while it has controls that are scheduled or active.")] = False,
+) -> Data:
+    """Remove a virtual DER, its program and its members' assignments to it."""
+    groups.delete(vder, force)
+    return {"deleted": vder}
+
+
+@vder.operation("default", role=Role.OPERATOR)
+def default(
+    vder: VderName,
+    modes: Annotated[Mapping[str, str], Arg(metavar="[MODE=VALUE]...")] = NO_PAIRS,
+    *,
+    also: Annotated[Mapping[str, str], Arg(
+        "An element of DefaultDERControl itself, such as setGradW=100.")] = NO_PAIRS,
+    clear: Annotated[bool, Arg("Remove the default.")] = False,
+) -> Data:
+    """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
+    if clear:
+        defaultcontrols.clear_default(vder)
+    elif modes or also:
+        defaultcontrols.set_default(
+            vder, elementvalues.data("DERControlBase", modes), elementvalues.data("DefaultDERControl", also)
+        )
+    return groups.show(vder)["default"] or {}
+
+
+@vder.operation("status", role=Role.VIEWER)
+def status(
+    vder: VderName,
+    *,
+    equivalent_der: Annotated[bool, Arg(
+        "As the documents of one equivalent DER: ratings, settings, status, availability.")] = False,
+) -> Data:
+    """Show members in contact, readings, state of charge, orders in effect, and members left out."""
+    return equivalentder.equivalent_der(vder) if equivalent_der else groupstatus.status(vder)
+
+
+@vder.operation("capability", role=Role.VIEWER)
+def capability(
+    vder: VderName,
+    *,
+    start: Annotated[Instant | None, Arg("Beginning of the first step; now if not given.")] = None,
+    horizon_s: Annotated[Seconds, Arg("How far ahead.")] = 86400,
+    step_s: Annotated[Seconds, Arg("How long each step is.")] = 900,
+    quantile: Annotated[Literal["0.5", "0.9"], Arg(
+        "0.5: what can be expected, 0.9: what can be counted on nine times of ten.")] = "0.5",
+) -> Data:
+    """Show what it could do in each step: W above (up) and below (down) the baseline, Wh, for how long."""
+    if not MIN_STEP_S <= step_s <= horizon_s or horizon_s // step_s > MAX_STEPS:
+        possible = f"1 to {MAX_STEPS} steps of at least a minute are possible"
+        raise BadArgument("step_s", f"{step_s} s in {horizon_s} s: {possible}")
+    ahead = capabilities.horizon(vder, start, horizon_s // step_s, step_s / 3600)
+    column = QUANTILES[quantile]
+    kept = ("name", "members", "ramp_w_per_s", "unknown_up_w", "unknown_down_w", "warnings")
+    return {
+        **{key: ahead[key] for key in kept},
+        "quantile": float(quantile),
+        "steps": list(rollup.rows(ahead, column)),
+        "below": [
+            {"name": child["name"], "members": child["members"], **rollup.row(child, column, 0)}
+            for child in ahead["children"]
+        ],
+    }
+
+
+@vder.operation("forecast", role=Role.VIEWER)
+def forecast(
+    vder: VderName, *, horizon_s: Annotated[Seconds, Arg("How far ahead.")] = 86400
+) -> list[Data]:
+    """Show the expected load, PV, thermal load and EV charging, in W, injection positive.
+
+    Each has the quantiles 0.1, 0.5 and 0.9.
+    """
+    return forecasts.table(vder, horizon_s)
+
+
+members = vder.group(
+    "members", "Put devices into a virtual DER by name. DEVICE is an LFDI, SFDI, number or name.")
+
+
+@members.operation("list", role=Role.VIEWER)
+def list_members(vder: VderName) -> list[MemberRow]:
+    """List the members, and whether they are in by name or by a rule or child."""
+    return memberfiles.list_members(vder)
+
+
+@members.operation("add", role=Role.OPERATOR)
+def add(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
+    """Put devices in by name."""
+    return memberfiles.add(vder, devices)
+
+
+@members.operation("remove", role=Role.OPERATOR)
+def remove(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
+    """Take out devices that are in by name."""
+    return memberfiles.remove(vder, devices)
+
+
+@members.operation("import", role=Role.OPERATOR)
+def load(
+    vder: VderName, file: Annotated[Path, Arg(metavar="CSV")], *, dry_run: DryRun = False
+) -> MembersImport:
+    """Put the devices of a CSV file in by name: all of them or, if a line is wrong, none.
+
+    Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which the device
+    gets too.
+    """
+    return memberfiles.load(vder, file, dry_run)
+
+
+@members.operation("validate", role=Role.VIEWER)
+def validate(area: Annotated[str | None, Arg(metavar="AREA")] = None) -> list[ConflictRow]:
+    """List the devices of an area (or of all) that would be dispatched through more than one virtual DER.
+
+    Each device is dispatched through the deepest virtual DER that it is in. An area where that is not one for
+    every device cannot be balanced automatically.
+    """
+    return memberfiles.validate(area)
