@@ -16,8 +16,8 @@ from server.cli import commands, common
 from server.cli.group import Commands
 
 # Commands that are no operations, with their modules.
-PROCESSES = {"serve": "run", "work": "run", "certs": "certs", "settings": "settings", "operations": "reference",
-             "demo": "demo"}
+PROCESSES = {"serve": "run", "work": "run", "certs": "certs", "settings": "settings",
+             "operations": "reference", "demo": "demo"}
 
 
 def load(name: str) -> click.Command:

@@ -16,9 +16,9 @@ _PREFACE = """# Operations
 
 Made from `server/operations` by `counterpoise operations --markdown`; a test holds the two equal.
 
-Every operation is declared once, with its arguments, their units and ranges, the role that it needs and whether it has
-a dry run. The commands are made from the declarations. On the local command line everybody may do everything, since
-whoever holds the database does.
+Every operation is declared once, with its arguments, their units and ranges, the role that it needs and
+whether it has a dry run. The commands are made from the declarations. On the local command line everybody may
+do everything, since whoever holds the database does.
 """
 _HEADING = "| argument | type | accepted | default | what it is for |\n| --- | --- | --- | --- | --- |\n"
 

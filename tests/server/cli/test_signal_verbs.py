@@ -115,9 +115,9 @@ def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
             "start,value,p90\n2025-06-15T12:00,1,1\n2025-06-15T12:15,1,1\n",
             "no quantiles",
         ),
-        (("signal", "put", "F12"), "", "--csv.: send a CSV or a JSON file"),
-        (("signal", "put", "F12", "--csv", "-", "--from-json", "-"), "", "--from-json.: send either a CSV or a JSON file"),
-        (("signal", "put", "F12", "--csv", "-", "--flat", "1"), "", "--flat.: give either a file or a flat value"),
+        (("signal", "put", "F12"), "", "--csv.: send a CSV or"),
+        (("signal", "put", "F12", "--csv", "-", "--from-json", "-"), "", "--from-json.: send either"),
+        (("signal", "put", "F12", "--csv", "-", "--flat", "1"), "", "--flat.: give either"),
         (
             ("signal", "put", "F12", "--kind", "price", "--flat", "1", "--unit", "kW"),
             "",

@@ -316,7 +316,8 @@ def test_it_is_followed_in_words(
 
 def test_a_whole_trail_is_verified_and_one_that_is_not_fails(run: Typed, trail: list[dict[str, Any]]) -> None:
     last = trail[-1]["hash"]
-    assert json.loads(run("audit", "verify", "--json").stdout) == {"entries": 3, "hash": last, "complete": True}
+    verified = json.loads(run("audit", "verify", "--json").stdout)
+    assert verified == {"entries": 3, "hash": last, "complete": True}
     assert "no entry of the hash" in run("audit", "verify", "--known", "f" * 64, fails=True).output
     AuditEntry.delete().where(AuditEntry.id == 2).execute()
     assert "entry 2 is missing" in run("audit", "verify", fails=True).output

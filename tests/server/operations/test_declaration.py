@@ -31,7 +31,7 @@ def make(
     dry_run: DryRun = False,
 ) -> dict[str, Any]:
     """Make a thing."""
-    return {"name": name, "modes": dict(modes), "power_w": power_w, "duration_s": duration_s, "dry_run": dry_run}
+    return {"name": name, "power_w": power_w, "duration_s": duration_s}
 
 
 MAKE = things.operations["make"]
