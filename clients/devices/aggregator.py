@@ -1,7 +1,7 @@
 """An aggregator: one certificate, many EndDevices that it manages (CSIP AGG-001 to 012).
 
-The server's EndDeviceList shows it the EndDevices it manages; for each it follows the programs, answers under
-that device's LFDI, and posts its readings.
+The server's EndDeviceList shows it the EndDevices that it manages. For each it follows the programs, responds
+under that device's LFDI, and posts its readings.
 """
 from __future__ import annotations
 
@@ -18,23 +18,29 @@ from clients.transport.discovery import Root
 
 
 class Aggregator(Client):
-    """Manages the plants in `fleet`, by LFDI. EndDevices that it does not know are left alone."""
+    """Manages the devices in `models`, by LFDI. EndDevices that it does not know are ignored."""
 
-    def __init__(self, name: str, fleet: dict[str, DeviceModel], connection: Connection, dcap: str = "/dcap",
-                 rate: float = 1.0, tell: Callable[[Trace], None] = discard_trace,
+    def __init__(self, name: str, models: dict[str, DeviceModel], connection: Connection,
+                 dcap: str = "/dcap", rate: float = 1.0, on_event: Callable[[Trace], None] = discard_trace,
                  clock: Callable[[], float] = time.time):
-        super().__init__(name, connection, dcap, rate, tell, clock)
-        self._followers = {lfdi: EventClient(lfdi, plant, connection, tell) for lfdi, plant in fleet.items()}
+        super().__init__(name, connection, dcap, rate, on_event, clock)
+        self._event_clients = {
+            lfdi: EventClient(lfdi, model, connection, on_event) for lfdi, model in models.items()
+        }
 
     @property
-    def followers(self) -> list[EventClient]:
-        return list(self._followers.values())
+    def event_clients(self) -> list[EventClient]:
+        return list(self._event_clients.values())
 
-    def look_after(self, root: Root, now: float) -> None:
+    def discover(self, root: Root, now: float) -> None:
         rate = self.polls.rate(root.end_device_list or "")
-        for lfdi, follower in self._followers.items():
-            own = discovery.own_end_device(root.end_devices, lfdi)
-            if own is not None and follower.found is None:
-                self._tell(Trace(int(now), follower.plant.name, "enrolled", own["href"]))
-                self.polls.forget(self.dcap)    # a server may show more to those it knows
-            follower.found = discovery.discover(self.polls, own, rate, follower.plant.modes) if own else None
+        for lfdi, event_client in self._event_clients.items():
+            end_device = discovery.own_end_device(root.end_devices, lfdi)
+            if end_device is None:
+                event_client.discovered = None
+                continue
+            if event_client.discovered is None:
+                self._on_event(Trace(int(now), event_client.model.name, "enrolled", end_device["href"]))
+                self.polls.forget(self.dcap)    # a server may show more to devices that it knows
+            modes = event_client.model.modes
+            event_client.discovered = discovery.discover(self.polls, end_device, rate, modes)

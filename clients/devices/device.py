@@ -1,5 +1,5 @@
-"""A device with a certificate of its own: finds or registers its EndDevice, then follows, answers and
-reports."""
+"""A device with a certificate of its own: it finds or registers its EndDevice, then follows events, responds
+and reports."""
 from __future__ import annotations
 
 import time
@@ -12,79 +12,91 @@ from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
 from clients.transport import discovery
 from clients.transport.connection import Connection
-from clients.transport.discovery import Root
+from clients.transport.discovery import DiscoveredDevice, Root
 
 
 class Identity(NamedTuple):
-    """What a certificate makes of its holder: LFDI (40 hexadecimal digits), SFDI, and the registration PIN
-    that the utility was given for it (None: not checked; nor is it where the device registered itself: then
-    none was given)."""
+    """The identity that follows from a certificate: LFDI (40 hexadecimal digits), SFDI, and the registration
+    PIN that the utility has for it.
+
+    With `pin` None the PIN is not checked; nor is it where the device has registered itself, since the
+    utility has none then.
+    """
     lfdi: str
     sfdi: int
     pin: int | None = None
 
 
 class Device(Client):
-    """One device. It follows nothing before its EndDevice is there and, where it has a PIN, that of the
-    Registration is the same (CSIP BASIC-001)."""
+    """One device. It follows no event before its EndDevice is there and, if it has a PIN, the Registration
+    has the same (CSIP BASIC-001)."""
 
-    def __init__(self, identity: Identity, plant: DeviceModel, connection: Connection, dcap: str = "/dcap",
-                 rate: float = 1.0, tell: Callable[[Trace], None] = discard_trace,
+    def __init__(self, identity: Identity, model: DeviceModel, connection: Connection, dcap: str = "/dcap",
+                 rate: float = 1.0, on_event: Callable[[Trace], None] = discard_trace,
                  clock: Callable[[], float] = time.time):
-        super().__init__(plant.name, connection, dcap, rate, tell, clock)
+        super().__init__(model.name, connection, dcap, rate, on_event, clock)
         self.identity = identity
-        self.follower = EventClient(identity.lfdi, plant, connection, tell)
-        self._asked_for: object = None
-        self._complained_of: object = None
+        self.event_client = EventClient(identity.lfdi, model, connection, on_event)
+        # the documents of the last registration and the last error, so that neither is repeated unless read
+        # again
+        self._registered_in: object = None
+        self._reported_error_of: object = None
         self._pin = identity.pin
 
     @property
-    def followers(self) -> list[EventClient]:
-        return [self.follower]
+    def event_clients(self) -> list[EventClient]:
+        return [self.event_client]
 
     @property
-    def plant(self) -> DeviceModel:
+    def model(self) -> DeviceModel:
         """The hardware as it is now."""
-        return self.follower.plant
+        return self.event_client.model
 
-    def look_after(self, root: Root, now: float) -> None:
-        own = discovery.own_end_device(root.end_devices, self.identity.lfdi)
-        if own is None:
-            self.follower.found = None
+    def discover(self, root: Root, now: float) -> None:
+        end_device = discovery.own_end_device(root.end_devices, self.identity.lfdi)
+        if end_device is None:
+            self.event_client.discovered = None
             self._register(root)
             return
-        found = discovery.discover(
-            self.polls, own, self.polls.rate(root.end_device_list or ""), self.plant.modes
-        )
-        pin = found.registration["pIN"] if found.registration else None
-        if self._pin is not None and pin != self._pin:
-            if self._complained_of is not found.registration:
-                self._tell(Trace(int(now), self.name, "trouble", f"Registration has another PIN ({pin})"))
-            self.follower.found, self._complained_of = None, found.registration
+        rate = self.polls.rate(root.end_device_list or "")
+        discovered = discovery.discover(self.polls, end_device, rate, self.model.modes)
+        if not self._check_pin(discovered, now):
+            self.event_client.discovered = None
             return
-        if self.follower.found is None:
-            self._tell(Trace(int(now), self.name, "enrolled", own["href"]))
-            self.polls.forget(self.dcap)    # a server may show more to those it knows
-        self.follower.found = found
+        if self.event_client.discovered is None:
+            self._on_event(Trace(int(now), self.name, "enrolled", end_device["href"]))
+            self.polls.forget(self.dcap)    # a server may show more to a device that it knows
+        self.event_client.discovered = discovered
+
+    def _check_pin(self, discovered: DiscoveredDevice, now: float) -> bool:
+        """Return whether the Registration has the device's PIN; report an error once if not."""
+        pin = discovered.registration["pIN"] if discovered.registration else None
+        if self._pin is None or pin == self._pin:
+            return True
+        if self._reported_error_of is not discovered.registration:
+            self._on_event(Trace(int(now), self.name, "error", f"Registration has another PIN ({pin})"))
+        self._reported_error_of = discovered.registration
+        return False
 
     def _register(self, root: Root) -> None:
-        """Register in band, once for each time the list was read without us in it. A server that has no such
-        list for us enrols devices by itself."""
+        """Register in band, once for each time that the list was read without this device in it.
+
+        A server that links no EndDeviceList enrols devices by itself.
+        """
         if root.end_device_list is None:
-            if self._complained_of is not root.capability:
-                why = ("DeviceCapability has no EndDeviceListLink: this certificate is not enrolled, and may "
-                       "not register itself")
-                self._tell(Trace(int(self.now), self.name, "trouble", why))
-            self._complained_of = root.capability
+            if self._reported_error_of is not root.capability:
+                reason = ("DeviceCapability has no EndDeviceListLink: this certificate is not enrolled, and "
+                          "may not register itself")
+                self._on_event(Trace(int(self.now), self.name, "error", reason))
+            self._reported_error_of = root.capability
             return
-        if self._asked_for is root.end_devices:
+        if self._registered_in is root.end_devices:
             return
-        self._asked_for = root.end_devices
-        category = f"{self.plant.category:08X}"
-        document = {"deviceCategory": category, "lFDI": self.identity.lfdi, "sFDI": self.identity.sfdi,
-                    "changedTime": int(self.now)}
+        self._registered_in = root.end_devices
+        document = {"deviceCategory": f"{self.model.category:08X}", "lFDI": self.identity.lfdi,
+                    "sFDI": self.identity.sfdi, "changedTime": int(self.now)}
         href = root.end_device_list
         if self._try(lambda: self._connection.post(href, "EndDevice", document), "registration"):
-            self._tell(Trace(int(self.now), self.name, "registered", self.identity.lfdi))
+            self._on_event(Trace(int(self.now), self.name, "registered", self.identity.lfdi))
             self.polls.forget(href)
             self._pin = None

@@ -1,7 +1,7 @@
-"""What every device at a site has in common: ratings, a meter, a connection, and steps in time.
+"""The model of a device at a site: ratings, meter and connection, which every kind has, and steps in time.
 
-A plant is a value: `step` gives the plant as it is some seconds later. Power in W and var, energy in Wh;
-+ is injection into the grid, - is absorption from it.
+A model is a value: `step` returns the model as it is some seconds later. Power is in W and var, energy in Wh;
+injection into the grid is positive.
 """
 from __future__ import annotations
 
@@ -14,161 +14,180 @@ from clients.events.control import PowerOrder, Settings
 from clients.events.reservation import DesiredReservation
 from clients.simulation import weather
 from clients.simulation.weather import Site
+from server.resources.codes import Alarm, DERType, DERUnitRef, DeviceCategory
 
 # Physics is computed in steps no longer than this (seconds).
 STEP_S = 60.0
-OVER_VOLTAGE, UNDER_VOLTAGE = 1 << 1, 1 << 2
+MAX_VOLTAGE_PERCENT, MIN_VOLTAGE_PERCENT = 110, 90
+# Modes that every device supports.
 LIMITS = frozenset({"opModConnect", "opModEnergize", "csipaus:opModImpLimW", "csipaus:opModExpLimW",
                     "csipaus:opModGenLimW", "csipaus:opModLoadLimW"})
 
 
 @dataclass(frozen=True)
 class DeviceModel:
-    """A device at a site, at one instant. Subclasses say what it is and implement `step`."""
-    name: str = "plant"
+    """A device at a site, at one instant. Subclasses say what it is and implement `step`.
+
+    `injected_wh` and `absorbed_wh` are the registers of its meter, `voltage_percent` is the voltage at its
+    connection point in percent of nominal, `alarms` are bits of codes.Alarm.
+    """
+    name: str = "device"
     site: Site = field(default_factory=Site)
     max_w: float = 0.0
     max_charge_w: float = 0.0
     max_discharge_w: float = 0.0
     max_wh: float = 0.0
-    power: float = 0.0
-    var: float = 0.0
-    injected: float = 0.0
-    absorbed: float = 0.0
-    volts: float = 100.0
+    injection_w: float = 0.0
+    reactive_var: float = 0.0
+    injected_wh: float = 0.0
+    absorbed_wh: float = 0.0
+    voltage_percent: float = 100.0
     connected: bool = True
-    alarms: int = 0
+    alarms: Alarm = Alarm(0)
 
     kind: ClassVar[str]
-    der_type: ClassVar[int]
-    category: ClassVar[int]
+    der_type: ClassVar[DERType]
+    category: ClassVar[DeviceCategory]
     modes: ClassVar[frozenset[str]]
 
     @property
-    def rating(self) -> float:
-        """The largest power in either direction, W."""
-        return max(self.output, self.max_charge_w, 1.0)
+    def rating_w(self) -> float:
+        """The largest power in either direction."""
+        return max(self.max_injection_w, self.max_charge_w, 1.0)
 
     @property
-    def output(self) -> float:
-        """The largest power that it injects, W: what it says of setMaxW."""
+    def max_injection_w(self) -> float:
+        """The largest injection, which is reported as rtgMaxW and setMaxW."""
         return max(self.max_w, self.max_discharge_w)
 
     @property
     def max_var(self) -> float:
-        """Largest reactive power, var; 0 for a device that has no say in it."""
+        """The largest reactive power; 0 for a device that does not control it."""
         return 0.0
 
     @property
     def settings(self) -> Settings:
-        """What percentages are percentages of: the device is set to its ratings."""
-        return Settings(self.output, self.max_charge_w, self.max_discharge_w, self.max_var)
+        """The DERSettings: equal to the ratings."""
+        return Settings(self.max_injection_w, self.max_charge_w, self.max_discharge_w, self.max_var)
 
     @property
-    def charge(self) -> float | None:
-        """State of charge, 0..1; None where nothing is stored."""
+    def soc(self) -> float | None:
+        """State of charge, 0 to 1; None for a device without storage."""
         return None
 
     @property
-    def usable(self) -> float | None:
-        """Wh that can still be injected; None where nothing is stored for the grid."""
+    def dischargeable_wh(self) -> float | None:
+        """Energy that can still be injected; None for a device without storage for the grid."""
         return None
 
     @property
-    def headroom(self) -> float | None:
-        """Wh that can still be absorbed; None where nothing is stored."""
+    def chargeable_wh(self) -> float | None:
+        """Energy that can still be absorbed; None for a device without storage."""
         return None
 
     @property
     def available_w(self) -> float:
-        """W that could be injected now."""
+        """The injection that is possible now."""
         return 0.0
 
     @property
-    def unwilling(self) -> bool:
-        """Whether following controls any longer would cost the customer comfort: then they opt out."""
+    def uncomfortable(self) -> bool:
+        """Whether following controls any longer would cost the customer comfort, so that they opt out."""
         return False
 
     @property
     def limited(self) -> bool:
-        """Whether the device gives less than it could because it was asked to."""
+        """Whether a control holds the device below the power it would run at."""
         return False
 
-    def turns(self, now: float) -> float | None:
-        """The next second at which the device itself has news; None where nothing happens to it but by and
-        by."""
+    def next_change(self, now: float) -> float | None:
+        """Return the next second at which the device changes by itself; None where it only changes
+        gradually."""
         return None
 
     @property
-    def wish(self) -> DesiredReservation | None:
-        """What the device would like to have reserved; None where it has nothing to do with that at
-        present."""
+    def desired_reservation(self) -> DesiredReservation | None:
+        """The flow reservation that the device needs; None for none at present."""
         return None
 
     @property
-    def sheds(self) -> float | None:
-        """For how many seconds it could do without what it uses now; None for a device that cannot tell."""
+    def shed_duration_s(self) -> float | None:
+        """For how long the device could do without its present load; None where it is unknown."""
         return None
 
-    def vehicle(self, now: int) -> dict[str, Any] | None:
-        """PEVInfo, where a vehicle is plugged in."""
+    def pev_info(self, now: int) -> dict[str, Any] | None:
+        """Return PEVInfo; None where no vehicle is plugged in."""
         return None
 
-    def applied(self, modes: dict[str, Any]) -> dict[str, Any]:
-        """What a DrResponse says that the device does of a load control's modes."""
+    def applied_load_control(self, modes: dict[str, Any]) -> dict[str, Any]:
+        """Return the elements of a DrResponse that report which modes of a load control are applied."""
         return loadcontrol.applied_fields(
             {mode: value for mode, value in modes.items() if mode in self.modes}
         )
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
-        """The plant `seconds` after `now`, having followed the order (up to STEP at a time, see `run`)."""
+        """Return the model `seconds` after `now`, having followed the order; at most STEP_S, see `run`."""
         raise NotImplementedError
 
-    def run(self, order: PowerOrder, since: float, until: float, step: float = STEP_S) -> Self:
-        """The plant at `until`, having followed the order since `since` (server seconds), in steps of `step`
-        seconds."""
-        plant, now = self, since
+    def run(self, order: PowerOrder, since: float, until: float, step_s: float = STEP_S) -> Self:
+        """Return the model at `until`, having followed the order since `since` (server seconds)."""
+        model, now = self, since
         while now < until:
-            seconds = min(step, until - now)
-            plant, now = plant.step(order, now, seconds), now + seconds
-        return plant
+            seconds = min(step_s, until - now)
+            model, now = model.step(order, now, seconds), now + seconds
+        return model
 
-    def ramped(self, wanted: float, order: PowerOrder, seconds: float) -> float:
-        """`wanted` as far as the gradient lets the power change in so many seconds; a limit on the way down
-        too."""
-        reach = order.gradient * seconds
-        return min(max(wanted, self.power - reach), self.power + reach)
+    def ramped_w(self, target_w: float, order: PowerOrder, seconds: float) -> float:
+        """Return the injection after so many seconds on the way to a target, as the gradient allows."""
+        change_w = order.gradient_w_per_s * seconds
+        return min(max(target_w, self.injection_w - change_w), self.injection_w + change_w)
 
     def metered(
-        self, watts: float, var: float, order: PowerOrder, now: float, seconds: float, **changes: Any
+        self,
+        injection_w: float,
+        reactive_var: float,
+        order: PowerOrder,
+        now: float,
+        seconds: float,
+        **changes: Any,
     ) -> Self:
-        """The plant after having run at this power for so many seconds, as its meter and its relays see
-        it."""
-        volts = weather.voltage_percent(self.site, now, watts / self.rating)
-        energy = watts * seconds / 3600
+        """Return the model after it has run at this power for so many seconds: meter, voltage and alarms."""
+        voltage = weather.voltage_percent(self.site, now, injection_w / self.rating_w)
+        energy_wh = injection_w * seconds / 3600
         return replace(
             self,
-            power=watts,
-            var=var,
-            volts=volts,
+            injection_w=injection_w,
+            reactive_var=reactive_var,
+            voltage_percent=voltage,
             connected=order.connect,
-            injected=self.injected + max(0.0, energy),
-            absorbed=self.absorbed + max(0.0, -energy),
-            alarms=(OVER_VOLTAGE if volts > 110 else 0) | (UNDER_VOLTAGE if volts < 90 else 0),
+            injected_wh=self.injected_wh + max(0.0, energy_wh),
+            absorbed_wh=self.absorbed_wh + max(0.0, -energy_wh),
+            alarms=_voltage_alarms(voltage),
             **changes,
         )
 
 
-def reactive_power(order: PowerOrder, watts: float, volts: float, plant: DeviceModel) -> float:
-    """var at this power: where several controls say so, "the control resulting in least var magnitude"."""
-    asked = []
+def _voltage_alarms(voltage_percent: float) -> Alarm:
+    if voltage_percent > MAX_VOLTAGE_PERCENT:
+        return Alarm.OVER_VOLTAGE
+    return Alarm.UNDER_VOLTAGE if voltage_percent < MIN_VOLTAGE_PERCENT else Alarm(0)
+
+
+def reactive_power_var(
+    order: PowerOrder, injection_w: float, voltage_percent: float, model: DeviceModel
+) -> float:
+    """Return the reactive power, in var, at this injection.
+
+    Where several controls set it, "the control resulting in least var magnitude" applies.
+    """
+    candidates_var = []
     if order.power_factor is not None:
-        asked.append(math.copysign(abs(watts) * math.tan(math.acos(min(1.0, abs(order.power_factor)))),
-                                   order.power_factor))
-    if order.var is not None:
-        asked.append(order.var)
+        tangent = math.tan(math.acos(min(1.0, abs(order.power_factor))))
+        candidates_var.append(math.copysign(abs(injection_w) * tangent, order.power_factor))
+    if order.target_var is not None:
+        candidates_var.append(order.target_var)
     if order.volt_var is not None:
-        of = plant.max_w if order.volt_var.reference == 1 else plant.max_var
-        asked.append(order.volt_var.at(volts) / 100 * of)
-    least = min(asked, key=abs, default=0.0)
-    return min(max(least, -plant.max_var), plant.max_var)
+        reference = model.max_w if order.volt_var.reference == DERUnitRef.SET_MAX_W else model.max_var
+        candidates_var.append(order.volt_var.at(voltage_percent) / 100 * reference)
+    least_var = min(candidates_var, key=abs, default=0.0)
+    return min(max(least_var, -model.max_var), model.max_var)

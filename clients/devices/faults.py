@@ -1,5 +1,4 @@
-"""How a device misbehaves, for those who want to see what comes of it. Drawn from its LFDI: the same every
-time.  Pure."""
+"""Misbehaviour of devices, for tests of what follows from it, drawn from the LFDI.  Pure."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -10,17 +9,20 @@ _RESOLUTION = 10_000
 
 
 class Faults(NamedTuple):
-    """A `silent` device is connected, polls and posts readings, but follows, answers and asks nothing; one
-    that is `gone` says nothing any more and goes on by what it knows. Its customer opts out of an event, in
-    the middle of it, with the probability `opt_out`. Its clock is `skew` seconds ahead of the server's,
-    whatever the server says."""
-    silent: bool = False
-    gone: bool = False
-    opt_out: float = 0.0
-    skew: float = 0.0
+    """The faults of one device.
 
-    def leaves(self, lfdi: str, mrid: str) -> bool:
-        """Whether the customer opts out of this event."""
+    `non_responding`: it is connected, polls and posts readings, but follows no event, sends no Response and
+    requests no reservation. `offline`: it sends no request any more, and goes on by what it knows. `opt_out`:
+    the probability with which its customer opts out of an event at half its time. `skew_s`: how far its clock
+    is ahead of the server's, whatever Time says.
+    """
+    non_responding: bool = False
+    offline: bool = False
+    opt_out: float = 0.0
+    skew_s: float = 0.0
+
+    def opts_out(self, lfdi: str, mrid: str) -> bool:
+        """Return whether the customer opts out of this event; the same every time."""
         return draw_integer(lfdi, f"opts out of {mrid}", _RESOLUTION - 1) < self.opt_out * _RESOLUTION
 
 
@@ -28,14 +30,22 @@ NONE = Faults()
 
 
 def draw_faults(
-    lfdi: str, silent: float = 0.0, gone: float = 0.0, opt_out: float = 0.0, skew: float = 0.0
+    lfdi: str,
+    non_responding: float = 0.0,
+    offline: float = 0.0,
+    opt_out: float = 0.0,
+    skew_s: float = 0.0,
 ) -> Faults:
-    """The manner of one of many, of whom these shares are silent or gone, and whose clocks are off by `skew`
-    seconds, some ahead, some behind."""
-    place = draw_integer(lfdi, "manner", _RESOLUTION - 1) / _RESOLUTION
+    """Return the faults of one device of many.
+
+    `non_responding` and `offline` are the fractions of the devices that have these faults. The clocks are off
+    by `skew_s`, some ahead, some behind.
+    """
+    draw = draw_integer(lfdi, "manner", _RESOLUTION - 1) / _RESOLUTION
+    sign = (1, -1)[draw_integer(lfdi, "skew", 1)]
     return Faults(
-        place < silent,
-        silent <= place < silent + gone,
-        opt_out,
-        skew * (1, -1)[draw_integer(lfdi, "skew", 1)],
+        non_responding=draw < non_responding,
+        offline=non_responding <= draw < non_responding + offline,
+        opt_out=opt_out,
+        skew_s=skew_s * sign,
     )

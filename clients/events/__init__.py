@@ -1,5 +1,5 @@
-"""Events as a device sees them: which it follows, what that is in watts, how it responds.
+"""Events of one device: which are in effect, and what they mean in watts.
 
 Read `events` and `schedule` (which control holds when), `curves`, `loadcontrol`, `reservation` and `control`
-(what all that is in watts), `responses`; `eventclient` does all of it for one EndDevice.
+(the active modes in watts), `responses`; `eventclient` does all of it for one EndDevice.
 """

@@ -1,6 +1,7 @@
-"""What a device is to do now: defaults and events merged mode by mode, then put into watts.  All pure.
+"""The control in effect: defaults and events merged mode by mode, then put into watts.  All pure.
 
-Signs as everywhere here: + is injection (generation, discharge), - is absorption (consumption, charging).
+Sign: injection (generation, discharge) is positive, consumption and charging negative, except where a name
+says `absorption` or `import`.
 """
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from typing import Any, NamedTuple
 
 from clients.events import loadcontrol, reservation
 from clients.events.curves import Curve
-from clients.events.loadcontrol import Load
-from clients.events.schedule import Followed
+from clients.events.loadcontrol import LoadControl
+from clients.events.schedule import FollowedEvent
+from server.resources.codes import DERUnitRef
 
-# An event that sets one of a group silences a default that sets another: both say what the active power shall
-# be.
+# An event that sets one mode of a group silences a default that sets another of it: both would say what the
+# active (or the reactive) power shall be.
 EXCLUSIVE_MODES = (
     {"opModFixedW", "opModTargetW"},
     {"opModFixedPFInjectW", "opModFixedVar", "opModTargetVar", "opModVoltVar"},
@@ -22,12 +24,12 @@ EXCLUSIVE_MODES = (
 
 
 class ActiveMode(NamedTuple):
-    """A mode in effect: its value, who says so (an event's mRID or a DERProgram's href), the rampTms with it,
-    and when the event began."""
+    """A mode in effect: its value, its source (an event's mRID or the href of a DERProgram), the rampTms that
+    came with it (hundredths of a second), and the start of the event."""
     value: Any
     source: str
-    ramp: int | None = None
-    since: int = 0
+    ramp_tms: int | None = None
+    start: int = 0
 
 
 class Default(NamedTuple):
@@ -38,141 +40,157 @@ class Default(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """DERSettings in watts, var and percent per second: what the percentages of controls are percentages
-    of."""
+    """The DERSettings that the percentages of controls refer to.
+
+    `gradient_percent_per_s` is setGradW, in percent of setMaxW per second.
+    """
     max_w: float
     max_charge_w: float
     max_discharge_w: float
     max_var: float
-    grad_w: float = 0.0
+    gradient_percent_per_s: float = 0.0
 
 
 class PowerOrder(NamedTuple):
-    """What is asked of a device, in watts and var. Where nothing is asked: None, or no limit.
+    """The power that a device is to run at, in W and var; None or no limit where nothing is ordered.
 
-    `target` is a setpoint; `inject` and `absorb` (both >= 0) limit the device, `site_export` and
-    `site_import` the connection point. `gradient` is the fastest change, W per second. The curves are those
-    of their modes; `load` is what load controls ask for.
+    `target_w` is a setpoint. `max_injection_w` and `max_absorption_w` (both >= 0) limit the device,
+    `max_export_w` and `max_import_w` the connection point. `gradient_w_per_s` is the fastest change. The
+    curves are those of their modes.
     """
     connect: bool = True
-    target: float | None = None
-    inject: float = math.inf
-    absorb: float = math.inf
-    site_export: float = math.inf
-    site_import: float = math.inf
-    gradient: float = math.inf
+    target_w: float | None = None
+    max_injection_w: float = math.inf
+    max_absorption_w: float = math.inf
+    max_export_w: float = math.inf
+    max_import_w: float = math.inf
+    gradient_w_per_s: float = math.inf
     power_factor: float | None = None
-    var: float | None = None
+    target_var: float | None = None
     volt_var: Curve | None = None
     volt_watt: Curve | None = None
     freq_watt: Curve | None = None
-    load: Load = Load()
+    load_control: LoadControl = LoadControl()
 
-    def bounded(self, watts: float, site_load: float = 0.0) -> float:
-        """`watts` within the device's and the connection point's limits, where the site otherwise uses
-        `site_load` watts. A limit can ask for less, never for power to flow: 0 is always allowed."""
-        most = max(0.0, min(self.inject, self.site_export + site_load))
-        least = max(0.0, min(self.absorb, self.site_import - site_load))
-        return min(max(watts, -least), most)
+    def bounded(self, injection_w: float, site_load_w: float = 0.0) -> float:
+        """Return the injection, in W, within the limits of the device and of the connection point.
+
+        `site_load_w` is what else the site consumes. A limit can ask for less power, never for power to flow:
+        0 is always allowed.
+        """
+        highest = max(0.0, min(self.max_injection_w, self.max_export_w + site_load_w))
+        lowest = -max(0.0, min(self.max_absorption_w, self.max_import_w - site_load_w))
+        return min(max(injection_w, lowest), highest)
 
 
 def merge_modes(
-    running: Iterable[Followed], defaults: Iterable[Default], supported: frozenset[str]
+    running: Iterable[FollowedEvent], defaults: Iterable[Default], supported: frozenset[str]
 ) -> dict[str, ActiveMode]:
-    """The modes in effect: those that events hold; for each other mode the default of the lowest primacy."""
-    held: dict[str, ActiveMode] = {}
-    for one in running:
-        for mode in one.held & supported:
-            held.setdefault(
-                mode, ActiveMode(one.event.modes[mode], one.event.mRID, one.event.ramp, one.event.start)
-            )
-    silenced = set(held).union(*(group for group in EXCLUSIVE_MODES if group & held.keys()))
-    for default in sorted(defaults, key=lambda default: (default.primacy, default.program)):
+    """Return the modes in effect: those that events govern, and for each other mode the default of the
+    lowest primacy."""
+    active: dict[str, ActiveMode] = {}
+    for followed in running:
+        event = followed.event
+        for mode in followed.governed_modes & supported:
+            active.setdefault(mode, ActiveMode(event.modes[mode], event.mRID, event.ramp_tms, event.start))
+    silenced = set(active).union(*(group for group in EXCLUSIVE_MODES if group & active.keys()))
+    for default in _by_primacy(defaults):
         base = default.data.get("DERControlBase", {})
         for mode in base.keys() & supported - silenced:
-            held.setdefault(mode, ActiveMode(base[mode], default.program, base.get("rampTms")))
-    return held
+            active.setdefault(mode, ActiveMode(base[mode], default.program, base.get("rampTms")))
+    return active
 
 
-def gradient(defaults: Iterable[Default], settings: Settings) -> float:
-    """setGradW in force, percent of setMaxW per second: the best default's, else the device's own setting."""
-    for default in sorted(defaults, key=lambda default: (default.primacy, default.program)):
+def _by_primacy(defaults: Iterable[Default]) -> list[Default]:
+    return sorted(defaults, key=lambda default: (default.primacy, default.program))
+
+
+def effective_gradient(defaults: Iterable[Default], settings: Settings) -> float:
+    """Return the setGradW in effect, in percent of setMaxW per second: that of the default with the lowest
+    primacy, else the device's own."""
+    for default in _by_primacy(defaults):
         if "setGradW" in default.data:
             return float(default.data["setGradW"] / 100)
-    return settings.grad_w
+    return settings.gradient_percent_per_s
 
 
-def scaled_value(power: dict[str, int]) -> float:
-    """An ActivePower, or another value with a multiplier, as a number."""
-    return float(power["value"] * 10.0 ** power["multiplier"])
+def scaled_value(quantity: dict[str, int]) -> float:
+    """Return an ActivePower, or another quantity with a multiplier, as a number."""
+    return float(quantity["value"] * 10.0 ** quantity["multiplier"])
 
 
 def power_order(
-    held: dict[str, ActiveMode], settings: Settings, curves: dict[str, Curve], change: float = 0.0
+    active: dict[str, ActiveMode], settings: Settings, curves: dict[str, Curve], change_w: float = 0.0
 ) -> PowerOrder:
-    """The modes in effect as watts and var for a device with these settings.
+    """Return the modes in effect as W and var for a device with these settings.
 
-    `curves` are those that were read, by href. `change` is how many watts lie ahead where a rampTms says how
-    long to take for them; without one, setGradW limits the change ("if absent, use default ramp rate").
+    `curves` are those that were read, by href. `change_w` is the change of power for which a rampTms sets the
+    duration; without a rampTms, setGradW limits the change ("if absent, use default ramp rate").
     """
-    value = {mode: one.value for mode, one in held.items()}
-    inject = [scaled_value(value["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in value else []
-    if "opModMaxLimW" in value:
-        inject.append(value["opModMaxLimW"] / 10000 * settings.max_w)
+    values = {mode: entry.value for mode, entry in active.items()}
+    limits = [scaled_value(values["csipaus:opModGenLimW"])] if "csipaus:opModGenLimW" in values else []
+    if "opModMaxLimW" in values:
+        limits.append(values["opModMaxLimW"] / 10000 * settings.max_w)
+    duty_cycle_start = active["DutyCycle"].start if "DutyCycle" in active else 0
     return PowerOrder(
-        connect=value.get("opModConnect", True) and value.get("opModEnergize", True),
-        target=_target(value, settings),
-        inject=min(inject, default=math.inf),
-        absorb=_limit(value, "csipaus:opModLoadLimW"),
-        site_export=_limit(value, "csipaus:opModExpLimW"),
-        site_import=_limit(value, "csipaus:opModImpLimW"),
-        gradient=_gradient(held, settings, change),
-        power_factor=_power_factor(value.get("opModFixedPFInjectW")),
-        var=_var(value, settings),
-        volt_var=_curve(value, "opModVoltVar", curves),
-        volt_watt=_curve(value, "opModVoltWatt", curves),
-        freq_watt=_curve(value, "opModFreqWatt", curves),
-        load=loadcontrol.load_from_modes(value, held["DutyCycle"].since if "DutyCycle" in held else 0))
+        connect=values.get("opModConnect", True) and values.get("opModEnergize", True),
+        target_w=_target_w(values, settings),
+        max_injection_w=min(limits, default=math.inf),
+        max_absorption_w=_limit_w(values, "csipaus:opModLoadLimW"),
+        max_export_w=_limit_w(values, "csipaus:opModExpLimW"),
+        max_import_w=_limit_w(values, "csipaus:opModImpLimW"),
+        gradient_w_per_s=_gradient_w_per_s(active, settings, change_w),
+        power_factor=_power_factor(values.get("opModFixedPFInjectW")),
+        target_var=_target_var(values, settings),
+        volt_var=_curve(values, "opModVoltVar", curves),
+        volt_watt=_curve(values, "opModVoltWatt", curves),
+        freq_watt=_curve(values, "opModFreqWatt", curves),
+        load_control=loadcontrol.load_control(values, duty_cycle_start),
+    )
 
 
-def _limit(value: dict[str, Any], mode: str) -> float:
-    return scaled_value(value[mode]) if mode in value else math.inf
+def _limit_w(values: dict[str, Any], mode: str) -> float:
+    return scaled_value(values[mode]) if mode in values else math.inf
 
 
-def _target(value: dict[str, Any], settings: Settings) -> float | None:
-    if "opModTargetW" in value:
-        return scaled_value(value["opModTargetW"])
-    if "opModFixedW" not in value:
-        granted = value.get(reservation.MODE)
-        return -scaled_value(granted["powerAvailable"]) if granted else None   # there + is charging
-    share: float = value["opModFixedW"] / 10000
-    return share * (settings.max_charge_w if share < 0 else settings.max_discharge_w or settings.max_w)
+def _target_w(values: dict[str, Any], settings: Settings) -> float | None:
+    if "opModTargetW" in values:
+        return scaled_value(values["opModTargetW"])
+    if "opModFixedW" not in values:
+        granted = values.get(reservation.MODE)
+        # powerAvailable is positive for charging
+        return -scaled_value(granted["powerAvailable"]) if granted else None
+    fraction: float = values["opModFixedW"] / 10000
+    if fraction < 0:
+        return fraction * settings.max_charge_w
+    return fraction * (settings.max_discharge_w or settings.max_w)
 
 
-def _gradient(held: dict[str, ActiveMode], settings: Settings, change: float) -> float:
-    ramps = [one.ramp for one in held.values() if one.ramp]
-    if ramps and change:
-        return abs(change) / (min(ramps) / 100)
-    return settings.grad_w / 100 * max(settings.max_w, settings.max_charge_w) or math.inf
+def _gradient_w_per_s(active: dict[str, ActiveMode], settings: Settings, change_w: float) -> float:
+    ramps_tms = [entry.ramp_tms for entry in active.values() if entry.ramp_tms]
+    if ramps_tms and change_w:
+        return abs(change_w) / (min(ramps_tms) / 100)
+    rated_w = max(settings.max_w, settings.max_charge_w)
+    return settings.gradient_percent_per_s / 100 * rated_w or math.inf
 
 
 def _power_factor(value: dict[str, Any] | None) -> float | None:
-    """cos(phi), negative where the device absorbs var (excitation false: under-excited)."""
+    """Return cos(phi), negative where the device absorbs var (excitation false: under-excited)."""
     if value is None:
         return None
     factor: float = value["displacement"] * 10.0 ** value["multiplier"]
     return factor if value["excitation"] else -factor
 
 
-def _var(value: dict[str, Any], settings: Settings) -> float | None:
-    if "opModTargetVar" in value:
-        return scaled_value(value["opModTargetVar"])
-    if "opModFixedVar" not in value:
+def _target_var(values: dict[str, Any], settings: Settings) -> float | None:
+    if "opModTargetVar" in values:
+        return scaled_value(values["opModTargetVar"])
+    if "opModFixedVar" not in values:
         return None
-    fixed = value["opModFixedVar"]
-    share: float = fixed["value"] / 10000
-    return share * (settings.max_w if fixed["refType"] == 1 else settings.max_var)
+    fixed = values["opModFixedVar"]
+    fraction: float = fixed["value"] / 10000
+    return fraction * (settings.max_w if fixed["refType"] == DERUnitRef.SET_MAX_W else settings.max_var)
 
 
-def _curve(value: dict[str, Any], mode: str, curves: dict[str, Curve]) -> Curve | None:
-    return curves.get(value[mode]["href"]) if mode in value else None
+def _curve(values: dict[str, Any], mode: str, curves: dict[str, Curve]) -> Curve | None:
+    return curves.get(values[mode]["href"]) if mode in values else None

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 
 class Curve(NamedTuple):
-    """Points in ascending x, in the units of their mode (percent of nominal voltage, hertz; percent of
-    `reference`), and yRefType: 1 setMaxW, 2 setMaxVar, 3 statVarAvail."""
+    """Points in ascending x, and `reference` (yRefType, a DERUnitRef): what the y values are percentages of.
+
+    x is in the unit of the curve's mode: percent of the nominal voltage, or hertz.
+    """
     points: tuple[tuple[float, float], ...]
     reference: int
 
     def at(self, x: float) -> float:
-        """y at x; beyond the ends the end's own."""
+        """Return y at x; beyond the first and the last point, that point's y."""
         points = self.points
         index = bisect_right([point[0] for point in points], x)
         if index == 0:
@@ -24,7 +26,7 @@ class Curve(NamedTuple):
 
 
 def curve(data: dict[str, Any]) -> Curve:
-    """A DERCurve as read. vRef, where given, scales a volt curve's x ("multiplied by vRef / 10000")."""
+    """Return a DERCurve as a function. Where it has a vRef, x is multiplied by vRef / 10000."""
     scale_x = 10.0 ** data["xMultiplier"] * data.get("vRef", 10000) / 10000
     scale_y = 10.0 ** data["yMultiplier"]
     points = sorted((point["xvalue"] * scale_x, point["yvalue"] * scale_y) for point in data["CurveData"])

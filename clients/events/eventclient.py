@@ -1,6 +1,7 @@
-"""One EndDevice's life: it follows its programs' events, moves its plant, answers, and says how it is.
+"""The client of one EndDevice: it follows the events of its programs, runs its device model, responds and
+reports.
 
-A device has one of these, an aggregator one for each EndDevice it manages.
+A device has one of these, an aggregator one for each EndDevice that it manages.
 """
 from __future__ import annotations
 
@@ -11,217 +12,248 @@ from typing import Any
 from clients.devices.devicemodel import DeviceModel
 from clients.devices.faults import NONE, Faults
 from clients.events import reservation, responses
-from clients.events.control import ActiveMode, Default, PowerOrder, gradient, merge_modes, power_order
-from clients.events.events import GRANT, Event
+from clients.events.control import (ActiveMode, Default, PowerOrder, effective_gradient, merge_modes,
+                                    power_order)
+from clients.events.events import FLOW_RESERVATION_RESPONSE, Event
 from clients.events.reservation import PendingRequest
-from clients.events.schedule import OVER, STARTED, Schedule, Transition, advance, opt
+from clients.events.schedule import OVER, Schedule, Transition, advance, opt
 from clients.reports import metering
 from clients.reports.reporter import PendingPost, Reporter, Trace
 from clients.transport.connection import Connection
 from clients.transport.discovery import DiscoveredDevice, Root, link_href
+from server.resources.codes import ResponseStatus
 
-# A device looks at itself at least so often (server seconds).
+# The longest time between two steps (server seconds), so that meter and alarms stay current.
 MAX_STEP_S = 60
 
 
 def ignore_interval(_: int, __: DeviceModel) -> None:
-    """Nobody looks on."""
+    """Do nothing at the end of an interval."""
 
 
 class EventClient:
-    """State of one EndDevice. `plant` is its hardware; `found` what the last walk found for it (None:
-    nothing). `watch(second, plant)` is called with the plant as it is when it begins and when a period of its
-    readings ends."""
+    """The state of one EndDevice.
 
-    def __init__(self, lfdi: str, plant: DeviceModel, connection: Connection, tell: Callable[[Trace], None]):
-        self.lfdi, self.plant = lfdi, plant
-        self._tell = tell
-        self.reporter = Reporter(lfdi, plant.name, connection, tell)
-        self.found: DiscoveredDevice | None = None
-        self.manner: Faults = NONE
-        self.watch: Callable[[int, DeviceModel], None] = ignore_interval
+    `model` is its hardware; `discovered` is what the last discovery returned (None: no EndDevice).
+    `on_interval(second, model)` is called when the device starts and when a period of its readings ends.
+    """
+
+    def __init__(
+        self, lfdi: str, model: DeviceModel, connection: Connection, on_event: Callable[[Trace], None]
+    ):
+        self.lfdi, self.model = lfdi, model
+        self._on_event = on_event
+        self.reporter = Reporter(lfdi, model.name, connection, on_event)
+        self.discovered: DiscoveredDevice | None = None
+        self.faults: Faults = NONE
+        self.on_interval: Callable[[int, DeviceModel], None] = ignore_interval
         self.schedule = Schedule()
-        self.held: dict[str, ActiveMode] = {}
+        self.active_modes: dict[str, ActiveMode] = {}
         self.order = PowerOrder()
-        self.asked = PendingRequest()
-        self._metered: dict[str, float] = {}
-        self._used_up = 0.0
+        self.pending_request = PendingRequest()
+        # the meter (Wh, charging positive) at the start of each reservation, by mRID
+        self._meter_at_start_wh: dict[str, float] = {}
+        self._energy_used_up_at = 0.0
         self._ran_until: float | None = None
-        self._change = 0.0
-        self._listed: tuple[DiscoveredDevice | None, list[Event]] = None, []
+        self._change_w = 0.0
+        self._events: tuple[DiscoveredDevice | None, list[Event]] = None, []
 
-    def live(self, now: float) -> None:
-        """Come to server second `now` with what is known: events turn, the plant runs, however late this is
-        called. Asks the server nothing."""
+    def run_until(self, now: float) -> None:
+        """Run to server second `now` with what is known, in steps at which events or periods change.
+
+        No request is made. It does not matter how late this is called.
+        """
         if self._ran_until is None:
             self._ran_until = now
-            self.reporter.begin(self.plant, int(now))
-            self.watch(int(now), self.plant)
-        while self._ran_until < (stop := self._next_stop()) < now:
-            self._live(self._ran_until, stop)
-        self._live(self._ran_until, now)
+            self.reporter.begin(self.model, int(now))
+            self.on_interval(int(now), self.model)
+        while self._ran_until < (change := self._next_change()) < now:
+            self._run(self._ran_until, change)
+        self._run(self._ran_until, now)
 
     def catch_up(self, now: float) -> None:
-        """Come to `now` if that is ahead, before something new is read that nobody knew until now."""
+        """Run to `now` if that is ahead, before something is read that was not known until now."""
         if self._ran_until is not None and self._ran_until < now:
-            self.live(now)
+            self.run_until(now)
 
-    def _next_stop(self) -> float:
-        """The next second after the last at which an event turns, a period of readings ends, what was granted
-        is used up, or the device has news."""
+    def _next_change(self) -> float:
+        """Return the next second at which an event or the device changes, a period of readings ends, or the
+        energy of a reservation is used up."""
         last = self._ran_until or 0.0
-        stops = (self.schedule.next_change, self.reporter.period_end, self._used_up, self.plant.turns(last))
-        return min((stop for stop in stops if stop is not None and stop > last), default=math.inf)
+        changes = (self.schedule.next_change, self.reporter.period_end, self._energy_used_up_at,
+                   self.model.next_change(last))
+        return min((change for change in changes if change is not None and change > last), default=math.inf)
 
-    def _live(self, since: float, now: float) -> None:
+    def _run(self, since: float, now: float) -> None:
         second = int(now)
-        before = self.plant
-        self.plant = self.plant.run(self.order, since, now)
+        before = self.model
+        self.model = self.model.run(self.order, since, now)
         self._ran_until = now
-        if self.reporter.read(self.plant, second):
-            self.watch(second, self.plant)
-        if self.manner.silent:
+        if self.reporter.read(self.model, second):
+            self.on_interval(second, self.model)
+        if self.faults.non_responding:
             return
-        self.reporter.log_alarms(before, self.plant, self.found, second)
-        self.schedule, happened = advance(self.schedule, self._events(), second, self.plant.modes)
-        happened += self._opt_out(second)
-        self._answer(happened)
-        self._ask(happened, second)
-        self._obey(second)
+        self.reporter.log_alarms(before, self.model, self.discovered, second)
+        self.schedule, transitions = advance(
+            self.schedule, self._listed_events(), second, self.model.modes
+        )
+        transitions += self._opt_out(second)
+        self._respond(transitions)
+        self._request_reservation(transitions, second)
+        self._update_order(second)
 
-    def _events(self) -> list[Event]:
-        """The events of what the last walk has found."""
-        if self._listed[0] is not self.found:
-            self._listed = self.found, self.found.events(self.lfdi, self.plant.category) if self.found else []
-        return self._listed[1]
+    def _listed_events(self) -> list[Event]:
+        """Return the events of the last discovery, parsed once."""
+        if self._events[0] is not self.discovered:
+            discovered = self.discovered
+            self._events = discovered, (
+                discovered.events(self.lfdi, self.model.category) if discovered else []
+            )
+        return self._events[1]
 
-    def shift(self, seconds: float) -> None:
-        """The server's clock was set by so many seconds: events are judged by it, but the device has not
-        lived them."""
+    def shift_clock(self, seconds: float) -> None:
+        """Follow a server whose clock was set by so many seconds.
+
+        Events are judged by the new time, but the device has not run for the seconds that were skipped.
+        """
         if self._ran_until is not None:
             self._ran_until += seconds
-        self.reporter.shift(seconds)
+        self.reporter.shift_clock(seconds)
 
     def report(self, root: Root, now: float) -> None:
-        """Send what is due to be sent; raises Unreachable when the server cannot be reached."""
-        remote = any(one.source in self.schedule.followed for one in self.held.values())
-        self.reporter.report(root, self.found, self.plant, self._gradient(), remote, now)
+        """Send what is due; raises Unreachable when the server cannot be reached."""
+        remote = any(mode.source in self.schedule.followed for mode in self.active_modes.values())
+        self.reporter.report(
+            root, self.discovered, self.model, self._gradient_percent_per_s(), remote, now
+        )
 
     def opt(self, mrid: str, out: bool) -> None:
-        """The customer opts out of an event, or in again."""
-        self.schedule, happened = opt(self.schedule, mrid, out)
-        self._answer(happened)
-        self._obey(self.schedule.at)
+        """Opt the customer out of an event, or in again."""
+        self.schedule, transitions = opt(self.schedule, mrid, out)
+        self._respond(transitions)
+        self._update_order(self.schedule.at)
 
     @property
-    def next_turn(self) -> float:
-        """The next server second at which to `live`."""
-        return min((self._ran_until or 0.0) + MAX_STEP_S, self._next_stop())
+    def next_run(self) -> float:
+        """The next server second at which to call `run_until`."""
+        return min((self._ran_until or 0.0) + MAX_STEP_S, self._next_change())
 
     @property
     def next_report(self) -> float | None:
-        """The next server second at which to `report`; None while nobody waits for a report."""
-        return self.reporter.due if self.found else None
+        """The next server second at which to `report`; None before the EndDevice is there."""
+        return self.reporter.due if self.discovered else None
 
     def _opt_out(self, now: int) -> list[Transition]:
-        """The customer leaves what costs them comfort, and what they do not like when half of it is over."""
-        happened: list[Transition] = []
-        suffers = self.plant.unwilling and self.plant.limited
-        for one in self.schedule.running:
-            tired = self.manner.opt_out and 2 * now >= one.event.start + one.event.end
-            if not one.event.mandatory and (
-                suffers or tired and self.manner.leaves(self.lfdi, one.event.mRID)
+        """Opt out of events that cost the customer comfort, and, by `faults`, of some at half their time."""
+        transitions: list[Transition] = []
+        uncomfortable = self.model.uncomfortable and self.model.limited
+        for followed in self.schedule.running:
+            event = followed.event
+            half_over = self.faults.opt_out and 2 * now >= event.start + event.end
+            if not event.mandatory and (
+                uncomfortable or half_over and self.faults.opts_out(self.lfdi, event.mRID)
             ):
-                self.schedule, more = opt(self.schedule, one.event.mRID, True)
-                happened += more
-        return happened
+                self.schedule, opted_out = opt(self.schedule, event.mRID, True)
+                transitions += opted_out
+        return transitions
 
-    def _answer(self, happened: list[Transition]) -> None:
-        for one in happened:
-            self._tell(Trace(one.at, self.plant.name, "response", f"{one.status} {one.event.mRID}"))
-            if one.event.reply_to and responses.response_due(one):
-                said = responses.response(one, self.lfdi, self.plant.applied(one.event.modes))
-                self.reporter.send(
-                    PendingPost(one.event.reply_to, responses.RESPONSE_NAMES[one.event.kind], said)
-                )
-            if one.status >= STARTED:
-                self.reporter.hurry(one.at)
+    def _respond(self, transitions: list[Transition]) -> None:
+        for transition in transitions:
+            event = transition.event
+            self._on_event(
+                Trace(transition.at, self.model.name, "response", f"{transition.status} {event.mRID}")
+            )
+            if event.reply_to and responses.response_due(transition):
+                applied = self.model.applied_load_control(event.modes)
+                document = responses.response(transition, self.lfdi, applied)
+                name = responses.RESPONSE_NAMES[event.kind]
+                self.reporter.send(PendingPost(event.reply_to, name, document))
+            if transition.status >= ResponseStatus.STARTED:
+                self.reporter.hurry(transition.at)
 
-    def _ask(self, happened: list[Transition], now: int) -> None:
-        """Ask for a flow reservation, or take the request back, as the plant wishes."""
-        to = link_href(self.found.device, "FlowReservationRequestListLink") if self.found else None
-        if to is None or self.found is None or reservation.MODE not in self.plant.modes:
+    def _request_reservation(self, transitions: list[Transition], now: int) -> None:
+        """Request or cancel a flow reservation, as the device model needs."""
+        discovered = self.discovered
+        to = link_href(discovered.device, "FlowReservationRequestListLink") if discovered else None
+        if to is None or discovered is None or reservation.MODE not in self.model.modes:
             return
-        ended = [
-            one.event
-            for one in happened
-            if one.status in reservation.COMPLETED_STATUSES and self._mine(one.event)
-        ]
-        if ended and not any(
-            one.phase != OVER and self._mine(one.event) for one in self.schedule.followed.values()
-        ):
-            self.asked = self.asked._replace(done=True)
-        name = metering.mrid(self.lfdi, f"reservation {now}")
-        running = any(reservation.MODE in one.held for one in self.schedule.running)
-        self.asked, said = reservation.next_request(
-            self.asked, self.plant.wish, running, self.found.requests, name, now
+        if self._reservation_ended(transitions):
+            self.pending_request = self.pending_request._replace(completed=True)
+        mrid = metering.mrid(self.lfdi, f"reservation {now}")
+        running = any(reservation.MODE in followed.governed_modes for followed in self.schedule.running)
+        self.pending_request, messages = reservation.next_request(
+            self.pending_request, self.model.desired_reservation, running, discovered.requests, mrid, now
         )
-        if self.plant.unwilling:
-            self.asked = self.asked._replace(urgent=True)
-        for one in said:
+        if self.model.uncomfortable:
+            self.pending_request = self.pending_request._replace(urgent=True)
+        for message in messages:
+            replaces = message.href is not None
             self.reporter.send(
-                PendingPost(one.href or to, "FlowReservationRequest", one.request, one.href is not None)
+                PendingPost(message.href or to, "FlowReservationRequest", message.request, replaces)
             )
             self.reporter.hurry(now)
 
-    def _mine(self, event: Event) -> bool:
-        """Whether this grants what was asked for last."""
-        request = self.asked.request
-        return (request is not None and event.kind == GRANT
+    def _reservation_ended(self, transitions: list[Transition]) -> bool:
+        """Return whether the last reservation for the pending request has ended."""
+        ended = any(
+            transition.status in reservation.COMPLETED_STATUSES and self._answers_request(transition.event)
+            for transition in transitions
+        )
+        return ended and not any(
+            followed.phase != OVER and self._answers_request(followed.event)
+            for followed in self.schedule.followed.values()
+        )
+
+    def _answers_request(self, event: Event) -> bool:
+        """Return whether an event is the FlowReservationResponse to the pending request."""
+        request = self.pending_request.request
+        return (request is not None and event.kind == FLOW_RESERVATION_RESPONSE
                 and int(event.modes[reservation.MODE]["subject"], 16) == int(request["mRID"], 16))
 
-    def _reserved(self, held: dict[str, ActiveMode], now: int) -> dict[str, ActiveMode]:
-        """What is held, with a grant as far as its energy goes, or standing still where one is waited for."""
-        one = held.get(reservation.MODE)
-        if one is None:
-            waits = self.asked.request if self.asked.waits else None
-            return (
-                held | {reservation.MODE: ActiveMode(reservation.NO_POWER, waits["mRID"])} if waits else held
-            )
-        meter = self.plant.absorbed - self.plant.injected
-        flowed = meter - self._metered.setdefault(one.source, meter)
-        self._used_up = now + max(1, reservation.remaining_s(one.value, flowed))
-        return held | {
-            reservation.MODE: one._replace(value=reservation.power_within_energy(one.value, flowed, 1))
-        }
+    def _limit_reservation(self, active: dict[str, ActiveMode], now: int) -> dict[str, ActiveMode]:
+        """Return the active modes with a reservation limited to its remaining energy.
+
+        While a request is waiting, the reservation is one without power.
+        """
+        granted = active.get(reservation.MODE)
+        if granted is None:
+            waiting = self.pending_request.request if self.pending_request.waiting else None
+            if waiting is None:
+                return active
+            return active | {reservation.MODE: ActiveMode(reservation.NO_POWER, waiting["mRID"])}
+        meter_wh = self.model.absorbed_wh - self.model.injected_wh
+        used_wh = meter_wh - self._meter_at_start_wh.setdefault(granted.source, meter_wh)
+        self._energy_used_up_at = now + max(1, reservation.remaining_s(granted.value, used_wh))
+        limited = reservation.power_within_energy(granted.value, used_wh, 1)
+        return active | {reservation.MODE: granted._replace(value=limited)}
 
     def _defaults(self) -> list[Default]:
-        return self.found.defaults() if self.found else []
+        return self.discovered.defaults() if self.discovered else []
 
-    def _gradient(self) -> float:
-        return gradient(self._defaults(), self.plant.settings)
+    def _gradient_percent_per_s(self) -> float:
+        return effective_gradient(self._defaults(), self.model.settings)
 
-    def _obey(self, now: int) -> None:
-        """Work out the order from what is held; a rampTms counts from the moment that its mode comes into
-        force."""
-        held = self._reserved(merge_modes(self.schedule.running, self._defaults(), self.plant.modes), now)
-        settings = self.plant.settings._replace(grad_w=self._gradient())
-        curves = self.found.curves() if self.found else {}
-        if held != self.held:
-            aim = power_order(held, settings, curves)
-            wanted = self.plant.power if aim.target is None else aim.target
-            self._change = aim.bounded(wanted) - self.plant.power
-            self._tell(Trace(now, self.plant.name, "follows", describe_modes(held)))
-            self.held = held
-        self.order = power_order(held, settings, curves, self._change)
+    def _update_order(self, now: int) -> None:
+        """Set the order from the active modes; a rampTms counts from the start of its mode."""
+        modes = merge_modes(self.schedule.running, self._defaults(), self.model.modes)
+        active = self._limit_reservation(modes, now)
+        settings = self.model.settings._replace(gradient_percent_per_s=self._gradient_percent_per_s())
+        curves = self.discovered.curves() if self.discovered else {}
+        if active != self.active_modes:
+            unramped = power_order(active, settings, curves)
+            target_w = self.model.injection_w if unramped.target_w is None else unramped.target_w
+            self._change_w = unramped.bounded(target_w) - self.model.injection_w
+            self._on_event(Trace(now, self.model.name, "control", describe_modes(active)))
+            self.active_modes = active
+        self.order = power_order(active, settings, curves, self._change_w)
 
 
-def describe_modes(held: dict[str, ActiveMode]) -> str:
-    """The modes in effect in one line: `opModMaxLimW 5000, opModConnect True`; "nothing" for none."""
-    return (
-        ", ".join(f"{mode.rpartition(':')[2]} {_brief(one.value)}" for mode, one in sorted(held.items()))
-        or "nothing"
+def describe_modes(active: dict[str, ActiveMode]) -> str:
+    """Return the modes in effect in one line: `opModMaxLimW 5000, opModConnect True`; "nothing" for none."""
+    descriptions = (
+        f"{mode.rpartition(':')[2]} {_brief(entry.value)}" for mode, entry in sorted(active.items())
     )
+    return ", ".join(descriptions) or "nothing"
 
 
 def _brief(value: Any) -> str:

@@ -1,10 +1,10 @@
-"""An event as one device sees it: which instants and modes it means for this device.  All pure.
+"""An event as it applies to one device: its effective start and end, and the modes it sets.  All pure.
 
-DERControls set the modes of their DERControlBase, EndDeviceControls those of `loads`, and what is granted to
-a flow reservation is one mode of its own.
+A DERControl sets the modes of its DERControlBase, an EndDeviceControl those of `loadcontrol`, and a
+FlowReservationResponse sets a mode of its own.
 
-Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID, so once per
-event and device: reading the event again, or restarting, draws the same.
+Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID. So it is drawn
+once for each event and device: a second read of the event, or a restart, draws the same.
 """
 from __future__ import annotations
 
@@ -13,106 +13,150 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from clients.events import loadcontrol, reservation
+from server.resources.codes import EventStatus
 
-CANCELLED, CANCELLED_RANDOMLY, SUPERSEDED = 2, 3, 4
-# Part of a DERControlBase, but a manner of changing modes rather than a mode.
+DER_CONTROL = "DERControl"
+END_DEVICE_CONTROL = "EndDeviceControl"
+FLOW_RESERVATION_RESPONSE = "FlowReservationResponse"
+# Elements of DERControlBase that say how to change to a mode, and are none themselves.
 NOT_MODES = {"rampTms"}
-CONTROL, LOAD, GRANT = "DERControl", "EndDeviceControl", "FlowReservationResponse"
 _MODES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    CONTROL: lambda said: {
-        mode: value for mode, value in said["DERControlBase"].items() if mode not in NOT_MODES
+    DER_CONTROL: lambda control: {
+        mode: value for mode, value in control["DERControlBase"].items() if mode not in NOT_MODES
     },
-    LOAD: loadcontrol.modes,
-    GRANT: lambda said: {
-        reservation.MODE: {key: said[key] for key in ("energyAvailable", "powerAvailable", "subject")}
+    END_DEVICE_CONTROL: loadcontrol.modes,
+    FLOW_RESERVATION_RESPONSE: lambda response: {
+        reservation.MODE: {key: response[key] for key in ("energyAvailable", "powerAvailable", "subject")}
     },
 }
+_ENDED_EARLY = (EventStatus.CANCELLED, EventStatus.CANCELLED_RANDOMIZED, EventStatus.SUPERSEDED)
 
 
 class Event(NamedTuple):
-    """One event. `start` and `end` are this device's effective ones (half-open, server seconds); `ends_early`
-    is the instant at which a cancellation or the server's own supersession takes effect here, and `status`
-    which of them. Of load controls: whether one is `mandatory`, and for how many seconds it may be overridden
-    (`override`)."""
+    """One event, with its effective times for this device in server seconds (`end` exclusive).
+
+    `ends_early_at` is the instant at which a cancellation or the server's own supersession takes effect,
+    `status` says which of them. `ramp_tms` is rampTms, in hundredths of a second. Only load controls have
+    `mandatory` (the customer may not opt out) and `max_override_s` (how long they may be overridden).
+    """
     mRID: str
     program: str
     primacy: int
-    created: int
+    creation_time: int
     start: int
     end: int
     modes: dict[str, Any]
-    ramp: int | None
+    ramp_tms: int | None
     reply_to: str | None
-    required: int
+    response_required: int
     status: int
-    ends_early: int | None
-    kind: str = CONTROL
+    ends_early_at: int | None
+    kind: str = DER_CONTROL
     mandatory: bool = False
-    override: int = 0
+    max_override_s: int = 0
 
     @property
-    def claims(self) -> frozenset[str]:
-        """The modes that no lesser event may set beside this one: a load control is followed whole, alone."""
-        return frozenset(self.modes) | (loadcontrol.MODES if self.kind == LOAD else frozenset())
+    def claimed_modes(self) -> frozenset[str]:
+        """The modes that no event of lower rank may set beside this one.
+
+        A load control claims every mode of its kind, since two are not followed at the same time.
+        """
+        return frozenset(self.modes) | (
+            loadcontrol.MODES if self.kind == END_DEVICE_CONTROL else frozenset()
+        )
 
 
 def normalize_mrid(text: str) -> str:
-    """An mRID to compare by: upper case, 32 digits (clients and servers drop leading zeros)."""
+    """Return an mRID in the form that is compared: upper case, 32 digits.
+
+    Clients and servers drop leading zeros.
+    """
     return text.upper().zfill(32)
 
 
-def draw_integer(seed: str, what: str, bound: int) -> int:
-    """A whole number between 0 and `bound` (which may be negative), both included, the same for the same
-    words."""
+def draw_integer(seed: str, purpose: str, bound: int) -> int:
+    """Return an integer between 0 and `bound` (which may be negative), both included.
+
+    The same seed and purpose give the same number.
+    """
     if not bound:
         return 0
-    number = int.from_bytes(hashlib.sha256(f"{seed} {what}".encode()).digest()[:8], "big")
+    number = int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8], "big")
     return (number % (abs(bound) + 1)) * (1 if bound > 0 else -1)
 
 
 def matches_category(control: dict[str, Any], category: int) -> bool:
-    """Whether an event is for a device of this deviceCategory (bits); one that names none is for all."""
-    named = control.get("deviceCategory")
-    return named is None or bool(int(named, 16) & category)
+    """Return whether an event is for devices of this deviceCategory (bits).
 
-
-def program_events(program: str, primacy: int, controls: Iterable[dict[str, Any]], seed: str, category: int,
-           kind: str = CONTROL) -> list[Event]:
-    """The events of one program, all of a kind, as they are for the device whose LFDI is `seed`.
-
-    Events that follow each other without a gap stay so: the later one starts where the earlier one
-    effectively ends, whatever was drawn (10.2.3.3 o).
+    An event without a deviceCategory is for all.
     """
-    found: list[Event] = []
-    ends: dict[int, int] = {}
+    categories = control.get("deviceCategory")
+    return categories is None or bool(int(categories, 16) & category)
+
+
+def program_events(
+    program: str,
+    primacy: int,
+    controls: Iterable[dict[str, Any]],
+    lfdi: str,
+    category: int,
+    kind: str = DER_CONTROL,
+) -> list[Event]:
+    """Return the events of one program, all of one kind, as they apply to the device with this LFDI.
+
+    Events that follow each other without a gap keep doing so: the later one starts at the effective end of
+    the earlier one, whatever was drawn (10.2.3.3 o).
+    """
+    events: list[Event] = []
+    effective_ends: dict[int, int] = {}
     ordered = sorted(controls, key=lambda control: (control["interval"]["start"], control["creationTime"]))
     for control in ordered:
         if not matches_category(control, category):
             continue
-        event = _event(program, primacy, control, seed, ends, kind)
-        if event.ends_early is None:
-            ends[control["interval"]["start"] + control["interval"]["duration"]] = event.end
-        found.append(event)
-    return found
+        event = _event(program, primacy, control, lfdi, effective_ends, kind)
+        if event.ends_early_at is None:
+            specified_end = control["interval"]["start"] + control["interval"]["duration"]
+            effective_ends[specified_end] = event.end
+        events.append(event)
+    return events
 
 
 def _event(
-    program: str, primacy: int, control: dict[str, Any], seed: str, ends: dict[int, int], kind: str
+    program: str, primacy: int, control: dict[str, Any], lfdi: str, effective_ends: dict[int, int], kind: str
 ) -> Event:
-    name = normalize_mrid(control["mRID"])
+    mrid = normalize_mrid(control["mRID"])
     specified, duration = control["interval"]["start"], control["interval"]["duration"]
-    spread = control.get("randomizeStart", 0), control.get("randomizeDuration", 0)
-    start = ends.get(specified, specified + draw_integer(seed, f"start {name}", spread[0]))
-    end = specified + duration + (start - specified) + draw_integer(seed, f"duration {name}", spread[1])
-    status = control["EventStatus"]
-    early = None
-    if status["currentStatus"] in (CANCELLED, CANCELLED_RANDOMLY, SUPERSEDED):
-        early = status["dateTime"]
-        if status["currentStatus"] == CANCELLED_RANDOMLY and early > start:
-            # "using the larger of randomizeStart and randomizeDuration as the end randomization"
-            early += draw_integer(seed, f"cancel {name}", max(map(abs, spread)))
-    return Event(name, program, primacy, control["creationTime"], start, max(start, end),
-                 _MODES[kind](control), control.get("DERControlBase", {}).get("rampTms"),
-                 control.get("replyTo"), int(control.get("responseRequired", "0"), 16),
-                 status["currentStatus"], early, kind, control.get("drProgramMandatory", False),
-                 control.get("overrideDuration", 0))
+    bounds = control.get("randomizeStart", 0), control.get("randomizeDuration", 0)
+    start = effective_ends.get(specified, specified + draw_integer(lfdi, f"start {mrid}", bounds[0]))
+    end = specified + duration + (start - specified) + draw_integer(lfdi, f"duration {mrid}", bounds[1])
+    return Event(
+        mRID=mrid,
+        program=program,
+        primacy=primacy,
+        creation_time=control["creationTime"],
+        start=start,
+        end=max(start, end),
+        modes=_MODES[kind](control),
+        ramp_tms=control.get("DERControlBase", {}).get("rampTms"),
+        reply_to=control.get("replyTo"),
+        response_required=int(control.get("responseRequired", "0"), 16),
+        status=control["EventStatus"]["currentStatus"],
+        ends_early_at=_early_end(control["EventStatus"], lfdi, mrid, start, max(map(abs, bounds))),
+        kind=kind,
+        mandatory=control.get("drProgramMandatory", False),
+        max_override_s=control.get("overrideDuration", 0),
+    )
+
+
+def _early_end(status: dict[str, Any], lfdi: str, mrid: str, start: int, bound: int) -> int | None:
+    """Return when a cancellation or supersession takes effect; None where there is none.
+
+    A cancellation with randomization of an active event takes up to `bound` seconds: the larger of
+    randomizeStart and randomizeDuration.
+    """
+    if status["currentStatus"] not in _ENDED_EARLY:
+        return None
+    instant: int = status["dateTime"]
+    if status["currentStatus"] == EventStatus.CANCELLED_RANDOMIZED and instant > start:
+        instant += draw_integer(lfdi, f"cancel {mrid}", bound)
+    return instant

@@ -1,8 +1,8 @@
-"""Flow reservations as a device asks for them: when to ask, when to take it back, what a grant still allows.
+"""Flow reservations of a device: when to request one, when to cancel it, what a granted one still allows.
 All pure.
 
-Energy (Wh) and power (W) are positive for charging here, as FlowReservation has it; elsewhere in these
-clients + is injection. `control.order` is where the sign turns.
+Energy (Wh) and power (W) are positive for charging here, as in the FlowReservation function set. Elsewhere in
+the clients injection is positive; `control.power_order` changes the sign.
 """
 from __future__ import annotations
 
@@ -10,75 +10,83 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from server.resources.codes import RequestStatus, ResponseStatus
+
 Data = dict[str, Any]
 MODE = "FlowReservationResponse"
-REQUESTED, CANCELLED = 0, 1
-# Response.status of a grant that has run its course: completed, or in part.
-COMPLETED_STATUSES = frozenset({3, 8, 9})
+# Response/status of a granted reservation that has reached its end.
+COMPLETED_STATUSES = frozenset({
+    ResponseStatus.COMPLETED, ResponseStatus.PARTIAL_OPT_OUT, ResponseStatus.PARTIAL_OPT_IN})
 DAY = 86400
-# Nobody asks for less (Wh).
+# Below this a request is not worth the messages.
 MIN_ENERGY_WH = 100.0
 
 
 class DesiredReservation(NamedTuple):
-    """What a device wants between two server seconds: `energy` (negative: to give it) at up to `power` (a
-    magnitude)."""
+    """The energy that a device wants between two server seconds.
+
+    `charge_wh` is negative to discharge; `max_power_w` is a magnitude.
+    """
     start: int
     end: int
-    energy: float
-    power: float
+    charge_wh: float
+    max_power_w: float
 
 
 class PendingRequest(NamedTuple):
-    """What a device has asked for: `request` as it was said (None: nothing), `done` whether what was granted
-    has run its course, `urgent` whether there is no more time to wait for a grant."""
+    """The FlowReservationRequest that a device has sent (`request`; None for none).
+
+    `completed`: the reservation that was granted has reached its end. `urgent`: there is no more time to wait
+    for a grant.
+    """
     request: Data | None = None
-    done: bool = False
+    completed: bool = False
     urgent: bool = False
 
     @property
-    def waits(self) -> bool:
-        """Whether the device keeps still until it is granted something, and then again until the next."""
-        return self.request is not None and not self.done and not self.urgent
+    def waiting(self) -> bool:
+        """Whether the device rests until a reservation is granted."""
+        return self.request is not None and not self.completed and not self.urgent
 
 
 class RequestMessage(NamedTuple):
-    """What is to be said now: a request to POST, or one to PUT (to the href) in place of what was said."""
+    """A FlowReservationRequest to POST, or, with `href`, to PUT in place of the one there."""
     request: Data
     href: str | None = None
 
 
 def next_request(
-    asked: PendingRequest,
-    wish: DesiredReservation | None,
+    pending: PendingRequest,
+    desired: DesiredReservation | None,
     running: bool,
     listed: Iterable[Data],
     mrid: str,
     now: int,
 ) -> tuple[PendingRequest, list[RequestMessage]]:
-    """What a device has asked for from now on, and what it says. `running` tells whether a grant is in force,
-    `listed` are the device's requests as the server lists them, `mrid` is the name of a new request if there
-    is to be one.
+    """Return the request that is pending from now on, and the messages to send.
 
-    A request is taken back when the car leaves, or wants nothing more or the other direction while no grant
-    is in force. What was granted and has run its course is followed by another request where something is
-    missing still.
+    `running` says whether a granted reservation is in effect. `listed` are the device's requests as the
+    server lists them. `mrid` is the mRID of a new request, if there is one.
+
+    A request is cancelled when the car leaves, and when, outside a granted reservation, the car needs nothing
+    more or needs the other direction. After a granted reservation has ended, another request follows if
+    energy is still missing.
     """
-    wanting = wish is not None and abs(wish.energy) >= MIN_ENERGY_WH and wish.end > now
-    old = asked.request
-    if old is not None and not asked.done:
-        if wish is not None and (
-            running and now < _end(old) or wanting and _same_window_and_direction(old, wish)
+    worthwhile = desired is not None and abs(desired.charge_wh) >= MIN_ENERGY_WH and desired.end > now
+    request = pending.request
+    if request is not None and not pending.completed:
+        if desired is not None and (
+            running and now < _end(request) or worthwhile and _same_window_and_direction(request, desired)
         ):
-            return asked, []
-        back = _cancellations(old, listed, now)
-        return (PendingRequest() if back else asked._replace(urgent=True)), back
-    if wish is None or not wanting:
-        return PendingRequest() if wish is None else asked, []
-    request = _request(wish, mrid, now)
-    return PendingRequest(request), [
-        *(_cancellations(old, listed, now) if old is not None else []),
-        RequestMessage(request),
+            return pending, []
+        messages = _cancellations(request, listed, now)
+        return (PendingRequest() if messages else pending._replace(urgent=True)), messages
+    if desired is None or not worthwhile:
+        return PendingRequest() if desired is None else pending, []
+    new = _request(desired, mrid, now)
+    return PendingRequest(new), [
+        *(_cancellations(request, listed, now) if request is not None else []),
+        RequestMessage(new),
     ]
 
 
@@ -86,52 +94,55 @@ def _end(request: Data) -> int:
     return int(request["intervalRequested"]["start"] + request["intervalRequested"]["duration"])
 
 
-def _same_window_and_direction(request: Data, wish: DesiredReservation) -> bool:
-    """Whether a request is for the same window and direction."""
-    return _end(request) == wish.end and request["energyRequested"]["value"] * wish.energy > 0
+def _same_window_and_direction(request: Data, desired: DesiredReservation) -> bool:
+    return _end(request) == desired.end and request["energyRequested"]["value"] * desired.charge_wh > 0
 
 
 def _cancellations(request: Data, listed: Iterable[Data], now: int) -> list[RequestMessage]:
-    """Nothing yet for a request that the server does not list."""
-    said = request | {"RequestStatus": {"dateTime": now, "requestStatus": CANCELLED}}
+    """Return the message that cancels a request; none as long as the server does not list the request."""
+    cancelled = request | {"RequestStatus": {"dateTime": now, "requestStatus": RequestStatus.CANCELLED}}
     return [
-        RequestMessage(said, each["href"])
-        for each in listed
-        if int(each["mRID"], 16) == int(request["mRID"], 16)
+        RequestMessage(cancelled, document["href"])
+        for document in listed
+        if int(document["mRID"], 16) == int(request["mRID"], 16)
     ]
 
 
-def _request(wish: DesiredReservation, mrid: str, now: int) -> Data:
-    start = max(wish.start, now)
+def _request(desired: DesiredReservation, mrid: str, now: int) -> Data:
+    start = max(desired.start, now)
+    power_w = round(math.copysign(desired.max_power_w, desired.charge_wh))
     return {"mRID": mrid, "creationTime": now,
-            "durationRequested": min(round(abs(wish.energy) / wish.power * 3600), 65535),
-            "energyRequested": {"multiplier": 0, "value": round(wish.energy)},
-            "intervalRequested": {"start": start, "duration": wish.end - start},
-            "powerRequested": {"multiplier": 0, "value": round(math.copysign(wish.power, wish.energy))},
-            "RequestStatus": {"dateTime": now, "requestStatus": REQUESTED}}
+            "durationRequested": min(round(abs(desired.charge_wh) / desired.max_power_w * 3600), 65535),
+            "energyRequested": {"multiplier": 0, "value": round(desired.charge_wh)},
+            "intervalRequested": {"start": start, "duration": desired.end - start},
+            "powerRequested": {"multiplier": 0, "value": power_w},
+            "RequestStatus": {"dateTime": now, "requestStatus": RequestStatus.REQUESTED}}
 
 
-def power_within_energy(value: Data, flowed: float, seconds: float) -> Data:
-    """What is left of a grant after so many Wh (signed as it is) have flowed: no more power than would use up
-    its energy in so many seconds."""
-    left, watts = _left(value, flowed)
-    most = left * 3600 / seconds
-    return {**value, "powerAvailable": {"multiplier": 0, "value": round(min(max(watts, -most), most))}}
+def power_within_energy(response: Data, used_wh: float, seconds: float) -> Data:
+    """Return a granted reservation with its power lowered so that its energy lasts for so many seconds.
+
+    `used_wh` is how much of its energy has flowed, with the sign of that energy.
+    """
+    remaining_wh, granted_w = _remaining(response, used_wh)
+    max_w = remaining_wh * 3600 / seconds
+    power_w = round(min(max(granted_w, -max_w), max_w))
+    return {**response, "powerAvailable": {"multiplier": 0, "value": power_w}}
 
 
-def remaining_s(value: Data, flowed: float) -> int:
-    """For how many seconds what is left of a grant lasts at its power, rounded down; a day at most."""
-    left, watts = _left(value, flowed)
-    return int(min(left / abs(watts) * 3600, DAY)) if watts else DAY
+def remaining_s(response: Data, used_wh: float) -> int:
+    """Return for how many seconds the rest of a granted reservation lasts at its power; a day at most."""
+    remaining_wh, granted_w = _remaining(response, used_wh)
+    return int(min(remaining_wh / abs(granted_w) * 3600, DAY)) if granted_w else DAY
 
 
-def _left(value: Data, flowed: float) -> tuple[float, float]:
-    """Wh that are left, as a magnitude, and the power that was granted."""
-    energy, watts = (
-        value[key]["value"] * 10.0 ** value[key]["multiplier"]
+def _remaining(response: Data, used_wh: float) -> tuple[float, float]:
+    """Return the energy that remains (Wh, a magnitude) and the power that was granted (W, signed)."""
+    energy_wh, power_w = (
+        response[key]["value"] * 10.0 ** response[key]["multiplier"]
         for key in ("energyAvailable", "powerAvailable")
     )
-    return max(0.0, (energy - flowed) * (1 if energy > 0 else -1)), watts
+    return max(0.0, (energy_wh - used_wh) * (1 if energy_wh > 0 else -1)), power_w
 
 
 NO_POWER: Data = {"powerAvailable": {"multiplier": 0, "value": 0}}

@@ -1,31 +1,45 @@
-"""Responses to events: which are asked for, and how they are said (IEEE 2030.5-2018 8.8, table 27).  Pure."""
+"""Responses to events: which are required, and what they contain (IEEE 2030.5-2018 8.8, table 27).  Pure."""
 from __future__ import annotations
 
 from typing import Any
 
-from clients.events.events import CONTROL, GRANT, LOAD
-from clients.events.schedule import (COMPLETED, NOT_TAKEN, OPTED_IN, OPTED_OUT, PARTLY_IN, PARTLY_OUT,
-                                     RECEIVED, STARTED, Transition)
+from clients.events.events import DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE
+from clients.events.schedule import Transition
+from server.resources.codes import ResponseRequired, ResponseStatus
 
-# Bits of responseRequired
-MESSAGE_RECEIVED, SPECIFIC, CUSTOMER = 1, 2, 4
-REQUIRED_BITS = {RECEIVED: MESSAGE_RECEIVED, OPTED_OUT: CUSTOMER, OPTED_IN: CUSTOMER,
-       PARTLY_OUT: CUSTOMER, PARTLY_IN: CUSTOMER, NOT_TAKEN: CUSTOMER}
-RESPONSE_NAMES = {CONTROL: "DERControlResponse", LOAD: "DrResponse", GRANT: "FlowReservationResponseResponse"}
-_FOLLOWED_STATUSES = {STARTED, COMPLETED, PARTLY_OUT}
+# The bit of responseRequired that asks for a status; ResponseRequired.SPECIFIC for any other.
+REQUIRED_BITS = {
+    ResponseStatus.RECEIVED: ResponseRequired.RECEIVED,
+    ResponseStatus.OPTED_OUT: ResponseRequired.CUSTOMER,
+    ResponseStatus.OPTED_IN: ResponseRequired.CUSTOMER,
+    ResponseStatus.PARTIAL_OPT_OUT: ResponseRequired.CUSTOMER,
+    ResponseStatus.PARTIAL_OPT_IN: ResponseRequired.CUSTOMER,
+    ResponseStatus.NO_PARTICIPATION: ResponseRequired.CUSTOMER,
+}
+RESPONSE_NAMES = {
+    DER_CONTROL: "DERControlResponse",
+    END_DEVICE_CONTROL: "DrResponse",
+    FLOW_RESERVATION_RESPONSE: "FlowReservationResponseResponse",
+}
+# With these a DrResponse reports which load control was applied.
+_APPLIED_STATUSES = {ResponseStatus.STARTED, ResponseStatus.COMPLETED, ResponseStatus.PARTIAL_OPT_OUT}
 
 
 def response_due(transition: Transition) -> bool:
-    """Whether the event's responseRequired asks for this answer."""
-    return bool(transition.event.required & REQUIRED_BITS.get(transition.status, SPECIFIC))
+    """Return whether the event's responseRequired asks for a response to this transition."""
+    bit = REQUIRED_BITS.get(transition.status, ResponseRequired.SPECIFIC)
+    return bool(transition.event.response_required & bit)
 
 
 def response(transition: Transition, lfdi: str, applied: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The Response (see NAMES) of the device with this LFDI; `applied` is what it does of a load control."""
-    said = {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
-            "subject": transition.event.mRID}
-    if transition.event.kind == LOAD and transition.status in _FOLLOWED_STATUSES:
-        said |= applied or {}
-    if transition.overridden:
-        said["overrideDuration"] = min(transition.overridden, 65535)
-    return said
+    """Return the Response (see RESPONSE_NAMES) of the device with this LFDI.
+
+    `applied` are the elements that report which load control was applied.
+    """
+    document = {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
+                "subject": transition.event.mRID}
+    if transition.event.kind == END_DEVICE_CONTROL and transition.status in _APPLIED_STATUSES:
+        document |= applied or {}
+    if transition.overridden_s:
+        document["overrideDuration"] = min(transition.overridden_s, 65535)
+    return document

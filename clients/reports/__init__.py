@@ -1,4 +1,4 @@
-"""What a device sends: its state, its readings, and its Responses and alarms.
+"""What a device sends: DER status, readings, Responses and alarms.
 
 Read `telemetry` (DER documents), `metering` (MirrorUsagePoint) and `reporter` (what is sent when).
 """

@@ -1,5 +1,5 @@
-"""Readings: a MirrorUsagePoint and what is posted to it (IEEE 2030.5-2018 10.11).  Pure: meters in, documents
-out."""
+"""A MirrorUsagePoint and the readings that are posted to it (IEEE 2030.5-2018 10.11).  Pure: device models
+in, documents out."""
 from __future__ import annotations
 
 import hashlib
@@ -7,93 +7,116 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from clients.devices.devicemodel import DeviceModel
+from server.resources.codes import (AccumulationBehaviour, Commodity, DataQualifier, FlowDirection,
+                                    ReadingKind, RoleFlags, ServiceKind, Uom, UsagePointStatus)
 
 Data = dict[str, Any]
-# Bits of roleFlags
-MIRROR, PEV, DER, SUBMETER = 1, 4, 8, 64
-WATTS, VARS, VOLTS, WATT_HOURS = 38, 63, 29, 72
-AVERAGE, NORMAL = 2, 12
-INSTANTANEOUS, DELTA = 12, 4
-FORWARD, REVERSE = 1, 19
 
 
 class Register(NamedTuple):
-    """One thing that is read. `flow` is seen from the utility: reverse is received from the customer, so that
-    a reverse reading is + for injection as a DERControl is."""
+    """A quantity that is read: the fields of its ReadingType, and its value for an interval.
+
+    `flow` is the utility's direction: reverse is received from the customer, so that a reverse reading is
+    positive for injection, as a DERControl is. `value(before, after, seconds)` takes the device model at the
+    beginning and at the end of the interval.
+    """
     name: str
-    uom: int
-    kind: int
-    flow: int
-    behaviour: int
-    qualifier: int
-    multiplier: int
+    uom: Uom
+    kind: ReadingKind
+    flow: FlowDirection
+    behaviour: AccumulationBehaviour
+    qualifier: DataQualifier
+    power_of_ten: int
     value: Callable[[DeviceModel, DeviceModel, float], float]
 
 
-def _mean_power(before: DeviceModel, after: DeviceModel, seconds: float) -> float:
-    energy = (after.injected - before.injected) - (after.absorbed - before.absorbed)
-    return energy * 3600 / seconds if seconds > 0 else after.power
+def _mean_injection_w(before: DeviceModel, after: DeviceModel, seconds: float) -> float:
+    energy_wh = (after.injected_wh - before.injected_wh) - (after.absorbed_wh - before.absorbed_wh)
+    return energy_wh * 3600 / seconds if seconds > 0 else after.injection_w
 
 
-def _injected(before: DeviceModel, after: DeviceModel, _: float) -> float:
-    return round(after.injected) - round(before.injected)   # so that the parts sum to the whole
+def _injected_wh(before: DeviceModel, after: DeviceModel, _: float) -> float:
+    # the registers are rounded, not their difference, so that the intervals sum up to the registers
+    return round(after.injected_wh) - round(before.injected_wh)
 
 
-def _absorbed(before: DeviceModel, after: DeviceModel, _: float) -> float:
-    return round(after.absorbed) - round(before.absorbed)
+def _absorbed_wh(before: DeviceModel, after: DeviceModel, _: float) -> float:
+    return round(after.absorbed_wh) - round(before.absorbed_wh)
+
+
+def _reactive_var(_: DeviceModel, after: DeviceModel, __: float) -> float:
+    return after.reactive_var
+
+
+def _decivolts(_: DeviceModel, after: DeviceModel, __: float) -> float:
+    return after.voltage_percent / 100 * after.site.nominal_volts * 10
 
 
 REGISTERS = (
-    Register("active power", WATTS, 37, REVERSE, INSTANTANEOUS, AVERAGE, 0, _mean_power),
-    Register("energy injected", WATT_HOURS, 12, REVERSE, DELTA, NORMAL, 0, _injected),
-    Register("energy absorbed", WATT_HOURS, 12, FORWARD, DELTA, NORMAL, 0, _absorbed),
-    Register("reactive power", VARS, 37, REVERSE, INSTANTANEOUS, NORMAL, 0, lambda _, after, __: after.var),
-    Register("voltage", VOLTS, 0, 0, INSTANTANEOUS, NORMAL, -1,
-             lambda _, after, __: after.volts / 100 * after.site.nominal_volts * 10),
+    Register("active power", Uom.W, ReadingKind.POWER, FlowDirection.REVERSE,
+             AccumulationBehaviour.INSTANTANEOUS, DataQualifier.AVERAGE, 0, _mean_injection_w),
+    Register("energy injected", Uom.WH, ReadingKind.ENERGY, FlowDirection.REVERSE,
+             AccumulationBehaviour.DELTA, DataQualifier.NORMAL, 0, _injected_wh),
+    Register("energy absorbed", Uom.WH, ReadingKind.ENERGY, FlowDirection.FORWARD,
+             AccumulationBehaviour.DELTA, DataQualifier.NORMAL, 0, _absorbed_wh),
+    Register("reactive power", Uom.VAR, ReadingKind.POWER, FlowDirection.REVERSE,
+             AccumulationBehaviour.INSTANTANEOUS, DataQualifier.NORMAL, 0, _reactive_var),
+    Register("voltage", Uom.V, ReadingKind.NOT_APPLICABLE, FlowDirection.NOT_APPLICABLE,
+             AccumulationBehaviour.INSTANTANEOUS, DataQualifier.NORMAL, -1, _decivolts),
 )
 
 
-def registers(plant: DeviceModel) -> tuple[Register, ...]:
-    """Those that such a plant has: reactive power only where it has a say in it."""
-    return tuple(one for one in REGISTERS if one.uom != VARS or plant.max_var)
+def registers(model: DeviceModel) -> tuple[Register, ...]:
+    """Return the registers of a device: reactive power only where the device controls it."""
+    return tuple(register for register in REGISTERS if register.uom != Uom.VAR or model.max_var)
 
 
-def mrid(lfdi: str, what: str) -> str:
-    """An mRID that is the same whenever this device names the same thing; it ends with no enterprise number
-    (0)."""
-    return hashlib.sha256(f"{lfdi} {what}".encode()).hexdigest()[:24].upper() + "00000000"
+def mrid(lfdi: str, name: str) -> str:
+    """Return an mRID that is the same whenever this device names the same thing.
+
+    Its last eight digits are the enterprise number 0.
+    """
+    return hashlib.sha256(f"{lfdi} {name}".encode()).hexdigest()[:24].upper() + "00000000"
 
 
-def usage_point(plant: DeviceModel, lfdi: str, post_rate: int) -> Data:
-    """The MirrorUsagePoint that states what will be read, and how often."""
-    role = MIRROR | SUBMETER | (PEV if plant.kind == "evcharger" else DER)
+def usage_point(model: DeviceModel, lfdi: str, post_rate_s: int) -> Data:
+    """Return the MirrorUsagePoint that announces the readings and their interval."""
+    role = RoleFlags.MIRROR | RoleFlags.SUBMETER | (
+        RoleFlags.PEV if model.kind == "evcharger" else RoleFlags.DER)
     readings = [
         {
-            "mRID": mrid(lfdi, one.name),
-            "description": one.name,
+            "mRID": mrid(lfdi, register.name),
+            "description": register.name,
             "ReadingType": {
-                "accumulationBehaviour": one.behaviour,
-                "commodity": 1,
-                "dataQualifier": one.qualifier,
-                "flowDirection": one.flow,
-                "intervalLength": post_rate,
-                "kind": one.kind,
-                "powerOfTenMultiplier": one.multiplier,
-                "uom": one.uom,
+                "accumulationBehaviour": register.behaviour,
+                "commodity": Commodity.ELECTRICITY_SECONDARY,
+                "dataQualifier": register.qualifier,
+                "flowDirection": register.flow,
+                "intervalLength": post_rate_s,
+                "kind": register.kind,
+                "powerOfTenMultiplier": register.power_of_ten,
+                "uom": register.uom,
             },
         }
-        for one in registers(plant)
+        for register in registers(model)
     ]
-    return {"mRID": mrid(lfdi, "usage point"), "description": plant.name[:32], "roleFlags": f"{role:04X}",
-            "serviceCategoryKind": 0, "status": 1, "deviceLFDI": lfdi, "MirrorMeterReading": readings}
+    return {
+        "mRID": mrid(lfdi, "usage point"),
+        "description": model.name[:32],
+        "roleFlags": f"{role:04X}",
+        "serviceCategoryKind": ServiceKind.ELECTRICITY,
+        "status": UsagePointStatus.ON,
+        "deviceLFDI": lfdi,
+        "MirrorMeterReading": readings,
+    }
 
 
 def readings(before: DeviceModel, after: DeviceModel, lfdi: str, since: int, until: int) -> Data:
-    """A MirrorMeterReadingList with one reading of each register for the time from `since` to `until`."""
+    """Return a MirrorMeterReadingList with one reading of each register, from `since` to `until`."""
     period = {"start": since, "duration": until - since}
     items = []
-    for one in registers(after):
-        reading = {"timePeriod": period, "value": round(one.value(before, after, until - since))}
-        items.append({"mRID": mrid(lfdi, one.name), "lastUpdateTime": until, "MirrorReadingSet": [
-            {"mRID": mrid(lfdi, f"{one.name} {since}"), "timePeriod": period, "Reading": [reading]}]})
+    for register in registers(after):
+        reading = {"timePeriod": period, "value": round(register.value(before, after, until - since))}
+        items.append({"mRID": mrid(lfdi, register.name), "lastUpdateTime": until, "MirrorReadingSet": [
+            {"mRID": mrid(lfdi, f"{register.name} {since}"), "timePeriod": period, "Reading": [reading]}]})
     return {"all": len(items), "results": len(items), "MirrorMeterReading": items}

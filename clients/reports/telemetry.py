@@ -1,5 +1,5 @@
-"""What a device says of itself: ratings, settings, status, availability, alarms.  Pure: a plant in, documents
-out."""
+"""What a device reports: ratings, settings, status, availability and alarms.  Pure: a device model in,
+documents out."""
 from __future__ import annotations
 
 import math
@@ -7,224 +7,246 @@ from typing import Any
 
 from clients.devices.devicemodel import DeviceModel
 from clients.events import loadcontrol, reservation
+from server.resources.codes import (Alarm, BatteryStatus, ConnectStatus, DERControlType, DOEControlType,
+                                    FunctionsImplemented, InverterStatus, LocalControlModeStatus,
+                                    LogFunctionSet, LogProfile, OperationalModeStatus, OperationalState,
+                                    PowerSource, StorageModeStatus)
 
 Data = dict[str, Any]
-# Bits of DERControlType (modesSupported, modesEnabled)
-MODE_BITS = {
-    name: bit
-    for bit, name in enumerate(
-        (
-            "charge",
-            "discharge",
-            "opModConnect",
-            "opModEnergize",
-            "opModFixedPFAbsorbW",
-            "opModFixedPFInjectW",
-            "opModFixedVar",
-            "opModFixedW",
-            "opModFreqDroop",
-            "opModFreqWatt",
-            "opModHFRTMayTrip",
-            "opModHFRTMustTrip",
-            "opModHVRTMayTrip",
-            "opModHVRTMomentaryCessation",
-            "opModHVRTMustTrip",
-            "opModLFRTMayTrip",
-            "opModLFRTMustTrip",
-            "opModLVRTMayTrip",
-            "opModLVRTMomentaryCessation",
-            "opModLVRTMustTrip",
-            "opModMaxLimW",
-            "opModTargetVar",
-            "opModTargetW",
-            "opModVoltVar",
-            "opModVoltWatt",
-            "opModWattPF",
-            "opModWattVar",
-        )
-    )
-}
-# Bits of CSIP-AUS' DOEControlType
-DOE_BITS = {
-    "csipaus:opModExpLimW": 0,
-    "csipaus:opModImpLimW": 1,
-    "csipaus:opModGenLimW": 2,
-    "csipaus:opModLoadLimW": 3,
-}
-# Values of the status types
-CONNECTED, AVAILABLE, OPERATING, FAULT = 1, 2, 4, 16
-OFF, SLEEPING, TRACKING, REDUCED, FAULTY, STANDBY = 1, 2, 4, 5, 7, 8
-CHARGING, DISCHARGING, HOLDING = 0, 1, 2
-# Bits of functionsImplemented: DeviceCapability, EndDevice, FunctionSetAssignments, Response, Time,
-# DeviceInformation, PowerStatus, LogEvent, Metering, DER
-FUNCTIONS = (0, 2, 3, 5, 6, 7, 8, 10, 14, 20)
-LOAD_CONTROL, FLOW_RESERVATION = 13, 19
-FUNCTION_SET_DER, PROFILE_SEP, ENTERPRISE_SEP = 11, 2, 40732
+FUNCTIONS = (
+    FunctionsImplemented.DEVICE_CAPABILITY
+    | FunctionsImplemented.END_DEVICE
+    | FunctionsImplemented.FUNCTION_SET_ASSIGNMENTS
+    | FunctionsImplemented.RESPONSE
+    | FunctionsImplemented.TIME
+    | FunctionsImplemented.DEVICE_INFORMATION
+    | FunctionsImplemented.POWER_STATUS
+    | FunctionsImplemented.LOG_EVENT
+    | FunctionsImplemented.METERING
+    | FunctionsImplemented.DER_CONTROL
+)
+ENTERPRISE_SEP = 40732
+"""Private enterprise number of IEEE 2030.5."""
+LOW_SOC = 0.2
+"""State of charge up to which batteryStatus is low."""
 PERCENT = 10000
+MIN_POWER_W = 1
+"""Power below which a device counts as idle."""
 
 
-def scaled(number: float, top: int = 32767) -> Data:
-    """A number as value and multiplier, as precise as fits: `scaled(74000)` is 7400 times ten to the 1."""
+def scaled(number: float, largest: int = 32767) -> Data:
+    """Return a number as value and multiplier, as precisely as fits.
+
+    `scaled(74000)` is 7400 times ten to the power of 1.
+    """
     multiplier = 0
-    while abs(number) / 10 ** multiplier > top:
+    while abs(number) / 10 ** multiplier > largest:
         multiplier += 1
     return {"multiplier": multiplier, "value": round(number / 10 ** multiplier)}
 
 
-def bitmap(modes: frozenset[str], of: dict[str, int], digits: int) -> str:
-    """Modes as a bitmap in hexadecimal."""
-    return f"{sum(1 << of[mode] for mode in modes if mode in of):0{digits}X}"
+def mode_bitmaps(modes: frozenset[str]) -> tuple[str, str]:
+    """Return modes ("charge", "discharge" and names of control modes) as DERControlType and, those of
+    CSIP-AUS, as DOEControlType."""
+    bits = sum(1 << mode for mode in DERControlType if mode.name in modes)
+    doe_bits = sum(1 << mode for mode in DOEControlType if f"csipaus:{mode.name}" in modes)
+    return f"{bits:08X}", f"{doe_bits:02X}"
 
 
-def capability(plant: DeviceModel) -> Data:
-    """DERCapability: the nameplate."""
-    said = {"modesSupported": bitmap(_modes(plant), MODE_BITS, 8), "rtgMaxW": scaled(plant.output),
-            "type": plant.der_type, "csipaus:doeModesSupported": bitmap(plant.modes, DOE_BITS, 2),
-            "rtgVNom": scaled(plant.site.nominal_volts)}
-    if plant.output:
-        said |= {"rtgMaxVA": scaled(math.hypot(plant.output, plant.max_var), 65535)}
-    return said | _ratings(plant, "rtg")
+def _modes(model: DeviceModel) -> frozenset[str]:
+    """Return the modes of a device. A charger can discharge where it is rated for that."""
+    return model.modes | {"discharge"} if model.max_discharge_w else model.modes
 
 
-def settings(plant: DeviceModel, gradient: float, now: int) -> Data:
-    """DERSettings: set to the ratings, with the setGradW in force (percent of setMaxW per second)."""
-    return {"modesEnabled": bitmap(_modes(plant), MODE_BITS, 8), "setGradW": round(gradient * 100),
-            "setMaxW": scaled(plant.output), "updatedTime": now, "setVRef": scaled(plant.site.nominal_volts),
-            "csipaus:doeModesEnabled": bitmap(plant.modes, DOE_BITS, 2)} | _ratings(plant, "set")
+def capability(model: DeviceModel) -> Data:
+    """Return DERCapability: the nameplate."""
+    modes, doe_modes = mode_bitmaps(_modes(model))
+    document: Data = {"modesSupported": modes, "rtgMaxW": scaled(model.max_injection_w),
+                "type": model.der_type, "csipaus:doeModesSupported": doe_modes,
+                "rtgVNom": scaled(model.site.nominal_volts)}
+    if model.max_injection_w:
+        document["rtgMaxVA"] = scaled(math.hypot(model.max_injection_w, model.max_var), 65535)
+    return document | _ratings(model, "rtg")
 
 
-def _modes(plant: DeviceModel) -> frozenset[str]:
-    """A charger can discharge where it is rated for that."""
-    return plant.modes | {"discharge"} if plant.max_discharge_w else plant.modes
+def settings(model: DeviceModel, gradient_percent_per_s: float, now: int) -> Data:
+    """Return DERSettings: equal to the ratings, with the setGradW in effect.
+
+    The gradient is in percent of setMaxW per second.
+    """
+    modes, doe_modes = mode_bitmaps(_modes(model))
+    return {"modesEnabled": modes, "setGradW": round(gradient_percent_per_s * 100),
+            "setMaxW": scaled(model.max_injection_w), "updatedTime": now,
+            "setVRef": scaled(model.site.nominal_volts),
+            "csipaus:doeModesEnabled": doe_modes} | _ratings(model, "set")
 
 
-def _ratings(plant: DeviceModel, prefix: str) -> Data:
-    """What is said alike of ratings and settings, where the plant has it."""
-    said = {"MaxChargeRateW": scaled(plant.max_charge_w), "MaxDischargeRateW": scaled(plant.max_discharge_w),
-            "MaxWh": scaled(plant.max_wh, 65535), "MaxVar": scaled(plant.max_var)}
-    return {prefix + name: value for name, value in said.items() if value["value"]}
-
-
-def status(plant: DeviceModel, now: int, remote: bool) -> Data:
-    """DERStatus; `remote` says whether a control of the utility is being followed."""
-    said = {"readingTime": now, "alarmStatus": f"{plant.alarms:08X}",
-            "inverterStatus": {"dateTime": now, "value": _inverter_status(plant)},
-            "localControlModeStatus": {"dateTime": now, "value": int(remote)},
-            "operationalModeStatus": {"dateTime": now, "value": 2 if plant.connected else 1}}
-    bitmap = (CONNECTED | AVAILABLE | (OPERATING if abs(plant.power) >= 1 else 0) if plant.connected else 0)
-    connect = {"dateTime": now, "value": f"{bitmap | (FAULT if plant.alarms else 0):02X}"}
-    if plant.output:
-        said["genConnectStatus"] = connect
-    if plant.max_charge_w:
-        said["storConnectStatus"] = connect
-        mode = CHARGING if plant.power < -1 else DISCHARGING if plant.power > 1 else HOLDING
-        said["storageModeStatus"] = {"dateTime": now, "value": mode}
-    if plant.charge is not None:
-        said["stateOfChargeStatus"] = {"dateTime": now, "value": round(plant.charge * PERCENT)}
-    return said
-
-
-def _inverter_status(plant: DeviceModel) -> int:
-    if not plant.connected:
-        return OFF
-    if plant.alarms:
-        return FAULTY
-    if plant.limited:
-        return REDUCED
-    if abs(plant.power) < 1:
-        return SLEEPING if plant.kind == "inverter" else STANDBY
-    return TRACKING
-
-
-def availability(plant: DeviceModel, now: int) -> Data:
-    """DERAvailability: what could be injected now, and for how long a store would last or take."""
-    said = {
-        "readingTime": now,
-        "statWAvail": scaled(plant.available_w),
-        "statVarAvail": scaled(plant.max_var),
+def _ratings(model: DeviceModel, prefix: str) -> Data:
+    """Return the values that ratings and settings share, where the device has them."""
+    values = {
+        "MaxChargeRateW": scaled(model.max_charge_w),
+        "MaxDischargeRateW": scaled(model.max_discharge_w),
+        "MaxWh": scaled(model.max_wh, 65535),
+        "MaxVar": scaled(model.max_var),
     }
-    if plant.usable is not None:
-        said["availabilityDuration"] = round(plant.usable / plant.max_discharge_w * 3600)
-    if plant.headroom is not None:
-        said["maxChargeDuration"] = round(plant.headroom / plant.max_charge_w * 3600)
-    return said
+    return {prefix + name: value for name, value in values.items() if value["value"]}
 
 
-def device_status(plant: DeviceModel, now: int, since: int) -> Data:
-    """DeviceStatus; the device was switched on at `since`."""
+def status(model: DeviceModel, now: int, remote: bool) -> Data:
+    """Return DERStatus; `remote` says whether a control of the utility is followed."""
+    document: Data = {
+        "readingTime": now,
+        "alarmStatus": f"{model.alarms:08X}",
+        "inverterStatus": _stamped(now, _inverter_status(model)),
+        "localControlModeStatus": _stamped(
+            now, LocalControlModeStatus.REMOTE if remote else LocalControlModeStatus.LOCAL),
+        "operationalModeStatus": _stamped(
+            now, OperationalModeStatus.OPERATIONAL if model.connected else OperationalModeStatus.OFF),
+    }
+    connect = _stamped(now, f"{_connect_status(model):02X}")
+    if model.max_injection_w:
+        document["genConnectStatus"] = connect
+    if model.max_charge_w:
+        document["storConnectStatus"] = connect
+        document["storageModeStatus"] = _stamped(now, _storage_mode(model))
+    if model.soc is not None:
+        document["stateOfChargeStatus"] = _stamped(now, round(model.soc * PERCENT))
+    return document
+
+
+def _stamped(now: int, value: int | str) -> Data:
+    return {"dateTime": now, "value": value}
+
+
+def _connect_status(model: DeviceModel) -> ConnectStatus:
+    bits = ConnectStatus.FAULT if model.alarms else ConnectStatus(0)
+    if model.connected:
+        bits |= ConnectStatus.CONNECTED | ConnectStatus.AVAILABLE
+        if abs(model.injection_w) >= MIN_POWER_W:
+            bits |= ConnectStatus.OPERATING
+    return bits
+
+
+def _storage_mode(model: DeviceModel) -> StorageModeStatus:
+    if model.injection_w < -MIN_POWER_W:
+        return StorageModeStatus.CHARGING
+    return StorageModeStatus.DISCHARGING if model.injection_w > MIN_POWER_W else StorageModeStatus.HOLDING
+
+
+def _inverter_status(model: DeviceModel) -> InverterStatus:
+    if not model.connected:
+        return InverterStatus.OFF
+    if model.alarms:
+        return InverterStatus.FAULT
+    if model.limited:
+        return InverterStatus.DERATED
+    if abs(model.injection_w) < MIN_POWER_W:
+        return InverterStatus.SLEEPING if model.kind == "inverter" else InverterStatus.STANDBY
+    return InverterStatus.TRACKING
+
+
+def availability(model: DeviceModel, now: int) -> Data:
+    """Return DERAvailability: the injection possible now, and how long a storage could discharge or charge
+    at full power."""
+    document: Data = {
+        "readingTime": now,
+        "statWAvail": scaled(model.available_w),
+        "statVarAvail": scaled(model.max_var),
+    }
+    if model.dischargeable_wh is not None:
+        document["availabilityDuration"] = round(model.dischargeable_wh / model.max_discharge_w * 3600)
+    if model.chargeable_wh is not None:
+        document["maxChargeDuration"] = round(model.chargeable_wh / model.max_charge_w * 3600)
+    return document
+
+
+def device_status(model: DeviceModel, now: int, since: int) -> Data:
+    """Return DeviceStatus; the device was switched on at `since`."""
     return {
         "changedTime": now,
         "onCount": 1,
-        "opState": 2 if plant.connected else 5,
+        "opState": OperationalState.OPERATING if model.connected else OperationalState.DISCONNECTED,
         "opTime": max(0, now - since),
     }
 
 
-def power_status(plant: DeviceModel, now: int) -> Data:
-    """PowerStatus: on mains, and what is in the battery if that is what the device is."""
-    said = {"batteryStatus": 4, "changedTime": now, "currentPowerSource": 1}
-    if plant.charge is not None:
-        low = plant.charge <= 0.2
-        said |= {"batteryStatus": 2 if low else 1, "estimatedChargeRemaining": round(plant.charge * PERCENT)}
-    vehicle = plant.vehicle(now)
-    return said | ({"PEVInfo": vehicle} if vehicle is not None else {})
+def power_status(model: DeviceModel, now: int) -> Data:
+    """Return PowerStatus: on mains, with the state of charge of a battery or vehicle."""
+    document: Data = {"batteryStatus": BatteryStatus.NOT_APPLICABLE, "changedTime": now,
+                "currentPowerSource": PowerSource.MAINS}
+    if model.soc is not None:
+        document |= {
+            "batteryStatus": BatteryStatus.LOW if model.soc <= LOW_SOC else BatteryStatus.NORMAL,
+            "estimatedChargeRemaining": round(model.soc * PERCENT),
+        }
+    pev_info = model.pev_info(now)
+    return document | ({"PEVInfo": pev_info} if pev_info is not None else {})
 
 
-def load_shed(plant: DeviceModel, program: str) -> Data | None:
-    """LoadShedAvailability for a DemandResponseProgram (its href); None for a device that cannot tell."""
-    if plant.sheds is None:
+def load_shed(model: DeviceModel, program: str) -> Data | None:
+    """Return LoadShedAvailability for a DemandResponseProgram (its href); None where it is unknown."""
+    if model.shed_duration_s is None:
         return None
-    used = max(0.0, -plant.power) if plant.sheds else 0.0
-    return {"availabilityDuration": round(plant.sheds), "DemandResponseProgramLink": {"href": program},
-            "sheddablePercent": PERCENT if used else 0, "sheddablePower": scaled(used)}
+    load_w = max(0.0, -model.injection_w) if model.shed_duration_s else 0.0
+    return {"availabilityDuration": round(model.shed_duration_s),
+            "DemandResponseProgramLink": {"href": program},
+            "sheddablePercent": PERCENT if load_w else 0, "sheddablePower": scaled(load_w)}
 
 
 def exceeds_threshold(program: Data, before: Data | None, now: Data) -> bool:
-    """Whether what can be shed has changed by more than a DemandResponseProgram wants to hear of; a program
-    that names no threshold wants to hear nothing."""
-    for key, part in (("availabilityUpdatePercentChangeThreshold", "sheddablePercent"),
-                      ("availabilityUpdatePowerChangeThreshold", "sheddablePower")):
-        least = _number(program.get(key, 0))
-        if least > 0 and (before is None or abs(_number(now[part]) - _number(before[part])) > least):
+    """Return whether LoadShedAvailability has changed by more than a DemandResponseProgram's threshold.
+
+    A program without a threshold wants no LoadShedAvailability.
+    """
+    for threshold, field in (("availabilityUpdatePercentChangeThreshold", "sheddablePercent"),
+                             ("availabilityUpdatePowerChangeThreshold", "sheddablePower")):
+        limit = _number(program.get(threshold, 0))
+        if limit > 0 and (before is None or abs(_number(now[field]) - _number(before[field])) > limit):
             return True
     return False
 
 
-def _number(said: Any) -> float:
-    return float(said["value"] * 10.0 ** said["multiplier"] if isinstance(said, dict) else said)
+def _number(value: Any) -> float:
+    return float(value["value"] * 10.0 ** value["multiplier"] if isinstance(value, dict) else value)
 
 
-def information(plant: DeviceModel, lfdi: str, made: int) -> Data:
-    """DeviceInformation: a model of the kind's name, with the LFDI's last digits for a serial number."""
-    functions = [*FUNCTIONS, *([LOAD_CONTROL] if plant.modes & loadcontrol.MODES else []),
-                 *([FLOW_RESERVATION] if reservation.MODE in plant.modes else [])]
+def information(model: DeviceModel, lfdi: str, manufactured: int) -> Data:
+    """Return DeviceInformation: the model is the kind, the serial number is the end of the LFDI."""
+    functions = FUNCTIONS
+    if model.modes & loadcontrol.MODES:
+        functions |= FunctionsImplemented.DEMAND_RESPONSE
+    if reservation.MODE in model.modes:
+        functions |= FunctionsImplemented.FLOW_RESERVATION
     return {
-        "functionsImplemented": f"{sum(1 << bit for bit in functions):016X}",
+        "functionsImplemented": f"{functions:016X}",
         "lFDI": lfdi,
-        "mfDate": made,
+        "mfDate": manufactured,
         "mfHwVer": "1",
         "mfID": 0,
-        "mfModel": f"Counterpoise {plant.kind}",
+        "mfModel": f"Counterpoise {model.kind}",
         "mfSerNum": lfdi[-12:],
-        "primaryPower": 1,
-        "secondaryPower": 0,
-        "swActTime": made,
+        "primaryPower": PowerSource.MAINS,
+        "secondaryPower": PowerSource.NONE,
+        "swActTime": manufactured,
         "swVer": "1",
     }
 
 
-def alarms(before: int, after: int, now: int, number: int) -> list[Data]:
-    """LogEvents for alarms that came or went (CSIP table 14: twice the bit's number, one more for its return
-    to normal); `number` is the first logEventID to use."""
-    changed = [bit for bit in range(11) if (before ^ after) >> bit & 1]
+def alarms(before: int, after: int, now: int, first_id: int) -> list[Data]:
+    """Return LogEvents for alarms that came or went; `first_id` is the first logEventID to use.
+
+    The logEventCode is twice the number of the alarm's bit, and one more for its return to normal (CSIP table
+    14).
+    """
+    changed = [bit for bit in range(len(Alarm)) if (before ^ after) >> bit & 1]
     return [
         {
             "createdDateTime": now,
-            "functionSet": FUNCTION_SET_DER,
+            "functionSet": LogFunctionSet.DER,
             "logEventCode": 2 * bit + (not after >> bit & 1),
-            "logEventID": (number + index) % 65536,
+            "logEventID": (first_id + index) % 65536,
             "logEventPEN": ENTERPRISE_SEP,
-            "profileID": PROFILE_SEP,
+            "profileID": LogProfile.IEEE_2030_5,
         }
         for index, bit in enumerate(changed)
     ]

@@ -1,7 +1,8 @@
-"""Many clients in one process, as time goes by: `python -m clients --help`.
+"""Many clients in one process, in running time: `python -m clients --help`.
 
-A heap of who is next and a few threads; a client is in one thread's hands at a time. Since a client's `step`
-never sleeps, hundreds fit on one core. Where time goes in steps, see `stepped`.
+A heap holds the clients by the time of their next step, and a few threads take them from there; a client is
+run by one thread at a time. Since a client's `step` never sleeps, hundreds fit on one core. For time that
+goes in steps, see `stepped`.
 """
 from __future__ import annotations
 
@@ -20,14 +21,13 @@ from pathlib import Path
 import click
 
 from clients.devices import faults
-from clients.devices.client import Client
-from clients.devices.client import discard_trace as quiet
+from clients.devices.client import Client, discard_trace
 from clients.reports import reporter
 from clients.reports.reporter import Trace
 from clients.simulation import neighbourhood, stepped
 from clients.simulation.stepped import RETRY_S, Stepped
 from clients.simulation.totals import NO_CONTROLS, Totals
-from server import clock as time_of_day
+from server import clock as server_clock
 from server import logs
 from server.config import BadSettings, settings
 
@@ -39,16 +39,19 @@ ABORT_EVERY_S = 0.1
 
 
 class Fleet:
-    """Runs clients until stopped. `spread` is over how many seconds their first steps are strewn, so that a
-    neighbourhood does not knock at the same instant."""
+    """Runs clients until stopped.
 
-    def __init__(self, clients: Sequence[Client], threads: int = 4, spread: float = 1.0):
+    Their first steps are spread over `stagger_s` seconds, so that a neighbourhood does not connect all at
+    once.
+    """
+
+    def __init__(self, clients: Sequence[Client], threads: int = 4, stagger_s: float = 1.0):
         self.clients = list(clients)
         self._counter = itertools.count()
-        chance = random.Random(len(self.clients))
+        generator = random.Random(len(self.clients))
         now = time.time()
         self._heap = [
-            (now + chance.uniform(0, spread), next(self._counter), client) for client in self.clients
+            (now + generator.uniform(0, stagger_s), next(self._counter), client) for client in self.clients
         ]
         heapq.heapify(self._heap)
         self._ready = threading.Condition()
@@ -57,13 +60,12 @@ class Fleet:
                          for number in range(min(threads, len(self.clients)))]
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the threads; returns at once."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let every step that is under way end, for PARTING_S at most, then close the connections. May be
-        called again."""
+        """Wait for the current steps, PARTING_S at most, then close the connections. May be called again."""
         with self._ready:
             self._stopping = True
             self._ready.notify_all()
@@ -88,19 +90,19 @@ class Fleet:
             client = self._next()
             if client is None:
                 return
-            wake = self._step(client)
+            due = self._step(client)
             with self._ready:
-                heapq.heappush(self._heap, (wake, next(self._counter), client))
+                heapq.heappush(self._heap, (due, next(self._counter), client))
                 self._ready.notify()
 
     def _next(self) -> Client | None:
-        """The client that is due first, when it is due; None when the fleet stops."""
+        """Wait for the client that is due first, and return it; None when the fleet stops."""
         with self._ready:
             while not self._stopping:
-                wait = self._heap[0][0] - time.time() if self._heap else None
-                if wait is not None and wait <= 0:
+                wait_s = self._heap[0][0] - time.time() if self._heap else None
+                if wait_s is not None and wait_s <= 0:
                     return heapq.heappop(self._heap)[2]
-                self._ready.wait(wait)
+                self._ready.wait(wait_s)
             return None
 
     def _step(self, client: Client) -> float:
@@ -111,48 +113,51 @@ class Fleet:
             return time.time() + RETRY_S
 
 
-def print_trace(happening: Trace) -> None:
-    """A line for each happening that a person wants to see."""
-    if happening.what != "reading":
-        when = time.strftime("%H:%M:%S", time.gmtime(happening.at))
-        click.echo(f"{when} {happening.name:<14} {happening.what:<10} {happening.detail}")
+def print_trace(trace: Trace) -> None:
+    """Print a trace in a line; readings are left out."""
+    if trace.kind != "reading":
+        instant = time.strftime("%H:%M:%S", time.gmtime(trace.at))
+        click.echo(f"{instant} {trace.name:<14} {trace.kind:<10} {trace.detail}")
 
 
 def run(fleet: Fleet) -> None:
     """Run until SIGINT or SIGTERM, then stop cleanly."""
-    asked = threading.Event()
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: stop.set())
     with fleet:
-        asked.wait()
+        stop.wait()
 
 
 @click.command()
-@click.option("--server", default="https://127.0.0.1:8443", show_default=True, help="the server's address")
-@click.option("--dcap", default="/dcap", show_default=True, help="href of DeviceCapability")
+@click.option("--server", default="https://127.0.0.1:8443", show_default=True,
+              help="Address of the server.")
+@click.option("--dcap", default="/dcap", show_default=True, help="href of DeviceCapability.")
 @click.option("--certs", default="certs/dev", show_default=True, type=click.Path(path_type=Path),
-              help="directory of ca.pem and of the devices' certificates")
-@click.option("--devices", type=click.Path(path_type=Path), help="whose certificates  [default: "
-                                                                 "CERTS/devices.json]")
-@click.option("--skip", multiple=True, metavar="NAME", help="leave this one out (may be repeated)")
+              help="Directory of ca.pem and of the devices' certificates.")
+@click.option("--devices", type=click.Path(path_type=Path),
+              help="File that lists the devices.  [default: CERTS/devices.json]")
+@click.option("--skip", multiple=True, metavar="NAME", help="Leave this device out (may be repeated).")
 @click.option("--clock", default="1x", show_default=True, metavar="PACE",
-              help="rate of the server's clock, 60x, or as another process has it, RATE@SINCE@ORIGIN; or "
-                   "file:PATH for one "
-                   "that goes in steps: then instants are read from stdin, a line each, and answered when "
-                   "what is due is done")
-@click.option("--pins/--no-pins", default=True, show_default=True, help="check the Registration's PIN")
-@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="threads to run the "
-                                                                                      "clients on")
-@click.option("--sums", is_flag=True, help="say nothing but what all did together in each quarter of an "
-                                           "hour, in JSON")
-@click.option("--settled", default=0.0, metavar="HOURS",
-              help="for so long the devices have run by themselves already")
-@click.option("--terse", is_flag=True, help="the devices say no more of their state than they have to")
-@click.option("--silent", default=0.0, metavar="SHARE", help="this share of the devices follows nothing")
-@click.option("--gone", default=0.0, metavar="SHARE", help="this share of the devices never calls")
-@click.option("--opt-out", default=0.0, metavar="PART", help="customers opt out of this part of the events "
-                                                             "half-way")
-@click.option("--skew", default=0.0, metavar="SECONDS", help="the devices' clocks are off by this much")
+              help="Rate of the server's clock: 60x, or, as another process has it, RATE@SINCE@ORIGIN. "
+                   "file:PATH for a clock that goes in steps: then instants are read from stdin, one a line, "
+                   "and each is answered when everything due is done.")
+@click.option("--pins/--no-pins", default=True, show_default=True, help="Check the Registration's PIN.")
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1),
+              help="Threads that run the clients.")
+@click.option("--totals", is_flag=True,
+              help="Print only the totals over all devices for each quarter of an hour, as JSON.")
+@click.option("--warm-up", "warm_up_h", default=0.0, metavar="HOURS",
+              help="Run the devices for so long without controls beforehand.")
+@click.option("--terse", is_flag=True, help="Report no more of the devices' state than necessary.")
+@click.option("--non-responding", default=0.0, metavar="FRACTION",
+              help="Fraction of the devices that follow no event.")
+@click.option("--offline", default=0.0, metavar="FRACTION",
+              help="Fraction of the devices that send no request.")
+@click.option("--opt-out", default=0.0, metavar="FRACTION",
+              help="Fraction of the events that customers opt out of, at half their time.")
+@click.option("--skew", "skew_s", default=0.0, metavar="SECONDS",
+              help="Error of the devices' clocks, ahead or behind.")
 def main(
     server: str,
     dcap: str,
@@ -162,39 +167,47 @@ def main(
     clock: str,
     pins: bool,
     threads: int,
-    sums: bool,
-    settled: float,
+    totals: bool,
+    warm_up_h: float,
     terse: bool,
-    **misbehaviour: float,
+    **fault_options: float,
 ) -> None:
     """Run a neighbourhood of devices against a server, until interrupted."""
     try:
         settings.require()
     except BadSettings as refused:
         raise click.ClickException(str(refused)) from None
-    logs.configure("fleet", "error" if sums else "")
+    logs.configure("fleet", "error" if totals else "")
     if terse:
         reporter.IGNORED_FIELDS.update(reporter.TERSE_IGNORED_FIELDS)
-    known = [
+    entries = [
         entry
         for entry in neighbourhood.read_entries(devices or certs / "devices.json")
         if entry["name"] not in skip
     ]
-    time_of_day.follow(clock)
-    steps = clock.startswith(time_of_day.STEPPED)
-    where = neighbourhood.Server(server, dcap, certs, 1.0 if steps else time_of_day.rate())
-    clients = neighbourhood.create_clients(known, where, quiet if sums else print_trace, pins,
-                                    time_of_day.precise if steps else time.time,
-                                    manner=lambda lfdi: faults.draw_faults(lfdi, **misbehaviour))
-    followers = [follower for client in clients for follower in client.followers]
-    for follower in followers:
-        now = time_of_day.precise()
-        follower.plant = follower.plant.run(NO_CONTROLS, now - settled * 3600, now)
-    if sums:
-        Totals(followers, lambda said: click.echo(json.dumps(said)))
+    server_clock.follow(clock)
+    in_steps = clock.startswith(server_clock.STEPPED)
+    clients = neighbourhood.create_clients(
+        entries,
+        neighbourhood.Server(server, dcap, certs, 1.0 if in_steps else server_clock.rate()),
+        discard_trace if totals else print_trace,
+        check_pins=pins,
+        clock=server_clock.precise if in_steps else time.time,
+        draw_faults=lambda lfdi: faults.draw_faults(lfdi, **fault_options),
+    )
+    _warm_up(clients, warm_up_h)
+    if totals:
+        Totals(neighbourhood.event_clients(clients), lambda sums: click.echo(json.dumps(sums)))
     else:
         click.echo(f"{len(clients)} clients at {server}{dcap}")
-    if steps:
+    if in_steps:
         stepped.serve_instants(Stepped(clients, threads), sys.stdin, sys.stdout)
     else:
         run(Fleet(clients, threads))
+
+
+def _warm_up(clients: Sequence[Client], hours: float) -> None:
+    """Run the device models up to now without controls, so that cars and rooms have a typical state."""
+    for event_client in neighbourhood.event_clients(clients):
+        now = server_clock.precise()
+        event_client.model = event_client.model.run(NO_CONTROLS, now - hours * 3600, now)

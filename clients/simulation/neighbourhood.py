@@ -1,5 +1,4 @@
-"""A neighbourhood from certificates: which household has which device, and the clients that speak for
-them."""
+"""A neighbourhood from certificates: which household has which device, and a client for each certificate."""
 from __future__ import annotations
 
 import json
@@ -18,6 +17,7 @@ from clients.devices.evcharger import EvCharger
 from clients.devices.faults import NONE, Faults
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
+from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
 from clients.simulation.weather import Site, noise
 from clients.transport.connection import Connection
@@ -25,7 +25,7 @@ from clients.transport.mtls import Https, tls_context
 
 Entry = dict[str, Any]
 KINDS: dict[str, type[DeviceModel]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
-# What a street has, house by house.
+# The kinds of a street without models in its devices.json, house by house, then from the beginning again.
 DEFAULT_KINDS = (
     "inverter",
     "battery",
@@ -39,8 +39,8 @@ DEFAULT_KINDS = (
 
 
 class Server(NamedTuple):
-    """Where to and by what trust: address, href of DeviceCapability, directory of the certificates (with
-    `ca.pem`), and the rate of the server's clock where it is known."""
+    """A server and what its clients need: its address, the href of DeviceCapability, the directory of the
+    certificates (with `ca.pem`), and the rate of the server's clock if it is known."""
     address: str = "https://127.0.0.1:8443"
     dcap: str = "/dcap"
     certs: Path = Path("certs/dev")
@@ -48,55 +48,63 @@ class Server(NamedTuple):
 
 
 def device_model(kind: str, name: str, lfdi: str) -> DeviceModel:
-    """A device of this kind at a site of its own; how large it is, and what happens there, comes from its
-    LFDI."""
-    def spread(what: str, low: float, high: float) -> float:
-        return low + (high - low) * (noise(f"{lfdi} {what}", 0, 1) + 1) / 2
-    site = Site(lfdi, peak_load=round(spread("load", 1500, 3500)), rise=spread("rise", 1, 6))
+    """Return a device of this kind at a site of its own; ratings and site are drawn from the LFDI."""
+    def draw(purpose: str, low: float, high: float) -> float:
+        return low + (high - low) * (noise(f"{lfdi} {purpose}", 0, 1) + 1) / 2
+    site = Site(
+        lfdi, peak_load_w=round(draw("load", 1500, 3500)), voltage_rise_percent=draw("rise", 1, 6)
+    )
     if kind == "inverter":
-        rated = round(spread("size", 3000, 8000), -2)
-        return Inverter(name=name, site=site, max_w=rated, panel_w=1.2 * rated)
+        max_w = round(draw("size", 3000, 8000), -2)
+        return Inverter(name=name, site=site, max_w=max_w, panel_w=1.2 * max_w)
     if kind == "battery":
-        stored = round(13500 * spread("charge", 0.2, 0.9))
-        return Battery(name=name, site=site, stored=stored, panel_w=round(spread("panels", 0, 6000), -2))
+        stored_wh = round(13500 * draw("charge", 0.2, 0.9))
+        return Battery(
+            name=name, site=site, stored_wh=stored_wh, panel_w=round(draw("panels", 0, 6000), -2)
+        )
     if kind == "evcharger":
         return EvCharger(name=name, site=site)
     if kind == "thermostat":
-        return Thermostat(name=name, site=site, setpoint=round(spread("taste", 19, 23)))
+        return Thermostat(name=name, site=site, setpoint_c=round(draw("taste", 19, 23)))
     raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
 
 
 def read_entries(path: str | Path) -> list[Entry]:
-    """The entries of a devices.json: name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate,
-    key; also `plant` (one of KINDS; else as the street has it), `ratings` (fields of the plant and, in
-    `site`, of its Site that are otherwise drawn) and, for an aggregator, `manages` (entries like these)."""
-    listed: list[Entry] = json.loads(Path(path).read_text())
-    return listed
+    """Return the entries of a devices.json.
+
+    Each has name, kind ("device" or "aggregator"), lfdi, sfdi, pin, certificate and key. It may have `model`
+    (one of KINDS; otherwise DEFAULT_KINDS apply) and `ratings` (fields of the device model and, under `site`,
+    of its Site; other fields are drawn), and an aggregator has `manages` (a list of entries).
+    """
+    entries: list[Entry] = json.loads(Path(path).read_text())
+    return entries
 
 
 def entry_model(entry: Entry, index: int) -> DeviceModel:
-    """The plant of an entry."""
-    drawn = device_model(
-        entry.get("plant") or DEFAULT_KINDS[index % len(DEFAULT_KINDS)], entry["name"], entry["lfdi"]
-    )
+    """Return the device model of an entry, which is at this index of its list."""
+    kind = entry.get("model") or DEFAULT_KINDS[index % len(DEFAULT_KINDS)]
+    model = device_model(kind, entry["name"], entry["lfdi"])
     ratings = dict(entry.get("ratings", {}))
-    return replace(drawn, site=drawn.site._replace(**ratings.pop("site", {})), **ratings)
+    return replace(model, site=model.site._replace(**ratings.pop("site", {})), **ratings)
 
 
 def create_clients(
-    known: Iterable[Entry],
+    entries: Iterable[Entry],
     server: Server,
-    tell: Callable[[Trace], None] = discard_trace,
-    pins: bool = True,
+    on_event: Callable[[Trace], None] = discard_trace,
+    *,
+    check_pins: bool = True,
     clock: Callable[[], float] = time.time,
-    make: Callable[[Entry, int], DeviceModel] = entry_model,
-    manner: Callable[[str], Faults] = lambda lfdi: NONE,
+    create_model: Callable[[Entry, int], DeviceModel] = entry_model,
+    draw_faults: Callable[[str], Faults] = lambda lfdi: NONE,
 ) -> list[Client]:
-    """A client for each entry. An aggregator that manages nothing has nothing to do and is left out. `make`
-    gives the plant of an entry and its place in the list, `manner` that of the client with an LFDI; a clock
-    in steps is `clock.precise`."""
-    found: list[Client] = []
-    for index, entry in enumerate(known):
+    """Return a client for each entry; an aggregator that manages nothing is left out.
+
+    `clock` is `server.clock.precise` where time goes in steps. `create_model` returns the device model of an
+    entry and its index, `draw_faults` the faults of the client with an LFDI.
+    """
+    clients: list[Client] = []
+    for index, entry in enumerate(entries):
         managed = entry.get("manages", [])
         if entry["kind"] == "aggregator" and not managed:
             continue
@@ -104,12 +112,20 @@ def create_clients(
             *(str(server.certs / name) for name in ("ca.pem", entry["certificate"], entry["key"]))
         )
         connection = Connection(Https(server.address, tls), clock)
-        rest = (connection, server.dcap, server.rate, tell, clock)
+        options = (connection, server.dcap, server.rate, on_event, clock)
+        client: Client
         if entry["kind"] == "aggregator":
-            plants = {one["lfdi"]: make(one, number) for number, one in enumerate(managed)}
-            found.append(Aggregator(entry["name"], plants, *rest))
+            models = {member["lfdi"]: create_model(member, number) for number, member in enumerate(managed)}
+            client = Aggregator(entry["name"], models, *options)
         else:
-            identity = Identity(entry["lfdi"], int(entry["sfdi"]), int(entry["pin"]) if pins else None)
-            found.append(Device(identity, make(entry, index), *rest))
-        found[-1].behave(manner(entry["lfdi"]))
-    return found
+            pin = int(entry["pin"]) if check_pins else None
+            identity = Identity(entry["lfdi"], int(entry["sfdi"]), pin)
+            client = Device(identity, create_model(entry, index), *options)
+        client.set_faults(draw_faults(entry["lfdi"]))
+        clients.append(client)
+    return clients
+
+
+def event_clients(clients: Iterable[Client]) -> list[EventClient]:
+    """Return the event clients of all clients."""
+    return [event_client for client in clients for event_client in client.event_clients]

@@ -1,4 +1,4 @@
-"""Several processes of clients in stepped time, and the one who turns the clock for them."""
+"""Several processes of clients in stepped time, and the pool that turns the clock for them."""
 from __future__ import annotations
 
 import json
@@ -22,11 +22,11 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """A block that starts or ends processes: what asks this process to end takes effect after it, so that
-    no process is left behind of which nobody knows yet.
+    """Delay signals that ask this process to end until the block has started or ended its processes, so that
+    none is left running.
 
-    The signals are not blocked, since processes inherit that. In other threads than the main one, which has
-    all signals, the block is as any other.
+    The signals are not blocked, since processes inherit that. In other threads than the main one, which gets
+    all signals, the block has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -45,30 +45,36 @@ def uninterrupted() -> Iterator[None]:
 
 
 class ProcessPool:
-    """`with Crew(shares, "--server", address, "--certs", path) as crew:` runs one process for each share: the
-    path of a devices.json. The clock must go in steps already (`clock.stand_in`). `module` is one that takes
-    the arguments of `python -m clients`."""
+    """One process of clients for each devices.json in `files`.
 
-    def __init__(self, shares: Sequence[Path], *words: str, module: str = "clients"):
-        command = [sys.executable, "-m", module, "--clock", clock.spec(), "--sums", *words]
-        self._commands = [[*command, "--devices", str(share)] for share in shares]
+        with ProcessPool(files, "--server", address, "--certs", path) as pool:
+            for instant in instants:
+                pool.run_until(instant)
+
+    The clock must go in steps already (`clock.stand_in`). `module` is one that takes the arguments of
+    `python -m clients`.
+    """
+
+    def __init__(self, files: Sequence[Path], *arguments: str, module: str = "clients"):
+        command = [sys.executable, "-m", module, "--clock", clock.spec(), "--totals", *arguments]
+        self._commands = [[*command, "--devices", str(file)] for file in files]
         self._processes: list[subprocess.Popen[str]] = []
 
-    def until(self, instant: float) -> list[dict[str, Any]]:
-        """Turn the clock to this instant and let all do what is due: the sums of each interval that this has
-        ended, as `tally.total` gives them. RuntimeError where a process has gone."""
+    def run_until(self, instant: float) -> list[dict[str, Any]]:
+        """Turn the clock to this instant and run what is due; return the totals of each interval that has
+        ended by that, as `totals.add_totals` does. Raises RuntimeError where a process has ended."""
         clock.turn_to(instant)
-        return self.poke(instant)
+        return self.run_due(instant)
 
-    def poke(self, instant: float) -> list[dict[str, Any]]:
-        """The same with a clock that stands there already: for what has come up since."""
+    def run_due(self, instant: float) -> list[dict[str, Any]]:
+        """Do the same with a clock that is at this instant already: run what has become due since."""
         for process in self._processes:
             assert process.stdin is not None
             print(repr(float(instant)), file=process.stdin, flush=True)
-        said = [sums for process in self._processes for sums in _read_totals(process)]
+        parts = [sums for process in self._processes for sums in _read_totals(process)]
         return [
-            totals.add_totals(one for one in said if one["at"] == at)
-            for at in sorted({one["at"] for one in said})
+            totals.add_totals(part for part in parts if part["at"] == at)
+            for at in sorted({part["at"] for part in parts})
         ]
 
     def start(self) -> None:
@@ -89,7 +95,7 @@ class ProcessPool:
             raise
 
     def close(self) -> None:
-        """Let the processes end, which they do when nobody tells them anything any more."""
+        """End the processes, by closing their standard input."""
         with uninterrupted():
             self._close()
 
@@ -117,7 +123,7 @@ class ProcessPool:
 
 
 def _read_totals(process: subprocess.Popen[str]) -> Iterable[dict[str, Any]]:
-    """What a process says before it answers."""
+    """Yield the totals that a process prints before it answers the instant."""
     assert process.stdout is not None
     for line in process.stdout:
         if not line.startswith("{"):
@@ -126,10 +132,10 @@ def _read_totals(process: subprocess.Popen[str]) -> Iterable[dict[str, Any]]:
     raise RuntimeError(f"clients ended with status {process.wait()}")
 
 
-def split_devices(known: Sequence[dict[str, Any]], processes: int, folder: Path) -> list[Path]:
-    """Entries of devices.json dealt out to so many processes, as files in a folder."""
+def split_devices(entries: Sequence[dict[str, Any]], processes: int, folder: Path) -> list[Path]:
+    """Write the entries of a devices.json into one file for each process, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"devices-{number}.json" for number in range(processes)]
-    for number, path in enumerate(paths):
-        path.write_text(json.dumps(known[number::processes]))
-    return paths
+    files = [folder / f"devices-{number}.json" for number in range(processes)]
+    for number, file in enumerate(files):
+        file.write_text(json.dumps(entries[number::processes]))
+    return files

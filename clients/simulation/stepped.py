@@ -1,8 +1,8 @@
-"""Many clients in stepped time: nobody sleeps; whoever turns the clock says when, and hears when all that is
-due is done.
+"""Many clients in stepped time: nothing sleeps; the caller sets the time, and hears when everything due is
+done.
 
-In one process that is `Stepped.until`. Another process is told an instant in a line, "T", and answers "T n":
-n clients had something to do (`answer`). The clock is turned first, then the clients are told.
+In one process that is `Stepped.run_until`. Another process reads an instant in a line, "T", and answers
+"T n": n clients had something to do (`serve_instants`). The clock is turned first, then the instant is sent.
 """
 from __future__ import annotations
 
@@ -15,37 +15,41 @@ from clients.devices.client import Client
 from server import logs
 
 log = logging.getLogger(__name__)
-# A client whose step went wrong in a way nobody foresaw is left alone for so long (seconds).
+# A client whose step raised an unexpected error is stepped again after so long (seconds).
 RETRY_S = 30.0
 
 
 class Stepped:
-    """Clients that live by a clock that others turn (`clock.follow("file:PATH")`). Each must have
-    `clock.precise` for its clock; their first steps are due at once. `threads` is how many requests are under
-    way at a time."""
+    """Clients that run on a clock that is turned by others (`clock.follow("file:PATH")`).
+
+    Each must have `clock.precise` for its clock; their first steps are due at once. `threads` is how many
+    requests are in progress at a time.
+    """
 
     def __init__(self, clients: Sequence[Client], threads: int = 3):
         self.clients = list(clients)
-        self._wakes = dict.fromkeys(range(len(self.clients)), 0.0)
+        self._due = dict.fromkeys(range(len(self.clients)), 0.0)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stepped")
 
-    def until(self, instant: float) -> int:
-        """Let every client whose time has come do what is due, once, in the order of their times; the clock
-        stands at `instant` already. How many there were."""
-        due = sorted((wake, number) for number, wake in self._wakes.items() if wake <= instant)
-        numbers = [number for _, number in due]
-        self._wakes.update(
+    def run_until(self, instant: float) -> int:
+        """Step every client that is due at `instant` once, in the order of their times; return how many.
+
+        The clock must be at `instant` already.
+        """
+        numbers = [number for due, number in sorted(
+            (due, number) for number, due in self._due.items() if due <= instant)]
+        self._due.update(
             zip(numbers, self._pool.map(lambda number: self._step(number, instant), numbers), strict=True)
         )
-        return len(due)
+        return len(numbers)
 
     @property
-    def next(self) -> float:
-        """The instant at which a client has something to do next."""
-        return min(self._wakes.values(), default=float("inf"))
+    def next_due(self) -> float:
+        """The instant at which the next client is due."""
+        return min(self._due.values(), default=float("inf"))
 
     def stop(self) -> None:
-        """Let all connections go."""
+        """Close all connections."""
         self._pool.shutdown()
         for client in self.clients:
             client.close()
@@ -64,9 +68,9 @@ class Stepped:
             return instant + RETRY_S
 
 
-def serve_instants(fleet: Stepped, asked: TextIO, answers: TextIO) -> None:
-    """Do as the lines of `asked` say, until there are no more."""
+def serve_instants(fleet: Stepped, instants: TextIO, answers: TextIO) -> None:
+    """Run to each instant that is read, until there are no more."""
     with fleet:
-        for line in asked:
-            count = fleet.until(float(line))
+        for line in instants:
+            count = fleet.run_until(float(line))
             print(line.strip(), count, file=answers, flush=True)

@@ -1,8 +1,7 @@
-"""What a fleet's devices really did, interval by interval, beside what they would have done had nobody asked
-for anything.
+"""The totals of a fleet's devices by interval, with controls and without.
 
-Each plant has a shadow: the same plant, from the same instant, left alone. Nobody but a simulation can know
-that.
+For each device a copy runs from the same instant without controls. So a simulation knows the true effect of
+controls, which a real system can only estimate.
 """
 from __future__ import annotations
 
@@ -21,56 +20,75 @@ NO_CONTROLS = PowerOrder()
 
 
 class Totals:
-    """Watches followers, and gives the sums of an interval to `say` when the last of them has lived it (or
-    the first the next): `at` its end (server seconds), `devices` how many are in it; by kind of plant `power`
-    and `alone`, their mean injection in W and that of their shadows; `charge` and `charge_alone`, the state
-    of charge of each battery."""
+    """Observes event clients, and passes the totals of an interval to `on_interval` when the last of them has
+    completed it (or the first has completed the next).
 
-    def __init__(self, followers: Iterable[EventClient], say: Callable[[dict[str, Any]], None]):
-        self._say = say
-        self._places: dict[str, tuple[int, DeviceModel, DeviceModel]] = {}
-        self._sums: dict[int, dict[str, Any]] = {}
+    Totals have `at`, the end of the interval (server seconds), and `devices`, how many completed it. By kind
+    of device they have `injection_w` and `uncontrolled_w`: the sums of the mean injection with and without
+    controls. `soc` and `uncontrolled_soc` list the states of charge of the batteries.
+    """
+
+    def __init__(
+        self, event_clients: Iterable[EventClient], on_interval: Callable[[dict[str, Any]], None]
+    ):
+        self._on_interval = on_interval
+        # by LFDI: the end of the last interval, and the device there with and without controls
+        self._states: dict[str, tuple[int, DeviceModel, DeviceModel]] = {}
+        self._totals: dict[int, dict[str, Any]] = {}
         self._count = 0
-        self._one_at_a_time = threading.Lock()
-        for follower in followers:
-            follower.watch = partial(self._see, follower.lfdi)
+        self._lock = threading.Lock()
+        for event_client in event_clients:
+            event_client.on_interval = partial(self._observe, event_client.lfdi)
             self._count += 1
 
-    def _see(self, lfdi: str, now: int, plant: DeviceModel) -> None:
-        since, before, alone = self._places.get(lfdi, (now, plant, plant))
+    def _observe(self, lfdi: str, now: int, model: DeviceModel) -> None:
+        since, before, uncontrolled_before = self._states.get(lfdi, (now, model, model))
         if now % INTERVAL and now != since:
             return
-        shadow = alone.run(NO_CONTROLS, since, now)
-        self._places[lfdi] = now, plant, shadow
+        uncontrolled = uncontrolled_before.run(NO_CONTROLS, since, now)
+        self._states[lfdi] = now, model, uncontrolled
         if now - since == INTERVAL:
-            with self._one_at_a_time:
-                self._add(now, plant.kind, mean_injection_w(before, plant), mean_injection_w(alone, shadow),
-                          (plant.charge, shadow.charge) if plant.kind == "battery" else None)
+            with self._lock:
+                self._add(now, model.kind, mean_injection_w(before, model),
+                          mean_injection_w(uncontrolled_before, uncontrolled),
+                          (model.soc, uncontrolled.soc) if model.kind == "battery" else None)
 
-    def _add(self, at: int, kind: str, power: float, alone: float, charge: tuple[Any, Any] | None) -> None:
-        for old in [instant for instant in self._sums if instant < at]:
-            self._say(self._sums.pop(old))
-        sums = self._sums.setdefault(at, {"at": at, "devices": 0, "power": defaultdict(float),
-                                          "alone": defaultdict(float), "charge": [], "charge_alone": []})
-        sums["devices"] += 1
-        sums["power"][kind] += power
-        sums["alone"][kind] += alone
-        if charge is not None:
-            sums["charge"].append(round(charge[0], 4))
-            sums["charge_alone"].append(round(charge[1], 4))
-        if sums["devices"] == self._count:
-            self._say(self._sums.pop(at))
+    def _add(
+        self,
+        at: int,
+        kind: str,
+        injection_w: float,
+        uncontrolled_w: float,
+        soc: tuple[Any, Any] | None,
+    ) -> None:
+        for past in [instant for instant in self._totals if instant < at]:
+            self._on_interval(self._totals.pop(past))
+        totals = self._totals.setdefault(at, {
+            "at": at, "devices": 0, "injection_w": defaultdict(float), "uncontrolled_w": defaultdict(float),
+            "soc": [], "uncontrolled_soc": []})
+        totals["devices"] += 1
+        totals["injection_w"][kind] += injection_w
+        totals["uncontrolled_w"][kind] += uncontrolled_w
+        if soc is not None:
+            totals["soc"].append(round(soc[0], 4))
+            totals["uncontrolled_soc"].append(round(soc[1], 4))
+        if totals["devices"] == self._count:
+            self._on_interval(self._totals.pop(at))
 
 
 def mean_injection_w(before: DeviceModel, after: DeviceModel) -> float:
-    """Mean injection over an interval, W."""
-    return ((after.injected - before.injected) - (after.absorbed - before.absorbed)) * 3600 / INTERVAL
+    """Return the mean injection over an interval, from the registers before and after it."""
+    injected_wh = (after.injected_wh - before.injected_wh) - (after.absorbed_wh - before.absorbed_wh)
+    return injected_wh * 3600 / INTERVAL
 
 
 def add_totals(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The sums of several processes of one interval as one."""
+    """Return the sum of the totals that several processes have for one interval."""
     parts = list(parts)
-    return {"at": parts[0]["at"], "devices": sum(part["devices"] for part in parts),
-            **{name: {kind: sum(part[name].get(kind, 0.0) for part in parts) for kind in sorted({
-                kind for part in parts for kind in part[name]})} for name in ("power", "alone")},
-            **{name: [each for part in parts for each in part[name]] for name in ("charge", "charge_alone")}}
+    totals: dict[str, Any] = {"at": parts[0]["at"], "devices": sum(part["devices"] for part in parts)}
+    for name in ("injection_w", "uncontrolled_w"):
+        kinds = sorted({kind for part in parts for kind in part[name]})
+        totals[name] = {kind: sum(part[name].get(kind, 0.0) for part in parts) for kind in kinds}
+    for name in ("soc", "uncontrolled_soc"):
+        totals[name] = [value for part in parts for value in part[name]]
+    return totals

@@ -1,7 +1,8 @@
-"""A server as a client sees it: sep+xml out, sep+xml in, with what was read remembered by its ETag.
+"""Requests of a client: sep+xml out, sep+xml in, with replies cached by their ETag.
 
-It never sleeps. Where the server cannot be reached or asks to be left alone, it says when to come again
-(`Unreachable.until`) and holds its tongue until then, so one thread can look after many connections.
+A connection never sleeps. Where the server cannot be reached or answers 503, a request raises `Unreachable`
+with the time at which to try again, and until then every request does so at once. So one thread can serve
+many connections.
 """
 from __future__ import annotations
 
@@ -22,45 +23,43 @@ MAX_CACHED_REPLIES = 400
 
 
 class ConnectionFault(Exception):
-    """A request did not do what it was for; `method` and `href` say which."""
+    """A request failed; `method` and `href` say which, `reason` why."""
 
-    def __init__(self, method: str, href: str, why: str):
-        super().__init__(method, href, why)
-        self.method, self.href, self.why = method, href, why
+    def __init__(self, method: str, href: str, reason: str):
+        super().__init__(method, href, reason)
+        self.method, self.href, self.reason = method, href, reason
 
     def __str__(self) -> str:
-        return f"{self.method} {self.href}: {self.why}"
+        return f"{self.method} {self.href}: {self.reason}"
 
 
 class Refusal(ConnectionFault):
-    """The server answered with an error: `status`, and the `<Error>` it sent (None where it sent none)."""
+    """The server answered with an error: `status`, and its `<Error>` (None for an answer without one)."""
 
     def __init__(
-        self, method: str, href: str, status: int, error: dict[str, Any] | None = None, words: str = ""
+        self, method: str, href: str, status: int, error: dict[str, Any] | None = None, detail: str = ""
     ):
-        said = f", reasonCode {error['reasonCode']}" if error and "reasonCode" in error else ""
-        super().__init__(
-            method, href, f"{status} {http.client.responses.get(status, '')}{said} {words}".rstrip()
-        )
+        code = f", reasonCode {error['reasonCode']}" if error and "reasonCode" in error else ""
+        phrase = http.client.responses.get(status, "")
+        super().__init__(method, href, f"{status} {phrase}{code} {detail}".rstrip())
         self.status, self.error = status, error
 
 
 class Unreachable(ConnectionFault):
-    """No answer, or 503: come again at `until` (seconds of the connection's clock). Nothing is known to be
-    done."""
+    """There was no answer, or 503. Try again at `until` (seconds of the connection's clock)."""
 
-    def __init__(self, method: str, href: str, why: str, until: float):
-        super().__init__(method, href, why)
+    def __init__(self, method: str, href: str, reason: str, until: float):
+        super().__init__(method, href, reason)
         self.until = until
 
 
 class Unanswered(Unreachable):
-    """A POST was sent and its answer lost: the server may or may not have done it."""
+    """A POST was sent and its answer lost: the server may or may not have carried it out."""
 
 
 class Reply(NamedTuple):
-    """What came back: status, Location if any, the element's name and its data ("" and {} for an empty
-    body)."""
+    """An answer: its status, its Location if any, and the name and data of the element in its body ("" and {}
+    for an empty body)."""
     status: int
     location: str | None
     name: str
@@ -68,13 +67,15 @@ class Reply(NamedTuple):
 
 
 def retry_delay_s(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: doubling from FIRST_DELAY up to LONGEST_DELAY."""
+    """Return the delay after so many failures in a row: from FIRST_DELAY_S, doubled up to LONGEST_DELAY_S."""
     return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (min(failures, 16) - 1))
 
 
 def retry_after_s(value: str | None, now: float) -> float:
-    """Seconds that a Retry-After header asks for (RFC 9110 10.2.3: a number or a date); 0 where it says
-    nothing."""
+    """Return the seconds that a Retry-After header asks for (RFC 9110 10.2.3: a number or a date).
+
+    A missing or invalid header gives 0.
+    """
     if not value:
         return 0.0
     if value.strip().isdigit():
@@ -86,23 +87,24 @@ def retry_after_s(value: str | None, now: float) -> float:
 
 
 class Connection:
-    """Requests over one transport. `clock` gives seconds."""
+    """Requests over one transport. `clock` returns seconds."""
 
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.time):
         self._transport, self._clock = transport, clock
-        self._failures, self._until = 0, 0.0
-        self._seen: OrderedDict[str, tuple[str, Reply]] = OrderedDict()
+        self._failures, self._retry_at = 0, 0.0
+        # ETag and reply by href, the one used last at the end
+        self._cache: OrderedDict[str, tuple[str, Reply]] = OrderedDict()
 
     def close(self) -> None:
-        """Let the transport's socket go."""
+        """Close the transport's socket."""
         self._transport.close()
 
     def abort(self) -> None:
-        """End for good what another thread waits for."""
+        """End for good the request that another thread waits for."""
         self._transport.abort()
 
     def get(self, href: str) -> Reply:
-        """GET; a representation that has not changed since is answered from memory (If-None-Match)."""
+        """GET; a representation that has not changed since is taken from the cache (If-None-Match)."""
         return self.request("GET", href)
 
     def put(self, href: str, name: str, data: dict[str, Any]) -> Reply:
@@ -110,8 +112,10 @@ class Connection:
         return self.request("PUT", href, codec.encode(name, data))
 
     def post(self, href: str, name: str, data: dict[str, Any]) -> Reply:
-        """POST an element. When the answer is lost it is not repeated: `Unanswered` leaves that to who
-        knows."""
+        """POST an element.
+
+        When the answer is lost, the request is not repeated: `Unanswered` leaves that to the caller.
+        """
         return self.request("POST", href, codec.encode(name, data))
 
     def delete(self, href: str) -> Reply:
@@ -119,52 +123,58 @@ class Connection:
         return self.request("DELETE", href)
 
     def request(self, method: str, href: str, body: bytes | None = None) -> Reply:
-        """One request and its answer; raises Refusal, Unreachable or Unanswered."""
+        """Send a request and return its answer; raises Refusal, Unreachable or Unanswered."""
         now = self._clock()
-        if now < self._until:
-            raise Unreachable(method, href, f"not before {self._until - now:.0f} s from now", self._until)
+        if now < self._retry_at:
+            reason = f"not before {self._retry_at - now:.0f} s from now"
+            raise Unreachable(method, href, reason, self._retry_at)
         headers = {"Accept": MEDIA_TYPE}
         if body is not None:
             headers["Content-Type"] = MEDIA_TYPE
-        known = self._seen.get(href) if method == "GET" else None
-        if known:
-            headers["If-None-Match"] = known[0]
+        cached = self._cache.get(href) if method == "GET" else None
+        if cached:
+            headers["If-None-Match"] = cached[0]
         try:
-            reply = self._transport.exchange(method, href, body, headers)
+            answer = self._transport.exchange(method, href, body, headers)
         except ConnectionLost as lost:
-            kind = Unanswered if lost.sent and method == "POST" else Unreachable
-            raise kind(method, href, str(lost), self._hold()) from lost
-        if reply.status == 503:
-            asked = retry_after_s(reply.headers.get("Retry-After"), now)
-            raise Unreachable(method, href, "503 Service Unavailable", self._hold(asked))
+            fault = Unanswered if lost.sent and method == "POST" else Unreachable
+            raise fault(method, href, str(lost), self._back_off()) from lost
+        if answer.status == 503:
+            delay_s = retry_after_s(answer.headers.get("Retry-After"), now)
+            raise Unreachable(method, href, "503 Service Unavailable", self._back_off(delay_s))
         self._failures = 0
-        if reply.status == 304 and known:
-            self._seen.move_to_end(href)
-            return known[1]
-        answer = _answer(method, href, reply)
-        tag = reply.headers.get("ETag")
-        if method == "GET" and tag:
-            self._seen[href] = tag, answer
-            if len(self._seen) > MAX_CACHED_REPLIES:
-                self._seen.popitem(last=False)
-        return answer
+        if answer.status == 304 and cached:
+            self._cache.move_to_end(href)
+            return cached[1]
+        reply = _parse(method, href, answer)
+        etag = answer.headers.get("ETag")
+        if method == "GET" and etag:
+            self._store(href, etag, reply)
+        return reply
 
-    def _hold(self, asked: float = 0.0) -> float:
+    def _store(self, href: str, etag: str, reply: Reply) -> None:
+        self._cache[href] = etag, reply
+        if len(self._cache) > MAX_CACHED_REPLIES:
+            self._cache.popitem(last=False)
+
+    def _back_off(self, delay_s: float = 0.0) -> float:
+        """Send nothing for `delay_s`, or, without it, longer with each failure; return until when."""
         self._failures += 1
-        self._until = self._clock() + (asked or retry_delay_s(self._failures))
-        return self._until
+        self._retry_at = self._clock() + (delay_s or retry_delay_s(self._failures))
+        return self._retry_at
 
 
-def _answer(method: str, href: str, reply: HttpReply) -> Reply:
-    """What a reply says; Refusal where it is an error, or cannot be understood."""
+def _parse(method: str, href: str, answer: HttpReply) -> Reply:
+    """Return an answer with its body parsed; raises Refusal where it is an error or invalid."""
     name = ""
     data: dict[str, Any] = {}
-    if reply.body and reply.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
+    if answer.body and answer.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
         try:
-            name, data = codec.decode(reply.body)
+            name, data = codec.decode(answer.body)
         except Refused as invalid:
-            raise Refusal(method, href, reply.status, None, f"with an invalid body: {invalid}") from invalid
-    if reply.status >= 300:
-        words = "" if name else reply.body[:120].decode("utf-8", "replace")
-        raise Refusal(method, href, reply.status, data if name == "Error" else None, words)
-    return Reply(reply.status, reply.headers.get("Location"), name, data)
+            detail = f"with an invalid body: {invalid}"
+            raise Refusal(method, href, answer.status, None, detail) from invalid
+    if answer.status >= 300:
+        detail = "" if name else answer.body[:120].decode("utf-8", "replace")
+        raise Refusal(method, href, answer.status, data if name == "Error" else None, detail)
+    return Reply(answer.status, answer.headers.get("Location"), name, data)

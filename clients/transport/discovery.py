@@ -1,7 +1,7 @@
-"""The discovery walk: from DeviceCapability along the links to what concerns a device (CSIP 5.2, COMM-002).
+"""Discovery: from DeviceCapability along the links to what concerns a device (CSIP 5.2, COMM-002).
 
-Only links are followed; no path is ever guessed. `read` and `read_list` come from `polling`, so the walk may
-be made at every step and costs requests only for what is due.
+Only links are followed; no path is guessed. `read` and `read_list` are those of `polling`, so discovery may
+run at every step and costs requests only for what is due.
 """
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 from clients.events import curves, loadcontrol, reservation
 from clients.events.control import Default
 from clients.events.curves import Curve
-from clients.events.events import CONTROL, GRANT, LOAD, Event, program_events
+from clients.events.events import (DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE, Event,
+                                   program_events)
 from clients.transport.polling import DEFAULT_RATE, Poller
 
 Data = dict[str, Any]
 
 
 class Root(NamedTuple):
-    """What DeviceCapability leads to: the documents, and hrefs (None where the server has no such link)."""
+    """The documents and hrefs that DeviceCapability links (None where the server has no such link)."""
     capability: Data
     time: Data | None
     end_devices: list[Data]
@@ -26,21 +27,26 @@ class Root(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A DERProgram that the device is assigned to, with its default (None where there is none) and its
-    controls; or a DemandResponseProgram; or the list of what a device's flow reservations are granted. `kind`
-    is that of its events."""
+    """A list of events, of one kind, that the device is to follow.
+
+    That is a DERProgram with its default (None for none), its controls and its curves; or a
+    DemandResponseProgram; or the list of FlowReservationResponses of a device, which has no program.
+    """
     href: str
     primacy: int
     data: Data
     default: Data | None
     controls: list[Data]
     curves: dict[str, Curve]
-    kind: str = CONTROL
+    kind: str = DER_CONTROL
 
 
 class DiscoveredDevice(NamedTuple):
-    """What one EndDevice leads to. `ders` are the DERs of its DERList, `programs` in the order of their
-    primacy, `requests` its FlowReservationRequests."""
+    """The documents that one EndDevice links.
+
+    `ders` are those of its DERList, `programs` are in the order of their primacy, `requests` are its
+    FlowReservationRequests.
+    """
     device: Data
     registration: Data | None
     ders: list[Data]
@@ -48,12 +54,12 @@ class DiscoveredDevice(NamedTuple):
     requests: list[Data] = []
 
     def defaults(self) -> list[Default]:
-        """The programs' defaults."""
+        """Return the programs' defaults."""
         return [Default(program.href, program.primacy, program.default)
                 for program in self.programs if program.default is not None]
 
     def events(self, lfdi: str, category: int) -> list[Event]:
-        """The programs' events as the device with this LFDI sees them."""
+        """Return the programs' events as they apply to the device with this LFDI."""
         return [
             event
             for program in self.programs
@@ -63,24 +69,26 @@ class DiscoveredDevice(NamedTuple):
         ]
 
     def curves(self) -> dict[str, Curve]:
-        """All curves, by href."""
+        """Return all curves, by href."""
         return {href: curve for program in self.programs for href, curve in program.curves.items()}
 
 
 def link_href(document: Data, link: str) -> str | None:
-    """Where a link leads: `href(program, "DERControlListLink")`; None where the document does not have it."""
-    found = document.get(link)
-    return found["href"] if found else None
+    """Return the href of a link such as "DERControlListLink"; None where the document has no such link."""
+    element = document.get(link)
+    return element["href"] if element else None
 
 
 def filled_list_href(document: Data, link: str) -> str | None:
-    """Where a link to a list leads, if there is anything: its `all` says how much. Only to be asked of a
-    document that is read as often as the list would be."""
+    """Return the href of a link to a list, unless the link's `all` says that the list is empty.
+
+    This is only for a document that is read as often as the list would be.
+    """
     return link_href(document, link) if document.get(link, {}).get("all") != 0 else None
 
 
 def read_root(polls: Poller, dcap: str) -> Root:
-    """DeviceCapability and what stands right below it."""
+    """Read DeviceCapability and the documents right below it."""
     capability = polls.read(dcap)
     rate = polls.rate(dcap)
     time = link_href(capability, "TimeLink")
@@ -91,85 +99,92 @@ def read_root(polls: Poller, dcap: str) -> Root:
 
 
 def own_end_device(devices: list[Data], lfdi: str) -> Data | None:
-    """The EndDevice with this LFDI (compared as a number: leading zeros may have been dropped)."""
+    """Return the EndDevice with this LFDI (compared as a number: leading zeros may have been dropped)."""
     return next((device for device in devices if int(device.get("lFDI", "0"), 16) == int(lfdi, 16)), None)
 
 
 def discover(
     polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()
 ) -> DiscoveredDevice:
-    """What an EndDevice leads to: its Registration, its DERs, and its assignments' programs, each program
-    once.
+    """Read what an EndDevice links: its Registration, its DERs, and the programs of its assignments, each
+    program once.
 
-    Load controls and flow reservations are read only for a device to whose `modes` they speak.
+    Load controls and flow reservations are read only for a device that supports one of their `modes`.
     """
     registration = link_href(device, "RegistrationLink")
     ders = link_href(device, "DERListLink")
-    assignments = link_href(device, "FunctionSetAssignmentsListLink")
-    programs: dict[str, Program] = {}
-    if assignments:
-        listing = polls.read_list(assignments, "FunctionSetAssignments", rate)
-        for assignment in listing["FunctionSetAssignments"]:
-            below = polls.rate(assignments)
-            for one in _programs(polls, link_href(assignment, "DERProgramListLink"), below):
-                programs.setdefault(one.href, one)
-            for one in (
-                _loads(polls, link_href(assignment, "DemandResponseProgramListLink"), below)
-                if modes & loadcontrol.MODES
-                else ()
-            ):
-                programs.setdefault(one.href, one)
-    granted = link_href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
-    if granted:
-        programs[granted] = Program(
-            granted, 0, {}, None, polls.read_list(granted, GRANT, rate)[GRANT], {}, GRANT
-        )
-    asked = link_href(device, "FlowReservationRequestListLink") if granted else None
+    programs = _assigned_programs(polls, device, rate, modes)
+    responses = link_href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
+    if responses:
+        items = polls.read_list(responses, FLOW_RESERVATION_RESPONSE, rate)[FLOW_RESERVATION_RESPONSE]
+        programs[responses] = Program(responses, 0, {}, None, items, {}, FLOW_RESERVATION_RESPONSE)
     return DiscoveredDevice(
         device,
         polls.read(registration, rate) if registration else None,
         polls.read_list(ders, "DER", rate)["DER"] if ders else [],
         sorted(programs.values(), key=lambda program: (program.primacy, program.href)),
-        polls.read_list(asked, "FlowReservationRequest", rate)["FlowReservationRequest"] if asked else [],
+        _reservation_requests(polls, device, rate) if responses else [],
     )
 
 
-def _programs(polls: Poller, listing: str | None, rate: int) -> list[Program]:
-    if listing is None:
-        return []
-    programs = polls.read_list(listing, "DERProgram", rate)["DERProgram"]
-    return [_program(polls, data, polls.rate(listing)) for data in programs]
+def _reservation_requests(polls: Poller, device: Data, rate: int) -> list[Data]:
+    href = link_href(device, "FlowReservationRequestListLink")
+    name = "FlowReservationRequest"
+    requests: list[Data] = polls.read_list(href, name, rate)[name] if href else []
+    return requests
 
 
-def _loads(polls: Poller, listing: str | None, rate: int) -> list[Program]:
-    if listing is None:
+def _assigned_programs(
+    polls: Poller, device: Data, rate: int, modes: frozenset[str]
+) -> dict[str, Program]:
+    """Read the programs of a device's FunctionSetAssignments, by href."""
+    assignments = link_href(device, "FunctionSetAssignmentsListLink")
+    programs: dict[str, Program] = {}
+    if not assignments:
+        return programs
+    listing = polls.read_list(assignments, "FunctionSetAssignments", rate)
+    rate_below = polls.rate(assignments)
+    for assignment in listing["FunctionSetAssignments"]:
+        assigned = _der_programs(polls, link_href(assignment, "DERProgramListLink"), rate_below)
+        if modes & loadcontrol.MODES:
+            href = link_href(assignment, "DemandResponseProgramListLink")
+            assigned += _demand_response_programs(polls, href, rate_below)
+        for program in assigned:
+            programs.setdefault(program.href, program)
+    return programs
+
+
+def _der_programs(polls: Poller, href: str | None, rate: int) -> list[Program]:
+    if href is None:
         return []
-    programs = polls.read_list(listing, "DemandResponseProgram", rate)["DemandResponseProgram"]
-    found = []
-    for data in programs:
-        controls = filled_list_href(data, "EndDeviceControlListLink")
-        found.append(
-            Program(
-                data["href"],
-                data["primacy"],
-                data,
-                None,
-                polls.read_list(controls, LOAD, polls.rate(listing))[LOAD] if controls else [],
-                {},
-                LOAD,
-            )
+    documents = polls.read_list(href, "DERProgram", rate)["DERProgram"]
+    return [_der_program(polls, document, polls.rate(href)) for document in documents]
+
+
+def _demand_response_programs(polls: Poller, href: str | None, rate: int) -> list[Program]:
+    if href is None:
+        return []
+    documents = polls.read_list(href, "DemandResponseProgram", rate)["DemandResponseProgram"]
+    programs = []
+    for document in documents:
+        list_href = filled_list_href(document, "EndDeviceControlListLink")
+        controls = (
+            polls.read_list(list_href, END_DEVICE_CONTROL, polls.rate(href))[END_DEVICE_CONTROL]
+            if list_href
+            else []
         )
-    return found
+        programs.append(
+            Program(document["href"], document["primacy"], document, None, controls, {}, END_DEVICE_CONTROL)
+        )
+    return programs
 
 
-def _program(polls: Poller, data: Data, rate: int) -> Program:
+def _der_program(polls: Poller, data: Data, rate: int) -> Program:
     default = link_href(data, "DefaultDERControlLink")
-    controls, curve_list = (
-        filled_list_href(data, "DERControlListLink"),
-        filled_list_href(data, "DERCurveListLink"),
-    )
-    read_curves = polls.read_list(curve_list, "DERCurve", rate)["DERCurve"] if curve_list else []
+    controls = filled_list_href(data, "DERControlListLink")
+    curve_list = filled_list_href(data, "DERCurveListLink")
+    curve_documents = polls.read_list(curve_list, "DERCurve", rate)["DERCurve"] if curve_list else []
     return Program(data["href"], data["primacy"], data,
                    polls.read(default, rate) if default else None,
-                   polls.read_list(controls, "DERControl", rate)["DERControl"] if controls else [],
-                   {curve["href"]: curves.curve(curve) for curve in read_curves})
+                   polls.read_list(controls, DER_CONTROL, rate)[DER_CONTROL] if controls else [],
+                   {document["href"]: curves.curve(document) for document in curve_documents})

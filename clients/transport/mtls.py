@@ -1,5 +1,5 @@
-"""HTTP over mutual TLS, kept alive and resumed (IEEE 2030.5-2018 5.4, 6.4): a request's bytes out, an
-answer's in."""
+"""HTTP over mutual TLS with persistent connections and resumed sessions (IEEE 2030.5-2018 5.4, 6.4): a
+request's bytes out, an answer's in."""
 from __future__ import annotations
 
 import http.client
@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-# CCM8 is the suite every device must have (6.7); servers in the field also choose the others. OpenSSL's usual
-# level of security forbids it for its short tag.
+# Every device must support CCM8 (6.7); servers in the field also choose the others. OpenSSL's default level
+# of security forbids it because of its short tag.
 SUITES = "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:@SECLEVEL=0"
 
 
@@ -23,42 +23,43 @@ class HttpReply(NamedTuple):
 
 
 class ConnectionLost(Exception):
-    """No answer. `sent` says whether the server may have got the request."""
+    """There was no answer. `sent` says whether the server may have received the request."""
 
-    def __init__(self, why: str, sent: bool):
-        super().__init__(why, sent)
-        self.why, self.sent = why, sent
+    def __init__(self, reason: str, sent: bool):
+        super().__init__(reason, sent)
+        self.reason, self.sent = reason, sent
 
     def __str__(self) -> str:
-        return self.why
+        return self.reason
 
 
 class Transport(Protocol):
     """What carries requests."""
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
-        """One request and its answer; ConnectionLost where there is none."""
+        """Send a request and return its answer; raises ConnectionLost where there is none."""
 
     def close(self) -> None:
-        """Let the socket go; the next request opens another."""
+        """Close the socket; the next request opens another."""
 
     def abort(self) -> None:
-        """End for good what another thread waits for: that request is lost, and every later one."""
+        """End for good the request that another thread waits for; every later one fails too."""
 
 
 def tls_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
-    """TLS 1.2 with the standard's suites, showing this certificate (chain) and trusting these authorities.
+    """Return a context of TLS 1.2 with the standard's suites, this certificate (chain) and these trusted
+    authorities.
 
-    A server is trusted by its chain; its certificate may name hardware rather than a host (6.11.8), so the
+    A server is trusted by its chain. Its certificate may name hardware rather than a host (6.11.8), so the
     host is not compared.
     """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
-    made.set_ciphers(SUITES)
-    made.check_hostname = False
-    made.load_verify_locations(ca)
-    made.load_cert_chain(cert, key)
-    return made
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES)
+    context.check_hostname = False
+    context.load_verify_locations(ca)
+    context.load_cert_chain(cert, key)
+    return context
 
 
 class Https(http.client.HTTPConnection):
@@ -74,13 +75,13 @@ class Https(http.client.HTTPConnection):
         self._aborted = False
 
     def connect(self) -> None:
-        """Connect and shake hands, in short where the server still knows us.
+        """Connect and complete the handshake, an abbreviated one where the server still has the session.
 
-        The socket is made secure before it is connected: given one whose peer has closed it meanwhile,
+        The socket is wrapped before it is connected: given one whose peer has closed it meanwhile,
         `wrap_socket` of Python 3.11 and 3.12 raises and leaves it open.
         """
         try:
-            sock = self._reach()
+            sock = self._open_socket()
             self._session = None    # if the handshake fails, the next one is a full one
             sock.do_handshake()
         except OSError:
@@ -88,8 +89,8 @@ class Https(http.client.HTTPConnection):
             raise
         self._session = sock.session
 
-    def _reach(self) -> ssl.SSLSocket:
-        """Make `sock`, connected to the first of the host's addresses that accepts."""
+    def _open_socket(self) -> ssl.SSLSocket:
+        """Set `sock`, connected to the first of the host's addresses that accepts."""
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         for number, (family, _, _, _, address) in enumerate(addresses, 1):
             with socket.socket(family) as plain:
@@ -110,7 +111,7 @@ class Https(http.client.HTTPConnection):
         raise OSError(f"{self.host} has no address")
 
     def abort(self) -> None:
-        """End for good what another thread waits for: that request is lost, and every later one.
+        """End for good the request that another thread waits for; every later one fails too.
 
         The socket is shut down below TLS, whose objects the other thread is using. Repeat it until that
         thread has ended: a socket that is about to connect cannot be shut down.
@@ -121,27 +122,30 @@ class Https(http.client.HTTPConnection):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def exchange(self, method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
-        """A kept connection may have been closed under the request. That is worth one fresh try at once,
-        except for a POST, which the server may have carried out (RFC 9110 9.2.2)."""
+        """Send a request and return its answer; raises ConnectionLost where there is none.
+
+        A persistent connection may have been closed while the request was sent. Then it is sent once more on
+        a new connection, except for a POST, which the server may have carried out (RFC 9110 9.2.2).
+        """
         self._drop_if_closed()
-        for again in (True, False):
-            kept = sent = self.sock is not None
+        for retry_allowed in (True, False):
+            reused = sent = self.sock is not None
             try:
-                if not kept:
+                if not reused:
                     self.connect()
                 sent = True
                 self.request(method, href, body, headers)
-                # which holds the socket if the server ends the connection
+                # the response holds the socket if the server ends the connection
                 with self.getresponse() as response:
                     return HttpReply(response.status, response.headers, response.read())
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                if not (kept and again and method != "POST"):
+                if not (reused and retry_allowed and method != "POST"):
                     raise ConnectionLost(f"{type(error).__name__}: {error}", sent) from error
         raise AssertionError("the second try returns or raises")
 
     def _drop_if_closed(self) -> None:
-        """The other side has closed an idle connection where there is something to read before anything was
-        asked."""
+        """Close an idle connection that the server has closed: there is something to read before a request
+        was sent."""
         if self.sock is not None and select.select([self.sock], [], [], 0)[0]:
             self.close()

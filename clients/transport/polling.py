@@ -1,8 +1,8 @@
-"""Polling at the advertised rates: what is due is read again, what is not is remembered.
+"""Polling at the advertised rates: what is due is read again, everything else is cached.
 
-The discovery walk asks for every resource every time, and gets it from here; so a walk costs requests only
-for what is due, and a program, group or control that comes or goes on the server comes or goes with the next
-walk.
+Discovery asks for every resource every time, and gets it from here. So a discovery costs requests only for
+what is due, and a program, group or control that appears or disappears on the server does so with the next
+discovery.
 """
 from __future__ import annotations
 
@@ -13,69 +13,73 @@ from clients.transport.connection import Reply
 
 # "If not specified, a default of 900 seconds (15 minutes) is used" for every pollRate.
 DEFAULT_RATE = 900
-# One request asks for this many items of a list; the server may give fewer.
+# One request asks for this many items of a list; the server may return fewer.
 PAGE_SIZE = 255
 
 
 class CachedDocument(NamedTuple):
-    """A document as last read, the server second at which to read it again, and the rate that says so."""
+    """A document as last read, the server second at which it is due, and its rate in seconds."""
     data: dict[str, Any]
     due: float
     rate: int
 
 
 class Poller:
-    """What one client has read. `get` reads one href from the server, `now` gives the server's second: that
-    which a reading of Time may just have set."""
+    """The documents that one client has read.
+
+    `get` reads one href from the server. `now` returns the server's second, which a reading of Time may just
+    have set.
+    """
 
     def __init__(self, get: Callable[[str], Reply], now: Callable[[], float]):
         self._get, self._now = get, now
-        self._kept: dict[str, CachedDocument] = {}
+        self._cache: dict[str, CachedDocument] = {}
         self._used: set[str] = set()
 
     def begin(self) -> None:
-        """A walk begins."""
+        """Begin a discovery."""
         self._used = set()
 
     def end(self) -> float:
-        """A walk has ended: forget what it did not touch; the server second at which something is due
-        again."""
-        self._kept = {href: kept for href, kept in self._kept.items() if href in self._used}
-        return min((kept.due for kept in self._kept.values()), default=0.0)
+        """End a discovery: forget what it did not use; return the server second at which something is due."""
+        self._cache = {href: cached for href, cached in self._cache.items() if href in self._used}
+        return min((cached.due for cached in self._cache.values()), default=0.0)
 
     def forget(self, href: str) -> None:
-        """Read this again at the next walk (after having changed it)."""
-        if href in self._kept:
-            self._kept[href] = self._kept[href]._replace(due=0.0)
+        """Read this again at the next discovery (after it was changed)."""
+        if href in self._cache:
+            self._cache[href] = self._cache[href]._replace(due=0.0)
 
-    def shift(self, seconds: float) -> None:
-        """The server's clock was set by so many seconds: what was due in a minute still is."""
-        self._kept = {href: kept._replace(due=kept.due + seconds) for href, kept in self._kept.items()}
+    def shift_clock(self, seconds: float) -> None:
+        """Follow a server whose clock was set by so many seconds: what was due in a minute still is."""
+        self._cache = {
+            href: cached._replace(due=cached.due + seconds) for href, cached in self._cache.items()
+        }
 
     def read(self, href: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:
-        """The document at `href`, read again if it is due.
+        """Return the document at `href`, read again if it is due.
 
-        A resource without a pollRate of its own is polled at the `rate` of the resource it was reached
-        through: a pollRate is said for "this resource and all resources below".
+        A resource without a pollRate of its own is polled at the `rate` of the resource that links it: a
+        pollRate holds for "this resource and all resources below".
         """
-        return self._through(href, rate, lambda: self._get(href).data)
+        return self._cached(href, rate, lambda: self._get(href).data)
 
     def read_list(self, href: str, item: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:
-        """Likewise a list, with all its pages' items under `item`."""
-        return self._through(href, rate, lambda: self._pages(href, item))
+        """Return the list at `href` likewise, with the items of all pages under `item`."""
+        return self._cached(href, rate, lambda: self._pages(href, item))
 
     def rate(self, href: str) -> int:
-        """The rate at which an href that was read is polled."""
-        return self._kept[href].rate if href in self._kept else DEFAULT_RATE
+        """Return the rate, in seconds, at which an href that was read is polled."""
+        return self._cache[href].rate if href in self._cache else DEFAULT_RATE
 
-    def _through(self, href: str, rate: int, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _cached(self, href: str, rate: int, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         self._used.add(href)
-        kept = self._kept.get(href)
-        if kept is None or self._now() >= kept.due:
+        cached = self._cache.get(href)
+        if cached is None or self._now() >= cached.due:
             data = read()
-            own = data.get("pollRate") or rate
-            kept = self._kept[href] = CachedDocument(data, self._now() + own, own)
-        return kept.data
+            own_rate = data.get("pollRate") or rate
+            cached = self._cache[href] = CachedDocument(data, self._now() + own_rate, own_rate)
+        return cached.data
 
     def _pages(self, href: str, item: str) -> dict[str, Any]:
         data: dict[str, Any] = {}

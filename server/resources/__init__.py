@@ -5,6 +5,6 @@ Read `table` (which resources there are and where), `schema` and `codec` (XML to
 document), `events` (the rules of the
 five Event types), `hooks` (how a function set says what else happens), `documents`, `render` and `store`
 (writing; the store is the only writer) and `retrieve` (reading), with `sql` beneath them. `meterreadings` are
-rows of their own. `codes` and `dercodes` are the
+rows of their own. `codes` are the
 standard's enumerations. Besides: `pollrates`, `dermodes`, `dryrun`, `retention`.
 """

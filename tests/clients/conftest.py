@@ -20,13 +20,13 @@ from tests.clients.scene import ME, PIN, Scene
 def play(house: None, application: Flask) -> Callable[..., Scene]:
     """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this
     rate."""
-    def begin(plant: DeviceModel, now: int, rate: int = 60, **limits: float) -> Scene:
+    def begin(model: DeviceModel, now: int, rate: int = 60, **limits: float) -> Scene:
         clock.turn_to(now)
         settings.poll_rate = settings.post_rate = rate
         enrolment.enrol(ME, pin=PIN, name="one")
         virtualders.create("street", members=["one"], **limits)
         line, told = InProcess(application, ME), []
-        device = Device(Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append,
+        device = Device(Identity(ME, identity.sfdi(ME), PIN), model, line.connection(), on_event=told.append,
                         clock=clock.precise)
         return Scene(device, line, told)
     return begin

@@ -32,7 +32,7 @@ class Scene(NamedTuple):
         self.live(instant - clock.precise())
 
     def said(self, what: str) -> list[str]:
-        return [one.detail for one in self.told if one.what == what]
+        return [one.detail for one in self.told if one.kind == what]
 
 
 def coarsely(scene: Scene, until: int, every: int = 300) -> None:

@@ -15,6 +15,7 @@ from clients.simulation.weather import DAY, Site
 from server import clock
 from server.grid.controls import evsessions, reservations
 from server.resources import store
+from server.resources.codes import StorageModeStatus
 from server.resources.quantities import base_value
 from tests.clients.scene import Scene, read, statuses
 
@@ -24,9 +25,9 @@ STAY = current_session(CAR, DAWN + 22 * 3600)
 assert STAY is not None
 BEGIN, END = max(STAY.arrival, DAWN + 18 * 3600), DAWN + 22 * 3600
 SPARE = 8000.0
-TWO_WAY = EvCharger(site=CAR, name="c", max_discharge_w=5000.0, spare=SPARE)
+TWO_WAY = EvCharger(site=CAR, name="c", max_discharge_w=5000.0, spare_wh=SPARE)
 PLUGGED = replace(
-    TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, wanted=STAY.energy, clock=float(BEGIN)
+    TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, demand_wh=STAY.energy_wh, at=float(BEGIN)
 )
 
 
@@ -34,71 +35,76 @@ PLUGGED = replace(
 
 def test_it_offers_what_is_to_spare_between_the_hours_its_owner_names() -> None:
     assert (
-        PLUGGED.wish == PLUGGED.offer == DesiredReservation(BEGIN, END, -SPARE, 5000)
-        and PLUGGED.usable == SPARE
+        PLUGGED.desired_reservation == PLUGGED.discharge_offer == DesiredReservation(BEGIN, END, -SPARE, 5000)
+        and PLUGGED.dischargeable_wh == SPARE
     )
-    early = replace(PLUGGED, clock=BEGIN - 600.0)
-    assert early.wish == PLUGGED.wish and early.usable == early.available_w == 0, (
-        "known ahead, given only then"
-    )
+    early = replace(PLUGGED, at=BEGIN - 600.0)
+    assert early.desired_reservation == PLUGGED.desired_reservation
+    assert early.dischargeable_wh == early.available_w == 0, "known ahead, given only then"
     assert PLUGGED.available_w == 5000
-    over = replace(PLUGGED, clock=float(END))
+    over = replace(PLUGGED, at=float(END))
     assert (
-        over.offer is None
-        and over.wish == DesiredReservation(END, STAY.departure, STAY.energy, 7400)
-        and over.usable == 0
+        over.discharge_offer is None
+        and over.desired_reservation == DesiredReservation(END, STAY.departure, STAY.energy_wh, 7400)
+        and over.dischargeable_wh == 0
     )
 
 
 @pytest.mark.parametrize("changes, energy", [
-    ({"given": -3000.0}, 5000), ({"spare": 0.0, "given": 3000.0}, 3000), ({"given": -7950.0}, 50),
-    ({"clock": END - 360.0}, 500),                                                      # no more time
+    ({"charged_wh": -3000.0}, 5000), ({"spare_wh": 0.0, "charged_wh": 3000.0}, 3000),
+    ({"charged_wh": -7950.0}, 50),
+    ({"at": END - 360.0}, 500),                                                      # no more time
     # half of it to charge again
-    ({"departure": BEGIN + 7260, "max_charge_w": 5000.0, "wanted": 0.0}, 5000),
-    ({"given": -8000.0}, None), ({"max_discharge_w": 0.0}, None), ({"arrival": 0}, None)])
+    ({"departure": BEGIN + 7260, "max_charge_w": 5000.0, "demand_wh": 0.0}, 5000),
+    ({"charged_wh": -8000.0}, None), ({"max_discharge_w": 0.0}, None), ({"arrival": 0}, None)])
 def test_it_offers_no_more_than_there_is_and_can_be_had_again(
     changes: dict[str, float], energy: float | None
 ) -> None:
-    plant = replace(PLUGGED, **changes)
-    assert (None if plant.offer is None else -plant.offer.energy) == pytest.approx(energy)
-    asks_to_give = plant.wish is not None and plant.wish.energy < 0
+    model = replace(PLUGGED, **changes)
+    offer = model.discharge_offer
+    assert (None if offer is None else -offer.charge_wh) == pytest.approx(energy)
+    asks_to_give = model.desired_reservation is not None and model.desired_reservation.charge_wh < 0
     assert asks_to_give == (energy is not None and energy >= MIN_ENERGY_WH)
 
 
 def test_it_gives_only_when_it_is_asked_and_down_to_what_its_owner_keeps() -> None:
-    plant = TWO_WAY.run(PowerOrder(target=0), STAY.arrival, BEGIN + 60)
-    assert plant.run(PowerOrder(), BEGIN + 60, BEGIN + 660).power == -7400, "left alone it charges"
-    given = plant.run(PowerOrder(target=9000), BEGIN + 60, BEGIN + 660)
+    model = TWO_WAY.run(PowerOrder(target_w=0), STAY.arrival, BEGIN + 60)
+    assert model.run(PowerOrder(), BEGIN + 60, BEGIN + 660).injection_w == -7400, "left alone it charges"
+    given = model.run(PowerOrder(target_w=9000), BEGIN + 60, BEGIN + 660)
     assert (
-        given.power == 5000
-        and given.injected == pytest.approx(5000 / 6)
-        and given.given == pytest.approx(-5000 / 6)
+        given.injection_w == 5000
+        and given.injected_wh == pytest.approx(5000 / 6)
+        and given.charged_wh == pytest.approx(-5000 / 6)
     )
-    assert plant.run(PowerOrder(target=9000, inject=1000), BEGIN + 60, BEGIN + 660).power == 1000
-    empty = plant.run(PowerOrder(target=5000), BEGIN + 60, END)
-    assert (empty.power, empty.charge) == (0, pytest.approx(0)) and empty.injected == pytest.approx(SPARE)
-    assert plant.run(PowerOrder(target=5000), BEGIN + 60, END + 600).power == 0
-    assert given.run(PowerOrder(target=5000), END, END + 600).power == 0, "it is offered no longer"
-    assert plant.run(PowerOrder(connect=False, target=5000), BEGIN + 60, BEGIN + 660).power == 0
+    limited = PowerOrder(target_w=9000, max_injection_w=1000)
+    assert model.run(limited, BEGIN + 60, BEGIN + 660).injection_w == 1000
+    empty = model.run(PowerOrder(target_w=5000), BEGIN + 60, END)
+    assert (empty.injection_w, empty.soc) == (0, pytest.approx(0))
+    assert empty.injected_wh == pytest.approx(SPARE)
+    assert model.run(PowerOrder(target_w=5000), BEGIN + 60, END + 600).injection_w == 0
+    assert given.run(PowerOrder(target_w=5000), END, END + 600).injection_w == 0, "it is offered no longer"
+    assert model.run(PowerOrder(connect=False, target_w=5000), BEGIN + 60, BEGIN + 660).injection_w == 0
 
 
 def test_one_that_cannot_give_back_does_not() -> None:
     one_way = replace(PLUGGED, max_discharge_w=0.0)
-    assert one_way.step(PowerOrder(target=5000), BEGIN, 60).power == 0 and one_way.usable is None
+    assert one_way.step(PowerOrder(target_w=5000), BEGIN, 60).injection_w == 0
+    assert one_way.dischargeable_wh is None
     assert "availabilityDuration" not in telemetry.availability(one_way, BEGIN)
 
 
 def test_it_says_which_way_power_flows_and_what_it_could_give() -> None:
-    plant = PLUGGED.run(PowerOrder(target=4000), BEGIN, BEGIN + 600)
-    vehicle, needed = plant.vehicle(BEGIN + 600), STAY.energy + 4000 / 6
+    model = PLUGGED.run(PowerOrder(target_w=4000), BEGIN, BEGIN + 600)
+    vehicle, needed = model.pev_info(BEGIN + 600), STAY.energy_wh + 4000 / 6
     assert vehicle is not None and vehicle["chargingPowerNow"]["value"] == -4000
     assert vehicle["energyRequestNow"]["value"] == round(needed), "what it wants for itself: never negative"
     assert vehicle["minimumChargingDuration"] == pytest.approx(needed / 7400 * 3600, abs=1)
-    assert telemetry.status(plant, BEGIN + 600, True)["storageModeStatus"]["value"] == telemetry.DISCHARGING
-    assert telemetry.availability(plant, BEGIN + 600)["availabilityDuration"] == round(
+    status = telemetry.status(model, BEGIN + 600, True)
+    assert status["storageModeStatus"]["value"] == StorageModeStatus.DISCHARGING
+    assert telemetry.availability(model, BEGIN + 600)["availabilityDuration"] == round(
         (SPARE - 4000 / 6) / 5000 * 3600
     )
-    rated = telemetry.capability(plant)
+    rated = telemetry.capability(model)
     assert rated["rtgMaxDischargeRateW"] == rated["rtgMaxW"] == {"multiplier": 0, "value": 5000}
     assert (
         int(rated["modesSupported"], 16) & 3 == 3
@@ -107,9 +113,9 @@ def test_it_says_which_way_power_flows_and_what_it_could_give() -> None:
 
 
 def test_it_has_news_when_an_offer_begins_and_ends() -> None:
-    begin, end = (int(local_hour(CAR, DAWN // DAY, hours)) for hours in TWO_WAY.offers)
-    assert TWO_WAY.turns(begin - 1) == begin and TWO_WAY.turns(end - 1) == end
-    assert EvCharger(site=CAR).turns(end - 1) == STAY.departure
+    begin, end = (int(local_hour(CAR, DAWN // DAY, hours)) for hours in TWO_WAY.offer_hours)
+    assert TWO_WAY.next_change(begin - 1) == begin and TWO_WAY.next_change(end - 1) == end
+    assert EvCharger(site=CAR).next_change(end - 1) == STAY.departure
 
 
 # --- what it asks for -----------------------------------------------------------------------------
@@ -126,10 +132,10 @@ def test_discharge_is_negative() -> None:
 
 
 @pytest.mark.parametrize("wish, running, now, kept", [
-    (OFFER._replace(energy=-3000), True, 2000, True), (OFFER, False, 2000, True),
+    (OFFER._replace(charge_wh=-3000), True, 2000, True), (OFFER, False, 2000, True),
     (NEED, True, 2000, True),                               # all is given: the grant is over soon
     (NEED, False, 2000, False), (NEED, True, 8000, False),  # nobody wants it, or not any longer
-    (OFFER._replace(energy=6000), False, 2000, False)])  # the other direction
+    (OFFER._replace(charge_wh=6000), False, 2000, False)])  # the other direction
 def test_what_is_offered_is_asked_before_what_is_wanted(
     wish: DesiredReservation, running: bool, now: int, kept: bool
 ) -> None:
@@ -143,7 +149,7 @@ def test_what_is_offered_is_asked_before_what_is_wanted(
 @pytest.fixture
 def garage(play: Callable[..., Scene]) -> Scene:
     """Plugged in for a while, in a street that may inject nothing: what it offers is granted by hand."""
-    scene = play(TWO_WAY, STAY.arrival - 600, export_limit=0)
+    scene = play(TWO_WAY, STAY.arrival - 600, export_limit_w=0)
     scene.live_until(max(STAY.arrival, BEGIN) + 300)
     return scene
 
@@ -161,27 +167,27 @@ def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(garage: Scene) -
         and base_value(said["powerRequested"]) == -5000
     )
     assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
-    assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and garage.device.plant.power == 0
-    assert garage.device.plant.absorbed < 10, "what it drew before it was told"
+    assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and garage.device.model.injection_w == 0
+    assert garage.device.model.absorbed_wh < 10, "what it drew before it was told"
     garage.live_until(END + 300)
     one, = evsessions.list_sessions("street")
-    assert one["energy_wh"] == pytest.approx(STAY.energy, abs=30), "nobody wanted it"
-    assert (
-        one["state"] == "active" and garage.device.plant.power == -7400 and garage.device.plant.injected == 0
-    )
+    assert one["energy_wh"] == pytest.approx(STAY.energy_wh, abs=30), "nobody wanted it"
+    assert one["state"] == "active"
+    assert garage.device.model.injection_w == -7400 and garage.device.model.injected_wh == 0
 
 
 def test_it_gives_for_as_long_and_as_much_as_it_is_granted(garage: Scene) -> None:
     start = clock.now() + 300
     reservations.grant(offer(), -3000, 3600, start, -2000)
     garage.live_until(start + 1800)
-    assert garage.device.plant.power == 3000 and read(start + 60, 1680) == pytest.approx(3000, abs=1)
+    assert garage.device.model.injection_w == 3000 and read(start + 60, 1680) == pytest.approx(3000, abs=1)
     one, = evsessions.list_sessions("street")
     assert one["vehicle"]["chargingPowerNow"]["value"] == -3000 and one["served_wh"] < -1000
     garage.live_until(start + 3500)
-    assert garage.device.plant.power == 0 and garage.device.plant.injected == pytest.approx(2000, abs=1)
+    assert garage.device.model.injection_w == 0
+    assert garage.device.model.injected_wh == pytest.approx(2000, abs=1)
     garage.live_until(start + 4000)
-    assert statuses()[-4:].count(3) == 1 and not garage.said("trouble")
+    assert statuses()[-4:].count(3) == 1 and not garage.said("error")
     newest = max(evsessions.list_sessions("street"), key=lambda one: one["request"])
     assert newest["energy_wh"] == pytest.approx(2000 - SPARE, abs=30), "what it has still"
 
@@ -190,7 +196,8 @@ def test_it_keeps_what_its_owner_wants_kept(garage: Scene) -> None:
     start = clock.now() + 300
     assert reservations.grant(offer(), -5000, 7200, start, -10_000)["warnings"]
     garage.live_until(start + 7000)
-    assert garage.device.plant.power == 0 and garage.device.plant.given == pytest.approx(-SPARE, abs=1e-6)
+    assert garage.device.model.injection_w == 0
+    assert garage.device.model.charged_wh == pytest.approx(-SPARE, abs=1e-6)
     assert len(evsessions.list_sessions("street")) == 1, "it waits until the grant is over"
 
 
@@ -200,21 +207,21 @@ def test_it_follows_who_thinks_better_of_it(garage: Scene) -> None:
     garage.live_until(start + 600)
     reservations.grant(offer(), -1000, 3600, start + 900)
     garage.live_until(start + 1200)
-    assert garage.device.plant.power == 1000
+    assert garage.device.model.injection_w == 1000
     reservations.cancel(offer())
     garage.live(180)
-    assert garage.device.plant.power == 0 and {6, 7} <= set(statuses())
+    assert garage.device.model.injection_w == 0 and {6, 7} <= set(statuses())
 
 
 def test_a_car_that_gave_leaves_full(play: Callable[..., Scene]) -> None:
     """Granted at once, and again for what it wants afterwards."""
     scene = play(TWO_WAY, STAY.arrival - 600, rate=300)
     scene.live_until(END + 600)
-    assert scene.device.plant.injected == pytest.approx(SPARE, abs=MIN_ENERGY_WH)
+    assert scene.device.model.injected_wh == pytest.approx(SPARE, abs=MIN_ENERGY_WH)
     assert store.items("/edev/1/frq") and read(BEGIN + 900, 1800) == pytest.approx(5000, abs=50)
     scene.live_until(STAY.departure - 60)
-    plant = scene.device.plant
-    assert plant.headroom < MIN_ENERGY_WH and plant.absorbed - plant.injected == pytest.approx(
-        STAY.energy, abs=MIN_ENERGY_WH
+    model = scene.device.model
+    assert model.chargeable_wh < MIN_ENERGY_WH and model.absorbed_wh - model.injected_wh == pytest.approx(
+        STAY.energy_wh, abs=MIN_ENERGY_WH
     )
-    assert not scene.said("trouble")
+    assert not scene.said("error")

@@ -16,7 +16,7 @@ from server.models import Balance, Device, DispatchOrder, ResponseRecord, Share
 from tests.flows.server import Server, entries
 from tests.load.grid import street
 from tests.load.grid.devicemodels import QUARTER
-from tests.load.grid.street import Entry, Lived, Street
+from tests.load.grid.street import DayResult, Entry, Street
 
 pytestmark = pytest.mark.flow
 
@@ -32,20 +32,19 @@ BATTERY = {
     "max_charge_w": 3000.0,
     "max_discharge_w": 3000.0,
     "max_wh": 7000.0,
-    "stored": 3500.0,
-    "round_trip": 0.9025,
+    "stored_wh": 3500.0,
+    "round_trip_efficiency": 0.9025,
 }
 VISIT = [BEGIN + QUARTER, BEGIN + 7 * QUARTER, 3000.0]
 
 
-def device(plant: str, **ratings: object) -> Entry:
-    return {"plant": plant, "ratings": ratings}
+def device(model: str, **ratings: object) -> Entry:
+    return {"model": model, "ratings": ratings}
 
 
 def pump(part: float) -> Entry:
-    return device(
-        "pump", max_charge_w=3000.0, span=2250.0, keep=0.9876, begin=BEGIN, series=(part * HEAT).tolist()
-    )
+    series = (part * HEAT).tolist()
+    return device("pump", max_charge_w=3000.0, span_wh=2250.0, retention=0.9876, begin=BEGIN, series=series)
 
 
 def made() -> Street:
@@ -53,7 +52,7 @@ def made() -> Street:
              *(device("battery", **BATTERY) for _ in range(3)), pump(0.6), pump(0.4),
              device("car", max_charge_w=3700.0, trips=[VISIT]), device("car", max_charge_w=11000.0, trips=[])]
     return Street(
-        BEGIN, [one | {"name": f"{one['plant']} {number}"} for number, one in enumerate(every)], LOAD, SUPPLY
+        BEGIN, [one | {"name": f"{one['model']} {number}"} for number, one in enumerate(every)], LOAD, SUPPLY
     )
 
 
@@ -61,7 +60,7 @@ class Day(NamedTuple):
     """What happened."""
     server: Server
     known: list[Entry]
-    lived: Lived
+    result: DayResult
 
 
 @pytest.fixture(scope="module")
@@ -72,28 +71,28 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
     whole = made()
     certificates = [one for name, one in entries(server.certs).items() if name.startswith("device-")]
     known = street.enrol(whole, certificates[:len(whole.devices)])
-    return Day(server, known, street.live(whole, server, known, folder))
+    return Day(server, known, street.run_day(whole, server, known, folder))
 
 
 def test_what_would_have_been_is_what_nobody_asked_for(day: Day) -> None:
     car = np.zeros(STEPS)
     car[1:5] = 3700, 3700, 3700, 900
-    assert np.allclose(day.lived.alone, LOAD - SUN + HEAT + car - SUPPLY, atol=1)
+    assert np.allclose(day.result.uncontrolled_imbalance_w, LOAD - SUN + HEAT + car - SUPPLY, atol=1)
 
 
 def test_most_of_the_imbalance_is_gone(day: Day) -> None:
-    assert day.lived.cut > 0.8
+    assert day.result.rms_cut > 0.8
     assert Balance.get().last_error == ""
 
 
 def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
     whole = made()
-    assert np.allclose(day.lived.drawn["battery"], street.planned(whole, "storage"), atol=20)
+    assert np.allclose(day.result.load_w["battery"], street.planned_w(whole, "storage"), atol=20)
     assert (
-        np.abs(street.planned(whole, "storage")).max() > 300
-        and np.abs(street.planned(whole, "thermal")).max() > 500
+        np.abs(street.planned_w(whole, "storage")).max() > 300
+        and np.abs(street.planned_w(whole, "thermal")).max() > 500
     )
-    energy = np.sum(day.lived.moved["thermostat"]) / np.sum(street.planned(whole, "thermal"))
+    energy = np.sum(day.result.moved_w["thermostat"]) / np.sum(street.planned_w(whole, "thermal"))
     assert 0.7 < energy < 1.3
 
 
@@ -106,18 +105,18 @@ def test_readings_say_what_was_done(day: Day) -> None:
         ("pv", "inverter"),
     ):
         read = measurements.read(street.AREA, what, BEGIN, STEPS, QUARTER)
-        assert np.allclose(read, -np.array(day.lived.drawn[kind]), atol=len(day.known))
+        assert np.allclose(read, -np.array(day.result.load_w[kind]), atol=len(day.known))
 
 
 def test_cars_are_full_and_reserves_are_kept(day: Day) -> None:
-    assert max(day.lived.unserved) < 1
-    assert min(day.lived.lowest) >= 0.1
+    assert max(day.result.unserved_wh) < 1
+    assert min(day.result.lowest_soc) >= 0.1
 
 
 def test_whoever_was_told_has_answered(day: Day) -> None:
     """Received, started and completed, of every event that has begun and ended; all but the last step's
     have."""
-    lfdis = {one["lfdi"] for one in day.known if one["plant"] == "battery"}
+    lfdis = {one["lfdi"] for one in day.known if one["model"] == "battery"}
     over = (
         Share.select()
         .join(DispatchOrder)

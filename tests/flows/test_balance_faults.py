@@ -33,7 +33,7 @@ from server.models import Participation, Share
 from tests import door
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
-from tests.load.grid.devicemodels import NOBODY, QUARTER, Store
+from tests.load.grid.devicemodels import EMPTY_SITE, QUARTER, RestingBattery
 
 AREA, MANY, LEAD = "town", 20, 300
 BEGIN = NOON + 2 * QUARTER
@@ -43,12 +43,12 @@ PROFILE = np.array([20, 28, 16, -24, -32, -16, 20, 28, -20, -28], dtype=float) *
 Floats = np.ndarray
 
 
-class Overrated(Store):
+class Overrated(RestingBattery):
     """Says that it has twice the power it has."""
 
     def step(self, order: PowerOrder, now: float, seconds: float) -> Self:
         return super().step(
-            order if order.target is None else order._replace(target=order.target / 2), now, seconds
+            order if order.target_w is None else order._replace(target_w=order.target_w / 2), now, seconds
         )
 
 
@@ -73,22 +73,22 @@ class Town:
     """Who lives here, and what came of each step: `left`, `alone` (W, consumption +) and `lowest` state of
     charge."""
 
-    def __init__(self, application: Flask, plants: Sequence[DeviceModel], line: type[InProcess]):
+    def __init__(self, application: Flask, models: Sequence[DeviceModel], line: type[InProcess]):
         self.clients: list[Device] = []
-        for number, plant in enumerate(plants, 1):
+        for number, model in enumerate(models, 1):
             lfdi = door.lfdi(number)
             enrolment.enrol(
                 lfdi,
                 pin=123455,
-                name=plant.name,
+                name=model.name,
                 kind="battery",
-                category=plant.category,
+                category=model.category,
                 labels={"feeder": "F1"},
             )
-            self.clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), plant,
+            self.clients.append(Device(Identity(lfdi, identity.sfdi(lfdi), 123455), model,
                                        line(application, lfdi).connection(), clock=clock.precise))
         virtualders.create(AREA, rule="feeder = F1")
-        self._wakes = dict.fromkeys(range(len(plants)), 0.0)
+        self._wakes = dict.fromkeys(range(len(models)), 0.0)
         self.left: list[float] = []
         self.alone: list[float] = []
         self.lowest: list[float] = []
@@ -123,7 +123,7 @@ class Town:
             self.until(start + QUARTER)
             self.left.append(wanted - (self._given() - before) * 3600 / QUARTER)
             self.alone.append(wanted)
-            self.lowest.append(min(client.plant.charge or 0.0 for client in self.clients))
+            self.lowest.append(min(client.model.soc or 0.0 for client in self.clients))
             signals.push(AREA, "measured", self.left[-1], start, QUARTER, every=QUARTER)
         self.until(BEGIN + len(profile) * QUARTER + 60)
 
@@ -133,7 +133,7 @@ class Town:
             controller.run_due()
 
     def _given(self) -> float:
-        return sum(client.plant.injected - client.plant.absorbed for client in self.clients)
+        return sum(client.model.injected_wh - client.model.absorbed_wh for client in self.clients)
 
     @property
     def cut(self) -> float:
@@ -148,20 +148,23 @@ Make = Callable[..., Town]
 def town(house: None, application: Flask) -> Make:
     settings.poll_rate, settings.post_rate = LEAD, QUARTER
 
-    def made(kinds: Sequence[type[Store]] = (Store,) * MANY, line: type[InProcess] = InProcess) -> Town:
+    def made(
+        kinds: Sequence[type[RestingBattery]] = (RestingBattery,) * MANY,
+        line: type[InProcess] = InProcess,
+    ) -> Town:
         return Town(
             application,
             [
                 kind(
                     name=f"battery {number}",
-                    site=NOBODY,
+                    site=EMPTY_SITE,
                     max_w=3000.0,
                     max_charge_w=3000.0,
                     max_discharge_w=3000.0,
                     max_wh=7000.0,
-                    stored=3500.0,
-                    round_trip=0.9025,
-                    reserve=0.0,
+                    stored_wh=3500.0,
+                    round_trip_efficiency=0.9025,
+                    reserve_soc=0.0,
                 )
                 for number, kind in enumerate(kinds, 1)
             ],
@@ -170,9 +173,9 @@ def town(house: None, application: Flask) -> Make:
     return made
 
 
-def behave(town: Town, numbers: Sequence[int], manner: Faults) -> None:
+def behave(town: Town, numbers: Sequence[int], faults: Faults) -> None:
     for number in numbers:
-        town.clients[number].behave(manner)
+        town.clients[number].set_faults(faults)
 
 
 def asked(step: int) -> dict[str, float]:
@@ -204,7 +207,7 @@ def test_all_do_what_they_are_asked_for(town: Make) -> None:
 @pytest.mark.parametrize("mute, least", [(2, 0.7 * WELL), (6, 0.6)])
 def test_what_silent_ones_do_not_do_others_do(town: Make, mute: int, least: float) -> None:
     whole, numbers = town(), range(mute)
-    behave(whole, numbers, Faults(silent=True))
+    behave(whole, numbers, Faults(non_responding=True))
     whole.live(PROFILE)
     assert whole.cut > least
     names = {door.lfdi(number + 1) for number in numbers}
@@ -229,7 +232,7 @@ def test_who_opts_out_is_left_alone_until_the_event_is_over_and_not_blamed(town:
         if step == 1:
             whole.until(BEGIN + 2 * QUARTER - LEAD - 60)
             found.append(left_out())
-            assert abs(whole.clients[0].plant.power) < 1 < abs(whole.clients[1].plant.power)
+            assert abs(whole.clients[0].model.injection_w) < 1 < abs(whole.clients[1].model.injection_w)
             row = conduct(0)
             assert row is not None and row.opted_out_until == BEGIN + 2 * QUARTER
     whole.live(PROFILE, during)
@@ -250,7 +253,7 @@ def test_no_reserve_is_broken_where_what_is_stored_is_known_late(town: Make) -> 
 
 
 def test_a_rating_wrong_by_two_is_put_right_by_what_is_measured(town: Make) -> None:
-    whole = town([Overrated] * (MANY // 2) + [Store] * (MANY // 2))
+    whole = town([Overrated] * (MANY // 2) + [RestingBattery] * (MANY // 2))
     whole.live(np.array([14_000.0] * 8), coming=1.5)
     assert min(whole.left[:2]) > 2500
     assert max(map(abs, whole.left[-3:])) < 0.2 * min(whole.left[:2])
@@ -261,7 +264,7 @@ def test_a_rating_wrong_by_two_is_put_right_by_what_is_measured(town: Make) -> N
 def test_clocks_that_are_off_by_a_minute_cost_little(town: Make) -> None:
     whole = town()
     for sign in (1, -1):
-        behave(whole, range(sign > 0, MANY, 2), Faults(skew=60.0 * sign))
+        behave(whole, range(sign > 0, MANY, 2), Faults(skew_s=60.0 * sign))
     whole.live(PROFILE)
     assert [round(client.now - clock.now()) for client in whole.clients] == [-60, 60] * (MANY // 2)
     assert whole.cut > WELL - 0.05 and not left_out()
@@ -273,13 +276,13 @@ def test_who_leaves_its_group_during_an_event_follows_no_longer(town: Make) -> N
 
     def during(step: int) -> None:
         if step == 1:
-            assert abs(whole.clients[0].plant.power) > 500
+            assert abs(whole.clients[0].model.injection_w) > 500
             enrolment.relabel(Enrolled.get(Enrolled.lfdi == name), {"feeder": "F2"})
             whole.until(BEGIN + QUARTER + 60 + LEAD + 60)
-            powers.append((whole.clients[0].plant.power, whole.clients[1].plant.power))
+            powers.append((whole.clients[0].model.injection_w, whole.clients[1].model.injection_w))
     whole.live(PROFILE, during)
     (gone, stays), = powers
     assert abs(gone) < 1 < 500 < abs(stays)
     assert name in asked(1) and not any(name in asked(step) for step in range(2, len(PROFILE)))
-    assert whole.clients[0].plant.power == 0 and len(asked(2)) == MANY - 1
+    assert whole.clients[0].model.injection_w == 0 and len(asked(2)) == MANY - 1
     assert whole.cut > 0.95 * WELL

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.flow
 
 RATE = 60
 STREET = "street"
-PLANTS = {"device-1": "evcharger", "device-2": "thermostat"}
+MODELS = {"device-1": "evcharger", "device-2": "thermostat"}
 WATTS = 3000
 
 
@@ -42,8 +42,8 @@ class Evening(NamedTuple):
     session: dict[str, Any]
 
 
-def lfdi(server: Server, plant: str) -> str:
-    return next(entries(server.certs)[name]["lfdi"] for name, kind in PLANTS.items() if kind == plant)
+def lfdi(server: Server, model: str) -> str:
+    return next(entries(server.certs)[name]["lfdi"] for name, kind in MODELS.items() if kind == model)
 
 
 def answers(subject: str, who: str) -> list[int]:
@@ -59,7 +59,7 @@ def answers(subject: str, who: str) -> list[int]:
 def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     server = serve(registration="yes", default_vder=STREET, poll_rate=60, post_rate=60, clock=evening())
     folder = tmp_path_factory.mktemp("fleet")
-    known = [entries(server.certs)[name] | {"plant": plant} for name, plant in PLANTS.items()]
+    known = [entries(server.certs)[name] | {"model": model} for name, model in MODELS.items()]
     (folder / "devices.json").write_text(json.dumps(known))
     fleet = Process(
         [
@@ -102,7 +102,7 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
 
 
 def test_both_are_led_to_the_program(story: Evening) -> None:
-    for name in PLANTS:
+    for name in MODELS:
         device = Device.get(Device.lfdi == entries(story.server.certs)[name]["lfdi"])
         assignment, = store.items(f"{enrolment.href(device)}/fsa")
         listed = story.server.get(name, assignment.submitted["DemandResponseProgramListLink"]["href"])
@@ -134,5 +134,5 @@ def test_the_charger_asked_was_granted_and_follows_the_revision(story: Evening) 
 
 
 def test_nobody_complains(story: Evening) -> None:
-    assert "trouble" not in story.fleet.text
+    assert "error" not in story.fleet.text
     assert story.server.log == ""

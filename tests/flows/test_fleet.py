@@ -53,8 +53,8 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("fleet")
     agent = entries(server.certs)["aggregator"]
     enrol_managed(server, agent["lfdi"])
-    managed = [{"name": name, "lfdi": lfdi(name), "plant": plant} for name, plant in MANAGED.items()]
-    known = [entries(server.certs)[name] | {"plant": plant} for name, plant in HOUSEHOLDS.items()]
+    managed = [{"name": name, "lfdi": lfdi(name), "model": model} for name, model in MANAGED.items()]
+    known = [entries(server.certs)[name] | {"model": model} for name, model in HOUSEHOLDS.items()]
     (folder / "devices.json").write_text(json.dumps([*known, agent | {"manages": managed}]))
     fleet = Process(
         [
@@ -76,7 +76,7 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
         folder,
     )
     try:
-        generators = [plant for plant in (HOUSEHOLDS | MANAGED).values() if plant in GENERATE]
+        generators = [model for model in (HOUSEHOLDS | MANAGED).values() if model in GENERATE]
         until(
             lambda: (
                 Document.select().where(Document.kind == "UsagePoint").count() == len(HOUSEHOLDS | MANAGED)
@@ -124,9 +124,9 @@ def test_each_answers_by_what_it_is(day: Day) -> None:
         .order_by(ResponseRecord.created_at, ResponseRecord.status)
     ):
         answers.setdefault(one.lfdi, []).append(one.status)
-    plants = {entries(day.server.certs)[name]["lfdi"]: plant for name, plant in HOUSEHOLDS.items()}
-    plants |= {lfdi(name): plant for name, plant in MANAGED.items()}
-    assert answers == {one: [1, 2, 3] if plant in GENERATE else [252] for one, plant in plants.items()}
+    models = {entries(day.server.certs)[name]["lfdi"]: model for name, model in HOUSEHOLDS.items()}
+    models |= {lfdi(name): model for name, model in MANAGED.items()}
+    assert answers == {one: [1, 2, 3] if model in GENERATE else [252] for one, model in models.items()}
 
 
 def test_the_aggregator_answers_and_posts_for_its_devices_alone(day: Day) -> None:
@@ -161,7 +161,7 @@ def test_all_say_what_they_can_and_how_they_are(day: Day) -> None:
 
 
 def test_nobody_complains(day: Day) -> None:
-    assert "trouble" not in day.fleet.text
+    assert "error" not in day.fleet.text
     assert day.server.log == ""
     assert abs(clock.now() - day.server.get("device-1", "/tm")["currentTime"]) <= RATE
 

@@ -52,12 +52,12 @@ def _in_steps(feeder: Feeder, intervals: int, show: Callable[[bool], None]) -> N
     """Turn the clock by hand: some time before each quarter of an hour the worker decides it and the devices
     hear of it."""
     start, end = feeder.place.start, feeder.place.start + intervals * STEP
-    with ProcessPool(feeder.place.shares, *processes.words(), "--terse") as crew:
+    with ProcessPool(feeder.place.shares, *processes.client_arguments(), "--terse") as pool:
         for step in range(start - BEFORE, end, STEP):
             for instant in (step + STEP - place.NOTICE, step + STEP):
                 clock.turn_to(instant)
                 worker.turn()
-                for sums in crew.poke(instant):
+                for sums in pool.run_due(instant):
                     show(feeder.hear(sums))
 
 

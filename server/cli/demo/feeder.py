@@ -28,18 +28,18 @@ class Feeder:
     devices: int = 0
 
     def hear(self, sums: dict[str, Any]) -> bool:
-        """Take the devices' sums of an interval (see clients.tally), as the feeder's meter would, and tell
-        the balance what was measured; whether it was one of this day."""
+        """Take the devices' totals of an interval (see simulation.totals), as the feeder's meter does,
+        and push what was measured; return whether the interval was one of this day."""
         start = sums["at"] - STEP
         number = (start - self.place.start) // STEP
         if not 0 <= number < len(self.place.fixed):
             return False
         fixed = self.place.fixed[number]
-        self.without.append(fixed - sum(sums["alone"].values()))
-        self.with_us.append(fixed - sum(sums["power"].values()))
+        self.without.append(fixed - sum(sums["uncontrolled_w"].values()))
+        self.with_us.append(fixed - sum(sums["injection_w"].values()))
         for kind, values in self.moved.items():
-            values.append(sums["alone"].get(kind, 0.0) - sums["power"].get(kind, 0.0))
-        self.charge, self.devices = sums["charge"], sums["devices"]
+            values.append(sums["uncontrolled_w"].get(kind, 0.0) - sums["injection_w"].get(kind, 0.0))
+        self.charge, self.devices = sums["soc"], sums["devices"]
         signals.push(
             TOP, "measured", self.with_us[-1], start, STEP, source="demo: the feeder's meter", every=STEP
         )

@@ -93,7 +93,7 @@ def _enrol(known: list[dict[str, Any]], yours: dict[str, Any], often: int) -> No
             href = enrolment.href(
                 enrolment.enrol(one["lfdi"], int(one["pin"]), one["name"], one["called"], one["labels"])
             )
-            category = f"{neighbourhood.KINDS[one['plant']].category:08X}"
+            category = f"{neighbourhood.KINDS[one['model']].category:08X}"
             document = store.get(href)
             assert document is not None, href
             store.put(href, {**document.submitted, "deviceCategory": category})
@@ -110,20 +110,20 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
     """Put what might have been expected the day before: the imbalance if nobody moves anything, what of it
     sun and heat pumps are, and which cars come. What the feeder will draw beside its devices, less what is
     delivered, in each interval."""
-    plants = scenario.device_models(wanted)
+    models = scenario.device_models(wanted)
     drawn = {
         kind: [
             sum(each)
             for each in zip(
                 *(
-                    scenario.uncontrolled_load_w(plant, midnight, AHEAD)
-                    for plant in plants
-                    if plant.kind == kind
+                    scenario.uncontrolled_load_w(model, midnight, AHEAD)
+                    for model in models
+                    if model.kind == kind
                 ),
                 strict=True,
             )
         ]
-        for kind in sorted({plant.kind for plant in plants})
+        for kind in sorted({model.kind for model in models})
     }
     whole = [
         fixed + sum(each)
@@ -150,7 +150,7 @@ def _forecast(wanted: list[dict[str, Any]], homes: int, midnight: int) -> list[f
         forecasts.put(
             "chargers",
             "ev",
-            scenario.expected_sessions(plants, midnight, AHEAD // scenario.STEPS),
+            scenario.expected_sessions(models, midnight, AHEAD // scenario.STEPS),
             midnight,
             STEP,
             SOURCE,

@@ -43,10 +43,10 @@ def address() -> str:
     return f"https://{settings.host}:{settings.port}"
 
 
-def words() -> list[str]:
-    """What each client process is told of the server."""
+def client_arguments() -> list[str]:
+    """Return the arguments of each client process."""
     return ["--server", address(), "--certs", str(Path(settings.certificate).parent),
-            "--settled", str(scenario.SETTLING_S / 3600)]
+            "--warm-up", str(scenario.SETTLING_S / 3600)]
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def end(processes: Sequence[Process]) -> None:
 @contextmanager
 def homes(place: Place) -> Iterator[Homes]:
     """The client processes, until the block ends."""
-    command = [sys.executable, "-m", "clients", "--clock", clock.spec(), "--sums", *words()]
+    command = [sys.executable, "-m", "clients", "--clock", clock.spec(), "--totals", *client_arguments()]
     commands = [[*command, "--devices", str(share)] for share in place.shares]
     with running(commands, stdout=subprocess.PIPE, env=settings.environment()) as processes:
         yield Homes(processes)

@@ -39,7 +39,7 @@ class Scene(NamedTuple):
         live(self.device, seconds)
 
     def said(self, what: str) -> list[str]:
-        return [one.detail for one in self.told if one.what == what]
+        return [one.detail for one in self.told if one.kind == what]
 
 
 def live(client: Any, seconds: int) -> None:
@@ -55,10 +55,9 @@ def scene(house: None, application: Flask) -> Scene:
     """A device with a 5 kW inverter that nobody has enrolled yet; polls every 120 s, posts every 300 s."""
     settings.poll_rate, settings.post_rate = 120, 300
     line, told = InProcess(application, ME), []
-    plant = Inverter(name="one", site=Site("seed"))
-    device = Device(
-        Identity(ME, identity.sfdi(ME), PIN), plant, line.connection(), tell=told.append, clock=clock.precise
-    )
+    model = Inverter(name="one", site=Site("seed"))
+    own = Identity(ME, identity.sfdi(ME), PIN)
+    device = Device(own, model, line.connection(), on_event=told.append, clock=clock.precise)
     return Scene(device, line, told)
 
 
@@ -87,7 +86,7 @@ def responses() -> list[tuple[int, int]]:
 
 def test_it_reads_what_concerns_it_and_only_that(enrolled: Scene) -> None:
     enrolled.live(10)
-    assert enrolled.said("enrolled") == ["/edev/1"] and not enrolled.said("trouble")
+    assert enrolled.said("enrolled") == ["/edev/1"] and not enrolled.said("error")
     read = [href.partition("?")[0] for method, href in enrolled.line.asked if method == "GET"]
     assert read[:3] == ["/dcap", "/tm", "/edev"]
     assert read.count("/dcap") == 2
@@ -103,7 +102,7 @@ def test_it_polls_at_the_advertised_rate(enrolled: Scene) -> None:
 
 def test_it_is_not_followed_without_an_end_device_and_registers_where_it_may(scene: Scene) -> None:
     scene.live(250)
-    said, = scene.said("trouble")
+    said, = scene.said("error")
     assert "no EndDeviceListLink" in said and not scene.said("enrolled")
     assert not scene.line.count("POST", "/edev"), "it is shown no list to register in"
     settings.registration = True
@@ -119,7 +118,7 @@ def test_a_refused_registration_is_tried_once_for_every_poll(
     settings.registration = True
     monkeypatch.setattr(enrolment, "_may_register", refuse)
     scene.live(250)
-    assert scene.said("trouble") and not scene.said("enrolled")
+    assert scene.said("error") and not scene.said("enrolled")
     assert scene.line.count("POST", "/edev") == 3
 
 
@@ -128,7 +127,7 @@ def test_another_pin_is_noticed_and_nothing_followed(scene: Scene) -> None:
     virtualders.create("street", members=["one"])
     post("street", 60, 600, opModMaxLimW=0)
     scene.live(300)
-    assert scene.said("trouble") == ["Registration has another PIN (111115)"] and not scene.said("enrolled")
+    assert scene.said("error") == ["Registration has another PIN (111115)"] and not scene.said("enrolled")
     assert not responses() and not scene.line.count("PUT")
     store.put("/edev/1/rg", {"dateTimeRegistered": clock.now(), "pIN": PIN})
     scene.live(130)
@@ -152,7 +151,7 @@ def test_it_says_what_it_is_and_how_it_is(enrolled: Scene) -> None:
         der["DERCapability"]["rtgMaxW"] == {"multiplier": 0, "value": 5000} == der["DERSettings"]["setMaxW"]
     )
     assert der["DERStatus"]["genConnectStatus"]["value"] == "07"
-    assert der["DERAvailability"]["statWAvail"]["value"] == pytest.approx(device.plant.available_w, rel=0.2)
+    assert der["DERAvailability"]["statWAvail"]["value"] == pytest.approx(device.model.available_w, rel=0.2)
     assert store.get("/edev/1/di").submitted["lFDI"] == ME     # type: ignore[union-attr]
     assert enrolled.line.count("PUT", "/edev/1/der/1/dercap") == 1, "what does not change is said once"
     assert enrolled.line.count("PUT", "/edev/1/der/1/ders") == 4, "at the start and every 300 s"
@@ -164,7 +163,7 @@ def test_it_posts_readings_that_sum_to_its_meter(enrolled: Scene) -> None:
     sets = point.get("/upt/1/mr/2/rs?l=9").data["ReadingSet"]
     values = [point.get(f"{one['href']}/r").data["Reading"][0]["value"] for one in sets]
     assert len(sets) == 3 and all(one["timePeriod"]["duration"] == 300 for one in sets)
-    meter = enrolled.device.plant.injected
+    meter = enrolled.device.model.injected_wh
     assert sum(values) == pytest.approx(meter * 900 / 1000, rel=0.1) and meter > 100
 
 
@@ -175,29 +174,29 @@ def test_a_control_is_followed_and_answered(enrolled: Scene) -> None:
     enrolled.live(10)
     post("street", 200, 300, **LIMIT)
     enrolled.live(205)
-    free = enrolled.device.plant.available_w
+    free = enrolled.device.model.available_w
     assert free > 1000
     enrolled.live(10)
-    assert enrolled.device.plant.power == 500, "10 percent of 5 kW"
+    assert enrolled.device.model.injection_w == 500, "10 percent of 5 kW"
     status = store.get("/edev/1/der/1/ders").submitted  # type: ignore[union-attr]
     assert status["localControlModeStatus"]["value"] == 1 and status["readingTime"] % 43200 == 210, (
         "it says so at once"
     )
     enrolled.live(400)
-    assert enrolled.device.plant.power > 1000
+    assert enrolled.device.model.injection_w > 1000
     assert responses() == [(120, 1), (210, 2), (510, 3)]
-    assert enrolled.said("follows") == ["opModMaxLimW 1000", "nothing"]
+    assert enrolled.said("control") == ["opModMaxLimW 1000", "nothing"]
 
 
 def test_a_ramp_takes_its_time(enrolled: Scene) -> None:
     enrolled.live(10)
     post("street", 200, 900, opModMaxLimW=0, rampTms=40000)
     enrolled.live(205)
-    free = enrolled.device.plant.power
+    free = enrolled.device.model.injection_w
     enrolled.live(205)
-    assert 0.3 * free < enrolled.device.plant.power < 0.7 * free
+    assert 0.3 * free < enrolled.device.model.injection_w < 0.7 * free
     enrolled.live(400)
-    assert enrolled.device.plant.power == 0
+    assert enrolled.device.model.injection_w == 0
 
 
 def test_the_rate_of_its_usage_point_goes_before_that_of_its_end_device(enrolled: Scene) -> None:
@@ -215,7 +214,7 @@ def test_a_customer_who_is_cold_opts_out_of_what_makes_them_so(
     enrolled: Scene, modes: dict[str, Any], statuses: list[int]
 ) -> None:
     site = Site("seed", latitude=-70.0)
-    enrolled.device.follower.plant = Thermostat(name="one", site=site, room=15.0)
+    enrolled.device.event_client.model = Thermostat(name="one", site=site, indoor_c=15.0)
     post("street", 60, 600, **modes)
     enrolled.live(300)
     assert [status for _, status in responses()] == statuses
@@ -235,7 +234,7 @@ def test_a_cancelled_control_is_left_and_answered(enrolled: Scene) -> None:
     enrolled.live(300)
     store.cancel(href)
     enrolled.live(130)
-    assert [status for _, status in responses()] == [1, 2, 6] and enrolled.device.plant.power > 500
+    assert [status for _, status in responses()] == [1, 2, 6] and enrolled.device.model.injection_w > 500
 
 
 def test_the_nearer_program_goes_first(enrolled: Scene) -> None:
@@ -243,7 +242,7 @@ def test_the_nearer_program_goes_first(enrolled: Scene) -> None:
     post("street", 300, 300, opModMaxLimW=400)
     enrolled.live(700)
     assert responses() == [(0, 1), (0, 1), (100, 2), (300, 2), (300, 7), (600, 3)]
-    assert enrolled.said("follows") == ["opModMaxLimW 1000", "opModMaxLimW 400", "nothing"]
+    assert enrolled.said("control") == ["opModMaxLimW 1000", "opModMaxLimW 400", "nothing"]
 
 
 def test_the_default_holds_between_events_and_goes_with_the_group(enrolled: Scene) -> None:
@@ -254,11 +253,11 @@ def test_the_default_holds_between_events_and_goes_with_the_group(enrolled: Scen
     )
     post("street", 200, 100, **LIMIT)
     enrolled.live(700)
-    assert enrolled.said("follows") == ["opModMaxLimW 2000", "opModMaxLimW 1000", "opModMaxLimW 2000"]
+    assert enrolled.said("control") == ["opModMaxLimW 2000", "opModMaxLimW 1000", "opModMaxLimW 2000"]
     assert store.get("/edev/1/der/1/derg").submitted["setGradW"] == 500    # type: ignore[union-attr]
     virtualders.update("street", remove=["one"])
     enrolled.live(130)
-    assert enrolled.said("follows")[-1] == "nothing"
+    assert enrolled.said("control")[-1] == "nothing"
 
 
 def test_it_goes_on_alone_while_the_line_is_cut_and_answers_later(enrolled: Scene) -> None:
@@ -267,7 +266,7 @@ def test_it_goes_on_alone_while_the_line_is_cut_and_answers_later(enrolled: Scen
     enrolled.live(150)
     enrolled.line.down = True
     enrolled.live(290)
-    assert enrolled.device.plant.power == 500 and enrolled.said("trouble")
+    assert enrolled.device.model.injection_w == 500 and enrolled.said("error")
     assert [status for _, status in responses()] == [1]
     enrolled.line.down = False
     enrolled.live(400)
@@ -278,21 +277,21 @@ def test_the_customer_opts_out(enrolled: Scene) -> None:
     enrolled.live(10)
     href = post("street", 100, 400, **LIMIT)
     enrolled.live(200)
-    enrolled.device.follower.opt(store.get(href).submitted["mRID"], True)      # type: ignore[union-attr]
+    enrolled.device.event_client.opt(store.get(href).submitted["mRID"], True)      # type: ignore[union-attr]
     enrolled.live(400)
-    assert [status for _, status in responses()] == [1, 2, 4, 8] and enrolled.device.plant.power > 500
+    assert [status for _, status in responses()] == [1, 2, 4, 8] and enrolled.device.model.injection_w > 500
 
 
 def test_alarms_are_logged_when_they_come_and_go(scene: Scene) -> None:
     enrolment.enrol(ME, pin=PIN, name="one")
-    scene.device.follower.plant = Inverter(name="one", site=Site("seed", rise=30.0))
+    scene.device.event_client.model = Inverter(name="one", site=Site("seed", voltage_rise_percent=30.0))
     scene.live(200)
     virtualders.create("street", members=["one"])
     post("street", 0, 9000, opModMaxLimW=0)
     scene.live(300)
     logged = [document.submitted for document in store.items("/edev/1/lel")]
     codes = [one["logEventCode"] for one in sorted(logged, key=lambda one: one["logEventID"])]
-    assert codes and codes == [2, 3] * (len(codes) // 2) and scene.device.plant.alarms == 0
+    assert codes and codes == [2, 3] * (len(codes) // 2) and scene.device.model.alarms == 0
 
 
 def test_a_removed_usage_point_is_stated_again(enrolled: Scene) -> None:
@@ -307,7 +306,7 @@ def test_a_removed_device_follows_nothing(enrolled: Scene) -> None:
     enrolled.live(200)
     store.remove("/edev/1")
     enrolled.live(200)
-    assert enrolled.said("follows")[-1] == "nothing" and enrolled.device.plant.power > 500
+    assert enrolled.said("control")[-1] == "nothing" and enrolled.device.model.injection_w > 500
 
 
 @pytest.mark.parametrize("slow", [3600, -3600])
@@ -315,14 +314,14 @@ def test_it_keeps_to_the_servers_time(enrolled: Scene, slow: int) -> None:
     """Its own clock is an hour slow, or fast."""
     def own() -> float:
         return clock.precise() - slow
-    device = Device(enrolled.device.identity, enrolled.device.plant, enrolled.line.connection(), clock=own)
+    device = Device(enrolled.device.identity, enrolled.device.model, enrolled.line.connection(), clock=own)
     post("street", 100, 300, **LIMIT)
     start = wake = own()
     while wake < start + 500:
         clock.turn_to(wake + slow)
         wake = device.step(own())
         assert own() < wake <= own() + 60
-    assert device.timebase.offset == pytest.approx(slow, abs=1) and abs(device.now - clock.now()) <= 1
+    assert device.timebase.offset_s == pytest.approx(slow, abs=1) and abs(device.now - clock.now()) <= 1
     assert responses() == [(0, 1), (100, 2), (400, 3)]
     assert enrolled.line.count("GET", "/tm") == 5, "and reads Time again at its rate"
     assert enrolled.line.count("GET", "/dcap") == 6
@@ -331,7 +330,7 @@ def test_it_keeps_to_the_servers_time(enrolled: Scene, slow: int) -> None:
 def test_a_clock_that_is_set_back_does_not_stop_it(enrolled: Scene) -> None:
     enrolled.live(10)
     slow = [0.0]
-    device = Device(enrolled.device.identity, enrolled.device.plant, enrolled.line.connection(),
+    device = Device(enrolled.device.identity, enrolled.device.model, enrolled.line.connection(),
                     clock=lambda: clock.precise() - slow[0])
 
     def run(seconds: int) -> int:
@@ -345,12 +344,13 @@ def test_a_clock_that_is_set_back_does_not_stop_it(enrolled: Scene) -> None:
             wake = device.step(clock.precise() - slow[0]) + slow[0]
         return enrolled.line.count("GET", "/edev/1/fsa?") - before
     assert run(600) == 5
-    meter, reports = device.plant.injected, enrolled.line.count("PUT", "/edev/1/der/1/ders")
+    meter, reports = device.model.injected_wh, enrolled.line.count("PUT", "/edev/1/der/1/ders")
     slow[0] -= 3600
     clock.advance(-3600)
     post("street", 300, 200, **LIMIT)
     assert 4 <= run(600) <= 5 and abs(device.now - clock.now()) <= 1
-    assert enrolled.line.count("PUT", "/edev/1/der/1/ders") >= reports + 2 and device.plant.injected > meter
+    assert enrolled.line.count("PUT", "/edev/1/der/1/ders") >= reports + 2
+    assert device.model.injected_wh > meter
     assert [status for _, status in responses()] == [1, 2, 3]
 
 
@@ -365,11 +365,12 @@ def test_an_aggregator_follows_and_answers_for_each(
     virtualders.create("second", members=["home-2"], parent="both")
     line, told = InProcess(application, AGENT), []
     fleet = {ME: Inverter(name="home-1", site=Site("a")), OTHER: Battery(name="home-2", site=Site("b"))}
-    aggregator = Aggregator("agent", fleet, line.connection(), tell=told.append, clock=clock.precise)
+    aggregator = Aggregator("agent", fleet, line.connection(), on_event=told.append, clock=clock.precise)
     post("both", 100, 400, **LIMIT)
     post("second", 200, 100, opModFixedW=-5000)
     live(aggregator, 250)
-    powers = {follower.plant.name: follower.plant.power for follower in aggregator.followers}
+    models = [event_client.model for event_client in aggregator.event_clients]
+    powers = {model.name: model.injection_w for model in models}
     assert powers == {"home-1": 500, "home-2": -2500}
     live(aggregator, 400)
     answered = [
@@ -379,7 +380,7 @@ def test_an_aggregator_follows_and_answers_for_each(
         [(ME, 1), (ME, 2), (ME, 3), *[(OTHER, status) for status in (1, 1, 2, 2, 3, 3)]]
     )
     assert {one.submitted["deviceLFDI"] for one in store.items("/mup")} == {ME, OTHER}
-    assert not [one for one in told if one.what == "trouble"]
+    assert not [one for one in told if one.kind == "error"]
 
 
 def test_what_changes_often_is_polled_often_and_the_rest_seldom(enrolled: Scene) -> None:

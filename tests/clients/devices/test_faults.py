@@ -32,16 +32,16 @@ def device(house: None, application: Flask) -> Make:
     enrolment.enrol(ME, pin=PIN, name="one")
     virtualders.create("street", members=["one"])
 
-    def made(manner: Faults) -> tuple[Device, InProcess, list[Trace]]:
+    def made(faults: Faults) -> tuple[Device, InProcess, list[Trace]]:
         line, told = InProcess(application, ME), []
         device = Device(
             Identity(ME, identity.sfdi(ME), PIN),
             Inverter(name="one", site=Site("seed")),
             line.connection(),
-            tell=told.append,
+            on_event=told.append,
             clock=clock.precise,
         )
-        device.behave(manner)
+        device.set_faults(faults)
         return device, line, told
     return made
 
@@ -65,18 +65,18 @@ def test_a_good_one_follows(device: Make) -> None:
     made, _, _ = device(NONE)
     dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 60)
     live(made, 400)
-    assert made.plant.power == 500 and answered() == [(0, 1), (60, 2)]
+    assert made.model.injection_w == 500 and answered() == [(0, 1), (60, 2)]
 
 
 def test_a_silent_one_is_there_and_reads_its_meter_but_follows_nothing(device: Make) -> None:
-    made, line, told = device(Faults(silent=True))
+    made, line, told = device(Faults(non_responding=True))
     dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 60)
     live(made, 700)
-    assert made.plant.power > 500 and not answered() and line.count("GET", "/derp/1/derc") == 6
+    assert made.model.injection_w > 500 and not answered() and line.count("GET", "/derp/1/derc") == 6
     assert line.count("PUT", "/edev/1/der/1/ders") == 3
     meter = store.items("/upt/1/mr")[0].href
     assert [value > 500 for _, _, value in meterreadings.between(meter, 0, 2 ** 40)] == [True, True]
-    assert not [one for one in told if one.what == "trouble"]
+    assert not [one for one in told if one.kind == "error"]
 
 
 def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Make) -> None:
@@ -84,12 +84,12 @@ def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Mak
     dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
     live(made, 100)
     asked = len(line.asked)
-    made.behave(Faults(gone=True))
+    made.set_faults(Faults(offline=True))
     live(made, 170)
-    assert made.plant.power == 500 and len(line.asked) == asked
+    assert made.model.injection_w == 500 and len(line.asked) == asked
     live(made, 330)
-    assert made.plant.power > 500 and answered() == [(0, 1)]
-    made.behave(NONE)
+    assert made.model.injection_w > 500 and answered() == [(0, 1)]
+    made.set_faults(NONE)
     live(made, 100)
     assert answered() == [(0, 1), (200, 2), (500, 3)], "and says then what has been"
     meter = store.items("/upt/1/mr")[0].href
@@ -97,23 +97,23 @@ def test_one_that_has_gone_goes_on_by_what_it_knows_until_it_is_back(device: Mak
 
 
 def test_one_that_never_called_runs_all_the_same(device: Make) -> None:
-    made, line, _ = device(Faults(gone=True))
+    made, line, _ = device(Faults(offline=True))
     live(made, 1000)
-    assert made.plant.injected > 0 and not line.asked
+    assert made.model.injected_wh > 0 and not line.asked
 
 
 def test_a_customer_leaves_in_the_middle_of_an_event(device: Make) -> None:
     made, _, _ = device(Faults(opt_out=1.0))
     dercontrols.post("street", {"opModMaxLimW": 1000}, 600, clock.now() + 100, response_required=7)
     live(made, 390)
-    assert made.plant.power == 500
+    assert made.model.injection_w == 500
     live(made, 100)
-    assert made.plant.power > 500 and [status for _, status in answered()] == [1, 2, 4]
+    assert made.model.injection_w > 500 and [status for _, status in answered()] == [1, 2, 4]
 
 
 @pytest.mark.parametrize("skew", [60, -60])
 def test_a_clock_that_is_off_is_off_whatever_the_server_says(device: Callable, skew: int) -> None:
-    made, _, _ = device(Faults(skew=skew))
+    made, _, _ = device(Faults(skew_s=skew))
     dercontrols.post("street", {"opModMaxLimW": 1000}, 300, clock.now() + 200)
     live(made, 600)
     assert made.now - clock.now() == pytest.approx(skew, abs=1)
@@ -125,9 +125,10 @@ def test_shares_of_many_are_drawn_once_and_for_all() -> None:
     lfdis = [f"{number:040X}" for number in range(2000)]
     drawn = [faults.draw_faults(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
     assert drawn == [faults.draw_faults(lfdi, 0.1, 0.2, 0.05, 60) for lfdi in lfdis]
-    assert sum(one.silent for one in drawn) == pytest.approx(200, abs=40)
-    assert sum(one.gone for one in drawn) == pytest.approx(400, abs=60)
-    assert not [one for one in drawn if one.silent and one.gone] and {one.skew for one in drawn} == {60, -60}
-    leaves = sum(one.leaves(lfdi, "A") for one, lfdi in zip(drawn, lfdis, strict=True))
+    assert sum(one.non_responding for one in drawn) == pytest.approx(200, abs=40)
+    assert sum(one.offline for one in drawn) == pytest.approx(400, abs=60)
+    assert not [one for one in drawn if one.non_responding and one.offline]
+    assert {one.skew_s for one in drawn} == {60, -60}
+    leaves = sum(one.opts_out(lfdi, "A") for one, lfdi in zip(drawn, lfdis, strict=True))
     assert leaves == pytest.approx(100, abs=40)
-    assert NONE == faults.draw_faults(lfdis[0]) and not NONE.leaves(lfdis[0], "A")
+    assert NONE == faults.draw_faults(lfdis[0]) and not NONE.opts_out(lfdis[0], "A")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from clients.events.control import (ActiveMode, Default, PowerOrder, Settings, gradient, merge_modes,
-                                    power_order)
+from clients.events.control import (ActiveMode, Default, PowerOrder, Settings, effective_gradient,
+                                    merge_modes, power_order)
 from clients.events.curves import Curve, curve
 from clients.events.schedule import Schedule, advance
 from tests.clients.controls import ALL, control, events, mrid
@@ -60,16 +60,16 @@ def active_power(watts: int) -> dict[str, int]:
 @pytest.mark.parametrize(
     "mode, value, settings, field, expected",
     [
-        ("opModFixedW", 5000, SETTINGS, "target", 2500),
-        ("opModFixedW", 5000, STORE, "target", 1500),
-        ("opModFixedW", -5000, STORE, "target", -2000),
-        ("opModFixedW", 0, STORE, "target", 0),
-        ("opModTargetW", active_power(-1230), STORE, "target", -1230),
-        ("opModMaxLimW", 2500, SETTINGS, "inject", 1250),
-        ("csipaus:opModGenLimW", active_power(900), SETTINGS, "inject", 900),
-        ("csipaus:opModLoadLimW", active_power(800), SETTINGS, "absorb", 800),
-        ("csipaus:opModExpLimW", active_power(700), SETTINGS, "site_export", 700),
-        ("csipaus:opModImpLimW", active_power(600), SETTINGS, "site_import", 600),
+        ("opModFixedW", 5000, SETTINGS, "target_w", 2500),
+        ("opModFixedW", 5000, STORE, "target_w", 1500),
+        ("opModFixedW", -5000, STORE, "target_w", -2000),
+        ("opModFixedW", 0, STORE, "target_w", 0),
+        ("opModTargetW", active_power(-1230), STORE, "target_w", -1230),
+        ("opModMaxLimW", 2500, SETTINGS, "max_injection_w", 1250),
+        ("csipaus:opModGenLimW", active_power(900), SETTINGS, "max_injection_w", 900),
+        ("csipaus:opModLoadLimW", active_power(800), SETTINGS, "max_absorption_w", 800),
+        ("csipaus:opModExpLimW", active_power(700), SETTINGS, "max_export_w", 700),
+        ("csipaus:opModImpLimW", active_power(600), SETTINGS, "max_import_w", 600),
         ("opModConnect", False, SETTINGS, "connect", False),
         ("opModEnergize", False, SETTINGS, "connect", False),
         (
@@ -86,9 +86,9 @@ def active_power(watts: int) -> dict[str, int]:
             "power_factor",
             -0.95,
         ),
-        ("opModFixedVar", {"refType": 2, "value": -5000}, SETTINGS, "var", -1000),
-        ("opModFixedVar", {"refType": 1, "value": 1000}, SETTINGS, "var", 500),
-        ("opModTargetVar", active_power(-300), SETTINGS, "var", -300),
+        ("opModFixedVar", {"refType": 2, "value": -5000}, SETTINGS, "target_var", -1000),
+        ("opModFixedVar", {"refType": 1, "value": 1000}, SETTINGS, "target_var", 500),
+        ("opModTargetVar", active_power(-300), SETTINGS, "target_var", -300),
     ],
 )
 def test_a_mode_in_watts(mode: str, value: Any, settings: Settings, field: str, expected: Any) -> None:
@@ -99,22 +99,23 @@ def test_a_mode_in_watts(mode: str, value: Any, settings: Settings, field: str, 
 
 def test_the_tighter_of_two_limits_counts() -> None:
     held = {"opModMaxLimW": ActiveMode(5000, "x"), "csipaus:opModGenLimW": ActiveMode(active_power(900), "x")}
-    assert power_order(held, SETTINGS, {}).inject == 900
+    assert power_order(held, SETTINGS, {}).max_injection_w == 900
 
 
 def test_the_ramp_of_an_event_goes_before_the_default_gradient() -> None:
-    graded = SETTINGS._replace(grad_w=10)
+    graded = SETTINGS._replace(gradient_percent_per_s=10)
     held = {"opModMaxLimW": ActiveMode(5000, "x", 2000)}
-    assert power_order(held, graded, {}, change=-1000).gradient == 50
-    assert power_order({"opModMaxLimW": ActiveMode(5000, "x")}, graded, {}, change=-1000).gradient == 500
-    assert power_order(held, SETTINGS, {}).gradient == math.inf
+    assert power_order(held, graded, {}, change_w=-1000).gradient_w_per_s == 50
+    unramped = {"opModMaxLimW": ActiveMode(5000, "x")}
+    assert power_order(unramped, graded, {}, change_w=-1000).gradient_w_per_s == 500
+    assert power_order(held, SETTINGS, {}).gradient_w_per_s == math.inf
 
 
 def test_the_gradient_is_the_best_defaults_else_the_devices_own() -> None:
     far, near = Default(FAR, 9, {"setGradW": 100}), Default(NEAR, 1, {"setGradW": 50})
-    assert gradient([far, near], SETTINGS) == 0.5
-    assert gradient([far, Default(NEAR, 1, {})], SETTINGS) == 1.0
-    assert gradient([], SETTINGS._replace(grad_w=3)) == 3
+    assert effective_gradient([far, near], SETTINGS) == 0.5
+    assert effective_gradient([far, Default(NEAR, 1, {})], SETTINGS) == 1.0
+    assert effective_gradient([], SETTINGS._replace(gradient_percent_per_s=3)) == 3
 
 
 @given(some.floats(-9000, 9000), some.floats(0, 9000), some.floats(0, 9000), some.floats(0, 9000),
@@ -122,9 +123,10 @@ def test_the_gradient_is_the_best_defaults_else_the_devices_own() -> None:
 def test_bounds_never_make_power_flow(
     watts: float, inject: float, absorb: float, export: float, import_: float, load: float
 ) -> None:
-    bounded = PowerOrder(inject=inject, absorb=absorb, site_export=export, site_import=import_).bounded(
-        watts, load
+    order = PowerOrder(
+        max_injection_w=inject, max_absorption_w=absorb, max_export_w=export, max_import_w=import_
     )
+    bounded = order.bounded(watts, load)
     assert abs(bounded) <= abs(watts) and bounded * watts >= 0
     assert -absorb <= bounded <= inject
     if bounded > 0:

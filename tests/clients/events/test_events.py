@@ -11,9 +11,9 @@ from tests.clients.controls import LFDI, control, events, mrid
 
 def test_times_and_modes_are_taken_over() -> None:
     event, = events(control("a", 100, 50, created=7, opModMaxLimW=4000, rampTms=200), primacy=3)
-    assert (event.start, event.end, event.created, event.primacy) == (100, 150, 7, 3)
-    assert event.modes == {"opModMaxLimW": 4000} and event.ramp == 200
-    assert (event.mRID, event.reply_to, event.required) == (mrid("a"), "/rsps/1/rsp", 3)
+    assert (event.start, event.end, event.creation_time, event.primacy) == (100, 150, 7, 3)
+    assert event.modes == {"opModMaxLimW": 4000} and event.ramp_tms == 200
+    assert (event.mRID, event.reply_to, event.response_required) == (mrid("a"), "/rsps/1/rsp", 3)
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_a_cancelled_neighbour_does_not_shift_a_start() -> None:
 @pytest.mark.parametrize("status, early", [(0, None), (1, None), (2, 1100), (4, 1100)])
 def test_what_the_server_ended_ends_when_it_said(status: int, early: int | None) -> None:
     event, = events(control("a", 1000, 600, status=status, since=1100))
-    assert event.ends_early == early
+    assert event.ends_early_at == early
 
 
 def test_a_cancellation_with_randomization_spreads_the_end_of_what_runs() -> None:
     said = control("a", 1000, 600, status=3, since=1100, randomizeStart=-60, randomizeDuration=30)
-    ends = {events(said, lfdi=f"{device:040X}")[0].ends_early for device in range(400)}
+    ends = {events(said, lfdi=f"{device:040X}")[0].ends_early_at for device in range(400)}
     assert ends == set(range(1100, 1161))
     scheduled = control("b", 1000, 600, status=3, since=900, randomizeDuration=30)
-    assert {events(scheduled, lfdi=f"{device:040X}")[0].ends_early for device in range(50)} == {900}
+    assert {events(scheduled, lfdi=f"{device:040X}")[0].ends_early_at for device in range(50)} == {900}
 
 
 def test_an_mrid_is_compared_whole_and_in_one_case() -> None:

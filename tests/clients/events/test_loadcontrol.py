@@ -13,9 +13,10 @@ from clients.devices.thermostat import Thermostat
 from clients.events import loadcontrol
 from clients.events.control import PowerOrder
 from clients.events.events import Event, program_events
-from clients.events.loadcontrol import Load
+from clients.events.loadcontrol import LoadControl
 from clients.events.schedule import Schedule, advance, opt
 from clients.simulation.weather import DAY, Site
+from server.resources.codes import ApplianceLoadReduction
 from tests.clients.controls import LFDI, mrid
 
 COLD, WINTER = Site("x", 60.0, 0.0), 1_768_478_400
@@ -91,28 +92,28 @@ def test_a_reduction_in_kilowatts_is_one_in_watts_and_one_in_litres_is_for_other
 
 
 def test_off_comes_before_on() -> None:
-    half = Load(duty=0.3, since=100)
-    on = [not half.resting(100 + second) for second in range(3600)]
+    half = LoadControl(duty_cycle=0.3, duty_cycle_start=100)
+    on = [not half.is_off(100 + second) for second in range(3600)]
     assert on.index(True) == 1260 and sum(on) == 2 * 540 and on[1800:] == on[:1800]
-    assert Load(duty=0.0).resting(5) and not Load().resting(5)
+    assert LoadControl(duty_cycle=0.0).is_off(5) and not LoadControl().is_off(5)
 
 
 @pytest.mark.parametrize(
-    "load, running, most",
+    "load_control, running, max_load_w",
     [
-        (Load(), False, 7000),
-        (Load(share=0.7), True, 4900),
-        (Load(share=1.3), True, 7000),
-        (Load(less=500), True, 6500),
-        (Load(less=9000), True, 0),
-        (Load(appliance=loadcontrol.REDUCE), True, 0),
-        (Load(appliance=loadcontrol.DELAY), True, 7000),
-        (Load(appliance=loadcontrol.DELAY), False, 0),
-        (Load(duty=0.0), True, 0),
+        (LoadControl(), False, 7000),
+        (LoadControl(load_fraction=0.7), True, 4900),
+        (LoadControl(load_fraction=1.3), True, 7000),
+        (LoadControl(reduction_w=500), True, 6500),
+        (LoadControl(reduction_w=9000), True, 0),
+        (LoadControl(appliance_reduction=ApplianceLoadReduction.TEMPORARY_REDUCTION), True, 0),
+        (LoadControl(appliance_reduction=ApplianceLoadReduction.DELAY), True, 7000),
+        (LoadControl(appliance_reduction=ApplianceLoadReduction.DELAY), False, 0),
+        (LoadControl(duty_cycle=0.0), True, 0),
     ],
 )
-def test_how_much_may_be_used(load: Load, running: bool, most: float) -> None:
-    assert load.most(7000, 0, running) == most
+def test_how_much_may_be_used(load_control: LoadControl, running: bool, max_load_w: float) -> None:
+    assert load_control.max_load_w(7000, 0, running) == max_load_w
 
 
 # --- the schedule ---------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def follow(*controls: dict[str, Any], looks: dict[int, str], until: int = 400) -
         if now in looks:
             schedule, more = opt(schedule, mrid("a"), looks[now] == "out")
             done += more
-        answers += [(one.at, one.status, one.overridden) for one in done]
+        answers += [(one.at, one.status, one.overridden_s) for one in done]
     return answers
 
 
@@ -174,49 +175,53 @@ def warm(hours: float = 12) -> Thermostat:
     return Thermostat(site=COLD).run(PowerOrder(), WINTER, WINTER + hours * 3600)
 
 
-def lived(plant: Thermostat, load: Load, hours: float) -> tuple[Thermostat, list[float]]:
-    """The plant after so many hours under a load control, and its room's temperature minute by minute."""
+def lived(model: Thermostat, load_control: LoadControl, hours: float) -> tuple[Thermostat, list[float]]:
+    """Return the model after so many hours under a load control, and its temperature minute by minute."""
     rooms, now = [], WINTER + 12 * 3600.0
     for _ in range(int(hours * 60)):
-        plant = plant.step(PowerOrder(load=load), now, 60)
-        rooms.append(plant.room)
+        model = model.step(PowerOrder(load_control=load_control), now, 60)
+        rooms.append(model.indoor_c)
         now += 60
-    return plant, rooms
+    return model, rooms
 
 
 def test_an_offset_lets_the_room_cool_by_so_much_and_saves() -> None:
     before = warm()
-    usual, _ = lived(before, Load(), 12)
-    saved, rooms = lived(before, Load(heating=-1.0), 12)
-    assert min(rooms) == pytest.approx(21 - 1.0 - 0.5, abs=0.1) and not saved.unwilling
-    assert saved.absorbed - before.absorbed < 0.97 * (usual.absorbed - before.absorbed)
+    usual, _ = lived(before, LoadControl(), 12)
+    saved, rooms = lived(before, LoadControl(heating_offset_k=-1.0), 12)
+    assert min(rooms) == pytest.approx(21 - 1.0 - 0.5, abs=0.1) and not saved.uncomfortable
+    assert saved.absorbed_wh - before.absorbed_wh < 0.97 * (usual.absorbed_wh - before.absorbed_wh)
 
 
-@pytest.mark.parametrize("load", [Load(heating=-9.0), Load(heat_to=5.0), Load(heating=-1.5)])
-def test_no_set_point_goes_further_than_comfort(load: Load) -> None:
-    after, rooms = lived(warm(), load, 24)
-    assert min(rooms) >= 19 - 0.1 and not after.unwilling
+@pytest.mark.parametrize("load_control", [
+    LoadControl(heating_offset_k=-9.0),
+    LoadControl(heating_setpoint_c=5.0),
+    LoadControl(cooling_offset_k=-1.5),
+])
+def test_no_set_point_goes_further_than_comfort(load_control: LoadControl) -> None:
+    after, rooms = lived(warm(), load_control, 24)
+    assert min(rooms) >= 19 - 0.1 and not after.uncomfortable
 
 
 def test_forward_means_to_heat_ahead() -> None:
     before = warm()
-    after, rooms = lived(before, Load(heating=1.5), 6)
-    usual, _ = lived(before, Load(), 6)
-    assert 22 < max(rooms) <= 23.1 and after.absorbed > usual.absorbed + 1000
-    assert after.heating >= 0, "and not to cool what was heated"
+    after, rooms = lived(before, LoadControl(heating_offset_k=1.5), 6)
+    usual, _ = lived(before, LoadControl(), 6)
+    assert 22 < max(rooms) <= 23.1 and after.absorbed_wh > usual.absorbed_wh + 1000
+    assert after.direction >= 0, "and not to cool what was heated"
 
 
 def test_what_was_heated_ahead_is_not_cooled_again_when_the_event_is_over() -> None:
-    before = replace(warm(), room=22.5)
-    after, rooms = lived(before, Load(), 0.5)
-    assert after.absorbed == before.absorbed and 21 < rooms[-1] < 22.5
+    before = replace(warm(), indoor_c=22.5)
+    after, rooms = lived(before, LoadControl(), 0.5)
+    assert after.absorbed_wh == before.absorbed_wh and 21 < rooms[-1] < 22.5
 
 
 def test_a_quarter_of_the_time_is_a_quarter_of_the_power_at_most_and_ends_at_comfort() -> None:
-    before = replace(warm(), room=20.4, heating=1)
-    after, _ = lived(before, Load(duty=0.25, since=WINTER), 2)
-    assert 900 < after.absorbed - before.absorbed <= 2000 * 2 * 0.25
-    assert lived(before, Load(duty=0.0, since=WINTER), 24)[0].unwilling
+    before = replace(warm(), indoor_c=20.4, direction=1)
+    after, _ = lived(before, LoadControl(duty_cycle=0.25, duty_cycle_start=WINTER), 2)
+    assert 900 < after.absorbed_wh - before.absorbed_wh <= 2000 * 2 * 0.25
+    assert lived(before, LoadControl(duty_cycle=0.0, duty_cycle_start=WINTER), 24)[0].uncomfortable
 
 
 @given(
@@ -229,10 +234,10 @@ def test_a_quarter_of_the_time_is_a_quarter_of_the_power_at_most_and_ends_at_com
 def test_set_points_stay_in_order_and_within_comfort(
     heating: float, cooling: float, heat_to: float | None, cool_to: float | None, outside: float
 ) -> None:
-    plant = Thermostat()
-    heat, cool = plant.points(Load(heating, cooling, heat_to, cool_to), outside)
+    model = Thermostat()
+    heat, cool = model.set_points_c(LoadControl(heating, cooling, heat_to, cool_to), outside)
     assert 19.5 <= heat <= cool <= 22.5
-    done = plant.applied(
+    done = model.applied_load_control(
         {"heatingOffset": heating, "coolingSetpoint": 30.0, "DutyCycle": 0.5, "TargetReduction": 5}
     )
     assert done["Offset"]["heatingOffset"] <= 15 and done["SetPoint"] == {"coolingSetpoint": 2250}
@@ -240,36 +245,36 @@ def test_set_points_stay_in_order_and_within_comfort(
 
 
 def test_how_long_a_room_lasts() -> None:
-    plant = replace(warm(), room=21.0, heating=1, outside=0.0)
-    assert plant.sheds == pytest.approx(15 * 3600 * 0.09997, rel=1e-2)      # ln(21 / 19)
-    assert replace(plant, heating=0).sheds == 0 and replace(plant, room=18.9).sheds == 0
-    assert replace(plant, outside=20.0).sheds == DAY
-    assert replace(plant, room=21.0, heating=-1, outside=40.0).sheds == pytest.approx(
-        15 * 3600 * 0.1112, rel=1e-2
-    )
+    model = replace(warm(), indoor_c=21.0, direction=1, outdoor_c=0.0)
+    assert model.shed_duration_s == pytest.approx(15 * 3600 * 0.09997, rel=1e-2)      # ln(21 / 19)
+    assert replace(model, direction=0).shed_duration_s == 0
+    assert replace(model, indoor_c=18.9).shed_duration_s == 0
+    assert replace(model, outdoor_c=20.0).shed_duration_s == DAY
+    cooling = replace(model, indoor_c=21.0, direction=-1, outdoor_c=40.0)
+    assert cooling.shed_duration_s == pytest.approx(15 * 3600 * 0.1112, rel=1e-2)
 
 
 @pytest.mark.parametrize(
-    "load, power",
+    "load_control, injection_w",
     [
-        (Load(), -7400),
-        (Load(share=0.5), -3700),
-        (Load(less=2400), -5000),
-        (Load(appliance=loadcontrol.REDUCE), 0),
-        (Load(appliance=loadcontrol.DELAY), 0),
-        (Load(less=6500), 0),
+        (LoadControl(), -7400),
+        (LoadControl(load_fraction=0.5), -3700),
+        (LoadControl(reduction_w=2400), -5000),
+        (LoadControl(appliance_reduction=ApplianceLoadReduction.TEMPORARY_REDUCTION), 0),
+        (LoadControl(appliance_reduction=ApplianceLoadReduction.DELAY), 0),
+        (LoadControl(reduction_w=6500), 0),
     ],
 )
-def test_a_charger_charges_as_much_as_it_may(load: Load, power: float) -> None:
+def test_a_charger_charges_as_much_as_it_may(load_control: LoadControl, injection_w: float) -> None:
     assert STAY is not None
-    assert EvCharger(site=CAR).step(PowerOrder(load=load), STAY.arrival, 60).power == power
+    order = PowerOrder(load_control=load_control)
+    assert EvCharger(site=CAR).step(order, STAY.arrival, 60).injection_w == injection_w
 
 
 def test_a_charger_that_runs_need_not_break_off_for_a_delay() -> None:
     assert STAY is not None
     running = EvCharger(site=CAR).step(PowerOrder(), STAY.arrival, 60)
-    assert (
-        running.step(PowerOrder(load=Load(appliance=loadcontrol.DELAY)), STAY.arrival + 60, 60).power == -7400
-    )
-    slack = STAY.departure - STAY.arrival - 60 - running.headroom / 7400 * 3600
-    assert running.sheds == pytest.approx(slack)
+    delay = PowerOrder(load_control=LoadControl(appliance_reduction=ApplianceLoadReduction.DELAY))
+    assert running.step(delay, STAY.arrival + 60, 60).injection_w == -7400
+    slack = STAY.departure - STAY.arrival - 60 - running.chargeable_wh / 7400 * 3600
+    assert running.shed_duration_s == pytest.approx(slack)

@@ -32,7 +32,7 @@ def test_a_car_that_comes_asks_for_what_it_wants() -> None:
             "intervalRequested": {"start": 1000, "duration": 39_000},
         }
     )
-    assert state.waits and next_request(state, CAR._replace(start=1060), False, [], B, 1060) == (state, [])
+    assert state.waiting and next_request(state, CAR._replace(start=1060), False, [], B, 1060) == (state, [])
 
 
 LISTED = [{"href": "/frq/7", "mRID": "000B"}, {"href": "/frq/8", "mRID": "000A"}]
@@ -41,10 +41,10 @@ TAKEN = RequestMessage(asked() | {"RequestStatus": {"dateTime": 2000, "requestSt
 
 @pytest.mark.parametrize("wish, running, said", [
     (None, False, [TAKEN]), (None, True, [TAKEN]),                  # the car has left
-    (CAR._replace(energy=50), False, [TAKEN]),                      # it needs nothing more
+    (CAR._replace(charge_wh=50), False, [TAKEN]),                      # it needs nothing more
     # it has what was granted: that is over soon
-    (CAR._replace(energy=50), True, []),
-    (CAR._replace(energy=9000), True, []), (CAR, False, []),
+    (CAR._replace(charge_wh=50), True, []),
+    (CAR._replace(charge_wh=9000), True, []), (CAR, False, []),
     (CAR._replace(end=90_000), False, [TAKEN])])  # another car
 def test_it_takes_back_what_it_does_not_need(
     wish: DesiredReservation | None, running: bool, said: list[RequestMessage]
@@ -55,24 +55,24 @@ def test_it_takes_back_what_it_does_not_need(
 
 def test_what_the_server_does_not_list_yet_is_taken_back_when_it_does() -> None:
     state, said = next_request(PendingRequest(asked()), None, False, [], B, 2000)
-    assert said == [] and state.request is not None and not state.waits
+    assert said == [] and state.request is not None and not state.waiting
     assert next_request(state, None, False, LISTED, B, 2000) == (PendingRequest(), [TAKEN])
 
 
 def test_the_rest_is_asked_for_when_a_grant_has_run_its_course() -> None:
-    done = PendingRequest(asked(), done=True)
-    assert not done.waits
-    state, said = next_request(done, CAR._replace(energy=5000), False, LISTED, B, 2000)
+    done = PendingRequest(asked(), completed=True)
+    assert not done.waiting
+    state, said = next_request(done, CAR._replace(charge_wh=5000), False, LISTED, B, 2000)
     assert [
         (one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said
     ] == [(A, 1, "/frq/8"), (B, 0, None)]
-    assert state.waits and state.request is not None and state.request["mRID"] == B
-    assert next_request(done, CAR._replace(energy=50), False, LISTED, B, 2000) == (done, [])
+    assert state.waiting and state.request is not None and state.request["mRID"] == B
+    assert next_request(done, CAR._replace(charge_wh=50), False, LISTED, B, 2000) == (done, [])
     assert next_request(done, None, False, LISTED, B, 2000) == (PendingRequest(), [])
 
 
 def test_who_has_no_time_left_waits_no_longer() -> None:
-    assert not PendingRequest(asked(), urgent=True).waits
+    assert not PendingRequest(asked(), urgent=True).waiting
 
 
 def grant(energy: int, power: int) -> dict[str, Any]:
@@ -103,21 +103,21 @@ def test_no_more_than_was_granted_flows(energy: int, power: int, flowed: float, 
 def test_the_sign_turns_since_there_charging_is_positive(power: int, target: float) -> None:
     settings = Settings(5000, 7000, 5000, 0)
     found = power_order({"FlowReservationResponse": ActiveMode(grant(14_000, power), A)}, settings, {})
-    assert found.target == target
-    assert power_order({"FlowReservationResponse": ActiveMode(NO_POWER, A)}, settings, {}).target == 0
+    assert found.target_w == target
+    assert power_order({"FlowReservationResponse": ActiveMode(NO_POWER, A)}, settings, {}).target_w == 0
     with_control = {"FlowReservationResponse": ActiveMode(grant(1, power), A),
                     "opModTargetW": ActiveMode({"multiplier": 0, "value": 77}, B)}
-    assert power_order(with_control, settings, {}).target == 77
+    assert power_order(with_control, settings, {}).target_w == 77
 
 
 def test_a_vehicle_tells_what_it_wants() -> None:
-    plant = EvCharger(
-        arrival=1000, departure=40_000, wanted=20_000.0, given=6000.0, clock=2000.0, power=-7400.0
+    model = EvCharger(
+        arrival=1000, departure=40_000, demand_wh=20_000.0, charged_wh=6000.0, at=2000.0, injection_w=-7400.0
     )
-    assert plant.wish == DesiredReservation(
+    assert model.desired_reservation == DesiredReservation(
         2000, 40_000, 14_000, 7400
-    ) and EvCharger().wish is None is EvCharger().vehicle(0)
-    assert plant.vehicle(2000) == {
+    ) and EvCharger().desired_reservation is None is EvCharger().pev_info(0)
+    assert model.pev_info(2000) == {
         "chargingPowerNow": {"multiplier": 0, "value": 7400},
         "energyRequestNow": {"multiplier": 0, "value": 14_000},
         "maxForwardPower": {"multiplier": 0, "value": 7400},

@@ -28,7 +28,9 @@ def live(
     schedule, held, answers = Schedule(), {}, []
     for now in range(0, until + 1, step):
         schedule, done = advance(schedule, listing(now), now, supported)
-        held[now] = "".join(name(one.event.mRID) for one in schedule.running if "opModMaxLimW" in one.held)
+        held[now] = "".join(
+            name(one.event.mRID) for one in schedule.running if "opModMaxLimW" in one.governed_modes
+        )
         answers += told(done)
     return held, answers
 
@@ -146,10 +148,11 @@ def test_modes_are_contested_one_by_one() -> None:
     both = events(control("a", 100, 100, opModMaxLimW=5000, opModConnect=True), primacy=SYSTEM)
     one = events(control("b", 120, 40, opModMaxLimW=2000), primacy=SERVICE_POINT)
     schedule, done = advance(Schedule(), both + one, 130, ALL)
-    held = {name(running.event.mRID): running.held for running in schedule.running}
+    held = {name(running.event.mRID): running.governed_modes for running in schedule.running}
     assert held == {"b": {"opModMaxLimW"}, "a": {"opModConnect"}}
     schedule, done = advance(schedule, both + one, 170, ALL)
-    assert {name(running.event.mRID): running.held for running in schedule.running} == {"a": {"opModConnect"}}
+    held = {name(running.event.mRID): running.governed_modes for running in schedule.running}
+    assert held == {"a": {"opModConnect"}}
     schedule, done = advance(schedule, both + one, 200, ALL)
     assert told(done) == [(200, "a", 3)], "it was not superseded, for it kept a mode"
 
@@ -183,7 +186,7 @@ def test_a_cancelled_superseder_supersedes_only_once_it_has_started() -> None:
 def test_a_cancellation_with_randomization_is_answered_when_it_ends_here() -> None:
     def listing(now: int) -> list[Event]:
         return events(control("a", 100, 300, status=3 if now >= 150 else 0, since=150, randomizeDuration=40))
-    early = listing(150)[0].ends_early
+    early = listing(150)[0].ends_early_at
     assert early is not None and 150 < early <= 190, "choose another mRID: this one draws nothing"
     held, said = live(listing, 400, step=1)
     assert spans(held)[-1] == (early, "") and said[-1] == (early, "a", 6)
@@ -265,7 +268,7 @@ def test_a_customer_opts_out_and_in(choices: list[tuple[int, bool]], answers: li
             schedule, done = advance(schedule, said, now, ALL)
             given_ += done
             assert opt(schedule, mrid("a"), out[now]) == (schedule, []), "once is enough"
-            held = [one for one in schedule.running if one.held]
+            held = [one for one in schedule.running if one.governed_modes]
             assert bool(held) is (not out[now])
     assert [(one.at, one.status) for one in given_] == answers
 
@@ -335,7 +338,7 @@ def test_every_mode_has_one_holder_and_every_event_one_end(rows: list[Any], step
     for now in range(0, 80, step):
         schedule, done = advance(schedule, said, now, ALL)
         answers += done
-        held = [mode for one in schedule.running for mode in one.held]
+        held = [mode for one in schedule.running for mode in one.governed_modes]
         assert len(held) == len(set(held))
     for event in said:
         statuses = [one.status for one in answers if one.event.mRID == event.mRID]

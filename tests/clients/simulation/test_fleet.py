@@ -50,7 +50,7 @@ class Hopper(Client):
 
 
 def run(hoppers: list[Hopper], done: threading.Semaphore) -> fleet.Fleet:
-    made = fleet.Fleet(hoppers, threads=3, spread=0)
+    made = fleet.Fleet(hoppers, threads=3, stagger_s=0)
     with made:
         for _ in hoppers:
             assert done.acquire(timeout=30)
@@ -91,7 +91,7 @@ def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
         clients = neighbourhood.create_clients(neighbourhood.read_entries(certs / "devices.json"), address)
         for client in clients:
             client._connection._transport.timeout = 600     # type: ignore[attr-defined]
-        made = fleet.Fleet(clients, spread=0)
+        made = fleet.Fleet(clients, stagger_s=0)
         made.start()
         connections = [listener.accept()[0] for _ in clients]
         if handshake:
@@ -125,16 +125,16 @@ def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:
     entry = next(one for one in known if one["name"] == "device-1")
     assert isinstance(first, Device) and first.timebase.rate == 60
     assert first.identity == (entry["lfdi"], entry["sfdi"], entry["pin"])
-    unchecked = neighbourhood.create_clients(known, Server(certs=certs), pins=False)[0]
+    unchecked = neighbourhood.create_clients(known, Server(certs=certs), check_pins=False)[0]
     assert isinstance(unchecked, Device) and unchecked.identity.pin is None
 
 
 def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
     agent, *homes = neighbourhood.read_entries(certs / "devices.json")
-    managed = [one | {"plant": "battery"} for one in homes]
+    managed = [one | {"model": "battery"} for one in homes]
     made, = neighbourhood.create_clients([agent | {"manages": managed}], Server(certs=certs))
     assert isinstance(made, Aggregator)
-    assert [(one.lfdi, one.plant.kind) for one in made.followers] == [
+    assert [(one.lfdi, one.model.kind) for one in made.event_clients] == [
         (one["lfdi"], "battery") for one in homes
     ]
 
@@ -168,4 +168,4 @@ def test_a_neighbourhood_enrols_at_a_real_server_and_stops_when_it_is_told(
             status = process.stop()
         assert status == 0
     assert process.text.startswith(f"2 clients at {server.address}/dcap\n")
-    assert (lines(process, "registered"), lines(process, "enrolled"), lines(process, "trouble")) == (2, 2, 0)
+    assert (lines(process, "registered"), lines(process, "enrolled"), lines(process, "error")) == (2, 2, 0)

@@ -13,7 +13,7 @@ MIDNIGHT = 1_781_000_000 // 86400 * 86400
 
 def test_a_seed_is_a_town() -> None:
     assert scenario.devices() == scenario.devices() != scenario.devices(seed=2)
-    kinds = Counter(one["plant"] for one in scenario.devices())
+    kinds = Counter(one["model"] for one in scenario.devices())
     assert kinds == {"inverter": 27, "battery": 15, "evcharger": 30, "thermostat": 24}
     assert len({one["name"] for one in scenario.devices()}) == 96
     assert {one["labels"]["feeder"] for one in scenario.devices(feeder="F2")} == {"F2"}
@@ -21,12 +21,12 @@ def test_a_seed_is_a_town() -> None:
 
 def test_plants_are_as_the_entries_say_and_a_battery_rests_by_itself() -> None:
     known = scenario.devices(20)
-    for one, plant in zip(known, scenario.device_models(known), strict=True):
-        assert (plant.name, plant.kind) == (one["name"], one["plant"])
+    for one, model in zip(known, scenario.device_models(known), strict=True):
+        assert (model.name, model.kind) == (one["name"], one["model"])
         for name, value in one["ratings"].items():
-            assert name == "site" or getattr(plant, name) == value
-        if isinstance(plant, Battery):
-            assert scenario.uncontrolled_load_w(plant, MIDNIGHT, 8) == [0.0] * 8
+            assert name == "site" or getattr(model, name) == value
+        if isinstance(model, Battery):
+            assert scenario.uncontrolled_load_w(model, MIDNIGHT, 8) == [0.0] * 8
 
 
 def test_a_home_is_one_site_for_all_its_devices() -> None:
@@ -40,7 +40,7 @@ def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
         sum(each)
         for each in zip(
             scenario.inflexible_load_w(20, MIDNIGHT),
-            *(scenario.uncontrolled_load_w(plant, MIDNIGHT) for plant in scenario.device_models(known)),
+            *(scenario.uncontrolled_load_w(model, MIDNIGHT) for model in scenario.device_models(known)),
             strict=True,
         )
     ]
@@ -53,9 +53,9 @@ def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
 
 
 def test_cars_come_about_when_they_were_expected() -> None:
-    plants = scenario.device_models(scenario.devices(20))
-    chargers = [plant for plant in plants if plant.kind == "evcharger"]
-    visits = scenario.expected_sessions(plants, MIDNIGHT, 2)
+    models = scenario.device_models(scenario.devices(20))
+    chargers = [model for model in models if model.kind == "evcharger"]
+    visits = scenario.expected_sessions(models, MIDNIGHT, 2)
     assert len(visits) == 2 * len(chargers) and all(
         energy > 0 and power >= 3700 for *_, energy, power in visits
     )

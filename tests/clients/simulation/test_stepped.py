@@ -32,10 +32,10 @@ def test_who_is_due_lives_once_in_the_order_of_their_times() -> None:
     log: list[tuple[float, str]] = []
     clients = [Every(60, log), Every(10, log), Every(25, log)]
     with Stepped(clients, threads=1) as fleet:
-        assert fleet.until(100) == 3 and fleet.next == 110
-        assert fleet.until(109) == 0
-        assert fleet.until(130) == 2
-        assert fleet.until(160) == 3
+        assert fleet.run_until(100) == 3 and fleet.next_due == 110
+        assert fleet.run_until(109) == 0
+        assert fleet.run_until(130) == 2
+        assert fleet.run_until(160) == 3
         assert [name for at, name in log if at == 160] == ["every 10", "every 25", "every 60"]
         assert [name for at, name in log if at == 130] == ["every 10", "every 25"]
     assert all(client.closed for client in clients)
@@ -46,14 +46,14 @@ def test_threads_change_nothing_of_what_is_done() -> None:
     for log, threads in zip(logs, (1, 4), strict=True):
         with Stepped([Every(number, log) for number in range(1, 30)], threads) as fleet:
             for instant in itertools.chain(range(20), range(30, 60, 7)):
-                fleet.until(instant)
+                fleet.run_until(instant)
     assert sorted(logs[0]) == sorted(logs[1])
 
 
 def test_a_fault_of_one_is_not_a_fault_of_all(caplog: pytest.LogCaptureFixture) -> None:
     log: list[tuple[float, str]] = []
     with Stepped([Every(1, log, fault=True), Every(2, log)]) as fleet:
-        assert (fleet.until(10), fleet.until(12), fleet.until(10 + RETRY_S)) == (2, 1, 2)
+        assert (fleet.run_until(10), fleet.run_until(12), fleet.run_until(10 + RETRY_S)) == (2, 1, 2)
     assert "a fault nobody foresaw" in caplog.text
 
 

@@ -27,18 +27,18 @@ class Nobody:
         """Nothing is open."""
 
 
-def followers(*plants: DeviceModel) -> list[EventClient]:
+def event_clients(*models: DeviceModel) -> list[EventClient]:
     connection = Connection(Nobody())  # type: ignore[arg-type]
     return [
-        EventClient(f"{number}{LFDI[1:]}", plant, connection, lambda _: None)
-        for number, plant in enumerate(plants)
+        EventClient(f"{number}{LFDI[1:]}", model, connection, lambda _: None)
+        for number, model in enumerate(models)
     ]
 
 
 def live(followed: list[EventClient], *instants: float) -> None:
     for instant in instants:
         for one in followed:
-            one.live(instant)
+            one.run_until(instant)
 
 
 @pytest.fixture
@@ -47,38 +47,38 @@ def said() -> list[dict[str, Any]]:
 
 
 def test_what_was_ordered_is_seen_beside_what_would_have_been(said: list[dict[str, Any]]) -> None:
-    sun, store = followed = followers(Inverter(site=Site("a")), Battery(site=Site("b", peak_load=0)))
+    sun, store = followed = event_clients(Inverter(site=Site("a")), Battery(site=Site("b", peak_load_w=0)))
     Totals(followed, said.append)
     live(followed, NOON)
-    for one, order in ((sun, PowerOrder(inject=500.0)), (store, PowerOrder(target=-2000.0))):
+    for one, order in ((sun, PowerOrder(max_injection_w=500.0)), (store, PowerOrder(target_w=-2000.0))):
         obey = lambda now, one=one, order=order: setattr(one, "order", order)  # noqa: E731
-        one._obey = obey  # type: ignore[method-assign]
+        one._update_order = obey  # type: ignore[method-assign]
         one.order = order
     live(followed, NOON + 400, NOON + 1000, NOON + 1801)
     assert [one["at"] - NOON for one in said] == [900, 1800]
     for one in said:
-        assert one["power"] == pytest.approx({"inverter": 500, "battery": -2000})
-        assert one["alone"]["inverter"] > 1000 and one["alone"]["battery"] == 0
-    assert said[0]["charge_alone"] == [0.5] and said[1]["charge"][0] > said[0]["charge"][0] > 0.5
+        assert one["injection_w"] == pytest.approx({"inverter": 500, "battery": -2000})
+        assert one["uncontrolled_w"]["inverter"] > 1000 and one["uncontrolled_w"]["battery"] == 0
+    assert said[0]["uncontrolled_soc"] == [0.5] and said[1]["soc"][0] > said[0]["soc"][0] > 0.5
     assert said[0]["devices"] == 2
 
 
 def test_an_interval_is_exact_however_the_steps_fall(said: list[dict[str, Any]]) -> None:
-    followed = followers(Thermostat(site=Site("cold", latitude=60.0)))
+    followed = event_clients(Thermostat(site=Site("cold", latitude=60.0)))
     Totals(followed, said.append)
     live(followed, NOON - 250, NOON - 10, NOON + 70.5, NOON + 2777.7)
-    whole = followers(Thermostat(site=Site("cold", latitude=60.0)))
+    whole = event_clients(Thermostat(site=Site("cold", latitude=60.0)))
     again: list[dict[str, Any]] = []
     Totals(whole, again.append)
     live(whole, NOON - 250, NOON + 2700)
     assert [one["at"] - NOON for one in said] == [900, 1800, 2700], (
         "none of the part of an interval at the beginning"
     )
-    assert all(one["power"] == one["alone"] for one in said) and again == said
+    assert all(one["injection_w"] == one["uncontrolled_w"] for one in said) and again == said
 
 
 def test_who_lags_behind_does_not_hold_the_others_up(said: list[dict[str, Any]]) -> None:
-    ahead, behind = followed = followers(Inverter(), Inverter())
+    ahead, behind = followed = event_clients(Inverter(), Inverter())
     Totals(followed, said.append)
     live(followed, NOON)
     live([ahead], NOON + 900)
@@ -88,21 +88,22 @@ def test_who_lags_behind_does_not_hold_the_others_up(said: list[dict[str, Any]])
 
 
 def test_the_sums_of_processes_add_up() -> None:
-    one = {"at": 900, "devices": 2, "power": {"battery": 5.0, "inverter": 1.0}, "alone": {"battery": 0.0},
-           "charge": [0.5], "charge_alone": [0.4]}
+    one = {"at": 900, "devices": 2, "injection_w": {"battery": 5.0, "inverter": 1.0},
+           "uncontrolled_w": {"battery": 0.0},
+           "soc": [0.5], "uncontrolled_soc": [0.4]}
     two = {
         "at": 900,
         "devices": 1,
-        "power": {"battery": -2.0},
-        "alone": {"evcharger": -7.0},
-        "charge": [],
-        "charge_alone": [],
+        "injection_w": {"battery": -2.0},
+        "uncontrolled_w": {"evcharger": -7.0},
+        "soc": [],
+        "uncontrolled_soc": [],
     }
     assert totals.add_totals([one, two]) == {
         "at": 900,
         "devices": 3,
-        "power": {"battery": 3.0, "inverter": 1.0},
-        "alone": {"battery": 0.0, "evcharger": -7.0},
-        "charge": [0.5],
-        "charge_alone": [0.4],
+        "injection_w": {"battery": 3.0, "inverter": 1.0},
+        "uncontrolled_w": {"battery": 0.0, "evcharger": -7.0},
+        "soc": [0.5],
+        "uncontrolled_soc": [0.4],
     }

@@ -50,7 +50,7 @@ def test_the_rest_stays_within_what_is_believable(now: int, seed: str, loading: 
     site = Site(seed)
     assert -1 <= weather.noise(seed, now, 300) <= 1
     assert -15 < weather.outdoor_c(site, now) < 48
-    assert 0.04 * site.peak_load < weather.household_load_w(site, now) < 1.6 * site.peak_load
+    assert 0.04 * site.peak_load_w < weather.household_load_w(site, now) < 1.6 * site.peak_load_w
     assert 90 < weather.voltage_percent(site, now, loading) < 113
     assert weather.voltage_percent(site, now, 1) > weather.voltage_percent(site, now, -1)
     assert abs(weather.frequency_hz(site, now) - 50) < 0.05

@@ -71,7 +71,7 @@ def test_a_clock_that_is_set_moves_what_is_due() -> None:
     shelf = Shelf(a={"pollRate": 60})
     polls = Poller(shelf.get, lambda: shelf.now)
     polls.read("/a")
-    polls.shift(1000)
+    polls.shift_clock(1000)
     shelf.now = 1059
     polls.read("/a")
     assert len(shelf.asked) == 1

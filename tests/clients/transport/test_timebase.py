@@ -10,7 +10,7 @@ from clients.transport.timebase import Timebase
 
 def test_the_first_reading_sets_the_clock() -> None:
     base = Timebase().observe(5000, 100.0)
-    assert base.known and base.offset == 4900
+    assert base.known and base.offset_s == 4900
     assert base.server_time(110.0) == 5010 and base.local_time(5010) == 110.0
 
 
@@ -23,13 +23,13 @@ def test_there_and_back(rate: float, server: int, local: float, ahead: float) ->
 def test_a_rounding_is_not_a_drift() -> None:
     base = Timebase().observe(5000, 100.0)
     later = base.observe(5099, 200.0)
-    assert later.drift == -1 and later.server_time(300) == base.server_time(300)
+    assert later.drift_s == -1 and later.server_time(300) == base.server_time(300)
 
 
 def test_a_drift_sets_the_clock_and_measures_the_rate() -> None:
     base = Timebase().observe(5000, 100.0)
     faster = base.observe(5600, 110.0)
-    assert faster.rate == pytest.approx(60) and faster.drift == 590
+    assert faster.rate == pytest.approx(60) and faster.drift_s == 590
     assert faster.server_time(111) == pytest.approx(5660) and faster.local_time(6200) == pytest.approx(120)
 
 

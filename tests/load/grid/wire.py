@@ -33,7 +33,7 @@ def street_of(truth: Truth) -> Street:
     ]
 
     def entry(kind: str, number: int, **ratings: Any) -> Entry:
-        return {"name": f"{kind} {number}", "plant": kind, "ratings": ratings}
+        return {"name": f"{kind} {number}", "model": kind, "ratings": ratings}
     devices = [entry("solar", number, max_w=float(rated), panel_w=float(rated), begin=NOON,
                      series=(suns[town.sun[number]] * rated).tolist())
                for number, rated in enumerate(town.sun_rating)]
@@ -45,9 +45,9 @@ def street_of(truth: Truth) -> Street:
             max_charge_w=float(power),
             max_discharge_w=float(power),
             max_wh=float(span),
-            stored=float(span) / 2,
-            reserve=fleet.RESERVE,
-            round_trip=fleet.EFFICIENCY**2,
+            stored_wh=float(span) / 2,
+            reserve_soc=fleet.RESERVE,
+            round_trip_efficiency=fleet.EFFICIENCY**2,
         )
         for number, (power, span) in enumerate(zip(town.store_power, town.store_span, strict=True))
     ]
@@ -70,9 +70,9 @@ def street_of(truth: Truth) -> Street:
             "pump",
             number,
             max_charge_w=float(rated),
-            span=float(town.pump_band[number]),
+            span_wh=float(town.pump_band[number]),
             begin=NOON,
-            keep=float(np.exp(-fleet.HOURS / fleet.LEAK_HOURS)),
+            retention=float(np.exp(-fleet.HOURS / fleet.LEAK_HOURS)),
             series=truth.pumps[number].tolist(),
         )
         for number, rated in enumerate(town.pump_rating)
@@ -130,19 +130,19 @@ def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:
     with TemporaryDirectory() as name, opened(Path(name), len(here.devices)) as (server, certificates):
         known = street.enrol(here, certificates)
         begun = time.perf_counter()
-        lived = street.live(here, server, known, Path(name))
+        result = street.run_day(here, server, known, Path(name))
         seconds, requests = time.perf_counter() - begun, server.log.count("\n")
-    answers = ", ".join(f"{number} of status {status}" for status, number in sorted(lived.answers.items()))
+    answers = ", ".join(f"{number} of status {status}" for status, number in sorted(result.responses.items()))
     yield Gate(
         f"{count} homes over mutual TLS: RMS cut falls short of arrays by",
-        arrays - lived.cut,
+        arrays - result.rms_cut,
         0.03,
         True,
-        note=f"{lived.cut:.1%} over the wire, {arrays:.1%} in arrays",
+        note=f"{result.rms_cut:.1%} over the wire, {arrays:.1%} in arrays",
     )
     yield Gate(
         "  homes that nobody asks for anything: differ by",
-        float(np.abs(lived.alone - truth.alone).max()),
+        float(np.abs(result.uncontrolled_imbalance_w - truth.alone).max()),
         1,
         True,
         "W",
@@ -151,11 +151,12 @@ def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:
     # A grant counts whole W and Wh, and so does a reading: the gate on this is for arrays.
     yield Gate(
         "  energy a car leaves without, at worst, no gate",
-        max(lived.unserved),
+        max(result.unserved_wh),
         np.inf,
         True,
         "Wh",
         f"answers: {answers}",
     )
-    yield Gate("  a battery is down to", min(lived.lowest), fleet.RESERVE - 1e-4, note="of what it holds")
+    lowest_soc = min(result.lowest_soc)
+    yield Gate("  a battery is down to", lowest_soc, fleet.RESERVE - 1e-4, note="of what it holds")
     yield Gate("  seconds that took, no gate", seconds, np.inf, True, "s", f"{requests:,} requests")

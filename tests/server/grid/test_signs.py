@@ -36,18 +36,18 @@ def live(house, application):
     instant."""
     settings.poll_rate = settings.post_rate = 60
 
-    def made(*plants):
+    def made(*models):
         clients = []
-        for number, plant in enumerate(plants, 1):
+        for number, model in enumerate(models, 1):
             lfdi = door.lfdi(number)
-            enrolment.enrol(lfdi, pin=123455, name=plant.name, kind=plant.kind, category=plant.category)
+            enrolment.enrol(lfdi, pin=123455, name=model.name, kind=model.kind, category=model.category)
             line = InProcess(application, lfdi)
             clients.append(
                 Device(
-                    Identity(lfdi, identity.sfdi(lfdi), 123455), plant, line.connection(), clock=clock.precise
+                    Identity(lfdi, identity.sfdi(lfdi), 123455), model, line.connection(), clock=clock.precise
                 )
             )
-        virtualders.create("town", members=[plant.name for plant in plants])
+        virtualders.create("town", members=[model.name for model in models])
         wakes = dict.fromkeys(range(len(clients)), 0.0)
 
         def until(instant):
@@ -79,7 +79,7 @@ def test_a_battery_that_is_ordered_to(live, watts):
     control, = store.items(f"{virtualders.find('town').program}/derc")
     assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
     until(T + STEP)
-    assert client.plant.power == pytest.approx(watts, abs=20)
+    assert client.model.injection_w == pytest.approx(watts, abs=20)
     assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(watts, abs=20)
     assert orders.show(made["id"])["delivered_w"] == pytest.approx(watts, abs=50)
     until(T + STEP + 120)
@@ -98,9 +98,9 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
     until(T + STEP - 60)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     fixed = control.submitted["DERControlBase"]["opModFixedW"]
-    assert client.plant.power == pytest.approx(fixed / 10_000 * 5000, abs=20)
-    assert client.plant.power * imbalance > 0 and abs(client.plant.power) > 500
-    assert read(1, T + 120, T + STEP - 60) == pytest.approx(client.plant.power, rel=0.1)
+    assert client.model.injection_w == pytest.approx(fixed / 10_000 * 5000, abs=20)
+    assert client.model.injection_w * imbalance > 0 and abs(client.model.injection_w) > 500
+    assert read(1, T + 120, T + STEP - 60) == pytest.approx(client.model.injection_w, rel=0.1)
 
 
 def test_a_car_that_asks_charges_as_it_is_granted(live):
@@ -113,7 +113,7 @@ def test_a_car_that_asks_charges_as_it_is_granted(live):
     body = store.get(grant["href"]).body
     assert b"<value>3000</value>" in body and b"<value>-" not in body
     until(T + STEP)
-    assert client.plant.power == pytest.approx(-3000, abs=50)
+    assert client.model.injection_w == pytest.approx(-3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(-3000, rel=0.1)
     session, = evsessions.list_sessions("town")
@@ -130,14 +130,14 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     with audit.acting("test"):
         controller.run_due()
     until(T + STEP - 120)
-    assert (client.plant.power < -1000) == charges
-    assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.plant.power, abs=50)
+    assert (client.model.injection_w < -1000) == charges
+    assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.model.injection_w, abs=50)
 
 
 def test_a_car_that_offers_gives_as_it_is_granted(live):
     """Discharge is negative in a FlowReservation, from what the car asks to what it is granted; injection in
     its readings."""
-    (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
+    (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare_wh=9000.0))
     virtualders.update("town", export_limit_w=0.0)
     until(T - 300)
     asked = evsessions.request_of(Enrolled.get())
@@ -150,7 +150,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     grant = reservations.grant(asked, -3000, 3600, T)
     assert store.get(grant["href"]).body.count(b"<value>-3000</value>") == 2
     until(T + STEP)
-    assert client.plant.power == pytest.approx(3000, abs=50)
+    assert client.model.injection_w == pytest.approx(3000, abs=50)
     assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(3000, rel=0.1)
@@ -161,7 +161,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
 
 def test_a_car_that_offers_in_an_area_in_balance(live):
     """No plan takes an offer for a need, nor for power to have; an operator may take it all the same."""
-    (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare=9000.0))
+    (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare_wh=9000.0))
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     controller.set_automatic("town", on=True)
     until(T - 60)
@@ -171,13 +171,13 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     assert not len(seen.ev.device) and list(seen.excluded.values()) == [eligibility.OFFERS]
     until(T + STEP)
     session, = evsessions.list_sessions("town")
-    assert session["granted_w"] == 0 and client.plant.power == 0 and client.plant.injected == 0
+    assert session["granted_w"] == 0 and client.model.injection_w == 0 and client.model.injected_wh == 0
     reservations.grant(session["request"], -3000, 1800)
     until(T + 2 * STEP)
     with audit.acting("test"):
         controller.run_due()
     until(T + 2 * STEP + 300)
-    assert client.plant.power == pytest.approx(3000, abs=50), "nor is it called off by the balance"
+    assert client.model.injection_w == pytest.approx(3000, abs=50), "nor is it called off by the balance"
 
 
 @pytest.mark.parametrize("forward", [False, True])
