@@ -71,15 +71,6 @@ def programs_of_der(context: RequestContext) -> ListPage:
     return ListPage("DERProgramList", _programs(context, _audiences(context.href)))
 
 
-@instead("GET", "AssignedDERProgramList")
-def programs_of_group(context: RequestContext) -> ListPage:
-    """The programs that a FunctionSetAssignments leads to: those of one virtual DER."""
-    page = _programs(context, (f"vder:{context.parameters['vder']}",))
-    if not page.all:
-        raise Refused(404, access.NOT_THERE)
-    return ListPage("DERProgramList", page)
-
-
 def _programs(context: RequestContext, audiences: tuple[str, ...]) -> retrieve.Page:
     """The page of the programs of these audiences that is asked for."""
     if store.due():

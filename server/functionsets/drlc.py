@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from server.devices import access
-from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
 from server.models import Document
 from server.resources import ordering, retrieve, store
 from server.resources.codes import ApplianceLoadReduction, ReductionUnit
-from server.resources.hooks import Change, before, instead
+from server.resources.hooks import Change, before
 
 Data = dict[str, Any]
 COLDEST = -27315  # hundredths of a degree Celsius
@@ -50,22 +48,6 @@ def _sound(change: Change) -> None:
 def _refuse(kind: str, wrong: Iterable[str]) -> None:
     for why in wrong:
         raise Refused(400, f"{kind}/{why}")
-
-
-@instead("GET", "AssignedDemandResponseProgramList")
-def programs_of_group(context: RequestContext) -> ListPage:
-    """The programs that a FunctionSetAssignments leads to: that of one virtual DER."""
-    if store.due():
-        store.refresh()
-    page = retrieve.page(
-        retrieve.Selection("/dr", audiences=(f"vder:{context.parameters['vder']}",)),
-        context.caller.lfdi,
-        *context.list_parameters,
-        context.edition,
-    )
-    if not page.all:
-        raise Refused(404, access.NOT_THERE)
-    return ListPage("DemandResponseProgramList", page)
 
 
 # --- what a device says ---------------------------------------------------------------------------

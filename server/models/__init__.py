@@ -17,7 +17,7 @@ from server.config import settings
 from server.migrations import runner
 from server.models.auditlog import AuditEntry
 from server.models.base import EVERYONE, JSON, Table, db
-from server.models.devices import Audience, Device
+from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.fleet import ChargingSession, DerState, DeviceType, Meter, Participation, ThermalState
 from server.models.groups import Membership, VirtualDER
@@ -87,4 +87,5 @@ __all__ = [
     "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device", "DeviceType",
     "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership", "Meter",
     "Participation", "Plan", "Rate", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
-    "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables"]
+    "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables", "vder_audience",
+    "vder_of_audience"]

@@ -22,6 +22,19 @@ class Device(Table):
     last_contact_at = BigIntegerField(null=True)
 
 
+_VDER = "vder:"
+
+
+def vder_audience(number: int) -> str:
+    """Return the audience of what a virtual DER publishes."""
+    return f"{_VDER}{number}"
+
+
+def vder_of_audience(audience: str) -> int:
+    """Return the number of the virtual DER whose audience this is; 0 for any other audience."""
+    return int(audience.removeprefix(_VDER)) if audience.startswith(_VDER) else 0
+
+
 class Audience(Table):
     """Who may see what: a caller's LFDI, and an audience it belongs to."""
     lfdi = TextField()

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-OPERATOR = "operator"
+OPERATOR, VIRTUAL_DER = "operator", "vder"
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
 _PARAMETER = re.compile(r"<int:(\w+)>")
 
@@ -23,16 +23,20 @@ class Row:
     the list parameters s, a, l that GET takes, `order` the paths of the elements a list is ordered by (`-`
     descending), `posted` the elements that a POST may carry, `of` the row that a view selects from.
     `writer` is "operator" where devices may not write though the mode allows it. Of what devices respond to,
-    `response` is the type of the Responses and `statuses` holds the statuses that those may carry (table 27).
+    `response` is the type of the Responses, `statuses` has the statuses that those may carry (table 27).
+    `publisher` is "vder" for a program of which each virtual DER publishes one of its own. `assigned` names
+    the view by which FunctionSetAssignments assign the programs of a list.
     """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
                  order: list[str] | None = None, posted: list[str] | None = None, of: str | None = None,
-                 writer: str = "", response: str = "", statuses: list[int] | None = None):
+                 writer: str = "", response: str = "", statuses: list[int] | None = None,
+                 publisher: str = "", assigned: str = ""):
         self.name, self.path, self.modes = name, path, modes
         self.element = element or name
         self.query, self.order, self.posted, self.of = query, tuple(order or ()), tuple(posted or ()), of
         self.writer, self.response, self.statuses = writer, response, frozenset(statuses or ())
+        self.publisher, self.assigned = publisher, assigned
         self.parameters = tuple(_PARAMETER.findall(path))
         self._format = _PARAMETER.sub(r"{\1}", path)
 

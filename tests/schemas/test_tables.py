@@ -19,7 +19,8 @@ ROWS: dict[str, dict[str, Any]] = {name: row for table in TABLES.values() for na
 FACTS = {row["resource"]: row for row in csv.DictReader(
     (Path(__file__).parents[1] / "data" / "resources.csv").read_text("utf-8").splitlines())}
 OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "ConnectionPoint"}
-KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses"}
+KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses",
+        "publisher", "assigned"}
 # Beyond the one element that the description names.
 ALSO_POSTED = {
     "MirrorUsagePoint": ["MirrorMeterReading", "MirrorMeterReadingList"],

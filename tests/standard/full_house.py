@@ -62,7 +62,7 @@ def fill() -> dict[str, str]:
     clock.turn_to(NOW)
     enrolment.enrol(LFDI, pin=123455, name="one")
     number = virtualders.create("all", members=["one"])["id"]
-    drprograms.publish(virtualders.find(number), make=True)
+    drprograms.create(virtualders.find(number))
     mirror = store.add("MirrorUsagePoint", "/mup", sample("MirrorUsagePoint"), audience=LFDI)
     at = {"/edev/<int:device>": "/edev/1", "/edev/<int:device>/der/<int:der>": "/edev/1/der/1",
           "/edev/<int:device>/fsa/<int:vder>": "/edev/1/fsa/1", "/fsa/<int:vder>": f"/fsa/{number}",

@@ -98,7 +98,7 @@ def publish(vder: VirtualDER, data: Mapping[str, Any]) -> Document:
     The program is made where there is none yet.
     """
     if store.get(drprograms.href(vder)) is None:
-        drprograms.publish(vder, make=True)
+        drprograms.create(vder)
         drprograms.reconcile(virtualders.members(vder))
     document = _event(store.add("EndDeviceControl", f"{drprograms.href(vder)}/edc", dict(data)))
     codec.decode(codec.wrap(document.kind, document.body))

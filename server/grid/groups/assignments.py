@@ -9,26 +9,25 @@ CSIP's groups).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from peewee import chunked
 
 from server.config import settings
 from server.devices import enrolment
-from server.grid.groups import dispatchgroups, drprograms, membershiprules
+from server.grid.groups import dispatchgroups, drprograms, membershiprules, programs
 from server.grid.groups.tree import Tree
-from server.models import Audience, Device, Document, Membership, VirtualDER
+from server.models import Audience, Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
 from server.resources import store
 from server.resources.hooks import Change, after, before, rebuild
 
-AUDIENCE_PREFIX = "vder:"
 _CHUNK = 500  # rows or parameters in one statement
 
 
 def audience(vder: VirtualDER) -> str:
     """Return the audience of what a virtual DER publishes."""
-    return f"{AUDIENCE_PREFIX}{vder.id}"
+    return vder_audience(vder.id)
 
 
 def labels(device: Device) -> dict[str, str]:
@@ -143,22 +142,16 @@ def _memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
     return memberships
 
 
-def programs_href(vder_id: int) -> str:
-    """Return the href of the list of programs that a FunctionSetAssignments links to."""
-    return f"/fsa/{vder_id}/derp"
-
-
-def _assign(device: Device, joining: Iterable[VirtualDER], leaving: Iterable[int]) -> None:
+def _assign(device: Device, joining: Iterable[VirtualDER], leaving: Collection[int]) -> None:
     """Add the FunctionSetAssignments of a device for virtual DERs that it joins, remove those that it
     leaves."""
     parent = f"{enrolment.href(device)}/fsa"
     for vder in joining:
         store.add("FunctionSetAssignments", parent, {
-            "description": vder.name, "DERProgramListLink": {"href": programs_href(vder.id), "all": 1},
+            "description": vder.name, **programs.link("DERProgramList", vder.id),
             "ResponseSetListLink": {"href": "/rsps", "all": 1}, "TimeLink": {"href": "/tm"}})
-    removed_hrefs = {programs_href(number) for number in leaving}
-    for document in store.items(parent) if removed_hrefs else ():
-        if document.submitted["DERProgramListLink"]["href"] in removed_hrefs:
+    for document in programs.assignments_of([device]) if leaving else ():
+        if programs.vder_number(document) in leaving:
             store.remove(document.href)
 
 
@@ -175,9 +168,9 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
     current: set[tuple[str, str]] = set()
     query: Any = Membership.select(Device.lfdi, Device.manager, Membership.vder).join(Device)
     for owner, manager, vder in query.where(Device.lfdi.in_(lfdis) | Device.manager.in_(lfdis)).tuples():
-        current |= {(lfdi, f"{AUDIENCE_PREFIX}{vder}") for lfdi in (owner, manager) if lfdi in lfdis}
-    stored = {(row.lfdi, row.audience) for row in Audience.select().where(
-        Audience.lfdi.in_(lfdis) & Audience.audience.startswith(AUDIENCE_PREFIX))}
+        current |= {(lfdi, vder_audience(vder)) for lfdi in (owner, manager) if lfdi in lfdis}
+    stored = {(row.lfdi, row.audience) for row in Audience.select().where(Audience.lfdi.in_(lfdis))
+              if vder_of_audience(row.audience)}
     for rows in chunked(sorted(current - stored), _CHUNK):
         Audience.insert_many(rows, [Audience.lfdi, Audience.audience]).execute()
     for lfdi, removed in stored - current:

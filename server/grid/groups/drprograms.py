@@ -14,13 +14,14 @@ from typing import Any
 from peewee import chunked
 
 from server.devices import enrolment
-from server.models import Device, Document, VirtualDER
-from server.resources import store, table
+from server.grid.groups import programs
+from server.models import Device, Document, Membership, VirtualDER
+from server.resources import hexbinary, store
 from server.resources.codes import DeviceCategory, FunctionsImplemented
 from server.resources.hooks import Change, after
 
 Data = dict[str, Any]
-LINK = "DemandResponseProgramListLink"
+KIND, LIST = "DemandResponseProgram", "DemandResponseProgramList"
 _SHORT_NAMES = {
     DeviceCategory.SMART_APPLIANCE: "appliance",
     DeviceCategory.ELECTRIC_VEHICLE: "ev",
@@ -36,38 +37,21 @@ LOADS = sum(CATEGORIES.values())
 # The change of sheddable load from which on a device reports it: hundredths of a percent, and W.
 _THRESHOLDS: Data = {"availabilityUpdatePercentChangeThreshold": 1000,
                      "availabilityUpdatePowerChangeThreshold": {"multiplier": 0, "value": 250}}
-_CHUNK = 300
 
 
 def href(vder: VirtualDER) -> str:
     """Return the href of a virtual DER's DemandResponseProgram, whether it exists yet or not."""
-    return table.rows["DemandResponseProgram"].href(program=table.number(vder.program))
+    return programs.href(vder, KIND)
 
 
-def publish(vder: VirtualDER, make: bool = False) -> None:
-    """Update the program of a virtual DER to its name and primacy.
-
-    Where there is no program yet, `make` creates it; otherwise nothing happens.
-    """
-    program = store.get(href(vder))
-    if program is None and not make:
-        return
-    data = program.submitted if program is not None else {"mRID": store.new_mrid(), **_THRESHOLDS}
-    der_program = store.get(vder.program)
-    assert der_program is not None, vder.program
-    store.put(href(vder), {**data, "description": vder.name, "primacy": vder.primacy},
-              audience=der_program.audience)
-
-
-def remove(vder: VirtualDER) -> None:
-    """Remove the program of a virtual DER, if it has one."""
-    if store.get(href(vder)) is not None:
-        store.remove(href(vder))
+def create(vder: VirtualDER) -> None:
+    """Create the program of a virtual DER."""
+    programs.create(vder, KIND, _THRESHOLDS)
 
 
 def category(end_device: Data) -> int:
     """Return the DeviceCategoryType bits of an EndDevice; 0 where it has none."""
-    return int(end_device.get("deviceCategory") or "0", 16)
+    return hexbinary.bits(end_device.get("deviceCategory"))
 
 
 def supports_dr(end_device: Data, information: Data | None, has_load_shed: bool) -> bool:
@@ -79,7 +63,7 @@ def supports_dr(end_device: Data, information: Data | None, has_load_shed: bool)
     if has_load_shed or information and "DRLCCapabilities" in information:
         return True
     if information and "functionsImplemented" in information:
-        functions = int(information["functionsImplemented"] or "0", 16)
+        functions = hexbinary.bits(information["functionsImplemented"])
         return bool(functions & FunctionsImplemented.DEMAND_RESPONSE)
     return bool(category(end_device) & LOADS)
 
@@ -91,7 +75,7 @@ def supporting_devices(devices: Iterable[Device]) -> dict[int, int]:
     """
     return {
         number: bits
-        for chunk in chunked(devices, _CHUNK)
+        for chunk in chunked(devices, programs.CHUNK)
         for number, bits in _supporting_of_chunk(chunk).items()
     }
 
@@ -118,9 +102,10 @@ def _submitted(hrefs: list[str]) -> dict[str, Data]:
     }
 
 
-def link(vder: VirtualDER) -> Data:
-    """Return the link to the program for the FunctionSetAssignments of a member that supports it."""
-    return {LINK: {"href": table.rows["AssignedDemandResponseProgramList"].href(vder=vder.id), "all": 1}}
+@programs.condition(LIST)
+def _supporting(devices: list[Device]) -> dict[int, int]:
+    """The devices that are assigned the program: those that support demand response."""
+    return _supporting_of_chunk(devices)
 
 
 def reconcile(devices: Iterable[Device]) -> None:
@@ -128,35 +113,13 @@ def reconcile(devices: Iterable[Device]) -> None:
 
     Programs are created for the virtual DERs that they are in, save those of a single device.
     """
-    for chunk in chunked(devices, _CHUNK):
+    for chunk in chunked(devices, programs.CHUNK):
         supporting = _supporting_of_chunk(chunk)
-        device_of = {f"{enrolment.href(device)}/fsa": device.id for device in chunk}
-        assignments = list(Document.select(Document.href, Document.parent, Document.submitted).where(
-            Document.parent.in_(list(device_of))))
-        numbers = {assignment.href: _vder_number(assignment) for assignment in assignments}
-        vders = {
-            vder.id: vder for vder in VirtualDER.select().where(VirtualDER.id.in_(set(numbers.values())))
-        }
-        published = set(_submitted([href(vder) for vder in vders.values()]))
-        for assignment in assignments:
-            vder, supports = vders[numbers[assignment.href]], device_of[assignment.parent] in supporting
-            if supports and vder.device_id is None and href(vder) not in published:
-                publish(vder, make=True)
-                published.add(href(vder))
-            _set_link(assignment, link(vder) if supports and href(vder) in published else {})
-
-
-def _set_link(assignment: Document, new_link: Data) -> None:
-    if new_link.get(LINK) != assignment.submitted.get(LINK):
-        others = {key: value for key, value in assignment.submitted.items() if key != LINK}
-        store.put(assignment.href, {**others, **new_link})
-
-
-def _vder_number(assignment: Document) -> int:
-    """Return the number of the virtual DER that a FunctionSetAssignments is for."""
-    match = table.match(assignment.submitted["DERProgramListLink"]["href"])
-    assert match is not None, assignment.href
-    return match.parameters["vder"]
+        vder_ids = Membership.select(Membership.vder).where(Membership.device.in_(list(supporting)))
+        for vder in VirtualDER.select().where(VirtualDER.id.in_(vder_ids) & VirtualDER.device.is_null()):
+            if store.get(href(vder)) is None:
+                create(vder)
+        programs.reconcile_links_of(chunk, {LIST: supporting})
 
 
 @after("POST", "LoadShedAvailability")

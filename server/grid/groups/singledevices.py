@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from server import clock
 from server.errors import Refused
-from server.grid.groups import assignments, derprograms
+from server.grid.groups import assignments, programs
 from server.models import Device, VirtualDER
 from server.resources import store
 from server.resources.hooks import Change, before
@@ -41,7 +41,7 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
         too_weak = [vder for vder in existing.values() if vder.primacy >= stronger_than]
         for vder in [*new.values(), *too_weak]:
             vder.primacy = stronger_than - 1
-            derprograms.publish(vder)
+            programs.publish(vder)
         assignments.join(new.items())
         return existing | {device.id: vder for device, vder in new.items()}
 
@@ -50,5 +50,5 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
 def _remove(change: Change) -> None:
     vder = VirtualDER.get_or_none(VirtualDER.device == Device.get(Device.lfdi == change.data["lFDI"]))
     if vder is not None:
-        derprograms.remove(vder)
+        programs.remove(vder)
         vder.delete_instance()

@@ -12,7 +12,7 @@ from server import audit, clock
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import assignments, derprograms, dispatchgroups, vdervalidation
+from server.grid.groups import assignments, dispatchgroups, programs, vdervalidation
 from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
 from server.models import Device, Membership, VirtualDER
@@ -67,7 +67,7 @@ def create(
             export_limit_w=vdervalidation.check_limit(export_limit_w),
         )
         vdervalidation.check_parent(vder, parent_vder)
-        derprograms.publish(vder)
+        programs.publish(vder)
         _add_members(vder, members)
         assignments.reconcile()
         return show(vder)
@@ -108,7 +108,7 @@ def update(
             row.import_limit_w = vdervalidation.check_limit(import_limit_w)
         if export_limit_w is not None:
             row.export_limit_w = vdervalidation.check_limit(export_limit_w)
-        derprograms.publish(row)
+        programs.publish(row)
         _add_members(row, add)
         _remove_members(row, remove)
         assignments.reconcile()
@@ -131,7 +131,7 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         row = find(vder)
         if row.children.exists():
             raise Refused(409, f"{row.name} contains {', '.join(child.name for child in row.children)}")
-        controls = derprograms.live_controls(row)
+        controls = programs.live_controls(row)
         if controls and not force:
             raise Refused(409, f"{row.name} has {len(controls)} controls that are scheduled or active")
         devices = list(members(row))
@@ -139,7 +139,7 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         row.save()
         assignments.leave(devices, row)
         assignments.reconcile(devices)
-        derprograms.remove(row)
+        programs.remove(row)
         row.delete_instance()
 
 

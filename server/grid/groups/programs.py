@@ -1,0 +1,170 @@
+"""The programs that virtual DERs publish, and the links by which FunctionSetAssignments assign them.
+
+The table of resources says which kinds of programs these are: `publisher` names those of which a virtual DER
+publishes one of its own, `assigned` the lists of which FunctionSetAssignments link to the part that belongs
+to the virtual DER (IEEE 2030.5-2018, 8.6). A program belongs to a virtual DER by its audience.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable
+from typing import Any
+
+from peewee import chunked
+
+from server.devices import enrolment
+from server.models import Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
+from server.resources import documents, sql, store, table
+from server.resources.codes import EventStatus
+from server.resources.hooks import Change, after
+from server.resources.table import Row
+
+Data = dict[str, Any]
+Condition = Callable[[list[Device]], Container[int]]
+_OWN = tuple(row for row in table.rows.values() if row.publisher == table.VIRTUAL_DER)
+_ASSIGNED = tuple(row for row in table.rows.values() if row.assigned)
+_KINDS = tuple(program.name for row in _ASSIGNED if (program := table.item(row.name)) is not None)
+CHUNK = 300  # devices in one statement
+_conditions: dict[str, Condition] = {}
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+def href(vder: VirtualDER, kind: str) -> str:
+    """Return the href of a virtual DER's program of this kind, whether it exists yet or not.
+
+    All have the number of the DERProgram, so that two processes that create one at the same time create the
+    same resource.
+    """
+    row = table.rows[kind]
+    return row.href(**{row.parameters[0]: table.number(vder.program)})
+
+
+def publish(vder: VirtualDER) -> None:
+    """Save a virtual DER and make its programs agree with its name and primacy; create the DERProgram if it
+    has none."""
+    vder.save()
+    if not vder.program:
+        vder.program = store.add("DERProgram", table.rows["DERProgramList"].path, _fields(vder),
+                                 audience=vder_audience(vder.id))
+        vder.save()
+        return
+    for row in _OWN:
+        program = store.get(href(vder, row.name))
+        if program is not None:
+            store.put(program.href, {**program.submitted, **_fields(vder)})
+
+
+def create(vder: VirtualDER, kind: str, data: Data) -> None:
+    """Create a virtual DER's program of this kind, with its name and primacy."""
+    store.put(href(vder, kind), {"mRID": store.new_mrid(), **data, **_fields(vder)},
+              audience=vder_audience(vder.id))
+
+
+def _fields(vder: VirtualDER) -> Data:
+    return {"description": vder.name, "primacy": vder.primacy}
+
+
+def remove(vder: VirtualDER) -> None:
+    """Remove the programs of a virtual DER."""
+    for row in reversed(_OWN):
+        if store.get(href(vder, row.name)) is not None:
+            store.remove(href(vder, row.name))
+
+
+def live_controls(vder: VirtualDER) -> list[Document]:
+    """Return the DERControls of a virtual DER that are scheduled or active."""
+    return [
+        control
+        for control in store.items(f"{vder.program}/derc")
+        if control.status["currentStatus"] in (EventStatus.SCHEDULED, EventStatus.ACTIVE)
+    ]
+
+
+# --- their links ----------------------------------------------------------------------------------
+
+def condition(list_name: str) -> Callable[[Condition], Condition]:
+    """Register which devices (their numbers) are assigned the programs of a list; by default all are."""
+    def add(devices_of: Condition) -> Condition:
+        _conditions[list_name] = devices_of
+        return devices_of
+    return add
+
+
+def link(list_name: str, vder_id: int, count: int = 1) -> Data:
+    """Return the link of FunctionSetAssignments to the programs of a virtual DER in a list."""
+    assigned = table.rows[table.rows[list_name].assigned]
+    return {f"{list_name}Link": {"href": assigned.href(vder=vder_id), "all": count}}
+
+
+def vder_number(assignment: Document) -> int:
+    """Return the number of the virtual DER that a FunctionSetAssignments is for."""
+    match = table.match(assignment.submitted["DERProgramListLink"]["href"])
+    assert match is not None, assignment.href
+    return match.parameters["vder"]
+
+
+def assignments_of(devices: Iterable[Device]) -> list[Document]:
+    """Return the FunctionSetAssignments of these devices."""
+    return list(
+        Document.select(Document.href, Document.parent, Document.submitted).where(
+            Document.parent.in_([f"{enrolment.href(device)}/fsa" for device in devices])
+        )
+    )
+
+
+def reconcile_links(devices: Iterable[Device]) -> None:
+    """Make the links of the devices' FunctionSetAssignments agree with the programs that there are."""
+    for chunk in chunked(devices, CHUNK):
+        reconcile_links_of(chunk, {name: devices_of(chunk) for name, devices_of in _conditions.items()})
+
+
+def reconcile_links_of(devices: list[Device], admitted: dict[str, Container[int]]) -> None:
+    """Do so for up to CHUNK devices; `admitted` has the numbers of those that meet a condition, by list."""
+    assignments = assignments_of(devices)
+    links = _links({vder_number(assignment) for assignment in assignments})
+    numbers = {f"{enrolment.href(device)}/fsa": device.id for device in devices}
+    for assignment in assignments:
+        current: Data = {}
+        for name, new_link in links[vder_number(assignment)].items():
+            if name not in admitted or numbers[assignment.parent] in admitted[name]:
+                current |= new_link
+        _set_links(assignment, current)
+
+
+def _links(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
+    """Return the links to the programs of virtual DERs, by their numbers and the list."""
+    links: dict[int, dict[str, Data]] = defaultdict(dict)
+    lists = {row.path: row.name for row in _ASSIGNED}
+    audiences = [vder_audience(number) for number in sorted(vder_ids)]
+    for parent, audience, count in sql.rows(
+        f"SELECT parent, audience, count(*) FROM document WHERE parent IN ({sql.marks(len(lists))}) "
+        f"AND audience IN ({sql.marks(len(audiences))}) AND {documents.LISTED} GROUP BY parent, audience",
+        *lists,
+        *audiences,
+    ):
+        number, name = vder_of_audience(audience), lists[parent]
+        links[number][name] = link(name, number, count)
+    return links
+
+
+def _set_links(assignment: Document, links: Data) -> None:
+    keys = {f"{row.name}Link" for row in _ASSIGNED}
+    if links != {key: value for key, value in assignment.submitted.items() if key in keys}:
+        others = {key: value for key, value in assignment.submitted.items() if key not in keys}
+        store.put(assignment.href, {**others, **links})
+
+
+def _list_of(program: Row) -> str:
+    return next(row.name for row in _ASSIGNED if table.item(row.name) is program)
+
+
+@after("POST", *_KINDS)
+@after("PUT", *_KINDS)
+@after("DELETE", *_KINDS)
+def _update_links(change: Change) -> None:
+    """A program that all members are assigned has come or gone; `condition`s see to the others."""
+    number = vder_of_audience(change.audience or "")
+    if number and (change.old is None or change.method == "DELETE"):
+        if _list_of(table.rows[change.kind]) not in _conditions:
+            reconcile_links(Device.select().join(Membership).where(Membership.vder == number))
