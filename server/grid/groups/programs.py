@@ -135,6 +135,8 @@ def reconcile_links_of(devices: list[Device], admitted: dict[str, Container[int]
 def _links(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
     """Return the links to the programs of virtual DERs, by their numbers and the list."""
     links: dict[int, dict[str, Data]] = defaultdict(dict)
+    if not vder_ids:
+        return links
     lists = {row.path: row.name for row in _ASSIGNED}
     audiences = [vder_audience(number) for number in sorted(vder_ids)]
     for parent, audience, count in sql.rows(
