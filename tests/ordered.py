@@ -5,7 +5,8 @@ from typing import Any
 
 from server.grid.dispatch import ordercreation
 from server.grid.dispatch.allocation import QUANTITIES
-from server.grid.dispatch.ordercreation import OrderRequest, Progress
+from server.grid.dispatch.ordercontrols import Progress
+from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
 
 
 def create_order(
@@ -19,7 +20,7 @@ def create_order(
     **options: Any,
 ) -> dict[str, Any]:
     """Order one of the quantities (`watts=1000`, `limit=50`, ...) of a virtual DER."""
-    quantity, value = ordercreation.single_quantity({name: options.pop(name, None) for name in QUANTITIES})
+    quantity, value = single_quantity({name: options.pop(name, None) for name in QUANTITIES})
     request = OrderRequest(
         vder=vder,
         quantity=quantity,

@@ -108,15 +108,15 @@ def _heading(key: str, width: int) -> str:
 # Long identifiers that people need not see where another column tells the rows apart.
 _TELLS = {"lfdi": "name", "mrid": "href"}
 _UNIT_NAMES = {"w": "W", "wh": "Wh", "kwh": "kWh"}
-_WORDS = ("name", "vder", "device", "status", "state", "wish", "answer")
-_PROSE = 16  # columns of a text that may be broken into lines
+_WORDS = ("name", "vder", "device", "status", "state", "quantity", "answer")
+_PROSE = 17  # columns of a text that may be broken into lines: an instant in it stays whole
 # What people can do without where a table is too wide for their terminal, the first goes first; --json has it
 # all.
 _SPARE = (
     "mrid",
     "issued_at",
     "grants",
-    "created",
+    "created_at",
     "solver_s",
     "step",
     "step_s",
@@ -150,6 +150,7 @@ _SPARE = (
     "control",
     "plan",
     "value",
+    "duration_s",
     "least",
     "most",
 )

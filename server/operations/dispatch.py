@@ -2,18 +2,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from server.grid.dispatch import orderchanges, ordercreation, orders
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
-from server.grid.dispatch.ordercreation import OrderRequest
+from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
+from server.grid.dispatch.results import CreatedOrder, OrderDetail, OrderSummary, RecordedShare
 from server.grid.dispatch.sharing import POLICIES
 from server.operations import progress
 from server.operations.controls import CancelAt, CancelReason, OptionalVder, Randomized, Start
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role, VderName
 from server.units import Percent, Seconds, SecondsExact, Watts
 
-Data = dict[str, Any]
 dispatch = Group("dispatch", """
     Order power of a virtual DER: `dispatch VDER --watts 5000 --duration 1h`; see `dispatch order --help`.
 
@@ -50,9 +50,9 @@ def order(
         "become equal, in turn, or tier by tier.", choices=tuple(POLICIES))] = "headroom",
     reason: Reason = "",
     dry_run: DryRun = False,
-) -> Data:
+) -> CreatedOrder:
     """Order one quantity of a virtual DER. Power is positive for injection."""
-    quantity, value = ordercreation.single_quantity({
+    quantity, value = single_quantity({
         "watts": delta_w, "target": target_w, "percent": percent, "limit": limit_percent,
         "limit_watts": limit_w, "connect": connect, "energize": energize,
     })
@@ -80,20 +80,20 @@ def list_orders(
     *,
     plans: Annotated[bool, Arg("Also those that plans have made.")] = False,
     limit: Annotated[int, Arg("How many at most.", least=1)] = 100,
-) -> list[Data]:
+) -> list[OrderSummary]:
     """List orders, newest first."""
     return orders.list_orders(vder, plans, limit)
 
 
 @dispatch.operation("show", role=Role.VIEWER)
-def show(order: OrderNumber) -> Data:
+def show(order: OrderNumber) -> OrderDetail:
     """Show an order: who received, started, completed, opted out or did not answer, and delivered against
     ordered power."""
     return orders.show(order)
 
 
 @dispatch.operation("shares", role=Role.VIEWER)
-def shares(order: OrderNumber) -> list[Data]:
+def shares(order: OrderNumber) -> list[RecordedShare]:
     """List the share of each device of an order, the control that carries it, and why."""
     return orders.list_shares(order)
 
@@ -104,7 +104,7 @@ def extend(
     *,
     duration_s: Annotated[Seconds, Arg("How much longer.", option="by")],
     reason: Reason = "",
-) -> Data:
+) -> OrderSummary:
     """Extend an order: the same is ordered again, from its end on."""
     return orderchanges.extend(order, duration_s, reason)
 
@@ -116,6 +116,6 @@ def cancel(
     at: CancelAt = None,
     randomized: Randomized = False,
     reason: CancelReason = None,
-) -> Data:
+) -> OrderSummary:
     """Cancel an order."""
     return orderchanges.cancel(order, at, randomized, reason)

@@ -79,7 +79,7 @@ def _storage_commands(
         level = float(powers.percent[group])
         base = setpoints.fixed_w(level)
         href = dercontrols.publish(
-            leaf.program, base, step.duration, step.begin, description=DESCRIPTION, ramp_s=RAMP_S
+            leaf.program, base, step.duration_s, step.begins_at, description=DESCRIPTION, ramp_s=RAMP_S
         )
         why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
         yield IssuedCommand(
@@ -103,7 +103,8 @@ def _storage_commands(
         rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
         base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
         href = dercontrols.publish(
-            single[device].program, base, step.duration, step.begin, description=DESCRIPTION, ramp_s=RAMP_S
+            single[device].program, base, step.duration_s, step.begins_at, description=DESCRIPTION,
+            ramp_s=RAMP_S,
         )
         why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
                f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
@@ -160,7 +161,7 @@ def _session_commands(
             if sessions.need[place] < 1:
                 continue
             latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
-            begin = step.strewn(int(seen.ev.device[place])) if depart > step.end else step.begin
+            begin = step.staggered_start(int(seen.ev.device[place])) if depart > step.end else step.begins_at
             begin = max(min(begin, latest), clock.now())
             given = setpoints.offer(
                 setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
@@ -169,7 +170,7 @@ def _session_commands(
                 told > 0,
             )
             document = reservations.revise(
-                seen.ev.requests[place], given, step.begin - STAGGER_S // 2, DESCRIPTION
+                seen.ev.requests[place], given, step.begins_at - STAGGER_S // 2, DESCRIPTION
             )[-1]
         shares.append(
             ShareRow(names[int(seen.ev.device[place])], document.href, -power, -float(usual[place]), why)
@@ -203,8 +204,8 @@ def _curtailment_commands(
         href = dercontrols.publish(
             leaf.program,
             setpoints.max_lim_w(part),
-            step.duration,
-            step.begin,
+            step.duration_s,
+            step.begins_at,
             description=DESCRIPTION,
             ramp_s=RAMP_S,
         )
@@ -233,8 +234,8 @@ def _record_order(leaf: VirtualDER, row: Balance, step: StepPeriod, told: Issued
         quantity=told.quantity,
         value=told.value,
         addressing=told.addressing,
-        start=step.begin,
-        duration_s=step.duration,
+        start=step.begins_at,
+        duration_s=step.duration_s,
         target_w=planned,
         planned_w=planned,
         reason=step.reason,

@@ -44,10 +44,10 @@ def create(
 ) -> CreatedDrEvent:
     """Post an EndDeviceControl for the members of a virtual DER that are of a category.
 
-    `category` has DeviceCategoryType bits (default: every kind of load among the members that understand
+    `category` has DeviceCategoryType bits (default: every kind of load among the members that support
     demand response). `override_s` is how long a customer may override the event and still count as having
     taken part. For the other arguments see `dercontrols.post`. With `dry_run` the event is rolled back, and
-    the result has its XML. Refused (409) where no member understands demand response.
+    the result has its XML. Refused (409) where no member supports demand response.
     """
     target = virtualders.find(vder)
     with dryrun.transaction(dry_run):
@@ -57,9 +57,7 @@ def create(
         categories = _categories(target)
         bits = category if category is not None else _loads_among(categories.values())
         if not bits:
-            raise Refused(
-                409, f"no member of {target.name} understands demand response: say for which category"
-            )
+            raise Refused(409, f"no member of {target.name} supports demand response: specify the category")
         data = {
             **_actions(action),
             **fields,
@@ -114,7 +112,7 @@ def _loads_among(categories: Iterable[int]) -> int:
 
 
 def _categories(vder: VirtualDER) -> dict[str, int]:
-    """By LFDI, the deviceCategory of each member that understands demand response."""
+    """By LFDI, the deviceCategory of each member that supports demand response."""
     lfdis = {device.id: device.lfdi for device in virtualders.members(vder)}
     bits_of = drprograms.supporting_devices(virtualders.members(vder))
     return {lfdis[number]: bits for number, bits in bits_of.items()}

@@ -1,18 +1,19 @@
-"""From a wish to controls: what each member of a virtual DER is asked to do. Pure.
+"""The allocation of an ordered quantity to the members of a virtual DER, as controls. Pure.
 
-Power is in W, injection positive. A wish is one of
+Power is in W, injection positive. The quantities are
 
-    watts         more (+) or less (-) injection than now, by the whole group
-    target        injection by the whole group
-    percent       of its own rating by each: + of discharge or generation, - of charge
-    limit         greatest generation by each, in percent of its rating
-    limit_watts   greatest generation by the whole group
+    watts         more (+) or less (-) injection than now, of the whole group
+    target        injection of the whole group
+    percent       of its own rating for each device: + discharge or generation, - charge
+    limit         greatest generation of each device, in percent of its rating
+    limit_watts   greatest generation of the whole group
     connect       True or False: to be galvanically connected
     energize      True or False: to exchange power at all
 
-Broadcast says one thing to all: a percent of rating. Per device says to each its own, by a policy: in
-proportion to `headroom` or to `rating`; so that all stores end up equally full (`charge`); in `turn`, who was
-asked less this season doing more; `tier` by tier, the next when the one before has given all.
+By broadcast all members get one control, in percent of rating. Addressed per device each gets its own, by a
+policy: in proportion to `headroom` or to `rating`; to equal states of charge (`charge`); by rotation
+(`turn`), members with more of their seasonal quota remaining doing more; `tier` by tier, the next when the
+one before is exhausted.
 """
 from __future__ import annotations
 
@@ -30,53 +31,58 @@ from server.resources import quantities
 from server.resources.quantities import FULL
 
 BROADCAST, DEVICE = ADDRESSINGS = ("broadcast", "device")
-GROUP_QUANTITIES = ("watts", "target")  # wishes for what a group does on the whole: how, is ours to say
+GROUP_QUANTITIES = ("watts", "target")  # of the whole group; only these can be shared by a policy
 _REASONS = {
-    HEADROOM: "{level:+.0%} of what it could do, as everybody",
-    RATING: "{level:+.0%} of its rating, as everybody",
-    CHARGE: "so that all stores end up equally full",
-    TURN: "in turn: {member.left:.0%} of what it owes this season is left",
+    HEADROOM: "{level:+.0%} of its headroom, as every member",
+    RATING: "{level:+.0%} of its rating, as every member",
+    CHARGE: "to equal states of charge",
+    TURN: "rotation: {member.left:.0%} of its quota for the season remains",
     TIER: "tier {member.tier}",
 }
 _SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
-# a watt means another thing to each, a percent the same to all
+# Without opModTargetW: its watts would mean a different fraction of rating to each member.
 _BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")
 Base = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """What is expected of a member: `baseline` without, `planned` with the order, the control that is its
-    own, and why it is asked for just that."""
+    """The part of a member: its injection without (`baseline_w`) and with the order (`planned_w`).
+
+    `base` is the DERControlBase that is its own, None where it has none; `reason` says why it is this much.
+    """
     member: Member
-    baseline: float
-    planned: float
+    baseline_w: float
+    planned_w: float
     base: Base | None = None
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class GroupAllocation:
-    """`base` is what is told to all, None where each part has its own; `target` what the group should inject
-    as far as a number was wished for, `missed` what of that it cannot."""
+    """The parts of all members.
+
+    `base` is the DERControlBase of all, None where each has its own. `target_w` is the injection ordered of
+    the group, None where the quantity is not one of the group; `unserved_w` what of it members cannot do.
+    """
     parts: list[Allocation]
     base: Base | None = None
-    target: float | None = None
-    missed: float = 0.0
+    target_w: float | None = None
+    unserved_w: float = 0.0
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def baseline(self) -> float:
-        return fsum(part.baseline for part in self.parts)
+    def baseline_w(self) -> float:
+        return fsum(part.baseline_w for part in self.parts)
 
     @property
-    def planned(self) -> float:
-        return fsum(part.planned for part in self.parts)
+    def planned_w(self) -> float:
+        return fsum(part.planned_w for part in self.parts)
 
 
 @dataclass(frozen=True)
 class DispatchOptions:
-    """How a wish is turned into controls; `hours` is how long they last."""
+    """How a quantity becomes controls, which last `hours`."""
     addressing: str = BROADCAST
     policy: str = HEADROOM
     hours: float = 1.0
@@ -86,179 +92,189 @@ BROADCAST_OPTIONS = DispatchOptions()
 
 
 def allocate(
-    wish: str, value: float, every: Sequence[Member], how: DispatchOptions = BROADCAST_OPTIONS
+    quantity: str, value: float, members: Sequence[Member], options: DispatchOptions = BROADCAST_OPTIONS
 ) -> GroupAllocation:
-    """The plan for a wish. Refused (400) where the wish or its value makes no sense, (409) where no member
-    can help."""
-    _check(wish, how)
-    online = [member for member in every if member.online and member.units]
-    made = _PLANNERS[wish](value, online, how)
-    if len(online) < len(every):
-        note = (
-            f"{len(every) - len(online)} of {len(every)} members are not online or unrated and do not count"
-        )
-        made = replace(made, warnings=[note, *made.warnings])
-    return made
+    """Return the allocation of a quantity to these members.
+
+    Refused (400) where the quantity, its value or the options make no sense, (409) where no member can help.
+    """
+    _check_options(quantity, options)
+    online = [member for member in members if member.online and member.units]
+    allocated = _ALLOCATORS[quantity](value, online, options)
+    if len(online) < len(members):
+        left_out = len(members) - len(online)
+        warning = f"{left_out} of {len(members)} members are offline or unrated and left out"
+        allocated = replace(allocated, warnings=[warning, *allocated.warnings])
+    return allocated
 
 
-def _check(wish: str, how: DispatchOptions) -> None:
-    for name, given, possible in (("wish", wish, QUANTITIES), ("addressing", how.addressing, ADDRESSINGS),
-                                  ("policy", how.policy, POLICIES)):
-        if given not in possible:
-            raise Refused(400, f"{name} {given}: {', '.join(possible)} are possible")
-    if how.addressing == DEVICE and wish not in GROUP_QUANTITIES:
-        raise Refused(400, f"{wish} is the same for every device: it is broadcast")
-    if how.addressing == BROADCAST and how.policy != HEADROOM:
+def _check_options(quantity: str, options: DispatchOptions) -> None:
+    for name, value, possible in (
+        ("quantity", quantity, QUANTITIES),
+        ("addressing", options.addressing, ADDRESSINGS),
+        ("policy", options.policy, POLICIES),
+    ):
+        if value not in possible:
+            raise Refused(400, f"{name} {value}: {', '.join(possible)} are possible")
+    if options.addressing == DEVICE and quantity not in GROUP_QUANTITIES:
+        raise Refused(400, f"{quantity} is the same for every device: it is broadcast")
+    if options.addressing == BROADCAST and options.policy != HEADROOM:
         raise Refused(
-            400, f"policy {how.policy}: shares differ only where each device is addressed by itself"
+            400, f"policy {options.policy}: shares differ only where each device is addressed by itself"
         )
 
 
 def allocate_with_flexible_loads(
-    wish: str, value: float, every: Sequence[Member], how: DispatchOptions, baseline: float
+    quantity: str, value: float, members: Sequence[Member], options: DispatchOptions, load_baseline_w: float
 ) -> GroupAllocation:
-    """The plan for one of the wishes OPEN of a group with others in it, who inject `baseline` and take no set
-    point: what these members do of it, none being no reason to refuse it. `missed` is then for the others."""
-    wanted = value - baseline if wish == "target" else value
-    if any(takes_power_setpoint(member) for member in every):
-        return allocate(wish, wanted, every, how)
-    _check(wish, how)
-    return GroupAllocation([], target=wanted, missed=wanted)
+    """Return the allocation of one of GROUP_QUANTITIES to these members of a group that has flexible loads.
+
+    `load_baseline_w` is what those loads inject without an order. They take no setpoint of power:
+    `unserved_w` is then to be asked of them, so members that can do nothing are no reason to refuse.
+    """
+    members_w = value - load_baseline_w if quantity == "target" else value
+    if any(takes_power_setpoint(member) for member in members):
+        return allocate(quantity, members_w, members, options)
+    _check_options(quantity, options)
+    return GroupAllocation([], target_w=members_w, unserved_w=members_w)
 
 
 def takes_power_setpoint(member: Member) -> bool:
-    """Whether a member can be told a power."""
+    """Whether a member takes a control that sets a power."""
     return member.online and not member.modes.isdisjoint(_SETPOINTS)
 
 
-def unserved_warning(missed: float, planned: float) -> str:
-    """What is said of the part of a wish that nobody can fulfil."""
-    return (f"{abs(missed):.0f} W of the wish are out of reach: "
-            f"bounds of what members can do leave {planned:.0f} W")
+def unserved_warning(unserved_w: float, planned_w: float) -> str:
+    """Return the warning about the part of an order that no member can do."""
+    return (f"{abs(unserved_w):.0f} W of the order are out of reach: "
+            f"the limits of members leave {planned_w:.0f} W")
 
 
-def _controlled_members(online: Sequence[Member], *ranked: str) -> list[ControlledMember]:
-    """Those who take one of these modes, with the first of them that they take."""
-    found = []
+def _controlled_members(online: Sequence[Member], *modes: str) -> list[ControlledMember]:
+    """The members that take one of these modes, with the first of them that they take."""
+    controlled = []
     for member in online:
-        mode = next((mode for mode in ranked if mode in member.modes), None)
+        mode = next((mode for mode in modes if mode in member.modes), None)
         if mode == "opModMaxLimW":
-            found.append(ControlledMember(member, mode, 0.0, max(member.high, 0.0), 0.0))
+            controlled.append(ControlledMember(member, mode, 0.0, max(member.high, 0.0), 0.0))
         elif mode is not None:
-            found.append(ControlledMember(member, mode, member.low, member.high, member.max_absorption_w))
-    if not found:
-        raise Refused(409, f"no member that is online takes {' or '.join(ranked)}")
-    return found
+            controlled.append(
+                ControlledMember(member, mode, member.low, member.high, member.max_absorption_w)
+            )
+    if not controlled:
+        raise Refused(409, f"no member that is online takes {' or '.join(modes)}")
+    return controlled
 
 
-def _uncontrolled(online: Sequence[Member], lines: Sequence[ControlledMember]) -> list[Allocation]:
-    """Those who are not asked, as they are."""
-    asked = {line.member.lfdi for line in lines}
+def _uncontrolled(online: Sequence[Member], controlled: Sequence[ControlledMember]) -> list[Allocation]:
+    """The parts of the members without a control: their baselines."""
+    lfdis = {row.member.lfdi for row in controlled}
     return [
-        Allocation(member, member.baseline, member.baseline) for member in online if member.lfdi not in asked
+        Allocation(member, member.baseline, member.baseline) for member in online if member.lfdi not in lfdis
     ]
 
 
-def _change(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-    return _target(fsum(member.baseline for member in online) + value, online, how)
+def _change(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
+    return _target(fsum(member.baseline for member in online) + value, online, options)
 
 
-def _target(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-    lines = _controlled_members(
-        online, *(_BROADCAST_SETPOINTS if how.addressing == BROADCAST else _SETPOINTS)
-    )
-    rest = _uncontrolled(online, lines)
+def _target(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
+    broadcast = options.addressing == BROADCAST
+    controlled = _controlled_members(online, *(_BROADCAST_SETPOINTS if broadcast else _SETPOINTS))
+    uncontrolled = _uncontrolled(online, controlled)
     shares = sharing.share_injection(
-        value - fsum(part.planned for part in rest),
-        lines,
-        RATING if how.addressing == BROADCAST else how.policy,
-        how.hours,
+        value - fsum(part.planned_w for part in uncontrolled),
+        controlled,
+        RATING if broadcast else options.policy,
+        options.hours,
     )
-    if how.addressing == BROADCAST:
-        made = _broadcast(rounding.percent(shares.level), online, lines)
+    if broadcast:
+        allocated = _broadcast(rounding.percent(shares.level), online, controlled)
     else:
-        made = GroupAllocation(
-            [
-                replace(part, why=_REASONS[how.policy].format(level=shares.level, member=part.member))
-                for part in _per_device(lines, shares.powers)
-            ]
-            + rest
-        )
-    return replace(made, target=value, missed=shares.missed)
+        reason = _REASONS[options.policy]
+        parts = [
+            replace(part, reason=reason.format(level=shares.level, member=part.member))
+            for part in _per_device(controlled, shares.injection_w)
+        ]
+        allocated = GroupAllocation(parts + uncontrolled)
+    return replace(allocated, target_w=value, unserved_w=shares.unserved_w)
 
 
-def _broadcast(level: int, online: Sequence[Member], lines: Sequence[ControlledMember]) -> GroupAllocation:
-    """One percent for all, said in every mode that it takes to reach them."""
-    taken = {line.mode for line in lines}
-    base: Base = {"opModFixedW": level} if "opModFixedW" in taken else {}
-    if "opModMaxLimW" in taken:
+def _broadcast(
+    level: int, online: Sequence[Member], controlled: Sequence[ControlledMember]
+) -> GroupAllocation:
+    """One percent of rating (in hundredths) for all, in every mode that it takes to reach them."""
+    modes = {row.mode for row in controlled}
+    base: Base = {"opModFixedW": level} if "opModFixedW" in modes else {}
+    if "opModMaxLimW" in modes:
         base["opModMaxLimW"] = max(level, 0)
-    why = f"{level / 100:+g} % of its rating, as all"
+    reason = f"{level / 100:+g} % of its rating, as every member"
     parts = [
-        Allocation(line.member, line.member.baseline, power, why=why)
-        for line, power in zip(lines, sharing.follow_percent(level, lines), strict=True)
+        Allocation(row.member, row.member.baseline, injection_w, reason=reason)
+        for row, injection_w in zip(controlled, sharing.follow_percent(level, controlled), strict=True)
     ]
-    return GroupAllocation(parts + _uncontrolled(online, lines), base)
+    return GroupAllocation(parts + _uncontrolled(online, controlled), base)
 
 
-def _per_device(lines: Sequence[ControlledMember], powers: Sequence[float]) -> list[Allocation]:
-    steps = [_step(line, power) for line, power in zip(lines, powers, strict=True)]
-    counts = sharing.round_to_steps(powers, steps, lines)
+def _per_device(controlled: Sequence[ControlledMember], injection_w: Sequence[float]) -> list[Allocation]:
+    steps = [_step_w(row, power) for row, power in zip(controlled, injection_w, strict=True)]
+    counts = sharing.round_to_steps(injection_w, steps, controlled)
     return [
-        Allocation(line.member, line.member.baseline, count * step, {line.mode: _setpoint(line, count, step)})
-        for line, count, step in zip(lines, counts, steps, strict=True)
+        Allocation(row.member, row.member.baseline, count * step, {row.mode: _setpoint(row, count, step)})
+        for row, count, step in zip(controlled, counts, steps, strict=True)
     ]
 
 
-def _step(line: ControlledMember, power: float) -> float:
+def _step_w(row: ControlledMember, injection_w: float) -> float:
     """The W that one count of the mode's value means to this member."""
-    if line.mode == "opModTargetW":
-        return quantities.step(max(abs(line.low), abs(line.high)))
-    rating = line.absorb if power < 0 else line.member.max_injection_w
-    return rating / FULL or 1.0
+    if row.mode == "opModTargetW":
+        return quantities.step(max(abs(row.low_w), abs(row.high_w)))
+    rating_w = row.max_absorption_w if injection_w < 0 else row.member.max_injection_w
+    return rating_w / FULL or 1.0
 
 
-def _setpoint(line: ControlledMember, count: int, step: float) -> Any:
-    return quantities.active_power(count, round(step)) if line.mode == "opModTargetW" else count
+def _setpoint(row: ControlledMember, count: int, step_w: float) -> Any:
+    return quantities.active_power(count, round(step_w)) if row.mode == "opModTargetW" else count
 
 
-def _percent(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
+def _percent(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
     _check_range(value, -100, 100)
     return _broadcast(round(value * 100), online, _controlled_members(online, *_BROADCAST_SETPOINTS))
 
 
-def _limit(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
+def _limit(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
     _check_range(value, 0, 100)
-    lines = _controlled_members(online, "opModMaxLimW")
+    controlled = _controlled_members(online, "opModMaxLimW")
     level = round(value * 100)
-    parts = [
-        Allocation(
-            line.member,
-            line.member.baseline,
-            min(line.member.baseline, level / FULL * line.member.max_injection_w),
-            why=f"at most {level / 100:g} % of its rating, as all",
-        )
-        for line in lines
-    ]
-    return GroupAllocation(parts + _uncontrolled(online, lines), {"opModMaxLimW": level})
+    reason = f"at most {level / 100:g} % of its rating, as every member"
+    parts = []
+    for row in controlled:
+        limit_w = level / FULL * row.member.max_injection_w
+        baseline_w = row.member.baseline
+        parts.append(Allocation(row.member, baseline_w, min(baseline_w, limit_w), reason=reason))
+    return GroupAllocation(parts + _uncontrolled(online, controlled), {"opModMaxLimW": level})
 
 
-def _limit_watts(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
+def _limit_watts(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
     if value < 0:
         raise Refused(400, f"limit_watts {value}: a limit of generation is not negative")
-    lines = _controlled_members(online, "opModMaxLimW")
-    generators = [replace(line, absorb=0.0, low=0.0) for line in lines]
-    shares = sharing.share_injection(value, generators, RATING, how.hours)
-    return _limit(100.0 if shares.missed > 0 else rounding.percent(shares.level) / 100, online, how)
+    controlled = _controlled_members(online, "opModMaxLimW")
+    generators = [replace(row, max_absorption_w=0.0, low_w=0.0) for row in controlled]
+    shares = sharing.share_injection(value, generators, RATING, options.hours)
+    percent = 100.0 if shares.unserved_w > 0 else rounding.percent(shares.level) / 100
+    return _limit(percent, online, options)
 
 
 def _switch(mode: str) -> Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]:
-    def made(value: float, online: Sequence[Member], how: DispatchOptions) -> GroupAllocation:
-        lines = _controlled_members(online, mode)
-        parts = [Allocation(line.member, line.member.baseline, line.member.baseline if value else 0.0,
-                      why=f"{mode} {'yes' if value else 'no'}, as all") for line in lines]
-        return GroupAllocation(parts + _uncontrolled(online, lines), {mode: bool(value)})
-    return made
+    def allocate_switch(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
+        controlled = _controlled_members(online, mode)
+        reason = f"{mode} {'yes' if value else 'no'}, as every member"
+        parts = []
+        for row in controlled:
+            baseline_w = row.member.baseline
+            parts.append(Allocation(row.member, baseline_w, baseline_w if value else 0.0, reason=reason))
+        return GroupAllocation(parts + _uncontrolled(online, controlled), {mode: bool(value)})
+    return allocate_switch
 
 
 def _check_range(value: float, least: float, most: float) -> None:
@@ -266,8 +282,8 @@ def _check_range(value: float, least: float, most: float) -> None:
         raise Refused(400, f"{value} %: {least} to {most} are possible")
 
 
-_PLANNERS: dict[str, Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]] = {
+_ALLOCATORS: dict[str, Callable[[float, Sequence[Member], DispatchOptions], GroupAllocation]] = {
     "watts": _change, "target": _target, "percent": _percent, "limit": _limit, "limit_watts": _limit_watts,
     "connect": _switch("opModConnect"), "energize": _switch("opModEnergize"),
 }
-QUANTITIES = tuple(_PLANNERS)
+QUANTITIES = tuple(_ALLOCATORS)

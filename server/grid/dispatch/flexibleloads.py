@@ -1,9 +1,9 @@
-"""Orders of people that reach cars and thermal loads, which know no set point of power.
+"""Operators' orders to cars and thermal loads, which take no setpoint of power.
 
-A car is granted another power for as long as the order lasts, and after it all that it then still wants;
-thermal loads are told to use a part of their comfort, or for what part of the time they may be on. Cars come
-first, by laxity: what they draw later costs nobody comfort. Consumption is positive in arrays; what is wished
-for and kept is injection, in W.
+A car is granted another power for as long as the order lasts, and after it all the energy that it then still
+needs. Thermal loads get a part of their comfort band to use, or a part of the time that they may be on. Cars
+come first, by laxity: what they draw later costs nobody comfort. Power in arrays is positive for consumption,
+in W; what is ordered and recorded is injection.
 """
 from __future__ import annotations
 
@@ -26,160 +26,180 @@ from server.grid.optimisation.waterfill import MemberLines
 from server.grid.series.intervals import STEP, Span
 from server.models import VirtualDER
 
-MIN_CHANGE_W = 1.0  # W: who is to change by less is told nothing
-LOAD_RANDOMIZE_S = 60  # seconds within which loads begin and end, so that not all compressors start at once
-TAKES_SETPOINT = "takes a set point"
+MIN_CHANGE_W = 1.0  # smaller changes are not worth a command
+LOAD_RANDOMIZE_S = 60  # loads begin and end within so many seconds, so that not all compressors start at once
+TAKES_SETPOINT = "takes a setpoint"
+_ORDERED = "ordered"  # the reason where the operator gave none
 
 
 class SessionBounds(NamedTuple):
-    """The sessions that are there while an order lasts: their places, what each draws by what it was told and
-    can draw at least and at most (mean W of that time), and the hours from its beginning until it leaves."""
-    places: Whole
-    present: Floats
-    least: Floats
-    most: Floats
-    left: Floats
+    """The charging sessions that are there while an order lasts.
+
+    `indices` are theirs in the fleet's sessions; `present_w` is the mean that each draws without the order,
+    `min_w` to `max_w` what it can draw, `remaining_h` the hours from the order's start until it leaves.
+    """
+    indices: Whole
+    present_w: Floats
+    min_w: Floats
+    max_w: Floats
+    remaining_h: Floats
 
 
 @dataclass(frozen=True)
 class FlexibleLoads:
-    """The cars and thermal loads of a virtual DER as they will be when an order begins, and `duration` s
-    long; `names` has the LFDI of each device by number."""
-    seen: FleetState
+    """The cars and thermal loads of a virtual DER as they will be when an order starts.
+
+    `lfdi_of` has the LFDI of each device by number.
+    """
+    state: FleetState
     start: int
-    duration: int
-    cars: SessionBounds
-    names: dict[int, str]
+    duration_s: int
+    sessions: SessionBounds
+    lfdi_of: dict[int, str]
 
     @staticmethod
-    def of(area: VirtualDER, start: int, duration: int, without: Collection[int]) -> FlexibleLoads:
-        """Those of an area, without some devices (their numbers), who are told otherwise."""
+    def of(vder: VirtualDER, start: int, duration_s: int, excluded: Collection[int]) -> FlexibleLoads:
+        """Those of a virtual DER, without the `excluded` devices (numbers), which get a setpoint."""
         now = clock.now()
-        known = fleetstate.excluding(fleetstate.read(area, now, STEP / 3600), without, TAKES_SETPOINT)
-        seen = projection.project(known, Span(start, 1, STEP, now))
-        return FlexibleLoads(
-            seen, start, duration, _session_bounds(seen, start, duration / 3600), projection.lfdis_of(area)
-        )
+        present = fleetstate.excluding(fleetstate.read(vder, now, STEP / 3600), excluded, TAKES_SETPOINT)
+        state = projection.project(present, Span(start, 1, STEP, now))
+        bounds = _session_bounds(state, start, duration_s / 3600)
+        return FlexibleLoads(state, start, duration_s, bounds, projection.lfdis_of(vder))
 
     @property
     def hours(self) -> float:
-        return self.duration / 3600
+        return self.duration_s / 3600
 
     @cached_property
     def lfdis(self) -> set[str]:
-        """Who they are."""
-        return {
-            self.names[device]
-            for device in (
-                *self.seen.ev.device[self.cars.places].tolist(),
-                *self.seen.thermal.device.tolist(),
-            )
-        }
+        """The LFDIs of the devices."""
+        cars = self.state.ev.device[self.sessions.indices].tolist()
+        return {self.lfdi_of[device] for device in (*cars, *self.state.thermal.device.tolist())}
 
     @property
-    def baseline(self) -> float:
-        """What they inject if nobody asks: a negative number."""
-        return -float(self.cars.present.sum() + self.seen.fleet.base.sum())
+    def baseline_w(self) -> float:
+        """What they inject without an order: a negative number."""
+        return -float(self.sessions.present_w.sum() + self.state.fleet.base.sum())
 
-    def ask(self, watts: float, reason: str, randomize: int = 0) -> list[ShareRow]:
-        """Ask them for so much more injection, and tell them; who was asked for what. Loads begin and end
-        within `randomize` seconds, or by default within a minute."""
-        shares = self._ask_cars(watts, reason)
-        return [
-            *shares,
-            *self._ask_loads(watts - injection_change_w(shares), reason, randomize or LOAD_RANDOMIZE_S),
-        ]
+    def dispatch(self, change_w: float, reason: str, randomize_s: int = 0) -> list[ShareRow]:
+        """Publish the controls for so much more injection and return the shares.
 
-    def _ask_cars(self, watts: float, reason: str) -> list[ShareRow]:
-        places, present, least, most, left = self.cars
-        sessions = self.seen.fleet.sessions.only(places)
-        bounds = (
-            (least, np.maximum(present, least))
-            if watts > 0
-            else (np.minimum(np.maximum(present, least), most), most)
-        )
-        filled = waterfill.fill(
-            present.sum() - watts,
-            MemberLines(
-                (sessions.need - sessions.power * (left - self.hours)) / self.hours,
-                sessions.power / self.hours,
-                *bounds,
-            ),
-        )
-        powers = setpoints.chargeable(filled.powers, least, most, settings.min_charge_w)
+        Loads begin and end within `randomize_s`, by default within a minute.
+        """
+        shares = self._dispatch_cars(change_w, reason)
+        remaining_w = change_w - injection_change_w(shares)
+        return [*shares, *self._dispatch_loads(remaining_w, reason, randomize_s or LOAD_RANDOMIZE_S)]
+
+    def _dispatch_cars(self, change_w: float, reason: str) -> list[ShareRow]:
+        indices, present_w, min_w, max_w, remaining_h = self.sessions
+        charge_w = self._charge_w(change_w)
+        needs = self.state.fleet.sessions.only(indices)
         shares = []
-        for number in np.flatnonzero(np.abs(powers - present) >= MIN_CHANGE_W).tolist():
-            place = int(places[number])
-            wish = ReservationRequest(
-                self.start,
-                self.start + int(left[number] * 3600),
-                float(sessions.need[number]),
-                float(sessions.power[number]),
+        for number in np.flatnonzero(np.abs(charge_w - present_w) >= MIN_CHANGE_W).tolist():
+            index = int(indices[number])
+            request = ReservationRequest(
+                start=self.start,
+                end=self.start + int(remaining_h[number] * 3600),
+                energy_wh=float(needs.need[number]),
+                power_w=float(needs.power[number]),
             )
-            several = reservationpolicy.reserve_at(
-                wish, float(np.ceil(powers[number])), self.start, self.duration
+            offers = reservationpolicy.reserve_at(
+                request, float(np.ceil(charge_w[number])), self.start, self.duration_s
             )
-            document = reservations.revise(self.seen.ev.requests[place], several, self.start, reason)[0]
-            why = (
-                f"{reason or 'ordered'}; {left[number]:.1f} h until it leaves, "
-                f"{wish.energy_wh / 1000:.1f} kWh to charge"
-            )
+            response = reservations.revise(self.state.ev.requests[index], offers, self.start, reason)[0]
             shares.append(
                 ShareRow(
-                    self.names[int(self.seen.ev.device[place])],
-                    document.href,
-                    -float(powers[number]),
-                    -float(present[number]),
-                    why,
+                    lfdi=self.lfdi_of[int(self.state.ev.device[index])],
+                    event_href=response.href,
+                    planned_w=-float(charge_w[number]),
+                    baseline_w=-float(present_w[number]),
+                    reason=f"{reason or _ORDERED}; {remaining_h[number]:.1f} h until it leaves, "
+                           f"{request.energy_wh / 1000:.1f} kWh to charge",
                 )
             )
         return shares
 
-    def _ask_loads(self, watts: float, reason: str, randomize: int) -> list[ShareRow]:
-        fleet = self.seen.fleet
-        if not len(fleet.base) or abs(watts) < MIN_CHANGE_W:
-            return []
-        loads = fleet.thermals._replace(keep=fleet.thermals.keep ** (self.duration / STEP))
-        seen = replace(self.seen, fleet=fleet._replace(thermals=loads), hours=self.hours)
-        kinds = int(loads.kind.max()) + 1
-        filled = policies.by_comfort(
-            -watts, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours
+    def _charge_w(self, change_w: float) -> Floats:
+        """What each car is to draw so that all together inject so much more, by laxity."""
+        indices, present_w, min_w, max_w, remaining_h = self.sessions
+        needs = self.state.fleet.sessions.only(indices)
+        # No car changes against the order: none draws more for more injection, none less for less.
+        low_w, high_w = (
+            (min_w, np.maximum(present_w, min_w))
+            if change_w > 0
+            else (np.minimum(np.maximum(present_w, min_w), max_w), max_w)
         )
-        meant = loads.keep * loads.state + filled.powers * self.hours
-        drawn, comfort = disaggregation.nearest_commandable(
-            np.full((len(seen.dispatch_groups), kinds), filled.level),
-            seen.fleet,
-            disaggregation.StepOptions(
-                self.hours, finest=setpoints.finest(settings.comfort_kelvin), stored=seen.thermal.realised_wh
+        filled = waterfill.fill(
+            present_w.sum() - change_w,
+            MemberLines(
+                (needs.need - needs.power * (remaining_h - self.hours)) / self.hours,
+                needs.power / self.hours,
+                low_w,
+                high_w,
             ),
         )
-        powers = disaggregation.MemberPowers(
-            np.zeros(0), np.zeros(0), drawn, 0.0, comfort=comfort, meant=meant
-        )
+        return setpoints.chargeable(filled.powers, min_w, max_w, settings.min_charge_w)
+
+    def _dispatch_loads(self, change_w: float, reason: str, randomize_s: int) -> list[ShareRow]:
+        fleet = self.state.fleet
+        if not len(fleet.base) or abs(change_w) < MIN_CHANGE_W:
+            return []
+        loads = fleet.thermals._replace(keep=fleet.thermals.keep ** (self.duration_s / STEP))
+        state = replace(self.state, fleet=fleet._replace(thermals=loads), hours=self.hours)
+        powers = self._thermal_powers(state, change_w)
         step = loadcontrol.StepPeriod(
-            self.start, self.start + self.duration, reason or "ordered", reason[:32], randomize
+            self.start, self.start + self.duration_s, reason or _ORDERED, reason[:32], randomize_s
         )
         shares = [
             share
-            for group, leaf in enumerate(seen.dispatch_groups)
-            for one in loadcontrol.thermal_commands(leaf, step, seen, powers, group, self.names)
-            for share in one.shares
+            for group, vder in enumerate(state.dispatch_groups)
+            for command in loadcontrol.thermal_commands(vder, step, state, powers, group, self.lfdi_of)
+            for share in command.shares
         ]
         if shares:
-            projection.record_thermal_states(seen, powers, self.start + self.duration)
+            projection.record_thermal_states(state, powers, self.start + self.duration_s)
         return shares
+
+    def _thermal_powers(self, state: FleetState, change_w: float) -> disaggregation.MemberPowers:
+        """What thermal loads are to draw beside their base, by equal parts of their comfort bands, as near as
+        load controls can command it."""
+        fleet, loads = state.fleet, state.fleet.thermals
+        filled = policies.by_comfort(
+            -change_w, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours
+        )
+        intended_wh = loads.keep * loads.state + filled.powers * self.hours
+        load_w, comfort = disaggregation.nearest_commandable(
+            np.full((len(state.dispatch_groups), int(loads.kind.max()) + 1), filled.level),
+            fleet,
+            disaggregation.StepOptions(
+                self.hours,
+                finest=setpoints.finest(settings.comfort_kelvin),
+                stored=state.thermal.realised_wh,
+            ),
+        )
+        return disaggregation.MemberPowers(
+            np.zeros(0), np.zeros(0), load_w, 0.0, comfort=comfort, meant=intended_wh
+        )
 
 
 def injection_change_w(shares: Collection[ShareRow]) -> float:
-    """W of injection that those who were asked give beside their baselines."""
+    """Return how much more than their baselines the devices of these shares inject."""
     return float(sum(share.planned_w - share.baseline_w for share in shares))
 
 
-def _session_bounds(seen: FleetState, start: int, hours: float) -> SessionBounds:
-    sessions = seen.fleet.sessions
-    left = np.asarray(sessions.depart * seen.hours - (start - seen.at) / 3600, dtype=float)
-    here: Bools = (sessions.arrive * STEP <= start - seen.at) & (left > 0) & (sessions.need >= MIN_CHANGE_W)
-    some, left = sessions.only(here), left[here]
-    least, most = policies.session_bounds(some.need, left, some.power, hours)
-    present = np.minimum(np.nan_to_num(projection.GrantedSessions.of(seen, start).granted_w[here]), most)
-    return SessionBounds(np.flatnonzero(here), present, least, most, left)
+def _session_bounds(state: FleetState, start: int, hours: float) -> SessionBounds:
+    sessions = state.fleet.sessions
+    remaining_h = np.asarray(sessions.depart * state.hours - (start - state.at) / 3600, dtype=float)
+    present: Bools = (
+        (sessions.arrive * STEP <= start - state.at) & (remaining_h > 0) & (sessions.need >= MIN_CHANGE_W)
+    )
+    needs, remaining_h = sessions.only(present), remaining_h[present]
+    min_w, max_w = policies.session_bounds(needs.need, remaining_h, needs.power, hours)
+    granted_w = projection.GrantedSessions.of(state, start).granted_w[present]
+    return SessionBounds(
+        indices=np.flatnonzero(present),
+        present_w=np.minimum(np.nan_to_num(granted_w), max_w),
+        min_w=min_w,
+        max_w=max_w,
+        remaining_h=remaining_h,
+    )

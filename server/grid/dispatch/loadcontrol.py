@@ -1,4 +1,4 @@
-"""What is told of one step, and the load control events that tell thermal loads.
+"""The commands of a step, and the load control events that command thermal loads.
 
 Power in arrays is positive for consumption, in W; in what is issued and recorded it is injection, as in
 DERControl.
@@ -12,45 +12,50 @@ from typing import Any, NamedTuple
 from server import clock
 from server.config import settings
 from server.grid.controls import dercontrols, drevents
+from server.grid.dispatch.allocation import BROADCAST
 from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import MemberPowers
-from server.models.groups import VirtualDER
+from server.models import VirtualDER
 
 DESCRIPTION = "balance"
-STAGGER_S = 120  # seconds over which cars that begin at once are strewn
+STAGGER_S = 120  # cars that begin in the same step are spread over so many seconds
 
 
 @dataclass(frozen=True)
 class StepPeriod:
-    """What all that is told of a step has in common. Loads begin and end, each by chance, within `randomize`
-    seconds: not where one step follows another, since each would then cut the one before short."""
+    """What the commands of a step have in common: its start and end, the reason, the events' description.
+
+    Loads begin and end, each by chance, within `randomize_s`. It is 0 where one step follows another, since
+    the events of the next would cut those of this one short.
+    """
     start: int
     end: int
     reason: str
     description: str = DESCRIPTION
-    randomize: int = 0
+    randomize_s: int = 0
 
     @property
-    def begin(self) -> int:
-        """A step that is decided late begins now."""
+    def begins_at(self) -> int:
+        """The start of its events: now where the step was decided late."""
         return max(self.start, clock.now())
 
-    def strewn(self, place: int) -> int:
-        """When one of many begins, so that not all do at once: about the beginning, so that on the whole
-        nothing is missing."""
-        return max(self.begin + place % STAGGER_S - STAGGER_S // 2, clock.now())
-
     @property
-    def duration(self) -> int:
-        return self.end - self.begin
+    def duration_s(self) -> int:
+        return self.end - self.begins_at
+
+    def staggered_start(self, index: int) -> int:
+        """The start of one of many, numbered by `index`.
+
+        Starts are spread evenly before and after the start of the step, so that the mean power is as planned.
+        """
+        return max(self.begins_at + index % STAGGER_S - STAGGER_S // 2, clock.now())
 
 
 class IssuedCommand(NamedTuple):
-    """What was told through a virtual DER: the quantity, its value, by broadcast or to each device, and who
-    was asked for how much."""
+    """What was commanded through a virtual DER: the quantity, its value, the addressing, and the shares."""
     quantity: str
     value: float
     addressing: str
@@ -58,49 +63,58 @@ class IssuedCommand(NamedTuple):
 
 
 def thermal_commands(
-    leaf: VirtualDER,
+    vder: VirtualDER,
     step: StepPeriod,
-    seen: FleetState,
+    state: FleetState,
     powers: MemberPowers,
     group: int,
-    names: dict[int, str],
+    lfdis: dict[int, str],
 ) -> Iterator[IssuedCommand]:
-    """Tell the thermal loads of a leaf what part of their comfort they are to use (`powers.comfort`), or for
-    what part of the time they may be on."""
-    loads = seen.fleet.thermals
-    kinds = (powers.comfort if powers.comfort is not None else np.zeros((0, 0))).shape[-1]
-    for kind in range(kinds):
-        inside = np.flatnonzero((loads.group == group) & (np.minimum(loads.kind, kinds - 1) == kind))
-        if not len(inside) or powers.comfort is None:
+    """Publish the load controls of a virtual DER's thermal loads, one for each variety, and yield them.
+
+    Loads with a set point get the part of their comfort band to use (`powers.comfort`), others the part of
+    the time that they may be on. `group` is the index of the virtual DER in `state.dispatch_groups`; `lfdis`
+    is by device number.
+    """
+    if powers.comfort is None:
+        return
+    loads, base_w = state.fleet.thermals, state.fleet.base
+    varieties = powers.comfort.shape[-1]
+    for variety in range(varieties):
+        members = np.flatnonzero(
+            (loads.group == group) & (np.minimum(loads.kind, varieties - 1) == variety)
+        )
+        if not len(members):
             continue
-        fraction, drawn = float(powers.comfort[group, kind]), powers.thermals[inside]
-        usual = float(seen.fleet.base[inside].sum())
-        offset = kind == setpoints.OFFSET
+        fraction, change_w = float(powers.comfort[group, variety]), powers.thermals[members]
+        by_offset = variety == setpoints.OFFSET
         action = (
             setpoints.offset(fraction, settings.comfort_kelvin)
-            if offset
-            else setpoints.duty(usual, float(drawn.sum()))
+            if by_offset
+            else setpoints.duty(float(base_w[members].sum()), float(change_w.sum()))
         )
         if action is None:
             continue
-        href = _publish_event(leaf, step, action, seen.categories[kind])
-        why = f"{step.reason}; {fraction:+.0%} of the comfort band, as all of {leaf.name}"
-        yield IssuedCommand(
-            "offset" if offset else "duty",
-            100 * fraction,
-            "broadcast",
-            [
-                ShareRow(names[int(device)], href, -float(base + power), -float(base), why)
-                for device, base, power in zip(
-                    seen.thermal.device[inside], seen.fleet.base[inside], drawn, strict=True
-                )
-            ],
-        )
+        href = _publish_event(vder, step, action, state.categories[variety])
+        reason = f"{step.reason}; {fraction:+.0%} of the comfort band, as every load of {vder.name}"
+        shares = [
+            ShareRow(
+                lfdi=lfdis[int(device)],
+                event_href=href,
+                planned_w=-float(base + change),
+                baseline_w=-float(base),
+                reason=reason,
+            )
+            for device, base, change in zip(
+                state.thermal.device[members], base_w[members], change_w, strict=True
+            )
+        ]
+        yield IssuedCommand("offset" if by_offset else "duty", 100 * fraction, BROADCAST, shares)
 
 
-def _publish_event(leaf: VirtualDER, step: StepPeriod, action: dict[str, Any], categories: int) -> str:
-    said = dercontrols.event_fields(
-        step.duration, step.begin, step.randomize, step.randomize, step.description
+def _publish_event(vder: VirtualDER, step: StepPeriod, action: dict[str, Any], categories: int) -> str:
+    fields = dercontrols.event_fields(
+        step.duration_s, step.begins_at, step.randomize_s, step.randomize_s, step.description
     )
-    return drevents.publish(leaf, {**said, **action, "deviceCategory": f"{categories:08X}",
-                                     "drProgramMandatory": False}).href
+    data = {**fields, **action, "deviceCategory": f"{categories:08X}", "drProgramMandatory": False}
+    return drevents.publish(vder, data).href

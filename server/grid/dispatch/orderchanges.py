@@ -1,78 +1,84 @@
-"""Changes to an order: cancelled, or extended by another order of the same."""
+"""Changes to an order: cancel it, or extend it by another order of the same."""
 from __future__ import annotations
-
-from typing import Any
 
 from server import audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, reservationanswers, reservations
-from server.grid.dispatch.orders import controls_of, describe, find_order, status_of
+from server.grid.dispatch.orders import ACTIVE, SCHEDULED, controls_of, describe, find_order, status_of
+from server.grid.dispatch.results import OrderSummary
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.models import DispatchOrder, Document, Share
 from server.resources import store
 from server.resources.codes import EventStatus
+from server.units import Href, Instant, Seconds
+
+_RESERVATION = "FlowReservationResponse"
+_NOT_REPEATED = ("mRID", "creationTime", "EventStatus", "randomizeStart", "randomizeDuration")
 
 
-def _state(number: int) -> dict[str, Any]:
+def _state(number: int) -> OrderSummary:
     return describe(find_order(number))
 
 
 @audit.audited("dispatch cancel", "{vder} order {id}", state=_state, answer=dict)
 def cancel(
-    number: int, at: int | None = None, randomized: bool = False, reason: str | None = None
-) -> dict[str, Any]:
-    """Cancel an order's controls, now or from a later instant on. Refused (409) where none of them is left to
-    cancel."""
+    number: int, at: Instant | None = None, randomized: bool = False, reason: str | None = None
+) -> OrderSummary:
+    """Cancel an order's events now, or from the instant `at` on.
+
+    Cars whose reservation is cancelled now are granted anew by the policy what they need. Refused (409) where
+    every event is cancelled, superseded or over.
+    """
     with store.transaction():
-        row = find_order(number)
+        order = find_order(number)
         live = [
             document
-            for document in controls_of(row)
+            for document in controls_of(order)
             if document.status["currentStatus"] <= EventStatus.ACTIVE
             and document.visibility != Document.EXPIRED
         ]
         if not live:
-            raise Refused(409, f"order {number} is {describe(row)['status']}; nothing of it is left to "
-                               "cancel")
+            raise Refused(409, f"order {number} is {status_of(order)}; nothing of it is left to cancel")
         for document in live:
-            if document.kind == "FlowReservationResponse" and at is None:
+            if document.kind == _RESERVATION and at is None:
                 reservationanswers.release(document)
             else:
                 store.cancel(document.href, at, randomized, reason)
-        row.cancelled_at = clock.now() if at is None else at
-        row.save()
-        return describe(row)
+        order.cancelled_at = clock.now() if at is None else at
+        order.save()
+        return describe(order)
 
 
 @audit.audited("dispatch extend", "{vder} order {id}", answer=dict)
-def extend(number: int, duration: int, reason: str = "") -> dict[str, Any]:
-    """Have an order go on for `duration` seconds more, by an order of the same from its end on: what was said
-    is never changed. Refused (409) where it is over or cancelled, or was made by a plan."""
+def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
+    """Extend an order by another order of the same, from its end on; events are never edited.
+
+    Refused (409) where it is over or cancelled, or was made by a plan.
+    """
     with store.transaction():
-        row = find_order(number)
-        state, end = status_of(row), row.start + row.duration_s
-        if state not in ("scheduled", "active") or row.plan_id is not None:
-            raise Refused(409, f"order {number} "
-                               "is " + (state if row.plan_id is None else "of a plan, which goes on by "
-                                                                          "itself"))
-        parents = {document.href: document for document in controls_of(row)}
-        hrefs = {href: _repeat(document, end, duration) for href, document in parents.items()}
-        new = DispatchOrder.create(
-            vder=row.vder,
-            quantity=row.quantity,
-            value=row.value,
-            addressing=row.addressing,
+        order = find_order(number)
+        status, end = status_of(order), order.start + order.duration_s
+        if order.plan_id is not None:
+            raise Refused(409, f"order {number} is part of plan {order.plan_id}, which decides each step")
+        if status not in (SCHEDULED, ACTIVE):
+            raise Refused(409, f"order {number} is {status}")
+        hrefs = {document.href: _repeat(document, end, duration_s) for document in controls_of(order)}
+        extension = DispatchOrder.create(
+            vder=order.vder,
+            quantity=order.quantity,
+            value=order.value,
+            addressing=order.addressing,
             start=end,
-            duration_s=duration,
-            target_w=row.target_w,
-            planned_w=row.planned_w,
-            reason=reason or row.reason,
+            duration_s=duration_s,
+            target_w=order.target_w,
+            planned_w=order.planned_w,
+            reason=reason or order.reason,
             warnings=[],
             requested_by=audit.who(),
             created_at=clock.now(),
         )
         record_shares(
-            new,
+            extension,
             [
                 ShareRow(
                     lfdi=share.lfdi,
@@ -81,17 +87,18 @@ def extend(number: int, duration: int, reason: str = "") -> dict[str, Any]:
                     baseline_w=share.baseline_w or 0.0,
                     reason=share.reason,
                 )
-                for share in Share.select().where(Share.order == row)
+                for share in Share.select().where(Share.order == order)
             ],
         )
-        return describe(new)
+        return describe(extension)
 
 
-def _repeat(document: Document, start: int, duration: int) -> str:
-    """Have an event's own words hold from `start` on too; the href of the event that says so."""
-    if document.kind == "FlowReservationResponse":
-        return reservations.repeat(document, start, duration).href
-    said = dercontrols.event_fields(duration, start, description=document.submitted.get("description", ""))
-    own = {key: value for key, value in document.submitted.items() if key not in (
-        "mRID", "creationTime", "EventStatus", "randomizeStart", "randomizeDuration")}
-    return store.add(document.kind, document.parent, {**own, **said})
+def _repeat(document: Document, start: Instant, duration_s: Seconds) -> Href:
+    """Add an event of the same content from `start` on; its href."""
+    if document.kind == _RESERVATION:
+        return reservations.repeat(document, start, duration_s).href
+    fields = dercontrols.event_fields(
+        duration_s, start, description=document.submitted.get("description", "")
+    )
+    content = {key: value for key, value in document.submitted.items() if key not in _NOT_REPEATED}
+    return store.add(document.kind, document.parent, {**content, **fields})

@@ -1,66 +1,70 @@
-"""What came of an order so far: who responded what, and how much power came of it."""
+"""The progress of an order: what devices responded, and how much power was delivered."""
 from __future__ import annotations
 
 from collections import Counter
 from math import fsum
-from typing import Any
 
 from server import clock
 from server.grid.controls.responses import NO_RESPONSE, PATIENCE_POLLS, WAITING, latest_responses
+from server.grid.dispatch.results import Delivery, DeviceProgress, OrderProgress
 from server.grid.fleet import power
 from server.models import Device, DispatchOrder, Share
 from server.resources import pollrates
+from server.units import Lfdi
 
-# of what devices do or are to do: a planned change of less says nothing about performance
+# of the power of the devices: a planned change of less says nothing about performance
 MIN_CHANGE_FRACTION = 0.05
 
 
-def order_progress(row: DispatchOrder) -> dict[str, Any]:
-    """Devices by what they last said, and the power delivered against the wish.
+def order_progress(order: DispatchOrder) -> OrderProgress:
+    """Return what came of an order until now, or until its end.
 
-    `delivered_w` is the mean injection since the start (or until the end) of those whose readings say so, and
-    `expected_w` what was planned of the same; `performance` is the part that was delivered of the planned
-    change, None where the plan changes next to nothing. That is for a look while it runs; for settlement see
-    `performance`.
+    It is for following an order while it runs; `reports.performance` is for settlement.
     """
-    shares = list(Share.select().where(Share.order == row).order_by(Share.lfdi))
-    said = latest_responses({(share.lfdi, share.mrid) for share in shares})
+    shares = list(Share.select().where(Share.order == order).order_by(Share.lfdi))
+    answers = latest_responses({(share.lfdi, share.mrid) for share in shares})
     names = {device.lfdi: device.name for device in Device.select(Device.lfdi, Device.name).where(
-        Device.lfdi.in_(Share.select(Share.lfdi).where(Share.order == row)))}
-    end = min(
-        clock.now(), row.start + row.duration_s, *([row.cancelled_at] if row.cancelled_at is not None else [])
-    )
-    injected = power.mean([share.lfdi for share in shares], row.start, end) if end > row.start else {}
-    devices: list[dict[str, Any]] = [
+        Device.lfdi.in_(Share.select(Share.lfdi).where(Share.order == order)))}
+    ends = [clock.now(), order.start + order.duration_s]
+    if order.cancelled_at is not None:
+        ends.append(order.cancelled_at)
+    end = min(ends)
+    injection_w = power.mean([share.lfdi for share in shares], order.start, end) if end > order.start else {}
+    devices: list[DeviceProgress] = [
         {
             "lfdi": share.lfdi,
             "name": names.get(share.lfdi, ""),
             "control": share.event_href,
-            "answer": said.get((share.lfdi, share.mrid)) or _unanswered(row, share.lfdi),
-            "baseline_w": share.baseline_w,
-            "planned_w": share.planned_w,
-            "delivered_w": injected.get(share.lfdi),
+            "answer": answers.get((share.lfdi, share.mrid)) or _unanswered(order, share.lfdi),
+            "baseline_w": share.baseline_w or 0.0,
+            "planned_w": share.planned_w or 0.0,
+            "delivered_w": injection_w.get(share.lfdi),
         }
         for share in shares
     ]
-    read = [device for device in devices if device["delivered_w"] is not None]
-    delivered, expected, baseline = (fsum(device[key] for device in read)
-                                     for key in ("delivered_w", "planned_w", "baseline_w"))
-    least = MIN_CHANGE_FRACTION * fsum(
-        max(abs(device["planned_w"]), abs(device["baseline_w"])) for device in read
-    )
     return {
         "answers": dict(Counter(device["answer"] for device in devices)),
-        "read": len(read),
-        "delivered_w": delivered if read else None,
-        "expected_w": expected if read else None,
-        "performance": (delivered - baseline) / (expected - baseline)
-        if abs(expected - baseline) > least
-        else None,
+        **_delivery(devices),
         "devices": devices,
     }
 
 
-def _unanswered(row: DispatchOrder, lfdi: str) -> str:
-    late = clock.now() > row.created_at + PATIENCE_POLLS * pollrates.poll("DERProgramList", lfdi)
+def _delivery(devices: list[DeviceProgress]) -> Delivery:
+    read = [(device, delivered_w) for device in devices if (delivered_w := device["delivered_w"]) is not None]
+    delivered_w = fsum(injection_w for _, injection_w in read)
+    expected_w = fsum(device["planned_w"] for device, _ in read)
+    baseline_w = fsum(device["baseline_w"] for device, _ in read)
+    power_w = fsum(max(abs(device["planned_w"]), abs(device["baseline_w"])) for device, _ in read)
+    change_w = expected_w - baseline_w
+    measurable = abs(change_w) > MIN_CHANGE_FRACTION * power_w
+    return {
+        "devices_read": len(read),
+        "delivered_w": delivered_w if read else None,
+        "expected_w": expected_w if read else None,
+        "performance": (delivered_w - baseline_w) / change_w if measurable else None,
+    }
+
+
+def _unanswered(order: DispatchOrder, lfdi: Lfdi) -> str:
+    late = clock.now() > order.created_at + PATIENCE_POLLS * pollrates.poll("DERProgramList", lfdi)
     return NO_RESPONSE if late else WAITING

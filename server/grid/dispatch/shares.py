@@ -1,4 +1,4 @@
-"""Who was asked for how much by an order: the rows Share."""
+"""The shares of devices in an order: the rows of the table Share."""
 from __future__ import annotations
 
 from collections.abc import Collection
@@ -9,12 +9,12 @@ from peewee import chunked
 from server.models import DispatchOrder, Document
 from server.resources import sql
 
-_CHUNK = 200
+_CHUNK = 200  # parameters in one statement
 
 
 class ShareRow(NamedTuple):
-    """The part of an order that one device has: the href of its event, its planned and baseline injection in
-    W, and why."""
+    """The share of one device in an order: the event that carries it out, its planned and its baseline
+    injection in W, and why it is this much."""
     lfdi: str
     event_href: str
     planned_w: float
@@ -22,19 +22,19 @@ class ShareRow(NamedTuple):
     reason: str
 
 
-def record_shares(row: DispatchOrder, shares: Collection[ShareRow]) -> None:
-    """Keep the shares of an order."""
+def record_shares(order: DispatchOrder, shares: Collection[ShareRow]) -> None:
+    """Write the shares of an order, within the caller's transaction."""
     mrids = {
         document.href: document.submitted["mRID"]
-        for some in chunked({share.event_href for share in shares}, _CHUNK)
-        for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(some))
+        for hrefs in chunked({share.event_href for share in shares}, _CHUNK)
+        for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(hrefs))
     }
     sql.many(
         "INSERT INTO share (order_id, lfdi, event_href, mrid, planned_w, baseline_w, reason) VALUES (?, ?, "
         "?, ?, ?, ?, ?)",
         (
-            (row.id, share.lfdi, share.event_href, mrids[share.event_href], share.planned_w, share.baseline_w,
-             share.reason)
+            (order.id, share.lfdi, share.event_href, mrids[share.event_href], share.planned_w,
+             share.baseline_w, share.reason)
             for share in shares
         ),
     )

@@ -72,10 +72,10 @@ class Home:
         )
         assert reply.status in (201, 204)
 
-    def answer(self, mrid, status, at=None):
+    def answer(self, mrid, status, at=None, kind="DERControlResponse"):
         reply = self.client.post(
             "/rsps/1/rsp",
-            "DERControlResponse",
+            kind,
             {
                 "createdDateTime": clock.now() if at is None else at,
                 "endDeviceLFDI": self.lfdi,

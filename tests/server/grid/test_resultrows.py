@@ -9,6 +9,7 @@ from server.units import meaning
 
 MODULES = [
     "server.grid.controls.results",
+    "server.grid.dispatch.results",
 ]
 ROWS = [
     row

@@ -438,7 +438,7 @@ def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
             for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
             if event.submitted["interval"]["start"] == step
         ]
-        town[6].answer(load.submitted["mRID"], 1)
+        town[6].answer(load.submitted["mRID"], 1, kind="DrResponse")
         clock.turn_to(step + STEP)
         reads(town, step, [0.0] * 6 + [-1000.0] * 2)
         signals.put("town", "measured", [0.0], step, STEP)

@@ -28,7 +28,7 @@ def member(name, inject=5000, absorb=5000, low=None, high=None, present=0.0, mod
 
 
 def planned(made):
-    return {part.member.name: part.planned for part in made.parts}
+    return {part.member.name: part.planned_w for part in made.parts}
 
 
 def told(made):
@@ -41,7 +41,7 @@ PANELS = member("pv", 6000, 0, high=3000, present=3000.0, modes=frozenset({"opMo
 
 def test_watts_more_by_broadcast_are_the_same_percent_for_all():
     made = allocation.allocate("watts", 2500, BATTERIES)
-    assert made.target == 3000 and made.base == {"opModFixedW": 4000}
+    assert made.target_w == 3000 and made.base == {"opModFixedW": 4000}
     assert planned(made) == {"a": 2000, "b": 1000} and told(made) == {"a": None, "b": None}
 
 
@@ -56,18 +56,18 @@ def test_panels_are_reached_by_a_limit_in_the_same_control():
         set(made.base) == {"opModFixedW", "opModMaxLimW"}
         and made.base["opModFixedW"] == made.base["opModMaxLimW"]
     )
-    assert made.planned == pytest.approx(5000, abs=1)
+    assert made.planned_w == pytest.approx(5000, abs=1)
     down = allocation.allocate("target", -3500, [*BATTERIES, PANELS])
     assert down.base == {"opModFixedW": -5000, "opModMaxLimW": 0} and planned(down)["pv"] == 0
 
 
 def test_per_device_in_proportion_to_headroom():
     made = allocation.allocate("watts", 3250, BATTERIES, ONE_BY_ONE)
-    assert made.base is None and made.target == 3750
+    assert made.base is None and made.target_w == 3750
     share = 3250 / (5000 + 2000)
     assert planned(made)["a"] == pytest.approx(5000 * share, abs=0.5)
     assert planned(made)["b"] == pytest.approx(500 + 2000 * share, abs=0.5)
-    assert made.planned == pytest.approx(3750, abs=0.25)
+    assert made.planned_w == pytest.approx(3750, abs=0.25)
     assert told(made)["a"] == {"opModFixedW": round(10_000 * share)}
 
 
@@ -77,8 +77,8 @@ def test_per_device_so_that_all_are_equally_full():
     made = allocation.allocate(
         "target", 2000, every, allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE, hours=2)
     )
-    left = [10_000 * unit.soc - 2 * part.planned for unit, part in zip(stores, made.parts, strict=True)]
-    assert left == pytest.approx([5000, 5000], abs=2) and made.planned == 2000
+    left = [10_000 * unit.soc - 2 * part.planned_w for unit, part in zip(stores, made.parts, strict=True)]
+    assert left == pytest.approx([5000, 5000], abs=2) and made.planned_w == 2000
 
 
 def test_per_device_charging_goes_by_the_charge_rating():
@@ -96,7 +96,7 @@ def test_each_device_is_told_in_a_mode_that_it_takes():
     assert {name: list(base or ()) for name, base in told(made).items()} == {
         "fixed": ["opModFixedW"], "target": ["opModTargetW"], "limit": ["opModMaxLimW"], "none": []}
     assert told(made)["target"]["opModTargetW"] == {"multiplier": 0, "value": 2000}
-    assert planned(made)["none"] == 1000 and made.planned == 7000
+    assert planned(made)["none"] == 1000 and made.planned_w == 7000
 
 
 def test_a_great_target_is_told_in_greater_steps():
@@ -107,7 +107,7 @@ def test_a_great_target_is_told_in_greater_steps():
 
 def test_what_is_out_of_reach_is_said():
     made = allocation.allocate("target", 20_000, BATTERIES)
-    assert made.missed == 20_000 - 7500 and made.planned == 7500
+    assert made.unserved_w == 20_000 - 7500 and made.planned_w == 7500
 
 
 def test_percent_of_rating():
@@ -128,20 +128,20 @@ def test_a_limit_of_the_group_in_percent_of_rating(value, level):
 @pytest.mark.parametrize("wish, mode", [("connect", "opModConnect"), ("energize", "opModEnergize")])
 def test_off_and_on(wish, mode):
     off, on = allocation.allocate(wish, 0.0, BATTERIES), allocation.allocate(wish, 1.0, BATTERIES)
-    assert off.base == {mode: False} and off.planned == 0
-    assert on.base == {mode: True} and on.planned == 500
+    assert off.base == {mode: False} and off.planned_w == 0
+    assert on.base == {mode: True} and on.planned_w == 500
 
 
 def test_who_is_not_online_does_not_count():
     made = allocation.allocate("target", 2000, [*BATTERIES, member("c", online=False)])
-    assert "c" not in planned(made) and made.planned == pytest.approx(2000, abs=1)
-    assert made.warnings == ["1 of 3 members are not online or unrated and do not count"]
+    assert "c" not in planned(made) and made.planned_w == pytest.approx(2000, abs=1)
+    assert made.warnings == ["1 of 3 members are offline or unrated and left out"]
 
 
 @pytest.mark.parametrize(
     "wish, value, every, how, status, why",
     [
-        ("power", 1, BATTERIES, allocation.DispatchOptions(), 400, "wish power: watts, target"),
+        ("power", 1, BATTERIES, allocation.DispatchOptions(), 400, "quantity power: watts, target"),
         ("watts", 1, BATTERIES, allocation.DispatchOptions(allocation.DEVICE, "luck"), 400, "policy luck"),
         (
             "watts",
@@ -157,7 +157,7 @@ def test_who_is_not_online_does_not_count():
             BATTERIES,
             allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE),
             409,
-            "2 members have not said how much",
+            "2 members have not reported their stored energy",
         ),
         ("watts", 1, BATTERIES, allocation.DispatchOptions("singly"), 400, "addressing singly"),
         ("percent", 1, BATTERIES, ONE_BY_ONE, 400, "it is broadcast"),
@@ -196,7 +196,7 @@ def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, ho
     made = allocation.allocate("target", value, every, how)
     for part, (inject, absorb, *_) in zip(made.parts, drawn, strict=True):
         step = max(inject, absorb) / 10_000
-        assert part.member.low - step <= part.planned <= part.member.high + step
+        assert part.member.low - step <= part.planned_w <= part.member.high + step
     reachable = min(max(value, fsum(each.low for each in every)), fsum(each.high for each in every))
     if how == ONE_BY_ONE:
         resolution = max(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
@@ -204,5 +204,5 @@ def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, ho
         resolution = fsum(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
     # members with no step between their bounds
     stuck = fsum(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
-    assert abs(made.planned - reachable) <= resolution + stuck + 1
-    assert made.missed == pytest.approx(value - reachable, abs=1e-6)
+    assert abs(made.planned_w - reachable) <= resolution + stuck + 1
+    assert made.unserved_w == pytest.approx(value - reachable, abs=1e-6)

@@ -8,7 +8,7 @@ from server.grid.dispatch import orderchanges, orders
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Participation, Share, ThermalState
 from server.resources import store
-from server.resources.events import ACTIVE
+from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
 from tests.conftest import NOON
 from tests.ordered import create_order
@@ -45,7 +45,9 @@ def order(vder="loads", start=0, duration=QUARTER, **wish):
 def grants(home, since=0):
     """(start, seconds, W) of what a car is granted, what is superseded left out."""
     live = [
-        each for each in store.items(f"/edev/{home.device.id}/frp") if each.status["currentStatus"] <= ACTIVE
+        document
+        for document in store.items(f"/edev/{home.device.id}/frp")
+        if document.status["currentStatus"] <= EventStatus.ACTIVE
     ]
     return sorted(
         (
@@ -73,9 +75,8 @@ def test_a_car_waits_for_as_long_as_an_order_lasts_and_then_has_all_that_it_want
     start = clock.now() + 300
     made = order(start=300, watts=7000)
     assert made["baseline_w"] == pytest.approx(-7000 - 7000 - 1000, abs=5)
-    assert shares(made) == {street[1].lfdi: pytest.approx(7000, abs=1)} and made["missed_w"] == pytest.approx(
-        0, abs=1
-    )
+    assert shares(made) == {street[1].lfdi: pytest.approx(7000, abs=1)}
+    assert made["unserved_w"] == pytest.approx(0, abs=1)
     _, wait, later = grants(street[1])
     assert wait == (start, QUARTER, 0) and later[0] == start + QUARTER and later[2] == 7000
     assert later[1] * 7000 / 3600 == pytest.approx(21_000 - 7000 * 300 / 3600, rel=0.01), (
@@ -94,7 +95,7 @@ def test_who_must_charge_goes_on_and_heat_does_the_rest(street):
     assert event.submitted["randomizeStart"] == event.submitted["randomizeDuration"] == 60
     heat = [shares(made)[home.lfdi] for home in street[3:]]
     assert all(0 < each <= 500 for each in heat) and sum(heat) == pytest.approx(1000, abs=150)
-    assert made["missed_w"] == pytest.approx(8000 - sum(shares(made).values()), abs=1)
+    assert made["unserved_w"] == pytest.approx(8000 - sum(shares(made).values()), abs=1)
     assert {kind["href"].split("/")[1] for kind in made["controls"]} == {"edev", "dr"}
     assert all(ThermalState.get(device=home.device).realised < 0 for home in street[3:])
 
@@ -115,7 +116,7 @@ def test_stores_come_first_and_the_rest_is_asked_of_others(street):
     few = create_order("all", QUARTER, watts=2000)
     assert set(shares(few)) == {street[0].lfdi}, "what stores can do is asked of nobody else"
     assert {share.reason for share in Share.select().where(Share.order == few["id"])} == {
-        "+40 % of its rating, as all"
+        "+40 % of its rating, as every member"
     }
 
 
@@ -127,10 +128,10 @@ def test_a_target_is_of_the_whole_group(street):
 def test_what_is_out_of_reach_is_said(street):
     made = order(watts=20_000)
     assert (
-        made["missed_w"] == pytest.approx(20_000 - sum(shares(made).values()), abs=1)
-        and made["missed_w"] > 11_000
+        made["unserved_w"] == pytest.approx(20_000 - sum(shares(made).values()), abs=1)
+        and made["unserved_w"] > 11_000
     )
-    assert f"{made['missed_w']:.0f} W of the wish are out of reach" in made["warnings"][-1]
+    assert f"{made['unserved_w']:.0f} W of the order are out of reach" in made["warnings"][-1]
 
 
 def test_a_dry_run_changes_nothing(street):
@@ -155,7 +156,7 @@ def test_an_order_that_is_cancelled_lets_cars_go_on(street):
     assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [
         7000
     ]
-    assert all(event.status["currentStatus"] > ACTIVE for event in loads())
+    assert all(event.status["currentStatus"] > EventStatus.ACTIVE for event in loads())
 
 
 def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order_would_have_ended(street):

@@ -35,7 +35,7 @@ def test_one_percent_for_all(street):
     made = create_order(
         "street", 900, clock.now() + 300, watts=3000, ramp=10, randomize=60, reason="evening peak"
     )
-    assert (made["planned_w"], made["target_w"], made["baseline_w"], made["missed_w"]) == (3000, 3000, 0, 0)
+    assert (made["planned_w"], made["target_w"], made["baseline_w"], made["unserved_w"]) == (3000, 3000, 0, 0)
     (control,) = made["controls"]
     assert control["base"] == {"opModFixedW": 2000, "rampTms": 1000}
     assert [asked(home) for home in street] == [[(80, control["base"])]] * 3
@@ -70,9 +70,9 @@ def test_the_fullest_gives_most_where_charge_is_to_be_equal(street):
 
 def test_what_has_to_be_held_for_long_is_less(street):
     made = create_order("street", 4 * 3600, target=15_000)
-    assert (made["planned_w"], made["missed_w"]) == (3750, 11_250)
+    assert (made["planned_w"], made["unserved_w"]) == (3750, 11_250)
     assert made["warnings"] == [
-        "11250 W of the wish are out of reach: bounds of what members can do leave 3750 W"
+        "11250 W of the order are out of reach: the limits of members leave 3750 W"
     ]
 
 
@@ -146,7 +146,7 @@ def test_power_delivered_against_the_wish(street):
     street[1].post(400, start=begun, duration=300)
     street[1].post(600, start=begun + 300, duration=300)
     shown = orders.show(made["id"])
-    assert (shown["read"], shown["delivered_w"], shown["expected_w"]) == (2, 1500, 2000)
+    assert (shown["devices_read"], shown["delivered_w"], shown["expected_w"]) == (2, 1500, 2000)
     assert shown["performance"] == pytest.approx(0.75)
     assert [
         device["delivered_w"] for device in sorted(shown["devices"], key=lambda device: device["name"])
@@ -197,7 +197,7 @@ def test_an_order_on_a_group_reaches_the_members_of_its_groups(street):
 def test_an_order_goes_on_by_another_of_the_same(street):
     made = create_order("street", 900, clock.now() + 300, watts=3000)
     more = orderchanges.extend(made["id"], 600)
-    assert (more["start"], more["duration"], more["planned_w"]) == (made["start"] + 900, 600, 3000)
+    assert (more["start"], more["duration_s"], more["planned_w"]) == (made["start"] + 900, 600, 3000)
     assert [base for _, base in asked(street[0])] == [made["controls"][0]["base"]] * 2
     assert [share["planned_w"] for share in orders.list_shares(more["id"])] == [1000, 1000, 1000]
     orderchanges.cancel(made["id"])

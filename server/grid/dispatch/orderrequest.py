@@ -1,0 +1,49 @@
+"""What an operator orders of a virtual DER."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from server.errors import Refused
+from server.grid.dispatch.allocation import BROADCAST, DispatchOptions
+from server.grid.dispatch.sharing import HEADROOM
+from server.models import VirtualDER
+from server.units import Instant, Seconds, SecondsExact
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRequest:
+    """An order: a `quantity` (one of `allocation.QUANTITIES`) and its `value`, in W or percent.
+
+    It lasts `duration_s` from `start` (None: now) on. `addressing` is "broadcast" or "device", `policy` one
+    of `sharing.POLICIES`. Devices reach their power in `ramp_s`; `randomize_s` (signed) spreads start and
+    end. With `dry_run` the order is rolled back, and the result has its XML.
+    """
+    vder: str | int | VirtualDER
+    quantity: str
+    value: float
+    duration_s: Seconds
+    start: Instant | None = None
+    addressing: str = BROADCAST
+    policy: str = HEADROOM
+    ramp_s: SecondsExact | None = None
+    randomize_s: Seconds = 0
+    reason: str = ""
+    dry_run: bool = False
+
+    @property
+    def options(self) -> DispatchOptions:
+        return DispatchOptions(self.addressing, self.policy, max(self.duration_s, 1) / 3600)
+
+
+def single_quantity(values: Mapping[str, float | bool | None]) -> tuple[str, float]:
+    """Return the quantity that has a value, and its value.
+
+    Refused (400) unless it is exactly one.
+    """
+    specified = {name: float(value) for name, value in values.items() if value is not None}
+    if len(specified) != 1:
+        raise Refused(
+            400, f"specify exactly one of {', '.join(values)}; given: {', '.join(specified) or 'none'}"
+        )
+    return next(iter(specified.items()))

@@ -1,0 +1,101 @@
+"""What the operations on orders return: rows with fixed keys, from which tables and JSON are made."""
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from server.grid.controls.results import EventSummary
+from server.units import Fraction, Href, Instant, Lfdi, Seconds, Watts, Xml
+
+
+class OrderSummary(TypedDict):
+    """An order; power is positive for injection.
+
+    `quantity` is one of `allocation.QUANTITIES`, or names how a plan dispatches; `value` is in its unit.
+    `status` is scheduled, active, cancelled, superseded (all its controls are) or over. `id` is None in a dry
+    run.
+    """
+    id: int | None
+    vder: str
+    quantity: str
+    value: float
+    addressing: str
+    start: Instant
+    duration_s: Seconds
+    target_w: Watts | None
+    planned_w: Watts | None
+    status: str
+    reason: str
+    requested_by: str
+    plan: int | None
+    created_at: Instant
+    warnings: list[str]
+
+
+class AllocatedShare(TypedDict):
+    """The share of a device in an order as it is created; `base` is the DERControlBase that is its own."""
+    lfdi: Lfdi
+    name: str
+    baseline_w: Watts
+    planned_w: Watts
+    base: dict[str, Any] | None
+    control: Href | None
+
+
+class CreatedOrder(OrderSummary):
+    """An order that was created, with its events and shares; `xml` only in a dry run.
+
+    `unserved_w` is the part of the order that members cannot do.
+    """
+    baseline_w: Watts
+    unserved_w: Watts
+    dry_run: bool
+    controls: list[EventSummary]
+    shares: list[AllocatedShare]
+    xml: NotRequired[list[Xml]]
+
+
+class DeviceProgress(TypedDict):
+    """A device of an order: its latest response in words, and its mean injection so far.
+
+    `delivered_w` is None where it was not read.
+    """
+    lfdi: Lfdi
+    name: str
+    control: Href
+    answer: str
+    baseline_w: Watts
+    planned_w: Watts
+    delivered_w: Watts | None
+
+
+class Delivery(TypedDict):
+    """The power delivered so far.
+
+    `delivered_w` is the mean injection of the `devices_read`, `expected_w` what was planned for the same
+    devices; `performance` is the part of the planned change that was delivered, None where the change is next
+    to nothing.
+    """
+    devices_read: int
+    delivered_w: Watts | None
+    expected_w: Watts | None
+    performance: Fraction | None
+
+
+class OrderProgress(Delivery):
+    """What came of an order so far; `answers` counts the devices by their latest response."""
+    answers: dict[str, int]
+    devices: list[DeviceProgress]
+
+
+class OrderDetail(OrderSummary, OrderProgress):
+    """An order with its progress."""
+
+
+class RecordedShare(TypedDict):
+    """The share of a device in an order, as it was recorded."""
+    lfdi: Lfdi
+    name: str
+    baseline_w: Watts | None
+    planned_w: Watts | None
+    control: Href
+    reason: str
