@@ -50,6 +50,7 @@ def run(once: bool = False) -> None:
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+    log.info("the worker has started")
     purge_at = 0.0
     while True:
         try:

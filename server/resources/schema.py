@@ -29,8 +29,11 @@ def path() -> str:
 
 @lru_cache(maxsize=1)
 def model() -> xmlschema.XMLSchema10:
-    """The component model of the whole schema; built once, in about half a second."""
-    return xmlschema.XMLSchema10(path())
+    """The component model of the whole schema, built once.
+
+    The schema itself is not checked again, which would take a second at the start of every process: tests do.
+    """
+    return xmlschema.XMLSchema10(path(), validation="skip")
 
 
 class Simple(NamedTuple):

@@ -64,9 +64,13 @@ class Process:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.popen.pid, signal.SIGKILL)
-            self.popen.wait()
+            self.kill()
             raise AssertionError(f"it had to be killed:\n{self.text[-4000:]}") from None
+
+    def kill(self) -> None:
+        """SIGKILL to it and its children."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
 
     def children(self) -> list[int]:
         """The ids of its child processes."""

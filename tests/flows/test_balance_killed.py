@@ -2,13 +2,11 @@
 lost, nothing is told twice. Real processes, and so some seconds."""
 from __future__ import annotations
 
-import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from server.grid.series import signals
 from server.models import Balance, Device, DispatchOrder, Document, Meter, Plan, ResponseRecord, Share
 from server.resources import store
 from tests.flows.conftest import DEVICES
-from tests.flows.server import ROOT, Process, Server, entries
+from tests.flows.server import ROOT, Process, Server, entries, until
 from tests.server.grid.conftest import battery, home
 
 pytestmark = [pytest.mark.flow, pytest.mark.restart]
@@ -34,7 +32,7 @@ ALWAYS = 1 << 40
 
 
 @pytest.fixture
-def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process]:
+def area(battery: Callable[..., object], tmp_path: Path) -> Iterator[Callable[[], Process]]:
     """Four batteries below `town`, which is kept in balance, always fresh; starts a worker in a process of
     its own, whose clock is this one's, at 600x."""
     for number in range(1, 5):
@@ -49,11 +47,23 @@ def area(battery: Callable[..., object], tmp_path: Path) -> Callable[[], Process
     environment = {
         "COUNTERPOISE_DATABASE": settings.database,
         "COUNTERPOISE_CLOCK": clock.spec(),
+        "COUNTERPOISE_LOG_LEVEL": "info",
         "PYTHONPATH": str(ROOT),
     }
-    return lambda: Process(
-        [sys.executable, "-m", "server", "work"], tmp_path / "work.log", environment, tmp_path
-    )
+    workers: list[Process] = []
+
+    def start() -> Process:
+        """A worker that has begun to work, with a log of its own."""
+        log = tmp_path / f"work{len(workers)}.log"
+        worker = Process([sys.executable, "-m", "server", "work"], log, environment, tmp_path)
+        workers.append(worker)
+        until(lambda: "the worker has started" in worker.text, why=lambda: worker.text)
+        return worker
+
+    yield start
+    for worker in workers:
+        if worker.popen.poll() is None:
+            worker.kill()
 
 
 def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
@@ -63,10 +73,9 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
     workers = [area(), area()]
     for _ in range(6):
         time.sleep(chance.uniform(1.0, 2.0))
-        place = chance.randrange(2)
-        os.killpg(workers[place].popen.pid, signal.SIGKILL)
-        workers[place].popen.wait()
-        workers[place] = area()
+        number = chance.randrange(2)
+        workers[number].kill()
+        workers[number] = area()
     time.sleep(4.5)
     for worker in workers:
         assert worker.stop() == 0, worker.text
@@ -85,6 +94,7 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
     plans = list(Plan.select().order_by(Plan.id))
     assert [plan.state for plan in plans] == ["superseded"] * (len(plans) - 1) + ["published"]
     assert Balance.get().plan_id == plans[-1].id and Balance.get().last_step_start // STEP == max(told)
+    store.refresh()  # what has become due since the workers stopped
     assert store.reindex() == 4  # the meters, whose time the test has moved
 
 
@@ -105,8 +115,7 @@ def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_t
         with closing(Connection(server.https("device-1"))) as connection:
             connection.post("/rsps/1/rsp", "DERControlResponse", answer)
         assert server.process is not None
-        os.killpg(server.process.popen.pid, signal.SIGKILL)
-        server.process.popen.wait()
+        server.process.kill()
         server.start()
         assert seen() == before == [(made["mrid"], 1)]
     assert (
