@@ -12,9 +12,9 @@ class Series(Table):
     """A signal or forecast for a virtual DER, as `source` issued it at `issued_at`.
 
     It has one value for each `step_s` seconds from `start` until `until`, null where there is none.
-    `quantity` is one of signals.KINDS or forecasts.GIVEN; `quantiles` has values of the same shape by
-    probability. The next issue is expected within `issue_interval_s` seconds. Rows never change: a new issue
-    adds a row, so a replay sees what was known at its time.
+    `quantity` is one of signalkinds.KINDS or forecastvalues.QUANTITIES; `quantiles` has values of the same
+    shape by probability. The next issue is expected within `issue_interval_s` seconds. Rows never change: a
+    new issue adds a row, so a replay sees what was known at its time.
     """
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)

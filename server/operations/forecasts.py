@@ -2,18 +2,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 from zoneinfo import ZoneInfo
 
 from server import clock
 from server.config import settings
 from server.grid.series import csvfiles, forecasts, measurements
+from server.grid.series.results import Forecasts, ImportedMeasurements, MeasurementRow, PutForecast
 from server.operations import seriesinput
 from server.operations.declaration import Arg, DryRun, Group, Role, VderName
 from server.operations.seriesinput import CsvFile, JsonFile
 from server.units import Instant, Seconds
 
-Data = dict[str, Any]
 DAY_S = 86400
 KINDS = ("load", "pv", "thermal", "ev")
 forecast = Group("forecast", """
@@ -44,18 +44,18 @@ def put(
     issued_at: Annotated[Instant | None, Arg("When it was made; now if not given.", option="issued")] = None,
     source: Annotated[str, Arg("Who made it.")] = "",
     dry_run: DryRun = False,
-) -> Data:
+) -> PutForecast:
     """Put a forecast from outside. KIND is load, pv, thermal or ev. A CSV may have quantiles:
     start,value,p10,p90."""
     file = seriesinput.single_file(csv_file, json_file)
     if kind == "ev":
         sessions = csvfiles.charging_sessions(seriesinput.text(file), file.name, ZoneInfo(settings.timezone))
         return forecasts.put(
-            vder, kind, sessions, 0, 0, source=source, issued=issued_at, dry_run=dry_run, place=file.name)
+            vder, kind, sessions, 0, 0, source=source, issued_at=issued_at, dry_run=dry_run, origin=file.name)
     table = seriesinput.read(csv_file, json_file, start, step_s, unit)
     return forecasts.put(
         vder, kind, table.values, table.start, table.step, source=source, quantiles=table.quantiles,
-        issued=issued_at, dry_run=dry_run, place=file.name,
+        issued_at=issued_at, dry_run=dry_run, origin=file.name,
     )
 
 
@@ -65,9 +65,9 @@ def show(
     *,
     kinds: Annotated[Sequence[str], Arg("Only these.", choices=KINDS, option="kind")] = (),
     horizon_s: Annotated[Seconds, Arg("How far ahead.")] = DAY_S,
-) -> Data:
+) -> Forecasts:
     """Show what is expected as quantiles 0.1, 0.5 and 0.9, its source, and what was given from outside."""
-    return forecasts.show(vder, kinds or forecasts.GIVEN, horizon_s)
+    return forecasts.show(vder, kinds or KINDS, horizon_s)
 
 
 @history.operation("import", role=Role.OPERATOR)
@@ -81,7 +81,7 @@ def import_history(
     step_s: seriesinput.Step = None,
     unit: seriesinput.Unit = "W",
     dry_run: DryRun = False,
-) -> Data:
+) -> ImportedMeasurements:
     """Import older measurements. KIND is premises, load, pv, thermal, ev, storage or other."""
     table = seriesinput.read(csv_file, json_file, start, step_s, unit)
     name = seriesinput.single_file(csv_file, json_file).name
@@ -89,7 +89,7 @@ def import_history(
 
 
 @history.operation("show", role=Role.VIEWER)
-def show_history(vder: VderName, *, start: From = None, end: Until = None) -> list[Data]:
+def show_history(vder: VderName, *, start: From = None, end: Until = None) -> list[MeasurementRow]:
     """List what was measured, a row for each 15 minutes."""
     now = clock.now()
     return measurements.show(

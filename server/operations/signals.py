@@ -1,17 +1,17 @@
 """`signal`: what the grid requires of an area."""
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from server import clock
 from server.errors import BadArgument, Refused
-from server.grid.series import signals
+from server.grid.series import signalkinds, signals
+from server.grid.series.results import PutSignal, SignalStatus, WithdrawnSignal
 from server.operations import seriesinput
 from server.operations.declaration import Arg, DryRun, Group, Role, UploadedFile
 from server.operations.seriesinput import CsvFile, JsonFile
 from server.units import Instant, Seconds
 
-Data = dict[str, Any]
 STEP_S = 900
 MAX_LENGTH_S = 366 * 86400
 signal = Group("signal", """
@@ -48,11 +48,11 @@ def put(
     source: Source = "",
     every_s: Every = None,
     dry_run: DryRun = False,
-) -> Data:
+) -> PutSignal:
     """Put a signal; it prevails over what was put before, step by step. Times without zone are local
     (`timezone`)."""
-    if unit != "W" and signals.KINDS[kind].unit != "W":
-        raise Refused(400, f"a {kind} is {signals.KINDS[kind].unit}, not in {unit}")
+    if unit != "W" and signalkinds.KINDS[kind].unit != "W":
+        raise Refused(400, f"a {kind} is {signalkinds.KINDS[kind].unit}, not in {unit}")
     if flat is not None:
         if csv_file or json_file:
             raise BadArgument("flat", "give either a file or a flat value")
@@ -64,8 +64,8 @@ def put(
             raise Refused(400, "a signal has no quantiles")
         start, step_s, values = table.start, table.step, table.values
         origin = _name(csv_file, json_file)
-    return signals.put(area, kind, values, start, step_s, source=source, tolerance=tolerance,
-                       priority=priority, every=every_s, dry_run=dry_run, place=origin)
+    return signals.put(area, kind, values, start, step_s, source=source, tolerance_w=tolerance,
+                       priority=priority, issue_interval_s=every_s, dry_run=dry_run, origin=origin)
 
 
 def _flat(
@@ -94,9 +94,9 @@ def push(
     step_s: Annotated[Seconds, Arg("How long it holds.")] = STEP_S,
     source: Source = "",
     every_s: Every = None,
-) -> Data:
+) -> PutSignal:
     """Put one value, such as the newest measurement."""
-    return signals.push(area, kind, value, start, step_s, source=source, every=every_s)
+    return signals.push(area, kind, value, start, step_s, source=source, issue_interval_s=every_s)
 
 
 @signal.operation("withdraw", role=Role.OPERATOR)
@@ -107,7 +107,7 @@ def withdraw(
     start: Annotated[Instant | None, Arg("From this instant on; now if not given.", option="from")] = None,
     source: Source = "",
     dry_run: DryRun = False,
-) -> Data:
+) -> WithdrawnSignal:
     """Withdraw a kind of signal until it is put again; the past stays."""
     return signals.withdraw(area, kind, start, source=source, dry_run=dry_run)
 
@@ -117,6 +117,6 @@ def show(
     area: Annotated[str | None, Arg(metavar="AREA")] = None,
     *,
     kind: Annotated[str | None, Arg("Only this kind.", choices=KINDS)] = None,
-) -> list[Data]:
+) -> list[SignalStatus]:
     """Show the newest issue of each signal, its present value, and what is wrong with it."""
     return signals.show(area, kind)

@@ -124,7 +124,7 @@ class Town:
             self.left.append(wanted - (self._given() - before) * 3600 / QUARTER)
             self.alone.append(wanted)
             self.lowest.append(min(client.model.soc or 0.0 for client in self.clients))
-            signals.push(AREA, "measured", self.left[-1], start, QUARTER, every=QUARTER)
+            signals.push(AREA, "measured", self.left[-1], start, QUARTER, issue_interval_s=QUARTER)
         self.until(BEGIN + len(profile) * QUARTER + 60)
 
     @staticmethod

@@ -41,7 +41,8 @@ class Feeder:
             values.append(sums["uncontrolled_w"].get(kind, 0.0) - sums["injection_w"].get(kind, 0.0))
         self.charge, self.devices = sums["soc"], sums["devices"]
         signals.push(
-            TOP, "measured", self.with_us[-1], start, STEP, source="demo: the feeder's meter", every=STEP
+            TOP, "measured", self.with_us[-1], start, STEP, source="demo: the feeder's meter",
+            issue_interval_s=STEP,
         )
         return True
 

@@ -15,7 +15,7 @@ from server import clock
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
-from server.grid.series import forecasts, measurements, signals
+from server.grid.series import devicereadings, forecastvalues, issuedseries, measurements, signalkinds
 from server.models import Balance, Participation, VirtualDER
 from server.resources import sql
 from server.resources.codes import OPT_OUTS
@@ -29,7 +29,7 @@ _CHUNK = 300
 
 def record_forecast(area: VirtualDER, start: int, **values: float) -> None:
     """Keep numbers of an area's step."""
-    measurements.keep(
+    measurements.save(
         {"vder": area.id, "quantity": what, "start": start, "value": value, "devices_read": 0}
         for what, value in values.items()
     )
@@ -52,8 +52,8 @@ def _interval_value(area: VirtualDER, what: str, start: int, step: int) -> float
 
 def _evaluate_step(area: VirtualDER, row: Balance, start: int) -> None:
     step = row.step_s
-    drawn = float(signals.known(area, signals.MEASURED, start, 1, step)[0])
-    schedule = float(signals.known(area, "schedule", start, 1, step)[0])
+    drawn = float(issuedseries.known(area, signalkinds.MEASURED, start, 1, step)[0])
+    schedule = float(issuedseries.known(area, "schedule", start, 1, step)[0])
     if np.isnan(drawn) and not np.isnan(schedule):
         drawn = -_interval_value(area, "premises", start, step)
     after = drawn if np.isnan(schedule) else drawn - schedule
@@ -92,7 +92,7 @@ def _record_uncontrolled(area: VirtualDER, start: int, step: int) -> None:
     tree = Tree.read(include=[area])
     for vder, _ in tree.walk(area.id):
         below = tree.subtree(vder.id)
-        for what in forecasts.ALONE:
+        for what in forecastvalues.CONTROLLED:
             metered = _interval_value(vder, what, start, step)
             if not np.isnan(metered):
                 record_forecast(vder, start, **{f"{what}_uncontrolled": metered - sum(
@@ -149,7 +149,9 @@ def _evaluate_responses(area: VirtualDER, row: Balance, last: int) -> None:
     lfdis = sorted(asked[-1].keys() & ids.keys())
     if not lfdis:
         return
-    metered = measurements.series([ids[lfdi] for lfdi in lfdis], steps[0], last + row.step_s, row.step_s)
+    metered = devicereadings.mean_injection_w(
+        [ids[lfdi] for lfdi in lfdis], steps[0], last + row.step_s, row.step_s
+    )
     told = [[each.get(lfdi, NO_COMMAND) for each in asked] for lfdi in lfdis]
     expected = np.array([[one.change for one in each] for each in told])
     delivered = metered - np.array([[one.baseline for one in each] for each in told])

@@ -21,7 +21,7 @@ from server.grid.optimisation.clusters import Sessions
 from server.grid.optimisation.disaggregation import Fleet
 from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.optimisation.waterfill import MemberLines, fill
-from server.grid.series import forecasts, measurements, signals
+from server.grid.series import arrivals, forecastvalues, issuedseries, measurements, stalesignals
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
@@ -52,7 +52,7 @@ class NetDemand:
 def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     """The demand of an area. Refused (409) where nothing was said of what it needs."""
     known = {
-        lead: signals.known(area, lead, span.start, span.steps, span.step, span.at) for lead in GOVERNING
+        lead: issuedseries.known(area, lead, span.start, span.steps, span.step, span.at) for lead in GOVERNING
     }
     lead = next((lead for lead in GOVERNING if np.isfinite(known[lead]).any()), None)
     if lead is None:
@@ -61,15 +61,16 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
             f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or "
             "price",
         )
-    warnings = signals.stale_signals(area, span.at, span.steps * span.step, span.start)
-    coming = forecasts.coming(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
+    warnings = stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start)
+    coming = arrivals.expected(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
     usual = uncontrolled_by_request(state.ev.requests, span)
     eager = usual.sum(axis=0) + uncontrolled_arrivals_w(coming, span)
     heat = _thermal_base(area, state, span)
-    sun = np.maximum(forecasts.forecast(area, "pv", span.start, span.steps, span.at, span.step).values, 0)
+    pv = forecastvalues.forecast(area, "pv", span.start, span.steps, span.at, span.step)
+    sun = np.maximum(pv.values, 0)
     said = np.nan_to_num(known[lead])
     if lead == "schedule":
-        load = -forecasts.forecast(area, "load", span.start, span.steps, span.at, span.step).values
+        load = -forecastvalues.forecast(area, "load", span.start, span.steps, span.at, span.step).values
         before = load - sun + heat.sum(axis=0) - said + eager
     elif lead == "imbalance":
         before = said
@@ -77,7 +78,9 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
         before = eager
     raw = before - eager
     tolerance = (
-        signals.tolerance(area, lead, span.start, span.steps, span.step, span.at) if lead != "price" else 0.0
+        issuedseries.tolerance(area, lead, span.start, span.steps, span.step, span.at)
+        if lead != "price"
+        else 0.0
     )
     off = correction(area, span) if lead != "price" else np.zeros(span.steps)
     net = _outside_tolerance(before + off, tolerance) - (before - raw)
@@ -155,7 +158,7 @@ def _thermal_base(area: VirtualDER, state: FleetState, span: Span) -> Floats:
     found = np.zeros((len(place), span.steps))
     for number, at in enumerate(place):
         group = at // kinds
-        leaf = forecasts.forecast(
+        leaf = forecastvalues.forecast(
             state.dispatch_groups[group], "thermal", span.start, span.steps, span.at, span.step
         ).values
         found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
@@ -241,7 +244,7 @@ def _group_limits(
             ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)))
         if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
             load, shine, warmth = (
-                forecasts.forecast(vder, what, span.start, span.steps, span.at, span.step).values
+                forecastvalues.forecast(vder, what, span.start, span.steps, span.at, span.step).values
                 for what in ("load", "pv", "thermal")
             )
             found.append(GroupLimit(groups, most, -least, -load - shine - warmth))
@@ -252,5 +255,5 @@ def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span, signall
     always = np.full(span.steps, np.inf if fixed is None else fixed)
     if not signalled:
         return always
-    said = signals.known(vder, kind, span.start, span.steps, span.step, span.at)
+    said = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)
     return np.where(np.isnan(said), always, np.minimum(said, always))

@@ -19,7 +19,7 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import clusters, envelope
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.clusters import Clusters, Sessions
-from server.grid.series import forecasts
+from server.grid.series import arrivals, forecastvalues
 
 # At what charges stores are told apart: one that is full takes nothing, though another is empty.
 CHARGES = (0.02, 0.25, 0.5, 0.75, 0.98)
@@ -100,7 +100,7 @@ def expected(fleet_state: FleetState, start: int, steps: int, at: int) -> Outloo
         kind for kind in ("thermal", "pv", "premises", "other") if (fleet_state.columns.kind == kind).any()
     ]
     found = {
-        kind: forecasts.forecast(
+        kind: forecastvalues.forecast(
             fleet_state.columns.area, kind, start, steps, at, round(fleet_state.hours * 3600)
         )
         for kind in kinds
@@ -118,7 +118,7 @@ def dispatch_groups(
     columns, size = fleet_state.columns, len(fleet_state.dispatch_groups)
     weight = _weights(fleet_state)
     shares = {kind: _shares(columns.group, columns.kind == kind, weight, size) for kind in KINDS}
-    coming = forecasts.coming(fleet_state.dispatch_groups, start, steps, at, fleet_state.hours)
+    coming = arrivals.expected(fleet_state.dispatch_groups, start, steps, at, fleet_state.hours)
     eager, changes = _movable(fleet_state, fleet_state.fleet.sessions.joined(coming), ahead, weight, steps)
     fresh = fleetstate.excluding(fleet_state, _unread(fleet_state), "not read")
     _, verified = _movable(fresh, fresh.fleet.sessions, ahead, weight, steps)

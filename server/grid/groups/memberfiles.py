@@ -12,8 +12,7 @@ from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
-from server.resources import store
-from server.resources.dryrun import RolledBack
+from server.resources import dryrun
 
 COLUMNS = ("device", "name", "kind", "labels")
 
@@ -144,23 +143,18 @@ def put(
     `source` is named, with the line, in the message where one is refused (404, 409).
     """
     row = virtualders.find(vder)
-    try:
-        with store.transaction():
-            listed = {member["id"] for member in list_members(row) if member["added_by"] == "name"}
-            devices, changed = _relabel_all(lines, source)
-            virtualders.update(row, add=[device.lfdi for device in devices])
-            result: MembersImport = {
-                "vder": row.name,
-                "file": source,
-                "lines": len(devices),
-                "dry_run": dry_run,
-                "changed": changed,
-                "added": [_summary(device) for device in devices if device.id not in listed],
-            }
-            if dry_run:
-                raise RolledBack({})
-    except RolledBack:
-        pass
+    with dryrun.transaction(dry_run):
+        listed = {member["id"] for member in list_members(row) if member["added_by"] == "name"}
+        devices, changed = _relabel_all(lines, source)
+        virtualders.update(row, add=[device.lfdi for device in devices])
+        result: MembersImport = {
+            "vder": row.name,
+            "file": source,
+            "lines": len(devices),
+            "dry_run": dry_run,
+            "changed": changed,
+            "added": [_summary(device) for device in devices if device.id not in listed],
+        }
     return result
 
 

@@ -22,7 +22,7 @@ from server.errors import Refused
 from server.grid.groups import drprograms, virtualders
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, np
-from server.grid.series import measurements
+from server.grid.series import devicereadings
 from server.grid.series.intervals import STEP
 from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Document, Share,
                            VirtualDER)
@@ -113,7 +113,7 @@ def _uncontrolled(asked: BaselineRequest, start: int, end: int, apart: str) -> M
 def _available(asked: BaselineRequest, start: int, end: int, apart: str) -> MemberBaseline | None:
     """What it gave in the hour before, as far as it was left alone; else what it says it could give."""
     first = start - BEFORE
-    before = -measurements.series([asked.device], first, start, STEP)[0]
+    before = -devicereadings.mean_injection_w([asked.device], first, start, STEP)[0]
     left = before[
         ~_in_any_span(own_events(asked, first, start, apart), first + STEP * np.arange(len(before)))
     ]
@@ -135,7 +135,7 @@ def _like_days(asked: BaselineRequest, start: int, end: int, apart: str) -> Memb
     days = [*like_days(day), day]
     walls = np.array([local_quarters(one, zone) for one in days])
     first, last = int(walls.min()) // STEP * STEP, int(walls.max()) + STEP
-    drawn = -measurements.series([asked.device], first, last, STEP)[0]
+    drawn = -devicereadings.mean_injection_w([asked.device], first, last, STEP)[0]
     values = drawn[(walls - first) // STEP]
     mine = _in_any_span(own_events(asked, first, last, apart), walls)
     begin = int(np.searchsorted(walls[-1], start, side="right")) - 1

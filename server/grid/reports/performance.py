@@ -22,7 +22,7 @@ from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports import baselines
 from server.grid.reports.baselines import BaselineRequest
-from server.grid.series import measurements
+from server.grid.series import devicereadings
 from server.grid.series.intervals import STEP
 from server.models import Device, DispatchOrder, ResponseRecord, Share
 from server.resources import pollrates, store
@@ -115,7 +115,7 @@ def evaluate(one: EvaluatedEvent) -> Data:
     steps = (until - one.start) // STEP
     step = STEP if steps else max(until - one.start, 1)
     steps = max(steps, 1) if until > one.start else 0
-    metered = -measurements.series(
+    metered = -devicereadings.mean_injection_w(
         [device.id for device in devices], one.start, one.start + steps * step, step
     )
     rows, series = [], []
@@ -291,7 +291,9 @@ def _rebound(
     if one.balance or steps <= 0 or not delivered:
         return None
     base, drawn = np.zeros(steps), np.zeros(steps)
-    metered = -measurements.series([device.id for device in devices], one.end, one.end + steps * STEP, STEP)
+    metered = -devicereadings.mean_injection_w(
+        [device.id for device in devices], one.end, one.end + steps * STEP, STEP
+    )
     for place, device in enumerate(devices):
         mrid, _, baseline_w = one.asked[device.lfdi]
         asked = BaselineRequest(

@@ -1,5 +1,7 @@
 """Time series of virtual DERs: signals, measurements and forecasts.
 
-Read `intervals` (series of one value a step), `signals`, `measurements`, `forecasts` (with `forecastmethods`
-and `arrivals` beneath them) and `csvfiles` (with `localtimes`).
+Read `intervals` (series of one value a step). Signals: `signals` (put, withdraw, show), `signalkinds`,
+`issuedseries` (what was known at an instant), `stalesignals` (what is wrong). What was measured:
+`measurements`, `devicereadings`. What is expected: `forecasts` (submit, show), `forecastvalues`,
+`forecastmethods`, `arrivals`. Files: `csvfiles`, `localtimes`. `results` has what operator functions return.
 """

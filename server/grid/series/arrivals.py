@@ -1,13 +1,13 @@
-"""Cars that are expected and have not asked yet: as they came a week ago, or as somebody says.
+"""Charging sessions that are expected and not requested yet: as they were a week ago, or as submitted.
 
-Charging is positive, energies in Wh, powers in W, as FlowReservation has it.
+Charging is positive, energy in Wh, power in W, as in FlowReservation.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from server import clock
@@ -19,103 +19,126 @@ from server.grid.optimisation.arrays import np
 from server.grid.optimisation.clusters import Sessions
 from server.grid.series import intervals
 from server.grid.series.intervals import STEP, WEEK
+from server.grid.series.results import PutSessions, SessionForecast
 from server.models import Device, Series, VirtualDER
 from server.resources import sql
+from server.units import Hours
 
-WHAT = "ev"
-_MOST = 100_000
-Car = Sequence[float]  # arrive, depart, Wh, W
+QUANTITY = "ev"
+_MAX_SESSIONS = 100_000
+SessionValues = Sequence[float]  # arrival (UTC, s), departure, Wh, W
 
 
-def put(vder: str | int | VirtualDER, cars: Iterable[Car], source: str = "", issued: int | None = None, *,
-        dry_run: bool = False, place: str = WHAT) -> dict[str, Any]:
-    """Keep the visits that are expected in a dispatch leaf: [arrive, depart, Wh, W] each, in place of what
-    our own readings let expect, as long as the last of them lasts. Refused (400) as a whole where one is no
-    visit."""
-    found, now = virtualders.find(vder), clock.now()
-    kept = [_checked(car, f"{place}, car {number}") for number, car in enumerate(cars, 1)]
-    if not 0 < len(kept) <= _MOST:
-        raise Refused(400, f"{place}: {len(kept)} cars; 1 to {_MOST} are possible")
-    if issued is not None and issued > now:
-        raise Refused(400, f"{place}: it cannot have been issued at {intervals.iso(issued)}, later than now")
+class ExpectedSession(NamedTuple):
+    """A session that is expected in a dispatch group (`group` is its index)."""
+    arrival_at: float
+    departure_at: float
+    energy_wh: float
+    power_w: float
+    group: int
+
+
+def put(
+    vder: str | int | VirtualDER,
+    sessions: Iterable[SessionValues],
+    source: str = "",
+    issued_at: int | None = None,
+    *,
+    dry_run: bool = False,
+    origin: str = QUANTITY,
+) -> PutSessions:
+    """Store the sessions that are expected in a dispatch group, each as [arrival, departure, Wh, W].
+
+    They replace what our own readings let expect, until the last of them ends. Refused (400) as a whole where
+    one is no session; `origin` begins the message.
+    """
+    group, now = virtualders.find(vder), clock.now()
+    checked = [_checked(session, f"{origin}, car {number}") for number, session in enumerate(sessions, 1)]
+    if not 0 < len(checked) <= _MAX_SESSIONS:
+        raise Refused(400, f"{origin}: {len(checked)} cars; 1 to {_MAX_SESSIONS} are possible")
+    if issued_at is not None and issued_at > now:
+        raise Refused(
+            400, f"{origin}: it cannot have been issued at {intervals.iso(issued_at)}, later than now"
+        )
     row = Series(
-        vder=found,
-        quantity=WHAT,
-        issued_at=now if issued is None else issued,
+        vder=group,
+        quantity=QUANTITY,
+        issued_at=now if issued_at is None else issued_at,
         step_s=STEP,
-        values=kept,
+        values=checked,
         source=source,
-        start=int(min(car[0] for car in kept)),
-        until=int(max(car[1] for car in kept)),
+        start=int(min(arrival for arrival, *_ in checked)),
+        until=int(max(departure for _, departure, *_ in checked)),
     )
     if not dry_run:
         row.save(force_insert=True)
-    inside = found.children.count()
-    return {
-        **describe(row),
-        "dry_run": dry_run,
-        "warnings": [
-            f"{found.name} has {inside} virtual DERs below it: these cars count only among devices that "
-            "are in none of them"
-        ]
-        if inside
-        else [],
-    }
+    below = group.children.count()
+    warnings = [
+        f"{group.name} has {below} virtual DERs below it: these cars count only among devices that are in "
+        "none of them"
+    ] if below else []
+    return {**describe(row), "dry_run": dry_run, "warnings": warnings}
 
 
-def describe(row: Series) -> dict[str, Any]:
-    """Visits that were said, in brief; the energy of all in Wh."""
+def describe(row: Series) -> SessionForecast:
+    """Return submitted sessions in brief."""
     return {
         "vder": row.vder.name,
-        "what": WHAT,
+        "quantity": QUANTITY,
         "start": row.start,
         "end": row.until,
-        "cars": len(row.values),
-        "energy_wh": sum(car[2] for car in row.values),
+        "sessions": len(row.values),
+        "energy_wh": sum(energy_wh for _, _, energy_wh, _ in row.values),
         "source": row.source,
         "issued_at": row.issued_at,
     }
 
 
-def _checked(car: Car, place: str) -> list[float]:
-    if len(car) != 4 or any(
-        isinstance(part, bool) or not isinstance(part, (int, float)) or not math.isfinite(part)
-        for part in car
+def _checked(session: SessionValues, position: str) -> list[float]:
+    if len(session) != 4 or any(
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)
+        for value in session
     ):
-        raise Refused(400, f"{place}: {car!r} is not arrive, depart, Wh and W")
-    arrive, depart, energy, power = car
-    if not 0 <= arrive < depart or energy <= 0 or power <= 0:
-        raise Refused(400, f"{place}: it has to leave after it came, and to want energy at some power")
-    return list(car)
+        raise Refused(400, f"{position}: {session!r} is not arrive, depart, Wh and W")
+    arrival, departure, energy_wh, power_w = session
+    if not 0 <= arrival < departure or energy_wh <= 0 or power_w <= 0:
+        raise Refused(400, f"{position}: it has to leave after it came, and to want energy at some power")
+    return list(session)
 
 
-def coming(
-    leaves: Sequence[VirtualDER], start: int, steps: int, at: int | None = None, hours: float = 0.25
+def expected(
+    dispatch_groups: Sequence[VirtualDER],
+    start: int,
+    steps: int,
+    at: int | None = None,
+    hours: Hours = STEP / 3600,
 ) -> Sessions:
-    """The cars that come after `at` (default: now) and before the end of the steps of `hours` from `start`
-    on; arrive and depart in steps from `start`, `group` the place in `leaves` of the deepest that has the
-    car.
+    """Return the sessions that begin after `at` (default: now) and before the end of the horizon: `steps`
+    steps of `hours` from `start` on.
 
-    A car whose device has asked for that time already is not expected again, nor one of a leaf that somebody
-    has given a forecast for.
+    Arrival and departure are in steps from `start`, `group` is an index in `dispatch_groups`. A session is
+    not expected where its device has already requested one for that time, nor as a week ago in a group for
+    which sessions are submitted.
     """
     at = clock.now() if at is None else at
-    length = round(hours * 3600)
-    end = start + steps * length
-    cars: list[tuple[float, float, float, float, int]] = []
-    given = {number: said for number, leaf in enumerate(leaves) if (said := _given(leaf, at)) is not None}
-    for number, said in given.items():
-        cars += [(car[0], car[1], car[2], car[3], number) for car in said if at < car[0] < end]
-    cars += [car for car in _usual(_places(leaves), at, end) if car[4] not in given]
+    step = round(hours * 3600)
+    end = start + steps * step
+    submitted = {index: values for index, group in enumerate(dispatch_groups)
+                 if (values := _submitted(group, at)) is not None}
+    sessions = [ExpectedSession(arrival, departure, energy_wh, power_w, index)
+                for index, values in submitted.items()
+                for arrival, departure, energy_wh, power_w in values if at < arrival < end]
+    groups = _groups_of_devices(dispatch_groups)
+    sessions += [session for session in _week_ago(groups, at, end) if session.group not in submitted]
     rows = [
         (
-            max(math.ceil((arrive - start) / length), 0),
-            math.floor((depart - start) / length),
-            energy,
-            power,
-            group,
+            max(math.ceil((session.arrival_at - start) / step), 0),
+            math.floor((session.departure_at - start) / step),
+            session.energy_wh,
+            session.power_w,
+            session.group,
         )
-        for arrive, depart, energy, power, group in sorted(cars)
+        for session in sorted(sessions)
     ]
     rows = [row for row in rows if row[0] < min(row[1], steps)]
     columns = np.array(rows, dtype=float).reshape(-1, 5).T
@@ -123,11 +146,15 @@ def coming(
                     columns[4].astype(np.intp))
 
 
-def _given(leaf: VirtualDER, at: int) -> list[Car] | None:
+def _submitted(group: VirtualDER, at: int) -> list[SessionValues] | None:
+    """Return the sessions of the newest forecast from outside that is not over; None where there is none."""
     row = (
         Series.select()
         .where(
-            (Series.vder == leaf) & (Series.quantity == WHAT) & (Series.issued_at <= at) & (Series.until > at)
+            (Series.vder == group)
+            & (Series.quantity == QUANTITY)
+            & (Series.issued_at <= at)
+            & (Series.until > at)
         )
         .order_by(Series.issued_at.desc(), Series.id.desc())
         .first()
@@ -135,46 +162,52 @@ def _given(leaf: VirtualDER, at: int) -> list[Car] | None:
     return None if row is None else row.values
 
 
-def _places(leaves: Sequence[VirtualDER]) -> dict[int, int]:
-    """By device (number), the index in `leaves` of the one through which it is dispatched."""
-    index = {leaf.id: number for number, leaf in enumerate(leaves)}
-    chosen = dispatchgroups.dispatch_groups(list(index), Tree.read(include=leaves)) if index else {}
-    return {device: index[vder] for device, vder in chosen.items()}
+def _groups_of_devices(dispatch_groups: Sequence[VirtualDER]) -> dict[int, int]:
+    """Return, by device (number), the index of the group through which it is dispatched."""
+    index = {group.id: number for number, group in enumerate(dispatch_groups)}
+    if not index:
+        return {}
+    group_of = dispatchgroups.dispatch_groups(list(index), Tree.read(include=dispatch_groups))
+    return {device: index[group] for device, group in group_of.items()}
 
 
-def _usual(places: dict[int, int], at: int, end: int) -> list[tuple[float, float, float, float, int]]:
-    """The visits of a week ago, at this week's times."""
-    week = _week(at)
-    asked: dict[int, list[tuple[int, int]]] = {}
-    # What begins later was asked for by now, but in a replay nobody knows whether it was by then.
+def _week_ago(groups: Mapping[int, int], at: int, end: int) -> list[ExpectedSession]:
+    """Return the sessions of a week ago at this week's times, save those of devices that have requested one.
+
+    `groups` has the index of the group by device.
+    """
+    week = _week_s(at)
+    requested: dict[int, list[tuple[int, int]]] = {}
+    # A session that begins later may be requested already, but in a replay that was not known at `at`.
     latest = end if at >= clock.now() else at
-    for device, arrive, depart in sql.rows(
-        "SELECT device_id, arrival_at, departure_at FROM charging_session WHERE departure_at > ? AND "
-        "arrival_at <= ? "
-        "AND NOT cancelled",
+    for device, arrival, departure in sql.rows(
+        "SELECT device_id, arrival_at, departure_at FROM charging_session WHERE departure_at > ? "
+        "AND arrival_at <= ? AND NOT cancelled",
         at,
         latest,
     ):
-        asked.setdefault(device, []).append((arrive, depart))
-    return [
-        (arrive + week, depart + week, energy, power, places[device])
-        for device, arrive, depart, energy, power in sql.rows(
-            "SELECT v.device_id, v.arrival_at, v.departure_at, v.energy_wh, v.power_w FROM charging_session "
-            "v JOIN device d ON d.id = v.device_id "
-            "WHERE v.arrival_at > ? AND v.arrival_at < ? AND NOT v.cancelled AND v.energy_wh > 0 AND "
-            "v.power_w > 0 AND d.state = ?",
-            at - week,
-            end - week,
-            Device.ENROLLED,
-        )
-        if device in places
-        and not any(since < depart + week and arrive + week < until for since, until in asked.get(device, ()))
-    ]
+        requested.setdefault(device, []).append((arrival, departure))
+    sessions = []
+    for device, arrival, departure, energy_wh, power_w in sql.rows(
+        "SELECT v.device_id, v.arrival_at, v.departure_at, v.energy_wh, v.power_w FROM charging_session v "
+        "JOIN device d ON d.id = v.device_id WHERE v.arrival_at > ? AND v.arrival_at < ? "
+        "AND NOT v.cancelled AND v.energy_wh > 0 AND v.power_w > 0 AND d.state = ?",
+        at - week,
+        end - week,
+        Device.ENROLLED,
+    ):
+        overlaps = any(begin < departure + week and arrival + week < until
+                       for begin, until in requested.get(device, ()))
+        if device in groups and not overlaps:
+            sessions.append(
+                ExpectedSession(arrival + week, departure + week, energy_wh, power_w, groups[device])
+            )
+    return sessions
 
 
-def _week(at: int) -> int:
-    """Seconds since the same weekday and time of the clock on the wall, a week ago."""
+def _week_s(at: int) -> int:
+    """Return the seconds since the same weekday and local time a week ago."""
     zone = ZoneInfo(settings.timezone)
-    now, then = (datetime.fromtimestamp(instant, zone).utcoffset() for instant in (at, at - WEEK))
-    assert now is not None and then is not None
-    return WEEK + int((then - now).total_seconds())
+    offset, offset_then = (datetime.fromtimestamp(instant, zone).utcoffset() for instant in (at, at - WEEK))
+    assert offset is not None and offset_then is not None
+    return WEEK + int((offset_then - offset).total_seconds())

@@ -1,7 +1,8 @@
-"""Series of one value a step: what may be kept, the same in other steps, several laid over each other. Pure.
+"""Series of one value a step: which may be stored, resampling, several laid over each other. Pure.
 
-Times are UTC epoch seconds; a value holds for the `step` seconds from its start on, None or NaN is a gap.
-What is a power keeps its energy: finer steps hold the value, coarser ones are the mean of what is known.
+Instants are seconds since 1970, UTC; steps are in seconds. A value holds for one step from its start on; None
+or NaN is a gap. Power keeps its energy: finer steps hold the value, coarser ones are the mean of what is
+known.
 """
 from __future__ import annotations
 
@@ -27,103 +28,117 @@ class SeriesPart(NamedTuple):
     values: Floats
 
 
-def check_values(values: Iterable[Any], start: int, step: int, now: int, place: str, least: float = -math.inf
-                 ) -> list[float | None]:
-    """The values as they may be kept, None for a gap. Refused (400) where one is no finite number or below
-    `least`, or where the whole does not fit the grid of intervals; `place` begins the sentence."""
+def check_values(
+    values: Iterable[Any], start: int, step: int, now: int, origin: str, minimum: float = -math.inf
+) -> list[float | None]:
+    """Return the values as they may be stored, None for a gap.
+
+    Refused (400) where a value is no finite number or below `minimum`, or where start, step or length do not
+    fit the grid of intervals; `origin` begins the message.
+    """
+    _check_grid(start, step, now, origin)
+    checked = [_number(value, f"{origin}, value {number} ({iso(start + (number - 1) * step)})", minimum)
+               for number, value in enumerate(values, 1)]
+    if len(checked) * step > LONGEST:
+        raise Refused(
+            400, f"{origin}: {len(checked)} steps of {step} s are more than {LONGEST // DAY} days"
+        )
+    if all(value is None for value in checked):
+        raise Refused(400, f"{origin}: there is not a single value")
+    return checked
+
+
+def _check_grid(start: int, step: int, now: int, origin: str) -> None:
     if step not in FINER and (step % STEP or not 0 < step <= DAY):
-        raise Refused(400, f"{place}: a step of {step} s does not fit intervals of {STEP} s; possible are "
+        raise Refused(400, f"{origin}: a step of {step} s does not fit intervals of {STEP} s; possible are "
                            f"{', '.join(map(str, FINER))} and multiples of {STEP} up to {DAY} s")
     if start % min(step, STEP):
-        raise Refused(400, f"{place}: start {start} is not a multiple of {min(step, STEP)} s")
+        raise Refused(400, f"{origin}: start {start} is not a multiple of {min(step, STEP)} s")
     if not 0 <= start <= now + _FARTHEST:
         raise Refused(
-            400, f"{place}: start {start} is no time near now ({now}); seconds since 1970 are needed"
+            400, f"{origin}: start {start} is no time near now ({now}); seconds since 1970 are needed"
         )
-    kept = [_number(value, f"{place}, value {number} ({iso(start + (number - 1) * step)})", least)
-            for number, value in enumerate(values, 1)]
-    if len(kept) * step > LONGEST:
-        raise Refused(400, f"{place}: {len(kept)} steps of {step} s are more than {LONGEST // DAY} days")
-    if all(value is None for value in kept):
-        raise Refused(400, f"{place}: there is not a single value")
-    return kept
 
 
-def _number(value: Any, place: str, least: float) -> float | None:
+def _number(value: Any, position: str, minimum: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise Refused(400, f"{place}: {value!r} is no number")
+        raise Refused(400, f"{position}: {value!r} is no number")
     number = float(value)
     if not math.isfinite(number):
-        raise Refused(400, f"{place}: {number} is no number to act on; a gap is an empty value")
-    if number < least:
-        raise Refused(400, f"{place}: {number:g} is below {least:g}")
+        raise Refused(400, f"{position}: {number} is no number to act on; a gap is an empty value")
+    if number < minimum:
+        raise Refused(400, f"{position}: {number:g} is below {minimum:g}")
     return number
 
 
 def array(values: Iterable[float | None]) -> Floats:
-    """With NaN for None."""
+    """Return an array with NaN for None."""
     return np.array([np.nan if value is None else value for value in values], dtype=float)
 
 
 def iso(instant: float) -> str:
-    """2026-11-22T18:00Z, with seconds only where there are any."""
+    """Return 2026-11-22T18:00Z, with seconds only where they are not 0."""
     text = datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text.removesuffix(':00') if text.count(':') == 2 else text}Z"
 
 
-def overlay(said: Sequence[SeriesPart], start: int, steps: int, step: int) -> tuple[Floats, Whole]:
-    """Several over each other, the strongest last, for so many steps: their values [steps, parts] in a unit
-    in which they all fit, and whose each is (its place in `said`, -1 for a gap). A gap lets what lies below
-    shine through."""
-    unit = math.gcd(step, *(one.step for one in said), *(start - one.start for one in said))
+def overlay(parts: Sequence[SeriesPart], start: int, steps: int, step: int) -> tuple[Floats, Whole]:
+    """Lay several series over each other, the strongest last, for `steps` steps from `start` on.
+
+    Returns two arrays [steps, n], of n equal fractions of a step into which all of them divide: the values,
+    and the index in `parts` of the series that each comes from, -1 for a gap. A gap of a series shows what
+    lies below.
+    """
+    unit = math.gcd(step, *(part.step for part in parts), *(start - part.start for part in parts))
     size = steps * step // unit
-    found, whose = np.full(size, np.nan), np.full(size, -1)
-    for place, one in enumerate(said):
-        first = (one.start - start) // unit
-        repeat = one.step // unit
+    values, origins = np.full(size, np.nan), np.full(size, -1)
+    for index, part in enumerate(parts):
+        first = (part.start - start) // unit
+        repeat = part.step // unit
         skipped = max(-first // repeat, 0)
-        wanted = -(-(size - first) // repeat)
-        fine = np.repeat(one.values[skipped:max(wanted, skipped)], repeat)
-        at = first + skipped * repeat + np.arange(len(fine))
-        use = (at >= 0) & (at < size) & np.isfinite(fine)
-        found[at[use]], whose[at[use]] = fine[use], place
-    return found.reshape(steps, -1), whose.reshape(steps, -1)
+        needed = -(-(size - first) // repeat)
+        fine = np.repeat(part.values[skipped:max(needed, skipped)], repeat)
+        positions = first + skipped * repeat + np.arange(len(fine))
+        used = (positions >= 0) & (positions < size) & np.isfinite(fine)
+        values[positions[used]], origins[positions[used]] = fine[used], index
+    return values.reshape(steps, -1), origins.reshape(steps, -1)
 
 
-def mean(parts: Floats) -> Floats:
-    """The mean of what is known of each row [steps, parts]; NaN where nothing is."""
-    known = np.isfinite(parts)
+def mean(values: Floats) -> Floats:
+    """Return the mean of what is known of each row [steps, n]; NaN where nothing is."""
+    known = np.isfinite(values)
     count = known.sum(axis=1)
-    return np.divide(
-        np.where(known, parts, 0.0).sum(axis=1), count, out=np.full(len(parts), np.nan), where=count > 0
+    means: Floats = np.divide(
+        np.where(known, values, 0.0).sum(axis=1), count, out=np.full(len(values), np.nan), where=count > 0
     )
+    return means
 
 
-def resampled(said: SeriesPart, start: int, steps: int, step: int = STEP) -> Floats:
-    """The same in other steps; NaN where nothing was said."""
-    return mean(overlay([said], start, steps, step)[0])
+def resampled(part: SeriesPart, start: int, steps: int, step: int = STEP) -> Floats:
+    """Return the values [steps] of a series in other steps; NaN where it has none."""
+    return mean(overlay([part], start, steps, step)[0])
 
 
-def runs(which: Bools) -> list[tuple[int, int]]:
-    """Where it is true without a break: the first step of each run and the first after it."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], which, [False])).astype(int)))
+def runs(flags: Bools) -> list[tuple[int, int]]:
+    """Return, for each run of true flags, its first index and the first after it."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(int)))
     return [(int(first), int(after)) for first, after in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def gaps(values: Floats, start: int, step: int, most: int = 3) -> list[str]:
-    """The gaps in words, a sentence part each: from when until when; of many the first few, and how many
-    more."""
-    found = runs(~np.isfinite(values))
-    words = [
-        f"from {iso(start + first * step)} until {iso(start + after * step)}" for first, after in found[:most]
+    """Return the gaps as parts of a sentence, from when until when: the first `most`, and how many more."""
+    gap_runs = runs(~np.isfinite(values))
+    texts = [
+        f"from {iso(start + first * step)} until {iso(start + after * step)}"
+        for first, after in gap_runs[:most]
     ]
-    return words + ([f"and {len(found) - most} more times"] if len(found) > most else [])
+    return texts + ([f"and {len(gap_runs) - most} more times"] if len(gap_runs) > most else [])
 
 
 class Span(NamedTuple):
-    """`steps` steps of `step` seconds from `start` on, as seen at `at`."""
+    """`steps` steps of `step` seconds from `start` on, with what is known at the instant `at`."""
     start: int
     steps: int
     step: int

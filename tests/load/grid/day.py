@@ -158,9 +158,9 @@ class Foresight:
 class Readings:
     """Knows what was read until the step before, last week's cars, and who is plugged in. The supply is
     announced, or, where it is not, taken to stay as it was read last."""
-    LOAD = forecastmethods.Persistence(lag=WEEK, window=4, half=16)
-    HEAT = forecastmethods.Persistence(lag=DAY, window=4, half=16)
-    SUN = forecastmethods.Persistence(lag=DAY, window=4, half=16, ratio=True)
+    LOAD = forecastmethods.Persistence(lag=WEEK, window=4, half_life=16)
+    HEAT = forecastmethods.Persistence(lag=DAY, window=4, half_life=16)
+    SUN = forecastmethods.Persistence(lag=DAY, window=4, half_life=16, ratio=True)
 
     def __init__(self, truth: Truth, announced: bool = True) -> None:
         self.truth, self.announced = truth, announced

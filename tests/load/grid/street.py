@@ -19,7 +19,7 @@ from server import clock, worker
 from server.devices import enrolment
 from server.grid.balance import controller
 from server.grid.groups import virtualders
-from server.grid.series import forecasts, measurements, signals
+from server.grid.series import devicereadings, forecasts, measurements, signals
 from server.models import Device, ResponseRecord
 from server.resources import pollrates, store
 from tests.flows.server import Server, until
@@ -191,7 +191,7 @@ def _record(result: DayResult, street: Street, totals: dict[str, Any]) -> None:
     load_w, supply_w = float(street.load_w[number]), float(street.supply_w[number])
     net_load_w = load_w - sum(totals["injection_w"].values())
     uncontrolled_w = load_w - sum(totals["uncontrolled_w"].values())
-    signals.push(AREA, "measured", net_load_w, start, QUARTER, every=QUARTER)
+    signals.push(AREA, "measured", net_load_w, start, QUARTER, issue_interval_s=QUARTER)
     result.imbalance_w.append(net_load_w - supply_w)
     result.uncontrolled_imbalance_w.append(uncontrolled_w - supply_w)
     for kind, injection_w in totals["injection_w"].items():
@@ -209,7 +209,7 @@ def _unserved_wh(street: Street) -> list[float]:
     """Return the energy that the cars of each charger left without, by the charger's own readings."""
     cars = [entry for entry in street.devices if entry["model"] == "car"]
     ids = {device.name: device.id for device in Device.select().where(Device.kind == "car")}
-    injection_w = measurements.series(
+    injection_w = devicereadings.mean_injection_w(
         [ids[entry["name"]] for entry in cars], street.begin, street.begin + street.steps * QUARTER
     )
     needs_wh = [sum(trip[2] for trip in entry["ratings"]["trips"]) for entry in cars]

@@ -41,7 +41,7 @@ def run(house: None) -> Callable[..., Result]:
     Share.create(
         order=row, lfdi=door.lfdi(1), event_href="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0
     )
-    measurements.keep(
+    measurements.save(
         {"vder": street.id, "quantity": what, "start": NOON - 3600, "value": value, "devices_read": 1}
         for what, value in (("before", 2000.0), ("after", -1000.0))
     )

@@ -54,9 +54,10 @@ def test_a_signal_from_a_file_is_put_and_shown(say: Callable[..., Any], tmp_path
     assert values() == [[1500, None, -2000]] and done["warnings"] == [
         "imbalance of F12 says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z"]
     row, = say("signal", "show", "F12")
-    assert (row["kind"], row["now"], row["tolerance"], row["every"], row["source"], row["priority"]) == (
-        "imbalance", 1500, 50, HOUR, "SCADA", 2)
-    assert "ends at 2025-06-15T12:45Z" in row["trouble"]
+    assert (row["kind"], row["current"], row["tolerance_w"], row["issue_interval_s"]) == (
+        "imbalance", 1500, 50, HOUR)
+    assert (row["source"], row["priority"]) == ("SCADA", 2)
+    assert "ends at 2025-06-15T12:45Z" in row["problem"]
     assert say("signal", "show", "--kind", "price") == []
 
 
@@ -192,20 +193,19 @@ def test_history_makes_forecasts_and_those_from_outside_come_first(
         == 2000
     )
     found = say("forecast", "show", "F12", "--horizon", "30m", "--kind", "load", "--kind", "pv")
-    assert (found["load_by"], found["pv_by"], len(found["given"])) == ("a day ago", "bureau", 1)
-    assert found["ahead"][0]["load_p50_w"] == pytest.approx(-1200)
-    assert [found["ahead"][1][f"pv_p{part}_w"] for part in (10, 50, 90)] == pytest.approx([1000, 2000, 3000])
+    assert (found["load_source"], found["pv_source"], len(found["submitted"])) == ("a day ago", "bureau", 1)
+    assert found["intervals"][0]["load_p50_w"] == pytest.approx(-1200)
+    second = found["intervals"][1]
+    assert [second[f"pv_p{part}_w"] for part in (10, 50, 90)] == pytest.approx([1000, 2000, 3000])
     assert "2025-06-15T12:15Z" in run("forecast", "show", "F12").output
     assert [row["pv_p50_w"] for row in say("vder", "forecast", "F12", "--horizon", "45m")] == [2000, 2000, 0]
 
 
 def test_cars_are_forecast_by_their_visits(say: Callable[..., Any]) -> None:
     said = "arrive,depart,wh,w\n2025-06-15T18:00,2025-06-16T06:00,14000,7000\n"
-    assert (
-        say("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)["cars"]
-        == 1
-    )
-    assert say("forecast", "show", "F12")["given"][0]["issued_at"] == NOON - 2 * HOUR
+    put = say("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)
+    assert put["sessions"] == 1
+    assert say("forecast", "show", "F12")["submitted"][0]["issued_at"] == NOON - 2 * HOUR
 
 
 def test_readings_that_came_late_are_summed_up_again(say: Callable[..., Any]) -> None:

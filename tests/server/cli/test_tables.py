@@ -32,19 +32,19 @@ SIGNAL = {
     "kind": "export_limit",
     "start": NOON,
     "end": NOON + 86400,
-    "step": 900,
+    "step_s": 900,
     "values": 96,
     "gaps": 0,
     "least": -40000.0,
     "mean": 1.5,
     "most": 40000.0,
-    "tolerance": 500.0,
+    "tolerance_w": 500.0,
     "priority": 0,
     "source": "the feeder's meter",
-    "every": 900,
+    "issue_interval_s": 900,
     "issued_at": NOON,
-    "now": 12500.0,
-    "trouble": "export_limit of neighbourhood has stopped arriving",
+    "current": 12500.0,
+    "problem": "export_limit of neighbourhood has stopped arriving",
 }
 
 
@@ -64,7 +64,7 @@ def test_only_prose_is_broken_into_lines(printed: Any, row: dict[str, Any], whol
     lines = printed([row, row])
     first, = [line for line in lines if whole[0] in line][:1]
     assert all(part in first for part in whole) and max(map(len, lines)) <= 100
-    prose = str(row.get("reason") or row["trouble"])
+    prose = str(row.get("reason") or row["problem"])
     assert all(word in "\n".join(lines) for word in prose.split())
 
 

@@ -10,6 +10,8 @@ from server.units import meaning
 MODULES = [
     "server.grid.controls.results",
     "server.grid.dispatch.results",
+    "server.grid.groups.results",
+    "server.grid.series.results",
 ]
 ROWS = [
     row

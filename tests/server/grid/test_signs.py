@@ -16,7 +16,7 @@ from server.grid.controls import drevents, evsessions, reservations
 from server.grid.dispatch import orders
 from server.grid.fleet import eligibility, fleetstate, power
 from server.grid.groups import virtualders
-from server.grid.series import measurements, signals
+from server.grid.series import devicereadings, signals
 from server.models import Device as Enrolled
 from server.resources import store
 from tests import door
@@ -66,7 +66,7 @@ def read(number, start, end):
     lfdi = door.lfdi(number)
     mean = power.mean([lfdi], start, end)[lfdi]
     if (end - start) % STEP == 0 and start % STEP == 0:
-        row, = measurements.series([Enrolled.get(Enrolled.lfdi == lfdi).id], start, end, STEP)
+        row, = devicereadings.mean_injection_w([Enrolled.get(Enrolled.lfdi == lfdi).id], start, end, STEP)
         assert row.mean() == pytest.approx(mean, abs=50)
     return mean
 

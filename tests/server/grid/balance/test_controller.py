@@ -13,7 +13,7 @@ from server.grid.fleet import fleetstate, participation
 from server.grid.fleet import projection as told_before
 from server.grid.groups import virtualders
 from server.grid.optimisation.clusters import BATTERY
-from server.grid.series import forecasts, measurements, signals
+from server.grid.series import forecastvalues, measurements, signals
 from server.grid.series.intervals import Span
 from server.models import Balance, Device, DispatchOrder, Meter, Participation, Plan, Share, ThermalState, db
 from server.resources import store
@@ -226,7 +226,7 @@ def test_a_signal_that_is_withdrawn_is_like_none(town):
 
 
 def test_a_signal_that_stops_is_noticed(town):
-    signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, every=600)
+    signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, issue_interval_s=600)
     at(T + 600)
     assert "stopped arriving" in controller.set_automatic("town", on=None)["trouble"]
 
@@ -423,7 +423,7 @@ def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
     assert sum(share.values()) > -1500 and measurements.read("warmth", "thermal_uncontrolled", T, 1)[
         0
     ] == pytest.approx(-2000, abs=2)
-    assert forecasts.forecast("warmth", "thermal", T + 2 * STEP, 2).values == pytest.approx(
+    assert forecastvalues.forecast("warmth", "thermal", T + 2 * STEP, 2).values == pytest.approx(
         [-2000] * 2, abs=2
     )
 

@@ -392,7 +392,7 @@ def test_nobody_knows_an_order_that_is_not_there(street):
 # --- reports and pages ----------------------------------------------------------------------------
 
 def say(street, what, values, start):
-    measurements.keep(
+    measurements.save(
         {
             "vder": street.id,
             "quantity": what,

@@ -8,7 +8,7 @@ from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
-from server.grid.series import forecasts
+from server.grid.series import arrivals, forecasts
 from server.models import ChargingSession, Device, Series, VirtualDER
 from tests import door
 from tests.conftest import NOON
@@ -39,7 +39,7 @@ def visit(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **rest):
 
 
 def coming(steps=96, start=NOON, leaves=("town", "street"), **rest):
-    found = forecasts.coming(
+    found = arrivals.expected(
         [VirtualDER.get(VirtualDER.name == name) for name in leaves], start, steps, **rest
     )
     return list(zip(*(part.tolist() for part in found), strict=True))
@@ -119,7 +119,7 @@ def test_cars_that_are_given_take_the_place_of_those_of_a_week_ago():
     visit(1, NOON - WEEK + HOUR)
     visit(3, NOON - WEEK + HOUR)
     said = forecasts.put("street", "ev", [[NOON + 2 * HOUR, NOON + 4 * HOUR, 9000, 3500]], 0, 0, "survey")
-    assert (said["cars"], said["energy_wh"], said["source"], said["warnings"]) == (1, 9000, "survey", [])
+    assert (said["sessions"], said["energy_wh"], said["source"], said["warnings"]) == (1, 9000, "survey", [])
     assert coming() == [(4, 36, 14_000, 7000, 0), (8, 16, 9000, 3500, 1)]
     clock.advance(60)
     forecasts.put("street", "ev", [[NOON + 3 * HOUR, NOON + 4 * HOUR, 1000, 1000]], 0, 0)
@@ -144,4 +144,4 @@ def test_what_is_no_visit_is_refused(cars, why):
     with pytest.raises(Refused, match=why):
         forecasts.put("street", "ev", cars, 0, 0)
     with pytest.raises(Refused, match="later than now"):
-        forecasts.put("street", "ev", [[NOON, NOON + 9, 1, 1]], 0, 0, issued=NOON + 1)
+        forecasts.put("street", "ev", [[NOON, NOON + 9, 1, 1]], 0, 0, issued_at=NOON + 1)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.grid.series.forecastmethods import Book, Forecast, Persistence, spread
+from server.grid.series.forecastmethods import Persistence, forecast_sigma
 
 DAY, WEEK = 96, 96 * 7
 
@@ -27,8 +27,8 @@ def test_the_level_of_late_counts_less_the_further_ahead():
     series = year()
     raised = series.copy()
     raised[-4:] += 500
-    more = Persistence(WEEK, window=4, half=8).ahead(raised, 3 * WEEK) - Persistence(
-        WEEK, window=4, half=8
+    more = Persistence(WEEK, window=4, half_life=8).ahead(raised, 3 * WEEK) - Persistence(
+        WEEK, window=4, half_life=8
     ).ahead(series, 3 * WEEK)
     assert np.allclose(more[:DAY] / (500 * 0.5 ** (np.arange(1, DAY + 1) / 8)), 1, atol=1e-6)
     assert np.isclose(more[7], 250)
@@ -38,7 +38,7 @@ def test_the_sun_of_today_is_a_part_of_yesterdays_and_no_night_is_lit():
     sun = np.tile(np.maximum(np.sin((np.arange(DAY) - 24) * np.pi / 48), 0) * 3000, 4)
     dull = sun.copy()
     dull[-DAY:-44] *= 0.5
-    said = Persistence(DAY, window=4, half=1000, ratio=True).ahead(dull[:-44], 44)
+    said = Persistence(DAY, window=4, half_life=1000, ratio=True).ahead(dull[:-44], 44)
     assert np.allclose(said, 0.5 * sun[-44:], atol=60)
     assert (said[sun[-44:] == 0] == 0).all()
     assert (Persistence(DAY, ratio=True).ahead(sun[:-DAY + 8], 8) == 0).all()
@@ -60,26 +60,8 @@ def test_nothing_read_is_no_forecast():
 def test_the_spread_grows_with_what_is_not_known():
     quiet, loud = year(), year() + np.random.default_rng(1).normal(0, 200, 21 * DAY)
     assert (
-        150 < spread(Persistence(WEEK), loud, 8).mean() < 450
-        and spread(Persistence(WEEK), quiet, 8).mean() < 10
+        150 < forecast_sigma(Persistence(WEEK), loud, 8).mean() < 450
+        and forecast_sigma(Persistence(WEEK), quiet, 8).mean() < 10
     )
     with pytest.raises(ValueError, match="too short"):
-        spread(Persistence(WEEK), quiet[:5], 8)
-
-
-def test_a_replay_never_sees_what_was_said_later():
-    book, values = Book(), np.arange(4.0)
-    for issued in (200, 100, 300):
-        book.add("load", Forecast(issued, start=1000, step=900, values=values + issued, source="ours"))
-    assert book.known("load", 99) is None and book.known("pv", 500) is None
-    assert [book.known("load", at).issued for at in (100, 199, 200, 299, 300, 9999)] == [
-        100,
-        100,
-        200,
-        200,
-        300,
-        300,
-    ]
-    said = book.known("load", 250).between(1900, 4)
-    assert said[:3].tolist() == [201, 202, 203] and np.isnan(said[3])
-    assert np.isnan(book.known("load", 250).between(100, 2)[0])
+        forecast_sigma(Persistence(WEEK), quiet[:5], 8)

@@ -7,7 +7,7 @@ from server import audit, clock
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
-from server.grid.series import forecasts, measurements
+from server.grid.series import forecasts, forecastvalues, measurements
 from server.models import Measurement, Membership, Meter, Series, VirtualDER
 from tests import door
 from tests.conftest import NOON
@@ -28,7 +28,7 @@ def put(what, values, start=NOON, **rest):
 
 
 def ahead(what, steps=4, start=NOON, **rest):
-    return forecasts.forecast("street", what, start, steps, **rest)
+    return forecastvalues.forecast("street", what, start, steps, **rest)
 
 
 def past(what, watts, days, end=NOON):
@@ -60,7 +60,7 @@ def test_a_forecast_that_was_given_counts_and_the_newest_first():
     assert ahead("load").values.tolist() == [-1, -20, -30, -4]
     assert ahead("load", at=NOON).values.tolist() == [-1, -2, -3, -4]
     assert ahead("load", steps=2, step=1800).values.tolist() == [-10.5, -17]
-    put("load", [-7], issued=NOON - HOUR)
+    put("load", [-7], issued_at=NOON - HOUR)
     assert ahead("load", 1, at=NOON - HOUR).values.tolist() == [-7] and ahead("load", 1).values.tolist() == [
         -1
     ]
@@ -87,7 +87,7 @@ def test_what_was_not_given_is_filled_from_what_was_read():
 def test_a_load_is_as_on_the_same_weekday_and_the_sun_as_yesterday():
     past("premises", lambda at: -1000.0 if at // DAY % 7 == (NOON + DAY) // DAY % 7 else -100.0, 21)
     past("pv", lambda at: 100.0 * hour(at), 3)
-    load = forecasts.forecast("street", "premises", NOON + DAY, 4)
+    load = forecastvalues.forecast("street", "premises", NOON + DAY, 4)
     assert np.allclose(load.values, -1000) and load.source == "a week ago"
     assert np.allclose(ahead("pv").values, [1200, 1225, 1250, 1275])
     assert np.isfinite(load.sigma).all() and (ahead("pv").sigma < 1).all()
@@ -99,7 +99,7 @@ def test_a_load_is_what_the_premises_draw_beside_what_is_measured_apart():
     past("ev", lambda at: -200.0, 2)
     assert np.allclose(ahead("load").values, -100 - 600 + 200)
     past("load", lambda at: -55.0, 1)
-    assert np.allclose(forecasts._past(VirtualDER.get(), "load", NOON), [-500] * 96 + [-55] * 96)
+    assert np.allclose(forecastvalues.history(VirtualDER.get(), "load", NOON), [-500] * 96 + [-55] * 96)
 
 
 def test_a_load_of_which_there_are_no_premises_is_the_others():
@@ -144,7 +144,7 @@ def test_the_further_ahead_the_more_the_error():
     past("thermal", lambda at: float(noise[(at - NOON) // STEP]), 28)
     sigma = ahead("thermal", 48).sigma
     assert sigma[0] < sigma[-1]
-    later = forecasts.forecast("street", "thermal", NOON + 40 * STEP, 8)
+    later = forecastvalues.forecast("street", "thermal", NOON + 40 * STEP, 8)
     assert np.allclose(later.sigma, sigma[40:]) and np.allclose(
         later.values, ahead("thermal", 48).values[40:]
     )
@@ -166,7 +166,7 @@ def test_gaps_in_history_do_not_stop_it():
         ("pv", [1], {"quantiles": {"p90": [1]}}, "p90 is no probability"),
         ("pv", [1], {"quantiles": {"1.5": [1]}}, "1.5 is no"),
         ("pv", [1], {"quantiles": {"0.9": ["x"]}}, "pv 0.9, value 1"),
-        ("pv", [1], {"issued": NOON + 1}, "later than now"),
+        ("pv", [1], {"issued_at": NOON + 1}, "later than now"),
         ("pv", [1], {"start": NOON + 7}, "not a multiple"),
         ("ev", [[1, 2]], {}, "car 1: .* is not arrive, depart, Wh and W"),
     ],
@@ -193,10 +193,11 @@ def test_forecasts_are_shown_with_who_says_so():
     put("ev", [[NOON + HOUR, NOON + 2 * HOUR, 5000, 7000]])
     past("premises", lambda at: -10.0, 2)
     found = forecasts.show("street", horizon=HOUR)
-    assert (found["pv_by"], found["load_by"], found["ev_by"]) == ("bureau", "a day ago", "nothing")
-    assert [row["what"] for row in found["given"]] == ["ev", "pv"] and len(found["ahead"]) == 4
-    assert found["ahead"][0]["pv_p50_w"] == 1000 and found["ahead"][0]["load_p50_w"] == -10
-    assert forecasts.show("street", ["pv"], HOUR)["given"][0]["quantiles"] == []
+    assert [found[f"{quantity}_source"] for quantity in ("pv", "load", "ev")] == [
+        "bureau", "a day ago", "nothing"]
+    assert [row["quantity"] for row in found["submitted"]] == ["ev", "pv"] and len(found["intervals"]) == 4
+    assert found["intervals"][0]["pv_p50_w"] == 1000 and found["intervals"][0]["load_p50_w"] == -10
+    assert forecasts.show("street", ["pv"], HOUR)["submitted"][0]["quantiles"] == []
     assert [(entry["what"], entry["subject"]) for entry in audit.entries()] == [("forecast put", "street pv")]
 
 

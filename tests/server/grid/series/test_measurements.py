@@ -2,14 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from server import clock
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import singledevices, virtualders
-from server.grid.series import measurements
+from server.grid.series import devicereadings, measurements
 from server.models import Device, Measurement, Meter, Series, VirtualDER
 from server.resources import meterreadings, store
 from tests import door
@@ -110,7 +108,7 @@ def test_a_reading_counts_by_how_much_of_its_time_lies_in_the_interval(meter, wh
         )
     measurements.roll(NOON)
     assert np.array_equal([summed()], [expected], equal_nan=True)
-    device = measurements.series([1], NOON, NOON + STEP)
+    device = devicereadings.mean_injection_w([1], NOON, NOON + STEP)
     assert np.array_equal(device, [[expected]], equal_nan=True)
 
 
@@ -212,30 +210,9 @@ def test_devices_are_read_side_by_side(meter):
     ):
         read(meter(device, what), NOON, value)
     enrolment.enrol(door.lfdi(3))
-    found = measurements.series([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
+    found = devicereadings.mean_injection_w([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
     assert np.array_equal(found, [[NAN] * 3, [NAN, -50, NAN], [NAN, 340, NAN]], equal_nan=True)
-    assert measurements.series([], NOON, NOON + STEP).shape == (0, 1)
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(-50, 250), st.integers(1, 200), st.integers(-1000, 1000)),
-        min_size=1,
-        max_size=20,
-    )
-)
-def test_means_by_step_are_those_of_each_second(rows):
-    begin, length, value = np.array(rows, dtype=float).T
-    energy, seconds = np.zeros(400), np.zeros(400)
-    for at, duration, watts in rows:
-        inside = np.arange(max(at, 0), min(at + duration, 200))
-        energy[inside] += watts
-        seconds[inside] += 1
-    keep = (begin < 200) & (begin + length > 0)
-    found = measurements._weighted(begin[keep], length[keep], value[keep], 4, 50)
-    total, of = energy[:200].reshape(4, 50).sum(1), seconds[:200].reshape(4, 50).sum(1)
-    expected = np.divide(total, of, out=np.full(4, NAN), where=of > 0)
-    assert np.allclose(found, expected, equal_nan=True)
+    assert devicereadings.mean_injection_w([], NOON, NOON + STEP).shape == (0, 1)
 
 
 def test_what_is_old_is_forgotten():

@@ -6,7 +6,7 @@ import pytest
 from server import audit, clock
 from server.errors import Refused
 from server.grid.groups import virtualders
-from server.grid.series import signals
+from server.grid.series import issuedseries, signals, stalesignals
 from server.models import Balance, Series, VirtualDER
 from tests.conftest import NOON
 
@@ -25,7 +25,7 @@ def put(values, start=NOON, step=STEP, kind="imbalance", **rest):
 
 
 def known(steps, start=NOON, kind="imbalance", **rest):
-    return signals.known("F12", kind, start, steps, **rest).tolist()
+    return issuedseries.known("F12", kind, start, steps, **rest).tolist()
 
 
 def day(value=1.0, hours=24):
@@ -33,7 +33,7 @@ def day(value=1.0, hours=24):
 
 
 def troubles(**rest):
-    return signals.stale_signals("F12", **rest)
+    return stalesignals.stale_signals("F12", **rest)
 
 
 def test_what_was_put_is_known_in_any_step():
@@ -51,11 +51,11 @@ def test_the_newest_counts_step_by_step_and_a_gap_in_it_says_nothing():
 
 
 def test_a_higher_priority_counts_whenever_it_was_said():
-    put([5, 5], priority=1, tolerance=70)
+    put([5, 5], priority=1, tolerance_w=70)
     clock.advance(60)
-    put([1, 1, 1], tolerance=20)
+    put([1, 1, 1], tolerance_w=20)
     assert known(3) == [5, 5, 1]
-    assert signals.tolerance("F12", "imbalance", NOON, 4).tolist() == [70, 70, 20, 0]
+    assert issuedseries.tolerance("F12", "imbalance", NOON, 4).tolist() == [70, 70, 20, 0]
 
 
 def test_a_replay_does_not_see_what_was_said_later():
@@ -72,9 +72,9 @@ def test_a_replay_does_not_see_what_was_said_later():
         ("imbalance", [1, NAN], {}, r"imbalance, value 2 \(.*\): nan is no number"),
         ("export_limit", [-5], {}, "export_limit, value 1 .* -5 is below 0"),
         ("wind", [1], {}, "no kind of signal 'wind'"),
-        ("imbalance", [1], {"tolerance": -1}, "a tolerance of -1 W"),
-        ("imbalance", [1], {"tolerance": NAN}, "tolerance of nan"),
-        ("imbalance", [1], {"every": 0}, "every 0 s"),
+        ("imbalance", [1], {"tolerance_w": -1}, "a tolerance of -1 W"),
+        ("imbalance", [1], {"tolerance_w": NAN}, "tolerance of nan"),
+        ("imbalance", [1], {"issue_interval_s": 0}, "every 0 s"),
         ("price", [], {}, "not a single value"),
         ("imbalance", [1], {"step": 1000}, "a step of 1000 s"),
         ("imbalance", [1], {"start": NOON + 5}, "not a multiple"),
@@ -136,7 +136,7 @@ def test_what_is_not_planned_for_any_more_may_be_missing():
 
 
 def test_an_issue_that_was_promised_and_did_not_come_is_said():
-    put(day(1, 48), every=HOUR)
+    put(day(1, 48), issue_interval_s=HOUR)
     clock.advance(HOUR + 1799)
     assert troubles() == []
     clock.advance(HOUR)
@@ -144,7 +144,7 @@ def test_an_issue_that_was_promised_and_did_not_come_is_said():
         "imbalance of F12 has stopped arriving: the last came at 2025-06-15T12:00Z, 2 h 29 min ago, and "
         "was promised every 1 h"
     ]
-    put(day(1, 48), every=HOUR)
+    put(day(1, 48), issue_interval_s=HOUR)
     assert troubles() == []
 
 
@@ -178,10 +178,10 @@ def test_signals_are_shown_with_what_they_say_now_and_what_is_wrong():
     put(day(1, 2))
     put([0.25], kind="price", start=NOON + HOUR)
     first, second = signals.show()
-    assert (first["vder"], first["kind"], first["now"]) == ("F12", "imbalance", 1) and "ends at" in first[
-        "trouble"
+    assert (first["vder"], first["kind"], first["current"]) == ("F12", "imbalance", 1) and "ends at" in first[
+        "problem"
     ]
-    assert (second["kind"], second["now"]) == ("price", None)
+    assert (second["kind"], second["current"]) == ("price", None)
     assert [row["kind"] for row in signals.show("F12", "price")] == ["price"] and signals.show(
         "F12", "measured"
     ) == []
@@ -196,12 +196,12 @@ def test_it_goes_with_its_virtual_der():
 
 
 def test_what_is_withdrawn_is_known_until_then_and_a_replay_sees_it_still():
-    put(day(5, 2), priority=3, tolerance=70)
+    put(day(5, 2), priority=3, tolerance_w=70)
     clock.advance(STEP)
     done = signals.withdraw("F12", "imbalance")
     assert (done["withdrawn_from"], done["issued_at"]) == (NOON + STEP, NOON + STEP)
     assert known(1) == [5] and np.isnan(known(7, start=NOON + STEP)).all()
-    assert signals.tolerance("F12", "imbalance", NOON, 2).tolist() == [70, 0]
+    assert issuedseries.tolerance("F12", "imbalance", NOON, 2).tolist() == [70, 0]
     assert known(8, at=NOON + STEP - 1) == [5] * 8
     clock.advance(60)
     put([7], start=NOON + 2 * STEP)
@@ -221,7 +221,7 @@ def test_it_is_withdrawn_from_later_on_in_the_middle_of_a_value_and_only_that_ki
 
 
 def test_nobody_waits_for_what_is_withdrawn_until_it_is_put_anew():
-    put(day(1, 2), every=HOUR)
+    put(day(1, 2), issue_interval_s=HOUR)
     signals.push("F12", "measured", 1)
     signals.withdraw("F12", "imbalance", NOON + HOUR)
     signals.withdraw("F12", "measured", NOON + HOUR)
@@ -229,7 +229,7 @@ def test_nobody_waits_for_what_is_withdrawn_until_it_is_put_anew():
     assert [sentence.split()[0] for sentence in troubles(at=NOON + HOUR - 1)] == ["measured"]
     clock.advance(3 * HOUR)
     assert troubles() == []
-    put(day(1, 1), start=NOON + 3 * HOUR, every=HOUR)
+    put(day(1, 1), start=NOON + 3 * HOUR, issue_interval_s=HOUR)
     assert troubles() == ["imbalance of F12 ends at 2025-06-15T16:00Z, 23 h before the horizon"]
 
 
@@ -246,7 +246,7 @@ def test_only_what_is_known_is_withdrawn():
     with pytest.raises(Refused, match="it is withdrawn from 2025-06-15T12:00Z on"):
         signals.withdraw("F12", "imbalance")
     row, = signals.show()
-    assert (row["withdrawn_from"], row["now"], row["trouble"]) == (NOON, None, "")
+    assert (row["withdrawn_from"], row["current"], row["problem"]) == (NOON, None, "")
 
 
 def test_who_withdrew_is_in_the_audit_trail():

@@ -1,0 +1,156 @@
+"""What is expected of a virtual DER: as submitted from outside, else from its own measurements.
+
+Power is in W of injection, so a load is negative. Everything takes `at`, and uses only what was submitted and
+read until then, so that a replay does not see the future.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from peewee import fn
+
+from server import clock
+from server.grid.groups import virtualders
+from server.grid.optimisation.arrays import Floats, np
+from server.grid.series import arrivals, intervals, issuedseries, measurements
+from server.grid.series.forecastmethods import Persistence, forecast_sigma
+from server.grid.series.intervals import DAY, STEP, WEEK, SeriesPart
+from server.models import Membership, Meter, Series, VirtualDER
+
+QUANTITIES = ("load", "pv", "thermal", "ev")  # of forecasts from outside; ev is sessions, see arrivals
+METERED_KINDS = ("pv", "storage", "ev", "thermal")  # within what a premises meter counts, besides the load
+CONTROLLED = ("thermal", "pv")  # changed by orders; the evaluation records them as if uncontrolled
+NOTHING = "nothing"
+P90_SIGMAS = 1.2816  # standard deviations from the mean to the quantile of 0.9
+_HISTORY_S = 4 * WEEK
+_DAILY = {"pv": Persistence(DAY // STEP, ratio=True), "thermal": Persistence(DAY // STEP)}
+_WEEKLY, _YESTERDAY = Persistence(WEEK // STEP), Persistence(DAY // STEP)
+
+
+class ForecastSteps(NamedTuple):
+    """`values` and `sigma`, the standard deviation of their error (NaN where not known), for each step.
+
+    `source` is who or what they come from, `warnings` why they are poor.
+    """
+    values: Floats
+    source: str
+    sigma: Floats
+    warnings: tuple[str, ...] = ()
+
+
+def forecast(
+    vder: str | int | VirtualDER,
+    quantity: str,
+    start: int,
+    steps: int,
+    at: int | None = None,
+    step: int = STEP,
+) -> ForecastSteps:
+    """Return the forecast of a quantity for `steps` steps from `start` on.
+
+    It is the one submitted from outside; else the same weekday and time a week ago with the recent level (pv
+    and thermal: of yesterday); else the newest value, held; else 0 W with a warning. `quantity` is one of
+    QUANTITIES or of devicetypes.KINDS.
+    """
+    row, at = virtualders.find(vder), clock.now() if at is None else at
+    if quantity == arrivals.QUANTITY:
+        values, sigma, source = _unknown(steps)
+    else:
+        values, sigma, source = _submitted(row, quantity, start, steps, step, at)
+    if np.isfinite(values).all():
+        return ForecastSteps(values, source, sigma)
+    base = start - start % STEP
+    own = _from_history(row, quantity, base, -(-(start + steps * step - base) // STEP), at)
+    own_values, own_sigma = (intervals.resampled(SeriesPart(base, STEP, column), start, steps, step)
+                             for column in (own.values, own.sigma))
+    missing = ~np.isfinite(values)
+    return ForecastSteps(
+        np.where(missing, own_values, values),
+        f"{source}, else {own.source}" if source else own.source,
+        np.where(missing, own_sigma, sigma),
+        own.warnings,
+    )
+
+
+def _unknown(steps: int) -> tuple[Floats, Floats, str]:
+    return np.full(steps, np.nan), np.full(steps, np.nan), ""
+
+
+def _submitted(
+    vder: VirtualDER, quantity: str, start: int, steps: int, step: int, at: int
+) -> tuple[Floats, Floats, str]:
+    """Return what was submitted: values, their sigma by the quantiles 0.1 and 0.9, and the sources."""
+    rows = issuedseries.issues(vder, quantity, start, start + steps * step, at)
+    if not rows:
+        return _unknown(steps)
+    values, origins = intervals.overlay([issuedseries.part_of(row) for row in rows], start, steps, step)
+    low, high = (intervals.overlay([_quantile(row, key) for row in rows], start, steps, step)
+                 for key in ("0.1", "0.9"))
+    both = (low[1] == origins) & (high[1] == origins)
+    sources = dict.fromkeys(rows[index].source or "given" for index in np.unique(origins[origins >= 0]))
+    sigma = intervals.mean(np.where(both, (high[0] - low[0]) / (2 * P90_SIGMAS), np.nan))
+    return intervals.mean(values), sigma, ", ".join(sources)
+
+
+def _quantile(row: Series, key: str) -> SeriesPart:
+    """Return the quantile of a row at this probability, gaps where it has none."""
+    return SeriesPart(row.start, row.step_s,
+                      intervals.array(row.quantiles.get(key) or [None] * len(row.values)))
+
+
+def _from_history(vder: VirtualDER, quantity: str, start: int, steps: int, at: int) -> ForecastSteps:
+    """Return what our own measurements let expect of `steps` intervals."""
+    end = min(at - at % STEP, start)
+    past = history(vder, quantity, end)
+    skipped = (start - end) // STEP
+    ahead = skipped + steps
+    if len(past) < DAY // STEP:
+        return _held(vder, quantity, past, steps, at)
+    method = _DAILY.get(quantity) or (_WEEKLY if len(past) >= WEEK // STEP else _YESTERDAY)
+    sigma = np.full(ahead, np.nan)
+    if len(past) > method.lag + ahead:
+        sigma = forecast_sigma(method, past, ahead)
+    source = "a week ago" if method is _WEEKLY else "a day ago"
+    return ForecastSteps(method.ahead(past, ahead)[skipped:], source, sigma[skipped:])
+
+
+def history(vder: VirtualDER, quantity: str, end: int) -> Floats:
+    """Return the measurements of a quantity until `end`, from the first value on, an interval each.
+
+    Of what orders change it is as if uncontrolled, where that is known. A load that was not measured is what
+    the premises meter counts besides the quantities that are measured on their own.
+    """
+    def measured(name: str) -> Floats:
+        return measurements.read(vder, name, end - _HISTORY_S, _HISTORY_S // STEP)
+    past = measured(quantity)
+    if quantity in CONTROLLED:
+        uncontrolled = measured(f"{quantity}_uncontrolled")
+        past = np.where(np.isfinite(uncontrolled), uncontrolled, past)
+    if quantity == "load":
+        premises = measured("premises")
+        if np.isfinite(premises).any():
+            derived = premises - sum(np.nan_to_num(measured(name)) for name in METERED_KINDS)
+        else:
+            derived = measured("other")
+        past = np.where(np.isfinite(past), past, derived)
+    known = np.flatnonzero(np.isfinite(past))
+    return past[known[0]:] if len(known) else past[:0]
+
+
+def _held(vder: VirtualDER, quantity: str, past: Floats, steps: int, at: int) -> ForecastSteps:
+    """Return the newest value, held for all steps; 0 W with a warning where there is none."""
+    unknown = np.full(steps, np.nan)
+    known = past[np.isfinite(past)]
+    if len(known):
+        return ForecastSteps(np.full(steps, known[-1]), "the newest value, held", unknown)
+    injection_w = (
+        Meter.select(fn.SUM(Meter.injection_w))
+        .join(Membership, on=Meter.device == Membership.device)
+        .where((Membership.vder == vder) & (Meter.kind == quantity) & (Meter.read_at <= at))
+        .scalar()
+    )
+    if injection_w is not None:
+        return ForecastSteps(np.full(steps, float(injection_w)), "the newest readings, held", unknown)
+    return ForecastSteps(
+        np.zeros(steps), NOTHING, unknown, (f"nothing is known of {quantity} of {vder.name}: 0 W is taken",)
+    )

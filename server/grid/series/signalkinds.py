@@ -1,0 +1,43 @@
+"""The kinds of signals.
+
+Powers are in W. `imbalance` is by how much the area will draw too much if no flexibility is used, `schedule`
+what it is to draw from outside, `measured` what it drew (with a schedule) or by how much it was out of
+balance, with our dispatch: all with consumption positive, as a net operator reads the area's meter.
+`import_limit` and `export_limit` are magnitudes, `price` is per kWh.
+"""
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from server.errors import Refused
+
+
+class Kind(NamedTuple):
+    """A kind of signal.
+
+    Areas are balanced by a `governing` kind, so it has to reach as far as their plans. A gap in a `complete`
+    kind is a fault; another says nothing where there is no limit.
+    """
+    unit: str
+    minimum: float = -math.inf
+    governing: bool = False
+    complete: bool = True
+
+
+KINDS = {
+    "imbalance": Kind("W", governing=True),
+    "schedule": Kind("W", governing=True),
+    "measured": Kind("W"),
+    "price": Kind("per kWh"),
+    "import_limit": Kind("W", 0.0, complete=False),
+    "export_limit": Kind("W", 0.0, complete=False),
+}
+MEASURED = "measured"
+
+
+def find(name: str) -> Kind:
+    """Return the kind of this name. Refused (400) where there is none."""
+    if name not in KINDS:
+        raise Refused(400, f"there is no kind of signal {name!r}; there are {', '.join(KINDS)}")
+    return KINDS[name]
