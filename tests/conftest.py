@@ -1,6 +1,6 @@
-"""A house for each test: an empty database of either kind, the clock standing at NOON, and the door open.
+"""Fixtures of most tests: an empty server on SQLite or PostgreSQL, with the clock set to NOON.
 
-Tests that use `house` (or anything built on it) run on SQLite and on PostgreSQL. The latter is named by
+Tests that use `server` (or anything built on it) run on SQLite and on PostgreSQL. The latter is named by
 COUNTERPOISE_TEST_POSTGRES; without it those tests are skipped, save in CI, where they fail.
 """
 from __future__ import annotations
@@ -19,24 +19,24 @@ from server import clock, functionsets, grid, models
 from server.config import settings
 from server.devices import enrolment
 from server.models import db
-from server.protocol import app as door_app
+from server.protocol import app
 from server.resources import hooks, pollrates
-from tests import door
+from tests import peers
 
 NOON = 1_750_000_000 // 86400 * 86400 + 43200
 POSTGRES = os.environ.get("COUNTERPOISE_TEST_POSTGRES", "")
 
 assert grid
-# Nothing here is judged by how long it takes; and CI tries the same examples each time.
-hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ,
+# No test asserts a duration; and CI tries the same examples each time.
+hypothesis.settings.register_profile("counterpoise", deadline=None, derandomize="CI" in os.environ,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("house")
+hypothesis.settings.load_profile("counterpoise")
 
 
 @pytest.fixture(scope="session")
 def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database as it is before anything happens, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "house.db"
+    """An empty SQLite database, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "test.db"
     clock.turn_to(NOON)
     models.connect(f"sqlite:///{path}")
     hooks.run_seeds()
@@ -64,7 +64,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database of either kind, connected; its URL."""
     clock.turn_to(NOON)
     if request.param == "sqlite":
-        path = tmp_path / "house.db"
+        path = tmp_path / "test.db"
         shutil.copy(request.getfixturevalue("_template"), path)
         url = f"sqlite:///{path}"
         models.connect(url)
@@ -81,29 +81,29 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def application() -> Flask:
-    return door_app.create()
+    return app.create()
 
 
 @pytest.fixture
-def house(database: str) -> Iterator[None]:
-    """An empty house: settings as they come, the clock at NOON."""
-    kept = dict(settings.__dict__)
+def server(database: str) -> Iterator[None]:
+    """An empty server: default settings, the clock set to NOON."""
+    saved = dict(settings.__dict__)
     pollrates.forget()
     yield
-    settings.__dict__.update(kept)
+    settings.__dict__.update(saved)
     pollrates.forget()
 
 
 @pytest.fixture
-def peer(house: None, application: Flask) -> Callable[[int], door.Peer]:
-    """A client with the made-up certificate of this number, enrolled or not."""
-    return lambda number: door.Peer(application.test_client(), door.lfdi(number))
+def peer(server: None, application: Flask) -> Callable[[int], peers.Peer]:
+    """Clients with the certificate of a number, enrolled or not: `peer(1)`."""
+    return lambda number: peers.Peer(application.test_client(), peers.lfdi(number))
 
 
 @pytest.fixture
-def device(peer: Callable[[int], door.Peer]) -> door.Peer:
-    """A client that is enrolled: number 1, PIN 123455, its EndDevice is /edev/1."""
-    enrolment.enrol(door.lfdi(1), pin=123455, name="one")
+def device(peer: Callable[[int], peers.Peer]) -> peers.Peer:
+    """An enrolled client: number 1, PIN 123455, EndDevice /edev/1."""
+    enrolment.enrol(peers.lfdi(1), pin=123455, name="one")
     return peer(1)
 
 

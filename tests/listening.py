@@ -1,4 +1,4 @@
-"""A real gunicorn with the devices' door, and TLS clients for it."""
+"""A real gunicorn with the device interface, and TLS clients for it."""
 from __future__ import annotations
 
 import os
@@ -19,7 +19,7 @@ PATIENCE = 20
 
 @dataclass
 class Listening:
-    """A door that is open: its port, its process, its certificates, and what it wrote to its log."""
+    """A device interface that listens: its port, its process, its certificates and its log."""
     port: int
     process: subprocess.Popen[bytes]
     tree: Path
@@ -33,7 +33,7 @@ class Listening:
         """A connection of this device through its handshake."""
         return secure(self.connect(), context(self.tree, name, **how))
 
-    def ask(self, data: bytes, client: socket.socket | None = None) -> bytes:
+    def request(self, data: bytes, client: socket.socket | None = None) -> bytes:
         """Send bytes, on a connection of their own if no other is given, and return all that comes until it
         is closed."""
         with client or self.client() as sock:
@@ -104,8 +104,10 @@ def listening(
     config: str = "server.protocol.listen",
     **settings: Any,
 ) -> Iterator[Listening]:
-    """Open the door with these settings and an application of the tests; it is closed afterwards. `config` is
-    the module that gunicorn is configured by."""
+    """Run a device interface with these settings and an application of the tests until the block ends.
+
+    `config` is the module that configures gunicorn.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given: dict[str, Any] = {

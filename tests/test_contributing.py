@@ -9,7 +9,7 @@ import pytest
 
 from server.devices import enrolment
 from server.grid.groups import virtualders
-from tests import door
+from tests import peers
 from tests.test_docs import ROOT
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -27,9 +27,9 @@ def test_an_excerpt_stands_in_its_file(language: str) -> None:
     assert blocks(language) and [block for block in blocks(language) if block not in text] == []
 
 
-def test_the_message_is_read_by_members_alone(peer: Callable[[int], door.Peer]) -> None:
+def test_the_message_is_read_by_members_alone(peer: Callable[[int], peers.Peer]) -> None:
     for number in (1, 2):
-        enrolment.enrol(door.lfdi(number), name=f"device {number}")
+        enrolment.enrol(peers.lfdi(number), name=f"device {number}")
     virtualders.create("street", members=["device 1"])
     names: dict[str, str] = {}
     for block in blocks("python"):

@@ -18,7 +18,7 @@ from server import clock
 from server.cli import main
 from server.config import settings
 from server.devices import enrolment, lastcontact
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 from tests.test_docs import ROOT, code
 
@@ -47,7 +47,7 @@ FILES = {
     "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
     "last-weeks.csv": SERIES.replace("2025-06-1", "2025-06-0"),
     "arrivals.csv": "arrive,depart,wh,w\n2025-06-15T18:00Z,2025-06-16T06:00Z,12000,7000\n",
-    "devices.json": json.dumps([{"lfdi": door.lfdi(number), "name": f"d{number}", "kind": "battery",
+    "devices.json": json.dumps([{"lfdi": peers.lfdi(number), "name": f"d{number}", "kind": "battery",
                                  "labels": {"feeder": "F12"}} for number in range(1, 4)]),
 }
 
@@ -55,15 +55,15 @@ FILES = {
 def commands(page: str) -> list[str]:
     """The commands of a page that end by themselves; what a shell would substitute is a made-up LFDI."""
     lines = (line.text for line in code(ROOT / "docs" / "how-to" / f"{page}.md"))
-    return [re.sub(r'"\$\(.*?\)"', door.lfdi(99), line) for line in lines
+    return [re.sub(r'"\$\(.*?\)"', peers.lfdi(99), line) for line in lines
             if line.startswith("counterpoise ") and not ENDLESS.match(line)]
 
 
-def before_virtual_ders(peer: Callable[[str], door.Peer]) -> None:
+def before_virtual_ders(peer: Callable[[str], peers.Peer]) -> None:
     """Three batteries have reported what they are, and there is a thermostat; the first page ended by
     removing a device."""
     enrolment.enrol(ELM_12, name="12 Elm Street", kind="evcharger", labels={"feeder": "F12"})
-    enrolment.enrol(door.lfdi(9), name="thermostat", kind="thermostat", labels={"feeder": "F12"})
+    enrolment.enrol(peers.lfdi(9), name="thermostat", kind="thermostat", labels={"feeder": "F12"})
     for number in range(1, 4):
         device = enrolment.find(f"d{number}")
         der, one = f"{enrolment.href(device)}/der/1", peer(device.lfdi)
@@ -76,7 +76,7 @@ def before_virtual_ders(peer: Callable[[str], door.Peer]) -> None:
     lastcontact.flush()
 
 
-def before_charging(peer: Callable[[str], door.Peer]) -> None:
+def before_charging(peer: Callable[[str], peers.Peer]) -> None:
     """A car asks for energy, another one offers some."""
     for lfdi, sign in ((ELM_12, 1), (ELM_14, -1)):
         request = {
@@ -107,10 +107,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_the_commands_of_the_how_to_pages_work_in_their_order(database: str, house: None, folder: Path,
+def test_the_commands_of_the_how_to_pages_work_in_their_order(database: str, server: None, folder: Path,
                                                               application: Flask) -> None:
-    def peer(lfdi: str) -> door.Peer:
-        return door.Peer(application.test_client(), lfdi)
+    def peer(lfdi: str) -> peers.Peer:
+        return peers.Peer(application.test_client(), lfdi)
 
     for page in PAGES:
         BEFORE.get(page, lambda peer: None)(peer)

@@ -1,4 +1,4 @@
-"""The shape of the house: what lint does not see."""
+"""The shape of the code, beyond what the linter checks."""
 from __future__ import annotations
 
 import ast

@@ -17,7 +17,7 @@ from tests.clients.scene import ME, PIN, Scene
 
 
 @pytest.fixture
-def play(house: None, application: Flask) -> Callable[..., Scene]:
+def play(server: None, application: Flask) -> Callable[..., Scene]:
     """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this
     rate."""
     def begin(model: DeviceModel, now: int, rate: int = 60, **limits: float) -> Scene:

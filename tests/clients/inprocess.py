@@ -1,5 +1,4 @@
-"""The devices' door over Flask's own client, as a transport; the clients' clock is the server's, turned by
-the tests."""
+"""A transport over Flask's own test client; the clients' clock is the server's, which tests turn."""
 from __future__ import annotations
 
 from http.client import HTTPMessage

@@ -1,4 +1,4 @@
-"""A device at the real devices' door, in one process, with the clock turned."""
+"""A client of the device interface in one process, with the clock turned."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from clients.reports.reporter import Trace
 from server import clock
 from server.grid.fleet import power
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.clients.inprocess import InProcess
 
-ME, PIN = door.lfdi(1), 123455
+ME, PIN = peers.lfdi(1), 123455
 
 
 class Scene(NamedTuple):
-    """A device, its line to the door, and what it told."""
+    """A device, its line to the server, and what it told."""
     device: Device
     line: InProcess
     told: list[Trace]

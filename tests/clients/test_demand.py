@@ -1,5 +1,5 @@
-"""A thermostat and a charger at the real devices' door, in one process, with the clock turned: load controls
-and flow reservations from what an operator says to what the meter reads."""
+"""A thermostat and a charger at the real device interface, in one process, with the clock turned: load
+controls and flow reservations from the operator's command to the readings."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The real server, as processes: gunicorn with the devices' door's own configuration, TLS, and a database.
+"""The real server, as processes: gunicorn with the device interface's own configuration, TLS, and a database.
 
 Nothing of it runs in the test's process; the test looks into the same database from outside, as the command
 line does.

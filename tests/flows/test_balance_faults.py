@@ -1,9 +1,9 @@
 """An area kept in balance whose devices are at fault: silent, tired, late, overrated, out of time, or gone
 elsewhere.
 
-Twenty batteries, each a real client at the devices' door in this process, live in stepped time; the balance
+Twenty batteries, each a real client of the device interface in this process, run in stepped time; the balance
 decides each step a poll ahead, and hears what was really measured. SQLite and PostgreSQL see the same
-requests: see `house`.
+requests: see `server`.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from server.models import Balance
 from server.models import Device as Enrolled
 from server.models import DispatchOrder as Asked
 from server.models import Participation, Share
-from tests import door
+from tests import peers
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
 from tests.load.grid.devicemodels import EMPTY_SITE, QUARTER, RestingBattery
@@ -76,7 +76,7 @@ class Town:
     def __init__(self, application: Flask, models: Sequence[DeviceModel], line: type[InProcess]):
         self.clients: list[Device] = []
         for number, model in enumerate(models, 1):
-            lfdi = door.lfdi(number)
+            lfdi = peers.lfdi(number)
             enrolment.enrol(
                 lfdi,
                 pin=123455,
@@ -145,7 +145,7 @@ Make = Callable[..., Town]
 
 
 @pytest.fixture
-def town(house: None, application: Flask) -> Make:
+def town(server: None, application: Flask) -> Make:
     settings.poll_rate, settings.post_rate = LEAD, QUARTER
 
     def made(
@@ -191,7 +191,7 @@ def left_out() -> dict[str, str]:
 
 
 def conduct(number: int) -> Participation | None:
-    return Participation.select().join(Enrolled).where(Enrolled.lfdi == door.lfdi(number + 1)).first()
+    return Participation.select().join(Enrolled).where(Enrolled.lfdi == peers.lfdi(number + 1)).first()
 
 
 WELL = 0.88
@@ -210,7 +210,7 @@ def test_what_silent_ones_do_not_do_others_do(town: Make, mute: int, least: floa
     behave(whole, numbers, Faults(non_responding=True))
     whole.live(PROFILE)
     assert whole.cut > least
-    names = {door.lfdi(number + 1) for number in numbers}
+    names = {peers.lfdi(number + 1) for number in numbers}
     assert left_out() == dict.fromkeys(names, "silent")
     assert all(row is not None and row.non_responding_since for row in map(conduct, numbers))
     assert names <= asked(0).keys() and len(asked(9)) == MANY - mute and not names & asked(9).keys()
@@ -224,7 +224,7 @@ def test_what_silent_ones_do_not_do_others_do(town: Make, mute: int, least: floa
 
 
 def test_who_opts_out_is_left_alone_until_the_event_is_over_and_not_blamed(town: Make) -> None:
-    whole, tired, name = town(), [0], door.lfdi(1)
+    whole, tired, name = town(), [0], peers.lfdi(1)
     found: list[dict[str, str]] = []
 
     def during(step: int) -> None:
@@ -271,7 +271,7 @@ def test_clocks_that_are_off_by_a_minute_cost_little(town: Make) -> None:
 
 
 def test_who_leaves_its_group_during_an_event_follows_no_longer(town: Make) -> None:
-    whole, name = town(), door.lfdi(1)
+    whole, name = town(), peers.lfdi(1)
     powers: list[tuple[float, float]] = []
 
     def during(step: int) -> None:

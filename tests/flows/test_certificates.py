@@ -1,5 +1,4 @@
-"""The development certificates at the real door: whose are good for what, seen by curl and by Python's
-TLS."""
+"""The development certificates with a real server: which are accepted, by curl and by Python's TLS."""
 from __future__ import annotations
 
 import http.client
@@ -20,8 +19,8 @@ pytestmark = pytest.mark.flow
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    home = tmp_path_factory.mktemp("door")
+def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
+    home = tmp_path_factory.mktemp("server")
     dev.make_dev(home / "dev", devices=2)
     with listening.listening(
         home / "dev", home / "log", "server:create_app()", database=f"sqlite:///{home}/it.db"
@@ -29,9 +28,12 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
         yield it
 
 
-def ask(door: Listening, who: str | tuple[Path, Path], method: str, path: str) -> http.client.HTTPResponse:
+def request(
+    interface: Listening, certificate: str | tuple[Path, Path], method: str, path: str
+) -> http.client.HTTPResponse:
+    context = listening.context(interface.tree, certificate)
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", door.port, context=listening.context(door.tree, who), timeout=listening.PATIENCE
+        "127.0.0.1", interface.port, context=context, timeout=listening.PATIENCE
     )
     connection.request(method, path, headers={"Accept": "application/sep+xml"})
     answer = connection.getresponse()
@@ -40,34 +42,34 @@ def ask(door: Listening, who: str | tuple[Path, Path], method: str, path: str) -
 
 
 @pytest.mark.parametrize("who", ["device-1", "device-2", "aggregator"])
-def test_who_has_a_certificate_of_ours_comes_in(who: str, door: Listening) -> None:
-    answer = ask(door, who, "GET", "/dcap")
+def test_who_has_a_certificate_of_ours_comes_in(who: str, interface: Listening) -> None:
+    answer = request(interface, who, "GET", "/dcap")
     assert (answer.status, answer.getheader("Content-Type")) == (200, "application/sep+xml")
 
 
 @pytest.mark.parametrize("depth", ["a chain of two", "a chain of three", "a chain of four"])
-def test_chains(depth: str, door: Listening, tmp_path: Path) -> None:
-    root = dev.load_holder(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
-    assert ask(door, bad.good(root)[depth].files(tmp_path), "GET", "/dcap").status == 200
+def test_chains(depth: str, interface: Listening, tmp_path: Path) -> None:
+    root = dev.load_holder(interface.tree / "authorities/root.pem", interface.tree / "authorities/root.key")
+    assert request(interface, bad.good(root)[depth].files(tmp_path), "GET", "/dcap").status == 200
 
 
 @pytest.mark.parametrize("name", ["self-signed", "unknown authority", "expired", "RSA key", "P-384 key",
                                   "issuer: critical extended key "
                                   "usage", "issuer: name constraints that exclude it",
                                   "issuer: another name", "issuer: policy mapping", "a chain of five"])
-def test_who_is_refused(name: str, door: Listening, tmp_path: Path) -> None:
-    root = dev.load_holder(door.tree / "authorities/root.pem", door.tree / "authorities/root.key")
+def test_who_is_refused(name: str, interface: Listening, tmp_path: Path) -> None:
+    root = dev.load_holder(interface.tree / "authorities/root.pem", interface.tree / "authorities/root.key")
     with pytest.raises(ssl.SSLError, match="ALERT|WRONG"):
-        ask(door, bad.BAD[name][0](root).files(tmp_path), "GET", "/dcap")
+        request(interface, bad.BAD[name][0](root).files(tmp_path), "GET", "/dcap")
 
 
-def test_an_operator_is_no_device(door: Listening) -> None:
+def test_an_operator_is_no_device(interface: Listening) -> None:
     with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
-        ask(door, "operator", "GET", "/dcap")
+        request(interface, "operator", "GET", "/dcap")
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
-def test_curl(door: Listening) -> None:
+def test_curl(interface: Listening) -> None:
     done = subprocess.run(
         [
             "curl",
@@ -80,9 +82,9 @@ def test_curl(door: Listening) -> None:
             "device-1.pem",
             "--key",
             "device-1.key",
-            f"https://127.0.0.1:{door.port}/dcap",
+            f"https://127.0.0.1:{interface.port}/dcap",
         ],
-        cwd=door.tree,
+        cwd=interface.tree,
         capture_output=True,
         text=True,
     )

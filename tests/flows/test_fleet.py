@@ -15,7 +15,7 @@ from server import clock
 from server.devices import enrolment
 from server.models import Device, Document, ResponseRecord
 from server.resources import meterreadings, store
-from tests import door
+from tests import peers
 from tests.flows.server import ROOT, Process, Server, entries, until
 
 pytestmark = pytest.mark.flow
@@ -101,7 +101,7 @@ def enrol_managed(server: Server, agent: str) -> None:
 
 def lfdi(name: str) -> str:
     """The LFDI of a device that has no certificate of its own."""
-    return door.lfdi(list(MANAGED).index(name) + 1)
+    return peers.lfdi(list(MANAGED).index(name) + 1)
 
 
 def test_households_enrol_themselves(day: Day) -> None:

@@ -61,7 +61,7 @@ class Newcomer:
         assert result.exit_code == 0, f"{' '.join(words)}: {result.output}"
         return result.stdout
 
-    def ask(self, *words: str) -> Any:
+    def request(self, *words: str) -> Any:
         """What an operator's command prints with --json."""
         return json.loads(self.run(*words, "--json"))
 
@@ -94,10 +94,10 @@ def lines() -> list[str]:
 def test_the_first_virtual_power_plant(newcomer: Newcomer) -> None:
     waits: dict[str, Callable[[], object]] = {
         "counterpoise device label device-3": lambda: (
-            sum(device["last_contact_at"] is not None for device in newcomer.ask("device", "list")) == 7
+            sum(device["last_contact_at"] is not None for device in newcomer.request("device", "list")) == 7
         ),
         "counterpoise dispatch stores": lambda: (
-            newcomer.ask("vder", "show", "stores")["capability"][0]["online"] == 2
+            newcomer.request("vder", "show", "stores")["capability"][0]["online"] == 2
         ),
     }
     for text in lines():
@@ -105,7 +105,7 @@ def test_the_first_virtual_power_plant(newcomer: Newcomer) -> None:
             if text.startswith(beginning):
                 until(done, every=1)
         newcomer.type(text)
-    shown = newcomer.ask("dispatch", "show", "1")
+    shown = newcomer.request("dispatch", "show", "1")
     assert len(shown["devices"]) == 2
-    assert newcomer.ask("plan", "show", "1")["steps"]
-    assert [device["name"] for device in newcomer.ask("device", "list")].count("cellar") == 1
+    assert newcomer.request("plan", "show", "1")["steps"]
+    assert [device["name"] for device in newcomer.request("device", "list")].count("cellar") == 1

@@ -34,7 +34,7 @@ class Writer(threading.Thread):
         self.lfdi = entries(server.certs)[f"device-{number}"]["lfdi"]
         self.events: dict[str, str] = {}
         self.status, self.readings, self.refused = 0, set[int](), list[HttpReply]()
-        created = self.ask("POST", "/mup", mirror(number, self.lfdi))
+        created = self.request("POST", "/mup", mirror(number, self.lfdi))
         assert created
         self.mirror = created.headers["Location"]
 
@@ -42,15 +42,15 @@ class Writer(threading.Thread):
         device, turn, origin = f"/edev/{self.number}", 0, clock.now() - 100_000
         while not self.stop.is_set():
             turn += 1
-            if answer := self.ask("POST", f"{device}/lel", log_event(turn)):
+            if answer := self.request("POST", f"{device}/lel", log_event(turn)):
                 self.events[answer.headers["Location"]] = str(turn)
-            if self.ask("PUT", f"{device}/der/1/ders", status(turn)):
+            if self.request("PUT", f"{device}/der/1/ders", status(turn)):
                 self.status = turn
-            if self.ask("POST", self.mirror, reading(self.number, origin + turn)):
+            if self.request("POST", self.mirror, reading(self.number, origin + turn)):
                 self.readings.add(origin + turn)
         self.https.close()
 
-    def ask(self, method: str, href: str, body: bytes) -> HttpReply | None:
+    def request(self, method: str, href: str, body: bytes) -> HttpReply | None:
         """The answer, if it is a promise."""
         try:
             reply = self.https.exchange(method, href, body, SEP_XML)

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf as it is, in front of a real door."""
+"""deploy/nginx.conf as it is, in front of a real server."""
 from __future__ import annotations
 
 import http.client
@@ -34,7 +34,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """nginx's port, with the door behind it."""
+    """nginx's port, with a server behind it."""
     assert NGINX, "CI has to have nginx"
     home = tmp_path_factory.mktemp("nginx")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -43,10 +43,10 @@ def port(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         shutil.copy(tree / name, home)
     with listening.listening(
         tree, home / "log", client_ca=tree / "authorities/issuer.pem", proxies="127.0.0.1"
-    ) as door:
+    ) as server:
         conf = CONF.read_text()
         for there, here in (
-            ("127.0.0.1:8443", f"127.0.0.1:{door.port}"),
+            ("127.0.0.1:8443", f"127.0.0.1:{server.port}"),
             ("127.0.0.1:9443", f"127.0.0.1:{port}"),
             ("worker_processes auto", "worker_processes 1"),
         ):
@@ -63,22 +63,22 @@ def port(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             process.wait(listening.PATIENCE)
 
 
-def ask(tree: Path, port: int, name: str, headers: dict[str, str], body: bytes = b"") -> dict:
+def request(tree: Path, port: int, name: str, headers: dict[str, str], body: bytes = b"") -> dict:
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=listening.context(tree, name),
                                              timeout=listening.PATIENCE)
     connection.request("PUT", "/der?l=1", body=body, headers=headers)
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("Content-Length")) == (200, str(answer.length))
-    got = json.loads(answer.read())
+    echoed = json.loads(answer.read())
     connection.close()
-    return got
+    return echoed
 
 
 @pytest.mark.parametrize("name", ["device-1", "device-2", "aggregator"])
 def test_the_application_learns_who_calls(name: str, tree: Path, port: int) -> None:
-    got = ask(tree, port, name, {"Accept": "application/sep+xml"}, b"x" * 20_000)
-    assert got["peer"] == {one["name"]: one["lfdi"] for one in dev.read_entries(tree)}[name]
-    assert (got["method"], got["path"], got["query"], got["size"], got["scheme"]) == (
+    echoed = request(tree, port, name, {"Accept": "application/sep+xml"}, b"x" * 20_000)
+    assert echoed["peer"] == {one["name"]: one["lfdi"] for one in dev.read_entries(tree)}[name]
+    assert (echoed["method"], echoed["path"], echoed["query"], echoed["size"], echoed["scheme"]) == (
         "PUT",
         "/der",
         "l=1",
@@ -89,8 +89,8 @@ def test_the_application_learns_who_calls(name: str, tree: Path, port: int) -> N
 
 def test_nobody_speaks_for_another(tree: Path, port: int) -> None:
     other = (tree / "device-2.pem").read_text().replace("\n", "%0A")
-    got = ask(tree, port, "device-1", {"X-SSL-Client-Cert": other, "X_SSL_Client_Cert": other})
-    assert got["peer"] == dev.read_entries(tree)[1]["lfdi"]
+    echoed = request(tree, port, "device-1", {"X-SSL-Client-Cert": other, "X_SSL_Client_Cert": other})
+    assert echoed["peer"] == dev.read_entries(tree)[1]["lfdi"]
 
 
 def test_the_suite_is_the_mandatory_one(tree: Path, port: int) -> None:

@@ -122,7 +122,7 @@ def run(rounds: int, seconds: float, folder: Path, tell: Callable[[str], None]) 
 
 
 def _asked(server: Server, certificate: Path, number: int, lfdi: str) -> tuple[list[Any], list[bytes]]:
-    answer = Client(certificate).ask(server.port, mirror(lfdi, number)).decode("latin-1")
+    answer = Client(certificate).request(server.port, mirror(lfdi, number)).decode("latin-1")
     href = (
         next(line[10:] for line in answer.split("\r\n") if line.lower().startswith("location: "))
         + f" {number}"

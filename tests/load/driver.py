@@ -90,7 +90,7 @@ class Client:
             raise ConnectionError("the server closed the connection")
         return data
 
-    def ask(self, port: int, asked: bytes) -> bytes:
+    def request(self, port: int, asked: bytes) -> bytes:
         """One request on a connection of its own."""
         with self.connect(port) as channel:
             channel.sendall(asked)

@@ -18,11 +18,11 @@ from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.models import AuditEntry, KeyValue, db
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 from tests.ordered import create_order
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 WRITERS, EACH = 4, 8
 
 
@@ -57,7 +57,7 @@ def test_what_comes_and_goes_is_kept_whole() -> None:
 
 
 def test_members_by_name_are_kept_as_those_who_came_and_went() -> None:
-    devices = [enrolment.enrol(door.lfdi(number)) for number in (1, 2, 3)]
+    devices = [enrolment.enrol(peers.lfdi(number)) for number in (1, 2, 3)]
     virtualders.create("solar", members=[devices[0].lfdi, devices[1].lfdi])
     with alice():
         virtualders.update("solar", remove=[devices[0].lfdi], add=[devices[2].lfdi])
@@ -68,7 +68,7 @@ def test_members_by_name_are_kept_as_those_who_came_and_went() -> None:
     )
 
 
-def test_a_reason_of_its_own_comes_before_the_general_one(device: door.Peer) -> None:
+def test_a_reason_of_its_own_comes_before_the_general_one(device: peers.Peer) -> None:
     virtualders.create("one", members=["one"])
     href = dercontrols.post("one", {"opModConnect": False}, 600)["href"]
     with alice("in general"):
@@ -76,7 +76,7 @@ def test_a_reason_of_its_own_comes_before_the_general_one(device: door.Peer) -> 
     assert [entry["reason"] for entry in audit.entries()] == ["for this"]
 
 
-def test_nobody_acting_and_a_device_leave_nothing(device: door.Peer) -> None:
+def test_nobody_acting_and_a_device_leave_nothing(device: peers.Peer) -> None:
     virtualders.create("solar", rule="kind = pv")
     enrolment.relabel(enrolment.find("one"), {}, kind="pv")
     assert (
@@ -84,7 +84,7 @@ def test_nobody_acting_and_a_device_leave_nothing(device: door.Peer) -> None:
             "/edev/1/di",
             "DeviceInformation",
             {
-                "lFDI": door.lfdi(1),
+                "lFDI": peers.lfdi(1),
                 "mfDate": 0,
                 "mfHwVer": "",
                 "mfID": 0,
@@ -102,7 +102,7 @@ def test_nobody_acting_and_a_device_leave_nothing(device: door.Peer) -> None:
     assert audit.entries() == [] and audit.head()["entries"] == 0 and audit.verify() == []
 
 
-def test_what_is_refused_tried_or_changes_nothing_leaves_nothing(device: door.Peer) -> None:
+def test_what_is_refused_tried_or_changes_nothing_leaves_nothing(device: peers.Peer) -> None:
     virtualders.create("solar", members=["one"])
     with alice():
         with pytest.raises(Refused):
@@ -154,11 +154,14 @@ def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:
     ]
 
 
-def test_no_secret_is_kept(device: door.Peer) -> None:
+def test_no_secret_is_kept(device: peers.Peer) -> None:
     pins = {123455, "123455"}
     with alice():
         enrolment.enrol(
-            door.lfdi(2), pin=123455, name="two", labels={"pin": "123455", "api_key": "xyzzy", "feeder": "F1"}
+            peers.lfdi(2),
+            pin=123455,
+            name="two",
+            labels={"pin": "123455", "api_key": "xyzzy", "feeder": "F1"},
         )
         enrolment.relabel(enrolment.find("two"), {"Password": "xyzzy", "zip-pin": "123455"})
         enrolment.remove(enrolment.find("two"))
@@ -303,7 +306,7 @@ def test_mappings_differ_by_key_and_lists_by_item(before: Any, after: Any, diffe
     assert audit.difference(before, after) == differs
 
 
-def test_an_order_is_kept_without_its_shares(device: door.Peer) -> None:
+def test_an_order_is_kept_without_its_shares(device: peers.Peer) -> None:
     virtualders.create("solar", members=["one"])
     device.put("/edev/1/der/1/dercap", "DERCapability", {"modesSupported": "00100084", "rtgMaxW": {
         "multiplier": 0, "value": 5000}, "type": 4})

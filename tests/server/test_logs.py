@@ -18,7 +18,7 @@ from server.cli import main
 from server.grid.balance import controller
 from server.grid.groups import virtualders
 from server.protocol import app as device_app
-from tests.door import Peer
+from tests.peers import Peer
 from tests.server.conftest import Configure
 
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -187,7 +187,7 @@ def test_a_request_that_fails_is_logged_with_who_and_what(
         configure: Configure, device: Peer, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     configure("serve", log_format="json")
     monkeypatch.setattr(device_app.views, "respond", lambda *_: 1 / 0)
-    answer = device.ask("GET", "/dcap")
+    answer = device.request("GET", "/dcap")
     entry = json.loads(capsys.readouterr().err)
     assert (entry["message"], entry["lfdi"], entry["method"], entry["path"]) == (
         "the request failed", device.lfdi, "GET", "/dcap")
@@ -196,7 +196,7 @@ def test_a_request_that_fails_is_logged_with_who_and_what(
     assert f"reference {entry['reference']}" in body and "division" not in body
 
 
-def test_what_an_operator_changes_is_logged(configure: Configure, house: None, capsys: Capture) -> None:
+def test_what_an_operator_changes_is_logged(configure: Configure, server: None, capsys: Capture) -> None:
     configure("vder", log_level="info", log_format="json")
     with audit.acting("alice", "storm ahead"):
         virtualders.create("street")
@@ -207,7 +207,7 @@ def test_what_an_operator_changes_is_logged(configure: Configure, house: None, c
     assert (entries[0]["operation"], entries[0]["reason"]) == ("vder create", "storm ahead")
 
 
-def test_a_step_is_logged_with_its_area(configure: Configure, house: None, capsys: Capture) -> None:
+def test_a_step_is_logged_with_its_area(configure: Configure, server: None, capsys: Capture) -> None:
     configure(log_format="json")
     virtualders.create("street")
     controller.set_automatic("street", True)

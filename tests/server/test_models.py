@@ -11,7 +11,7 @@ from server import models
 from server.models import Document, db
 
 
-@pytest.mark.usefixtures("house")
+@pytest.mark.usefixtures("server")
 def test_json_comes_back() -> None:
     said = {"a": [1, None, "é"], "b": {"c": True}}
     Document.create(
@@ -26,7 +26,7 @@ def test_json_comes_back() -> None:
     )
 
 
-@pytest.mark.usefixtures("house")
+@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("condition", ["parent = '/derp' ORDER BY sort", "mrid = 'AB'", "fresh_until <= 5"])
 def test_what_is_asked_often_has_an_index(condition: str) -> None:
     if models.is_postgres():
@@ -39,7 +39,7 @@ def test_what_is_asked_often_has_an_index(condition: str) -> None:
 
 
 def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
-    models.connect(f"sqlite:///{tmp_path}/deep/house.db")
+    models.connect(f"sqlite:///{tmp_path}/deep/test.db")
     try:
         asked = [
             db.execute_sql(f"PRAGMA {name}").fetchone()[0]
@@ -52,11 +52,11 @@ def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
 
 def test_a_database_that_another_process_is_creating_is_waited_for(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr(time, "sleep", lambda seconds: other.execute("COMMIT"))
     try:
-        models.connect(f"sqlite:///{tmp_path}/house.db")
+        models.connect(f"sqlite:///{tmp_path}/test.db")
         assert not other.in_transaction and db.pragma("journal_mode") == "wal"
     finally:
         db.close()

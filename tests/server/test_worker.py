@@ -7,13 +7,13 @@ from server.grid.dispatch import orders
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, ResponseRecord, Share
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
 DAY = 86400
 
 
-def test_a_turn_renders_what_time_has_changed(device: door.Peer) -> None:
+def test_a_turn_renders_what_time_has_changed(device: peers.Peer) -> None:
     virtualders.create("street", members=["one"])
     made = dercontrols.post("street", {"opModConnect": True}, 600, NOON + 60)
     worker.turn()
@@ -23,7 +23,7 @@ def test_a_turn_renders_what_time_has_changed(device: door.Peer) -> None:
     assert store.get(made["href"]).status["currentStatus"] == 1
 
 
-def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: door.Peer) -> None:
+def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: peers.Peer) -> None:
     device.put("/edev/1/der/1/dercap", "DERCapability", {
         "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4})
     assert device.get("/tm").status == 200

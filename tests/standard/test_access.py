@@ -15,8 +15,8 @@ from server.grid.groups import virtualders
 from server.models import Device
 from server.resources import store, table
 from server.resources.table import METHODS
-from tests import door
-from tests.door import Peer, Reply
+from tests import peers
+from tests.peers import Peer, Reply
 from tests.standard import full_house
 
 MIRROR: dict[str, Any] = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
@@ -28,10 +28,10 @@ AGGREGATOR = 100
 # --- strangers ------------------------------------------------------------------------------------
 
 @pytest.fixture
-def stranger(house: None, application: Any) -> Peer:
+def stranger(server: None, application: Any) -> Peer:
     """Somebody with a good certificate in a house full of somebody else's resources."""
     full_house.fill()
-    return Peer(application.test_client(), door.lfdi(9))
+    return Peer(application.test_client(), peers.lfdi(9))
 
 
 OPEN = {"DeviceCapability", "Time"}
@@ -52,7 +52,7 @@ def test_a_stranger_reads_what_is_open_to_it_and_nothing_more(stranger: Peer, po
         for method in METHODS:
             if method == "POST" and row.name == "EndDeviceList" and policy != "strict":
                 continue  # see test_a_stranger_registers_where_that_is_enabled
-            status = stranger.ask(method, href, full_house.document(row.name, method)).status
+            status = stranger.request(method, href, full_house.document(row.name, method)).status
             if row.name not in readable:
                 assert status == 404, (method, href)
             elif method in ("GET", "HEAD"):
@@ -114,13 +114,13 @@ def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
 
 # --- suspended ------------------------------------------------------------------------------------
 
-def test_a_suspended_device_is_refused_everything(house: None, application: Any) -> None:
+def test_a_suspended_device_is_refused_everything(server: None, application: Any) -> None:
     hrefs = full_house.fill()
     device = Peer(application.test_client(), full_house.LFDI)
     enrolment.suspend(Device.get())
     for name, href in (*hrefs.items(), ("Time", "/unheard")):
         for method in METHODS:
-            reply = device.ask(method, href)
+            reply = device.request(method, href)
             assert reply.status == 403, (method, name)
     enrolment.suspend(Device.get(), False)
     assert device.get("/edev/1").status == 200
@@ -140,7 +140,7 @@ def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
     """Two devices; the first one has everything that a device can have of its own."""
     first, second = peer(1), peer(2)
     for number in (1, 2):
-        enrolment.enrol(door.lfdi(number), name=f"device {number}")
+        enrolment.enrol(peers.lfdi(number), name=f"device {number}")
     virtualders.create("first's", members=["device 1"])
     store.put("/derp/1/dderc", {"mRID": "DD", "DERControlBase": {"opModConnect": True}})
     store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
@@ -199,7 +199,7 @@ def test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours:
         missing = href.replace("/1", "/8", 1) if name != "Response" else "/rsps/1/rsp/8"
         for method in METHODS:
             said = full_house.document(name, method) if method in ("PUT", "POST") else None
-            theirs, nobody_s = second.ask(method, href, said), second.ask(method, missing, said)
+            theirs, nobody_s = second.request(method, href, said), second.request(method, missing, said)
             assert without_names(theirs, href) == without_names(nobody_s, missing), (method, name)
             if row.allows(method):
                 assert theirs.status in (403, 404), (method, name)
@@ -237,7 +237,7 @@ def test_a_post_for_another_s_lfdi_is_403(neighbours: tuple[Peer, Peer]) -> None
     first, second = neighbours
     settings.registration = True
     subject = store.items("/derp/1/derc")[0].mrid
-    for lfdi in (first.lfdi, door.lfdi(77)):
+    for lfdi in (first.lfdi, peers.lfdi(77)):
         response = {"endDeviceLFDI": lfdi, "subject": subject, "status": 1}
         assert (
             second.post("/mup", "MirrorUsagePoint", {**MIRROR, "mRID": "CC", "deviceLFDI": lfdi}).status
@@ -281,10 +281,10 @@ def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[P
 def fleet(peer: Callable[[int], Peer]) -> Peer:
     """An aggregator (/edev/1) with two devices (/edev/2, /edev/3), beside a device that is not its own
     (/edev/4)."""
-    enrolment.enrol(door.lfdi(AGGREGATOR), kind=enrolment.AGGREGATOR, name="fleet")
+    enrolment.enrol(peers.lfdi(AGGREGATOR), kind=enrolment.AGGREGATOR, name="fleet")
     for number in (1, 2, 3):
         enrolment.enrol(
-            door.lfdi(number), manager=door.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}"
+            peers.lfdi(number), manager=peers.lfdi(AGGREGATOR) if number < 3 else "", name=f"device {number}"
         )
     return peer(AGGREGATOR)
 
@@ -305,9 +305,9 @@ def test_an_aggregator_writes_for_its_devices_alone(fleet: Peer, peer: Callable[
         assert fleet.put(href, "DERStatus", {"readingTime": device}).status == status
     assert peer(1).get("/edev/2/der/1/ders").data["readingTime"] == 2
     for number, status in ((1, 201), (2, 201), (3, 403)):
-        said = {**MIRROR, "mRID": f"A{number}", "deviceLFDI": door.lfdi(number)}
+        said = {**MIRROR, "mRID": f"A{number}", "deviceLFDI": peers.lfdi(number)}
         assert fleet.post("/mup", "MirrorUsagePoint", said).status == status
-    assert peer(2).get("/mup?l=9").data["MirrorUsagePoint"][0]["deviceLFDI"] == door.lfdi(2)
+    assert peer(2).get("/mup?l=9").data["MirrorUsagePoint"][0]["deviceLFDI"] == peers.lfdi(2)
 
 
 def test_an_aggregator_answers_events_for_its_devices(fleet: Peer) -> None:
@@ -315,7 +315,7 @@ def test_an_aggregator_answers_events_for_its_devices(fleet: Peer) -> None:
     control = store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
     subject = fleet.get(control).data["mRID"]
     for number, status in ((1, 201), (3, 403)):
-        said = {"endDeviceLFDI": door.lfdi(number), "subject": subject, "status": 1}
+        said = {"endDeviceLFDI": peers.lfdi(number), "subject": subject, "status": 1}
         assert fleet.post("/rsps/1/rsp", "DERControlResponse", said).status == status
     listed = fleet.get("/edev/2/der/1/derp?l=9").data
     assert [each["href"] for each in listed["DERProgram"]] == ["/derp/1"]

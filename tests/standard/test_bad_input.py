@@ -1,5 +1,4 @@
-"""What is not as it should be is refused with words that help, does nothing, and leaves the door as it
-was."""
+"""Invalid input is refused with a helpful message and changes nothing."""
 from __future__ import annotations
 
 import io
@@ -15,7 +14,7 @@ from server.config import settings
 from server.models import db
 from server.protocol import app as door_app
 from server.resources import schema
-from tests.door import Peer
+from tests.peers import Peer
 
 SEP = "urn:ieee:std:2030.5:ns"
 STATUS = "/edev/1/der/1/ders"
@@ -63,12 +62,12 @@ NOT_A_DOCUMENT = {
 def test_what_is_no_document_is_refused(device: Peer) -> None:
     before = device.get(STATUS).body
     for why, body in NOT_A_DOCUMENT.items():
-        reply = device.ask("PUT", STATUS, body)
+        reply = device.request("PUT", STATUS, body)
         assert (reply.status, reply.name, reply.data) == (400, "Error", {"reasonCode": 0}), why
         assert b"passwd" not in reply.body and b"root:" not in reply.body, why
         assert len(reply.body) < 2000, why
     assert device.get(STATUS).body == before
-    assert device.ask("PUT", STATUS, GOOD).status == 204
+    assert device.request("PUT", STATUS, GOOD).status == 204
 
 
 # What is wrong with a DERStatus, and what the answer has to name.
@@ -132,7 +131,7 @@ NOT_VALID = {
 
 def test_what_is_not_valid_is_refused_by_line_and_element(device: Peer) -> None:
     for why, (body, line, element) in NOT_VALID.items():
-        reply = device.ask("PUT", STATUS, body)
+        reply = device.request("PUT", STATUS, body)
         assert (reply.status, reply.data) == (400, {"reasonCode": 0}), why
         assert line.encode() in reply.body and element.encode() in reply.body, (why, reply.body)
 
@@ -151,7 +150,7 @@ def test_any_element_of_the_schema_is_answered(device: Peer) -> None:
                     ("POST", "/mup"),
                     ("POST", "/edev/1/lel"),
                 ):
-                    assert device.ask(method, href, body).status in (201, 204, 400), (tag, text, href)
+                    assert device.request(method, href, body).status in (201, 204, 400), (tag, text, href)
 
 
 HEX = {
@@ -168,7 +167,7 @@ def test_hexadecimal_without_leading_zeros_means_the_same(device: Peer) -> None:
     """As drafts of the standard had it."""
     for said, meant in HEX.items():
         body = status(f"<alarmStatus>{said}</alarmStatus><readingTime>1</readingTime>")
-        assert device.ask("PUT", STATUS, body).status == 204, said
+        assert device.request("PUT", STATUS, body).status == 204, said
         assert device.get(STATUS).data["alarmStatus"] == meant, said
 
 
@@ -193,8 +192,8 @@ SPELLINGS = {
 
 def test_one_document_in_many_spellings(device: Peer) -> None:
     for why, body in SPELLINGS.items():
-        device.ask("PUT", STATUS, status("<readingTime>2</readingTime>"))
-        reply = device.ask("PUT", STATUS, body)
+        device.request("PUT", STATUS, status("<readingTime>2</readingTime>"))
+        reply = device.request("PUT", STATUS, body)
         assert reply.status == 204, (why, reply.body)
         assert device.get(STATUS).data["readingTime"] == 1, why
 
@@ -204,7 +203,7 @@ def test_what_is_foreign_is_kept_and_harms_nobody(device: Peer) -> None:
         '<x:note xmlns:x="urn:x" x:a="&lt;">&lt;/DERStatus&gt; &amp; '
         'more</x:note><readingTime>1</readingTime>'
     )
-    assert device.ask("PUT", STATUS, body).status == 204
+    assert device.request("PUT", STATUS, body).status == 204
     reply = device.get(STATUS, Accept="application/sep+xml; level=-S2")
     assert b"&lt;/DERStatus&gt; &amp; more" in reply.body
     assert reply.data["readingTime"] == 1
@@ -248,11 +247,11 @@ def test_an_error_says_in_words_what_it_was_and_stays_xml(device: Peer) -> None:
 def test_more_than_may_be_is_not_read(device: Peer) -> None:
     settings.max_body_bytes = 2000
     padded = GOOD.replace(b"</DERStatus>", b" " * 2000 + b"</DERStatus>")
-    reply = device.ask("PUT", STATUS, padded)
+    reply = device.request("PUT", STATUS, padded)
     assert (reply.status, reply.data) == (413, {"reasonCode": 2})
-    assert device.ask("PUT", STATUS, GOOD).status == 204
+    assert device.request("PUT", STATUS, GOOD).status == 204
     settings.max_body_bytes = 1 << 20
-    assert device.ask("PUT", STATUS, b"<a>" + b" " * 10_000_000 + b"</a>").status == 413
+    assert device.request("PUT", STATUS, b"<a>" + b" " * 10_000_000 + b"</a>").status == 413
 
 
 def test_a_body_that_is_cut_off_is_refused(device: Peer) -> None:
@@ -316,12 +315,12 @@ def test_a_database_that_is_away_is_503_until_it_is_back(device: Peer, away: Any
         ("POST", "/edev"),
         ("DELETE", "/edev/1"),
     ):
-        reply = device.ask(method, href, GOOD if method == "PUT" else None)
+        reply = device.request(method, href, GOOD if method == "PUT" else None)
         assert (reply.status, reply.name) == (503, "Error"), (method, href)
         assert int(reply.headers["Retry-After"]) > 0
         assert reply.data["maxRetryDuration"] == int(reply.headers["Retry-After"])
     give_back()
-    assert device.ask("PUT", STATUS, GOOD).status == 204
+    assert device.request("PUT", STATUS, GOOD).status == 204
     assert device.get(STATUS).data["readingTime"] == 1
 
 
@@ -332,13 +331,13 @@ def test_a_connection_that_fails_once_does_not_fail_twice(device: Peer, database
         db.execute_sql("PRAGMA busy_timeout = 0")
         with closing(sqlite3.connect(database.partition(":///")[2], isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            assert device.ask("PUT", STATUS, GOOD).status == 503
+            assert device.request("PUT", STATUS, GOOD).status == 503
     else:
         import psycopg
         with psycopg.connect(database, autocommit=True) as other:
             other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                           "WHERE datname = current_database() AND pid <> pg_backend_pid()")
-    assert [device.ask("PUT", STATUS, GOOD).status for _ in range(2)] == [204, 204]
+    assert [device.request("PUT", STATUS, GOOD).status for _ in range(2)] == [204, 204]
 
 
 def test_a_failure_of_ours_is_an_error_like_any_other(device: Peer, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,9 +15,9 @@ from server.devices import enrolment, identity
 from server.grid.groups import virtualders
 from server.models import Audience, Device, Reading, ResponseRecord, db
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
-from tests.door import Peer, Reply
+from tests.peers import Peer, Reply
 
 MANY = 8
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def street(peer: Callable[[int], Peer]) -> list[Peer]:
     """Eight devices that follow one program."""
     virtualders.create("street", rule="kind = inverter")
     for number in range(MANY):
-        enrolment.enrol(door.lfdi(number), kind="inverter")
+        enrolment.enrol(peers.lfdi(number), kind="inverter")
     return [peer(number) for number in range(MANY)]
 
 
@@ -117,12 +117,12 @@ def test_of_puts_at_once_one_is_whole(device: Peer) -> None:
     assert {key: said[key] for key in ("alarmStatus", "readingTime")} in wanted
 
 
-def test_registrations_at_once(house: None, peer: Callable[[int], Peer]) -> None:
+def test_registrations_at_once(server: None, peer: Callable[[int], Peer]) -> None:
     settings.registration, settings.default_vder = True, "all"
     virtualders.create("all")
 
     def register(number: int) -> Reply:
-        lfdi = door.lfdi(number)
+        lfdi = peers.lfdi(number)
         return peer(number).post("/edev", "EndDevice", {
             "lFDI": lfdi, "sFDI": identity.sfdi(lfdi), "changedTime": 0})
     replies = together([lambda number=number: register(number // 2) for number in range(2 * MANY)])

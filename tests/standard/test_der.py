@@ -14,7 +14,7 @@ from server.grid.groups import virtualders
 from server.models import Device
 from server.resources import store
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 from tests.standard.full_house import sample
 
 DER = "/edev/1/der/1"

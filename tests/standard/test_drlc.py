@@ -13,9 +13,9 @@ from server.errors import Refused
 from server.grid.controls import drevents
 from server.grid.groups import drprograms, virtualders
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 THERMOSTAT, EVSE, PANELS = 1 << 0, 1 << 17, 1 << 21
 HEAT = {"Offset": {"heatingOffset": 20}}
@@ -26,7 +26,7 @@ Home = Callable[..., Peer]
 def home(peer: Callable[[int], Peer]) -> Home:
     """Enrols device N of a category."""
     def enrol(number: int, category: int | None = THERMOSTAT) -> Peer:
-        enrolment.enrol(door.lfdi(number), name=f"d{number}", category=category)
+        enrolment.enrol(peers.lfdi(number), name=f"d{number}", category=category)
         return peer(number)
     return enrol
 
@@ -77,7 +77,7 @@ def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: 
     virtualders.create("street", members=["d1"])
     two = home(2, EVSE)
     virtualders.update("street", add=["d2"])
-    assert led_to(two, 2) == ["street"] and led_to(door.Peer(two.client, door.lfdi(1))) == []
+    assert led_to(two, 2) == ["street"] and led_to(peers.Peer(two.client, peers.lfdi(1))) == []
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def control(warm: Peer) -> dict[str, Any]:
     ).data
 
 
-def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> door.Reply:
+def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> peers.Reply:
     return one.post(
         control["replyTo"],
         "DrResponse",

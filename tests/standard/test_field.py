@@ -10,12 +10,12 @@ from server.config import settings
 from server.devices import enrolment, identity
 from server.resources import store
 from tests.conftest import NOON
-from tests.door import Peer, Reply
+from tests.peers import Peer, Reply
 from tests.standard import full_house
 
 
 @pytest.mark.parametrize("accept", ["application/sep+xml", "application/sep+xml; level=-S2"])
-def test_no_answer_begins_with_an_xml_declaration(house: None, application: Any, accept: str) -> None:
+def test_no_answer_begins_with_an_xml_declaration(server: None, application: Any, accept: str) -> None:
     """IEEE 2030.5-2018, 5.6.2. Clients that decode a body before they parse it refuse one that names an
     encoding."""
     hrefs = full_house.fill()
@@ -42,7 +42,7 @@ def control(start: int, watts: int) -> str:
 
 
 @pytest.fixture
-def program(house: None) -> str:
+def program(server: None) -> str:
     return store.add("DERProgram", "/derp", {"primacy": 1})
 
 
@@ -76,13 +76,13 @@ def test_a_body_with_schemaVer_may_use_what_2023_defines(
         f"<endDeviceLFDI>{device.lfdi}</endDeviceLFDI><status>{status}</status><subject>{mrid}</subject>"
         "</DERControlResponse>"
     )
-    assert device.ask("POST", "/rsps/1/rsp", body.encode(), Accept="application/sep+xml").status == answer
+    assert device.request("POST", "/rsps/1/rsp", body.encode(), Accept="application/sep+xml").status == answer
 
 
 # --- hexadecimal values: served as they were submitted, compared by value -------------------------
 
 def submit(device: Peer, method: str, href: str, name: str, inside: str) -> Reply:
-    return device.ask(method, href, f'<{name} xmlns="urn:ieee:std:2030.5:ns">{inside}</{name}>'.encode())
+    return device.request(method, href, f'<{name} xmlns="urn:ieee:std:2030.5:ns">{inside}</{name}>'.encode())
 
 
 POWER = "<rtgMaxW><multiplier>0</multiplier><value>5000</value></rtgMaxW><type>83</type>"

@@ -15,9 +15,9 @@ from server.errors import Refused
 from server.grid.controls import evsessions, reservations
 from server.grid.groups import virtualders
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 HOUR, POLL = 3600, 300
 MRID = "0ACE0000000000000000000000000001"
@@ -41,7 +41,7 @@ def request(
             "RequestStatus": {"dateTime": NOON, "requestStatus": status}, **more}
 
 
-def ask(one: Peer, number: int = 1, **said: Any) -> door.Reply:
+def ask(one: Peer, number: int = 1, **said: Any) -> peers.Reply:
     return one.post(f"/edev/{number}/frq", "FlowReservationRequest", request(**said))
 
 
@@ -62,7 +62,7 @@ def granted(one: Peer, number: int = 1) -> list[tuple[int, int, int, int, int]]:
 @pytest.fixture
 def two(device: Peer, peer: Callable[[int], Peer]) -> Peer:
     """A second device; both are in `street`, which may import 10 kW."""
-    enrolment.enrol(door.lfdi(2), name="two")
+    enrolment.enrol(peers.lfdi(2), name="two")
     virtualders.create("street", members=["one", "two"], import_limit_w=10_000)
     return peer(2)
 
@@ -125,10 +125,10 @@ def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, valu
         if not isinstance(value, dict)
         else "".join(f"<{key}>{each}</{key}>" for key, each in value.items())
     )
-    text = door.codec.encode("FlowReservationRequest", request(durationRequested=1)).decode()
-    assert device.ask("POST", "/edev/1/frq", text.encode()).status == 201
+    text = peers.codec.encode("FlowReservationRequest", request(durationRequested=1)).decode()
+    assert device.request("POST", "/edev/1/frq", text.encode()).status == 201
     bad, count = re.subn(rf"<{name}>.*?</{name}>", f"<{name}>{inner}</{name}>", text, flags=re.S)
-    assert count == 1 and device.ask("POST", "/edev/1/frq", bad.encode()).status == 400
+    assert count == 1 and device.request("POST", "/edev/1/frq", bad.encode()).status == 400
 
 
 @pytest.mark.parametrize("said, expected", [

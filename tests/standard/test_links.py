@@ -15,8 +15,8 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.resources import schema, table
-from tests import door
-from tests.door import Peer
+from tests import peers
+from tests.peers import Peer
 from tests.standard import full_house
 
 
@@ -55,7 +55,7 @@ def crawl(device: Peer) -> dict[str, Any]:
             assert element.get("all", found[href].data["all"]) == found[href].data["all"], f"{key} to {href}"
             assert found[href].name == table.match(href).row.element, key  # type: ignore[union-attr]
         if key.endswith("Link"):
-            assert device.ask("HEAD", href).status == 200
+            assert device.request("HEAD", href).status == 200
     return found
 
 
@@ -88,7 +88,7 @@ def test_a_device_of_a_virtual_der_before_it_is_given_anything(device: Peer) -> 
 
 
 @pytest.fixture
-def resident(house: None, application: Any) -> Peer:
+def resident(server: None, application: Any) -> Peer:
     full_house.fill()
     return Peer(application.test_client(), full_house.LFDI)
 
@@ -117,22 +117,22 @@ def test_the_same_later(resident: Peer, later: int) -> None:
     crawl(resident)
 
 
-def test_an_aggregator_with_devices(house: None, peer: Any) -> None:
-    enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
+def test_an_aggregator_with_devices(server: None, peer: Any) -> None:
+    enrolment.enrol(peers.lfdi(100), kind=enrolment.AGGREGATOR)
     for number in (1, 2, 3):
         enrolment.enrol(
-            door.lfdi(number), name=f"device {number}", manager=door.lfdi(100) if number < 3 else ""
+            peers.lfdi(number), name=f"device {number}", manager=peers.lfdi(100) if number < 3 else ""
         )
     virtualders.create("all", members=["device 1", "device 2", "device 3"])
     virtualders.create("one", members=["device 3"])
-    peer(2).post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": door.lfdi(2), "roleFlags": "0001",
+    peer(2).post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": peers.lfdi(2), "roleFlags": "0001",
                                               "serviceCategoryKind": 0, "status": 1})
     found = crawl(peer(100))
     assert {"/edev/1", "/edev/2", "/edev/3", "/mup/1", "/upt/1"} <= found.keys()
     assert not {"/edev/4", "/derp/2"} & found.keys()
 
 
-def test_a_stranger(house: None, peer: Any) -> None:
+def test_a_stranger(server: None, peer: Any) -> None:
     assert set(crawl(peer(9))) == {"/dcap", "/tm"}
     settings.registration = True
     assert set(crawl(peer(9))) == {"/dcap", "/tm", "/sdev", "/edev", "/mup", "/derp", "/rsps", "/upt"}

@@ -12,8 +12,8 @@ from server.config import settings
 from server.devices import enrolment
 from server.resources import ordering, schema, store, table
 from server.resources.table import Row
-from tests import door
-from tests.door import Peer
+from tests import peers
+from tests.peers import Peer
 from tests.standard import full_house
 
 EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2}
@@ -163,7 +163,7 @@ ORDERED = sorted((row.name for row in table.rows.values()
 DIGITS = [(1, 0, 2), (0, 1, 1), (2, 2, 0), (0, 0, 0), (1, 0, 1), (0, 1, 0)]
 
 
-def test_every_list_has_its_order(house: None, application: Any) -> None:
+def test_every_list_has_its_order(server: None, application: Any) -> None:
     """Six items with values that tie and differ in each key, added in no order."""
     hrefs = full_house.fill()
     device = Peer(application.test_client(), full_house.LFDI)
@@ -214,10 +214,10 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
     return listed
 
 
-def test_devices_are_listed_by_sfdi(house: None, peer: Any) -> None:
-    enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
+def test_devices_are_listed_by_sfdi(server: None, peer: Any) -> None:
+    enrolment.enrol(peers.lfdi(100), kind=enrolment.AGGREGATOR)
     for number in range(1, 7):
-        enrolment.enrol(door.lfdi(number), manager=door.lfdi(100))
+        enrolment.enrol(peers.lfdi(number), manager=peers.lfdi(100))
     reply = peer(100).get("/edev?l=255")
     listed = [each["sFDI"] for each in reply.data["EndDevice"]]
     assert listed == sorted(listed)
@@ -271,7 +271,7 @@ def test_readings_are_listed_by_local_id_block_and_tier(device: Peer) -> None:
     assert device.get("/upt/1/mr/1/rs?a=1000&l=9").data["results"] == 2
 
 
-def test_active_lists_keep_the_order_of_what_they_select_from(house: None, application: Any) -> None:
+def test_active_lists_keep_the_order_of_what_they_select_from(server: None, application: Any) -> None:
     """Newest first for messages, and only those that are active."""
     full_house.fill()
     device = Peer(application.test_client(), full_house.LFDI)

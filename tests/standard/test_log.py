@@ -6,7 +6,7 @@ from typing import Any
 
 from server.config import settings
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 LIST = "/edev/1/lel"
 

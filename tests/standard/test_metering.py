@@ -14,9 +14,9 @@ from server.config import settings
 from server.devices import enrolment
 from server.models import Reading, ReadingSet
 from server.resources import meterreadings, store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
-from tests.door import Peer, Reply
+from tests.peers import Peer, Reply
 
 POWER = {
     "mRID": f"{0xF0:032X}",
@@ -86,7 +86,7 @@ def test_stated_again_in_another_spelling_it_is_the_same(meter: Peer) -> None:
         body = f"""<MirrorUsagePoint xmlns="urn:ieee:std:2030.5:ns"><mRID>{spelled}</mRID><roleFlags>49</roleFlags>
             <serviceCategoryKind>0</serviceCategoryKind><status>1</status>
             <deviceLFDI>{meter.lfdi.lower()}</deviceLFDI></MirrorUsagePoint>"""
-        assert meter.ask("POST", "/mup", body.encode()).location == "/mup/1"
+        assert meter.request("POST", "/mup", body.encode()).location == "/mup/1"
     assert meter.get("/mup").data["all"] == 1
 
 
@@ -295,7 +295,7 @@ def test_nothing_is_kept_of_a_list_with_a_fault(meter: Peer) -> None:
 
 def test_somebody_else_s_mrids_are_refused(meter: Peer, peer: Callable[[int], Peer]) -> None:
     post(meter, {**POWER, "Reading": reading(1, NOON)})
-    enrolment.enrol(door.lfdi(2))
+    enrolment.enrol(peers.lfdi(2))
     other = peer(2)
     assert other.post("/mup", "MirrorUsagePoint", mirror(other)).status == 409
     assert other.post("/mup", "MirrorUsagePoint", mirror(other, mRID="BB")).location == "/mup/2"

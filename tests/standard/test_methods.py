@@ -11,12 +11,12 @@ import pytest
 
 from server.resources import codec, schema, table
 from server.resources.table import METHODS
-from tests.door import Peer, Reply
+from tests.peers import Peer, Reply
 from tests.standard import full_house
 
 
 @pytest.fixture
-def full(house: None) -> dict[str, str]:
+def full(server: None) -> dict[str, str]:
     return full_house.fill()
 
 
@@ -50,7 +50,7 @@ def test_an_answer_has_its_length_type_and_tag(full: dict[str, str], resident: P
 
 def test_head_is_get_without_the_body(full: dict[str, str], resident: Peer) -> None:
     for name, href in full.items():
-        get, head = resident.get(href), resident.ask("HEAD", href)
+        get, head = resident.get(href), resident.request("HEAD", href)
         assert head.body == b"", name
         assert (head.status, dict(head.headers)) == (get.status, dict(get.headers)), name
 
@@ -70,16 +70,16 @@ def test_a_method_with_mode_error_is_405_with_those_that_are_none(
         row = table.match(href).row  # type: ignore[union-attr]
         for method in METHODS:
             if not row.allows(method):
-                reply = resident.ask(method, href, full_house.document(name, method))
+                reply = resident.request(method, href, full_house.document(name, method))
                 assert reply.status == 405, (name, method)
                 assert reply.headers["Allow"] == row.allow, (name, method)
 
 
 @pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE", "BREW"])
 def test_a_method_that_the_standard_does_not_know_is_405(device: Peer, method: str) -> None:
-    assert device.ask(method, "/tm").headers["Allow"] == "GET, HEAD, PUT"
-    assert device.ask(method, "/tm").status == 405
-    assert device.ask(method, "/teapot").status == 404
+    assert device.request(method, "/tm").headers["Allow"] == "GET, HEAD, PUT"
+    assert device.request(method, "/tm").status == 405
+    assert device.request(method, "/teapot").status == 404
 
 
 def test_a_discouraged_write_is_the_utility_s(full: dict[str, str], resident: Peer) -> None:
@@ -87,7 +87,7 @@ def test_a_discouraged_write_is_the_utility_s(full: dict[str, str], resident: Pe
         row = table.match(href).row  # type: ignore[union-attr]
         for method in METHODS[2:]:
             if row.mode(method) == "D":
-                assert resident.ask(method, href, full_house.document(name, method)).status == 403, (
+                assert resident.request(method, href, full_house.document(name, method)).status == 403, (
                     name,
                     method,
                 )
@@ -98,7 +98,7 @@ def test_no_method_anywhere_fails(full: dict[str, str], resident: Peer) -> None:
     failure."""
     for name, href in sorted(full.items(), key=lambda each: -each[1].count("/")):
         for method in METHODS:
-            reply = resident.ask(
+            reply = resident.request(
                 method, href, full_house.document(name, method) if method in ("PUT", "POST") else None
             )
             assert reply.status < 500, (name, method, reply.body)
@@ -125,7 +125,7 @@ WRITES = [("PUT", "/edev/1/der/1/ders", "DERStatus", {"readingTime": 1}, 204),
 def test_what_is_written_is_read_back(
     device: Peer, method: str, href: str, name: str, data: Any, status: int
 ) -> None:
-    reply = device.ask(method, href, codec.encode(name, data))
+    reply = device.request(method, href, codec.encode(name, data))
     assert reply.status == status
     assert_well_formed(reply)
     read = device.get(reply.headers.get("Location", href))
@@ -150,7 +150,7 @@ TYPES = {
 def test_content_type(device: Peer) -> None:
     body = codec.encode("DERStatus", {"readingTime": 1})
     for said, status in TYPES.items():
-        assert device.ask("PUT", "/edev/1/der/1/ders", body, Content_Type=said).status == status, said
+        assert device.request("PUT", "/edev/1/der/1/ders", body, Content_Type=said).status == status, said
 
 
 ACCEPTS = {
@@ -179,7 +179,7 @@ PATHS = ["/", "/dcap/", "/DCAP", "/edev/01x", "/edev/-1", "/edev/1/", "/edev/1/d
 
 def test_an_unknown_path_is_404(device: Peer) -> None:
     for href, method in product(PATHS, METHODS):
-        reply = device.ask(method, href, codec.encode("DERStatus", {"readingTime": 1}))
+        reply = device.request(method, href, codec.encode("DERStatus", {"readingTime": 1}))
         assert (reply.status, reply.name) == (404, "Error" if method != "HEAD" else ""), (method, href)
 
 
@@ -190,18 +190,16 @@ def test_an_unknown_number_is_404(device: Peer) -> None:
         href = href.rpartition("/")[0] + f"/{number}"
         for method in ("GET", "HEAD", "DELETE"):
             if table.rows[name].mode(method) in "MO":
-                assert device.ask(method, href).status == 404, (method, href)
+                assert device.request(method, href).status == 404, (method, href)
         if table.rows[name].mode("PUT") in "MO":
-            assert device.ask("PUT", href, full_house.document(name, "PUT")).status == 404, href
+            assert device.request("PUT", href, full_house.document(name, "PUT")).status == 404, href
 
 
 def test_a_write_to_a_list_of_the_wrong_kind_is_refused(device: Peer) -> None:
     for href, name in (("/edev/1/lel", "DERStatus"), ("/edev", "SelfDevice"), ("/mup", "UsagePoint"),
                        ("/rsps/1/rsp", "LogEvent"), ("/mup/1", "MirrorUsagePoint")):
-        reply = device.ask("POST", href, codec.encode(name, full_house.sample(name)))
+        reply = device.request("POST", href, codec.encode(name, full_house.sample(name)))
         assert reply.status == 400, href
         assert name.encode() in reply.body
-    assert (
-        device.ask("PUT", "/edev/1/der/1/ders", codec.encode("DERAvailability", {"readingTime": 1})).status
-        == 400
-    )
+    body = codec.encode("DERAvailability", {"readingTime": 1})
+    assert device.request("PUT", "/edev/1/der/1/ders", body).status == 400

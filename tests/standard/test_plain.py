@@ -11,7 +11,7 @@ import pytest
 
 from server import clock
 from server.resources import links, store, table
-from tests.door import Peer
+from tests.peers import Peer
 from tests.standard import full_house
 
 # What a device may write of what is its own; the rest is the utility's.
@@ -84,7 +84,7 @@ MAY = {"PUT": PUT, "POST": POSTED, "DELETE": DELETED}
 
 
 @pytest.fixture
-def hrefs(house: None) -> dict[str, str]:
+def hrefs(server: None) -> dict[str, str]:
     return full_house.fill()
 
 
@@ -103,7 +103,7 @@ def test_what_is_a_device_s_to_write(hrefs: dict[str, str], resident: Peer, meth
     for name, href in leaves_first(hrefs):
         if table.rows[name].mode(method) in "MO" and name != "EndDeviceList":
             said = full_house.document(name, method) if method != "DELETE" else None
-            reply = resident.ask(method, href, said)
+            reply = resident.request(method, href, said)
             wanted = (201, 204) if name in MAY[method] else (403,)
             assert reply.status in wanted, (name, reply.status, reply.body)
             if reply.status == 201:

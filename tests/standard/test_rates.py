@@ -11,8 +11,8 @@ import pytest
 from server.config import settings
 from server.devices import enrolment
 from server.resources import pollrates, schema, store, table
-from tests import door
-from tests.door import Peer
+from tests import peers
+from tests.peers import Peer
 
 POLLED = [
     "/dcap",
@@ -41,7 +41,7 @@ def poll_rates(device: Peer) -> dict[str, int]:
 
 @pytest.fixture
 def second(device: Peer, peer: Callable[[int], Peer]) -> Peer:
-    enrolment.enrol(door.lfdi(2), name="two")
+    enrolment.enrol(peers.lfdi(2), name="two")
     return peer(2)
 
 

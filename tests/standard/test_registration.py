@@ -17,9 +17,9 @@ from server.errors import Refused
 from server.grid.groups import virtualders
 from server.models import Audience, Device
 from server.resources import hooks, store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def test_enrolled_by_the_utility(peer: Callable[[int], Peer]) -> None:
 def test_a_pin_is_made_up_where_none_is_given(peer: Callable[[int], Peer]) -> None:
     pins = set()
     for number in range(1, 6):
-        enrolment.enrol(door.lfdi(number))
+        enrolment.enrol(peers.lfdi(number))
         pins.add(peer(number).get(f"/edev/{number}/rg").data["pIN"])
     assert len(pins) == 5 and all(identity.is_pin(pin) for pin in pins)
 
 
 @pytest.mark.parametrize("lfdi, pin, status", [
     ("", None, 400), ("AB", None, 400), ("G" * 40, None, 400), ("0" * 40, None, 400), ("A" * 41, None, 400),
-    (door.lfdi(5), 123456, 400), (door.lfdi(5), 1234566, 400), (door.lfdi(1), None, 409),
+    (peers.lfdi(5), 123456, 400), (peers.lfdi(5), 1234566, 400), (peers.lfdi(1), None, 409),
 ])
 def test_what_the_utility_gets_wrong_enrols_nobody(
     device: Peer, lfdi: str, pin: int | None, status: int
@@ -94,8 +94,8 @@ def test_what_the_utility_gets_wrong_enrols_nobody(
 def test_an_lfdi_may_be_spelled_as_people_do(
     peer: Callable[[int], Peer], spelled: Callable[[str], str]
 ) -> None:
-    enrolment.enrol(spelled(door.lfdi(5)))
-    assert peer(5).get("/edev/1").data["lFDI"] == door.lfdi(5)
+    enrolment.enrol(spelled(peers.lfdi(5)))
+    assert peer(5).get("/edev/1").data["lFDI"] == peers.lfdi(5)
 
 
 def test_a_device_finds_all_that_is_its_own(device: Peer) -> None:
@@ -184,7 +184,7 @@ def test_what_a_device_copies_from_elsewhere_is_not_taken_for_true(applicant: Pe
     assert applicant.get("/edev/1").data["DERListLink"] == {"href": "/edev/1/der", "all": 1}
 
 
-OTHER = door.lfdi(6)
+OTHER = peers.lfdi(6)
 REFUSED = {
     "not enabled": (lambda lfdi: application_of(lfdi), 403),
     "foreign": (lambda lfdi: application_of(OTHER), 403),
@@ -235,7 +235,7 @@ def test_a_device_leaves_where_it_may_come(applicant: Peer) -> None:
 def test_an_aggregator_registers_devices_and_manages_them(
     applicant: Peer, peer: Callable[[int], Peer]
 ) -> None:
-    enrolment.enrol(door.lfdi(100), kind=enrolment.AGGREGATOR)
+    enrolment.enrol(peers.lfdi(100), kind=enrolment.AGGREGATOR)
     fleet = peer(100)
     reply = fleet.post("/edev", "EndDevice", application_of(OTHER))
     assert reply.status == 201

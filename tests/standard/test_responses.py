@@ -13,9 +13,9 @@ from server.grid.fleet import participation
 from server.grid.groups import assignments, virtualders
 from server.models import ResponseRecord
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 from tests.standard.full_house import sample
 
 LIST = "/rsps/1/rsp"
@@ -130,8 +130,8 @@ def test_an_mrid_is_the_same_however_it_is_spelled(device: Peer, subject: str) -
 
 
 def test_an_unknown_lfdi_and_another_s_are_refused(device: Peer, subject: str) -> None:
-    enrolment.enrol(door.lfdi(2))
-    for lfdi in (door.lfdi(2), door.lfdi(3)):
+    enrolment.enrol(peers.lfdi(2))
+    for lfdi in (peers.lfdi(2), peers.lfdi(3)):
         assert (
             device.post(LIST, "DERControlResponse", answer(device, subject, endDeviceLFDI=lfdi)).status == 403
         )
@@ -141,7 +141,7 @@ def test_an_unknown_lfdi_and_another_s_are_refused(device: Peer, subject: str) -
 def test_an_event_for_others_is_as_unknown_as_any(
     device: Peer, subject: str, peer: Callable[[int], Peer]
 ) -> None:
-    enrolment.enrol(door.lfdi(2))
+    enrolment.enrol(peers.lfdi(2))
     theirs, nobody_s = (
         peer(2).post(LIST, "DERControlResponse", answer(peer(2), mrid)) for mrid in (subject, "0" * 32)
     )
@@ -188,7 +188,7 @@ def test_a_set_that_is_not_there_takes_nothing(device: Peer, subject: str) -> No
 
 
 def test_each_sees_its_own_answers(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
-    enrolment.enrol(door.lfdi(2), name="two")
+    enrolment.enrol(peers.lfdi(2), name="two")
     virtualders.update("all", add=["two"])
     for who in (device, peer(2)):
         who.post(LIST, "DERControlResponse", answer(who, subject))
@@ -205,7 +205,7 @@ def test_a_response_for_a_default_control(device: Peer, subject: str) -> None:
     reply = device.post(LIST, "DefaultDERControlResponse", said)
     assert (reply.status, device.get(reply.location).name) == (201, "DefaultDERControlResponse")
     assert (
-        device.post(LIST, "DefaultDERControlResponse", {**said, "endDeviceLFDI": door.lfdi(2)}).status == 403
+        device.post(LIST, "DefaultDERControlResponse", {**said, "endDeviceLFDI": peers.lfdi(2)}).status == 403
     )
     newer = device.post(
         LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1)

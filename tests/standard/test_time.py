@@ -13,7 +13,7 @@ from server import clock
 from server.config import settings
 from server.functionsets import tm
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 HOUR = 3600
 

@@ -1,5 +1,4 @@
-"""A device at the real devices' door, in one process, with the clock turned: a neighbourhood's day in
-milliseconds."""
+"""A device at the real device interface, in one process, with the clock turned: a day in milliseconds."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -21,15 +20,15 @@ from server.devices import enrolment, identity
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.resources import pollrates, store
-from tests import door
+from tests import peers
 from tests.clients.inprocess import InProcess
 
-ME, OTHER, AGENT = (door.lfdi(number) for number in (1, 2, 3))
+ME, OTHER, AGENT = (peers.lfdi(number) for number in (1, 2, 3))
 PIN = 123455
 
 
 class Scene(NamedTuple):
-    """A device, its line to the door, and what it told."""
+    """A device, its line to the server, and what it told."""
     device: Device
     line: InProcess
     told: list[Trace]
@@ -51,7 +50,7 @@ def live(client: Any, seconds: int) -> None:
 
 
 @pytest.fixture
-def scene(house: None, application: Flask) -> Scene:
+def scene(server: None, application: Flask) -> Scene:
     """A device with a 5 kW inverter that nobody has enrolled yet; polls every 120 s, posts every 300 s."""
     settings.poll_rate, settings.post_rate = 120, 300
     line, told = InProcess(application, ME), []
@@ -355,7 +354,7 @@ def test_a_clock_that_is_set_back_does_not_stop_it(enrolled: Scene) -> None:
 
 
 def test_an_aggregator_follows_and_answers_for_each(
-    house: None, application: Flask, peer: Callable[[int], Any]
+    server: None, application: Flask, peer: Callable[[int], Any]
 ) -> None:
     settings.poll_rate, settings.post_rate = 120, 300
     enrolment.enrol(AGENT, name="agent", kind="aggregator")

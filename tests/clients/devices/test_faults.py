@@ -1,4 +1,4 @@
-"""Devices that misbehave, at the real devices' door."""
+"""Devices that misbehave, at the real device interface."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,15 +18,15 @@ from server.devices import enrolment, identity
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.resources import meterreadings, store
-from tests import door
+from tests import peers
 from tests.clients.inprocess import InProcess
 
-ME, PIN = door.lfdi(1), 123455
+ME, PIN = peers.lfdi(1), 123455
 Make = Callable[[Faults], tuple[Device, InProcess, list[Trace]]]
 
 
 @pytest.fixture
-def device(house: None, application: Flask) -> Make:
+def device(server: None, application: Flask) -> Make:
     """An inverter of this manner, enrolled and in `street`."""
     settings.poll_rate, settings.post_rate = 120, 300
     enrolment.enrol(ME, pin=PIN, name="one")

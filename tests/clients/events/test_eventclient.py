@@ -1,4 +1,4 @@
-"""What is followed, in a line. How it is followed is seen in test_device.py, at the devices' door."""
+"""What is followed, in a line. How it is followed is tested in test_device.py, over the device interface."""
 from __future__ import annotations
 
 from typing import Any

@@ -13,16 +13,16 @@ from server.cli import main
 from server.config import settings
 from server.devices import enrolment
 from server.grid.groups import virtualders
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
 Verb = Callable[..., Any]
 
 
 @pytest.fixture
-def run(house: None) -> Callable[..., Result]:
-    """Type a command line at a house with a thermostat in `street`."""
-    enrolment.enrol(door.lfdi(1), name="one", category=1)
+def run(server: None) -> Callable[..., Result]:
+    """Type a command line at a server with a thermostat in `street`."""
+    enrolment.enrol(peers.lfdi(1), name="one", category=1)
     virtualders.create("street", members=["one"])
 
     def typed(*words: str) -> Result:

@@ -13,7 +13,7 @@ from server.cli import main
 from server.config import settings
 from server.grid.groups import virtualders
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 WANTED = {
     "mRID": "0A",
@@ -27,7 +27,7 @@ WANTED = {
 
 @pytest.fixture
 def run(device: Peer) -> Callable[..., Result]:
-    """Type a command line at a house where `one`, in `street`, asks for 14 kWh."""
+    """Type a command line at a server where `one`, in `street`, asks for 14 kWh."""
     virtualders.create("street", members=["one"])
     assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
 

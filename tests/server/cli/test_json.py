@@ -17,7 +17,7 @@ from server.cli import main
 from server.config import settings
 from server.devices import enrolment
 from server.models import Device
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 from tests.server.grid.conftest import Home
 
@@ -137,11 +137,11 @@ def test_every_command_with_json_is_among_them() -> None:
 
 
 @pytest.fixture
-def house(house: None, peer: Any, tmp_path: Path) -> dict[str, str]:
+def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
     """A battery, a charger with a car and a thermostat; the environment in which commands find it."""
     homes = [
         Home(
-            peer(number), enrolment.enrol(door.lfdi(number), name=f"d{number}", kind=kind, category=category)
+            peer(number), enrolment.enrol(peers.lfdi(number), name=f"d{number}", kind=kind, category=category)
         )
         for number, kind, category in ((1, "battery", None), (2, "evcharger", None), (3, "thermostat", 1))
     ]
@@ -189,15 +189,15 @@ def answer(process: subprocess.Popen[str], words: list[str], stdin: str) -> dict
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_every_command_prints_json_and_nothing_else(house: dict[str, str], tmp_path: Path) -> None:
+def test_every_command_prints_json_and_nothing_else(environment: dict[str, str], tmp_path: Path) -> None:
     faults = {}
     with subprocess.Popen([sys.executable, "-m", "tests.server.cli.forking"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, text=True, env=house, cwd=ROOT) as process:
+                          stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as process:
         for command, arguments, stdin in COMMANDS:
             words = [
                 *WHO.get(command, ()),
                 *command.split(),
-                *arguments.format(tmp=tmp_path, lfdi=door.lfdi(9)).split(),
+                *arguments.format(tmp=tmp_path, lfdi=peers.lfdi(9)).split(),
                 "--json",
             ]
             ran = answer(process, words, stdin)
@@ -211,7 +211,7 @@ def test_every_command_prints_json_and_nothing_else(house: dict[str, str], tmp_p
     for line in PROCESSES:
         text = subprocess.run(
             [sys.executable, "-m", "server", *line.split(), "--json"],
-            env=house,
+            env=environment,
             cwd=ROOT,
             check=True,
             stdout=subprocess.PIPE,

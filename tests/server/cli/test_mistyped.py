@@ -16,7 +16,7 @@ from server.grid.controls import defaultcontrols, dercontrols
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
 BIG = "9" * 25
@@ -191,9 +191,9 @@ BAD: dict[str, list[tuple[str, str]]] = {
             'control post street opModMaxLimW={"x":1} --duration 5m',
             'opModMaxLimW={"x":1}: a number is needed',
         ),
-        (f"device show {door.lfdi(7)}", "no device is called"),
+        (f"device show {peers.lfdi(7)}", "no device is called"),
         ("enrol 00", "'00' is not 40 hexadecimal digits"),
-        (f"enrol {door.lfdi(7)} --pin -1", "PIN"),
+        (f"enrol {peers.lfdi(7)} --pin -1", "PIN"),
         ("contract set one --events -1", "-1"),
     ],
     "files": [
@@ -224,7 +224,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
 
 
 @pytest.fixture
-def typed(device: door.Peer, tmp_path: Path) -> Any:
+def typed(device: peers.Peer, tmp_path: Path) -> Any:
     """Type a line at a street with one device, a default, a control and a signal."""
     enrolment.relabel(enrolment.find("1"), {}, "one")
     virtualders.create("street", members=["one"])

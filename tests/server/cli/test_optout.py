@@ -13,7 +13,7 @@ from server.cli import main
 from server.config import settings
 from server.models import AuditEntry
 from tests.conftest import NOON
-from tests.door import Peer
+from tests.peers import Peer
 
 
 @pytest.fixture

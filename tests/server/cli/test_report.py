@@ -16,15 +16,15 @@ from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.grid.series import measurements
 from server.models import DeviceType, DispatchOrder, Share, VirtualDER
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
 
 @pytest.fixture
-def run(house: None) -> Callable[..., Result]:
+def run(server: None) -> Callable[..., Result]:
     """Type a command line at a street with a battery, an order that nobody answered, and a day's imbalance
     halved."""
-    enrolment.enrol(door.lfdi(1), name="one")
+    enrolment.enrol(peers.lfdi(1), name="one")
     DeviceType.delete().execute()
     DeviceType.create(device=1, kind="storage")
     virtualders.create("street", members=["one"])
@@ -39,7 +39,7 @@ def run(house: None) -> Callable[..., Result]:
         created_at=NOON - 8100,
     )
     Share.create(
-        order=row, lfdi=door.lfdi(1), event_href="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0
+        order=row, lfdi=peers.lfdi(1), event_href="/derp/1/derc/1", mrid="E1", planned_w=500, baseline_w=0
     )
     measurements.save(
         {"vder": street.id, "quantity": what, "start": NOON - 3600, "value": value, "devices_read": 1}

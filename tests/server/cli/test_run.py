@@ -5,7 +5,7 @@ from server import clock, models
 from server.cli import run
 from server.config import settings
 from server.resources import store
-from tests.door import Peer
+from tests.peers import Peer
 
 
 def prepare() -> None:

@@ -22,8 +22,8 @@ SPRING = "start,value\n2026-03-29T01:00,1\n2026-03-29T02:00,2\n2026-03-29T03:00,
 
 
 @pytest.fixture
-def run(house: None) -> Callable[..., Result]:
-    """Type a command line at a house with the virtual DER F12; `said` is on standard input."""
+def run(server: None) -> Callable[..., Result]:
+    """Type a command line at a server with the virtual DER F12; `said` is on standard input."""
     virtualders.create("F12")
 
     def typed(*words: str, said: str = "") -> Result:

@@ -1,4 +1,4 @@
-"""Every verb that changes state leaves one entry in the audit trail, and every other verb leaves the house as
+"""Every verb that changes state leaves one entry in the audit trail, and every other verb leaves the state as
 it was."""
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from server.grid.fleet import participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry, DispatchOrder, Plan
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 from tests.ordered import create_order
 from tests.server.cli.test_ev import WANTED
 
 # What an operator types, and the `what` and `subject` of the entry that it leaves.
-ONE, TWO = f"{door.lfdi(1)} one", f"{door.lfdi(2)} two"
+ONE, TWO = f"{peers.lfdi(1)} one", f"{peers.lfdi(2)} two"
 CHANGES = {
-    "enrol": (f"{door.lfdi(9)} --name nine", "device enrol", f"{door.lfdi(9)} nine"),
+    "enrol": (f"{peers.lfdi(9)} --name nine", "device enrol", f"{peers.lfdi(9)} nine"),
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
     "device label": ("one feeder=F2 --name uno", "device label", ONE),
     "device suspend": ("one", "device suspend", ONE),
@@ -79,7 +79,7 @@ CHANGES = {
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
-# What only looks, or changes nothing in a healthy house.
+# What only looks, or changes nothing in a healthy database.
 LOOKS = {
     "reindex": "",
     "device list": "",
@@ -138,7 +138,7 @@ LOOKS = {
     "baseline compute": "street --start now --end +1h",
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
 }
-# Processes, which are no change of state, and files of certificates, which have no house.
+# Processes, which are no change of state, and files of certificates, which have no database.
 APART = {"serve", "work", "demo", "certs dev", "certs device", "certs show", "certs verify"}
 
 PLAN = {**{name: [] for name in ("leaves", "names", "kind", "group", "power", "energy", "exceeded")},
@@ -164,9 +164,9 @@ def test_every_verb_is_in_a_table_here() -> None:
 
 
 @pytest.fixture
-def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
+def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
     """Type a command line at a street with something of everything in it."""
-    enrolment.suspend(enrolment.enrol(door.lfdi(2), name="two"))
+    enrolment.suspend(enrolment.enrol(peers.lfdi(2), name="two"))
     participation.opt_out("two")
     virtualders.create("street")
     virtualders.create("solar", parent="street", members=["one"])
@@ -182,7 +182,7 @@ def run(device: door.Peer, peer: Any, tmp_path: Path) -> Typed:
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     (tmp_path / "devices.json").write_text(
-        json.dumps([{"lfdi": door.lfdi(8), "pin": 123455}, {"lfdi": door.lfdi(9)}])
+        json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
@@ -227,16 +227,16 @@ def test_a_verb_that_changes_state_leaves_one_entry(run: Typed, verb: str, tmp_p
     assert entry["before"] != entry["after"] and audit.verify() == [] and "123455" not in json.dumps(entry)
 
 
-def house() -> dict[str, list[Any]]:
+def snapshot() -> dict[str, list[Any]]:
     return {table._meta.table_name: sorted(map(repr, table.select().tuples()))
             for table in models.tables() if table is not models.Counter}
 
 
 @pytest.mark.parametrize("verb", LOOKS)
-def test_any_other_verb_leaves_the_house_as_it_was(run: Typed, verb: str, tmp_path: Path) -> None:
-    before = house()
+def test_any_other_verb_leaves_the_state_as_it_was(run: Typed, verb: str, tmp_path: Path) -> None:
+    before = snapshot()
     run(*line(verb, LOOKS[verb], tmp_path))
-    assert house() == before
+    assert snapshot() == before
 
 
 def test_who_is_acting_is_said_or_set_or_the_user(run: Typed) -> None:

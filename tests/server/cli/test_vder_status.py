@@ -13,7 +13,7 @@ from server.cli import main
 from server.config import settings
 from server.devices import lastcontact
 from server.grid.groups import virtualders
-from tests.door import Peer
+from tests.peers import Peer
 
 STORE = {
     "modesSupported": "00000080",
@@ -26,7 +26,7 @@ STORE = {
 
 @pytest.fixture
 def run(device: Peer) -> Callable[..., Result]:
-    """Type a command line at a house where `street` has a battery that is half full as far as is known."""
+    """Type a command line at a server where `street` has a battery that is half full as far as is known."""
     assert device.put("/edev/1/der/1/dercap", "DERCapability", STORE).status == 204
     lastcontact.flush()
     virtualders.create("city")

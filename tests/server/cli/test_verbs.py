@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from server import clock
 from server.cli import main
 from server.devices import lastcontact
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
 SOLAR = {"modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}
@@ -19,7 +19,7 @@ Verb = Callable[..., Any]
 
 
 @pytest.fixture
-def run(house: None) -> Callable[..., Result]:
+def run(server: None) -> Callable[..., Result]:
     """Type a command line; the clock stays where the test has turned it."""
     def typed(*words: str, fails: bool = False) -> Result:
         pace = clock.spec()
@@ -40,13 +40,13 @@ def say(run: Callable[..., Result]) -> Verb:
 
 
 @pytest.fixture
-def homes(say: Verb, peer: Callable[[int], door.Peer]) -> list[door.Peer]:
+def homes(say: Verb, peer: Callable[[int], peers.Peer]) -> list[peers.Peer]:
     """Two homes with solar in a virtual DER `solar` under `street`; both have said what they are."""
     say("vder", "create", "street")
     say("vder", "create", "solar", "--parent", "street", "--rule", "kind = pv")
     found = []
     for number in (1, 2):
-        say("enrol", door.lfdi(number), "--name", f"home {number}", "--kind", "pv")
+        say("enrol", peers.lfdi(number), "--name", f"home {number}", "--kind", "pv")
         one = peer(number)
         assert one.put(f"/edev/{number}/der/1/dercap", "DERCapability", SOLAR).status == 204
         found.append(one)
@@ -57,9 +57,9 @@ def homes(say: Verb, peer: Callable[[int], door.Peer]) -> list[door.Peer]:
 def test_a_device_is_enrolled_shown_labelled_suspended_restored_removed(
     say: Verb, run: Verb, peer: Any
 ) -> None:
-    enrolled = say("enrol", door.lfdi(1), "--name", "home", "--pin", "123455", "--label", "feeder=F1")
+    enrolled = say("enrol", peers.lfdi(1), "--name", "home", "--pin", "123455", "--label", "feeder=F1")
     assert enrolled["pin"] == "123455" and enrolled["labels"] == {"feeder": "F1"}
-    assert [row["lfdi"] for row in say("device", "list")] == [door.lfdi(1)]
+    assert [row["lfdi"] for row in say("device", "list")] == [peers.lfdi(1)]
     assert say("device", "label", "home", "feeder=F2", "phase=a")["labels"] == {"feeder": "F2", "phase": "a"}
     assert say("device", "label", "home", "--remove", "phase")["labels"] == {"feeder": "F2"}
     assert say("device", "list", "--label", "feeder=F1") == []
@@ -73,7 +73,7 @@ def test_a_device_is_enrolled_shown_labelled_suspended_restored_removed(
 
 @pytest.mark.parametrize("words, why", [
     (["enrol", "123"], "40 hexadecimal digits"),
-    (["enrol", door.lfdi(1), "--pin", "123456"], "the last digit"),
+    (["enrol", peers.lfdi(1), "--pin", "123456"], "the last digit"),
     (["enrol"], "either an LFDI or --from"),
     (["device", "show", "nobody"], "no device is called 'nobody'"),
     (["vder", "create", "x", "--rule", "feeder ="], "feeder ="),
@@ -91,11 +91,11 @@ def test_many_are_enrolled_from_a_file_or_none_at_all(say: Verb, run: Verb, tmp_
     file = tmp_path / "devices.json"
     file.write_text(
         json.dumps(
-            [{"lfdi": door.lfdi(number), "name": f"d{number}", "kind": "pv"} for number in range(1, 6)]
+            [{"lfdi": peers.lfdi(number), "name": f"d{number}", "kind": "pv"} for number in range(1, 6)]
         )
     )
     assert len(say("enrol", "--from", str(file))) == 5
-    file.write_text(json.dumps([{"lfdi": door.lfdi(7)}, {"lfdi": door.lfdi(1)}]))
+    file.write_text(json.dumps([{"lfdi": peers.lfdi(7)}, {"lfdi": peers.lfdi(1)}]))
     assert "enrolled already" in run("enrol", "--from", str(file), fails=True).output
     assert len(say("device", "list")) == 5
     file.write_text("{")
@@ -103,7 +103,7 @@ def test_many_are_enrolled_from_a_file_or_none_at_all(say: Verb, run: Verb, tmp_
 
 
 def test_a_control_is_posted_in_words_read_by_its_members_and_cancelled(
-    say: Verb, homes: list[door.Peer]
+    say: Verb, homes: list[peers.Peer]
 ) -> None:
     posted = say("control", "post", "solar", "opModMaxLimW=50%", "--start", "+15m", "--duration", "1h30m",
                  "--randomize-start", "60", "--description", "noon")
@@ -122,21 +122,21 @@ def test_a_control_is_posted_in_words_read_by_its_members_and_cancelled(
     assert homes[0].get(posted["href"]).data["EventStatus"]["currentStatus"] == 3
 
 
-def test_a_dry_run_shows_the_xml_and_leaves_nothing(say: Verb, homes: list[door.Peer]) -> None:
+def test_a_dry_run_shows_the_xml_and_leaves_nothing(say: Verb, homes: list[peers.Peer]) -> None:
     tried = say("control", "post", "solar", "opModConnect=no", "--duration", "5m", "--dry-run")
     assert "<opModConnect>false</opModConnect>" in tried["xml"][0] and say("control", "list") == []
     tried = say("dispatch", "solar", "--limit", "40", "--duration", "5m", "--dry-run")
     assert len(tried["shares"]) == 2 and say("dispatch", "list") == [] and say("control", "list") == []
 
 
-def test_a_mode_that_no_member_supports_warns(run: Verb, homes: list[door.Peer]) -> None:
+def test_a_mode_that_no_member_supports_warns(run: Verb, homes: list[peers.Peer]) -> None:
     result = run("control", "post", "solar", "opModFixedVar=100", "--duration", "5m", fails=True)
     assert "write it as JSON with refType, value" in result.output
     result = run("control", "post", "solar", "opModEnergize=no", "--duration", "5m")
     assert "no member supports opModEnergize" in result.output
 
 
-def test_an_order_is_followed_from_posting_to_the_last_answer(say: Verb, homes: list[door.Peer]) -> None:
+def test_an_order_is_followed_from_posting_to_the_last_answer(say: Verb, homes: list[peers.Peer]) -> None:
     order = say("dispatch", "solar", "--limit", "40", "--start", "+1m", "--duration", "5m")
     control = homes[0].get(order["shares"][0]["control"]).data
     assert control["DERControlBase"] == {"opModMaxLimW": 4000}
@@ -152,7 +152,7 @@ def test_an_order_is_followed_from_posting_to_the_last_answer(say: Verb, homes: 
     assert say("dispatch", "cancel", str(order["id"]))["status"] == "cancelled"
 
 
-def test_defaults_and_curves(say: Verb, homes: list[door.Peer]) -> None:
+def test_defaults_and_curves(say: Verb, homes: list[peers.Peer]) -> None:
     say("vder", "default", "solar", "opModMaxLimW=90%", "--also", "setGradW=27")
     program = say("vder", "show", "solar")["program"]
     assert homes[0].get(f"{program}/dderc").data["setGradW"] == 27
@@ -177,7 +177,7 @@ def test_defaults_and_curves(say: Verb, homes: list[door.Peer]) -> None:
     assert say("vder", "default", "solar", "--clear") == {}
 
 
-def test_rates_reach_the_device(say: Verb, homes: list[door.Peer]) -> None:
+def test_rates_reach_the_device(say: Verb, homes: list[peers.Peer]) -> None:
     say("poll-rate", "60", "--kind", "EndDeviceList")
     assert homes[0].get("/edev").data["pollRate"] == 60
     say("poll-rate", "30s", "--device", "home 2")
@@ -189,7 +189,7 @@ def test_rates_reach_the_device(say: Verb, homes: list[door.Peer]) -> None:
     assert homes[1].get("/edev").data["pollRate"] == 60
 
 
-def test_readings_are_shown(say: Verb, homes: list[door.Peer]) -> None:
+def test_readings_are_shown(say: Verb, homes: list[peers.Peer]) -> None:
     mirror = {
         "mRID": "01",
         "roleFlags": "00",
@@ -210,13 +210,13 @@ def test_readings_are_shown(say: Verb, homes: list[door.Peer]) -> None:
     assert (row["quantity"], row["value"], row["uom"], row["start"]) == ("power", 1234, 38, NOON - 60)
 
 
-def test_tables_for_people(run: Verb, homes: list[door.Peer]) -> None:
+def test_tables_for_people(run: Verb, homes: list[peers.Peer]) -> None:
     listed = run("vder", "list").output
     assert "  solar" in listed and "street" in listed
     assert "home 1" in run("device", "list").output
     assert "2025-06-15T12:00:00Z" in run("device", "show", "home 1").output
 
 
-def test_a_healthy_house_is_not_changed_by_reindex(say: Verb, homes: list[door.Peer]) -> None:
+def test_a_healthy_house_is_not_changed_by_reindex(say: Verb, homes: list[peers.Peer]) -> None:
     say("control", "post", "solar", "opModMaxLimW=50%", "--duration", "1h")
     assert say("reindex") == {"changed": 0}

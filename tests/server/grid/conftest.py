@@ -1,11 +1,11 @@
-"""A neighbourhood in the store: devices enrolled, rated, read and seen, by the door they would use
-themselves."""
+"""Devices in the store, enrolled, rated and with readings, through the device interface that they would
+use."""
 import pytest
 
 from server import clock
 from server.devices import enrolment
 from server.models import Device
-from tests import door
+from tests import peers
 
 CONNECT, ENERGIZE, FIXED_W, MAX_LIM_W, TARGET_W = 1 << 2, 1 << 3, 1 << 7, 1 << 20, 1 << 22
 ALL = CONNECT | ENERGIZE | FIXED_W | MAX_LIM_W | TARGET_W
@@ -91,7 +91,7 @@ def home(peer):
     """Enrols device N: `home(1, kind="battery", feeder="F1")`; it has been seen just now."""
     def enrol(number, kind="battery", seen=True, category=None, **labels):
         device = enrolment.enrol(
-            door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category
+            peers.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category
         )
         if seen:
             Device.update(last_contact_at=clock.now()).where(Device.id == device.id).execute()

@@ -19,7 +19,7 @@ from server.grid.groups import virtualders
 from server.grid.series import devicereadings, signals
 from server.models import Device as Enrolled
 from server.resources import store
-from tests import door
+from tests import peers
 from tests.clients.inprocess import InProcess
 from tests.conftest import NOON
 from tests.ordered import create_order
@@ -31,7 +31,7 @@ WINTER = 1_768_478_400
 
 
 @pytest.fixture
-def live(house, application):
+def live(server, application):
     """Enrols a client for each plant, all of them in the virtual DER `town`; how they live until an
     instant."""
     settings.poll_rate = settings.post_rate = 60
@@ -39,7 +39,7 @@ def live(house, application):
     def made(*models):
         clients = []
         for number, model in enumerate(models, 1):
-            lfdi = door.lfdi(number)
+            lfdi = peers.lfdi(number)
             enrolment.enrol(lfdi, pin=123455, name=model.name, kind=model.kind, category=model.category)
             line = InProcess(application, lfdi)
             clients.append(
@@ -63,7 +63,7 @@ def live(house, application):
 
 def read(number, start, end):
     """What was injected by the readings, each way of asking for it: they agree."""
-    lfdi = door.lfdi(number)
+    lfdi = peers.lfdi(number)
     mean = power.mean([lfdi], start, end)[lfdi]
     if (end - start) % STEP == 0 and start % STEP == 0:
         row, = devicereadings.mean_injection_w([Enrolled.get(Enrolled.lfdi == lfdi).id], start, end, STEP)
@@ -80,7 +80,7 @@ def test_a_battery_that_is_ordered_to(live, watts):
     assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
     until(T + STEP)
     assert client.model.injection_w == pytest.approx(watts, abs=20)
-    assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(watts, abs=20)
+    assert power.latest([peers.lfdi(1)])[peers.lfdi(1)].watts == pytest.approx(watts, abs=20)
     assert orders.show(made["id"])["delivered_w"] == pytest.approx(watts, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(watts, rel=0.1)
@@ -151,7 +151,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     assert store.get(grant["href"]).body.count(b"<value>-3000</value>") == 2
     until(T + STEP)
     assert client.model.injection_w == pytest.approx(3000, abs=50)
-    assert power.latest([door.lfdi(1)])[door.lfdi(1)].watts == pytest.approx(3000, abs=50)
+    assert power.latest([peers.lfdi(1)])[peers.lfdi(1)].watts == pytest.approx(3000, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(3000, rel=0.1)
     session, = evsessions.list_sessions("town")

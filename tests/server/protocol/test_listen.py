@@ -1,5 +1,5 @@
-"""The door as gunicorn opens it: what is well-formed gets an answer, and nobody who is slow keeps others
-waiting."""
+"""The device interface under gunicorn: well-formed requests are answered, and a slow client does not delay
+others."""
 from __future__ import annotations
 
 import hashlib
@@ -31,8 +31,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def door(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    """A door that is more patient than the clients of these tests."""
+def interface(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
+    """A device interface with timeouts longer than those of the clients of these tests."""
     with listening.listening(
         tree,
         tmp_path_factory.mktemp("log") / "log",
@@ -47,8 +47,8 @@ def door(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liste
 
 
 @pytest.fixture(scope="module")
-def hasty(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    """A door that has no patience."""
+def impatient(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
+    """A device interface with short timeouts."""
     with listening.listening(
         tree,
         tmp_path_factory.mktemp("log") / "log",
@@ -67,24 +67,24 @@ def said(answer: tuple[bytes, bytes]) -> dict:
 
 # -- what is well-formed
 
-def test_the_application_learns_who_calls(door: Listening) -> None:
-    lfdis = {one["name"]: one["lfdi"] for one in dev.read_entries(door.tree)}
+def test_the_application_learns_who_calls(interface: Listening) -> None:
+    lfdis = {one["name"]: one["lfdi"] for one in dev.read_entries(interface.tree)}
     for name in ("device-1", "device-2", "aggregator"):
-        with door.client(name) as client:
+        with interface.client(name) as client:
             client.sendall(b"GET /edev?s=0&l=5 HTTP/1.1\r\nHost: x\r\nAccept: application/sep+xml\r\n\r\n")
-            got = said(listening.answer(client))
-        assert got["peer"] == lfdis[name]
-        assert (got["method"], got["path"], got["query"], got["scheme"]) == (
+            answer = said(listening.answer(client))
+        assert answer["peer"] == lfdis[name]
+        assert (answer["method"], answer["path"], answer["query"], answer["scheme"]) == (
             "GET",
             "/edev",
             "s=0&l=5",
             "https",
         )
-        assert got["headers"] == {"HTTP_HOST": "x", "HTTP_ACCEPT": "application/sep+xml"}
+        assert answer["headers"] == {"HTTP_HOST": "x", "HTTP_ACCEPT": "application/sep+xml"}
 
 
-def test_the_head_of_an_answer(door: Listening) -> None:
-    with door.client() as client:
+def test_the_head_of_an_answer(interface: Listening) -> None:
+    with interface.client() as client:
         client.sendall(GET)
         head, body = listening.answer(client)
     assert re.fullmatch(
@@ -94,72 +94,72 @@ def test_the_head_of_an_answer(door: Listening) -> None:
     )
 
 
-def test_many_requests_on_one_connection(door: Listening) -> None:
-    with door.client() as client:
+def test_many_requests_on_one_connection(interface: Listening) -> None:
+    with interface.client() as client:
         for number in range(20):
             client.sendall(GET.replace(b"dcap", b"%d" % number))
             assert said(listening.answer(client))["path"] == f"/{number}"
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_requests_may_come_at_once_or_in_pieces(size: int, door: Listening) -> None:
+def test_requests_may_come_at_once_or_in_pieces(size: int, interface: Listening) -> None:
     posted = b"POST /rsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/sep+xml\r\nContent-Length: 5\r\n\r\nhello"
     sent = GET + posted + GET.replace(b"dcap", b"tm") + LAST
-    with door.client() as client:
+    with interface.client() as client:
         for at in range(0, len(sent), size):
             client.sendall(sent[at:at + size])
-        got = listening.everything(client)
-    bodies = [json.loads(one) for one in re.findall(rb"\{\"peer.*?\}\}", got)]
+        answer = listening.everything(client)
+    bodies = [json.loads(one) for one in re.findall(rb"\{\"peer.*?\}\}", answer)]
     assert [(one["method"], one["path"], one["size"]) for one in bodies] == [
         ("GET", "/dcap", 0), ("POST", "/rsp", 5), ("GET", "/tm", 0), ("GET", "/dcap", 0)]
     assert bodies[1]["headers"]["CONTENT_TYPE"] == "application/sep+xml"
 
 
 @pytest.mark.parametrize("size", [1, 16_000, 17_000, 100_000])
-def test_a_body_arrives_whole(size: int, door: Listening) -> None:
+def test_a_body_arrives_whole(size: int, interface: Listening) -> None:
     body = os.urandom(size)
-    with door.client() as client:
+    with interface.client() as client:
         client.sendall(b"PUT /der HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + body)
         assert said(listening.answer(client))["body"] == hashlib.sha256(body).hexdigest()
 
 
-def test_a_body_in_chunks(door: Listening) -> None:
-    with door.client() as client:
+def test_a_body_in_chunks(interface: Listening) -> None:
+    with interface.client() as client:
         client.sendall(b"POST /mup HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
                        b"chunked\r\n\r\n5;a=b\r\nhello\r\n")
         client.sendall(b"6\r\n world\r\n0\r\n\r\n" + GET)
-        got = said(listening.answer(client))
-        assert (got["body"], got["length"]) == (hashlib.sha256(b"hello world").hexdigest(), "11")
+        answer = said(listening.answer(client))
+        assert (answer["body"], answer["length"]) == (hashlib.sha256(b"hello world").hexdigest(), "11")
         assert said(listening.answer(client))["path"] == "/dcap"
 
 
-def test_a_client_that_asks_first(door: Listening) -> None:
-    with door.client() as client:
+def test_a_client_that_asks_first(interface: Listening) -> None:
+    with interface.client() as client:
         client.sendall(b"PUT /der HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"hello")
         assert said(listening.answer(client))["size"] == 5
 
 
-def test_head_has_no_body(door: Listening) -> None:
-    got = door.ask(GET.replace(b"GET", b"HEAD") + LAST.replace(b"GET", b"HEAD"))
-    assert re.findall(rb"Content-Length: (\d+)", got)[0] > b"1"
-    assert b"peer" not in got and got.count(b"HTTP/1.1 200 OK") == 2
+def test_head_has_no_body(interface: Listening) -> None:
+    answer = interface.request(GET.replace(b"GET", b"HEAD") + LAST.replace(b"GET", b"HEAD"))
+    assert re.findall(rb"Content-Length: (\d+)", answer)[0] > b"1"
+    assert b"peer" not in answer and answer.count(b"HTTP/1.1 200 OK") == 2
 
 
-def test_no_content(door: Listening) -> None:
-    got = door.ask(LAST.replace(b"/dcap", b"/none"))
-    assert got.startswith(b"HTTP/1.1 204 No Content\r\n") and b"Content-Length" not in got
+def test_no_content(interface: Listening) -> None:
+    answer = interface.request(LAST.replace(b"/dcap", b"/none"))
+    assert answer.startswith(b"HTTP/1.1 204 No Content\r\n") and b"Content-Length" not in answer
 
 
 @pytest.mark.parametrize("request_", [LAST, b"GET /dcap HTTP/1.0\r\n\r\n"])
-def test_a_client_that_has_enough(request_: bytes, door: Listening) -> None:
-    assert b"Connection: close" in door.ask(request_)
+def test_a_client_that_has_enough(request_: bytes, interface: Listening) -> None:
+    assert b"Connection: close" in interface.request(request_)
 
 
-def test_an_answer_larger_than_any_buffer(door: Listening) -> None:
-    got = door.ask(LAST.replace(b"/dcap", b"/big"))
-    assert len(got.partition(b"\r\n\r\n")[2]) == 3_000_000
+def test_an_answer_larger_than_any_buffer(interface: Listening) -> None:
+    answer = interface.request(LAST.replace(b"/dcap", b"/big"))
+    assert len(answer.partition(b"\r\n\r\n")[2]) == 3_000_000
 
 
 # -- what is not
@@ -186,96 +186,96 @@ def test_an_answer_larger_than_any_buffer(door: Listening) -> None:
     ],
 )
 def test_what_is_malformed_or_too_large_is_told_so_at_once(
-    request_: bytes, status: int, door: Listening
+    request_: bytes, status: int, interface: Listening
 ) -> None:
-    got = door.ask(request_)
-    assert got.startswith(b"HTTP/1.1 %d " % status)
-    assert b"Content-Type: application/sep+xml\r\n" in got and b"Connection: close\r\n" in got
-    assert got.endswith(b"</Error>")
+    answer = interface.request(request_)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"Content-Type: application/sep+xml\r\n" in answer and b"Connection: close\r\n" in answer
+    assert answer.endswith(b"</Error>")
 
 
 @pytest.mark.parametrize("head, piece", [
     (b"Content-Length: 10000000\r\n\r\n", b"x" * 10_000),
     (b"Transfer-Encoding: chunked\r\n\r\n", b"2710\r\n" + b"x" * 10_000 + b"\r\n"),
 ])
-def test_ten_megabytes_of_junk(head: bytes, piece: bytes, door: Listening) -> None:
-    with door.client() as client:
+def test_ten_megabytes_of_junk(head: bytes, piece: bytes, interface: Listening) -> None:
+    with interface.client() as client:
         client.sendall(b"POST /mup HTTP/1.1\r\nHost: x\r\n" + head)
         for _ in range(1000):
             client.sendall(piece)       # it goes on reading, so that the answer is not lost
         assert listening.everything(client).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_header_with_an_underscore_is_nobodys(door: Listening) -> None:
-    with door.client() as client:
+def test_a_header_with_an_underscore_is_nobodys(interface: Listening) -> None:
+    with interface.client() as client:
         client.sendall(b"GET / HTTP/1.1\r\nX_SSL_Client_Cert: a\r\nX-SSL-Client-Cert: b\r\ncontent_length: "
                        b"5\r\n\r\n")
-        got = said(listening.answer(client))
-    assert got["headers"] == {} and got["length"] is None
+        answer = said(listening.answer(client))
+    assert answer["headers"] == {} and answer["length"] is None
 
 
 @pytest.mark.parametrize("path", [b"/fail", b"/split"])
-def test_an_application_that_fails(path: bytes, door: Listening) -> None:
-    got = door.ask(GET.replace(b"/dcap", path))
-    assert got.startswith(b"HTTP/1.1 500 Internal Server "
-                          b"Error\r\n") and b"X-More" not in got and b"asked" not in got
-    assert door.ask(LAST).startswith(b"HTTP/1.1 200 ")
+def test_an_application_that_fails(path: bytes, interface: Listening) -> None:
+    answer = interface.request(GET.replace(b"/dcap", path))
+    assert answer.startswith(b"HTTP/1.1 500 Internal Server "
+                          b"Error\r\n") and b"X-More" not in answer and b"asked" not in answer
+    assert interface.request(LAST).startswith(b"HTTP/1.1 200 ")
 
 
 # -- who is slow
 
-def test_a_thousand_who_are_slow_keep_nobody_waiting(door: Listening) -> None:
-    """Were one of them to hold a thread (there are two), the last client would give up long before the door
+def test_a_thousand_who_are_slow_keep_nobody_waiting(interface: Listening) -> None:
+    """Were one of them to hold a thread (there are two), the last client would give up long before the server
     does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
-    slow = [door.connect() for _ in range(1000)]
+    slow = [interface.connect() for _ in range(1000)]
     for sock in slow[:50]:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01")       # the beginning of a ClientHello
     for begun in (b"", b"GET /dc", b"GET /dcap HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nContent-Length: "
                                                                 b"9\r\n\r\nxx",
                   b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
         for _ in range(10):
-            client = door.client()
+            client = interface.client()
             client.sendall(begun)
             slow.append(client)
     for _ in range(10):     # who asks for much and reads nothing
-        client = door.client()
+        client = interface.client()
         client.sendall(GET.replace(b"/dcap", b"/big"))
         slow.append(client)
     try:
         for _ in range(10):
-            assert door.ask(LAST).startswith(b"HTTP/1.1 200 ")
+            assert interface.request(LAST).startswith(b"HTTP/1.1 200 ")
     finally:
         for sock in slow:
             sock.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_request_that_is_held_up_keeps_nobody_waiting(door: Listening) -> None:
-    with door.client() as held:
+def test_a_request_that_is_held_up_keeps_nobody_waiting(interface: Listening) -> None:
+    with interface.client() as held:
         held.sendall(GET.replace(b"/dcap", b"/hold"))
-        assert door.ask(LAST).startswith(b"HTTP/1.1 200 ")
-        assert door.ask(LAST.replace(b"/dcap", b"/release")).startswith(b"HTTP/1.1 200 ")
+        assert interface.request(LAST).startswith(b"HTTP/1.1 200 ")
+        assert interface.request(LAST.replace(b"/dcap", b"/release")).startswith(b"HTTP/1.1 200 ")
         assert said(listening.answer(held))["path"] == "/hold"
 
 
 @pytest.mark.parametrize("begun", [
     b"G", b"GET /dcap HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nxx",
     b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"])
-def test_who_is_too_slow_is_told(begun: bytes, hasty: Listening) -> None:
-    assert hasty.ask(begun).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+def test_who_is_too_slow_is_told(begun: bytes, impatient: Listening) -> None:
+    assert impatient.request(begun).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
-def test_who_says_nothing_is_left(hasty: Listening) -> None:
-    with hasty.connect() as silent, hasty.client() as idle, hasty.client() as kept:
+def test_who_says_nothing_is_left(impatient: Listening) -> None:
+    with impatient.connect() as silent, impatient.client() as idle, impatient.client() as kept:
         kept.sendall(GET)
         listening.answer(kept)
         assert [listening.everything(one) for one in (silent, idle, kept)] == [b"", b"", b""]
 
 
-def test_who_reads_nothing_is_left(hasty: Listening) -> None:
-    with hasty.client() as client:
+def test_who_reads_nothing_is_left(impatient: Listening) -> None:
+    with impatient.client() as client:
         client.sendall(GET.replace(b"/dcap", b"/big") * 20)
         listening.until(lambda: gone(client))
 
@@ -289,25 +289,25 @@ def gone(client: ssl.SSLSocket) -> bool:
         return True
 
 
-def test_a_body_that_is_cut_off(door: Listening) -> None:
-    with door.client() as client:
+def test_a_body_that_is_cut_off(interface: Listening) -> None:
+    with interface.client() as client:
         client.sendall(b"POST /cut HTTP/1.1\r\nContent-Length: 9\r\n\r\nxx")
-    assert door.ask(LAST).startswith(b"HTTP/1.1 200 ")
-    assert "/cut" not in door.log.read_text()
+    assert interface.request(LAST).startswith(b"HTTP/1.1 200 ")
+    assert "/cut" not in interface.log.read_text()
 
 
 # -- processes
 
 def test_the_oldest_stranger_gives_way(tree: Path, tmp_path: Path) -> None:
-    with listening.listening(tree, tmp_path / "log", max_connections=3, handshake_timeout_s=600) as door:
-        with door.client() as known, door.connect() as first, door.connect() as second:
+    with listening.listening(tree, tmp_path / "log", max_connections=3, handshake_timeout_s=600) as interface:
+        with interface.client() as known, interface.connect() as first, interface.connect() as second:
             known.sendall(GET)
             listening.answer(known)
-            with door.client("device-2") as third:
+            with interface.client("device-2") as third:
                 third.sendall(GET)
                 listening.answer(third)
                 assert first.recv(1) == b""
-                with door.client("device-2"), door.client("device-2"):
+                with interface.client("device-2"), interface.client("device-2"):
                     assert second.recv(1) == b""
                     assert listening.everything(known) == b""
 
@@ -315,14 +315,14 @@ def test_the_oldest_stranger_gives_way(tree: Path, tmp_path: Path) -> None:
 @pytest.mark.restart
 def test_sessions_are_resumed_by_every_worker(tree: Path, tmp_path: Path) -> None:
     client = listening.context(tree, "device-1")
-    with listening.listening(tree, tmp_path / "log") as door:
-        with listening.secure(door.connect(), client) as first:
+    with listening.listening(tree, tmp_path / "log") as interface:
+        with listening.secure(interface.connect(), client) as first:
             session = first.session
             first.sendall(LAST)
             one = said(listening.answer(first))
         os.kill(one["pid"], signal.SIGKILL)
-        listening.until(lambda: door.log.read_text().count("Booting worker") == 2)
-        with listening.secure(door.connect(), client, session) as again:
+        listening.until(lambda: interface.log.read_text().count("Booting worker") == 2)
+        with listening.secure(interface.connect(), client, session) as again:
             assert again.session_reused
             again.sendall(LAST)
             other = said(listening.answer(again))
@@ -331,20 +331,20 @@ def test_sessions_are_resumed_by_every_worker(tree: Path, tmp_path: Path) -> Non
 
 @pytest.mark.restart
 def test_it_stops_when_what_is_under_way_is_done(tree: Path, tmp_path: Path) -> None:
-    with listening.listening(tree, tmp_path / "log") as door:
-        with door.client() as held, door.client() as idle, door.client() as other:
+    with listening.listening(tree, tmp_path / "log") as interface:
+        with interface.client() as held, interface.client() as idle, interface.client() as other:
             held.sendall(GET.replace(b"/dcap", b"/hold"))
             other.sendall(b"GET /release HTTP/1.1\r\nHost")
             idle.sendall(GET)
             listening.answer(idle)
-            door.process.terminate()
-            listening.until(lambda: "Handling signal: term" in door.log.read_text())
+            interface.process.terminate()
+            listening.until(lambda: "Handling signal: term" in interface.log.read_text())
             other.sendall(b": x\r\n\r\n")
             assert b"Connection: close" in listening.answer(other)[0]
             head, body = listening.answer(held)
             assert json.loads(body)["path"] == "/hold"
             assert listening.everything(idle) == b""
-        assert door.process.wait(listening.PATIENCE) == 0
+        assert interface.process.wait(listening.PATIENCE) == 0
 
 
 @pytest.mark.restart
@@ -352,16 +352,16 @@ def test_it_stops_when_what_is_under_way_is_done(tree: Path, tmp_path: Path) -> 
 def test_a_worker_that_is_told_to_end_before_it_is_ready_ends(
     workers: int, tree: Path, tmp_path: Path
 ) -> None:
-    with listening.listening(tree, tmp_path / "log", config="tests.signalled", workers=workers) as door:
-        assert door.process.wait(listening.PATIENCE) == 0
-        assert "SIGKILL" not in door.log.read_text()
+    with listening.listening(tree, tmp_path / "log", config="tests.signalled", workers=workers) as interface:
+        assert interface.process.wait(listening.PATIENCE) == 0
+        assert "SIGKILL" not in interface.log.read_text()
 
 
 def test_all_that_is_logged_has_one_form(tree: Path, tmp_path: Path) -> None:
-    with listening.listening(tree, tmp_path / "log", log_format="json") as door:
-        door.ask(LAST.replace(b"/dcap", b"/fail"))
-        listening.until(lambda: "failed" in door.log.read_text())
-    entries = [json.loads(line) for line in door.log.read_text().splitlines()]
+    with listening.listening(tree, tmp_path / "log", log_format="json") as interface:
+        interface.request(LAST.replace(b"/dcap", b"/fail"))
+        listening.until(lambda: "failed" in interface.log.read_text())
+    entries = [json.loads(line) for line in interface.log.read_text().splitlines()]
     assert {entry["command"] for entry in entries} == {"serve"}
     assert {entry["logger"] for entry in entries} == {"gunicorn.error", "server.protocol.connection"}
     failed, = [entry for entry in entries if entry["level"] == "error"]
@@ -375,10 +375,10 @@ def test_the_log_tells_who_was_refused_and_nothing_of_the_certificate(tree: Path
     dev.make_dev(other, devices=1)
     stranger = listening.context(other, "device-1")
     stranger.load_verify_locations(tree / "ca.pem")
-    with listening.listening(tree, tmp_path / "log") as door:
+    with listening.listening(tree, tmp_path / "log") as interface:
         with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
-            listening.secure(door.connect(), stranger)
-        listening.until(lambda: "refused" in door.log.read_text())
-        log = door.log.read_text()
+            listening.secure(interface.connect(), stranger)
+        listening.until(lambda: "refused" in interface.log.read_text())
+        log = interface.log.read_text()
     assert "127.0.0.1 is refused: unable to get local issuer certificate" in log
     assert "BEGIN" not in log and "development" not in log

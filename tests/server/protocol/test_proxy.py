@@ -78,26 +78,28 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("127.0.0.1", "Accept: text/plain", b"403 Forbidden"),
     ("10.0.0.1", "X-SSL-Client-Cert: {}", b"403 Forbidden"),
 ])
-def test_the_door_behind_a_proxy(
+def test_the_interface_behind_a_proxy(
     proxies: str, header: str, status: bytes, tree: Path, tmp_path: Path
 ) -> None:
     value = escaped((tree / "device-1.pem").read_bytes())
     with listening.listening(
         tree, tmp_path / "log", client_ca=tree / "authorities/issuer.pem", proxies=proxies
-    ) as door:
-        got = door.ask(
+    ) as interface:
+        answer = interface.request(
             f"GET / HTTP/1.1\r\n{header.replace('{}', value)}\r\nConnection: close\r\n\r\n".encode(),
-            door.connect(),
+            interface.connect(),
         )
-    assert got.startswith(b"HTTP/1.1 " + status)
-    assert b"HTTP_X_SSL_CLIENT_CERT" not in got
-    assert (dev.read_entries(tree)[1]["lfdi"].encode() in got) is (status == b"200 OK")
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"HTTP_X_SSL_CLIENT_CERT" not in answer
+    assert (dev.read_entries(tree)[1]["lfdi"].encode() in answer) is (status == b"200 OK")
 
 
 @pytest.mark.flow
 def test_where_tls_ends_here_the_header_is_dropped(tree: Path, tmp_path: Path) -> None:
     value = escaped((tree / "device-1.pem").read_bytes())
-    with listening.listening(tree, tmp_path / "log") as door:
-        got = door.ask(f"GET / HTTP/1.1\r\nX-SSL-Client-Cert: {value}\r\nConnection: close\r\n\r\n".encode(),
-                       door.client("aggregator"))
-    assert dev.read_entries(tree)[0]["lfdi"].encode() in got and b"CERT" not in got
+    with listening.listening(tree, tmp_path / "log") as interface:
+        answer = interface.request(
+            f"GET / HTTP/1.1\r\nX-SSL-Client-Cert: {value}\r\nConnection: close\r\n\r\n".encode(),
+            interface.client("aggregator"),
+        )
+    assert dev.read_entries(tree)[0]["lfdi"].encode() in answer and b"CERT" not in answer

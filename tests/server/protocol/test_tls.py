@@ -33,7 +33,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(steps: tls.Waits, sock: socket.socket) -> object:
-    """What waits, waited for."""
+    """Run steps that wait for the socket, and return their result."""
     try:
         while True:
             wants = next(steps)
@@ -42,8 +42,8 @@ def run(steps: tls.Waits, sock: socket.socket) -> object:
         return done.value
 
 
-class Door:
-    """Our side of one handshake, and what came of it."""
+class Handshake:
+    """The server's side of one handshake, and its result: the peer, or the error."""
 
     def __init__(self, tree: Path):
         self.context = tls.context(tree / "server.pem", tree / "server.key", tree / "ca.pem")
@@ -76,8 +76,8 @@ class Door:
 
 
 @pytest.fixture
-def door(tree: Path) -> Door:
-    return Door(tree)
+def handshake(tree: Path) -> Handshake:
+    return Handshake(tree)
 
 
 @pytest.mark.parametrize(
@@ -94,49 +94,49 @@ def door(tree: Path) -> Door:
         ),
     ],
 )
-def test_the_suite_is_ours_to_choose(offer: str, chosen: str, door: Door, tree: Path) -> None:
-    with door() as sock, listening.secure(sock, listening.context(tree, "device-1", offer)) as client:
+def test_the_suite_is_ours_to_choose(offer: str, chosen: str, handshake: Handshake, tree: Path) -> None:
+    with handshake() as sock, listening.secure(sock, listening.context(tree, "device-1", offer)) as client:
         assert client.cipher()[:2] == (chosen, "TLSv1.2")
 
 
 @pytest.mark.parametrize(
     "offer", ["ECDHE-ECDSA-AES128-CCM", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA256"]
 )
-def test_no_other_suite(offer: str, door: Door, tree: Path) -> None:
-    with door() as sock, pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+def test_no_other_suite(offer: str, handshake: Handshake, tree: Path) -> None:
+    with handshake() as sock, pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         listening.secure(sock, listening.context(tree, "device-1", offer))
-    assert isinstance(door.result, Untrusted)
+    assert isinstance(handshake.result, Untrusted)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3])
-def test_no_other_version(version: ssl.TLSVersion, door: Door, tree: Path) -> None:
+def test_no_other_version(version: ssl.TLSVersion, handshake: Handshake, tree: Path) -> None:
     client = listening.context(tree, "device-1")
     client.maximum_version = client.minimum_version = version
-    with door() as sock, pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+    with handshake() as sock, pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
         listening.secure(sock, client)
 
 
-def test_the_curve_is_p256(door: Door, tree: Path) -> None:
-    with door() as sock, listening.secure(sock, listening.context(tree, "device-1")):
+def test_the_curve_is_p256(handshake: Handshake, tree: Path) -> None:
+    with handshake() as sock, listening.secure(sock, listening.context(tree, "device-1")):
         pass        # Python's TLS would rather have X25519
-    assert door.channel and door.channel.tls.get_group_name() in ("prime256v1", "secp256r1")
+    assert handshake.channel and handshake.channel.tls.get_group_name() in ("prime256v1", "secp256r1")
 
 
 def test_an_issuer_alone_can_be_trusted(tree: Path, tmp_path: Path) -> None:
     issuer = authority.authority(ROOT, "issuer")
     (tmp_path / "issuer.pem").write_bytes(issuer.pem())
-    door = Door(tree)
-    door.context = tls.context(tree / "server.pem", tree / "server.key", tmp_path / "issuer.pem")
+    handshake = Handshake(tree)
+    handshake.context = tls.context(tree / "server.pem", tree / "server.key", tmp_path / "issuer.pem")
     device = authority.device(issuer, b"1")
     with (
-        door() as sock,
+        handshake() as sock,
         listening.secure(sock, listening.context(tree, bad.of(device).files(tmp_path))) as client,
     ):
         client.sendall(b"hello")
         assert client.recv(10) == b"hello"
 
 
-def test_records_that_arrive_together(door: Door, tree: Path) -> None:
+def test_records_that_arrive_together(handshake: Handshake, tree: Path) -> None:
     inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = listening.context(tree, "device-1").wrap_bio(inward, outward, server_hostname="127.0.0.1")
 
@@ -148,7 +148,7 @@ def test_records_that_arrive_together(door: Door, tree: Path) -> None:
                 sock.sendall(outward.read())
                 inward.write(sock.recv(65536))
 
-    with door() as sock:
+    with handshake() as sock:
         exchange(client.do_handshake)
         sock.sendall(outward.read())
         for cut in (None, -3, -60):
@@ -164,62 +164,63 @@ def test_records_that_arrive_together(door: Door, tree: Path) -> None:
 
 
 @pytest.mark.parametrize("name", bad.good(ROOT))
-def test_who_is_let_in(name: str, door: Door, tree: Path, tmp_path: Path) -> None:
+def test_who_is_let_in(name: str, handshake: Handshake, tree: Path, tmp_path: Path) -> None:
     presented = bad.good(ROOT)[name]
-    with door() as sock, listening.secure(sock, listening.context(tree, presented.files(tmp_path))) as client:
+    context = listening.context(tree, presented.files(tmp_path))
+    with handshake() as sock, listening.secure(sock, context) as client:
         client.sendall(b"hello")
         assert client.recv(10) == b"hello"
-    assert door.result == identity.peer(presented.ders[0])
+    assert handshake.result == identity.peer(presented.ders[0])
 
 
 @pytest.mark.parametrize("name", bad.BAD)
-def test_who_is_refused(name: str, door: Door, tree: Path, tmp_path: Path) -> None:
+def test_who_is_refused(name: str, handshake: Handshake, tree: Path, tmp_path: Path) -> None:
     make, why = bad.BAD[name]
     client = listening.context(tree, make(ROOT).files(tmp_path))
-    with door() as sock, pytest.raises(ssl.SSLError, match="ALERT|WRONG"):
+    with handshake() as sock, pytest.raises(ssl.SSLError, match="ALERT|WRONG"):
         listening.secure(sock, client)
-    assert isinstance(door.result, Untrusted)
-    assert why in str(door.result)
+    assert isinstance(handshake.result, Untrusted)
+    assert why in str(handshake.result)
 
 
-def test_nobody_without_a_certificate(door: Door, tree: Path) -> None:
-    with door() as sock, pytest.raises(ssl.SSLError, match="ALERT"):
+def test_nobody_without_a_certificate(handshake: Handshake, tree: Path) -> None:
+    with handshake() as sock, pytest.raises(ssl.SSLError, match="ALERT"):
         listening.secure(sock, listening.context(tree, None))
-    assert "did not return a certificate" in str(door.result)
+    assert "did not return a certificate" in str(handshake.result)
 
 
-def test_who_is_refused_gets_no_ticket(door: Door, tree: Path, tmp_path: Path) -> None:
+def test_who_is_refused_gets_no_ticket(handshake: Handshake, tree: Path, tmp_path: Path) -> None:
     client = listening.context(tree, bad.BAD["issuer: policy mapping"][0](ROOT).files(tmp_path))
-    with door() as sock:
+    with handshake() as sock:
         with client.wrap_socket(sock, server_hostname="127.0.0.1", do_handshake_on_connect=False) as late:
             with pytest.raises(ssl.SSLError, match="ALERT"):
                 late.do_handshake()
             assert late.session is None or not late.session.has_ticket
 
 
-def test_a_session_is_resumed(door: Door, tree: Path) -> None:
+def test_a_session_is_resumed(handshake: Handshake, tree: Path) -> None:
     client = listening.context(tree, "device-1")
-    with door() as sock, listening.secure(sock, client) as first:
+    with handshake() as sock, listening.secure(sock, client) as first:
         session = first.session
-    caller = door.result
-    with door() as sock, listening.secure(sock, client, session) as second:
+    caller = handshake.result
+    with handshake() as sock, listening.secure(sock, client, session) as second:
         assert second.session_reused
-    assert door.result == caller
+    assert handshake.result == caller
 
 
-def test_who_takes_no_ticket_is_not_remembered(door: Door, tree: Path) -> None:
+def test_who_takes_no_ticket_is_not_remembered(handshake: Handshake, tree: Path) -> None:
     client = listening.context(tree, "device-1")
     client.options |= ssl.OP_NO_TICKET
-    with door() as sock, listening.secure(sock, client) as first:
+    with handshake() as sock, listening.secure(sock, client) as first:
         session = first.session
-    with door() as sock, listening.secure(sock, client, session) as second:
+    with handshake() as sock, listening.secure(sock, client, session) as second:
         assert not second.session_reused
 
 
 @pytest.mark.parametrize("size", [1, 16383, 16384, 16385, 100_000])
-def test_bytes_of_any_number_come_through(size: int, door: Door, tree: Path) -> None:
+def test_bytes_of_any_number_come_through(size: int, handshake: Handshake, tree: Path) -> None:
     sent = bytes(range(256)) * (size // 256 + 1)
-    with door() as sock, listening.secure(sock, listening.context(tree, "device-1")) as client:
+    with handshake() as sock, listening.secure(sock, listening.context(tree, "device-1")) as client:
         writer = threading.Thread(target=client.sendall, args=(sent[:size],))
         writer.start()
         got = b""
@@ -229,19 +230,19 @@ def test_bytes_of_any_number_come_through(size: int, door: Door, tree: Path) -> 
         assert got == sent[:size]
 
 
-def test_it_says_goodbye(door: Door, tree: Path) -> None:
-    with door() as sock:
+def test_it_says_goodbye(handshake: Handshake, tree: Path) -> None:
+    with handshake() as sock:
         client = listening.context(tree, "device-1").wrap_socket(
             sock, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         client.unwrap().close()     # raises unless the other side says goodbye as well
-    assert door.result
+    assert handshake.result
 
 
-def test_bytes_that_are_not_tls(door: Door) -> None:
-    with door() as sock:
+def test_bytes_that_are_not_tls(handshake: Handshake) -> None:
+    with handshake() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         sock.recv(100)
-    assert isinstance(door.result, Untrusted)
+    assert isinstance(handshake.result, Untrusted)
 
 
 @pytest.mark.parametrize("pieces, even", [
@@ -253,10 +254,10 @@ def test_bytes_that_are_not_tls(door: Door) -> None:
     # the second looks like a record and is none
     ([b"\x16\x03\x01\x00\x07h", b"\x16\x03\x01\x00\x01x"], False),
 ])
-def test_where_records_end(pieces: list[bytes], even: bool, door: Door) -> None:
+def test_where_records_end(pieces: list[bytes], even: bool, handshake: Handshake) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = tls.Tls(ours, door.context)
+        channel = tls.Tls(ours, handshake.context)
         for piece in pieces:
             channel.feed(piece)
         assert channel.even is even

@@ -10,7 +10,7 @@ from server.errors import Refused
 from server.models import EVERYONE, Document
 from server.resources import codec, hooks, retrieve, sql, store
 from server.resources.hooks import Change
-from tests import door
+from tests import peers
 
 PROGRAM = {"primacy": 1, "description": "p"}
 LOG = {
@@ -21,7 +21,7 @@ LOG = {
     "logEventPEN": 0,
     "profileID": 0,
 }
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_remove_takes_what_stands_below_and_no_more() -> None:
     assert refused.value.status == 404
 
 
-def test_place_makes_a_link_resolve_before_anything_is_said(device: door.Peer) -> None:
+def test_place_makes_a_link_resolve_before_anything_is_said(device: peers.Peer) -> None:
     document = store.get("/edev/1/der/1/ders")
     assert document is not None and document.submitted is None
     reply = device.get("/edev/1/der/1/ders")

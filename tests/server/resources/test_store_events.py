@@ -13,7 +13,7 @@ from server.models import Document
 from server.resources import codec, render, retrieve, sql, store
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 W = {"opModMaxLimW": 5000}
 
 

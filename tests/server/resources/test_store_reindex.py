@@ -9,10 +9,10 @@ from server import clock
 from server.devices import enrolment
 from server.models import Device
 from server.resources import sql, store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 TABLES = ("document", "device", "audience", "response_record", "counter", "reading", "reading_set")
 
 
@@ -21,9 +21,9 @@ def content() -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def lived(device: door.Peer) -> door.Peer:
-    """A house in which something of everything has happened."""
-    enrolment.enrol(door.lfdi(2), manager="")
+def lived(device: peers.Peer) -> peers.Peer:
+    """A server with documents and rows of every kind."""
+    enrolment.enrol(peers.lfdi(2), manager="")
     program = store.add("DERProgram", "/derp", {"primacy": 1})
     for start, duration in ((0, 1000), (500, 100), (3000, 50), (10, 5)):
         clock.advance(1)
@@ -49,7 +49,7 @@ def lived(device: door.Peer) -> door.Peer:
     return device
 
 
-def test_a_healthy_database_is_left_alone(lived: door.Peer) -> None:
+def test_a_healthy_database_is_left_alone(lived: peers.Peer) -> None:
     was = content()
     assert store.reindex() == 0
     assert content() == was
@@ -61,7 +61,7 @@ def test_a_healthy_database_is_left_alone(lived: door.Peer) -> None:
     "UPDATE document SET status = '{}' WHERE status IS NOT NULL", "UPDATE document SET status = NULL",
     "UPDATE document SET mrid = NULL", "DELETE FROM response_record", "DELETE FROM audience",
     "UPDATE document SET visibility = 2 WHERE status IS NOT NULL"])
-def test_a_damaged_one_is_put_right(lived: door.Peer, damage: str) -> None:
+def test_a_damaged_one_is_put_right(lived: peers.Peer, damage: str) -> None:
     was = content()
     sql.execute(damage)
     assert content() != was
@@ -75,7 +75,7 @@ def without_times(found: dict[str, list[str]]) -> dict[str, Any]:
     return {**found, "response_record": len(found["response_record"])}
 
 
-def test_devices_come_back_from_their_documents(lived: door.Peer) -> None:
+def test_devices_come_back_from_their_documents(lived: peers.Peer) -> None:
     was = {(device.id, device.lfdi, device.sfdi) for device in Device.select()}
     sql.execute("DELETE FROM audience")
     sql.execute("DELETE FROM device")

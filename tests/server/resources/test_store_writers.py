@@ -13,7 +13,7 @@ from server.models import db
 from server.resources import store
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 WRITERS, EACH = 4, 10
 
 

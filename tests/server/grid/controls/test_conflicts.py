@@ -17,7 +17,7 @@ def test_nothing_to_say(battery):
     assert warnings() == [] and warnings(start=600) == []
 
 
-def test_nobody_is_there(house):
+def test_nobody_is_there(server):
     virtualders.create("north")
     assert warnings() == ["north has no members"]
 

@@ -5,9 +5,9 @@ import pytest
 from server.devices import enrolment
 from server.models import DeviceType
 from server.resources import store
-from tests import door
+from tests import peers
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,6 @@ pytestmark = pytest.mark.usefixtures("house")
     ],
 )
 def test_a_load_is_what_its_kind_says(kind, category, what, bits):
-    device = enrolment.enrol(door.lfdi(5), kind=kind, category=category)
+    device = enrolment.enrol(peers.lfdi(5), kind=kind, category=category)
     assert DeviceType.get(DeviceType.device == device).kind == what
     assert store.get(enrolment.href(device)).submitted.get("deviceCategory") == bits

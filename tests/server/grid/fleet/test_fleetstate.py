@@ -114,7 +114,7 @@ def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
     assert found.categories[heat.kind[0]] == 1 and found.categories[heat.kind[1]] & 1 << 3
 
 
-def test_an_empty_virtual_der(house):
+def test_an_empty_virtual_der(server):
     area("empty", "")
     found = see("empty")
     assert (

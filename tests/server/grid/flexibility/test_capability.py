@@ -56,7 +56,7 @@ def test_who_is_not_seen_is_stale_and_promises_nothing(street):
     assert capability.capability("f1")["stale"] == 0
 
 
-def test_a_virtual_der_without_members(house):
+def test_a_virtual_der_without_members(server):
     virtualders.create("empty")
     found = capability.capability("empty")
     assert found["members"] == found["up_w"] == 0 and found["charge"] is None

@@ -13,11 +13,11 @@ from server.errors import Refused
 from server.grid.groups import dispatchgroups, singledevices, virtualders
 from server.grid.groups.tree import Tree
 from server.models import Balance, Device, VirtualDER
-from tests import door
+from tests import peers
 
 
 @pytest.fixture
-def town(house: None) -> None:
+def town(server: None) -> None:
     """A town of feeders F1, which has F1a, and F2, and of all batteries; devices 1 to 3: one on each of F1,
     F1a, F2."""
     virtualders.create("town")
@@ -25,7 +25,7 @@ def town(house: None) -> None:
         virtualders.create(name, parent=above, rule=f"feeder = {name}")
     virtualders.create("batteries", parent="town", rule="kind = battery")
     for number, feeder in enumerate(("F1", "F1a", "F2"), 1):
-        enrolment.enrol(door.lfdi(number), name=f"d{number}", labels={"feeder": feeder})
+        enrolment.enrol(peers.lfdi(number), name=f"d{number}", labels={"feeder": feeder})
 
 
 def area(name: str = "town") -> VirtualDER:
@@ -81,7 +81,7 @@ def test_a_virtual_der_of_one_is_no_conflict(town: None) -> None:
         lambda: virtualders.create("new", parent="town", members=["d1"]),
         lambda: virtualders.create("new", parent="F1", rule="feeder = F2"),
         lambda: virtualders.update("apart", parent="town"),
-        lambda: enrolment.enrol(door.lfdi(9), kind="battery", labels={"feeder": "F2"}),
+        lambda: enrolment.enrol(peers.lfdi(9), kind="battery", labels={"feeder": "F2"}),
     ],
 )
 def test_where_it_is_automatic_no_conflict_can_come(town: None, change: Callable[[], object]) -> None:
@@ -126,7 +126,7 @@ def test_a_conflict_that_was_there_stops_nothing_else(town: None) -> None:
 
 def test_many_are_told_by_the_first(town: None) -> None:
     for number in range(11, 18):
-        enrolment.enrol(door.lfdi(number), name=f"d{number}", kind="battery", labels={"feeder": "F2"})
+        enrolment.enrol(peers.lfdi(number), name=f"d{number}", kind="battery", labels={"feeder": "F2"})
     with pytest.raises(Refused, match="d15 in F2 and batteries; and 2 more$"):
         dispatchgroups.dispatch_group_of(area())
 

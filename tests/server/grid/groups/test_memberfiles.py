@@ -11,14 +11,14 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import memberfiles, virtualders
 from server.models import Device
-from tests import door
+from tests import peers
 
 
 @pytest.fixture
-def street(house: None) -> None:
+def street(server: None) -> None:
     for number in (1, 2, 3):
         enrolment.enrol(
-            door.lfdi(number), name=f"d{number}", kind="pv", labels={"feeder": "F1", "phase": "a"}
+            peers.lfdi(number), name=f"d{number}", kind="pv", labels={"feeder": "F1", "phase": "a"}
         )
     virtualders.create("street", rule="feeder = F1")
     virtualders.create("solar")
@@ -47,7 +47,7 @@ def test_who_is_in_is_listed_with_how(street: None) -> None:
 
 
 def test_devices_are_put_in_and_taken_out(street: None) -> None:
-    assert [row["name"] for row in memberfiles.add("solar", ["d1", door.lfdi(2)])] == ["d1", "d2"]
+    assert [row["name"] for row in memberfiles.add("solar", ["d1", peers.lfdi(2)])] == ["d1", "d2"]
     assert [row["name"] for row in memberfiles.remove("solar", ["d1"])] == ["d2"]
     with pytest.raises(Refused, match="d3 is not in street by name, but by a rule or a child"):
         memberfiles.remove("street", ["d3"])
@@ -62,7 +62,7 @@ def test_a_file_puts_in_and_says_what_they_are(street: None, tmp_path: Path) -> 
         "solar",
         file(
             tmp_path,
-            f"\ufeffname,labels,device,kind\none,feeder=F2 phase=,{door.lfdi(1)},battery\n,,2,\n\n,,d3,\n",
+            f"\ufeffname,labels,device,kind\none,feeder=F2 phase=,{peers.lfdi(1)},battery\n,,2,\n\n,,d3,\n",
         ),
     )
     assert (found["lines"], [each["name"] for each in found["added"]], found["dry_run"]) == (
@@ -127,7 +127,7 @@ def test_an_import_is_one_entry_with_what_it_changed(street: None, tmp_path: Pat
     after: dict[str, Any] = entry["after"]
     assert (
         entry["subject"] == "solar"
-        and after["listed"] == sorted(map(door.lfdi, (1, 2)))
+        and after["listed"] == sorted(map(peers.lfdi, (1, 2)))
         and after["file"] == str(path)
     )
     assert [(device["name"], device["kind"], device["before"]) for device in after["changed"]] == [

@@ -87,7 +87,7 @@ def test_whose_audience_it_is(audience: str, number: int) -> None:
     assert vder_of_audience(audience) == number
 
 
-def test_programs_have_the_name_and_primacy_of_their_virtual_der(house: Any) -> None:
+def test_programs_have_the_name_and_primacy_of_their_virtual_der(server: Any) -> None:
     number = virtualders.create("street", primacy=90)["id"]
     drprograms.create(virtualders.find(number))
     virtualders.update("street", name="road", primacy=80)
@@ -99,7 +99,7 @@ def test_programs_have_the_name_and_primacy_of_their_virtual_der(house: Any) -> 
     assert store.items("/derp") == store.items("/dr") == []
 
 
-def test_a_program_is_linked_to_those_who_support_it(house: Any) -> None:
+def test_a_program_is_linked_to_those_who_support_it(server: Any) -> None:
     for name, category in (("heater", "00000008"), ("panel", "00200000")):
         device = enrolment.enrol(("A" if name == "heater" else "B") * 40, name=name)
         href = enrolment.href(device)

@@ -8,11 +8,11 @@ from server.errors import Refused
 from server.grid.groups import singledevices, virtualders
 from server.models import VirtualDER
 from server.resources import store
-from tests import door
+from tests import peers
 
 
 def enrolled(number):
-    return enrolment.enrol(door.lfdi(number), name=f"d{number}", kind="battery")
+    return enrolment.enrol(peers.lfdi(number), name=f"d{number}", kind="battery")
 
 
 def names(vder):
@@ -24,7 +24,7 @@ def assigned(device):
     return [document.submitted["description"] for document in store.items(f"{enrolment.href(device)}/fsa")]
 
 
-def test_a_virtual_der_of_one_device(house, peer):
+def test_a_virtual_der_of_one_device(server, peer):
     device, other = enrolled(1), enrolled(2)
     virtualders.create("both", "*", primacy=80)
 
@@ -43,7 +43,7 @@ def test_a_virtual_der_of_one_device(house, peer):
     assert assigned(device) == ["both"]
 
 
-def test_it_goes_with_its_device(house):
+def test_it_goes_with_its_device(server):
     device = enrolled(1)
     singledevices.ensure([device], 90)
     store.remove(enrolment.href(device))

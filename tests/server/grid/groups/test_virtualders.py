@@ -9,15 +9,15 @@ from server.errors import Refused
 from server.grid.groups import singledevices, vdervalidation, virtualders
 from server.models import Audience, Membership, VirtualDER
 from server.resources import hooks, store
-from tests import door
+from tests import peers
 
 
 @pytest.fixture
-def enrolled(house):
+def enrolled(server):
     """Enrols device N with labels: `enrolled(1, feeder="F1")`."""
     def enrol(number, kind="battery", manager="", **labels):
         return enrolment.enrol(
-            door.lfdi(number), name=f"d{number}", kind=kind, labels=labels, manager=manager
+            peers.lfdi(number), name=f"d{number}", kind=kind, labels=labels, manager=manager
         )
     return enrol
 
@@ -171,7 +171,7 @@ def test_what_is_refused_changes_nothing(enrolled, change, status, why):
     assert virtualders.list_vders() == before
 
 
-def test_a_tree_does_not_grow_without_end(house):
+def test_a_tree_does_not_grow_without_end(server):
     above = None
     for level in range(vdervalidation.MAX_LEVELS):
         above = virtualders.create(f"level {level}", parent=above)["name"]
@@ -182,7 +182,7 @@ def test_a_tree_does_not_grow_without_end(house):
         virtualders.update("level 0", parent="beside")
 
 
-def test_parents_come_before_children_in_the_list(house):
+def test_parents_come_before_children_in_the_list(server):
     virtualders.create("z")
     virtualders.create("a", parent="z")
     virtualders.create("m")
@@ -193,13 +193,13 @@ def test_parents_come_before_children_in_the_list(house):
     ]
 
 
-def test_a_new_device_joins_the_default(house, peer):
+def test_a_new_device_joins_the_default(server, peer):
     settings.default_vder = "everyone"
     hooks.run_seeds()
     settings.registration = True
     client = peer(7)
     reply = client.post("/edev", "EndDevice", {"lFDI": client.lfdi, "sFDI": 0, "changedTime": 0} | {
-        "sFDI": door.identity.sfdi(client.lfdi)})
+        "sFDI": peers.identity.sfdi(client.lfdi)})
     assert reply.status == 201
     (assignment,) = client.get(reply.location + "/fsa?l=5").data["FunctionSetAssignments"]
     assert assignment["description"] == "everyone"
@@ -207,7 +207,7 @@ def test_a_new_device_joins_the_default(house, peer):
 
 def test_an_aggregator_sees_the_programs_of_those_it_acts_for(enrolled, peer):
     enrolled(9, kind="aggregator")
-    device = enrolled(1, manager=door.lfdi(9), feeder="F1")
+    device = enrolled(1, manager=peers.lfdi(9), feeder="F1")
     made = virtualders.create("f1", "feeder = F1")
     assert peer(9).get(f"/fsa/{made['id']}/derp?l=5").data["all"] == 1
     assert names("f1") == ["d1"]
@@ -217,7 +217,7 @@ def test_an_aggregator_sees_the_programs_of_those_it_acts_for(enrolled, peer):
 
 def test_an_aggregator_loses_sight_of_a_program_with_the_last_device(enrolled, peer):
     enrolled(9, kind="aggregator")
-    first, last = (enrolled(number, manager=door.lfdi(9), feeder="F1") for number in (1, 2))
+    first, last = (enrolled(number, manager=peers.lfdi(9), feeder="F1") for number in (1, 2))
     made = virtualders.create("f1", "feeder = F1")
     store.remove(enrolment.href(first))
     assert peer(9).get(made["program"]).status == 200
@@ -227,7 +227,7 @@ def test_an_aggregator_loses_sight_of_a_program_with_the_last_device(enrolled, p
 
 def test_reindex_finds_nothing_to_do_and_repairs_what_is_lost(enrolled):
     enrolled(9, kind="aggregator")
-    enrolled(1, manager=door.lfdi(9), feeder="F1")
+    enrolled(1, manager=peers.lfdi(9), feeder="F1")
     virtualders.create("f1", "feeder = F1")
     assert store.reindex() == 0
     Audience.delete().where(Audience.audience.startswith("vder:")).execute()

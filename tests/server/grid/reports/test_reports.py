@@ -21,24 +21,24 @@ from server.grid.series import measurements
 from server.models import (ChargingSession, DerState, DeviceType, DispatchOrder, Meter, ResponseRecord, Share,
                            VirtualDER)
 from server.resources import meterreadings, store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 STEP, HOUR, DAY = 900, 3600, 86400
 EVIL = '<script>alert("x")</script>'
 WHATS = {1: "storage", 2: "ev", 3: "thermal", 4: "pv"}
 
 
 @pytest.fixture
-def street(house):
+def street(server):
     """A street of four devices, each with a meter that reads injection; the first has an evil name."""
     for number, what in WHATS.items():
-        enrolment.enrol(door.lfdi(number), name=EVIL if number == 1 else f"d{number}")
+        enrolment.enrol(peers.lfdi(number), name=EVIL if number == 1 else f"d{number}")
         DeviceType.delete().where(DeviceType.device == number).execute()
         DeviceType.create(device=number, kind=what)
         Meter.create(href=meter(number), device=number, kind=what, factor=1.0)
-    virtualders.create("street", members=[door.lfdi(number) for number in WHATS])
+    virtualders.create("street", members=[peers.lfdi(number) for number in WHATS])
     return VirtualDER.get(VirtualDER.name == "street")
 
 
@@ -80,7 +80,7 @@ def order(street, start, duration, shares, created=None, plan=None, wish="watts"
     for number, (planned, baseline) in shares.items():
         Share.create(
             order=row,
-            lfdi=door.lfdi(number),
+            lfdi=peers.lfdi(number),
             event_href="/derp/1/derc/1",
             mrid=f"E{row.id}",
             planned_w=planned,
@@ -93,7 +93,7 @@ def answer(row, number, status, received):
     ResponseRecord.create(
         href=f"/rsps/1/rsp/{ResponseRecord.select().count() + 1}",
         subject=f"E{row.id}",
-        lfdi=door.lfdi(number),
+        lfdi=peers.lfdi(number),
         status=status,
         created_at=received,
         received_at=received,
@@ -101,7 +101,7 @@ def answer(row, number, status, received):
 
 
 def asked(number, **more):
-    return BaselineRequest(number, door.lfdi(number), WHATS[number], **more)
+    return BaselineRequest(number, peers.lfdi(number), WHATS[number], **more)
 
 
 # --- baselines ------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_who_answers_but_does_not_do_it(street, evening):
     assert performance.nonresponders("street", NOON, NOON + 1) == [
         {
             "name": "d3",
-            "lfdi": door.lfdi(3),
+            "lfdi": peers.lfdi(3),
             "what": "thermal",
             "events": 1,
             "no_answer": 0,
@@ -355,7 +355,7 @@ def test_a_load_control_event_by_its_href(street):
     ResponseRecord.create(
         href="/rsps/1/rsp/1",
         subject=mrid,
-        lfdi=door.lfdi(3),
+        lfdi=peers.lfdi(3),
         status=1,
         created_at=NOON,
         received_at=NOON - 840,
@@ -363,7 +363,7 @@ def test_a_load_control_event_by_its_href(street):
     ResponseRecord.create(
         href="/rsps/1/rsp/2",
         subject=mrid,
-        lfdi=door.lfdi(3),
+        lfdi=peers.lfdi(3),
         status=4,
         created_at=NOON,
         received_at=NOON + 60,

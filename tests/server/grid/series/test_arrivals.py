@@ -10,18 +10,18 @@ from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import arrivals, forecasts
 from server.models import ChargingSession, Device, Series, VirtualDER
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 STEP, HOUR, DAY, WEEK = 900, 3600, 86400, 7 * 86400
 
 
 @pytest.fixture(autouse=True)
-def tree(house):
+def tree(server):
     """d1 and d2 charge in the street, d3 in the town around it."""
     for number in (1, 2, 3):
-        enrolment.enrol(door.lfdi(number), name=f"d{number}")
+        enrolment.enrol(peers.lfdi(number), name=f"d{number}")
     virtualders.create("town", members=["d3"])
     virtualders.create("street", parent="town", members=["d1", "d2"])
 

@@ -9,17 +9,17 @@ from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, forecastvalues, measurements
 from server.models import Measurement, Membership, Meter, Series, VirtualDER
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 STEP, HOUR, DAY, WEEK = 900, 3600, 86400, 7 * 86400
 NAN = math.nan
 
 
 @pytest.fixture(autouse=True)
-def street(house):
-    enrolment.enrol(door.lfdi(1), name="d1")
+def street(server):
+    enrolment.enrol(peers.lfdi(1), name="d1")
     virtualders.create("street", members=["d1"])
 
 

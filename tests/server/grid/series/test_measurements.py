@@ -10,20 +10,20 @@ from server.grid.groups import singledevices, virtualders
 from server.grid.series import devicereadings, measurements
 from server.models import Device, Measurement, Meter, Series, VirtualDER
 from server.resources import meterreadings, store
-from tests import door
+from tests import peers
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 STEP = 900
 NAN = math.nan
 
 
 @pytest.fixture
-def meter(house):
+def meter(server):
     """`meter(1, "sun", factor)`: a MeterReading of device 1, as the state keeps it; its href."""
     def made(device, what="storage", factor=1.0):
         if not Device.select().where(Device.id == device).exists():
-            enrolment.enrol(door.lfdi(device), name=f"d{device}")
+            enrolment.enrol(peers.lfdi(device), name=f"d{device}")
         href = f"/upt/{device}/mr/{Meter.select().count() + 1}"
         Meter.create(href=href, device=device, kind=what, factor=factor)
         return href
@@ -209,7 +209,7 @@ def test_devices_are_read_side_by_side(meter):
         (1, "storage", 40),
     ):
         read(meter(device, what), NOON, value)
-    enrolment.enrol(door.lfdi(3))
+    enrolment.enrol(peers.lfdi(3))
     found = devicereadings.mean_injection_w([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
     assert np.array_equal(found, [[NAN] * 3, [NAN, -50, NAN], [NAN, 340, NAN]], equal_nan=True)
     assert devicereadings.mean_injection_w([], NOON, NOON + STEP).shape == (0, 1)

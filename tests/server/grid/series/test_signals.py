@@ -10,13 +10,13 @@ from server.grid.series import issuedseries, signals, stalesignals
 from server.models import Balance, Series, VirtualDER
 from tests.conftest import NOON
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = pytest.mark.usefixtures("server")
 STEP, HOUR, DAY = 900, 3600, 86400
 NAN = math.nan
 
 
 @pytest.fixture(autouse=True)
-def area(house):
+def area(server):
     virtualders.create("F12")
 
 

@@ -1,4 +1,4 @@
-"""How tests speak to the devices' door: the protocol through one helper, over Flask's own client."""
+"""Clients of the device interface for tests, over Flask's own test client."""
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from server.resources import codec
 
 
 class Reply(NamedTuple):
-    """An answer: `name` and `data` of its document, if it has one."""
+    """An answer: its status, headers and body, and the name and data of its document, if it has one."""
     status: int
     name: str
     data: dict[str, Any]
@@ -27,36 +27,36 @@ class Reply(NamedTuple):
 
 
 class Peer:
-    """A client that has shown the certificate with this LFDI."""
+    """A client with the certificate of this LFDI."""
 
     def __init__(self, client: FlaskClient, lfdi: str):
         self.client, self.lfdi = client, lfdi
         self.environ = {identity.PEER: identity.Peer(lfdi, identity.sfdi(lfdi))}
 
-    def ask(self, method: str, href: str, body: bytes | None = None, **headers: str) -> Reply:
-        """Send anything; header names with `_` for `-`."""
-        said = {name.replace("_", "-"): value for name, value in headers.items()}
+    def request(self, method: str, href: str, body: bytes | None = None, **headers: str) -> Reply:
+        """Send a request; header names are written with `_` for `-`."""
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
-            said.setdefault("Content-Type", "application/sep+xml")
+            fields.setdefault("Content-Type", "application/sep+xml")
         answer = self.client.open(
-            href, method=method, data=body, headers=said, environ_overrides=self.environ
+            href, method=method, data=body, headers=fields, environ_overrides=self.environ
         )
         name, data = codec.decode(answer.data) if answer.data and method != "HEAD" else ("", {})
         return Reply(answer.status_code, name, data, answer.headers, answer.data)
 
     def get(self, href: str, **headers: str) -> Reply:
-        return self.ask("GET", href, **headers)
+        return self.request("GET", href, **headers)
 
     def put(self, href: str, name: str, data: dict[str, Any], **headers: str) -> Reply:
-        return self.ask("PUT", href, codec.encode(name, data, 2023), **headers)
+        return self.request("PUT", href, codec.encode(name, data, 2023), **headers)
 
     def post(self, href: str, name: str, data: dict[str, Any], **headers: str) -> Reply:
-        return self.ask("POST", href, codec.encode(name, data, 2023), **headers)
+        return self.request("POST", href, codec.encode(name, data, 2023), **headers)
 
     def delete(self, href: str) -> Reply:
-        return self.ask("DELETE", href)
+        return self.request("DELETE", href)
 
 
 def lfdi(number: int) -> str:
-    """A made-up LFDI, the same for the same number."""
+    """Return an LFDI for tests, the same for the same number."""
     return identity.lfdi(number.to_bytes(8, "big"))
