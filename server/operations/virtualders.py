@@ -11,6 +11,7 @@ from server.grid.controls import defaultcontrols
 from server.grid.flexibility import capability as capabilities
 from server.grid.flexibility import equivalentder, rollup
 from server.grid.flexibility import status as groupstatus
+from server.grid.flexibility.results import CapabilityNow, EquivalentDer, VderStatus
 from server.grid.groups import memberfiles
 from server.grid.groups import virtualders as groups
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
@@ -30,7 +31,7 @@ GROUPS = (vder,)
 QUANTILES = {"0.5": "p50", "0.9": "p90"}
 MIN_STEP_S, MAX_STEPS = 60, 1000
 _CAPABILITY_COLUMNS = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_absorb_w",
-                       "injection_w", "up_w", "down_w", "capacity_wh", "up_wh", "down_wh", "charge")
+                       "injection_w", "up_w", "down_w", "capacity_wh", "up_wh", "down_wh", "soc")
 
 
 @vder.operation("create", role=Role.OPERATOR)
@@ -69,9 +70,10 @@ def show(vder: VderName) -> Data:
     return {**groups.show(vder), "modes": total["modes"], "capability": list(_rows(total))}
 
 
-def _rows(node: Data, depth: int = 0) -> Iterator[Data]:
+def _rows(node: CapabilityNow, depth: int = 0) -> Iterator[Data]:
     """The capability of a virtual DER and those below it, a row each; powers in W, injection positive."""
-    yield {"name": node["name"], "depth": depth, **{key: node[key] for key in _CAPABILITY_COLUMNS}}
+    columns: Mapping[str, Any] = node
+    yield {"name": node["name"], "depth": depth, **{key: columns[key] for key in _CAPABILITY_COLUMNS}}
     for child in node["children"]:
         yield from _rows(child, depth + 1)
 
@@ -134,7 +136,7 @@ def status(
     *,
     equivalent_der: Annotated[bool, Arg(
         "As the documents of one equivalent DER: ratings, settings, status, availability.")] = False,
-) -> Data:
+) -> VderStatus | EquivalentDer:
     """Show members in contact, readings, state of charge, orders in effect, and members left out."""
     return equivalentder.equivalent_der(vder) if equivalent_der else groupstatus.status(vder)
 
@@ -155,13 +157,17 @@ def capability(
         raise BadArgument("step_s", f"{step_s} s in {horizon_s} s: {possible}")
     ahead = capabilities.horizon(vder, start, horizon_s // step_s, step_s / 3600)
     column = QUANTILES[quantile]
-    kept = ("name", "members", "ramp_w_per_s", "unknown_up_w", "unknown_down_w", "warnings")
     return {
-        **{key: ahead[key] for key in kept},
+        "name": ahead["name"],
+        "members": ahead["members"],
+        "ramp_w_per_s": ahead["ramp_w_per_s"],
+        "unknown_up_w": ahead["unknown_up_w"],
+        "unknown_down_w": ahead["unknown_down_w"],
+        "warnings": ahead["warnings"],
         "quantile": float(quantile),
         "steps": list(rollup.rows(ahead, column)),
-        "below": [
-            {"name": child["name"], "members": child["members"], **rollup.row(child, column, 0)}
+        "children": [
+            {"name": child["name"], "members": child["members"], **rollup.step_row(child, column, 0)}
             for child in ahead["children"]
         ],
     }

@@ -1,5 +1,5 @@
 """What a virtual DER can do, now and over a horizon.
 
-Read `capability` and `status` (now), `horizon` and `rollup` (over a horizon, summed up the tree) and
-`equivalentder` (a virtual DER as if it were one DER).
+Read `capability`, `horizon` (what each dispatch group can do, with `changes`), `rollup` (summed up the tree),
+`status`, `equivalentder` (the virtual DER as one DER), and `results` (the rows that these return).
 """

@@ -1,7 +1,7 @@
-"""A virtual DER as if it were one DER: its members' ratings, settings, status and availability, summed.
+"""A virtual DER as one equivalent DER: its members' ratings, settings, status and availability, summed.
 
-So a virtual DER can be a member itself, of another system's as well. Ratings are what members could do
-without limits, settings what the virtual DER's own limits leave of that; both round as an ActivePower does.
+So a virtual DER can be a member itself, of another system as well. Ratings are what members could do without
+limits, settings what the limits of the virtual DER leave of that. Powers are rounded as an ActivePower is.
 """
 from __future__ import annotations
 
@@ -13,127 +13,144 @@ from server import clock
 from server.grid.fleet import members
 from server.grid.fleet.members import Member
 from server.grid.flexibility import capability
+from server.grid.flexibility.results import EquivalentDer, GroupTotal
 from server.grid.groups import virtualders
 from server.models import VirtualDER
 from server.resources import dermodes, quantities, sql
 from server.resources.codes import ConnectStatus, DERType, OperationalModeStatus, StorageModeStatus
 from server.resources.quantities import FULL
+from server.units import Instant, Watts
 
 Data = dict[str, Any]
-_IDLE = 1.0  # W: less is nothing
+_IDLE_W = 1.0  # less counts as no power
 _UINT16, _UINT32 = (1 << 16) - 1, (1 << 32) - 1
 
 
-def equivalent_der(vder: str | int | VirtualDER) -> dict[str, Data]:
-    """DERCapability, DERSettings, DERStatus and DERAvailability of a virtual DER, by those names, each a
-    valid document. What is asked of a device that is in several of its children counts once; who is suspended
-    does not count, and who is not online is rated and no more."""
-    found = virtualders.find(vder)
-    inside = members.read(virtualders.members(found))
-    ramp = sql.row(
+def equivalent_der(vder: str | int | VirtualDER) -> EquivalentDer:
+    """Return DERCapability, DERSettings, DERStatus and DERAvailability of a virtual DER.
+
+    Each is a valid document. A device that is in several children counts once; suspended devices do not
+    count, and devices that are not online count for ratings only.
+    """
+    target = virtualders.find(vder)
+    ramp_w_per_s = sql.row(
         "SELECT sum(u.ramp_w_per_s) FROM der_state u JOIN membership m ON m.device_id = u.device_id WHERE "
         "m.vder_id = ?",
-        found.id,
+        target.id,
     )[0]
-    return documents(inside, clock.now(), ramp or 0.0, found.import_limit_w, found.export_limit_w)
+    return documents(
+        members.read(virtualders.members(target)),
+        clock.now(),
+        ramp_w_per_s or 0.0,
+        target.import_limit_w,
+        target.export_limit_w,
+    )
 
 
-def documents(inside: Iterable[Member], now: int, ramp: float = 0.0, import_limit: float | None = None,
-              export_limit: float | None = None) -> dict[str, Data]:
-    """The face of members; `ramp` in W per second, limits in W. Pure."""
-    every = list(inside)
-    online = [member for member in every if member.online]
-    total = capability.total(every)
-    stores = [
-        unit for member in every for unit in member.units if unit.max_absorption_w and unit.max_injection_w
+def documents(
+    members: Iterable[Member],
+    now: Instant,
+    ramp_w_per_s: float = 0.0,
+    import_limit_w: Watts | None = None,
+    export_limit_w: Watts | None = None,
+) -> EquivalentDer:
+    """Return the equivalent DER of members. Pure."""
+    all_members = list(members)
+    online = [member for member in all_members if member.online]
+    total = capability.total(all_members)
+    storage = [
+        der for member in all_members for der in member.units if der.max_absorption_w and der.max_injection_w
     ]
-    inject, absorb = total["rated_inject_w"], total["rated_absorb_w"]
-    rated = {
-        "MaxW": inject,
-        "MaxChargeRateW": absorb,
-        "MaxDischargeRateW": fsum(unit.max_injection_w for unit in stores),
+    rated_w = {
+        "MaxW": total["rated_inject_w"],
+        "MaxChargeRateW": total["rated_absorb_w"],
+        "MaxDischargeRateW": fsum(der.max_injection_w for der in storage),
     }
-    cut = {"MaxW": _cut(inject, export_limit), "MaxChargeRateW": _cut(absorb, import_limit),
-           "MaxDischargeRateW": _cut(rated["MaxDischargeRateW"], export_limit)}
-    takes, aus = dermodes.bitmaps(frozenset().union(*(member.modes for member in every)))
+    limited_w = {
+        "MaxW": _limited(rated_w["MaxW"], export_limit_w),
+        "MaxChargeRateW": _limited(rated_w["MaxChargeRateW"], import_limit_w),
+        "MaxDischargeRateW": _limited(rated_w["MaxDischargeRateW"], export_limit_w),
+    }
+    modes, csipaus_modes = dermodes.bitmaps(frozenset().union(*(member.modes for member in all_members)))
     energy = {"MaxWh": quantities.power(total["capacity_wh"])} if total["capacity_wh"] else {}
+    gradient = 0
+    if limited_w["MaxW"] >= _IDLE_W:
+        gradient = min(round(ramp_w_per_s / limited_w["MaxW"] * FULL), _UINT16)
     return {
         "DERCapability": {
             "type": DERType.VIRTUAL_OR_MIXED,
-            "modesSupported": takes,
-            "csipaus:doeModesSupported": aus,
-            **{f"rtg{name}": value for name, value in (_powers(rated) | energy).items()},
+            "modesSupported": modes,
+            "csipaus:doeModesSupported": csipaus_modes,
+            **{f"rtg{name}": value for name, value in (_powers(rated_w) | energy).items()},
         },
         "DERSettings": {
-            "modesEnabled": takes,
-            "csipaus:doeModesEnabled": aus,
+            "modesEnabled": modes,
+            "csipaus:doeModesEnabled": csipaus_modes,
             "updatedTime": now,
-            "setGradW": min(round(ramp / cut["MaxW"] * FULL), _UINT16) if cut["MaxW"] >= _IDLE else 0,
-            **{f"set{name}": value for name, value in (_powers(cut) | energy).items()},
+            "setGradW": gradient,
+            **{f"set{name}": value for name, value in (_powers(limited_w) | energy).items()},
         },
-        "DERStatus": _status(online, total, bool(stores), now),
-        "DERAvailability": _availability(online, total, cut, now),
+        "DERStatus": _status(online, total, bool(storage), now),
+        "DERAvailability": _availability(online, total, limited_w, now),
     }
 
 
-def _cut(watts: float, limit: float | None) -> float:
-    return watts if limit is None else min(watts, limit)
+def _limited(power_w: Watts, limit_w: Watts | None) -> Watts:
+    return power_w if limit_w is None else min(power_w, limit_w)
 
 
-def _powers(watts: dict[str, float]) -> Data:
-    return {name: quantities.power(value) for name, value in watts.items() if value or name == "MaxW"}
+def _powers(powers_w: dict[str, Watts]) -> Data:
+    return {name: quantities.power(value) for name, value in powers_w.items() if value or name == "MaxW"}
 
 
-def _status(online: list[Member], total: Data, stores: bool, now: int) -> Data:
-    injected = total["injection_w"]
+def _status(online: list[Member], total: GroupTotal, has_storage: bool, now: Instant) -> Data:
+    injection_w = total["injection_w"]
     bits = 0
     if online:
         bits = ConnectStatus.CONNECTED | ConnectStatus.AVAILABLE
-    if online and abs(injected) >= _IDLE:
+    if online and abs(injection_w) >= _IDLE_W:
         bits |= ConnectStatus.OPERATING
     mode = OperationalModeStatus.OPERATIONAL if online else OperationalModeStatus.OFF
     connect = {"dateTime": now, "value": f"{bits:02X}"}
-    said: Data = {"readingTime": now, "genConnectStatus": connect,
-                  "operationalModeStatus": {"dateTime": now, "value": mode}}
-    if stores:
-        storage = StorageModeStatus.HOLDING
-        if abs(injected) > _IDLE:
-            storage = StorageModeStatus.CHARGING if injected < 0 else StorageModeStatus.DISCHARGING
-        said |= {"storConnectStatus": connect, "storageModeStatus": {"dateTime": now, "value": storage}}
-    if total["charge"] is not None:
-        said["stateOfChargeStatus"] = {"dateTime": now, "value": round(total["charge"] * FULL)}
-    return said
+    status: Data = {
+        "readingTime": now,
+        "genConnectStatus": connect,
+        "operationalModeStatus": {"dateTime": now, "value": mode},
+    }
+    if has_storage:
+        storage_mode = StorageModeStatus.HOLDING
+        if abs(injection_w) > _IDLE_W:
+            storage_mode = StorageModeStatus.CHARGING if injection_w < 0 else StorageModeStatus.DISCHARGING
+        status["storConnectStatus"] = connect
+        status["storageModeStatus"] = {"dateTime": now, "value": storage_mode}
+    if total["soc"] is not None:
+        status["stateOfChargeStatus"] = {"dateTime": now, "value": round(total["soc"] * FULL)}
+    return status
 
 
-def _availability(online: list[Member], total: Data, cut: dict[str, float], now: int) -> Data:
-    """For how long the stores' part of the rating could be held."""
-    said: Data = {"readingTime": now, "statWAvail": quantities.power(max(total["up_w"], 0.0))}
-    known = [
-        unit
+def _availability(
+    online: list[Member], total: GroupTotal, limited_w: dict[str, Watts], now: Instant
+) -> Data:
+    """How long the storage's part of the rating can be held, either way."""
+    availability: Data = {
+        "readingTime": now, "statWAvail": quantities.power(max(total["up_w"], 0.0))
+    }
+    storage = [
+        der
         for member in online
-        for unit in member.units
-        if unit.dischargeable_wh is not None or unit.chargeable_wh is not None
+        for der in member.units
+        if der.dischargeable_wh is not None or der.chargeable_wh is not None
     ]
-    for energy, rating, duration, percent, part in (
-        (
-            total["up_wh"],
-            cut["MaxW"],
-            "availabilityDuration",
-            "reservePercent",
-            fsum(unit.max_injection_w for unit in known),
-        ),
-        (
-            total["down_wh"],
-            cut["MaxChargeRateW"],
-            "maxChargeDuration",
-            "reserveChargePercent",
-            fsum(unit.max_absorption_w for unit in known),
-        ),
-    ):
-        held = min(part, rating)
-        if held >= _IDLE:
-            said |= {
-                duration: min(round(energy / held * 3600), _UINT32),
-                percent: round(held / rating * FULL),
-            }
-    return said
+    discharge_w = min(fsum(der.max_injection_w for der in storage), limited_w["MaxW"])
+    if discharge_w >= _IDLE_W:
+        availability["availabilityDuration"] = _duration(total["up_wh"], discharge_w)
+        availability["reservePercent"] = round(discharge_w / limited_w["MaxW"] * FULL)
+    charge_w = min(fsum(der.max_absorption_w for der in storage), limited_w["MaxChargeRateW"])
+    if charge_w >= _IDLE_W:
+        availability["maxChargeDuration"] = _duration(total["down_wh"], charge_w)
+        availability["reserveChargePercent"] = round(charge_w / limited_w["MaxChargeRateW"] * FULL)
+    return availability
+
+
+def _duration(energy_wh: float, power_w: Watts) -> int:
+    return min(round(energy_wh / power_w * 3600), _UINT32)

@@ -1,144 +1,141 @@
-"""What virtual DERs could do over a horizon: the sum up the tree, cut by each one's limits, and how that is
-shown."""
+"""The capability of virtual DERs over a horizon: summed up the tree, cut by limits, and as rows."""
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from server.grid.flexibility.horizon import Change, DispatchGroup, part_of, total
+from server.grid.flexibility.changes import Change, ratio, total
+from server.grid.flexibility.horizon import GroupFlexibility
+from server.grid.flexibility.results import (CapabilityHorizon, NodeCapability, QuantileSeries,
+                                             StepCapability, StepRow)
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, np
 from server.models import VirtualDER
+from server.units import Seconds, Watts, WattsPerSecond
 
 NINETY = 1.2816  # standard deviations below which a tenth of a normal distribution lies
-QUANTILES = {"p50": 0.0, "p90": NINETY}
+QUANTILES = ("p50", "p90")
 
 
 class Node(NamedTuple):
-    """A virtual DER: what is dispatched through it and all below it."""
+    """A virtual DER with all below it; `baseline_w` and `net_w` [T] are consumption."""
     change: Change
-    baseline: Floats
-    net: Floats
     verified: Change
-    leaves: list[DispatchGroup]
-    shown: dict[str, Any]
+    baseline_w: Floats
+    net_w: Floats
+    groups: list[GroupFlexibility]
+    row: NodeCapability
 
 
 def walk(
-    vder: VirtualDER,
-    own: dict[int, DispatchGroup],
-    tree: Tree,
-    steps: int,
-    hours: float,
+    vder: VirtualDER, groups: dict[int, GroupFlexibility], tree: Tree, steps: int, hours: float
 ) -> Node:
-    """A virtual DER with those below it: their sum, cut by its own limits."""
-    children = [
-        walk(tree.vders[child], own, tree, steps, hours) for child in tree.children.get(vder.id, [])
-    ]
-    mine = [own[vder.id]] if vder.id in own else []
-    whole = total([*(leaf.change for leaf in mine), *(child.change for child in children)], steps)
-    zero = np.zeros(steps)
-    baseline = sum((leaf.baseline for leaf in mine), zero) + sum((child.baseline for child in children), zero)
-    net = sum((leaf.net for leaf in mine), zero) + sum((child.net for child in children), zero)
-    most_up, most_down = (np.inf if limit is None else np.maximum(limit + net * sign, 0)
-                          for limit, sign in ((vder.export_limit_w, 1), (vder.import_limit_w, -1)))
-    change = whole.cut(np.broadcast_to(most_up, steps), np.broadcast_to(most_down, steps), hours)
-    verified = total([*(leaf.verified for leaf in mine), *(child.verified for child in children)], steps)
-    verified = verified._replace(
-        up=np.minimum(verified.up, whole.up) * part_of(change.up, whole.up),
-        down=np.minimum(verified.down, whole.down) * part_of(change.down, whole.down),
+    """Return a virtual DER with those below it: their sum, cut by its own limits.
+
+    `groups` has what is dispatched through each virtual DER by its number.
+    """
+    numbers = tree.children.get(vder.id, [])
+    children = [walk(tree.vders[number], groups, tree, steps, hours) for number in numbers]
+    own = [groups[vder.id]] if vder.id in groups else []
+    parts: list[GroupFlexibility | Node] = [*own, *children]
+    unlimited = total([part.change for part in parts], steps)
+    baseline_w = sum((part.baseline_w for part in parts), np.zeros(steps))
+    net_w = sum((part.net_w for part in parts), np.zeros(steps))
+    max_up_w = np.inf if vder.export_limit_w is None else np.maximum(vder.export_limit_w + net_w, 0)
+    max_down_w = np.inf if vder.import_limit_w is None else np.maximum(vder.import_limit_w - net_w, 0)
+    change = unlimited.limited(
+        np.broadcast_to(max_up_w, steps), np.broadcast_to(max_down_w, steps), hours
     )
-    every = [*mine, *(leaf for child in children for leaf in child.leaves)]
-    shown = _shown(vder, change, verified, baseline, every, hours) | {
-        "children": [child.shown for child in children]
-    }
-    return Node(change, baseline, net, verified, every, shown)
-
-
-def _shown(
-    vder: VirtualDER,
-    change: Change,
-    verified: Change,
-    baseline: Floats,
-    every: list[DispatchGroup],
-    hours: float,
-) -> dict[str, Any]:
-    members = sum((leaf.members for leaf in every), Counter[str]())
-    ramps = sum(leaf.ramps for leaf in every)
-    shown: dict[str, Any] = {
+    verified = total([part.verified for part in parts], steps)
+    verified = verified._replace(
+        up_w=np.minimum(verified.up_w, unlimited.up_w) * ratio(change.up_w, unlimited.up_w),
+        down_w=np.minimum(verified.down_w, unlimited.down_w) * ratio(change.down_w, unlimited.down_w),
+    )
+    all_groups = [*own, *(group for child in children for group in child.groups)]
+    row: NodeCapability = {
         "name": vder.name,
-        "members": dict(members),
-        "baseline_w": _list(0.0 - baseline),
-        "ramp_w_per_s": sum(leaf.ramp for leaf in every) if ramps else None,
-        "ramps_said": ramps,
-        "unknown_up_w": sum(leaf.unknown_up for leaf in every),
-        "unknown_down_w": sum(leaf.unknown_down for leaf in every),
+        "members": dict(sum((group.members for group in all_groups), Counter[str]())),
+        "baseline_w": _rounded(0.0 - baseline_w),
+        "ramp_w_per_s": _ramp_w_per_s(all_groups),
+        "ramps_reported": sum(group.ramps_reported for group in all_groups),
+        "unknown_up_w": sum(group.unknown_up_w for group in all_groups),
+        "unknown_down_w": sum(group.unknown_down_w for group in all_groups),
+        "p50": _quantile(change, verified, 0.0, hours),
+        "p90": _quantile(change, verified, NINETY, hours),
+        "children": [child.row for child in children],
     }
-    for name, deviations in QUANTILES.items():
-        firm = change.firm(deviations)
-        up, down = (part_of(part, whole) * now for part, whole, now in (
-            (verified.up, change.up, firm.up), (verified.down, change.down, firm.down)))
-        shown[name] = {
-            "up_w": _list(firm.up),
-            "down_w": _list(firm.down),
-            "energy_up_wh": _list(firm.energy_up),
-            "energy_down_wh": _list(firm.energy_down),
-            "duration_up_s": durations(firm.up, firm.energy_up, hours),
-            "duration_down_s": durations(firm.down, firm.energy_down, hours),
-            "verified_up_w": _list(up),
-            "claimed_up_w": _list(firm.up - up),
-            "verified_down_w": _list(down),
-            "claimed_down_w": _list(firm.down - down),
-        }
-    return shown
+    return Node(change, verified, baseline_w, net_w, all_groups, row)
 
 
-def durations(power: Floats, energy: Floats, hours: float) -> list[int]:
-    """Seconds for which the power of each step could be held from its beginning on, nothing having been asked
-    before; as far as the horizon goes."""
-    found = []
-    for step, wanted in enumerate(power):
-        held = 0.0
-        for later in range(step, len(power)):
-            spent = held * wanted
-            if wanted <= 0 or power[later] < wanted * (1 - 1e-9):
+def _ramp_w_per_s(groups: list[GroupFlexibility]) -> WattsPerSecond | None:
+    if not any(group.ramps_reported for group in groups):
+        return None
+    return sum(group.ramp_w_per_s for group in groups)
+
+
+def _quantile(change: Change, verified: Change, deviations: float, hours: float) -> QuantileSeries:
+    firm = change.firm(deviations)
+    verified_up_w = ratio(verified.up_w, change.up_w) * firm.up_w
+    verified_down_w = ratio(verified.down_w, change.down_w) * firm.down_w
+    return {
+        "up_w": _rounded(firm.up_w),
+        "down_w": _rounded(firm.down_w),
+        "energy_up_wh": _rounded(firm.up_wh),
+        "energy_down_wh": _rounded(firm.down_wh),
+        "duration_up_s": durations(firm.up_w, firm.up_wh, hours),
+        "duration_down_s": durations(firm.down_w, firm.down_wh, hours),
+        "verified_up_w": _rounded(verified_up_w),
+        "claimed_up_w": _rounded(firm.up_w - verified_up_w),
+        "verified_down_w": _rounded(verified_down_w),
+        "claimed_down_w": _rounded(firm.down_w - verified_down_w),
+    }
+
+
+def durations(power_w: Floats, energy_wh: Floats, hours: float) -> list[Seconds]:
+    """Return the seconds for which the power of each step can be held from its beginning, at most until the
+    end of the horizon.
+
+    `energy_wh` [T] is what can be had until the end of each step where nothing was commanded before.
+    """
+    result = []
+    for step, held_w in enumerate(power_w):
+        held_h = 0.0
+        for later in range(step, len(power_w)):
+            if held_w <= 0 or power_w[later] < held_w * (1 - 1e-9):
                 break
-            left = max(energy[later] - spent, 0) / wanted
-            held += min(left, hours)
-            if left < hours * (1 - 1e-9):
+            remaining_h = max(energy_wh[later] - held_h * held_w, 0) / held_w
+            held_h += min(remaining_h, hours)
+            if remaining_h < hours * (1 - 1e-9):
                 break
-        found.append(round(held * 3600))
-    return found
+        result.append(round(held_h * 3600))
+    return result
 
 
-def _list(values: Floats) -> list[float]:
+def _rounded(values: Floats) -> list[Watts]:
     return [round(float(value), 3) for value in values]
 
 
-# What people are shown of a quantile, and how that is called: what is not verified of a power is claimed.
-COLUMNS = {
-    "up_w": "up_w",
-    "down_w": "down_w",
-    "energy_up_wh": "up_wh",
-    "energy_down_wh": "down_wh",
-    "duration_up_s": "up_s",
-    "duration_down_s": "down_s",
-    "verified_up_w": "verified_up_w",
-    "verified_down_w": "verified_down_w",
-}
-
-
-def rows(shown: dict[str, Any], quantile: str) -> Iterator[dict[str, Any]]:
-    """A row for each step of what `capability.horizon` shows, for one of QUANTILES."""
-    for place, baseline in enumerate(shown["baseline_w"]):
+def rows(horizon: CapabilityHorizon, quantile: str) -> Iterator[StepRow]:
+    """Yield a row for each step of what `capability.horizon` returns, for one of QUANTILES."""
+    for step, baseline_w in enumerate(horizon["baseline_w"]):
         yield {
-            "start": shown["start"] + place * round(shown["hours"] * 3600),
-            "baseline_w": baseline,
-            **row(shown, quantile, place),
+            "start": horizon["start"] + step * horizon["step_s"],
+            "baseline_w": baseline_w,
+            **step_row(horizon, quantile, step),
         }
 
 
-def row(shown: dict[str, Any], quantile: str, place: int) -> dict[str, Any]:
-    """One step of one quantile."""
-    return {brief: shown[quantile][name][place] for name, brief in COLUMNS.items()}
+def step_row(node: NodeCapability, quantile: str, step: int) -> StepCapability:
+    """Return one step of one quantile; what is not verified of a power is claimed."""
+    series = node["p50"] if quantile == "p50" else node["p90"]
+    return {
+        "up_w": series["up_w"][step],
+        "down_w": series["down_w"][step],
+        "up_wh": series["energy_up_wh"][step],
+        "down_wh": series["energy_down_wh"][step],
+        "up_s": series["duration_up_s"][step],
+        "down_s": series["duration_down_s"][step],
+        "verified_up_w": series["verified_up_w"][step],
+        "verified_down_w": series["verified_down_w"][step],
+    }

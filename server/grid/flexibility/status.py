@@ -1,83 +1,80 @@
-"""A virtual DER at a glance: who of its members is there, what is read of them, what is in effect, and who is
-left out."""
+"""The status of a virtual DER: its members, their last readings, orders in effect, excluded devices."""
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from server import clock
 from server.grid.fleet import fleetstate
+from server.grid.fleet.eligibility import OPTED_OUT
+from server.grid.fleet.fleetstate import FleetState
+from server.grid.flexibility.results import ActiveOrder, ExcludedDevice, VderStatus
 from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.clusters import Batteries
-from server.models import Device, DispatchOrder, Participation, VirtualDER
+from server.models import DispatchOrder, Participation, VirtualDER
 from server.resources import sql
+from server.units import Fraction, Instant
 
 
-def status(vder: str | int | VirtualDER) -> dict[str, Any]:
-    """Members by what they are and by why they are left out; W of injection as read now, with how many were
-    read; the charge of the stores (0 to 1); ratings as far as they are verified (read freshly), claimed
-    (never read) and unknown (not seen of late); orders in effect; and who is left out."""
-    found, now = virtualders.find(vder), clock.now()
-    fleet_state = fleetstate.read(found, now)
-    columns = fleet_state.columns
-    read = np.isfinite(columns.meters.injection_w)
-    stale = columns.contact.suspended | ~(
+def status(vder: str | int | VirtualDER) -> VderStatus:
+    """Return the status of a virtual DER now."""
+    target, now = virtualders.find(vder), clock.now()
+    state = fleetstate.read(target, now)
+    columns = state.columns
+    injection_w, premises_w = columns.meters.injection_w, columns.meters.premises_injection_w
+    stale: Bools = columns.contact.suspended | ~(
         now - columns.contact.last_contact_at <= columns.contact.contact_timeout_s
     )
+    fresh: Bools = columns.contact.fresh
+    rated_w = _rated_w(state)
     return {
-        "name": found.name,
+        "name": target.name,
         "members": len(columns.device),
         "kinds": dict(sorted(Counter(columns.kind.tolist()).items())),
-        "available": len(columns.device) - len(fleet_state.excluded),
-        "out": dict(sorted(Counter(fleet_state.excluded.values()).items())),
-        "injection_w": float(np.nansum(columns.meters.injection_w[~stale])),
-        "read": int((read & ~stale).sum()),
-        "site_w": float(np.nansum(columns.meters.premises_injection_w))
-        if np.isfinite(columns.meters.premises_injection_w).any()
-        else None,
-        "charge": _charge(fleet_state.fleet.batteries),
-        "sessions": len(fleet_state.ev.requests),
-        **_known(fleet_state, stale),
-        "orders": _orders(found, now),
-        "left_out": _left_out(fleet_state),
+        "available": len(columns.device) - len(state.excluded),
+        "excluded": dict(sorted(Counter(state.excluded.values()).items())),
+        "injection_w": float(np.nansum(injection_w[~stale])),
+        "devices_read": int((np.isfinite(injection_w) & ~stale).sum()),
+        "premises_injection_w": float(np.nansum(premises_w)) if np.isfinite(premises_w).any() else None,
+        "soc": _soc(state.fleet.batteries),
+        "sessions": len(state.ev.requests),
+        "verified_w": float(rated_w[fresh & ~stale].sum()),
+        "claimed_w": float(rated_w[~fresh & ~stale].sum()),
+        "unknown_w": float(rated_w[stale].sum()),
+        "orders": _orders(target, now),
+        "excluded_devices": _excluded_devices(state),
     }
 
 
-def _charge(stores: Batteries) -> float | None:
-    return float(stores.energy.sum() / stores.most.sum()) if stores.most.sum() > 0 else None
+def _soc(batteries: Batteries) -> Fraction | None:
+    capacity_wh = batteries.most.sum()
+    return float(batteries.energy.sum() / capacity_wh) if capacity_wh > 0 else None
 
 
-def _known(fleet_state: fleetstate.FleetState, stale: Any) -> dict[str, float]:
-    """W that are rated, either way, by how well they are columns."""
-    columns, size = fleet_state.columns, len(fleet_state.columns.device)
-    rated = np.bincount(
-        columns.ders.member, np.maximum(columns.ders.max_injection_w, columns.ders.max_absorption_w), size
-    )
-    rated = np.where(columns.max_load_w > 0, columns.max_load_w, rated)
-    return {
-        "verified_w": float(rated[columns.contact.fresh & ~stale].sum()),
-        "claimed_w": float(rated[~columns.contact.fresh & ~stale].sum()),
-        "unknown_w": float(rated[stale].sum()),
-    }
+def _rated_w(state: FleetState) -> Floats:
+    """The rating of each member: of its load, else of its DERs in the direction in which it is greater."""
+    columns = state.columns
+    der_w = np.maximum(columns.ders.max_injection_w, columns.ders.max_absorption_w)
+    rated_w = np.bincount(columns.ders.member, der_w, len(columns.device))
+    return np.where(columns.max_load_w > 0, columns.max_load_w, rated_w)
 
 
-def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
-    """Orders in effect on it or a virtual DER below it, and on those above it."""
+def _orders(vder: VirtualDER, now: Instant) -> list[ActiveOrder]:
+    """The orders in effect on a virtual DER, on those below it and on those above it."""
     tree = Tree.read(include=[vder])
     numbers = {*tree.subtree(vder.id), *tree.ancestors(vder.id)}
     return [
         {
-            "id": row.id,
-            "vder": row.vder.name,
-            "wish": row.quantity,
-            "value": row.value,
-            "end": row.start + row.duration_s,
-            "planned_w": row.planned_w,
-            "reason": row.reason,
+            "id": order.id,
+            "vder": order.vder.name,
+            "quantity": order.quantity,
+            "value": order.value,
+            "end": order.start + order.duration_s,
+            "planned_w": order.planned_w,
+            "reason": order.reason,
         }
-        for row in DispatchOrder.select(DispatchOrder, VirtualDER)
+        for order in DispatchOrder.select(DispatchOrder, VirtualDER)
         .join(VirtualDER)
         .where(
             DispatchOrder.vder.in_(numbers)
@@ -89,20 +86,24 @@ def _orders(vder: VirtualDER, now: int) -> list[dict[str, Any]]:
     ]
 
 
-def _left_out(fleet_state: fleetstate.FleetState) -> list[dict[str, Any]]:
-    rows = {
-        row.device.id: row
-        for row in Participation.select(Participation, Device)
-        .join(Device)
-        .where(Participation.opted_out_until.is_null(False))
-    }
+def _excluded_devices(state: FleetState) -> list[ExcludedDevice]:
+    query = Participation.select().where(Participation.opted_out_until.is_null(False))
+    opted_out = {row.device_id: row for row in query}
     names = dict(
         sql.rows(
             "SELECT d.id, d.name FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?",
-            fleet_state.columns.area.id,
+            state.columns.area.id,
         )
     )
-    return [{"device": names[device] or str(device), "why": why,
-             "reason": rows[device].opt_out_reason if device in rows and why == "opted out" else "",
-             "until": rows[device].opted_out_until if device in rows and why == "opted out" else None}
-            for device, why in fleet_state.excluded.items()]
+    rows: list[ExcludedDevice] = []
+    for device, reason in state.excluded.items():
+        opt_out = opted_out.get(device) if reason == OPTED_OUT else None
+        rows.append(
+            {
+                "device": names[device] or str(device),
+                "reason": reason,
+                "opt_out_reason": opt_out.opt_out_reason if opt_out is not None else "",
+                "opted_out_until": opt_out.opted_out_until if opt_out is not None else None,
+            }
+        )
+    return rows

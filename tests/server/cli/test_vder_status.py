@@ -57,7 +57,7 @@ def test_capability(run: Callable[..., Result]) -> None:
     found = said(run("capability", "city", "--horizon", "2h", "--step", "30m", "--quantile", "0.9", "--json"))
     assert [row["up_w"] for row in found["steps"]] == [5000] * 4 and found["steps"][0]["verified_up_w"] == 0
     assert found["steps"][1]["start"] - found["steps"][0]["start"] == 1800
-    assert [child["name"] for child in found["below"]] == ["street"]
+    assert [child["name"] for child in found["children"]] == ["street"]
     assert "verified" in run("capability", "city").output
 
 

@@ -12,13 +12,14 @@ MODULES = [
     "server.grid.dispatch.results",
     "server.grid.groups.results",
     "server.grid.series.results",
+    "server.grid.flexibility.results",
 ]
 ROWS = [
     row
     for module in map(importlib.import_module, MODULES)
     for _, row in inspect.getmembers(module, typing.is_typeddict)
 ]
-SUFFIXES = {"_w": "W", "_wh": "Wh", "_kwh": "kWh", "_s": "s", "_h": "h", "_at": "instant"}
+SUFFIXES = {"_w_per_s": "W/s", "_w": "W", "_wh": "Wh", "_kwh": "kWh", "_s": "s", "_h": "h", "_at": "instant"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)

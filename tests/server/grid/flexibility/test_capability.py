@@ -26,11 +26,11 @@ def test_members_are_summed_up_the_tree_and_each_counts_once(street):
         10_000,
         40_000,
     )
-    assert (found["injection_w"], found["read"]) == (4000, 3)
+    assert (found["injection_w"], found["devices_read"]) == (4000, 3)
     assert (found["low_w"], found["high_w"]) == (-5000 + 0 - 3000, 5000 + 3000 + 5000)
     assert (found["up_w"], found["down_w"]) == (13_000 - 4000, 4000 + 8000)
     assert (found["up_wh"], found["down_wh"]) == (5000 + 27_000, 5000 + 3000)
-    assert found["charge"] == pytest.approx(32 / 40)
+    assert found["soc"] == pytest.approx(32 / 40)
     assert found["modes"]["opModMaxLimW"] == 3 and found["modes"]["opModFixedW"] == 2
     assert {child["name"]: child["injection_w"] for child in found["children"]} == {
         "batteries": 1000, "f1": 2000, "f2": 2000}
@@ -59,4 +59,4 @@ def test_who_is_not_seen_is_stale_and_promises_nothing(street):
 def test_a_virtual_der_without_members(server):
     virtualders.create("empty")
     found = capability.capability("empty")
-    assert found["members"] == found["up_w"] == 0 and found["charge"] is None
+    assert found["members"] == found["up_w"] == 0 and found["soc"] is None

@@ -132,7 +132,7 @@ def test_ramps_are_those_that_were_said(battery):
     )
     virtualders.create("all", "*")
     found = capability.horizon("all", steps=1)
-    assert (found["ramp_w_per_s"], found["ramps_said"]) == (200, 1)
+    assert (found["ramp_w_per_s"], found["ramps_reported"]) == (200, 1)
 
 
 def test_durations_stop_where_power_or_energy_does():

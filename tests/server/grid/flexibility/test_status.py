@@ -21,15 +21,15 @@ def test_what_is_there_read_in_effect_and_left_out(battery, panels, home):
     participation.opt_out("d2", clock.now() + 60, "guests")
     Device.update(last_contact_at=clock.now() - 10_000).where(Device.id == 5).execute()
     found = status.status("all")
-    assert (found["members"], found["available"], found["out"]) == (5, 3, {"opted out": 1, "stale": 1})
+    assert (found["members"], found["available"], found["excluded"]) == (5, 3, {"opted out": 1, "stale": 1})
     assert found["kinds"] == {"storage": 4, "pv": 1}
-    assert (found["injection_w"], found["read"]) == (1500, 3)
-    assert found["charge"] == pytest.approx((2500 + 3000) / 16_000)
+    assert (found["injection_w"], found["devices_read"]) == (1500, 3)
+    assert found["soc"] == pytest.approx((2500 + 3000) / 16_000)
     assert (found["verified_w"], found["claimed_w"], found["unknown_w"]) == (5000 + 5000 + 6000, 4000, 5000)
-    assert [(row["vder"], row["wish"], row["reason"]) for row in found["orders"]] == [
+    assert [(row["vder"], row["quantity"], row["reason"]) for row in found["orders"]] == [
         ("pv", "limit", "too much")
     ]
-    assert sorted((row["device"], row["why"], row["reason"], row["until"]) for row in found["left_out"]) == [
+    assert sorted(tuple(row.values()) for row in found["excluded_devices"]) == [
         ("d2", "opted out", "guests", clock.now() + 60), ("d5", "stale", "", None)]
     assert [row["vder"] for row in status.status("pv")["orders"]] == ["pv"]
     clock.advance(3600)

@@ -1,0 +1,154 @@
+"""What the operations on flexibility return: rows with fixed keys, from which tables and JSON are made.
+
+Power is positive for injection; up is more injection than the baseline, down is less.
+"""
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
+
+
+class GroupTotal(TypedDict):
+    """The sum over members, now.
+
+    `stale` members are not online; only members that are online count for what can be done now. `low_w` to
+    `high_w` is the possible injection, `up_w` and `down_w` the distance from the baseline to these; `soc` is
+    that of all storage; `modes` counts the members by the DERControl modes that they take.
+    """
+    members: int
+    online: int
+    stale: int
+    unrated: int
+    rated_inject_w: Watts
+    rated_absorb_w: Watts
+    capacity_wh: WattHours
+    injection_w: Watts
+    devices_read: int
+    low_w: Watts
+    high_w: Watts
+    up_w: Watts
+    down_w: Watts
+    up_wh: WattHours
+    down_wh: WattHours
+    soc: Fraction | None
+    modes: dict[str, int]
+
+
+class CapabilityNow(GroupTotal):
+    """What a virtual DER can do now, and each of its children."""
+    name: str
+    children: list[CapabilityNow]
+
+
+class QuantileSeries(TypedDict):
+    """What a virtual DER can do with some certainty, a value for each step.
+
+    Energies are until the end of each step; durations are how long the power of a step can be held from its
+    beginning. Verified powers are of members that are read, claimed ones of ratings alone.
+    """
+    up_w: list[Watts]
+    down_w: list[Watts]
+    energy_up_wh: list[WattHours]
+    energy_down_wh: list[WattHours]
+    duration_up_s: list[Seconds]
+    duration_down_s: list[Seconds]
+    verified_up_w: list[Watts]
+    claimed_up_w: list[Watts]
+    verified_down_w: list[Watts]
+    claimed_down_w: list[Watts]
+
+
+class NodeCapability(TypedDict):
+    """What a virtual DER can do over a horizon: `p50` can be expected, `p90` counted on nine times of ten.
+
+    `members` counts members by availability. `ramp_w_per_s` is the sum of the `ramps_reported`; unknown
+    powers are the ratings of members without recent contact.
+    """
+    name: str
+    members: dict[str, int]
+    baseline_w: list[Watts]
+    ramp_w_per_s: WattsPerSecond | None
+    ramps_reported: int
+    unknown_up_w: Watts
+    unknown_down_w: Watts
+    p50: QuantileSeries
+    p90: QuantileSeries
+    children: list[NodeCapability]
+
+
+class CapabilityHorizon(NodeCapability):
+    """What a virtual DER and those below it can do in each step of `step_s` from `start` on."""
+    start: Instant
+    step_s: Seconds
+    warnings: list[str]
+
+
+class StepCapability(TypedDict):
+    """What a virtual DER can do in one step, by one quantile; energies until its end, durations from its
+    beginning."""
+    up_w: Watts
+    down_w: Watts
+    up_wh: WattHours
+    down_wh: WattHours
+    up_s: Seconds
+    down_s: Seconds
+    verified_up_w: Watts
+    verified_down_w: Watts
+
+
+class StepRow(StepCapability):
+    """One step of a horizon."""
+    start: Instant
+    baseline_w: Watts
+
+
+class ActiveOrder(TypedDict):
+    """An order in effect."""
+    id: int
+    vder: str
+    quantity: str
+    value: float
+    end: Instant
+    planned_w: Watts | None
+    reason: str
+
+
+class ExcludedDevice(TypedDict):
+    """A member that is not dispatched; the last two fields are of members that have opted out."""
+    device: str
+    reason: str
+    opt_out_reason: str
+    opted_out_until: Instant | None
+
+
+class VderStatus(TypedDict):
+    """The members of a virtual DER and the orders in effect.
+
+    `kinds` counts members by kind, `excluded` those that are not dispatched by reason. Powers are the last
+    readings. `verified_w` are ratings of members that are read, `claimed_w` of those in contact but not read,
+    `unknown_w` of those without recent contact.
+    """
+    name: str
+    members: int
+    kinds: dict[str, int]
+    available: int
+    excluded: dict[str, int]
+    injection_w: Watts
+    devices_read: int
+    premises_injection_w: Watts | None
+    soc: Fraction | None
+    sessions: int
+    verified_w: Watts
+    claimed_w: Watts
+    unknown_w: Watts
+    orders: list[ActiveOrder]
+    excluded_devices: list[ExcludedDevice]
+
+
+class EquivalentDer(TypedDict):
+    """A virtual DER as the documents of one DER."""
+    DERCapability: dict[str, Any]
+    DERSettings: dict[str, Any]
+    DERStatus: dict[str, Any]
+    DERAvailability: dict[str, Any]
