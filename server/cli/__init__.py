@@ -25,7 +25,8 @@ def load(name: str) -> click.Command:
     if name in operations.MODULES:
         return commands.group(operations.load(name))
     module = import_module(f"{__name__}.{PROCESSES[name]}")
-    return next(command for command in module.COMMANDS if command.name == name)
+    made: tuple[click.Command, ...] = module.COMMANDS
+    return next(command for command in made if command.name == name)
 
 
 @click.group(

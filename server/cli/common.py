@@ -41,7 +41,7 @@ def configure(pairs: Iterable[str], command: str) -> None:
 def login() -> str:
     """The operator's name as the settings have it, else that of the user of the operating system."""
     if settings.operator:
-        return settings.operator
+        return str(settings.operator)
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -9,12 +9,17 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from server import clock
 from server.operations.declaration import RANGES, UINT32, YEAR_2200, Argument, UploadedFile
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any, Any]
+else:
+    ParamType = click.ParamType  # generic only since click 8.5
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WATTS = {"": 1.0, "W": 1.0, "kW": 1e3, "MW": 1e6}
@@ -27,7 +32,7 @@ NOTES = {
 """What stands below the help of a command that takes such values."""
 
 
-class Instant(click.ParamType):
+class Instant(ParamType):
     """An instant from 1970 until 2200. Converted when it is used, since the clock is known only then."""
     name = "INSTANT"
 
@@ -35,7 +40,8 @@ class Instant(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Callable[[], int]:
         if callable(value):
-            return value
+            instant_of: Callable[[], int] = value
+            return instant_of
         if value == "now":
             return clock.now
         if value.startswith("+"):
@@ -58,7 +64,7 @@ def _timestamp(when: datetime) -> int:
     return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
 
 
-class Duration(click.ParamType):
+class Duration(ParamType):
     """A duration in seconds: `90s`, `15m`, `1h30m`, `2d`, or seconds."""
     name = "DURATION"
 
@@ -74,7 +80,7 @@ class Duration(click.ParamType):
         return seconds
 
 
-class Number(click.ParamType):
+class Number(ParamType):
     """A number within bounds. A power may carry its unit; `none` means none where the bounds are open."""
 
     def __init__(self, argument: Argument):
@@ -103,7 +109,7 @@ class Number(click.ParamType):
         return float(click.FLOAT.convert(value, param, ctx)) * factor
 
 
-class Pair(click.ParamType):
+class Pair(ParamType):
     """NAME=VALUE, as a tuple."""
     name = "NAME=VALUE"
 
@@ -118,7 +124,7 @@ class Pair(click.ParamType):
         return name, text
 
 
-class Upload(click.ParamType):
+class Upload(ParamType):
     """The name and the bytes of a file; `-` is standard input."""
     name = "FILE"
 

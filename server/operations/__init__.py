@@ -45,4 +45,5 @@ MODULES = {
 def load(name: str) -> Group:
     """The group of a name in MODULES."""
     module = import_module(f"{__name__}.{MODULES[name]}")
-    return next(group for group in module.GROUPS if group.name == name)
+    groups: tuple[Group, ...] = module.GROUPS
+    return next(group for group in groups if group.name == name)

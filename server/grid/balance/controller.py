@@ -136,7 +136,7 @@ def make_plan(
     look = forecast_area(area, row, begin, horizon)
     planner = _planner(row, look, anew=True)
     started = time.perf_counter()
-    planner.step(look.state.fleet, look.demand.outlook, busy=look.busy)
+    planner.step(look.state.fleet, look.demand.outlook, committed=look.busy)
     if planner.plan is None or planner.labels is None:
         raise Refused(503, f"the solver found no plan for {area.name} in {SOLVER_LIMIT_S:g} s")
     with store.transaction():
@@ -188,7 +188,7 @@ def _planner(row: Balance, look: AreaForecast, anew: bool = False) -> rollinghor
         seconds=SOLVER_LIMIT_S,
         broadcast=row.addressing == HYBRID,
         ramp=RAMP_FRACTION,
-        finest=setpoints.finest(settings.comfort_kelvin),
+        resolutions=setpoints.finest(settings.comfort_kelvin),
         prices=look.demand.prices,
     )
     planner = rollinghorizon.Planner(how, max(len(leaves), 1), END_SOC)
@@ -307,7 +307,7 @@ def decide(area: VirtualDER, start: int) -> int:
             [
                 *look.demand.warnings,
                 *_solver_warnings(row, planner),
-                *unmetdemand.step_warnings(powers.missed, look.demand, look.span),
+                *unmetdemand.step_warnings(powers.unmet_w, look.demand, look.span),
             ]
         )
         if planner.stale:

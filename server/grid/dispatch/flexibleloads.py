@@ -173,12 +173,12 @@ class FlexibleLoads:
             fleet,
             disaggregation.StepOptions(
                 self.hours,
-                finest=setpoints.finest(settings.comfort_kelvin),
+                resolutions=setpoints.finest(settings.comfort_kelvin),
                 stored=state.thermal.realised_wh,
             ),
         )
         return disaggregation.MemberPowers(
-            np.zeros(0), np.zeros(0), load_w, 0.0, comfort=comfort, meant=intended_wh
+            np.zeros(0), np.zeros(0), load_w, 0.0, comfort=comfort, intended_wh=intended_wh
         )
 
 

@@ -48,7 +48,7 @@ def share_injection(
     """
     filled = _fill(-target_w, members, policy, hours)
     # 0.0 - x, so that nothing is shown as -0
-    return InjectionShares((0.0 - filled.powers).tolist(), 0.0 - filled.level, float(0.0 - filled.missed))
+    return InjectionShares((0.0 - filled.powers).tolist(), 0.0 - filled.level, float(0.0 - filled.unmet_w))
 
 
 def _fill(load_w: float, members: Sequence[ControlledMember], policy: str, hours: float) -> FillResult:

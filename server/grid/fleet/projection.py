@@ -142,11 +142,11 @@ def _commanded_load(fleet_state: FleetState, quantities: Sequence[str], at: int)
 def record_thermal_states(fleet_state: FleetState, powers: MemberPowers, end: int) -> None:
     """Record how far each thermal load is ahead of its usual consumption at `end` (UTC, s) of a step."""
     thermals = fleet_state.fleet.thermals
-    assert powers.meant is not None
+    assert powers.intended_wh is not None
     realised_wh = thermals.keep * fleet_state.thermal.realised_wh + powers.thermals * fleet_state.hours
     realised, intended = (
         np.clip(energy_wh / np.maximum(thermals.band, 1e-9), -1, 1).tolist()
-        for energy_wh in (realised_wh, powers.meant)
+        for energy_wh in (realised_wh, powers.intended_wh)
     )
     rows = [
         {"device": device, "at": end, "realised": realised_part, "intended": intended_part}

@@ -1,13 +1,12 @@
-"""The linear program that keeps a group in balance, and the plan that comes of it. Pure.
+"""The linear program that keeps an area in balance, and the schedule that it yields. Pure.
 
 Consumption is positive, in W. The imbalance of a step is
 
-    net (load that nobody moves - generation - scheduled supply) + the clusters' powers + generation curtailed
+    net (uncontrolled load - generation - scheduled supply) + the clusters' powers + generation curtailed
 
-and what is least is the sum of its cost, a polygon close to its square, of its greatest magnitude, and of all
-that is soft: the energy wanted at the end, the limits of virtual DERs. Generation is curtailed for less than
-what a round trip through a battery wastes, so that no battery is made to charge and discharge at once; it
-takes no binaries.
+The objective is the sum of its cost (a polygon close to its square), its greatest magnitude, and the soft
+terms: the target energy at the end, and the limits of virtual DERs. Curtailment costs less than the losses of
+a round trip through a battery, so that no battery charges and discharges at once; no binaries are needed.
 """
 from __future__ import annotations
 
@@ -22,9 +21,11 @@ from server.grid.optimisation.linearprogram import FAILED, Model, Solution
 
 @dataclass(frozen=True)
 class CostWeights:
-    """What is worth how much. The unit is the cost of an hour's imbalance of the greatest magnitude there
-    would be without control; energies count in that magnitude times an hour. `track` is that cost itself: 0
-    where nobody asks for balance, only for what is cheap."""
+    """Weights of the objective.
+
+    The unit is the cost of one hour of the greatest imbalance without control; energies count in that
+    magnitude times an hour. `track` is that cost itself: 0 where only price matters, not balance.
+    """
     peak: float = 1.0
     curtail: float = 0.004
     wear: float = 0.003
@@ -39,8 +40,8 @@ class CostWeights:
 @dataclass(frozen=True)
 class GroupLimit:
     """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
-    injection is negative. `groups` are the leaves below it, `net` [T] what they draw and generate without any
-    control."""
+    injection is negative. `groups` are the dispatch groups below it, `net` [T] their load less generation
+    without control."""
     groups: Sequence[int]
     most: Floats | float
     least: Floats | float
@@ -49,9 +50,11 @@ class GroupLimit:
 
 @dataclass(frozen=True)
 class BalanceProblem:
-    """What a plan is made for: `net` [T] in W, the clusters, generation that could be curtailed [T], limits;
-    `ramp` [k] is by how many W each cluster may change from step to step, where that is bounded and it can.
-    `price` [T] is what an hour's draw of the greatest imbalance costs, in the unit of `prices`."""
+    """What is planned for: `net` demand [T] in W, the clusters, generation that can be curtailed [T], limits.
+
+    `ramp` [k] is by how many W each cluster may change from step to step; infinite where it is not bounded.
+    `price` [T] is the cost of drawing the greatest imbalance for an hour, in the unit of `prices`.
+    """
     net: Floats
     hours: float
     clusters: Clusters
@@ -63,9 +66,9 @@ class BalanceProblem:
 
 
 class ClusterSchedule(NamedTuple):
-    """`power` [k, T] of the clusters and `energy` [k, T] after each step; `curtailed` [T], `imbalance` [T]
-    left, all in W or Wh; `exceeded` is by how much each limit is broken at most; `status` as the solver has
-    it."""
+    """The `power` [k, T] of the clusters in W, their `energy` [k, T] after each step in Wh, generation
+    `curtailed` [T] and the remaining `imbalance` [T] in W. `exceeded` is the most by which each limit is
+    exceeded, in W; `status` is the solver's."""
     power: Floats
     energy: Floats
     curtailed: Floats
@@ -77,20 +80,19 @@ class ClusterSchedule(NamedTuple):
 def solve(
     problem: BalanceProblem, seconds: float = np.inf, method: str = "simplex"
 ) -> ClusterSchedule | None:
-    """The plan, or None if the solver found none in so many seconds: whoever calls keeps the one before, and
-    says so."""
+    """The schedule, or None if the solver found none in `seconds`: the caller keeps the one before."""
     unit = float(np.abs(problem.net).max(initial=0.0)) or float(
         np.abs(problem.clusters.high).sum(axis=0).max(initial=0.0)
     )
     unit = max(unit, 1.0)
     model = Model()
-    made = _ProgramColumns(model, problem, unit)
+    columns = _ProgramColumns(model, problem, unit)
     solution = model.solve(seconds, method=method)
-    return None if solution.values is None else made.plan(solution)
+    return None if solution.values is None else columns.plan(solution)
 
 
 class _ProgramColumns:
-    """The program's columns, all powers in units of the greatest imbalance."""
+    """The columns and rows of the program, all powers in units of the greatest imbalance."""
 
     def __init__(self, model: Model, problem: BalanceProblem, unit: float) -> None:
         self.problem, self.unit = problem, unit
@@ -127,7 +129,7 @@ class _ProgramColumns:
             self._ramp(model, problem.ramp / unit)
 
     def _sum(self, model: Model, rows: Whole, clusters: Whole, steps: Whole) -> None:
-        """The clusters' powers in rows, one for each of these steps."""
+        """Add the powers of clusters to rows, one for each of these steps."""
         model.term(rows, self.take[clusters][:, steps])
         model.term(rows, self.give[np.isin(self.lossy, clusters)][:, steps], -1.0)
 
@@ -144,16 +146,16 @@ class _ProgramColumns:
         model.term(rows[self.lossy], self.give, hours / efficiency[self.lossy])
 
     def _end(self, model: Model) -> None:
-        wanted = np.flatnonzero(~np.isnan(self.problem.clusters.end))
-        target = self.problem.clusters.end[wanted] / self.unit
-        rows = model.rows((len(wanted),), target, target)
-        model.term(rows, self.energy[wanted, -1])
-        model.term(rows, model.columns((len(wanted),), cost=self.problem.prices.end))
-        model.term(rows, model.columns((len(wanted),)), -1.0)
+        targeted = np.flatnonzero(~np.isnan(self.problem.clusters.end))
+        target = self.problem.clusters.end[targeted] / self.unit
+        rows = model.rows((len(targeted),), target, target)
+        model.term(rows, self.energy[targeted, -1])
+        model.term(rows, model.columns((len(targeted),), cost=self.problem.prices.end))
+        model.term(rows, model.columns((len(targeted),)), -1.0)
 
     def _imbalance(self, model: Model, balance: Whole) -> None:
-        """Its magnitude in segments, ever dearer: narrow ones where it is small, as that is where a plan
-        leaves it."""
+        """The magnitude of the imbalance in segments of rising cost: narrow ones where it is small, since a
+        plan leaves it there."""
         prices, steps = self.problem.prices, len(balance)
         edges = np.linspace(0, 1, prices.polygon + 1) ** 1.5
         slopes = (edges[1:] + edges[:-1]) * self.problem.hours * prices.track
@@ -170,29 +172,29 @@ class _ProgramColumns:
     def _ramp(self, model: Model, most: Floats) -> None:
         bounded = np.flatnonzero(np.isfinite(most))
         rows = model.rows((len(bounded), self.take.shape[1] - 1), -most[bounded, None], most[bounded, None])
-        # A car that has to charge at full power until it leaves, or a load that is switched, is not held up
-        # by it.
+        # Soft: an EV that has to charge at full power until it leaves, or a load that is switched, may exceed
+        # it.
         over = model.columns((2, *rows.shape), cost=self.problem.hours * self.problem.prices.ramp)
         model.term(rows, over[0], -1.0)
         model.term(rows, over[1])
         lossy = np.isin(bounded, self.lossy)
-        given = self.give[np.isin(self.lossy, bounded)]
+        give = self.give[np.isin(self.lossy, bounded)]
         for sign, steps in ((1.0, slice(1, None)), (-1.0, slice(None, -1))):
             model.term(rows, self.take[bounded][:, steps], sign)
-            model.term(rows[lossy], given[:, steps], -sign)
+            model.term(rows[lossy], give[:, steps], -sign)
 
     def _limits(self, model: Model) -> None:
-        """Rows only for the steps in which the limit could be broken at all."""
+        """Rows for the steps in which a limit could be exceeded."""
         clusters = self.problem.clusters
         self.over = []
         for limit in self.problem.limits:
-            inside = np.flatnonzero(np.isin(clusters.group, limit.groups))
+            members = np.flatnonzero(np.isin(clusters.group, limit.groups))
             least, most = limit.least - limit.net, limit.most - limit.net
             near = np.flatnonzero(
-                (clusters.low[inside].sum(axis=0) < least) | (clusters.high[inside].sum(axis=0) > most)
+                (clusters.low[members].sum(axis=0) < least) | (clusters.high[members].sum(axis=0) > most)
             )
             rows = model.rows((len(near),), least[near] / self.unit, most[near] / self.unit)
-            self._sum(model, rows, inside, near)
+            self._sum(model, rows, members, near)
             over = model.columns((2, len(near)), cost=self.problem.hours * self.problem.prices.limit)
             model.term(rows, over[0], -1.0)
             model.term(rows, over[1])

@@ -1,11 +1,9 @@
-"""A fleet in few clusters: the sums that a plan works with, in time that grows with the members and not with
-the steps.
+"""Sum a fleet to a few clusters, in time that grows with the members and not with the steps. Pure.
 
-Every member is a generalised battery: power within bounds, and energy within bounds after each step. Members
-that are alike sum exactly, so batteries are put together by their energy-to-power ratio, sessions by when
-they leave, thermal loads by kind. Consumption is positive, in W; energy in Wh; `hours` is the length of a
-step. A thermal load's power is what it draws beside its base, its energy what it stores beyond what comfort
-asks for.
+Every member is a generalised battery: its power is bounded, and so is its energy after each step. Members
+that are alike sum exactly, so batteries are grouped by energy-to-power ratio, sessions by departure, thermal
+loads by kind. Consumption is positive, in W; energy in Wh; `hours` is the length of a step. The power of a
+thermal load is what it draws beside its base, its energy what it stores beyond what comfort requires.
 """
 from __future__ import annotations
 
@@ -19,8 +17,9 @@ BATTERY, SESSION, THERMAL = KINDS = range(3)
 
 
 class Batteries(NamedTuple):
-    """Stores. `least` is the reserve, `charge` and `discharge` are magnitudes, `efficiency` that of one way,
-    `group` the number of the virtual DER that each is dispatched in."""
+    """Batteries [n]. `energy` is what each holds, `least` its reserve, `most` its capacity, in Wh; `charge`
+    and `discharge` are magnitudes in W; `efficiency` is that of one way; `group` is the number of its
+    dispatch group."""
     energy: Floats
     least: Floats
     most: Floats
@@ -35,8 +34,8 @@ class Batteries(NamedTuple):
 
 
 class Sessions(NamedTuple):
-    """Cars. Plugged in from the beginning of step `arrive` (0 or less: now) to that of step `depart`, wanting
-    `need`."""
+    """Charging sessions [n]. Plugged in from the beginning of step `arrive` (0 or less: now) until that of
+    step `depart`; each needs `need` Wh at up to `power` W."""
     arrive: Whole
     depart: Whole
     need: Floats
@@ -48,13 +47,13 @@ class Sessions(NamedTuple):
         return Sessions(*(part[chosen] for part in self))
 
     def joined(self, more: Sessions) -> Sessions:
-        """These and more."""
+        """These sessions followed by more."""
         return Sessions(*(np.concatenate(both) for both in zip(self, more, strict=True)))
 
 
 class Thermals(NamedTuple):
-    """Heat pumps, water heaters, thermostats. |state| ≤ band is comfort, `keep` the part of the state left
-    after a step."""
+    """Thermal loads [n]. |state| ≤ band, in Wh, is comfort; `keep` is the fraction of the state that is left
+    after a step; `power` is the rating in W."""
     state: Floats
     band: Floats
     keep: Floats
@@ -68,7 +67,7 @@ class Thermals(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """What tells clusters apart, [k] each: see `Clusters`."""
+    """Kind, group and variety of each cluster, [k] each: see `Clusters`."""
     kind: Whole
     group: Whole
     variety: Whole
@@ -76,10 +75,12 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True)
 class Clusters:
-    """k clusters over T steps: kind, group, start, keep, efficiency and end are [k], the bounds [k, T]; those
-    on energy are for the end of each step. `variety` tells clusters of a kind and group apart: by class of
-    ratio, window of departure, kind of thermal load. `end` is the energy wanted at last, NaN where the bounds
-    say all."""
+    """k clusters over T steps. Kind, group, start, keep, efficiency and end are [k], the bounds [k, T].
+
+    The bounds on energy (`least`, `most`) hold at the end of each step. `variety` distinguishes clusters of
+    one kind and group: class of ratio, window of departure, kind of thermal load. `end` is the target energy
+    after the last step, NaN where the bounds are enough.
+    """
     kind: Whole
     group: Whole
     variety: Whole
@@ -97,7 +98,7 @@ class Clusters:
 
     @property
     def steps(self) -> int:
-        return self.low.shape[1]
+        return int(self.low.shape[1])
 
     @property
     def labels(self) -> Labels:
@@ -109,7 +110,7 @@ class Clusters:
 
 
 def first_steps(clusters: Clusters, steps: int) -> Clusters:
-    """The same over the first steps alone."""
+    """The same clusters over the first steps only."""
     return replace(
         clusters, **{name: getattr(clusters, name)[:, :steps] for name in ("low", "high", "least", "most")}
     )
@@ -125,9 +126,12 @@ def concatenate(*parts: Clusters) -> Clusters:
 def batteries(
     fleet: Batteries, steps: int, ratios: int = 2, end: Floats | None = None, charges: Sequence[float] = ()
 ) -> tuple[Clusters, Whole]:
-    """The batteries' clusters, and each battery's: by group and by energy-to-power ratio, in `ratios` classes
-    of as many members, and by how full each is, where `charges` (0 to 1) says at what to tell them apart.
-    `end` is what each should hold after the last step, in Wh; as much as now if it is not given."""
+    """The clusters of batteries, and the cluster of each battery.
+
+    Batteries are grouped by dispatch group, by energy-to-power ratio in `ratios` classes of equal size, and
+    by state of charge, split at `charges` (0 to 1). `end` is what each should hold after the last step, in
+    Wh; what it holds now if not given.
+    """
     span = np.maximum(fleet.most - fleet.least, 1e-9)
     ratio = span / np.maximum(fleet.charge, 1e-9)
     edges = np.quantile(ratio, np.linspace(0, 1, ratios + 1)[1:-1]) if len(ratio) else np.zeros(0)
@@ -136,7 +140,7 @@ def batteries(
     size = len(group)
     energy, least, most, charge, discharge = (sums(label, part, size) for part in fleet[:5])
     lossless = sums(label, fleet.efficiency * fleet.charge, size) / np.maximum(charge, 1e-9)
-    wanted = energy if end is None else sums(label, end, size)
+    end_energy = energy if end is None else sums(label, end, size)
     return Clusters(
         np.full(size, BATTERY),
         group,
@@ -148,25 +152,26 @@ def batteries(
         energy,
         np.ones(size),
         np.where(charge > 0, lossless, 1.0),
-        wanted,
+        end_energy,
     ), label
 
 
 def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tuple[Clusters, Whole]:
-    """The sessions' clusters, and each session's: by group and by when they leave, in windows of so many
-    steps. What a session cannot get in its time at its power it is not taken to need."""
+    """The clusters of sessions, and the cluster of each session: by group and by departure, in windows of so
+    many steps. A session needs no more than it can get in its time at its power."""
     arrive, depart = np.maximum(fleet.arrive, 0), np.minimum(fleet.depart, steps)
     label, group, variety = _numbered(fleet.group, depart // window)
     size = len(group)
     quantum = fleet.power * hours
     need = np.minimum(fleet.need, quantum * np.maximum(depart - arrive, 0))
-    whole = np.minimum((need / np.maximum(quantum, 1e-9)).astype(np.intp), np.maximum(depart - arrive, 0))
-    rest = need - whole * quantum
+    plugged_steps = np.maximum(depart - arrive, 0)
+    full_steps = np.minimum((need / np.maximum(quantum, 1e-9)).astype(np.intp), plugged_steps)
+    remainder = need - full_steps * quantum
     plugged = _sum_over_intervals(label, size, steps, arrive, depart, fleet.power)
-    soonest = (_sum_over_intervals(label, size, steps, arrive, arrive + whole, quantum)
-               + _sum_at_steps(label, size, steps, arrive + whole, rest))
-    latest = (_sum_over_intervals(label, size, steps, depart - whole, depart, quantum)
-              + _sum_at_steps(label, size, steps, depart - whole - 1, rest))
+    soonest = (_sum_over_intervals(label, size, steps, arrive, arrive + full_steps, quantum)
+               + _sum_at_steps(label, size, steps, arrive + full_steps, remainder))
+    latest = (_sum_over_intervals(label, size, steps, depart - full_steps, depart, quantum)
+              + _sum_at_steps(label, size, steps, depart - full_steps - 1, remainder))
     most = np.cumsum(soonest, axis=1)
     return Clusters(
         np.full(size, SESSION),
@@ -184,13 +189,13 @@ def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tupl
 
 
 def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
-    """The thermal loads' clusters, and each load's: by group and kind. `base` [k, T] is what each cluster
-    draws if it is left alone, clusters in the order of (group, kind)."""
+    """The clusters of thermal loads, and the cluster of each load: by group and kind. `base` [k, T] is what
+    each cluster draws without control, in W, in the order of (group, kind)."""
     label, group, variety = _numbered(fleet.group, fleet.kind)
     size, steps = len(group), base.shape[1]
     state, band, power = (sums(label, part, size) for part in (fleet.state, fleet.band, fleet.power))
     keep = sums(label, fleet.keep * fleet.band, size) / np.maximum(band, 1e-9)
-    # What is outside its band may come back by itself: no plan can be asked for more.
+    # A load outside its band may drift back by itself; a plan cannot require more.
     drifting = state[:, None] * keep[:, None] ** np.arange(1, steps + 1)
     return Clusters(
         np.full(size, THERMAL),
@@ -207,15 +212,17 @@ def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
     ), label
 
 
-def merged(clusters: Clusters, alone: Bools) -> tuple[Clusters, Whole]:
-    """Fewer clusters: those of a kind and variety in one, whatever their group, save where `alone` (a mask)
-    says that a cluster keeps its group, where those of a kind are one; and each cluster's new one. What was
-    merged is in group -1."""
-    apart = np.where(alone, clusters.group + 1, 0)
-    variety = np.where(alone, 0, clusters.variety)
-    keys = np.stack((apart, clusters.kind, variety))
-    found, label = np.unique(keys, axis=1, return_inverse=True)
-    label, size = label.reshape(-1), found.shape[1]
+def merged(clusters: Clusters, keeps_group: Bools) -> tuple[Clusters, Whole]:
+    """Fewer clusters, and the new cluster of each.
+
+    Clusters of one kind and variety are merged across groups, into group -1. Where the mask `keeps_group` is
+    set, clusters of one kind are merged within their group.
+    """
+    kept_groups = np.where(keeps_group, clusters.group + 1, 0)
+    variety = np.where(keeps_group, 0, clusters.variety)
+    keys = np.stack((kept_groups, clusters.kind, variety))
+    unique, label = np.unique(keys, axis=1, return_inverse=True)
+    label, size = label.reshape(-1), unique.shape[1]
 
     def total(part: Floats) -> Floats:
         sums = np.zeros((size, *part.shape[1:]))
@@ -226,32 +233,32 @@ def merged(clusters: Clusters, alone: Bools) -> tuple[Clusters, Whole]:
         clusters.low, clusters.high, clusters.least, clusters.most, clusters.start, clusters.end))
     weight = np.maximum(np.ptp(clusters.most, axis=1) + clusters.most[:, -1], 1e-9)
     keep, efficiency = (total(part * weight) / total(weight) for part in (clusters.keep, clusters.efficiency))
-    return Clusters(found[1], found[0] - 1, found[2], low, high, least, most, start, keep, efficiency,
+    return Clusters(unique[1], unique[0] - 1, unique[2], low, high, least, most, start, keep, efficiency,
                     end), label
 
 
-def with_reserve(clusters: Clusters, energy: float, since: int = 1) -> Clusters:
-    """The same with the part `energy` of each battery's span kept at either end, from the step `since` on,
-    for what the forecast does not see. A battery that is beyond already need not come back, but goes no
+def with_reserve(clusters: Clusters, fraction: float, since: int = 1) -> Clusters:
+    """The same clusters with a `fraction` of each battery's span kept in reserve at either end, from the step
+    `since` on, against forecast errors. A battery that is already beyond need not return, but goes no
     further."""
     span = clusters.most - clusters.least
-    kept = (
+    reserve = (
         np.where(
-            (clusters.kind == BATTERY)[:, None] & (np.arange(clusters.steps) >= since)[None, :], energy, 0
+            (clusters.kind == BATTERY)[:, None] & (np.arange(clusters.steps) >= since)[None, :], fraction, 0
         )
         * span
     )
     start = clusters.start[:, None]
     return replace(
         clusters,
-        least=np.where(kept > 0, np.minimum(clusters.least + kept, start), clusters.least),
-        most=np.where(kept > 0, np.maximum(clusters.most - kept, start), clusters.most),
+        least=np.where(reserve > 0, np.minimum(clusters.least + reserve, start), clusters.least),
+        most=np.where(reserve > 0, np.maximum(clusters.most - reserve, start), clusters.most),
     )
 
 
 def _numbered(group: Whole, variety: Whole) -> tuple[Whole, Whole, Whole]:
-    """Each member's cluster, one for each combination that occurs, in order; and each cluster's group and
-    variety."""
+    """The cluster of each member, one for each combination that occurs, in order; and the group and variety
+    of each cluster."""
     wide = group * (int(variety.max(initial=0)) + 1) + variety
     _, first, label = np.unique(wide, return_index=True, return_inverse=True)
     return label.reshape(-1), group[first], variety[first]
@@ -267,15 +274,16 @@ def _repeat_steps(values: Floats, steps: int) -> Floats:
 
 
 def _sum_at_steps(label: Whole, size: int, steps: int, at: Whole, value: Floats) -> Floats:
-    """The sum of each cluster's values, each at its step; what lies outside the steps has to be 0."""
-    inside = (at >= 0) & (at < steps)
-    return sums(label[inside] * steps + at[inside], value[inside], size * steps).reshape(size, steps)
+    """The sum of the values of each cluster [k, T], each at its step; values outside the steps have to be
+    0."""
+    within = (at >= 0) & (at < steps)
+    return sums(label[within] * steps + at[within], value[within], size * steps).reshape(size, steps)
 
 
 def _sum_over_intervals(
     label: Whole, size: int, steps: int, begin: Whole, end: Whole, value: Floats
 ) -> Floats:
-    """The sum of each cluster's values, each from its step `begin` until before `end`."""
+    """The sum of the values of each cluster [k, T], each from its step `begin` until before `end`."""
     first, last = np.clip(begin, 0, steps), np.clip(np.maximum(end, begin), 0, steps)
     wide = steps + 1
     change = sums(label * wide + first, value, size * wide) - sums(label * wide + last, value, size * wide)

@@ -1,8 +1,8 @@
-"""One step of a plan carried out: each member's power, so that the group does what the plan said. Pure.
+"""Disaggregate one step of a plan: each member's power, so that the groups do what the plan says. Pure.
 
-Cars and thermal loads come first, each kind as it was planned and no member beyond its own bounds; then
-batteries take what is left over, and with it what was measured to be wrong: of the plan, of the forecast, of
-those who stay silent. Consumption is positive, in W; a thermal load's power is what it draws beside its base.
+EV sessions and thermal loads come first, each kind as planned and no member beyond its own bounds. Batteries
+take the rest, and with it the measured errors of the plan, the forecast and non-responding members.
+Consumption is positive, in W. The power of a thermal load is what it draws beside its base.
 """
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PERCENT_RESOLUTION = 1e-4  # the resolution of opModFixedW
 
 
 class StepTarget(NamedTuple):
-    """What a step asks of each group [g]: of its cars, of its batteries as far as planned; of the thermal
-    loads of each [g, kind]; and what the whole is to draw."""
+    """The power that a step requires, in W: of the EV sessions and the batteries of each group [g], of the
+    thermal loads of each group and kind [g, kind], and of all members together (`total`)."""
     sessions: Floats
     thermals: Floats
     batteries: Floats
@@ -30,8 +30,8 @@ class StepTarget(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """The members as they are at the step's beginning; `base` is what each thermal load draws if left
-    alone."""
+    """The members at the beginning of the step. `base` [n] is what each thermal load draws without control,
+    in W."""
     batteries: Batteries
     sessions: Sessions
     thermals: Thermals
@@ -39,22 +39,27 @@ class Fleet(NamedTuple):
 
 
 class MemberPowers(NamedTuple):
-    """Each member's power, and what of the total could not be met. `percent` [g] is what the batteries of a
-    group are told as a fraction of their rating (+ of charging), where all are told the same; `comfort` [g,
-    kind] the fraction of their band at which thermal loads are to be after the step, as it can be told;
-    `meant` the Wh that each is meant to store then."""
+    """The power of each member in W, and the part of the total that is not met.
+
+    With broadcast, `percent` [g] is the fraction of their rating that the batteries of a group are sent
+    (positive for charging). `comfort` [g, kind] is the fraction of their band at which thermal loads are to
+    be after the step, rounded to what a control can carry. `intended_wh` is what each is to store then.
+    """
     batteries: Floats
     sessions: Floats
     thermals: Floats
-    missed: float
+    unmet_w: float
     percent: Floats | None = None
     comfort: Floats | None = None
-    meant: Floats | None = None
+    intended_wh: Floats | None = None
 
 
 class Committed(NamedTuple):
-    """Who is in a fleet but cannot be told anything in this step: `fleet` is everybody, and these draw so
-    much then: `stores` and `thermals` in all, beside what they would, `sessions` in each group [g]."""
+    """The members that follow another control in this step and cannot get a new one.
+
+    `fleet` is all members. Those that are committed draw, in W: `stores` and `thermals` in all, beside their
+    base, and `sessions` in each group [g].
+    """
     fleet: Fleet
     stores: float
     sessions: Floats
@@ -67,95 +72,96 @@ class Committed(NamedTuple):
 
 @dataclass(frozen=True)
 class StepOptions:
-    """`broadcast`: batteries of a group are told one percent of their rating, else each its own power.
-    `limits` hold for the step alone: `most`, `least` and `net` are one number each. `sayable` makes of what
-    the sessions should draw what they can be told, `finest` is by kind of thermal load the least part of
-    comfort that can be told (0: any), and `stored` what each stores by what it was told before (the fleet has
-    what it was meant to); batteries take the difference."""
+    """How a step is disaggregated.
+
+    With `broadcast`, the batteries of a group get one percentage of their rating, else each its own power.
+    `limits` hold for this step: `most`, `least` and `net` are one number each. `commandable` rounds the
+    powers of sessions to what a control can carry. `resolutions` has, by kind of thermal load, the smallest
+    step of comfort that a control can carry (0: any). `stored` is what each thermal load stores after the
+    controls sent so far, in Wh (the fleet has what was intended). Batteries take the differences.
+    """
     hours: float
     broadcast: bool = False
     limits: Sequence[GroupLimit] = ()
-    sayable: Callable[[Floats], Floats] | None = None
-    finest: Sequence[float] = ()
+    commandable: Callable[[Floats], Floats] | None = None
+    resolutions: Sequence[float] = ()
     stored: Floats | None = None
 
 
 def step_target(plan: ClusterSchedule, labels: Labels, groups: int, net: float, step: int = 0) -> StepTarget:
-    """What the plan asks of a step, for `net` as it is now expected: the whole draws so much that the
-    imbalance is the planned one."""
+    """The power that a plan requires of a step, for the `net` demand in W as now expected: the total is such
+    that the imbalance is the planned one."""
     def of(kind: int, kinds: int = 1) -> Floats:
-        some = labels.kind == kind
-        place = labels.group[some] * kinds + (labels.variety[some] if kinds > 1 else 0)
-        return sums(place, plan.power[some, step], groups * kinds).reshape(groups, kinds)
+        chosen = labels.kind == kind
+        cell = labels.group[chosen] * kinds + (labels.variety[chosen] if kinds > 1 else 0)
+        return sums(cell, plan.power[chosen, step], groups * kinds).reshape(groups, kinds)
     thermal = labels.variety[labels.kind == THERMAL]
     return StepTarget(of(SESSION)[:, 0], of(THERMAL, int(thermal.max(initial=0)) + 1), of(BATTERY)[:, 0],
                   float(plan.imbalance[step] - plan.curtailed[step] - net))
 
 
-def without_committed(asked: StepTarget, fleet: Fleet, busy: Committed) -> StepTarget:
-    """What is left to ask of a fleet when some are busy: of sessions what those do not draw, of loads their
-    part by rating."""
-    groups, kinds = asked.thermals.shape
-    able, whole = (
-        sums(_thermal_cells(one, kinds), one.thermals.power, groups * kinds).reshape(groups, kinds)
-        for one in (fleet, busy.fleet)
+def without_committed(target: StepTarget, fleet: Fleet, committed: Committed) -> StepTarget:
+    """The target for a fleet without its committed members: sessions without what those draw, thermal loads
+    in proportion to the rating that is left."""
+    groups, kinds = target.thermals.shape
+    available, total = (
+        sums(_thermal_cells(members, kinds), members.thermals.power, groups * kinds).reshape(groups, kinds)
+        for members in (fleet, committed.fleet)
     )
-    part = np.divide(able, whole, out=np.zeros_like(able), where=whole > 0)
-    return asked._replace(sessions=asked.sessions - busy.sessions, thermals=asked.thermals * part)
+    part = np.divide(available, total, out=np.zeros_like(available), where=total > 0)
+    return target._replace(sessions=target.sessions - committed.sessions, thermals=target.thermals * part)
 
 
-def disaggregate(asked: StepTarget, fleet: Fleet, how: StepOptions) -> MemberPowers:
-    """The members' powers."""
-    groups = len(asked.sessions)
-    low, high = battery_bounds(fleet.batteries, how.hours)
+def disaggregate(step: StepTarget, fleet: Fleet, options: StepOptions) -> MemberPowers:
+    """The powers of all members for a step."""
+    groups = len(step.sessions)
+    low, high = battery_bounds(fleet.batteries, options.hours)
     low_sum, high_sum = (sums(fleet.batteries.group, part, groups) for part in (low, high))
-    least, most = _group_bounds(how.limits, groups)
-    kinds = asked.thermals.shape[1]
-    alike = _thermal_cells(fleet, kinds)
+    least, most = _group_bounds(options.limits, groups)
+    kinds = step.thermals.shape[1]
+    cells = _thermal_cells(fleet, kinds)
     thermal, comfort = _by_group(
         groups * kinds,
-        alike,
-        asked.thermals.ravel(),
-        lambda inside, target: policies.by_comfort(
+        cells,
+        step.thermals.ravel(),
+        lambda members, target: policies.by_comfort(
             target,
-            fleet.thermals.state[inside],
-            fleet.thermals.band[inside],
-            fleet.thermals.keep[inside],
-            fleet.base[inside],
-            fleet.thermals.power[inside],
-            how.hours,
+            fleet.thermals.state[members],
+            fleet.thermals.band[members],
+            fleet.thermals.keep[members],
+            fleet.base[members],
+            fleet.thermals.power[members],
+            options.hours,
         ),
     )
-    meant, comfort = (
-        fleet.thermals.keep * fleet.thermals.state + thermal * how.hours,
-        comfort.reshape(groups, kinds),
-    )
-    if any(how.finest):
-        thermal, comfort = nearest_commandable(comfort, fleet, how)
+    stored_wh = fleet.thermals.keep * fleet.thermals.state + thermal * options.hours
+    comfort = comfort.reshape(groups, kinds)
+    if any(options.resolutions):
+        thermal, comfort = nearest_commandable(comfort, fleet, options)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
-    free = np.clip(asked.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
-    here = fleet.sessions.arrive <= 0
-    need, left = np.where(here, fleet.sessions.need, 0.0), fleet.sessions.depart * how.hours
-    session, _ = _by_group(groups, fleet.sessions.group, free, lambda inside, target: policies.by_laxity(
-        target, need[inside], left[inside], fleet.sessions.power[inside], how.hours))
-    session = session if how.sayable is None else how.sayable(session)
+    free = np.clip(step.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
+    present = fleet.sessions.arrive <= 0
+    need, hours_left = np.where(present, fleet.sessions.need, 0.0), fleet.sessions.depart * options.hours
+    session, _ = _by_group(groups, fleet.sessions.group, free, lambda members, target: policies.by_laxity(
+        target, need[members], hours_left[members], fleet.sessions.power[members], options.hours))
+    session = session if options.commandable is None else options.commandable(session)
     session_sum = sums(fleet.sessions.group, session, groups)
-    others = thermal_sum + session_sum
-    floor, roof = np.maximum(low_sum, least - others), np.minimum(high_sum, most - others)
+    other_w = thermal_sum + session_sum
+    floor, roof = np.maximum(low_sum, least - other_w), np.minimum(high_sum, most - other_w)
     crossed = floor > roof
     floor = np.where(crossed, np.clip(floor, low_sum, high_sum), floor)
     roof = np.where(crossed, floor, roof)
-    spread = MemberLines(asked.batteries, high_sum - low_sum, floor, roof)
-    targets = _battery_targets(asked.total - others.sum(), spread, others, how.limits)
-    divide = _broadcast_percent if how.broadcast else _equal_soc
-    battery, percent = _by_group(groups, fleet.batteries.group, targets, lambda inside, target: divide(
-        target, fleet.batteries.only(inside), low[inside], high[inside], how.hours))
-    return MemberPowers(battery, session, thermal, asked.total - float(others.sum() + battery.sum()),
-                  percent if how.broadcast else None, comfort, meant)
+    lines = MemberLines(step.batteries, high_sum - low_sum, floor, roof)
+    targets = _battery_targets(step.total - other_w.sum(), lines, other_w, options.limits)
+    share = _broadcast_percent if options.broadcast else _equal_soc
+    battery, percent = _by_group(groups, fleet.batteries.group, targets, lambda members, target: share(
+        target, fleet.batteries.only(members), low[members], high[members], options.hours))
+    return MemberPowers(battery, session, thermal, step.total - float(other_w.sum() + battery.sum()),
+                  percent if options.broadcast else None, comfort, stored_wh)
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
-    """The least and the most each battery can draw in the step, within its power, its reserve and its
+    """The least and the most that each battery can draw in the step, in W, within its power, reserve and
     capacity."""
     high = np.minimum(fleet.charge, np.maximum(fleet.most - fleet.energy, 0) / (hours * fleet.efficiency))
     low = -np.minimum(fleet.discharge, np.maximum(fleet.energy - fleet.least, 0) * fleet.efficiency / hours)
@@ -163,7 +169,7 @@ def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
 
 
 def after_step(fleet: Fleet, powers: MemberPowers, hours: float) -> Fleet:
-    """The members one step later, having drawn so much: what a plan believes until readings come."""
+    """The members one step later, after they drew `powers`: what is assumed until readings arrive."""
     drawn = powers.batteries
     gained = (
         np.where(drawn > 0, drawn * fleet.batteries.efficiency, drawn / fleet.batteries.efficiency) * hours
@@ -184,15 +190,15 @@ def after_step(fleet: Fleet, powers: MemberPowers, hours: float) -> Fleet:
 def _by_group(
     groups: int, of: Whole, targets: Floats, share: Callable[[Any, float], FillResult]
 ) -> tuple[Floats, Floats]:
-    """Every group's members by `share(members, target)`, and each group's level."""
+    """The powers of the members of every group by `share(members, target)`, and the level of each group."""
     powers, levels = np.zeros(len(of)), np.zeros(groups)
     if groups == 1:
-        inside: list[tuple[int, Any]] = [(0, slice(None))] if len(of) else []
+        member_sets: list[tuple[int, Any]] = [(0, slice(None))] if len(of) else []
     else:
         order = np.argsort(of, kind="stable")
         edges = np.searchsorted(of[order], np.arange(groups + 1))
-        inside = [(group, order[edges[group]:edges[group + 1]]) for group in range(groups)]
-    for group, members in inside:
+        member_sets = [(group, order[edges[group]:edges[group + 1]]) for group in range(groups)]
+    for group, members in member_sets:
         if isinstance(members, slice) or len(members):
             filled = share(members, float(targets[group]))
             powers[members], levels[group] = filled.powers, filled.level
@@ -200,38 +206,42 @@ def _by_group(
 
 
 def _thermal_cells(fleet: Fleet, kinds: int) -> Whole:
-    """The place of each thermal load in a table [g, kind], laid out flat."""
+    """The flat index of each thermal load in a table [g, kind]."""
     return fleet.thermals.group * kinds + np.minimum(fleet.thermals.kind, kinds - 1)
 
 
-def nearest_commandable(comfort: Floats, fleet: Fleet, how: StepOptions) -> tuple[Floats, Floats]:
-    """The parts of comfort [g, kind] that come nearest and can be told, and what each thermal load then draws
-    beside its base: (powers, parts)."""
+def nearest_commandable(comfort: Floats, fleet: Fleet, options: StepOptions) -> tuple[Floats, Floats]:
+    """The nearest fractions of comfort [g, kind] that a control can carry, and the power that each thermal
+    load then draws beside its base, in W: (powers, fractions)."""
     kinds = comfort.shape[1]
-    finest = np.array([*how.finest, *[0.0] * kinds])[:kinds]
-    told = np.where(finest > 0, np.round(comfort / np.maximum(finest, 1e-9)) * finest, comfort)
+    resolutions = np.array([*options.resolutions, *[0.0] * kinds])[:kinds]
+    rounded = np.round(comfort / np.maximum(resolutions, 1e-9)) * resolutions
+    commandable = np.where(resolutions > 0, rounded, comfort)
     state, band, keep, power = fleet.thermals[:4]
-    state = state if how.stored is None else how.stored
-    low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, how.hours)
-    wanted_energy = told.ravel()[_thermal_cells(fleet, kinds)] * band
-    return np.clip((wanted_energy - keep * state) / how.hours, low, high), told
+    state = state if options.stored is None else options.stored
+    low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, options.hours)
+    target_wh = commandable.ravel()[_thermal_cells(fleet, kinds)] * band
+    return np.clip((target_wh - keep * state) / options.hours, low, high), commandable
 
 
-def _equal_soc(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> FillResult:
-    return policies.by_charge(target, some.energy, some.least, some.most, some.efficiency, hours, low, high)
+def _equal_soc(target: float, fleet: Batteries, low: Floats, high: Floats, hours: float) -> FillResult:
+    return policies.by_charge(
+        target, fleet.energy, fleet.least, fleet.most, fleet.efficiency, hours, low, high)
 
 
-def _broadcast_percent(target: float, some: Batteries, low: Floats, high: Floats, hours: float) -> FillResult:
-    """What comes of one percent for all: each does as much of it as it can."""
-    level = policies.by_rating(target, some.charge, some.discharge, low, high).level
-    told = float(np.round(level / PERCENT_RESOLUTION) * PERCENT_RESOLUTION)
-    rating = some.charge if told >= 0 else some.discharge
-    powers = np.clip(told * rating, low, high)
-    return FillResult(powers, told, target - powers.sum())
+def _broadcast_percent(
+    target: float, fleet: Batteries, low: Floats, high: Floats, hours: float
+) -> FillResult:
+    """The powers under one percentage for all; each member does as much of it as it can."""
+    level = policies.by_rating(target, fleet.charge, fleet.discharge, low, high).level
+    percent = float(np.round(level / PERCENT_RESOLUTION) * PERCENT_RESOLUTION)
+    rating = fleet.charge if percent >= 0 else fleet.discharge
+    powers = np.clip(percent * rating, low, high)
+    return FillResult(powers, percent, target - powers.sum())
 
 
 def _group_bounds(limits: Sequence[GroupLimit], groups: int) -> tuple[Floats, Floats]:
-    """What limits of single groups leave for what can be moved in them."""
+    """The bounds [g], in W, that limits of single groups leave to the members that can be controlled."""
     least, most = np.full(groups, -np.inf), np.full(groups, np.inf)
     for limit in limits:
         if len(limit.groups) == 1:
@@ -242,26 +252,29 @@ def _group_bounds(limits: Sequence[GroupLimit], groups: int) -> tuple[Floats, Fl
 
 
 def _battery_targets(
-    target: float, spread: MemberLines, others: Floats, limits: Sequence[GroupLimit]
+    target: float, lines: MemberLines, other_w: Floats, limits: Sequence[GroupLimit]
 ) -> Floats:
-    """The batteries' target in each group: the worst broken limit of several groups is met exactly and what
-    is inside stays as it is; the rest goes to those outside, until none is broken."""
-    powers, free = np.zeros(len(others)), np.ones(len(others), dtype=bool)
+    """The target of the batteries of each group, in W.
+
+    The limit of several groups that is exceeded most is met exactly, and its groups are fixed. The remainder
+    goes to the other groups. This repeats until no limit is exceeded.
+    """
+    powers, free = np.zeros(len(other_w)), np.ones(len(other_w), dtype=bool)
     open_limits = [limit for limit in limits if len(limit.groups) > 1]
     while True:
-        missing = target - powers[~free].sum()
-        powers[free] = waterfill.fill(missing, MemberLines(*(part[free] for part in spread))).powers
-        broken = [(excess, place) for place, limit in enumerate(open_limits)
-                  if abs(excess := _limit_excess_w(limit, powers + others)) > 1e-6]
+        missing_w = target - powers[~free].sum()
+        powers[free] = waterfill.fill(missing_w, MemberLines(*(part[free] for part in lines))).powers
+        broken = [(excess, number) for number, limit in enumerate(open_limits)
+                  if abs(excess := _limit_excess_w(limit, powers + other_w)) > 1e-6]
         if not broken:
             return powers
-        excess, place = max(broken, key=lambda one: abs(one[0]))
-        inside = np.asarray(open_limits.pop(place).groups)
-        inside = inside[free[inside]]
+        excess, number = max(broken, key=lambda item: abs(item[0]))
+        members = np.asarray(open_limits.pop(number).groups)
+        members = members[free[members]]
         filled = waterfill.fill(
-            powers[inside].sum() - excess, MemberLines(*(part[inside] for part in spread))
+            powers[members].sum() - excess, MemberLines(*(part[members] for part in lines))
         )
-        powers[inside], free[inside] = filled.powers, False
+        powers[members], free[members] = filled.powers, False
 
 
 def _limit_excess_w(limit: GroupLimit, powers: Floats) -> float:

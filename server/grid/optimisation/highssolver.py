@@ -34,7 +34,7 @@ def _without_banner() -> Iterator[None]:
     """Redirect file descriptor 1 into memory for as long as this lasts. What other threads write to it
     meanwhile is written where it belongs afterwards; only the banner is left out."""
     try:
-        kept = os.dup(STDOUT)
+        saved = os.dup(STDOUT)
     except OSError:  # there is no standard output
         yield
         return
@@ -44,11 +44,11 @@ def _without_banner() -> Iterator[None]:
             try:
                 yield
             finally:
-                os.dup2(kept, STDOUT)
+                os.dup2(saved, STDOUT)
             buffer.seek(0)
             _write(_BANNER.sub(b"", buffer.read()))
     finally:
-        os.close(kept)
+        os.close(saved)
 
 
 def _buffer() -> IO[bytes]:

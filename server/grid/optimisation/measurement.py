@@ -53,8 +53,8 @@ def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int,
 
 
 def _same_day_factor(usual: Floats, today: Floats, begin: int, per_hour: int) -> tuple[float, int]:
-    """Today's level against the usual one. It is 1 where there is too little to compare, or where a home that
-    injects leaves no level that a factor could mean."""
+    """The ratio of today's load to that of like days. It is 1 where there is too little to compare, or where
+    injection leaves no load that could be scaled."""
     last = max(begin - GAP_HOURS * per_hour, 0)
     window = slice(max(last - WINDOW_HOURS * per_hour, 0), last)
     both = np.isfinite(usual[window]) & np.isfinite(today[window])
@@ -66,23 +66,21 @@ def _same_day_factor(usual: Floats, today: Floats, begin: int, per_hour: int) ->
 
 
 def submeter(steps: int, schedule: Floats | None = None) -> Baseline:
-    """A battery's or a charger's own meter: without our event it would have followed its schedule, or done
-    nothing."""
+    """The baseline of a battery or charger with a meter of its own: its schedule, or zero."""
     return Baseline(np.zeros(steps) if schedule is None else schedule, 1.0, 0, 0, "submeter")
 
 
 class Performance(NamedTuple):
-    """Energies over an event in Wh, changes of consumption. `figure` is the part of what was expected that
-    was delivered, in the direction expected: 1 is all, below 0 the opposite; None where nothing was
-    expected."""
+    """Energies over an event in Wh, as changes of consumption. `figure` is the delivered fraction of the
+    expected change: 1 is all, below 0 the opposite; None where nothing was expected."""
     expected: float
     delivered: float
     figure: float | None
 
 
 def performance(baseline: Floats, metered: Floats, planned: Floats, hours: float) -> Performance:
-    """One member's, or with summed series a group's: `planned` is what it should have drawn. Steps with a gap
-    count neither as expected nor as delivered."""
+    """The performance of one member or, with summed series, of a group; `planned` is what it should have
+    drawn, in W. Steps with a gap count neither as expected nor as delivered."""
     seen = np.isfinite(baseline) & np.isfinite(metered) & np.isfinite(planned)
     expected, delivered = (planned - baseline)[seen], (metered - baseline)[seen]
     asked = float(np.abs(expected).sum())
@@ -91,8 +89,8 @@ def performance(baseline: Floats, metered: Floats, planned: Floats, hours: float
 
 
 class Rebound(NamedTuple):
-    """What was drawn after an event beside the baseline, against its direction: Wh, its part of what had been
-    delivered, the greatest power, and the hours until it was over."""
+    """What was drawn after an event beside the baseline, against the direction of the event: energy in Wh,
+    its fraction of what had been delivered, the greatest power in W, and the hours until it was over."""
     energy: float
     part: float | None
     peak: float
@@ -117,19 +115,23 @@ def rebound(delivered: float, baseline: Floats, metered: Floats, hours: float, q
 
 
 def non_responding(delivered: Floats, expected: Floats) -> Bools:
-    """Who does not respond, by what is metered: [n, steps] W of each; less than a fifth of what was expected
-    twice in a row. Steps in which nothing was expected, or nothing was read, say nothing."""
-    found = np.zeros(len(expected), dtype=bool)
+    """The members that do not respond, as a mask [n], from metered and expected W [n, steps].
+
+    Such a member delivers less than a fifth of what is expected twice in a row. Steps without expectation or
+    reading do not count.
+    """
+    silent = np.zeros(len(expected), dtype=bool)
     row = np.zeros(len(expected), dtype=int)
-    for asked, done in zip(expected.T, delivered.T, strict=True):
-        says = np.isfinite(done) & (np.abs(asked) > 0)
-        failed = says & (np.where(says, done, 0) * np.sign(asked) < RESPONSE_FRACTION * np.abs(asked))
-        row = np.where(says, np.where(failed, row + 1, 0), row)
-        found |= row >= MISSES_IN_A_ROW
-    return found
+    for expected_w, delivered_w in zip(expected.T, delivered.T, strict=True):
+        measured = np.isfinite(delivered_w) & (np.abs(expected_w) > 0)
+        in_direction_w = np.where(measured, delivered_w, 0) * np.sign(expected_w)
+        failed = measured & (in_direction_w < RESPONSE_FRACTION * np.abs(expected_w))
+        row = np.where(measured, np.where(failed, row + 1, 0), row)
+        silent |= row >= MISSES_IN_A_ROW
+    return silent
 
 
 def response_rate(before: float, figure: float | None, weight: float = 0.2) -> float:
-    """A member's rate of response after one more event, 0 to 1, old events counting ever less. Who opted out
-    has no figure, and it is not counted against anyone."""
+    """The rate of response of a member after one more event, 0 to 1; older events count ever less. An opt-out
+    has no figure and does not count."""
     return before if figure is None else (1 - weight) * before + weight * min(max(figure, 0.0), 1.0)

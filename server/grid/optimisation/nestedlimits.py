@@ -1,8 +1,7 @@
-"""A plan under many limits, in a program that stays small: only who is below a limit is planned for apart.
-Pure.
+"""Solve for many limits with a small program: clusters are kept apart only below a limit. Pure.
 
-With few limits every cluster is planned for as it is. With many, those of a kind are one below each limited
-group, and those under no limit are one whatever their group. Consumption is positive, in W.
+With few limits every cluster is planned as it is. With many, clusters of one kind are merged within each
+limited group, and those under no limit are merged across groups. Consumption is positive, in W.
 """
 from __future__ import annotations
 
@@ -16,22 +15,22 @@ FEW_LIMITS = 12
 
 
 def solve_nested(problem: BalanceProblem, seconds: float = np.inf) -> ClusterSchedule | None:
-    """As `program.solve`. Where clusters were planned as one, each has the place between its own bounds that
-    all have together, and its part of the energy."""
+    """As `balanceprogram.solve`. Clusters that were planned as one all get the same position between their
+    own bounds, in power and in energy."""
     if len(problem.limits) <= FEW_LIMITS:
         return solve(problem, seconds)
     clusters = problem.clusters
     limited = [group for limit in problem.limits for group in limit.groups]
     fewer, label = merged(clusters, np.isin(clusters.group, limited))
     ramp = None if problem.ramp is None else sums(label, problem.ramp, len(fewer))
-    found = solve(replace(problem, clusters=fewer, ramp=ramp), seconds)
-    return found and found._replace(
-        power=_disaggregate(found.power, fewer.low, fewer.high, clusters.low, clusters.high, label),
-        energy=_disaggregate(found.energy, fewer.least, fewer.most, clusters.least, clusters.most, label))
+    schedule = solve(replace(problem, clusters=fewer, ramp=ramp), seconds)
+    return schedule and schedule._replace(
+        power=_disaggregate(schedule.power, fewer.low, fewer.high, clusters.low, clusters.high, label),
+        energy=_disaggregate(schedule.energy, fewer.least, fewer.most, clusters.least, clusters.most, label))
 
 
 def _disaggregate(
     values: Floats, low: Floats, high: Floats, own_low: Floats, own_high: Floats, label: Whole
 ) -> Floats:
-    place = np.divide(values - low, high - low, out=np.zeros_like(values), where=high > low)
-    return own_low + np.clip(place, 0, 1)[label] * (own_high - own_low)
+    position = np.divide(values - low, high - low, out=np.zeros_like(values), where=high > low)
+    return own_low + np.clip(position, 0, 1)[label] * (own_high - own_low)

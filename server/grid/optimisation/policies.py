@@ -10,7 +10,7 @@ from __future__ import annotations
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.waterfill import FillResult, MemberLines, fill
 
-NEGLIGIBLE_W = 1e-9  # a target missed by less is met
+NEGLIGIBLE_W = 1e-9  # a target unmet_w by less is met
 
 
 def by_headroom(target: float, present: Floats, lows: Floats, highs: Floats) -> FillResult:
@@ -31,23 +31,23 @@ def by_remaining_quota(
 
 def by_tier(target: float, present: Floats, lows: Floats, highs: Floats, tiers: Whole) -> FillResult:
     """Tier by tier, the lowest number first, by headroom within each: the next tier is used only when the one
-    before has given all that it can. `level` is that of the last tier used."""
+    before is exhausted. `level` is that of the last tier used."""
     powers = np.clip(present, lows, highs)
     level = 0.0
     for tier in np.unique(tiers):
-        missing = target - powers.sum()
-        if abs(missing) < NEGLIGIBLE_W:
+        missing_w = target - powers.sum()
+        if abs(missing_w) < NEGLIGIBLE_W:
             break
-        inside = tiers == tier
-        own = powers[inside]
-        filled = by_headroom(own.sum() + missing, own, lows[inside], highs[inside])
-        powers[inside], level = filled.powers, filled.level
+        members = tiers == tier
+        own = powers[members]
+        filled = by_headroom(own.sum() + missing_w, own, lows[members], highs[members])
+        powers[members], level = filled.powers, filled.level
     return FillResult(powers, level, float(target - powers.sum()))
 
 
 def by_rating(target: float, charge: Floats, discharge: Floats, lows: Floats, highs: Floats) -> FillResult:
-    """The same fraction of its rating for everyone, as a broadcast opModFixedW has it: of the charge rating
-    where the level is positive, of the discharge rating (a magnitude too) where it is negative."""
+    """The same fraction of its rating for every member, as a broadcast opModFixedW has it: of the charge
+    rating where the level is positive, of the discharge rating (a magnitude too) where it is negative."""
     zero = np.zeros_like(lows)
     idle = np.clip(zero, lows, highs).sum()
     return fill(target, MemberLines(zero, charge if target >= idle else discharge, lows, highs))
@@ -55,7 +55,8 @@ def by_rating(target: float, charge: Floats, discharge: Floats, lows: Floats, hi
 
 def by_charge(target: float, energy: Floats, least: Floats, most: Floats, efficiency: Floats, hours: float,
               lows: Floats, highs: Floats) -> FillResult:
-    """The same state of charge for everyone after so many hours: level 0 is down to the reserve, 1 is full.
+    """The same state of charge for every member after so many hours: level 0 is down to the reserve, 1 is
+    full.
 
     What is taken in loses once, what is given back once (`efficiency` is of one way). So a line bends at zero
     power; it is two lines, what it charges and what it discharges, and the power their sum.
@@ -64,7 +65,7 @@ def by_charge(target: float, energy: Floats, least: Floats, most: Floats, effici
     charging = MemberLines(short / efficiency, span / efficiency, np.maximum(lows, 0), np.maximum(highs, 0))
     giving = MemberLines(short * efficiency, span * efficiency, np.minimum(lows, 0), np.minimum(highs, 0))
     both = fill(target, MemberLines(*(np.concatenate(parts) for parts in zip(charging, giving, strict=True))))
-    return FillResult(both.powers[:len(lows)] + both.powers[len(lows):], both.level, both.missed)
+    return FillResult(both.powers[:len(lows)] + both.powers[len(lows):], both.level, both.unmet_w)
 
 
 def session_bounds(need: Floats, left: Floats, power: Floats, hours: float) -> tuple[Floats, Floats]:

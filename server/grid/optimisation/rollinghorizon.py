@@ -1,7 +1,7 @@
-"""Plan again and again as time goes on, and let each step be carried out by what is known then. Pure.
+"""Plan on a rolling horizon, and disaggregate each step with the latest data. Pure.
 
-Consumption is positive, in W. The planner keeps its last plan: where the solver finds none in time, that one
-stands, and `stale` says for how many steps.
+Consumption is positive, in W. The planner keeps its last schedule: it stays in force where the solver finds
+none in time, and `stale` counts how often.
 """
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Session
 
 @dataclass(frozen=True)
 class HorizonForecast:
-    """What is expected from the next step on: `net` [T] without anything that can be moved but with thermal
-    loads as they would be, each thermal cluster's `base` [k, T], generation [T], cars that are still to come,
-    limits, and the price (see `Problem`)."""
+    """What is expected from the next step on: `net` demand [T] without controllable members but with thermal
+    loads at their base, the `base` [k, T] of each thermal cluster, generation [T], EV sessions still to come,
+    limits, and the price (see `BalanceProblem`)."""
     net: Floats
     base: Floats
     generation: Floats
@@ -29,10 +29,14 @@ class HorizonForecast:
 
 @dataclass(frozen=True)
 class PlannerOptions:
-    """How plans are made: `every` so many steps, `reserve` the part of each battery's span that is kept for
-    what the forecast does not see, `seconds` the solver's time, `window` the steps of departure that share a
-    cluster, `ramp` the part of its greatest power by which what cars, and thermal loads, of a cluster draw
-    may change from step to step: nothing is released all at once. For `finest` see `steps.Manner`."""
+    """How plans are made.
+
+    A new one is made `every` so many steps. `reserve` is the fraction of each battery's span that is kept
+    against forecast errors, `seconds` the solver's time, `window` the number of steps of departure that share
+    a cluster. `ramp` is the fraction of its greatest power by which a cluster of sessions or thermal loads
+    may change from step to step, so that loads are not all released at once. For `resolutions` see
+    `disaggregation.StepOptions`.
+    """
     hours: float = 0.25
     every: int = 4
     reserve: float = 0.0
@@ -41,14 +45,14 @@ class PlannerOptions:
     window: int = 8
     broadcast: bool = False
     ramp: float | None = None
-    finest: Sequence[float] = ()
+    resolutions: Sequence[float] = ()
     prices: CostWeights = field(default_factory=CostWeights)
 
 
 @dataclass
 class Planner:
-    """Plans for `groups` leaves. `end` is the state of charge that batteries are to have at the end of the
-    horizon, a fraction of what they hold; None for what they have."""
+    """Plans for so many dispatch `groups`. `end` is the state of charge that batteries are to have at the end
+    of the horizon, a fraction of their capacity; None for what they have now."""
     settings: PlannerOptions
     groups: int = 1
     end: float | None = None
@@ -58,44 +62,51 @@ class Planner:
     stale: int = 0
 
     def step(self, fleet: disaggregation.Fleet, outlook: HorizonForecast,
-             sayable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
-             busy: disaggregation.Committed | None = None) -> disaggregation.MemberPowers:
-        """The powers of the next step; a new plan first, where it is time for one. Call it once a step. For
-        `sayable` and `stored` see `steps.Manner`; who is `busy` in this step takes part in the plan."""
+             commandable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
+             committed: disaggregation.Committed | None = None) -> disaggregation.MemberPowers:
+        """The powers of the next step; a new plan is made first where one is due. Call it once a step.
+
+        For `commandable` and `stored` see `disaggregation.StepOptions`. Members that are `committed` in
+        this step take part in the plan.
+        """
         due = (
             self.plan is None
             or self.age + 1 >= self.settings.every
             or self.age + 1 >= self.plan.power.shape[1]
         )
         if due:
-            self._renew(fleet if busy is None else busy.fleet, outlook)
+            self._renew(fleet if committed is None else committed.fleet, outlook)
         else:
             self.age += 1
-        net, limits = (
-            float(outlook.net[0]) + (busy.total if busy else 0.0),
-            [_first_step(limit) for limit in outlook.limits],
-        )
-        how = disaggregation.StepOptions(
-            self.settings.hours, self.settings.broadcast, limits, sayable, self.settings.finest, stored
+        net = float(outlook.net[0]) + (committed.total if committed else 0.0)
+        options = disaggregation.StepOptions(
+            hours=self.settings.hours,
+            broadcast=self.settings.broadcast,
+            limits=[_first_step(limit) for limit in outlook.limits],
+            commandable=commandable,
+            resolutions=self.settings.resolutions,
+            stored=stored,
         )
         if self.plan is None or self.labels is None or self.age >= self.plan.power.shape[1]:
             zero = np.zeros(self.groups)
-            asked = disaggregation.StepTarget(np.full(self.groups, np.inf), zero[:, None], zero, -net)
+            target = disaggregation.StepTarget(np.full(self.groups, np.inf), zero[:, None], zero, -net)
         else:
-            asked = disaggregation.step_target(self.plan, self.labels, self.groups, net, self.age)
-            if busy is not None:
-                asked = disaggregation.without_committed(asked, fleet, busy)
-        return disaggregation.disaggregate(asked, fleet, how)
+            target = disaggregation.step_target(self.plan, self.labels, self.groups, net, self.age)
+            if committed is not None:
+                target = disaggregation.without_committed(target, fleet, committed)
+        return disaggregation.disaggregate(target, fleet, options)
 
     def _renew(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> None:
-        made = self.gathered(fleet, outlook)
-        ramp = None if self.settings.ramp is None else np.where(
-            made.kind == BATTERY, np.inf, self.settings.ramp * (made.high.max(axis=1) - made.low.min(axis=1)))
-        found = nestedlimits.solve_nested(
+        gathered = self.gathered(fleet, outlook)
+        ramp = None
+        if self.settings.ramp is not None:
+            range_w = gathered.high.max(axis=1) - gathered.low.min(axis=1)
+            ramp = np.where(gathered.kind == BATTERY, np.inf, self.settings.ramp * range_w)
+        schedule = nestedlimits.solve_nested(
             BalanceProblem(
                 outlook.net,
                 self.settings.hours,
-                made,
+                gathered,
                 outlook.generation,
                 outlook.limits,
                 self.settings.prices,
@@ -104,14 +115,14 @@ class Planner:
             ),
             self.settings.seconds,
         )
-        if found is None:
+        if schedule is None:
             self.age += 1
             self.stale += 1
         else:
-            self.plan, self.labels, self.age, self.stale = found, made.labels, 0, 0
+            self.plan, self.labels, self.age, self.stale = schedule, gathered.labels, 0, 0
 
     def gathered(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> Clusters:
-        """The fleet, and the cars that are still to come, in clusters."""
+        """The fleet, and the EV sessions that are still to come, in clusters."""
         horizon, chosen = len(outlook.net), self.settings
         cars = fleet.sessions.joined(outlook.coming)
         cars = cars.only((cars.depart > 0) & (cars.need > 0))
@@ -125,7 +136,7 @@ class Planner:
 
 
 def _first_step(limit: GroupLimit) -> GroupLimit:
-    """A limit in the next step alone."""
+    """A limit in the next step only."""
     return replace(
         limit, most=float(np.ravel(limit.most)[0]), least=float(np.ravel(limit.least)[0]), net=limit.net[:1]
     )

@@ -22,11 +22,11 @@ class MemberLines(NamedTuple):
 
 
 class FillResult(NamedTuple):
-    """`powers` of the members, their common `level`, and `missed`: the part of the target that the bounds
+    """`powers` of the members, their common `level`, and `unmet_w`: the part of the target that the bounds
     forbid."""
     powers: Floats
     level: float
-    missed: float
+    unmet_w: float
 
 
 def fill(target: float, line: MemberLines) -> FillResult:
@@ -57,8 +57,8 @@ def _level(rise: float, line: MemberLines) -> float:
     bends = bends[order]
     steep = np.cumsum(np.concatenate((slopes, -slopes))[order])[:-1]
     risen = np.concatenate(((0.0,), np.cumsum(steep * np.diff(bends))))
-    place = min(max(int(np.searchsorted(risen, rise)), 1), len(bends) - 1)
-    if steep[place - 1] <= 0 or risen[place] <= risen[place - 1]:
-        return float(bends[place])
-    share = (rise - risen[place - 1]) / (risen[place] - risen[place - 1])
-    return float(bends[place - 1] + min(max(share, 0.0), 1.0) * (bends[place] - bends[place - 1]))
+    bend = min(max(int(np.searchsorted(risen, rise)), 1), len(bends) - 1)
+    if steep[bend - 1] <= 0 or risen[bend] <= risen[bend - 1]:
+        return float(bends[bend])
+    share = (rise - risen[bend - 1]) / (risen[bend] - risen[bend - 1])
+    return float(bends[bend - 1] + min(max(share, 0.0), 1.0) * (bends[bend] - bends[bend - 1]))

@@ -55,19 +55,19 @@ def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broa
     assert (drawn >= -1e-6).all() and (drawn <= loads.power + 1e-6).all()
     assert (cars.need >= -1e-6).all() and (cars.need <= cars.power * cars.depart * QUARTER + 1e-3).all()
     met = powers.batteries.sum() + powers.sessions.sum() + powers.thermals.sum()
-    assert np.isclose(met + powers.missed, total, atol=1e-3)
+    assert np.isclose(met + powers.unmet_w, total, atol=1e-3)
 
 
 @settings(deadline=None)
 @given(watts, st.integers(0, 30))
 def test_batteries_absorb_what_the_others_leave(total, seed):
-    """Nothing is missed while a battery could still help."""
+    """Nothing is unmet_w while a battery could still help."""
     now = fleet(seed)
     powers = disaggregation.disaggregate(wish(2, 2, total), now, StepOptions(QUARTER))
     low, high = disaggregation.battery_bounds(now.batteries, QUARTER)
-    if powers.missed > 1e-3:
+    if powers.unmet_w > 1e-3:
         assert np.allclose(powers.batteries, high, atol=1e-3)
-    elif powers.missed < -1e-3:
+    elif powers.unmet_w < -1e-3:
         assert np.allclose(powers.batteries, low, atol=1e-3)
 
 
@@ -75,7 +75,7 @@ def test_a_broadcast_percent_misses_by_its_resolution_alone():
     now = fleet()
     exact = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER))
     told = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER, broadcast=True))
-    assert abs(exact.missed) < 1e-6 and 0 < abs(told.missed) <= now.batteries.charge.sum() * 1e-4
+    assert abs(exact.unmet_w) < 1e-6 and 0 < abs(told.unmet_w) <= now.batteries.charge.sum() * 1e-4
     by_percent = told.batteries[now.batteries.group == 0] / now.batteries.charge[now.batteries.group == 0]
     free = now.batteries.energy[now.batteries.group == 0] < now.batteries.most[now.batteries.group == 0] * 0.8
     assert np.ptp(by_percent[free]) < 1e-9 and np.ptp(exact.batteries / now.batteries.charge) > 0.01
@@ -103,7 +103,7 @@ def test_a_transformer_above_feeders_is_held_too():
         for group in range(3)
     ]
     assert drawn[0] <= 4000 + 1e-6 and drawn[0] + drawn[1] <= 5000 + 1e-6
-    assert np.isclose(sum(drawn), 30_000) and powers.missed < 1e-6
+    assert np.isclose(sum(drawn), 30_000) and powers.unmet_w < 1e-6
 
 
 def test_cars_yield_to_a_limit_but_not_below_what_they_need():
@@ -139,18 +139,18 @@ def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_tha
         kind=np.zeros_like(now.thermals.kind), keep=np.full_like(now.thermals.keep, 0.98)
     )
     loads, stored = loads._replace(state=loads.band), loads.band
-    said, drawn = [], 0.0
+    comforts, drawn = [], 0.0
     for _ in range(20):
-        powers = disaggregation.disaggregate(
-            at_rest, now._replace(thermals=loads), StepOptions(QUARTER, True, finest=(0.05,), stored=stored)
-        )
-        stored, loads = loads.keep * stored + powers.thermals * QUARTER, loads._replace(state=powers.meant)
-        said.append(float(powers.comfort[0, 0]))
+        options = StepOptions(QUARTER, True, resolutions=(0.05,), stored=stored)
+        powers = disaggregation.disaggregate(at_rest, now._replace(thermals=loads), options)
+        stored = loads.keep * stored + powers.thermals * QUARTER
+        loads = loads._replace(state=powers.intended_wh)
+        comforts.append(float(powers.comfort[0, 0]))
         drawn += float(powers.thermals.sum()) * QUARTER
     assert (
-        said[0] == 1.0
-        and said[-1] == pytest.approx(0.98**20, abs=0.03)
-        and said == sorted(said, reverse=True)
+        comforts[0] == 1.0
+        and comforts[-1] == pytest.approx(0.98**20, abs=0.03)
+        and comforts == sorted(comforts, reverse=True)
     )
     assert abs(drawn) < 0.05 * loads.band.sum()
 
@@ -159,8 +159,8 @@ def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_differenc
     now, asked = fleet(groups=2), wish(2, 1, 0.0, 0.3)
     now = now._replace(thermals=now.thermals._replace(kind=np.zeros_like(now.thermals.kind)))
     free, said = (
-        disaggregation.disaggregate(asked, now, StepOptions(QUARTER, True, finest=finest))
-        for finest in ((), (0.05,))
+        disaggregation.disaggregate(asked, now, StepOptions(QUARTER, True, resolutions=resolutions))
+        for resolutions in ((), (0.05,))
     )
     tenths = said.comfort / 0.05
     assert np.allclose(tenths, np.round(tenths)) and not np.allclose(free.comfort, said.comfort)

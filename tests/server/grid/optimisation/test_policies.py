@@ -35,7 +35,7 @@ def test_all_that_meet_no_bound_are_equally_charged_afterwards(target, rows):
     after = (energy + change - least) / (capacity - least)
     free = (abs(filled.powers) < power * 0.999) & (abs(filled.powers) > 1e-6 * power)
     assert np.allclose(after[free], filled.level, atol=1e-3)
-    assert isclose(filled.powers.sum() + filled.missed, target, rel_tol=1e-9, abs_tol=1e-3)
+    assert isclose(filled.powers.sum() + filled.unmet_w, target, rel_tol=1e-9, abs_tol=1e-3)
 
 
 @given(st.floats(0, 200_000), members(12, unit, st.floats(1000, 22_000, width=32), st.integers(1, 40)))
@@ -123,16 +123,16 @@ def test_a_member_with_no_remaining_quota_stays_as_it_is():
     assert more.powers == pytest.approx([600, 300, 0])
 
 
-@pytest.mark.parametrize("target, powers, missed", [
+@pytest.mark.parametrize("target, powers, unmet_w", [
     (-1500, [0, -750, -750, 0], 0),
     (2500, [500, 1000, 1000, 0], 0),
     (-5000, [-1000] * 4, -1000),
     (0, [0] * 4, 0),
 ])
-def test_tier_by_tier_the_next_is_asked_when_the_one_before_has_given_all(target, powers, missed):
+def test_tier_by_tier_the_next_is_asked_when_the_one_before_has_given_all(target, powers, unmet_w):
     present, lows, highs = arrays([0.0] * 4, [-1000.0] * 4, [1000.0] * 4)
     filled = policies.by_tier(target, present, lows, highs, np.array([2, 1, 1, 3]))
-    assert filled.powers == pytest.approx(powers) and filled.missed == pytest.approx(missed)
+    assert filled.powers == pytest.approx(powers) and filled.unmet_w == pytest.approx(unmet_w)
 
 
 watts = st.floats(-10_000, 10_000, allow_nan=False, width=32)
@@ -142,5 +142,5 @@ watts = st.floats(-10_000, 10_000, allow_nan=False, width=32)
 def test_tiers_reach_what_one_tier_reaches(target, rows):
     present, lows, highs = rows[0], np.minimum(rows[1], rows[2]), np.maximum(rows[1], rows[2])
     filled = policies.by_tier(target, present, lows, highs, rows[3].astype(int))
-    assert isclose(filled.missed, policies.by_headroom(target, present, lows, highs).missed, abs_tol=1e-3)
+    assert isclose(filled.unmet_w, policies.by_headroom(target, present, lows, highs).unmet_w, abs_tol=1e-3)
     assert (lows - 1e-6 <= filled.powers).all() and (filled.powers <= highs + 1e-6).all()

@@ -38,12 +38,12 @@ def test_nobody_gets_less_of_a_greater_target(target, more, line):
 @given(st.floats(-100_000, 100_000), lines())
 def test_the_sum_is_the_target_or_what_the_bounds_allow(target, line):
     filled = waterfill.fill(target, line)
-    assert isclose(filled.powers.sum() + filled.missed, target, rel_tol=1e-9, abs_tol=1e-6)
+    assert isclose(filled.powers.sum() + filled.unmet_w, target, rel_tol=1e-9, abs_tol=1e-6)
     assert (line.lows <= filled.powers).all() and (filled.powers <= line.highs).all()
     moving = line.slopes > 0
-    if filled.missed > 1e-6:
+    if filled.unmet_w > 1e-6:
         assert np.allclose(filled.powers[moving], line.highs[moving])
-    elif filled.missed < -1e-6:
+    elif filled.unmet_w < -1e-6:
         assert np.allclose(filled.powers[moving], line.lows[moving])
 
 
@@ -52,9 +52,9 @@ def test_of_twenty_thousand_members_the_sum_is_as_exact():
     rating = numbers.uniform(1000, 5000, 20_000)
     line = MemberLines(np.zeros(len(rating)), rating, -rating, rating / 3)
     filled = waterfill.fill(1e6, line)
-    assert isclose(filled.powers.sum(), 1e6, rel_tol=1e-9) and filled.missed == 0
+    assert isclose(filled.powers.sum(), 1e6, rel_tol=1e-9) and filled.unmet_w == 0
     assert isclose(filled.level, 1e6 / rating.sum(), rel_tol=1e-9)
-    assert waterfill.fill(1e9, line).missed > 0
+    assert waterfill.fill(1e9, line).unmet_w > 0
 
 
 @pytest.mark.parametrize("tiny", [1e-308, 1e-261])
@@ -63,7 +63,7 @@ def test_a_slope_next_to_nothing_counts_as_none(tiny):
     line = MemberLines(np.zeros(2), slopes, lows, highs)
     filled = waterfill.fill(30, line)
     assert filled.powers == pytest.approx([0, 30]) and filled.level == pytest.approx(0.3)
-    assert filled.missed == 0
+    assert filled.unmet_w == 0
 
 
 def test_what_cannot_be_shared():
@@ -74,7 +74,7 @@ def test_what_cannot_be_shared():
         waterfill.fill(1, MemberLines(one, one, one + 2, one))
     with pytest.raises(ValueError, match="negative slope"):
         waterfill.fill(1, MemberLines(one, one - 1, one, one))
-    assert waterfill.fill(5, MemberLines(two, two, two - 1, two + 1)).missed == 5
+    assert waterfill.fill(5, MemberLines(two, two, two - 1, two + 1)).unmet_w == 5
     none = np.zeros(0)
     empty = waterfill.fill(5, MemberLines(none, none, none, none))
-    assert not len(empty.powers) and (empty.level, empty.missed) == (0.0, 5)
+    assert not len(empty.powers) and (empty.level, empty.unmet_w) == (0.0, 5)
