@@ -22,6 +22,7 @@ from server.models import db
 from server.protocol import app
 from server.resources import hooks, pollrates
 from tests import peers
+from tests.wsgi import Client
 
 NOON = 1_750_000_000 // 86400 * 86400 + 43200
 POSTGRES = os.environ.get("COUNTERPOISE_TEST_POSTGRES", "")
@@ -97,7 +98,7 @@ def server(database: str) -> Iterator[None]:
 @pytest.fixture
 def peer(server: None, application: Flask) -> Callable[[int], peers.Peer]:
     """Clients with the certificate of a number, enrolled or not: `peer(1)`."""
-    return lambda number: peers.Peer(application.test_client(), peers.lfdi(number))
+    return lambda number: peers.Peer(Client(application), peers.lfdi(number))
 
 
 @pytest.fixture

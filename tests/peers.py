@@ -1,12 +1,11 @@
-"""Clients of the device interface for tests, over Flask's own test client."""
+"""Clients of the device interface for tests, in this process."""
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flask.testing import FlaskClient
-
 from server.devices import identity
 from server.resources import codec
+from tests.wsgi import Client
 
 
 class Reply(NamedTuple):
@@ -29,7 +28,7 @@ class Reply(NamedTuple):
 class Peer:
     """A client with the certificate of this LFDI."""
 
-    def __init__(self, client: FlaskClient, lfdi: str):
+    def __init__(self, client: Client, lfdi: str):
         self.client, self.lfdi = client, lfdi
         self.environ = {identity.PEER: identity.Peer(lfdi, identity.sfdi(lfdi))}
 

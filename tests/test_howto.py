@@ -21,6 +21,7 @@ from server.devices import enrolment, lastcontact
 from tests import peers
 from tests.conftest import NOON
 from tests.test_docs import ROOT, code
+from tests.wsgi import Client
 
 PAGES = (
     "enrol-devices",
@@ -110,7 +111,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_commands_of_the_how_to_pages_work_in_their_order(database: str, server: None, folder: Path,
                                                               application: Flask) -> None:
     def peer(lfdi: str) -> peers.Peer:
-        return peers.Peer(application.test_client(), lfdi)
+        return peers.Peer(Client(application), lfdi)
 
     for page in PAGES:
         BEFORE.get(page, lambda peer: None)(peer)

@@ -1,4 +1,4 @@
-"""A transport over Flask's own test client; the clients' clock is the server's, which tests turn."""
+"""A transport to the application in this process; the clients' clock is the server's, which tests turn."""
 from __future__ import annotations
 
 from http.client import HTTPMessage
@@ -9,13 +9,14 @@ from clients.transport.connection import Connection
 from clients.transport.mtls import ConnectionLost, HttpReply
 from server import clock
 from server.devices import identity
+from tests.wsgi import Client
 
 
 class InProcess:
     """A caller with this LFDI. `down` makes every request get lost; `asked` has what was asked, in order."""
 
     def __init__(self, application: Flask, lfdi: str):
-        self._client = application.test_client()
+        self._client = Client(application)
         self._environ = {identity.PEER: identity.Peer(lfdi, identity.sfdi(lfdi))}
         self.down = False
         self.asked: list[tuple[str, str]] = []
@@ -33,7 +34,7 @@ class InProcess:
         return HttpReply(answer.status_code, said, answer.data)
 
     def close(self) -> None:
-        self._client.delete_cookie("none")
+        """There is no connection to close."""
 
     def abort(self) -> None:
         """Nobody waits here."""

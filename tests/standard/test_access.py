@@ -18,6 +18,7 @@ from server.resources.table import METHODS
 from tests import peers
 from tests.peers import Peer, Reply
 from tests.standard import full_house
+from tests.wsgi import Client
 
 MIRROR: dict[str, Any] = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
 EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2, "createdDateTime": 1,
@@ -31,7 +32,7 @@ AGGREGATOR = 100
 def stranger(server: None, application: Any) -> Peer:
     """Somebody with a good certificate in a house full of somebody else's resources."""
     full_house.fill()
-    return Peer(application.test_client(), peers.lfdi(9))
+    return Peer(Client(application), peers.lfdi(9))
 
 
 OPEN = {"DeviceCapability", "Time"}
@@ -116,7 +117,7 @@ def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
 
 def test_a_suspended_device_is_refused_everything(server: None, application: Any) -> None:
     hrefs = full_house.fill()
-    device = Peer(application.test_client(), full_house.LFDI)
+    device = Peer(Client(application), full_house.LFDI)
     enrolment.suspend(Device.get())
     for name, href in (*hrefs.items(), ("Time", "/unheard")):
         for method in METHODS:

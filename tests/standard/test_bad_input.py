@@ -1,7 +1,6 @@
 """Invalid input is refused with a helpful message and changes nothing."""
 from __future__ import annotations
 
-import io
 import logging
 import sqlite3
 from contextlib import closing
@@ -259,10 +258,9 @@ def test_a_body_that_is_cut_off_is_refused(device: Peer) -> None:
     answer = device.client.open(
         STATUS,
         method="PUT",
-        input_stream=io.BytesIO(GOOD[:-5]),
-        content_length=len(GOOD),
-        content_type="application/sep+xml",
-        environ_overrides=device.environ,
+        data=GOOD[:-5],
+        headers={"Content-Type": "application/sep+xml"},
+        environ_overrides={**device.environ, "CONTENT_LENGTH": str(len(GOOD))},
     )
     assert answer.status_code == 400
     assert device.get(STATUS).body == before

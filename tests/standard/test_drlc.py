@@ -256,7 +256,7 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
     assert "<heatingOffset>20</heatingOffset>" in made["xml"][0] and made["dry_run"] is True
     assert made["warnings"] == ["no member of street reports this category"] and made["addressed"] == 0
     assert drevents.list_events() == [] and store.get("/dr/1") is None
-    with pytest.raises(Refused, match="for which category"):
+    with pytest.raises(Refused, match="specify the category"):
         drevents.create("street", HEAT, 600)
 
 

@@ -17,6 +17,7 @@ from tests.peers import Peer
 from tests.schemas.editions import CSIPAUS, SEP, model, validator
 from tests.schemas.generate import document
 from tests.standard import full_house
+from tests.wsgi import Client
 
 S1, S2 = "application/sep+xml; level=-S1", "application/sep+xml; level=-S2"
 SHOWN = {"": 2018, "application/sep+xml": 2018, S1: 2018, "application/sep+xml;level=+S1": 2018, "*/*": 2018,
@@ -29,7 +30,7 @@ SHOWN = {"": 2018, "application/sep+xml": 2018, S1: 2018, "application/sep+xml;l
 def resident(server: None, application: Any) -> Peer:
     """The device of a full house."""
     full_house.fill()
-    return Peer(application.test_client(), full_house.LFDI)
+    return Peer(Client(application), full_house.LFDI)
 
 
 def complaint(edition: int, body: bytes) -> str:

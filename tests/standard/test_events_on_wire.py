@@ -15,6 +15,7 @@ from server.resources import store
 from tests.conftest import NOON
 from tests.peers import Peer
 from tests.standard import full_house
+from tests.wsgi import Client
 
 SCHEDULED, ACTIVE, CANCELLED, RANDOMIZED, SUPERSEDED = range(5)
 CONNECT, LIMIT = {"opModConnect": True}, {"opModMaxLimW": 5000}
@@ -260,7 +261,7 @@ OTHERS = [("/dr/1/edc", "/dr/1/actedc", "EndDeviceControl"), ("/msg/1/txt", "/ms
 @pytest.mark.parametrize("href, view, kind", OTHERS)
 def test_all_five_types_turn(server: None, application: Any, href: str, view: str, kind: str) -> None:
     full_house.fill()
-    device = Peer(application.test_client(), full_house.LFDI)
+    device = Peer(Client(application), full_house.LFDI)
     for document in store.items(href, ended=True):
         store.remove(document.href)
     said = {**full_house.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),

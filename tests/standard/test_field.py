@@ -12,6 +12,7 @@ from server.resources import store
 from tests.conftest import NOON
 from tests.peers import Peer, Reply
 from tests.standard import full_house
+from tests.wsgi import Client
 
 
 @pytest.mark.parametrize("accept", ["application/sep+xml", "application/sep+xml; level=-S2"])
@@ -19,7 +20,7 @@ def test_no_answer_begins_with_an_xml_declaration(server: None, application: Any
     """IEEE 2030.5-2018, 5.6.2. Clients that decode a body before they parse it refuse one that names an
     encoding."""
     hrefs = full_house.fill()
-    resident = Peer(application.test_client(), full_house.LFDI)
+    resident = Peer(Client(application), full_house.LFDI)
     for href in (*hrefs.values(), "/edev?l=x", "/nowhere"):
         reply = resident.get(href, Accept=accept)
         text = reply.body.decode()

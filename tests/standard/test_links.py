@@ -18,6 +18,7 @@ from server.resources import schema, table
 from tests import peers
 from tests.peers import Peer
 from tests.standard import full_house
+from tests.wsgi import Client
 
 
 def links(data: Any, key: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -90,7 +91,7 @@ def test_a_device_of_a_virtual_der_before_it_is_given_anything(device: Peer) -> 
 @pytest.fixture
 def resident(server: None, application: Any) -> Peer:
     full_house.fill()
-    return Peer(application.test_client(), full_house.LFDI)
+    return Peer(Client(application), full_house.LFDI)
 
 
 # What nothing in the standard links to from DeviceCapability on: lists of a subscriber, and of billing

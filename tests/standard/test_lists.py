@@ -15,6 +15,7 @@ from server.resources.table import Row
 from tests import peers
 from tests.peers import Peer
 from tests.standard import full_house
+from tests.wsgi import Client
 
 EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2}
 LOG = "/edev/1/lel"
@@ -166,7 +167,7 @@ DIGITS = [(1, 0, 2), (0, 1, 1), (2, 2, 0), (0, 0, 0), (1, 0, 1), (0, 1, 0)]
 def test_every_list_has_its_order(server: None, application: Any) -> None:
     """Six items with values that tie and differ in each key, added in no order."""
     hrefs = full_house.fill()
-    device = Peer(application.test_client(), full_house.LFDI)
+    device = Peer(Client(application), full_house.LFDI)
     for name in ORDERED:
         row, item = table.rows[name], table.item(name)
         assert item is not None
@@ -274,7 +275,7 @@ def test_readings_are_listed_by_local_id_block_and_tier(device: Peer) -> None:
 def test_active_lists_keep_the_order_of_what_they_select_from(server: None, application: Any) -> None:
     """Newest first for messages, and only those that are active."""
     full_house.fill()
-    device = Peer(application.test_client(), full_house.LFDI)
+    device = Peer(Client(application), full_house.LFDI)
     for start in (-30, -10, -20, 40):
         store.add(
             "TextMessage",

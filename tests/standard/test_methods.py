@@ -13,6 +13,7 @@ from server.resources import codec, schema, table
 from server.resources.table import METHODS
 from tests.peers import Peer, Reply
 from tests.standard import full_house
+from tests.wsgi import Client
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def full(server: None) -> dict[str, str]:
 @pytest.fixture
 def resident(full: dict[str, str], application: Any) -> Peer:
     """The device whose house it is."""
-    return Peer(application.test_client(), full_house.LFDI)
+    return Peer(Client(application), full_house.LFDI)
 
 
 def test_every_resource_answers_as_its_own_kind(full: dict[str, str], resident: Peer) -> None:

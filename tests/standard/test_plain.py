@@ -13,6 +13,7 @@ from server import clock
 from server.resources import links, store, table
 from tests.peers import Peer
 from tests.standard import full_house
+from tests.wsgi import Client
 
 # What a device may write of what is its own; the rest is the utility's.
 POSTED = {
@@ -90,7 +91,7 @@ def hrefs(server: None) -> dict[str, str]:
 
 @pytest.fixture
 def resident(hrefs: dict[str, str], application: Any) -> Peer:
-    return Peer(application.test_client(), full_house.LFDI)
+    return Peer(Client(application), full_house.LFDI)
 
 
 def leaves_first(hrefs: dict[str, str]) -> list[tuple[str, str]]:
