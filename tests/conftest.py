@@ -72,8 +72,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         url = request.getfixturevalue("_postgres")
         models.connect(url)
-        names = ", ".join(f'"{table._meta.table_name}"' for table in models.tables())
-        db.execute_sql(f"TRUNCATE {names}")
+        # TRUNCATE takes seven times as long where there are few rows
+        db.execute_sql(";".join(f'DELETE FROM "{table._meta.table_name}"' for table in models.tables()[::-1]))
         hooks.run_seeds()
     settings.database = url
     yield url
