@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint soak test-matrix bench bench-grid clean
+.PHONY: run test lint coverage soak test-matrix bench bench-grid clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -16,6 +16,9 @@ lint: .venv/.test
 	$(BIN)/isort --check-only --quiet server clients certs tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+coverage: .venv/.test
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term -q $(ARGS)
 
 soak: .venv/.test
 	$(if $(FLOWS),$(BIN)/python -m tests.soak $(ARGS),@echo "make soak FLOWS=1 runs the tests of real processes again and again.")
