@@ -38,10 +38,9 @@ def purge() -> int:
     events, readings_ = (
         now - days * meterreadings.DAY for days in (settings.event_days, settings.reading_days)
     )
-    gone = (
-        retention.forget_events(events) + orders.forget_before(events) + retention.forget_readings(readings_)
-    )
-    return gone + measurements.forget_before(readings_)
+    removed = retention.remove_events_before(events) + orders.forget_before(events)
+    removed += retention.remove_readings_before(readings_)
+    return removed + measurements.forget_before(readings_)
 
 
 def run(once: bool = False) -> None:

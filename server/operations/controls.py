@@ -12,26 +12,11 @@ from server.grid.controls.results import (DerControlDetail, DerControlRow, DerCo
                                           PostedDerControl, Preview)
 from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, UINT32, Arg, DeviceName, DryRun, Group, Role, VderName
+from server.resources.codes import ALL_RESPONSES, DERCurveType
 from server.units import Href, Instant, Seconds, SecondsExact
 
 Data = dict[str, Any]
-CURVE_TYPES = (
-    "opModFreqWatt",
-    "opModHFRTMayTrip",
-    "opModHFRTMustTrip",
-    "opModHVRTMayTrip",
-    "opModHVRTMomentaryCessation",
-    "opModHVRTMustTrip",
-    "opModLFRTMayTrip",
-    "opModLFRTMustTrip",
-    "opModLVRTMayTrip",
-    "opModLVRTMomentaryCessation",
-    "opModLVRTMustTrip",
-    "opModVoltVar",
-    "opModVoltWatt",
-    "opModWattPF",
-    "opModWattVar",
-)
+CURVE_TYPES = tuple(curve.name for curve in DERCurveType)
 control = Group(
     "control",
     "Post controls in the standard's own modes, and look at them. VDER is a virtual DER's name or number.")
@@ -62,7 +47,8 @@ def post(
         metavar="BITS")] = None,
     description: Description = "",
     response_required: Annotated[int, Arg(
-        "Sum of 1 (received), 2 (specific responses), 4 (customer).", least=0, most=7)] = 7,
+        "Sum of 1 (received), 2 (specific responses), 4 (customer).", least=0,
+        most=ALL_RESPONSES)] = ALL_RESPONSES,
     dry_run: DryRun = False,
 ) -> PostedDerControl:
     """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
@@ -111,7 +97,7 @@ def curve(
 ) -> Data:
     """Add a DERCurve to a virtual DER's program; controls name it by its href."""
     data = {
-        "curveType": CURVE_TYPES.index(curve_type),
+        "curveType": DERCurveType[curve_type],
         "xMultiplier": x_multiplier,
         "yMultiplier": y_multiplier,
         "yRefType": y_ref_type,

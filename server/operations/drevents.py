@@ -12,6 +12,7 @@ from server.grid.groups.drprograms import CATEGORIES
 from server.operations.controls import (CancelAt, CancelReason, Description, Ended, OptionalVder, Randomized,
                                         Start)
 from server.operations.declaration import Arg, DryRun, Group, Role, VderName
+from server.resources.codes import ApplianceLoadReduction, ReductionUnit
 from server.units import Href, Percent, Seconds
 
 Data = dict[str, Any]
@@ -19,8 +20,17 @@ dr = Group("dr", "Demand response: ask the loads of a virtual DER to use less, o
 event = dr.group(
     "event", "Post events to thermostats, water heaters, pool pumps, chargers …, and look at the responses.")
 GROUPS = (dr,)
-_UNITS = {"kWh": 0, "kW": 1, "W": 2, "m3": 3, "MJ": 11}  # of TargetReduction.type
-_APPLIANCE = {"delay": 0, "reduce": 1}
+_UNITS = {
+    "kWh": ReductionUnit.KWH,
+    "kW": ReductionUnit.KW,
+    "W": ReductionUnit.W,
+    "m3": ReductionUnit.CUBIC_METRES,
+    "MJ": ReductionUnit.MEGAJOULES,
+}
+_APPLIANCE = {
+    "delay": ApplianceLoadReduction.DELAY,
+    "reduce": ApplianceLoadReduction.TEMPORARY_REDUCTION,
+}
 _AMOUNT = re.compile(rf"(\d+)\s*({'|'.join(_UNITS)})")
 _SETPOINTS = re.compile(r"(-?\d+(?:\.\d+)?)?:(-?\d+(?:\.\d+)?)?")
 EventHref = Annotated[Href, Arg("The event's href.", metavar="EVENT")]

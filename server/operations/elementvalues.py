@@ -36,17 +36,17 @@ def value(type_name: str, name: str, text: str) -> Any:
 
 
 def _value(field: schema.FieldSpec, text: str) -> Any:
-    if field.plan is None:
+    if field.spec is None:
         return _simple(field.simple.kind, text)
     if text.startswith(("{", "[")):
         return json.loads(text)
-    keys = set(field.plan.by_key)
+    keys = set(field.spec.by_key)
     if {"multiplier", "value"} <= keys:
         return quantities.power(_number(text))
     if "href" in keys:
         return {"href": text}
-    named = ", ".join(part.key for part in field.plan.elements if not part.edition)
-    raise ValueError(f"this is a {field.plan.name}: write it as JSON with {named}")
+    named = ", ".join(part.key for part in field.spec.elements if not part.edition)
+    raise ValueError(f"this is a {field.spec.name}: write it as JSON with {named}")
 
 
 def _simple(kind: str, text: str) -> Any:

@@ -1,9 +1,10 @@
-"""DERControl modes: which bit says that a device knows one, and how a setpoint is put into one. Pure."""
+"""DERControl modes: the bitmaps in which devices report them, and the ranges of their values. Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from server.resources import hexbinary
 from server.resources.codes import DERControlType, DERControlType2, DOEControlType
 from server.resources.quantities import FULL
 
@@ -12,7 +13,7 @@ _CHARGE_MODES = (DERControlType.charge, DERControlType.discharge)  # bits that n
 _BITS = tuple("" if mode in _CHARGE_MODES else mode.name for mode in DERControlType)
 _BITS_2 = tuple(mode.name for mode in DERControlType2)
 _BITS_AUS = tuple(f"csipaus:{mode.name}" for mode in DOEControlType)
-# Values in hundredths of a percent, which the schema does not bound: least and most.
+# The least and greatest value of modes in hundredths of a percent, which the schema does not limit.
 PERCENTS = {
     "opModFixedW": (-FULL, FULL),
     "opModFixedV": (-FULL, FULL),
@@ -23,31 +24,33 @@ PERCENTS = {
 }
 
 
-def _named(bitmap: Any, names: tuple[str, ...]) -> set[str]:
-    bits = int(str(bitmap), 16) if bitmap else 0
-    return {name for place, name in enumerate(names) if name and bits >> place & 1}
+def _names(bitmap: str | None, names: tuple[str, ...]) -> set[str]:
+    bits = hexbinary.bits(bitmap)
+    return {name for bit, name in enumerate(names) if name and bits >> bit & 1}
 
 
 def supported_modes(capability: Mapping[str, Any], settings: Mapping[str, Any]) -> frozenset[str]:
-    """The modes that a DER takes: those enabled in its DERSettings if it says so, else those of its
-    DERCapability."""
-    found = set()
+    """Return the modes that a DER accepts: those enabled in its DERSettings, or else those that its
+    DERCapability supports."""
+    modes = set()
     for names, enabled, supported in ((_BITS, "modesEnabled", "modesSupported"),
                                       (_BITS_2, "modesEnabled2", "modesSupported2"),
                                       (_BITS_AUS, "csipaus:doeModesEnabled", "csipaus:doeModesSupported")):
-        found |= _named(settings.get(enabled, capability.get(supported)), names)
-    return frozenset(found)
+        modes |= _names(settings.get(enabled, capability.get(supported)), names)
+    return frozenset(modes)
 
 
 def bitmaps(names: frozenset[str]) -> tuple[str, str]:
-    """The modes as modesSupported (DERControlType) and doeModesSupported (CSIP-AUS) have them; those of the
-    2023 edition's second bitmap are left out."""
-    first, aus = (
-        sum(1 << place for place, name in enumerate(bits) if name in names) for bits in (_BITS, _BITS_AUS)
+    """Return modesSupported (DERControlType) and doeModesSupported (CSIP-AUS) with these modes.
+
+    The modes of the 2023 edition's second bitmap are left out.
+    """
+    modes, doe_modes = (
+        sum(1 << bit for bit, name in enumerate(bits) if name in names) for bits in (_BITS, _BITS_AUS)
     )
-    return f"{first:08X}", f"{aus:02X}"
+    return f"{modes:08X}", f"{doe_modes:02X}"
 
 
 def modes_set(base: Mapping[str, Any]) -> frozenset[str]:
-    """The modes that a DERControlBase sets."""
+    """Return the modes that a DERControlBase sets."""
     return frozenset(name for name in base if "opMod" in name and "@" not in name)

@@ -1,4 +1,4 @@
-"""Rows of the table Document, by statements written by hand, since every write asks for some."""
+"""Rows of the table Document, by SQL written by hand, since every write needs several."""
 from __future__ import annotations
 
 from typing import Any
@@ -18,12 +18,12 @@ _JSON = tuple((name, getattr(Document, name).python_value) for name in ("submitt
 
 
 def select(condition: str, *parameters: Any) -> list[Document]:
-    """The documents that an SQL condition (and order) finds."""
+    """Return the documents that meet an SQL condition, which may end with an ORDER BY."""
     return [_document(row) for row in sql.rows(_SELECT + condition, *parameters)]
 
 
-def one(condition: str, *parameters: Any) -> Document | None:
-    """The first of them."""
+def first(condition: str, *parameters: Any) -> Document | None:
+    """Return the first document that meets an SQL condition; None where there is none."""
     row = sql.row(_SELECT + condition, *parameters)
     return _document(row) if row else None
 
@@ -36,10 +36,10 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 
 def write(values: dict[str, Any]) -> None:
-    """Write a row whole, new or not; JSON is text already."""
+    """Insert or replace the row with these values of all columns; JSON is given as text."""
     sql.execute(_UPSERT, *map(values.__getitem__, COLUMNS))
 
 
-def same(values: dict[str, Any]) -> bool:
-    """Whether just this row is there."""
+def is_stored(values: dict[str, Any]) -> bool:
+    """Return whether the row is there with just these values."""
     return sql.row(f"{_SELECT}href = ?", values["href"]) == tuple(map(values.__getitem__, COLUMNS))

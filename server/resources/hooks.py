@@ -1,11 +1,11 @@
-"""How a function set says what else happens, beside its own code.
+"""How a function set adds behaviour to the plain storage of documents.
 
-    @before("POST", "Response")      # may refuse, or alter what is said
-    @after("PUT", "DERStatus")       # what follows, in the same transaction
-    @instead("GET", "Time")          # answers that are computed rather than kept
+    @before("POST", "Response")      # may refuse the change, or alter its data
+    @after("PUT", "DERStatus")       # updates what depends on it, in the same transaction
+    @instead("GET", "Time")          # computes an answer that is not stored
 
 The store calls the first two for every change, a device's or the operator's. The device interface calls the
-third with a request context and makes a response of what it returns (see devices/requestcontext.py).
+third with a request context and makes a response of its result (see devices/requestcontext.py).
 """
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Data = dict[str, Any]
 class Change:
     """One change of one document.
 
-    `data` is what is said now (for DELETE: what is removed), `old` what was said before, if it was there.
-    `caller` is the device that says it, None for the operator. `href` is empty before a POST has been given
-    one.
+    `data` is the content that is submitted (for DELETE: that is removed), `old` the one before, if there was
+    any. `caller` is the device that makes the change, None for the operator. `href` is empty until a POST has
+    been given one. `notes` is for what a `before` hook has to tell an `after` hook.
     """
     method: str
     kind: str
@@ -58,17 +58,21 @@ def _register(
 
 
 def before(method: str, *kinds: str) -> Callable[[Hook], Hook]:
-    """Called before the change is made."""
+    """Register a hook that is called before the change is made."""
     return _register(_before, method, kinds)
 
 
 def after(method: str, *kinds: str) -> Callable[[Hook], Hook]:
-    """Called after the change is made, before it is committed."""
+    """Register a hook that is called after the change is made, before it is committed."""
     return _register(_after, method, kinds)
 
 
 def instead(method: str, *kinds: str) -> Callable[..., Any]:
-    """Called by the device interface instead of reading or writing the store."""
+    """Register a function that the device interface calls instead of reading or writing the store.
+
+    For COUNT it is given the href of a list, and returns how many items a link to it states; None where each
+    caller sees others.
+    """
     def add(answer: Callable[..., Any]) -> Callable[..., Any]:
         for kind in kinds:
             _instead[method, kind] = answer
@@ -77,13 +81,13 @@ def instead(method: str, *kinds: str) -> Callable[..., Any]:
 
 
 def rebuild(task: Callable[[], int]) -> Callable[[], int]:
-    """Called by `reindex`: rebuild typed rows from documents; returns how many had to be changed."""
+    """Register a task of `reindex` that rebuilds rows from documents and returns how many it changed."""
     _rebuild.append(task)
     return task
 
 
 def seed(task: Callable[[], Any]) -> Callable[[], Any]:
-    """Called when the server starts: see that the resources which always exist are there."""
+    """Register a task that creates resources which always exist; it is run at every start."""
     _seed.append(task)
     return task
 
@@ -91,19 +95,19 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
 def on_readings(
     task: Callable[[str, list[tuple[int, int]]], None],
 ) -> Callable[[str, list[tuple[int, int]]], None]:
-    """Called when values of a MeterReading (its href) have been read: each as (value, end of its time)."""
+    """Register a task that is called with new values of a MeterReading (its href), each with its end time."""
     _on_readings.append(task)
     return task
 
 
-def run_on_readings(meter: str, read: list[tuple[int, int]]) -> None:
+def run_on_readings(meter: str, values: list[tuple[int, int]]) -> None:
+    """Tell of new values of a MeterReading (its href), each with the end of its time."""
     for task in _on_readings:
-        task(meter, read)
+        task(meter, values)
 
 
 def run_before(change: Change) -> None:
-    """Refuse a device (403) what the table lets only operators write, though the mode of the row allows it;
-    then call the hooks."""
+    """Call the `before` hooks of a change. Refused (403) for a device where only operators may write."""
     row = table.rows.get(change.kind)
     if change.caller is not None and row is not None and row.writer == table.OPERATOR:
         raise Refused(403, f"{change.kind} is kept by the utility")
@@ -112,18 +116,22 @@ def run_before(change: Change) -> None:
 
 
 def run_after(change: Change) -> None:
+    """Call the `after` hooks of a change."""
     for hook in _after[change.method, change.kind]:
         hook(change)
 
 
 def instead_of(method: str, kind: str) -> Callable[..., Any] | None:
+    """Return the function that is called instead of the store; None where there is none."""
     return _instead.get((method, kind))
 
 
 def rebuilders() -> list[Callable[[], int]]:
+    """Return the tasks of `reindex`."""
     return list(_rebuild)
 
 
 def run_seeds() -> None:
+    """Create the resources that always exist."""
     for task in _seed:
         task()

@@ -1,5 +1,4 @@
-"""What follows from what was said: links with their counts, rates, places in lists, the state of events.
-Pure."""
+"""What the server adds to a document: links with their counts, href, replyTo. Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ _DEFAULT_RESPONSES = ResponseRequired.RECEIVED | ResponseRequired.SPECIFIC  # of
 
 
 class LinkSpec(NamedTuple):
-    """A link that a kind may hold, or has to: its key, the row it leads to, and the last step of the href."""
+    """A link that a kind may or must have: its key, the row it leads to, and the last step of its href."""
     key: str
     row: Row
     step: str
@@ -25,58 +24,59 @@ class LinkSpec(NamedTuple):
 
 @lru_cache(maxsize=None)
 def link_rows(kind: str) -> tuple[LinkSpec, ...]:
-    """The links that a resource holds to what stands below it: EndDevice -> DERListLink, RegistrationLink,
-    …"""
+    """Return the links of a kind to the resources below it: of EndDevice DERListLink, RegistrationLink …"""
     if kind not in table.rows:
         return ()
-    known = schema.type_spec(table.rows[kind].element).by_key
+    fields = schema.type_spec(table.rows[kind].element).by_key
     return tuple(
-        LinkSpec(key, row, row.path.rpartition("/")[2], known[key].required)
+        LinkSpec(key, row, row.path.rpartition("/")[2], fields[key].required)
         for row in table.children(kind)
         for key in (f"{row.name}Link", f"csipaus:{row.name}Link")
-        if key in known
+        if key in fields
     )
 
 
 def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[str]) -> Data:
-    """The derived links of a document.
+    """Return the links of a document.
 
-    `counts` has the number of items by list href, None where each caller sees another; `present` the hrefs of
-    the single resources that exist. A list always resolves, so its link is always there.
+    `counts` has the number of items by the list's href, None where each caller sees another; `present` has
+    the hrefs of the single resources that exist. A list always resolves, so its link is always there.
     """
-    found: Data = {}
+    data: Data = {}
     for link in link_rows(kind):
         target = f"{href}/{link.step}"
         if link.row.is_list:
             count = counts.get(target, 0)
-            found[link.key] = {"href": target} if count is None else {"href": target, "all": count}
+            data[link.key] = {"href": target} if count is None else {"href": target, "all": count}
         elif link.required or target in present:
-            found[link.key] = {"href": target}
-    return found
+            data[link.key] = {"href": target}
+    return data
 
 
-def complete(kind: str, href: str, stated: Data, extra: Data, ruled: Data) -> Data:
-    """What is served: what was said, with `extra` where nothing was said, and `ruled` whatever was said."""
-    known = schema.type_spec(kind).by_key
+def complete(kind: str, href: str, submitted: Data, defaults: Data, overrides: Data) -> Data:
+    """Return what is served: `submitted`, completed by `defaults` that the type has, with `overrides`."""
+    fields = schema.type_spec(kind).by_key
     data = {
-        key: value for key, value in {**extra, **stated, **ruled}.items() if key in known or key not in extra
+        key: value
+        for key, value in {**defaults, **submitted, **overrides}.items()
+        if key in fields or key not in defaults
     }
-    if "href" in known:
+    if "href" in fields:
         data["href"] = href
     if is_event(kind):
         data.setdefault("responseRequired", f"{_DEFAULT_RESPONSES:02X}")
-    if hexbinary.bits(data.get("responseRequired")) and "replyTo" in known:
+    if hexbinary.bits(data.get("responseRequired")) and "replyTo" in fields:
         data.setdefault("replyTo", REPLY_TO)
     return data
 
 
 @lru_cache(maxsize=None)
 def is_event(kind: str) -> bool:
-    """Whether documents of this kind follow the rules of events."""
+    """Return whether documents of this kind are events."""
     return kind in events.KINDS
 
 
 def period(data: Data) -> tuple[int, int]:
-    """The scheduled period of an event, [start, end)."""
+    """Return the scheduled period of an event, [start, end)."""
     interval = data["interval"]
     return interval["start"], interval["start"] + interval["duration"]

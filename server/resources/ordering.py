@@ -1,4 +1,4 @@
-"""The order of lists: where a document stands among the items of its list. Pure."""
+"""The order of lists: the position of a document in its list, as bytes that sort alike. Pure."""
 from __future__ import annotations
 
 from functools import lru_cache
@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from server.resources import schema, table
 
 Data = dict[str, Any]
+# The paths of the time that the list parameter `a` is compared with, the first that a type has.
 _TIMES = ("timePeriod/start", "interval/start", "intervalRequested/start", "createdDateTime", "creationTime",
           "effectiveTime")
 
 
 class ListPosition(NamedTuple):
-    """Where a document stands among others; see models.Document."""
+    """The columns of models.Document by which a document is found and ordered."""
     mrid: str | None
     sort: bytes
     at: int | None
@@ -20,9 +21,9 @@ class ListPosition(NamedTuple):
 
 
 def list_position(kind: str, href: str, data: Data) -> ListPosition:
-    """Its mRID, its place in its list and its times."""
+    """Return the position of a document."""
     match = table.match(href)
-    order, time = _order(match.row.name if match else kind)  # a subtype stands where its type does
+    order, time = _order(match.row.name if match else kind)  # a subtype is in the list of its type
     interval = data.get("interval")
     at = value_at(data, time) if time else None
     until = None
@@ -34,27 +35,26 @@ def list_position(kind: str, href: str, data: Data) -> ListPosition:
 
 @lru_cache(maxsize=None)
 def _order(kind: str) -> tuple[tuple[tuple[str, bool, str], ...], str | None]:
-    """The order of the list that a kind stands in, as (path, descending, simple kind), and the path of its
-    time."""
+    """Return the order of a kind's list, as (path, descending, kind of value), and the path of its time."""
     row = table.rows.get(kind)
     above = row and next((other for other in table.rows.values()
                           if other.is_list and other.path == table.parent(row.path)), None)
     if row is None or above is None:
         return (), None
-    plan = schema.type_spec(row.element)
+    spec = schema.type_spec(row.element)
     keys = []
     for step in above.order:
         path, descending = step.lstrip("-"), step.startswith("-")
-        field = plan.walk(path)
+        field = spec.field_at(path)
         if field is not None and path != "href":
             keys.append((path, descending, field.simple.kind))
-    named = [path for path, _, _ in keys]
-    times = sorted((path for path in _TIMES if plan.walk(path)), key=lambda path: path not in named)
+    ordered_by = [path for path, _, _ in keys]
+    times = sorted((path for path in _TIMES if spec.field_at(path)), key=lambda path: path not in ordered_by)
     return tuple(keys), times[0] if times else None
 
 
 def value_at(data: Data, path: str) -> Any:
-    """The value at a path inside data, None where there is none."""
+    """Return the value at a path inside data; None where there is none."""
     value: Any = data
     for step in path.split("/"):
         value = value.get(step) if isinstance(value, dict) else None
@@ -62,8 +62,8 @@ def value_at(data: Data, path: str) -> Any:
 
 
 def sort_key(order: tuple[tuple[str, bool, str], ...], href: str, data: Data) -> bytes:
-    """Bytes whose order is the list's: each key in turn, descending ones inverted, then the number in the
-    href."""
+    """Return bytes in the order of the list: each key in turn, inverted where descending, then the number in
+    the href."""
     parts = []
     for path, descending, kind in order:
         value = value_at(data, path)

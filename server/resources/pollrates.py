@@ -1,8 +1,7 @@
-"""How often devices are asked to poll and to post: by kind of resource, by device, or by both; else the
-settings.
+"""How often devices shall poll and post: rates for a kind of resource, a device, or both.
 
-The most particular rate wins: one for this kind and device, then for the device, then for the kind. The few
-rows are kept in memory and read again after a second, so that every worker process follows a change.
+The most specific rate applies: the one for this kind and device, then for the device, then for the kind, and
+else the setting. The few rows are cached for a second, so that every worker process follows a change.
 """
 from __future__ import annotations
 
@@ -11,57 +10,60 @@ from typing import Any
 
 from server.config import settings
 from server.models import Rate
+from server.units import Lfdi, Seconds
 
-_FRESH = 1.0
-_known: dict[tuple[str, str, str], int] = {}
+_CACHE_S = 1.0
+_cache: dict[tuple[str, str, str], Seconds] = {}
 _read_at = float("-inf")
 
 
-def _rates() -> dict[tuple[str, str, str], int]:
-    global _known, _read_at
-    if time.monotonic() - _read_at > _FRESH:
-        _known = {(rate.purpose, rate.kind, rate.lfdi): rate.interval_s for rate in Rate.select()}
+def _rates() -> dict[tuple[str, str, str], Seconds]:
+    """Return all rates in seconds, by purpose, kind and LFDI."""
+    global _cache, _read_at
+    if time.monotonic() - _read_at > _CACHE_S:
+        _cache = {(rate.purpose, rate.kind, rate.lfdi): rate.interval_s for rate in Rate.select()}
         _read_at = time.monotonic()
-    return _known
+    return _cache
 
 
 def forget() -> None:
-    """Read the rates again at the next question."""
+    """Empty the cache, so that the rates are read again."""
     global _read_at
     _read_at = float("-inf")
 
 
-def configured(what: str, kind: str, lfdi: str) -> int | None:
-    """The rate that was set, in seconds; None where none was. `what` is "poll" or "post"."""
-    known = _rates()
-    if not known:
+def configured(purpose: str, kind: str, lfdi: Lfdi) -> Seconds | None:
+    """Return the rate that an operator has set, None for none. `purpose` is "poll" or "post"."""
+    rates = _rates()
+    if not rates:
         return None
-    return next(
-        (known[what, *key] for key in ((kind, lfdi), ("", lfdi), (kind, "")) if (what, *key) in known), None
-    )
+    for key in ((purpose, kind, lfdi), (purpose, "", lfdi), (purpose, kind, "")):
+        if key in rates:
+            return rates[key]
+    return None
 
 
 def any_configured() -> bool:
-    """Whether any rate was set beside the settings."""
+    """Return whether an operator has set any rate."""
     return bool(_rates())
 
 
-def poll(kind: str, lfdi: str = "") -> int:
-    """Seconds between polls of this kind of resource by this device."""
+def poll(kind: str, lfdi: Lfdi = "") -> Seconds:
+    """Return the seconds between polls of this kind of resource by this device."""
     rate = configured("poll", kind, lfdi)
     return settings.poll_rate if rate is None else rate
 
 
 def general() -> str:
-    """What the settings say of rates, as a text to compare: documents are rendered with it."""
+    """Return the settings that documents are rendered with, as a text that changes with them."""
     return f"{settings.poll_rate} {settings.post_rate} {settings.is_set('post_rate')}"
 
 
 def defaults(kind: str, audience: str) -> dict[str, Any]:
-    """The rates that a document carries unless it says otherwise.
+    """Return the rates that a document has unless it was submitted with others.
 
-    An EndDevice carries a postRate only where somebody has set one: clients of drafts of the standard do not
-    know it there, and end the connection.
+    An EndDevice has a postRate only where one is set: clients of drafts of the standard do not expect it, and
+    close the connection.
     """
     rates = {"pollRate": poll(kind, audience), "postRate": settings.post_rate}
     if kind == "EndDevice" and not settings.is_set("post_rate"):
@@ -70,16 +72,18 @@ def defaults(kind: str, audience: str) -> dict[str, Any]:
 
 
 def overrides(kind: str, audience: str) -> dict[str, Any]:
-    """The rates that a document carries whatever it says: the utility decides how often is posted."""
+    """Return the rates that replace submitted ones: the utility decides how often devices post."""
     rate = configured("post", kind, audience)
     return {} if rate is None else {"postRate": rate}
 
 
-def set_rate(what: str, kind: str, lfdi: str, seconds: int | None) -> None:
-    """Set a rate, or take it back (None)."""
-    if seconds is None:
-        Rate.delete().where((Rate.purpose == what) & (Rate.kind == kind) & (Rate.lfdi == lfdi)).execute()
+def set_rate(purpose: str, kind: str, lfdi: Lfdi, interval_s: Seconds | None) -> None:
+    """Set a rate, or remove it (None)."""
+    if interval_s is None:
+        Rate.delete().where((Rate.purpose == purpose) & (Rate.kind == kind) & (Rate.lfdi == lfdi)).execute()
     else:
-        Rate.insert(purpose=what, kind=kind, lfdi=lfdi, interval_s=seconds).on_conflict(
-            conflict_target=[Rate.purpose, Rate.kind, Rate.lfdi], update={Rate.interval_s: seconds}).execute()
+        Rate.insert(purpose=purpose, kind=kind, lfdi=lfdi, interval_s=interval_s).on_conflict(
+            conflict_target=[Rate.purpose, Rate.kind, Rate.lfdi],
+            update={Rate.interval_s: interval_s},
+        ).execute()
     forget()

@@ -1,4 +1,4 @@
-"""How a document is rendered and written. Only `store` calls this, inside its transactions."""
+"""Rendering: from submitted data to the row of a document. Only `store` calls this, in its transactions."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -12,36 +12,38 @@ from server.resources import (codec, documents, events, hooks, links, ordering, 
                               visibility)
 from server.resources.codes import EventStatus
 from server.resources.visibility import TimedState
+from server.units import Instant
 
 Data = dict[str, Any]
-Period = tuple[int, int]
+Period = tuple[Instant, Instant]
 
 
 def save(
     kind: str,
     href: str,
-    above: str,
+    parent: str,
     audience: str,
-    stated: Data | None,
-    standing: TimedState | None = None,
+    submitted: Data | None,
+    state: TimedState | None = None,
     compare: bool = False,
     check: bool = False,
 ) -> bool:
-    """Render and write a document; with `compare` only if that changes anything; whether it did. With `check`
-    it is refused (400) where it is not valid, since nobody has looked at it yet.
+    """Render a document and write its row; return whether the row is new or changed.
 
-    An event is written as scheduled, and judged with its neighbours afterwards.
+    With `compare` an unchanged row is not written. With `check` an invalid document is refused (400), since
+    nobody has validated the data yet. An event without `state` is written as scheduled; its status is found
+    with its neighbours afterwards, see `reevaluate`.
     """
-    data = stated if stated is not None else blank(kind)
-    place = ordering.list_position(kind, href, data)
-    ruled = pollrates.overrides(kind, audience)
-    if standing is None:
-        standing = _timed_state(kind, data, place)
-    if standing.status is not None:
-        ruled["EventStatus"] = standing.status
-    extra = {**_links(kind, href), **pollrates.defaults(kind, audience)}
+    data = submitted if submitted is not None else blank(kind)
+    position = ordering.list_position(kind, href, data)
+    overrides = pollrates.overrides(kind, audience)
+    if state is None:
+        state = _timed_state(kind, data, position)
+    if state.status is not None:
+        overrides["EventStatus"] = state.status
+    defaults = {**_links(kind, href), **pollrates.defaults(kind, audience)}
     try:
-        body, body_2023 = codec.fragments(kind, links.complete(kind, href, data, extra, ruled))
+        body, body_2023 = codec.fragments(kind, links.complete(kind, href, data, defaults, overrides))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(400, str(error)) from None
     if check:
@@ -49,96 +51,97 @@ def save(
     values = {
         "href": href,
         "kind": kind,
-        "parent": above,
+        "parent": parent,
         "audience": audience,
-        "submitted": Document.submitted.db_value(stated),
+        "submitted": Document.submitted.db_value(submitted),
         "body": body,
         "body_2023": body_2023,
-        "mrid": place.mrid,
-        "sort": place.sort,
-        "at": place.at,
-        "until": place.until,
-        "visibility": standing.visibility,
-        "fresh_until": standing.fresh_until,
-        "status": Document.status.db_value(standing.status),
+        "mrid": position.mrid,
+        "sort": position.sort,
+        "at": position.at,
+        "until": position.until,
+        "visibility": state.visibility,
+        "fresh_until": state.fresh_until,
+        "status": Document.status.db_value(state.status),
     }
-    if compare and documents.same(values):
+    if compare and documents.is_stored(values):
         return False
     documents.write(values)
     return True
 
 
-def _timed_state(kind: str, data: Data, place: ordering.ListPosition) -> TimedState:
+def _timed_state(kind: str, data: Data, position: ordering.ListPosition) -> TimedState:
     if links.is_event(kind):
         now = clock.now()
-        return TimedState(Document.LISTED, now, {"currentStatus": EventStatus.SCHEDULED, "dateTime": now,
-                                               "potentiallySuperseded": False})
-    if place.until is None:
+        status = {"currentStatus": EventStatus.SCHEDULED, "dateTime": now, "potentiallySuperseded": False}
+        return TimedState(Document.LISTED, now, status)
+    if position.until is None:
         return TimedState(Document.LISTED, None)
-    return visibility.interval_state(data["interval"]["start"], place.until, clock.now())
+    return visibility.interval_state(data["interval"]["start"], position.until, clock.now())
 
 
 def rerender(href: str) -> bool:
-    """Render a document again from what was said, an event with the status it has; whether anything
-    changed."""
-    found = documents.one("href = ?", href)
-    if found is None:
+    """Render a document again, an event with the status that it has; return whether that changed it."""
+    document = documents.first("href = ?", href)
+    if document is None:
         return False
-    judged = None if found.status is None else TimedState(found.visibility, found.fresh_until, found.status)
-    return save(found.kind, href, found.parent, found.audience, found.submitted, judged, compare=True)
+    state = None
+    if document.status is not None:
+        state = TimedState(document.visibility, document.fresh_until, document.status)
+    return save(document.kind, href, document.parent, document.audience, document.submitted, state,
+                compare=True)
 
 
 def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
-    """Find the status of the events of a list, now: of those that share time with one of these periods,
-    directly or through each other, or of all, those that are over included. Render those that it changed;
-    whether there were any.
+    """Find the present status of the events of a list and render those that it changes.
 
-    A final status (cancelled, superseded) becomes part of what is said, since it outlasts the newer event.
+    Looks at the events that share time with one of these periods, directly or through each other; without
+    `periods` at all of them, also those that are over. A final status (cancelled, superseded) becomes part of
+    the submitted data, since it outlasts the newer event. Returns whether a document changed.
     """
-    found = {document.href: document for document in _around(list_href, periods)}
-    verdicts = events.evaluate_all((events.from_data(document.kind, href, document.submitted)
-                                 for href, document in found.items()), clock.now())
+    document_of = {document.href: document for document in _neighbours(list_href, periods)}
+    states = events.evaluate_all((events.from_data(document.kind, href, document.submitted)
+                                  for href, document in document_of.items()), clock.now())
     changed = False
-    for href, verdict in verdicts.items():
-        document = found[href]
-        standing = visibility.event_state(
-            verdict, (document.submitted.get("EventStatus") or {}).get("reason")
-        )
-        if periods is not None and (document.visibility, document.fresh_until, document.status) == standing:
+    for href, event_state in states.items():
+        document = document_of[href]
+        reason = (document.submitted.get("EventStatus") or {}).get("reason")
+        state = visibility.event_state(event_state, reason)
+        if periods is not None and (document.visibility, document.fresh_until, document.status) == state:
             continue
-        stated = document.submitted
-        if verdict.status in events.FINAL:
-            stated = {**stated, "EventStatus": standing.status}
-        changed |= save(document.kind, href, list_href, document.audience, stated, standing, compare=True)
+        submitted = document.submitted
+        if event_state.status in events.FINAL:
+            submitted = {**submitted, "EventStatus": state.status}
+        changed |= save(document.kind, href, list_href, document.audience, submitted, state, compare=True)
     return changed
 
 
-def _around(list_href: str, periods: Iterable[Period] | None) -> Iterator[Document]:
+def _neighbours(list_href: str, periods: Iterable[Period] | None) -> Iterator[Document]:
     if periods is None:
         yield from documents.select(f"parent = ? AND {documents.EVENT}", list_href)
         return
-    seen: set[str] = set()
+    hrefs: set[str] = set()
     for period in periods:
         for document in _overlap_group(list_href, *period):
-            if document.href not in seen:
-                seen.add(document.href)
+            if document.href not in hrefs:
+                hrefs.add(document.href)
                 yield document
 
 
-def _overlap_group(list_href: str, start: int, end: int) -> list[Document]:
-    """The listed events that share time with [start, end), or with each other on from there."""
+def _overlap_group(list_href: str, start: Instant, end: Instant) -> list[Document]:
+    """Return the listed events that share time with [start, end), directly or through each other."""
     while True:
-        found = documents.select(f"parent = ? AND at < ? AND (until > ? OR at = ?) AND {documents.LISTED} "
+        group = documents.select(f"parent = ? AND at < ? AND (until > ? OR at = ?) AND {documents.LISTED} "
                                  "AND status IS NOT NULL", list_href, max(end, start + 1), start, start)
-        periods = [(start, end), *(links.period(each.submitted) for each in found)]
+        periods = [(start, end), *(links.period(document.submitted) for document in group)]
         wider = min(start for start, _ in periods), max(end for _, end in periods)
         if wider == (start, end):
-            return found
+            return group
         start, end = wider
 
 
 def _links(kind: str, href: str) -> Data:
-    """The derived links of a document, with the counts of the lists they lead to."""
+    """Return the links of a document, with the counts of the lists that they lead to."""
     below = links.link_rows(kind)
     if not below:
         return {}
@@ -149,18 +152,17 @@ def _links(kind: str, href: str) -> Data:
         if counter:
             counts[target] = counter(target)
         elif link.row.is_list:
-            lists[target] = (
-                f"{href}/{table.source(link.row).path.rpartition('/')[2]}",
-                link.row.of is not None,
-            )
+            source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
+            lists[target] = source, link.row.of is not None
     listed = _counts([source for source, active in lists.values() if not active], documents.LISTED)
     started = _counts([source for source, active in lists.values() if active], documents.ACTIVE)
     for target, (source, active) in lists.items():
         counts[target] = (started if active else listed).get(source, 0)
-    singles = any(not link.row.is_list for link in below)
-    present = {single for single, in sql.rows(
-        f"SELECT href FROM document WHERE parent = ? AND {documents.LISTED}", href)} if singles else set()
-    return links.links(kind, href, counts, present | {target for target, count in counts.items() if count})
+    present = {target for target, count in counts.items() if count}
+    if any(not link.row.is_list for link in below):
+        present |= {single for single, in sql.rows(
+            f"SELECT href FROM document WHERE parent = ? AND {documents.LISTED}", href)}
+    return links.links(kind, href, counts, present)
 
 
 def _counts(lists: list[str], condition: str) -> dict[str, int]:
@@ -172,9 +174,9 @@ def _counts(lists: list[str], condition: str) -> dict[str, int]:
 
 @lru_cache(maxsize=None)
 def counted(list_name: str) -> bool:
-    """Whether the document above a list counts its items."""
+    """Return whether the document above a list has a link with the number of its items."""
     row = table.rows[list_name]
-    owner = next((each for each in table.rows.values() if each.path == table.parent(row.path)), None)
+    owner = next((other for other in table.rows.values() if other.path == table.parent(row.path)), None)
     return owner is not None and any(
         table.source(link.row) is row and not hooks.instead_of("COUNT", link.row.name)
         for link in links.link_rows(owner.name)
@@ -183,15 +185,15 @@ def counted(list_name: str) -> bool:
 
 
 def blank(kind: str) -> Data:
-    """The least that a document of this kind may hold: every required element at zero."""
+    """Return the least that a document of this kind may contain: every required element at zero."""
     return _blank(schema.type_spec(kind))
 
 
-def _blank(plan: schema.TypeSpec) -> Data:
+def _blank(spec: schema.TypeSpec) -> Data:
     zero: dict[str, Any] = {"int": 0, "bool": False, "hex": "0", "str": ""}
     data: Data = {}
-    for field in (*plan.attributes, *plan.elements):
+    for field in (*spec.attributes, *spec.elements):
         if field.required and field.edition != 2023 and field.key != "href":
-            value = _blank(field.plan) if field.plan else zero[field.simple.kind]
+            value = _blank(field.spec) if field.spec else zero[field.simple.kind]
             data[field.key] = [value] if field.many else value
     return data

@@ -1,7 +1,7 @@
 """Repairs of documents that the schema refuses although their meaning is plain.
 
 Drafts of the standard let hexadecimal values have an odd number of digits, and clients in the field leave out
-the counts of a list that they send. Only a document that has been found invalid is looked at.
+the counts of a list that they send. `validation` calls this for invalid documents only.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST_COUNT = (1 << 32) - 1
 
 
 def repair(root: etree._Element) -> bool:
-    """Repair a document in place; whether there was anything to repair."""
+    """Repair a document in place; return whether there was anything to repair."""
     name = schema.key(root.tag).rpartition(":")[2]
     try:
         return schema.is_element(name) and _repair(root, schema.actual(root, schema.type_spec(name)))
@@ -23,31 +23,31 @@ def repair(root: etree._Element) -> bool:
         return False
 
 
-def _repair(element: etree._Element, plan: TypeSpec) -> bool:
-    repaired = _count_items(element, plan)
+def _repair(element: etree._Element, spec: TypeSpec) -> bool:
+    repaired = _count_items(element, spec)
     for name, text in element.attrib.items():
-        field = plan.by_attribute.get(name)
+        field = spec.by_attribute.get(name)
         if field is not None and _is_odd(text, field.simple):
             element.set(name, f"0{text.strip()}")
             repaired = True
     for child in element:
-        field = plan.by_tag.get(child.tag) or schema.foreign(child.tag)
+        field = spec.by_tag.get(child.tag) or schema.foreign(child.tag)
         if field is None:
             continue
-        if field.plan is not None:
-            repaired |= _repair(child, schema.actual(child, field.plan))
+        if field.spec is not None:
+            repaired |= _repair(child, schema.actual(child, field.spec))
         elif _is_odd(child.text or "", field.simple):
             child.text = f"0{(child.text or '').strip()}"
             repaired = True
     return repaired
 
 
-def _count_items(element: etree._Element, plan: TypeSpec) -> bool:
-    """Put in the counts of a list where they are missing or no counts; whether they were."""
-    missing = [name for name in _COUNTS if name in plan.by_attribute and not _is_count(element.get(name))]
-    if not missing or not plan.by_attribute.keys() >= {*_COUNTS}:
+def _count_items(element: etree._Element, spec: TypeSpec) -> bool:
+    """Add the counts of a list where they are missing or not numbers; return whether they were."""
+    missing = [name for name in _COUNTS if name in spec.by_attribute and not _is_count(element.get(name))]
+    if not missing or not spec.by_attribute.keys() >= {*_COUNTS}:
         return False
-    items = sum(child.tag in plan.by_tag and plan.by_tag[child.tag].many for child in element)
+    items = sum(child.tag in spec.by_tag and spec.by_tag[child.tag].many for child in element)
     for name in missing:
         element.set(name, str(items))
     return True

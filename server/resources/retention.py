@@ -1,14 +1,17 @@
-"""What is over and old is forgotten: events, what was answered to them, readings."""
+"""What is old is removed: events that are over, the Responses to them, readings."""
 from __future__ import annotations
 
 from server.resources import documents, meterreadings, sql, store
+from server.units import Instant
 
 
-def forget_events(instant: int) -> int:
-    """Remove events that were over before an instant, and what was answered before it; how many. Nothing
-    lists them any more, so no list has to be said again."""
+def remove_events_before(instant: Instant) -> int:
+    """Remove events that ended before an instant, and Responses received before it; return how many.
+
+    No list has them any more, so no list has to be rendered again.
+    """
     with store.transaction():
-        gone = sql.execute(
+        removed: int = sql.execute(
             f"DELETE FROM document WHERE NOT ({documents.LISTED}) AND until < ? AND {documents.EVENT}",
             instant,
         ).rowcount
@@ -16,9 +19,10 @@ def forget_events(instant: int) -> int:
             "DELETE FROM document WHERE href IN (SELECT href FROM response_record WHERE received_at < ?)",
             instant,
         )
-        return gone + sql.execute("DELETE FROM response_record WHERE received_at < ?", instant).rowcount
+        responses: int = sql.execute("DELETE FROM response_record WHERE received_at < ?", instant).rowcount
+        return removed + responses
 
 
-def forget_readings(instant: int) -> int:
-    """Remove what was read before an instant; how many sets."""
-    return meterreadings.forget_before(instant)
+def remove_readings_before(instant: Instant) -> int:
+    """Remove sets of readings that ended before an instant; return how many sets."""
+    return meterreadings.remove_before(instant)

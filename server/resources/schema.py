@@ -1,7 +1,7 @@
-"""What the schemas say of each type, asked once: its attributes and elements in order, as `TypeSpec`s.
+"""The types of the schemas: their attributes and elements in order, as `TypeSpec`s that are made once.
 
-`schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the plans
-are made from. Keys of data are the standard's own names; see `FieldSpec.key`.
+`schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the
+TypeSpecs are made from. Keys of data are the standard's own names; see `FieldSpec.key`.
 """
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ CSIPAUS = "https://csipaus.org/ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {CSIPAUS: "csipaus"}
 XSI_TYPE = f"{{{XSI}}}type"
-# Key under which the data of an element keeps the hexadecimal values, by their own keys, that were submitted
-# in another form than the one compared by.
+# The key under which the data of an element has, by key, the submitted forms of hexadecimal values that
+# differ from their comparable form.
 SUBMITTED = "hex:submitted"
 
 
 def path() -> str:
-    """The file that holds, or includes, the whole schema."""
+    """Return the path of the file that includes the whole schema."""
     return str(resources.files("schemas") / "sep.xsd")
 
 
 @lru_cache(maxsize=1)
 def model() -> xmlschema.XMLSchema10:
-    """The component model of the whole schema, built once.
+    """Return the component model of the whole schema, built once.
 
     The schema itself is not checked again, which would take a second at the start of every process: tests do.
     """
@@ -37,7 +37,10 @@ def model() -> xmlschema.XMLSchema10:
 
 
 class Simple(NamedTuple):
-    """How a simple type's text becomes a value and back."""
+    """How the text of a simple type becomes a value and back.
+
+    `kind` is "int", "bool", "hex" or "str", `width` the number of digits of a hexadecimal value.
+    """
     kind: str
     read: Callable[[str], Any]
     write: Callable[[Any], str]
@@ -45,8 +48,10 @@ class Simple(NamedTuple):
 
 
 def key(tag: str) -> str:
-    """The key of an element or attribute: its name; `csipaus:name` or `{namespace}name` where it is
-    foreign."""
+    """Return the key of an element or attribute: its name.
+
+    In another namespace it is `csipaus:name` or `{namespace}name`.
+    """
     namespace, _, local = tag.rpartition("}")
     if namespace in ("", "{" + SEP):
         return local
@@ -57,8 +62,8 @@ def key(tag: str) -> str:
 class FieldSpec:
     """An element or attribute of a type.
 
-    `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` says that it may be
-    repeated; data then always holds a list. `default` is what an empty element means.
+    `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` is true for an element
+    that may be repeated; its value in data is always a list. `default` is the value of an empty element.
     """
 
     def __init__(self, component: Any, attribute: bool = False):
@@ -70,37 +75,35 @@ class FieldSpec:
         self.default: str = component.default or ""
         self.edition = edition(component)
         self._type = component.type
-        prefixed = (
-            self.key if ":" in self.key and not self.key.startswith("{") else self.key.rpartition("}")[2]
-        )
+        name = self.key.rpartition("}")[2] if self.key.startswith("{") else self.key
         self.csipaus = self.tag.startswith("{" + CSIPAUS)
-        self.open, self.close = f"<{prefixed}", f"</{prefixed}>"
+        self.open, self.close = f"<{name}", f"</{name}>"
 
     @cached_property
-    def plan(self) -> TypeSpec | None:
-        """The plan of a type that has elements or attributes; None for a plain value."""
-        return (
-            type_spec_of(self._type)
-            if self._type.is_complex() and not self._type.has_simple_content()
-            else None
-        )
+    def spec(self) -> TypeSpec | None:
+        """The TypeSpec of a type that has elements; None for a plain value."""
+        if not self._type.is_complex() or self._type.has_simple_content():
+            return None
+        return type_spec_of(self._type)
 
     @cached_property
     def simple(self) -> Simple:
-        """How the value's text is read and written (for a plain value, or one that carries attributes)."""
+        """How the text of a plain value is read and written, with attributes or without."""
         return simple_of(self._type)
 
     @cached_property
     def attributes(self) -> dict[str, FieldSpec]:
-        """Attributes that a plain value carries: opModFixedW's `disabled` has the key
-        `opModFixedW@disabled`."""
-        if self.attribute or self.plan or not self._type.is_complex():
+        """The attributes of a plain value: the one of `opModFixedW` has the key `opModFixedW@disabled`."""
+        if self.attribute or self.spec or not self._type.is_complex():
             return {}
         return {name: FieldSpec(component, True) for name, component in self._type.attributes.items() if name}
 
 
 class TypeSpec:
-    """The attributes and elements of one complex type, in the order in which the schema wants them."""
+    """The attributes and elements of one complex type, in the order of the schema.
+
+    `slot` is the number of elements after which foreign elements go; -1 where the type has none.
+    """
 
     def __init__(self, xsd_type: Any):
         self.name: str = (xsd_type.local_name or "").rpartition("}")[2]
@@ -109,7 +112,7 @@ class TypeSpec:
             FieldSpec(component, True) for name, component in xsd_type.attributes.items() if name
         ]
         self.elements: list[FieldSpec] = []
-        self.slot = -1  # where foreign elements go: after so many elements; -1: there is no place for them
+        self.slot = -1
         if xsd_type.has_complex_content() or xsd_type.has_mixed_content():
             for component in xsd_type.content.iter_elements():
                 if isinstance(component, XsdAnyElement):
@@ -123,20 +126,20 @@ class TypeSpec:
         self.known = {"xsi:type", SUBMITTED, *self.by_key,
                       *(f"{field.key}@{name}" for field in self.elements for name in field.attributes)}
 
-    def walk(self, dotted: str) -> FieldSpec | None:
-        """The field at a path inside the type, as list orders name them: `interval/start`."""
-        plan: TypeSpec | None = self
+    def field_at(self, path: str) -> FieldSpec | None:
+        """Return the field at a path inside the type (`interval/start`); None where there is none."""
+        spec: TypeSpec | None = self
         field = None
-        for step in dotted.split("/"):
-            field = plan.by_key.get(step) if plan else None
+        for step in path.split("/"):
+            field = spec.by_key.get(step) if spec else None
             if field is None:
                 return None
-            plan = field.plan
+            spec = field.spec
         return field
 
 
 def edition(component: Any) -> int:
-    """The one edition that a component is marked to belong to (`<xs:appinfo>2023</xs:appinfo>`), or 0."""
+    """Return the edition that a component is marked with (`<xs:appinfo>2023</xs:appinfo>`); 0 for none."""
     annotation = getattr(component, "annotation", None)
     for mark in annotation.appinfo if annotation is not None else ():
         if (mark.text or "").strip() in ("2018", "2023"):
@@ -146,36 +149,37 @@ def edition(component: Any) -> int:
 
 @lru_cache(maxsize=None)
 def type_spec_of(xsd_type: Any) -> TypeSpec:
+    """Return the TypeSpec of a type of the component model."""
     return TypeSpec(xsd_type)
 
 
 @lru_cache(maxsize=None)
 def type_spec(name: str) -> TypeSpec:
-    """The plan of a root element, or of a type with this name; KeyError where the schema has neither."""
+    """Return the TypeSpec of a root element, or of a type. KeyError where the schema has neither."""
     return type_spec_of(_component(name))
 
 
 @lru_cache(maxsize=None)
 def descends(name: str, ancestor: str) -> bool:
-    """Whether an element's type is, or extends, the named type: `descends("DERControl", "Event")`."""
+    """Return whether an element's type is, or extends, a type: `descends("DERControl", "Event")`."""
     return any(base.local_name == ancestor for base in _bases(_component(name)))
 
 
 @lru_cache(maxsize=None)
 def foreign(tag: str) -> FieldSpec | None:
-    """The field of a global element of another namespace that our schemas know, such as CSIP-AUS's."""
+    """Return the field of a global element of another namespace that our schemas know; None for others."""
     element = model().maps.elements.get(tag)
     return FieldSpec(element) if element is not None and not tag.startswith("{" + SEP) else None
 
 
 @lru_cache(maxsize=1)
 def foreign_order() -> dict[str, int]:
-    """The place of each global element of a foreign namespace in its schema, by its key."""
-    return {key(tag): place for place, tag in enumerate(model().maps.elements)}
+    """Return the position of each global element in its schema, by its key."""
+    return {key(tag): position for position, tag in enumerate(model().maps.elements)}
 
 
-def stated_type(element: Any) -> str | None:
-    """The key of the type that an element names by xsi:type; None where it names none."""
+def xsi_type(element: Any) -> str | None:
+    """Return the key of the type that an element names by xsi:type; None where it names none."""
     name = element.attrib.get(XSI_TYPE)
     if name is None:
         return None
@@ -184,36 +188,39 @@ def stated_type(element: Any) -> str | None:
 
 
 def actual(element: Any, declared: TypeSpec) -> TypeSpec:
-    """The plan of an element: of the type it names by xsi:type, else of the declared one. KeyError for a type
-    that the schema does not have."""
-    name = stated_type(element)
+    """Return the TypeSpec of an element: that of its xsi:type if it has one, else the declared one.
+
+    KeyError for a type that the schema does not have.
+    """
+    name = xsi_type(element)
     return declared if name is None else type_spec(name)
 
 
 def is_element(name: str) -> bool:
-    """Whether documents may have this name at their root."""
+    """Return whether a document may have this root element."""
     return name in model().elements or foreign_name(name) is not None
 
 
 @lru_cache(maxsize=None)
 def foreign_name(name: str) -> str | None:
-    """The full tag of a known root element outside 2030.5's namespace, by its local name: ConnectionPoint."""
+    """Return the tag of a root element of another namespace, by its local name (ConnectionPoint)."""
     return next((tag for tag in model().maps.elements
                  if tag.endswith("}" + name) and not tag.startswith("{" + SEP)), None)
 
 
 def _component(name: str) -> Any:
-    known = model()
-    if name in known.elements:
-        return known.elements[name].type
-    if name in known.types:
-        return known.types[name]
+    """Return the type of a root element, or the type, with this name. KeyError where there is neither."""
+    components = model()
+    if name in components.elements:
+        return components.elements[name].type
+    if name in components.types:
+        return components.types[name]
     if name.startswith("csipaus:"):
-        return known.maps.types[f"{{{CSIPAUS}}}{name.removeprefix('csipaus:')}"]
+        return components.maps.types[f"{{{CSIPAUS}}}{name.removeprefix('csipaus:')}"]
     tag = foreign_name(name)
     if tag is None:
         raise KeyError(name)
-    return known.maps.elements[tag].type
+    return components.maps.elements[tag].type
 
 
 def _bases(xsd_type: Any) -> Iterator[Any]:
@@ -224,6 +231,7 @@ def _bases(xsd_type: Any) -> Iterator[Any]:
 
 @lru_cache(maxsize=None)
 def simple_of(xsd_type: Any) -> Simple:
+    """Return how the text of a type is read and written."""
     content = xsd_type.content if xsd_type.is_complex() else xsd_type
     primitive = content.primitive_type.local_name
     if primitive == "hexBinary":
@@ -241,7 +249,9 @@ def simple_of(xsd_type: Any) -> Simple:
 
 
 def hexadecimal(text: str, width: int = 0) -> str:
-    """Hexadecimal digits in the form they are compared in: upper case, with the leading zeros of the type's
-    full width."""
+    """Return hexadecimal digits in their comparable form: upper case, with leading zeros up to `width`.
+
+    Without a width, up to whole bytes.
+    """
     digits = text.strip().upper()
     return digits.zfill(width or len(digits) + len(digits) % 2)

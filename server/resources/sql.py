@@ -1,5 +1,7 @@
-"""Statements that are asked often enough to be written by hand: building one through the mapper costs more
-than running it. They are plain SQL that SQLite and PostgreSQL both speak, with `?` for parameters."""
+"""SQL written by hand, for statements that are run so often that building them through peewee costs more.
+
+Statements are plain SQL that SQLite and PostgreSQL both understand, with `?` for parameters.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -15,26 +17,26 @@ def _for_postgres(statement: str) -> str:
 
 
 def execute(statement: str, *parameters: Any) -> Any:
-    """Run a statement on this thread's connection; a cursor. Database errors come as peewee's."""
+    """Run a statement on this thread's connection and return the cursor. Errors are peewee's."""
     return db.obj.execute_sql(_for_postgres(statement) if is_postgres() else statement, parameters)
 
 
 def many(statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Run a statement once for each row of parameters, within the transaction that is open."""
+    """Run a statement once for each row of parameters, within the open transaction."""
     cursor = db.obj.cursor()
     cursor.executemany(_for_postgres(statement) if is_postgres() else statement, list(rows))
 
 
 def row(statement: str, *parameters: Any) -> Any:
-    """The first row, or None."""
+    """Return the first row, or None."""
     return execute(statement, *parameters).fetchone()
 
 
 def rows(statement: str, *parameters: Any) -> list[Any]:
-    """Every row."""
+    """Return every row."""
     return list(execute(statement, *parameters).fetchall())
 
 
 def marks(count: int) -> str:
-    """`?, ?, ?` for an IN list."""
+    """Return `?, ?, ?` for an IN list."""
     return ", ".join("?" * count)

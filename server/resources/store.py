@@ -1,7 +1,7 @@
-"""The only writer of documents: transactions, add, put, remove, and the time that passes.
+"""The only writer of documents: transactions, changes, and what the passing of time changes.
 
-What follows from a change (a neighbour's status, an owner's link counts, a hook's doings) is committed with
-it or not at all. Owners whose links change are rendered again once, at the end of the transaction.
+The consequences of a change (the status of neighbouring events, the counts in links, what hooks do) are
+committed with it or not at all. Documents whose links change are rendered once, at the transaction's end.
 """
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _local = _Local()
 
 @contextmanager
 def transaction(scope: str | None = None) -> Iterator[None]:
-    """A write transaction; one inside another joins it.
+    """A write transaction. One inside another joins it.
 
-    SQLite has one writer at a time. On PostgreSQL writers of different trees (`scope` is an href: /edev/7,
-    /mup/3) pass each other, a writer without scope has the house for itself; locks are taken in one order, so
-    none deadlocks.
+    SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scope` is an href: /edev/7,
+    /mup/3) work at the same time, and a writer without scope excludes all others. Locks are taken in one
+    order, so that no two wait for each other.
     """
     if _local.depth:
         yield
@@ -70,8 +70,7 @@ def _lock(scope: str | None) -> None:
 
 
 def touch(*hrefs: str) -> None:
-    """See that these documents are rendered again at the end of the transaction, after what they are derived
-    from."""
+    """Render these documents again at the end of the transaction, after those that they depend on."""
     for href in hrefs:
         _local.dirty[href] = None
 
@@ -79,20 +78,20 @@ def touch(*hrefs: str) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 def get(href: str) -> Document | None:
-    """The document at an href, whoever may see it; None where there is none."""
-    return documents.one("href = ?", href)
+    """Return the document at an href, whoever may see it; None where there is none."""
+    return documents.first("href = ?", href)
 
 
 def items(list_href: str, ended: bool = False) -> list[Document]:
-    """The items of a list, in its order; events whose period is over only when asked for."""
+    """Return the items of a list, in its order; with `ended` also events whose period is over."""
     return documents.select(
         "parent = ?" + ("" if ended else f" AND {documents.LISTED}") + " ORDER BY sort", list_href
     )
 
 
 def find(mrid: str, *kinds: str) -> Document | None:
-    """The document of one of these kinds with this mRID."""
-    return documents.one(
+    """Return the document of one of these kinds with this mRID; None where there is none."""
+    return documents.first(
         f"mrid = ? AND kind IN ({sql.marks(len(kinds))})", schema.hexadecimal(mrid, 32), *kinds
     )
 
@@ -100,19 +99,18 @@ def find(mrid: str, *kinds: str) -> Document | None:
 # --- writing --------------------------------------------------------------------------------------
 
 def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> Change:
-    """Add an item to a list, or update the one that a `before` hook finds it to be (`Change.old` is set
-    then).
+    """Add an item to a list, or update the one that a `before` hook recognises (then `Change.old` is set).
 
-    What the operator says (no caller) gets an mRID and a creationTime where it needs them.
+    Without a caller, which is by the operator, mRID and creationTime are added where the type has them.
     """
     with transaction(list_href):
         change = Change("POST", kind, "", dict(data), caller=caller,
                         audience=_inherited(list_href) if audience is INHERIT else audience)
         if caller is None:
-            known = schema.type_spec(kind).by_key
-            for key, make in (("mRID", new_mrid), ("creationTime", clock.now)):
-                if key in known and key not in change.data:
-                    change.data[key] = make()
+            fields = schema.type_spec(kind).by_key
+            for key, value in (("mRID", new_mrid), ("creationTime", clock.now)):
+                if key in fields and key not in change.data:
+                    change.data[key] = value()
         hooks.run_before(change)
         change.href = change.href or f"{list_href}/{next_number(list_href)}"
         render.save(
@@ -123,37 +121,39 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
 
 
 def add(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> str:
-    """Add an item to a list; its href."""
+    """Add an item to a list and return its href."""
     return post(kind, list_href, data, audience, caller).href
 
 
 def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind: str = "") -> Change:
-    """Say what the document at an href holds, whether it was there or not. `kind` where the path alone cannot
-    tell."""
+    """Write the document at an href, whether it is there or not. Refused (404) for an href of no resource.
+
+    `kind` is needed where several kinds share the path.
+    """
     match = table.match(href)
     if match is None:
         raise Refused(404, f"{href} is no resource")
     with transaction(href):
-        old, above = get(href), table.parent(href)
+        old, parent = get(href), table.parent(href)
         change = Change("PUT", old.kind if old else kind or match.row.element, href, dict(data),
                         old.submitted if old else None, caller)
-        change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(above)
+        change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(parent)
         hooks.run_before(change)
-        render.save(change.kind, href, above, change.audience or EVERYONE, change.data, check=caller is None)
-        _reconcile(change, above, counted=old is None)
+        render.save(change.kind, href, parent, change.audience or EVERYONE, change.data, check=caller is None)
+        _reconcile(change, parent, counted=old is None)
         return change
 
 
 def add_placeholder(kind: str, href: str) -> None:
-    """Let a resource stand there of which nothing is known yet, so that the link to it resolves."""
+    """Add a resource of which nothing has been submitted yet, so that the link to it resolves."""
     with transaction(href):
-        above = table.parent(href)
-        render.save(kind, href, above, _inherited(above), None)
-        touch(above)
+        parent = table.parent(href)
+        render.save(kind, href, parent, _inherited(parent), None)
+        touch(parent)
 
 
 def remove(href: str, caller: Any = None) -> None:
-    """Remove a document and everything below it."""
+    """Remove a document and everything below it. Refused (404) where there is none."""
     with transaction(href):
         document = get(href)
         if document is None:
@@ -168,7 +168,10 @@ def remove(href: str, caller: Any = None) -> None:
 
 
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
-    """Cancel an event from an instant on (default: now), with its randomization or without."""
+    """Cancel an event from an instant on (default: now), with its randomization or without.
+
+    Refused (404) where there is no such event, (409) where it is over.
+    """
     with transaction(href):
         document = get(href)
         if document is None or not links.is_event(document.kind):
@@ -182,74 +185,75 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
 
 
 def next_number(name: str) -> int:
-    """The next number of a list; never given twice."""
+    """Return the next number of a list; none is given twice."""
     return int(sql.row("INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) "
                        "DO UPDATE SET value = counter.value + 1 RETURNING value", name)[0])
 
 
 def new_mrid() -> str:
-    """A new mRID: the fraction of the clock's second (20 bits), the time in microseconds (52), 24 random
-    bits, our enterprise number.
+    """Return a new mRID: the fraction of the clock's second (20 bits), the time in microseconds (52), 24
+    random bits, and the enterprise number.
 
-    So of two events that are created in the same second the later one has the greater mRID and is the newer
-    (see events.py), as whoever posted them meant it; and the first digits, by which people tell events apart,
-    differ.
+    Of two events that are created in the same second, the later one has the greater mRID and is the newer one
+    (see events.py), as the operator intended. The first digits, by which people tell events apart, differ.
     """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
     return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()
 
 
-def _reconcile(change: Change, above: str, counted: bool = True) -> None:
+def _reconcile(change: Change, parent: str, counted: bool = True) -> None:
+    """Carry out the consequences of a change: counts, placeholders, hooks, the status of events."""
     if counted:
-        _count(change.href, above)
+        _count(change.href, parent)
     if change.method != "DELETE":
         for link in links.link_rows(change.kind):
             if link.required and not link.row.is_list and get(f"{change.href}/{link.step}") is None:
                 add_placeholder(link.row.name, f"{change.href}/{link.step}")
     hooks.run_after(change)
     if links.is_event(change.kind):
-        _reevaluate(above, [links.period(data) for data in (change.data, change.old) if data])
+        _reevaluate(parent, [links.period(data) for data in (change.data, change.old) if data])
 
 
-def _count(href: str, above: str) -> None:
-    """A document has come or gone: what holds a link to it, or to its list, may change."""
+def _count(href: str, parent: str) -> None:
+    """Touch the document with a link to one that was added or removed, or to its list."""
     if not table.number(href):
-        touch(above)
+        touch(parent)
         return
-    match = table.match(above)
+    match = table.match(parent)
     if match is not None and render.counted(match.row.name):
-        touch(table.parent(above))
+        touch(table.parent(parent))
 
 
-def _inherited(above: str) -> str:
-    """The audience of the nearest document up the path, else everyone."""
-    while above:
-        row = sql.row("SELECT audience FROM document WHERE href = ?", above)
+def _inherited(href: str) -> str:
+    """Return the audience of the nearest document at or above an href; EVERYONE where there is none."""
+    while href:
+        row = sql.row("SELECT audience FROM document WHERE href = ?", href)
         if row is not None:
-            return row[0]
-        above = table.parent(above)
+            return str(row[0])
+        href = table.parent(href)
     return EVERYONE
 
 
 # --- time passes ----------------------------------------------------------------------------------
 
 def due() -> bool:
-    """Whether time has changed a document since it was rendered."""
+    """Return whether time has changed a document since it was rendered."""
     return sql.row("SELECT 1 FROM document WHERE fresh_until <= ? LIMIT 1", clock.now()) is not None
 
 
 def refresh() -> int:
-    """Render every document that time has changed; how many lists and documents that was."""
-    found = sql.rows("SELECT DISTINCT parent FROM document WHERE fresh_until <= ?", clock.now())
-    for (above,) in found:
-        with transaction(above):
-            due = sql.rows("SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
-                           above, clock.now())
-            _reevaluate(above, [(at, until) for _, kind, at, until in due if links.is_event(kind)])
-            for href, kind, _, _ in due:
+    """Render every document that time has changed; return in how many lists there were any."""
+    parents = sql.rows("SELECT DISTINCT parent FROM document WHERE fresh_until <= ?", clock.now())
+    for (parent,) in parents:
+        with transaction(parent):
+            stale = sql.rows(
+                "SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
+                parent, clock.now())
+            _reevaluate(parent, [(at, until) for _, kind, at, until in stale if links.is_event(kind)])
+            for href, kind, _, _ in stale:
                 if not links.is_event(kind) and render.rerender(href):
-                    touch(table.parent(above))
-    return len(found)
+                    touch(table.parent(parent))
+    return len(parents)
 
 
 def _reevaluate(list_href: str, periods: list[render.Period]) -> None:
@@ -258,7 +262,7 @@ def _reevaluate(list_href: str, periods: list[render.Period]) -> None:
 
 
 def apply_rates(lfdi: str = "") -> None:
-    """Render again what carries a poll or post rate, for one device or all."""
+    """Render the documents that have a poll or post rate, of one device or all."""
     with transaction():
         for href, kind in sql.rows(
             "SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
@@ -269,12 +273,14 @@ def apply_rates(lfdi: str = "") -> None:
 
 
 def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
-    """Rebuild every derived row and body; how many had to be changed (none in a healthy database). `track`
-    may show how far it is."""
+    """Rebuild every derived row and body; return how many had to be changed (none in a healthy database).
+
+    `track` wraps the list of hrefs and may show progress.
+    """
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
-        for above, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
-            changed += render.reevaluate(above)
+        for parent, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
+            changed += render.reevaluate(parent)
         for (href,) in track(
             sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")
         ):
@@ -284,10 +290,9 @@ def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
 
 @hooks.seed
 def _reindex_after_upgrade() -> int:
-    """Rebuild derived rows and bodies where a migration asked for it by a KeyValue; returns how many had to
-    be changed."""
-    asked = KeyValue.name == "reindex"
-    if not KeyValue.select().where(asked).exists():
+    """Rebuild derived rows and bodies where a migration has left a KeyValue; return how many changed."""
+    pending = KeyValue.name == "reindex"
+    if not KeyValue.select().where(pending).exists():
         return 0
-    with transaction():  # a second process that starts at the same time waits, and finds the KeyValue gone
-        return reindex() if KeyValue.delete().where(asked).execute() else 0
+    with transaction():  # a second process that starts at the same time waits, and finds no KeyValue then
+        return reindex() if KeyValue.delete().where(pending).execute() else 0

@@ -1,7 +1,7 @@
-"""The table of resources: `schemas/*.toml` as rows, hrefs to rows and back.
+"""The table of resources: `schemas/*.toml` as rows, and from hrefs to rows and back.
 
-A row says where a resource stands and which methods it takes (IEEE 2030.5-2018, interface description); what
-it holds is asked of the schemas, see `codec`.
+A row has the path and methods of a resource (IEEE 2030.5-2018, interface description) and the facts of its
+function set that code would otherwise repeat. What the resource contains is in the schemas, see `schema`.
 """
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _PARAMETER = re.compile(r"<int:(\w+)>")
 class Row:
     """One resource of the standard.
 
-    `modes` has a letter for each of METHODS: Mandatory, Optional, Discouraged, Error. `query` holds those of
-    the list parameters s, a, l that GET takes, `order` the paths of the elements a list is ordered by (`-`
-    descending), `posted` the elements that a POST may carry, `of` the row that a view selects from.
-    `writer` is "operator" where devices may not write though the mode allows it. Of what devices respond to,
-    `response` is the type of the Responses, `statuses` has the statuses that those may carry (table 27).
+    `modes` has a letter for each of METHODS: Mandatory, Optional, Discouraged, Error. `query` has those of
+    the list parameters s, a, l that GET takes, `order` the paths of the elements that a list is ordered by
+    (`-` for descending), `posted` the elements that a POST may carry, `of` the row that a view selects from.
+    `writer` is "operator" where devices may not write though the mode allows it. For an event, `response` is
+    the type of its Responses and `statuses` has the statuses that those may carry (table 27).
     `publisher` is "vder" for a program of which each virtual DER publishes one of its own. `assigned` names
     the view by which FunctionSetAssignments assign the programs of a list.
     """
@@ -45,39 +45,39 @@ class Row:
 
     @cached_property
     def allow(self) -> str:
-        """The value of an Allow header: every method that is not an error."""
+        """The value of the Allow header: every method whose mode is not E."""
         return ", ".join(method for method, mode in zip(METHODS, self.modes, strict=True) if mode != "E")
 
     def mode(self, method: str) -> str:
-        """The mode of a method; E, error, for one that the standard does not know."""
+        """Return the mode of a method; E, error, for one that the standard does not have."""
         return self.modes[METHODS.index(method)] if method in METHODS else "E"
 
     def allows(self, method: str) -> bool:
-        """Whether the method may be used at all (any mode but E)."""
+        """Return whether the method may be used at all (any mode but E)."""
         return self.mode(method) != "E"
 
     @property
     def is_list(self) -> bool:
-        """Whether GET answers with a list, paged by `query`."""
+        """Whether GET returns a list, paged by `query`."""
         return bool(self.query)
 
     def href(self, **parameters: int) -> str:
-        """The href of the resource with these numbers: `rows["DERControl"].href(program=1, control=2)`."""
+        """Return the href with these numbers: `rows["DERControl"].href(program=1, control=2)`."""
         return self._format.format(**parameters)
 
 
 class Match(NamedTuple):
-    """Where an href leads: its row, and the number of each parameter of the row's path."""
+    """The row of an href, and the number of each parameter of the row's path."""
     row: Row
     parameters: dict[str, int]
 
 
 def _load() -> dict[str, Row]:
-    found: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, Any]] = {}
     for file in sorted(resources.files("schemas").iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
-            found |= tomllib.loads(file.read_text("utf-8"))
-    return {name: Row(name, **said) for name, said in found.items()}
+            tables |= tomllib.loads(file.read_text("utf-8"))
+    return {name: Row(name, **columns) for name, columns in tables.items()}
 
 
 rows: dict[str, Row] = _load()
@@ -89,7 +89,7 @@ _SHAPE = re.compile(r"(?<=/)[0-9]+(?=/|$)")
 
 @lru_cache(maxsize=20_000)
 def match(href: str) -> Match | None:
-    """The row of an href and the numbers in it; None where the table has no such resource."""
+    """Return the row of an href and the numbers in it; None where the table has no such resource."""
     row = _by_shape.get(_SHAPE.sub("#", href))
     if row is None:
         return None
@@ -97,27 +97,26 @@ def match(href: str) -> Match | None:
 
 
 def parent(href: str) -> str:
-    """The href one level up: a list item's list, a singleton's owner; "" above a root."""
+    """Return the href one level up: the list of an item, the owner of a single resource; "" above a root."""
     return href.rpartition("/")[0]
 
 
 def number(href: str) -> int:
-    """The number an href ends with; 0 where it ends with a word."""
+    """Return the number at the end of an href; 0 where it ends with a word."""
     last = href.rpartition("/")[2]
     return int(last) if last.isdigit() else 0
 
 
 @lru_cache(maxsize=None)
 def children(name: str) -> tuple[Row, ...]:
-    """The rows one level below a row: `children("EndDevice")` has Registration, DERList and so on."""
+    """Return the rows one level below a row: of EndDevice Registration, DERList and so on."""
     path = rows[name].path
     return tuple(row for row in rows.values() if parent(row.path) == path and not row.path.endswith(">"))
 
 
 @lru_cache(maxsize=None)
 def item(name: str) -> Row | None:
-    """The row of a list's items: `item("DERControlList")` is the row DERControl; views name their own by
-    `of`."""
+    """Return the row of a list's items: of DERControlList the row DERControl, and so of its views."""
     row = rows[name]
     if row.of:
         return item(row.of)
@@ -126,5 +125,5 @@ def item(name: str) -> Row | None:
 
 
 def source(row: Row) -> Row:
-    """The row of the list that a view selects from; any other row itself."""
+    """Return the row that a view selects from; any other row itself."""
     return rows[row.of] if row.of else row

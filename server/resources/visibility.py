@@ -1,32 +1,36 @@
-"""What time makes of a document: whether it is listed, active or expired, and until when that holds. Pure."""
+"""Whether a document is listed, active or expired, and until when that holds. Pure."""
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from server.models import Document
 from server.resources import events
 from server.resources.codes import EventStatus
+from server.units import Instant
 
 Data = dict[str, Any]
 
 
 class TimedState(NamedTuple):
-    """What time has made of a document: see models.Document.visibility and fresh_until; `status` is its
-    EventStatus."""
+    """What depends on time: `visibility` and `fresh_until` as in models.Document, and the EventStatus."""
     visibility: int
-    fresh_until: int | None
+    fresh_until: Instant | None
     status: Data | None = None
 
 
-def interval_state(at: int | None, until: int | None, now: int) -> TimedState:
-    """Of something with an interval that is no event: active while it lasts, listed for good."""
-    if at is None or until is None:
-        return TimedState(0, None)
-    if now < at:
-        return TimedState(0, at)
-    return TimedState(1, until) if now < until else TimedState(0, None)
+def interval_state(start: Instant | None, end: Instant | None, now: Instant) -> TimedState:
+    """Return the state of something with an interval that is no event: active in it, and always listed."""
+    if start is None or end is None:
+        return TimedState(Document.LISTED, None)
+    if now < start:
+        return TimedState(Document.LISTED, start)
+    return TimedState(Document.ACTIVE, end) if now < end else TimedState(Document.LISTED, None)
 
 
-def event_state(verdict: events.EventState, reason: str | None) -> TimedState:
-    """Of an event, from the verdict on it."""
-    standing = 2 if not verdict.listed else 1 if verdict.status == EventStatus.ACTIVE else 0
-    return TimedState(standing, verdict.next_change, events.event_status(verdict, reason))
+def event_state(state: events.EventState, reason: str | None) -> TimedState:
+    """Return the state of an event as its document has it."""
+    if not state.listed:
+        visibility = Document.EXPIRED
+    else:
+        visibility = Document.ACTIVE if state.status == EventStatus.ACTIVE else Document.LISTED
+    return TimedState(visibility, state.next_change, events.event_status(state, reason))

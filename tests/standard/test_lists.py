@@ -187,7 +187,7 @@ def varied(row: Row, item: Row, digits: tuple[int, ...], number: int) -> dict[st
         data["mRID"] = f"{(number * 5 + 3) % 7:032X}"
     for step, digit in zip(row.order, digits, strict=False):
         path = step.lstrip("-")
-        field = schema.type_spec(item.element).walk(path)
+        field = schema.type_spec(item.element).field_at(path)
         if field is None or path in ("href", "mRID"):
             continue
         *above, last = path.split("/")
@@ -206,7 +206,7 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
         path = step.lstrip("-")
         if path == "href":
             listed = sorted(listed, key=lambda each: table.number(each["href"]))
-        elif schema.type_spec(item.element).walk(path):
+        elif schema.type_spec(item.element).field_at(path):
             listed = sorted(
                 listed,
                 key=lambda each, path=path: ordering.value_at(each, path),  # type: ignore[misc]

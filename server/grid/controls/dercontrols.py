@@ -17,7 +17,7 @@ from server.grid.fleet import members
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
 from server.resources import codec, dermodes, dryrun, schema, store, table
-from server.resources.codes import EventStatus, ResponseRequired
+from server.resources.codes import ALL_RESPONSES, EventStatus
 from server.units import Instant, Seconds, SecondsExact, Xml
 
 STATUSES = {
@@ -28,7 +28,6 @@ STATUSES = {
     EventStatus.SUPERSEDED: "superseded",
 }
 OVER = "over"
-EVERY_RESPONSE = int(ResponseRequired.RECEIVED | ResponseRequired.SPECIFIC | ResponseRequired.CUSTOMER)
 _MAX_RANDOMIZATION_S = 3600  # OneHourRangeType
 _UINT16, _UINT32 = 0xFFFF, 0xFFFFFFFF
 _RAMP_TICKS = 100  # rampTms is in hundredths of a second
@@ -50,7 +49,7 @@ def post(
     category: int | None = None,
     description: str = "",
     ramp_s: SecondsExact | None = None,
-    response_required: int = EVERY_RESPONSE,
+    response_required: int = ALL_RESPONSES,
     dry_run: bool = False,
 ) -> PostedDerControl:
     """Post a DERControl to a virtual DER's program.
@@ -95,7 +94,7 @@ def publish(
     category: int | None = None,
     description: str = "",
     ramp_s: SecondsExact | None = None,
-    response_required: int = EVERY_RESPONSE,
+    response_required: int = ALL_RESPONSES,
 ) -> str:
     """Add a DERControl to the program at this href and return its href. For the arguments see `post`."""
     if not dermodes.modes_set(base):
@@ -123,7 +122,7 @@ def event_fields(
     randomize_start: Seconds = 0,
     randomize_duration: Seconds = 0,
     description: str = "",
-    response_required: int = EVERY_RESPONSE,
+    response_required: int = ALL_RESPONSES,
 ) -> dict[str, Any]:
     """Return the elements that events of all kinds have in common.
 

@@ -18,7 +18,7 @@ from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDe
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER
 from server.resources import codec, dryrun, sql, store, table
-from server.resources.codes import OPT_OUTS, ResponseStatus
+from server.resources.codes import ALL_RESPONSES, OPT_OUTS, ResponseStatus
 from server.units import Instant, Seconds
 
 ACTIONS = ("Offset", "SetPoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction")
@@ -39,7 +39,7 @@ def create(
     randomize_start: Seconds = 0,
     randomize_duration: Seconds = 0,
     description: str = "",
-    response_required: int = dercontrols.EVERY_RESPONSE,
+    response_required: int = ALL_RESPONSES,
     dry_run: bool = False,
 ) -> CreatedDrEvent:
     """Post an EndDeviceControl for the members of a virtual DER that are of a category.

@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 from server import cli, functionsets
-from server.resources import codec, schema
+from server.resources import schema, validation
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 
@@ -67,7 +67,7 @@ def _load() -> None:
 
     assert controller and reports and charts and dates and figure
     functionsets.load()
-    codec.validator()
+    validation.validator()
     for name in schema.model().elements:
         schema.type_spec(name)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from server.errors import Refused
-from server.resources import codec, hexbinary, schema
+from server.resources import codec, hexbinary, schema, validation
 from tests.schemas import editions, generate
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.xml"))
@@ -162,8 +162,8 @@ def shorten(element: etree._Element, plan: schema.TypeSpec) -> list[str]:
             element.set(name, short_hexadecimal(text))
     for child in element:
         field = plan.by_tag.get(child.tag) or schema.foreign(child.tag)
-        if field is not None and field.plan is not None:
-            values += shorten(child, schema.actual(child, field.plan))
+        if field is not None and field.spec is not None:
+            values += shorten(child, schema.actual(child, field.spec))
         elif field is not None and field.simple.kind == "hex":
             values.append(child.text)
             child.text = short_hexadecimal(child.text)
@@ -293,7 +293,7 @@ def test_a_root_of_csipaus() -> None:
 def test_what_only_2023_knows_is_left_out_for_2018() -> None:
     name = "DERControl"
     only = next(
-        field for field in schema.type_spec("DERControlBase").elements if field.edition == 2023 and field.plan
+        field for field in schema.type_spec("DERControlBase").elements if field.edition == 2023 and field.spec
     )
     data = {"DERControlBase": {"opModConnect": True, only.key: {}}}
     assert only.key.encode() not in codec.fragment(name, data, 2018)
@@ -400,7 +400,7 @@ def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) 
         return made
 
     monkeypatch.setattr(etree, "XMLSchema", reading)
-    threads = [threading.Thread(target=codec.validator) for _ in range(4)]
+    threads = [threading.Thread(target=validation.validator) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -277,7 +277,7 @@ def test_what_is_no_code_is_not_taken_for_one(line: str) -> None:
     assert bare(ast.parse(line)) == []
 
 
-@pytest.mark.parametrize("package", ["server"])
+@pytest.mark.parametrize("package", ["server", "clients"])
 def test_codes_are_written_by_name(package: str) -> None:
     found = {
         str(path.relative_to(ROOT)): codes_of

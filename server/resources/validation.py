@@ -1,0 +1,77 @@
+"""XML as it comes in: parsed without risk, and validated against the schema."""
+from __future__ import annotations
+
+import re
+import threading
+
+from lxml import etree
+
+from server.errors import Refused
+from server.resources import repairs, schema
+from server.resources.schema import SEP
+
+# What the message of an error lists for the revisions of an edition, which nobody writes.
+_REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
+_local = threading.local()
+# libxml2 sets up its table of built-in types at the first schema that it reads; two threads corrupt it.
+_reading_schema = threading.Lock()
+
+
+def parse(body: bytes) -> etree._Element:
+    """Return the root element of well-formed XML.
+
+    Refused (400) for other text and for a document type declaration. Entities are not resolved, nothing is
+    loaded from the network, and libxml2's limits of depth and size apply.
+    """
+    if not hasattr(_local, "parser"):
+        _local.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    try:
+        root = etree.fromstring(body, _local.parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Refused(400, f"not well-formed XML: {error}") from None
+    if root.getroottree().docinfo.doctype:
+        raise Refused(400, "a document type declaration is not accepted")
+    return root
+
+
+def validate(root: etree._Element) -> None:
+    """Validate a document against the schema. Refused (400) with line and element of the first error.
+
+    A document that is invalid only by habits of clients in the field is repaired in place, see `repairs`.
+    """
+    if not _is_valid(root) and not (repairs.repair(root) and _is_valid(root)):
+        raise Refused(400, _first_error())
+
+
+def check(body: bytes) -> None:
+    """Validate a document that the server made from an operator's data. Refused (400) with the first error,
+    without its line, which the operator has not written."""
+    if not _is_valid(parse(body)):
+        raise Refused(400, _first_error().partition(": ")[2])
+
+
+def validator() -> etree.XMLSchema:
+    """Return this thread's validator; its error log is not to be shared."""
+    if not hasattr(_local, "validator"):
+        with _reading_schema:
+            _local.validator = etree.XMLSchema(etree.parse(schema.path()))
+    return _local.validator
+
+
+def _is_valid(root: etree._Element) -> bool:
+    return bool(validator().validate(root))
+
+
+def _first_error() -> str:
+    error = validator().error_log[0]
+    message = _REVISIONS.sub("", error.message).replace(f"{{{SEP}}}", "")
+    if "No matching global declaration" in message:
+        message += f" Documents are in the namespace {SEP}."
+    return f"line {error.line}: {message}"
