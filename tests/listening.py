@@ -100,7 +100,7 @@ def secure(
 def listening(
     tree: Path,
     log: Path,
-    application: str = "tests.echo:app",
+    application: str = "tests.echo_server:app",
     config: str = "server.protocol.listen",
     **settings: Any,
 ) -> Iterator[Listening]:

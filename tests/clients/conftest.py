@@ -1,4 +1,4 @@
-"""What the tests of whole devices share."""
+"""Fixtures of the tests of whole devices."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -6,27 +6,25 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from clients.devices.device import Device, Identity
 from clients.devices.devicemodel import DeviceModel
 from server import clock
 from server.config import settings
-from server.devices import enrolment, identity
+from server.devices import enrolment
 from server.grid.groups import virtualders
-from tests.clients.inprocess import InProcess
-from tests.clients.scene import ME, PIN, Scene
+from tests.clients import fixtures
+from tests.clients.fixtures import LFDI, PIN, DeviceFixture
 
 
 @pytest.fixture
-def play(server: None, application: Flask) -> Callable[..., Scene]:
-    """A device with this plant, enrolled and in `street`, from this second on; it polls and posts at this
-    rate."""
-    def begin(model: DeviceModel, now: int, rate: int = 60, **limits: float) -> Scene:
+def start(server: None, application: Flask) -> Callable[..., DeviceFixture]:
+    """Start a device with this model, enrolled and in `street`, at this second: `start(model, now)`.
+
+    It polls and posts every `rate` seconds. Further arguments are limits of the virtual DER.
+    """
+    def start_device(model: DeviceModel, now: int, rate: int = 60, **limits: float) -> DeviceFixture:
         clock.turn_to(now)
         settings.poll_rate = settings.post_rate = rate
-        enrolment.enrol(ME, pin=PIN, name="one")
+        enrolment.enrol(LFDI, pin=PIN, name="one")
         virtualders.create("street", members=["one"], **limits)
-        line, told = InProcess(application, ME), []
-        device = Device(Identity(ME, identity.sfdi(ME), PIN), model, line.connection(), on_event=told.append,
-                        clock=clock.precise)
-        return Scene(device, line, told)
-    return begin
+        return fixtures.create(application, model)
+    return start_device

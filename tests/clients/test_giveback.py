@@ -17,7 +17,7 @@ from server.grid.controls import evsessions, reservations
 from server.resources import store
 from server.resources.codes import StorageModeStatus
 from server.resources.quantities import base_value
-from tests.clients.scene import Scene, read, statuses
+from tests.clients.fixtures import DeviceFixture, mean_injection_w, statuses
 
 CAR = Site("seed")
 DAWN = 1_768_478_400 // DAY * DAY
@@ -147,81 +147,82 @@ def test_what_is_offered_is_asked_before_what_is_wanted(
 # --- a whole client -------------------------------------------------------------------------------
 
 @pytest.fixture
-def garage(play: Callable[..., Scene]) -> Scene:
+def charger(start: Callable[..., DeviceFixture]) -> DeviceFixture:
     """Plugged in for a while, in a street that may inject nothing: what it offers is granted by hand."""
-    scene = play(TWO_WAY, STAY.arrival - 600, export_limit_w=0)
-    scene.live_until(max(STAY.arrival, BEGIN) + 300)
-    return scene
+    device = start(TWO_WAY, STAY.arrival - 600, export_limit_w=0)
+    device.run_until(max(STAY.arrival, BEGIN) + 300)
+    return device
 
 
 def offer() -> str:
-    one, = evsessions.list_sessions("street")
-    assert one["energy_wh"] < 0
-    return str(one["request"])
+    session, = evsessions.list_sessions("street")
+    assert session["energy_wh"] < 0
+    return str(session["request"])
 
 
-def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(garage: Scene) -> None:
+def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(charger: DeviceFixture) -> None:
     said = store.get(offer()).submitted
     assert (
         base_value(said["energyRequested"]) == pytest.approx(-SPARE, abs=15)
         and base_value(said["powerRequested"]) == -5000
     )
     assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
-    assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and garage.device.model.injection_w == 0
-    assert garage.device.model.absorbed_wh < 10, "what it drew before it was told"
-    garage.live_until(END + 300)
-    one, = evsessions.list_sessions("street")
-    assert one["energy_wh"] == pytest.approx(STAY.energy_wh, abs=30), "nobody wanted it"
-    assert one["state"] == "active"
-    assert garage.device.model.injection_w == -7400 and garage.device.model.injected_wh == 0
+    assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and charger.model.injection_w == 0
+    assert charger.model.absorbed_wh < 10, "before it read the request's status"
+    charger.run_until(END + 300)
+    session, = evsessions.list_sessions("street")
+    assert session["energy_wh"] == pytest.approx(STAY.energy_wh, abs=30), "nobody wanted it"
+    assert session["state"] == "active"
+    assert charger.model.injection_w == -7400 and charger.model.injected_wh == 0
 
 
-def test_it_gives_for_as_long_and_as_much_as_it_is_granted(garage: Scene) -> None:
+def test_it_gives_for_as_long_and_as_much_as_it_is_granted(charger: DeviceFixture) -> None:
     start = clock.now() + 300
     reservations.grant(offer(), -3000, 3600, start, -2000)
-    garage.live_until(start + 1800)
-    assert garage.device.model.injection_w == 3000 and read(start + 60, 1680) == pytest.approx(3000, abs=1)
-    one, = evsessions.list_sessions("street")
-    assert one["vehicle"]["chargingPowerNow"]["value"] == -3000 and one["served_wh"] < -1000
-    garage.live_until(start + 3500)
-    assert garage.device.model.injection_w == 0
-    assert garage.device.model.injected_wh == pytest.approx(2000, abs=1)
-    garage.live_until(start + 4000)
-    assert statuses()[-4:].count(3) == 1 and not garage.said("error")
-    newest = max(evsessions.list_sessions("street"), key=lambda one: one["request"])
+    charger.run_until(start + 1800)
+    assert charger.model.injection_w == 3000
+    assert mean_injection_w(start + 60, 1680) == pytest.approx(3000, abs=1)
+    session, = evsessions.list_sessions("street")
+    assert session["vehicle"]["chargingPowerNow"]["value"] == -3000 and session["served_wh"] < -1000
+    charger.run_until(start + 3500)
+    assert charger.model.injection_w == 0
+    assert charger.model.injected_wh == pytest.approx(2000, abs=1)
+    charger.run_until(start + 4000)
+    assert statuses()[-4:].count(3) == 1 and not charger.details("error")
+    newest = max(evsessions.list_sessions("street"), key=lambda session: session["request"])
     assert newest["energy_wh"] == pytest.approx(2000 - SPARE, abs=30), "what it has still"
 
 
-def test_it_keeps_what_its_owner_wants_kept(garage: Scene) -> None:
+def test_it_keeps_what_its_owner_wants_kept(charger: DeviceFixture) -> None:
     start = clock.now() + 300
     assert reservations.grant(offer(), -5000, 7200, start, -10_000)["warnings"]
-    garage.live_until(start + 7000)
-    assert garage.device.model.injection_w == 0
-    assert garage.device.model.charged_wh == pytest.approx(-SPARE, abs=1e-6)
+    charger.run_until(start + 7000)
+    assert charger.model.injection_w == 0
+    assert charger.model.charged_wh == pytest.approx(-SPARE, abs=1e-6)
     assert len(evsessions.list_sessions("street")) == 1, "it waits until the grant is over"
 
 
-def test_it_follows_who_thinks_better_of_it(garage: Scene) -> None:
+def test_it_follows_who_thinks_better_of_it(charger: DeviceFixture) -> None:
     start = clock.now() + 300
     reservations.grant(offer(), -3000, 3600, start)
-    garage.live_until(start + 600)
+    charger.run_until(start + 600)
     reservations.grant(offer(), -1000, 3600, start + 900)
-    garage.live_until(start + 1200)
-    assert garage.device.model.injection_w == 1000
+    charger.run_until(start + 1200)
+    assert charger.model.injection_w == 1000
     reservations.cancel(offer())
-    garage.live(180)
-    assert garage.device.model.injection_w == 0 and {6, 7} <= set(statuses())
+    charger.run(180)
+    assert charger.model.injection_w == 0 and {6, 7} <= set(statuses())
 
 
-def test_a_car_that_gave_leaves_full(play: Callable[..., Scene]) -> None:
+def test_a_car_that_gave_leaves_full(start: Callable[..., DeviceFixture]) -> None:
     """Granted at once, and again for what it wants afterwards."""
-    scene = play(TWO_WAY, STAY.arrival - 600, rate=300)
-    scene.live_until(END + 600)
-    assert scene.device.model.injected_wh == pytest.approx(SPARE, abs=MIN_ENERGY_WH)
-    assert store.items("/edev/1/frq") and read(BEGIN + 900, 1800) == pytest.approx(5000, abs=50)
-    scene.live_until(STAY.departure - 60)
-    model = scene.device.model
+    device = start(TWO_WAY, STAY.arrival - 600, rate=300)
+    device.run_until(END + 600)
+    assert device.model.injected_wh == pytest.approx(SPARE, abs=MIN_ENERGY_WH)
+    assert store.items("/edev/1/frq") and mean_injection_w(BEGIN + 900, 1800) == pytest.approx(5000, abs=50)
+    device.run_until(STAY.departure - 60)
+    model = device.model
     assert model.chargeable_wh < MIN_ENERGY_WH and model.absorbed_wh - model.injected_wh == pytest.approx(
         STAY.energy_wh, abs=MIN_ENERGY_WH
     )
-    assert not scene.said("error")
+    assert not device.details("error")

@@ -19,10 +19,10 @@ from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.models import Device, Document, ResponseRecord
 from server.resources import meterreadings, store
-from tests.flows import story
+from tests.flows import scenario
 from tests.flows.realclient import RealClient
+from tests.flows.scenario import EVENTS, HOME, STREET
 from tests.flows.server import Server, entries
-from tests.flows.story import EVENTS, HOUSE, STREET
 
 pytestmark = pytest.mark.flow
 
@@ -44,7 +44,7 @@ def server(serve: Callable[..., Server]) -> Server:
 @pytest.fixture(scope="module")
 def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     folder = tmp_path_factory.mktemp("clients")
-    server.operator("vder", "default", STREET, *story.words(story.DEFAULT))
+    server.operator("vder", "default", STREET, *scenario.arguments(scenario.DEFAULT))
     clients = {
         edition: RealClient(server, name, folder, compat=edition == "2018")
         for edition, name in CLIENTS.items()
@@ -52,7 +52,7 @@ def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
     try:
         for client in clients.values():
             client.says("Starting poll loop")
-        yield Flow(server, clients, story.tell(server, list(clients.values())))
+        yield Flow(server, clients, scenario.run(server, list(clients.values())))
     finally:
         for client in clients.values():
             client.stop()
@@ -75,7 +75,7 @@ def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     assert f"registered EndDevice at {enrolment.href(device)}" in client.process.text
     assert document("Registration", client)["pIN"]
     assert {one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {
-        HOUSE,
+        HOME,
         STREET,
     }
     status = client.api("status")
@@ -88,7 +88,7 @@ def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     programs = {
         (one["href"], one["description"], one["primacy"]) for one in client.api("programs")["programs"]
     }
-    vders = [virtualders.find(name) for name in (STREET, HOUSE)]
+    vders = [virtualders.find(name) for name in (STREET, HOME)]
     assert programs == {(vder.program, vder.name, vder.primacy) for vder in vders}
 
 

@@ -27,14 +27,14 @@ WATTS = 3000
 
 
 def evening() -> str:
-    """A clock that shows half past eight this evening now: the car has come, and is not full."""
+    """Return a clock that shows 20:30 today now: the car has arrived, and is not full."""
     now = time.time()
     return f"{RATE}@{now}@{now // 86400 * 86400 + 20 * 3600 + 1800}"
 
 
 class Evening(NamedTuple):
-    """What happened: the server, what the devices told, the event, the revised grant, and the session by
-    then."""
+    """The result of the scenario: the server, the devices' process, the event, the revised grant, and the
+    session by then."""
     server: Server
     fleet: Process
     event: dict[str, Any]
@@ -46,17 +46,17 @@ def lfdi(server: Server, model: str) -> str:
     return next(entries(server.certs)[name]["lfdi"] for name, kind in MODELS.items() if kind == model)
 
 
-def answers(subject: str, who: str) -> list[int]:
+def statuses(subject: str, lfdi: str) -> list[int]:
     rows = (
         ResponseRecord.select()
-        .where(ResponseRecord.subject == subject, ResponseRecord.lfdi == who)
+        .where(ResponseRecord.subject == subject, ResponseRecord.lfdi == lfdi)
         .order_by(ResponseRecord.created_at, ResponseRecord.status)
     )
-    return [one.status for one in rows]
+    return [response.status for response in rows]
 
 
 @pytest.fixture(scope="module")
-def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+def scenario(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     server = serve(registration="yes", default_vder=STREET, poll_rate=60, post_rate=60, clock=evening())
     folder = tmp_path_factory.mktemp("fleet")
     known = [entries(server.certs)[name] | {"model": model} for name, model in MODELS.items()]
@@ -92,7 +92,7 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
         event = server.operator(
             "dr", "event", "create", STREET, "--offset", "1.5", "--start", "+4m", "--duration", "3m"
         )
-        until(lambda: 3 in answers(event["mrid"], thermostat) and 2 in answers(grant["mrid"], charger))
+        until(lambda: 3 in statuses(event["mrid"], thermostat) and 2 in statuses(grant["mrid"], charger))
         # a reading lasts a real second
         until(lambda: abs(power.latest([charger])[charger].watts + WATTS) < 0.05 * WATTS)
         session, = server.operator("ev", "sessions", STREET)
@@ -101,20 +101,20 @@ def story(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory
         fleet.stop()
 
 
-def test_both_are_led_to_the_program(story: Evening) -> None:
+def test_both_are_led_to_the_program(scenario: Evening) -> None:
     for name in MODELS:
-        device = Device.get(Device.lfdi == entries(story.server.certs)[name]["lfdi"])
+        device = Device.get(Device.lfdi == entries(scenario.server.certs)[name]["lfdi"])
         assignment, = store.items(f"{enrolment.href(device)}/fsa")
-        listed = story.server.get(name, assignment.submitted["DemandResponseProgramListLink"]["href"])
+        listed = scenario.server.get(name, assignment.submitted["DemandResponseProgramListLink"]["href"])
         assert listed["DemandResponseProgram"][0]["description"] == STREET
         assert store.items(f"{enrolment.href(device)}/lsl"), "both say what they could shed"
 
 
-def test_the_thermostat_follows_and_says_what_it_did_and_to_the_charger_it_is_nothing(story: Evening) -> None:
-    mrid = story.event["mrid"]
-    assert answers(mrid, lfdi(story.server, "thermostat")) == [1, 2, 3]
-    assert answers(mrid, lfdi(story.server, "evcharger")) == [252]
-    shown = story.server.operator("dr", "event", "show", story.event["href"])
+def test_the_thermostat_follows_and_reports_it_and_the_charger_does_not(scenario: Evening) -> None:
+    mrid = scenario.event["mrid"]
+    assert statuses(mrid, lfdi(scenario.server, "thermostat")) == [1, 2, 3]
+    assert statuses(mrid, lfdi(scenario.server, "evcharger")) == [252]
+    shown = scenario.server.operator("dr", "event", "show", scenario.event["href"])
     assert shown["answers"] == {"completed": 1, "parameter not applicable": 1}
     assert [each["applied"] for each in shown["devices"] if each["answer"] == "completed"] == [
         {"Offset": {"coolingOffset": 15, "heatingOffset": 15}}]
@@ -122,17 +122,17 @@ def test_the_thermostat_follows_and_says_what_it_did_and_to_the_charger_it_is_no
     assert kinds == {"DrResponse", "FlowReservationResponseResponse"}
 
 
-def test_the_charger_asked_was_granted_and_follows_the_revision(story: Evening) -> None:
-    session = story.session
+def test_the_charger_asked_was_granted_and_follows_the_revision(scenario: Evening) -> None:
+    session = scenario.session
     first, second = session["grants"]
     assert (first["power_w"], second["power_w"]) == (7400, WATTS) and first["status"] == "superseded"
-    assert session["energy_wh"] >= first["energy_wh"] > 0 and second["href"] == story.grant["href"]
+    assert session["energy_wh"] >= first["energy_wh"] > 0 and second["href"] == scenario.grant["href"]
     assert (session["state"], session["answer"]) == ("active", "started")
     assert session["vehicle"]["maxForwardPower"] == {"multiplier": 0, "value": 7400}
     assert session["window_end"] == session["vehicle"]["timeChargeIsNeeded"] and session["served_wh"] > 0
-    assert 7 in answers(first["mrid"], session["lfdi"])
+    assert 7 in statuses(first["mrid"], session["lfdi"])
 
 
-def test_nobody_complains(story: Evening) -> None:
-    assert "error" not in story.fleet.text
-    assert story.server.log == ""
+def test_nobody_complains(scenario: Evening) -> None:
+    assert "error" not in scenario.fleet.text
+    assert scenario.server.log == ""

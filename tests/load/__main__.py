@@ -78,7 +78,7 @@ def build(folder: Path, certs: Path) -> dict[int, tuple[Path, float]]:
     files = {size: folder / f"{size}.db" for size in SIZES}
     running = {
         size: subprocess.Popen(
-            [sys.executable, "-m", "tests.load.house", str(file), str(size), str(certs)],
+            [sys.executable, "-m", "tests.load.databases", str(file), str(size), str(certs)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,

@@ -17,7 +17,7 @@ from server.resources import store, table
 from server.resources.table import METHODS
 from tests import peers
 from tests.peers import Peer, Reply
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 MIRROR: dict[str, Any] = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
@@ -30,8 +30,8 @@ AGGREGATOR = 100
 
 @pytest.fixture
 def stranger(server: None, application: Any) -> Peer:
-    """Somebody with a good certificate in a house full of somebody else's resources."""
-    full_house.fill()
+    """A client with a valid certificate, at a server where every resource is another device's."""
+    every_resource.fill()
     return Peer(Client(application), peers.lfdi(9))
 
 
@@ -53,7 +53,7 @@ def test_a_stranger_reads_what_is_open_to_it_and_nothing_more(stranger: Peer, po
         for method in METHODS:
             if method == "POST" and row.name == "EndDeviceList" and policy != "strict":
                 continue  # see test_a_stranger_registers_where_that_is_enabled
-            status = stranger.request(method, href, full_house.document(row.name, method)).status
+            status = stranger.request(method, href, every_resource.document(row.name, method)).status
             if row.name not in readable:
                 assert status == 404, (method, href)
             elif method in ("GET", "HEAD"):
@@ -116,8 +116,8 @@ def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
 # --- suspended ------------------------------------------------------------------------------------
 
 def test_a_suspended_device_is_refused_everything(server: None, application: Any) -> None:
-    hrefs = full_house.fill()
-    device = Peer(Client(application), full_house.LFDI)
+    hrefs = every_resource.fill()
+    device = Peer(Client(application), every_resource.LFDI)
     enrolment.suspend(Device.get())
     for name, href in (*hrefs.items(), ("Time", "/unheard")):
         for method in METHODS:
@@ -144,13 +144,13 @@ def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
         enrolment.enrol(peers.lfdi(number), name=f"device {number}")
     virtualders.create("first's", members=["device 1"])
     store.put("/derp/1/dderc", {"mRID": "DD", "DERControlBase": {"opModConnect": True}})
-    store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
+    store.add("DERControl", "/derp/1/derc", every_resource.sample("DERControl"))
     first.post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": first.lfdi})
     first.post(
         "/mup/1", "MirrorMeterReading", {"mRID": "BB", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}
     )
     first.post("/edev/1/lel", "LogEvent", EVENT)
-    first.post("/edev/1/frq", "FlowReservationRequest", full_house.sample("FlowReservationRequest"))
+    first.post("/edev/1/frq", "FlowReservationRequest", every_resource.sample("FlowReservationRequest"))
     subject = store.items("/derp/1/derc")[0].mrid
     first.post(
         "/rsps/1/rsp", "DERControlResponse", {"endDeviceLFDI": first.lfdi, "subject": subject, "status": 1}
@@ -199,7 +199,7 @@ def test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours:
         row = table.rows[name]
         missing = href.replace("/1", "/8", 1) if name != "Response" else "/rsps/1/rsp/8"
         for method in METHODS:
-            said = full_house.document(name, method) if method in ("PUT", "POST") else None
+            said = every_resource.document(name, method) if method in ("PUT", "POST") else None
             theirs, nobody_s = second.request(method, href, said), second.request(method, missing, said)
             assert without_names(theirs, href) == without_names(nobody_s, missing), (method, name)
             if row.allows(method):
@@ -250,7 +250,7 @@ def test_a_post_for_another_s_lfdi_is_403(neighbours: tuple[Peer, Peer]) -> None
 
 def test_what_everyone_sees_nobody_writes(neighbours: tuple[Peer, Peer]) -> None:
     first, second = neighbours
-    store.add("TariffProfile", "/tp", full_house.sample("TariffProfile"))
+    store.add("TariffProfile", "/tp", every_resource.sample("TariffProfile"))
     store.add("DERProgram", "/derp", {"description": "for all", "primacy": 1})
     for who in neighbours:
         assert who.get("/tp/1").status == who.get("/derp/2").status == 200
@@ -259,7 +259,7 @@ def test_what_everyone_sees_nobody_writes(neighbours: tuple[Peer, Peer]) -> None
         assert (
             who.put("/derp/2/dderc", "DefaultDERControl", {"mRID": "02", "DERControlBase": {}}).status == 403
         )
-        assert who.post("/derp/2/derc", "DERControl", full_house.sample("DERControl")).status == 403
+        assert who.post("/derp/2/derc", "DERControl", every_resource.sample("DERControl")).status == 403
 
 
 def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[Peer, Peer]) -> None:
@@ -268,11 +268,11 @@ def test_a_device_does_not_write_what_the_utility_says_of_it(neighbours: tuple[P
     assert first.delete("/edev/1/rg").status == 403
     assert first.post("/edev/1/fsa", "FunctionSetAssignments", {"mRID": "01"}).status == 403
     assert first.delete("/edev/1/fsa/1").status == 403
-    assert first.post("/derp/1/derc", "DERControl", full_house.sample("DERControl")).status == 403
+    assert first.post("/derp/1/derc", "DERControl", every_resource.sample("DERControl")).status == 403
     assert first.delete("/derp/1/derc/1").status == 403
     assert first.put("/derp/1/dderc", "DefaultDERControl", {"mRID": "02", "DERControlBase": {}}).status == 403
     assert first.post("/edev/1/frp", "FlowReservationResponse",
-                      full_house.sample("FlowReservationResponse")).status == 403
+                      every_resource.sample("FlowReservationResponse")).status == 403
     assert first.delete("/upt/1").status == first.delete("/upt/1/mr/1").status == 403
 
 
@@ -313,7 +313,7 @@ def test_an_aggregator_writes_for_its_devices_alone(fleet: Peer, peer: Callable[
 
 def test_an_aggregator_answers_events_for_its_devices(fleet: Peer) -> None:
     virtualders.create("all", members=["device 1", "device 3"])
-    control = store.add("DERControl", "/derp/1/derc", full_house.sample("DERControl"))
+    control = store.add("DERControl", "/derp/1/derc", every_resource.sample("DERControl"))
     subject = fleet.get(control).data["mRID"]
     for number, status in ((1, 201), (3, 403)):
         said = {"endDeviceLFDI": peers.lfdi(number), "subject": subject, "status": 1}

@@ -284,7 +284,7 @@ def away(device: Peer, database: str) -> Any:
     def take() -> None:
         db.close()
         url = (
-            "sqlite:////nonexistent/house.db"
+            "sqlite:////nonexistent/test.db"
             if database.startswith("sqlite")
             else "postgresql://127.0.0.1:9/nowhere"
         )

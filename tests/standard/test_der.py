@@ -15,7 +15,7 @@ from server.models import Device
 from server.resources import store
 from tests.conftest import NOON
 from tests.peers import Peer
-from tests.standard.full_house import sample
+from tests.standard.every_resource import sample
 
 DER = "/edev/1/der/1"
 LEVELS = ("system", "sub-transmission", "substation", "feeder", "segment", "transformer", "service point")

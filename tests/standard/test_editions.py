@@ -16,7 +16,7 @@ from server.resources import codec, store, table
 from tests.peers import Peer
 from tests.schemas.editions import CSIPAUS, SEP, model, validator
 from tests.schemas.generate import document
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 S1, S2 = "application/sep+xml; level=-S1", "application/sep+xml; level=-S2"
@@ -27,10 +27,10 @@ SHOWN = {"": 2018, "application/sep+xml": 2018, S1: 2018, "application/sep+xml;l
 
 
 @pytest.fixture
-def resident(server: None, application: Any) -> Peer:
-    """The device of a full house."""
-    full_house.fill()
-    return Peer(Client(application), full_house.LFDI)
+def owner(server: None, application: Any) -> Peer:
+    """The device that owns every resource."""
+    every_resource.fill()
+    return Peer(Client(application), every_resource.LFDI)
 
 
 def complaint(edition: int, body: bytes) -> str:
@@ -43,7 +43,7 @@ def complaint(edition: int, body: bytes) -> str:
 
 
 def everything(device: Peer, **headers: str) -> list[tuple[str, Any]]:
-    """Every answer in a full house, lists whole."""
+    """Return the answers to a GET of every resource, lists in one page."""
     found = []
     for row in table.rows.values():
         href = row.href(**dict.fromkeys(row.parameters, 1))
@@ -55,15 +55,15 @@ def everything(device: Peer, **headers: str) -> list[tuple[str, Any]]:
     return found
 
 
-def test_every_answer_is_valid_under_2018(resident: Peer) -> None:
-    for name, reply in everything(resident):
+def test_every_answer_is_valid_under_2018(owner: Peer) -> None:
+    for name, reply in everything(owner):
         assert not complaint(2018, reply.body), name
         assert reply.headers["Content-Type"] == "application/sep+xml"
         assert b"schemaVer" not in reply.body, name
 
 
-def test_every_answer_is_valid_under_2023_for_who_speaks_it(resident: Peer) -> None:
-    for name, reply in everything(resident, Accept=S2):
+def test_every_answer_is_valid_under_2023_for_who_speaks_it(owner: Peer) -> None:
+    for name, reply in everything(owner, Accept=S2):
         if f"{{{SEP}}}{reply.name}" in ROOTS_OF_2023:
             assert not complaint(2023, reply.body), name
         assert reply.headers["Content-Type"] == S2
@@ -72,9 +72,9 @@ def test_every_answer_is_valid_under_2023_for_who_speaks_it(resident: Peer) -> N
 ROOTS_OF_2023 = set(model("2023").maps.elements)
 
 
-def test_errors_are_valid_under_both(resident: Peer) -> None:
+def test_errors_are_valid_under_both(owner: Peer) -> None:
     for href, method in (("/nowhere", "GET"), ("/tm", "DELETE"), ("/edev/1/rg", "PUT"), ("/edev?l=x", "GET")):
-        reply = resident.request(method, href, b"<not" if method == "PUT" else None)
+        reply = owner.request(method, href, b"<not" if method == "PUT" else None)
         assert reply.status >= 400
         assert not complaint(2018, reply.body) and not complaint(2023, reply.body)
 

@@ -14,7 +14,7 @@ from server.grid.groups import virtualders
 from server.resources import store
 from tests.conftest import NOON
 from tests.peers import Peer
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 SCHEDULED, ACTIVE, CANCELLED, RANDOMIZED, SUPERSEDED = range(5)
@@ -260,11 +260,11 @@ OTHERS = [("/dr/1/edc", "/dr/1/actedc", "EndDeviceControl"), ("/msg/1/txt", "/ms
 
 @pytest.mark.parametrize("href, view, kind", OTHERS)
 def test_all_five_types_turn(server: None, application: Any, href: str, view: str, kind: str) -> None:
-    full_house.fill()
-    device = Peer(Client(application), full_house.LFDI)
+    every_resource.fill()
+    device = Peer(Client(application), every_resource.LFDI)
     for document in store.items(href, ended=True):
         store.remove(document.href)
-    said = {**full_house.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),
+    said = {**every_resource.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),
             "interval": {"start": clock.now() + 60, "duration": 60}}
     for key in ("EventStatus", "randomizeStart", "randomizeDuration"):
         said.pop(key, None)

@@ -11,7 +11,7 @@ from server.devices import enrolment, identity
 from server.resources import store
 from tests.conftest import NOON
 from tests.peers import Peer, Reply
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 
@@ -19,10 +19,10 @@ from tests.wsgi import Client
 def test_no_answer_begins_with_an_xml_declaration(server: None, application: Any, accept: str) -> None:
     """IEEE 2030.5-2018, 5.6.2. Clients that decode a body before they parse it refuse one that names an
     encoding."""
-    hrefs = full_house.fill()
-    resident = Peer(Client(application), full_house.LFDI)
+    hrefs = every_resource.fill()
+    owner = Peer(Client(application), every_resource.LFDI)
     for href in (*hrefs.values(), "/edev?l=x", "/nowhere"):
-        reply = resident.get(href, Accept=accept)
+        reply = owner.get(href, Accept=accept)
         text = reply.body.decode()
         assert text.startswith(f"<{reply.name} xmlns=") or text.startswith(f"<csipaus:{reply.name} xmlns="), (
             href

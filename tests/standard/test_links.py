@@ -17,7 +17,7 @@ from server.grid.groups import virtualders
 from server.resources import schema, table
 from tests import peers
 from tests.peers import Peer
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 
@@ -89,9 +89,9 @@ def test_a_device_of_a_virtual_der_before_it_is_given_anything(device: Peer) -> 
 
 
 @pytest.fixture
-def resident(server: None, application: Any) -> Peer:
-    full_house.fill()
-    return Peer(Client(application), full_house.LFDI)
+def owner(server: None, application: Any) -> Peer:
+    every_resource.fill()
+    return Peer(Client(application), every_resource.LFDI)
 
 
 # What nothing in the standard links to from DeviceCapability on: lists of a subscriber, and of billing
@@ -106,16 +106,16 @@ UNREACHABLE = {
 }
 
 
-def test_a_house_in_which_everything_is_there(resident: Peer) -> None:
-    found = crawl(resident)
+def test_links_of_every_resource_resolve(owner: Peer) -> None:
+    found = crawl(owner)
     wanted = {row.element for row in table.rows.values()} - UNREACHABLE
     assert kinds(found) >= wanted, wanted - kinds(found)
 
 
 @pytest.mark.parametrize("later", [600, 86400, 400 * 86400])
-def test_the_same_later(resident: Peer, later: int) -> None:
+def test_the_same_later(owner: Peer, later: int) -> None:
     clock.advance(later)
-    crawl(resident)
+    crawl(owner)
 
 
 def test_an_aggregator_with_devices(server: None, peer: Any) -> None:

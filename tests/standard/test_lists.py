@@ -14,7 +14,7 @@ from server.resources import ordering, schema, store, table
 from server.resources.table import Row
 from tests import peers
 from tests.peers import Peer
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2}
@@ -166,8 +166,8 @@ DIGITS = [(1, 0, 2), (0, 1, 1), (2, 2, 0), (0, 0, 0), (1, 0, 1), (0, 1, 0)]
 
 def test_every_list_has_its_order(server: None, application: Any) -> None:
     """Six items with values that tie and differ in each key, added in no order."""
-    hrefs = full_house.fill()
-    device = Peer(Client(application), full_house.LFDI)
+    hrefs = every_resource.fill()
+    device = Peer(Client(application), every_resource.LFDI)
     for name in ORDERED:
         row, item = table.rows[name], table.item(name)
         assert item is not None
@@ -182,7 +182,7 @@ def test_every_list_has_its_order(server: None, application: Any) -> None:
 
 def varied(row: Row, item: Row, digits: tuple[int, ...], number: int) -> dict[str, Any]:
     """The sample of an item, its order keys changed by these digits."""
-    data = full_house.sample(item.name)
+    data = every_resource.sample(item.name)
     if "mRID" in schema.type_spec(item.element).by_key:
         data["mRID"] = f"{(number * 5 + 3) % 7:032X}"
     for step, digit in zip(row.order, digits, strict=False):
@@ -274,20 +274,20 @@ def test_readings_are_listed_by_local_id_block_and_tier(device: Peer) -> None:
 
 def test_active_lists_keep_the_order_of_what_they_select_from(server: None, application: Any) -> None:
     """Newest first for messages, and only those that are active."""
-    full_house.fill()
-    device = Peer(Client(application), full_house.LFDI)
+    every_resource.fill()
+    device = Peer(Client(application), every_resource.LFDI)
     for start in (-30, -10, -20, 40):
         store.add(
             "TextMessage",
             "/msg/1/txt",
             {
-                **full_house.sample("TextMessage"),
+                **every_resource.sample("TextMessage"),
                 "mRID": store.new_mrid(),
-                "interval": {"duration": 60, "start": full_house.NOW + start},
+                "interval": {"duration": 60, "start": every_resource.NOW + start},
             },
         )
     active = device.get("/msg/1/acttxt?l=9").data
-    starts = [each["interval"]["start"] - full_house.NOW for each in active["TextMessage"]]
+    starts = [each["interval"]["start"] - every_resource.NOW for each in active["TextMessage"]]
     assert starts == sorted(starts, reverse=True) and {-30, -20, -10} <= set(starts) and 40 not in starts
     assert active["all"] == len(starts)
     assert device.get("/msg/1/txt?l=9").data["all"] == len(starts) + 1

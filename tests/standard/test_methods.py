@@ -12,66 +12,66 @@ import pytest
 from server.resources import codec, schema, table
 from server.resources.table import METHODS
 from tests.peers import Peer, Reply
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 
 @pytest.fixture
-def full(server: None) -> dict[str, str]:
-    return full_house.fill()
+def hrefs(server: None) -> dict[str, str]:
+    return every_resource.fill()
 
 
 @pytest.fixture
-def resident(full: dict[str, str], application: Any) -> Peer:
-    """The device whose house it is."""
-    return Peer(Client(application), full_house.LFDI)
+def owner(hrefs: dict[str, str], application: Any) -> Peer:
+    """The device that owns every resource."""
+    return Peer(Client(application), every_resource.LFDI)
 
 
-def test_every_resource_answers_as_its_own_kind(full: dict[str, str], resident: Peer) -> None:
-    for name, href in full.items():
-        reply = resident.get(href)
+def test_every_resource_answers_as_its_own_kind(hrefs: dict[str, str], owner: Peer) -> None:
+    for name, href in hrefs.items():
+        reply = owner.get(href)
         assert (reply.status, reply.name) == (200, table.rows[name].element), name
         assert reply.data["href" if "href" in schema.type_spec(reply.name).by_key else "status"], name
 
 
-def test_href_is_the_path_that_was_asked(full: dict[str, str], resident: Peer) -> None:
-    for name, href in full.items():
+def test_href_is_the_path_that_was_asked(hrefs: dict[str, str], owner: Peer) -> None:
+    for name, href in hrefs.items():
         if "href" in schema.type_spec(table.rows[name].element).by_key:
-            assert resident.get(href).data["href"] == href, name
+            assert owner.get(href).data["href"] == href, name
 
 
-def test_an_answer_has_its_length_type_and_tag(full: dict[str, str], resident: Peer) -> None:
-    for name, href in full.items():
-        reply = resident.get(href)
+def test_an_answer_has_its_length_type_and_tag(hrefs: dict[str, str], owner: Peer) -> None:
+    for name, href in hrefs.items():
+        reply = owner.get(href)
         assert reply.headers["Content-Length"] == str(len(reply.body)), name
         assert "Transfer-Encoding" not in reply.headers, name
         assert reply.headers["Content-Type"] == "application/sep+xml", name
         assert reply.etag.startswith('"'), name
 
 
-def test_head_is_get_without_the_body(full: dict[str, str], resident: Peer) -> None:
-    for name, href in full.items():
-        get, head = resident.get(href), resident.request("HEAD", href)
+def test_head_is_get_without_the_body(hrefs: dict[str, str], owner: Peer) -> None:
+    for name, href in hrefs.items():
+        get, head = owner.get(href), owner.request("HEAD", href)
         assert head.body == b"", name
         assert (head.status, dict(head.headers)) == (get.status, dict(get.headers)), name
 
 
-def test_what_the_client_has_already_is_not_sent_again(full: dict[str, str], resident: Peer) -> None:
-    for name, href in full.items():
-        tag = resident.get(href).etag
-        again = resident.get(href, If_None_Match=f'"other", {tag}')
+def test_what_the_client_has_already_is_not_sent_again(hrefs: dict[str, str], owner: Peer) -> None:
+    for name, href in hrefs.items():
+        tag = owner.get(href).etag
+        again = owner.get(href, If_None_Match=f'"other", {tag}')
         assert (again.status, again.body, again.etag) == (304, b"", tag), name
-        assert resident.get(href, If_None_Match='"other"').status == 200, name
+        assert owner.get(href, If_None_Match='"other"').status == 200, name
 
 
 def test_a_method_with_mode_error_is_405_with_those_that_are_none(
-    full: dict[str, str], resident: Peer
+    hrefs: dict[str, str], owner: Peer
 ) -> None:
-    for name, href in full.items():
+    for name, href in hrefs.items():
         row = table.match(href).row  # type: ignore[union-attr]
         for method in METHODS:
             if not row.allows(method):
-                reply = resident.request(method, href, full_house.document(name, method))
+                reply = owner.request(method, href, every_resource.document(name, method))
                 assert reply.status == 405, (name, method)
                 assert reply.headers["Allow"] == row.allow, (name, method)
 
@@ -83,24 +83,24 @@ def test_a_method_that_the_standard_does_not_know_is_405(device: Peer, method: s
     assert device.request(method, "/teapot").status == 404
 
 
-def test_a_discouraged_write_is_the_utility_s(full: dict[str, str], resident: Peer) -> None:
-    for name, href in full.items():
+def test_a_discouraged_write_is_the_utility_s(hrefs: dict[str, str], owner: Peer) -> None:
+    for name, href in hrefs.items():
         row = table.match(href).row  # type: ignore[union-attr]
         for method in METHODS[2:]:
             if row.mode(method) == "D":
-                assert resident.request(method, href, full_house.document(name, method)).status == 403, (
+                assert owner.request(method, href, every_resource.document(name, method)).status == 403, (
                     name,
                     method,
                 )
 
 
-def test_no_method_anywhere_fails(full: dict[str, str], resident: Peer) -> None:
+def test_no_method_anywhere_fails(hrefs: dict[str, str], owner: Peer) -> None:
     """Every method on every resource, leaves first, with a document that fits: no answer is a server's
     failure."""
-    for name, href in sorted(full.items(), key=lambda each: -each[1].count("/")):
+    for name, href in sorted(hrefs.items(), key=lambda each: -each[1].count("/")):
         for method in METHODS:
-            reply = resident.request(
-                method, href, full_house.document(name, method) if method in ("PUT", "POST") else None
+            reply = owner.request(
+                method, href, every_resource.document(name, method) if method in ("PUT", "POST") else None
             )
             assert reply.status < 500, (name, method, reply.body)
             assert reply.body or reply.status in (201, 204) or method == "HEAD", (name, method)
@@ -193,13 +193,13 @@ def test_an_unknown_number_is_404(device: Peer) -> None:
             if table.rows[name].mode(method) in "MO":
                 assert device.request(method, href).status == 404, (method, href)
         if table.rows[name].mode("PUT") in "MO":
-            assert device.request("PUT", href, full_house.document(name, "PUT")).status == 404, href
+            assert device.request("PUT", href, every_resource.document(name, "PUT")).status == 404, href
 
 
 def test_a_write_to_a_list_of_the_wrong_kind_is_refused(device: Peer) -> None:
     for href, name in (("/edev/1/lel", "DERStatus"), ("/edev", "SelfDevice"), ("/mup", "UsagePoint"),
                        ("/rsps/1/rsp", "LogEvent"), ("/mup/1", "MirrorUsagePoint")):
-        reply = device.request("POST", href, codec.encode(name, full_house.sample(name)))
+        reply = device.request("POST", href, codec.encode(name, every_resource.sample(name)))
         assert reply.status == 400, href
         assert name.encode() in reply.body
     body = codec.encode("DERAvailability", {"readingTime": 1})

@@ -12,7 +12,7 @@ import pytest
 from server import clock
 from server.resources import links, store, table
 from tests.peers import Peer
-from tests.standard import full_house
+from tests.standard import every_resource
 from tests.wsgi import Client
 
 # What a device may write of what is its own; the rest is the utility's.
@@ -86,12 +86,12 @@ MAY = {"PUT": PUT, "POST": POSTED, "DELETE": DELETED}
 
 @pytest.fixture
 def hrefs(server: None) -> dict[str, str]:
-    return full_house.fill()
+    return every_resource.fill()
 
 
 @pytest.fixture
-def resident(hrefs: dict[str, str], application: Any) -> Peer:
-    return Peer(Client(application), full_house.LFDI)
+def owner(hrefs: dict[str, str], application: Any) -> Peer:
+    return Peer(Client(application), every_resource.LFDI)
 
 
 def leaves_first(hrefs: dict[str, str]) -> list[tuple[str, str]]:
@@ -99,88 +99,89 @@ def leaves_first(hrefs: dict[str, str]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("method", MAY)
-def test_what_is_a_device_s_to_write(hrefs: dict[str, str], resident: Peer, method: str) -> None:
+def test_what_is_a_device_s_to_write(hrefs: dict[str, str], owner: Peer, method: str) -> None:
     """By every row: where the mode lets a device write, it may write its own and nothing else."""
     for name, href in leaves_first(hrefs):
         if table.rows[name].mode(method) in "MO" and name != "EndDeviceList":
-            said = full_house.document(name, method) if method != "DELETE" else None
-            reply = resident.request(method, href, said)
+            said = every_resource.document(name, method) if method != "DELETE" else None
+            reply = owner.request(method, href, said)
             wanted = (201, 204) if name in MAY[method] else (403,)
             assert reply.status in wanted, (name, reply.status, reply.body)
             if reply.status == 201:
-                assert resident.get(reply.location).status == 200, name
+                assert owner.get(reply.location).status == 200, name
             if method == "DELETE" and reply.status == 204:
-                assert resident.get(href).status == 404, name
+                assert owner.get(href).status == 404, name
 
 
 OWN_LISTS = sorted(POSTED - {"MirrorUsagePoint", "ConnectionPoint", "ResponseList", "MirrorUsagePointList",
                              "NotificationList", "LoadShedAvailabilityList"})
 
 
-def test_what_a_device_posts_is_listed_changed_and_removed(hrefs: dict[str, str], resident: Peer) -> None:
+def test_what_a_device_posts_is_listed_changed_and_removed(hrefs: dict[str, str], owner: Peer) -> None:
     for name in OWN_LISTS:
         href, item = hrefs[name], table.item(name)
         assert item is not None
-        before = resident.get(href).data["all"]
-        said = {**full_house.sample(item.name), **({"mRID": store.new_mrid()} if "mRID" in full_house.sample(
-            item.name) else {})}
-        made = resident.post(href, item.element, said)
+        before = owner.get(href).data["all"]
+        said = every_resource.sample(item.name)
+        if "mRID" in said:
+            said["mRID"] = store.new_mrid()
+        made = owner.post(href, item.element, said)
         assert made.status == 201, name
-        assert said.items() <= resident.get(made.location).data.items(), name
-        assert resident.get(href).data["all"] == before + 1, name
+        assert said.items() <= owner.get(made.location).data.items(), name
+        assert owner.get(href).data["all"] == before + 1, name
         if item.mode("PUT") in "MO":
-            assert resident.put(made.location, item.element, said).status == 204, name
-            assert said.items() <= resident.get(made.location).data.items(), name
+            assert owner.put(made.location, item.element, said).status == 204, name
+            assert said.items() <= owner.get(made.location).data.items(), name
         if item.mode("DELETE") in "MO":
-            assert resident.delete(made.location).status == 204, name
-            assert resident.get(href).data["all"] == before, name
+            assert owner.delete(made.location).status == 204, name
+            assert owner.get(href).data["all"] == before, name
 
 
 UTILITY = [row.name for row in table.rows.values() if not row.is_list and row.path.startswith((
     "/tp", "/msg", "/bill", "/brs", "/ppy", "/file"))]
 
 
-def test_what_the_utility_says_is_read_changed_and_removed(hrefs: dict[str, str], resident: Peer) -> None:
+def test_what_the_utility_says_is_read_changed_and_removed(hrefs: dict[str, str], owner: Peer) -> None:
     for name, href in leaves_first(hrefs):
         if name in UTILITY:
-            said = full_house.sample(name)
-            shown = resident.get(href)
+            said = every_resource.sample(name)
+            shown = owner.get(href)
             served = {key: value for key, value in said.items() if key != "EventStatus"}
             assert served.items() <= shown.data.items(), name
             if "description" in said:
                 store.put(href, {**said, "description": "changed"})
-                changed = resident.get(href)
+                changed = owner.get(href)
                 assert (changed.data["description"], changed.etag == shown.etag) == ("changed", False), name
             store.remove(href)
-            assert resident.get(href).status == 404, name
-            assert resident.get(table.parent(href)).status == 200, name
+            assert owner.get(href).status == 404, name
+            assert owner.get(table.parent(href)).status == 200, name
 
 
-def test_owners_count_what_stands_below(hrefs: dict[str, str], resident: Peer) -> None:
+def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> None:
     for name, href in leaves_first(hrefs):
         for link in links.link_rows(name):
             if link.row.is_list and link.row.of is None and name in UTILITY:
                 item = table.item(link.row.name)
                 assert item is not None
-                before = resident.get(href).data[link.key]["all"]
+                before = owner.get(href).data[link.key]["all"]
                 made = store.add(
                     item.element,
                     f"{href}/{link.step}",
                     {
-                        **full_house.sample(item.name),
-                        **({"mRID": store.new_mrid()} if "mRID" in full_house.sample(item.name) else {}),
+                        **every_resource.sample(item.name),
+                        **({"mRID": store.new_mrid()} if "mRID" in every_resource.sample(item.name) else {}),
                     },
                 )
-                assert resident.get(href).data[link.key]["all"] == before + 1, (name, link.key)
+                assert owner.get(href).data[link.key]["all"] == before + 1, (name, link.key)
                 store.remove(made)
-                assert resident.get(href).data[link.key]["all"] == before, (name, link.key)
+                assert owner.get(href).data[link.key]["all"] == before, (name, link.key)
 
 
 def test_capability_shows_a_function_set_once_there_is_something(device: Peer) -> None:
     for name in ("TariffProfile", "MessagingProgram", "CustomerAccount", "Prepayment", "File"):
         href = table.parent(table.rows[name].path)
         assert f"{name}ListLink" not in device.get("/dcap").data
-        made = store.add(name, href, full_house.sample(name))
+        made = store.add(name, href, every_resource.sample(name))
         assert device.get("/dcap").data[f"{name}ListLink"] == {"href": href, "all": 1}
         store.remove(made)
         assert f"{name}ListLink" not in device.get("/dcap").data
@@ -191,24 +192,25 @@ def test_capability_shows_a_function_set_once_there_is_something(device: Peer) -
     ("ActiveSupplyInterruptionOverrideList", "SupplyInterruptionOverrideList", 60, 60),
     ("ActiveTimeTariffIntervalList", "TimeTariffIntervalList", 60, 60)])
 def test_active_lists_turn_with_the_clock(
-    hrefs: dict[str, str], resident: Peer, view: str, source: str, start: int, duration: int
+    hrefs: dict[str, str], owner: Peer, view: str, source: str, start: int, duration: int
 ) -> None:
     item = table.item(source)
     assert item is not None
     for document in store.items(hrefs[source], ended=True):
         store.remove(document.href)
-    said = {**full_house.sample(item.name), "interval": {"start": clock.now() + start, "duration": duration}}
+    interval = {"start": clock.now() + start, "duration": duration}
+    said = {**every_resource.sample(item.name), "interval": interval}
     for key in ("EventStatus", "randomizeStart", "randomizeDuration", "mRID"):
         said.pop(key, None)
     store.add(item.element, hrefs[source], said)
-    owner = table.parent(hrefs[view])
+    parent = table.parent(hrefs[view])
     for instant in (start - 1, start, start + duration - 1, start + duration):
         if instant < 0:
             continue
-        clock.turn_to(full_house.NOW + instant)
+        clock.turn_to(every_resource.NOW + instant)
         active = int(start <= instant < start + duration)
-        assert resident.get(owner).data[f"{view}Link"]["all"] == active, instant
-        assert resident.get(hrefs[view]).data["all"] == active, instant
+        assert owner.get(parent).data[f"{view}Link"]["all"] == active, instant
+        assert owner.get(hrefs[view]).data["all"] == active, instant
 
 
 def test_a_connection_point_is_stated_and_stated_again(device: Peer) -> None:

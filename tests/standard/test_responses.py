@@ -16,7 +16,7 @@ from server.resources import store
 from tests import peers
 from tests.conftest import NOON
 from tests.peers import Peer
-from tests.standard.full_house import sample
+from tests.standard.every_resource import sample
 
 LIST = "/rsps/1/rsp"
 

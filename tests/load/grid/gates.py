@@ -188,9 +188,9 @@ def times() -> Iterator[Gate]:
 
 
 def from_rows() -> Iterator[Gate]:
-    """What a virtual DER of a house with many members can do over a day, from its database (SQLite) to the
+    """What a virtual DER with many members can do over a day, from its database (SQLite) to the
     answer."""
-    with rows.house(100_000) as area:
+    with rows.area_with(100_000) as area:
         yield _timed("capability: 100,000 members", 5.0, lambda: capability.horizon(area))
         yield _timed("  once more, no gate", np.inf, lambda: capability.horizon(area))
 

@@ -1,4 +1,4 @@
-"""A house with many members, made of rows: what devices would have said, without their saying it."""
+"""A database with a virtual DER of many members, whose rows are inserted without any document."""
 from __future__ import annotations
 
 import random
@@ -19,7 +19,7 @@ FEEDERS = 10
 _KINDS = ("storage",) * 5 + ("pv",) * 7 + ("ev",) * 5 + ("thermal",) * 3
 _TYPES = {"storage": 80, "pv": 4, "ev": 82, "thermal": 0}
 _MODES = "opModFixedW opModMaxLimW opModTargetW"
-# What the mapper would have put where nothing is said.
+# Defaults that the mapper would insert, as SQL.
 _DEFAULTS: dict[Any, dict[str, str]] = {
     Device: {"name": "''", "kind": "''", "labels": "'{}'", "state": "'enrolled'", "manager": "''"},
     Membership: {"listed": "0"},
@@ -32,11 +32,11 @@ Rows = list[dict[str, Any]]
 
 
 @contextmanager
-def house(count: int) -> Iterator[VirtualDER]:
-    """A database of its own with so many members in FEEDERS virtual DERs below one, which it gives."""
+def area_with(count: int) -> Iterator[VirtualDER]:
+    """Yield a virtual DER with so many members in FEEDERS virtual DERs below it, in a database of its own."""
     functionsets.load()
     with TemporaryDirectory() as folder:
-        models.connect(f"sqlite:///{Path(folder)}/house.db")
+        models.connect(f"sqlite:///{Path(folder)}/grid.db")
         area = virtualders.find(virtualders.create("area")["id"])
         feeders = [
             virtualders.create(f"feeder {number}", parent="area", import_limit_w=50e6)["id"]

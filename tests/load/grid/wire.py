@@ -100,7 +100,7 @@ def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, 
     server = Server(
         folder,
         folder / "certs",
-        f"sqlite:///{folder}/house.db",
+        f"sqlite:///{folder}/grid.db",
         clock=clock.spec(),
         access_log=True,
         **street.SETTINGS,

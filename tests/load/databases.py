@@ -1,5 +1,7 @@
-"""The databases: devices enrolled, programs with controls. `python -m tests.load.house FILE DEVICES CERTS`
-makes one."""
+"""Databases for the benchmark: devices that are enrolled, and programs with controls.
+
+`python -m tests.load.databases FILE DEVICES CERTS` makes one.
+"""
 from __future__ import annotations
 
 import json
@@ -20,8 +22,8 @@ AT_ONCE = 500
 
 
 def build(file: Path, devices: int, certs: Path) -> float:
-    """A house with so many devices, those of `certs` first, and programs with as many controls as CONTROLS
-    says; the seconds that enrolling one device took."""
+    """Make a database with so many devices, those of `certs` first, and a program for each number of controls
+    in CONTROLS; return the seconds that it took to enrol one device."""
     settings.database, settings.default_vder = f"sqlite:///{file}", "everyone"
     functionsets.load()
     models.connect()
@@ -34,7 +36,7 @@ def build(file: Path, devices: int, certs: Path) -> float:
                 enrolment.enrol(
                     lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"}
                 )
-    took = (time.perf_counter() - began) / devices
+    seconds = (time.perf_counter() - began) / devices
     for many in CONTROLS:
         program = store.add(
             "DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE
@@ -52,13 +54,15 @@ def build(file: Path, devices: int, certs: Path) -> float:
                 },
             )
     models.db.close()
-    return took
+    return seconds
 
 
 def lfdis(certs: Path, devices: int) -> Iterator[str]:
-    """So many LFDIs, those of the certificates first."""
+    """Yield so many LFDIs, those of the certificates first."""
     known = [
-        one["lfdi"] for one in json.loads((certs / "devices.json").read_text()) if one["kind"] != "aggregator"
+        entry["lfdi"]
+        for entry in json.loads((certs / "devices.json").read_text())
+        if entry["kind"] != "aggregator"
     ]
     yield from known
     for number in range(devices - len(known)):

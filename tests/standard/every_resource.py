@@ -1,7 +1,7 @@
-"""A house in which every resource of the table is there: the samples, put where they belong.
+"""A server that has every resource of the table: the samples, stored at their paths.
 
-The samples speak of one device and agree with each other (mRIDs, subjects, times), so the house is that
-device's, at the instant of which they tell.
+The samples belong to one device and agree with each other (mRIDs, subjects, times). So all resources are that
+device's, at the instant of the samples.
 """
 from __future__ import annotations
 
@@ -22,32 +22,31 @@ MIRRORED = ("UsagePoint", "MeterReading", "ReadingType", "ReadingSet", "Reading"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """What the sample of a resource says, without what the server says of its own accord: the links to what
-    stands below it, and hrefs. Where it leads elsewhere it leads to what is in this house, one of
-    everything."""
+    """Return the sample of a resource without what the server adds: its href, and the links to what is below
+    it. Other links lead to the resource with the number 1."""
     _, data = codec.decode((SAMPLES / f"{name}.xml").read_bytes())
     own = f"{data.pop('href', '')}/"
-    return {key: _here(value) for key, value in data.items() if not _leads_below(value, own)}
+    return {key: _numbered_1(value) for key, value in data.items() if not _leads_below(value, own)}
 
 
 def document(name: str, method: str) -> bytes:
-    """The sample of what a PUT of a resource, or a POST to it, might carry."""
+    """Return a sample body for a PUT of a resource, or a POST to it."""
     row = table.rows[name]
     item = table.item(name) if row.is_list else row
     assert item is not None
     if name == "MirrorUsagePoint" and method == "POST":
         return codec.encode("MirrorMeterReadingList", {"all": 1, "results": 1, "MirrorMeterReading": [
             {"mRID": "0B", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}]})
-    said = (SAMPLES / f"{item.name}.xml").read_bytes()
-    return re.sub(rb'href="[^"]+"', lambda found: re.sub(rb"/\d+", b"/1", found[0]), said)
+    body = (SAMPLES / f"{item.name}.xml").read_bytes()
+    return re.sub(rb'href="[^"]+"', lambda match: re.sub(rb"/\d+", b"/1", match[0]), body)
 
 
-def _here(value: Any) -> Any:
+def _numbered_1(value: Any) -> Any:
     if isinstance(value, list):
-        return [_here(each) for each in value]
+        return [_numbered_1(item) for item in value]
     if not isinstance(value, dict):
         return value
-    moved = {key: _here(each) for key, each in value.items()}
+    moved = {key: _numbered_1(item) for key, item in value.items()}
     if "href" in moved:
         moved["href"] = re.sub(r"/\d+", "/1", moved["href"])
     return {**moved, "all": 1} if "all" in moved else moved
@@ -58,7 +57,7 @@ def _leads_below(value: Any, own: str) -> bool:
 
 
 def fill() -> dict[str, str]:
-    """Put everything there; the href of each row's resource, by the row's name."""
+    """Store every resource; return the href of each row's resource, by the row's name."""
     clock.turn_to(NOW)
     enrolment.enrol(LFDI, pin=123455, name="one")
     number = virtualders.create("all", members=["one"])["id"]
@@ -69,15 +68,15 @@ def fill() -> dict[str, str]:
           "/mup/<int:mirror>": mirror,
           "/derp/<int:program>": "/derp/1", "/dr/<int:program>": "/dr/1", "/rsps/<int:set>": "/rsps/1",
           **_readings(store.get(mirror))}
-    found = {}
+    hrefs = {}
     for row in sorted(table.rows.values(), key=lambda row: (_is_response(row), row.path.count("/"))):
-        href = at[row.path] if row.path in at and not _is_response(row) else _stand(row, at)
-        found[row.name] = at[row.path] = href
-    return found
+        href = at[row.path] if row.path in at and not _is_response(row) else _store(row, at)
+        hrefs[row.name] = at[row.path] = href
+    return hrefs
 
 
 def _readings(mirror: Any) -> dict[str, str]:
-    """Where a mirror's readings are read."""
+    """Return where a mirror's readings are read, by path."""
     point = store.find(mirror.submitted["mRID"], "UsagePoint")
     assert point is not None
     quantity, = store.items(f"{point.href}/mr")
@@ -95,7 +94,7 @@ def _is_response(row: Row) -> bool:
     return schema.descends(row.element, "Response")
 
 
-def _stand(row: Row, at: dict[str, str]) -> str:
+def _store(row: Row, at: dict[str, str]) -> str:
     above, last = row.path.rpartition("/")[::2]
     if last.endswith(">"):
         return store.add(row.element, at[above], sample(row.name))
