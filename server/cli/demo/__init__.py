@@ -1,8 +1,8 @@
 """The demonstration, `make run`: a day of a neighbourhood in balance, as it happens.
 
-Read `place` (certificates, database, virtual DERs), `feeder` (what is measured), `processes` (what runs),
-`day` (how the day goes) and `view` (what is shown). They need the extra report, and are imported when the
-command runs.
+Read `setup` (certificates, database, virtual DERs), `feeder` (its meter), `processes` (server and clients),
+`day` (the course of the day) and `view` (what is shown). They need the extra report, and are imported when
+the command runs.
 """
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ NEEDED = ("matplotlib",)
 
 @click.command()
 @click.option(
-    "--homes", default=60, show_default=True, type=click.IntRange(1, 500), help="Homes in the town."
+    "--homes", default=60, show_default=True, type=click.IntRange(1, 500), help="Homes in the neighbourhood."
 )
 @click.option("--rate", default=60.0, show_default=True, help="How many times as fast as real time it runs.")
 @click.option("--fast", is_flag=True, help="As fast as it can: time goes in steps.")
 @click.option(
     "--hours", default=24.0, show_default=True, type=click.FloatRange(0.25, 24), help="How much of the day."
 )
-@click.option("--seed", default=1, show_default=True, help="Another number is another town.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the neighbourhood.")
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Another day than today.")
 @click.option("--stay", is_flag=True, help="Go on when the day is over, until Ctrl-C.")
 def demo(
     homes: int, rate: float, fast: bool, hours: float, seed: int, date: datetime | None, stay: bool
 ) -> None:
-    """Watch a day of a town that is kept in balance: PV, batteries, cars and heat pumps, each with its
-    certificate.
+    """Watch a day of a neighbourhood that is kept in balance: PV, batteries, EVs and heat pumps, each with
+    its certificate.
 
-    The server, its worker and the devices are real processes and real TLS; the database (in var/demo) is made
-    anew.
+    The server, its worker and the devices are real processes and real TLS; the database (in var/demo) is
+    created anew.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

@@ -1,4 +1,4 @@
-"""A day of the demonstration: step by step, or as time goes by."""
+"""A day of the demonstration: in steps, or in real time."""
 from __future__ import annotations
 
 import sys
@@ -12,24 +12,27 @@ from rich.live import Live
 
 from clients.simulation.processpool import ProcessPool
 from server import clock, worker
-from server.cli.demo import place, processes, view
+from server.cli.demo import processes, setup, view
 from server.cli.demo.feeder import Feeder, rms
 from server.config import settings
 from server.grid.reports import charts, pages, reports
 from server.grid.series.intervals import STEP
 
-BEFORE = 2 * STEP   # seconds before midnight at which the devices come
-NOTHING = 1.0       # seconds for which nothing is heard until the view is drawn again
+WARM_UP_S = 2 * STEP  # the devices start so long before midnight
+REFRESH_S = 1.0       # the view is drawn again after so long without news
 
 
 def live(homes: int, seed: int, midnight: int, rate: float | None, hours: float, stay: bool) -> None:
-    """So many hours of a town's day from this midnight on, `rate` times as fast as real time (None: in steps,
-    as fast as it can); then what came of it, and on until somebody stops it if it is to `stay`."""
+    """Run so many hours of a day from this midnight on, and report it.
+
+    The clock runs `rate` times as fast as real time (None: in steps, as fast as possible). With `stay` it
+    goes on after the report until it is interrupted.
+    """
     processes.check_port()
-    feeder = Feeder(place.prepare(homes, seed, midnight, midnight - BEFORE, rate))
+    feeder = Feeder(setup.prepare(homes, seed, midnight, midnight - WARM_UP_S, rate))
     intervals = round(hours * 3600 / STEP)
     with processes.server(worker=rate is not None):
-        click.echo(view.farewell(Path(settings.certificate).parent, settings.port, place.DATABASE))
+        click.echo(view.farewell(Path(settings.certificate).parent, settings.port, setup.DATABASE))
         with _shown(feeder) as show:
             if rate is None:
                 _in_steps(feeder, intervals, show)
@@ -40,7 +43,7 @@ def live(homes: int, seed: int, midnight: int, rate: float | None, hours: float,
 
 @contextmanager
 def _shown(feeder: Feeder) -> Iterator[Callable[[bool], None]]:
-    """What is to be called when something may be new, and whether an interval has ended."""
+    """A function that shows the present state; its argument is whether an interval has ended."""
     if not sys.stdout.isatty():
         yield lambda ended: click.echo(view.line(feeder)) if ended else None
         return
@@ -49,32 +52,31 @@ def _shown(feeder: Feeder) -> Iterator[Callable[[bool], None]]:
 
 
 def _in_steps(feeder: Feeder, intervals: int, show: Callable[[bool], None]) -> None:
-    """Turn the clock by hand: some time before each quarter of an hour the worker decides it and the devices
-    hear of it."""
-    start, end = feeder.place.start, feeder.place.start + intervals * STEP
-    with ProcessPool(feeder.place.shares, *processes.client_arguments(), "--terse") as pool:
-        for step in range(start - BEFORE, end, STEP):
-            for instant in (step + STEP - place.NOTICE, step + STEP):
+    """Step the clock: before each quarter of an hour the worker decides the step and the devices poll."""
+    start, end = feeder.scenario.start, feeder.scenario.start + intervals * STEP
+    with ProcessPool(feeder.scenario.device_files, *processes.client_arguments(), "--terse") as pool:
+        for step in range(start - WARM_UP_S, end, STEP):
+            for instant in (step + STEP - setup.LEAD_S, step + STEP):
                 clock.turn_to(instant)
                 worker.turn()
                 for sums in pool.run_due(instant):
-                    show(feeder.hear(sums))
+                    show(feeder.record(sums))
 
 
 def _as_it_runs(feeder: Feeder, intervals: int, show: Callable[[bool], None], stay: bool) -> None:
-    """Listen to the devices until the day is over; and then on, if that is wished."""
-    with processes.homes(feeder.place) as homes:
-        while stay or len(feeder.without) < intervals:
-            sums = homes.heard(NOTHING)
-            ended = sums is not None and feeder.hear(sums)
+    """Collect the totals of the devices until the day is over, or with `stay` until interrupted."""
+    with processes.homes(feeder.scenario) as homes:
+        while stay or len(feeder.uncontrolled_w) < intervals:
+            sums = homes.next_totals(REFRESH_S)
+            ended = sums is not None and feeder.record(sums)
             show(ended)
-            if stay and ended and len(feeder.without) == intervals:
+            if stay and ended and len(feeder.uncontrolled_w) == intervals:
                 _report(feeder)
 
 
 def _report(feeder: Feeder) -> None:
-    """What came of it, and where to read more."""
-    click.echo(f"\nRMS imbalance {view.kilo(rms(feeder.without))} kW without Counterpoise,"
-               f"{view.kilo(rms(feeder.with_us))} kW with it: {feeder.cut or 0:.0%} less")
-    found = reports.day(place.TOP, datetime.fromtimestamp(feeder.place.start, UTC).date())
-    click.echo(f"The report: {pages.write(found, charts.report_charts(found), place.REPORT)}")
+    """Print the result, and where the report is."""
+    click.echo(f"\nRMS imbalance {view.kilo(rms(feeder.uncontrolled_w))} kW without Counterpoise,"
+               f"{view.kilo(rms(feeder.controlled_w))} kW with it: {feeder.cut or 0:.0%} less")
+    report = reports.day(setup.TOP, datetime.fromtimestamp(feeder.scenario.start, UTC).date())
+    click.echo(f"The report: {pages.write(report, charts.report_charts(report), setup.REPORT)}")

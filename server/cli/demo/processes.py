@@ -18,15 +18,15 @@ import click
 from clients.simulation import processpool, scenario, totals
 from server import clock
 from server.cli import common, run
-from server.cli.demo.place import PROCESSES, Place
+from server.cli.demo.setup import PROCESSES, Scenario
 from server.config import settings
 
-PATIENCE = 20.0
+TIMEOUT_S = 20.0  # for a process to start, or to end
 Process = subprocess.Popen[str]
 
 
 def check_port() -> None:
-    """A sentence for people where somebody else listens on the port of the settings."""
+    """Raise ClickException where the port of the settings is in use."""
     try:
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,7 +39,7 @@ def check_port() -> None:
 
 
 def address() -> str:
-    """Where the devices find the server."""
+    """The URL of the server."""
     return f"https://{settings.host}:{settings.port}"
 
 
@@ -51,7 +51,7 @@ def client_arguments() -> list[str]:
 
 @contextmanager
 def server(worker: bool) -> Iterator[None]:
-    """The device interface, and its worker if it is to work by itself, until the block ends."""
+    """Run the device interface, and with `worker` its worker, until the block ends."""
     environment = run.prepare()
     common.open_database()
     commands = [run.gunicorn(), *([[sys.executable, "-m", "server", "work"]] if worker else [])]
@@ -61,13 +61,13 @@ def server(worker: bool) -> Iterator[None]:
 
 
 @contextmanager
-def running(commands: Sequence[Sequence[str]], **how: Any) -> Iterator[list[Process]]:
-    """A process for each command, until the block ends; none of them outlives it. `how` goes to `Popen`."""
+def running(commands: Sequence[Sequence[str]], **options: Any) -> Iterator[list[Process]]:
+    """Run a process for each command until the block ends; none outlives it. `options` go to `Popen`."""
     processes: list[Process] = []
     try:
         for command in commands:
             with processpool.uninterrupted():
-                processes.append(subprocess.Popen(command, start_new_session=True, text=True, **how))
+                processes.append(subprocess.Popen(command, start_new_session=True, text=True, **options))
         yield processes
     finally:
         with processpool.uninterrupted():
@@ -75,11 +75,11 @@ def running(commands: Sequence[Sequence[str]], **how: Any) -> Iterator[list[Proc
 
 
 def _wait(processes: Sequence[Process]) -> None:
-    """Until the device interface answers."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    """Wait until the device interface accepts connections."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
         if any(process.poll() is not None for process in processes):
-            raise click.ClickException("the server did not start; what it said is above")
+            raise click.ClickException("the server did not start; its messages are above")
         try:
             socket.create_connection((settings.host, settings.port), timeout=1).close()
             return
@@ -89,42 +89,43 @@ def _wait(processes: Sequence[Process]) -> None:
 
 
 def end(processes: Sequence[Process]) -> None:
-    """Ask all to end, wait, and make sure."""
+    """Terminate all, wait, and kill those that remain."""
     for process in processes:
         process.terminate()
     for process in processes:
         try:
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 @contextmanager
-def homes(place: Place) -> Iterator[Homes]:
-    """The client processes, until the block ends."""
+def homes(scenario: Scenario) -> Iterator[Homes]:
+    """Run the client processes until the block ends."""
     command = [sys.executable, "-m", "clients", "--clock", clock.spec(), "--totals", *client_arguments()]
-    commands = [[*command, "--devices", str(share)] for share in place.shares]
+    commands = [[*command, "--devices", str(file)] for file in scenario.device_files]
     with running(commands, stdout=subprocess.PIPE, env=settings.environment()) as processes:
         yield Homes(processes)
 
 
 class Homes:
-    """The client processes on a clock that runs by itself; what they say of each interval comes in as it is
-    over."""
+    """The client processes on a running clock; each prints its totals when an interval has ended."""
 
     def __init__(self, processes: Sequence[Process]):
-        self._said: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._totals: queue.Queue[dict[str, Any]] = queue.Queue()
         self._parts: dict[int, list[dict[str, Any]]] = {}
         self._processes = processes
         for process in self._processes:
             threading.Thread(target=self._listen, args=(process,), daemon=True).start()
 
-    def heard(self, patience: float) -> dict[str, Any] | None:
-        """The sums of the next interval of which all have told, waited for so many (real) seconds.
-        ClickException where a process has ended."""
+    def next_totals(self, timeout_s: float) -> dict[str, Any] | None:
+        """The sums of the next interval that all processes have reported; None after `timeout_s` without.
+
+        ClickException where a process has ended.
+        """
         try:
-            part = self._said.get(timeout=patience)
+            part = self._totals.get(timeout=timeout_s)
         except queue.Empty:
             if any(process.poll() is not None for process in self._processes):
                 raise click.ClickException("the devices' processes have ended") from None
@@ -137,4 +138,4 @@ class Homes:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
-                self._said.put(json.loads(line))
+                self._totals.put(json.loads(line))

@@ -1,0 +1,148 @@
+"""Set up the demonstration: certificates, an empty database, virtual DERs, forecasts, and the feeder's other
+load.
+
+Everything is in `var/demo`, except the certificates, which are those of the settings.
+"""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from certs import dev
+from clients.simulation import neighbourhood, processpool, scenario
+from server import audit, clock
+from server.cli import common
+from server.config import settings
+from server.devices import enrolment
+from server.grid.balance import controller
+from server.grid.groups import virtualders
+from server.grid.series import forecasts, signals
+from server.grid.series.intervals import STEP
+from server.resources import pollrates, store
+
+FOLDER = Path("var/demo")
+DATABASE, CLOCK, REPORT = FOLDER / "demo.db", FOLDER / "clock", FOLDER / "day.html"
+TOP, FEEDER, LABEL = "neighbourhood", "feeder-1", "F1"
+GROUPS = {"batteries": "battery", "chargers": "ev_charger", "thermostats": "thermostat", "solar": "pv"}
+LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
+DEFAULT_POLL_RATE_S, PROCESSES = 3600, 2
+# Poll rate in seconds of lists that change often. With a stepped clock devices poll once in each quarter of
+# an hour, LEAD_S before it begins, when the step has been decided.
+POLL_RATE_S, POLL_RATE_STEPPED_S, LEAD_S = 300, 600, 300
+# Forecasts reach beyond the day, so that plans have a horizon at its end.
+FORECAST_STEPS = 2 * scenario.STEPS
+SOURCE = "demo: the day before"
+
+
+class Scenario(NamedTuple):
+    """A neighbourhood on a day.
+
+    `start` is the midnight it begins at. `fixed_w` is the load of the feeder beside the devices, less the
+    scheduled supply, in each interval (W, consumption positive). `device_files` has the devices of each
+    client process.
+    """
+    start: int
+    homes: int
+    devices: int
+    fixed_w: list[float]
+    device_files: list[Path]
+
+
+def prepare(homes: int, seed: int, midnight: int, begin: int, rate: float | None) -> Scenario:
+    """Set everything up from nothing.
+
+    The clock begins at `begin` and runs `rate` times as fast as the system's (None: in steps).
+    """
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    devices = scenario.devices(homes, seed, LABEL)
+    spare, *certificates = _certificates(len(devices) + 1)
+    entries = [{**certificate, **device, "called": device["kind"], "kind": "device"}
+               for certificate, device in zip(certificates, devices, strict=False)]
+    settings.database, settings.reading_days = f"sqlite:///{DATABASE}", 400
+    settings.poll_rate, settings.post_rate, settings.timezone = DEFAULT_POLL_RATE_S, STEP, "UTC"
+    settings.comfort_hours = scenario.COMFORT_HOURS
+    if rate is None:
+        clock.stand_in(CLOCK, begin)
+        settings.workers = 1  # the devices take the other core, and one writer never waits for another
+    else:
+        clock.run(rate, begin)
+    settings.clock = clock.spec()
+    common.open_database()
+    _enrol(entries, spare, POLL_RATE_STEPPED_S if rate is None else POLL_RATE_S)
+    with audit.acting("demo"):
+        fixed_w = _put_forecasts(devices, homes, midnight)
+        controller.set_automatic(TOP, True)
+    files = processpool.split_devices(entries, PROCESSES, FOLDER)
+    return Scenario(midnight, homes, len(entries), fixed_w, files)
+
+
+def _certificates(count: int) -> list[dict[str, Any]]:
+    """The device certificates of the tree that the settings name. ClickException where it holds too few and
+    belongs to somebody else."""
+    folder = Path(settings.certificate).parent
+    certificates = [entry for entry in dev.make_dev(folder, count) if entry["kind"] == "device"]
+    if len(certificates) < count:
+        raise click.ClickException(f"{folder} holds {len(certificates)} devices; {count} are needed")
+    return certificates
+
+
+def _enrol(entries: list[dict[str, Any]], spare: dict[str, Any], poll_rate_s: int) -> None:
+    """Enrol the devices, and a spare one for the user; create the virtual DERs."""
+    with store.transaction():
+        enrolment.enrol(spare["lfdi"], int(spare["pin"]), "yours")
+        for entry in entries:
+            href = enrolment.href(
+                enrolment.enrol(
+                    entry["lfdi"], int(entry["pin"]), entry["name"], entry["called"], entry["labels"])
+            )
+            category = f"{neighbourhood.KINDS[entry['model']].category:08X}"
+            document = store.get(href)
+            assert document is not None, href
+            store.put(href, {**document.submitted, "deviceCategory": category})
+    virtualders.create(TOP, purpose="topology")
+    virtualders.create(FEEDER, rule=f"feeder = {LABEL}", parent=TOP, purpose="topology")
+    for name, kind in GROUPS.items():
+        virtualders.create(name, rule=f"kind = {kind}", parent=FEEDER, purpose="kind")
+    for kind in LISTS:
+        pollrates.set_rate("poll", kind, "", poll_rate_s)
+    store.apply_rates()
+
+
+def _put_forecasts(devices: list[dict[str, Any]], homes: int, midnight: int) -> list[float]:
+    """Put what could have been forecast the day before: the imbalance without control, PV, thermal load, and
+    charging sessions. Return the fixed load of the feeder less the supply, in W, by interval."""
+    models = scenario.device_models(devices)
+    load_w = {
+        kind: _sum_series(
+            scenario.uncontrolled_load_w(model, midnight, FORECAST_STEPS)
+            for model in models if model.kind == kind
+        )
+        for kind in sorted({model.kind for model in models})
+    }
+    inflexible_w = scenario.inflexible_load_w(homes, midnight, FORECAST_STEPS)
+    total_w = _sum_series([inflexible_w, *load_w.values()])
+    supply_w = [
+        value
+        for first in range(0, FORECAST_STEPS, scenario.STEPS)
+        for value in scenario.supply_w(total_w[first:first + scenario.STEPS], midnight + first * STEP)
+    ]
+    imbalance_w = [load - supply for load, supply in zip(total_w, supply_w, strict=True)]
+    signals.put(TOP, "imbalance", scenario.forecast_w(imbalance_w, midnight), midnight, STEP, source=SOURCE)
+    for model_kind, kind, vder in (("inverter", "pv", "solar"), ("thermostat", "thermal", "thermostats")):
+        if model_kind in load_w:
+            injection_w = [-value for value in scenario.forecast_w(load_w[model_kind], midnight)]
+            for name in (TOP, vder):
+                forecasts.put(name, kind, injection_w, midnight, STEP, SOURCE)
+    if "evcharger" in load_w:
+        sessions = scenario.expected_sessions(models, midnight, FORECAST_STEPS // scenario.STEPS)
+        forecasts.put("chargers", "ev", sessions, midnight, STEP, SOURCE)
+    return [load - supply for load, supply in zip(inflexible_w, supply_w, strict=True)]
+
+
+def _sum_series(series: Iterable[Sequence[float]]) -> list[float]:
+    return [sum(values) for values in zip(*series, strict=True)]
