@@ -1,4 +1,4 @@
-"""What verbs return, as people read it in a terminal (tables) or as programs do (JSON)."""
+"""Print results of commands: tables for people, JSON for programs."""
 from __future__ import annotations
 
 import json
@@ -12,28 +12,29 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-PROGRAMS = {"warnings", "key"}  # what is shown otherwise, or stands in words beside it
-PAPER = 140  # columns of a table that is piped into a file
+NOT_IN_TABLES = {"warnings", "key"}  # shown otherwise, or repeated in words beside it
+PIPED_WIDTH = 140  # columns of a table that is piped into a file
 Row = Mapping[str, Any]
 
 
-def show(found: Any, as_json: bool) -> None:
-    """Print a result. Warnings in it go to people's attention, not into their tables."""
-    if found is None:
+def show(result: Any, as_json: bool) -> None:
+    """Print a result. Its warnings go to standard error, not into the table."""
+    if result is None:
         return
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False, default=str))
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
         return
-    console = Console() if sys.stdout.isatty() else Console(width=PAPER)
-    if isinstance(found, Mapping):
-        for warning in found.get("warnings", ()):
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    if isinstance(result, Mapping):
+        for warning in result.get("warnings", ()):
             click.secho(f"warning: {warning}", fg="yellow", err=True)
-        _one(console, {key: value for key, value in found.items() if key not in PROGRAMS})
+        _print_record(console, {key: value for key, value in result.items() if key not in NOT_IN_TABLES})
     else:
-        _many(console, list(found))
+        _print_rows(console, list(result))
 
 
-def _one(console: Console, row: Row) -> None:
+def _print_record(console: Console, row: Row) -> None:
+    """Print a mapping: a line for each value, then texts of several lines, then nested rows."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -48,43 +49,47 @@ def _one(console: Console, row: Row) -> None:
             console.print(value, markup=False, highlight=False)
     for key, value in nested.items():
         console.print(f"\n[bold]{key}[/bold]")
-        _many(console, list(value))
+        _print_rows(console, list(value))
 
 
 def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _many(console: Console, rows: list[Row]) -> None:
+def _print_rows(console: Console, rows: list[Row]) -> None:
+    """Print rows as a table; columns that are least needed are left out where it is too wide."""
     if not rows:
         console.print("none", style="dim")
         return
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "depth"))
     columns = [key for key in columns if any(row.get(key) not in (None, "", [], {}) for row in rows)
-               and not all(row.get(_TELLS.get(key, "")) for row in rows)]
-    spares = iter(_SPARE)
+               and not all(row.get(_IDENTIFIED_BY.get(key, "")) for row in rows)]
+    optional = iter(_OPTIONAL)
     while not (fits := _width(console, _table(rows, columns, shortest=True)) <= console.width) and (
-        spare := next(spares, None)
+        column := next(optional, None)
     ):
-        columns = [key for key in columns if key != spare]
+        columns = [key for key in columns if key != column]
     console.print(_table(rows, columns, folded=not fits))
 
 
 def _table(rows: list[Row], columns: list[str], shortest: bool = False, folded: bool = False) -> Table:
-    """Rows as a table, of which only prose may take more than a line, or all (`folded`), since nothing is cut
-    off; `shortest`: as if prose had been broken already."""
+    """Rows as a table.
+
+    Only prose is broken into lines, or with `folded` everything; nothing is cut off. `shortest` measures with
+    prose already broken.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key in columns:
         number = all(type(row.get(key)) in (int, float, type(None)) for row in rows)
         cells = [cell(key, row.get(key), brief=True) for row in rows]
-        prose = (
-            not number and key not in _WORDS and not key.endswith(_INSTANTS) and max(map(len, cells)) > _PROSE
-        )
+        width = max(map(len, cells))
+        breakable = not number and key not in _UNBROKEN and not key.endswith(_INSTANTS)
+        prose = breakable and width > _PROSE_WIDTH
         table.add_column(
-            _heading(key, max(map(len, cells))),
+            _heading(key, width),
             no_wrap=not prose and not folded,
             overflow="fold",
-            max_width=_PROSE if prose and shortest else None,
+            max_width=_PROSE_WIDTH if prose and shortest else None,
             justify="right" if number and not key.endswith(_INSTANTS) else "left",
         )
     for row in rows:
@@ -100,19 +105,18 @@ def _width(console: Console, table: Table) -> int:
 
 
 def _heading(key: str, width: int) -> str:
-    """rated_inject_w above narrow numbers: rated, inject and W in lines of their own."""
-    words = [_UNIT_NAMES.get(word, word) if place else word for place, word in enumerate(key.split("_"))]
+    """The heading of a column; above narrow values its words stand in lines of their own."""
+    words = [_UNIT_NAMES.get(word, word) if number else word for number, word in enumerate(key.split("_"))]
     return " ".join(words) if len(key) <= width else "\n".join(words)
 
 
-# Long identifiers that people need not see where another column tells the rows apart.
-_TELLS = {"lfdi": "name", "mrid": "href"}
+# Long identifiers are left out where another column identifies the rows.
+_IDENTIFIED_BY = {"lfdi": "name", "mrid": "href"}
 _UNIT_NAMES = {"w": "W", "wh": "Wh", "kwh": "kWh"}
-_WORDS = ("name", "vder", "device", "status", "state", "quantity", "answer")
-_PROSE = 17  # columns of a text that may be broken into lines: an instant in it stays whole
-# What people can do without where a table is too wide for their terminal, the first goes first; --json has it
-# all.
-_SPARE = (
+_UNBROKEN = ("name", "vder", "device", "status", "state", "quantity", "answer")
+_PROSE_WIDTH = 17  # a wider text may be broken into lines; an instant in it stays whole
+# Columns that are left out where a table is too wide for the terminal, the first goes first; --json has them.
+_OPTIONAL = (
     "mrid",
     "issued_at",
     "grants",
@@ -158,8 +162,7 @@ _INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "e
 
 
 def cell(key: str, value: Any, brief: bool = False) -> str:
-    """A value as people read it: instants as ISO 8601 in UTC (`brief`: without seconds that are 0), mappings
-    as `a=b`."""
+    """A value as text: instants as ISO 8601 in UTC (`brief`: without zero seconds), mappings as `a=b`."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -169,9 +172,9 @@ def cell(key: str, value: Any, brief: bool = False) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={cell(name, each)}" for name, each in value.items())
+        return ", ".join(f"{name}={cell(name, item)}" for name, item in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(cell(key, each) for each in value)
+        return ", ".join(cell(key, item) for item in value)
     return str(value)
 
 
