@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from server.errors import BadArgument
 from server.grid.fleet import participation
+from server.grid.fleet.participation import ParticipationRow
 from server.operations.declaration import Arg, DeviceName, Group, Role
-from server.units import Instant
+from server.units import Instant, Lfdi
 
-Data = dict[str, Any]
 NO_LIMIT = "none"
 MAX_LIMIT = 1e6
 opt_out = Group("opt-out", """
@@ -20,26 +20,41 @@ contract = Group(
 GROUPS = (opt_out, contract)
 
 
+class OptOutRow(TypedDict):
+    """A device that has opted out, until an instant or until an operator clears it ("cleared")."""
+    device: str
+    lfdi: Lfdi
+    opted_out_until: Instant | str | None
+    opt_out_reason: str
+
+
 @opt_out.operation("set", role=Role.OPERATOR)
 def set_opt_out(
     device: DeviceName,
     *,
     until: Annotated[Instant | None, Arg("Until this instant; until it is cleared if not given.")] = None,
     reason: Annotated[str, Arg("Why; shown with the device and in the audit log.")] = "",
-) -> Data:
+) -> ParticipationRow:
     """Exclude a device from dispatch for a while."""
     return participation.opt_out(device, until, reason)
 
 
 @opt_out.operation("list", role=Role.VIEWER)
-def list_opt_outs() -> list[Data]:
+def list_opt_outs() -> list[OptOutRow]:
     """List devices that have opted out, by themselves or by an operator."""
-    columns = ("device", "lfdi", "out_until", "out_reason")
-    return [{key: row[key] for key in columns} for row in participation.opted_out()]
+    return [
+        {
+            "device": row["device"],
+            "lfdi": row["lfdi"],
+            "opted_out_until": row["opted_out_until"],
+            "opt_out_reason": row["opt_out_reason"],
+        }
+        for row in participation.opted_out()
+    ]
 
 
 @opt_out.operation("clear", role=Role.OPERATOR)
-def clear(device: DeviceName) -> Data:
+def clear(device: DeviceName) -> ParticipationRow:
     """Include a device in dispatch again."""
     return participation.opt_in(device)
 
@@ -52,12 +67,12 @@ def set_contract(
     hours: Annotated[str | None, Arg("The most hours a day.", metavar="N|none")] = None,
     tier: Annotated[int | None, Arg(
         "The lowest tier is used first.", least=-2 ** 15, most=2 ** 15 - 1)] = None,
-) -> Data:
+) -> ParticipationRow:
     """Set limits; what is not given stays."""
     changes: dict[str, float | None] = {}
     for name, text in (("events", events), ("hours", hours)):
         if text is not None:
-            changes[name] = _limit(name, text)
+            changes[f"max_{name}"] = _limit(name, text)
     if tier is not None:
         changes["tier"] = tier
     return participation.set_contract(device, **changes)
@@ -77,12 +92,12 @@ def _limit(name: str, text: str) -> float | None:
 
 
 @contract.operation("show", role=Role.VIEWER)
-def show(device: DeviceName) -> Data:
+def show(device: DeviceName) -> ParticipationRow:
     """Show a device's limits, its rate of response, and whether it is excluded."""
     return participation.show(device)
 
 
 @contract.operation("list", role=Role.VIEWER)
-def list_contracts() -> list[Data]:
+def list_contracts() -> list[ParticipationRow]:
     """List devices with a limit or a tier."""
     return participation.contracts()

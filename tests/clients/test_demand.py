@@ -289,7 +289,7 @@ def test_from_the_order_over_the_wire_to_the_reading_and_back_in_both_directions
     assert device.model.injection_w == -planned
     assert device.device.event_client.order.target_w == -planned
     assert mean_injection_w(granted_from + 60, 3400) == pytest.approx(-planned, abs=1)
-    assert power.latest([LFDI])[LFDI].watts == pytest.approx(-planned, abs=1)
+    assert power.latest([LFDI])[LFDI].injection_w == pytest.approx(-planned, abs=1)
     session, = evsessions.list_sessions()
     before = mean_injection_w(begin, 600)
     served = session["served_wh"] + before * 600 / 3600

@@ -211,7 +211,7 @@ def test_what_silent_ones_do_not_do_others_do(town: Make, mute: int, least: floa
     whole.live(PROFILE)
     assert whole.cut > least
     names = {peers.lfdi(number + 1) for number in numbers}
-    assert left_out() == dict.fromkeys(names, "silent")
+    assert left_out() == dict.fromkeys(names, "not responding")
     assert all(row is not None and row.non_responding_since for row in map(conduct, numbers))
     assert names <= asked(0).keys() and len(asked(9)) == MANY - mute and not names & asked(9).keys()
     done = [

@@ -94,7 +94,7 @@ def scenario(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFact
         )
         until(lambda: 3 in statuses(event["mrid"], thermostat) and 2 in statuses(grant["mrid"], charger))
         # a reading lasts a real second
-        until(lambda: abs(power.latest([charger])[charger].watts + WATTS) < 0.05 * WATTS)
+        until(lambda: abs(power.latest([charger])[charger].injection_w + WATTS) < 0.05 * WATTS)
         session, = server.operator("ev", "sessions", STREET)
         yield Evening(server, fleet, event, grant, session)
     finally:

@@ -19,7 +19,7 @@ from server.config import settings
 from server.errors import Refused
 from server.grid.balance import evaluation, netdemand, plans, publish, unmetdemand
 from server.grid.balance.netdemand import NetDemand
-from server.grid.fleet import fleetstate, projection, setpoints
+from server.grid.fleet import fleetstate, grantedsessions, manualdispatch, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups import memberfiles, virtualders
 from server.grid.optimisation import rollinghorizon
@@ -167,13 +167,13 @@ def forecast_area(area: VirtualDER, row: Balance, start: int, horizon: int | Non
     seen = projection.project(fleetstate.responding(fleetstate.read(area, span.at, span.hours)), span)
     found = netdemand.net_demand(area, seen, span)
     seen = replace(seen, fleet=netdemand.with_expected_base(seen.fleet, found.outlook))
-    ordered = projection.manual_dispatch(area, span)
+    ordered = manualdispatch.manual_dispatch(area, span)
     usual = found.usual[~np.isin(seen.ev.device, list(ordered))]
     return AreaForecast(
         fleetstate.excluding(seen, ordered, MANUALLY_DISPATCHED),
         replace(found, usual=usual),
         span,
-        projection.busy(seen, ordered),
+        manualdispatch.committed(seen, ordered),
     )
 
 
@@ -188,7 +188,7 @@ def _planner(row: Balance, look: AreaForecast, anew: bool = False) -> rollinghor
         seconds=SOLVER_LIMIT_S,
         broadcast=row.addressing == HYBRID,
         ramp=RAMP_FRACTION,
-        resolutions=setpoints.finest(settings.comfort_kelvin),
+        resolutions=setpoints.resolution(settings.comfort_kelvin),
         prices=look.demand.prices,
     )
     planner = rollinghorizon.Planner(how, max(len(leaves), 1), END_SOC)
@@ -291,7 +291,7 @@ def decide(area: VirtualDER, start: int) -> int:
             409, f"plan {row.plan_id} was made for other virtual DERs than there are now: make a new one"
         )
     before, began = planner.plan, time.perf_counter()
-    cars = projection.GrantedSessions.of(look.state, start)
+    cars = grantedsessions.GrantedSessions.of(look.state, start)
     powers = planner.step(
         look.state.fleet, look.demand.outlook, cars.grantable, look.state.thermal.realised_wh, look.busy
     )

@@ -16,7 +16,8 @@ from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedComm
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.fleet.projection import GrantedSessions, lfdis_of
+from server.grid.fleet.grantedsessions import GrantedSessions
+from server.grid.fleet.memberqueries import lfdis_of
 from server.grid.groups import singledevices
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.disaggregation import MemberPowers

@@ -81,7 +81,7 @@ def _late_start(event: Event) -> list[str]:
 def _unable_members(vder: VirtualDER, members: Sequence[Member], modes: frozenset[str]) -> list[str]:
     if not members:
         return [f"{vder.name} has no members"]
-    rated = [member for member in members if member.units]
+    rated = [member for member in members if member.ders]
     warnings = []
     if len(rated) < len(members):
         warnings.append(f"{len(members) - len(rated)} of {len(members)} members have not reported ratings")

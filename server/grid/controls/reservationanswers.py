@@ -74,5 +74,5 @@ def _in_automatic_area(lfdi: Lfdi) -> bool:
 
 def _representable(offer: ReservationOffer) -> ReservationOffer:
     """The offer with its power rounded down to what an ActivePower can hold."""
-    step_w = quantities.step(offer.power)
-    return offer._replace(power=float(int(offer.power / step_w) * step_w))
+    step_w = quantities.step(offer.power_w)
+    return offer._replace(power_w=float(int(offer.power_w / step_w) * step_w))

@@ -85,15 +85,15 @@ def live_responses(request: Href, mrid: str) -> list[Document]:
 def add_response(request: Document, offer: ReservationOffer, description: str) -> Document:
     """Add the FlowReservationResponse that offers this, and return it."""
     fields = dercontrols.event_fields(
-        offer.duration, offer.start, description=description[:_DESCRIPTION_CHARACTERS]
+        offer.duration_s, offer.start, description=description[:_DESCRIPTION_CHARACTERS]
     )
     href = store.add(
         KIND,
         flowreservation.grants_href(request.href),
         {
             **fields,
-            "energyAvailable": signed_real_energy(offer.energy),
-            "powerAvailable": quantities.power(offer.power),
+            "energyAvailable": signed_real_energy(offer.energy_wh),
+            "powerAvailable": quantities.power(offer.power_w),
             **hexbinary.copied(request.submitted, "mRID", "subject"),
         },
     )

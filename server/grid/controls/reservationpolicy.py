@@ -148,7 +148,7 @@ def reserve_at(
     """
     first_s = max(min(duration_s, request.end - start), 1)
     first = ReservationOffer(start, first_s, power_w, min(request.energy_wh, power_w * first_s / 3600))
-    remainder = replace(request, energy_wh=request.energy_wh - first.energy)
+    remainder = replace(request, energy_wh=request.energy_wh - first.energy_wh)
     end = start + first_s
     if remainder.energy_wh < 1:
         return [first]
@@ -176,7 +176,7 @@ def _full_energy(request: ReservationRequest, steps: Headroom, start: int) -> Re
         if begins_at is not None:
             signed_w = math.copysign(power_w, request.energy_wh)
             offers.append(ReservationOffer(begins_at, duration_s, signed_w, request.energy_wh))
-    return min(offers, key=lambda offer: (offer.start + offer.duration, offer.start), default=None)
+    return min(offers, key=lambda offer: (offer.start + offer.duration_s, offer.start), default=None)
 
 
 def _greatest_energy(request: ReservationRequest, steps: Headroom, start: int) -> ReservationOffer:
@@ -195,5 +195,5 @@ def _greatest_energy(request: ReservationRequest, steps: Headroom, start: int) -
                 )
             )
     return max(
-        offers, key=lambda offer: (abs(offer.energy), -offer.start), default=defer(request, steps, start)
+        offers, key=lambda offer: (abs(offer.energy_wh), -offer.start), default=defer(request, steps, start)
     )

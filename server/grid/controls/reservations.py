@@ -66,27 +66,27 @@ def _check_offer(request: Document, offer: ReservationOffer) -> None:
     requested = parse_request(request.submitted)
     if request.submitted["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
         raise Refused(409, f"{request.href} was cancelled by the device")
-    if offer.power * requested.energy_wh < 0 or offer.energy * requested.energy_wh < 0:
+    if offer.power_w * requested.energy_wh < 0 or offer.energy_wh * requested.energy_wh < 0:
         direction = (
             "charging, which is positive" if requested.energy_wh > 0 else "discharging, which is negative"
         )
-        raise Refused(400, f"{offer.power:g} W and {offer.energy:g} Wh: the request is for {direction}")
-    if offer.start < requested.start or offer.start + offer.duration > requested.end:
+        raise Refused(400, f"{offer.power_w:g} W and {offer.energy_wh:g} Wh: the request is for {direction}")
+    if offer.start < requested.start or offer.start + offer.duration_s > requested.end:
         raise Refused(400, f"the request is for {requested.start} to {requested.end}, not for "
-                           f"{offer.start} to {offer.start + offer.duration}")
+                           f"{offer.start} to {offer.start + offer.duration_s}")
 
 
 def _offer_warnings(request: Document, offer: ReservationOffer) -> list[str]:
     requested = parse_request(request.submitted)
     warnings = []
-    if abs(offer.power) > requested.power_w:
+    if abs(offer.power_w) > requested.power_w:
         warnings.append(f"the device asked for no more than {requested.power_w:g} W")
-    if abs(offer.energy) > abs(requested.energy_wh):
+    if abs(offer.energy_wh) > abs(requested.energy_wh):
         warnings.append(f"the device asked for no more than {requested.energy_wh:g} Wh")
     available_w = reservationpolicy.least_headroom_w(
-        headroom(request, requested), offer.start, offer.start + offer.duration
+        headroom(request, requested), offer.start, offer.start + offer.duration_s
     )
-    if abs(offer.power) > available_w:
+    if abs(offer.power_w) > available_w:
         warnings.append(f"the limits of its virtual DERs leave {max(available_w, 0):g} W")
     return warnings
 
@@ -150,5 +150,5 @@ def _no_overlap(earlier: Document, offer: ReservationOffer) -> bool:
     return (
         end is None
         or end <= offer.start
-        or earlier.submitted["interval"]["start"] >= offer.start + offer.duration
+        or earlier.submitted["interval"]["start"] >= offer.start + offer.duration_s
     )

@@ -36,7 +36,7 @@ _REASONS = {
     HEADROOM: "{level:+.0%} of its headroom, as every member",
     RATING: "{level:+.0%} of its rating, as every member",
     CHARGE: "to equal states of charge",
-    TURN: "rotation: {member.left:.0%} of its quota for the season remains",
+    TURN: "rotation: {member.remaining_quota:.0%} of its quota for the season remains",
     TIER: "tier {member.tier}",
 }
 _SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
@@ -99,7 +99,7 @@ def allocate(
     Refused (400) where the quantity, its value or the options make no sense, (409) where no member can help.
     """
     _check_options(quantity, options)
-    online = [member for member in members if member.online and member.units]
+    online = [member for member in members if member.online and member.ders]
     allocated = _ALLOCATORS[quantity](value, online, options)
     if len(online) < len(members):
         left_out = len(members) - len(online)
@@ -156,10 +156,10 @@ def _controlled_members(online: Sequence[Member], *modes: str) -> list[Controlle
     for member in online:
         mode = next((mode for mode in modes if mode in member.modes), None)
         if mode == "opModMaxLimW":
-            controlled.append(ControlledMember(member, mode, 0.0, max(member.high, 0.0), 0.0))
+            controlled.append(ControlledMember(member, mode, 0.0, max(member.highest_w, 0.0), 0.0))
         elif mode is not None:
             controlled.append(
-                ControlledMember(member, mode, member.low, member.high, member.max_absorption_w)
+                ControlledMember(member, mode, member.lowest_w, member.highest_w, member.max_absorption_w)
             )
     if not controlled:
         raise Refused(409, f"no member that is online takes {' or '.join(modes)}")
@@ -170,12 +170,14 @@ def _uncontrolled(online: Sequence[Member], controlled: Sequence[ControlledMembe
     """The parts of the members without a control: their baselines."""
     lfdis = {row.member.lfdi for row in controlled}
     return [
-        Allocation(member, member.baseline, member.baseline) for member in online if member.lfdi not in lfdis
+        Allocation(member, member.baseline_w, member.baseline_w)
+        for member in online
+        if member.lfdi not in lfdis
     ]
 
 
 def _change(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
-    return _target(fsum(member.baseline for member in online) + value, online, options)
+    return _target(fsum(member.baseline_w for member in online) + value, online, options)
 
 
 def _target(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
@@ -210,7 +212,7 @@ def _broadcast(
         base["opModMaxLimW"] = max(level, 0)
     reason = f"{level / 100:+g} % of its rating, as every member"
     parts = [
-        Allocation(row.member, row.member.baseline, injection_w, reason=reason)
+        Allocation(row.member, row.member.baseline_w, injection_w, reason=reason)
         for row, injection_w in zip(controlled, sharing.follow_percent(level, controlled), strict=True)
     ]
     return GroupAllocation(parts + _uncontrolled(online, controlled), base)
@@ -220,7 +222,7 @@ def _per_device(controlled: Sequence[ControlledMember], injection_w: Sequence[fl
     steps = [_step_w(row, power) for row, power in zip(controlled, injection_w, strict=True)]
     counts = sharing.round_to_steps(injection_w, steps, controlled)
     return [
-        Allocation(row.member, row.member.baseline, count * step, {row.mode: _setpoint(row, count, step)})
+        Allocation(row.member, row.member.baseline_w, count * step, {row.mode: _setpoint(row, count, step)})
         for row, count, step in zip(controlled, counts, steps, strict=True)
     ]
 
@@ -250,7 +252,7 @@ def _limit(value: float, online: Sequence[Member], options: DispatchOptions) -> 
     parts = []
     for row in controlled:
         limit_w = level / FULL * row.member.max_injection_w
-        baseline_w = row.member.baseline
+        baseline_w = row.member.baseline_w
         parts.append(Allocation(row.member, baseline_w, min(baseline_w, limit_w), reason=reason))
     return GroupAllocation(parts + _uncontrolled(online, controlled), {"opModMaxLimW": level})
 
@@ -271,7 +273,7 @@ def _switch(mode: str) -> Callable[[float, Sequence[Member], DispatchOptions], G
         reason = f"{mode} {'yes' if value else 'no'}, as every member"
         parts = []
         for row in controlled:
-            baseline_w = row.member.baseline
+            baseline_w = row.member.baseline_w
             parts.append(Allocation(row.member, baseline_w, baseline_w if value else 0.0, reason=reason))
         return GroupAllocation(parts + _uncontrolled(online, controlled), {mode: bool(value)})
     return allocate_switch

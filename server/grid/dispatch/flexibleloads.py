@@ -18,7 +18,7 @@ from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.dispatch import loadcontrol
 from server.grid.dispatch.shares import ShareRow
-from server.grid.fleet import fleetstate, projection, setpoints
+from server.grid.fleet import fleetstate, grantedsessions, memberqueries, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import disaggregation, policies, waterfill
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
@@ -64,7 +64,7 @@ class FlexibleLoads:
         present = fleetstate.excluding(fleetstate.read(vder, now, STEP / 3600), excluded, TAKES_SETPOINT)
         state = projection.project(present, Span(start, 1, STEP, now))
         bounds = _session_bounds(state, start, duration_s / 3600)
-        return FlexibleLoads(state, start, duration_s, bounds, projection.lfdis_of(vder))
+        return FlexibleLoads(state, start, duration_s, bounds, memberqueries.lfdis_of(vder))
 
     @property
     def hours(self) -> float:
@@ -173,7 +173,7 @@ class FlexibleLoads:
             fleet,
             disaggregation.StepOptions(
                 self.hours,
-                resolutions=setpoints.finest(settings.comfort_kelvin),
+                resolutions=setpoints.resolution(settings.comfort_kelvin),
                 stored=state.thermal.realised_wh,
             ),
         )
@@ -195,7 +195,7 @@ def _session_bounds(state: FleetState, start: int, hours: float) -> SessionBound
     )
     needs, remaining_h = sessions.only(present), remaining_h[present]
     min_w, max_w = policies.session_bounds(needs.need, remaining_h, needs.power, hours)
-    granted_w = projection.GrantedSessions.of(state, start).granted_w[present]
+    granted_w = grantedsessions.GrantedSessions.of(state, start).granted_w[present]
     return SessionBounds(
         indices=np.flatnonzero(present),
         present_w=np.minimum(np.nan_to_num(granted_w), max_w),

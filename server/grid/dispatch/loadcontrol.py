@@ -91,7 +91,7 @@ def thermal_commands(
         action = (
             setpoints.offset(fraction, settings.comfort_kelvin)
             if by_offset
-            else setpoints.duty(float(base_w[members].sum()), float(change_w.sum()))
+            else setpoints.duty_cycle(float(base_w[members].sum()), float(change_w.sum()))
         )
         if action is None:
             continue

@@ -67,9 +67,9 @@ def _fill(load_w: float, members: Sequence[ControlledMember], policy: str, hours
         return policies.by_charge(
             load_w, energy_wh, zero, capacity_wh, lossless, hours, low_loads, high_loads
         )
-    present = _array([-row.member.baseline for row in members])
+    present = _array([-row.member.baseline_w for row in members])
     if policy == TURN:
-        remaining = _array([row.member.left for row in members])
+        remaining = _array([row.member.remaining_quota for row in members])
         return policies.by_remaining_quota(load_w, present, low_loads, high_loads, remaining)
     if policy == TIER:
         tiers = np.array([row.member.tier for row in members], dtype=np.intp)

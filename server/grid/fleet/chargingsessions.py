@@ -1,36 +1,58 @@
-"""Cars' visits in numbers: the rows Visit, kept in step with FlowReservationRequests and
+"""Charging sessions: the rows ChargingSession, kept in step with FlowReservationRequests and
 PowerStatus.PEVInfo."""
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
-from server.functionsets import flowreservation
 from server.models import Document
 from server.resources import sql
+from server.resources.codes import RequestStatus
 from server.resources.hooks import Change, after
 from server.resources.quantities import base_value
 
 Data = dict[str, Any]
-_COLUMNS = ("arrival_at", "departure_at", "energy_wh", "power_w", "cancelled")
+
+
+class RequestedSession(NamedTuple):
+    """What a FlowReservationRequest asks for, as columns of ChargingSession."""
+    arrival_at: int
+    departure_at: int
+    energy_wh: float
+    power_w: float
+    cancelled: bool
+
+
+_COLUMNS = ", ".join(RequestedSession._fields)
 _UPSERT = (
-    f"INSERT INTO charging_session (href, device_id, {', '.join(_COLUMNS)}) VALUES "
-    f"({sql.marks(len(_COLUMNS) + 2)}) ON CONFLICT (href) "
-    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
+    f"INSERT INTO charging_session (href, device_id, {_COLUMNS}) "
+    f"VALUES ({sql.marks(len(RequestedSession._fields) + 2)}) ON CONFLICT (href) "
+    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in RequestedSession._fields)}"
+)
+_RECORD_NEED = (
+    "UPDATE charging_session SET reported_need_wh = ?, reported_at = ? WHERE device_id = ? "
+    "AND arrival_at <= ? AND departure_at > ? "
+    "AND (reported_at IS NULL OR reported_at < ? OR reported_need_wh <> ?)"
 )
 
 
-def asked(request: Data) -> tuple[int, int, float, float, bool]:
-    """Arrival, departure, Wh (+ is charging), W (a magnitude) and whether it was cancelled, of a
-    FlowReservationRequest. Pure."""
+def requested_session(request: Data) -> RequestedSession:
+    """Return the session that a FlowReservationRequest asks for; energy is positive for charging. Pure."""
     window = request["intervalRequested"]
-    energy, watts = (base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested"))
-    return (window["start"], window["start"] + window["duration"], energy, abs(watts),
-            request["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED)
+    energy_wh, power_w = (
+        base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested")
+    )
+    return RequestedSession(
+        arrival_at=window["start"],
+        departure_at=window["start"] + window["duration"],
+        energy_wh=energy_wh,
+        power_w=abs(power_w),
+        cancelled=request["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED,
+    )
 
 
-def _keep(href: str, request: Data) -> None:
-    sql.execute(_UPSERT, href, _device(href), *asked(request))
+def _save(href: str, request: Data) -> None:
+    sql.execute(_UPSERT, href, _device(href), *requested_session(request))
 
 
 def _device(href: str) -> int:
@@ -39,61 +61,50 @@ def _device(href: str) -> int:
 
 @after("POST", "FlowReservationRequest")
 @after("PUT", "FlowReservationRequest")
-def _asked(change: Change) -> None:
-    _keep(change.href, change.data)
+def _follow_request(change: Change) -> None:
+    _save(change.href, change.data)
     device = _device(change.href)
     row = sql.row(
         "SELECT submitted FROM document WHERE href = ? AND submitted IS NOT NULL", f"/edev/{device}/ps"
     )
     if row is not None:
-        _say(device, json.loads(row[0]))
+        _record_need(device, json.loads(row[0]))
 
 
 @after("DELETE", "FlowReservationRequest")
-def _withdrawn(change: Change) -> None:
+def _cancel(change: Change) -> None:
     sql.execute("UPDATE charging_session SET cancelled = ? WHERE href = ?", True, change.href)
 
 
 @after("PUT", "PowerStatus")
-def _said(change: Change) -> None:
-    _say(_device(change.href), change.data)
+def _follow_power_status(change: Change) -> None:
+    _record_need(_device(change.href), change.data)
 
 
-def _say(device: int, status: Data) -> int:
-    """What a car says that it wants, kept with the visit that it is on; how many rows that changed."""
-    car = status.get("PEVInfo")
-    if car is None:
+def _record_need(device: int, power_status: Data) -> int:
+    """Record the energy that a vehicle reports to need with the session that is under way; return how many
+    rows changed."""
+    vehicle = power_status.get("PEVInfo")
+    if vehicle is None:
         return 0
-    at, wanted = car["timeChargingStatusPEV"], base_value(car["energyRequestNow"])
-    return int(
-        sql.execute(
-            "UPDATE charging_session SET reported_need_wh = ?, reported_at = ? WHERE device_id = ? AND "
-            "arrival_at <= ? AND departure_at > ? AND "
-            "(reported_at IS NULL OR reported_at < ? OR reported_need_wh <> ?)",
-            wanted,
-            at,
-            device,
-            at,
-            at,
-            at,
-            wanted,
-        ).rowcount
+    reported_at, need_wh = vehicle["timeChargingStatusPEV"], base_value(vehicle["energyRequestNow"])
+    cursor = sql.execute(
+        _RECORD_NEED, need_wh, reported_at, device, reported_at, reported_at, reported_at, need_wh
     )
+    return int(cursor.rowcount)
 
 
 def rebuild() -> int:
-    """Make the rows agree with the requests that are there; how many did not."""
-    kept = {row[0]: row[1:] for row in sql.rows(f"SELECT href, {', '.join(_COLUMNS)} FROM charging_session")}
+    """Make the rows agree with the documents; return how many changed."""
+    stored = {row[0]: row[1:] for row in sql.rows(f"SELECT href, {_COLUMNS} FROM charging_session")}
     changed = 0
     for document in Document.select(Document.href, Document.submitted).where(
             (Document.kind == "FlowReservationRequest") & Document.parent.startswith("/edev/")):
-        row = kept.get(document.href)
-        if row is None or (*row[:-1], bool(row[-1])) != asked(document.submitted):
-            _keep(document.href, document.submitted)
+        row = stored.get(document.href)
+        if row is None or (*row[:-1], bool(row[-1])) != requested_session(document.submitted):
+            _save(document.href, document.submitted)
             changed += 1
-    return changed + sum(
-        _say(_device(status.href), status.submitted)
-        for status in Document.select(Document.href, Document.submitted).where(
-            (Document.kind == "PowerStatus") & Document.submitted.is_null(False)
-        )
+    statuses = Document.select(Document.href, Document.submitted).where(
+        (Document.kind == "PowerStatus") & Document.submitted.is_null(False)
     )
+    return changed + sum(_record_need(_device(status.href), status.submitted) for status in statuses)

@@ -1,5 +1,4 @@
-"""What each device is, as the balance sees it: the row Nature, kept in step with what devices say of
-themselves."""
+"""The type of each device, from what it reports: the rows DeviceType, kept in step with the documents."""
 from __future__ import annotations
 
 import json
@@ -14,10 +13,8 @@ from server.resources.hooks import Change, after
 from server.resources.quantities import base_value
 
 KINDS = ("storage", "pv", "ev", "thermal", "premises", "other")
-# RoleFlagsType
-PREMISES, PEV, DER = RoleFlags.PREMISES, RoleFlags.PEV, RoleFlags.DER
-# DERType; whoever says 0, 1 or nothing is a store if it says how much it stores
-_TYPES: dict[int, str] = {
+# A DER of another type, or of none, is storage if it reports a capacity and its type is vague.
+_KINDS_OF_TYPES: dict[int, str] = {
     DERType.PHOTOVOLTAIC: "pv",
     DERType.OTHER_STORAGE: "storage",
     DERType.ELECTRIC_VEHICLE: "ev",
@@ -27,7 +24,7 @@ _TYPES: dict[int, str] = {
 STORAGE_TYPES = (DERType.OTHER_STORAGE, DERType.PV_AND_STORAGE)
 NOT_STORAGE_TYPES = (DERType.PHOTOVOLTAIC, DERType.ELECTRIC_VEHICLE, DERType.EVSE)
 _VAGUE = (None, DERType.UNKNOWN, DERType.VIRTUAL_OR_MIXED)
-SWITCHED_HEATS = int(  # thermal loads that can only be switched; a thermostat takes an Offset
+_SWITCHED = int(  # thermal loads that can only be switched
     DeviceCategory.STRIP_HEATER
     | DeviceCategory.BASEBOARD_HEATER
     | DeviceCategory.WATER_HEATER
@@ -35,92 +32,101 @@ SWITCHED_HEATS = int(  # thermal loads that can only be switched; a thermostat t
     | DeviceCategory.SAUNA
     | DeviceCategory.HOT_TUB
 )
-HEATS = int(DeviceCategory.THERMOSTAT) | SWITCHED_HEATS
-CARS = int(DeviceCategory.ELECTRIC_VEHICLE | DeviceCategory.EVSE)
-HEAT_KINDS = int(DeviceCategory.THERMOSTAT), SWITCHED_HEATS
-_RANKED = ("storage", "ev", "pv")
-_COLUMNS = "SELECT kind, category, max_load_w FROM device_type WHERE device_id = ?"
+# The categories of thermal loads, by how they are controlled: a thermostat takes an Offset.
+THERMAL_VARIETIES = int(DeviceCategory.THERMOSTAT), _SWITCHED
+_THERMAL = int(DeviceCategory.THERMOSTAT) | _SWITCHED
+_EV = int(DeviceCategory.ELECTRIC_VEHICLE | DeviceCategory.EVSE)
+_STRONGEST_FIRST = ("storage", "ev", "pv")
+_SELECT = "SELECT kind, category, max_load_w FROM device_type WHERE device_id = ?"
+_UPSERT = (
+    "INSERT INTO device_type (device_id, kind, category, max_load_w) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (device_id) DO UPDATE "
+    "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w"
+)
 
 
-def of_der(der_type: int | None, stores: bool) -> str | None:
-    """What a DER of this DERType is; None where that does not tell. Pure."""
-    return _TYPES.get(der_type or DERType.UNKNOWN) or ("storage" if stores and der_type in _VAGUE else None)
+def kind_of_der(der_type: int | None, has_capacity: bool) -> str | None:
+    """Return the kind of a DER of this DERType; None where the type does not tell. Pure."""
+    kind = _KINDS_OF_TYPES.get(der_type or DERType.UNKNOWN)
+    return kind or ("storage" if has_capacity and der_type in _VAGUE else None)
 
 
-def kind_of(ders: Iterable[str | None], category: int, premises: bool) -> str:
-    """What a device is, by its DERs (`of_der`), its DeviceCategoryType bits, and whether all that it mirrors
-    are whole premises: one of WHATS. Pure."""
-    found = list(ders)
-    ranked = next((one for one in _RANKED if one in found), None)
-    if ranked is not None:
-        return ranked
-    if category & HEATS:
+def kind_of(der_kinds: Iterable[str | None], category: int, premises: bool) -> str:
+    """Return the kind of a device, one of KINDS. Pure.
+
+    It follows from the kinds of its DERs (`kind_of_der`), else from its DeviceCategoryType bits, else from
+    whether all that it mirrors is whole premises.
+    """
+    reported = list(der_kinds)
+    kind = next((kind for kind in _STRONGEST_FIRST if kind in reported), None)
+    if kind is not None:
+        return kind
+    if category & _THERMAL:
         return "thermal"
-    if category & CARS:
+    if category & _EV:
         return "ev"
-    return "premises" if premises and not found else "other"
+    return "premises" if premises and not reported else "other"
 
 
-def role(point: Mapping[str, Any]) -> int:
-    """The roleFlags of a UsagePoint."""
+def role_flags(point: Mapping[str, Any]) -> int:
+    """Return the roleFlags of a UsagePoint."""
     return hexbinary.bits(point.get("roleFlags"))
 
 
 def is_premises(point: Mapping[str, Any]) -> bool:
-    """Whether a UsagePoint measures a whole premises, and no DER or car alone."""
-    return role(point) & (PREMISES | PEV | DER) == PREMISES
+    """Return whether a UsagePoint measures a whole premises, and no DER or vehicle alone."""
+    roles = role_flags(point) & (RoleFlags.PREMISES | RoleFlags.PEV | RoleFlags.DER)
+    return roles == RoleFlags.PREMISES
 
 
-def settle(device: int, lfdi: str) -> bool:
-    """Say of a device (its number) what it is now, and the same of its meters; whether that is news."""
-    end = _stated(f"/edev/{device}")
-    if end is None:
+def reconcile(device: int, lfdi: str) -> bool:
+    """Make the type of a device (by number), and the kind of its meters, agree with the documents.
+
+    Returns whether it changed.
+    """
+    end_device = _submitted(f"/edev/{device}")
+    if end_device is None:
         return False
-    category = hexbinary.bits(end.get("deviceCategory"))
-    load = (_stated(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
-    ders = [of_der(kind, capacity is not None) for kind, capacity in sql.rows(
+    category = hexbinary.bits(end_device.get("deviceCategory"))
+    capabilities = (_submitted(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
+    der_kinds = [kind_of_der(der_type, capacity_wh is not None) for der_type, capacity_wh in sql.rows(
         "SELECT der_type, capacity_wh FROM der_state WHERE device_id = ?", device)]
     points = [
-        json.loads(stated)
-        for (stated,) in sql.rows(
+        json.loads(submitted)
+        for (submitted,) in sql.rows(
             "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL",
             lfdi,
         )
     ]
     premises = bool(points) and all(is_premises(point) for point in points)
-    now = kind_of(ders, category, premises), category, base_value(load.get("maxDemand"))
-    if sql.row(_COLUMNS, device) == now:
+    kind = kind_of(der_kinds, category, premises)
+    values = kind, category, base_value(capabilities.get("maxDemand"))
+    if sql.row(_SELECT, device) == values:
         return False
-    sql.execute(
-        "INSERT INTO device_type (device_id, kind, category, max_load_w) VALUES (?, ?, ?, ?) ON CONFLICT "
-        "(device_id) DO UPDATE "
-        "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w",
-        device,
-        *now,
-    )
-    if now[0] != "premises":
-        sql.execute("UPDATE meter SET kind = ? WHERE device_id = ? AND kind <> 'premises'", now[0], device)
+    sql.execute(_UPSERT, device, *values)
+    if kind != "premises":
+        sql.execute("UPDATE meter SET kind = ? WHERE device_id = ? AND kind <> 'premises'", kind, device)
     return True
 
 
-def _stated(href: str) -> dict[str, Any] | None:
+def _submitted(href: str) -> dict[str, Any] | None:
     row = sql.row("SELECT submitted FROM document WHERE href = ? AND submitted IS NOT NULL", href)
     return json.loads(row[0]) if row else None
 
 
 def rebuild() -> int:
-    """Say of every device what it is; of how many that was news."""
-    return sum(settle(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
+    """Make the type of every device agree with the documents; return how many changed."""
+    return sum(reconcile(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
 
 
 @after("POST", "EndDevice")
 @after("PUT", "EndDevice")
-def _category(change: Change) -> None:
+def _follow_category(change: Change) -> None:
     if change.old is None or change.old.get("deviceCategory") != change.data.get("deviceCategory"):
-        settle(int(change.href.split("/")[2]), change.data["lFDI"])
+        reconcile(int(change.href.split("/")[2]), change.data["lFDI"])
 
 
 @after("PUT", "DeviceInformation")
-def _information(change: Change) -> None:
+def _follow_capabilities(change: Change) -> None:
     if (change.old or {}).get("DRLCCapabilities") != change.data.get("DRLCCapabilities"):
-        settle(int(change.href.split("/")[2]), change.data["lFDI"])
+        reconcile(int(change.href.split("/")[2]), change.data["lFDI"])

@@ -1,4 +1,4 @@
-"""Which members of a virtual DER are excluded from dispatch, and why."""
+"""Eligibility: which members of a virtual DER are excluded from dispatch, and why."""
 from __future__ import annotations
 
 from datetime import datetime
@@ -10,34 +10,37 @@ from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation.arrays import Whole, np
 from server.resources import sql
 
-SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT = (
-    "suspended",
-    "stale",
-    "opted out",
-    "silent",
-    "contract",
-)
-UNRATED, DISCONNECTED, MODES, OFFERS = "unrated", "disconnected", "takes no control", "offers to give"
+SUSPENDED = "suspended"
+STALE = "stale"  # out of contact, or without readings
+OPTED_OUT = "opted out"
+NON_RESPONDING = "not responding"
+CONTRACT = "contract"  # its quota is used up
+UNRATED = "unrated"  # it reported no power
+DISCONNECTED = "disconnected"
+MODES = "no supported control"
+OFFERS = "offers energy"  # a vehicle that would discharge, which only an operator grants
 REASONS = (SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES, OFFERS)
 DAY = 86400
-_SHARES = ('SELECT c.device_id, o.start, o.start + o.duration_s FROM participation c JOIN membership p ON '
-           'p.device_id = c.device_id AND '
-           'p.vder_id = ? JOIN device d ON d.id = c.device_id JOIN share s ON s.lfdi = d.lfdi JOIN '
-           'dispatch_order o ON o.id = s.order_id '
-           "WHERE (c.max_events IS NOT NULL OR c.max_hours IS NOT NULL) AND o.cancelled_at IS NULL AND "
-           "o.start >= ? AND o.start < ? AND "
-           "(s.planned_w IS NULL OR s.baseline_w IS NULL OR s.planned_w <> s.baseline_w) ORDER BY "
-           "c.device_id, o.start")
+_QUOTA_PERIODS = (
+    "SELECT c.device_id, o.start, o.start + o.duration_s FROM participation c "
+    "JOIN membership p ON p.device_id = c.device_id AND p.vder_id = ? "
+    "JOIN device d ON d.id = c.device_id JOIN share s ON s.lfdi = d.lfdi "
+    "JOIN dispatch_order o ON o.id = s.order_id "
+    "WHERE (c.max_events IS NOT NULL OR c.max_hours IS NOT NULL) AND o.cancelled_at IS NULL "
+    "AND o.start >= ? AND o.start < ? "
+    "AND (s.planned_w IS NULL OR s.baseline_w IS NULL OR s.planned_w <> s.baseline_w) "
+    "ORDER BY c.device_id, o.start"
+)
 
 
 def exclusions(columns: MemberColumns, at: int) -> Any:
-    """[n] of str: why each member is excluded at `at` (UTC, s), empty for who is not.
+    """Return [n] of str: why each member is excluded at `at` (UTC, s), empty where it is not.
 
-    By the member itself and by what was agreed with it; `resources` adds what its DERs and loads cannot do.
+    These are reasons of the device and its contract; `resources` adds those of DERs and loads.
     """
     participation, contact = columns.participation, columns.contact
     hold_s = settings.non_response_hold_hours * 3600
-    reasons = np.full(len(columns.device), "", dtype="U16")
+    reasons = np.full(len(columns.device), "", dtype=f"U{max(map(len, REASONS))}")
     reasons[_quota_used_up(columns, at)] = CONTRACT
     reasons[at - participation.non_responding_since < hold_s] = NON_RESPONDING
     reasons[participation.opted_out_until > at] = OPTED_OUT
@@ -48,9 +51,10 @@ def exclusions(columns: MemberColumns, at: int) -> Any:
 
 
 def _quota_used_up(columns: MemberColumns, at: int) -> Whole:
-    """The indices of those whose contract allows no more events this season, or no more hours today.
+    """Return the indices of members whose contract allows no more events this season or hours today.
 
-    Orders that follow each other without a gap are one event, and one that is going on is not cut short.
+    Orders that follow each other without a gap are one event. The quota of events does not end an event that
+    is under way.
     """
     max_events, max_hours = columns.participation.max_events, columns.participation.max_hours
     limited = np.isfinite(max_events) | np.isfinite(max_hours)
@@ -60,7 +64,7 @@ def _quota_used_up(columns: MemberColumns, at: int) -> Whole:
     today = int(datetime.fromtimestamp(at, zone).replace(hour=0, minute=0, second=0).timestamp())
     periods: dict[int, list[tuple[int, int]]] = {}
     since = min(at - settings.season_days * DAY, today)
-    for device, start, end in sql.rows(_SHARES, columns.area.id, since, at + 1):
+    for device, start, end in sql.rows(_QUOTA_PERIODS, columns.area.id, since, at + 1):
         periods.setdefault(device, []).append((start, end))
     used_up = []
     for index in np.flatnonzero(limited).tolist():
@@ -71,8 +75,10 @@ def _quota_used_up(columns: MemberColumns, at: int) -> Whole:
 
 
 def used(periods: list[tuple[int, int]], today: int, at: int) -> tuple[int, int, bool]:
-    """Of periods [start, end), ordered by start: how many events they are, the seconds since `today` began
-    that they took until `at`, and whether one goes on at that instant. Pure."""
+    """Return how many events these periods are, their seconds today, and whether one is under way. Pure.
+
+    Periods are [start, end), ordered by start. The seconds are from `today` (its beginning) until `at`.
+    """
     count, seconds, reached = 0, 0, -1
     for start, end in periods:
         count += start > reached

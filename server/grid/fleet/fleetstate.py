@@ -1,16 +1,15 @@
-"""The members of a virtual DER as they are at an instant, in arrays: what can be dispatched and who is
-excluded.
+"""The fleet state: the members of a virtual DER at an instant, in arrays, for dispatch and balance.
 
-A handful of queries, whatever the size. Consumption is positive here, in W, as in all arrays of the balance;
-energies are in Wh. What a device has not reported is inferred as far as possible (see `resources`).
+It takes a few queries, whatever the size. Consumption is positive here, in W, as in all arrays of the
+balance; energy is in Wh. What a device has not reported is inferred as far as possible (see `resources`).
 """
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from server.grid.fleet import eligibility, membercolumns, resources
-from server.grid.fleet.devicetypes import HEAT_KINDS
+from server.grid.fleet import eligibility, memberqueries, resources, sessionresources, storageresources
+from server.grid.fleet.devicetypes import THERMAL_VARIETIES
 from server.grid.fleet.kindmembers import EvMembers, KindMembers, PvMembers, StorageMembers, ThermalMembers
 from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation import measurement
@@ -25,9 +24,9 @@ class FleetState:
 
     `dispatch_groups` are the virtual DERs through which members are dispatched; a member's `group` is an
     index into it. `storage`, `ev` and `thermal` are parallel to the batteries, sessions and thermal loads of
-    `fleet`; `pv` stands alone. `excluded` has the reason by number of each member that is excluded,
-    `excluded_load_w` what those draw by their last readings. `categories` are the DeviceCategoryType bits of
-    each variety of thermal load. `columns` are all members, whether dispatched or not.
+    `fleet`, which has no PV. `excluded` has the reason of each excluded member by number, `excluded_load_w`
+    is their load by the last readings. `categories` are the DeviceCategoryType bits of each variety of
+    thermal load. `columns` has all members, excluded or not.
     """
     at: int
     hours: float
@@ -40,7 +39,7 @@ class FleetState:
     excluded: dict[int, str]
     excluded_load_w: float
     columns: MemberColumns
-    categories: tuple[int, ...] = HEAT_KINDS
+    categories: tuple[int, ...] = THERMAL_VARIETIES
 
     @property
     def by_kind(self) -> dict[str, KindMembers]:
@@ -49,11 +48,11 @@ class FleetState:
 
 
 def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
-    """The members of an area as they are known at `at` (UTC, s), for a step of so many hours."""
-    columns = membercolumns.read(area, at)
+    """Return the fleet state of an area at `at` (UTC, s), for steps of `hours`."""
+    columns = memberqueries.read(area, at)
     reasons = eligibility.exclusions(columns, at)
-    storage, batteries = resources.storage(columns, reasons, at)
-    ev, sessions = resources.charging_sessions(columns, reasons, at, hours)
+    storage, batteries = storageresources.storage(columns, reasons, at)
+    ev, sessions = sessionresources.charging_sessions(columns, reasons, at, hours)
     thermal, thermals, base = resources.thermal_loads(columns, reasons, hours)
     pv = resources.generation(columns, reasons)
     excluded = reasons != ""
@@ -73,9 +72,9 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
 
 
 def responding(fleet_state: FleetState) -> FleetState:
-    """The same with the power of each store reduced to the part with which it has responded of late.
+    """Return the state with the power of storage reduced to the fraction with which it has responded.
 
-    A fifth at least is left, so that a store which was out of order is found to be in order again.
+    A minimum (RESPONSE_FRACTION) is kept, so that storage that was out of order is detected to work again.
     """
     rate = np.maximum(fleet_state.storage.response_rate, measurement.RESPONSE_FRACTION)
     batteries = fleet_state.fleet.batteries
@@ -88,13 +87,13 @@ def responding(fleet_state: FleetState) -> FleetState:
 
 
 def excluding(fleet_state: FleetState, devices: Collection[int], reason: str) -> FleetState:
-    """The same without these devices (by number), excluded for this reason."""
+    """Return the state without these devices (by number), which are excluded for this reason."""
     numbers = np.array(sorted(devices), dtype=np.intp)
-    stays = {kind: ~np.isin(members.device, numbers) for kind, members in fleet_state.by_kind.items()}
+    kept = {kind: ~np.isin(members.device, numbers) for kind, members in fleet_state.by_kind.items()}
     newly_excluded = [
         device
         for kind, members in fleet_state.by_kind.items()
-        for device in members.device[~stays[kind]].tolist()
+        for device in members.device[~kept[kind]].tolist()
     ]
     if not newly_excluded:
         return fleet_state
@@ -102,14 +101,14 @@ def excluding(fleet_state: FleetState, devices: Collection[int], reason: str) ->
     return replace(
         fleet_state,
         fleet=Fleet(
-            fleet.batteries.only(stays["storage"]),
-            fleet.sessions.only(stays["ev"]),
-            fleet.thermals.only(stays["thermal"]),
-            fleet.base[stays["thermal"]],
+            fleet.batteries.only(kept["storage"]),
+            fleet.sessions.only(kept["ev"]),
+            fleet.thermals.only(kept["thermal"]),
+            fleet.base[kept["thermal"]],
         ),
-        storage=fleet_state.storage.only(stays["storage"]),
-        ev=fleet_state.ev.only(stays["ev"]),
-        thermal=fleet_state.thermal.only(stays["thermal"]),
-        pv=fleet_state.pv.only(stays["pv"]),
+        storage=fleet_state.storage.only(kept["storage"]),
+        ev=fleet_state.ev.only(kept["ev"]),
+        thermal=fleet_state.thermal.only(kept["thermal"]),
+        pv=fleet_state.pv.only(kept["pv"]),
         excluded={**fleet_state.excluded, **dict.fromkeys(newly_excluded, reason)},
     )

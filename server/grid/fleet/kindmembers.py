@@ -15,8 +15,9 @@ from server.grid.optimisation.arrays import Bools, Floats, Whole
 class KindMembers:
     """Members of one kind, an element for each [n].
 
-    `device` is the number of the device, `response_rate` the part (0 to 1) of what was asked of it that it
-    has done of late, `tier` its place in the order of dispatch, `fresh` whether it was read of late.
+    `device` is the number of the device, `response_rate` the fraction (0 to 1) of what was asked of it that
+    it has delivered recently, `tier` its rank in the order of dispatch, `fresh` whether contact and readings
+    are recent.
     """
     device: Whole
     response_rate: Floats
@@ -27,19 +28,19 @@ class KindMembers:
         return len(self.device)
 
     def only(self, chosen: Bools) -> Self:
-        """The same record with the chosen members [n] alone."""
+        """Return the record with the chosen members [n] only."""
         return type(self)(**{field.name: _only(getattr(self, field.name), chosen) for field in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class StorageMembers(KindMembers):
-    """Stores; `energy_at` is the instant (UTC, s) that each one's stored energy is of."""
+    """Storage; `energy_at` is the instant (UTC, s) that the stored energy of each is of."""
     energy_at: Whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvMembers(KindMembers):
-    """Charging sessions, one for each car that is there or expected.
+    """Charging sessions, one for each vehicle that is present or expected.
 
     `need_at` is the instant (UTC, s) that the energy still needed is of, `requests` the href of each
     FlowReservationRequest.
@@ -50,9 +51,9 @@ class EvMembers(KindMembers):
 
 @dataclass(frozen=True, kw_only=True)
 class ThermalMembers(KindMembers):
-    """Thermal loads; `realised_wh` is how far each is ahead of its usual consumption by what it was told.
+    """Thermal loads; `realised_wh` is how far each is ahead of its usual consumption by its commands.
 
-    The state in `fleet` is the intended one, which commands round.
+    The state in `fleet` is the intended one, before commands were rounded.
     """
     realised_wh: Floats
 
@@ -61,7 +62,7 @@ class ThermalMembers(KindMembers):
 class PvMembers(KindMembers):
     """PV inverters; `rated_w` and `generation_w` (by the last reading) are positive.
 
-    `group` is the index of each one's dispatch group.
+    `group` is the index of the dispatch group of each.
     """
     rated_w: Floats
     generation_w: Floats

@@ -1,6 +1,6 @@
-"""The members of a virtual DER in columns, read from the rows about them.
+"""The members of a virtual DER in columns: arrays with one element for each member, or for each DER.
 
-One query for each table, whatever the size.
+`memberqueries` reads them.
 """
 from __future__ import annotations
 
@@ -8,38 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.config import settings
-from server.grid.groups import dispatchgroups
-from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
-from server.models import Device, VirtualDER
-from server.resources import pollrates, sql
-
-POLLS, POSTS = 3, 2  # after so many that were missed a device is stale
-_MEMBERS = (
-    "SELECT d.id, d.state, d.last_contact_at, n.kind, n.category, n.max_load_w, c.response_rate, "
-    "c.non_responding_since, c.opted_out_until, c.max_events, "
-    "c.max_hours, c.tier FROM membership p JOIN device d ON d.id = p.device_id LEFT JOIN device_type n ON "
-    "n.device_id = d.id "
-    "LEFT JOIN participation c ON c.device_id = d.id WHERE p.vder_id = ? ORDER BY d.id"
-)
-_METERS = (
-    "SELECT m.device_id, m.kind, m.injection_w, m.read_at, m.peak_load_w FROM membership p JOIN meter m ON "
-    "m.device_id = p.device_id "
-    "WHERE p.vder_id = ? AND m.injection_w IS NOT NULL"
-)
-_DERS = (
-    "SELECT u.device_id, u.der_type, u.max_injection_w, u.max_absorption_w, u.capacity_wh, u.ramp_w_per_s, "
-    "u.soc, u.soc_at, u.dischargeable_wh, u.chargeable_wh, "
-    "u.connected, u.modes, u.inferred_capacity_wh FROM membership p JOIN der_state u ON u.device_id = "
-    "p.device_id WHERE p.vder_id = ? "
-    "ORDER BY u.device_id, u.href"
-)
+from server.models import VirtualDER
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContactColumns:
-    """When each member was in contact last, and how long ago that may be before it counts as stale.
+    """The last contact of each member, and after how long it counts as stale.
 
     Instants are UTC in s, NaN for never. `contact_timeout_s` is for polls, `reading_timeout_s` for readings;
     `fresh` is whether both are met.
@@ -55,7 +30,7 @@ class ContactColumns:
 class MeterColumns:
     """The last readings of each member: of its own meters, summed, and of the meter of its premises.
 
-    `peak_load_w` is the greatest consumption that its own meters have read. NaN where nothing was read.
+    `peak_load_w` is the greatest load that its own meters have read. NaN where nothing was read.
     """
     injection_w: Floats
     read_at: Floats
@@ -65,13 +40,13 @@ class MeterColumns:
 
     @property
     def last_read_at(self) -> Floats:
-        """When each was read last, by its own meters if it has any."""
+        """The instant of the last reading of each, by its own meters if it has any."""
         return np.where(np.isnan(self.read_at), self.premises_read_at, self.read_at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParticipationColumns:
-    """What was agreed with each member and how it responds; NaN where nothing was agreed or happened."""
+    """The contract of each member and how it responds; NaN where there is no limit or nothing happened."""
     response_rate: Floats
     non_responding_since: Floats
     opted_out_until: Floats
@@ -101,9 +76,9 @@ class DerColumns:
     inferred_capacity_wh: Floats
 
     def supporting(self, *modes: str) -> Bools:
-        """Which of them support at least one of these DERControl modes."""
+        """Return which DERs support at least one of these DERControl modes."""
         supports = {names: not set(names.split()).isdisjoint(modes) for names in set(self.modes)}
-        return np.fromiter((supports[names] for names in self.modes), bool, len(self.modes))
+        return np.array([supports[names] for names in self.modes], dtype=bool)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,135 +102,5 @@ class MemberColumns:
     ders: DerColumns
 
     def indices(self, devices: Iterable[int]) -> Whole:
-        """The indices of these devices (by number), which have to be members."""
+        """Return the indices of these devices (by number), which have to be members."""
         return np.searchsorted(self.device, np.fromiter(devices, np.intp))
-
-
-def read(area: VirtualDER, at: int) -> MemberColumns:
-    """The members of an area as they are known at `at` (UTC, s)."""
-    (device, state, last_contact_at, kind, category, max_load_w, response_rate, non_responding_since,
-     opted_out_until, max_events, max_hours, tier) = _columns(sql.rows(_MEMBERS, area.id), 12)
-    numbers = _whole(device)
-    dispatch_groups, group = _dispatch_groups(area, numbers)
-    meters = _meters(area, numbers)
-    return MemberColumns(
-        area=area,
-        dispatch_groups=dispatch_groups,
-        device=numbers,
-        group=group,
-        kind=np.array([name or "other" for name in kind], dtype="U8"),
-        category=_whole([bits or 0 for bits in category]),
-        max_load_w=_floats(max_load_w),
-        contact=_contact(numbers, state, _floats(last_contact_at), meters, at),
-        meters=meters,
-        participation=ParticipationColumns(
-            response_rate=np.nan_to_num(_floats(response_rate), nan=1.0),
-            non_responding_since=_floats(non_responding_since),
-            opted_out_until=_floats(opted_out_until),
-            max_events=_floats(max_events),
-            max_hours=_floats(max_hours),
-            tier=_whole([number or 0 for number in tier]),
-        ),
-        ders=_ders(area, numbers),
-    )
-
-
-def _columns(rows: list[Any], count: int) -> list[Any]:
-    return list(zip(*rows, strict=True)) if rows else [()] * count
-
-
-def _floats(values: Any) -> Floats:
-    return np.array(values, dtype=float)
-
-
-def _whole(values: Any) -> Whole:
-    return np.array(values, dtype=np.intp)
-
-
-def _dispatch_groups(area: VirtualDER, numbers: Whole) -> tuple[list[VirtualDER], Whole]:
-    """The virtual DERs through which the members are dispatched, and for each member [n] the index in
-    them."""
-    tree = Tree.read(include=[area])
-    chosen = dispatchgroups.dispatch_groups(tree.subtree(area.id), tree)
-    vders = _whole([chosen[device] for device in numbers.tolist()])
-    used, group = np.unique(vders, return_inverse=True)
-    order = sorted(range(len(used)), key=lambda index: (-tree.depth(int(used[index])), used[index]))
-    rank = np.empty(len(used), dtype=np.intp)
-    rank[order] = np.arange(len(used))
-    groups = [tree.vders[int(used[index])] for index in order]
-    return groups or [area], rank[group.reshape(-1)]
-
-
-def _contact(
-    numbers: Whole, state: Sequence[int], last_contact_at: Floats, meters: MeterColumns, at: int
-) -> ContactColumns:
-    poll_s, post_s = _rates(numbers)
-    contact_timeout_s, reading_timeout_s = POLLS * poll_s, POSTS * post_s
-    return ContactColumns(
-        suspended=np.fromiter((number != Device.ENROLLED for number in state), bool, len(numbers)),
-        last_contact_at=last_contact_at,
-        contact_timeout_s=contact_timeout_s,
-        reading_timeout_s=reading_timeout_s,
-        fresh=(at - last_contact_at <= contact_timeout_s) & (at - meters.last_read_at <= reading_timeout_s),
-    )
-
-
-def _meters(area: VirtualDER, numbers: Whole) -> MeterColumns:
-    size = len(numbers)
-    device, kind, injection_w, read_at, peak_load_w = _columns(sql.rows(_METERS, area.id), 5)
-    member, of_premises = np.searchsorted(numbers, _whole(device)), np.array(kind, dtype="U8") == "premises"
-    values, times, peaks = _floats(injection_w), _floats(read_at), _floats(peak_load_w)
-
-    def per_member(chosen: Bools) -> tuple[Floats, Floats, Floats]:
-        index = member[chosen]
-        count = np.bincount(index, minlength=size)
-        newest, highest = np.full(size, -np.inf), np.zeros(size)
-        np.maximum.at(newest, index, times[chosen])
-        np.maximum.at(highest, index, peaks[chosen])
-        total = np.bincount(index, values[chosen], size)
-        return np.where(count, total, np.nan), np.where(count, newest, np.nan), highest
-
-    own_w, own_at, peak = per_member(~of_premises)
-    premises_w, premises_at, _ = per_member(of_premises)
-    return MeterColumns(
-        injection_w=own_w,
-        read_at=own_at,
-        peak_load_w=peak,
-        premises_injection_w=premises_w,
-        premises_read_at=premises_at,
-    )
-
-
-def _rates(numbers: Whole) -> tuple[Floats, Floats]:
-    """[n] each: seconds between the polls of each device, and between its posts of readings."""
-    poll_s = np.full(len(numbers), float(pollrates.poll("EndDevice")))
-    post_s = np.full(len(numbers), float(settings.post_rate))
-    if pollrates.any_configured():
-        lfdis = dict(sql.rows("SELECT id, lfdi FROM device"))
-        for index, number in enumerate(numbers.tolist()):
-            lfdi = lfdis[number]
-            poll_s[index] = pollrates.poll("EndDevice", lfdi)
-            post_s[index] = pollrates.configured("post", "MirrorUsagePoint", lfdi) or settings.post_rate
-    return poll_s, post_s
-
-
-def _ders(area: VirtualDER, numbers: Whole) -> DerColumns:
-    device, *values, connected, modes, inferred_capacity_wh = _columns(sql.rows(_DERS, area.id), 13)
-    names = (
-        "der_type",
-        "max_injection_w",
-        "max_absorption_w",
-        "capacity_wh",
-        "ramp_w_per_s",
-        "soc",
-        "soc_at",
-        "dischargeable_wh",
-        "chargeable_wh",
-    )
-    return DerColumns(
-        member=np.searchsorted(numbers, _whole(device)),
-        connected=np.array(connected, dtype=bool),
-        modes=modes,
-        inferred_capacity_wh=_floats(inferred_capacity_wh),
-        **{name: _floats(column) for name, column in zip(names, values, strict=True)},
-    )

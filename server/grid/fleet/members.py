@@ -1,7 +1,7 @@
-"""What the members of a virtual DER are able to do now, from what they said of themselves.
+"""The members of a virtual DER one by one, and what they can do now, from what they reported.
 
-What a store can still give or take comes from DERAvailability's durations if it has them, else from its state
-of charge, and bounds the power it can hold for the time asked about.
+What storage can still discharge or charge follows from the durations of DERAvailability, else from the state
+of charge. It limits the power that can be held for the requested time. Power is injection.
 """
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from server.grid.fleet import power
 from server.models import Device
 from server.resources import pollrates, sql
 
-ONLINE_POLLS = 3
+ONLINE_POLLS = 3  # after so many polls that were missed a device is offline
 _CHUNK = 400
 
 
-class Row(NamedTuple):
-    """What a DER has said of itself: columns of `models.Unit`, by which see."""
+class DerRow(NamedTuple):
+    """What a DER reported: columns of `models.DerState`."""
     max_injection_w: float
     max_absorption_w: float
     capacity_wh: float | None
@@ -35,18 +35,21 @@ class Row(NamedTuple):
     modes: str
 
 
-_SELECT = f"SELECT device_id, {', '.join(Row._fields)} FROM der_state"
+_SELECT = f"SELECT device_id, {', '.join(DerRow._fields)} FROM der_state"
 
 
 @dataclass(frozen=True)
 class MemberDer:
-    """One DER. Powers in W: `inject` and `absorb` are its rated magnitudes, `low` to `high` what it can do
-    now, as injection; energies in Wh that it can still give (`up`) and take (`down`), None where that is no
-    question."""
+    """A DER.
+
+    `max_injection_w` and `max_absorption_w` are ratings (magnitudes). `lowest_w` to `highest_w` is the
+    injection that it can hold now. `dischargeable_wh` and `chargeable_wh` are None where energy does not
+    limit it, or is not reported.
+    """
     max_injection_w: float
     max_absorption_w: float
-    low: float
-    high: float
+    lowest_w: float
+    highest_w: float
     capacity_wh: float | None
     soc: float | None
     dischargeable_wh: float | None
@@ -56,83 +59,94 @@ class MemberDer:
 
 @dataclass(frozen=True)
 class Member:
-    """A device and the sum of its DERs. `present` is its injection by the newest reading, in W. For `tier`
-    and `left` see `turns`."""
+    """A device and the sums of its DERs.
+
+    `injection_w` is its newest reading, of the instant `read_at`. `tier` and `remaining_quota` are set by
+    `rotation`.
+    """
     lfdi: str
     name: str
     kind: str
     online: bool
-    units: tuple[MemberDer, ...]
-    present: float | None
-    present_at: int | None
+    ders: tuple[MemberDer, ...]
+    injection_w: float | None
+    read_at: int | None
     tier: int = 0
-    left: float = 1.0
+    remaining_quota: float = 1.0
 
     @property
     def modes(self) -> frozenset[str]:
-        return frozenset().union(*(unit.modes for unit in self.units))
+        """The DERControl modes that any of its DERs supports."""
+        return frozenset().union(*(der.modes for der in self.ders))
 
     @property
     def max_injection_w(self) -> float:
-        return sum(unit.max_injection_w for unit in self.units)
+        return sum(der.max_injection_w for der in self.ders)
 
     @property
     def max_absorption_w(self) -> float:
-        return sum(unit.max_absorption_w for unit in self.units)
+        return sum(der.max_absorption_w for der in self.ders)
 
     @property
-    def low(self) -> float:
-        return sum(unit.low for unit in self.units)
+    def lowest_w(self) -> float:
+        return sum(der.lowest_w for der in self.ders)
 
     @property
-    def high(self) -> float:
-        return sum(unit.high for unit in self.units)
+    def highest_w(self) -> float:
+        return sum(der.highest_w for der in self.ders)
 
     @property
     def stored(self) -> tuple[float | None, float]:
-        """Wh in its stores, None if one of them has not said, and Wh they hold when full."""
-        stores = [(unit.capacity_wh, unit.soc) for unit in self.units if unit.capacity_wh]
-        charged = [capacity * charge for capacity, charge in stores if charge is not None]
-        return sum(charged) if len(charged) == len(stores) else None, sum(capacity for capacity, _ in stores)
+        """The Wh stored, None if a DER has not reported its state of charge, and the Wh of capacity."""
+        storage = [(der.capacity_wh, der.soc) for der in self.ders if der.capacity_wh]
+        stored_wh = [capacity_wh * soc for capacity_wh, soc in storage if soc is not None]
+        total_wh = sum(capacity_wh for capacity_wh, _ in storage)
+        return sum(stored_wh) if len(stored_wh) == len(storage) else None, total_wh
 
     @property
-    def baseline(self) -> float:
-        """What it is taken to inject if nobody asks: its newest reading, within what it can do."""
-        return min(max(self.present or 0.0, self.low), self.high)
+    def baseline_w(self) -> float:
+        """The injection without an order: the newest reading, within what it can do."""
+        return min(max(self.injection_w or 0.0, self.lowest_w), self.highest_w)
 
 
-def member_der(row: Row, present: float | None, hours: float) -> MemberDer:
-    """A DER from its row. `present` is its injection in W, `hours` is how long a power has to be held.
-    Pure."""
-    up = down = None
+def member_der(row: DerRow, injection_w: float | None, hours: float) -> MemberDer:
+    """Return a DER from its row. Pure.
+
+    `injection_w` is its present injection, `hours` is how long a power has to be held.
+    """
+    dischargeable_wh = chargeable_wh = None
+    lowest_w, highest_w = -row.max_absorption_w, row.max_injection_w
     if row.max_absorption_w:
-        up = _energy(row.dischargeable_wh, row.capacity_wh, row.soc)
-        down = _energy(row.chargeable_wh, row.capacity_wh, None if row.soc is None else 1 - row.soc)
-    low = -row.max_absorption_w if down is None else -min(row.max_absorption_w, down / hours)
-    high = row.max_injection_w if up is None else min(row.max_injection_w, up / hours)
-    if row.available_w is not None and not row.max_absorption_w:
-        # Reserve above the present output to some, all that the sun would give to others: it is at least the
-        # greater.
-        high = min(high, max(row.available_w, present or 0.0, 0.0))
+        empty_fraction = None if row.soc is None else 1 - row.soc
+        dischargeable_wh = _energy_wh(row.dischargeable_wh, row.capacity_wh, row.soc)
+        chargeable_wh = _energy_wh(row.chargeable_wh, row.capacity_wh, empty_fraction)
+        if chargeable_wh is not None:
+            lowest_w = -min(row.max_absorption_w, chargeable_wh / hours)
+        if dischargeable_wh is not None:
+            highest_w = min(row.max_injection_w, dischargeable_wh / hours)
+    elif row.available_w is not None:
+        # Some report the reserve above the present output, others all that the sun would give: it is at least
+        # the greater.
+        highest_w = min(highest_w, max(row.available_w, injection_w or 0.0, 0.0))
     if not row.connected:
-        low = high = 0.0
+        lowest_w = highest_w = 0.0
     return MemberDer(
         row.max_injection_w,
         row.max_absorption_w,
-        low,
-        high,
+        lowest_w,
+        highest_w,
         row.capacity_wh,
         row.soc,
-        up,
-        down,
+        dischargeable_wh,
+        chargeable_wh,
         _modes(row.modes),
     )
 
 
-def _energy(said: float | None, capacity: float | None, fraction: float | None) -> float | None:
-    if said is not None:
-        return said
-    return None if capacity is None or fraction is None else capacity * fraction
+def _energy_wh(reported_wh: float | None, capacity_wh: float | None, fraction: float | None) -> float | None:
+    if reported_wh is not None:
+        return reported_wh
+    return None if capacity_wh is None or fraction is None else capacity_wh * fraction
 
 
 @lru_cache(maxsize=1024)
@@ -141,34 +155,37 @@ def _modes(names: str) -> frozenset[str]:
 
 
 def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
-    """The members that these devices are, those that are suspended left out."""
-    found: list[Member] = []
+    """Return these devices as members, without those that are suspended; a power has to be held for
+    `hours`."""
+    members: list[Member] = []
     now = clock.now()
-    for some in chunked((device for device in devices if device.state == Device.ENROLLED), _CHUNK):
-        ders = _rows([device.id for device in some])
-        injected = power.latest([device.lfdi for device in some])
-        for device in some:
-            rows, reading = ders[device.id], injected.get(device.lfdi)
-            present = reading.watts / len(rows) if reading and rows else None
-            patience = ONLINE_POLLS * pollrates.poll("EndDevice", device.lfdi)
-            found.append(
+    enrolled = (device for device in devices if device.state == Device.ENROLLED)
+    for chunk in chunked(enrolled, _CHUNK):
+        ders = _der_rows([device.id for device in chunk])
+        readings = power.latest([device.lfdi for device in chunk])
+        for device in chunk:
+            rows, reading = ders[device.id], readings.get(device.lfdi)
+            share_w = reading.injection_w / len(rows) if reading and rows else None
+            timeout_s = ONLINE_POLLS * pollrates.poll("EndDevice", device.lfdi)
+            members.append(
                 Member(
                     device.lfdi,
                     device.name,
                     device.kind,
-                    device.last_contact_at is not None and now - device.last_contact_at <= patience,
-                    tuple(member_der(row, present, hours) for row in rows),
-                    reading and reading.watts,
-                    reading and reading.at,
+                    device.last_contact_at is not None and now - device.last_contact_at <= timeout_s,
+                    tuple(member_der(row, share_w, hours) for row in rows),
+                    reading.injection_w if reading else None,
+                    reading.at if reading else None,
                 )
             )
-    return found
+    return members
 
 
-def _rows(numbers: list[int]) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = defaultdict(list)
-    for device, *row in sql.rows(
-        f"{_SELECT} WHERE device_id IN ({sql.marks(len(numbers))}) ORDER BY href", *numbers
+def _der_rows(devices: list[int]) -> dict[int, list[DerRow]]:
+    """Return the rows of DERs by device (number)."""
+    rows: dict[int, list[DerRow]] = defaultdict(list)
+    for device, *columns in sql.rows(
+        f"{_SELECT} WHERE device_id IN ({sql.marks(len(devices))}) ORDER BY href", *devices
     ):
-        found[device].append(Row(*row))
-    return found
+        rows[device].append(DerRow(*columns))
+    return rows

@@ -1,4 +1,4 @@
-"""What devices inject, from the readings they post (see `meters`)."""
+"""The power that devices inject, from the readings that they post (see `meters`)."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -11,71 +11,79 @@ from server.grid.fleet.meters import Meter
 from server.resources import meterreadings, sql
 
 _CHUNK = 400
-_OF = ("SELECT d.lfdi, m.href, m.factor, m.kind, m.injection_w, m.read_at FROM meter m "
-       "JOIN device d ON m.device_id = d.id WHERE ")
+_METERS = ("SELECT d.lfdi, m.href, m.factor, m.kind, m.injection_w, m.read_at FROM meter m "
+           "JOIN device d ON m.device_id = d.id WHERE ")
 
 
 class Power(NamedTuple):
-    """W of injection, and the time it is of."""
-    watts: float
+    """The injection of a device, and the instant (UTC, s) that it is of."""
+    injection_w: float
     at: int
 
 
+class _MeterRow(NamedTuple):
+    href: str
+    factor: float
+    injection_w: float | None
+    read_at: int | None
+
+
 def meters(lfdis: Iterable[str]) -> dict[str, list[Meter]]:
-    """Where each device's injection is read; devices that mirror no active power are left out."""
-    return {lfdi: [Meter(href, factor) for href, factor, _, _ in rows] for lfdi, rows in _rows(lfdis).items()}
+    """Return the meters of each device; devices that mirror no active power are left out."""
+    return {lfdi: [Meter(row.href, row.factor) for row in rows] for lfdi, rows in _rows(lfdis).items()}
 
 
-def _rows(lfdis: Iterable[str]) -> dict[str, list[tuple[str, float, float | None, int | None]]]:
-    """Of each device (href, factor, watts, at) of its own meters, or, where it has none, of those of its
-    premises."""
-    found: dict[str, dict[bool, list[tuple[str, float, float | None, int | None]]]] = defaultdict(
-        lambda: {True: [], False: []}
-    )
-    for some in chunked(lfdis, _CHUNK):
-        for lfdi, href, factor, what, watts, at in sql.rows(
-            f"{_OF}d.lfdi IN ({sql.marks(len(some))})", *some
+def _rows(lfdis: Iterable[str]) -> dict[str, list[_MeterRow]]:
+    """Return each device's own meters or, where it has none, those of its premises."""
+    own: dict[str, list[_MeterRow]] = defaultdict(list)
+    premises: dict[str, list[_MeterRow]] = defaultdict(list)
+    for chunk in chunked(lfdis, _CHUNK):
+        for lfdi, href, factor, kind, injection_w, read_at in sql.rows(
+            f"{_METERS}d.lfdi IN ({sql.marks(len(chunk))})", *chunk
         ):
-            found[lfdi][what == "premises"].append((href, factor, watts, at))
-    return {lfdi: rows[False] or rows[True] for lfdi, rows in found.items()}
+            meters_of = premises if kind == "premises" else own
+            meters_of[lfdi].append(_MeterRow(href, factor, injection_w, read_at))
+    return premises | own
 
 
 def latest(lfdis: Iterable[str]) -> dict[str, Power]:
-    """The newest injection of each device that has one."""
-    return {
-        lfdi: Power(sum(watts for watts, _ in read), max(at for _, at in read))
-        for lfdi, rows in _rows(lfdis).items()
-        if (read := [(watts, at) for _, _, watts, at in rows if watts is not None and at is not None])
-    }
+    """Return the newest injection of each device that has one."""
+    powers = {}
+    for lfdi, rows in _rows(lfdis).items():
+        read = [(row.injection_w, row.read_at) for row in rows
+                if row.injection_w is not None and row.read_at is not None]
+        if read:
+            powers[lfdi] = Power(sum(injection_w for injection_w, _ in read), max(at for _, at in read))
+    return powers
 
 
 def mean(lfdis: Iterable[str], start: int, end: int) -> dict[str, float]:
-    """The mean injection of each device over [start, end), from the readings that began then; an instant
-    counts as long as every other."""
-    found = {}
-    for lfdi, read in meters(lfdis).items():
+    """Return the mean injection (W) of each device over [start, end), from the readings that began then.
+
+    They are weighted by their duration, instantaneous ones as of 1 s.
+    """
+    mean_w = {}
+    for lfdi, device_meters in meters(lfdis).items():
         means = []
-        for meter in read:
+        for meter in device_meters:
             rows = [
-                (duration or 1, value)
-                for _, duration, value in meterreadings.between(meter.href, start, end)
+                (duration_s or 1, value)
+                for _, duration_s, value in meterreadings.between(meter.href, start, end)
                 if value is not None
             ]
             if rows:
-                means.append(meter.factor * sum(duration * value for duration, value in rows)
-                             / sum(duration for duration, _ in rows))
+                total_s = sum(duration_s for duration_s, _ in rows)
+                means.append(meter.factor * sum(duration_s * value for duration_s, value in rows) / total_s)
         if means:
-            found[lfdi] = sum(means)
-    return found
+            mean_w[lfdi] = sum(means)
+    return mean_w
 
 
-def energy(device: int, start: int, end: int) -> float:
-    """Wh that a device (its number) injected over [start, end), by its mean; 0 where nothing was read."""
-    return (
-        sum(
-            mean([lfdi], start, end).get(lfdi, 0.0)
-            for (lfdi,) in sql.rows("SELECT lfdi FROM device WHERE id = ?", device)
-        )
-        * (end - start)
-        / 3600
-    )
+def energy_wh(device: int, start: int, end: int) -> float:
+    """Return the energy that a device (by number) injected over [start, end), by its mean; 0 where nothing
+    was read."""
+    row = sql.row("SELECT lfdi FROM device WHERE id = ?", device)
+    if row is None:
+        return 0.0
+    lfdi, = row
+    return mean([lfdi], start, end).get(lfdi, 0.0) * (end - start) / 3600

@@ -1,5 +1,4 @@
-"""The rows that answer for many devices at once, rebuilt by `reindex` in the order in which they follow from
-each other."""
+"""The rows about devices, rebuilt by `reindex` in the order in which they follow from each other."""
 from __future__ import annotations
 
 from server.devices import enrolment
@@ -11,5 +10,5 @@ assert enrolment  # whose rebuild of the devices comes first
 
 @rebuild
 def rebuild_rows() -> int:
-    """Rebuild the rows of DERs, natures, meters and visits; how many were changed."""
+    """Rebuild the rows of DERs, device types, meters and charging sessions; return how many changed."""
     return derstates.rebuild() + devicetypes.rebuild() + meters.rebuild() + chargingsessions.rebuild()

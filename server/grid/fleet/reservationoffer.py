@@ -1,11 +1,12 @@
-"""What a flow reservation is granted, as numbers. Power and energy are positive for charging, as in
-FlowReservation."""
+"""What a FlowReservationResponse grants, as numbers; positive for charging, as in FlowReservation."""
+from __future__ import annotations
+
 from typing import NamedTuple
 
 
 class ReservationOffer(NamedTuple):
-    """What is granted: `power` and `energy` (signed) from `start` on for `duration` seconds."""
+    """Power and energy (signed) that are granted from `start` (UTC, s) on for `duration_s`."""
     start: int
-    duration: int
-    power: float
-    energy: float
+    duration_s: int
+    power_w: float
+    energy_wh: float

@@ -1,15 +1,15 @@
-"""Kilowatts into what devices can be told: by what each declares, the same power is another element. Pure.
+"""From power to setpoints: what devices of each kind are sent so that they draw a power. Pure.
 
-Consumption is positive here, in W; what is returned is as the standard has it: DERControl with + for
-injection, a load control in tenths of a degree or percent of time, a reservation with + for charging.
+Consumption is positive here, in W; what is returned is as in the standard: DERControl with injection
+positive, a load control in tenths of a degree or percent of time, a reservation with charging positive.
 
-    who                                  is told                        by
-    stores that take opModFixedW         percent of rating              DERControl, one for all
-    stores in a group with others        percent of rating              DERControl for each by itself
-    generation that takes opModMaxLimW   percent of rating, at most     DERControl, one for all
-    loads with a set point               Offset, + or loadShiftForward  EndDeviceControl, one for all
-    loads without one                    DutyCycle                      EndDeviceControl, one for all
-    cars that asked for energy           power, energy and when         FlowReservationResponse for each
+    devices                              setpoint                       sent as
+    storage that supports opModFixedW    percent of rating              one DERControl for all
+    storage in a group with others       percent of rating              a DERControl for each
+    generation (opModMaxLimW)            percent of rating, at most     one DERControl for all
+    loads with a temperature setpoint    Offset, + or loadShiftForward  one EndDeviceControl for all
+    loads without one                    DutyCycle                      one EndDeviceControl for all
+    vehicles that requested energy       power, energy, start           a FlowReservationResponse for each
 """
 from __future__ import annotations
 
@@ -21,106 +21,113 @@ from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.waterfill import MemberLines
 from server.resources.quantities import FULL
 
-OFFSET, DUTY = VARIETIES = range(2)  # of thermal loads: how they can be told
-QUIET = 0.02  # an offset of less of the comfort band is none
+OFFSET, DUTY = VARIETIES = range(2)  # of thermal loads, by the control that they take
+MIN_FRACTION = 0.02  # of the comfort band, or of the load: less is not sent
 
 
 def fixed_w(level: float) -> dict[str, Any]:
-    """The DERControlBase for stores that are to draw this fraction of their rating (+ charging)."""
+    """Return the DERControlBase for storage that shall draw this fraction of its rating (+ charging)."""
     return {"opModFixedW": min(max(round(-level * FULL), -FULL), FULL)}
 
 
-def max_lim_w(part: float) -> dict[str, Any]:
-    """The DERControlBase for generation that may give this part of its rating."""
-    return {"opModMaxLimW": min(max(round(part * FULL), 0), FULL)}
+def max_lim_w(fraction: float) -> dict[str, Any]:
+    """Return the DERControlBase for generation that may inject at most this fraction of its rating."""
+    return {"opModMaxLimW": min(max(round(fraction * FULL), 0), FULL)}
 
 
 def offset(fraction: float, kelvin: float) -> dict[str, Any] | None:
-    """What an EndDeviceControl says so that loads with set points come to this fraction of their comfort
-    band, `kelvin` wide either way: to use less of it, or (loadShiftForward) more ahead of time; None for
-    nothing to be said."""
+    """Return the elements of an EndDeviceControl that moves thermostats by a fraction of their comfort band.
+
+    The band is `kelvin` wide either way. A negative fraction uses less energy, a positive one uses it ahead
+    of time (loadShiftForward). None where the change is too small to send.
+    """
     tenths = round(abs(fraction) * kelvin * 10)
-    if abs(fraction) < QUIET or not tenths:
+    if abs(fraction) < MIN_FRACTION or not tenths:
         return None
     return {"Offset": {"coolingOffset": tenths, "heatingOffset": tenths}, "loadShiftForward": fraction > 0}
 
 
-def finest(kelvin: float) -> tuple[float, ...]:
-    """By variety of load, the least part of comfort that can be told: a tenth of a degree; a duty cycle is as
-    good as any."""
+def resolution(kelvin: float) -> tuple[float, ...]:
+    """Return, by variety of thermal load, the smallest fraction of the comfort band that can be sent: a tenth
+    of a degree for an offset, any for a duty cycle."""
     return 0.1 / kelvin, 0.0
 
 
-def duty(usual: float, power: float) -> dict[str, Any] | None:
-    """What an EndDeviceControl says so that loads that are switched on and off draw `power` of the `usual`
-    beside it (W, changes): the greatest part of the time that they may be on; None where they may as they
-    like."""
-    if power >= -QUIET * max(usual, 1.0):
+def duty_cycle(usual_w: float, change_w: float) -> dict[str, Any] | None:
+    """Return the elements of an EndDeviceControl for loads that are switched on and off.
+
+    They usually draw `usual_w` and shall draw `change_w` less (negative). normalValue is the greatest
+    percentage of the time that they may be on. None where they are not to be limited.
+    """
+    if change_w >= -MIN_FRACTION * max(usual_w, 1.0):
         return None
-    return {
-        "DutyCycle": {"normalValue": min(max(round(100 * (usual + power) / usual), 0), 100)},
-        "loadShiftForward": False,
-    }
+    percent = round(100 * (usual_w + change_w) / usual_w)
+    return {"DutyCycle": {"normalValue": min(max(percent, 0), 100)}, "loadShiftForward": False}
 
 
-def chargeable(powers: Floats, floor: Floats, most: Floats, least: float) -> Floats:
-    """Cars' powers as chargers can do them: not at all or at least `least` W (or all that a car can take),
-    the sum as near as may be. Those who must (`floor`) come first, then those who were to have most of what
-    they could take."""
-    able = np.maximum(np.minimum(least, most), np.minimum(floor, most))
-    if ((powers >= able) | (powers <= 0)).all():
-        return powers
-    part = np.divide(powers, most, out=np.zeros_like(powers), where=most > 0)
-    order = np.lexsort((-part, floor <= 0))
-    order = order[powers[order] > 0]
-    total, needed = powers.sum(), np.cumsum(able[order])
-    count = max(int(np.searchsorted(needed, total, side="right")), int(np.count_nonzero(floor[order] > 0)))
-    if count < len(order) and total - (needed[count - 1] if count else 0.0) > able[order[count]] / 2:
+def chargeable(load_w: Floats, min_w: Floats, max_w: Floats, min_charge_w: float) -> Floats:
+    """Return charging powers [n] that chargers can do: 0, or at least `min_charge_w` (or `max_w` if less).
+
+    Their sum is as near to that of `load_w` as possible. Sessions that must charge (`min_w` > 0) come first,
+    then those that were to draw the greatest part of their maximum.
+    """
+    able_w = np.maximum(np.minimum(min_charge_w, max_w), np.minimum(min_w, max_w))
+    if ((load_w >= able_w) | (load_w <= 0)).all():
+        return load_w
+    fraction = np.divide(load_w, max_w, out=np.zeros_like(load_w), where=max_w > 0)
+    order = np.lexsort((-fraction, min_w <= 0))
+    order = order[load_w[order] > 0]
+    total_w, needed_w = load_w.sum(), np.cumsum(able_w[order])
+    count = max(
+        int(np.searchsorted(needed_w, total_w, side="right")), int(np.count_nonzero(min_w[order] > 0))
+    )
+    remaining_w = total_w - (needed_w[count - 1] if count else 0.0)
+    if count < len(order) and remaining_w > able_w[order[count]] / 2:
         count += 1
     chosen = order[:count]
-    found = np.zeros_like(powers)
-    found[chosen] = waterfill.fill(
-        total, MemberLines(powers[chosen], most[chosen], able[chosen], most[chosen])
-    ).powers
-    return found
+    powers = np.zeros_like(load_w)
+    lines = MemberLines(load_w[chosen], max_w[chosen], able_w[chosen], max_w[chosen])
+    powers[chosen] = waterfill.fill(total_w, lines).powers
+    return powers
 
 
-def unchanged(powers: Floats, before: Floats, rating: Floats, floor: Floats, band: float) -> Bools:
-    """Who need not be told anew: what they were told (NaN: nothing) is within the part `band` of their
-    rating, and is something if it has to be."""
-    same = np.abs(powers - before) <= band * rating
-    return same & ((powers > 0) == (before > 0)) & (before >= floor - 1)
+def unchanged(load_w: Floats, previous_w: Floats, rating_w: Floats, min_w: Floats, band: float) -> Bools:
+    """Return [n] which sessions need no new grant.
+
+    What they were granted (NaN: nothing) is within the fraction `band` of their rating, and enough where they
+    must charge (`min_w`).
+    """
+    same = np.abs(load_w - previous_w) <= band * rating_w
+    keep: Bools = same & ((load_w > 0) == (previous_w > 0)) & (previous_w >= min_w - 1)
+    return keep
 
 
 class Session(NamedTuple):
-    """A car as it is at the beginning of a step: until when it stays (UTC), what it needs (Wh) and can take
-    (W)."""
-    depart: int
-    need: float
-    power: float
+    """A vehicle at the beginning of a step: its departure (UTC, s), and what it needs and can draw."""
+    departure_at: int
+    need_wh: float
+    power_w: float
 
 
-def offer(session: Session, power: float, start: int, charging: bool = False) -> list[ReservationOffer]:
-    """What a car is told that is to draw `power` from `start` on: as long as nobody says otherwise it has all
-    it needs, or as much as there is time for. One that is to wait is told when it will charge at the latest,
-    at full power: so if nobody ever says anything again, nobody's car is empty in the morning. If it is
-    `charging` until then, it is told besides to draw nothing meanwhile."""
-    left = max(session.depart - start, 1)
-    if power > 0:
-        seconds = min(round(np.ceil(session.need * 3600 / power)), left)
-        return [
-            ReservationOffer(
-                start, max(seconds, 1), float(np.ceil(power)), min(session.need, power * seconds / 3600)
-            )
-        ]
-    seconds = min(round(np.ceil(session.need * 3600 / session.power)), left)
-    latest = ReservationOffer(session.depart - max(seconds, 1), max(seconds, 1), session.power,
-                   min(session.need, session.power * seconds / 3600))
-    return [
-        *(
-            [ReservationOffer(start, latest.start - start, 0.0, 0.0)]
-            if charging and latest.start > start
-            else []
-        ),
-        latest,
-    ]
+def offer(session: Session, load_w: float, start: int, charging: bool = False) -> list[ReservationOffer]:
+    """Return the grants for a vehicle that shall draw `load_w` from `start` on.
+
+    The grant is for all that it needs, or as much as there is time for, so that the vehicle is served if no
+    other grant follows. One that shall wait (0 W) is granted the latest charge at full power, for the same
+    reason; if it is `charging` until then, it is granted 0 W besides.
+    """
+    stay_s = max(session.departure_at - start, 1)
+    if load_w > 0:
+        return [_grant(session, load_w, start, stay_s)._replace(power_w=float(np.ceil(load_w)))]
+    latest = _grant(session, session.power_w, 0, stay_s)
+    latest = latest._replace(start=session.departure_at - latest.duration_s)
+    if charging and latest.start > start:
+        return [ReservationOffer(start, latest.start - start, 0.0, 0.0), latest]
+    return [latest]
+
+
+def _grant(session: Session, power_w: float, start: int, stay_s: int) -> ReservationOffer:
+    """Return the grant of a power until the need is met or the stay is over."""
+    duration_s = min(round(np.ceil(session.need_wh * 3600 / power_w)), stay_s)
+    energy_wh = min(session.need_wh, power_w * duration_s / 3600)
+    return ReservationOffer(start, max(duration_s, 1), power_w, energy_wh)

@@ -71,22 +71,22 @@ def total(members: Iterable[Member]) -> GroupTotal:
     """Return the sum over members. Pure."""
     all_members = list(members)
     online = [member for member in all_members if member.online]
-    rated = [member for member in online if member.units]
-    ders = [der for member in rated for der in member.units]
+    rated = [member for member in online if member.ders]
+    ders = [der for member in rated for der in member.ders]
     storage = [(der.capacity_wh, der.soc) for der in ders if der.capacity_wh and der.soc is not None]
-    baseline_w = fsum(member.baseline for member in rated)
-    low_w, high_w = fsum(member.low for member in rated), fsum(member.high for member in rated)
+    baseline_w = fsum(member.baseline_w for member in rated)
+    low_w, high_w = fsum(member.lowest_w for member in rated), fsum(member.highest_w for member in rated)
     stored_wh = fsum(capacity_wh * soc for capacity_wh, soc in storage)
     return {
         "members": len(all_members),
         "online": len(online),
         "stale": len(all_members) - len(online),
-        "unrated": sum(not member.units for member in all_members),
+        "unrated": sum(not member.ders for member in all_members),
         "rated_inject_w": fsum(member.max_injection_w for member in all_members),
         "rated_absorb_w": fsum(member.max_absorption_w for member in all_members),
-        "capacity_wh": fsum(der.capacity_wh or 0 for member in all_members for der in member.units),
-        "injection_w": fsum(member.present for member in online if member.present is not None),
-        "devices_read": sum(member.present is not None for member in online),
+        "capacity_wh": fsum(der.capacity_wh or 0 for member in all_members for der in member.ders),
+        "injection_w": fsum(member.injection_w for member in online if member.injection_w is not None),
+        "devices_read": sum(member.injection_w is not None for member in online),
         "low_w": low_w,
         "high_w": high_w,
         "up_w": high_w - baseline_w,

@@ -59,7 +59,7 @@ def documents(
     online = [member for member in all_members if member.online]
     total = capability.total(all_members)
     storage = [
-        der for member in all_members for der in member.units if der.max_absorption_w and der.max_injection_w
+        der for member in all_members for der in member.ders if der.max_absorption_w and der.max_injection_w
     ]
     rated_w = {
         "MaxW": total["rated_inject_w"],
@@ -138,7 +138,7 @@ def _availability(
     storage = [
         der
         for member in online
-        for der in member.units
+        for der in member.ders
         if der.dischargeable_wh is not None or der.chargeable_wh is not None
     ]
     discharge_w = min(fsum(der.max_injection_w for der in storage), limited_w["MaxW"])

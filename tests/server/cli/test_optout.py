@@ -27,9 +27,10 @@ def say(device: Peer) -> Callable[..., Any]:
 
 
 def test_a_device_is_taken_out_listed_and_brought_back(say: Callable[..., Any], device: Peer) -> None:
-    assert say("opt-out", "set", "one", "--until", "+2h", "--reason", "guests")["out_until"] == NOON + 7200
+    row = say("opt-out", "set", "one", "--until", "+2h", "--reason", "guests")
+    assert row["opted_out_until"] == NOON + 7200
     assert say("opt-out", "list") == [
-        {"device": "one", "lfdi": device.lfdi, "out_until": NOON + 7200, "out_reason": "guests"}]
+        {"device": "one", "lfdi": device.lfdi, "opted_out_until": NOON + 7200, "opt_out_reason": "guests"}]
     say("opt-out", "clear", "one")
     assert say("opt-out", "list") == []
     assert [(row.what, row.reason) for row in AuditEntry.select().order_by(AuditEntry.id)] == [
@@ -38,7 +39,7 @@ def test_a_device_is_taken_out_listed_and_brought_back(say: Callable[..., Any], 
 
 def test_a_contract_is_made_and_ended(say: Callable[..., Any]) -> None:
     say("contract", "set", "one", "--events", "12", "--hours", "2.5")
-    assert [(row["events"], row["hours"]) for row in say("contract", "list")] == [(12, 2.5)]
+    assert [(row["max_events"], row["max_hours"]) for row in say("contract", "list")] == [(12, 2.5)]
     say("contract", "set", "one", "--events", "none", "--hours", "none")
     assert say("contract", "list") == [] and say("contract", "show", "one")["tier"] == 0
 

@@ -13,6 +13,7 @@ MODULES = [
     "server.grid.groups.results",
     "server.grid.series.results",
     "server.grid.flexibility.results",
+    "server.grid.fleet.participation",
 ]
 ROWS = [
     row

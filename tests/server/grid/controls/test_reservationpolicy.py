@@ -76,19 +76,19 @@ wishes = some.builds(
 @given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
 def test_a_grant_is_within_the_window_the_wish_and_the_limit(wish, taken, limit, now, lead):
     grant = earliest(wish, headroom(limit, taken), now, lead)
-    assert wish.start <= grant.start and grant.start + grant.duration <= wish.end
+    assert wish.start <= grant.start and grant.start + grant.duration_s <= wish.end
     assert now >= wish.end or grant.start >= now
-    assert abs(grant.power) <= wish.power_w and abs(grant.energy) <= abs(wish.energy_wh) + 1e-6
-    assert grant.power * wish.energy_wh >= 0 and grant.energy * wish.energy_wh >= 0
-    assert abs(grant.energy) <= abs(grant.power) * grant.duration / 3600 + 1e-3
-    if grant.power:
+    assert abs(grant.power_w) <= wish.power_w and abs(grant.energy_wh) <= abs(wish.energy_wh) + 1e-6
+    assert grant.power_w * wish.energy_wh >= 0 and grant.energy_wh * wish.energy_wh >= 0
+    assert abs(grant.energy_wh) <= abs(grant.power_w) * grant.duration_s / 3600 + 1e-3
+    if grant.power_w:
         inside = [
             grant.start,
-            *(at for one in taken for at in one[:2] if grant.start < at < grant.start + grant.duration),
+            *(at for one in taken for at in one[:2] if grant.start < at < grant.start + grant.duration_s),
         ]
         for instant in inside:
             assert (
-                abs(grant.power) + sum(one.power_w for one in taken if one.start <= instant < one.end)
+                abs(grant.power_w) + sum(one.power_w for one in taken if one.start <= instant < one.end)
                 <= limit + 1e-6
             )
 
@@ -104,7 +104,7 @@ def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limi
             and start + length <= wish.end
             and least_headroom_w(steps, start, start + length) >= wish.power_w
         ):
-            assert grant.energy == wish.energy_wh and grant.start + grant.duration <= start + length
+            assert grant.energy_wh == wish.energy_wh and grant.start + grant.duration_s <= start + length
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
@@ -119,7 +119,7 @@ def test_as_late_as_can_be(limit, taken, expected):
 @given(wishes, others, some.floats(0, 20_000), seconds)
 def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
     none = defer(wish, headroom(limit, taken), now)
-    assert (none.power, none.energy) == (0, 0) and none.start + none.duration == wish.end
+    assert (none.power_w, none.energy_wh) == (0, 0) and none.start + none.duration_s == wish.end
     assert none.start == (max(wish.start, now) if now < wish.end else wish.start)
 
 
@@ -130,7 +130,7 @@ def test_the_latest_is_within_the_window_too_and_serves_no_less_than_the_earlies
     late, early = (choose(wish, headroom(limit, taken), now, lead) for choose in (latest, earliest))
     assert (
         wish.start <= late.start
-        and late.start + late.duration <= wish.end
+        and late.start + late.duration_s <= wish.end
         and late.start >= early.start - lead
     )
-    assert abs(late.energy) >= abs(early.energy) - 1e-6
+    assert abs(late.energy_wh) >= abs(early.energy_wh) - 1e-6

@@ -196,8 +196,8 @@ def test_a_plan_keeps_to_bounds_and_comes_as_near_as_they_allow(value, drawn, ho
     made = allocation.allocate("target", value, every, how)
     for part, (inject, absorb, *_) in zip(made.parts, drawn, strict=True):
         step = max(inject, absorb) / 10_000
-        assert part.member.low - step <= part.planned_w <= part.member.high + step
-    reachable = min(max(value, fsum(each.low for each in every)), fsum(each.high for each in every))
+        assert part.member.lowest_w - step <= part.planned_w <= part.member.highest_w + step
+    reachable = min(max(value, fsum(each.lowest_w for each in every)), fsum(each.highest_w for each in every))
     if how == ONE_BY_ONE:
         resolution = max(max(each.max_injection_w, each.max_absorption_w) for each in every) / 10_000
     else:

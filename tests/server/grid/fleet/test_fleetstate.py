@@ -263,11 +263,11 @@ def test_who_offers_energy_needs_none_and_is_left_out_until_it_asks_for_some(car
     area()
     one.wants(9000)
     found = see()
-    assert found.ev.requests == [] and found.excluded == {1: "offers to give", 2: "offers to give"}
+    assert found.ev.requests == [] and found.excluded == {1: "offers energy", 2: "offers energy"}
     assert two.asks("0B", energyRequested=watts(6000)).status == 201
     found = see()
     assert found.ev.requests == ["/edev/2/frq/2"] and found.fleet.sessions.need.tolist() == [6000]
-    assert found.excluded == {1: "offers to give"}
+    assert found.excluded == {1: "offers energy"}
 
 
 def test_a_thermal_load_is_rated_by_the_most_that_it_has_drawn_where_it_says_nothing(pump):
@@ -293,7 +293,8 @@ def test_who_is_left_out_and_why(battery, panels, home):
     Participation.create(device=6, non_responding_since=clock.now() - HOUR)
     Participation.create(device=7, non_responding_since=clock.now() - 25 * HOUR, opted_out_until=now)
     found = see(at=now)
-    assert found.excluded == {3: "stale", 4: "suspended", 5: "opted out", 6: "silent", 11: "takes no control"}
+    assert found.excluded == {
+        3: "stale", 4: "suspended", 5: "opted out", 6: "not responding", 11: "no supported control"}
     assert found.excluded_load_w == 400 - 3000
     assert set(see().excluded.values()) == {"stale", "suspended"}, "readings are older than two post rates"
     assert 12 not in see().excluded, "who posts no readings has none that could be old"

@@ -25,7 +25,7 @@ CHARGER = {
 def unit(said, present, hours):
     rated = derstates.ratings_of(said)
     return members.member_der(
-        members.Row(**{name: rated[name] for name in members.Row._fields}), present, hours
+        members.DerRow(**{name: rated[name] for name in members.DerRow._fields}), present, hours
     )
 
 
@@ -108,7 +108,7 @@ BOUNDS = [
 @pytest.mark.parametrize("what, said, present, hours, expected", BOUNDS, ids=[case[0] for case in BOUNDS])
 def test_what_a_der_can_do_now(what, said, present, hours, expected):
     able = unit(said, present, hours)
-    assert (able.low, able.high) == expected
+    assert (able.lowest_w, able.highest_w) == expected
 
 
 def test_a_der_that_has_stated_nothing_is_none():
@@ -129,7 +129,7 @@ def test_modes_enabled_override_modes_supported():
 def test_a_baseline_is_a_power_that_can_be_held():
     low = unit({"DERCapability": BATTERY, "DERStatus": soc(1000)}, 5000, 1)
     alone = members.Member("A", "a", "battery", True, (low,), 5000.0, 0)
-    assert (alone.high, alone.baseline) == (1000, 1000)
+    assert (alone.highest_w, alone.baseline_w) == (1000, 1000)
 
 
 def test_members_as_they_are_in_the_store(battery, home):
@@ -140,7 +140,7 @@ def test_members_as_they_are_in_the_store(battery, home):
     found = {member.name: member for member in members.read(Device.select().order_by(Device.id))}
     assert list(found) == ["d1", "d2", "d3"]
     first = found["d1"]
-    assert (first.online, first.present, first.present_at) == (True, -1200, clock.now())
-    assert (first.low, first.high, first.baseline) == (-5000, 2500, -1200)
-    assert not found["d2"].online and found["d2"].units == () and not found["d3"].online
+    assert (first.online, first.injection_w, first.read_at) == (True, -1200, clock.now())
+    assert (first.lowest_w, first.highest_w, first.baseline_w) == (-5000, 2500, -1200)
+    assert not found["d2"].online and found["d2"].ders == () and not found["d3"].online
     assert quiet.lfdi == found["d2"].lfdi and one.lfdi == first.lfdi

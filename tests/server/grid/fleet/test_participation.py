@@ -22,7 +22,7 @@ def event(battery):
 
 
 def out():
-    return {row["lfdi"]: (row["out_until"], row["out_reason"]) for row in participation.opted_out()}
+    return {row["lfdi"]: (row["opted_out_until"], row["opt_out_reason"]) for row in participation.opted_out()}
 
 
 def test_an_operator_takes_a_device_out_and_back(battery):
@@ -34,7 +34,7 @@ def test_an_operator_takes_a_device_out_and_back(battery):
     assert fleetstate.read(vder, clock.now()).excluded == {1: "opted out"}
     participation.opt_in("d1")
     assert out() == {} and fleetstate.read(vder, clock.now()).excluded == {}
-    assert participation.opt_out("d1")["out_until"] == "cleared"
+    assert participation.opt_out("d1")["opted_out_until"] == "cleared"
     clock.advance(10 ** 9)
     assert list(out()) == [one.lfdi]
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_is_refused(battery):
     with pytest.raises(Refused, match="nobody can opt out until"):
         participation.opt_out("d1", clock.now())
     with pytest.raises(Refused, match="a limit is 0 or more"):
-        participation.set_contract("d1", hours=-1)
+        participation.set_contract("d1", max_hours=-1)
 
 
 @pytest.mark.parametrize("status", sorted(OPT_OUTS))
@@ -83,9 +83,9 @@ def test_an_answer_to_what_is_over_takes_nobody_out(event):
 def test_contracts_are_changed_one_limit_at_a_time(battery):
     battery(1)
     assert participation.contracts() == []
-    participation.set_contract("d1", events=10, tier=2)
-    participation.set_contract("d1", hours=3.5)
+    participation.set_contract("d1", max_events=10, tier=2)
+    participation.set_contract("d1", max_hours=3.5)
     found, = participation.contracts()
-    assert (found["events"], found["hours"], found["tier"]) == (10, 3.5, 2)
-    participation.set_contract("d1", events=None, hours=None, tier=0)
-    assert participation.contracts() == [] and participation.show("d1")["response"] == 1.0
+    assert (found["max_events"], found["max_hours"], found["tier"]) == (10, 3.5, 2)
+    participation.set_contract("d1", max_events=None, max_hours=None, tier=0)
+    assert participation.contracts() == [] and participation.show("d1")["response_rate"] == 1.0

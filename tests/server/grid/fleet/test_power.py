@@ -5,7 +5,7 @@ from server.grid.fleet import power
 def test_reverse_is_injection_and_forward_is_not(battery):
     one, two = battery(1, injection=1500), battery(2, injection=0)
     two.post(900, flow=1)
-    assert {lfdi: found.watts for lfdi, found in power.latest([one.lfdi, two.lfdi]).items()} == {
+    assert {lfdi: found.injection_w for lfdi, found in power.latest([one.lfdi, two.lfdi]).items()} == {
         one.lfdi: 1500, two.lfdi: -900}
 
 

@@ -215,14 +215,15 @@ WHATS = [
 
 @pytest.mark.parametrize("ders, category, premises, expected", WHATS)
 def test_what_a_device_is(ders, category, premises, expected):
-    assert devicetypes.kind_of([devicetypes.of_der(*der) for der in ders], category, premises) == expected
+    der_kinds = [devicetypes.kind_of_der(*der) for der in ders]
+    assert devicetypes.kind_of(der_kinds, category, premises) == expected
 
 
 def test_a_device_that_turns_out_to_be_something_else_has_its_meters_follow_but_for_that_of_the_premises(
     lived,
 ):
     sql.execute("UPDATE der_state SET der_type = 80 WHERE device_id = 2")
-    assert devicetypes.settle(2, Device.get_by_id(2).lfdi)
+    assert devicetypes.reconcile(2, Device.get_by_id(2).lfdi)
     assert sorted(what for (what,) in sql.rows("SELECT kind FROM meter WHERE device_id = 2")) == [
         "premises",
         "storage",

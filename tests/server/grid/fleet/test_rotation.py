@@ -36,11 +36,11 @@ def test_who_was_asked_before_is_asked_for_less(street):
     first = create_order("street", 900, clock.now() + 3600, watts=1000, addressing="device")
     orderchanges.cancel(first["id"])
     assert len(set(ordered("turn").values())) == 1  # what was called off does not count
-    participation.set_contract(street[0].lfdi, events=2)
+    participation.set_contract(street[0].lfdi, max_events=2)
     shares = ordered("turn")
     # each owes one of two
     assert shares[street[0].lfdi] == shares[street[1].lfdi] == pytest.approx(1000, abs=1)
-    participation.set_contract(street[0].lfdi, events=1)
+    participation.set_contract(street[0].lfdi, max_events=1)
     assert ordered("turn")[street[0].lfdi] == 0
 
 

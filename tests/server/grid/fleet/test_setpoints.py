@@ -38,7 +38,7 @@ def test_a_part_of_the_comfort_band_is_an_offset_of_the_set_point(fraction, told
     "power, told", [(-500.0, 50), (-1000.0, 0), (-2000.0, 0), (0.0, None), (300.0, None)]
 )
 def test_loads_without_a_set_point_rest_a_part_of_the_time(power, told):
-    said = setpoints.duty(1000.0, power)
+    said = setpoints.duty_cycle(1000.0, power)
     assert (said and said["DutyCycle"]["normalValue"]) == told
 
 
@@ -79,20 +79,21 @@ def test_a_little_more_or_less_is_not_worth_a_word():
 
 
 NEEDS = st.builds(
-    Session, depart=st.integers(10_000, 90_000), need=st.floats(10, 40_000), power=st.floats(1400, 22_000)
+    Session, departure_at=st.integers(10_000, 90_000), need_wh=st.floats(10, 40_000),
+    power_w=st.floats(1400, 22_000),
 )
 
 
 @given(NEEDS, st.floats(0, 1))
 def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
-    given_, = setpoints.offer(session, part * session.power if part > 0.1 else 0.0, 0)
-    assert 0 <= given_.start and given_.start + given_.duration <= session.depart
-    served = given_.power * given_.duration / 3600
-    possible = min(session.need, session.depart * session.power / 3600)
+    given_, = setpoints.offer(session, part * session.power_w if part > 0.1 else 0.0, 0)
+    assert 0 <= given_.start and given_.start + given_.duration_s <= session.departure_at
+    served = given_.power_w * given_.duration_s / 3600
+    possible = min(session.need_wh, session.departure_at * session.power_w / 3600)
     if part > 0.1:
-        possible = min(session.need, session.depart * part * session.power / 3600)
-    assert served >= possible * 0.99 - session.power / 1800 - 2
-    assert given_.energy <= session.need + 1e-6
+        possible = min(session.need_wh, session.departure_at * part * session.power_w / 3600)
+    assert served >= possible * 0.99 - session.power_w / 1800 - 2
+    assert given_.energy_wh <= session.need_wh + 1e-6
 
 
 def test_a_car_that_waits_is_told_when_it_will_start_at_the_latest():

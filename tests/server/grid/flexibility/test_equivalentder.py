@@ -52,13 +52,13 @@ def test_read_back_it_is_the_sum_of_its_members(inside):
     assert row["max_absorption_w"] == pytest.approx(
         sum(member.max_absorption_w for member in inside), rel=1e-3
     )
-    online = [unit for member in inside if member.online for unit in member.units]
+    online = [unit for member in inside if member.online for unit in member.ders]
     if row["dischargeable_wh"] is not None:
         assert row["dischargeable_wh"] == pytest.approx(
             sum(unit.dischargeable_wh or 0 for unit in online), rel=0.01, abs=20
         )
     assert (row["capacity_wh"] or 0) == pytest.approx(
-        sum(unit.capacity_wh or 0 for member in inside for unit in member.units), rel=1e-3
+        sum(unit.capacity_wh or 0 for member in inside for unit in member.ders), rel=1e-3
     )
 
 

@@ -1,0 +1,72 @@
+"""Manual dispatch: what operators have ordered of members, around which a plan is made.
+
+Consumption is positive, in W, unless a name says otherwise.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from server.grid.fleet.fleetstate import FleetState
+from server.grid.optimisation.arrays import np
+from server.grid.optimisation.clusters import sums
+from server.grid.optimisation.disaggregation import Committed
+from server.grid.series.intervals import Span
+from server.models import VirtualDER
+from server.resources import sql
+
+_MANUAL_ORDERS = (
+    "SELECT d.id, s.planned_w, s.baseline_w, o.start, o.start + o.duration_s FROM share s "
+    "JOIN dispatch_order o ON s.order_id = o.id JOIN device d ON d.lfdi = s.lfdi "
+    "JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ? AND o.plan_id IS NULL "
+    "AND o.cancelled_at IS NULL AND o.start < ? AND o.start + o.duration_s > ? ORDER BY o.id"
+)
+
+
+class ManualDispatch(NamedTuple):
+    """An operator's order on a device: planned and baseline injection, and what fraction of a step it
+    lasts."""
+    planned_w: float
+    baseline_w: float
+    fraction: float
+
+    @property
+    def change_w(self) -> float:
+        """The load in the mean of the step, less that of the baseline."""
+        return (self.baseline_w - self.planned_w) * self.fraction
+
+    @property
+    def load_w(self) -> float:
+        """The load in the mean of the step."""
+        return self.change_w - self.baseline_w
+
+
+NO_DISPATCH = ManualDispatch(0.0, 0.0, 0.0)
+
+
+def manual_dispatch(area: VirtualDER, span: Span) -> dict[int, ManualDispatch]:
+    """Return, by number, the devices with an operator's order in the first step of a span.
+
+    Such an order stands; a plan leaves it as it is.
+    """
+    end = span.start + span.step
+    return {
+        device: ManualDispatch(
+            planned_w or 0.0, baseline_w or 0.0, (min(until, end) - max(since, span.start)) / span.step
+        )
+        for device, planned_w, baseline_w, since, until in sql.rows(_MANUAL_ORDERS, area.id, end, span.start)
+    }
+
+
+def committed(fleet_state: FleetState, orders: Mapping[int, ManualDispatch]) -> Committed:
+    """Return what the devices with an operator's order (by number) draw in the first step.
+
+    Storage and thermal loads as a change of their baseline, sessions in full, by group.
+    """
+    storage_w, thermal_w = (
+        sum(orders.get(device, NO_DISPATCH).change_w for device in devices.tolist())
+        for devices in (fleet_state.storage.device, fleet_state.thermal.device)
+    )
+    ev_w = np.array([orders.get(device, NO_DISPATCH).load_w for device in fleet_state.ev.device.tolist()])
+    ev_w_by_group = sums(fleet_state.fleet.sessions.group, ev_w, len(fleet_state.dispatch_groups))
+    return Committed(fleet_state.fleet, storage_w, ev_w_by_group, thermal_w)

@@ -1,0 +1,180 @@
+"""The queries that read the members of a virtual DER into columns, one for each table, whatever the size."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from server.config import settings
+from server.grid.fleet.membercolumns import (ContactColumns, DerColumns, MemberColumns, MeterColumns,
+                                             ParticipationColumns)
+from server.grid.groups import dispatchgroups
+from server.grid.groups.tree import Tree
+from server.grid.optimisation.arrays import Bools, Floats, Whole, np
+from server.models import Device, VirtualDER
+from server.resources import pollrates, sql
+
+POLLS, POSTS = 3, 2  # after so many that were missed, a device is stale
+_MEMBERS = (
+    "SELECT d.id, d.state, d.last_contact_at, n.kind, n.category, n.max_load_w, c.response_rate, "
+    "c.non_responding_since, c.opted_out_until, c.max_events, c.max_hours, c.tier "
+    "FROM membership p JOIN device d ON d.id = p.device_id LEFT JOIN device_type n ON n.device_id = d.id "
+    "LEFT JOIN participation c ON c.device_id = d.id WHERE p.vder_id = ? ORDER BY d.id"
+)
+_METERS = (
+    "SELECT m.device_id, m.kind, m.injection_w, m.read_at, m.peak_load_w FROM membership p "
+    "JOIN meter m ON m.device_id = p.device_id WHERE p.vder_id = ? AND m.injection_w IS NOT NULL"
+)
+_DERS = (
+    "SELECT u.device_id, u.der_type, u.max_injection_w, u.max_absorption_w, u.capacity_wh, u.ramp_w_per_s, "
+    "u.soc, u.soc_at, u.dischargeable_wh, u.chargeable_wh, u.connected, u.modes, u.inferred_capacity_wh "
+    "FROM membership p JOIN der_state u ON u.device_id = p.device_id WHERE p.vder_id = ? "
+    "ORDER BY u.device_id, u.href"
+)
+# The mean injection (W) by each meter since an instant, of readings that began then, weighted by their
+# duration. To be filled in: the table x with its device_id, and the instant as SQL, twice. Parameters: the
+# end and the number of the virtual DER. A condition on x has to follow.
+MEAN_SINCE = (
+    "sum(m.factor * r.value * (CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END)) "
+    "/ sum(CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END) FROM {} "
+    "JOIN meter m ON m.device_id = x.device_id AND m.kind <> 'premises' "
+    "JOIN reading_set s ON s.meter = m.href AND s.start > {} - 86400 "
+    "JOIN reading r ON r.set_id = s.id AND r.start >= {} AND r.start < ? AND r.value IS NOT NULL "
+    "JOIN membership p ON p.device_id = x.device_id AND p.vder_id = ? WHERE "
+)
+
+
+def read(area: VirtualDER, at: int) -> MemberColumns:
+    """Return the members of an area as they are known at `at` (UTC, s)."""
+    (device, state, last_contact_at, kind, category, max_load_w, response_rate, non_responding_since,
+     opted_out_until, max_events, max_hours, tier) = _columns(sql.rows(_MEMBERS, area.id), 12)
+    numbers = _whole(device)
+    dispatch_groups, group = _dispatch_groups(area, numbers)
+    meters = _meters(area, numbers)
+    return MemberColumns(
+        area=area,
+        dispatch_groups=dispatch_groups,
+        device=numbers,
+        group=group,
+        kind=np.array([name or "other" for name in kind], dtype="U8"),
+        category=_whole([bits or 0 for bits in category]),
+        max_load_w=_floats(max_load_w),
+        contact=_contact(numbers, state, _floats(last_contact_at), meters, at),
+        meters=meters,
+        participation=ParticipationColumns(
+            response_rate=np.nan_to_num(_floats(response_rate), nan=1.0),
+            non_responding_since=_floats(non_responding_since),
+            opted_out_until=_floats(opted_out_until),
+            max_events=_floats(max_events),
+            max_hours=_floats(max_hours),
+            tier=_whole([number or 0 for number in tier]),
+        ),
+        ders=_ders(area, numbers),
+    )
+
+
+def _columns(rows: list[Any], count: int) -> list[Any]:
+    return list(zip(*rows, strict=True)) if rows else [()] * count
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(values, dtype=float)
+
+
+def _whole(values: Any) -> Whole:
+    return np.array(values, dtype=np.intp)
+
+
+def _dispatch_groups(area: VirtualDER, numbers: Whole) -> tuple[list[VirtualDER], Whole]:
+    """Return the virtual DERs through which members are dispatched, and [n] the index of each one's."""
+    tree = Tree.read(include=[area])
+    group_of = dispatchgroups.dispatch_groups(tree.subtree(area.id), tree)
+    vders = _whole([group_of[device] for device in numbers.tolist()])
+    used, group = np.unique(vders, return_inverse=True)
+    order = sorted(range(len(used)), key=lambda index: (-tree.depth(int(used[index])), used[index]))
+    rank = np.empty(len(used), dtype=np.intp)
+    rank[order] = np.arange(len(used))
+    groups = [tree.vders[int(used[index])] for index in order]
+    return groups or [area], rank[group.reshape(-1)]
+
+
+def _contact(
+    numbers: Whole, state: Sequence[str], last_contact_at: Floats, meters: MeterColumns, at: int
+) -> ContactColumns:
+    poll_s, post_s = _rates(numbers)
+    contact_timeout_s, reading_timeout_s = POLLS * poll_s, POSTS * post_s
+    return ContactColumns(
+        suspended=np.array([value != Device.ENROLLED for value in state], dtype=bool),
+        last_contact_at=last_contact_at,
+        contact_timeout_s=contact_timeout_s,
+        reading_timeout_s=reading_timeout_s,
+        fresh=(at - last_contact_at <= contact_timeout_s) & (at - meters.last_read_at <= reading_timeout_s),
+    )
+
+
+def _meters(area: VirtualDER, numbers: Whole) -> MeterColumns:
+    size = len(numbers)
+    device, kind, injection_w, read_at, peak_load_w = _columns(sql.rows(_METERS, area.id), 5)
+    member, of_premises = np.searchsorted(numbers, _whole(device)), np.array(kind, dtype="U8") == "premises"
+    values, times, peaks = _floats(injection_w), _floats(read_at), _floats(peak_load_w)
+
+    def per_member(chosen: Bools) -> tuple[Floats, Floats, Floats]:
+        index = member[chosen]
+        count = np.bincount(index, minlength=size)
+        newest, highest = np.full(size, -np.inf), np.zeros(size)
+        np.maximum.at(newest, index, times[chosen])
+        np.maximum.at(highest, index, peaks[chosen])
+        total = np.bincount(index, values[chosen], size)
+        return np.where(count, total, np.nan), np.where(count, newest, np.nan), highest
+
+    own_w, own_at, peak = per_member(~of_premises)
+    premises_w, premises_at, _ = per_member(of_premises)
+    return MeterColumns(
+        injection_w=own_w,
+        read_at=own_at,
+        peak_load_w=peak,
+        premises_injection_w=premises_w,
+        premises_read_at=premises_at,
+    )
+
+
+def _rates(numbers: Whole) -> tuple[Floats, Floats]:
+    """Return [n] each: the seconds between polls of each device, and between its posts of readings."""
+    poll_s = np.full(len(numbers), float(pollrates.poll("EndDevice")))
+    post_s = np.full(len(numbers), float(settings.post_rate))
+    if pollrates.any_configured():
+        lfdis = dict(sql.rows("SELECT id, lfdi FROM device"))
+        for index, number in enumerate(numbers.tolist()):
+            lfdi = lfdis[number]
+            poll_s[index] = pollrates.poll("EndDevice", lfdi)
+            post_s[index] = pollrates.configured("post", "MirrorUsagePoint", lfdi) or settings.post_rate
+    return poll_s, post_s
+
+
+def _ders(area: VirtualDER, numbers: Whole) -> DerColumns:
+    device, *values, connected, modes, inferred_capacity_wh = _columns(sql.rows(_DERS, area.id), 13)
+    names = (
+        "der_type",
+        "max_injection_w",
+        "max_absorption_w",
+        "capacity_wh",
+        "ramp_w_per_s",
+        "soc",
+        "soc_at",
+        "dischargeable_wh",
+        "chargeable_wh",
+    )
+    return DerColumns(
+        member=np.searchsorted(numbers, _whole(device)),
+        connected=np.array(connected, dtype=bool),
+        modes=modes,
+        inferred_capacity_wh=_floats(inferred_capacity_wh),
+        **{name: _floats(column) for name, column in zip(names, values, strict=True)},
+    )
+
+
+def lfdis_of(area: VirtualDER) -> dict[int, str]:
+    """Return, by number, the LFDI of each member."""
+    return dict(sql.rows(
+        "SELECT d.id, d.lfdi FROM device d JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ?",
+        area.id,
+    ))
