@@ -1,7 +1,7 @@
-"""What happens without anyone asking.
+"""The worker: what is done without a request, turn by turn.
 
-Every turn does what is due and is safe to repeat, so that any number of workers may run and any of them may
-be killed.
+Every turn does what is due and can be repeated, so that any number of workers may run and any of them may be
+killed.
 """
 from __future__ import annotations
 
@@ -21,30 +21,34 @@ from server.models import db
 from server.resources import meterreadings, retention, store
 
 log = logging.getLogger(__name__)
-TURN = 1.0
-PURGE_EVERY = 3600
+TURN_S = 1.0  # between turns
+PURGE_S = 3600  # between removals of what is old
 
 
 def turn() -> int:
-    """Render what time has changed, sum up what was measured, decide the steps of areas that are kept in
-    balance; how much of all that there was."""
-    done = store.refresh() if store.due() else 0
-    return done + measurements.roll_due(clock.now()) + controller.run_due()
+    """Render what time has changed, sum up readings, and decide the steps of the areas that are due.
+
+    Return how many lists, intervals and steps that was.
+    """
+    rendered = store.refresh() if store.due() else 0
+    return rendered + measurements.roll_due(clock.now()) + controller.run_due()
 
 
 def purge() -> int:
-    """Forget what is older than the settings keep; how much that was."""
+    """Remove events, orders and readings that are older than the settings keep; return how many."""
     now = clock.now()
-    events, readings_ = (
-        now - days * meterreadings.DAY for days in (settings.event_days, settings.reading_days)
+    events_before = now - settings.event_days * meterreadings.DAY
+    readings_before = now - settings.reading_days * meterreadings.DAY
+    return (
+        retention.remove_events_before(events_before)
+        + orders.forget_before(events_before)
+        + retention.remove_readings_before(readings_before)
+        + measurements.forget_before(readings_before)
     )
-    removed = retention.remove_events_before(events) + orders.forget_before(events)
-    removed += retention.remove_readings_before(readings_)
-    return removed + measurements.forget_before(readings_)
 
 
 def run(once: bool = False) -> None:
-    """Turn after turn until SIGTERM or SIGINT. A database that is away is waited for."""
+    """Do turn after turn until SIGTERM or SIGINT, or `once`; wait for a database that does not answer."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,9 +60,9 @@ def run(once: bool = False) -> None:
             turn()
             if time.monotonic() >= purge_at:
                 purge()
-                purge_at = time.monotonic() + PURGE_EVERY
+                purge_at = time.monotonic() + PURGE_S
         except (peewee.OperationalError, peewee.InterfaceError) as error:
             log.warning("the database did not answer: %s", error)
             db.dispose()
-        if once or stop.wait(TURN):
+        if once or stop.wait(TURN_S):
             return

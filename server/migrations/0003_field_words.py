@@ -56,5 +56,6 @@ def up(migrator, db):
         cases = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in names.items())
         known = ", ".join(f"'{old}'" for old in names)
         db.execute_sql(f"UPDATE {table} SET {column} = CASE {column} {cases} END WHERE {column} IN ({known})")
-    # The body of a plan is JSON; its key for generation stands there once.
-    db.execute_sql("""UPDATE plan SET body = replace(body, '"sun":', '"pv":')""")
+    # The body of a plan is JSON; these keys stand there once each.
+    for old, new in (("sun", "pv"), ("leaves", "dispatch_groups")):
+        db.execute_sql(f"""UPDATE plan SET body = replace(body, '"{old}":', '"{new}":')""")

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from server.grid.balance import controller, plans
+from server.grid.balance import areasettings, planning, plans
+from server.grid.balance.results import BalanceSettings, PlanDetail, PlanSummary
 from server.grid.groups import virtualders
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role
 from server.operations.signals import Area
@@ -25,20 +26,22 @@ def run(
     horizon_s: Annotated[Seconds, Arg("How far it reaches.")] = 86400,
     reason: Reason = "",
     dry_run: DryRun = False,
-) -> Data:
+) -> PlanDetail:
     """Make a plan; it is a draft until it is published."""
     step_s = plans.balance_of(virtualders.find(area)).step_s
-    return controller.make_plan(area, horizon=max(horizon_s // step_s, 1), reason=reason, dry_run=dry_run)
+    return planning.make_plan(
+        area, horizon_steps=max(horizon_s // step_s, 1), reason=reason, dry_run=dry_run
+    )
 
 
 @plan.operation("list", role=Role.VIEWER)
-def list_plans(area: Annotated[str | None, Arg(metavar="AREA")] = None) -> list[Data]:
+def list_plans(area: Annotated[str | None, Arg(metavar="AREA")] = None) -> list[PlanSummary]:
     """List plans, newest first."""
     return plans.list_plans(area)
 
 
 @plan.operation("show", role=Role.VIEWER)
-def show(number: PlanNumber) -> Data:
+def show(number: PlanNumber) -> PlanDetail:
     """Show a plan step by step: the imbalance before and after, and what each virtual DER is to inject."""
     return plans.show(number)
 
@@ -50,13 +53,13 @@ def diff(first: PlanNumber, second: PlanNumber) -> list[Data]:
 
 
 @plan.operation("approve", role=Role.APPROVER)
-def approve(number: PlanNumber) -> Data:
+def approve(number: PlanNumber) -> PlanSummary:
     """Approve a draft that somebody else has made."""
     return plans.approve(number)
 
 
 @plan.operation("publish", role=Role.OPERATOR)
-def publish(number: PlanNumber) -> Data:
+def publish(number: PlanNumber) -> PlanSummary:
     """Have a plan carried out, in place of the one in force."""
     return plans.publish(number)
 
@@ -66,16 +69,30 @@ def auto(
     area: Area,
     state: Annotated[Literal["on", "off"] | None, Arg(metavar="[on|off]")] = None,
     *,
-    every: Annotated[int | None, Arg("A new plan after so many steps.")] = None,
-    step_s: Annotated[Seconds | None, Arg("How long a step is.")] = None,
-    horizon: Annotated[int | None, Arg("How many steps a plan has.")] = None,
+    replan_steps: Annotated[int | None, Arg(
+        "A new plan after so many steps.", option="every", least=areasettings.REPLAN_RANGE[0],
+        most=areasettings.REPLAN_RANGE[1])] = None,
+    step_s: Annotated[Seconds | None, Arg(
+        "How long a step is, in quarters of an hour.", least=areasettings.STEP_RANGE_S[0],
+        most=areasettings.STEP_RANGE_S[1])] = None,
+    horizon_steps: Annotated[int | None, Arg(
+        "How many steps a plan has.", option="horizon", least=areasettings.HORIZON_RANGE[0],
+        most=areasettings.HORIZON_RANGE[1])] = None,
     reserve: Annotated[Fraction | None, Arg(
-        "The part of each battery's capacity that is kept for what forecasts do not predict.")] = None,
+        "The part of each battery's capacity that is kept for what forecasts do not predict.",
+        least=areasettings.RESERVE_RANGE[0], most=areasettings.RESERVE_RANGE[1])] = None,
     addressing: Annotated[Literal["hybrid", "device"] | None, Arg(
         "One event for all storage, or one for each.")] = None,
     approval: Annotated[bool | None, Arg("Whether a second person has to approve a plan.")] = None,
-) -> Data:
+) -> BalanceSettings:
     """Keep an area in balance automatically, or stop; or show how that is done and what is wrong with it."""
-    changes = {"every": every, "step": step_s, "horizon": horizon, "reserve": reserve,
-               "addressing": addressing, "approval": approval}
-    return controller.set_automatic(area, None if state is None else state == "on", **changes)
+    return areasettings.set_automatic(
+        area,
+        None if state is None else state == "on",
+        replan_steps=replan_steps,
+        step_s=step_s,
+        horizon_steps=horizon_steps,
+        reserve=reserve,
+        addressing=addressing,
+        approval=approval,
+    )

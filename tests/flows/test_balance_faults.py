@@ -22,7 +22,7 @@ from clients.transport.mtls import HttpReply
 from server import audit, clock
 from server.config import settings
 from server.devices import enrolment, identity, lastcontact
-from server.grid.balance import controller
+from server.grid.balance import areasettings, controller
 from server.grid.fleet import fleetstate
 from server.grid.groups import virtualders
 from server.grid.series import signals
@@ -108,7 +108,7 @@ class Town:
         called a minute after a step has begun."""
         self.until(BEGIN - LEAD - 60)
         signals.put(AREA, "imbalance", [*profile, *(-coming * profile)] * 2, BEGIN, QUARTER)
-        controller.set_automatic(AREA, on=True, horizon=2 * len(profile), reserve=0.0)
+        areasettings.set_automatic(AREA, on=True, horizon_steps=2 * len(profile), reserve=0.0)
         for step, wanted in enumerate(profile.tolist()):
             start = BEGIN + step * QUARTER
             self.until(start - LEAD)

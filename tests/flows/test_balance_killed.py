@@ -15,7 +15,7 @@ import pytest
 from clients.transport.connection import Connection
 from server import clock
 from server.config import settings
-from server.grid.balance import controller
+from server.grid.balance import areasettings
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.grid.series import signals
@@ -40,7 +40,7 @@ def area(battery: Callable[..., object], tmp_path: Path) -> Iterator[Callable[[]
     virtualders.create("town")
     virtualders.create("batteries", rule="kind = battery", parent="town")
     signals.put("town", "imbalance", [1000.0 * (step % 5) for step in range(400)], clock.now(), STEP)
-    controller.set_automatic("town", every=2)
+    areasettings.set_automatic("town", replan_steps=2)
     Device.update(last_contact_at=ALWAYS).execute()
     Meter.update(read_at=ALWAYS).execute()
     clock.run(RATE)

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from server import audit, clock, logs
 from server.cli import main
-from server.grid.balance import controller
+from server.grid.balance import areasettings, controller
 from server.grid.groups import virtualders
 from server.protocol import app as device_app
 from tests.peers import Peer
@@ -210,7 +210,7 @@ def test_what_an_operator_changes_is_logged(configure: Configure, server: None, 
 def test_a_step_is_logged_with_its_area(configure: Configure, server: None, capsys: Capture) -> None:
     configure(log_format="json")
     virtualders.create("street")
-    controller.set_automatic("street", True)
+    areasettings.set_automatic("street", True)
     capsys.readouterr()
     controller.run_due()
     entry = json.loads(capsys.readouterr().err)

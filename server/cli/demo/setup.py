@@ -18,7 +18,7 @@ from server import audit, clock
 from server.cli import common
 from server.config import settings
 from server.devices import enrolment
-from server.grid.balance import controller
+from server.grid.balance import areasettings
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, signals
 from server.grid.series.intervals import STEP
@@ -76,7 +76,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, rate: float | None
     _enrol(entries, spare, POLL_RATE_STEPPED_S if rate is None else POLL_RATE_S)
     with audit.acting("demo"):
         fixed_w = _put_forecasts(devices, homes, midnight)
-        controller.set_automatic(TOP, True)
+        areasettings.set_automatic(TOP, True)
     files = processpool.split_devices(entries, PROCESSES, FOLDER)
     return Scenario(midnight, homes, len(entries), fixed_w, files)
 

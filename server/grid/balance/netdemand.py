@@ -1,8 +1,8 @@
-"""What an area needs from what can be moved in it: its signals and forecasts, as a plan wants them.
+"""The net demand of an area as a plan takes it: signals and forecasts, corrected by measurements.
 
-Consumption is positive here, in W. An area is led by a schedule (what it is to draw from outside), else by an
-imbalance (by how much it will draw too much if nobody moves anything), else by a price alone. What was
-measured puts the outlook right: how far the last intervals were off, ever less the further ahead.
+Consumption is positive here, in W. The governing signal of an area is a schedule (what it is to draw from
+outside), else an imbalance (by how much it will draw too much if nothing is moved), else a price alone. The
+error of the last steps corrects the forecast, ever less the further ahead.
 """
 from __future__ import annotations
 
@@ -26,234 +26,248 @@ from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
 
-_CHUNK = 400
-GOVERNING = ("schedule", "imbalance", "price")
-# How far what is measured puts right what is expected: by the mean error of so many steps, by half every so
-# many; what stores failed to do by half every step.
+_CHUNK = 400  # parameters in one statement
+SCHEDULE, IMBALANCE, PRICE = GOVERNING = ("schedule", "imbalance", "price")
+# The mean error of so many steps corrects the forecast, by half of it every so many steps; what batteries
+# failed to do, by half every step.
 CORRECTION_STEPS, CORRECTION_HALF_LIFE_STEPS, STORAGE_HALF_LIFE_STEPS = 4, 16.0, 1.0
-PRICE_SPAN = 0.5  # what the dearest hour costs beyond the mean one, in the unit of Prices
+PRICE_SPAN = 0.5  # what the dearest hour costs beyond the mean one, in the unit of CostWeights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetDemand:
-    """`outlook` is what a plan is made for; `raw` [T] the net of it before measurements put it right,
-    `before` [T] the imbalance if nobody moves anything; `usual` [session] is what each car would draw in the
-    first step if it had charged since it came; `lead` the kind of signal, `warnings` what is wrong with
-    signals."""
-    lead: str
-    outlook: HorizonForecast
-    raw: Floats
-    before: Floats
-    prices: CostWeights
-    usual: Floats
+    """What an area needs from its members.
+
+    `governing` is the kind of signal, `horizon` what a plan is made for. `imbalance_w` [T] is the imbalance
+    if nothing is moved, `uncorrected_w` [T] the same before measurements correct it and without cars.
+    `uncontrolled_ev_w` [session] is what each car would draw in the first step if it had charged since it
+    came. `warnings` tell what is wrong with the signals.
+    """
+    governing: str
+    horizon: HorizonForecast
+    uncorrected_w: Floats
+    imbalance_w: Floats
+    weights: CostWeights
+    uncontrolled_ev_w: Floats
     warnings: list[str] = field(default_factory=list)
 
 
 def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
-    """The demand of an area. Refused (409) where nothing was said of what it needs."""
-    known = {
-        lead: issuedseries.known(area, lead, span.start, span.steps, span.step, span.at) for lead in GOVERNING
+    """Return the net demand of an area. Refused (409) where it has no governing signal."""
+    signal_of = {
+        kind: issuedseries.known(area, kind, span.start, span.steps, span.step, span.at) for kind in GOVERNING
     }
-    lead = next((lead for lead in GOVERNING if np.isfinite(known[lead]).any()), None)
-    if lead is None:
+    governing = next((kind for kind in GOVERNING if np.isfinite(signal_of[kind]).any()), None)
+    if governing is None:
         raise Refused(
             409,
             f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or "
             "price",
         )
-    warnings = stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start)
-    coming = arrivals.expected(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
-    usual = uncontrolled_by_request(state.ev.requests, span)
-    eager = usual.sum(axis=0) + uncontrolled_arrivals_w(coming, span)
-    heat = _thermal_base(area, state, span)
-    pv = forecastvalues.forecast(area, "pv", span.start, span.steps, span.at, span.step)
-    sun = np.maximum(pv.values, 0)
-    said = np.nan_to_num(known[lead])
-    if lead == "schedule":
-        load = -forecastvalues.forecast(area, "load", span.start, span.steps, span.at, span.step).values
-        before = load - sun + heat.sum(axis=0) - said + eager
-    elif lead == "imbalance":
-        before = said
-    else:
-        before = eager
-    raw = before - eager
-    tolerance = (
-        issuedseries.tolerance(area, lead, span.start, span.steps, span.step, span.at)
-        if lead != "price"
-        else 0.0
+    arriving = arrivals.expected(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
+    ev_w = uncontrolled_by_request(state.ev.requests, span)
+    total_ev_w = ev_w.sum(axis=0) + uncontrolled_arrivals_w(arriving, span)
+    base_w = _thermal_base(area, state, span)
+    generation_w = np.maximum(_forecast(area, "pv", span), 0)
+    imbalance_w = total_ev_w
+    if governing == IMBALANCE:
+        imbalance_w = np.nan_to_num(signal_of[IMBALANCE])
+    elif governing == SCHEDULE:
+        load_w = base_w.sum(axis=0) - _forecast(area, "load", span) - generation_w + total_ev_w
+        imbalance_w = load_w - np.nan_to_num(signal_of[SCHEDULE])
+    corrected_w = imbalance_w
+    tolerance_w: Floats | float = 0.0
+    if governing != PRICE:
+        corrected_w = imbalance_w + correction(area, span)
+        tolerance_w = issuedseries.tolerance(
+            area, governing, span.start, span.steps, span.step, span.at
+        )
+    horizon = HorizonForecast(
+        # without cars, which the plan itself schedules
+        _outside_tolerance(corrected_w, tolerance_w) - total_ev_w,
+        base_w,
+        generation_w,
+        plannable_arrivals(arriving, span),
+        _group_limits(area, state, span),
+        _relative_price(signal_of[PRICE]),
     )
-    off = correction(area, span) if lead != "price" else np.zeros(span.steps)
-    net = _outside_tolerance(before + off, tolerance) - (before - raw)
-    ahead = HorizonForecast(
-        net,
-        heat,
-        sun,
-        plannable_arrivals(coming, span),
-        _group_limits(area, state, span, heat, sun),
-        _price(known["price"]),
+    return NetDemand(
+        governing=governing,
+        horizon=horizon,
+        uncorrected_w=imbalance_w - total_ev_w,
+        imbalance_w=corrected_w,
+        weights=CostWeights(track=0.0 if governing == PRICE else 1.0),
+        uncontrolled_ev_w=ev_w[:, 0],
+        warnings=stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start),
     )
-    return NetDemand(lead, ahead, raw, before + off, CostWeights(track=0.0 if lead == "price" else 1.0),
-                  usual[:, 0], warnings)
 
 
-def _outside_tolerance(imbalance: Floats, tolerance: Floats | float) -> Floats:
-    """What of an imbalance is beyond what is tolerated."""
-    return np.asarray(np.sign(imbalance) * np.maximum(np.abs(imbalance) - tolerance, 0), dtype=float)
+def _forecast(vder: VirtualDER, quantity: str, span: Span) -> Floats:
+    """[T]: the forecast of a quantity; injection positive."""
+    return forecastvalues.forecast(vder, quantity, span.start, span.steps, span.at, span.step).values
 
 
-def _price(said: Floats) -> Floats | float:
-    """Prices about their mean, the greatest deviation being PRICE; gaps are mean."""
-    if not np.isfinite(said).any():
+def _outside_tolerance(imbalance_w: Floats, tolerance_w: Floats | float) -> Floats:
+    """What of an imbalance is beyond its tolerance."""
+    excess_w = np.maximum(np.abs(imbalance_w) - tolerance_w, 0)
+    return np.asarray(np.sign(imbalance_w) * excess_w, dtype=float)
+
+
+def _relative_price(price: Floats) -> Floats | float:
+    """Prices about their mean, the greatest deviation being PRICE_SPAN; gaps are the mean."""
+    if not np.isfinite(price).any():
         return 0.0
-    about = np.nan_to_num(said - np.nanmean(said))
-    return about / max(float(np.abs(about).max()), 1e-9) * PRICE_SPAN
+    deviation = np.nan_to_num(price - np.nanmean(price))
+    return deviation / max(float(np.abs(deviation).max()), 1e-9) * PRICE_SPAN
 
 
 def uncontrolled_by_request(requests: Sequence[str], span: Span) -> Floats:
-    """[requests, T]: what the car of each request (its href) would draw if it charged at full power from when
-    it came until it has what it asked for then."""
-    asked = {
-        href: rest
-        for some in chunked(requests, _CHUNK)
-        for href, *rest in sql.rows(
+    """Return [request, T]: what the car of each request (its href) would draw if it charged at full power
+    from its arrival until it had what it then asked for."""
+    session_of = {
+        href: values
+        for hrefs in chunked(requests, _CHUNK)
+        for href, *values in sql.rows(
             "SELECT href, arrival_at, departure_at, energy_wh, power_w FROM charging_session WHERE href IN "
-            f"({sql.marks(len(some))})",
-            *some,
+            f"({sql.marks(len(hrefs))})",
+            *hrefs,
         )
     }
-    arrive, depart, energy, power = (
-        np.array([asked.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
+    arrival, departure, energy_wh, power_w = (
+        np.array([session_of.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T
     )
-    done = np.minimum(arrive + np.maximum(energy, 0) * 3600 / np.maximum(power, 1.0), depart)
-    begin = span.start + np.arange(span.steps) * span.step
-    overlap = np.minimum(done[:, None], begin + span.step) - np.maximum(arrive[:, None], begin)
-    return np.asarray(power[:, None] * np.maximum(overlap, 0) / span.step, dtype=float)
+    full_at = np.minimum(arrival + np.maximum(energy_wh, 0) * 3600 / np.maximum(power_w, 1.0), departure)
+    start = span.start + np.arange(span.steps) * span.step
+    charging_s = np.minimum(full_at[:, None], start + span.step) - np.maximum(arrival[:, None], start)
+    return np.asarray(power_w[:, None] * np.maximum(charging_s, 0) / span.step, dtype=float)
 
 
 def uncontrolled_arrivals_w(cars: Sessions, span: Span) -> Floats:
-    """[T]: what cars to come would draw if each charged at full power from when it comes until it has what it
-    needs."""
+    """Return [T]: what arriving cars would draw if each charged at full power from its arrival until it had
+    what it needs."""
     cars = cars.only((cars.depart > 0) & (cars.need > 0))
     if not len(cars.need):
         return np.zeros(span.steps)
-    soonest = clusters.sessions(cars, span.steps, span.hours)[0].most.sum(axis=0)
-    return np.diff(soonest, prepend=0.0) / span.hours
+    charged_wh: Floats = clusters.sessions(cars, span.steps, span.hours)[0].most.sum(axis=0)
+    load_w: Floats = np.diff(charged_wh, prepend=0.0) / span.hours
+    return load_w
 
 
 def plannable_arrivals(cars: Sessions, span: Span) -> Sessions:
-    """Cars to come, as they can be planned for: each waits through the step in which it comes, since by the
-    time that it asks for energy that step has been decided."""
+    """Return arriving cars as they can be planned for: from the step after that in which each arrives, which
+    is decided before the car has asked for energy."""
     cars = cars._replace(arrive=cars.arrive + 1)
     return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
 
 
 def _thermal_base(area: VirtualDER, state: FleetState, span: Span) -> Floats:
-    """[cluster, T]: what thermal loads draw if left alone, by (group, kind), the clusters' order: each leaf's
-    forecast among its kinds by rating."""
+    """[cluster, T]: what thermal loads draw without commands, by (group, variety), the clusters' order: the
+    forecast of each group, shared among its varieties by rating."""
     loads = state.fleet.thermals
-    kinds = int(loads.kind.max(initial=0)) + 1
-    place, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
-    rating = clusters.sums(label.reshape(-1), loads.power, len(place))
-    total = clusters.sums(loads.group, loads.power, len(state.dispatch_groups))
-    found = np.zeros((len(place), span.steps))
-    for number, at in enumerate(place):
-        group = at // kinds
-        leaf = forecastvalues.forecast(
-            state.dispatch_groups[group], "thermal", span.start, span.steps, span.at, span.step
-        ).values
-        found[number] = np.maximum(-leaf, 0) * rating[number] / max(total[group], 1e-9)
-    return np.minimum(found, rating[:, None])
+    varieties = int(loads.kind.max(initial=0)) + 1
+    keys, label = np.unique(loads.group * varieties + loads.kind, return_inverse=True)
+    rated_w = clusters.sums(label.reshape(-1), loads.power, len(keys))
+    group_rated_w = clusters.sums(loads.group, loads.power, len(state.dispatch_groups))
+    base_w = np.zeros((len(keys), span.steps))
+    for number, key in enumerate(keys):
+        group = key // varieties
+        forecast_w = np.maximum(-_forecast(state.dispatch_groups[group], "thermal", span), 0)
+        base_w[number] = forecast_w * rated_w[number] / max(group_rated_w[group], 1e-9)
+    return np.minimum(base_w, rated_w[:, None])
 
 
-def with_expected_base(fleet: Fleet, ahead: HorizonForecast) -> Fleet:
-    """The fleet with thermal loads that draw together, if left alone, what is expected of their cluster in
-    the first step: each as much of it as it drew of late, as far as its rating goes."""
+def with_expected_base(fleet: Fleet, horizon: HorizonForecast) -> Fleet:
+    """Return the fleet with thermal loads that together draw, without commands, what is expected of their
+    cluster in the first step: each in proportion to what it drew last, up to its rating."""
     loads = fleet.thermals
-    kinds = int(loads.kind.max(initial=0)) + 1
-    _, label = np.unique(loads.group * kinds + loads.kind, return_inverse=True)
-    base = fleet.base.copy()
-    for number, total in enumerate(ahead.base[:, 0].tolist()):
-        inside = label.reshape(-1) == number
-        power = loads.power[inside]
-        base[inside] = fill(
-            total, MemberLines(np.zeros_like(power), base[inside] + 1e-3 * power, np.zeros_like(power), power)
+    varieties = int(loads.kind.max(initial=0)) + 1
+    _, label = np.unique(loads.group * varieties + loads.kind, return_inverse=True)
+    base_w = fleet.base.copy()
+    for number, total_w in enumerate(horizon.base[:, 0].tolist()):
+        members = label.reshape(-1) == number
+        rated_w = loads.power[members]
+        zero = np.zeros_like(rated_w)
+        # a thousandth of the rating, so that loads which drew nothing share as well
+        base_w[members] = fill(
+            total_w, MemberLines(zero, base_w[members] + 1e-3 * rated_w, zero, rated_w)
         ).powers
-    return fleet._replace(base=base)
+    return fleet._replace(base=base_w)
 
 
 def correction(area: VirtualDER, span: Span) -> Floats:
-    """[T]: by how much more will be drawn than was expected, from what was measured of the last intervals
-    beside what had been expected of them (before it was put right).
+    """Return [T]: by how much more will be drawn than was forecast, by the last steps as they were measured
+    and as they were expected (uncorrected).
 
-    An error in what nobody had asked for goes on for hours. What stores failed to do depends on what they
-    were asked for, so it says nothing of a later step that asks the opposite: it is made up for now, and is
-    soon over. What cars and thermal loads did otherwise says nothing of any other step: whoever has taken
-    more has it, and wants the less. Not all have meters, so none of that is taken to be more than what was
-    measured of the whole."""
-    begin = span.at - span.at % span.step - 2 * CORRECTION_STEPS * span.step
+    The error of what was not commanded persists for hours. What batteries failed to do depends on what they
+    were commanded, so it says nothing of a later step that commands the opposite: it is made up for now and
+    soon over. What cars and thermal loads did otherwise says nothing of any other step: a member that has
+    drawn more needs less. Not all members have meters, so each of these is at most the error that was
+    measured of the area as a whole.
+    """
     steps = 2 * CORRECTION_STEPS
+    begin = span.at - span.at % span.step - steps * span.step
 
-    def known(what: str) -> Floats:
-        return measurements.read(area, what, begin, steps, span.step)
-    warmth = known("planned_thermal")
-    stores, cars, heats = np.nan_to_num(
+    def measured(quantity: str) -> Floats:
+        return measurements.read(area, quantity, begin, steps, span.step)
+    planned_thermal_w = measured("planned_thermal")
+    thermal_error_w = planned_thermal_w + measured("base_thermal") - measured("thermal")
+    storage_w, ev_w, thermal_w = np.nan_to_num(
         [
-            known("planned_storage") - known("storage"),
-            known("planned_ev") - known("ev"),
-            np.clip(warmth + known("base_thermal") - known("thermal"), -np.abs(warmth), np.abs(warmth)),
+            measured("planned_storage") - measured("storage"),
+            measured("planned_ev") - measured("ev"),
+            np.clip(thermal_error_w, -np.abs(planned_thermal_w), np.abs(planned_thermal_w)),
         ]
     )
-    wrong = known("after") - known("expected")
-    failed = _common_part(wrong, stores)
-    off = wrong - failed - _common_part(wrong - failed, cars + heats)
-    seen = np.flatnonzero(np.isfinite(off))[-CORRECTION_STEPS:]
-    if not len(seen):
+    error_w = measured("after") - measured("expected")
+    failed_w = _common_part(error_w, storage_w)
+    uncommanded_w = error_w - failed_w - _common_part(error_w - failed_w, ev_w + thermal_w)
+    measured_steps = np.flatnonzero(np.isfinite(uncommanded_w))[-CORRECTION_STEPS:]
+    if not len(measured_steps):
         return np.zeros(span.steps)
-    since = (span.start - (begin + int(seen[-1]) * span.step)) / span.step
+    age = (span.start - (begin + int(measured_steps[-1]) * span.step)) / span.step
     ahead = np.arange(span.steps, dtype=float)
     return np.asarray(
-        off[seen].mean() * 0.5 ** ((ahead + since) / CORRECTION_HALF_LIFE_STEPS)
-        + failed[seen[-1]] * 0.5 ** (ahead / STORAGE_HALF_LIFE_STEPS)
+        uncommanded_w[measured_steps].mean() * 0.5 ** ((ahead + age) / CORRECTION_HALF_LIFE_STEPS)
+        + failed_w[measured_steps[-1]] * 0.5 ** (ahead / STORAGE_HALF_LIFE_STEPS)
     )
 
 
-def _common_part(whole: Floats, some: Floats) -> Floats:
-    """As much of the one as the other is, in its direction."""
-    return np.clip(some, np.minimum(whole, 0.0), np.maximum(whole, 0.0))
+def _common_part(total: Floats, part: Floats) -> Floats:
+    """As much of the part as has the direction of the total, and no more than it."""
+    return np.clip(part, np.minimum(total, 0.0), np.maximum(total, 0.0))
 
 
-def _group_limits(
-    area: VirtualDER, state: FleetState, span: Span, heat: Floats, sun: Floats
-) -> list[GroupLimit]:
-    """What the area and the virtual DERs below it may draw and inject at most: as they are set, or as a
-    signal says."""
-    limited = {
-        (vder, what)
-        for vder, what in sql.rows(
+def _group_limits(area: VirtualDER, state: FleetState, span: Span) -> list[GroupLimit]:
+    """The limits on consumption and injection of the area and the virtual DERs below it: as set, or as a
+    signal has them."""
+    signalled = {
+        (vder, kind)
+        for vder, kind in sql.rows(
             "SELECT DISTINCT vder_id, quantity FROM series WHERE quantity IN ('import_limit', "
             "'export_limit') AND until > ?",
             span.start,
         )
     }
-    found = []
+    limits = []
     tree = Tree.read(include=[area])
     index = {vder.id: number for number, vder in enumerate(state.dispatch_groups)}
     for vder, _ in tree.walk(area.id):
         groups = sorted(index[number] for number in tree.subtree(vder.id) if number in index)
-        most, least = (_limit(vder, kind, fixed, span, (vder.id, kind) in limited) for kind, fixed in (
-            ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)))
-        if groups and (np.isfinite(most).any() or np.isfinite(least).any()):
-            load, shine, warmth = (
-                forecastvalues.forecast(vder, what, span.start, span.steps, span.at, span.step).values
-                for what in ("load", "pv", "thermal")
+        import_w, export_w = (
+            _limit(vder, kind, fixed_w, span, (vder.id, kind) in signalled)
+            for kind, fixed_w in (
+                ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)
             )
-            found.append(GroupLimit(groups, most, -least, -load - shine - warmth))
-    return found
+        )
+        if groups and (np.isfinite(import_w).any() or np.isfinite(export_w).any()):
+            injection_w = np.sum([_forecast(vder, kind, span) for kind in ("load", "pv", "thermal")], axis=0)
+            limits.append(GroupLimit(groups, import_w, -export_w, -injection_w))
+    return limits
 
 
-def _limit(vder: VirtualDER, kind: str, fixed: float | None, span: Span, signalled: bool) -> Floats:
-    always = np.full(span.steps, np.inf if fixed is None else fixed)
+def _limit(vder: VirtualDER, kind: str, fixed_w: float | None, span: Span, signalled: bool) -> Floats:
+    limit_w = np.full(span.steps, np.inf if fixed_w is None else fixed_w)
     if not signalled:
-        return always
-    said = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)
-    return np.where(np.isnan(said), always, np.minimum(said, always))
+        return limit_w
+    signal_w = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)
+    return np.where(np.isnan(signal_w), limit_w, np.minimum(signal_w, limit_w))

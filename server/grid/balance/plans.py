@@ -1,9 +1,8 @@
-"""Plans as they are kept: made, shown, compared, approved, published.
+"""Plans as they are recorded: saved, shown, compared, approved, put in force.
 
 A plan is a draft until it is approved, where the balance of its virtual DER asks for a second person, and
-published; then it is carried out step by step (see `balancing`) until its end, or until another takes its
-place. Functions return dicts fit to be shown. In a plan's body consumption is positive; what is shown of
-virtual DERs is injection.
+published; then it is carried out step by step (see `controller`) until its end, or until another replaces it.
+In a plan's body consumption is positive; what is shown of virtual DERs is injection.
 """
 from __future__ import annotations
 
@@ -11,247 +10,263 @@ from typing import Any
 
 from server import audit, clock
 from server.errors import Refused
+from server.grid.balance.results import PlanDetail, PlanState, PlanSummary
 from server.grid.groups import virtualders
-from server.grid.optimisation import balanceprogram
 from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.balanceprogram import ClusterSchedule
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
 from server.models import Balance, Plan, VirtualDER, is_postgres
 from server.resources import store
+from server.units import Instant, Watts
 
 KIND_NAMES = {BATTERY: "storage", SESSION: "ev", THERMAL: "thermal"}
+_MIN_DIFFERENCE_W = 1.0  # a smaller difference between two plans is not listed
 Data = dict[str, Any]
 
 
 def plan_body(
-    made: balanceprogram.ClusterSchedule,
+    schedule: ClusterSchedule,
     labels: Labels,
-    leaves: list[VirtualDER],
+    dispatch_groups: list[VirtualDER],
+    *,
     net: Floats,
     before: Floats,
-    sun: Floats,
+    pv: Floats,
 ) -> Data:
-    """What is kept of a plan: powers and energies of its clusters, what it left of the imbalance, what there
-    was before."""
-    return {"leaves": [leaf.id for leaf in leaves], "names": [leaf.name for leaf in leaves],
-            **{name: part.tolist() for name, part in labels._asdict().items()},
-            **{name: np.round(part, 1).tolist() for name, part in (
-                ("power", made.power), ("energy", made.energy), ("curtailed", made.curtailed),
-                ("imbalance", made.imbalance), ("net", net), ("before", before), ("pv", sun))},
-            "exceeded": [round(one, 1) for one in made.exceeded]}
+    """Return what is recorded of a plan: the schedule of its clusters, the imbalance before and after, and
+    what was expected [T]: `net` demand and generation (`pv`)."""
+    series = {
+        "power": schedule.power,
+        "energy": schedule.energy,
+        "curtailed": schedule.curtailed,
+        "imbalance": schedule.imbalance,
+        "net": net,
+        "before": before,
+        "pv": pv,
+    }
+    return {
+        "dispatch_groups": [vder.id for vder in dispatch_groups],
+        "names": [vder.name for vder in dispatch_groups],
+        **{name: values.tolist() for name, values in labels._asdict().items()},
+        **{name: np.round(values, 1).tolist() for name, values in series.items()},
+        "exceeded": [round(excess, 1) for excess in schedule.exceeded],
+    }
 
 
-def restore(row: Plan) -> tuple[balanceprogram.ClusterSchedule, Labels]:
-    """The plan and its clusters' labels, as they were when it was made."""
-    said = row.body
-    size = len(said["kind"])
+def restore(plan: Plan) -> tuple[ClusterSchedule, Labels]:
+    """Return the schedule of a plan and the labels of its clusters, as they were when it was made."""
+    body = plan.body
+    count = len(body["kind"])
 
-    def table(name: str) -> Floats:
-        return np.array(said[name], dtype=float).reshape(size, row.steps)
+    def of_clusters(name: str) -> Floats:
+        return np.array(body[name], dtype=float).reshape(count, plan.steps)
 
-    return (
-        balanceprogram.ClusterSchedule(
-            table("power"),
-            table("energy"),
-            np.array(said["curtailed"], dtype=float),
-            np.array(said["imbalance"], dtype=float),
-            tuple(said["exceeded"]),
-            row.solver,
-        ),
-        Labels(*(np.array(said[name], dtype=np.intp) for name in Labels._fields)),
+    schedule = ClusterSchedule(
+        of_clusters("power"),
+        of_clusters("energy"),
+        np.array(body["curtailed"], dtype=float),
+        np.array(body["imbalance"], dtype=float),
+        tuple(body["exceeded"]),
+        plan.solver,
     )
+    return schedule, Labels(*(np.array(body[name], dtype=np.intp) for name in Labels._fields))
 
 
-def save(vder: VirtualDER, start: int, step: int, said: Data, **rest: Any) -> Plan:
-    """Keep a plan, as a draft unless `rest` says otherwise."""
+def save(vder: VirtualDER, start: Instant, step_s: int, body: Data, **columns: Any) -> Plan:
+    """Add a plan, a draft unless `columns` say otherwise, and return it."""
     return Plan.create(
         vder=vder,
         start=start,
-        step_s=step,
-        steps=len(said["imbalance"]),
+        step_s=step_s,
+        steps=len(body["imbalance"]),
         created_at=clock.now(),
-        body=said,
-        **rest,
+        body=body,
+        **columns,
     )
 
 
 def rms(values: Any) -> float:
-    """Root of the mean square."""
+    """Return the root mean square; 0 of none."""
     array = np.asarray(values, dtype=float)
     return float(np.sqrt(np.mean(np.square(array)))) if array.size else 0.0
 
 
-def describe(row: Plan) -> Data:
-    """A plan in brief: the imbalance's RMS and peak before and after, in W, and the part of the RMS that is
-    cut."""
-    before, after = row.body["before"], row.body["imbalance"]
-    rms_before, rms_after = rms(before), rms(after)
+def describe(plan: Plan) -> PlanSummary:
+    """Return a plan in brief."""
+    before, after = plan.body["before"], plan.body["imbalance"]
+    rms_before_w, rms_after_w = rms(before), rms(after)
     return {
-        "id": row.id,
-        "vder": row.vder.name,
-        "state": row.state,
-        "start": row.start,
-        "end": row.start + row.step_s * row.steps,
-        "step_s": row.step_s,
-        "rms_before_w": rms_before,
-        "rms_after_w": rms_after,
-        "cut": 1 - rms_after / rms_before if rms_before else None,
+        "id": plan.id,
+        "vder": plan.vder.name,
+        "state": plan.state,
+        "start": plan.start,
+        "end": _end(plan),
+        "step_s": plan.step_s,
+        "rms_before_w": rms_before_w,
+        "rms_after_w": rms_after_w,
+        "rms_cut": 1 - rms_after_w / rms_before_w if rms_before_w else None,
         "peak_before_w": float(np.abs(before).max(initial=0)),
         "peak_after_w": float(np.abs(after).max(initial=0)),
-        "solver": row.solver,
-        "solver_s": row.solver_s,
-        "requested_by": row.requested_by,
-        "approved_by": row.approved_by,
-        "reason": row.reason,
-        "created": row.created_at,
-        "supersedes": row.supersedes,
-        "warnings": row.warnings,
+        "solver": plan.solver,
+        "solver_s": plan.solver_s,
+        "requested_by": plan.requested_by,
+        "approved_by": plan.approved_by,
+        "reason": plan.reason,
+        "created_at": plan.created_at,
+        "supersedes": plan.supersedes,
+        "warnings": plan.warnings,
     }
 
 
-def show(number: int) -> Data:
-    """A plan step by step: the imbalance (consumption +) before and after, and what each virtual DER is to
-    inject beside what it would, by kind, in W."""
-    row = plan_of(number)
-    return {
-        **describe(row),
-        "steps": [
-            {
-                "start": row.start + step * row.step_s,
-                "before_w": row.body["before"][step],
-                "after_w": row.body["imbalance"][step],
-                **{key: values[step] for key, values in injection_targets(row).items()},
-                **({"curtailed_w": row.body["curtailed"][step]} if any(row.body["curtailed"]) else {}),
-            }
-            for step in range(row.steps)
-        ],
-    }
+def show(number: int) -> PlanDetail:
+    """Return a plan step by step."""
+    plan = find_plan(number)
+    targets = injection_targets(plan)
+    steps: list[Data] = []
+    for step in range(plan.steps):
+        row: Data = {
+            "start": plan.start + step * plan.step_s,
+            "before_w": plan.body["before"][step],
+            "after_w": plan.body["imbalance"][step],
+            **{name: values[step] for name, values in targets.items()},
+        }
+        if any(plan.body["curtailed"]):
+            row["curtailed_w"] = plan.body["curtailed"][step]
+        steps.append(row)
+    return {**describe(plan), "steps": steps}
 
 
-def injection_targets(row: Plan) -> dict[str, list[float]]:
-    """By virtual DER and kind ("batteries storage"), what the plan has it inject in each step, W."""
-    found: dict[str, Floats] = {}
-    for kind, group, power in zip(row.body["kind"], row.body["group"], row.body["power"], strict=True):
-        name = f"{row.body['names'][group]} {KIND_NAMES[kind]}"
-        found[name] = found.get(name, np.zeros(row.steps)) - np.array(power, dtype=float)
-    return {name: np.round(values, 1).tolist() for name, values in sorted(found.items())}
+def injection_targets(plan: Plan) -> dict[str, list[Watts]]:
+    """Return the injection planned beside the baseline in each step, by virtual DER and kind ("batteries
+    storage")."""
+    targets: dict[str, Floats] = {}
+    for kind, group, load_w in zip(plan.body["kind"], plan.body["group"], plan.body["power"], strict=True):
+        name = f"{plan.body['names'][group]} {KIND_NAMES[kind]}"
+        targets[name] = targets.get(name, np.zeros(plan.steps)) - np.array(load_w, dtype=float)
+    return {name: np.round(values, 1).tolist() for name, values in sorted(targets.items())}
 
 
-def list_plans(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[Data]:
-    """Plans, newest first."""
+def list_plans(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[PlanSummary]:
+    """Return the plans of a virtual DER, or all, newest first."""
     query = Plan.select().order_by(Plan.id.desc()).limit(limit)
-    return [
-        describe(row) for row in (query if vder is None else query.where(Plan.vder == virtualders.find(vder)))
-    ]
+    if vder is not None:
+        query = query.where(Plan.vder == virtualders.find(vder))
+    return [describe(plan) for plan in query]
 
 
 def diff(first: int, second: int) -> list[Data]:
-    """Where two plans for one virtual DER differ, step by step: what each leaves of the imbalance, and by how
-    much more (+) the second has each virtual DER inject."""
-    one, other = plan_of(first), plan_of(second)
+    """Return the steps in which two plans for one virtual DER differ.
+
+    Each row has `start`, the change of net demand, the imbalance that each leaves, and by how much more (+)
+    the second has each virtual DER inject. Refused (409) where their virtual DERs or steps differ.
+    """
+    one, other = find_plan(first), find_plan(second)
     if one.vder_id != other.vder_id or one.step_s != other.step_s:
         raise Refused(
             409,
             f"plan {first} is for {one.vder.name} in steps of {one.step_s} s, plan {second} for "
             f"{other.vder.name} in steps of {other.step_s} s",
         )
-    here, there = injection_targets(one), injection_targets(other)
+    targets, other_targets = injection_targets(one), injection_targets(other)
     rows = []
-    for instant in range(max(one.start, other.start), min(_end(one), _end(other)), one.step_s):
-        a, b = (instant - one.start) // one.step_s, (instant - other.start) // other.step_s
-        changes = {name: there.get(name, [0.0] * other.steps)[b] - here.get(name, [0.0] * one.steps)[a]
-                   for name in sorted(here.keys() | there.keys())}
-        if any(abs(change) >= 1 for change in changes.values()) or abs(
-                one.body["net"][a] - other.body["net"][b]) >= 1:
+    for start in range(max(one.start, other.start), min(_end(one), _end(other)), one.step_s):
+        step, other_step = (start - one.start) // one.step_s, (start - other.start) // other.step_s
+        net_w = other.body["net"][other_step] - one.body["net"][step]
+        changes = {
+            name: other_targets.get(name, [0.0] * other.steps)[other_step]
+            - targets.get(name, [0.0] * one.steps)[step]
+            for name in sorted(targets.keys() | other_targets.keys())
+        }
+        if any(abs(change_w) >= _MIN_DIFFERENCE_W for change_w in (net_w, *changes.values())):
             rows.append(
                 {
-                    "start": instant,
-                    "net_w": other.body["net"][b] - one.body["net"][a],
-                    "after_1_w": one.body["imbalance"][a],
-                    "after_2_w": other.body["imbalance"][b],
+                    "start": start,
+                    "net_w": net_w,
+                    "after_1_w": one.body["imbalance"][step],
+                    "after_2_w": other.body["imbalance"][other_step],
                     **changes,
                 }
             )
     return rows
 
 
-def _end(row: Plan) -> int:
-    return row.start + row.step_s * row.steps
+def _end(plan: Plan) -> Instant:
+    return plan.start + plan.step_s * plan.steps
 
 
-def plan_of(number: int) -> Plan:
-    """The plan of this number. Refused (404) where there is none."""
-    row = Plan.get_or_none(Plan.id == number)
-    if row is None:
+def find_plan(number: int) -> Plan:
+    """Return the plan of this number. Refused (404) where there is none."""
+    plan = Plan.get_or_none(Plan.id == number)
+    if plan is None:
         raise Refused(404, f"there is no plan {number}")
-    return row
+    return plan
 
 
-def _state(number: int) -> Data:
-    row = plan_of(number)
-    return {"id": row.id, "vder": row.vder.name, "state": row.state, "approved_by": row.approved_by}
+def _state(number: int) -> PlanState:
+    plan = find_plan(number)
+    return {"id": plan.id, "vder": plan.vder.name, "state": plan.state, "approved_by": plan.approved_by}
 
 
 @audit.audited("plan approve", "{vder} plan {id}", state=_state)
-def approve(number: int) -> Data:
-    """Approve a draft. Refused (409) where whoever made it would approve it."""
+def approve(number: int) -> PlanSummary:
+    """Approve a draft. Refused (409) where it is no draft, or was made by the same person."""
     with store.transaction():
-        row = _draft(number)
-        who = audit.who()
-        if who == row.requested_by:
-            raise Refused(409, f"plan {number} was made by {who}: a second person approves it")
-        row.state, row.approved_by = Plan.APPROVED, who
-        row.save()
-        return describe(row)
+        plan = find_plan(number)
+        if plan.state != Plan.DRAFT:
+            raise Refused(409, f"plan {number} is {plan.state}, no draft")
+        operator = audit.who()
+        if operator == plan.requested_by:
+            raise Refused(409, f"plan {number} was made by {operator}: a second person approves it")
+        plan.state, plan.approved_by = Plan.APPROVED, operator
+        plan.save()
+        return describe(plan)
 
 
 @audit.audited("plan publish", "{vder} plan {id}", state=_state)
-def publish(number: int) -> Data:
-    """Have a plan carried out, in place of the one that was. Refused (409) where it is over, was superseded,
-    or still has to be approved."""
+def publish(number: int) -> PlanSummary:
+    """Put a plan in force, in place of the one that was.
+
+    Refused (409) where it is over, was superseded, or has to be approved first.
+    """
     with store.transaction():
-        row = plan_of(number)
-        balance = balance_of(row.vder, lock=True)
-        if row.state == Plan.PUBLISHED and balance.plan_id == row.id:
+        plan = find_plan(number)
+        balance = balance_of(plan.vder, lock=True)
+        if plan.state == Plan.PUBLISHED and balance.plan_id == plan.id:
             raise Refused(409, f"plan {number} is published already")
-        if row.state not in (Plan.DRAFT, Plan.APPROVED):
-            raise Refused(409, f"plan {number} is {row.state}")
-        if balance.approval and row.state != Plan.APPROVED:
+        if plan.state not in (Plan.DRAFT, Plan.APPROVED):
+            raise Refused(409, f"plan {number} is {plan.state}")
+        if balance.approval and plan.state != Plan.APPROVED:
             raise Refused(409, f"plan {number} waits for a second person: plan approve {number}")
-        if clock.now() >= _end(row):
+        if clock.now() >= _end(plan):
             raise Refused(409, f"plan {number} is over")
-        newer = plan_of(balance.plan_id) if balance.plan_id is not None else None
-        if newer is not None and newer.created_at > row.created_at:
+        in_force = find_plan(balance.plan_id) if balance.plan_id is not None else None
+        if in_force is not None and in_force.created_at > plan.created_at:
             raise Refused(
-                409, f"plan {newer.id} was made after plan {number} and is in force: make a new one"
+                409, f"plan {in_force.id} was made after plan {number} and is in force: make a new one"
             )
-        return describe(enforce(balance, row))
+        return describe(enforce(balance, plan))
 
 
-def enforce(balance: Balance, row: Plan) -> Plan:
+def enforce(balance: Balance, plan: Plan) -> Plan:
     """Put a plan in force, within the caller's transaction."""
     if balance.plan_id is not None:
         Plan.update(state=Plan.SUPERSEDED).where(
             (Plan.id == balance.plan_id) & (Plan.state == Plan.PUBLISHED)
         ).execute()
-        row.supersedes = balance.plan_id
-    row.state, balance.plan_id = Plan.PUBLISHED, row.id
-    row.save()
+        plan.supersedes = balance.plan_id
+    plan.state, balance.plan_id = Plan.PUBLISHED, plan.id
+    plan.save()
     balance.save()
-    return row
+    return plan
 
 
 def balance_of(vder: VirtualDER, lock: bool = False) -> Balance:
-    """How a virtual DER is kept in balance; as it is by default where nobody ever said. With `lock`, nobody
-    else changes it before the transaction ends."""
+    """Return how a virtual DER is kept in balance; with default values where nothing was set.
+
+    With `lock`, others wait to change it until the caller's transaction ends.
+    """
     if not lock:
         return Balance.get_or_none(Balance.vder == vder) or Balance(vder=vder)
     Balance.insert(vder=vder).on_conflict_ignore().execute()
     query = Balance.select().where(Balance.vder == vder)
     return (query.for_update() if is_postgres() else query).get()
-
-
-def _draft(number: int) -> Plan:
-    row = plan_of(number)
-    if row.state != Plan.DRAFT:
-        raise Refused(409, f"plan {number} is {row.state}, no draft")
-    return row

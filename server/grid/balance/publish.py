@@ -1,16 +1,17 @@
-"""A decided step is told: DERControls, EndDeviceControls and reservations, and the orders that keep who was
-asked for what.
+"""The publication of a decided step: events for devices, and the orders that record them.
 
-Within the caller's transaction. Consumption is positive here, in W, save in what goes to devices and into
-orders (see `translate`).
+DERControls, EndDeviceControls and flow reservations go out within the caller's transaction. Consumption is
+positive here, in W, except in what goes to devices and into orders (see `fleet.setpoints`).
 """
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from server import clock
 from server.grid.controls import dercontrols, reservations
+from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedCommand, StepPeriod,
                                               thermal_commands)
 from server.grid.dispatch.shares import ShareRow, record_shares
@@ -19,229 +20,213 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.grantedsessions import GrantedSessions
 from server.grid.fleet.memberqueries import lfdis_of
 from server.grid.groups import singledevices
-from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.models import Balance, Device, DispatchOrder, Document, VirtualDER
 from server.resources import sql
 
-RAMP_S = 10.0  # seconds in which a battery or an inverter comes to a new power
-Data = dict[str, Any]
+RAMP_S = 10.0  # in which a battery or an inverter comes to a new power
+MIN_CURTAILMENT = 0.01  # of the rating of all generation: less is not published
+MIN_POWER_W = 1.0  # of a car: less counts as none, and a smaller change as no change
+_LATE_S = 60  # a car may begin so much later than needed
 
 
-class Curtailment(NamedTuple):
-    """What generation is expected of a step, and what of that is too much; both positive, W."""
-    expected: float
-    curtailed: float
+@dataclass(frozen=True, kw_only=True)
+class DecidedStep:
+    """A step as it was decided.
+
+    `uncontrolled_ev_w` [session] is what each car would draw if it had not been asked to wait. `generation_w`
+    is what is expected, `curtailed_w` what of it is too much; both positive.
+    """
+    period: StepPeriod
+    state: FleetState
+    powers: MemberPowers
+    sessions: GrantedSessions
+    uncontrolled_ev_w: Floats
+    generation_w: float
+    curtailed_w: float
 
 
-def publish_step(
-    area: VirtualDER,
-    row: Balance,
-    seen: FleetState,
-    powers: MemberPowers,
-    cars: GrantedSessions,
-    usual: Floats,
-    reason: str,
-    sun: Curtailment,
-) -> None:
-    """Publish the step for everyone, and keep the orders and shares. `usual` is what each session would draw
-    if nobody had asked it to wait."""
-    step = StepPeriod(cars.start, cars.start + row.step_s, reason)
-    names = lfdis_of(area)
-    for group, leaf in enumerate(seen.dispatch_groups):
-        for told in (
-            *_storage_commands(leaf, step, seen, powers, group, names),
-            *thermal_commands(leaf, step, seen, powers, group, names),
-            *_session_commands(leaf, step, seen, powers, cars, usual, group, names),
+def publish_step(area: VirtualDER, balance: Balance, step: DecidedStep) -> None:
+    """Publish the events of a step, and record orders and shares."""
+    lfdis = lfdis_of(area)
+    for group, vder in enumerate(step.state.dispatch_groups):
+        for command in (
+            *_storage_commands(vder, step, group, lfdis),
+            *thermal_commands(vder, step.period, step.state, step.powers, group, lfdis),
+            *_session_commands(step, group, lfdis),
         ):
-            _record_order(leaf, row, step, told)
-    for leaf, told in _curtailment_commands(step, seen, sun, names):
-        _record_order(leaf, row, step, told)
+            _record_order(vder, balance, step.period, command)
+    for vder, command in _curtailment_commands(step, lfdis):
+        _record_order(vder, balance, step.period, command)
 
 
-def _members_of(groups: Any, group: int) -> Any:
-    return np.flatnonzero(groups == group)
+def _publish_control(program: str, period: StepPeriod, base: dict[str, Any]) -> str:
+    return dercontrols.publish(
+        program, base, period.duration_s, period.begins_at, description=DESCRIPTION, ramp_s=RAMP_S
+    )
 
 
 def _storage_commands(
-    leaf: VirtualDER,
-    step: StepPeriod,
-    seen: FleetState,
-    powers: MemberPowers,
-    group: int,
-    names: dict[int, str],
+    vder: VirtualDER, step: DecidedStep, group: int, lfdis: dict[int, str]
 ) -> Iterator[IssuedCommand]:
-    inside = _members_of(seen.fleet.batteries.group, group)
-    if not len(inside):
+    """The control of a group's batteries: one for all, or one for each."""
+    batteries = np.flatnonzero(step.state.fleet.batteries.group == group)
+    if not len(batteries):
         return
-    drawn, lfdis = powers.batteries[inside], [names[int(device)] for device in seen.storage.device[inside]]
-    asked = -drawn / seen.storage.response_rate[inside]
-    if powers.percent is not None and _broadcast_reaches_storage_only(leaf):
-        level = float(powers.percent[group])
-        base = setpoints.fixed_w(level)
-        href = dercontrols.publish(
-            leaf.program, base, step.duration_s, step.begins_at, description=DESCRIPTION, ramp_s=RAMP_S
-        )
-        why = f"{step.reason}; {base['opModFixedW'] / 100:+.1f} % of rating, as all stores of {leaf.name}"
-        yield IssuedCommand(
-            "percent",
-            base["opModFixedW"] / 100,
-            "broadcast",
-            [
-                ShareRow(lfdi, href, power, 0.0, why)
-                for lfdi, power in zip(lfdis, asked.tolist(), strict=True)
-            ],
-        )
+    # more than what is wanted, by the part that each delivered of late
+    injection_w = -step.powers.batteries[batteries] / step.state.storage.response_rate[batteries]
+    if step.powers.percent is None or not _broadcast_reaches_storage_only(vder):
+        shares = _single_battery_shares(vder, step, batteries, injection_w, lfdis)
+        yield IssuedCommand("watts", float(injection_w.sum()), DEVICE, shares)
         return
-    fleet = seen.fleet.batteries.only(inside)
-    devices = {
-        device.id: device
-        for device in Device.select().where(Device.id.in_(seen.storage.device[inside].tolist()))
-    }
-    single = singledevices.ensure(list(devices.values()), leaf.primacy)
+    base = setpoints.fixed_w(float(step.powers.percent[group]))
+    percent = base["opModFixedW"] / 100
+    href = _publish_control(vder.program, step.period, base)
+    reason = f"{step.period.reason}; {percent:+.1f} % of rating, as every battery of {vder.name}"
+    devices = step.state.storage.device[batteries].tolist()
+    shares = [
+        ShareRow(lfdis[device], href, planned_w, 0.0, reason)
+        for device, planned_w in zip(devices, injection_w.tolist(), strict=True)
+    ]
+    yield IssuedCommand("percent", percent, BROADCAST, shares)
+
+
+def _single_battery_shares(
+    vder: VirtualDER, step: DecidedStep, batteries: Whole, injection_w: Floats, lfdis: dict[int, str]
+) -> list[ShareRow]:
+    """Publish a control for each of these batteries (by index), and return their shares."""
+    numbers = step.state.storage.device[batteries].tolist()
+    devices = list(Device.select().where(Device.id.in_(numbers)))
+    single_vders = singledevices.ensure(devices, vder.primacy)
+    fleet = step.state.fleet.batteries
     shares = []
-    for place, device in enumerate(seen.storage.device[inside].tolist()):
-        rating = float((fleet.charge if drawn[place] >= 0 else fleet.discharge)[place])
-        base = setpoints.fixed_w(float(drawn[place]) / max(rating, 1.0))
-        href = dercontrols.publish(
-            single[device].program, base, step.duration_s, step.begins_at, description=DESCRIPTION,
-            ramp_s=RAMP_S,
-        )
-        why = (f"{step.reason}; so that all stores of {leaf.name} end up equally full, this one being at "
-               f"{fleet.energy[place] / max(fleet.most[place], 1):.0%}")
-        shares.append(ShareRow(lfdis[place], href, float(asked[place]), 0.0, why))
-    yield IssuedCommand("watts", float(asked.sum()), "device", shares)
+    for index, device, planned_w in zip(batteries.tolist(), numbers, injection_w.tolist(), strict=True):
+        load_w = float(step.powers.batteries[index])
+        rating_w = float((fleet.charge if load_w >= 0 else fleet.discharge)[index])
+        base = setpoints.fixed_w(load_w / max(rating_w, 1.0))
+        href = _publish_control(single_vders[device].program, step.period, base)
+        soc = fleet.energy[index] / max(fleet.most[index], 1)
+        reason = f"{step.period.reason}; to equal states of charge in {vder.name}, this one being {soc:.0%}"
+        shares.append(ShareRow(lfdis[device], href, planned_w, 0.0, reason))
+    return shares
 
 
-def _broadcast_reaches_storage_only(leaf: VirtualDER) -> bool:
-    """Whether nobody but stores would follow an opModFixedW that is told to all of the virtual DER. Stores
-    that the plan leaves out hear it too, and may."""
-    others = sql.rows(
-        "SELECT u.device_id, u.modes, n.kind FROM der_state u JOIN device_type n ON n.device_id = "
-        "u.device_id JOIN membership m "
-        "ON m.device_id = u.device_id WHERE m.vder_id = ?",
-        leaf.id,
+def _broadcast_reaches_storage_only(vder: VirtualDER) -> bool:
+    """Whether only batteries would follow an opModFixedW that is sent to all of a virtual DER.
+
+    Batteries that the plan leaves out follow it too, which does no harm.
+    """
+    ders = sql.rows(
+        "SELECT u.modes, n.kind FROM der_state u JOIN device_type n ON n.device_id = u.device_id "
+        "JOIN membership m ON m.device_id = u.device_id WHERE m.vder_id = ?",
+        vder.id,
     )
-    return not any("opModFixedW" in modes.split() for device, modes, what in others if what != "storage")
+    return not any("opModFixedW" in modes.split() for modes, kind in ders if kind != "storage")
 
 
-def _session_commands(
-    leaf: VirtualDER,
-    step: StepPeriod,
-    seen: FleetState,
-    powers: MemberPowers,
-    cars: GrantedSessions,
-    usual: Floats,
-    group: int,
-    names: dict[int, str],
-) -> Iterator[IssuedCommand]:
-    sessions = seen.fleet.sessions
+def _session_commands(step: DecidedStep, group: int, lfdis: dict[int, str]) -> Iterator[IssuedCommand]:
+    """The reservations of a group's cars that are there."""
+    cars = step.state.fleet.sessions
     shares = []
-    for place in _members_of(sessions.group, group).tolist():
-        if sessions.arrive[place] > 0:
+    for index in np.flatnonzero((cars.group == group) & (cars.arrive <= 0)).tolist():
+        power_w = float(step.powers.sessions[index])
+        power_w = power_w if power_w >= MIN_POWER_W else 0.0
+        response = _reservation(step, index, power_w)
+        if response is None:
             continue
-        power, told, document = (
-            float(powers.sessions[place]),
-            float(cars.granted_w[place]),
-            cars.grants[place],
+        stay_h = cars.depart[index] * step.state.hours
+        spare_h = stay_h - cars.need[index] / max(cars.power[index], 1)
+        reason = (
+            f"{step.period.reason}; needs {cars.need[index] / 1000:.1f} kWh within {stay_h:.2f} h, "
+            f"{spare_h:.1f} h to spare"
         )
-        power = power if power >= 1 else 0.0
-        depart = step.start + int(sessions.depart[place] * seen.hours * 3600)
-        lax = sessions.depart[place] * seen.hours - sessions.need[place] / max(sessions.power[place], 1)
-        why = (
-            f"{step.reason}; needs {sessions.need[place] / 1000:.1f} kWh within "
-            f"{sessions.depart[place] * seen.hours:.2f} h, "
-            f"{lax:.1f} h to spare"
-        )
-        if (
-            document is None
-            or abs(power - np.nan_to_num(told)) > 1
-            or power == 0
-            and not _reservation_waits(document, cars, place, depart)
-        ):
-            if sessions.need[place] < 1:
-                continue
-            latest = depart - int(np.ceil(sessions.need[place] * 3600 / max(sessions.power[place], 1)))
-            begin = step.staggered_start(int(seen.ev.device[place])) if depart > step.end else step.begins_at
-            begin = max(min(begin, latest), clock.now())
-            given = setpoints.offer(
-                setpoints.Session(depart, float(sessions.need[place]), float(sessions.power[place])),
-                power,
-                begin,
-                told > 0,
-            )
-            document = reservations.revise(
-                seen.ev.requests[place], given, step.begins_at - STAGGER_S // 2, DESCRIPTION
-            )[-1]
         shares.append(
-            ShareRow(names[int(seen.ev.device[place])], document.href, -power, -float(usual[place]), why)
+            ShareRow(
+                lfdi=lfdis[int(step.state.ev.device[index])],
+                event_href=response.href,
+                planned_w=-power_w,
+                baseline_w=-float(step.uncontrolled_ev_w[index]),
+                reason=reason,
+            )
         )
     if shares:
-        yield IssuedCommand("reservation", sum(share.planned_w for share in shares), "device", shares)
+        yield IssuedCommand("reservation", sum(share.planned_w for share in shares), DEVICE, shares)
 
 
-def _reservation_waits(document: Document, cars: GrantedSessions, place: int, depart: int) -> bool:
-    """Whether a grant leaves a car alone for this step, and lets it begin in time."""
-    begin = document.submitted["interval"]["start"]
-    sessions = cars.state.fleet.sessions
-    latest = depart - sessions.need[place] * 3600 / max(sessions.power[place], 1)
-    return cars.start < begin <= latest + 60
+def _reservation(step: DecidedStep, index: int, power_w: float) -> Document | None:
+    """The reservation by which a car draws this power in the step: the one it has where that is as good, else
+    a new one. None where the car needs nothing and has none."""
+    cars, period = step.state.fleet.sessions, step.period
+    granted_w, response = float(step.sessions.granted_w[index]), step.sessions.grants[index]
+    departure = period.start + int(cars.depart[index] * step.state.hours * 3600)
+    charging_s = cars.need[index] * 3600 / max(cars.power[index], 1)
+    if response is not None and abs(power_w - np.nan_to_num(granted_w)) <= MIN_POWER_W:
+        begins_at = response.submitted["interval"]["start"]
+        waits = step.sessions.start < begins_at <= departure - charging_s + _LATE_S
+        if power_w > 0 or waits:
+            return response
+    if cars.need[index] < 1:
+        return None
+    latest = departure - int(np.ceil(charging_s))
+    begins_at = period.begins_at
+    if departure > period.end:
+        begins_at = period.staggered_start(int(step.state.ev.device[index]))
+    session = setpoints.Session(departure, float(cars.need[index]), float(cars.power[index]))
+    offers = setpoints.offer(session, power_w, max(min(begins_at, latest), clock.now()), granted_w > 0)
+    return reservations.revise(
+        step.state.ev.requests[index], offers, period.begins_at - STAGGER_S // 2, DESCRIPTION
+    )[-1]
 
 
 def _curtailment_commands(
-    step: StepPeriod, seen: FleetState, sun: Curtailment, names: dict[int, str]
+    step: DecidedStep, lfdis: dict[int, str]
 ) -> Iterator[tuple[VirtualDER, IssuedCommand]]:
-    """A limit on generation, for all groups the same part of their rating, where some of it is too much. What
-    was read last tells nothing of what there is: it may have been held back."""
-    rated = float(seen.pv.rated_w.sum())
-    if not rated or sun.curtailed <= 0.01 * rated:
+    """The limits on generation where some of it is too much: the same part of its rating for every group.
+
+    The baseline is the forecast, not the last reading, which may have been curtailed.
+    """
+    pv = step.state.pv
+    total_rated_w = float(pv.rated_w.sum())
+    if not total_rated_w or step.curtailed_w <= MIN_CURTAILMENT * total_rated_w:
         return
-    usual = np.minimum(sun.expected / rated, 1.0) * seen.pv.rated_w
-    part = max(sun.expected - sun.curtailed, 0.0) / rated
-    for group, leaf in enumerate(seen.dispatch_groups):
-        inside = _members_of(seen.pv.group, group)
-        if not len(inside):
+    baseline_w = np.minimum(step.generation_w / total_rated_w, 1.0) * pv.rated_w
+    fraction = max(step.generation_w - step.curtailed_w, 0.0) / total_rated_w
+    for group, vder in enumerate(step.state.dispatch_groups):
+        members = np.flatnonzero(pv.group == group)
+        if not len(members):
             continue
-        href = dercontrols.publish(
-            leaf.program,
-            setpoints.max_lim_w(part),
-            step.duration_s,
-            step.begins_at,
-            description=DESCRIPTION,
-            ramp_s=RAMP_S,
-        )
-        why = f"{step.reason}; no more than {part:.0%} of rating, as all of {leaf.name}"
-        yield (
-            leaf,
-            IssuedCommand(
-                "limit",
-                100 * part,
-                "broadcast",
-                [
-                    ShareRow(names[int(device)], href, float(min(here, part * rating)), float(here), why)
-                    for device, rating, here in zip(
-                        seen.pv.device[inside], seen.pv.rated_w[inside], usual[inside], strict=True
-                    )
-                ],
-            ),
-        )
+        href = _publish_control(vder.program, step.period, setpoints.max_lim_w(fraction))
+        reason = f"{step.period.reason}; at most {fraction:.0%} of rating, as all generation of {vder.name}"
+        shares = [
+            ShareRow(
+                lfdi=lfdis[int(device)],
+                event_href=href,
+                planned_w=float(min(usual_w, fraction * rated_w)),
+                baseline_w=float(usual_w),
+                reason=reason,
+            )
+            for device, rated_w, usual_w in zip(
+                pv.device[members], pv.rated_w[members], baseline_w[members], strict=True
+            )
+        ]
+        yield vder, IssuedCommand("limit", 100 * fraction, BROADCAST, shares)
 
 
-def _record_order(leaf: VirtualDER, row: Balance, step: StepPeriod, told: IssuedCommand) -> None:
-    """Keep what was told as an order."""
-    planned = sum(share.planned_w for share in told.shares)
+def _record_order(vder: VirtualDER, balance: Balance, period: StepPeriod, command: IssuedCommand) -> None:
+    planned_w = sum(share.planned_w for share in command.shares)
     order = DispatchOrder.create(
-        vder=leaf,
-        quantity=told.quantity,
-        value=told.value,
-        addressing=told.addressing,
-        start=step.begins_at,
-        duration_s=step.duration_s,
-        target_w=planned,
-        planned_w=planned,
-        reason=step.reason,
-        requested_by="automatic" if row.automatic else "plan",
-        plan_id=row.plan_id or 0,
+        vder=vder,
+        quantity=command.quantity,
+        value=command.value,
+        addressing=command.addressing,
+        start=period.begins_at,
+        duration_s=period.duration_s,
+        target_w=planned_w,
+        planned_w=planned_w,
+        reason=period.reason,
+        requested_by="automatic" if balance.automatic else "plan",
+        plan_id=balance.plan_id or 0,
         created_at=clock.now(),
     )
-    record_shares(order, told.shares)
+    record_shares(order, command.shares)

@@ -17,7 +17,7 @@ import numpy as np
 from clients.simulation.processpool import ProcessPool, split_devices
 from server import clock, worker
 from server.devices import enrolment
-from server.grid.balance import controller
+from server.grid.balance import areasettings
 from server.grid.groups import virtualders
 from server.grid.series import devicereadings, forecasts, measurements, signals
 from server.models import Device, ResponseRecord
@@ -128,7 +128,7 @@ def enrol(street: Street, certificates: Sequence[Entry]) -> list[Entry]:
             pollrates.set_rate("poll", "DERProgramList", entry["lfdi"], SELDOM)
     store.apply_rates()
     _put_forecasts(street)
-    controller.set_automatic(AREA, True, horizon=max(street.steps, MIN_HORIZON), reserve=0.0)
+    areasettings.set_automatic(AREA, True, horizon_steps=max(street.steps, MIN_HORIZON), reserve=0.0)
     return entries
 
 
@@ -175,7 +175,7 @@ def _step(pool: ProcessPool, start: int, remaining: int | None) -> Iterator[dict
     that have ended by then."""
     if remaining is not None:
         clock.turn_to(start - POLL)
-        controller.set_automatic(AREA, None, horizon=max(remaining, MIN_HORIZON))
+        areasettings.set_automatic(AREA, None, horizon_steps=max(remaining, MIN_HORIZON))
         worker.turn()
         yield from pool.run_until(start - POLL + POLL_DELAY)
     yield from pool.run_until(start)

@@ -141,7 +141,7 @@ LOOKS = {
 # Processes, which are no change of state, and files of certificates, which have no database.
 APART = {"serve", "work", "demo", "certs dev", "certs device", "certs show", "certs verify"}
 
-PLAN = {**{name: [] for name in ("leaves", "names", "kind", "group", "power", "energy", "exceeded")},
+PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
 Typed = Callable[..., Result]
 

@@ -8,6 +8,7 @@ import pytest
 from server.units import meaning
 
 MODULES = [
+    "server.grid.balance.results",
     "server.grid.controls.results",
     "server.grid.dispatch.results",
     "server.grid.groups.results",

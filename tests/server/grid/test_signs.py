@@ -11,7 +11,7 @@ from server import audit, clock
 from server.config import settings
 from server.devices import enrolment, identity, lastcontact
 from server.errors import Refused
-from server.grid.balance import controller
+from server.grid.balance import areasettings, controller
 from server.grid.controls import drevents, evsessions, reservations
 from server.grid.dispatch import orders
 from server.grid.fleet import eligibility, fleetstate, power
@@ -92,7 +92,7 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [0.0] * 100, NOON, STEP)
-    controller.set_automatic("town", on=True)
+    areasettings.set_automatic("town", on=True)
     with audit.acting("test"):
         assert controller.run_due() == 1
     until(T + STEP - 60)
@@ -126,7 +126,7 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     (client,), until = live(EvCharger(name="one", site=EVENING))
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [-imbalance] * 4 + [0.0] * 60, NOON, STEP)
-    controller.set_automatic("town", on=True)
+    areasettings.set_automatic("town", on=True)
     with audit.acting("test"):
         controller.run_due()
     until(T + STEP - 120)
@@ -163,7 +163,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     """No plan takes an offer for a need, nor for power to have; an operator may take it all the same."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare_wh=9000.0))
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    controller.set_automatic("town", on=True)
+    areasettings.set_automatic("town", on=True)
     until(T - 60)
     with audit.acting("test"):
         controller.run_due()

@@ -8,7 +8,7 @@ import pytest
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid.balance import controller, plans, publish
+from server.grid.balance import areasettings, controller, planning, plans, publish
 from server.grid.fleet import fleetstate, participation
 from server.grid.fleet import projection as told_before
 from server.grid.groups import virtualders
@@ -87,7 +87,7 @@ def town(home, battery):
         has(one, 2000)
     for one in homes:
         one.post(-1000 if one in homes[6:] else 0)
-    controller.set_automatic("town", on=True)
+    areasettings.set_automatic("town", on=True)
     for one in homes[4:6]:
         asks(one)
     return homes
@@ -188,7 +188,7 @@ def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
 
 def test_a_new_planner_goes_on_with_the_plan_in_force(town):
     needs(6000.0)
-    controller.set_automatic("town", every=4)
+    areasettings.set_automatic("town", replan_steps=4)
     for step in range(4):
         at(T - 300 + step * STEP)
     assert Plan.select().count() == 1
@@ -199,36 +199,36 @@ def test_a_new_planner_goes_on_with_the_plan_in_force(town):
 
 def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_and_says_so(town, monkeypatch):
     needs(6000.0)
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
-    monkeypatch.setattr(controller, "SOLVER_LIMIT_S", 0.0)
+    monkeypatch.setattr(planning, "SOLVER_LIMIT_S", 0.0)
     at(T + 600)
     assert told("batteries", T + STEP) and Plan.select().count() == 1
-    assert f"plan {Plan.get().id} stands" in controller.set_automatic("town", on=None)["trouble"]
+    assert f"plan {Plan.get().id} stands" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
 def test_without_a_signal_nothing_is_told_and_it_is_said(town):
     at(T - 300)
-    assert not told("batteries") and "no signal" in controller.set_automatic("town", on=None)["trouble"]
+    assert not told("batteries") and "no signal" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
 def test_a_signal_that_is_withdrawn_is_like_none(town):
     needs(6000.0)
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     assert told("batteries")
     signals.withdraw("town", "imbalance")
     at(T + 600)
     assert (
         not told("batteries", T + STEP)
-        and "no signal" in controller.set_automatic("town", on=None)["trouble"]
+        and "no signal" in areasettings.set_automatic("town", on=None)["last_error"]
     )
 
 
 def test_a_signal_that_stops_is_noticed(town):
     signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, issue_interval_s=600)
     at(T + 600)
-    assert "stopped arriving" in controller.set_automatic("town", on=None)["trouble"]
+    assert "stopped arriving" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
 def reads(homes, step, powers):
@@ -248,7 +248,7 @@ def as_asked(town):
 def test_what_was_measured_puts_the_next_step_right(town):
     needs(0.0)
     signals.put("town", "imbalance", [0.0] * 100, NOON, STEP)
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
     reads(town, T, as_asked(town))
@@ -261,7 +261,7 @@ def test_what_was_measured_puts_the_next_step_right(town):
 
 def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
     asked = as_asked(town)
@@ -277,7 +277,7 @@ def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
 
 def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
     for home, watts in list(zip(town, as_asked(town), strict=True))[2:]:
@@ -310,7 +310,7 @@ def test_a_step_that_is_over_is_reckoned_up(town):
 
 def test_who_does_not_respond_is_left_out_and_others_do_it(town):
     needs(24_000.0)
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     for step in (T, T + STEP):
         at(step + 600)
@@ -330,9 +330,9 @@ def test_who_does_not_respond_is_left_out_and_others_do_it(town):
 
 def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(town):
     needs(22_000.0)
-    controller.set_automatic("town", on=False, approval=True)
+    areasettings.set_automatic("town", on=False, approval=True)
     with audit.acting("ann"):
-        made = controller.make_plan("town", horizon=16)
+        made = planning.make_plan("town", horizon_steps=16)
         assert made["state"] == "draft" and made["rms_after_w"] < 0.6 * made["rms_before_w"]
         assert len(made["steps"]) == 16 and made["steps"][0]["batteries storage"] > 1000
         for act in (plans.approve, plans.publish):
@@ -349,15 +349,15 @@ def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_
 
 def test_a_dry_run_leaves_nothing(town):
     needs(6000.0)
-    assert controller.make_plan("town", dry_run=True)["id"] is None and not Plan.select().exists()
+    assert planning.make_plan("town", dry_run=True)["id"] is None and not Plan.select().exists()
 
 
 def test_of_two_plans_published_the_newer_is_in_force(town):
     needs(6000.0)
-    first = controller.make_plan("town")["id"]
+    first = planning.make_plan("town")["id"]
     clock.advance(1)
     needs(3000.0)
-    second = controller.make_plan("town")["id"]
+    second = planning.make_plan("town")["id"]
     assert plans.diff(first, second)[0]["net_w"] == pytest.approx(-3000, abs=100)
     plans.publish(second)
     with pytest.raises(Refused, match="was made after"):
@@ -371,13 +371,13 @@ def test_of_two_plans_published_the_newer_is_in_force(town):
 def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
     needs(60_000.0)
     participation.opt_out(town[0].lfdi, NOON + 9000)
-    warnings = controller.make_plan("town")["warnings"]
+    warnings = planning.make_plan("town")["warnings"]
     assert (
         any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
     )
     virtualders.create("moor")
     signals.put("moor", "imbalance", [1.0] * 100, NOON, STEP)
-    assert "moor has no member that could be dispatched now" in controller.make_plan("moor")["warnings"]
+    assert "moor has no member that could be dispatched now" in planning.make_plan("moor")["warnings"]
 
 
 def test_a_limit_over_a_virtual_der_is_kept(town):
@@ -390,7 +390,7 @@ def test_a_limit_over_a_virtual_der_is_kept(town):
 def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
     needs(6000.0)
     town[0].charge(0.9)
-    controller.set_automatic("town", addressing="device")
+    areasettings.set_automatic("town", addressing="device")
     at(T - 300)
     assert not told("batteries")
     shares = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(
@@ -495,7 +495,7 @@ def test_a_plan_is_made_anew_whatever_is_in_force(town):
     needs(6000.0)
     at(T - 300)
     needs(9000.0)
-    shown = controller.make_plan("town", horizon=8)
+    shown = planning.make_plan("town", horizon_steps=8)
     assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx(
         [9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2
     )
@@ -557,7 +557,7 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
 
 def test_of_two_who_publish_at_once_one_does_it(town):
     needs(6000.0)
-    number, said = controller.make_plan("town")["id"], []
+    number, said = planning.make_plan("town")["id"], []
 
     def publish():
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from server import clock
 from server.devices import enrolment
-from server.grid.balance import controller
+from server.grid.balance import areasettings
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import DispatchOrder, Participation, Share
@@ -19,7 +19,7 @@ def stores(battery):
     homes = [battery(number) for number in range(1, 5)]
     virtualders.create("town")
     virtualders.create("batteries", rule="kind = battery", parent="town", purpose="kind")
-    controller.set_automatic("town", every=1)
+    areasettings.set_automatic("town", replan_steps=1)
     return homes
 
 

@@ -1,0 +1,110 @@
+"""How an area is kept in balance: automatically or by published plans, in which steps, with which reserve."""
+from __future__ import annotations
+
+from server import audit
+from server.errors import BadArgument, Refused
+from server.grid.balance.plans import balance_of
+from server.grid.balance.results import BalanceSettings
+from server.grid.groups import dispatchgroups, virtualders
+from server.grid.series.intervals import STEP
+from server.models import Balance, VirtualDER
+from server.resources import store
+from server.units import Fraction, Seconds
+
+HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
+STEP_RANGE_S = (STEP, 4 * STEP)
+HORIZON_RANGE = (4, 192)
+REPLAN_RANGE = (1, 96)
+RESERVE_RANGE = (0.0, 0.4)
+
+
+def _state(vder: str | int | VirtualDER) -> BalanceSettings:
+    return describe(balance_of(virtualders.find(vder)))
+
+
+@audit.audited("plan auto", "{vder}", state=_state)
+def set_automatic(
+    vder: str | int | VirtualDER,
+    on: bool | None = True,
+    *,
+    replan_steps: int | None = None,
+    step_s: Seconds | None = None,
+    horizon_steps: int | None = None,
+    reserve: Fraction | None = None,
+    addressing: str | None = None,
+    approval: bool | None = None,
+) -> BalanceSettings:
+    """Turn the automatic balance of an area on or off, change its settings, and return them.
+
+    None leaves a setting as it is. `replan_steps` is after how many steps a new plan is made, `reserve` the
+    part of each battery's capacity that is kept for what forecasts do not predict, `approval` whether a
+    second person has to approve a plan. Refused (400) where a value is out of range, (409) where a device of
+    the area could be dispatched through more than one virtual DER.
+    """
+    area = virtualders.find(vder)
+    changes = {
+        "replan_steps": replan_steps,
+        "step_s": step_s,
+        "horizon_steps": horizon_steps,
+        "reserve": reserve,
+        "addressing": addressing,
+        "approval": approval,
+        "automatic": on,
+    }
+    if all(value is None for value in changes.values()):
+        return describe(balance_of(area))
+    _check_range("replan_steps", replan_steps, REPLAN_RANGE)
+    _check_range("step_s", step_s, STEP_RANGE_S)
+    _check_range("reserve", reserve, RESERVE_RANGE)
+    check_horizon(horizon_steps)
+    if step_s is not None and step_s % STEP:
+        raise BadArgument("step_s", f"{step_s} s: quarters of an hour are possible")
+    if addressing is not None and addressing not in ADDRESSINGS:
+        raise BadArgument("addressing", f"{addressing}: {' or '.join(ADDRESSINGS)} are possible")
+    with store.transaction():
+        balance = balance_of(area, lock=True)
+        if on and not balance.automatic:
+            _check_conflicts(area)
+        for name, value in changes.items():
+            if value is not None:
+                setattr(balance, name, value)
+        balance.save()
+        return describe(balance)
+
+
+def check_horizon(steps: int | None) -> None:
+    """Refuse (400) a horizon of too few or too many steps."""
+    _check_range("horizon_steps", steps, HORIZON_RANGE)
+
+
+def _check_range(name: str, value: float | None, bounds: tuple[float, float]) -> None:
+    if value is not None and not bounds[0] <= value <= bounds[1]:
+        raise BadArgument(name, f"{value:g}: {bounds[0]:g} to {bounds[1]:g} are possible")
+
+
+def _check_conflicts(area: VirtualDER) -> None:
+    conflicts = dispatchgroups.conflicts(area)
+    if conflicts:
+        device, names = conflicts[0]
+        raise Refused(
+            409,
+            f"{len(conflicts)} devices are in more than one virtual DER that could dispatch them; the first "
+            f"is {device.name or device.lfdi}: {' and '.join(names)}",
+        )
+
+
+def describe(balance: Balance) -> BalanceSettings:
+    """Return how an area is kept in balance."""
+    return {
+        "vder": balance.vder.name,
+        "automatic": balance.automatic,
+        "approval": balance.approval,
+        "addressing": balance.addressing,
+        "step_s": balance.step_s,
+        "horizon_steps": balance.horizon_steps,
+        "replan_steps": balance.replan_steps,
+        "reserve": balance.reserve,
+        "plan": balance.plan_id,
+        "last_step_start": balance.last_step_start,
+        "last_error": balance.last_error,
+    }

@@ -1,0 +1,188 @@
+"""The plan of an area: what is known of it from a step on, and the planner that schedules its members.
+
+Consumption is positive here, in W.
+"""
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+from server import audit, clock
+from server.config import settings
+from server.errors import Refused
+from server.grid.balance import areasettings, netdemand, plans, unmetdemand
+from server.grid.balance.netdemand import NetDemand
+from server.grid.balance.results import PlanDetail, PlanSummary
+from server.grid.fleet import fleetstate, manualdispatch, projection, setpoints
+from server.grid.fleet.fleetstate import FleetState
+from server.grid.groups import virtualders
+from server.grid.optimisation.arrays import np
+from server.grid.optimisation.disaggregation import Committed
+from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
+from server.grid.series.intervals import Span
+from server.models import Balance, Plan, VirtualDER
+from server.resources import dryrun, pollrates
+from server.units import Instant, SecondsExact
+
+# The lists whose pollRate decides how soon all devices have read an event.
+POLLED_LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
+WORKER_PASSES = 2  # after a step is due, until a worker has published it
+SOLVER_LIMIT_S = 20.0
+RAMP_FRACTION = 0.5  # of a cluster's greatest power, for its change from step to step
+END_SOC = 0.5  # of batteries, at the end of the horizon
+MANUALLY_DISPATCHED = "under an order"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaForecast:
+    """An area as it will be when the span begins, as far as is known, and what it needs from then on.
+
+    Members under an operator's order in the first step are left out of `state`; `committed` has them.
+    """
+    state: FleetState
+    demand: NetDemand
+    span: Span
+    committed: Committed
+
+
+def lead_time_s(balance: Balance) -> int:
+    """Return how long before its start a step is decided: until every member has polled, and a worker's pass
+    or two."""
+    passes_s = WORKER_PASSES * clock.rate()
+    poll_s = max(pollrates.poll(kind) for kind in POLLED_LISTS)
+    return poll_s + (round(passes_s) if math.isfinite(passes_s) else 0)
+
+
+def next_step(balance: Balance, now: Instant) -> tuple[Instant, Instant]:
+    """Return the start and the end of the step that is due to be decided at this instant."""
+    start = (now + lead_time_s(balance)) // balance.step_s * balance.step_s
+    return start, start + balance.step_s
+
+
+def forecast_area(
+    area: VirtualDER, balance: Balance, start: Instant, horizon_steps: int | None = None
+) -> AreaForecast:
+    """Return what is known of an area from `start` on. Refused (409) where it has no governing signal."""
+    span = Span(start, horizon_steps or balance.horizon_steps, balance.step_s, clock.now())
+    present = fleetstate.responding(fleetstate.read(area, span.at, span.hours))
+    state = projection.project(present, span)
+    demand = netdemand.net_demand(area, state, span)
+    state = replace(state, fleet=netdemand.with_expected_base(state.fleet, demand.horizon))
+    ordered = manualdispatch.manual_dispatch(area, span)
+    remaining = ~np.isin(state.ev.device, list(ordered))
+    return AreaForecast(
+        state=fleetstate.excluding(state, ordered, MANUALLY_DISPATCHED),
+        demand=replace(demand, uncontrolled_ev_w=demand.uncontrolled_ev_w[remaining]),
+        span=span,
+        committed=manualdispatch.committed(state, ordered),
+    )
+
+
+def planner_for(balance: Balance, forecast: AreaForecast, new_plan: bool = False) -> Planner:
+    """Return a planner that continues the plan in force, or makes a new one.
+
+    Where the area is not balanced automatically, it makes none of its own. A plan in force that was made for
+    other dispatch groups or steps is not continued.
+    """
+    groups = forecast.state.dispatch_groups
+    options = PlannerOptions(
+        hours=forecast.span.hours,
+        every=balance.replan_steps,
+        reserve=balance.reserve,
+        seconds=SOLVER_LIMIT_S,
+        broadcast=balance.addressing == areasettings.HYBRID,
+        ramp=RAMP_FRACTION,
+        resolutions=setpoints.resolution(settings.comfort_kelvin),
+        prices=forecast.demand.weights,
+    )
+    planner = Planner(options, max(len(groups), 1), END_SOC)
+    if new_plan or balance.plan_id is None:
+        return planner
+    plan = Plan.get_or_none(Plan.id == balance.plan_id)
+    if (
+        plan is None
+        or plan.step_s != balance.step_s
+        or plan.body["dispatch_groups"] != [group.id for group in groups]
+    ):
+        return planner
+    age = (forecast.span.start - plan.start) // balance.step_s
+    if 0 <= age < plan.steps:
+        planner.plan, planner.labels = plans.restore(plan)
+        planner.age = age - 1
+        if not balance.automatic:
+            planner.settings = replace(options, every=plan.steps)
+    return planner
+
+
+def save_plan(
+    area: VirtualDER,
+    balance: Balance,
+    forecast: AreaForecast,
+    planner: Planner,
+    solver_s: SecondsExact,
+    reason: str = "",
+) -> Plan:
+    """Record the plan that a planner has just made, as a draft."""
+    assert planner.plan is not None and planner.labels is not None
+    horizon = forecast.demand.horizon
+    generation_w = np.broadcast_to(np.asarray(horizon.generation, dtype=float), (forecast.span.steps,))
+    body = plans.plan_body(
+        planner.plan,
+        planner.labels,
+        forecast.state.dispatch_groups,
+        net=horizon.net,
+        before=forecast.demand.imbalance_w,
+        pv=generation_w,
+    )
+    return plans.save(
+        area,
+        forecast.span.start,
+        balance.step_s,
+        body,
+        solver=planner.plan.status,
+        solver_s=round(solver_s, 3),
+        requested_by=audit.who(),
+        reason=reason,
+        warnings=[
+            *forecast.demand.warnings,
+            *unmetdemand.exclusion_warnings(forecast.state),
+            *unmetdemand.plan_warnings(planner.plan, forecast.state, forecast.demand, forecast.span),
+        ],
+    )
+
+
+def _audit_fields(plan: PlanSummary) -> dict[str, object]:
+    return {"id": plan["id"], "vder": plan["vder"], "state": plan["state"], "start": plan["start"]}
+
+
+@audit.audited("plan run", "{vder} plan {id}", answer=_audit_fields)
+def make_plan(
+    vder: str | int | VirtualDER,
+    *,
+    horizon_steps: int | None = None,
+    reason: str = "",
+    dry_run: bool = False,
+) -> PlanDetail:
+    """Make a plan for an area from the next step that can still be published on, and return it.
+
+    It is recorded as a draft, unless `dry_run`. Refused (409) without a governing signal, (503) where the
+    solver found no plan in its time.
+    """
+    area = virtualders.find(vder)
+    balance = plans.balance_of(area)
+    areasettings.check_horizon(horizon_steps)
+    start, _ = next_step(balance, clock.now() + balance.step_s)
+    forecast = forecast_area(area, balance, start, horizon_steps)
+    planner = planner_for(balance, forecast, new_plan=True)
+    started = time.perf_counter()
+    planner.step(forecast.state.fleet, forecast.demand.horizon, committed=forecast.committed)
+    if planner.plan is None:
+        raise Refused(503, f"the solver found no plan for {area.name} in {SOLVER_LIMIT_S:g} s")
+    solver_s = time.perf_counter() - started
+    with dryrun.transaction(dry_run):
+        result = plans.show(save_plan(area, balance, forecast, planner, solver_s, reason).id)
+    if dry_run:
+        result["id"] = None
+        result["dry_run"] = True
+    return result
