@@ -1,7 +1,8 @@
-"""Issuing certificates with the extensions of IEEE 2030.5-2018, 6.11.8: root, manufacturer's and issuing
-authorities, devices, aggregators, servers, operators. No files here; `Holder` goes in and comes out.
+"""Certificates with the extensions of IEEE 2030.5-2018, 6.11.8, for root, manufacturer's and issuing
+authorities, devices, aggregators, servers and operators. Functions take and return a `Holder`; no files.
 
-A root that issues devices itself makes chains of two, with one authority between of three, with two of four.
+A chain has two certificates where the root issues devices itself, three with one authority in between, four
+with two.
 """
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ from cryptography.x509.oid import NameOID
 from server.devices import identity
 
 FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""The end of a certificate without end (RFC 5280 4.1.2.5)."""
+"""The end of a certificate that does not expire (RFC 5280 4.1.2.5)."""
 
 BACKDATING = timedelta(hours=1)
-"""How long before now a certificate begins, for devices whose clock is behind."""
+"""How long before its issue a certificate begins to be valid, for devices whose clock is behind."""
 
 HARDWARE_MODULE_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.4")
 EXAMPLE_HARDWARE = x509.ObjectIdentifier("2.999.2030.5")
-"""hwType of the devices we make up, from the arc that is set aside for examples."""
+"""hwType of invented devices, from the arc that is reserved for examples."""
 
 ANY_POLICY = "2.5.29.32.0"
 POLICIES = {
@@ -41,7 +42,7 @@ POLICIES = {
     "service-provider": "1.3.6.1.4.1.40732.2.3",
     "bulk": "1.3.6.1.4.1.40732.2.4",
 }
-"""Kind of a certificate -> its policy (6.11.7.1 to 6.11.7.3)."""
+"""The policy of a certificate, by its kind (6.11.7.1 to 6.11.7.3)."""
 
 Extensions = Iterable[tuple[x509.ExtensionType, bool]]
 """Extensions, each with whether it is critical."""
@@ -49,20 +50,20 @@ Extensions = Iterable[tuple[x509.ExtensionType, bool]]
 
 @asn1.sequence
 class HardwareModuleName:
-    """RFC 4108, 5: who made the hardware, and its number."""
+    """The maker of the hardware and its serial number (RFC 4108, 5)."""
     hwType: x509.ObjectIdentifier
     hwSerialNum: bytes
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A private key with its certificate and those above it, the root last."""
+    """A private key with its certificate and those of the authorities above, the root last."""
     key: ec.EllipticCurvePrivateKey
     chain: tuple[x509.Certificate, ...]
 
     @property
     def der(self) -> bytes:
-        """The certificate itself."""
+        """The certificate in DER."""
         return self.chain[0].public_bytes(Encoding.DER)
 
     @property
@@ -71,28 +72,31 @@ class Holder:
         return identity.lfdi(self.der)
 
     def pem(self) -> bytes:
-        """What the holder presents: its certificate and those between it and the root; of a root, itself."""
-        return b"".join(one.public_bytes(Encoding.PEM) for one in self.chain[:-1] or self.chain)
+        """Return the chain that the holder presents: all but the root, or of a root the root."""
+        presented = self.chain[:-1] or self.chain
+        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in presented)
 
     def key_pem(self) -> bytes:
-        """The private key, unencrypted."""
+        """Return the private key, unencrypted."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def root(name: str) -> Holder:
-    """A root authority, as the SERCA is one."""
+    """Return a root authority, such as the SERCA."""
     return issue(None, subject(name), [*authority_extensions(None)])
 
 
 def authority(issuer: Holder, name: str, below: int = 0) -> Holder:
-    """An authority that may have `below` further ones between itself and a device: 1 for a manufacturer's
-    (MCA), 0 for an issuing one (MICA)."""
+    """Return an authority that may have `below` authorities between itself and a device.
+
+    That is 1 for a manufacturer's authority (MCA), 0 for an issuing one (MICA).
+    """
     return issue(issuer, subject(name), [*authority_extensions(below), (policies(ANY_POLICY), True)])
 
 
 def device(issuer: Holder, serial: bytes, kind: str = "generic",
            hardware: x509.ObjectIdentifier = EXAMPLE_HARDWARE) -> Holder:
-    """A device: no subject, a HardwareModuleName instead."""
+    """Return a device, which has a HardwareModuleName in place of a subject."""
     name = asn1.encode_der(HardwareModuleName(hwType=hardware, hwSerialNum=serial))
     return issue(issuer, x509.Name([]), [
         (x509.SubjectAlternativeName([x509.OtherName(HARDWARE_MODULE_NAME, name)]), True),
@@ -100,14 +104,17 @@ def device(issuer: Holder, serial: bytes, kind: str = "generic",
 
 
 def aggregator(issuer: Holder, name: str) -> Holder:
-    """A service provider that speaks for devices."""
+    """Return a service provider that manages devices."""
     return issue(issuer, subject(name), [
         (policies(POLICIES["service-provider"], POLICIES["test"]), True), (SIGNING_USE, True),
         (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)])
 
 
 def server(issuer: Holder, names: Iterable[str]) -> Holder:
-    """A server under these host names and IP addresses; it is a client too when it sends notifications."""
+    """Return a server with these host names and IP addresses.
+
+    It may be a client too, since it sends notifications.
+    """
     return issue(issuer, x509.Name([]), [
         (x509.SubjectAlternativeName([general_name(name) for name in names]), True),
         (policies(POLICIES["generic"], POLICIES["test"]), True), (SIGNING_USE, True),
@@ -115,7 +122,7 @@ def server(issuer: Holder, names: Iterable[str]) -> Holder:
 
 
 def operator(issuer: Holder, name: str) -> Holder:
-    """A person who uses the operator interface."""
+    """Return a user of the operator interface."""
     return issue(
         issuer, subject(name), [(SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)]
     )
@@ -130,16 +137,18 @@ def issue(
     begin: datetime | None = None,
     end: datetime = FOREVER,
 ) -> Holder:
-    """Any certificate; without an issuer it signs itself. The identifiers of the keys are added (RFC 5280
-    4.2.1.1, 2)."""
+    """Return a certificate with these extensions; without an issuer it is self-signed.
+
+    The identifiers of the keys are added (RFC 5280 4.2.1.1, 2).
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
-    above = cast(ec.EllipticCurvePublicKey, issuer.chain[0].public_key()) if issuer else key.public_key()
+    issuer_key = cast(ec.EllipticCurvePublicKey, issuer.chain[0].public_key()) if issuer else key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(issuer.chain[0].subject if issuer else name)
         .serial_number(x509.random_serial_number()).public_key(key.public_key())
         .not_valid_before(begin or datetime.now(UTC) - BACKDATING).not_valid_after(end)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
@@ -149,14 +158,17 @@ def issue(
 
 
 def authority_extensions(below: int | None) -> Extensions:
-    """What makes a certificate one of an authority; None: nothing is said of how many may follow."""
+    """Yield the extensions of an authority.
+
+    `below` is how many authorities may follow; None sets no limit.
+    """
     yield x509.BasicConstraints(ca=True, path_length=below), True
     yield key_usage(key_cert_sign=True, crl_sign=True), True
 
 
 def key_usage(**uses: bool) -> x509.KeyUsage:
-    """Those uses of the key and no other."""
-    every = dict.fromkeys(
+    """Return a KeyUsage with these uses and no others."""
+    unused = dict.fromkeys(
         (
             "digital_signature",
             "content_commitment",
@@ -170,26 +182,26 @@ def key_usage(**uses: bool) -> x509.KeyUsage:
         ),
         False,
     )
-    return x509.KeyUsage(**every | uses)
+    return x509.KeyUsage(**unused | uses)
 
 
 SIGNING_USE = key_usage(digital_signature=True, key_agreement=True)
 
 
 def policies(*identifiers: str) -> x509.CertificatePolicies:
-    """These policies, without qualifiers."""
+    """Return these policies, without qualifiers."""
     return x509.CertificatePolicies(
-        [x509.PolicyInformation(x509.ObjectIdentifier(one), None) for one in identifiers]
+        [x509.PolicyInformation(x509.ObjectIdentifier(identifier), None) for identifier in identifiers]
     )
 
 
 def subject(name: str) -> x509.Name:
-    """A subject of one common name."""
+    """Return a subject with one common name."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def general_name(name: str) -> x509.GeneralName:
-    """A host name or an IP address."""
+    """Return a host name or an IP address as a GeneralName."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

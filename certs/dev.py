@@ -1,12 +1,11 @@
-"""A tree of certificates in files, for development and for small deployments: made whole or not at all, added
-to, shown.
+"""A tree of certificates in files, for development and for small deployments: created, extended, described.
 
     ca.pem                       the root that devices and servers trust
     server.pem, server.key       the server and the authorities above it, without the root
-    device-1.pem, device-1.key   likewise, and further devices; aggregator.*, operator.*
-    operators.pem                the root of those who may use the operator interface
+    device-1.pem, device-1.key   a device, and further ones; aggregator.*, operator.*
+    operators.pem                the root of the users of the operator interface
     devices.json                 name, kind, lfdi, sfdi, pin, certificate, key of each device and aggregator
-    authorities/                 root, manufacturer, issuer: whole chains, and the keys that sign
+    authorities/                 root, manufacturer, issuer: chains with the root, and the keys that sign
 """
 from __future__ import annotations
 
@@ -36,8 +35,11 @@ CHAIN = ("issuer", "manufacturer", "root")
 def make_dev(
     path: str | Path, devices: int = 8, names: Iterable[str] = LOCAL_NAMES, force: bool = False
 ) -> list[dict[str, Any]]:
-    """See to it that `path` holds a whole tree with at least so many devices, and a server under these names.
-    What is there and in order stays as it is, unless forced; the entries of devices.json are returned."""
+    """Create or extend the tree at `path`, and return the entries of its devices.json.
+
+    The tree has at least so many devices, and a server with these names. A tree that is complete and valid is
+    only extended, unless `force` is set; any other is replaced as a whole.
+    """
     path = Path(path)
     if force or tree_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,16 +56,15 @@ def make_dev(
 
 
 def create_tree(path: Path, names: Iterable[str]) -> None:
-    """The authorities, the server, an aggregator and an operator, in an empty directory."""
+    """Create the authorities, the server, an aggregator and an operator in an empty directory."""
     root = authority.root("Counterpoise development root")
     manufacturer = authority.authority(root, "Counterpoise development manufacturer", below=1)
     issuer = authority.authority(manufacturer, "Counterpoise development issuer")
     operators = authority.root("Counterpoise development operators")
     (path / "authorities").mkdir(mode=0o700)
     for name, holder in zip(CHAIN, (issuer, manufacturer, root), strict=True):
-        write_private(
-            path / f"authorities/{name}.pem", b"".join(one.public_bytes(Encoding.PEM) for one in holder.chain)
-        )
+        chain = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in holder.chain)
+        write_private(path / f"authorities/{name}.pem", chain)
         write_private(path / f"authorities/{name}.key", holder.key_pem())
     write_private(path / "authorities/operators.key", operators.key_pem())
     write_private(path / "ca.pem", root.pem())
@@ -75,7 +76,7 @@ def create_tree(path: Path, names: Iterable[str]) -> None:
 
 
 def issue_devices(path: Path, devices: int) -> None:
-    """Issue devices until there are so many."""
+    """Issue devices until the tree has so many."""
     for number in range(1, devices + 1):
         if not (path / f"device-{number}.pem").exists():
             issue_device(path, f"device-{number}")
@@ -84,40 +85,45 @@ def issue_devices(path: Path, devices: int) -> None:
 def issue_device(
     path: str | Path, name: str, kind: str = "generic", serial: bytes | None = None
 ) -> dict[str, Any]:
-    """A further device of a tree: NAME.pem, NAME.key and its entry, which is returned. `kind` is one of
-    authority.POLICIES. FileExistsError if there is one of that name."""
+    """Add a device to a tree (NAME.pem, NAME.key), and return its entry.
+
+    `kind` is one of authority.POLICIES. Raises FileExistsError if there is one with that name.
+    """
     path = Path(path)
     issuer = load_holder(path / "authorities/issuer.pem", path / "authorities/issuer.key")
     write_holder(path, name, authority.device(issuer, serial or secrets.token_bytes(8), kind))
-    new = new_entry(path, name, "device")
-    write_entries(path, [*read_entries(path), new])
-    return new
+    entry = new_entry(path, name, "device")
+    write_entries(path, [*read_entries(path), entry])
+    return entry
 
 
 def tree_error(path: Path) -> str:
-    """What is missing or wrong in a tree; empty if it is whole, valid, and its keys are its owner's alone."""
+    """Return what is missing or wrong in a tree.
+
+    It is empty for a complete and valid tree with keys that only its owner can read.
+    """
     try:
         ca, operators = (path / "ca.pem").read_bytes(), (path / "operators.pem").read_bytes()
-        known = read_entries(path)
+        entries = read_entries(path)
         for name in CHAIN:
             load_holder(path / f"authorities/{name}.pem", path / f"authorities/{name}.key")
-        for name in ("server", "operator", *(one["name"] for one in known)):
+        for name in ("server", "operator", *(entry["name"] for entry in entries)):
             certificate = (path / f"{name}.pem").read_bytes()
             load_holder(path / f"{name}.pem", path / f"{name}.key")
-            why = verify(certificate, operators if name == "operator" else ca)
-            if why:
-                return f"{name}: {why}"
-        for one in known:
-            if one != new_entry(path, one["name"], one["kind"]) | {"pin": one["pin"]}:
-                return f"devices.json does not tell of the certificate of {one['name']}"
+            error = verify(certificate, operators if name == "operator" else ca)
+            if error:
+                return f"{name}: {error}"
+        for entry in entries:
+            if entry != new_entry(path, entry["name"], entry["kind"]) | {"pin": entry["pin"]}:
+                return f"devices.json does not match the certificate of {entry['name']}"
         open_keys = [key for key in path.rglob("*.key") if key.stat().st_mode & 0o077]
         return f"others may read {open_keys[0]}" if open_keys else ""
-    except (OSError, ValueError, KeyError) as error:
-        return str(error) or type(error).__name__
+    except (OSError, ValueError, KeyError) as fault:
+        return str(fault) or type(fault).__name__
 
 
 def load_holder(certificate: Path, key: Path) -> Holder:
-    """A holder from its files. ValueError if the key is not that of the certificate."""
+    """Return a holder from its files; raises ValueError if the key is not that of the certificate."""
     chain = x509.load_pem_x509_certificates(certificate.read_bytes())
     private = load_pem_private_key(key.read_bytes(), None)
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.public_key() != chain[0].public_key():
@@ -126,32 +132,36 @@ def load_holder(certificate: Path, key: Path) -> Holder:
 
 
 def describe(pem: bytes) -> dict[str, Any]:
-    """What a certificate (the first of a PEM file) says: lfdi, sfdi, subject, issuer, begins, ends (ISO
-    8601), policies (by the names of authority.POLICIES where they have one), chain (how many certificates the
-    file holds)."""
+    """Return the contents of a certificate, the first of a PEM file.
+
+    They are lfdi, sfdi, subject, issuer, begins and ends (ISO 8601), policies (by the names of
+    authority.POLICIES, or as identifiers), and chain (the number of certificates in the file).
+    """
     chain = x509.load_pem_x509_certificates(pem)
     own = chain[0]
     lfdi = identity.lfdi(own.public_bytes(Encoding.DER))
     names = {identifier: name for name, identifier in authority.POLICIES.items()}
-    policies = [
-        extension.value
+    identifiers = [
+        policy.policy_identifier.dotted_string
         for extension in own.extensions
         if isinstance(extension.value, x509.CertificatePolicies)
+        for policy in extension.value
     ]
     return {
         "lfdi": lfdi, "sfdi": identity.sfdi(lfdi),
         "subject": own.subject.rfc4514_string(), "issuer": own.issuer.rfc4514_string(),
         "begins": own.not_valid_before_utc.isoformat(), "ends": own.not_valid_after_utc.isoformat(),
-        "policies": [names.get(one.policy_identifier.dotted_string, one.policy_identifier.dotted_string)
-                     for value in policies for one in value],
+        "policies": [names.get(identifier, identifier) for identifier in identifiers],
         "chain": len(chain),
     }
 
 
 def verify(pem: bytes, ca: bytes) -> str:
-    """Why the device interface would not let the first certificate of a PEM file in, given the others in it;
-    empty if it would."""
-    own, *between = (one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(pem))
+    """Return why the device interface would refuse the first certificate of a PEM file, presented with the
+    others in it; empty if it would accept it."""
+    own, *between = (
+        certificate.public_bytes(Encoding.DER) for certificate in x509.load_pem_x509_certificates(pem)
+    )
     try:
         Authorities(ca).verify(own, between)
     except Untrusted as why:
@@ -160,47 +170,47 @@ def verify(pem: bytes, ca: bytes) -> str:
 
 
 def read_entries(path: str | Path) -> list[dict[str, Any]]:
-    """What devices.json says. OSError if there is none."""
-    listed: list[dict[str, Any]] = json.loads((Path(path) / "devices.json").read_text())
-    return listed
+    """Return the entries of devices.json; raises OSError if there is none."""
+    entries: list[dict[str, Any]] = json.loads((Path(path) / "devices.json").read_text())
+    return entries
 
 
 def new_entry(path: Path, name: str, kind: str) -> dict[str, Any]:
-    """What devices.json says of a certificate, with a new PIN."""
-    said = describe((path / f"{name}.pem").read_bytes())
+    """Return an entry of devices.json for a certificate, with a new PIN."""
+    certificate = describe((path / f"{name}.pem").read_bytes())
     return {
         "name": name,
         "kind": kind,
-        "lfdi": said["lfdi"],
-        "sfdi": said["sfdi"],
+        "lfdi": certificate["lfdi"],
+        "sfdi": certificate["sfdi"],
         "pin": identity.pin(secrets.randbelow(100_000)),
         "certificate": f"{name}.pem",
         "key": f"{name}.key",
     }
 
 
-def write_entries(path: Path, known: list[dict[str, Any]]) -> None:
-    """Write devices.json, as a whole."""
+def write_entries(path: Path, entries: list[dict[str, Any]]) -> None:
+    """Replace devices.json, atomically."""
     fresh = path / ".devices.json"
     fresh.unlink(missing_ok=True)
-    write_private(fresh, json.dumps(known, indent=2).encode() + b"\n")
+    write_private(fresh, json.dumps(entries, indent=2).encode() + b"\n")
     fresh.replace(path / "devices.json")
 
 
 def write_holder(path: Path, name: str, holder: Holder) -> None:
-    """NAME.pem and NAME.key. FileExistsError if there are such."""
+    """Write NAME.pem and NAME.key; raises FileExistsError if they exist."""
     write_private(path / f"{name}.key", holder.key_pem())
     write_private(path / f"{name}.pem", holder.pem())
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """A new file, for its owner alone."""
+    """Write a new file that only its owner can read."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
 
 
 def replace(path: Path, fresh: Path) -> None:
-    """Put one directory into another's place."""
+    """Put a directory in place of another."""
     old = fresh.with_name(fresh.name + "-old")
     if path.exists():
         path.rename(old)

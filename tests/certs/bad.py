@@ -1,4 +1,5 @@
-"""Certificates that must not be let in, made under a given root, each with why; and such that must."""
+"""Certificates that must be refused, issued under a root, each with the reason; and some that must be
+accepted."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 
-from certs import authority as a
+from certs import authority as ca
 from certs.authority import Holder
 
 NOW = datetime.now(UTC)
@@ -21,49 +22,52 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Presented:
-    """What a client shows: PEM of its chain without the root, PEM of its key, and DER of its certificate."""
+    """What a client presents: PEM of its chain without the root and of its key, DER of each certificate."""
     chain: bytes
     key: bytes
     ders: tuple[bytes, ...]
 
     def files(self, directory: Path) -> tuple[Path, Path]:
-        """The same as files, for those who want files."""
+        """Write chain and key into files, and return their paths."""
         (directory / "own.pem").write_bytes(self.chain)
         (directory / "own.key").write_bytes(self.key)
         return directory / "own.pem", directory / "own.key"
 
 
-def of(holder: Holder) -> Presented:
-    ders = tuple(one.public_bytes(Encoding.DER) for one in holder.chain[:-1] or holder.chain)
+def presented(holder: Holder) -> Presented:
+    chain = holder.chain[:-1] or holder.chain
+    ders = tuple(certificate.public_bytes(Encoding.DER) for certificate in chain)
     return Presented(holder.pem(), holder.key_pem(), ders)
 
 
-def leaf(issuer: Holder | None, **how: datetime | ec.EllipticCurvePrivateKey) -> Holder:
-    """A device's certificate that may be wrong in one way."""
+def leaf(issuer: Holder | None, **options: datetime | ec.EllipticCurvePrivateKey) -> Holder:
+    """Return a device's certificate, which options may make invalid."""
     name = x509.RFC822Name("device@example.org")
-    return a.issue(
+    return ca.issue(
         issuer,
-        x509.Name([]) if issuer else a.subject("myself"),
+        x509.Name([]) if issuer else ca.subject("myself"),
         [
             (x509.SubjectAlternativeName([name]), True),
-            (a.policies(a.POLICIES["generic"]), True),
-            (a.SIGNING_USE, True),
+            (ca.policies(ca.POLICIES["generic"]), True),
+            (ca.SIGNING_USE, True),
         ],
-        **how,
+        **options,
     )
 
 
 def under(root: Holder, *extensions: tuple[x509.ExtensionType, bool]) -> Presented:
-    """A device under an issuing authority that has these extensions as well."""
-    issuer = a.issue(
-        root, a.subject("issuer"), [*a.authority_extensions(0), (a.policies(a.ANY_POLICY), True), *extensions]
-    )
-    return of(leaf(issuer))
+    """Return a device under an issuing authority with these further extensions."""
+    return presented(leaf(ca.issue(root, ca.subject("issuer"), [*issuing(0), *extensions])))
+
+
+def issuing(below: int | None) -> list[tuple[x509.ExtensionType, bool]]:
+    """Return the extensions of an issuing authority."""
+    return [*ca.authority_extensions(below), (ca.policies(ca.ANY_POLICY), True)]
 
 
 def mapping(root: Holder) -> Presented:
-    """A device under an authority that maps one policy to another."""
-    pair = x509.ObjectIdentifier(a.POLICIES["generic"]), x509.ObjectIdentifier(a.POLICIES["test"])
+    """Return a device under an authority that maps one policy to another."""
+    pair = x509.ObjectIdentifier(ca.POLICIES["generic"]), x509.ObjectIdentifier(ca.POLICIES["test"])
     ders = [bytes.fromhex("06") + bytes([len(body)]) + body for body in map(oid_body, pair)]
     inner = tlv(0x30, b"".join(ders))
     return under(
@@ -72,14 +76,14 @@ def mapping(root: Holder) -> Presented:
 
 
 def oid_body(oid: x509.ObjectIdentifier) -> bytes:
-    first, second, *rest = map(int, oid.dotted_string.split("."))
-    out = bytes([40 * first + second])
-    for arc in rest:
+    first, second, *arcs = map(int, oid.dotted_string.split("."))
+    body = bytes([40 * first + second])
+    for arc in arcs:
         digits = [arc & 127]
         while arc := arc >> 7:
             digits.insert(0, arc & 127 | 128)
-        out += bytes(digits)
-    return out
+        body += bytes(digits)
+    return body
 
 
 def tlv(tag: int, body: bytes) -> bytes:
@@ -87,7 +91,7 @@ def tlv(tag: int, body: bytes) -> bytes:
 
 
 def rsa_key(root: Holder) -> Presented:
-    """A device with an RSA key."""
+    """Return a device with an RSA key."""
     key = rsa.generate_private_key(65537, 2048)
     certificate = (
         x509.CertificateBuilder()
@@ -96,10 +100,10 @@ def rsa_key(root: Holder) -> Presented:
         .serial_number(7)
         .public_key(key.public_key())
         .not_valid_before(NOW - DAY)
-        .not_valid_after(a.FOREVER)
+        .not_valid_after(ca.FOREVER)
         .add_extension(x509.SubjectAlternativeName([x509.RFC822Name("rsa@example.org")]), True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), False)
-        .add_extension(a.SIGNING_USE, True)
+        .add_extension(ca.SIGNING_USE, True)
         .sign(root.key, SHA256())
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -107,58 +111,64 @@ def rsa_key(root: Holder) -> Presented:
 
 
 def other_name(root: Holder) -> Presented:
-    """A device whose issuer's name is not that of the authority whose key signed it."""
-    return of(leaf(Holder(root.key, a.root("another name").chain)))
+    """Return a device whose issuer has another name than the authority that signed it."""
+    return presented(leaf(Holder(root.key, ca.root("another name").chain)))
 
 
 def tampered(root: Holder) -> Presented:
-    """A device that the authority's name is on, and another's signature."""
-    forger = a.root("forger")
-    return of(leaf(Holder(forger.key, root.chain)))
+    """Return a device that names the authority as its issuer, but was signed with another key."""
+    forger = ca.root("forger")
+    return presented(leaf(Holder(forger.key, root.chain)))
 
 
 def too_deep(root: Holder) -> Presented:
-    """A chain of five."""
-    one = a.issue(root, a.subject("one"), [*a.authority_extensions(None), (a.policies(a.ANY_POLICY), True)])
-    two = a.issue(one, a.subject("two"), [*a.authority_extensions(None), (a.policies(a.ANY_POLICY), True)])
-    return of(leaf(a.authority(two, "three")))
+    """Return a chain of five certificates."""
+    first = ca.issue(root, ca.subject("one"), issuing(None))
+    second = ca.issue(first, ca.subject("two"), issuing(None))
+    return presented(leaf(ca.authority(second, "three")))
 
 
 def beyond_its_length(root: Holder) -> Presented:
-    """A device under an authority that was not allowed to have one."""
-    return of(leaf(a.authority(a.authority(root, "no further", below=0), "further")))
+    """Return a device under an authority that its own authority was not allowed to issue."""
+    return presented(leaf(ca.authority(ca.authority(root, "no further", below=0), "further")))
 
 
 BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
-    "self-signed": (lambda root: of(leaf(None)), "self-signed certificate"),
-    "unknown authority": (lambda root: of(leaf(a.root("unknown"))), "unable to get local issuer certificate"),
+    "self-signed": (lambda root: presented(leaf(None)), "self-signed certificate"),
+    "unknown authority": (
+        lambda root: presented(leaf(ca.root("unknown"))),
+        "unable to get local issuer certificate",
+    ),
     "signature of another": (tampered, "certificate signature failure"),
-    "expired": (lambda root: of(leaf(root, begin=NOW - 2 * DAY, end=NOW - DAY)), "certificate has expired"),
-    "not valid yet": (lambda root: of(leaf(root, begin=NOW + DAY)), "certificate is not yet valid"),
+    "expired": (
+        lambda root: presented(leaf(root, begin=NOW - 2 * DAY, end=NOW - DAY)),
+        "certificate has expired",
+    ),
+    "not valid yet": (lambda root: presented(leaf(root, begin=NOW + DAY)), "certificate is not yet valid"),
     "RSA key": (rsa_key, "not on the curve P-256"),
     "P-384 key": (
-        lambda root: of(leaf(root, key=ec.generate_private_key(ec.SECP384R1()))),
+        lambda root: presented(leaf(root, key=ec.generate_private_key(ec.SECP384R1()))),
         "not on the curve P-256",
     ),
     "an authority itself": (
-        lambda root: of(
-            a.issue(
+        lambda root: presented(
+            ca.issue(
                 root,
-                a.subject("issuer"),
+                ca.subject("issuer"),
                 [
                     (x509.BasicConstraints(True, 0), True),
-                    (a.key_usage(digital_signature=True, key_cert_sign=True), True),
+                    (ca.key_usage(digital_signature=True, key_cert_sign=True), True),
                 ],
             )
         ),
         "an authority's certificate in place of a device's",
     ),
     "a server that is no client": (
-        lambda root: of(
-            a.issue(
+        lambda root: presented(
+            ca.issue(
                 root,
-                a.subject("server"),
-                [(a.SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)],
+                ca.subject("server"),
+                [(ca.SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.SERVER_AUTH]), False)],
             )
         ),
         "purpose",
@@ -186,11 +196,13 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
         "policy",
     ),
     "issuer: no authority": (
-        lambda root: of(leaf(a.aggregator(root, "aggregator"))),
+        lambda root: presented(leaf(ca.aggregator(root, "aggregator"))),
         "invalid CA certificate",
     ),
     "issuer: nothing said of its key's use": (
-        lambda root: of(leaf(a.issue(root, a.subject("issuer"), [(x509.BasicConstraints(True, 0), True)]))),
+        lambda root: presented(
+            leaf(ca.issue(root, ca.subject("issuer"), [(x509.BasicConstraints(True, 0), True)]))
+        ),
         "without key usage keyCertSign",
     ),
     "issuer: too many below": (beyond_its_length, "path length constraint exceeded"),
@@ -199,15 +211,15 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
 
 
 def good(root: Holder) -> dict[str, Presented]:
-    """Certificates that are to be let in, chains of two, three and four among them."""
-    manufacturer = a.authority(root, "manufacturer", below=1)
-    issuer = a.authority(manufacturer, "issuer")
+    """Return certificates that must be accepted, with chains of two, three and four among them."""
+    manufacturer = ca.authority(root, "manufacturer", below=1)
+    issuer = ca.authority(manufacturer, "issuer")
     return {
-        "a chain of two": of(a.device(root, b"2")),
-        "a chain of three": of(a.device(a.authority(root, "issuer"), b"3")),
-        "a chain of four": of(a.device(issuer, b"4")),
-        "mobile": of(a.device(issuer, b"5", "mobile")),
-        "aggregator": of(a.aggregator(issuer, "aggregator")),
+        "a chain of two": presented(ca.device(root, b"2")),
+        "a chain of three": presented(ca.device(ca.authority(root, "issuer"), b"3")),
+        "a chain of four": presented(ca.device(issuer, b"4")),
+        "mobile": presented(ca.device(issuer, b"5", "mobile")),
+        "aggregator": presented(ca.aggregator(issuer, "aggregator")),
         "issuer with permitted names": under(
             root, (x509.NameConstraints([x509.RFC822Name("example.org")], None), True)
         ),

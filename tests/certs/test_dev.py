@@ -1,4 +1,4 @@
-"""The development tree: whole, private, made once, and added to."""
+"""The development tree: complete, private, created once, and extended."""
 import json
 import ssl
 from pathlib import Path
@@ -46,19 +46,19 @@ def test_the_tree(tree: Path) -> None:
     assert dev.tree_error(tree) == ""
 
 
-def test_devices_json_tells_who_they_are(tree: Path) -> None:
-    known = json.loads((tree / "devices.json").read_text())
-    assert [(one["name"], one["kind"]) for one in known] == [
+def test_devices_json_describes_the_certificates(tree: Path) -> None:
+    entries = json.loads((tree / "devices.json").read_text())
+    assert [(entry["name"], entry["kind"]) for entry in entries] == [
         ("aggregator", "aggregator"), ("device-1", "device"), ("device-2", "device")]
-    for one in known:
+    for entry in entries:
         der = ssl.PEM_cert_to_DER_cert(
-            (tree / one["certificate"]).read_text().partition("-----END CERTIFICATE-----")[0]
+            (tree / entry["certificate"]).read_text().partition("-----END CERTIFICATE-----")[0]
             + "-----END CERTIFICATE-----\n"
         )
-        assert one["lfdi"] == identity.lfdi(der)
-        assert one["sfdi"] == identity.sfdi(one["lfdi"])
-        assert identity.is_pin(one["pin"])
-        assert (tree / one["key"]).exists()
+        assert entry["lfdi"] == identity.lfdi(der)
+        assert entry["sfdi"] == identity.sfdi(entry["lfdi"])
+        assert identity.is_pin(entry["pin"])
+        assert (tree / entry["key"]).exists()
 
 
 def test_nobody_else_may_read_it(tree: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_devices_present_their_authorities(tree: Path) -> None:
         "ends": "9999-12-31T23:59:59+00:00", "policies": ["generic", "test"], "chain": 3}
 
 
-def test_made_again_it_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_complete_tree_is_not_changed(tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=1)
     before = contents(tmp_path / "dev")
     dev.make_dev(tmp_path / "dev", devices=1)
@@ -82,15 +82,15 @@ def test_made_again_it_stays_as_it_is(tmp_path: Path) -> None:
 def test_more_devices_are_added(tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=1)
     before = contents(tmp_path / "dev")
-    known = dev.make_dev(tmp_path / "dev", devices=3)
+    entries = dev.make_dev(tmp_path / "dev", devices=3)
     after = contents(tmp_path / "dev")
-    assert [one["name"] for one in known] == ["aggregator", "device-1", "device-2", "device-3"]
+    assert [entry["name"] for entry in entries] == ["aggregator", "device-1", "device-2", "device-3"]
     assert {name: after[name] for name in before if name != "devices.json"} == \
         {name: before[name] for name in before if name != "devices.json"}
     assert dev.tree_error(tmp_path / "dev") == ""
 
 
-def test_forced_it_is_new(tmp_path: Path) -> None:
+def test_force_replaces_the_tree(tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=1)
     before = contents(tmp_path / "dev")
     dev.make_dev(tmp_path / "dev", devices=1, force=True)
@@ -100,7 +100,7 @@ def test_forced_it_is_new(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil, complaint",
+    "damage, error",
     [
         (lambda path: (path / "server.key").unlink(), "server.key"),
         (
@@ -113,18 +113,18 @@ def test_forced_it_is_new(tmp_path: Path) -> None:
         (lambda path: (path / "authorities/issuer.key").unlink(), "issuer.key"),
     ],
 )
-def test_what_is_spoilt_is_made_anew(spoil, complaint: str, tmp_path: Path) -> None:
+def test_a_damaged_tree_is_replaced(damage, error: str, tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=1)
-    spoil(tmp_path / "dev")
-    assert complaint in dev.tree_error(tmp_path / "dev")
+    damage(tmp_path / "dev")
+    assert error in dev.tree_error(tmp_path / "dev")
     dev.make_dev(tmp_path / "dev", devices=1)
     assert dev.tree_error(tmp_path / "dev") == ""
 
 
 def test_a_device_of_ones_own(tmp_path: Path) -> None:
     dev.make_dev(tmp_path / "dev", devices=0)
-    new = dev.issue_device(tmp_path / "dev", "inverter", kind="post-manufacture")
-    assert dev.read_entries(tmp_path / "dev")[-1] == new
+    entry = dev.issue_device(tmp_path / "dev", "inverter", kind="post-manufacture")
+    assert dev.read_entries(tmp_path / "dev")[-1] == entry
     assert dev.describe((tmp_path / "dev/inverter.pem").read_bytes())["policies"] == [
         "post-manufacture",
         "test",
@@ -133,7 +133,7 @@ def test_a_device_of_ones_own(tmp_path: Path) -> None:
         dev.issue_device(tmp_path / "dev", "inverter")
 
 
-def test_verify_tells_why(tree: Path) -> None:
+def test_verify_returns_the_reason(tree: Path) -> None:
     ca = (tree / "ca.pem").read_bytes()
     assert dev.verify((tree / "device-1.pem").read_bytes(), ca) == ""
     assert "issuer certificate" in dev.verify((tree / "operator.pem").read_bytes(), ca)

@@ -130,7 +130,7 @@ def test_an_issuer_alone_can_be_trusted(tree: Path, tmp_path: Path) -> None:
     device = authority.device(issuer, b"1")
     with (
         handshake() as sock,
-        listening.secure(sock, listening.context(tree, bad.of(device).files(tmp_path))) as client,
+        listening.secure(sock, listening.context(tree, bad.presented(device).files(tmp_path))) as client,
     ):
         client.sendall(b"hello")
         assert client.recv(10) == b"hello"
