@@ -14,12 +14,14 @@ import pytest
 
 from server import clock
 from server.cli import main
+from server.cli.reference import declared
 from server.config import settings
 from server.devices import enrolment
 from server.models import Device
 from tests import peers
 from tests.conftest import NOON
 from tests.server.grid.conftest import Home
+from tests.typedresults import mismatches
 
 ROOT = Path(__file__).parents[3]
 MEASURED = json.dumps({"start": NOON - 86400, "step": 3600, "values": [1000.0] * 24})
@@ -118,6 +120,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("audit export", "", ""),
     ("reindex", "", ""),
 ]
+DECLARED = {operation.name: operation for operation in declared()}
 LINES = {"audit export"}  # prints an object a line
 WHO = {"plan approve": ("--as", "somebody else")}
 PROCESSES = ("plan run town", "vder list")  # also as processes that begin with nothing
@@ -189,8 +192,10 @@ def answer(process: subprocess.Popen[str], words: list[str], stdin: str) -> dict
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_every_command_prints_json_and_nothing_else(environment: dict[str, str], tmp_path: Path) -> None:
-    faults = {}
+def test_every_command_prints_json_of_its_type_and_nothing_else(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    faults: dict[str, Any] = {}
     with subprocess.Popen([sys.executable, "-m", "tests.server.cli.forking"], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as process:
         for command, arguments, stdin in COMMANDS:
@@ -202,9 +207,16 @@ def test_every_command_prints_json_and_nothing_else(environment: dict[str, str],
             ]
             ran = answer(process, words, stdin)
             try:
-                assert ran["code"] == 0 and parse(command, ran["stdout"])
+                assert ran["code"] == 0
+                documents = parse(command, ran["stdout"])
+                assert documents
             except (AssertionError, ValueError):
                 faults[" ".join(words)] = ran
+                continue
+            if command in DECLARED:
+                result = documents if command in LINES else documents[0]
+                if wrong := mismatches(result, DECLARED[command].result):
+                    faults[" ".join(words)] = wrong
         assert process.stdin is not None
         process.stdin.close()
     assert not faults, json.dumps(faults, indent=1)

@@ -51,7 +51,7 @@ SIGNAL = {
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     def lines(rows: list[dict[str, Any]], width: int = 100) -> list[str]:
-        monkeypatch.setattr(tables, "PAPER", width)
+        monkeypatch.setattr(tables, "PIPED_WIDTH", width)
         tables.show(rows, False)
         return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     return lines
