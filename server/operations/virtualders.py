@@ -4,21 +4,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
 from server.grid.controls import defaultcontrols
 from server.grid.flexibility import capability as capabilities
 from server.grid.flexibility import equivalentder, rollup
 from server.grid.flexibility import status as groupstatus
-from server.grid.flexibility.results import CapabilityNow, EquivalentDer, VderStatus
+from server.grid.flexibility.results import CapabilityNow, EquivalentDer, StepCapability, StepRow, VderStatus
 from server.grid.groups import memberfiles
 from server.grid.groups import virtualders as groups
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
 from server.grid.series import forecasts
 from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, VderName
-from server.units import Instant, Seconds, Watts
+from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
 Data = dict[str, Any]
 vder = Group("vder", """
@@ -30,8 +30,55 @@ vder = Group("vder", """
 GROUPS = (vder,)
 QUANTILES = {"0.5": "p50", "0.9": "p90"}
 MIN_STEP_S, MAX_STEPS = 60, 1000
-_CAPABILITY_COLUMNS = ("members", "online", "stale", "unrated", "rated_inject_w", "rated_absorb_w",
-                       "injection_w", "up_w", "down_w", "capacity_wh", "up_wh", "down_wh", "soc")
+
+
+class CapabilityRow(TypedDict):
+    """What a virtual DER can do now, as in `CapabilityNow`; `depth` is 0 at the top."""
+    name: str
+    depth: int
+    members: int
+    online: int
+    stale: int
+    unrated: int
+    rated_inject_w: Watts
+    rated_absorb_w: Watts
+    injection_w: Watts
+    up_w: Watts
+    down_w: Watts
+    capacity_wh: WattHours
+    up_wh: WattHours
+    down_wh: WattHours
+    soc: Fraction | None
+
+
+class VderWithCapability(VderDetails):
+    """A virtual DER with its members, its default, the members by mode, and what it and its children can
+    do."""
+    modes: dict[str, int]
+    capability: list[CapabilityRow]
+
+
+class DeletedVder(TypedDict):
+    deleted: str
+
+
+class ChildCapability(StepCapability):
+    """What a child can do in the first step."""
+    name: str
+    members: dict[str, int]
+
+
+class CapabilitySteps(TypedDict):
+    """What a virtual DER can do in each step, by one quantile; see `CapabilityHorizon`."""
+    name: str
+    members: dict[str, int]
+    ramp_w_per_s: WattsPerSecond | None
+    unknown_up_w: Watts
+    unknown_down_w: Watts
+    warnings: list[str]
+    quantile: float
+    steps: list[StepRow]
+    children: list[ChildCapability]
 
 
 @vder.operation("create", role=Role.OPERATOR)
@@ -64,16 +111,17 @@ def list_vders(
 
 
 @vder.operation("show", role=Role.VIEWER)
-def show(vder: VderName) -> Data:
+def show(vder: VderName) -> VderWithCapability:
     """Show a virtual DER with its members, its default and what it can do now."""
     total = capabilities.capability(vder)
     return {**groups.show(vder), "modes": total["modes"], "capability": list(_rows(total))}
 
 
-def _rows(node: CapabilityNow, depth: int = 0) -> Iterator[Data]:
+def _rows(node: CapabilityNow, depth: int = 0) -> Iterator[CapabilityRow]:
     """The capability of a virtual DER and those below it, a row each; powers in W, injection positive."""
-    columns: Mapping[str, Any] = node
-    yield {"name": node["name"], "depth": depth, **{key: columns[key] for key in _CAPABILITY_COLUMNS}}
+    row: Any = {key: value for key, value in node.items() if key in CapabilityRow.__annotations__}
+    row["depth"] = depth
+    yield row
     for child in node["children"]:
         yield from _rows(child, depth + 1)
 
@@ -105,7 +153,7 @@ def delete(
     vder: VderName,
     *,
     force: Annotated[bool, Arg("Even while it has controls that are scheduled or active.")] = False,
-) -> Data:
+) -> DeletedVder:
     """Remove a virtual DER, its program and its members' assignments to it."""
     groups.delete(vder, force)
     return {"deleted": vder}
@@ -150,7 +198,7 @@ def capability(
     step_s: Annotated[Seconds, Arg("How long each step is.")] = 900,
     quantile: Annotated[Literal["0.5", "0.9"], Arg(
         "0.5: what can be expected, 0.9: what can be counted on nine times of ten.")] = "0.5",
-) -> Data:
+) -> CapabilitySteps:
     """Show what it could do in each step: W above (up) and below (down) the baseline, Wh, for how long."""
     if not MIN_STEP_S <= step_s <= horizon_s or horizon_s // step_s > MAX_STEPS:
         possible = f"1 to {MAX_STEPS} steps of at least a minute are possible"

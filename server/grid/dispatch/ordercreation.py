@@ -9,7 +9,7 @@ from typing import Any
 
 from server import audit, clock
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
-from server.grid.controls.results import EventSummary
+from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
 from server.grid.dispatch import allocation, flexibleloads
 from server.grid.dispatch.allocation import BROADCAST, GroupAllocation
 from server.grid.dispatch.flexibleloads import FlexibleLoads
@@ -141,7 +141,7 @@ def _share_rows(allocated: GroupAllocation, hrefs: Mapping[str, str], reason: st
     ]
 
 
-def _describe_control(document: Document) -> EventSummary:
+def _describe_control(document: Document) -> DerControlSummary | DrEventSummary | ReservationSummary:
     if document.kind == "DERControl":
         return dercontrols.describe(document)
     if document.kind == "EndDeviceControl":

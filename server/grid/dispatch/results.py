@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-from server.grid.controls.results import EventSummary
+from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
 from server.units import Fraction, Href, Instant, Lfdi, Seconds, Watts, Xml
 
 
@@ -49,7 +49,7 @@ class CreatedOrder(OrderSummary):
     baseline_w: Watts
     unserved_w: Watts
     dry_run: bool
-    controls: list[EventSummary]
+    controls: list[DerControlSummary | DrEventSummary | ReservationSummary]
     shares: list[AllocatedShare]
     xml: NotRequired[list[Xml]]
 
