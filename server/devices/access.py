@@ -1,13 +1,12 @@
-"""Who calls, and what they may do.
+"""The caller of a request, and what it may read and write.
 
 A caller sees the documents of its audiences (table Audience): those for everyone enrolled, its own, those of
-the virtual DERs it is in, and for an aggregator those of the devices it manages. It writes only what belongs
-to it or to a device it manages. What is not for it does not exist as far as it is told.
+the virtual DERs that it is in, and for an aggregator those of the devices that it manages. It writes only
+what belongs to it or to a device that it manages. Everything else is answered as if it did not exist.
 
-A certificate that is not enrolled reads, where devices may register themselves, DeviceCapability as an
-enrolled device does, and what that links: lists, which are empty. Elsewhere it reads DeviceCapability and
-Time, under `strict_access` (IEEE 2030.5-2018, 6.8, table 12) DeviceCapability alone. Links to anything else
-are left out.
+A certificate that is not enrolled reads DeviceCapability and Time. Where devices may register themselves, it
+also reads the lists to which DeviceCapability links, which are empty for it. With `strict_access` (IEEE
+2030.5-2018, 6.8, table 12) it reads DeviceCapability alone. Links to other resources are left out.
 """
 from __future__ import annotations
 
@@ -20,24 +19,27 @@ from server.errors import Refused
 from server.models import Device, db
 from server.resources import hooks, sql
 from server.resources.table import Match
+from server.units import Lfdi
 
-# Lists that DeviceCapability names even while they are empty: a device posts to them, or waits for something
-# to appear in them.
+# Lists to which DeviceCapability links even if they are empty: a device posts to them, or waits for items.
 ROOT_LISTS = frozenset(
     {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"})
 _OPEN_STRICT = frozenset({"DeviceCapability"})
 _OPEN = _OPEN_STRICT | {"Time"}
 _OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice"}
-# Lists that stand under no device and to which each enrolled device adds its own.
+# Lists below no device, to which each enrolled device adds items of its own.
 SHARED_LISTS = frozenset({"EndDeviceList", "MirrorUsagePointList", "ResponseList", "NotificationList"})
 SAFE = frozenset({"GET", "HEAD"})
 NOT_THERE = "there is no such resource for you"
 
 
 class Caller(NamedTuple):
-    """Who calls. `number` is its place in /edev, 0 for one that is not enrolled; `state` that of its Device
-    row or ""; `edition` the one it shows to speak."""
-    lfdi: str
+    """The caller of a request.
+
+    `number` is the one in the href of its EndDevice, 0 if it is not enrolled. `state` is that of its Device
+    row or "", `edition` the edition of the standard in which the request is made.
+    """
+    lfdi: Lfdi
     sfdi: int
     number: int = 0
     state: str = ""
@@ -46,60 +48,66 @@ class Caller(NamedTuple):
 
     @property
     def enrolled(self) -> bool:
+        """Whether it is enrolled and not suspended."""
         return self.state == Device.ENROLLED
 
 
-def caller(lfdi: str, sfdi: int) -> Caller:
-    """The caller with this certificate's identity.
+def caller(lfdi: Lfdi, sfdi: int) -> Caller:
+    """Return the caller with this certificate's identity.
 
-    This is the first that a request asks of the database, so here a connection that has died since the last
-    request is found out, and a new one tried.
+    This is the first statement of a request. If it fails, the connection may have died since the last
+    request, so it is tried once more on a new one.
     """
-    question = "SELECT id, state, kind FROM device WHERE lfdi = ?"
+    statement = "SELECT id, state, kind FROM device WHERE lfdi = ?"
     try:
-        row = sql.row(question, lfdi)
+        row = sql.row(statement, lfdi)
     except (peewee.OperationalError, peewee.InterfaceError):
         db.dispose()
-        row = sql.row(question, lfdi)
+        row = sql.row(statement, lfdi)
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)
 
 
-def admit(who: Caller, method: str, match: Match | None) -> None:
-    """Refuse who may not do this here at all, whatever stands here (403, 404), and methods that a row does
-    not take (405). `match` is None where the table has no such resource."""
-    if who.state == Device.SUSPENDED:
+def admit(caller: Caller, method: str, match: Match | None) -> None:
+    """Refuse what a caller may not do with any resource of this kind (403, 404, 405).
+
+    `match` is None where the table has no such resource.
+    """
+    if caller.state == Device.SUSPENDED:
         raise Refused(403, "this device is suspended")
-    if match is None or not who.enrolled and not _open(method, match.row.name):
+    if match is None or not caller.enrolled and not _open(method, match.row.name):
         raise Refused(404, NOT_THERE)
     if not match.row.allows(method):
         raise Refused(405, f"{method} is not for {match.row.name}", Allow=match.row.allow)
     if method not in SAFE and (match.row.mode(method) == "D" or _computed(match.row.name, method)):
         raise Refused(403, f"{match.row.name} is kept by the utility")
-    if method not in SAFE and not who.enrolled and match.row.name != "EndDeviceList":
+    if method not in SAFE and not caller.enrolled and match.row.name != "EndDeviceList":
         raise Refused(403, "this certificate is not enrolled")
 
 
 def open_to_unknown() -> frozenset[str]:
-    """The resources that a certificate reads which is not enrolled."""
+    """Return the resources that a certificate reads which is not enrolled."""
     if settings.strict_access:
         return _OPEN_STRICT
     return _OPEN_TO_REGISTER if settings.registration else _OPEN
 
 
 def _open(method: str, name: str) -> bool:
-    """Whether a certificate that is not enrolled is told that there is this resource. One that registers
-    where devices may not is told so (CSIP 6.1.2)."""
+    """Return whether a resource exists for a certificate that is not enrolled.
+
+    A POST to EndDeviceList is not answered as if that did not exist, so that a device which may not register
+    learns so (CSIP 6.1.2).
+    """
     registers = method == "POST" and name == "EndDeviceList" and not settings.strict_access
     return registers or name in open_to_unknown()
 
 
 def _computed(name: str, method: str) -> bool:
-    """Whether a resource is what others make it, so that it cannot be written itself."""
+    """Return whether a resource is computed, so that it cannot be written."""
     return hooks.instead_of("GET", name) is not None and hooks.instead_of(method, name) is None
 
 
-def writable(who: Caller, audience: str) -> bool:
-    """Whether a caller may write what belongs to this audience: itself, or a device that it manages."""
-    if audience == who.lfdi:
+def writable(caller: Caller, audience: str) -> bool:
+    """Return whether a caller may write what belongs to this audience: itself, or a device it manages."""
+    if audience == caller.lfdi:
         return True
-    return sql.row("SELECT 1 FROM device WHERE lfdi = ? AND manager = ?", audience, who.lfdi) is not None
+    return sql.row("SELECT 1 FROM device WHERE lfdi = ? AND manager = ?", audience, caller.lfdi) is not None

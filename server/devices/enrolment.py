@@ -1,7 +1,7 @@
-"""EndDevice and Registration: who is enrolled, by the utility or by itself (IEEE 2030.5-2018, 8.5).
+"""EndDevice and Registration: devices are enrolled by the utility or register themselves (8.5).
 
-The EndDevice document is the truth; the Device and Audience rows say the same by value. An enrolled device
-has a DER of its own from the start, so that every link it follows resolves before it has said anything.
+The EndDevice document is the truth; the Device and Audience rows are derived from it. An enrolled device has
+a DER from the start, so that every link that it follows resolves before it has submitted anything.
 """
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from server.models import EVERYONE, Audience, Device, Document
 from server.resources import store, table
 from server.resources.codes import DeviceCategory
 from server.resources.hooks import Change, after, before, rebuild, seed
+from server.units import Href, Lfdi
 
 AGGREGATOR = "aggregator"
-# The DeviceCategoryType of loads whose kind leaves no doubt; DERs say by their DERType what they are.
+# The DeviceCategoryType of loads by their kind, where that is clear; DERs report their DERType.
 CATEGORIES: dict[str, DeviceCategory] = {
     "thermostat": DeviceCategory.THERMOSTAT,
     "waterheater": DeviceCategory.WATER_HEATER,
@@ -29,29 +30,34 @@ CATEGORIES: dict[str, DeviceCategory] = {
     "evcharger": DeviceCategory.EVSE,
     "evse": DeviceCategory.EVSE,
 }
-_TREE = ("DeviceInformation", "DeviceStatus", "PowerStatus")
-_DER = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
+# What an enrolled device has from the start, below its EndDevice and below its DER.
+_DEVICE_PLACEHOLDERS = ("DeviceInformation", "DeviceStatus", "PowerStatus")
+_DER_PLACEHOLDERS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
 
 def _state(device: str | Device) -> dict[str, Any]:
-    """What the utility says of a device, and nothing that is secret."""
+    """Return what the audit log records of a device: what operators set, without secrets."""
     row = find(device.lfdi if isinstance(device, Device) else device)
     return {name: getattr(row, name) for name in ("id", "lfdi", "name", "kind", "labels", "state", "manager")}
 
 
 @audit.audited("device enrol", "{lfdi} {name}", answer=_state)
 def enrol(
-    lfdi: str,
+    lfdi: Lfdi,
     pin: int | None = None,
     name: str = "",
     kind: str = "",
     labels: dict[str, str] | None = None,
-    manager: str = "",
+    manager: Lfdi = "",
     category: int | None = None,
 ) -> Device:
-    """Enrol a device out of band. `pin` has its check digit (None: a new one), `manager` is the LFDI of the
-    aggregator that acts for it, `category` the DeviceCategoryType bitmap (None: by the kind, where that
-    tells). Refused where the LFDI or PIN is malformed or known."""
+    """Enrol a device and return its row.
+
+    `pin` includes the check digit; None makes a new one. `manager` is the LFDI of the aggregator that acts
+    for the device. `category` is the DeviceCategoryType bitmap; None takes that of the kind, where it is
+    clear. Refused (400) for a malformed LFDI or PIN, (409) for an LFDI that is enrolled already or a manager
+    that is not.
+    """
     lfdi = lfdi.replace("-", "").replace(":", "").upper()
     if manager and not Device.select().where(Device.lfdi == manager, Device.kind == AGGREGATOR).exists():
         raise Refused(409, f"no aggregator is enrolled with the LFDI {manager}")
@@ -72,35 +78,36 @@ def enrol(
 
 
 def rerender(device: Device) -> None:
-    """Say a device's EndDevice again, so that what depends on its row (labels, kind, manager) follows."""
+    """Write a device's EndDevice again, so that hooks see changes of its row (labels, kind, manager)."""
     document = store.get(href(device))
     assert document is not None, device.lfdi
     store.put(document.href, document.submitted)
 
 
-def href(device: Device) -> str:
-    """The EndDevice of a device."""
+def href(device: Device) -> Href:
+    """Return the href of a device's EndDevice."""
     return table.rows["EndDevice"].href(device=device.id)
 
 
 def find(name: str) -> Device:
-    """The device with this LFDI, SFDI, number or name. Refused (404) where there is none, or more than
-    one."""
+    """Return the device with this LFDI, SFDI, number or name.
+
+    Refused (404) where there is none, or more than one.
+    """
     text = name.replace("-", "").upper()
     query = (Device.lfdi == text) | (Device.name == name)
     if name.isdecimal() and len(name) < 19:
         query |= (Device.sfdi == int(name)) | (Device.id == int(name))
-    found = list(Device.select().where(query))
-    if len(found) != 1:
-        raise Refused(
-            404, f"{len(found) or 'no'} device{'s are' if len(found) > 1 else ' is'} called {name!r}"
-        )
-    return found[0]
+    devices: list[Device] = list(Device.select().where(query))
+    if len(devices) != 1:
+        number = f"{len(devices)} devices are" if devices else "no device is"
+        raise Refused(404, f"{number} called {name!r}")
+    return devices[0]
 
 
 @audit.audited("device suspend", "{lfdi} {name}", state=_state)
 def suspend(device: Device, suspended: bool = True) -> None:
-    """Refuse a device everything, or let it in again."""
+    """Refuse every request of a device from now on, or accept its requests again."""
     with store.transaction(href(device)):
         device.state = Device.SUSPENDED if suspended else Device.ENROLLED
         device.save()
@@ -109,7 +116,7 @@ def suspend(device: Device, suspended: bool = True) -> None:
 
 @audit.audited("device restore", "{lfdi} {name}", state=_state)
 def restore(device: Device) -> None:
-    """Let a suspended device in again."""
+    """Accept the requests of a suspended device again."""
     suspend(device, False)
 
 
@@ -117,10 +124,10 @@ def restore(device: Device) -> None:
 def relabel(
     device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None
 ) -> None:
-    """Set labels (None removes one), name or kind; what virtual DERs it is in follows at once."""
+    """Set labels (None removes one), name or kind; the virtual DERs of the device follow at once."""
     with store.transaction():
-        kept = {key: value for key, value in {**device.labels, **labels}.items() if value is not None}
-        device.labels = kept
+        merged = {**device.labels, **labels}
+        device.labels = {key: value for key, value in merged.items() if value is not None}
         device.name = device.name if name is None else name
         device.kind = device.kind if kind is None else kind
         device.save()
@@ -129,21 +136,21 @@ def relabel(
 
 @audit.audited("device remove", "{lfdi} {name}", state=_state)
 def remove(device: Device) -> None:
-    """Remove a device and all that it said of itself; its readings stay."""
+    """Remove a device and everything that it has submitted; its readings stay."""
     store.remove(href(device))
 
 
-# --- rules ----------------------------------------------------------------------------------------
+# --- hooks ----------------------------------------------------------------------------------------
 
 @before("POST", "EndDevice")
-def _check(change: Change) -> None:
-    data, who = change.data, change.caller
-    lfdi = data.setdefault("lFDI", who.lfdi if who else "")
+def _check_new(change: Change) -> None:
+    data, caller = change.data, change.caller
+    lfdi = data.setdefault("lFDI", caller.lfdi if caller else "")
     if not identity.is_lfdi(lfdi) or not int(lfdi, 16):
         raise Refused(400, f"EndDevice/lFDI: {lfdi!r} is not 40 hexadecimal digits")
     sfdi = data.setdefault("sFDI", identity.sfdi(lfdi))
-    if who is not None:
-        _may_register(who, lfdi)
+    if caller is not None:
+        _check_registration(caller, lfdi)
     if sfdi != identity.sfdi(lfdi):
         raise Refused(400, f"EndDevice/sFDI: {sfdi} is not the SFDI of {lfdi}")
     if Device.select().where((Device.lfdi == lfdi) | (Device.sfdi == sfdi)).exists():
@@ -153,17 +160,18 @@ def _check(change: Change) -> None:
     change.audience = lfdi
 
 
-def _may_register(who: access.Caller, lfdi: str) -> None:
-    if lfdi != who.lfdi and who.kind != AGGREGATOR:
+def _check_registration(caller: access.Caller, lfdi: Lfdi) -> None:
+    """Refuse (403) a device that registers another one, or that may not register itself."""
+    if lfdi != caller.lfdi and caller.kind != AGGREGATOR:
         raise Refused(403, "EndDevice/lFDI: this is not the LFDI of your certificate")
     if not settings.registration:
         raise Refused(403, "devices are enrolled by the utility here, not by themselves")
 
 
 @after("POST", "EndDevice")
-def _enrolled(change: Change) -> None:
-    data, who = change.data, change.caller
-    manager = who.lfdi if who is not None and who.lfdi != data["lFDI"] else ""
+def _add_device(change: Change) -> None:
+    data, caller = change.data, change.caller
+    manager = caller.lfdi if caller is not None and caller.lfdi != data["lFDI"] else ""
     device = Device.create(
         id=table.number(change.href),
         lfdi=data["lFDI"],
@@ -173,12 +181,12 @@ def _enrolled(change: Change) -> None:
     )
     _add_audiences(device)
     der = store.add("DER", f"{change.href}/der", {})
-    for kind in _TREE:
+    for kind in _DEVICE_PLACEHOLDERS:
         store.add_placeholder(kind, table.rows[kind].href(device=device.id))
-    for kind in _DER:
+    for kind in _DER_PLACEHOLDERS:
         store.add_placeholder(kind, table.rows[kind].href(device=device.id, der=table.number(der)))
-    if who is not None:
-        _register(change.href, _known_pins().get(data["lFDI"]))
+    if caller is not None:
+        _register(change.href, _read_pins().get(data["lFDI"]))
 
 
 def _register(device_href: str, pin: int | None) -> None:
@@ -189,9 +197,11 @@ def _register(device_href: str, pin: int | None) -> None:
 
 
 @seed
-def _known_pins() -> dict[str, int]:
-    """The PINs, by LFDI, that stand on devices which may register themselves. The file is read each time,
-    being asked once in a device's life; and at the start, so that what is wrong with it shows then."""
+def _read_pins() -> dict[Lfdi, int]:
+    """Return the PINs of devices that may register themselves, by LFDI.
+
+    The file is read for each registration, and at the start, so that faults in it show then.
+    """
     if not settings.pins:
         return {}
     try:
@@ -203,19 +213,18 @@ def _known_pins() -> dict[str, int]:
 
 
 def _add_audiences(device: Device) -> int:
-    """See that the device, and who acts for it, is among those whose documents these are; how many rows were
-    new."""
-    wanted = {(device.lfdi, EVERYONE), (device.lfdi, device.lfdi)}
+    """Let a device and its aggregator see the device's documents; return how many rows were new."""
+    rows = {(device.lfdi, EVERYONE), (device.lfdi, device.lfdi)}
     if device.manager:
-        wanted.add((device.manager, device.lfdi))
-    kept = {(row.lfdi, row.audience) for row in Audience.select().where(
+        rows.add((device.manager, device.lfdi))
+    existing = {(row.lfdi, row.audience) for row in Audience.select().where(
         (Audience.lfdi == device.lfdi) | (Audience.audience == device.lfdi))}
-    Audience.insert_many(sorted(wanted), [Audience.lfdi, Audience.audience]).on_conflict_ignore().execute()
-    return len(wanted - kept)
+    Audience.insert_many(sorted(rows), [Audience.lfdi, Audience.audience]).on_conflict_ignore().execute()
+    return len(rows - existing)
 
 
 @before("PUT", "EndDevice")
-def _same(change: Change) -> None:
+def _check_identity(change: Change) -> None:
     old = change.old or {}
     for key in ("lFDI", "sFDI"):
         if change.data.setdefault(key, old.get(key)) != old.get(key):
@@ -225,13 +234,13 @@ def _same(change: Change) -> None:
 
 
 @before("DELETE", "EndDevice")
-def _may_leave(change: Change) -> None:
+def _check_removal(change: Change) -> None:
     if change.caller is not None and not settings.registration:
         raise Refused(403, "devices are enrolled and removed by the utility here")
 
 
 @after("DELETE", "EndDevice")
-def _left(change: Change) -> None:
+def _remove_device(change: Change) -> None:
     lfdi = change.data["lFDI"]
     for mirror in Document.select().where((Document.parent == "/mup") & (Document.audience == lfdi)):
         store.remove(mirror.href)
@@ -240,14 +249,14 @@ def _left(change: Change) -> None:
 
 
 @rebuild
-def _rows() -> int:
-    """The Device and Audience rows as the EndDevice documents have them."""
+def _rebuild_rows() -> int:
+    """Rebuild Device and Audience rows from the EndDevice documents; return how many changed."""
     changed = 0
     numbers = set()
     for document in store.items("/edev"):
         number, data = table.number(document.href), document.submitted
         numbers.add(number)
-        device, made = Device.get_or_create(id=number, defaults={
+        device, created = Device.get_or_create(id=number, defaults={
             "lfdi": data["lFDI"], "sfdi": data["sFDI"], "enrolled_at": data["changedTime"]})
-        changed += made + _add_audiences(device)
-    return changed + Device.delete().where(Device.id.not_in(numbers)).execute()
+        changed += created + _add_audiences(device)
+    return changed + int(Device.delete().where(Device.id.not_in(numbers)).execute())

@@ -1,7 +1,6 @@
-"""Who is calling: a certificate -> LFDI, SFDI -> Peer. Pure functions (IEEE 2030.5-2018, 6.3).
+"""The identity of a certificate's holder: LFDI, SFDI, PIN (IEEE 2030.5-2018, 6.3). Pure.
 
-Read the numbers first, then `peer_of`, which is what a view asks; worker.py puts the answer there once a
-connection.
+`peer_of` returns the caller of a request; protocol/connection.py puts it into the environ.
 """
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ from hashlib import sha256
 from typing import Any
 
 PEER = "counterpoise.peer"
-"""The key of the WSGI environ that has the caller's Peer. No header can write it."""
+"""The key of the WSGI environ that has the caller's Peer. No header can set it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The holder of a verified certificate. What it may do is another matter (access.py)."""
+    """The holder of a verified certificate. What it may do is decided in access.py."""
     lfdi: str
     """Long form device identifier: 40 upper-case hexadecimal digits."""
     sfdi: int
@@ -25,14 +24,19 @@ class Peer:
 
 
 def lfdi(der: bytes) -> str:
-    """The LFDI of a DER certificate: the first 160 bits of its SHA-256, as 40 upper-case hexadecimal digits
-    (6.3.4)."""
+    """Return the LFDI of a certificate in DER encoding (6.3.4).
+
+    It is the first 160 bits of the SHA-256, as 40 upper-case hexadecimal digits.
+    """
     return sha256(der).hexdigest()[:40].upper()
 
 
 def sfdi(lfdi: str) -> int:
-    """The SFDI of an LFDI: its first 36 bits as a number, followed by the digit that makes the sum of all
-    digits a multiple of ten (6.3.3). ValueError if it does not start with nine hexadecimal digits."""
+    """Return the SFDI of an LFDI (6.3.3).
+
+    It is the first 36 bits as a number, followed by the digit that makes the sum of all digits a multiple of
+    ten. ValueError for an LFDI that does not begin with nine hexadecimal digits.
+    """
     if len(lfdi) < 9:
         raise ValueError(f"{lfdi!r} is too short for an LFDI")
     number = int(lfdi[:9], 16)
@@ -40,35 +44,38 @@ def sfdi(lfdi: str) -> int:
 
 
 def is_lfdi(text: str) -> bool:
-    """Whether this is an LFDI as we write it: 40 upper-case hexadecimal digits."""
+    """Return whether this is an LFDI in its comparable form: 40 upper-case hexadecimal digits."""
     return len(text) == 40 and set(text) <= set("0123456789ABCDEF")
 
 
 def pin(number: int) -> int:
-    """The registration PIN made of five digits: they and their sum modulo ten (6.3.5). 12345 -> 123455.
-    ValueError for more than five digits."""
+    """Return the registration PIN of five digits: they and their sum modulo ten (6.3.5); 123455 for 12345.
+
+    ValueError for more than five digits.
+    """
     if not 0 <= number <= 99999:
         raise ValueError(f"a PIN is made of five digits, not of {number}")
     return number * 10 + digit_sum(number) % 10
 
 
 def is_pin(number: int) -> bool:
-    """Whether the last of six digits is the check digit of the five before it."""
+    """Return whether the last of six digits is the check digit of the five before it."""
     return 0 <= number <= 999999 and number == pin(number // 10)
 
 
 def digit_sum(number: int) -> int:
-    """12345 -> 15."""
+    """Return the sum of the digits: 15 for 12345."""
     return sum(map(int, str(number)))
 
 
 @lru_cache(maxsize=4096)
 def peer(der: bytes) -> Peer:
-    """The Peer whose certificate this is."""
+    """Return the holder of a certificate in DER encoding."""
     name = lfdi(der)
     return Peer(name, sfdi(name))
 
 
 def peer_of(environ: Mapping[str, Any]) -> Peer:
-    """The caller of a request; the worker (protocol/worker.py) lets no request in that has none."""
-    return environ[PEER]
+    """Return the caller of a request; no request without one reaches the application."""
+    caller: Peer = environ[PEER]
+    return caller

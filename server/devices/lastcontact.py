@@ -1,8 +1,11 @@
-"""When each device was last here: gathered in memory, written together now and then, since a GET is not to
-write."""
+"""When each device was last in contact: collected in memory and written every few seconds.
+
+A GET must not write to the database.
+"""
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 
@@ -11,43 +14,43 @@ import peewee
 from server import clock
 from server.models import db
 from server.resources import sql
+from server.units import Instant, Lfdi
 
-EVERY = 5  # seconds of the clock
+FLUSH_INTERVAL_S = 5  # of the clock
 log = logging.getLogger(__name__)
-_contacts: dict[str, int] = {}
+_contacts: dict[Lfdi, Instant] = {}
 
 
-def record(lfdi: str) -> None:
-    """This certificate was here now."""
+def record(lfdi: Lfdi) -> None:
+    """Record that a certificate is in contact now."""
     _contacts[lfdi] = clock.now()
 
 
 def flush() -> None:
-    """Write down who was here."""
-    gathered = dict(_contacts)
+    """Write what has been recorded to the database."""
+    contacts = dict(_contacts)
     _contacts.clear()
-    if gathered:
+    if contacts:
         with db.atomic():
-            for lfdi, at in sorted(gathered.items()):
+            for lfdi, at in sorted(contacts.items()):
                 sql.execute("UPDATE device SET last_contact_at = ? WHERE lfdi = ?", at, lfdi)
 
 
 def start() -> None:
-    """Flush every so often, in each process that answers devices, worker processes forked later included."""
-    import os
-    _thread()
-    os.register_at_fork(after_in_child=_thread)
+    """Flush regularly in this process and in all that are forked from it later."""
+    _start_thread()
+    os.register_at_fork(after_in_child=_start_thread)
 
 
-def _thread() -> None:
-    threading.Thread(target=_run, name="seen", daemon=True).start()
+def _start_thread() -> None:
+    threading.Thread(target=_run, name="last contact", daemon=True).start()
 
 
 def _run() -> None:
     while True:
-        time.sleep(max(1.0, EVERY / max(clock.rate(), 1.0)))
+        time.sleep(max(1.0, FLUSH_INTERVAL_S / max(clock.rate(), 1.0)))
         try:
             flush()
         except peewee.DatabaseError as error:
-            log.warning("who was here could not be written: %s", error)
+            log.warning("last contacts could not be written: %s", error)
             db.dispose()

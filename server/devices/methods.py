@@ -1,5 +1,4 @@
-"""What a method does to a resource unless a function set does it: read and write the store, as far as the
-caller may."""
+"""What each method does with a resource, unless a function set does it: read or write the store."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,12 +13,12 @@ Data = dict[str, Any]
 
 
 def get(context: RequestContext) -> Result:
-    """The resource, or a page of the list. Refused (404) where there is none for the caller."""
+    """Return a resource, or a page of a list. Refused (404) where there is none for the caller."""
     if store.due():
         store.refresh()
     if context.match.row.is_list:
         return _list(context)
-    # Who is not enrolled has no audience, and is admitted only to what everybody may read.
+    # A caller that is not enrolled has no audience; `access` admits it only to what everybody may read.
     reader = context.caller.lfdi if context.caller.enrolled else None
     document = retrieve.single(context.href, reader, context.edition)
     if document is None:
@@ -28,22 +27,21 @@ def get(context: RequestContext) -> Result:
 
 
 def _list(context: RequestContext) -> ListPage:
-    row, above = context.match.row, table.parent(context.href)
+    row, owner = context.match.row, table.parent(context.href)
     parent, active = context.href, row.of is not None
     if row.of:
-        parent = f"{above}/{table.rows[row.of].path.rpartition('/')[2]}"
+        parent = f"{owner}/{table.rows[row.of].path.rpartition('/')[2]}"
     start, after, limit = context.list_parameters
-    selection = retrieve.Selection(parent, active, mixed=not above or row.name in access.SHARED_LISTS)
+    selection = retrieve.Selection(parent, active, mixed=not owner or row.name in access.SHARED_LISTS)
     page = retrieve.page(selection, context.caller.lfdi, start, after, limit, context.edition)
-    # Who sees an item sees its list; only of an empty list has to be asked whether it is there for this
-    # caller.
-    if not page.all and above and not retrieve.visible(above, context.caller.lfdi):
+    # A caller that sees an item sees its list. Only for an empty one the owner has to be looked up.
+    if not page.all and owner and not retrieve.visible(owner, context.caller.lfdi):
         raise Refused(404, access.NOT_THERE)
     return ListPage(row.element, page)
 
 
 def put(context: RequestContext) -> Created | Changed:
-    """Replace a resource by what is submitted, or make it."""
+    """Replace a resource by the submitted document, or create it. Refused (400, 403, 404)."""
     name, data = context.read_document()
     if name != context.match.row.element:
         raise Refused(400, f"{context.href} takes {context.match.row.element}, not {name}")
@@ -53,31 +51,32 @@ def put(context: RequestContext) -> Created | Changed:
     elif not access.writable(context.caller, document.audience):
         visible = retrieve.single(context.href, context.caller.lfdi) is not None
         raise Refused(403 if visible else 404, access.NOT_THERE)
-    change = store.put(context.href, _without_ours(context.match.row.name, data), caller=context.caller)
+    data = _without_derived(context.match.row.name, data)
+    change = store.put(context.href, data, caller=context.caller)
     return Created(context.href) if change.old is None and document is None else Changed()
 
 
 def post(context: RequestContext) -> Created | Changed:
-    """Add an item to a list. It is changed, not created, where a hook finds that the list has it already."""
+    """Add an item to a list, or change the one that a hook recognises. Refused (400, 403, 404)."""
     name, data = context.read_document()
     row = context.match.row
     item = table.item(row.name)
     if item is None or not schema.descends(name, item.element):
         raise Refused(400, f"{context.href} does not take {name}")
-    above, audience = table.parent(context.href), store.INHERIT
+    owner, audience = table.parent(context.href), store.INHERIT
     if row.name not in access.SHARED_LISTS:
-        _check_owner(context, above)
+        _check_owner(context, owner)
     else:
         audience = context.caller.lfdi
-        if above and retrieve.single(above, context.caller.lfdi) is None:
+        if owner and retrieve.single(owner, context.caller.lfdi) is None:
             raise Refused(404, access.NOT_THERE)
-    data = _without_ours(item.name, data)
+    data = _without_derived(item.name, data)
     change = store.post(name, context.href, data, audience, caller=context.caller)
     return Created(change.href) if change.old is None else Changed(change.href)
 
 
 def delete(context: RequestContext) -> Changed:
-    """Remove a resource and what is below it."""
+    """Remove a resource and what is below it. Refused (403, 404)."""
     document = store.get(context.href)
     visible = document is not None and retrieve.single(context.href, context.caller.lfdi) is not None
     if document is None or not access.writable(context.caller, document.audience):
@@ -92,15 +91,17 @@ BY_NAME: dict[str, Callable[[RequestContext], Result]] = {
 
 
 def _check_owner(context: RequestContext, href: str) -> None:
-    """Refuse a caller to whom the resource above the one it writes does not belong."""
+    """Refuse (403, 404) a caller to whom the resource above the one that it writes does not belong."""
     owner = store.get(href)
     if owner is None or not access.writable(context.caller, owner.audience):
         visible = owner is not None and retrieve.single(href, context.caller.lfdi) is not None
         raise Refused(403 if visible or not href else 404, access.NOT_THERE)
 
 
-def _without_ours(kind: str, data: Data) -> Data:
-    """What a device submits, without what the server decides: its href, and the links to what is below it. A
-    device that sends back what it read does not mean to fix their counts."""
-    ours = {"href", *(link.key for link in links.link_rows(kind))}
-    return {key: value for key, value in data.items() if key not in ours}
+def _without_derived(kind: str, data: Data) -> Data:
+    """Return data without what the server derives: the href, and the links to what is below.
+
+    Many devices send back what they have read, with counts that are out of date.
+    """
+    derived = {"href", *(link.key for link in links.link_rows(kind))}
+    return {key: value for key, value in data.items() if key not in derived}

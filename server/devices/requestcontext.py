@@ -1,6 +1,6 @@
-"""A device's request and what it results in, without HTTP.
+"""A device's request and its result, without HTTP.
 
-The device interface makes a RequestContext of each request. Storage and the function sets return one of the
+The device interface makes a RequestContext of each request. `methods` and the function sets return one of the
 results below, from which `protocol/views.py` makes the response.
 """
 from __future__ import annotations
@@ -16,31 +16,30 @@ from server.resources import codec, retrieve
 from server.resources.table import Match
 
 Data = dict[str, Any]
-LONGEST_PAGE = 255
-_LARGEST = (1 << 32) - 1  # of the list parameters s and l
-_LATEST = 1 << 62  # of the list parameter a, an instant
+MAX_PAGE = 255  # items
+_MAX_NUMBER = (1 << 32) - 1  # for the list parameters s and l
+_MAX_INSTANT = 1 << 62  # for the list parameter a
 
 
 class Fragment(NamedTuple):
-    """The resource that was asked for: its root element, and its XML without namespaces (see
-    `codec.wrap`)."""
+    """A resource: its root element, and its XML fragment (see `codec.wrap`)."""
     name: str
     xml: bytes
 
 
 class ListPage(NamedTuple):
-    """A page of the list that was asked for, and the list's root element."""
+    """A page of a list, and the list's root element."""
     name: str
     page: retrieve.Page
 
 
 class Created(NamedTuple):
-    """A resource is new; `href` is its Location."""
+    """A resource was created; `href` is its Location."""
     href: str
 
 
 class Changed(NamedTuple):
-    """A resource was changed or removed; `href` is its Location, empty where none is to be sent."""
+    """A resource was changed or removed; `href` is its Location, empty for none."""
     href: str = ""
 
 
@@ -56,12 +55,12 @@ class ListParameters(NamedTuple):
 
 
 class RequestContext(NamedTuple):
-    """A request: who wants what of which resource.
+    """A request for a resource.
 
-    `match` is the row of the table with the numbers in the href, `edition` that of the standard which the
-    caller speaks, `query` the query string. `read_document` returns root element and data of the document
-    that was submitted; refused (415, 413, 400) where there is none.
-"""
+    `match` is the row of the table with the numbers in the href, `edition` the edition of the standard for
+    the response, `query` the query string. `read_document` returns root element and data of the submitted
+    document; refused (415, 413, 400) where there is none.
+    """
     caller: Caller
     match: Match
     href: str
@@ -76,30 +75,32 @@ class RequestContext(NamedTuple):
 
     @property
     def list_parameters(self) -> ListParameters:
-        """Which part of the list is asked for. Refused (400) where a parameter is not a number from 0 on."""
+        """The requested part of the list. Refused (400) where a parameter is not a number from 0 on."""
         return list_parameters(self.query, self.match.row.query)
 
     def fragment(self, name: str, data: Data) -> Fragment:
-        """The result with this data, at the href that was asked for."""
+        """Return the result with this data, at the requested href."""
         return Fragment(name, codec.fragment(name, {"href": self.href, **data}, self.edition))
 
     def moved(self, name: str, document: retrieve.Single, href: str) -> Fragment:
-        """The result with a document that is kept at another href, at the href that was asked for."""
-        kept, asked = b'href="%s"' % href.encode(), b'href="%s"' % self.href.encode()
-        return Fragment(name, document.body.replace(kept, asked, 1))
+        """Return the result with a document that is stored at another href, at the requested one."""
+        stored, requested = b'href="%s"' % href.encode(), b'href="%s"' % self.href.encode()
+        return Fragment(name, document.body.replace(stored, requested, 1))
 
 
-def list_parameters(query: str, known: str) -> ListParameters:
-    """Those list parameters of a query string that the list knows (letters of `s`, `a`, `l`). Refused (400)
-    where one is no number or negative."""
+def list_parameters(query: str, accepted: str) -> ListParameters:
+    """Return the list parameters of a query string, of those that the list accepts (letters of `sal`).
+
+    Refused (400) where one is not a number from 0 on.
+    """
     if not query:
         return ListParameters(0, None, settings.list_limit)
     values: dict[str, int] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
-        if name in {*known} and name not in values:
+        if name in {*accepted} and name not in values:
             if not text.isascii() or not text.isdigit():
                 raise Refused(400, f"list parameter {name}={text} is no number from 0 on")
-            values[name] = min(int(text[:20]), _LATEST if name == "a" else _LARGEST)
+            values[name] = min(int(text[:20]), _MAX_INSTANT if name == "a" else _MAX_NUMBER)
     return ListParameters(
-        values.get("s", 0), values.get("a"), min(values.get("l", settings.list_limit), LONGEST_PAGE)
+        values.get("s", 0), values.get("a"), min(values.get("l", settings.list_limit), MAX_PAGE)
     )

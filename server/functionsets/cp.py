@@ -1,4 +1,4 @@
-"""ConnectionPoint: where a device is connected to the grid, as it states itself (CSIP-AUS 1.2)."""
+"""ConnectionPoint: where a device is connected to the grid, as the device submits it (CSIP-AUS 1.2)."""
 from __future__ import annotations
 
 from server.devices import methods
@@ -8,5 +8,5 @@ from server.resources.hooks import instead
 
 @instead("POST", "ConnectionPoint")
 def post_connection_point(context: RequestContext) -> Created | Changed:
-    """The same as a PUT, which clients use alike; Location names it also when it is stated again."""
+    """Do the same as for a PUT, since clients use both. The result has a Location also for a change."""
     return methods.put(context)._replace(href=context.href)

@@ -1,4 +1,4 @@
-"""DeviceCapability: where a caller finds what is for it (IEEE 2030.5-2018, 8.3)."""
+"""DeviceCapability: the links from which a client discovers the server (IEEE 2030.5-2018, 8.3)."""
 from __future__ import annotations
 
 from functools import lru_cache
@@ -11,15 +11,18 @@ from server.resources.table import Row
 
 
 def _roots() -> list[tuple[str, Row]]:
-    known = schema.type_spec("DeviceCapability").by_key
+    """Return the resources at the root that DeviceCapability may link to, each with its link's key."""
+    fields = schema.type_spec("DeviceCapability").by_key
     return [(f"{row.name}Link", row) for row in table.rows.values()
-            if row.path.count("/") == 1 and f"{row.name}Link" in known]
+            if row.path.count("/") == 1 and f"{row.name}Link" in fields]
 
 
 @instead("GET", "DeviceCapability")
 def device_capability(context: RequestContext) -> Fragment:
-    """The links to every function set in which there is something for the caller; for one that is not
-    enrolled, those that it may follow."""
+    """Return the links to the function sets in which the caller has resources.
+
+    For a caller that is not enrolled these are the links that it may follow.
+    """
     if store.due():
         store.refresh()
     caller = context.caller
@@ -33,8 +36,10 @@ def device_capability(context: RequestContext) -> Fragment:
 @lru_cache(maxsize=1024)
 def _fragment(href: str, poll_rate: int, readable: frozenset[str] | None, counts: tuple[tuple[str, int], ...],
               edition: int) -> bytes:
-    """The XML; many devices have the same, so it is rendered once. `readable` are the resources
-    that may be linked, None for all."""
+    """Return the XML; it is rendered once for all devices for which it is the same.
+
+    `readable` has the names of the resources that may be linked; None means all.
+    """
     data: dict[str, object] = {"href": href, "pollRate": poll_rate}
     for key, row in _ROOTS:
         count = dict(counts).get(row.path, 0)

@@ -1,5 +1,7 @@
-"""DER: the programs that a device's DER follows; all else about it is stored as submitted (IEEE 2030.5-2018,
-10.10)."""
+"""DER: the programs and usage point of a device's DER (IEEE 2030.5-2018, 10.10).
+
+All else of a DER is stored as submitted.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -26,28 +28,28 @@ def _add_singletons(change: Change) -> None:
 @after("POST", "DERProgram")
 @after("DELETE", "DERProgram")
 def _program_count(change: Change) -> None:
-    """The DERs that follow a program count it."""
-    followers = Device.select(Device.id).join(Audience, on=(Audience.lfdi == Device.lfdi)).where(
+    """Update the DERs that follow the program, whose links have the number of programs."""
+    devices = Device.select(Device.id).join(Audience, on=(Audience.lfdi == Device.lfdi)).where(
         Audience.audience == change.audience)
-    touch(device.id for device in followers)
+    touch(device.id for device in devices)
 
 
 @after("POST", "UsagePoint")
 @after("DELETE", "UsagePoint")
 def _usage_point_link(change: Change) -> None:
-    """The DERs of a device link to its usage point."""
+    """Update the DERs of the device, which link to its usage point."""
     touch(device.id for device in Device.select(Device.id).where(Device.lfdi == change.audience))
 
 
-def touch(devices: Iterable[int]) -> None:
-    """Render the DERs of these devices (their numbers) again, because what they link to has changed."""
-    for number in devices:
+def touch(numbers: Iterable[int]) -> None:
+    """Render the DERs of the devices with these numbers again, because what they link to has changed."""
+    for number in numbers:
         parent = table.rows["DERList"].href(device=number)
         store.touch(*(href for href, in sql.rows("SELECT href FROM document WHERE parent = ?", parent)))
 
 
 def _audiences(href: str) -> tuple[str, ...]:
-    """The audiences of the device that a DER belongs to."""
+    """Return the audiences of the device that a DER belongs to."""
     match = table.match(href)
     assert match is not None
     return tuple(
@@ -66,13 +68,13 @@ def _count_programs(href: str) -> int:
 
 @instead("GET", "AssociatedDERProgramList")
 def programs_of_der(context: RequestContext) -> ListPage:
-    """The programs that a DER follows, whoever asks (an aggregator asks for each of its devices)."""
+    """Return the programs that a DER follows, not the caller: an aggregator asks for each of its devices."""
     _check_visible(context)
     return ListPage("DERProgramList", _programs(context, _audiences(context.href)))
 
 
 def _programs(context: RequestContext, audiences: tuple[str, ...]) -> retrieve.Page:
-    """The page of the programs of these audiences that is asked for."""
+    """Return the requested page of the programs of these audiences."""
     if store.due():
         store.refresh()
     return retrieve.page(
@@ -85,21 +87,21 @@ def _programs(context: RequestContext, audiences: tuple[str, ...]) -> retrieve.P
 
 @instead("GET", "CurrentDERProgram")
 def current_program(context: RequestContext) -> Fragment:
-    """Of the programs that a DER follows, the one that has a control active now; of several, and else of all,
-    the one with the lowest primacy."""
+    """Return the program of a DER that has an active control, or else any; of several the one with the
+    lowest primacy. Refused (404) for a DER without programs."""
     _check_visible(context)
     if store.due():
         store.refresh()
-    rows: list[Any] = list(
+    programs: list[Any] = list(
         Document.select()
         .where((Document.parent == "/derp") & Document.audience.in_(_audiences(context.href)))
         .order_by(Document.sort)
     )
-    active = [row for row in rows if Document.select().where(
-        (Document.parent == f"{row.href}/derc") & (Document.visibility == Document.ACTIVE)).exists()]
-    if not rows:
+    active = [program for program in programs if Document.select().where(
+        (Document.parent == f"{program.href}/derc") & (Document.visibility == Document.ACTIVE)).exists()]
+    if not programs:
         raise Refused(404, "this DER follows no program")
-    href = (active or rows)[0].href
+    href = (active or programs)[0].href
     document = retrieve.single(href, None, context.edition)
     assert document is not None
     return context.moved("DERProgram", document, href)
@@ -107,14 +109,14 @@ def current_program(context: RequestContext) -> Fragment:
 
 @instead("GET", "AssociatedUsagePoint")
 def usage_point(context: RequestContext) -> Fragment:
-    """The first usage point that the DER's device mirrors."""
+    """Return the first usage point that the DER's device mirrors. Refused (404) where there is none."""
     _check_visible(context)
-    row = _usage_points(context.href).first()
-    if row is None:
+    point = _usage_points(context.href).first()
+    if point is None:
         raise Refused(404, "this DER's device mirrors no usage point")
-    document = retrieve.single(row.href, None, context.edition)
+    document = retrieve.single(point.href, None, context.edition)
     assert document is not None
-    return context.moved("UsagePoint", document, row.href)
+    return context.moved("UsagePoint", document, point.href)
 
 
 @instead("COUNT", "AssociatedUsagePoint")
@@ -123,7 +125,7 @@ def _count_usage_points(href: str) -> int:
 
 
 def _usage_points(href: str) -> Any:
-    """The usage points of the device that a DER belongs to."""
+    """Return the usage points of the device that a DER belongs to."""
     match = table.match(href)
     assert match is not None
     return Document.select().join(Device, on=(Device.lfdi == Document.audience)).where(

@@ -1,5 +1,7 @@
-"""Demand response: what devices are told of programs, what they say of their load, and how they answer
-(IEEE 2030.5-2018, 10.3; the schema's words on LoadShedAvailability and DrResponse)."""
+"""Demand response and load control: the checks of events, LoadShedAvailability and DrResponse.
+
+Sources: IEEE 2030.5-2018, 10.3, and the schema's definitions of these types.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,17 +12,18 @@ from server.models import Document
 from server.resources import ordering, retrieve, store
 from server.resources.codes import ApplianceLoadReduction, ReductionUnit
 from server.resources.hooks import Change, before
+from server.resources.quantities import FULL
 
 Data = dict[str, Any]
-COLDEST = -27315  # hundredths of a degree Celsius
-FULL_PERCENT, FULL = 100, 10_000
-# What an action may say, as paths inside an EndDeviceControl or a DrResponse: least and most. The schema
-# bounds none.
-_RANGES = {
-    "DutyCycle/normalValue": (0, FULL_PERCENT),
+ABSOLUTE_ZERO = -27315  # hundredths of a degree Celsius
+_INT16 = 32767
+# The least and greatest value of an action, by its path in an EndDeviceControl or a DrResponse. The schema
+# limits none of them.
+_RANGES: dict[str, tuple[int, int]] = {
+    "DutyCycle/normalValue": (0, 100),
     "Offset/loadAdjustmentPercentageOffset": (0, FULL),
-    "SetPoint/heatingSetpoint": (COLDEST, 32767),
-    "SetPoint/coolingSetpoint": (COLDEST, 32767),
+    "SetPoint/heatingSetpoint": (ABSOLUTE_ZERO, _INT16),
+    "SetPoint/coolingSetpoint": (ABSOLUTE_ZERO, _INT16),
     "ApplianceLoadReduction/type": (min(ApplianceLoadReduction), max(ApplianceLoadReduction)),
     "TargetReduction/type": (min(ReductionUnit), max(ReductionUnit)),
     "AppliedTargetReduction/type": (min(ReductionUnit), max(ReductionUnit)),
@@ -28,62 +31,63 @@ _RANGES = {
 
 
 def faults(data: Data) -> list[str]:
-    """What is wrong with the actions in an EndDeviceControl or a DrResponse, by place."""
-    found = [f"{path}: {least} to {most} are possible, not {value}" for path, (least, most) in _RANGES.items()
-             if (value := ordering.value_at(data, path)) is not None and not least <= value <= most]
+    """Return what is wrong with the actions of an EndDeviceControl or a DrResponse, with the paths."""
+    sentences = []
+    for path, (least, most) in _RANGES.items():
+        value = ordering.value_at(data, path)
+        if value is not None and not least <= value <= most:
+            sentences.append(f"{path}: {least} to {most} are possible, not {value}")
     for name in ("Offset", "SetPoint"):
         if name in data and not data[name]:
-            found.append(f"{name}: it says nothing")
+            sentences.append(f"{name}: it is empty")
     points = data.get("SetPoint", {})
-    if points.get("heatingSetpoint", COLDEST) > points.get("coolingSetpoint", 32767):
-        found.append("SetPoint: heating would go on above the temperature at which cooling starts")
-    return found
+    if points.get("heatingSetpoint", ABSOLUTE_ZERO) > points.get("coolingSetpoint", _INT16):
+        sentences.append("SetPoint: heating would start above the temperature at which cooling starts")
+    return sentences
 
 
 @before("POST", "EndDeviceControl")
-def _sound(change: Change) -> None:
+def _check_actions(change: Change) -> None:
     _refuse(change.kind, faults(change.data))
 
 
-def _refuse(kind: str, wrong: Iterable[str]) -> None:
-    for why in wrong:
-        raise Refused(400, f"{kind}/{why}")
+def _refuse(kind: str, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        raise Refused(400, f"{kind}/{sentence}")
 
 
-# --- what a device says ---------------------------------------------------------------------------
+# --- what devices submit --------------------------------------------------------------------------
 
 @before("POST", "LoadShedAvailability")
 @before("PUT", "LoadShedAvailability")
-def _of_a_program_it_sees(change: Change) -> None:
-    """It speaks of a program that the device follows, if of any; said again of the same, it is the same
-    one."""
-    program = change.data.get("DemandResponseProgramLink", {}).get("href")
+def _check_program(change: Change) -> None:
+    """Refuse (400) a program that the device does not see. A second POST for a program updates the first."""
+    href = change.data.get("DemandResponseProgramLink", {}).get("href")
     if change.caller is None:
         return
-    seen = retrieve.single(program, change.caller.lfdi) if program else None
-    if program and (seen is None or seen.kind != "DemandResponseProgram"):
+    program = retrieve.single(href, change.caller.lfdi) if href else None
+    if href and (program is None or program.kind != "DemandResponseProgram"):
         raise Refused(
-            400, f"LoadShedAvailability/DemandResponseProgramLink: there is no program {program} for you"
+            400, f"LoadShedAvailability/DemandResponseProgramLink: there is no program {href} for you"
         )
-    for known in Document.select().where(
+    for earlier in Document.select().where(
         (Document.kind == change.kind) & (Document.audience == change.audience)
     ):
-        if (
-            change.method == "POST"
-            and known.submitted.get("DemandResponseProgramLink", {}).get("href") == program
-        ):
-            change.href, change.old = known.href, known.submitted
+        earlier_href = earlier.submitted.get("DemandResponseProgramLink", {}).get("href")
+        if change.method == "POST" and earlier_href == href:
+            change.href, change.old = earlier.href, earlier.submitted
 
 
 @before("POST", "DrResponse")
-def _answer_to_a_load_control(change: Change) -> None:
-    """What was really done has to be possible, and no override is longer than the event."""
+def _check_applied(change: Change) -> None:
+    """Refuse (400) actions that are impossible, and an override that lasts longer than the event."""
     data = change.data
     event = store.find(data["subject"], "EndDeviceControl")
-    wrong = faults(data)
+    sentences = faults(data)
     if event is not None:
-        said = event.submitted
-        longest = said["interval"]["duration"] + max(0, said.get("randomizeDuration", 0))
-        if data.get("overrideDuration", 0) > longest:
-            wrong.append(f"overrideDuration: the event lasts {longest} s, not {data['overrideDuration']}")
-    _refuse(change.kind, wrong)
+        control = event.submitted
+        longest_s = control["interval"]["duration"] + max(0, control.get("randomizeDuration", 0))
+        override_s = data.get("overrideDuration", 0)
+        if override_s > longest_s:
+            sentences.append(f"overrideDuration: the event lasts {longest_s} s, not {override_s}")
+    _refuse(change.kind, sentences)

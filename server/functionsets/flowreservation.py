@@ -1,8 +1,8 @@
-"""Flow reservation: a storage asks to charge or discharge; what it is granted comes as an event (IEEE
-2030.5-2018, 10.9). Energy and power are positive for charging here, the other way round than in a DERControl.
+"""Flow reservation: a storage requests to charge or discharge (IEEE 2030.5-2018, 10.9).
 
-What cannot be meant is refused. What can be meant but not had (more energy than fits the window, say) is a
-request like any other, and answered by what can be had.
+Energy and power are positive for charging here, unlike in a DERControl. A request that is contradictory is
+refused. One that asks for more than is possible (more energy than fits the window, say) is accepted, and
+answered with what is possible.
 """
 from __future__ import annotations
 
@@ -13,59 +13,59 @@ from server.errors import Refused
 from server.resources import store, table
 from server.resources.codes import RequestStatus
 from server.resources.hooks import Change, before
+from server.units import Instant
 
 Data = dict[str, Any]
-REQUESTED, CANCELLED = RequestStatus.REQUESTED, RequestStatus.CANCELLED
 _IDENTITY = ("mRID", "creationTime")
 
 
-def faults(data: Data, now: int) -> list[str]:
-    """Why a FlowReservationRequest cannot be meant, by place. Pure."""
+def faults(data: Data, now: Instant) -> list[str]:
+    """Return what is wrong with a FlowReservationRequest, with the paths. Pure."""
     status, window = data["RequestStatus"]["requestStatus"], data["intervalRequested"]
     energy, power = data["energyRequested"]["value"], data["powerRequested"]["value"]
     end = window["start"] + window["duration"]
-    if status not in (REQUESTED, CANCELLED):
+    if status not in (RequestStatus.REQUESTED, RequestStatus.CANCELLED):
         return [f"RequestStatus/requestStatus: {status} is reserved"]
-    if status == CANCELLED:
+    if status == RequestStatus.CANCELLED:
         return []
-    return [why for why, wrong in (
+    return [sentence for sentence, applies in (
         ("intervalRequested/duration: the window is empty", not window["duration"]),
         (f"intervalRequested: the window ended at {end} and it is {now}", end <= now),
-        ("energyRequested: no energy is asked for", not energy),
-        ("powerRequested: at no power does energy flow", not power),
-        ("powerRequested: it flows the other way than energyRequested", energy > 0 > power)) if wrong]
+        ("energyRequested: it is 0", not energy),
+        ("powerRequested: it is 0, so no energy flows", not power),
+        ("powerRequested: it has the other direction than energyRequested", energy > 0 > power)) if applies]
 
 
 @before("POST", "FlowReservationRequest")
 @before("PUT", "FlowReservationRequest")
-def _sound(change: Change) -> None:
-    """A request that is said again keeps its identity, and is over once it was cancelled."""
+def _check(change: Change) -> None:
+    """Refuse a request with faults (400), with another identity (400), or after its cancellation (409)."""
     if change.method == "POST":
-        _known(change)
-    for why in faults(change.data, clock.now()):
-        raise Refused(400, f"FlowReservationRequest/{why}")
+        _recognise(change)
+    for sentence in faults(change.data, clock.now()):
+        raise Refused(400, f"FlowReservationRequest/{sentence}")
     if change.old is None:
         return
     for key in _IDENTITY:
         if change.data[key] != change.old[key]:
             raise Refused(400, f"FlowReservationRequest/{key}: a request keeps it")
-    if _status(change.old) == CANCELLED and _status(change.data) != CANCELLED:
+    if _is_cancelled(change.old) and not _is_cancelled(change.data):
         raise Refused(409, "FlowReservationRequest/RequestStatus: it was cancelled; make a new request")
 
 
-def _status(data: Data) -> int:
-    return int(data["RequestStatus"]["requestStatus"])
+def _is_cancelled(data: Data) -> bool:
+    return bool(data["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED)
 
 
-def _known(change: Change) -> None:
-    """A POST whose receipt was lost comes again: it is the same request."""
-    known = store.find(change.data["mRID"], change.kind) if "mRID" in change.data else None
-    if known is not None and known.audience == change.audience:
-        change.href, change.old = known.href, known.submitted
+def _recognise(change: Change) -> None:
+    """Take a POST that is repeated, because its answer was lost, for the same request."""
+    request = store.find(change.data["mRID"], change.kind) if "mRID" in change.data else None
+    if request is not None and request.audience == change.audience:
+        change.href, change.old = request.href, request.submitted
 
 
-def grants_href(request: str) -> str:
-    """The FlowReservationResponseList of the device whose FlowReservationRequest this is."""
+def responses_href(request: str) -> str:
+    """Return the FlowReservationResponseList of the device with this FlowReservationRequest (its href)."""
     match = table.match(request)
     assert match is not None, request
     return table.rows["FlowReservationResponseList"].href(device=match.parameters["device"])

@@ -1,4 +1,4 @@
-"""LogEvent: the newest of each device are kept (IEEE 2030.5-2018, 9.6)."""
+"""LogEvent: only the newest of each device are stored (IEEE 2030.5-2018, 9.6)."""
 from __future__ import annotations
 
 from server.config import settings
@@ -8,9 +8,9 @@ from server.resources.hooks import Change, after
 
 
 @after("POST", "LogEvent")
-def _newest(change: Change) -> None:
-    above = table.parent(change.href)
-    older = Document.select(Document.href).where(Document.parent == above).order_by(
+def _remove_oldest(change: Change) -> None:
+    list_href = table.parent(change.href)
+    older = Document.select(Document.href).where(Document.parent == list_href).order_by(
         Document.sort.desc()).offset(settings.log_events)
     for document in list(older):
         store.remove(document.href)

@@ -1,4 +1,4 @@
-"""ReadingSet and Reading: rows, served as the documents they were (IEEE 2030.5-2018, 10.4)."""
+"""ReadingSet and Reading: rows that are served as documents (IEEE 2030.5-2018, 10.4)."""
 from __future__ import annotations
 
 import json
@@ -22,7 +22,7 @@ def _count(href: str) -> int:
 
 @instead("GET", "ReadingSetList")
 def reading_sets(context: RequestContext) -> ListPage:
-    """The sets of a MeterReading, newest first."""
+    """Return the sets of a MeterReading, newest first."""
     meter = table.parent(context.href)
     _check_visible(context, meter)
     start, after, limit = context.list_parameters
@@ -38,13 +38,13 @@ def reading_sets(context: RequestContext) -> ListPage:
 
 @instead("GET", "ReadingSet")
 def reading_set(context: RequestContext) -> Fragment:
-    """A set, without its readings."""
+    """Return a set, without its readings."""
     return context.fragment("ReadingSet", _set(context.href, _find(context)))
 
 
 @instead("GET", "ReadingList")
 def readings(context: RequestContext) -> ListPage:
-    """The readings of a set, in the order of their local IDs."""
+    """Return the readings of a set, in the order of their local IDs."""
     set_id = _find(context)[5]
     start, after, limit = context.list_parameters
     condition, values = _later_than(after)
@@ -60,7 +60,7 @@ def readings(context: RequestContext) -> ListPage:
 
 @instead("GET", "Reading")
 def reading(context: RequestContext) -> Fragment:
-    """A reading; number 0 of set 0 is the newest of its MeterReading."""
+    """Return a reading; number 0 of set 0 is the newest of its MeterReading."""
     if context.parameters["span"] == context.parameters["reading"] == 0:
         meter = context.href.removesuffix("/rs/0/r/0")
         _check_visible(context, meter)
@@ -77,7 +77,7 @@ def reading(context: RequestContext) -> Fragment:
 
 
 def _later_than(after: int | None) -> tuple[str, list[int]]:
-    """The condition of SQL that the list parameter `a` asks for, and its values."""
+    """Return the SQL condition of the list parameter `a`, and its values."""
     return ("", []) if after is None else (" AND start > ?", [after])
 
 
@@ -92,7 +92,7 @@ def _check_visible(context: RequestContext, meter: str) -> None:
 
 
 def _find(context: RequestContext) -> tuple[Any, ...]:
-    """The row of the set that the href is of, or below: the columns of _SETS."""
+    """Return the row (the columns of _SETS) of the set that the href names or is below."""
     meter = context.href.partition("/rs/")[0]
     _check_visible(context, meter)
     row = sql.row(f"{_SETS} AND number = ?", meter, context.parameters["span"])
@@ -103,7 +103,7 @@ def _find(context: RequestContext) -> tuple[Any, ...]:
 
 
 def _set(href: str, row: tuple[Any, ...]) -> Data:
-    """The data of a set, from its row: the columns of _SETS."""
+    """Return the data of a set from its row (the columns of _SETS)."""
     _, mrid, start, duration_s, submitted, set_id = row
     return {"href": href, "timePeriod": {"duration": duration_s, "start": start},
             "mRID": mrid or f"{set_id:024X}{settings.enterprise:08X}",

@@ -1,7 +1,8 @@
-"""MirrorUsagePoint: devices post readings; what they post is served as UsagePoint (IEEE 2030.5-2018, 10.11).
+"""MirrorUsagePoint: devices post readings, which are served as UsagePoint (IEEE 2030.5-2018, 10.11).
 
-A mirror leads to a UsagePoint with the same mRID, each MirrorMeterReading to a MeterReading with the same
-mRID. A mirror or a reading that is stated again under its mRID replaces what it said before.
+A mirror has a UsagePoint with the same mRID, and each MirrorMeterReading a MeterReading with the same mRID.
+Below, a MirrorMeterReading is called a quantity. A mirror or a quantity that is submitted again under its
+mRID replaces the earlier one.
 """
 from __future__ import annotations
 
@@ -40,17 +41,18 @@ def _check(change: Change) -> None:
         if change.old and change.old[key] != change.data[key]:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
     change.notes["quantities"] = quantities = change.data.get("MirrorMeterReading", [])
-    known = {quantity["mRID"]: quantity for quantity in (change.old or {}).get("MirrorMeterReading", [])}
+    by_mrid = {quantity["mRID"]: quantity for quantity in (change.old or {}).get("MirrorMeterReading", [])}
     for quantity in quantities:
-        previous = hexbinary.comparable(known.get(quantity["mRID"], {}))
-        known[quantity["mRID"]] = {**previous, **_without_values(quantity)}
-    if known:
-        change.data["MirrorMeterReading"] = list(known.values())
+        previous = hexbinary.comparable(by_mrid.get(quantity["mRID"], {}))
+        by_mrid[quantity["mRID"]] = {**previous, **_without_values(quantity)}
+    if by_mrid:
+        change.data["MirrorMeterReading"] = list(by_mrid.values())
 
 
 @after("POST", "MirrorUsagePoint")
 @after("PUT", "MirrorUsagePoint")
-def _mirror(change: Change) -> None:
+def _publish(change: Change) -> None:
+    """Update the UsagePoint of a mirror and record the values that came with it."""
     point = store.find(change.data["mRID"], "UsagePoint")
     data = {key: value for key, value in change.data.items() if key not in _MIRROR_ONLY}
     if point is None:
@@ -65,14 +67,14 @@ def _mirror(change: Change) -> None:
 
 @instead("POST", "MirrorUsagePoint")
 def post_readings(context: RequestContext) -> Created:
-    """A MirrorMeterReading, or a list of them, for a mirror; Location names the (last) MeterReading."""
+    """Record a MirrorMeterReading, or a list of them; the result names the (last) MeterReading."""
     name, data = context.read_document()
     posted = context.match.row.posted
     if name not in posted:
         raise Refused(400, f"{context.href} takes {' or '.join(posted)}, not {name}")
     quantities = data.get("MirrorMeterReading", []) if name == "MirrorMeterReadingList" else [data]
     if not quantities:
-        raise Refused(400, "MirrorMeterReadingList/MirrorMeterReading: there is none")
+        raise Refused(400, "MirrorMeterReadingList/MirrorMeterReading: the list is empty")
     with store.transaction(context.href):
         mirror = store.get(context.href)
         if mirror is None or not access.writable(context.caller, mirror.audience):
@@ -81,26 +83,30 @@ def post_readings(context: RequestContext) -> Created:
 
 
 def record(mirror: Document, quantities: list[Data]) -> str:
-    """Record MirrorMeterReadings with their values; returns the href of the last MeterReading. Refused where
-    an mRID is not of this mirror."""
+    """Record MirrorMeterReadings with their values; return the href of the last MeterReading.
+
+    Refused (403) where an mRID belongs to another mirror.
+    """
     point = store.find(mirror.submitted["mRID"], "UsagePoint")
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
-    known = {quantity["mRID"] for quantity in mirror.submitted.get("MirrorMeterReading", [])}
+    mrids = {quantity["mRID"] for quantity in mirror.submitted.get("MirrorMeterReading", [])}
     new = {quantity["mRID"]: _without_values(quantity) for quantity in reversed(quantities)
-           if quantity["mRID"] not in known}
+           if quantity["mRID"] not in mrids}
     location = ""
     for quantity in quantities:
         path = f"MirrorMeterReading {quantity['mRID']}"
         location = _record_quantity(point.href, mirror.audience, quantity, path)
-    if new:  # what the mirror knows already is kept with it, see _check
+    if new:  # those of before are kept, see _check
         store.put(mirror.href, {**mirror.submitted, "MirrorMeterReading": [*reversed(new.values())]})
     return location
 
 
 def _record_quantity(point: str, audience: str, quantity: Data, path: str) -> str:
-    """Record the values of one MirrorMeterReading below the UsagePoint `point`; `path` names it in errors.
-    Returns the href of its MeterReading."""
+    """Record the values of one MirrorMeterReading below a UsagePoint; return the href of its MeterReading.
+
+    `path` names it in messages.
+    """
     meter = store.find(quantity["mRID"], "MeterReading")
     if meter is not None and not meter.href.startswith(f"{point}/"):
         raise Refused(403, f"{path}: this mRID belongs to another mirror")
@@ -124,7 +130,7 @@ def _record_quantity(point: str, audience: str, quantity: Data, path: str) -> st
 
 
 def _add_meter(point: str, audience: str, quantity: Data) -> str:
-    """Add a MeterReading for a quantity that is new; its ReadingLink leads to the present value."""
+    """Add a MeterReading for a new quantity; its ReadingLink leads to the newest reading."""
     data = {key: quantity[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
             if key in quantity and key != "href"}
     href = f"{point}/mr/{store.next_number(f'{point}/mr')}"

@@ -1,4 +1,4 @@
-"""Response: what devices answer to events (IEEE 2030.5-2018, 8.8 and table 27)."""
+"""Response: the answers of devices to events (IEEE 2030.5-2018, 8.8 and table 27)."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,6 +10,7 @@ from server.models import Document, ResponseRecord
 from server.resources import hexbinary, links, retrieve, store, table
 from server.resources.codes import ResponseStatus
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
+from server.units import Instant
 
 Data = dict[str, Any]
 STATUSES: dict[int, str] = {
@@ -33,12 +34,12 @@ STATUSES: dict[int, str] = {
 }
 STATUSES_2023 = STATUSES | {ResponseStatus.RESUMED: "resumed", ResponseStatus.NOT_SUPPORTED: "not supported"}
 KINDS = table.rows["ResponseList"].posted
-SUBJECTS = tuple(sorted(row.name for row in table.rows.values() if row.response))  # what devices respond to
+SUBJECTS = tuple(sorted(row.name for row in table.rows.values() if row.response))  # kinds of events
 
 
 @seed
-def _set() -> None:
-    """The ResponseSet that our events name in replyTo."""
+def _seed_response_set() -> None:
+    """Create the ResponseSet that events name in replyTo."""
     href = table.parent(links.REPLY_TO)
     if store.get(href) is None:
         store.put(href, {"mRID": store.new_mrid(), "description": "Responses to events"})
@@ -46,7 +47,7 @@ def _set() -> None:
 
 @instead("COUNT", "ResponseList")
 def _count(href: str) -> None:
-    """Each caller sees its own."""
+    """Return no number, since each caller sees its own Responses."""
 
 
 @before("POST", *KINDS)
@@ -62,12 +63,11 @@ def _check(change: Change) -> None:
         .where((ResponseRecord.subject == subject) & (ResponseRecord.lfdi == lfdi))
     )
     event = store.find(subject, *SUBJECTS)
-    # a device that has left the group since then goes on to say what became of an event that it has answered
-    # before
+    # a device that has left the virtual DER goes on answering an event that it has answered before
     if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
         raise Refused(400, f"{change.kind}/subject: there is no event {subject} for {lfdi}")
     _check_type(change, event.kind)
-    # every document of the 2023 edition says so itself, whatever its sender accepts
+    # a document of the 2023 edition has a schemaVer, whatever edition its sender accepts
     edition = 2023 if "@schemaVer" in data or caller is not None and caller.edition == 2023 else 2018
     defined = STATUSES_2023 if edition == 2023 else STATUSES
     if status is not None and status not in defined:
@@ -76,14 +76,14 @@ def _check(change: Change) -> None:
         meaning = f"{status} ({defined[status]})"
         raise Refused(400, f"{change.kind}/status: {meaning} is no response to a {event.kind}")
     comparable = hexbinary.comparable(data)
-    for answer in earlier:
-        # the same answer once more, its receipt having been lost
-        if hexbinary.comparable(answer.submitted) == comparable:
-            change.href, change.old = answer.href, data
+    for response in earlier:
+        # the same Response once more, since the answer to the first was lost
+        if hexbinary.comparable(response.submitted) == comparable:
+            change.href, change.old = response.href, data
 
 
 def _check_type(change: Change, event_kind: str) -> None:
-    """Refuse (400) a type of Response that is for another type of event; Response itself is for all."""
+    """Refuse (400) a type of Response that is for other events; Response itself is for all."""
     expected = [name for name in SUBJECTS if table.rows[name].response == change.kind]
     if expected and event_kind not in expected:
         subject = change.data["subject"]
@@ -91,27 +91,28 @@ def _check_type(change: Change, event_kind: str) -> None:
 
 
 @after("POST", *KINDS)
-def _answered(change: Change) -> None:
-    _record(change.href, change.data, clock.now())
+def _record_response(change: Change) -> None:
+    _add_record(change.href, change.data, clock.now())
 
 
 @after("DELETE", *KINDS)
-def _withdrawn(change: Change) -> None:
+def _remove_record(change: Change) -> None:
     ResponseRecord.delete().where(ResponseRecord.href == change.href).execute()
 
 
-def _record(href: str, data: Data, received: int) -> bool:
-    """Add the row of a Response; False where there is one."""
+def _add_record(href: str, data: Data, received_at: Instant) -> bool:
+    """Add the row of a Response; return whether it is new."""
     created: bool
     _, created = ResponseRecord.get_or_create(href=href, defaults={
         "subject": data["subject"], "lfdi": data["endDeviceLFDI"], "status": data.get("status"),
-        "created_at": data.get("createdDateTime"), "received_at": received})
+        "created_at": data.get("createdDateTime"), "received_at": received_at})
     return created
 
 
 @rebuild
-def _rows() -> int:
+def _rebuild_records() -> int:
+    """Add the rows that are missing; return how many."""
     documents = Document.select().where(Document.kind.in_(KINDS))
     return sum(
-        _record(document.href, document.submitted, document.at or clock.now()) for document in documents
+        _add_record(document.href, document.submitted, document.at or clock.now()) for document in documents
     )

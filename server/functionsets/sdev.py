@@ -1,4 +1,4 @@
-"""SelfDevice: the server as a device (IEEE 2030.5-2018, 8.4)."""
+"""SelfDevice: the server itself as a device (IEEE 2030.5-2018, 8.4)."""
 from __future__ import annotations
 
 import ssl
@@ -11,8 +11,8 @@ from server.resources.hooks import seed
 
 
 @seed
-def _self() -> None:
-    """It carries the identity of the server's certificate."""
+def _seed_self_device() -> None:
+    """Create or update it, with the identity of the server's certificate."""
     data: dict[str, object] = {"sFDI": 0}
     path = Path(settings.certificate)
     if path.is_file():

@@ -189,7 +189,7 @@ def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) ->
     [
         ({}, "asks for one or more"),
         ({"opModMaxLimW": 1}, "asks for one or more"),
-        ({"Offset": {}}, "says nothing"),
+        ({"Offset": {}}, "is empty"),
         ({"DutyCycle": {"normalValue": 101}}, "0 to 100"),
         ({"ApplianceLoadReduction": {"type": 2}}, "0 to 1"),
         ({"TargetReduction": {"type": 13, "value": 1}}, "0 to 12"),

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from server import clock
 from server.devices import enrolment
 from server.errors import Refused
-from server.functionsets import flowreservation
 from server.grid.controls import responses
 from server.grid.controls.reservationdocuments import describe, parse_request, responses_to
 from server.grid.controls.reservationpolicy import ReservationRequest
@@ -18,6 +17,7 @@ from server.grid.fleet import power
 from server.grid.groups import virtualders
 from server.models import Device, Document, VirtualDER
 from server.resources import documents, store, table
+from server.resources.codes import RequestStatus
 from server.units import Href, WattHours
 
 
@@ -91,7 +91,7 @@ def _served_wh(device: Device, requested: ReservationRequest) -> WattHours | Non
 
 
 def _state(request: Document, latest: Document | None) -> str:
-    if request.submitted["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
+    if request.submitted["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED:
         return "cancelled by the device"
     return "not answered" if latest is None else describe(latest)["status"]
 
@@ -101,7 +101,7 @@ def request_of(device: Device) -> Href:
     requests = [
         request
         for request in store.items(f"{enrolment.href(device)}/frq")
-        if request.submitted["RequestStatus"]["requestStatus"] == flowreservation.REQUESTED
+        if request.submitted["RequestStatus"]["requestStatus"] == RequestStatus.REQUESTED
         and parse_request(request.submitted).end > clock.now()
     ]
     if not requests:

@@ -67,7 +67,7 @@ def _reservation_program(device: Device) -> Program:
             {"powerAvailable": quantities.base_value(document.submitted["powerAvailable"])},
         )
         for request in store.items(f"/edev/{device.id}/frq")
-        for document in store.items(flowreservation.grants_href(request.href))
+        for document in store.items(flowreservation.responses_href(request.href))
         if document.submitted["subject"] == request.submitted["mRID"]
     )
     return Program(RESERVATIONS, 0, granted, {})

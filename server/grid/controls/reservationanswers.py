@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from server import clock
 from server.config import settings
-from server.functionsets import flowreservation
 from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
                                                        request_of)
@@ -16,6 +15,7 @@ from server.grid.controls.reservationheadroom import headroom
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership
 from server.resources import pollrates, quantities, store
+from server.resources.codes import RequestStatus
 from server.resources.hooks import Change, after
 from server.units import Href, Lfdi
 
@@ -26,7 +26,7 @@ _OFF = "off"
 @after("PUT", "FlowReservationRequest")
 def _on_request(change: Change) -> None:
     """Answer a request that is new or has changed; cancel what is granted where the device cancels it."""
-    if change.data["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
+    if change.data["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED:
         reservations.cancel(change.href, "cancelled by the device")
     elif settings.reservation_policy != _OFF and (
         change.old is None or parse_request(change.old) != parse_request(change.data)

@@ -65,7 +65,7 @@ def request_of(response: Document) -> Document:
 
 def responses_to(request: Document) -> list[Document]:
     """Return every FlowReservationResponse to a request, those that are over included, oldest first."""
-    listed = store.items(flowreservation.grants_href(request.href), ended=True)
+    listed = store.items(flowreservation.responses_href(request.href), ended=True)
     return sorted(
         (document for document in listed if document.submitted["subject"] == request.submitted["mRID"]),
         key=lambda document: (document.submitted["creationTime"], table.number(document.href)),
@@ -76,7 +76,7 @@ def live_responses(request: Href, mrid: str) -> list[Document]:
     """Return the scheduled and active FlowReservationResponses to a request of this href and mRID."""
     return [
         document
-        for document in store.items(flowreservation.grants_href(request))
+        for document in store.items(flowreservation.responses_href(request))
         if document.submitted["subject"] == mrid
         and document.status["currentStatus"] <= EventStatus.ACTIVE
     ]
@@ -89,7 +89,7 @@ def add_response(request: Document, offer: ReservationOffer, description: str) -
     )
     href = store.add(
         KIND,
-        flowreservation.grants_href(request.href),
+        flowreservation.responses_href(request.href),
         {
             **fields,
             "energyAvailable": signed_real_energy(offer.energy_wh),

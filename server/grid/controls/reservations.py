@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from server import audit, clock
 from server.errors import Refused
-from server.functionsets import flowreservation
 from server.grid.controls import dercontrols, reservationpolicy
 from server.grid.controls.reservationdocuments import (add_response, describe, find_request, live_responses,
                                                        parse_request, request_of)
@@ -19,6 +18,7 @@ from server.grid.controls.results import CancelledReservations, GrantedReservati
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Document
 from server.resources import dryrun, quantities, store
+from server.resources.codes import RequestStatus
 from server.units import Href, Instant, Seconds, WattHours, Watts
 
 _REVISED = "revised"
@@ -64,7 +64,7 @@ def grant(
 
 def _check_offer(request: Document, offer: ReservationOffer) -> None:
     requested = parse_request(request.submitted)
-    if request.submitted["RequestStatus"]["requestStatus"] == flowreservation.CANCELLED:
+    if request.submitted["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED:
         raise Refused(409, f"{request.href} was cancelled by the device")
     if offer.power_w * requested.energy_wh < 0 or offer.energy_wh * requested.energy_wh < 0:
         direction = (

@@ -86,7 +86,7 @@ def _live_grants(requests: Sequence[str]) -> dict[str, list[Document]]:
     grants: dict[str, list[Document]] = {}
     for chunk in chunked(requests, _CHUNK):
         for document in Document.select().where(
-                Document.parent.in_([flowreservation.grants_href(href) for href in chunk])
+                Document.parent.in_([flowreservation.responses_href(href) for href in chunk])
                 & (Document.visibility < Document.EXPIRED)):
             href = href_of.get(document.submitted["subject"])
             if href is not None and document.status["currentStatus"] in _LIVE:
