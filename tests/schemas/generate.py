@@ -6,6 +6,7 @@ texts, least and greatest numbers, optional parts there and away, derived types 
 """
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import Iterator
 
@@ -34,12 +35,19 @@ def document(schema: xmlschema.XMLSchema10, name: str, random: Random, edition: 
     return _Maker(schema, random, edition).element(element, None, 0)
 
 
+@cache
+def _derived(schema: xmlschema.XMLSchema10, declared: XsdComponent) -> list[XsdComponent]:
+    """The complex types that are derived from one, by name."""
+    return [derived for _, derived in sorted(schema.maps.types.items())
+            if derived is not declared and derived.is_complex() and derived.is_derived(declared)]
+
+
 class _Maker:
     def __init__(self, schema: xmlschema.XMLSchema10, random: Random, edition: str):
         self.random = random
         self.year = edition and ("2023" if edition == "2023" else "2018")
         self.csipaus = edition in ("", "CSIP-AUS")
-        self.types = schema.maps.types
+        self.schema = schema
         self.foreign = [found for tag, found in schema.maps.elements.items() if tag.startswith("{" + CSIPAUS)]
 
     def element(self, declared: XsdComponent, parent: etree._Element | None, depth: int) -> etree._Element:
@@ -61,8 +69,7 @@ class _Maker:
         """The declared type, or now and then one derived from it, named by xsi:type."""
         if not declared.is_complex() or declared.name is None or depth > DEEP or self.random.random() < 0.5:
             return declared
-        derived = [found for tag, found in sorted(self.types.items()) if found is not declared
-                   and found.is_complex() and found.is_derived(declared) and self.allows(found)]
+        derived = [derived for derived in _derived(self.schema, declared) if self.allows(derived)]
         if not derived:
             return declared
         chosen = self.random.choice(derived)
