@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from server import clock
-from server.operations.declaration import RANGES, UINT32, YEAR_2200, Argument, UploadedFile
+from server.operations.declaration import UINT32, YEAR_2200, Argument, UploadedFile
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any, Any]
@@ -131,9 +132,8 @@ class Upload(ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UploadedFile:
         if isinstance(value, UploadedFile):
             return value
-        file: Any = click.File("rb").convert(value, param, ctx)
         try:
-            content = file.read()
+            content = sys.stdin.buffer.read() if value == "-" else Path(value).read_bytes()
         except OSError as error:
             self.fail(f"{value}: {error.strerror}", param, ctx)
         return UploadedFile("<stdin>" if value == "-" else value, content)
@@ -202,7 +202,8 @@ def shown_range(argument: Argument) -> str:
     if argument.kind not in (int, float) or argument.arg.least is None and argument.arg.most is None:
         return ""
     least, most = argument.range
-    widest = RANGES.get(argument.unit) or RANGES[argument.kind]
-    if most >= widest[1] or math.isinf(most):
+    if argument.arg.most is None or math.isinf(most):
         return f"at least {least:.15g}"
+    if argument.arg.least is None:
+        return f"at most {most:.15g}"
     return f"{least:.15g} to {most:.15g}"

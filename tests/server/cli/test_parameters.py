@@ -1,0 +1,102 @@
+"""What people type becomes what operations take, or an error that says what is possible."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import pytest
+
+from server import clock
+from server.cli import parameters
+from server.operations.declaration import NO_PAIRS, Arg, Group, Role, UploadedFile
+from server.units import Day, Instant, Month, Seconds, Watts
+from tests.conftest import NOON
+
+things = Group("thing")
+
+
+@things.operation("make", role=Role.OPERATOR)
+def make(
+    *,
+    at: Instant | None = None,
+    duration_s: Seconds = 5400,
+    power_w: Annotated[Watts | None, Arg(most=1e6)] = None,
+    bits: Annotated[int, Arg(least=0, most=2 ** 32 - 1)] = 0,
+    count: Annotated[int, Arg(least=1)] = 100,
+    connect: bool | None = None,
+    labels: Mapping[str, str] = NO_PAIRS,
+    names: Sequence[str] = (),
+    file: UploadedFile | None = None,
+    day: Day | None = None,
+    month: Month | None = None,
+) -> None:
+    """Make a thing."""
+
+
+ARGUMENTS = {argument.name: argument for argument in things.operations["make"].arguments}
+
+
+def parsed(name: str, text: Any) -> Any:
+    """What the operation takes for a text."""
+    argument = ARGUMENTS[name]
+    kind = parameters.parameter_type(argument)
+    value = [kind.convert(item, None, None) for item in text] if argument.many else kind.convert(
+        text, None, None)
+    return parameters.taken(argument, value)
+
+
+@pytest.mark.parametrize("name, text, expected", [
+    ("at", "now", NOON), ("at", "+15m", NOON + 900), ("at", "1750000000", 1_750_000_000),
+    ("at", "2025-06-15T12:00Z", 1_749_988_800), ("at", "2025-06-15T14:00+02:00", 1_749_988_800),
+    ("at", "2025-06-15T12:00", 1_749_988_800), ("at", "20250615", 1_749_945_600),
+    ("duration_s", "90", 90), ("duration_s", "90s", 90), ("duration_s", "1h30m", 5400),
+    ("duration_s", "2d", 172_800), ("duration_s", 5, 5),
+    ("power_w", "5000", 5000.0), ("power_w", "5kW", 5000.0), ("power_w", "-0.5 kW", -500.0),
+    ("power_w", "1MW", 1e6), ("power_w", "250W", 250.0),
+    ("bits", "0x30", 48), ("bits", "48", 48),
+    ("connect", "yes", True), ("connect", "no", False),
+    ("labels", ["a=1", "b=c=d"], {"a": "1", "b": "c=d"}), ("names", ["x", "y"], ["x", "y"]),
+    ("day", "2025-06-15", date(2025, 6, 15)), ("month", "2025-06", date(2025, 6, 1)),
+])
+def test_a_text_becomes_a_value(name: str, text: Any, expected: Any) -> None:
+    clock.turn_to(NOON)
+    assert parsed(name, text) == expected
+
+
+@pytest.mark.parametrize("name, text, reason", [
+    ("at", "soon", "neither now"), ("at", "2201-01-01", "no time between 1970 and 2200"),
+    ("at", "+", "is no duration"), ("duration_s", "1w", "is no duration"), ("duration_s", "1m2", None),
+    ("duration_s", "-1", "is no duration"), ("duration_s", "99999d", "is longer than"),
+    ("power_w", "5KW", "not a valid float"), ("power_w", "5 kWh", "not a valid float"),
+    ("power_w", "1.2.3kW", "not a valid float"), ("power_w", "2MW", "is not between"),
+    ("power_w", "nan", "is not between"), ("bits", "0xg", "no hexadecimal number"),
+    ("bits", "-1", "is not between"), ("count", "0", "is not between"),
+    ("count", "1.5", "not a valid integer"),
+    ("connect", "maybe", "is not one of"), ("labels", ["a"], "is not NAME=VALUE"),
+    ("labels", ["=1"], "is not NAME=VALUE"), ("labels", ["a=1", "a=2"], "a is given twice"),
+    ("file", "/nowhere/x", "/nowhere/x"), ("day", "2025-13-01", "does not match"),
+])
+def test_what_cannot_be_is_refused(name: str, text: Any, reason: str | None) -> None:
+    if reason is None:
+        assert parsed(name, text) == 62
+        return
+    with pytest.raises(click.BadParameter, match=reason):
+        parsed(name, text)
+
+
+def test_a_file_is_read_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"\xff1")
+    path = str(tmp_path / "a.csv")
+    assert parsed("file", path) == UploadedFile(path, b"\xff1")
+
+
+@pytest.mark.parametrize("name, default, accepted", [
+    ("duration_s", "90m", ""), ("count", "100", "at least 1"), ("bits", "", "0 to 4294967295"),
+    ("power_w", "", "at most 1000000"), ("labels", "", ""), ("at", "", ""),
+])
+def test_help_shows_default_and_range(name: str, default: str, accepted: str) -> None:
+    argument = ARGUMENTS[name]
+    assert (parameters.shown_default(argument), parameters.shown_range(argument)) == (default, accepted)
