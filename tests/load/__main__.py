@@ -1,4 +1,4 @@
-"""`python -m tests.load`: the run and its table."""
+"""`python -m tests.load`: run the benchmark and print its table."""
 from __future__ import annotations
 
 import argparse
@@ -23,7 +23,7 @@ from rich.table import Table
 from certs import dev
 from tests.load import meter
 from tests.load.cases import cases, mirror, poll
-from tests.load.driver import CIPHER, Client, Done, Wish, drivers, request
+from tests.load.driver import CIPHER, Assignment, Client, Result, drivers, request
 from tests.load.servers import ROOT, Server
 
 DRIVERS = 2
@@ -33,9 +33,8 @@ EMPTY = [request("GET", "/")]
 
 
 class Row(NamedTuple):
-    """A line of the table. `value` is in `unit`; the target is one for `ratio` if that is given, else for
-    `value`."""
-    what: str
+    """A line of the table. `value` is in `unit`; the target bounds `ratio` if there is one, else `value`."""
+    name: str
     value: float
     unit: str
     ratio: float | None = None
@@ -48,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Bench:
-    """Servers, drivers, and what has been measured: CPU milliseconds per pass, by name, one of each round."""
+    """Drivers and measurements: CPU milliseconds per pass by name, a value for each round."""
 
     def __init__(self, pipes: list[Connection], seconds: float):
         self.pipes, self.seconds = pipes, seconds
@@ -56,25 +55,25 @@ class Bench:
         self.busy: list[float] = []
 
     def measure(self, name: str, server: Server, requests: list[list[bytes]], mode: str = "keep") -> None:
-        """One turn of a case: each driver sends its requests."""
+        """Measure a case once: each driver sends its requests."""
         before = meter.cpu(server.pids)
         for pipe, own in zip(self.pipes, requests, strict=True):
-            pipe.send(Wish(server.port, own, self.seconds, mode))
-        done: list[Done] = [pipe.recv() for pipe in self.pipes]
-        used = meter.cpu(server.pids) - before
-        for one in done:
-            if one.wrong:
-                raise SystemExit(f"{name}: {one.wrong}")
-        self.measured[name].append(used / sum(one.count for one in done) * 1e3)
+            pipe.send(Assignment(server.port, own, self.seconds, mode))
+        results: list[Result] = [pipe.recv() for pipe in self.pipes]
+        used_s = meter.cpu(server.pids) - before
+        for result in results:
+            if result.error:
+                raise SystemExit(f"{name}: {result.error}")
+        self.measured[name].append(used_s / sum(result.count for result in results) * 1e3)
         if mode == "keep":
-            self.busy.append(sum(one.cpu for one in done) / used)
+            self.busy.append(sum(result.cpu_s for result in results) / used_s)
 
     def of(self, name: str) -> float:
         return median(self.measured[name])
 
 
 def build(folder: Path, certs: Path) -> dict[int, tuple[Path, float]]:
-    """The databases, all at once; with the seconds that enrolling a device took."""
+    """Make the databases at the same time; return each with the seconds that it took to enrol a device."""
     files = {size: folder / f"{size}.db" for size in SIZES}
     running = {
         size: subprocess.Popen(
@@ -88,13 +87,14 @@ def build(folder: Path, certs: Path) -> dict[int, tuple[Path, float]]:
     return {size: (files[size], float(process.communicate()[0])) for size, process in running.items()}
 
 
-def run(rounds: int, seconds: float, folder: Path, tell: Callable[[str], None]) -> list[Row]:
-    """Measure everything."""
+def run(rounds: int, seconds: float, folder: Path, on_progress: Callable[[str], None]) -> list[Row]:
+    """Measure all cases; return the table's rows."""
     certs = folder / "certs"
-    known = [one for one in dev.make_dev(certs, devices=DRIVERS) if one["kind"] != "aggregator"][:DRIVERS]
-    certificates = [certs / f"{one['name']}.pem" for one in known]
-    tell("enrolling devices")
-    houses = build(folder, certs)
+    entries = dev.make_dev(certs, devices=DRIVERS)
+    devices = [entry for entry in entries if entry["kind"] != "aggregator"][:DRIVERS]
+    certificates = [certs / f"{entry['name']}.pem" for entry in devices]
+    on_progress("enrolling devices")
+    databases = build(folder, certs)
     with ExitStack() as stack:
         def start(name: str, configuration: str, database: Path | None = None) -> Server:
             server = Server(folder, name, configuration, certs, database)
@@ -102,26 +102,27 @@ def run(rounds: int, seconds: float, folder: Path, tell: Callable[[str], None]) 
             return server
         empty, bare = start("empty", "tests.load.empty"), start("bare", "tests.load.bare")
         ours = {
-            size: start(f"ours-{size}", "server.protocol.listen", file) for size, (file, _) in houses.items()
+            size: start(f"ours-{size}", "server.protocol.listen", file)
+            for size, (file, _) in databases.items()
         }
-        asked = {
+        requests_by_size = {
             size: [
-                _asked(server, certificate, number + 1, one["lfdi"])
-                for number, (certificate, one) in enumerate(zip(certificates, known, strict=True))
+                _requests(server, certificate, number + 1, entry["lfdi"])
+                for number, (certificate, entry) in enumerate(zip(certificates, devices, strict=True))
             ]
             for size, server in ours.items()
         }
         bench = Bench(stack.enter_context(drivers(certificates)), seconds)
         for turn in range(rounds + 1):
-            tell(f"round {turn} of {rounds}" if turn else "warming up")
+            on_progress(f"round {turn} of {rounds}" if turn else "warming up")
             if turn == 1:
                 bench.measured.clear()
-            _round(bench, empty, bare, ours, asked)
+            _round(bench, empty, bare, ours, requests_by_size)
         memory = {size: meter.memory(server.worker) for size, server in ours.items()}
-    return _rows(bench, houses, memory, asked[SIZES[0]][0][0])
+    return _rows(bench, databases, memory, requests_by_size[SIZES[0]][0][0])
 
 
-def _asked(server: Server, certificate: Path, number: int, lfdi: str) -> tuple[list[Any], list[bytes]]:
+def _requests(server: Server, certificate: Path, number: int, lfdi: str) -> tuple[list[Any], list[bytes]]:
     answer = Client(certificate).request(server.port, mirror(lfdi, number)).decode("latin-1")
     href = (
         next(line[10:] for line in answer.split("\r\n") if line.lower().startswith("location: "))
@@ -131,26 +132,33 @@ def _asked(server: Server, certificate: Path, number: int, lfdi: str) -> tuple[l
 
 
 def _round(
-    bench: Bench, empty: Server, bare: Server, ours: dict[int, Server], asked: dict[int, list[Any]]
+    bench: Bench,
+    empty: Server,
+    bare: Server,
+    ours: dict[int, Server],
+    requests_by_size: dict[int, list[Any]],
 ) -> None:
     nothing = [EMPTY] * DRIVERS
     bench.measure("empty", empty, nothing)
     for size, server in ours.items():
-        for of_drivers in zip(*(known for known, _ in asked[size]), strict=True):
+        for of_drivers in zip(*(own for own, _ in requests_by_size[size]), strict=True):
             bench.measure(f"{of_drivers[0].name} {size}", server, [case.requests for case in of_drivers])
     for mode in ("new", "resume"):
         bench.measure(f"bare {mode}", bare, nothing, mode)
         bench.measure(f"worker {mode}", empty, nothing, mode)
     for size, server in ours.items():
-        bench.measure(f"poll {size}", server, [requests for _, requests in asked[size]], "new")
+        bench.measure(f"poll {size}", server, [requests for _, requests in requests_by_size[size]], "new")
 
 
 def _rows(
-    bench: Bench, houses: dict[int, tuple[Path, float]], memory: dict[int, meter.Memory], known: list[Any]
+    bench: Bench,
+    databases: dict[int, tuple[Path, float]],
+    memory: dict[int, meter.Memory],
+    measured: list[Any],
 ) -> list[Row]:
     empty = bench.of("empty")
     rows = [Row("empty Flask view, same worker and TLS", empty, "ms")]
-    for case in known:
+    for case in measured:
         for size in SIZES:
             used = bench.of(f"{case.name} {size}")
             rows.append(Row(f"{case.name} ({size} devices)", used, "ms", used / empty, case.target))
@@ -168,30 +176,30 @@ def _rows(
         rows.append(Row(f"memory of a worker, USS ({size} devices)", memory[size].uss, "MB"))
     rows.append(Row(f"memory, {SIZES[1]} devices to {SIZES[0]}", memory[SIZES[1]].pss, "MB",
                     memory[SIZES[1]].pss / memory[SIZES[0]].pss, FLAT))
-    rows += [Row(f"enrolling a device, of {size}", took * 1e3, "ms") for size, (_, took) in houses.items()]
+    rows += [Row(f"enrolling a device, of {size}", took * 1e3, "ms") for size, (_, took) in databases.items()]
     rows.append(Row("driver’s CPU time to the server’s", median(bench.busy), "times"))
     return rows
 
 
 def show(rows: list[Row], console: Console) -> None:
-    """The table."""
+    """Print the table."""
     table = Table("what", title=f"CPU per request; {machine()}", title_justify="left")
     for heading in ("measured", "times", "target", ""):
         table.add_column(heading, justify="right")
     for row in rows:
-        verdict = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[row.met]
+        result = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[row.met]
         table.add_row(
-            row.what,
+            row.name,
             f"{row.value:.3f} {row.unit}" if row.unit == "ms" else f"{row.value:.1f} {row.unit}",
             "" if row.ratio is None else f"{row.ratio:.2f}",
             "" if row.target is None else f"{row.target:g}",
-            verdict,
+            result,
         )
     console.print(table)
 
 
 def machine() -> str:
-    """Processor and Python."""
+    """Return the names of processor, Python and cipher."""
     names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
     processor = names[0] if names else platform.machine()
@@ -202,8 +210,8 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="tests.load", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--rounds", type=int, default=5, help="turns that every case has (default 5)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn (default 0.5)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often every case is measured (default 5)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="duration of a measurement (default 0.5)")
     options = parser.parse_args()
     console = Console()
     with (

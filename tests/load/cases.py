@@ -1,4 +1,4 @@
-"""What is asked, and what it may cost."""
+"""The requests that are measured, and their targets."""
 from __future__ import annotations
 
 import time
@@ -8,24 +8,28 @@ from server.resources import codec
 from tests.load.driver import request
 
 CONTROLS = (1, 10, 100)
-SEVERAL = 2000
+COUNT = 2000
 NOW = int(time.time())
 
 
 class Case(NamedTuple):
-    """`target` is what it may cost, in times the empty view; None where nothing is promised."""
+    """Requests and their target: how many times the CPU time of the empty view they may take, or None."""
     name: str
     requests: list[bytes]
     target: float | None
 
 
 def cases(device: int, mirror: str) -> list[Case]:
-    """What device number `device` asks over a connection that stays. Every write says something new."""
+    """Return the cases of device number `device` on a persistent connection. Every write has new values."""
     get = [("GET DeviceCapability", "/dcap", 1.5), ("GET EndDeviceList", "/edev?l=10", 1.5),
            ("GET DERProgramList", "/derp?l=10", 1.5)]
     get += [
-        (f"GET DERControlList, {many} controls", f"/derp/{2 + index}/derc?l=255", 1.5 if many <= 10 else 3.0)
-        for index, many in enumerate(CONTROLS)
+        (
+            f"GET DERControlList, {count} controls",
+            f"/derp/{2 + index}/derc?l=255",
+            1.5 if count <= 10 else 3.0,
+        )
+        for index, count in enumerate(CONTROLS)
     ]
     return [
         *(Case(name, [request("GET", path)], target) for name, path, target in get),
@@ -35,15 +39,15 @@ def cases(device: int, mirror: str) -> list[Case]:
 
 
 def statuses(device: int) -> list[bytes]:
-    """DERStatus, again and again."""
+    """Return PUTs of DERStatus, each with other values."""
     return [request("PUT", f"/edev/{device}/der/1/ders", codec.encode("DERStatus", {
         "genConnectStatus": {"dateTime": NOW, "value": "07"}, "inverterStatus": {"dateTime": NOW, "value": 3},
         "operationalModeStatus": {"dateTime": NOW, "value": 2}, "readingTime": NOW - number,
-        "stateOfChargeStatus": {"dateTime": NOW, "value": number}})) for number in range(SEVERAL)]
+        "stateOfChargeStatus": {"dateTime": NOW, "value": number}})) for number in range(COUNT)]
 
 
 def mirror(lfdi: str, number: int) -> bytes:
-    """A MirrorUsagePoint with one quantity, watts."""
+    """Return a POST of a MirrorUsagePoint with one quantity, watts."""
     return request(
         "POST",
         "/mup",
@@ -64,8 +68,8 @@ def mirror(lfdi: str, number: int) -> bytes:
 
 
 def readings(mirror: str) -> list[bytes]:
-    """Values for it, one at a time. `mirror` ends with the number of the device."""
-    href, _, number = mirror.partition(" ")
+    """Return POSTs of one reading each. `mirror` is the href and the number of the device."""
+    href, _, device = mirror.partition(" ")
     return [
         request(
             "POST",
@@ -73,17 +77,17 @@ def readings(mirror: str) -> list[bytes]:
             codec.encode(
                 "MirrorMeterReading",
                 {
-                    "mRID": f"B{int(number):X}",
-                    "Reading": {"timePeriod": {"start": NOW - each, "duration": 1}, "value": each},
+                    "mRID": f"B{int(device):X}",
+                    "Reading": {"timePeriod": {"start": NOW - number, "duration": 1}, "value": number},
                 },
             ),
         )
-        for each in range(SEVERAL)
+        for number in range(COUNT)
     ]
 
 
 def poll(device: int, mirror: str) -> list[bytes]:
-    """All that a device asks when its poll rate has passed: eight GETs, a PUT, a POST."""
+    """Return the requests of one poll of a device: eight GETs, a PUT, a POST."""
     paths = (
         "/dcap",
         "/tm",

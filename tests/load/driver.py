@@ -1,11 +1,10 @@
-"""Who asks: processes that send requests made beforehand over raw sockets with TLS.
+"""Drivers: processes that send prepared requests over raw sockets with TLS.
 
-A process keeps several connections busy by sending on all of them before it reads from any. On connections
-that stay it costs about a fifth of the CPU time of the server it asks, so that it is the server that is busy;
-a handshake costs both sides alike. Against a driver in C over epoll (0.011 ms a request where this one takes
-0.022) the server's CPU time per request comes out 6 to 14 % higher, and 10 to 25 % for handshakes, new or
-resumed, since it is woken more often for less; that holds for what is compared as well, so that the ratios
-are the same.
+A process keeps several connections busy by sending on all of them before it reads from any. On persistent
+connections it needs about a fifth of the server's CPU time, so that the server is the bottleneck; a handshake
+costs both sides alike. With a driver in C over epoll (0.011 ms a request, where this one takes 0.022) the
+server's CPU time per request is 6 to 14 % lower, and 10 to 25 % lower for handshakes, new or resumed, since
+the server is woken less often. That is so for all servers that are compared, so the ratios are the same.
 """
 from __future__ import annotations
 
@@ -24,26 +23,28 @@ CONNECTIONS = 4
 CIPHER = "ECDHE-ECDSA-AES128-CCM8"
 
 
-class Wish(NamedTuple):
-    """What to send to a port: `requests` in turn, for so many seconds. `mode` is "keep" (over connections
-    that stay), "new" (a full handshake for each pass through the requests), or "resume" (resumed
-    handshakes)."""
+class Assignment(NamedTuple):
+    """Requests to send to a port in turn, for so many seconds.
+
+    `mode` is "keep" (over persistent connections), "new" (a full handshake for each pass through the
+    requests), or "resume" (a resumed handshake for each pass).
+    """
     port: int
     requests: list[bytes]
     seconds: float
     mode: str = "keep"
 
 
-class Done(NamedTuple):
-    """How many passes were made (in "keep" mode: answers received), in how much CPU time of the driver, and
-    the first answer that was no success."""
+class Result(NamedTuple):
+    """The number of passes (in "keep" mode: of answers), the driver's CPU time in seconds, and the first
+    answer that was an error."""
     count: int
-    cpu: float
-    wrong: str
+    cpu_s: float
+    error: str
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
-    """A request as bytes."""
+    """Return a request as bytes."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sep+xml\r\n"
     if body:
         head += f"Content-Type: application/sep+xml\r\nContent-Length: {len(body)}\r\n"
@@ -51,7 +52,7 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
 
 
 class Client:
-    """Connections with one device's certificate."""
+    """Connections with the certificate of one device."""
 
     def __init__(self, certificate: Path):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -60,7 +61,7 @@ class Client:
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self.open: dict[int, list[ssl.SSLSocket]] = {}
-        self.wrong = ""
+        self.error = ""
 
     def connect(self, port: int, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
         plain = socket.create_connection(("127.0.0.1", port))
@@ -68,13 +69,13 @@ class Client:
         return self.context.wrap_socket(plain, session=session)
 
     def answer(self, channel: ssl.SSLSocket) -> bytes:
-        """Read one answer, whole."""
+        """Read one complete answer."""
         data = channel.recv(1 << 17)
         while b"\r\n\r\n" not in data:
             data += self.more(channel)
         head, _, body = data.partition(b"\r\n\r\n")
         if not head.startswith((b"HTTP/1.1 20", b"HTTP/1.1 304")):
-            self.wrong = self.wrong or data[:300].decode("latin-1")
+            self.error = self.error or data[:300].decode("latin-1")
         at = head.lower().find(b"content-length:")
         length = int(head[at + 15:].split(b"\r\n", 1)[0]) if at >= 0 else 0
         missing = length - len(body)
@@ -90,24 +91,24 @@ class Client:
             raise ConnectionError("the server closed the connection")
         return data
 
-    def request(self, port: int, asked: bytes) -> bytes:
-        """One request on a connection of its own."""
+    def request(self, port: int, data: bytes) -> bytes:
+        """Send a request on a connection of its own; return the answer."""
         with self.connect(port) as channel:
-            channel.sendall(asked)
+            channel.sendall(data)
             return self.answer(channel)
 
-    def load(self, wish: Wish) -> Done:
-        """Do as wished."""
-        self.wrong = ""
-        cpu, end = time.process_time(), time.monotonic() + wish.seconds
-        count = sum(self.keep(wish, end) if wish.mode == "keep" else self.renew(wish, end))
-        return Done(count, time.process_time() - cpu, self.wrong)
+    def load(self, assignment: Assignment) -> Result:
+        """Send the requests of an assignment."""
+        self.error = ""
+        cpu, end = time.process_time(), time.monotonic() + assignment.seconds
+        count = sum(self.keep(assignment, end) if assignment.mode == "keep" else self.renew(assignment, end))
+        return Result(count, time.process_time() - cpu, self.error)
 
-    def keep(self, wish: Wish, end: float) -> Iterator[int]:
-        channels = self.open.setdefault(wish.port, [])
+    def keep(self, assignment: Assignment, end: float) -> Iterator[int]:
+        channels = self.open.setdefault(assignment.port, [])
         while len(channels) < CONNECTIONS:
-            channels.append(self.connect(wish.port))
-        requests = cycle(wish.requests)
+            channels.append(self.connect(assignment.port))
+        requests = cycle(assignment.requests)
         while time.monotonic() < end:
             for channel in channels:
                 channel.sendall(next(requests))
@@ -115,29 +116,29 @@ class Client:
                 self.answer(channel)
             yield len(channels)
 
-    def renew(self, wish: Wish, end: float) -> Iterator[int]:
+    def renew(self, assignment: Assignment, end: float) -> Iterator[int]:
         session = None
         while time.monotonic() < end:
-            with self.connect(wish.port, session) as channel:
-                for asked in wish.requests:
-                    channel.sendall(asked)
+            with self.connect(assignment.port, session) as channel:
+                for data in assignment.requests:
+                    channel.sendall(data)
                     self.answer(channel)
-                if wish.mode == "resume":
+                if assignment.mode == "resume":
                     if session is not None and not channel.session_reused:
-                        self.wrong = self.wrong or "the session was not resumed"
+                        self.error = self.error or "the session was not resumed"
                     session = channel.session
             yield 1
 
 
 def _serve(certificate: Path, pipe: Connection) -> None:
     client = Client(certificate)
-    while (wish := pipe.recv()) is not None:
-        pipe.send(client.load(wish))
+    while (assignment := pipe.recv()) is not None:
+        pipe.send(client.load(assignment))
 
 
 @contextmanager
 def drivers(certificates: list[Path]) -> Iterator[list[Connection]]:
-    """A process for each of these certificates; what is sent to one is a Wish, what it answers Done."""
+    """Run a process for each certificate; each pipe takes an Assignment and returns a Result."""
     context: Any = multiprocessing.get_context("spawn")
     processes, pipes = [], []
     for certificate in certificates:

@@ -1,4 +1,4 @@
-"""What everything is compared with: an empty Flask view, behind the device interface's own worker and TLS.
+"""The reference of all comparisons: an empty Flask view, behind the device interface's own worker and TLS.
 
 `gunicorn -c python:tests.load.empty` reads this; `tests.load.bare` puts the same view behind gunicorn's own
 worker.

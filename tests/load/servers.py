@@ -1,4 +1,4 @@
-"""What is started: gunicorn, with one worker process, so that the drivers have a core for themselves."""
+"""The servers: gunicorn with one worker process, so that the drivers have a core of their own."""
 from __future__ import annotations
 
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Server:
-    """A gunicorn of the settings in force, with another configuration, port and database."""
+    """A gunicorn with the present settings, but another configuration, port and database."""
 
     def __init__(
         self, folder: Path, name: str, configuration: str, certs: Path, database: Path | None = None
@@ -44,7 +44,7 @@ class Server:
         self.worker = self.pids[-1]
 
     def wait(self) -> None:
-        """Until it listens and its worker runs."""
+        """Wait until it listens and its worker runs."""
         end = time.monotonic() + 30
         while time.monotonic() < end and self.process.poll() is None:
             with socket.socket() as probe:

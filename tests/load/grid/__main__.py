@@ -1,4 +1,4 @@
-"""`make bench-grid`: every gate of the balance, what was reached, and 1 to the shell where one is missed.
+"""`make bench-grid`: every gate of the balance, the value it reaches, and exit status 1 where one is missed.
 `ARGS=arrays` and `ARGS=wire` measure a part of them."""
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.load.grid import gates, wire
 
 
 def main() -> int:
-    begun = time.perf_counter()
-    orders = gates.Orders()
+    start = time.perf_counter()
+    violations = gates.Violations()
     table = Table(
         "gate",
         "reached",
@@ -25,27 +25,27 @@ def main() -> int:
         title="The balance on SimBench's profiles, 8 days of a year",
     )
     missed = 0
-    # The clock first: what follows fills the memory.
+    # Times first: the others fill the memory.
     arrays = chain(
         gates.times(),
         gates.from_rows(),
-        gates.against_exact(100, 0.95, orders),
-        gates.against_exact(300, 0.97, orders),
-        gates.from_readings(1000, orders),
-        gates.under_limits(1000, 10, orders),
-        orders.gates(),
+        gates.against_exact(100, 0.95, violations),
+        gates.against_exact(300, 0.97, violations),
+        gates.from_readings(1000, violations),
+        gates.under_limits(1000, 10, violations),
+        violations.gates(),
     )
     parts = {"arrays": arrays, "wire": wire.gates_of()}
     for gate in chain.from_iterable(parts[name] for name in sys.argv[1:] or parts):
-        bound = "" if isinf(gate.bound) else f"{'≤' if gate.most else '≥'} {gate.bound:g} {gate.unit}"
-        verdict = "" if isinf(gate.bound) else "[green]met[/]" if gate.met else "[bold red]MISSED[/]"
-        table.add_row(gate.what, f"{gate.reached:.3f} {gate.unit}", bound, verdict, gate.note)
+        bound = "" if isinf(gate.bound) else f"{'≤' if gate.at_most else '≥'} {gate.bound:g} {gate.unit}"
+        result = "" if isinf(gate.bound) else "[green]met[/]" if gate.met else "[bold red]MISSED[/]"
+        table.add_row(gate.name, f"{gate.reached:.3f} {gate.unit}", bound, result, gate.note)
         missed += not gate.met
         print(".", end="", file=sys.stderr, flush=True)
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print()
     console.print(table)
-    console.print(f"{missed} missed; {time.perf_counter() - begun:.0f} s")
+    console.print(f"{missed} missed; {time.perf_counter() - start:.0f} s")
     return 1 if missed else 0
 
 

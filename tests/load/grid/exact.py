@@ -1,4 +1,4 @@
-"""The day as one linear program with every device in it: what nobody can do better, knowing the day."""
+"""The day as one linear program with every device in it: the best result with perfect foresight."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,19 +10,19 @@ from tests.load.grid.fleet import DAY, HOURS
 
 
 def best(truth: Truth, prices: CostWeights | None = None, seconds: float = 300) -> ClusterSchedule | None:
-    """The plan in which every device is a cluster of its own."""
+    """Return the plan in which every device is a cluster of its own."""
     now = beginning(truth)
-    alone = [now.batteries._replace(group=np.arange(len(now.batteries.energy))),
+    single = [now.batteries._replace(group=np.arange(len(now.batteries.energy))),
              now.sessions._replace(group=np.arange(len(now.sessions.need))),
              now.thermals._replace(group=np.arange(len(now.thermals.state)))]
-    every = clusters.concatenate(
-        clusters.batteries(alone[0], DAY, 1)[0],
-        clusters.sessions(alone[1], DAY, HOURS, DAY + 1)[0],
-        clusters.thermals(alone[2], truth.pumps)[0],
+    all_clusters = clusters.concatenate(
+        clusters.batteries(single[0], DAY, 1)[0],
+        clusters.sessions(single[1], DAY, HOURS, DAY + 1)[0],
+        clusters.thermals(single[2], truth.pumps)[0],
     )
     net = truth.net.sum(axis=0) - truth.supply
     return solve(
-        BalanceProblem(net, HOURS, every, truth.sun.sum(axis=0), prices=prices or CostWeights()),
+        BalanceProblem(net, HOURS, all_clusters, truth.pv.sum(axis=0), prices=prices or CostWeights()),
         seconds,
         "ipm",
     )

@@ -1,5 +1,7 @@
-"""What the balance has to reach, and what it reaches. Each function measures some gates; consumption is
-positive."""
+"""Gates of the balance: the values that it must reach, and those that it reaches. Consumption is positive.
+
+Each function measures some gates.
+"""
 from __future__ import annotations
 
 import resource
@@ -15,37 +17,37 @@ from server.grid.optimisation.balanceprogram import BalanceProblem
 from server.grid.optimisation.nestedlimits import solve_nested
 from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
 from tests.load.grid import exact, fleet, naive, rows
-from tests.load.grid.day import Foresight, Lived, Readings, Truth, beginning, live, rms, silent
+from tests.load.grid.day import DayResult, Foresight, Readings, Truth, beginning, non_responding, rms, run_day
 from tests.load.grid.fleet import DAYS, HOURS
 
 HALF = 0.5
 
 
 class Gate(NamedTuple):
-    """`reached` against `bound`; it has to be at least, or with `most` at most so much."""
-    what: str
+    """A value that must be at least `bound`, or, with `at_most`, at most."""
+    name: str
     reached: float
     bound: float
-    most: bool = False
+    at_most: bool = False
     unit: str = ""
     note: str = ""
 
     @property
     def met(self) -> bool:
-        return self.reached <= self.bound if self.most else self.reached >= self.bound
+        return self.reached <= self.bound if self.at_most else self.reached >= self.bound
 
 
 class Cut(NamedTuple):
-    """By how much of itself the imbalance was lowered."""
+    """The fraction by which the imbalance was lowered: root mean square, and peak."""
     rms: float
     peak: float
 
 
 def days(count: int, feeders: int = 1, chosen: tuple[int, ...] = DAYS) -> Iterator[Truth]:
-    """The days of one neighbourhood, noon to noon."""
-    town = fleet.homes(count, feeders=feeders)
+    """Yield days of one neighbourhood, noon to noon."""
+    neighbourhood = fleet.homes(count, feeders=feeders)
     for day in chosen:
-        yield Truth(town, day * fleet.DAY + 48)
+        yield Truth(neighbourhood, day * fleet.DAY + 48)
 
 
 def planner(truth: Truth, **settings: Any) -> Planner:
@@ -53,24 +55,26 @@ def planner(truth: Truth, **settings: Any) -> Planner:
 
 
 def cut(truth: Truth, imbalance: np.ndarray) -> Cut:
-    return Cut(1 - rms(imbalance) / rms(truth.alone), 1 - abs(imbalance).max() / abs(truth.alone).max())
+    uncontrolled = truth.uncontrolled
+    return Cut(1 - rms(imbalance) / rms(uncontrolled), 1 - abs(imbalance).max() / abs(uncontrolled).max())
 
 
 def mean(cuts: list[Cut]) -> Cut:
     return Cut(*np.mean(cuts, axis=0))
 
 
-class Orders:
-    """The worst that our own orders did, over all days that were lived."""
+class Violations:
+    """The largest violations over all days, which gates bound."""
 
     def __init__(self) -> None:
         self.unserved = self.reserve = self.comfort = self.feeder = 0.0
 
-    def seen(self, day: Lived) -> Lived:
+    def check(self, day: DayResult) -> DayResult:
+        """Include a day, and return it."""
         self.unserved = max(self.unserved, float(day.unserved.max(initial=0)))
         self.reserve, self.comfort = (
-            max(self.reserve, day.reserve_broken),
-            max(self.comfort, day.comfort_broken),
+            max(self.reserve, day.reserve_violation),
+            max(self.comfort, day.comfort_violation),
         )
         return day
 
@@ -81,9 +85,8 @@ class Orders:
         yield Gate("feeder limit broken, at worst", self.feeder, 0.01, True, "W")
 
 
-def against_exact(count: int, bound: float, orders: Orders) -> Iterator[Gate]:
-    """Perfect foresight: the share of what one program with every device in it reaches, by device and
-    hybrid."""
+def against_exact(count: int, bound: float, violations: Violations) -> Iterator[Gate]:
+    """Measure, with perfect foresight, the fraction of what one program with every device reaches."""
     reached: dict[str, list[Cut]] = {"exact": [], "device": [], "hybrid": []}
     for truth in days(count):
         best = exact.best(truth)
@@ -91,8 +94,8 @@ def against_exact(count: int, bound: float, orders: Orders) -> Iterator[Gate]:
             raise RuntimeError("the exact program found no plan in time")
         reached["exact"].append(cut(truth, best.imbalance))
         for name, broadcast in (("device", False), ("hybrid", True)):
-            lived = orders.seen(live(truth, Foresight(truth), planner(truth, broadcast=broadcast)))
-            reached[name].append(cut(truth, lived.imbalance))
+            result = violations.check(run_day(truth, Foresight(truth), planner(truth, broadcast=broadcast)))
+            reached[name].append(cut(truth, result.imbalance))
     best_cut, device, hybrid = (mean(reached[name]) for name in ("exact", "device", "hybrid"))
     yield Gate(f"{count} homes: share of the exact program's RMS cut", device.rms / best_cut.rms, bound,
                note=f"{device.rms:.1%} of {best_cut.rms:.1%}")
@@ -106,40 +109,43 @@ def against_exact(count: int, bound: float, orders: Orders) -> Iterator[Gate]:
     )
 
 
-def from_readings(count: int, orders: Orders) -> Iterator[Gate]:
-    """Persistence and readings 15 minutes old, everybody answering and 10 % silent; the naive rules beside
-    it."""
-    ways: dict[str, Callable[[Truth], Lived]] = {
-        "persistence": lambda truth: live(truth, Readings(truth), planner(truth, every=1)),
-        "hourly plans": lambda truth: live(truth, Readings(truth), planner(truth)),
-        "wind as read last": lambda truth: live(
+def from_readings(count: int, violations: Violations) -> Iterator[Gate]:
+    """Measure persistence with readings 15 minutes old, also with devices that do not respond, and beside it
+    naive rules."""
+    runs: dict[str, Callable[[Truth], DayResult]] = {
+        "persistence": lambda truth: run_day(truth, Readings(truth), planner(truth, every=1)),
+        "hourly plans": lambda truth: run_day(truth, Readings(truth), planner(truth)),
+        "wind as read last": lambda truth: run_day(
             truth, Readings(truth, announced=False), planner(truth, every=1)
         ),
-        "10 % silent": lambda truth: live(
-            truth, Readings(truth), planner(truth, every=1), silent(truth, 0.1)
+        "10 % non-responding": lambda truth: run_day(
+            truth, Readings(truth), planner(truth, every=1), non_responding(truth, 0.1)
         ),
-        "30 % silent": lambda truth: live(
-            truth, Readings(truth), planner(truth, every=1), silent(truth, 0.3)
+        "30 % non-responding": lambda truth: run_day(
+            truth, Readings(truth), planner(truth, every=1), non_responding(truth, 0.3)
         ),
-        "myopic": lambda truth: live(truth, Readings(truth), naive.Myopic()),
-        "perfect": lambda truth: live(truth, Foresight(truth), planner(truth)),
+        "myopic": lambda truth: run_day(truth, Readings(truth), naive.Myopic()),
+        "perfect": lambda truth: run_day(truth, Foresight(truth), planner(truth)),
     }
     rules = {"curtail all, 17 to 21": naive.curtail_all, "all cars at 23:00": naive.cars_at_eleven}
-    reached: dict[str, list[Cut]] = {name: [] for name in (*ways, *rules)}
+    reached: dict[str, list[Cut]] = {name: [] for name in (*runs, *rules)}
     for truth in days(count):
-        for name, way in ways.items():
-            lived = way(truth)
-            reached[name].append(cut(truth, (lived if name == "myopic" else orders.seen(lived)).imbalance))
+        for name, run in runs.items():
+            result = run(truth)
+            if name != "myopic":
+                violations.check(result)
+            reached[name].append(cut(truth, result.imbalance))
         for name, rule in rules.items():
             reached[name].append(cut(truth, rule(truth)))
     ours = mean(reached["persistence"])
     others = {name: mean(cuts) for name, cuts in reached.items()}
     yield Gate(f"{count} homes, persistence, readings 15 min old: RMS cut", ours.rms, 0.60,
                note=f"peak cut {ours.peak:.1%}; perfect {others['perfect'].rms:.1%}")
-    yield Gate("  worst day's RMS cut", min(each.rms for each in reached["persistence"]), 0)
-    yield Gate("  worst day's peak cut", min(each.peak for each in reached["persistence"]), 0)
-    yield Gate("  10 % silent: share of everybody's RMS cut", others["10 % silent"].rms / ours.rms, 0.70,
-               note=f"30 % silent {others['30 % silent'].rms / ours.rms:.1%}")
+    yield Gate("  worst day's RMS cut", min(result.rms for result in reached["persistence"]), 0)
+    yield Gate("  worst day's peak cut", min(result.peak for result in reached["persistence"]), 0)
+    tenth = others["10 % non-responding"].rms / ours.rms
+    yield Gate("  10 % non-responding: fraction of that RMS cut", tenth, 0.70,
+               note=f"30 % non-responding {others['30 % non-responding'].rms / ours.rms:.1%}")
     for name in ("hourly plans", "wind as read last", "myopic", *rules):
         yield Gate(
             f"  beside it, no gate: {name}",
@@ -149,58 +155,56 @@ def from_readings(count: int, orders: Orders) -> Iterator[Gate]:
         )
 
 
-def under_limits(count: int, feeders: int, orders: Orders) -> Iterator[Gate]:
-    """Days under feeders that would be overloaded if nobody did anything; the orders' part of what is
-    broken."""
+def under_limits(count: int, feeders: int, violations: Violations) -> Iterator[Gate]:
+    """Measure days under feeders that would be overloaded without controls."""
     cuts, without = [], 0.0
     for truth in days(count, feeders, DAYS[::4]):
         limits = 0.85 * np.abs(truth.net + truth.cars).max(axis=1)
-        lived = orders.seen(live(truth, Foresight(truth, limits), planner(truth)))
-        drawn = truth.net + lived.drawn
-        orders.feeder = max(orders.feeder, float((np.abs(drawn) - limits[:, None]).max()))
-        cuts.append(cut(truth, lived.imbalance))
-        unlimited = live(truth, Foresight(truth), planner(truth))
-        without = max(without, float((np.abs(truth.net + unlimited.drawn) - limits[:, None]).max()))
+        result = violations.check(run_day(truth, Foresight(truth, limits), planner(truth)))
+        load = truth.net + result.flexible_load
+        violations.feeder = max(violations.feeder, float((np.abs(load) - limits[:, None]).max()))
+        cuts.append(cut(truth, result.imbalance))
+        unlimited = run_day(truth, Foresight(truth), planner(truth))
+        without = max(without, float((np.abs(truth.net + unlimited.flexible_load) - limits[:, None]).max()))
     yield Gate(f"{count} homes under {feeders} limited feeders, no gate: RMS cut", mean(cuts).rms, -np.inf,
                note=f"not knowing the limits breaks one by {without / 1000:.1f} kW")
 
 
 def times() -> Iterator[Gate]:
-    """Seconds of processor time, since others may be at work on the machine; the clock's beside it."""
+    """Measure seconds of processor time, since other work may run on the machine, and beside it of time."""
     yield from _fills()
     for count, bound in ((10_000, 1.0), (100_000, 5.0)):
         truth = next(days(count, chosen=(107,)))
-        knows = Foresight(truth)
-        _ = truth.alone, truth.heat_by_kind
+        knowledge = Foresight(truth)
+        _ = truth.uncontrolled, truth.thermal_by_cluster
         yield _timed(f"{count:,} homes: 24 plans and 96 shares", bound,
-                     lambda truth=truth, knows=knows: live(truth, knows, planner(truth)))
+                     lambda truth=truth, known=knowledge: run_day(truth, known, planner(truth)))
     yield Gate(
         "  memory at the most", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 600, True, "MB"
     )
     truth = next(days(10_000, 100, (107,)))
     limits = 0.8 * np.abs(truth.net + truth.cars).max(axis=1)
     now = beginning(truth)
-    outlook = Foresight(truth, limits).outlook(0, now)
+    forecast = Foresight(truth, limits).forecast(0, now)
     arrived = now._replace(sessions=now.sessions.only(now.sessions.arrive <= 0))
-    plans = planner(truth)
+    hourly = planner(truth)
     yield _timed("10,000 homes under 100 limited feeders: one plan", 5.0, lambda: solve_nested(BalanceProblem(
-        outlook.net, HOURS, plans.gathered(arrived, outlook), outlook.generation, outlook.limits)))
+        forecast.net, HOURS, hourly.gathered(arrived, forecast), forecast.generation, forecast.limits)))
 
 
 def from_rows() -> Iterator[Gate]:
-    """What a virtual DER with many members can do over a day, from its database (SQLite) to the
-    answer."""
+    """Measure the capability of a virtual DER with many members over a day, from its database (SQLite)."""
     with rows.area_with(100_000) as area:
         yield _timed("capability: 100,000 members", 5.0, lambda: capability.horizon(area))
         yield _timed("  once more, no gate", np.inf, lambda: capability.horizon(area))
 
 
 def _fills() -> Iterator[Gate]:
-    numbers = np.random.default_rng(1)
+    generator = np.random.default_rng(1)
     size = 100_000
-    rating = numbers.uniform(1000, 5000, size)
+    rating = generator.uniform(1000, 5000, size)
     line = waterfill.MemberLines(
-        numbers.normal(0, 1000, size), rating, -rating, rating * numbers.random(size)
+        generator.normal(0, 1000, size), rating, -rating, rating * generator.random(size)
     )
     best = min(
         (_timed("water-fill, 100,000 members", 30, lambda: waterfill.fill(1e6, line)) for _ in range(9)),
@@ -213,9 +217,9 @@ def _in_ms(gate: Gate) -> Gate:
     return gate._replace(reached=gate.reached * 1000, unit="ms", note="")
 
 
-def _timed(what: str, bound: float, work: Callable[[], Any]) -> Gate:
+def _timed(name: str, bound: float, work: Callable[[], Any]) -> Gate:
     clock, processor = time.perf_counter(), time.process_time()
     if work() is None:
-        raise RuntimeError(f"{what}: no answer")
+        raise RuntimeError(f"{name}: no answer")
     processor = time.process_time() - processor
-    return Gate(what, processor, bound, True, "s", f"{time.perf_counter() - clock:.2f} s by the clock")
+    return Gate(name, processor, bound, True, "s", f"{time.perf_counter() - clock:.2f} s by the clock")

@@ -1,4 +1,4 @@
-"""Rules that come to mind first, and what they do to the balance. Consumption is positive, in W."""
+"""Naive rules to compare the balance with. Consumption is positive, in W."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -15,40 +15,44 @@ EVENING, LATE = slice(20, 36), 44  # 17:00 to 21:00, and 23:00, in steps after n
 
 
 def curtail_all(truth: Truth) -> np.ndarray:
-    """Cars and heat pumps off from 17:00 to 21:00, every day; then all of them want back at once what they
-    missed."""
+    """Return the imbalance with cars and heat pumps off from 17:00 to 21:00, which catch up at once after
+    that."""
     trips, off = truth.trips, np.zeros(DAY, dtype=bool)
     off[EVENING] = True
-    need, drawn = trips.need.copy(), np.zeros(DAY)
+    need, load = trips.need.copy(), np.zeros(DAY)
     missed = np.zeros(len(truth.pumps))
     for step in range(DAY):
-        here = (trips.arrive <= step) & (step < trips.depart)
-        car = np.where(here & ~off[step], np.minimum(trips.power, need / HOURS), 0)
+        present = (trips.arrive <= step) & (step < trips.depart)
+        car = np.where(present & ~off[step], np.minimum(trips.power, need / HOURS), 0)
         need -= car * HOURS
         base = truth.pumps[:, step]
-        pump = np.zeros_like(base) if off[step] else np.minimum(base + missed / HOURS, truth.town.pump_rating)
+        catching_up = np.minimum(base + missed / HOURS, truth.neighbourhood.pump_rating)
+        pump = np.zeros_like(base) if off[step] else catching_up
         missed += (base - pump) * HOURS
-        drawn[step] = car.sum() + pump.sum() - base.sum()
-    return truth.net.sum(axis=0) + drawn - truth.supply
+        load[step] = car.sum() + pump.sum() - base.sum()
+    return truth.net.sum(axis=0) + load - truth.supply
 
 
 def cars_at_eleven(truth: Truth) -> np.ndarray:
-    """Every car that came before 23:00 and stays begins to charge then."""
+    """Return the imbalance where every car that is there at 23:00 begins to charge then."""
     trips = truth.trips
     waits = (trips.arrive < LATE) & (trips.depart > LATE)
     delayed = replace(trips, arrive=np.where(waits, LATE, trips.arrive))
-    return (truth.net + fleet.unmanaged(delayed, truth.trip_feeder, truth.feeders)).sum(axis=0) - truth.supply
+    cars = fleet.uncontrolled_charging(delayed, truth.trip_feeder, truth.feeders)
+    return (truth.net + cars).sum(axis=0) - truth.supply
 
 
 class Myopic:
-    """Follows the imbalance of the moment: a surplus goes to cars, then to batteries; what lacks comes from
-    these."""
+    """A planner that follows the present imbalance.
+
+    A surplus goes to cars, then to batteries; a deficit comes from batteries.
+    """
 
     def __init__(self, groups: int = 1) -> None:
         self.groups = groups
 
-    def step(self, now: disaggregation.Fleet, outlook: HorizonForecast) -> disaggregation.MemberPowers:
-        net = float(outlook.net[0])
+    def step(self, now: disaggregation.Fleet, forecast: HorizonForecast) -> disaggregation.MemberPowers:
+        net = float(forecast.net[0])
         zero = np.zeros(self.groups)
-        asked = disaggregation.StepTarget(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
-        return disaggregation.disaggregate(asked, now, disaggregation.StepOptions(HOURS))
+        target = disaggregation.StepTarget(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
+        return disaggregation.disaggregate(target, now, disaggregation.StepOptions(HOURS))

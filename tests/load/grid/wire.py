@@ -1,10 +1,10 @@
-"""A day of a neighbourhood over the wire beside the same day in arrays."""
+"""A day of a neighbourhood over the wire, compared with the same day in arrays."""
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +17,7 @@ from server.config import settings
 from server.resources import pollrates
 from tests.flows.server import Server
 from tests.load.grid import fleet, gates, street
-from tests.load.grid.day import Foresight, Truth, live
+from tests.load.grid.day import Foresight, Truth, run_day
 from tests.load.grid.devicemodels import QUARTER
 from tests.load.grid.gates import Gate
 from tests.load.grid.street import Entry, Street
@@ -26,17 +26,17 @@ NOON = 1_776_427_200  # 17 April 2026, UTC
 
 
 def street_of(truth: Truth) -> Street:
-    """The devices of a neighbourhood on a day, as they are when it begins (see `day.beginning`)."""
-    town, trips = truth.town, truth.trips
-    suns = np.stack([fleet.profiles()[name] for name in fleet.SUNS])[
+    """Return the devices of a neighbourhood on a day, as they are when it begins (see `day.beginning`)."""
+    homes, trips = truth.neighbourhood, truth.trips
+    pv = np.stack([fleet.profiles()[name] for name in fleet.PVS])[
         :, (truth.noon + np.arange(fleet.DAY)) % fleet.YEAR
     ]
 
     def entry(kind: str, number: int, **ratings: Any) -> Entry:
         return {"name": f"{kind} {number}", "model": kind, "ratings": ratings}
     devices = [entry("solar", number, max_w=float(rated), panel_w=float(rated), begin=NOON,
-                     series=(suns[town.sun[number]] * rated).tolist())
-               for number, rated in enumerate(town.sun_rating)]
+                     series=(pv[homes.pv[number]] * rated).tolist())
+               for number, rated in enumerate(homes.pv_rating)]
     devices += [
         entry(
             "battery",
@@ -44,16 +44,18 @@ def street_of(truth: Truth) -> Street:
             max_w=float(power),
             max_charge_w=float(power),
             max_discharge_w=float(power),
-            max_wh=float(span),
-            stored_wh=float(span) / 2,
+            max_wh=float(capacity),
+            stored_wh=float(capacity) / 2,
             reserve_soc=fleet.RESERVE,
             round_trip_efficiency=fleet.EFFICIENCY**2,
         )
-        for number, (power, span) in enumerate(zip(town.store_power, town.store_span, strict=True))
+        for number, (power, capacity) in enumerate(
+            zip(homes.battery_power, homes.battery_capacity, strict=True)
+        )
     ]
-    powers = [float(fleet.CARS[kind].rsplit("_", 1)[1]) * 1000 for kind in town.car]
+    powers = [float(fleet.CARS[kind].rsplit("_", 1)[1]) * 1000 for kind in homes.car]
     for car, power in enumerate(powers):
-        visits = [
+        sessions = [
             [
                 NOON + int(trips.arrive[trip]) * QUARTER,
                 NOON + int(trips.depart[trip]) * QUARTER,
@@ -62,40 +64,42 @@ def street_of(truth: Truth) -> Street:
             for trip in np.flatnonzero(trips.car == car)
         ]
         devices += [
-            entry("car", len(devices) + place, max_charge_w=power, trips=one)
-            for place, one in enumerate(_apart(visits))
+            entry("car", len(devices) + index, max_charge_w=power, trips=charger)
+            for index, charger in enumerate(_chargers(sessions))
         ]
     devices += [
         entry(
             "pump",
             number,
             max_charge_w=float(rated),
-            span_wh=float(town.pump_band[number]),
+            span_wh=float(homes.pump_band[number]),
             begin=NOON,
             retention=float(np.exp(-fleet.HOURS / fleet.LEAK_HOURS)),
             series=truth.pumps[number].tolist(),
         )
-        for number, rated in enumerate(town.pump_rating)
+        for number, rated in enumerate(homes.pump_rating)
     ]
     return Street(NOON, devices, truth.load.sum(axis=0), truth.supply)
 
 
-def _apart(visits: list[list[float]]) -> list[list[list[float]]]:
-    """Visits to as many chargers as there are cars at a time, at least one."""
-    found: list[list[list[float]]] = [[]]
-    for visit in sorted(visits):
-        free = next((one for one in found if not one or one[-1][1] <= visit[0]), None)
+def _chargers(sessions: list[list[float]]) -> list[list[list[float]]]:
+    """Return the sessions of each charger: as many chargers as there are cars at a time, at least one."""
+    chargers: list[list[list[float]]] = [[]]
+    for session in sorted(sessions):
+        free = next(
+            (charger for charger in chargers if not charger or charger[-1][1] <= session[0]), None
+        )
         if free is None:
-            found.append(free := [])
-        free.append(visit)
-    return found
+            chargers.append(free := [])
+        free.append(session)
+    return chargers
 
 
 @contextmanager
-def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, Sequence[Entry]]]:
-    """A server on an empty database whose clock goes in steps, and certificates for so many devices."""
-    kept, pace = dict(settings.__dict__), clock.spec()
-    made = [entry for entry in dev.make_dev(folder / "certs", devices) if entry["kind"] == "device"]
+def running_server(folder: Path, devices: int, **options: Any) -> Iterator[tuple[Server, Sequence[Entry]]]:
+    """Run a server on an empty database, in stepped time; yield it with certificates for so many devices."""
+    saved, pace = dict(settings.__dict__), clock.spec()
+    entries = [entry for entry in dev.make_dev(folder / "certs", devices) if entry["kind"] == "device"]
     clock.stand_in(folder / "clock", NOON - street.BEFORE * QUARTER)
     server = Server(
         folder,
@@ -104,7 +108,7 @@ def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, 
         clock=clock.spec(),
         access_log=True,
         **street.SETTINGS,
-        **chosen,
+        **options,
     )
     try:
         settings.reload(os.environ | server.environment)
@@ -112,27 +116,31 @@ def opened(folder: Path, devices: int, **chosen: Any) -> Iterator[tuple[Server, 
         functionsets.load()
         pollrates.forget()
         with server:
-            yield server, made
+            yield server, entries
     finally:
         models.db.close()
-        settings.__dict__.update(kept)
+        settings.__dict__.update(saved)
         clock.follow(pace)
         pollrates.forget()
 
 
 def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:
-    """The same day lived twice, with everything known, hybrid addressing and a plan an hour."""
+    """Measure the same day over the wire and in arrays, with perfect foresight, hybrid addressing and a plan
+    each hour."""
     truth = next(gates.days(count, chosen=(day,)))
     arrays = gates.cut(
-        truth, live(truth, Foresight(truth), gates.planner(truth, broadcast=True)).imbalance
+        truth, run_day(truth, Foresight(truth), gates.planner(truth, broadcast=True)).imbalance
     ).rms
-    here = street_of(truth)
-    with TemporaryDirectory() as name, opened(Path(name), len(here.devices)) as (server, certificates):
-        known = street.enrol(here, certificates)
-        begun = time.perf_counter()
-        result = street.run_day(here, server, known, Path(name))
-        seconds, requests = time.perf_counter() - begun, server.log.count("\n")
-    answers = ", ".join(f"{number} of status {status}" for status, number in sorted(result.responses.items()))
+    same_day = street_of(truth)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        server, certificates = stack.enter_context(running_server(folder, len(same_day.devices)))
+        enrolled = street.enrol(same_day, certificates)
+        start = time.perf_counter()
+        result = street.run_day(same_day, server, enrolled, folder)
+        seconds, requests = time.perf_counter() - start, server.log.count("\n")
+    counts = sorted(result.responses.items())
+    responses = ", ".join(f"{number} of status {status}" for status, number in counts)
     yield Gate(
         f"{count} homes over mutual TLS: RMS cut falls short of arrays by",
         arrays - result.rms_cut,
@@ -141,22 +149,22 @@ def gates_of(count: int = 300, day: int = 107) -> Iterator[Gate]:
         note=f"{result.rms_cut:.1%} over the wire, {arrays:.1%} in arrays",
     )
     yield Gate(
-        "  homes that nobody asks for anything: differ by",
-        float(np.abs(result.uncontrolled_imbalance_w - truth.alone).max()),
+        "  homes without controls: differ by",
+        float(np.abs(result.uncontrolled_imbalance_w - truth.uncontrolled).max()),
         1,
         True,
         "W",
-        f"{len(known)} devices",
+        f"{len(enrolled)} devices",
     )
-    # A grant counts whole W and Wh, and so does a reading: the gate on this is for arrays.
+    # Reservations and readings are in whole W and Wh, so the gate on this is for arrays.
     yield Gate(
         "  energy a car leaves without, at worst, no gate",
         max(result.unserved_wh),
         np.inf,
         True,
         "Wh",
-        f"answers: {answers}",
+        f"responses: {responses}",
     )
     lowest_soc = min(result.lowest_soc)
-    yield Gate("  a battery is down to", lowest_soc, fleet.RESERVE - 1e-4, note="of what it holds")
-    yield Gate("  seconds that took, no gate", seconds, np.inf, True, "s", f"{requests:,} requests")
+    yield Gate("  a battery is down to", lowest_soc, fleet.RESERVE - 1e-4, note="of its capacity")
+    yield Gate("  duration, no gate", seconds, np.inf, True, "s", f"{requests:,} requests")
