@@ -15,12 +15,12 @@ DAY = 86400
 
 def test_a_turn_renders_what_time_has_changed(device: peers.Peer) -> None:
     virtualders.create("street", members=["one"])
-    made = dercontrols.post("street", {"opModConnect": True}, 600, NOON + 60)
+    control = dercontrols.post("street", {"opModConnect": True}, 600, NOON + 60)
     worker.turn()
-    assert store.get(made["href"]).status["currentStatus"] == 0 and worker.turn() == 0
+    assert store.get(control["href"]).status["currentStatus"] == 0 and worker.turn() == 0
     clock.turn_to(NOON + 60)
     assert worker.turn() == 1 and worker.turn() == 0
-    assert store.get(made["href"]).status["currentStatus"] == 1
+    assert store.get(control["href"]).status["currentStatus"] == 1
 
 
 def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: peers.Peer) -> None:

@@ -160,30 +160,30 @@ def diff(first: int, second: int) -> list[Data]:
     Each row has `start`, the change of net demand, the imbalance that each leaves, and by how much more (+)
     the second has each virtual DER inject. Refused (409) where their virtual DERs or steps differ.
     """
-    one, other = find_plan(first), find_plan(second)
-    if one.vder_id != other.vder_id or one.step_s != other.step_s:
+    old, new = find_plan(first), find_plan(second)
+    if old.vder_id != new.vder_id or old.step_s != new.step_s:
         raise Refused(
             409,
-            f"plan {first} is for {one.vder.name} in steps of {one.step_s} s, plan {second} for "
-            f"{other.vder.name} in steps of {other.step_s} s",
+            f"plan {first} is for {old.vder.name} in steps of {old.step_s} s, plan {second} for "
+            f"{new.vder.name} in steps of {new.step_s} s",
         )
-    targets, other_targets = injection_targets(one), injection_targets(other)
+    old_targets, new_targets = injection_targets(old), injection_targets(new)
     rows = []
-    for start in range(max(one.start, other.start), min(_end(one), _end(other)), one.step_s):
-        step, other_step = (start - one.start) // one.step_s, (start - other.start) // other.step_s
-        net_w = other.body["net"][other_step] - one.body["net"][step]
+    for start in range(max(old.start, new.start), min(_end(old), _end(new)), old.step_s):
+        old_step, new_step = (start - old.start) // old.step_s, (start - new.start) // new.step_s
+        net_w = new.body["net"][new_step] - old.body["net"][old_step]
         changes = {
-            name: other_targets.get(name, [0.0] * other.steps)[other_step]
-            - targets.get(name, [0.0] * one.steps)[step]
-            for name in sorted(targets.keys() | other_targets.keys())
+            name: new_targets.get(name, [0.0] * new.steps)[new_step]
+            - old_targets.get(name, [0.0] * old.steps)[old_step]
+            for name in sorted(old_targets.keys() | new_targets.keys())
         }
         if any(abs(change_w) >= _MIN_DIFFERENCE_W for change_w in (net_w, *changes.values())):
             rows.append(
                 {
                     "start": start,
                     "net_w": net_w,
-                    "after_1_w": one.body["imbalance"][step],
-                    "after_2_w": other.body["imbalance"][other_step],
+                    "after_1_w": old.body["imbalance"][old_step],
+                    "after_2_w": new.body["imbalance"][new_step],
                     **changes,
                 }
             )

@@ -9,8 +9,7 @@ import pytest
 from server import audit, clock
 from server.errors import Refused
 from server.grid.balance import areasettings, controller, planning, plans, publish
-from server.grid.fleet import fleetstate, participation
-from server.grid.fleet import projection as told_before
+from server.grid.fleet import fleetstate, participation, projection
 from server.grid.groups import virtualders
 from server.grid.optimisation.clusters import BATTERY
 from server.grid.series import forecastvalues, measurements, signals
@@ -33,10 +32,10 @@ NEED = {
 
 def asks(home, energy=14_000, hours=10, start=None):
     start = clock.now() if start is None else start
-    said = {**NEED, "mRID": f"F{home.device.id:05X}", "creationTime": start,
+    data = {**NEED, "mRID": f"F{home.device.id:05X}", "creationTime": start,
             "energyRequested": {"multiplier": 0, "value": energy},
             "intervalRequested": {"start": start, "duration": hours * 3600}}
-    reply = home.client.post(f"/edev/{home.device.id}/frq", "FlowReservationRequest", said)
+    reply = home.client.post(f"/edev/{home.device.id}/frq", "FlowReservationRequest", data)
     assert reply.status == 201
     return reply.location
 
@@ -77,20 +76,20 @@ def town(home, battery):
     virtualders.create("town")
     for name, kind in (("batteries", "battery"), ("chargers", "evcharger"), ("warmth", "thermostat")):
         virtualders.create(name, rule=f"kind = {kind}", parent="town", purpose="kind")
-    homes = [battery(each) for each in range(1, 5)]
-    homes += [home(each, "evcharger") for each in (5, 6)] + [
-        home(each, "thermostat", category=1) for each in (7, 8)
-    ]
-    for one in homes[4:6]:
-        one.rate(82, 0, 7000)
-    for one in homes[6:]:
-        has(one, 2000)
-    for one in homes:
-        one.post(-1000 if one in homes[6:] else 0)
+    batteries = [battery(number) for number in (1, 2, 3, 4)]
+    chargers = [home(number, "evcharger") for number in (5, 6)]
+    thermostats = [home(number, "thermostat", category=1) for number in (7, 8)]
+    for charger in chargers:
+        charger.rate(82, 0, 7000)
+    for thermostat in thermostats:
+        has(thermostat, 2000)
+        thermostat.post(-1000)
+    for other in (*batteries, *chargers):
+        other.post(0)
     areasettings.set_automatic("town", on=True)
-    for one in homes[4:6]:
-        asks(one)
-    return homes
+    for charger in chargers:
+        asks(charger)
+    return [*batteries, *chargers, *thermostats]
 
 
 AT_ONCE = 14_000  # what the cars draw if they charge when they come, which is in the signal
@@ -102,7 +101,7 @@ def needs(watts, start=NOON):
     signals.put("town", "imbalance", [watts] * 4 + [-watts] * 4 + [0.0] * 100, start, STEP)
 
 
-def told(vder, start=T):
+def controls(vder, start=T):
     """What the virtual DER's events say of a step."""
     return [control.submitted for control in store.items(f"{virtualders.find(vder).program}/derc")
             if control.submitted["interval"]["start"] == start]
@@ -119,17 +118,18 @@ def at(instant):
 
 def test_each_step_is_told_once_and_one_poll_ahead(town):
     needs(6000.0)
-    assert at(T - 301) == 1 and not told("batteries", T)  # the step that runs is told late rather than never
+    # the step that runs is published late rather than never
+    assert at(T - 301) == 1 and not controls("batteries", T)
     assert at(T - 300) == 1 and at(T - 299) == 0
-    control, = told("batteries")
+    control, = controls("batteries")
     assert control["interval"] == {"start": T, "duration": STEP}
-    assert at(T + 599) == 0 and at(T + 600) == 1 and told("batteries", T + STEP)
+    assert at(T + 599) == 0 and at(T + 600) == 1 and controls("batteries", T + STEP)
 
 
 def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
     needs(40_000.0)
     at(T - 300)
-    control, = told("batteries")
+    control, = controls("batteries")
     assert control["DERControlBase"]["opModFixedW"] == 10_000
     for car in town[4:6]:
         grants = [
@@ -145,7 +145,7 @@ def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
 def test_too_little_is_drawn_so_batteries_take_and_cars_charge(town):
     needs(-16_000.0)
     at(T - 300)
-    control, = told("batteries")
+    control, = controls("batteries")
     assert control["DERControlBase"]["opModFixedW"] < -5000
     grants = [grant.submitted for car in town[4:6] for grant in store.items(f"/edev/{car.device.id}/frp")
               if abs(grant.submitted["interval"]["start"] - T) < 300]
@@ -169,7 +169,7 @@ def test_whoever_comes_second_leaves_it(town):
     clock.turn_to(T - 300)
     area = virtualders.find("town")
     assert controller.decide(area, T) == 1 and controller.decide(area, T) == 0
-    assert len(told("batteries")) == 1
+    assert len(controls("batteries")) == 1
 
 
 def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
@@ -182,8 +182,8 @@ def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
         patched.setattr(publish, "_curtailment_commands", killed)
         with pytest.raises(KeyboardInterrupt):
             controller.run_due()
-    assert not told("batteries") and not DispatchOrder.select().exists() and not Plan.select().exists()
-    assert at(T - 200) == 1 and len(told("batteries")) == 1
+    assert not controls("batteries") and not DispatchOrder.select().exists() and not Plan.select().exists()
+    assert at(T - 200) == 1 and len(controls("batteries")) == 1
 
 
 def test_a_new_planner_goes_on_with_the_plan_in_force(town):
@@ -203,24 +203,25 @@ def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_a
     at(T - 300)
     monkeypatch.setattr(planning, "SOLVER_LIMIT_S", 0.0)
     at(T + 600)
-    assert told("batteries", T + STEP) and Plan.select().count() == 1
+    assert controls("batteries", T + STEP) and Plan.select().count() == 1
     assert f"plan {Plan.get().id} stands" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
 def test_without_a_signal_nothing_is_told_and_it_is_said(town):
     at(T - 300)
-    assert not told("batteries") and "no signal" in areasettings.set_automatic("town", on=None)["last_error"]
+    assert not controls("batteries")
+    assert "no signal" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
 def test_a_signal_that_is_withdrawn_is_like_none(town):
     needs(6000.0)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
-    assert told("batteries")
+    assert controls("batteries")
     signals.withdraw("town", "imbalance")
     at(T + 600)
     assert (
-        not told("batteries", T + STEP)
+        not controls("batteries", T + STEP)
         and "no signal" in areasettings.set_automatic("town", on=None)["last_error"]
     )
 
@@ -239,10 +240,10 @@ def reads(homes, step, powers):
 
 def as_asked(town):
     """W of injection of each home in the step at T, pumps that nobody asked of anything as usual."""
-    asked = {
+    planned_w = {
         row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T)
     }
-    return [asked.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
+    return [planned_w.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
 
 
 def test_what_was_measured_puts_the_next_step_right(town):
@@ -264,13 +265,13 @@ def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
-    asked = as_asked(town)
-    failed = sum(asked[:4]) / 2
-    reads(town, T, [*(watts / 2 for watts in asked[:4]), *asked[4:]])
+    planned_w = as_asked(town)
+    failed = sum(planned_w[:4]) / 2
+    reads(town, T, [*(watts / 2 for watts in planned_w[:4]), *planned_w[4:]])
     signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0]) + failed], T, STEP)
     at(T + STEP + 600)
-    made = Plan.get(Plan.start == T + 2 * STEP).body["before"]
-    assert abs(failed) > 300 and [each - 4000 for each in made[:3]] == pytest.approx(
+    before = Plan.get(Plan.start == T + 2 * STEP).body["before"]
+    assert abs(failed) > 300 and [imbalance_w - 4000 for imbalance_w in before[:3]] == pytest.approx(
         [failed, failed / 2, failed / 4], abs=5
     )
 
@@ -300,11 +301,11 @@ def test_a_step_that_is_over_is_reckoned_up(town):
     clock.turn_to(T + STEP)
     done = as_asked(town)
     reads(town, T, done)
-    left = 6000 - (sum(done) + 2000 + AT_ONCE)  # beside pumps as usual and cars at once
-    signals.put("town", "measured", [left], T, STEP)
+    remaining_w = 6000 - (sum(done) + 2000 + AT_ONCE)  # beside pumps as usual and cars at once
+    signals.put("town", "measured", [remaining_w], T, STEP)
     at(T + STEP + 600)
-    before, after = (float(measurements.read("town", what, T, 1)[0]) for what in ("before", "after"))
-    assert after == pytest.approx(left) and before == pytest.approx(6000, abs=300)
+    before, after = (float(measurements.read("town", quantity, T, 1)[0]) for quantity in ("before", "after"))
+    assert after == pytest.approx(remaining_w) and before == pytest.approx(6000, abs=300)
     assert 0.4 < measurements.read("town", "charge", T + STEP, 1)[0] <= 0.5
 
 
@@ -322,27 +323,27 @@ def test_who_does_not_respond_is_left_out_and_others_do_it(town):
         reads(town, step, [0.0 if home is town[0] else share.get(home.lfdi, -1000.0) for home in town])
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
-    asked = {
+    planned_w = {
         row.lfdi for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T + 3 * STEP)
     }
-    assert town[0].lfdi not in asked and town[1].lfdi in asked
+    assert town[0].lfdi not in planned_w and town[1].lfdi in planned_w
 
 
 def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(town):
     needs(22_000.0)
     areasettings.set_automatic("town", on=False, approval=True)
     with audit.acting("ann"):
-        made = planning.make_plan("town", horizon_steps=16)
-        assert made["state"] == "draft" and made["rms_after_w"] < 0.6 * made["rms_before_w"]
-        assert len(made["steps"]) == 16 and made["steps"][0]["batteries storage"] > 1000
+        plan = planning.make_plan("town", horizon_steps=16)
+        assert plan["state"] == "draft" and plan["rms_after_w"] < 0.6 * plan["rms_before_w"]
+        assert len(plan["steps"]) == 16 and plan["steps"][0]["batteries storage"] > 1000
         for act in (plans.approve, plans.publish):
             with pytest.raises(Refused):
-                act(made["id"])
+                act(plan["id"])
     with audit.acting("bob"):
-        assert plans.approve(made["id"])["approved_by"] == "bob"
-        plans.publish(made["id"])
-    at(made["start"] - 300)
-    assert told("batteries", made["start"])
+        assert plans.approve(plan["id"])["approved_by"] == "bob"
+        plans.publish(plan["id"])
+    at(plan["start"] - 300)
+    assert controls("batteries", plan["start"])
     assert [row["what"] for row in audit.entries() if row["what"].startswith("plan")] == [
         "plan run", "plan approve", "plan publish"]
 
@@ -365,7 +366,7 @@ def test_of_two_plans_published_the_newer_is_in_force(town):
     with pytest.raises(Refused, match="already"):
         plans.publish(second)
     at(T + 600)
-    assert len(told("batteries", T + STEP)) == 1 and Balance.get().plan_id == second
+    assert len(controls("batteries", T + STEP)) == 1 and Balance.get().plan_id == second
 
 
 def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
@@ -384,7 +385,7 @@ def test_a_limit_over_a_virtual_der_is_kept(town):
     needs(-30_000.0)
     virtualders.update("batteries", import_limit_w=4000.0)
     at(T - 300)
-    assert told("batteries")[0]["DERControlBase"]["opModFixedW"] == pytest.approx(-2000, abs=10)
+    assert controls("batteries")[0]["DERControlBase"]["opModFixedW"] == pytest.approx(-2000, abs=10)
 
 
 def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
@@ -392,7 +393,7 @@ def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
     town[0].charge(0.9)
     areasettings.set_automatic("town", addressing="device")
     at(T - 300)
-    assert not told("batteries")
+    assert not controls("batteries")
     shares = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(
         (DispatchOrder.start == T) & (DispatchOrder.quantity == "watts"))}
     assert shares[town[0].lfdi] > 1.5 * max(shares[home.lfdi] for home in town[1:4])
@@ -401,7 +402,7 @@ def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
 def test_a_price_moves_charging_to_where_it_is_cheap(town):
     signals.put("town", "price", [0.5] * 8 + [0.1] * 100, NOON, STEP)
     at(T - 300)
-    assert told("batteries")[0]["DERControlBase"]["opModFixedW"] >= 0
+    assert controls("batteries")[0]["DERControlBase"]["opModFixedW"] >= 0
     plan = plans.restore(Plan.get())[0]
     cheap, dear = plan.power[:, 8:].sum(), plan.power[:, :6].sum()
     assert cheap > dear and np.isfinite(plan.power).all()
@@ -453,17 +454,17 @@ def test_what_people_have_ordered_stands(town):
     needs(22_000.0)
     create_order("batteries", STEP, T, percent=10.0)
     at(T - 300)
-    control, = told("batteries")
+    control, = controls("batteries")
     assert control["DERControlBase"] == {"opModFixedW": 1000}
-    asked = {
+    planned_w = {
         row.lfdi
         for row in Share.select()
         .join(DispatchOrder)
         .where((DispatchOrder.start == T) & DispatchOrder.plan_id.is_null(False))
     }
-    assert not asked & {home.lfdi for home in town[:4]} and town[4].lfdi in asked
+    assert not planned_w & {home.lfdi for home in town[:4]} and town[4].lfdi in planned_w
     at(T + 600)
-    assert told("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
+    assert controls("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
 
 
 def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
@@ -472,8 +473,8 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     create_order("batteries", STEP, T, percent=10.0)
     create_order("one", STEP, T, watts=-2000)
     at(T - 300)
-    made = plans.restore(Plan.get())
-    assert made[0].power[made[1].kind == BATTERY, 1].sum() < -5000, "when the order is over"
+    schedule, labels = plans.restore(Plan.get())
+    assert schedule.power[labels.kind == BATTERY, 1].sum() < -5000, "when the order is over"
     assert measurements.read("town", "planned_storage", T, 1)[0] == pytest.approx(2000)
     cars = {
         row.lfdi: row
@@ -486,7 +487,7 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
         -2000 + cars[town[5].lfdi].planned_w, abs=2
     )
     moved = sum(
-        measurements.read("town", f"planned_{what}", T, 1)[0] for what in ("storage", "ev", "thermal")
+        measurements.read("town", f"planned_{quantity}", T, 1)[0] for quantity in ("storage", "ev", "thermal")
     )
     assert measurements.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
 
@@ -511,18 +512,19 @@ def test_a_car_that_is_to_stop_goes_on_until_then(town):
     for car in town[4:6]:
         grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp", ended=True)]
         before = [
-            each
-            for each in grants
-            if each.submitted["interval"]["start"] < stop - 60
-            and base_value(each.submitted["powerAvailable"])
+            document
+            for document in grants
+            if document.submitted["interval"]["start"] < stop - 60
+            and base_value(document.submitted["powerAvailable"])
         ]
         pause, later = [
-            each
-            for each in grants
-            if each.submitted["interval"]["start"] >= stop - 60
-            and each.status["currentStatus"] <= EventStatus.ACTIVE
+            document
+            for document in grants
+            if document.submitted["interval"]["start"] >= stop - 60
+            and document.status["currentStatus"] <= EventStatus.ACTIVE
         ]
-        assert before and all(each.status["currentStatus"] != EventStatus.CANCELLED for each in before)
+        statuses = {document.status["currentStatus"] for document in before}
+        assert before and EventStatus.CANCELLED not in statuses
         assert (
             base_value(pause.submitted["powerAvailable"]) == 0
             and abs(pause.submitted["interval"]["start"] - stop) <= 60
@@ -538,32 +540,30 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
     needs(40_000.0)
     at(T - 300)
     rows = [ThermalState.get(device=home.device) for home in town[6:]]
-    parts = [row.realised for row in rows]
-    assert (
-        parts[0] < -0.1 and abs(parts[1]) < 0.01 and {row.at for row in ThermalState.select()} == {T + STEP}
-    )
-    again = told_before.project(
+    realised = [row.realised for row in rows]
+    assert realised[0] < -0.1 and abs(realised[1]) < 0.01
+    assert {row.at for row in ThermalState.select()} == {T + STEP}
+    projected = projection.project(
         fleetstate.read(virtualders.find("town"), T - 300), Span(T + STEP, 4, STEP, T - 300)
     )
-    loads = again.fleet.thermals
-    assert again.thermal.realised_wh / loads.band == pytest.approx(parts) and parts[0] == pytest.approx(
-        round(parts[0], 2)
-    )
+    loads = projected.fleet.thermals
+    assert projected.thermal.realised_wh / loads.band == pytest.approx(realised)
+    assert realised[0] == pytest.approx(round(realised[0], 2))
     assert (
         loads.state / loads.band == pytest.approx([row.intended for row in rows])
-        and 0 < abs(rows[0].intended - parts[0]) < 0.025
+        and 0 < abs(rows[0].intended - realised[0]) < 0.025
     )
 
 
 def test_of_two_who_publish_at_once_one_does_it(town):
     needs(6000.0)
-    number, said = planning.make_plan("town")["id"], []
+    number, results = planning.make_plan("town")["id"], []
 
     def publish():
         try:
-            said.append(plans.publish(number)["state"])
+            results.append(plans.publish(number)["state"])
         except Refused as refused:
-            said.append(refused.why)
+            results.append(refused.why)
         finally:
             db.close()
     threads = [threading.Thread(target=publish) for _ in range(4)]
@@ -571,5 +571,5 @@ def test_of_two_who_publish_at_once_one_does_it(town):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(said) == [f"plan {number} is published already"] * 3 + ["published"]
+    assert sorted(results) == [f"plan {number} is published already"] * 3 + ["published"]
     assert Balance.get().plan_id == number and Plan.get_by_id(number).state == "published"

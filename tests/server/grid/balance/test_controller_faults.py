@@ -10,7 +10,7 @@ from server.grid.balance import areasettings
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import DispatchOrder, Participation, Share
-from tests.server.grid.balance.test_controller import NOON, STEP, T, at, told
+from tests.server.grid.balance.test_controller import NOON, STEP, T, at, controls
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def shares(start):
 def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobody(stores):
     needs(4000.0)
     at(T - 300)
-    control, = told("batteries")
+    control, = controls("batteries")
     clock.turn_to(T + 100)
     stores[0].answer(control["mRID"], 4)
     for home in stores:
@@ -62,8 +62,8 @@ def test_a_charge_that_is_half_an_hour_old_breaks_no_reserve(stores):
         home.post(shares(T)[home.lfdi], start=T, duration=STEP)
     at(T + 600)
     at(T + STEP + 600)
-    given = sum(shares(start).get(stores[0].lfdi, 0.0) for start in (T, T + STEP, T + 2 * STEP)) / 4
-    assert 0 < given <= 1000 * 0.95 + 1
+    injection_w = sum(shares(start).get(stores[0].lfdi, 0.0) for start in (T, T + STEP, T + 2 * STEP)) / 4
+    assert 0 < injection_w <= 1000 * 0.95 + 1
 
 
 def test_a_rating_that_is_twice_the_truth_is_made_up_for(stores):
@@ -72,8 +72,8 @@ def test_a_rating_that_is_twice_the_truth_is_made_up_for(stores):
     for step in (T, T + STEP, T + 2 * STEP, T + 3 * STEP, T + 4 * STEP):
         at(step + 600)
         clock.turn_to(step + STEP)
-        asked = shares(step)
-        done = {home: asked[home.lfdi] / (2 if home in stores[:2] else 1) for home in stores}
+        planned_w = shares(step)
+        done = {home: planned_w[home.lfdi] / (2 if home in stores[:2] else 1) for home in stores}
         for home, watts in done.items():
             home.post(watts, start=step, duration=STEP)
         signals.put("town", "measured", [4000.0 - sum(done.values())], step, STEP)
@@ -93,5 +93,5 @@ def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(stores):
     assert stores[0].client.get(f"{program}/derc?l=9").status in (403, 404)
     assert stores[1].client.get(f"{program}/derc?l=9").status == 200
     at(T + 600)
-    asked = shares(T + STEP)
-    assert stores[0].lfdi not in asked and sum(asked.values()) == pytest.approx(4000, abs=60)
+    planned_w = shares(T + STEP)
+    assert stores[0].lfdi not in planned_w and sum(planned_w.values()) == pytest.approx(4000, abs=60)

@@ -31,9 +31,9 @@ def save(imbalance=(300.0, -400.0), before=(3000.0, -4000.0), start=None):
 
 def test_a_plan_is_restored_as_it_was_made(server):
     restored, labels = plans.restore(Plan.get_by_id(save().id))
-    assert all((part == made).all() for part, made in zip(labels, LABELS, strict=True))
-    made = schedule((300.0, -400.0))
-    assert (restored.power == made.power).all() and (restored.imbalance == made.imbalance).all()
+    assert all((part == original).all() for part, original in zip(labels, LABELS, strict=True))
+    original = schedule((300.0, -400.0))
+    assert (restored.power == original.power).all() and (restored.imbalance == original.imbalance).all()
     assert (restored.exceeded, restored.status) == ((0.0, 12.3), "optimal")
 
 

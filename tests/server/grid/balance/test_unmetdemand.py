@@ -15,8 +15,8 @@ SPAN = Span(NOON, 4, 900, NOON)
 
 
 def demand(imbalance_w):
-    whole = np.zeros(0, dtype=int)
-    horizon = HorizonForecast(imbalance_w, NONE, NONE, Sessions(whole, whole, NONE, NONE, whole))
+    none = np.zeros(0, dtype=int)
+    horizon = HorizonForecast(imbalance_w, NONE, NONE, Sessions(none, none, NONE, NONE, none))
     return NetDemand(governing="imbalance", horizon=horizon, uncorrected_w=imbalance_w,
                      imbalance_w=imbalance_w, weights=CostWeights(), uncontrolled_ev_w=NONE)
 

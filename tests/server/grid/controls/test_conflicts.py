@@ -68,12 +68,12 @@ def test_what_it_overlaps_in_part(battery):
     assert warnings() == [f"it overlaps {first['href']} in opModFixedW"]
 
 
-@pytest.mark.parametrize("primacy, said", [
+@pytest.mark.parametrize("primacy, warning", [
     (50, "{href} of other (primacy 50) wins over it in opModFixedW"),
     (150, "it wins over {href} of other (primacy 150) in opModFixedW"),
     (100, "{href} of other has the same primacy and differs in opModFixedW"),
 ])
-def test_what_another_virtual_der_says_to_the_same_devices(battery, primacy, said):
+def test_what_another_virtual_der_says_to_the_same_devices(battery, primacy, warning):
     battery(1, side="n")
     battery(2, side="s")
     virtualders.create("north", "side = n", primacy=100)
@@ -81,7 +81,7 @@ def test_what_another_virtual_der_says_to_the_same_devices(battery, primacy, sai
     virtualders.create("other", "*", primacy=primacy)
     dercontrols.post("south", {"opModFixedW": 1}, 600)
     href = dercontrols.post("other", {"opModFixedW": 1}, 600)["href"]
-    assert warnings() == [said.format(href=href)]
+    assert warnings() == [warning.format(href=href)]
 
 
 def test_controls_of_single_devices(battery):

@@ -7,18 +7,18 @@ from server.resources import store
 
 
 def test_a_default_is_set_changed_and_cleared(battery):
-    one = battery(1)
+    home = battery(1)
     program = virtualders.create("north", "kind = battery")["program"]
     defaultcontrols.set_default("north", {"opModMaxLimW": 8000}, {"setGradW": 100})
-    first = one.client.get(f"{program}/dderc").data
+    first = home.client.get(f"{program}/dderc").data
     assert first["DERControlBase"] == {"opModMaxLimW": 8000} and first["setGradW"] == 100
-    assert one.client.get(program).data["DefaultDERControlLink"]["href"] == f"{program}/dderc"
+    assert home.client.get(program).data["DefaultDERControlLink"]["href"] == f"{program}/dderc"
     defaultcontrols.set_default("north", {"opModMaxLimW": 5000})
-    second = one.client.get(f"{program}/dderc").data
+    second = home.client.get(f"{program}/dderc").data
     assert second["mRID"] == first["mRID"] and "setGradW" not in second
     assert virtualders.show("north")["default"]["DERControlBase"] == {"opModMaxLimW": 5000}
     with pytest.raises(Refused):
         defaultcontrols.set_default("north", {"opModMaxLimW": 10_001})
     defaultcontrols.clear_default("north")
     assert store.get(f"{program}/dderc") is None
-    assert "DefaultDERControlLink" not in one.client.get(program).data
+    assert "DefaultDERControlLink" not in home.client.get(program).data

@@ -9,57 +9,57 @@ from server.resources import codec
 
 @pytest.fixture
 def north(battery):
-    one = battery(1)
-    made = virtualders.create("north", "kind = battery")
-    return one, made["program"]
+    home = battery(1)
+    vder = virtualders.create("north", "kind = battery")
+    return home, vder["program"]
 
 
 def test_a_control_reaches_the_members(north):
-    one, program = north
-    made = dercontrols.post(
+    home, program = north
+    posted = dercontrols.post(
         "north", {"opModFixedW": 2500}, 900, clock.now() + 60, randomize_start=30, ramp_s=5,
         category=0x01000000, description="peak", response_required=7,
     )
-    found = one.client.get(made["href"]).data
-    assert found["interval"] == {"start": clock.now() + 60, "duration": 900}
-    assert found["DERControlBase"] == {"opModFixedW": 2500, "rampTms": 500}
-    assert (found["randomizeStart"], found["deviceCategory"], found["description"]) == (
+    document = home.client.get(posted["href"]).data
+    assert document["interval"] == {"start": clock.now() + 60, "duration": 900}
+    assert document["DERControlBase"] == {"opModFixedW": 2500, "rampTms": 500}
+    assert (document["randomizeStart"], document["deviceCategory"], document["description"]) == (
         30,
         "01000000",
         "peak",
     )
-    assert (found["responseRequired"], found["mRID"]) == ("07", made["mrid"])
-    assert found["EventStatus"]["currentStatus"] == 0 and made["status"] == "scheduled"
-    assert made["warnings"] == [] and made["href"].startswith(f"{program}/derc/")
+    assert (document["responseRequired"], document["mRID"]) == ("07", posted["mrid"])
+    assert document["EventStatus"]["currentStatus"] == 0 and posted["status"] == "scheduled"
+    assert posted["warnings"] == [] and posted["href"].startswith(f"{program}/derc/")
 
 
 def test_without_a_start_it_begins_now(north):
-    made = dercontrols.post("north", {"opModConnect": False}, 60)
-    assert (made["start"], made["status"], made["warnings"]) == (clock.now(), "active", [])
+    posted = dercontrols.post("north", {"opModConnect": False}, 60)
+    assert (posted["start"], posted["status"], posted["warnings"]) == (clock.now(), "active", [])
 
 
 def test_a_dry_run_shows_the_xml_and_leaves_nothing(north):
-    one, program = north
-    made = dercontrols.post("north", {"opModFixedW": 2500}, 900, dry_run=True)
-    name, data = codec.decode(made["xml"][0].encode())
+    home, program = north
+    posted = dercontrols.post("north", {"opModFixedW": 2500}, 900, dry_run=True)
+    name, data = codec.decode(posted["xml"][0].encode())
     assert (
         name == "DERControl"
         and data["DERControlBase"] == {"opModFixedW": 2500}
-        and data["href"] == made["href"]
+        and data["href"] == posted["href"]
     )
-    assert dercontrols.list_controls("north") == [] and one.client.get(made["href"]).status == 404
-    assert dercontrols.post("north", {"opModFixedW": 2500}, 900)["href"] == made["href"]
+    assert dercontrols.list_controls("north") == [] and home.client.get(posted["href"]).status == 404
+    assert dercontrols.post("north", {"opModFixedW": 2500}, 900)["href"] == posted["href"]
 
 
 def test_the_list_and_one_of_it(north):
     first = dercontrols.post("north", {"opModFixedW": 1}, 60, clock.now() + 600)
     second = dercontrols.post("north", {"opModFixedW": 2}, 60)
     virtualders.create("south")
-    assert [found["href"] for found in dercontrols.list_controls("north")] == [second["href"], first["href"]]
-    assert {found["vder"] for found in dercontrols.list_controls()} == {"north"}
+    assert [row["href"] for row in dercontrols.list_controls("north")] == [second["href"], first["href"]]
+    assert {row["vder"] for row in dercontrols.list_controls()} == {"north"}
     clock.advance(60)
-    assert [found["status"] for found in dercontrols.list_controls("north")] == ["scheduled"]
-    assert [found["status"] for found in dercontrols.list_controls("north", ended=True)] == [
+    assert [row["status"] for row in dercontrols.list_controls("north")] == ["scheduled"]
+    assert [row["status"] for row in dercontrols.list_controls("north", ended=True)] == [
         "over",
         "scheduled",
     ]
@@ -68,10 +68,10 @@ def test_the_list_and_one_of_it(north):
 
 
 def test_cancelled_now_or_later(north):
-    one, _ = north
+    home, _ = north
     first = dercontrols.post("north", {"opModFixedW": 1}, 600)
     assert dercontrols.cancel(first["href"], reason="storm")["status"] == "cancelled"
-    assert one.client.get(first["href"]).data["EventStatus"]["reason"] == "storm"
+    assert home.client.get(first["href"]).data["EventStatus"]["reason"] == "storm"
     with pytest.raises(Refused, match="cancelled already"):
         dercontrols.cancel(first["href"])
     second = dercontrols.post("north", {"opModMaxLimW": 1}, 600)

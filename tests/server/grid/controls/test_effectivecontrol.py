@@ -41,11 +41,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("one, other, now, expected", CASES, ids=[str(case[2]) for case in CASES])
-def test_by_primacy_mode_by_mode_then_the_defaults(one, other, now, expected):
-    for programs in ([one, other], [other, one]):
-        found = effectivecontrol.effective_control(programs, now)
-        assert {mode: (setting.program, setting.event) for mode, setting in found.items()} == expected
+@pytest.mark.parametrize("first, second, now, expected", CASES, ids=[str(case[2]) for case in CASES])
+def test_by_primacy_mode_by_mode_then_the_defaults(first, second, now, expected):
+    for programs in ([first, second], [second, first]):
+        modes = effectivecontrol.effective_control(programs, now)
+        assert {mode: (setting.program, setting.event) for mode, setting in modes.items()} == expected
 
 
 def test_the_newest_wins_where_two_of_a_program_share_a_mode():
@@ -73,13 +73,13 @@ def test_controls_for_other_categories_do_not_count():
 
 
 def test_what_a_device_follows(battery):
-    one = battery(1)
+    home = battery(1)
     virtualders.create("system", primacy=100)
     virtualders.create("north", "*", parent="system", primacy=50)
     href = dercontrols.post("system", {"opModFixedW": 100}, 600, clock.now() + 60)["href"]
     defaultcontrols.set_default("north", {"opModFixedW": 5, "opModMaxLimW": 9000})
     default = {"vder": "north", "control": None, "reason": "the default: no event sets it"}
-    now, later = preview.preview(one.device), preview.preview(one.device, clock.now() + 60)
+    now, later = preview.preview(home.device), preview.preview(home.device, clock.now() + 60)
     assert now["follows"] == [
         {
             "mode": "opModFixedW",
@@ -100,7 +100,7 @@ def test_what_a_device_follows(battery):
 
 
 def test_events_that_are_not_followed_say_why(battery):
-    one = battery(1)
+    home = battery(1)
     virtualders.create("system", primacy=100)
     virtualders.create("north", "*", parent="system", primacy=50)
     first = dercontrols.post("system", {"opModFixedW": 100}, 600)["href"]
@@ -109,24 +109,24 @@ def test_events_that_are_not_followed_say_why(battery):
     third = dercontrols.post("north", {"opModFixedW": 300}, 600)["href"]
     fourth = dercontrols.post("north", {"opModMaxLimW": 300}, 600)["href"]
     dercontrols.cancel(fourth)
-    found = preview.preview(one.device)
-    assert {row["control"]: row["outcome"] for row in found["programs"]} == {
+    shown = preview.preview(home.device)
+    assert {row["control"]: row["outcome"] for row in shown["programs"]} == {
         first: f"superseded by {second}",
         second: f"opModFixedW is decided by {third}",
         third: "followed",
         fourth: "cancelled",
     }
-    assert [row["mode"] for row in found["follows"]] == ["opModFixedW"]
+    assert [row["mode"] for row in shown["follows"]] == ["opModFixedW"]
 
 
 def test_an_event_that_by_chance_is_over_before_its_period_is_over(battery):
-    one = battery(1)
+    home = battery(1)
     virtualders.create("system", "*")
     href = dercontrols.post("system", {"opModFixedW": 100}, 600, randomize_duration=-300)["href"]
     outcomes = {
         at: {
             row["control"]: row["outcome"]
-            for row in preview.preview(one.device, clock.now() + at)["programs"]
+            for row in preview.preview(home.device, clock.now() + at)["programs"]
         }
         for at in (10, 590, 610)
     }

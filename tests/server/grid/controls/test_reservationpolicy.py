@@ -13,7 +13,7 @@ HOUR = 3600
 DAY = ReservationRequest(0, 24 * HOUR, 14_000, 7000)
 
 
-@pytest.mark.parametrize("wish, now, lead, expected", [
+@pytest.mark.parametrize("requested, now, lead, expected", [
     (DAY, 0, 0, ReservationOffer(0, 7200, 7000, 14_000)),
     (DAY, 0, 300, ReservationOffer(300, 7200, 7000, 14_000)),
     (DAY, 3600, 300, ReservationOffer(3900, 7200, 7000, 14_000)),
@@ -26,8 +26,8 @@ DAY = ReservationRequest(0, 24 * HOUR, 14_000, 7000)
     (ReservationRequest(0, 24 * HOUR, -14_000, 7000), 0, 0, ReservationOffer(0, 7200, -7000, -14_000)),
     (ReservationRequest(0, 24 * HOUR, 1, 7000), 0, 0, ReservationOffer(0, 1, 7000, 1)),
     (ReservationRequest(0, 3600, 14_000, 7000), 3600, 0, ReservationOffer(0, 3600, 0, 0))])
-def test_without_limits(wish, now, lead, expected):
-    assert earliest(wish, UNLIMITED, now, lead) == expected
+def test_without_limits(requested, now, lead, expected):
+    assert earliest(requested, UNLIMITED, now, lead) == expected
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
@@ -61,7 +61,7 @@ def test_the_least_of_several_limits_counts():
 seconds = some.integers(0, 100_000)
 others = some.lists(some.builds(lambda start, length, power: Reserved(start, start + length, power), seconds,
                                 some.integers(1, 30_000), some.floats(1, 8000)), max_size=8)
-wishes = some.builds(
+requests = some.builds(
     lambda start, length, energy, power, least: ReservationRequest(
         start, start + length, energy, power, least
     ),
@@ -73,38 +73,43 @@ wishes = some.builds(
 )
 
 
-@given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
-def test_a_grant_is_within_the_window_the_wish_and_the_limit(wish, taken, limit, now, lead):
-    grant = earliest(wish, headroom(limit, taken), now, lead)
-    assert wish.start <= grant.start and grant.start + grant.duration_s <= wish.end
-    assert now >= wish.end or grant.start >= now
-    assert abs(grant.power_w) <= wish.power_w and abs(grant.energy_wh) <= abs(wish.energy_wh) + 1e-6
-    assert grant.power_w * wish.energy_wh >= 0 and grant.energy_wh * wish.energy_wh >= 0
+@given(requests, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
+def test_a_grant_is_within_the_window_the_wish_and_the_limit(requested, taken, limit, now, lead):
+    grant = earliest(requested, headroom(limit, taken), now, lead)
+    assert requested.start <= grant.start and grant.start + grant.duration_s <= requested.end
+    assert now >= requested.end or grant.start >= now
+    assert abs(grant.power_w) <= requested.power_w and abs(grant.energy_wh) <= abs(requested.energy_wh) + 1e-6
+    assert grant.power_w * requested.energy_wh >= 0 and grant.energy_wh * requested.energy_wh >= 0
     assert abs(grant.energy_wh) <= abs(grant.power_w) * grant.duration_s / 3600 + 1e-3
     if grant.power_w:
         inside = [
             grant.start,
-            *(at for one in taken for at in one[:2] if grant.start < at < grant.start + grant.duration_s),
+            *(
+                at
+                for reserved in taken
+                for at in reserved[:2]
+                if grant.start < at < grant.start + grant.duration_s
+            ),
         ]
         for instant in inside:
-            assert (
-                abs(grant.power_w) + sum(one.power_w for one in taken if one.start <= instant < one.end)
-                <= limit + 1e-6
+            others_w = sum(
+                reserved.power_w for reserved in taken if reserved.start <= instant < reserved.end
             )
+            assert abs(grant.power_w) + others_w <= limit + 1e-6
 
 
-@given(wishes, others, some.floats(0, 20_000))
-def test_what_could_be_had_whole_at_full_power_is_had_no_later(wish, taken, limit):
+@given(requests, others, some.floats(0, 20_000))
+def test_what_could_be_had_whole_at_full_power_is_had_no_later(requested, taken, limit):
     steps = headroom(limit, taken)
-    grant = earliest(wish, steps, 0)
-    length = wish.duration_s(wish.power_w)
-    for start in {wish.start, *(one.end for one in taken)}:
+    grant = earliest(requested, steps, 0)
+    length = requested.duration_s(requested.power_w)
+    for start in {requested.start, *(reserved.end for reserved in taken)}:
         if (
-            start >= wish.start
-            and start + length <= wish.end
-            and least_headroom_w(steps, start, start + length) >= wish.power_w
+            start >= requested.start
+            and start + length <= requested.end
+            and least_headroom_w(steps, start, start + length) >= requested.power_w
         ):
-            assert grant.energy_wh == wish.energy_wh and grant.start + grant.duration_s <= start + length
+            assert grant.energy_wh == requested.energy_wh and grant.start + grant.duration_s <= start + length
 
 
 @pytest.mark.parametrize("limit, taken, expected", [
@@ -116,21 +121,21 @@ def test_as_late_as_can_be(limit, taken, expected):
     assert latest(DAY, headroom(limit, taken), 0) == expected
 
 
-@given(wishes, others, some.floats(0, 20_000), seconds)
-def test_nothing_is_0_w_for_what_is_left_of_the_window(wish, taken, limit, now):
-    none = defer(wish, headroom(limit, taken), now)
-    assert (none.power_w, none.energy_wh) == (0, 0) and none.start + none.duration_s == wish.end
-    assert none.start == (max(wish.start, now) if now < wish.end else wish.start)
+@given(requests, others, some.floats(0, 20_000), seconds)
+def test_nothing_is_0_w_for_what_is_left_of_the_window(requested, taken, limit, now):
+    none = defer(requested, headroom(limit, taken), now)
+    assert (none.power_w, none.energy_wh) == (0, 0) and none.start + none.duration_s == requested.end
+    assert none.start == (max(requested.start, now) if now < requested.end else requested.start)
 
 
-@given(wishes, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
+@given(requests, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
 def test_the_latest_is_within_the_window_too_and_serves_no_less_than_the_earliest(
-    wish, taken, limit, now, lead
+    requested, taken, limit, now, lead
 ):
-    late, early = (choose(wish, headroom(limit, taken), now, lead) for choose in (latest, earliest))
+    late, early = (choose(requested, headroom(limit, taken), now, lead) for choose in (latest, earliest))
     assert (
-        wish.start <= late.start
-        and late.start + late.duration_s <= wish.end
+        requested.start <= late.start
+        and late.start + late.duration_s <= requested.end
         and late.start >= early.start - lead
     )
     assert abs(late.energy_wh) >= abs(early.energy_wh) - 1e-6

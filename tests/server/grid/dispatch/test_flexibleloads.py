@@ -28,18 +28,18 @@ def street(battery, car, pump):  # noqa: F811
         pump(4, feeder="F1"),
         pump(5, feeder="F1"),
     ]
-    for one in homes[1:3]:
-        one.rate(82, absorb=11_000, modes=0)
-    for one in homes[3:]:
-        one.rate(0, absorb=2000, modes=0)
+    for home in homes[1:3]:
+        home.rate(82, absorb=11_000, modes=0)
+    for home in homes[3:]:
+        home.rate(0, absorb=2000, modes=0)
     virtualders.create("all", "feeder = F1")
     virtualders.create("loads", "feeder = F1 and kind != battery")
     clock.turn_to(NOON + HOUR // 6)  # by now both cars charge
     return homes
 
 
-def order(vder="loads", start=0, duration=QUARTER, **wish):
-    return create_order(vder, duration, clock.now() + start, reason="test", **wish)
+def dispatch(vder="loads", start=0, duration=QUARTER, **quantity):
+    return create_order(vder, duration, clock.now() + start, reason="test", **quantity)
 
 
 def grants(home, since=0):
@@ -51,11 +51,11 @@ def grants(home, since=0):
     ]
     return sorted(
         (
-            each.submitted["interval"]["start"],
-            each.submitted["interval"]["duration"],
-            base_value(each.submitted["powerAvailable"]),
+            document.submitted["interval"]["start"],
+            document.submitted["interval"]["duration"],
+            base_value(document.submitted["powerAvailable"]),
         )
-        for each in live
+        for document in live
     )
 
 
@@ -63,53 +63,55 @@ def loads(vder="loads"):
     return store.items(f"/dr/{virtualders.find(vder).program.rpartition('/')[2]}/edc")
 
 
-def shares(made):
+def shares(order):
     return {
         share["lfdi"]: share["planned_w"] - share["baseline_w"]
-        for share in made["shares"]
+        for share in order["shares"]
         if share["control"]
     }
 
 
 def test_a_car_waits_for_as_long_as_an_order_lasts_and_then_has_all_that_it_wants(street):
     start = clock.now() + 300
-    made = order(start=300, watts=7000)
-    assert made["baseline_w"] == pytest.approx(-7000 - 7000 - 1000, abs=5)
-    assert shares(made) == {street[1].lfdi: pytest.approx(7000, abs=1)}
-    assert made["unserved_w"] == pytest.approx(0, abs=1)
+    order = dispatch(start=300, watts=7000)
+    assert order["baseline_w"] == pytest.approx(-7000 - 7000 - 1000, abs=5)
+    assert shares(order) == {street[1].lfdi: pytest.approx(7000, abs=1)}
+    assert order["unserved_w"] == pytest.approx(0, abs=1)
     _, wait, later = grants(street[1])
     assert wait == (start, QUARTER, 0) and later[0] == start + QUARTER and later[2] == 7000
     assert later[1] * 7000 / 3600 == pytest.approx(21_000 - 7000 * 300 / 3600, rel=0.01), (
         "what flows until then is had"
     )
-    assert [kind["href"] for kind in made["controls"]] == [Share.get().event_href] and not loads()
-    assert orders.list_shares(made["id"])[0]["reason"].startswith("test; 7.7 h until it leaves, 20.4")
+    assert [kind["href"] for kind in order["controls"]] == [Share.get().event_href] and not loads()
+    assert orders.list_shares(order["id"])[0]["reason"].startswith("test; 7.7 h until it leaves, 20.4")
 
 
 def test_who_must_charge_goes_on_and_heat_does_the_rest(street):
-    made = order(watts=8000)
-    assert shares(made)[street[1].lfdi] == pytest.approx(7000, abs=1)
-    assert street[2].lfdi not in shares(made), "it could not catch up"
+    order = dispatch(watts=8000)
+    assert shares(order)[street[1].lfdi] == pytest.approx(7000, abs=1)
+    assert street[2].lfdi not in shares(order), "it could not catch up"
     event, = loads()
     assert event.submitted["Offset"]["heatingOffset"] > 0 and not event.submitted["loadShiftForward"]
     assert event.submitted["randomizeStart"] == event.submitted["randomizeDuration"] == 60
-    heat = [shares(made)[home.lfdi] for home in street[3:]]
-    assert all(0 < each <= 500 for each in heat) and sum(heat) == pytest.approx(1000, abs=150)
-    assert made["unserved_w"] == pytest.approx(8000 - sum(shares(made).values()), abs=1)
-    assert {kind["href"].split("/")[1] for kind in made["controls"]} == {"edev", "dr"}
+    load_changes_w = [shares(order)[home.lfdi] for home in street[3:]]
+    assert all(0 < change_w <= 500 for change_w in load_changes_w)
+    assert sum(load_changes_w) == pytest.approx(1000, abs=150)
+    assert order["unserved_w"] == pytest.approx(8000 - sum(shares(order).values()), abs=1)
+    assert {kind["href"].split("/")[1] for kind in order["controls"]} == {"edev", "dr"}
     assert all(ThermalState.get(device=home.device).realised < 0 for home in street[3:])
 
 
 def test_more_can_be_drawn_too(street):
-    made = order(watts=-2000)
+    order = dispatch(watts=-2000)
     event, = loads()
-    assert event.submitted["loadShiftForward"] and sum(shares(made).values()) == pytest.approx(-2000, abs=300)
+    assert event.submitted["loadShiftForward"]
+    assert sum(shares(order).values()) == pytest.approx(-2000, abs=300)
 
 
 def test_stores_come_first_and_the_rest_is_asked_of_others(street):
-    made = order("all", watts=9000)
-    assert made["planned_w"] - made["baseline_w"] == pytest.approx(9000, abs=5) and not made["warnings"]
-    done = shares(made)
+    order = dispatch("all", watts=9000)
+    assert order["planned_w"] - order["baseline_w"] == pytest.approx(9000, abs=5) and not order["warnings"]
+    done = shares(order)
     assert done[street[0].lfdi] == pytest.approx(5000, abs=1) and done[street[1].lfdi] == pytest.approx(
         4000, abs=2
     )
@@ -121,26 +123,26 @@ def test_stores_come_first_and_the_rest_is_asked_of_others(street):
 
 
 def test_a_target_is_of_the_whole_group(street):
-    made = order("all", target=-10_000)
-    assert made["target_w"] == made["planned_w"] == pytest.approx(-10_000, abs=5)
+    order = dispatch("all", target=-10_000)
+    assert order["target_w"] == order["planned_w"] == pytest.approx(-10_000, abs=5)
 
 
 def test_what_is_out_of_reach_is_said(street):
-    made = order(watts=20_000)
+    order = dispatch(watts=20_000)
     assert (
-        made["unserved_w"] == pytest.approx(20_000 - sum(shares(made).values()), abs=1)
-        and made["unserved_w"] > 11_000
+        order["unserved_w"] == pytest.approx(20_000 - sum(shares(order).values()), abs=1)
+        and order["unserved_w"] > 11_000
     )
-    assert f"{made['unserved_w']:.0f} W of the order are out of reach" in made["warnings"][-1]
+    assert f"{order['unserved_w']:.0f} W of the order are out of reach" in order["warnings"][-1]
 
 
 def test_a_dry_run_changes_nothing(street):
     before = grants(street[1]), len(loads())
-    made = order(watts=8000, dry_run=True)
+    order = dispatch(watts=8000, dry_run=True)
     assert (
-        len(made["xml"]) == 2
-        and "FlowReservationResponse" in made["xml"][0]
-        and "EndDeviceControl" in made["xml"][1]
+        len(order["xml"]) == 2
+        and "FlowReservationResponse" in order["xml"][0]
+        and "EndDeviceControl" in order["xml"][1]
     )
     assert (
         (grants(street[1]), len(loads())) == before
@@ -150,41 +152,40 @@ def test_a_dry_run_changes_nothing(street):
 
 
 def test_an_order_that_is_cancelled_lets_cars_go_on(street):
-    made = order(watts=8000)
+    order = dispatch(watts=8000)
     clock.advance(60)
-    assert orderchanges.cancel(made["id"])["status"] == "cancelled"
-    assert [watts for start, _, watts in grants(street[1]) if made["start"] < start <= clock.now() + 300] == [
-        7000
-    ]
+    assert orderchanges.cancel(order["id"])["status"] == "cancelled"
+    soon = range(order["start"] + 1, clock.now() + 301)
+    assert [watts for start, _, watts in grants(street[1]) if start in soon] == [7000]
     assert all(event.status["currentStatus"] > EventStatus.ACTIVE for event in loads())
 
 
 def test_where_nobody_is_granted_anything_by_itself_a_car_goes_on_when_the_order_would_have_ended(street):
-    made = order(watts=7000)
+    order = dispatch(watts=7000)
     settings.reservation_policy = "off"
     clock.advance(60)
-    orderchanges.cancel(made["id"])
+    orderchanges.cancel(order["id"])
     assert [(start, watts) for start, _, watts in grants(street[1]) if start > clock.now()] == [
-        (made["start"] + QUARTER, 7000)
+        (order["start"] + QUARTER, 7000)
     ]
 
 
 def test_an_order_that_is_extended_goes_on_for_all(street):
-    made = order(watts=8000)
-    more = orderchanges.extend(made["id"], 600)
-    end = made["start"] + QUARTER
+    order = dispatch(watts=8000)
+    more = orderchanges.extend(order["id"], 600)
+    end = order["start"] + QUARTER
     assert (
         (end, 600, 0) in grants(street[1])
         and grants(street[1])[-1][0] == end + 600
         and grants(street[1])[-1][2] == 7000
     )
-    assert [event.submitted["interval"]["start"] for event in loads()] == [made["start"], end]
-    assert {share.lfdi for share in Share.select().where(Share.order == more["id"])} == set(shares(made))
+    assert [event.submitted["interval"]["start"] for event in loads()] == [order["start"], end]
+    assert {share.lfdi for share in Share.select().where(Share.order == more["id"])} == set(shares(order))
 
 
 def test_who_has_opted_out_is_not_asked(street):
     Participation.create(device=street[1].device, opted_out_until=clock.now() + HOUR)
-    assert set(shares(order(watts=500))) == {street[3].lfdi, street[4].lfdi}
+    assert set(shares(dispatch(watts=500))) == {street[3].lfdi, street[4].lfdi}
 
 
 def test_nobody_there_to_ask_is_refused_as_ever(home):
@@ -195,11 +196,12 @@ def test_nobody_there_to_ask_is_refused_as_ever(home):
 
 
 @pytest.mark.parametrize(
-    "vder, how, by", [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")]
+    "vder, addressing, by",
+    [("cars", "broadcast", "edev"), ("all", "device", "edev"), ("all", "broadcast", "derp")],
 )
-def test_a_car_that_takes_a_set_point_is_told_one_only_where_all_are(street, vder, how, by):
+def test_a_car_that_takes_a_set_point_is_told_one_only_where_all_are(street, vder, addressing, by):
     street[1].rate(82, absorb=11_000)
     virtualders.create("cars", "kind = evcharger")
-    made = order(vder, watts=10_000 if vder == "all" else 3000, addressing=how)
-    told = {share["lfdi"]: share["control"].split("/")[1] for share in made["shares"] if share["control"]}
-    assert told[street[1].lfdi] == by
+    order = dispatch(vder, watts=10_000 if vder == "all" else 3000, addressing=addressing)
+    lists = {share["lfdi"]: share["control"].split("/")[1] for share in order["shares"] if share["control"]}
+    assert lists[street[1].lfdi] == by

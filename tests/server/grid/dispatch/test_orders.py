@@ -18,134 +18,139 @@ def street(battery):
     return homes
 
 
-def asked(home):
+def controls_of(home):
     """What a device finds among its programs: primacy and DERControlBase of each control, strongest program
     first."""
-    found = []
+    controls = []
     for assignment in home.client.get(f"/edev/{home.device.id}/fsa?l=9").data["FunctionSetAssignments"]:
         for program in home.client.get(assignment["DERProgramListLink"]["href"] + "?l=9").data["DERProgram"]:
             listed = home.client.get(program["DERControlListLink"]["href"] + "?l=9").data
-            found += [
+            controls += [
                 (program["primacy"], control["DERControlBase"]) for control in listed.get("DERControl", [])
             ]
-    return sorted(found, key=lambda each: each[0])
+    return sorted(controls, key=lambda control: control[0])
 
 
 def test_one_percent_for_all(street):
-    made = create_order(
+    order = create_order(
         "street", 900, clock.now() + 300, watts=3000, ramp=10, randomize=60, reason="evening peak"
     )
-    assert (made["planned_w"], made["target_w"], made["baseline_w"], made["unserved_w"]) == (3000, 3000, 0, 0)
-    (control,) = made["controls"]
+    assert (order["planned_w"], order["target_w"]) == (3000, 3000)
+    assert (order["baseline_w"], order["unserved_w"]) == (0, 0)
+    (control,) = order["controls"]
     assert control["base"] == {"opModFixedW": 2000, "rampTms": 1000}
-    assert [asked(home) for home in street] == [[(80, control["base"])]] * 3
-    found = street[0].client.get(control["href"]).data
-    assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (
+    assert [controls_of(home) for home in street] == [[(80, control["base"])]] * 3
+    document = street[0].client.get(control["href"]).data
+    assert (document["randomizeStart"], document["randomizeDuration"], document["description"]) == (
         60,
         60,
         "evening peak",
     )
-    assert [share["planned_w"] for share in made["shares"]] == [1000, 1000, 1000] and made[
+    assert [share["planned_w"] for share in order["shares"]] == [1000, 1000, 1000] and order[
         "status"
     ] == "scheduled"
 
 
 def test_to_each_its_own(street):
     street[0].post(4000)
-    made = create_order("street", 900, target=7000, addressing="device")
-    assert [asked(home) for home in street] == [[(79, {"opModFixedW": round(each["planned_w"] * 2)})]
-                                                for home, each in zip(street, made["shares"], strict=True)]
-    assert [round(share["planned_w"]) for share in made["shares"]] == [4273, 1364, 1364]
-    assert made["planned_w"] == pytest.approx(7000, abs=0.25) and made["warnings"] == []
-    again = create_order("street", 900, watts=0, addressing="device")
+    order = create_order("street", 900, target=7000, addressing="device")
+    assert [controls_of(home) for home in street] == [[(79, {"opModFixedW": round(share["planned_w"] * 2)})]
+                                                for home, share in zip(street, order["shares"], strict=True)]
+    assert [round(share["planned_w"]) for share in order["shares"]] == [4273, 1364, 1364]
+    assert order["planned_w"] == pytest.approx(7000, abs=0.25) and order["warnings"] == []
+    second = create_order("street", 900, watts=0, addressing="device")
     assert VirtualDER.select().count() == 4, "the virtual DERs of one device are made once"
-    assert len({control["href"] for control in made["controls"] + again["controls"]}) == 6
+    assert len({control["href"] for control in order["controls"] + second["controls"]}) == 6
 
 
 def test_the_fullest_gives_most_where_charge_is_to_be_equal(street):
     street[0].charge(0.9)
-    made = create_order("street", 3600, target=6000, addressing="device", policy="charge")
-    assert [share["planned_w"] for share in made["shares"]] == pytest.approx([4666.7, 666.7, 666.7], abs=0.5)
+    order = create_order("street", 3600, target=6000, addressing="device", policy="charge")
+    assert [share["planned_w"] for share in order["shares"]] == pytest.approx([4666.7, 666.7, 666.7], abs=0.5)
 
 
 def test_what_has_to_be_held_for_long_is_less(street):
-    made = create_order("street", 4 * 3600, target=15_000)
-    assert (made["planned_w"], made["unserved_w"]) == (3750, 11_250)
-    assert made["warnings"] == [
+    order = create_order("street", 4 * 3600, target=15_000)
+    assert (order["planned_w"], order["unserved_w"]) == (3750, 11_250)
+    assert order["warnings"] == [
         "11250 W of the order are out of reach: the limits of members leave 3750 W"
     ]
 
 
 def test_progress_is_told(street):
-    seen = []
+    reports = []
     create_order(
-        "street", 900, watts=300, addressing="device", progress=lambda done, every: seen.append((done, every))
+        "street",
+        900,
+        watts=300,
+        addressing="device",
+        progress=lambda done, total: reports.append((done, total)),
     )
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert reports == [(1, 3), (2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize("addressing", ["broadcast", "device"])
 def test_a_dry_run_shows_all_and_leaves_nothing(street, addressing):
-    made = create_order("street", 900, watts=3000, addressing=addressing, dry_run=True)
-    assert made["dry_run"] and made["planned_w"] == 3000 and len(made["shares"]) == 3
-    assert len(made["xml"]) == (1 if addressing == "broadcast" else 3)
-    assert {codec.decode(xml.encode())[1]["DERControlBase"]["opModFixedW"] for xml in made["xml"]} == {2000}
+    order = create_order("street", 900, watts=3000, addressing=addressing, dry_run=True)
+    assert order["dry_run"] and order["planned_w"] == 3000 and len(order["shares"]) == 3
+    assert len(order["xml"]) == (1 if addressing == "broadcast" else 3)
+    assert {codec.decode(xml.encode())[1]["DERControlBase"]["opModFixedW"] for xml in order["xml"]} == {2000}
     assert DispatchOrder.select().count() == Share.select().count() == 0 and VirtualDER.select().count() == 1
-    assert [asked(home) for home in street] == [[], [], []]
+    assert [controls_of(home) for home in street] == [[], [], []]
 
 
-@pytest.mark.parametrize("wish", [{}, {"watts": 1, "percent": 1}])
-def test_an_order_wishes_for_one_thing(street, wish):
+@pytest.mark.parametrize("quantity", [{}, {"watts": 1, "percent": 1}])
+def test_an_order_wishes_for_one_thing(street, quantity):
     with pytest.raises(Refused, match="specify exactly one of"):
-        create_order("street", 900, **wish)
+        create_order("street", 900, **quantity)
 
 
-@pytest.mark.parametrize("wish, base", [
+@pytest.mark.parametrize("quantity, base", [
     ({"percent": -50}, {"opModFixedW": -5000}), ({"limit": 30}, {"opModMaxLimW": 3000}),
     ({"limit_watts": 7500}, {"opModMaxLimW": 5000}), ({"connect": False}, {"opModConnect": False}),
     ({"energize": True}, {"opModEnergize": True}), ({"target": -1500}, {"opModFixedW": -1000}),
 ])
-def test_every_kind_of_wish(street, wish, base):
-    assert create_order("street", 900, **wish)["controls"][0]["base"] == base
+def test_every_kind_of_wish(street, quantity, base):
+    assert create_order("street", 900, **quantity)["controls"][0]["base"] == base
 
 
 def test_who_received_started_completed_opted_out_or_kept_silent(street, battery):
     battery(4)
-    made = create_order("street", 900, clock.now() + 300, watts=4000)
-    mrid = made["controls"][0]["mrid"]
-    assert orders.show(made["id"])["answers"] == {"waiting": 4}
+    order = create_order("street", 900, clock.now() + 300, watts=4000)
+    mrid = order["controls"][0]["mrid"]
+    assert orders.show(order["id"])["answers"] == {"waiting": 4}
     for home in street:
         home.answer(mrid, 1)
     clock.advance(300)
     street[0].answer(mrid, 2)
     street[1].answer(mrid, 4)
-    shown = orders.show(made["id"])
+    shown = orders.show(order["id"])
     assert shown["status"] == "active"
     assert shown["answers"] == {"started": 1, "opted out": 1, "received": 1, "waiting": 1}
     clock.advance(601)
     street[1].answer(mrid, 5)
-    assert orders.show(made["id"])["answers"] == {"started": 2, "received": 1, "no answer": 1}
+    assert orders.show(order["id"])["answers"] == {"started": 2, "received": 1, "no answer": 1}
     clock.advance(300)
     street[0].answer(mrid, 3)
-    shown = orders.show(made["id"])
+    shown = orders.show(order["id"])
     assert shown["status"] == "over" and shown["answers"]["completed"] == 1
     assert [device["answer"] for device in shown["devices"]] == [
         dict(zip([home.lfdi for home in street], ["completed", "started", "received"], strict=True)).get(
             device["lfdi"], "no answer") for device in shown["devices"]]
-    assert [found["answer"] for found in responses.list_responses(mrid)][:2] == ["completed", "opted in"]
-    assert len(responses.list_responses(made["controls"][0]["href"], lfdi=street[0].lfdi)) == 3
+    assert [row["answer"] for row in responses.list_responses(mrid)][:2] == ["completed", "opted in"]
+    assert len(responses.list_responses(order["controls"][0]["href"], lfdi=street[0].lfdi)) == 3
 
 
 def test_power_delivered_against_the_wish(street):
-    made = create_order("street", 900, clock.now() + 300, watts=3000)
-    assert orders.show(made["id"])["delivered_w"] is None
+    order = create_order("street", 900, clock.now() + 300, watts=3000)
+    assert orders.show(order["id"])["delivered_w"] is None
     clock.advance(300)
-    begun = clock.now()
+    start = clock.now()
     clock.advance(600)
-    street[0].post(1000, start=begun, duration=600)
-    street[1].post(400, start=begun, duration=300)
-    street[1].post(600, start=begun + 300, duration=300)
-    shown = orders.show(made["id"])
+    street[0].post(1000, start=start, duration=600)
+    street[1].post(400, start=start, duration=300)
+    street[1].post(600, start=start + 300, duration=300)
+    shown = orders.show(order["id"])
     assert (shown["devices_read"], shown["delivered_w"], shown["expected_w"]) == (2, 1500, 2000)
     assert shown["performance"] == pytest.approx(0.75)
     assert [
@@ -155,19 +160,19 @@ def test_power_delivered_against_the_wish(street):
 
 @pytest.mark.parametrize("addressing", ["broadcast", "device"])
 def test_cancelled_as_a_whole(street, addressing):
-    made = create_order("street", 900, watts=3000, addressing=addressing)
-    assert orderchanges.cancel(made["id"], reason="enough")["status"] == "cancelled"
-    for control in made["controls"]:
+    order = create_order("street", 900, watts=3000, addressing=addressing)
+    assert orderchanges.cancel(order["id"], reason="enough")["status"] == "cancelled"
+    for control in order["controls"]:
         assert dercontrols.show(control["href"])["status"] == "cancelled"
     with pytest.raises(Refused, match="nothing of it is left"):
-        orderchanges.cancel(made["id"])
+        orderchanges.cancel(order["id"])
 
 
 def test_cancelled_from_a_later_instant_on(street):
-    made = create_order("street", 900, watts=3000)
-    assert orderchanges.cancel(made["id"], at=clock.now() + 60)["status"] == "active"
+    order = create_order("street", 900, watts=3000)
+    assert orderchanges.cancel(order["id"], at=clock.now() + 60)["status"] == "active"
     clock.advance(60)
-    assert orders.show(made["id"])["status"] == "cancelled"
+    assert orders.show(order["id"])["status"] == "cancelled"
 
 
 def test_a_newer_order_takes_over(street):
@@ -175,7 +180,7 @@ def test_a_newer_order_takes_over(street):
     clock.advance(1)
     second = create_order("street", 900, watts=1500)
     assert second["warnings"] == [f"it supersedes {first['controls'][0]['href']} from {clock.now()} on"]
-    assert [order["status"] for order in orders.list_orders("street")] == ["active", "superseded"]
+    assert [row["status"] for row in orders.list_orders("street")] == ["active", "superseded"]
     assert orders.list_orders("street")[0]["id"] == second["id"]
 
 
@@ -190,16 +195,17 @@ def test_an_order_that_would_be_over_leaves_nothing(street):
 def test_an_order_on_a_group_reaches_the_members_of_its_groups(street):
     virtualders.create("town")
     virtualders.update("street", parent="town")
-    made = create_order("town", 900, percent=10)
-    assert all((100, {"opModFixedW": 1000}) in asked(home) for home in street) and len(made["shares"]) == 3
+    order = create_order("town", 900, percent=10)
+    assert all((100, {"opModFixedW": 1000}) in controls_of(home) for home in street)
+    assert len(order["shares"]) == 3
 
 
 def test_an_order_goes_on_by_another_of_the_same(street):
-    made = create_order("street", 900, clock.now() + 300, watts=3000)
-    more = orderchanges.extend(made["id"], 600)
-    assert (more["start"], more["duration_s"], more["planned_w"]) == (made["start"] + 900, 600, 3000)
-    assert [base for _, base in asked(street[0])] == [made["controls"][0]["base"]] * 2
+    order = create_order("street", 900, clock.now() + 300, watts=3000)
+    more = orderchanges.extend(order["id"], 600)
+    assert (more["start"], more["duration_s"], more["planned_w"]) == (order["start"] + 900, 600, 3000)
+    assert [base for _, base in controls_of(street[0])] == [order["controls"][0]["base"]] * 2
     assert [share["planned_w"] for share in orders.list_shares(more["id"])] == [1000, 1000, 1000]
-    orderchanges.cancel(made["id"])
+    orderchanges.cancel(order["id"])
     with pytest.raises(Refused, match="cancelled"):
-        orderchanges.extend(made["id"], 600)
+        orderchanges.extend(order["id"], 600)

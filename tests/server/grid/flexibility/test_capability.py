@@ -19,26 +19,26 @@ def street(battery, panels, home):
 
 
 def test_members_are_summed_up_the_tree_and_each_counts_once(street):
-    found = capability.capability("all")
-    assert (found["members"], found["online"], found["stale"], found["unrated"]) == (4, 3, 1, 1)
-    assert (found["rated_inject_w"], found["rated_absorb_w"], found["capacity_wh"]) == (
+    total = capability.capability("all")
+    assert (total["members"], total["online"], total["stale"], total["unrated"]) == (4, 3, 1, 1)
+    assert (total["rated_inject_w"], total["rated_absorb_w"], total["capacity_wh"]) == (
         16_000,
         10_000,
         40_000,
     )
-    assert (found["injection_w"], found["devices_read"]) == (4000, 3)
-    assert (found["low_w"], found["high_w"]) == (-5000 + 0 - 3000, 5000 + 3000 + 5000)
-    assert (found["up_w"], found["down_w"]) == (13_000 - 4000, 4000 + 8000)
-    assert (found["up_wh"], found["down_wh"]) == (5000 + 27_000, 5000 + 3000)
-    assert found["soc"] == pytest.approx(32 / 40)
-    assert found["modes"]["opModMaxLimW"] == 3 and found["modes"]["opModFixedW"] == 2
-    assert {child["name"]: child["injection_w"] for child in found["children"]} == {
+    assert (total["injection_w"], total["devices_read"]) == (4000, 3)
+    assert (total["low_w"], total["high_w"]) == (-5000 + 0 - 3000, 5000 + 3000 + 5000)
+    assert (total["up_w"], total["down_w"]) == (13_000 - 4000, 4000 + 8000)
+    assert (total["up_wh"], total["down_wh"]) == (5000 + 27_000, 5000 + 3000)
+    assert total["soc"] == pytest.approx(32 / 40)
+    assert total["modes"]["opModMaxLimW"] == 3 and total["modes"]["opModFixedW"] == 2
+    assert {child["name"]: child["injection_w"] for child in total["children"]} == {
         "batteries": 1000, "f1": 2000, "f2": 2000}
 
 
 def test_power_for_longer_is_less(street):
-    found = capability.capability("f1", hours=4)
-    assert (found["low_w"], found["high_w"]) == (-1250, 1250 + 3000)
+    total = capability.capability("f1", hours=4)
+    assert (total["low_w"], total["high_w"]) == (-1250, 1250 + 3000)
 
 
 def test_who_is_not_seen_is_stale_and_promises_nothing(street):
@@ -58,5 +58,5 @@ def test_who_is_not_seen_is_stale_and_promises_nothing(street):
 
 def test_a_virtual_der_without_members(server):
     virtualders.create("empty")
-    found = capability.capability("empty")
-    assert found["members"] == found["up_w"] == 0 and found["soc"] is None
+    total = capability.capability("empty")
+    assert total["members"] == total["up_w"] == 0 and total["soc"] is None

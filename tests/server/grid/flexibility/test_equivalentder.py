@@ -46,8 +46,8 @@ def test_it_is_always_four_valid_documents(inside, import_limit, export_limit, r
 
 @given(st.lists(MEMBER, min_size=1, max_size=20))
 def test_read_back_it_is_the_sum_of_its_members(inside):
-    said = equivalentder.documents(inside, 1_750_000_000)
-    row = derstates.ratings_of({**said, "DERSettings": {}})
+    documents = equivalentder.documents(inside, 1_750_000_000)
+    row = derstates.ratings_of({**documents, "DERSettings": {}})
     assert row["max_injection_w"] == pytest.approx(sum(member.max_injection_w for member in inside), rel=1e-3)
     assert row["max_absorption_w"] == pytest.approx(
         sum(member.max_absorption_w for member in inside), rel=1e-3
@@ -79,18 +79,18 @@ def street(battery, panels):
 
 
 def test_a_parent_s_face_is_its_children_s_summed(street):
-    every, *parts = (equivalentder.equivalent_der(name) for name in ("all", "f1", "f2"))
+    total, *children = (equivalentder.equivalent_der(name) for name in ("all", "f1", "f2"))
     for name in ("rtgMaxW", "rtgMaxChargeRateW", "rtgMaxDischargeRateW", "rtgMaxWh", "setMaxW"):
-        assert watts(every, name) == sum(watts(part, name) for part in parts), name
-    assert every["DERCapability"]["type"] == 1
-    assert int(every["DERCapability"]["modesSupported"], 16) == ALL
-    assert every["DERStatus"]["stateOfChargeStatus"]["value"] == 5000
+        assert watts(total, name) == sum(watts(child, name) for child in children), name
+    assert total["DERCapability"]["type"] == 1
+    assert int(total["DERCapability"]["modesSupported"], 16) == ALL
+    assert total["DERStatus"]["stateOfChargeStatus"]["value"] == 5000
 
 
 def test_limits_cut_settings_not_ratings(street):
     virtualders.update("f1", import_limit_w=7000, export_limit_w=9000)
-    found = equivalentder.equivalent_der("f1")
-    assert (watts(found, "rtgMaxW"), watts(found, "setMaxW"), watts(found, "setMaxChargeRateW")) == (
+    shown = equivalentder.equivalent_der("f1")
+    assert (watts(shown, "rtgMaxW"), watts(shown, "setMaxW"), watts(shown, "setMaxChargeRateW")) == (
         15_000,
         9000,
         7000,
@@ -99,6 +99,6 @@ def test_limits_cut_settings_not_ratings(street):
 
 def test_who_is_not_seen_is_rated_and_no_more(street):
     clock.advance(10_000)
-    found = equivalentder.equivalent_der("f1")
-    assert watts(found, "rtgMaxW") == 15_000 and found["DERStatus"]["genConnectStatus"]["value"] == "00"
-    assert found["DERAvailability"]["statWAvail"]["value"] == 0
+    shown = equivalentder.equivalent_der("f1")
+    assert watts(shown, "rtgMaxW") == 15_000 and shown["DERStatus"]["genConnectStatus"]["value"] == "00"
+    assert shown["DERAvailability"]["statWAvail"]["value"] == 0

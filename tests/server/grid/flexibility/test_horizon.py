@@ -35,42 +35,43 @@ def street(battery, panels, car, pump, home):  # noqa: F811
 def test_one_battery(battery):
     battery(1, charge=0.5)
     virtualders.create("all", "*")
-    found = capability.horizon("all", steps=8)
-    middle = found["p50"]
-    assert middle["up_w"] == middle["down_w"] == [5000] * 8
-    assert middle["energy_up_wh"] == pytest.approx([1250, 2500, 3750, *[4000 * ETA] * 5])
-    assert middle["energy_down_wh"] == pytest.approx([1250, 2500, 3750, 5000, *[5000 / ETA] * 4])
-    assert middle["duration_up_s"][0] == pytest.approx(4000 * ETA / 5000 * 3600, abs=1)
-    assert found["p90"]["up_w"] == middle["up_w"], "who always responds is certain"
-    assert (found["start"], found["members"], found["baseline_w"]) == (clock.now(), {"available": 1}, [0] * 8)
-    assert found["ramp_w_per_s"] is None
+    horizon = capability.horizon("all", steps=8)
+    expected = horizon["p50"]
+    assert expected["up_w"] == expected["down_w"] == [5000] * 8
+    assert expected["energy_up_wh"] == pytest.approx([1250, 2500, 3750, *[4000 * ETA] * 5])
+    assert expected["energy_down_wh"] == pytest.approx([1250, 2500, 3750, 5000, *[5000 / ETA] * 4])
+    assert expected["duration_up_s"][0] == pytest.approx(4000 * ETA / 5000 * 3600, abs=1)
+    assert horizon["p90"]["up_w"] == expected["up_w"], "who always responds is certain"
+    assert (horizon["start"], horizon["members"]) == (clock.now(), {"available": 1})
+    assert horizon["baseline_w"] == [0] * 8
+    assert horizon["ramp_w_per_s"] is None
 
 
 def test_every_kind_counts_and_each_once(street):
-    found = capability.horizon("all", steps=4)
-    assert found["members"] == {"available": 5, "not dispatched": 1}
-    assert found["baseline_w"][0] == pytest.approx(2000 - 7000 - 600 - 900)
-    middle = found["p50"]
-    assert middle["up_w"][0] == pytest.approx(10_000 + 7000 + 600)
-    assert middle["down_w"][0] == pytest.approx(10_000 + 2000 + 1400)
-    assert {child["name"]: child["members"] for child in found["children"]} == {
+    horizon = capability.horizon("all", steps=4)
+    assert horizon["members"] == {"available": 5, "not dispatched": 1}
+    assert horizon["baseline_w"][0] == pytest.approx(2000 - 7000 - 600 - 900)
+    expected = horizon["p50"]
+    assert expected["up_w"][0] == pytest.approx(10_000 + 7000 + 600)
+    assert expected["down_w"][0] == pytest.approx(10_000 + 2000 + 1400)
+    assert {child["name"]: child["members"] for child in horizon["children"]} == {
         "f1": {"available": 2}, "f2": {"available": 3}}
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_children_and_what_is_in_none_of_them_sum_to_the_parent(street, name):
-    found = capability.horizon("all", steps=12)
-    parts = np.sum([child["p50"][name] for child in found["children"]], axis=0)
-    assert parts == pytest.approx(found["p50"][name])
+    horizon = capability.horizon("all", steps=12)
+    sums = np.sum([child["p50"][name] for child in horizon["children"]], axis=0)
+    assert sums == pytest.approx(horizon["p50"][name])
 
 
 def test_a_parent_is_cut_by_its_own_limits_and_so_are_those_above(street):
     virtualders.update("f2", import_limit_w=9000, export_limit_w=500)
-    found = capability.horizon("all", steps=4)
-    f2 = next(child for child in found["children"] if child["name"] == "f2")
+    horizon = capability.horizon("all", steps=4)
+    f2 = next(child for child in horizon["children"] if child["name"] == "f2")
     assert f2["p50"]["up_w"][0] == pytest.approx(500 + 7600)
     assert f2["p50"]["down_w"][0] == pytest.approx(9000 - 7600)
-    assert found["p50"]["down_w"][0] == pytest.approx(9000 - 7600 + 5000 + 2000)
+    assert horizon["p50"]["down_w"][0] == pytest.approx(9000 - 7600 + 5000 + 2000)
     assert f2["p50"]["energy_down_wh"][0] <= 1400 / 4 + 1e-6
 
 
@@ -79,10 +80,10 @@ def test_who_responds_half_the_time_counts_half_and_less_for_sure(battery):
         battery(number)
     virtualders.create("all", "*")
     Participation.insert_many([{"device": number, "response_rate": 0.5} for number in range(1, 26)]).execute()
-    found = capability.horizon("all", steps=2)
-    assert found["p50"]["up_w"][0] == pytest.approx(62_500)
-    assert found["p90"]["up_w"][0] == pytest.approx(62_500 - 1.2816 * 5000 * math.sqrt(25 * 0.25), rel=1e-3)
-    assert found["p90"]["energy_up_wh"][0] < found["p50"]["energy_up_wh"][0]
+    horizon = capability.horizon("all", steps=2)
+    assert horizon["p50"]["up_w"][0] == pytest.approx(62_500)
+    assert horizon["p90"]["up_w"][0] == pytest.approx(62_500 - 1.2816 * 5000 * math.sqrt(25 * 0.25), rel=1e-3)
+    assert horizon["p90"]["energy_up_wh"][0] < horizon["p50"]["energy_up_wh"][0]
 
 
 def test_what_is_verified_claimed_and_unknown(battery, home):
@@ -92,47 +93,47 @@ def test_what_is_verified_claimed_and_unknown(battery, home):
     battery(3, inject=4000, absorb=4000)
     Device.update(last_contact_at=clock.now() - 10_000).where(Device.id == 3).execute()
     virtualders.create("all", "*")
-    found = capability.horizon("all", steps=1)
-    assert found["members"] == {"available": 2, "stale": 1}
-    middle = found["p50"]
-    assert (middle["verified_up_w"], middle["claimed_up_w"], middle["up_w"]) == ([5000], [3000], [8000])
-    assert (found["unknown_up_w"], found["unknown_down_w"]) == (4000, 4000)
+    horizon = capability.horizon("all", steps=1)
+    assert horizon["members"] == {"available": 2, "stale": 1}
+    expected = horizon["p50"]
+    assert (expected["verified_up_w"], expected["claimed_up_w"], expected["up_w"]) == ([5000], [3000], [8000])
+    assert (horizon["unknown_up_w"], horizon["unknown_down_w"]) == (4000, 4000)
 
 
 def test_what_is_verified_is_what_those_could_do_who_are_read(battery, home):
     battery(1, charge=1.0)
     home(2).rate(80, 3000, 3000, 6000)
     virtualders.create("all", "*")
-    middle = capability.horizon("all", steps=1)["p50"]
-    assert (middle["verified_down_w"], middle["claimed_down_w"]) == ([0], [3000]), (
+    expected = capability.horizon("all", steps=1)["p50"]
+    assert (expected["verified_down_w"], expected["claimed_down_w"]) == ([0], [3000]), (
         "who is full takes nothing more"
     )
-    assert (middle["verified_up_w"], middle["claimed_up_w"]) == ([5000], [3000])
+    assert (expected["verified_up_w"], expected["claimed_up_w"]) == ([5000], [3000])
 
 
 def test_a_car_s_freedom_ends_when_it_has_to_charge(car):  # noqa: F811
     car(1, energy=14_000, power=7000, depart=4)
     virtualders.create("all", "*")
-    middle = capability.horizon("all", steps=16)["p50"]
-    assert middle["up_w"][0] == 7000 and middle["up_w"][8] == 0, "it would have been full by then"
-    assert max(middle["energy_up_wh"]) == pytest.approx(14_000) and middle["energy_up_wh"][
+    expected = capability.horizon("all", steps=16)["p50"]
+    assert expected["up_w"][0] == 7000 and expected["up_w"][8] == 0, "it would have been full by then"
+    assert max(expected["energy_up_wh"]) == pytest.approx(14_000) and expected["energy_up_wh"][
         -1
     ] == pytest.approx(0)
-    assert middle["down_w"][8] == 7000
+    assert expected["down_w"][8] == 7000
 
 
 def test_ramps_are_those_that_were_said(battery):
     for number in (1, 2):
         battery(number)
-    one = battery(3)
-    one.say(
+    home = battery(3)
+    home.say(
         "derg",
         "DERSettings",
         {"setGradW": 500, "setMaxW": {"multiplier": 0, "value": 4000}, "updatedTime": 0},
     )
     virtualders.create("all", "*")
-    found = capability.horizon("all", steps=1)
-    assert (found["ramp_w_per_s"], found["ramps_reported"]) == (200, 1)
+    horizon = capability.horizon("all", steps=1)
+    assert (horizon["ramp_w_per_s"], horizon["ramps_reported"]) == (200, 1)
 
 
 def test_durations_stop_where_power_or_energy_does():

@@ -20,16 +20,16 @@ def test_what_is_there_read_in_effect_and_left_out(battery, panels, home):
     create_order("pv", 3600, limit=50, reason="too much")
     participation.opt_out("d2", clock.now() + 60, "guests")
     Device.update(last_contact_at=clock.now() - 10_000).where(Device.id == 5).execute()
-    found = status.status("all")
-    assert (found["members"], found["available"], found["excluded"]) == (5, 3, {"opted out": 1, "stale": 1})
-    assert found["kinds"] == {"storage": 4, "pv": 1}
-    assert (found["injection_w"], found["devices_read"]) == (1500, 3)
-    assert found["soc"] == pytest.approx((2500 + 3000) / 16_000)
-    assert (found["verified_w"], found["claimed_w"], found["unknown_w"]) == (5000 + 5000 + 6000, 4000, 5000)
-    assert [(row["vder"], row["quantity"], row["reason"]) for row in found["orders"]] == [
+    shown = status.status("all")
+    assert (shown["members"], shown["available"], shown["excluded"]) == (5, 3, {"opted out": 1, "stale": 1})
+    assert shown["kinds"] == {"storage": 4, "pv": 1}
+    assert (shown["injection_w"], shown["devices_read"]) == (1500, 3)
+    assert shown["soc"] == pytest.approx((2500 + 3000) / 16_000)
+    assert (shown["verified_w"], shown["claimed_w"], shown["unknown_w"]) == (5000 + 5000 + 6000, 4000, 5000)
+    assert [(row["vder"], row["quantity"], row["reason"]) for row in shown["orders"]] == [
         ("pv", "limit", "too much")
     ]
-    assert sorted(tuple(row.values()) for row in found["excluded_devices"]) == [
+    assert sorted(tuple(row.values()) for row in shown["excluded_devices"]) == [
         ("d2", "opted out", "guests", clock.now() + 60), ("d5", "stale", "", None)]
     assert [row["vder"] for row in status.status("pv")["orders"]] == ["pv"]
     clock.advance(3600)
