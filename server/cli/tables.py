@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-NOT_IN_TABLES = {"warnings", "key"}  # shown otherwise, or repeated in words beside it
+NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
 PIPED_WIDTH = 140  # columns of a table that is piped into a file
 Row = Mapping[str, Any]
 

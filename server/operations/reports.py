@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from server import clock
 from server.errors import Refused
 from server.grid.reports import baselines, pages, performance, reports
+from server.grid.reports.results import BaselineRow, NonresponderRow, Report
 from server.operations.declaration import Arg, Group, Role, VderName
 from server.operations.dispatch import OrderNumber
 from server.units import Day, Instant, Month
@@ -55,14 +56,14 @@ def nonresponders(
     start: Annotated[Instant | None, Arg(
         "Orders from this instant on; the last day if not given.", option="from")] = None,
     end: Annotated[Instant | None, Arg("Until this instant; now if not given.", option="to")] = None,
-) -> list[Data]:
+) -> list[NonresponderRow]:
     """List devices that did not respond to orders, or did not deliver; the worst first."""
     until = clock.now() if end is None else end
     return performance.nonresponders(vder, until - DAY_S if start is None else start, until)
 
 
-def _written(results: Data, path: Path | None) -> Data:
-    """Write the page of a report; its figures and tables without the series of the charts."""
+def _written(results: Report, path: Path | None) -> Data:
+    """Write the page of a report; return its figures and tables, without the series of the charts."""
     from server.grid.reports import charts  # needs matplotlib, an extra that other operations do without
     try:
         file = pages.write(results, charts.report_charts(results), path)
@@ -70,15 +71,18 @@ def _written(results: Data, path: Path | None) -> Data:
         raise Refused(
             400, f"{path or pages.FOLDER}: the page cannot be written there: {error.strerror}"
         ) from None
-    figures: dict[str, Any] = dict(pages.figures(results["key"]))
     return {
-        **{key: results[key] for key in ("title", "vder", "zone", "start", "end")},
-        **figures,
+        "title": results["title"],
+        "vder": results["vder"],
+        "timezone": results["timezone"],
+        "start": results["start"],
+        "end": results["end"],
+        **dict(pages.figures(results["key_figures"])),
         "html": str(file),
-        "key": results["key"],
+        "key_figures": results["key_figures"],
         "settlement": results["settlement"],
         "days": [{key: value for key, value in day.items() if key != "moved_kwh"} for day in results["days"]],
-        "devices": results["events"][0]["devices"] if results["what"] == "event" else [],
+        "devices": results["events"][0]["devices"] if results["kind"] == "event" else [],
     }
 
 
@@ -88,12 +92,12 @@ def compute(
     *,
     start: Annotated[Instant, Arg("Beginning.")],
     end: Annotated[Instant, Arg("Up to a day later.")],
-) -> list[Data]:
+) -> list[BaselineRow]:
     """Compute the baseline of a device, or of each member of a virtual DER."""
     return baselines.compute(name, start, end)
 
 
 @baseline.operation("show", role=Role.VIEWER)
-def show(order: OrderNumber) -> list[Data]:
+def show(order: OrderNumber) -> list[BaselineRow]:
     """Show the baseline of each device of an order."""
     return baselines.show(order)

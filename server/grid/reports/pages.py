@@ -1,8 +1,10 @@
-"""A report as one HTML file that needs nothing else. Whatever devices and people named things is text in it,
-not markup."""
+"""A report as one HTML file that needs nothing else.
+
+Names that devices and people have given are escaped.
+"""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-Data = dict[str, Any]
+from server.grid.reports.results import Chart, KeyFigures, Report
+
 FOLDER = Path("var/reports")
 
 
@@ -20,12 +23,12 @@ def _unit(factor: float, unit: str, digits: int = 1) -> Callable[[float], str]:
 
 
 _COUNT: Callable[[float], str] = "{:,}".format
-# What a figure is called, and how it is written.
+# The caption of each key figure, and how it is written.
 FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "rms_cut_percent": ("cut in RMS imbalance", _unit(1, "%")),
+    "rms_reduction_percent": ("cut in RMS imbalance", _unit(1, "%")),
     "rms_before_w": ("RMS before", _unit(1e-3, "kW", 2)),
     "rms_after_w": ("RMS after", _unit(1e-3, "kW", 2)),
-    "peak_cut_percent": ("cut in peak imbalance", _unit(1, "%")),
+    "peak_reduction_percent": ("cut in peak imbalance", _unit(1, "%")),
     "peak_before_w": ("peak before", _unit(1e-3, "kW", 2)),
     "peak_after_w": ("peak after", _unit(1e-3, "kW", 2)),
     "performance_percent": ("delivered of what was expected", _unit(1, "%")),
@@ -34,7 +37,7 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "uncertainty_w": ("uncertainty of the baseline", _unit(1e-3, "kW", 2)),
     "rebound_kwh": ("rebound", _unit(1, "kWh", 2)),
     "members": ("members", _COUNT),
-    "read": ("of them read", _COUNT),
+    "devices_read": ("of them read", _COUNT),
     "events": ("events", _COUNT),
     "responses": ("responses", _COUNT),
     "opt_outs": ("opted out", _COUNT),
@@ -49,51 +52,61 @@ _MOVED = {
 }
 
 
-def figures(key: Data) -> list[tuple[str, str]]:
-    """The key figures that are known, in words."""
-    found = [
-        (words, write(key[name])) for name, (words, write) in FIGURES.items() if key.get(name) is not None
+def figures(key_figures: KeyFigures) -> list[tuple[str, str]]:
+    """Return the key figures that are known, each as caption and text."""
+    values: Mapping[str, Any] = key_figures
+    known = [
+        (caption, write(values[name]))
+        for name, (caption, write) in FIGURES.items()
+        if values.get(name) is not None
     ]
-    return found + [(_MOVED[kind], f"{value:,.2f} kWh") for kind, value in key.get("moved_kwh", {}).items()]
+    moved_kwh = key_figures.get("moved_kwh", {})
+    return known + [(_MOVED[kind], f"{energy_kwh:,.2f} kWh") for kind, energy_kwh in moved_kwh.items()]
 
 
-def html(report: Data, charts: list[Data]) -> str:
-    """The page of a report, with charts (`charts.of`)."""
-    zone = ZoneInfo(report["zone"])
+def html(report: Report, charts: list[Chart]) -> str:
+    """Return the page of a report with its charts (see `charts.report_charts`)."""
+    zone = ZoneInfo(report["timezone"])
 
-    def local(at: int) -> str:
-        return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M")
+    def local(instant: int) -> str:
+        return datetime.fromtimestamp(instant, zone).strftime("%Y-%m-%d %H:%M")
 
-    def number(value: Any, digits: int = 1) -> str:
+    def number(value: float | None, digits: int = 1) -> str:
         return "–" if value is None else f"{value:,.{digits}f}"
 
-    rooms = Environment(
+    def kilo(value: float | None) -> float | None:
+        return None if value is None else value / 1000
+
+    environment = Environment(
         loader=PackageLoader("server"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    rooms.filters.update(local=local, number=number)
-    drawn = [{**chart, "svg": Markup(chart["svg"])} for chart in charts]
-    return rooms.get_template("report.html").render(
-        report=report, charts=drawn, figures=figures(report["key"])
+    environment.filters.update(local=local, number=number, kilo=kilo)
+    return environment.get_template("report.html").render(
+        report=report,
+        charts=[{**chart, "svg": Markup(chart["svg"])} for chart in charts],
+        figures=figures(report["key_figures"]),
     )
 
 
-def write(report: Data, charts: list[Data], path: Path | None = None) -> Path:
-    """Write the page, into FOLDER where no path is given; where it is."""
-    zone = ZoneInfo(report["zone"])
-    first = datetime.fromtimestamp(report["start"], zone)
-    stem = (
-        f"{report['what']}-{report['vder']}-{first:%Y-%m-%d}"
-        if report["what"] != "event"
-        else report["title"]
+def write(report: Report, charts: list[Chart], path: Path | None = None) -> Path:
+    """Write the page, into FOLDER where no path is given; return its path."""
+    file = path or FOLDER / f"{_stem(report)}.html"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(html(report, charts), encoding="utf-8")
+    return file
+
+
+def _stem(report: Report) -> str:
+    """Return the name of the file: lower case letters, digits, - and _."""
+    name = report["title"]
+    if report["kind"] != "event":
+        first = datetime.fromtimestamp(report["start"], ZoneInfo(report["timezone"]))
+        name = f"{report['kind']}-{report['vder']}-{first:%Y-%m-%d}"
+    plain = (
+        letter if letter.isascii() and letter.isalnum() or letter in "-_" else "-" for letter in name
     )
-    plain = "".join(
-        letter if letter.isascii() and letter.isalnum() or letter in "-_" else "-" for letter in stem
-    )
-    found = path or FOLDER / f"{plain.lower()}.html"
-    found.parent.mkdir(parents=True, exist_ok=True)
-    found.write_text(html(report, charts), encoding="utf-8")
-    return found
+    return "".join(plain).lower()

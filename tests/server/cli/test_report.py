@@ -70,11 +70,11 @@ def test_pages_have_a_place_of_their_own(
     monkeypatch.chdir(tmp_path)
     month = said(run("report", "month", "street", "--month", "2025-06", "--json"))
     assert month["html"] == "var/reports/month-street-2025-06-01.html" and Path(month["html"]).exists()
-    assert month["key"]["rms_before_w"] == 2000 and len(month["days"]) == 15
+    assert month["key_figures"]["rms_before_w"] == 2000 and len(month["days"]) == 15
     event = said(run("report", "event", str(DispatchOrder.get().id), "--json"))
     assert (
         event["html"] == f"var/reports/event-order-{DispatchOrder.get().id}.html"
-        and event["devices"][0]["nonresponder"] == "no answer"
+        and event["devices"][0]["nonresponse"] == "no answer"
     )
 
 
@@ -92,7 +92,7 @@ def test_baselines(run: Callable[..., Result]) -> None:
         ("compute", "street", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
     ):
         row, = said(run("baseline", *words, "--json"))
-        assert (row["name"], row["method"], row["values_w"]) == ("one", "submeter", [0.0] * 4)
+        assert (row["name"], row["method"], row["load_w"]) == ("one", "submeter", [0.0] * 4)
 
 
 @pytest.mark.parametrize("words, why", [

@@ -15,6 +15,7 @@ MODULES = [
     "server.grid.series.results",
     "server.grid.flexibility.results",
     "server.grid.fleet.participation",
+    "server.grid.reports.results",
 ]
 ROWS = [
     row

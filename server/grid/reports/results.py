@@ -1,0 +1,190 @@
+"""What the operator functions of this package return; the values are plain dicts.
+
+Powers are injection in W, save in baselines, which are loads.
+"""
+from __future__ import annotations
+
+from typing import TypedDict
+
+from server.units import (Fraction, Hours, Instant, KilowattHours, Lfdi, Percent, SecondsExact, WattHours,
+                          Watts)
+
+
+class BaselineRow(TypedDict):
+    """The baseline of a device: its `method`, of how many like `days`, and the `factor` that corrects them.
+
+    `load_w` is the consumption in each step of STEP seconds, None where it is not known.
+    """
+    name: str
+    kind: str
+    method: str
+    days: int
+    factor: float
+    mean_load_w: Watts | None
+    load_w: list[Watts | None]
+
+
+class DevicePerformance(TypedDict):
+    """What a device delivered in an event.
+
+    `answer` is its latest response in words, `performance` the delivered fraction of what was expected,
+    `coverage` the fraction of the steps with a reading. `nonresponse` is why it counts as not responding,
+    empty where it responded or has opted out.
+    """
+    name: str
+    lfdi: Lfdi
+    kind: str
+    method: str
+    answer: str
+    expected_w: Watts | None
+    delivered_w: Watts | None
+    performance: float | None
+    coverage: Fraction
+    opted_out: bool
+    nonresponse: str
+
+
+class GroupPerformance(TypedDict):
+    """What a group delivered in an event: the sum of the devices that were read (`devices_read`).
+
+    `uncertainty_w` is the standard deviation of the baseline, `methods` counts the devices by the method of
+    their baseline. It is `settled` if enough readings are there (`coverage`).
+    """
+    members: int
+    devices_read: int
+    expected_w: Watts | None
+    delivered_w: Watts | None
+    performance: float | None
+    uncertainty_w: Watts
+    coverage: Fraction
+    methods: dict[str, int]
+    settled: bool
+
+
+class DelayStatistics(TypedDict):
+    """How long after publication responses were received."""
+    count: int
+    p50_s: SecondsExact
+    p90_s: SecondsExact
+    max_s: SecondsExact
+
+
+class ResponseSummary(TypedDict):
+    """The responses to an event.
+
+    `by_status` counts them by status, in words; `delays` are by stage (received, started, completed),
+    `received_s` the delays of each "received", sorted.
+    """
+    by_status: dict[str, int]
+    delays: dict[str, DelayStatistics]
+    received_s: list[SecondsExact]
+
+
+class ReboundRow(TypedDict):
+    """What came back after an event: energy, its fraction of what was delivered, greatest power, duration."""
+    energy_wh: WattHours
+    fraction: float | None
+    peak_w: Watts
+    hours: Hours
+
+
+class EventPerformance(TypedDict):
+    """The performance of an order, or of a load control event (`event` is its number or href).
+
+    `opted_out` and `nonresponders` are counts of devices; `rebound` is None while there is none to see.
+    """
+    event: str
+    vder: str
+    kind: str
+    start: Instant
+    end: Instant
+    published_at: Instant
+    group: GroupPerformance
+    responses: ResponseSummary
+    opted_out: int
+    nonresponders: int
+    rebound: ReboundRow | None
+    devices: list[DevicePerformance]
+
+
+class NonresponderRow(TypedDict):
+    """A device that did not respond: in how many events it did not answer, did not deliver, had opted out."""
+    name: str
+    lfdi: Lfdi
+    kind: str
+    events: int
+    no_answer: int
+    not_delivered: int
+    opted_out: int
+
+
+class SettlementRow(TypedDict):
+    """The events of one kind of a group: energies of those with enough readings; `unsettled` counts the
+    others."""
+    group: str
+    kind: str
+    events: int
+    unsettled: int
+    members: int
+    expected_kwh: KilowattHours
+    delivered_kwh: KilowattHours
+    methods: list[str]
+    uncertainty_kwh: KilowattHours
+    performance_percent: Percent | None
+
+
+class KeyFigures(TypedDict, total=False):
+    """The key figures of a report; None is not known.
+
+    A day and a month have those of the imbalance before and after flexibility, an event those of its group.
+    """
+    rms_before_w: Watts | None
+    rms_after_w: Watts | None
+    rms_reduction_percent: Percent | None
+    peak_before_w: Watts | None
+    peak_after_w: Watts | None
+    peak_reduction_percent: Percent | None
+    moved_kwh: dict[str, KilowattHours]
+    events: int
+    ev_unserved_kwh: KilowattHours | None
+    members: int
+    devices_read: int
+    expected_w: Watts | None
+    delivered_w: Watts | None
+    performance_percent: Percent | None
+    uncertainty_w: Watts
+    rebound_kwh: KilowattHours | None
+    responses: int
+    opt_outs: int
+    nonresponders: int
+
+
+class DayFigures(KeyFigures):
+    """The key figures of a local day (YYYY-MM-DD) of a month."""
+    date: str
+
+
+Series = dict[str, list[float | None]]
+"""Values by quantity, one for each interval; None is a gap."""
+
+
+class Report(TypedDict):
+    """A report of an event, a day or a month (`kind`), with all that its page shows."""
+    title: str
+    kind: str
+    vder: str
+    timezone: str
+    start: Instant
+    end: Instant
+    key_figures: KeyFigures
+    series: Series
+    events: list[EventPerformance]
+    settlement: list[SettlementRow]
+    days: list[DayFigures]
+
+
+class Chart(TypedDict):
+    """A chart of a report: `svg` is an element that stands in a page."""
+    title: str
+    note: str
+    svg: str

@@ -1,0 +1,110 @@
+"""The baseline of each kind of device."""
+import math
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from server import clock
+from server.config import settings
+from server.errors import Refused
+from server.grid.reports import baselines
+from server.models import ChargingSession, DerState
+from tests.conftest import NOON
+from tests.server.grid.reports.conftest import (DAY, HOUR, STEP, baseline, order, read_injection,
+                                                read_like_days)
+
+
+def test_a_battery_alone_does_nothing(street):
+    found = baseline(1, NOON, NOON + HOUR, ordered_w=700.0)
+    assert (found.method, found.load_w.tolist()) == ("submeter", [0.0] * 4)
+
+
+def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
+    ChargingSession.create(
+        href="/edev/2/frq/1",
+        device=2,
+        arrival_at=NOON - 450,
+        departure_at=NOON + DAY,
+        energy_wh=7000 * 0.5,
+        power_w=7000.0,
+    )
+    ChargingSession.create(
+        href="/edev/2/frq/2",
+        device=2,
+        arrival_at=NOON,
+        departure_at=NOON + DAY,
+        energy_wh=9000,
+        power_w=9000.0,
+        cancelled=True,
+    )
+    found = baseline(2, NOON - STEP, NOON + 2 * STEP)
+    assert found.method == "uncontrolled" and found.load_w.tolist() == [3500.0, 7000.0, 3500.0]
+
+
+def test_the_sun_would_have_gone_on(street):
+    read_injection(4, NOON - HOUR, [1000, 2000, 3000, 2000])
+    found = baseline(4, NOON, NOON + HOUR)
+    assert found.method == "level before" and found.load_w.tolist() == [-2000.0] * 4
+
+
+def test_the_sun_that_was_held_back_says_what_it_could(street):
+    read_injection(4, NOON - HOUR, [0] * 4)
+    order(street, NOON - HOUR, HOUR, {4: (0, 3000)})
+    DerState.create(
+        href="/edev/4/der/1", device=4, max_injection_w=5000, max_absorption_w=0, available_w=3200.0
+    )
+    assert baseline(4, NOON, NOON + HOUR).method == "available"
+    assert baseline(4, NOON, NOON + STEP).load_w.tolist() == [-3200.0]
+
+
+def test_ten_like_days_put_right_by_the_same_day(street):
+    read_like_days(12, lambda one: 1000)
+    read_injection(3, NOON - 6 * HOUR, [-1200] * 24)
+    found = baseline(3, NOON, NOON + HOUR)
+    assert (found.method, found.days) == ("10 of 10, same day", 10)
+    assert found.factor == pytest.approx(1.2) and found.load_w == pytest.approx([1200.0] * 4)
+
+
+def test_days_with_an_event_of_ours_and_other_kinds_of_days_do_not_count(street):
+    days = baselines.like_days(date(2025, 6, 15))
+    assert all(one.weekday() >= 5 for one in days) and days[-1] == date(2025, 6, 14)
+    read_like_days(12, lambda one: 5000 if one == days[-1] else 1000)
+    order(street, NOON - DAY + 2 * HOUR, HOUR, {3: (0, -1000)})
+    assert baseline(3, NOON, NOON + HOUR).load_w == pytest.approx(
+        [5000 * 0.1 + 1000 * 0.9] * 4
+    )
+    order(street, NOON - DAY + HOUR, HOUR, {3: (0, -1000)})
+    found = baseline(3, NOON, NOON + HOUR)
+    assert found.days == 10 and found.load_w == pytest.approx([1000.0] * 4)
+
+
+def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street):
+    settings.timezone = "Europe/Berlin"
+    zone = ZoneInfo("Europe/Berlin")
+    event = int(datetime(2026, 3, 31, 18, tzinfo=zone).timestamp())
+    clock.turn_to(event + HOUR)
+    for one in baselines.like_days(date(2026, 3, 31))[-10:]:
+        begin = datetime(one.year, one.month, one.day, 18, tzinfo=zone)
+        read_injection(3, int(begin.timestamp()), [-2000] * 4)
+    assert baseline(3, event, event + HOUR).load_w == pytest.approx([2000.0] * 4)
+    assert len(baselines.local_quarters(date(2026, 3, 29), zone)) == 192
+    assert (
+        baselines.local_quarters(date(2026, 3, 29), zone)[96]
+        - baselines.local_quarters(date(2026, 3, 29), zone)[0]
+        == 23 * HOUR
+    )
+
+
+def test_without_like_days_the_estimate_stands_in(street):
+    assert baseline(3, NOON, NOON + STEP, ordered_w=800.0) == (
+        np.array([800.0]),
+        "as ordered",
+        0,
+        1.0,
+    )
+    nothing = baseline(3, NOON, NOON + STEP)
+    assert nothing.method == "none" and math.isnan(nothing.load_w[0])
+    with pytest.raises(Refused, match="up to 24 h"):
+        baseline(3, NOON, NOON + 2 * DAY)

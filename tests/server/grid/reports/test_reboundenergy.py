@@ -1,0 +1,18 @@
+"""What comes back after an event."""
+import pytest
+
+from server import clock
+from server.grid.reports import performance
+from tests.conftest import NOON
+from tests.server.grid.reports.conftest import HOUR, order, read_injection, read_like_days
+
+
+def test_what_comes_back(street):
+    row = order(street, NOON, HOUR, {3: (0, -1000)})
+    read_like_days(10, lambda one: 1000)
+    read_injection(3, NOON - 6 * HOUR, [-1000] * 24 + [0] * 4 + [-1800] * 2 + [-1000] * 6)
+    clock.turn_to(NOON + 3 * HOUR)
+    found = performance.event_performance(row.id)
+    assert found["group"]["delivered_w"] == pytest.approx(1000)
+    assert found["rebound"] == {
+        "energy_wh": 400.0, "fraction": pytest.approx(0.4), "peak_w": 800.0, "hours": 0.5}
