@@ -1,4 +1,4 @@
-"""What goes out: documents with ETag, lists, `<Error>`s."""
+"""Responses: documents with an ETag, responses without a body, `<Error>`s."""
 from __future__ import annotations
 
 import re
@@ -13,7 +13,7 @@ from server.resources.codes import ReasonCode
 SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
 _EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
-_NOT_FOR_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REASON_CODES = {  # by HTTP status; any other is ReasonCode.VALUES
     **dict.fromkeys((400, 406, 411, 415), ReasonCode.FORMAT),
     **dict.fromkeys((413, 500, 503), ReasonCode.LIMIT),
@@ -22,8 +22,11 @@ _REASON_CODES = {  # by HTTP status; any other is ReasonCode.VALUES
 
 
 def edition(request: Request) -> int:
-    """The edition a client speaks: 2023 if the first XML that its Accept takes, or else the Content-Type it
-    sends, has level=-S2; else 2018. Refused (406) if it wants no XML."""
+    """Return the edition of the standard for the response: 2023 or 2018.
+
+    It is 2023 where the first XML type in Accept, or without Accept the Content-Type of the request, has
+    level=-S2. Refused (406) where Accept has no XML type.
+    """
     accept = request.environ.get("HTTP_ACCEPT")
     if not accept or accept == SEP_XML:
         return _edition(request.environ.get("CONTENT_TYPE") or "")
@@ -39,14 +42,14 @@ def _edition(media_type: str) -> int:
     return 2023 if "s2" in media_type.lower().partition("level=")[2] else 2018
 
 
-def document(name: str, inside: bytes, request: Request, edition: int) -> Response:
-    """200 with a document, or 304 where the client has it already."""
-    body = codec.wrap(name, inside)
+def document(name: str, fragment: bytes, request: Request, edition: int) -> Response:
+    """Return 200 with a document, or 304 where the client has it already."""
+    body = codec.wrap(name, fragment)
     return bytes_of(body, request, edition)
 
 
 def bytes_of(body: bytes, request: Request, edition: int) -> Response:
-    """200 with these bytes, or 304 where the client has them already."""
+    """Return 200 with these bytes, or 304 where the client has them already."""
     etag = f'"{zlib.crc32(body):08x}{len(body):x}"'
     known = request.environ.get("HTTP_IF_NONE_MATCH")
     if known and (known == "*" or etag in known):
@@ -57,7 +60,7 @@ def bytes_of(body: bytes, request: Request, edition: int) -> Response:
 
 
 def empty(status: int, location: str | None = None) -> Response:
-    """201 or 204 without a body."""
+    """Return 201 or 204 without a body."""
     response = Response(status=status)
     del response.headers["Content-Type"]
     if status != 204:
@@ -68,17 +71,17 @@ def empty(status: int, location: str | None = None) -> Response:
 
 
 def error(refused: Refused) -> Response:
-    """An `<Error>`; the words for people stand in it as a comment, since the type has no element for them."""
+    """Return an `<Error>`. The message is a comment in it, since the type has no element for it."""
     data: dict[str, int] = {"reasonCode": _REASON_CODES.get(refused.status, ReasonCode.VALUES)}
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)
-    inside = codec.fragment("Error", data).replace(b">", b">" + _comment(refused.why), 1)
+    fragment = codec.fragment("Error", data).replace(b">", b">" + _comment(refused.why), 1)
     return Response(
-        codec.wrap("Error", inside), refused.status, headers=refused.headers, content_type=SEP_XML
+        codec.wrap("Error", fragment), refused.status, headers=refused.headers, content_type=SEP_XML
     )
 
 
-def _comment(words: str) -> bytes:
-    """Words as a comment, which may hold neither `--` nor control characters."""
-    return b"<!-- %s -->" % re.sub("-(?=-)", "- ", _NOT_FOR_COMMENTS.sub("?", words)).encode()
+def _comment(text: str) -> bytes:
+    """Return a text as an XML comment, which may contain neither `--` nor control characters."""
+    return b"<!-- %s -->" % re.sub("-(?=-)", "- ", _NOT_IN_COMMENTS.sub("?", text)).encode()

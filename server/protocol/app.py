@@ -1,4 +1,4 @@
-"""Flask around the one view: who calls, and errors in the form of this interface."""
+"""The WSGI application: Flask around the one view, and errors as `<Error>` documents."""
 from __future__ import annotations
 
 import logging
@@ -21,41 +21,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 access = logging.getLogger(logs.ACCESS)
-RETRY_AFTER = 5
+RETRY_AFTER_S = 5
 
 
 class DeviceRequest(Request):
-    """A request, and what the records that are written while it is answered say of it."""
+    """A request, which adds its fields to the log records that are written meanwhile."""
 
     def log_fields(self) -> logs.Fields:
+        """Return the LFDI of the caller, the method and the path."""
         peer = self.environ.get(identity.PEER)
         return {"lfdi": peer and peer.lfdi, "method": self.method, "path": self.full_path.rstrip("?")}
 
 
 class DeviceInterface(Flask):
-    """Flask with one view, to which every request goes whatever its path and method: none is routed, and all
-    that Flask keeps at hand for views that have to find it (`flask.request` and so on) is given as arguments
-    here."""
+    """Flask with one view for all requests.
+
+    Nothing is routed, and the view gets the request as an argument, so the contexts of Flask
+    (`flask.request` and so on) are not set up.
+    """
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
         request = DeviceRequest(environ)
         token = logs.scope.set(request)
         try:
             response = _answer(request)
             if settings.access_log:
-                _note(response)
+                _log_access(response)
         finally:
             logs.scope.reset(token)
         return response(environ, start_response)
 
 
 def create() -> Flask:
-    """The application; gunicorn's worker puts the caller's identity into the environment."""
+    """Return the application. The caller's Peer has to be in the environ (see devices/identity.py)."""
     return DeviceInterface("server", static_folder=None)
 
 
-def _note(response: Response) -> None:
-    """A line for each request: how it was answered; who asked what is in the context."""
+def _log_access(response: Response) -> None:
+    """Log how a request was answered; caller, method and path are fields of the context."""
     status, size = response.status_code, response.content_length or 0
     access.info("answered %s, %s bytes", status, size, extra={"fields": {"status": status, "bytes": size}})
 
@@ -77,11 +81,11 @@ def _respond(request: Request) -> Response:
     except Refused as refused:
         return answers.error(refused)
     except (peewee.OperationalError, peewee.InterfaceError) as error:
-        return answers.error(_away(error))
+        return answers.error(_unavailable(error))
 
 
-def _away(error: Exception) -> Refused:
-    """The database did not answer: drop the connection, so that the next request makes a new one."""
+def _unavailable(error: Exception) -> Refused:
+    """Close the connection to a database that did not answer, so that the next request opens a new one."""
     log.warning("the database did not answer: %s", error)
     db.dispose()
-    return Refused(503, "the store is out of reach for the moment", Retry_After=str(RETRY_AFTER))
+    return Refused(503, "the database is not available at the moment", Retry_After=str(RETRY_AFTER_S))

@@ -1,9 +1,9 @@
-"""The life of one connection: handshake, requests and answers, goodbye.
+"""The life of one connection: handshake, requests and answers, shutdown.
 
-It is written as if it could wait, and never does: where it would, it yields what it waits for, and whoever
-finds that come to pass (worker.py) resumes it. So a connection costs a thread only while there is something
-to do, and the application is called only with a request that is whole. If it has to wait beyond `deadline`,
-TimeoutError is raised in it.
+It is a generator: where a blocking connection would wait, it yields what it waits for (READABLE or WRITABLE),
+and the worker resumes it when that has happened. So a connection occupies a thread only while there is work
+to do, and the application is called only with complete requests. Where a connection waits beyond its
+`deadline`, the worker raises TimeoutError in it.
 """
 from __future__ import annotations
 
@@ -20,126 +20,128 @@ from server import logs
 from server.devices.identity import PEER, Peer
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
 from server.protocol.proxy import Proxies
-from server.protocol.tls import READABLE, Plain, Tls, Waits
+from server.protocol.tls import READABLE, PlainChannel, TlsChannel, Waits
 from server.protocol.trust import Untrusted
 
-LINGER = 2
-"""Seconds in which a client that is refused in the middle of its request may read the answer."""
-MOST_UNREAD = 1 << 24
-"""Bytes of such a request that are thrown away meanwhile."""
+LINGER_S = 2
+"""How long a client that is refused in the middle of its request may take to read the answer."""
+MAX_DISCARDED_BYTES = 1 << 24
+"""The most that is read of such a request, and discarded, meanwhile."""
 
 log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """What a connection has to know of the worker it belongs to."""
+    """What a connection needs of the worker that it belongs to."""
     context: SSL.Context | None
     """None behind a proxy."""
     proxies: Proxies | None
     proxy_key: str
-    """The key of the WSGI environ that the proxy's header would have."""
-    handshake_timeout: float
-    header_timeout: float
-    body_timeout: float
-    keepalive: float
-    max_body: int
+    """The key of the WSGI environ for the header in which a proxy sends the client's certificate."""
+    handshake_timeout_s: float
+    header_timeout_s: float
+    body_timeout_s: float
+    keepalive_s: float
+    max_body_bytes: int
     alive: bool
     wsgi: Callable[..., Any]
 
-    def admitted(self, connection: Connection) -> None:
-        """This one has shown whose it is."""
+    def authenticated(self, connection: Connection) -> None:
+        """Take note that the handshake of a connection is complete."""
 
 
 class Connection:
-    """One client's connection. Whoever touches `life` holds `lock`."""
+    """One client's connection. `lock` is held by whoever resumes or closes `steps`."""
 
     def __init__(self, sock: socket.socket, address: tuple[Any, ...], listener: Listener):
         self.sock, self.fd, self.address, self.listener = sock, sock.fileno(), address[0], listener
         self.lock = threading.Lock()
         self.closed = False
-        self.deadline = monotonic() + listener.handshake_timeout
-        self.quiet = True       # nothing of a request has come: whoever closes it cuts nobody off
+        self.deadline = monotonic() + listener.handshake_timeout_s
+        self.idle = True  # no byte of a request has arrived, so that closing interrupts nobody
         self.environ = ENVIRON | {"REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}
-        self.life = self._life()
+        self.steps = self._run()
 
-    def _life(self) -> Generator[int, None, None]:
+    def _run(self) -> Generator[int, None, None]:
         try:
-            channel = yield from self._meet()
-            yield from self._talk(channel)
-        except Untrusted as why:
-            log.info("%s is refused: %s", self.address, why)
-        except (OSError, SSL.Error) as why:
-            log.debug("%s is gone: %s", self.address, why)
+            channel = yield from self._open_channel()
+            yield from self._serve(channel)
+        except Untrusted as fault:
+            log.info("%s is refused: %s", self.address, fault)
+        except (OSError, SSL.Error) as fault:
+            log.debug("the connection of %s broke: %s", self.address, fault)
 
-    def _meet(self) -> Waits[Plain]:
-        """The handshake, if TLS ends here."""
+    def _open_channel(self) -> Waits[PlainChannel]:
+        """Return the channel, after the handshake if TLS ends here."""
         name, port = self.sock.getsockname()[:2]
         self.environ |= {"SERVER_NAME": name, "SERVER_PORT": str(port),
-                         "wsgi.url_scheme": "https"}    # a proxy's clients speak TLS as well
+                         "wsgi.url_scheme": "https"}  # the clients of a proxy speak TLS as well
         if self.listener.context is None:
-            return Plain(self.sock)
-        channel = Tls(self.sock, self.listener.context)
+            return PlainChannel(self.sock)
+        channel = TlsChannel(self.sock, self.listener.context)
         self.environ[PEER] = yield from channel.handshake()
-        self.listener.admitted(self)
+        self.listener.authenticated(self)
         return channel
 
-    def _talk(self, channel: Plain) -> Waits[None]:
-        """Requests and answers, until one of the two sides has enough."""
-        rest = b""
+    def _serve(self, channel: PlainChannel) -> Waits[None]:
+        """Answer requests until one of the two sides ends the connection."""
+        received = b""
         while True:
-            request = Incoming(self.listener.max_body)
+            request = Incoming(self.listener.max_body_bytes)
             try:
-                if not (yield from self._hear(channel, request, rest)):
+                if not (yield from self._read_request(channel, request, received)):
                     break
                 answer, keep = self._answer(request)
             except Unacceptable as refusal:
-                yield from self._dismiss(channel, error(refusal.status))
+                yield from self._reject(channel, error(refusal.status))
                 return
-            self.deadline = monotonic() + self.listener.body_timeout
+            self.deadline = monotonic() + self.listener.body_timeout_s
             yield from channel.send(answer)
             if not keep:
                 break
-            rest = request.parser.remaining()
-        yield from channel.goodbye()
+            received = request.parser.remaining()
+        yield from channel.shutdown()
 
-    def _hear(self, channel: Plain, request: Incoming, data: bytes) -> Waits[bool]:
-        """Read one request until it is whole, given what has come of it; False if the client has no more.
-        Unacceptable, 408, if it takes too long."""
+    def _read_request(self, channel: PlainChannel, request: Incoming, received: bytes) -> Waits[bool]:
+        """Read one request, of which `received` has arrived already; return False if the client sends none.
+
+        Unacceptable (408) if it takes too long.
+        """
         try:
-            if data and request.feed(data):
-                return True     # noqa: B901
-            if not data:
-                self.quiet, self.deadline = True, monotonic() + self.listener.keepalive
-                if not channel.waiting():
+            if received and request.feed(received):
+                return True  # noqa: B901
+            if not received:
+                self.idle, self.deadline = True, monotonic() + self.listener.keepalive_s
+                if not channel.has_pending():
                     yield READABLE
-            return (yield from self._hear_rest(channel, request))
+            return (yield from self._read_remainder(channel, request))
         except TimeoutError:
-            if request.begun:
+            if request.started:
                 raise Unacceptable(408) from None
             return False
 
-    def _hear_rest(self, channel: Plain, request: Incoming) -> Waits[bool]:
-        """Read what is missing of a request; False if the client ends the connection first."""
+    def _read_remainder(self, channel: PlainChannel, request: Incoming) -> Waits[bool]:
+        """Read what is missing of a request; return False if the client ends the connection first."""
         in_body = False
         while True:
             data = yield from channel.receive()
             if not data:
-                return False    # noqa: B901
-            if not request.begun:
-                self.quiet, self.deadline = False, monotonic() + self.listener.header_timeout
+                return False  # noqa: B901
+            if not request.started:
+                self.idle, self.deadline = False, monotonic() + self.listener.header_timeout_s
             if request.feed(data):
-                return True     # noqa: B901
-            if request.headed and not in_body:
-                in_body, self.deadline = True, monotonic() + self.listener.body_timeout
-                if request.expects():
+                return True  # noqa: B901
+            if request.has_header and not in_body:
+                in_body, self.deadline = True, monotonic() + self.listener.body_timeout_s
+                if request.expects_continue():
                     yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, request: Incoming) -> tuple[bytes, bool]:
-        """Ask the application -> the answer's bytes, and whether the connection stays."""
+        """Call the application; return the bytes of its answer, and whether the connection stays open."""
         environ = request.environ(self.environ)
-        handed = environ.pop(self.listener.proxy_key, "")
+        certificate = environ.pop(self.listener.proxy_key, "")
         if PEER not in environ:
-            environ[PEER] = self._vouched(handed)
+            environ[PEER] = self._proxied_peer(certificate)
         method = environ["REQUEST_METHOD"]
         answer = Outgoing()
         try:
@@ -154,22 +156,24 @@ class Connection:
             logs.unexpected(log, f"{method} {environ['RAW_URI']}")
             raise Unacceptable(500) from None
 
-    def _vouched(self, handed: str) -> Peer:
-        """Whose request this is by the word of a proxy; Unacceptable, 403, for anybody else's."""
+    def _proxied_peer(self, certificate: str) -> Peer:
+        """Return the peer whose certificate a proxy has sent in a header. Unacceptable (403) for others."""
         try:
             if self.listener.proxies is None or self.address not in self.listener.proxies:
-                raise Untrusted("it is no proxy of ours")
-            return self.listener.proxies.peer(handed)
-        except Untrusted as why:
-            log.info("%s is refused: %s", self.address, why)
+                raise Untrusted("this address is no configured proxy")
+            return self.listener.proxies.peer(certificate)
+        except Untrusted as fault:
+            log.info("%s is refused: %s", self.address, fault)
             raise Unacceptable(403) from None
 
-    def _dismiss(self, channel: Plain, answer: bytes) -> Waits[None]:
-        """Answer, and let the client read it: closing on what it still sends would take the answer away from
-        it."""
-        self.deadline = monotonic() + LINGER
+    def _reject(self, channel: PlainChannel, answer: bytes) -> Waits[None]:
+        """Send an answer and discard what the client still sends.
+
+        If the socket were closed with unread bytes, the client might never see the answer.
+        """
+        self.deadline = monotonic() + LINGER_S
         yield from channel.send(answer)
-        yield from channel.goodbye()
-        unread, size = Plain(self.sock), 0
-        while size < MOST_UNREAD and (data := (yield from unread.receive())):
+        yield from channel.shutdown()
+        plain, size = PlainChannel(self.sock), 0
+        while size < MAX_DISCARDED_BYTES and (data := (yield from plain.receive())):
             size += len(data)

@@ -1,5 +1,7 @@
-"""What gunicorn reads: `gunicorn -c python:server.protocol.listen`. Addresses, processes, threads, log and
-TLS of the device interface, all from the settings (server/config)."""
+"""The configuration of gunicorn (`gunicorn -c python:server.protocol.listen`), from the settings.
+
+gunicorn reads the module's variables: address, processes, threads, log and TLS of the device interface.
+"""
 from __future__ import annotations
 
 import sys
@@ -14,9 +16,10 @@ from server.protocol import tls
 
 
 class Logger(glogging.Logger):
-    """gunicorn's own messages, written as all others are (server/logs.py)."""
+    """Writes gunicorn's own messages like all others (server/logs.py)."""
 
     def setup(self, cfg: Any) -> None:
+        """Set up the log of this process."""
         self.cfg, self._access_log_enabled = cfg, False
         self.error_log.propagate = True
         logs.configure("serve")
@@ -24,14 +27,13 @@ class Logger(glogging.Logger):
 
 
 def _context() -> SSL.Context:
-    """The context of TLS; ends the process with a sentence where the files of the settings are of no use."""
+    """Return the context of TLS. Ends the process with a message where the files cannot be used."""
     try:
         return tls.context(settings.certificate, settings.key, settings.client_ca)
     except (OSError, SSL.Error, ValueError) as error:
         sys.exit(f"Error: certificate {settings.certificate}, key {settings.key} and client_ca "
                  f"{settings.client_ca} cannot be used together: {error!r}. They have to be PEM files, and "
-                 "the key "
-                 "that of the certificate.")
+                 "the key that of the certificate.")
 
 
 try:
@@ -57,5 +59,5 @@ if not settings.proxies:
     context = _context()
 
     def ssl_context(config: Any, default: Any) -> SSL.Context:
-        """gunicorn's hook: the same context for all workers, made before they fork."""
+        """Return the context, which all workers share (a hook of gunicorn)."""
         return context

@@ -1,7 +1,7 @@
-"""Bytes -> request -> WSGI environ, and an application's answer -> bytes. No I/O.
+"""HTTP messages: from bytes to a WSGI environ, and from an application's answer to bytes. No I/O.
 
-gunicorn's parser reads the request (RFC 9112, and what is known against request smuggling); what is here
-decides how large it may be and what the application sees of it.
+gunicorn's parser reads the request (RFC 9112, with protection against request smuggling). This module limits
+its size and makes the environ.
 """
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from server.resources.codes import ReasonCode
 LIMITS = {"limit_request_line": 4096, "limit_request_fields": 64, "limit_request_field_size": 8190}
 
 STATUS_OF_ERROR = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501}
-"""What the parser complains of -> HTTP status; 400 for all else."""
+"""The HTTP status for an exception of the parser; 400 for all others."""
 
 ENVIRON: dict[str, Any] = {
     "SCRIPT_NAME": "", "wsgi.version": (1, 0), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
     "wsgi.multiprocess": True, "wsgi.run_once": False, "wsgi.input_terminated": True,
 }
-UNNAMED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_WITHOUT_PREFIX = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 class Unacceptable(Exception):
-    """A request that is answered with `status` here, and after which the connection ends."""
+    """A request that is answered with `status` without the application, after which the connection ends."""
 
     def __init__(self, status: int):
         super().__init__(status)
@@ -40,47 +40,46 @@ class Unacceptable(Exception):
 
 
 class Incoming:
-    """One request as its bytes arrive."""
+    """One request, whose bytes arrive in parts."""
 
-    def __init__(self, max_body: int):
-        self.max_body = max_body
-        self.begun = self.headed = False
+    def __init__(self, max_body_bytes: int):
+        self.max_body_bytes = max_body_bytes
+        self.started = self.has_header = False
         self.body: list[bytes] = []
         self.size = 0
-        self.parser = PythonProtocol(on_headers_complete=self._headed, on_body=self._more, **LIMITS)
+        self.parser = PythonProtocol(on_headers_complete=self._on_header, on_body=self._on_body, **LIMITS)
 
     def feed(self, data: bytes) -> bool:
-        """Take some bytes; whether the request is whole now. Unacceptable as soon as it is clear that it
-        is."""
-        self.begun = True
+        """Parse some more bytes; return whether the request is complete. May raise Unacceptable."""
+        self.started = True
         try:
             self.parser.feed(data)
         except ParseError as error:
             raise Unacceptable(STATUS_OF_ERROR.get(type(error).__name__, 400)) from None
-        return self.parser.is_complete
+        return bool(self.parser.is_complete)
 
-    def _headed(self) -> bool:
-        self.headed = True
-        if (self.parser.content_length or 0) > self.max_body:
+    def _on_header(self) -> bool:
+        self.has_header = True
+        if (self.parser.content_length or 0) > self.max_body_bytes:
             raise Unacceptable(413)
         return False
 
-    def _more(self, data: bytes) -> None:
+    def _on_body(self, data: bytes) -> None:
         self.size += len(data)
-        if self.size > self.max_body:
+        if self.size > self.max_body_bytes:
             raise Unacceptable(413)
         self.body.append(data)
 
-    def expects(self) -> bool:
-        """Whether the client waits to be told to go on before it sends the body (RFC 9110 10.1.1)."""
-        if not self.headed or self.body or self.parser.http_version < (1, 1):
+    def expects_continue(self) -> bool:
+        """Return whether the client waits for 100 Continue before it sends the body (RFC 9110, 10.1.1)."""
+        if not self.has_header or self.body or self.parser.http_version < (1, 1):
             return False
         return any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in self.parser.headers
         )
 
     def environ(self, of_connection: dict[str, Any]) -> dict[str, Any]:
-        """The WSGI environ of the whole request, given that of the connection."""
+        """Return the WSGI environ of the complete request, made from that of the connection."""
         parser = self.parser
         target = parser.path.decode("latin-1")
         path, query = split_target(target)
@@ -104,14 +103,16 @@ class Incoming:
 
 @lru_cache(maxsize=1024)
 def environ_key(name: bytes) -> str:
-    """b"content-type" -> CONTENT_TYPE, b"accept" -> HTTP_ACCEPT. Empty for a name with an underscore, which
-    would be taken for the one with a hyphen."""
+    """Return the key of a header in the environ: CONTENT_TYPE, HTTP_ACCEPT.
+
+    Empty for a name with an underscore, which would get the key of the one with a hyphen.
+    """
     text = name.decode("latin-1")
-    return "" if "_" in text else UNNAMED.get(text) or "HTTP_" + text.upper().replace("-", "_")
+    return "" if "_" in text else _WITHOUT_PREFIX.get(text) or "HTTP_" + text.upper().replace("-", "_")
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """A request target (RFC 9112 3.2) -> path, query. Unacceptable if it has no path."""
+    """Return path and query of a request target (RFC 9112, 3.2). Unacceptable if it has no path."""
     if not target.startswith("/"):
         try:
             parts = urlsplit(target)
@@ -125,7 +126,7 @@ def split_target(target: str) -> tuple[str, str]:
 
 
 class Outgoing:
-    """One answer as the application gives it."""
+    """One answer of the application."""
 
     def __init__(self) -> None:
         self.status = ""
@@ -133,16 +134,21 @@ class Outgoing:
         self.written: list[bytes] = []
 
     def start(self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None) -> Any:
-        """WSGI's start_response (PEP 3333). Nothing has been sent yet, so it may be called again after an
-        error."""
+        """Take status and headers: WSGI's start_response (PEP 3333).
+
+        It may be called again after an error, since nothing has been sent yet.
+        """
         if self.status and not exc_info:
             raise AssertionError("start_response called twice")
         self.status, self.headers = status, list(headers)
         return self.written.append
 
     def encode(self, parts: Iterable[bytes], method: str, keep: bool) -> bytes:
-        """All of it as bytes: one Content-Length, no body where there must be none (RFC 9110 6.4.1), and
-        whether the connection stays. ValueError for a header that would break out of its line."""
+        """Return the bytes of the answer: with one Content-Length, and no body where there must be none
+        (RFC 9110, 6.4.1). `keep` says whether the connection stays open.
+
+        ValueError for a header with a line break.
+        """
         body = b"".join([*self.written, *parts])
         code = self.status[:3]
         lines = [f"HTTP/1.1 {self.status}", http_date(int(time.time()))]
@@ -153,7 +159,7 @@ class Outgoing:
             elif name.lower() not in ("connection", "transfer-encoding", "date"):
                 lines.append(f"{name}: {value}")
         if code != "204":
-            # of a HEAD or a 304 the application may know the length, though it gives no body
+            # for a HEAD or a 304 the application may state the length without giving a body
             lines.append(f"Content-Length: {length if length and not body else len(body)}")
         lines.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")
         head = "\r\n".join(lines)
@@ -164,16 +170,16 @@ class Outgoing:
 
 @lru_cache(maxsize=2)
 def http_date(second: int) -> str:
-    """The header line Date of this second."""
+    """Return the header line Date of this second (UTC)."""
     return "Date: " + formatdate(second, usegmt=True)
 
 
 _LIMITS = (408, 413, 414, 431, 503)
-"""The HTTP statuses that say that a limit of this server was reached."""
+"""The HTTP statuses of requests that exceed a limit of this server."""
 
 
 def error(status: int, method: str = "") -> bytes:
-    """The answer to a request that never reached the application, after which the connection ends."""
+    """Return the answer to a request that does not reach the application; the connection ends with it."""
     answer = Outgoing()
     answer.start(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/sep+xml")])
     code = ReasonCode.LIMIT if status in _LIMITS else ReasonCode.FORMAT

@@ -1,7 +1,8 @@
-"""Behind a proxy that ends TLS: the caller's certificate comes in a header.
+"""Proxies that end TLS and send the client's certificate in a header.
 
-It is believed from the configured proxies alone and verified here all the same. Chains are not handed on, so
-the issuing authorities between device and root belong into `client_ca` in this case (deploy/nginx.conf).
+The header is accepted from the configured proxies only, and the certificate is verified here as well. Proxies
+do not pass chains on, so `client_ca` has to contain the issuing authorities between device and root too
+(deploy/nginx.conf).
 """
 from __future__ import annotations
 
@@ -16,35 +17,35 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from server.devices.identity import Peer, peer
 from server.protocol.trust import Authorities, Untrusted
 
-AN_HOUR = 3600
-"""Seconds after which a certificate that was found good is looked at again: it may have expired."""
+RECHECK_S = 3600
+"""How long a certificate that was verified is accepted without verifying it again; it may have expired."""
 
 
 class Proxies:
-    """The proxies that may speak for others."""
+    """The proxies whose header is accepted, and the authorities for the certificates in it."""
 
     def __init__(self, addresses: str, authorities: Authorities):
-        """Addresses or networks, comma separated; ValueError for anything else."""
-        self.networks = [ipaddress.ip_network(one.strip()) for one in addresses.split(",") if one.strip()]
+        """`addresses` are addresses or networks, separated by commas; ValueError for anything else."""
+        self.networks = [ipaddress.ip_network(text.strip()) for text in addresses.split(",") if text.strip()]
         self.authorities = authorities
         self._verified = lru_cache(maxsize=4096)(self._verify)
 
     def __contains__(self, address: str) -> bool:
-        """Whether it is one of ours that calls from there."""
-        caller = ipaddress.ip_address(address)
-        return any(caller in network for network in self.networks)
+        """Return whether this is the address of a configured proxy."""
+        parsed = ipaddress.ip_address(address)
+        return any(parsed in network for network in self.networks)
 
     def peer(self, header: str) -> Peer:
-        """The Peer whose certificate (PEM, percent-encoded as nginx's `$ssl_client_escaped_cert`) this is;
-        Untrusted if it is none, or not one we would have let in ourselves."""
-        return self._verified(header, int(time.time()) // AN_HOUR)
+        """Return the holder of the certificate in a header (PEM, percent-encoded, as nginx's
+        `$ssl_client_escaped_cert`). Untrusted if it is none, or one that is not accepted."""
+        return self._verified(header, int(time.time()) // RECHECK_S)
 
-    def _verify(self, header: str, hour: int) -> Peer:
+    def _verify(self, header: str, period: int) -> Peer:
         try:
-            # exactly one: two would be one of the proxy's and one of whoever sent the header to it
+            # exactly one: of two, one would come from the client, which has sent the header itself
             certificate, = x509.load_pem_x509_certificates(unquote(header).encode())
         except ValueError:
-            raise Untrusted("what is no certificate") from None
+            raise Untrusted("the header is no certificate") from None
         der = certificate.public_bytes(Encoding.DER)
         self.authorities.verify(der)
         return peer(der)

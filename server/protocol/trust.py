@@ -1,14 +1,15 @@
-"""May this certificate come in? OpenSSL checks the chain; the rules it cannot be told are here.
+"""The rules by which certificates are accepted, beyond those that OpenSSL checks.
 
-OpenSSL's part (FLAGS): signatures, dates, RFC 5280 to the letter, policies, name constraints. Ours (`fault`):
-what IEEE 2030.5-2018 6.11 asks beyond that, of the device's key and of the authorities between it and the
-root. The answers are pure functions of the certificate's bytes and remembered, so a device that comes back
-costs nothing.
+OpenSSL (FLAGS) checks signatures, dates, RFC 5280 to the letter, policies and name constraints. `chain_fault`
+checks what IEEE 2030.5-2018, 6.11, demands beyond that of the device's key and of the authorities between it
+and the root. These are pure functions of the certificate's bytes and are cached, so a device that connects
+again costs nothing.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,29 +22,36 @@ from OpenSSL._util import ffi, lib
 from OpenSSL.crypto import X509StoreFlags as Flags
 
 FLAGS = Flags.X509_STRICT | Flags.POLICY_CHECK | Flags.PARTIAL_CHAIN
-"""Partial chains, so that an issuing CA alone can be trusted without all that its root has signed."""
+"""Partial chains, so that an issuing CA can be accepted without everything else that its root has signed."""
 
-LONGEST = 4
-"""Certificates in a chain: root, manufacturer's, issuer's, device's (6.11.2, 6.11.3)."""
+MAX_CHAIN = 4
+"""The most certificates in a chain: of root, manufacturer, issuer and device (6.11.2, 6.11.3)."""
+
+
+Extensions = dict[x509.ObjectIdentifier, x509.Extension[Any]]
 
 
 class Untrusted(Exception):
-    """A certificate that is not let in; the text says why, without showing the certificate."""
+    """A certificate is not accepted. The message says why, without showing the certificate."""
 
 
-def fault(chain: Sequence[bytes]) -> str:
-    """What is wrong with a chain that OpenSSL found good: DER certificates, the caller's first, the root
-    last. Empty if nothing is."""
-    if len(chain) > LONGEST:
-        return f"a chain of {len(chain)} certificates, where {LONGEST} are the most"
-    own, *above = chain
-    return device_fault(own) or next(filter(None, map(issuer_fault, above)), "")
+def chain_fault(chain: Sequence[bytes]) -> str:
+    """Return what is wrong with a chain that OpenSSL has found valid; "" if nothing is.
+
+    The certificates are in DER encoding, the device's first, the root last.
+    """
+    if len(chain) > MAX_CHAIN:
+        return f"a chain of {len(chain)} certificates, where {MAX_CHAIN} are the most"
+    device, *issuers = chain
+    return device_fault(device) or next(filter(None, map(issuer_fault, issuers)), "")
 
 
 @lru_cache(maxsize=4096)
 def device_fault(der: bytes) -> str:
-    """What is wrong with the caller's own certificate: its key is on P-256 (6.11), and it is nobody's
-    issuer."""
+    """Return what is wrong with a device's certificate; "" if nothing is.
+
+    Its key has to be on P-256 (6.11), and it must not be an authority's.
+    """
     certificate = x509.load_der_x509_certificate(der)
     try:
         key = certificate.public_key()
@@ -51,7 +59,7 @@ def device_fault(der: bytes) -> str:
         return "a public key of an unknown kind"
     if not (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"):
         return "a public key that is not on the curve P-256"
-    extensions = by_name(certificate)
+    extensions = extensions_of(certificate)
     basic = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if basic and basic.value.ca:
         return "an authority's certificate in place of a device's"
@@ -60,11 +68,11 @@ def device_fault(der: bytes) -> str:
 
 @lru_cache(maxsize=256)
 def issuer_fault(der: bytes) -> str:
-    """What is wrong with an authority above the device (6.11.8, RFC 5280 4.2.1)."""
+    """Return what is wrong with an issuing authority (6.11.8; RFC 5280, 4.2.1); "" if nothing is."""
     certificate = x509.load_der_x509_certificate(der)
     if certificate.subject == certificate.issuer:
-        return ""       # a root is trusted because it is ours, not for what it says
-    extensions = by_name(certificate)
+        return ""  # a root is accepted because it is configured, whatever its extensions
+    extensions = extensions_of(certificate)
     usage = extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     names = extensions.get(ExtensionOID.NAME_CONSTRAINTS)
     if usage and usage.critical:
@@ -78,28 +86,26 @@ def issuer_fault(der: bytes) -> str:
     return usage_fault(extensions)
 
 
-def usage_fault(extensions: dict[x509.ObjectIdentifier, x509.Extension]) -> str:
-    """An extended key usage, where there is one, has to let its holder (or those it issues to) be a TLS
-    client."""
+def usage_fault(extensions: Extensions) -> str:
+    """Return what is wrong with an extended key usage: where there is one, it has to allow a TLS client."""
     usage = extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     if usage and not {Use.CLIENT_AUTH, Use.ANY_EXTENDED_KEY_USAGE} & set(usage.value):
         return "an extended key usage without the purpose of a TLS client"
     return ""
 
 
-def reason(number: int) -> str:
-    """OpenSSL's words for what is wrong with a chain; pyOpenSSL has them, but shows them in its exceptions
-    only."""
-    return ffi.string(lib.X509_verify_cert_error_string(number)).decode()
+def openssl_fault(error: int) -> str:
+    """Return OpenSSL's message for an error of a chain, which pyOpenSSL shows in its exceptions only."""
+    return str(ffi.string(lib.X509_verify_cert_error_string(error)).decode())
 
 
-def by_name(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x509.Extension]:
-    """The extensions of a certificate by their identifiers."""
+def extensions_of(certificate: x509.Certificate) -> Extensions:
+    """Return the extensions of a certificate by their identifiers."""
     return {extension.oid: extension for extension in certificate.extensions}
 
 
 class Authorities:
-    """The authorities we trust, for certificates that come without a handshake of our own (proxy.py)."""
+    """The configured authorities, for certificates that come without a TLS handshake (proxy.py)."""
 
     def __init__(self, pem: bytes):
         self.store = crypto.X509Store()
@@ -107,17 +113,19 @@ class Authorities:
         for certificate in x509.load_pem_x509_certificates(pem):
             self.store.add_cert(crypto.X509.from_cryptography(certificate))
 
-    def verify(self, der: bytes, between: Iterable[bytes] = ()) -> None:
-        """Let a certificate in, given those between it and the authorities; Untrusted otherwise."""
+    def verify(self, der: bytes, intermediates: Iterable[bytes] = ()) -> None:
+        """Verify a certificate, given those between it and the authorities. Raises Untrusted."""
         try:
-            own, *rest = (
-                crypto.X509.from_cryptography(x509.load_der_x509_certificate(one)) for one in (der, *between)
+            device, *issuers = (
+                crypto.X509.from_cryptography(x509.load_der_x509_certificate(certificate))
+                for certificate in (der, *intermediates)
             )
-            chain = crypto.X509StoreContext(self.store, own, rest).get_verified_chain()
+            chain = crypto.X509StoreContext(self.store, device, issuers).get_verified_chain()
         except crypto.X509StoreContextError as error:
             raise Untrusted(str(error)) from None
         except ValueError:
-            raise Untrusted("what is no certificate") from None
-        why = fault([one.to_cryptography().public_bytes(Encoding.DER) for one in chain])
-        if why:
-            raise Untrusted(why)
+            raise Untrusted("this is no certificate") from None
+        fault = chain_fault([
+            certificate.to_cryptography().public_bytes(Encoding.DER) for certificate in chain])
+        if fault:
+            raise Untrusted(fault)

@@ -12,7 +12,7 @@ from server.resources import codec, hooks, pollrates, schema, table
 
 
 def respond(request: Request, lfdi: str, sfdi: int) -> Response:
-    """Respond to a device."""
+    """Return the response to a device's request. Refused where it gets none."""
     href = request.path
     match = table.match(href)
     caller = access.caller(lfdi, sfdi)
@@ -31,7 +31,7 @@ def respond(request: Request, lfdi: str, sfdi: int) -> Response:
 
 
 def _response(result: Result, context: RequestContext, request: Request) -> Response:
-    """The response that says a result."""
+    """Return the response for a result."""
     if isinstance(result, Fragment):
         return answers.document(result.name, result.xml, request, context.edition)
     if isinstance(result, ListPage):
@@ -43,7 +43,7 @@ def _response(result: Result, context: RequestContext, request: Request) -> Resp
 
 
 def _list(result: ListPage, context: RequestContext) -> bytes:
-    """The document of a page of a list."""
+    """Return the document of a page of a list."""
     name, page = result
     attributes = {"href": context.href, "all": page.all, "results": len(page.items)}
     if "pollRate" in schema.type_spec(name).by_key:
@@ -54,7 +54,7 @@ def _list(result: ListPage, context: RequestContext) -> bytes:
 
 
 def read(request: Request) -> tuple[str, codec.Data]:
-    """The document that a request carries. Refused (415, 413, 400) where it is not one."""
+    """Return root element and data of a request's document. Refused (415, 413, 400) where it has none."""
     kind = (request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if kind not in ("application/sep+xml", "application/xml", "text/xml"):
         raise Refused(415, f"Content-Type is {kind or 'missing'}, not {answers.SEP_XML}")

@@ -1,13 +1,13 @@
 """gunicorn's worker for the device interface: many connections, few threads.
 
-One thread at a time has the turn: it waits on the epoll and does itself what there is to do, so nothing is
-handed over between threads, which would cost more than most requests do. When it is held up in one (by the
-database, say) the main thread, who watches, gives the turn to another. A connection is armed for one event at
-a time (EPOLLONESHOT): whoever is told of it has it alone, takes it as far as it goes without waiting, and
-arms it again.
+One thread at a time is active: it polls the epoll and handles each event itself, since handing events over to
+other threads would cost more than most requests do. While it is held up (by the database, say), the main
+thread, which supervises, activates another one. A connection is registered for one event at a time
+(EPOLLONESHOT), so the thread that gets an event has the connection for itself; it resumes the connection
+until that has to wait, and registers it again.
 
-At `max_connections` somebody gives way to the newcomer: the oldest of those who have not shown a certificate
-yet, else the oldest that is between two requests. If nobody is, the newcomer is turned away.
+At `max_connections` a connection is closed for each new one: the oldest that has not completed its handshake,
+or else the oldest that is between two requests. If there is none, the new one is closed.
 """
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from server.protocol.trust import Authorities
 
 log = logging.getLogger(__name__)
 
-PARTING = 2
-"""Seconds for which a stopping worker keeps idle connections: a request may be on its way (RFC 9112 9.6)."""
+DRAIN_S = 2
+"""How long a stopping worker keeps idle connections: a request may be on its way (RFC 9112, 9.6)."""
 
 OTHER_FILES = 100
-"""Descriptors left to all else than connections."""
+"""File descriptors that are left for everything except connections."""
 
-PATIENCE = 0.01
-"""Seconds after which a thread that is held up loses its turn."""
+HELD_UP_S = 0.01
+"""After how long without polling a thread is taken to be held up."""
 
 
-class Turn:
-    """One thread's time at the epoll."""
-    since = 0.0
-    """When it began what it is doing; zero while it waits."""
+class Activity:
+    """One thread's time as the active one."""
+    busy_since = 0.0
+    """When it began to handle an event (monotonic, s); 0 while it polls."""
 
 
 def _unblock_signals() -> None:
@@ -56,12 +56,12 @@ os.register_at_fork(after_in_parent=_unblock_signals)
 
 
 class Worker(base.Worker):
-    """A process of `threads` threads that serve up to `max_connections` connections.
+    """A process with `threads` threads that serve up to `max_connections` connections.
 
-    gunicorn makes the object in its arbiter and forks then. From that moment until the worker has its own
+    gunicorn creates the object in its arbiter and then forks. Until the worker has installed its own signal
     handlers it has the arbiter's, which put a signal into a queue that nobody reads in the worker: a SIGTERM
-    would be lost, and the arbiter would wait in vain and kill in the end. So signals are blocked from before
-    the fork, and wait for handlers.
+    would be lost, and the arbiter would kill the worker in the end. So signals are blocked from before the
+    fork until the handlers are installed.
     """
 
     alive: bool
@@ -71,139 +71,146 @@ class Worker(base.Worker):
         signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
 
     def init_signals(self) -> None:
+        """Install the signal handlers, then let signals through."""
         super().init_signals()
         _unblock_signals()
 
     def init_process(self) -> None:
+        """Set up the forked process."""
         self.context = self.cfg.ssl_context(self.cfg, None) if self.cfg.is_ssl else None
         self.proxies = None
         if settings.proxies:
             self.proxies = Proxies(settings.proxies, Authorities(Path(settings.client_ca).read_bytes()))
         self.proxy_key = "HTTP_" + settings.proxy_header.upper().replace("-", "_")
-        self.handshake_timeout, self.header_timeout = settings.handshake_timeout_s, settings.header_timeout_s
-        self.body_timeout, self.keepalive = settings.body_timeout_s, settings.keepalive_s
-        self.max_body = settings.max_body_bytes
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self.max_connections = min(settings.max_connections, most - OTHER_FILES)
+        self.handshake_timeout_s = settings.handshake_timeout_s
+        self.header_timeout_s = settings.header_timeout_s
+        self.body_timeout_s = settings.body_timeout_s
+        self.keepalive_s = settings.keepalive_s
+        self.max_body_bytes = settings.max_body_bytes
+        _, max_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
+        self.max_connections = min(settings.max_connections, max_files - OTHER_FILES)
         self.epoll = select.epoll()
-        self.end, self.bell = (os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
-        self.baton = threading.Lock()       # whoever holds it has the turn
-        self.turn: Turn | None = None
-        self.events, self.dozing, self.last_look = 0, False, 0.0
+        self.stop_event, self.wake_event = (
+            os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
+        self.active_lock = threading.Lock()  # held by the active thread
+        self.activity: Activity | None = None
+        self.event_count, self.supervisor_sleeps, self.last_check_at = 0, False, 0.0
         self.connections: dict[int, Connection] = {}
-        self.strangers: dict[int, Connection] = {}
+        self.unauthenticated: dict[int, Connection] = {}
         self.stopped = False
         super().init_process()
 
     # -- the main thread
 
     def run(self) -> None:
-        """Until told to stop: look after the threads. Then let what is under way end, and go."""
+        """Supervise the threads until told to stop; then let requests in progress end."""
         self.listeners = {listener.fileno(): listener.sock for listener in self.sockets}
         for fd in self.listeners:
-            # edge-triggered, exclusive: of all workers' threads one is woken for a newcomer
+            # edge-triggered and exclusive: one thread of all workers is woken for a new connection
             self.epoll.register(fd, select.EPOLLIN | select.EPOLLET | select.EPOLLEXCLUSIVE)
-        self.epoll.register(self.end, select.EPOLLIN)
+        self.epoll.register(self.stop_event, select.EPOLLIN)
         threads = [threading.Thread(target=self.serve, daemon=True) for _ in range(self.cfg.threads)]
         for thread in threads:
             thread.start()
         while self.alive and self.ppid == os.getppid():
-            self.watch()
+            self.supervise()
         self.alive = False
         for fd in self.listeners:
             self.epoll.unregister(fd)
-        self.part()
+        self.drain()
         self.stopped = True
-        os.eventfd_write(self.end, 1)
+        os.eventfd_write(self.stop_event, 1)
         for thread in threads:
             thread.join(1)
 
-    def watch(self) -> None:
-        """Wait a moment, or while nothing happens until something does or a second is over. Then see whether
-        somebody is held up, and once a second whether somebody is late."""
-        seen = self.events
-        if self.dozing:
-            ready, _, _ = select.select([self.PIPE[0], self.bell], [], [], 1)
+    def supervise(self) -> None:
+        """Wait HELD_UP_S, or up to a second if there were no events. Then see whether the active thread is
+        held up, and once a second whether connections are beyond their deadlines."""
+        events_before = self.event_count
+        if self.supervisor_sleeps:
+            ready, _, _ = select.select([self.PIPE[0], self.wake_event], [], [], 1)
             for fd in ready:
                 os.read(fd, 4096)
-            self.dozing = False
+            self.supervisor_sleeps = False
         else:
-            time.sleep(PATIENCE)
+            time.sleep(HELD_UP_S)
         now = time.monotonic()
-        if (turn := self.turn) and turn.since and now - turn.since > PATIENCE:
-            self.turn = None
-            self.baton.release()
-        elif seen == self.events and self.alive:
-            self.dozing = True
-        if now - self.last_look > 1:
-            self.last_look = now
+        if (activity := self.activity) and activity.busy_since and now - activity.busy_since > HELD_UP_S:
+            self.activity = None
+            self.active_lock.release()
+        elif events_before == self.event_count and self.alive:
+            self.supervisor_sleeps = True
+        if now - self.last_check_at > 1:
+            self.last_check_at = now
             self.notify()
             self.accept()
             for connection in list(self.connections.values()):
                 if connection.deadline < now:
                     self.resume(connection, late=True)
 
-    def part(self) -> None:
-        """Close what is idle, wait for what is not."""
-        parting, end = time.monotonic() + PARTING, time.monotonic() + self.cfg.graceful_timeout
+    def drain(self) -> None:
+        """Close idle connections after DRAIN_S, and wait for the others up to the graceful timeout."""
+        idle_deadline = time.monotonic() + DRAIN_S
+        end = time.monotonic() + self.cfg.graceful_timeout
         while self.connections and time.monotonic() < end:
             for connection in list(self.connections.values()):
-                if connection.quiet:
-                    connection.deadline = min(connection.deadline, parting)
-            self.watch()
+                if connection.idle:
+                    connection.deadline = min(connection.deadline, idle_deadline)
+            self.supervise()
 
     # -- the other threads
 
     def serve(self) -> None:
-        """Wait for the turn; take events as they come, until the turn is another's."""
-        mine = None
+        """Wait to become the active thread; then handle events until another one is activated."""
+        own = None
         while not self.stopped:
-            self.baton.acquire()
-            mine = self.turn = Turn()
-            while self.turn is mine and not self.stopped:
-                mine.since = 0.0
+            self.active_lock.acquire()
+            own = self.activity = Activity()
+            while self.activity is own and not self.stopped:
+                own.busy_since = 0.0
                 events = self.epoll.poll(maxevents=1)
-                mine.since = time.monotonic()
-                self.events += 1
-                if self.dozing:
-                    os.eventfd_write(self.bell, 1)
+                own.busy_since = time.monotonic()
+                self.event_count += 1
+                if self.supervisor_sleeps:
+                    os.eventfd_write(self.wake_event, 1)
                 for fd, _ in events:
                     if fd in self.listeners:
                         self.accept()
                     elif connection := self.connections.get(fd):
                         self.resume(connection)
-        if mine and self.turn is mine:
-            self.baton.release()    # the worker stops: everybody is to see it
+        if own and self.activity is own:
+            self.active_lock.release()  # so that every thread sees that the worker stops
 
     def accept(self) -> None:
-        """Let in all who wait."""
+        """Accept all new connections."""
         for listener in self.listeners.values():
             while self.alive:
                 try:
                     sock, address = listener.accept()
-                except OSError:     # nobody there, or gone again
+                except OSError:  # there is none, or it is closed already
                     break
-                if len(self.connections) >= self.max_connections and not self.make_room():
+                if len(self.connections) >= self.max_connections and not self.close_one():
                     sock.close()
                     continue
                 sock.setblocking(False)
                 connection = Connection(sock, address, self)
-                self.connections[connection.fd] = self.strangers[connection.fd] = connection
+                self.connections[connection.fd] = self.unauthenticated[connection.fd] = connection
                 self.epoll.register(connection.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
-    def admitted(self, connection: Connection) -> None:
-        """A connection has shown its certificate."""
-        self.strangers.pop(connection.fd, None)
+    def authenticated(self, connection: Connection) -> None:
+        """Take note that the handshake of a connection is complete."""
+        self.unauthenticated.pop(connection.fd, None)
 
-    def make_room(self) -> bool:
-        """Close the connection that can best be spared; whether there is one."""
-        return self.spare(self.strangers.values()) or self.spare(self.connections.values())
+    def close_one(self) -> bool:
+        """Close a connection to make room for a new one; return whether there was one to close."""
+        return (self.close_first_idle(self.unauthenticated.values())
+                or self.close_first_idle(self.connections.values()))
 
-    def spare(self, candidates: Iterable[Connection]) -> bool:
-        """Close the first of these that is quiet and in nobody's hands."""
+    def close_first_idle(self, candidates: Iterable[Connection]) -> bool:
+        """Close the first of these connections that is idle and that no thread is resuming."""
         for connection in list(candidates):
-            if connection.quiet and connection.lock.acquire(blocking=False):
+            if connection.idle and connection.lock.acquire(blocking=False):
                 try:
                     if not connection.closed:
                         self.close(connection)
@@ -213,30 +220,31 @@ class Worker(base.Worker):
         return False
 
     def resume(self, connection: Connection, late: bool = False) -> None:
-        """Take a connection as far as it goes, and arm it for what it waits for then."""
+        """Resume a connection until it has to wait, and register it for what it waits for."""
         with connection.lock:
             if connection.closed:
                 return
             try:
                 if late:
-                    wants = connection.life.throw(TimeoutError("too slow"))
+                    wants = connection.steps.throw(TimeoutError("too slow"))
                 else:
-                    wants = next(connection.life)
+                    wants = next(connection.steps)
                 self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
-            except (StopIteration, TimeoutError):   # at its end; or late before it began: not a byte has come
+            except (StopIteration, TimeoutError):  # at its end, or too late before its first byte
                 self.close(connection)
             except Exception:
                 logs.unexpected(log, f"the connection of {connection.address}")
                 self.close(connection)
 
     def close(self, connection: Connection) -> None:
-        """Forget a connection whose lock is held."""
+        """Close a connection, whose lock has to be held."""
         connection.closed = True
         del self.connections[connection.fd]
-        self.strangers.pop(connection.fd, None)
-        connection.life.close()
+        self.unauthenticated.pop(connection.fd, None)
+        connection.steps.close()
         connection.sock.close()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop at once (SIGQUIT, SIGINT)."""
         self.stopped = True
         super().handle_quit(sig, frame)

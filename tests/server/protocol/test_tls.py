@@ -48,7 +48,7 @@ class Handshake:
     def __init__(self, tree: Path):
         self.context = tls.context(tree / "server.pem", tree / "server.key", tree / "ca.pem")
         self.result: object = None
-        self.channel: tls.Tls | None = None
+        self.channel: tls.TlsChannel | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[socket.socket]:
@@ -65,12 +65,12 @@ class Handshake:
 
     def serve(self, sock: socket.socket) -> None:
         with sock:
-            channel = self.channel = tls.Tls(sock, self.context)
+            channel = self.channel = tls.TlsChannel(sock, self.context)
             try:
                 self.result = run(channel.handshake(), sock)
                 while data := run(channel.receive(), sock):
                     run(channel.send(data), sock)
-                run(channel.goodbye(), sock)
+                run(channel.shutdown(), sock)
             except (Untrusted, OSError) as why:
                 self.result = self.result or why
 
@@ -257,7 +257,7 @@ def test_bytes_that_are_not_tls(handshake: Handshake) -> None:
 def test_where_records_end(pieces: list[bytes], even: bool, handshake: Handshake) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = tls.Tls(ours, handshake.context)
+        channel = tls.TlsChannel(ours, handshake.context)
         for piece in pieces:
             channel.feed(piece)
-        assert channel.even is even
+        assert channel.at_boundary is even
