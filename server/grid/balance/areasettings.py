@@ -55,8 +55,8 @@ def set_automatic(
         return describe(balance_of(area))
     _check_range("replan_steps", replan_steps, REPLAN_RANGE)
     _check_range("step_s", step_s, STEP_RANGE_S)
+    _check_range("horizon_steps", horizon_steps, HORIZON_RANGE)
     _check_range("reserve", reserve, RESERVE_RANGE)
-    check_horizon(horizon_steps)
     if step_s is not None and step_s % STEP:
         raise BadArgument("step_s", f"{step_s} s: quarters of an hour are possible")
     if addressing is not None and addressing not in ADDRESSINGS:
@@ -72,14 +72,9 @@ def set_automatic(
         return describe(balance)
 
 
-def check_horizon(steps: int | None) -> None:
-    """Refuse (400) a horizon of too few or too many steps."""
-    _check_range("horizon_steps", steps, HORIZON_RANGE)
-
-
 def _check_range(name: str, value: float | None, bounds: tuple[float, float]) -> None:
     if value is not None and not bounds[0] <= value <= bounds[1]:
-        raise BadArgument(name, f"{value:g}: {bounds[0]:g} to {bounds[1]:g} are possible")
+        raise BadArgument(name, f"{value}: {bounds[0]:g} to {bounds[1]:g} are possible")
 
 
 def _check_conflicts(area: VirtualDER) -> None:

@@ -166,12 +166,14 @@ def make_plan(
 ) -> PlanDetail:
     """Make a plan for an area from the next step that can still be published on, and return it.
 
-    It is recorded as a draft, unless `dry_run`. Refused (409) without a governing signal, (503) where the
-    solver found no plan in its time.
+    It is recorded as a draft, unless `dry_run`. Refused (400) where the horizon is too short or too long,
+    (409) without a governing signal, (503) where the solver found no plan in its time.
     """
     area = virtualders.find(vder)
     balance = plans.balance_of(area)
-    areasettings.check_horizon(horizon_steps)
+    least, most = areasettings.HORIZON_RANGE
+    if horizon_steps is not None and not least <= horizon_steps <= most:
+        raise Refused(400, f"horizon {horizon_steps}: {least} to {most} steps are possible")
     start, _ = next_step(balance, clock.now() + balance.step_s)
     forecast = forecast_area(area, balance, start, horizon_steps)
     planner = planner_for(balance, forecast, new_plan=True)
