@@ -1,4 +1,4 @@
-"""An application that tells what reached it, and can be held up."""
+"""An application that returns the request that it got, and can be delayed."""
 from __future__ import annotations
 
 import hashlib
@@ -10,17 +10,17 @@ from typing import Any
 
 from server.devices import identity
 
-go_on = threading.Event()
+release = threading.Event()
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     path = environ["PATH_INFO"]
     if path == "/hold":
-        go_on.wait(60)
+        release.wait(60)
     if path == "/release":
-        go_on.set()
+        release.set()
     if path == "/fail":
-        raise RuntimeError("asked to fail")
+        raise RuntimeError("requested failure")
     if path == "/split":
         start_response("200 OK", [("X-Evil", "a\r\nX-More: b")])
         return []
@@ -28,7 +28,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         start_response("204 No Content", [])
         return []
     body = environ["wsgi.input"].read()
-    said = {
+    request = {
         "peer": identity.peer_of(environ).lfdi,
         "method": environ["REQUEST_METHOD"],
         "path": path,
@@ -42,7 +42,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
             key: value for key, value in environ.items() if key.startswith(("HTTP_", "CONTENT_TYPE"))
         },
     }
-    text = json.dumps(said).encode()
+    text = json.dumps(request).encode()
     if path == "/big":
         text = b"x" * 3_000_000
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 20
-"""Seconds after which a client gives up, and a test fails."""
+"""Timeout of clients, in seconds, after which a test fails."""
 
 
 @dataclass
@@ -26,23 +26,22 @@ class Listening:
     log: Path
 
     def connect(self) -> socket.socket:
-        """A bare connection."""
+        """Return a TCP connection without TLS."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
-    def client(self, name: str = "device-1", **how: Any) -> ssl.SSLSocket:
-        """A connection of this device through its handshake."""
-        return secure(self.connect(), context(self.tree, name, **how))
+    def client(self, name: str = "device-1", **options: Any) -> ssl.SSLSocket:
+        """Return a connection of this device after its handshake."""
+        return secure(self.connect(), context(self.tree, name, **options))
 
     def request(self, data: bytes, client: socket.socket | None = None) -> bytes:
-        """Send bytes, on a connection of their own if no other is given, and return all that comes until it
-        is closed."""
+        """Send bytes, on a new connection unless there is one, and return all bytes until it is closed."""
         with client or self.client() as sock:
             sock.sendall(data)
             return everything(sock)
 
 
 def everything(sock: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """Return all bytes until the other side closes the connection."""
     data = b""
     while more := sock.recv(65536):
         data += more
@@ -50,7 +49,7 @@ def everything(sock: socket.socket) -> bytes:
 
 
 def answer(sock: socket.socket) -> tuple[bytes, bytes]:
-    """One answer with a Content-Length: head and body."""
+    """Return head and body of one answer with a Content-Length."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = sock.recv(65536)
@@ -66,7 +65,7 @@ def answer(sock: socket.socket) -> tuple[bytes, bytes]:
 def context(
     tree: Path, name: str | tuple[Path, Path] | None, ciphers: str = "ECDHE-ECDSA-AES128-CCM8"
 ) -> ssl.SSLContext:
-    """A client's context, as this device of the tree or with these files, or with no certificate."""
+    """Return a client's context with the certificate of a device of the tree, or of files, or without one."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(tree / "ca.pem")
     client.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -79,7 +78,7 @@ def context(
 
 
 def server_context(tree: Path) -> ssl.SSLContext:
-    """The context of a server that is no gunicorn: TLS 1.2, and a certificate asked for."""
+    """Return the context of a server other than gunicorn: TLS 1.2, and a client certificate required."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.maximum_version = ssl.TLSVersion.TLSv1_2
     server.set_ciphers("ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0")
@@ -92,7 +91,7 @@ def server_context(tree: Path) -> ssl.SSLContext:
 def secure(
     sock: socket.socket, client: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> ssl.SSLSocket:
-    """A connection through its handshake."""
+    """Return a connection after its handshake."""
     return client.wrap_socket(sock, server_hostname="127.0.0.1", session=session)
 
 
@@ -110,7 +109,7 @@ def listening(
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "port": port,
         "workers": 1,
         "threads": 2,
@@ -119,7 +118,7 @@ def listening(
         "client_ca": tree / "ca.pem",
         "log_level": "info",
     } | settings
-    environ = os.environ | {f"COUNTERPOISE_{name.upper()}": str(value) for name, value in given.items()}
+    environ = os.environ | {f"COUNTERPOISE_{name.upper()}": str(value) for name, value in values.items()}
     command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", application]
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environ, cwd=Path(__file__).parents[1], stderr=file)
@@ -135,9 +134,9 @@ def listening(
             process.wait()
 
 
-def until(happens: Any) -> None:
-    """Wait for something to be so."""
+def until(condition: Any) -> None:
+    """Wait until a condition is true."""
     end = time.monotonic() + PATIENCE
-    while not happens():
-        assert time.monotonic() < end, "it did not happen"
+    while not condition():
+        assert time.monotonic() < end, "the condition has not become true"
         time.sleep(0.01)

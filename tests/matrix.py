@@ -56,19 +56,19 @@ def lowest(requirement: str) -> str:
 def environment(name: str, python: str, constraints: list[str]) -> Path:
     """The `bin` of the virtual environment .venv-NAME, made or brought up to date."""
     folder = ROOT / f".venv-{name}"
-    stamp, wanted = folder / ".test", "\n".join([python, *requirements(), *constraints])
-    if stamp.exists() and stamp.read_text() == wanted:
+    stamp, contents = folder / ".test", "\n".join([python, *requirements(), *constraints])
+    if stamp.exists() and stamp.read_text() == contents:
         return folder / "bin"
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
     pins = folder / "constraints.txt"
     pins.write_text("\n".join(constraints))
     install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--constraint", pins, "--editable", ".[test]"], cwd=ROOT, check=True)
-    stamp.write_text(wanted)
+    stamp.write_text(contents)
     return folder / "bin"
 
 
-def chosen(names: list[str]) -> Iterator[tuple[str, str, list[str]]]:
+def runs(names: list[str]) -> Iterator[tuple[str, str, list[str]]]:
     """Name, interpreter and constraints of each run."""
     for name in names:
         version = LOWEST if name == "lowest" else name
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
     names = [argument for argument in arguments if argument in NAMES] or list(NAMES)
     options = [argument for argument in arguments if argument not in NAMES]
     passed = {}
-    for name, python, constraints in chosen(names):
+    for name, python, constraints in runs(names):
         print(f"{name}: {python}", flush=True)
         command = [
             environment(name, python, constraints) / "python",

@@ -1,5 +1,4 @@
-"""Tests of real processes, run again and again: what fails once in a hundred runs is found before a user
-finds it.
+"""Repeated runs of the tests of real processes, to find what fails once in a hundred runs.
 
 `make soak FLOWS=1`, or `python -m tests.soak --restarts 50 --others 10`. Those marked `restart` are run
 `restarts` times, the others of the same files `others` times, each time in a new pytest. What pytest printed
@@ -20,7 +19,7 @@ FOLDER = ROOT / "var" / "soak"
 
 
 def run_round(number: int, marker: str | None) -> bool:
-    """Run the tests once, those that the marker selects or all; whether all of them passed."""
+    """Run the tests once, all or those that the marker selects; return whether all passed."""
     command = [
         sys.executable,
         "-m",
@@ -34,16 +33,16 @@ def run_round(number: int, marker: str | None) -> bool:
         "no:cacheprovider",
         *PATHS,
     ]
-    begun = time.monotonic()
-    done = subprocess.run(command + (["-m", marker] if marker else []), cwd=ROOT, stdout=subprocess.PIPE,
+    start = time.monotonic()
+    process = subprocess.run(command + (["-m", marker] if marker else []), cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
-    summary = done.stdout.strip().rpartition("\n")[2].strip("= ")
-    click.echo(f"round {number}, {marker or 'all'}, {time.monotonic() - begun:.0f} s: {summary}")
-    if done.returncode:
+    summary = process.stdout.strip().rpartition("\n")[2].strip("= ")
+    click.echo(f"round {number}, {marker or 'all'}, {time.monotonic() - start:.0f} s: {summary}")
+    if process.returncode:
         log = FOLDER / f"round-{number}.log"
-        log.write_text(done.stdout)
+        log.write_text(process.stdout)
         click.echo(f"    see {log.relative_to(ROOT)}")
-    return done.returncode == 0
+    return process.returncode == 0
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Certificates, databases and servers for whole flows, on the system's clock. They are real, and so they take
+"""Certificates, databases and servers for flows. They are real processes on the system's clock, so each takes
 seconds."""
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def own_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of a database that nobody has opened yet."""
+    """The URL of a database that has not been opened yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path_factory.mktemp('database')}/flow.db"
     return postgres(f"{request.getfixturevalue('_postgres')}_flow")
 
 
 def postgres(url: str) -> str:
-    """An empty PostgreSQL database in place of the one that this URL may name."""
+    """Create an empty PostgreSQL database in place of the one that this URL may name; return the URL."""
     import psycopg
     name = url.rpartition("/")[2]
     with psycopg.connect(conftest.POSTGRES, autocommit=True) as connection:
@@ -50,14 +50,13 @@ def postgres(url: str) -> str:
 def serve(
     own_database: str, certs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Server]]:
-    """Starts a server on that database, with settings, and lets this process look into it on the same
-    clock."""
-    started: list[Server] = []
-    kept, pace = dict(settings.__dict__), clock.spec()
+    """Start a server on that database with settings, and connect this process to it, on the same clock."""
+    servers: list[Server] = []
+    saved, pace = dict(settings.__dict__), clock.spec()
 
-    def start(**chosen: Any) -> Server:
-        server = Server(tmp_path_factory.mktemp("server"), certs, own_database, **chosen)
-        started.append(server)
+    def start(**options: Any) -> Server:
+        server = Server(tmp_path_factory.mktemp("server"), certs, own_database, **options)
+        servers.append(server)
         server.start()
         settings.reload(os.environ | server.environment)
         clock.follow(settings.clock)
@@ -66,21 +65,21 @@ def serve(
         return server
 
     yield start
-    for server in started:
+    for server in servers:
         if server.process is not None:
             server.stop()
-    if started:
+    if servers:
         models.db.close()
-    settings.__dict__.update(kept)
+    settings.__dict__.update(saved)
     clock.follow(pace)
     pollrates.forget()
 
 
 @pytest.fixture(scope="module")
 def enrolled(serve: Callable[..., Server]) -> Callable[..., Server]:
-    """Starts servers where four devices are enrolled: device-1 is /edev/1, and so on."""
-    def start(**settings: Any) -> Server:
-        server = serve(log_events=100_000, **settings)
+    """Start servers where four devices are enrolled: device-1 is /edev/1, and so on."""
+    def start(**options: Any) -> Server:
+        server = serve(log_events=100_000, **options)
         if not models.Device.select().exists():
             for name in DEVICES:
                 enrolment.enrol(entries(server.certs)[name]["lfdi"])

@@ -1,4 +1,4 @@
-"""What a device of these flows sends."""
+"""Documents that a device of these flows sends."""
 from __future__ import annotations
 
 from server import clock
@@ -9,7 +9,7 @@ _METER = 7 << 32
 
 
 def log_event(number: int) -> bytes:
-    """A LogEvent with this number in its details."""
+    """Return a LogEvent with this number in its details."""
     return codec.encode(
         "LogEvent",
         {
@@ -25,12 +25,12 @@ def log_event(number: int) -> bytes:
 
 
 def status(at: int) -> bytes:
-    """A DERStatus with this readingTime."""
+    """Return a DERStatus with this readingTime."""
     return codec.encode("DERStatus", {"readingTime": at})
 
 
 def mirror(number: int, lfdi: str) -> bytes:
-    """The MirrorUsagePoint of a device, with one meter."""
+    """Return the MirrorUsagePoint of a device, with one meter."""
     return codec.encode(
         "MirrorUsagePoint",
         {
@@ -45,7 +45,7 @@ def mirror(number: int, lfdi: str) -> bytes:
 
 
 def reading(number: int, start: int) -> bytes:
-    """A reading of that meter."""
+    """Return a reading of that meter."""
     period = {"duration": 1, "start": start}
     return codec.encode("MirrorMeterReading", {"mRID": f"{_METER + number:032X}",
                                                "Reading": {"timePeriod": period, "value": start % 1000}})

@@ -1,8 +1,7 @@
-"""A client that nobody here wrote: py20305 from PyPI, run as people run it, with its connector that needs no
+"""A client of another author: py20305 from PyPI, run as a user runs it, with its connector that needs no
 hardware.
 
-`server_2018_compat` is what it offers for servers of the 2018 edition: nothing of 2023 in what it sends.
-Without it, as it comes, it sends what the 2023 edition has.
+With `server_2018_compat` it sends nothing of the 2023 edition; by default it sends what that edition has.
 """
 from __future__ import annotations
 
@@ -15,14 +14,13 @@ from typing import Any
 
 from tests.flows.server import Process, Server, entries, free_port, until
 
-_COMPLAINT = re.compile(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) .*|^Traceback.*", re.MULTILINE)
+_WARNING = re.compile(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) .*|^Traceback.*", re.MULTILINE)
 UNENROLLED = "DeviceCapability has no MirrorUsagePointListLink"
-"""What it says of a server that does not know it yet: right, since it may not post before it is enrolled."""
+"""Its warning at a server that does not know it yet. It is right: it may not post before it is enrolled."""
 
 
 class RealClient:
-    """py20305 with the certificate of this name. `options` replace sections of its configuration, value by
-    value."""
+    """py20305 with the certificate of this name; `options` replace values in its configuration."""
 
     def __init__(
         self, server: Server, name: str, folder: Path, compat: bool = False, **options: dict[str, Any]
@@ -48,33 +46,33 @@ class RealClient:
         )
 
     def stop(self) -> int:
-        """End it; its exit status."""
+        """Stop it; return its exit status."""
         return self.process.stop()
 
-    def says(self, words: str, seconds: float = 30) -> None:
-        """Wait until it has said this."""
-        until(lambda: words in self.process.text, seconds)
+    def await_output(self, text: str, seconds: float = 30) -> None:
+        """Wait until its output has this text."""
+        until(lambda: text in self.process.text, seconds)
 
-    def complaints(self) -> list[str]:
-        """The warnings and errors it logged since it was started, save for the one before it was enrolled."""
-        return [line for line in _COMPLAINT.findall(self.process.text) if UNENROLLED not in line]
+    def warnings(self) -> list[str]:
+        """Return the warnings and errors that it logged, except for UNENROLLED."""
+        return [line for line in _WARNING.findall(self.process.text) if UNENROLLED not in line]
 
     def api(self, path: str, method: str = "GET") -> Any:
-        """Its own account of itself."""
+        """Return an answer of its own API."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/v1/{path}", method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
     def poll(self) -> None:
-        """Have it look for controls now, since it never polls more often than every ten seconds."""
+        """Make it poll for controls now; by itself it does so every ten seconds at most."""
         assert self.api("poll-now", "POST")["status"] != "error"
 
     def responses(self, mrid: str) -> list[int]:
-        """The statuses it says to have answered to an event."""
-        return [one["status"] for one in self.api("responses")["responses"].get(mrid.lower(), [])]
+        """Return the statuses of its Responses to an event, by its own account."""
+        return [response["status"] for response in self.api("responses")["responses"].get(mrid.lower(), [])]
 
     def writes(self, mrid: str = "") -> list[tuple[str, dict[str, Any]]]:
-        """What it wrote to its device (because of this event), oldest first: the operation and its
+        """Return what it wrote to its device (because of this event), the oldest first: operation and
         parameters."""
         query = f"?event_mrid={mrid}" if mrid else ""
-        return [(one["control"], one["params"]) for one in self.api(f"history/writes{query}")["writes"]]
+        return [(write["control"], write["params"]) for write in self.api(f"history/writes{query}")["writes"]]

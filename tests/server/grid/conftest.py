@@ -16,7 +16,7 @@ def watts(value):
 
 
 class Home:
-    """A device with one DER, speaking for itself."""
+    """A device with one DER, and what it sends."""
 
     def __init__(self, client, device):
         self.client, self.device = client, device
@@ -26,8 +26,8 @@ class Home:
     def lfdi(self):
         return self.device.lfdi
 
-    def say(self, last, name, data):
-        assert self.client.put(f"{self.der}/{last}", name, data).status == 204
+    def put(self, step, name, data):
+        assert self.client.put(f"{self.der}/{step}", name, data).status == 204
 
     def rate(self, der_type, inject=0, absorb=0, wh=0, modes=ALL):
         data = {"modesSupported": f"{modes:08X}", "rtgMaxW": watts(inject), "type": der_type}
@@ -35,15 +35,15 @@ class Home:
             data |= {"rtgMaxChargeRateW": watts(absorb), "rtgMaxDischargeRateW": watts(inject)}
         if wh:
             data |= {"rtgMaxWh": watts(wh)}
-        self.say("dercap", "DERCapability", data)
+        self.put("dercap", "DERCapability", data)
 
     def charge(self, fraction):
         now = clock.now()
-        self.say("ders", "DERStatus", {"readingTime": now, "stateOfChargeStatus": {
+        self.put("ders", "DERStatus", {"readingTime": now, "stateOfChargeStatus": {
             "dateTime": now, "value": round(fraction * 10_000)}})
 
     def post(self, injection, start=None, duration=60, flow=19):
-        """Mirror a reading of power; with flow 1 (forward) what is given counts as consumption."""
+        """Mirror a reading of power; with flow 1 (forward) it counts as consumption."""
         start = clock.now() - duration if start is None else start
         period = {"start": start, "duration": duration}
         tail = f"{self.device.id:08X}"
@@ -88,12 +88,12 @@ class Home:
 
 @pytest.fixture
 def home(peer):
-    """Enrols device N: `home(1, kind="battery", feeder="F1")`; it has been seen just now."""
-    def enrol(number, kind="battery", seen=True, category=None, **labels):
+    """Enrol device N, which has just been in contact: `home(1, kind="battery", feeder="F1")`."""
+    def enrol(number, kind="battery", in_contact=True, category=None, **labels):
         device = enrolment.enrol(
             peers.lfdi(number), name=f"d{number}", kind=kind, labels=labels, category=category
         )
-        if seen:
+        if in_contact:
             Device.update(last_contact_at=clock.now()).where(Device.id == device.id).execute()
         return Home(peer(number), device)
     return enrol
@@ -102,22 +102,22 @@ def home(peer):
 @pytest.fixture
 def battery(home):
     """A battery of 5 kW either way and 10 kWh, half full, idle."""
-    def made(number, inject=5000, absorb=5000, wh=10_000, charge=0.5, injection=0, modes=ALL, **labels):
-        one = home(number, "battery", **labels)
-        one.rate(80, inject, absorb, wh, modes)
-        one.charge(charge)
-        one.post(injection)
-        return one
-    return made
+    def create(number, inject=5000, absorb=5000, wh=10_000, charge=0.5, injection=0, modes=ALL, **labels):
+        device = home(number, "battery", **labels)
+        device.rate(80, inject, absorb, wh, modes)
+        device.charge(charge)
+        device.post(injection)
+        return device
+    return create
 
 
 @pytest.fixture
 def panels(home):
-    """An inverter of 6 kW that makes what it is given."""
-    def made(number, inject=6000, injection=3000, modes=CONNECT | MAX_LIM_W, **labels):
-        one = home(number, "inverter", **labels)
-        one.rate(4, inject, modes=modes)
-        one.say("dera", "DERAvailability", {"readingTime": clock.now(), "statWAvail": watts(injection)})
-        one.post(injection)
-        return one
-    return made
+    """An inverter of 6 kW with this injection."""
+    def create(number, inject=6000, injection=3000, modes=CONNECT | MAX_LIM_W, **labels):
+        device = home(number, "inverter", **labels)
+        device.rate(4, inject, modes=modes)
+        device.put("dera", "DERAvailability", {"readingTime": clock.now(), "statWAvail": watts(injection)})
+        device.post(injection)
+        return device
+    return create

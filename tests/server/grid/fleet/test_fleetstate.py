@@ -175,7 +175,7 @@ STORES = [
 @pytest.mark.parametrize("rated, available, charge, expected", STORES)
 def test_what_a_battery_holds(home, rated, available, charge, expected):
     one = home(1)
-    one.say(
+    one.put(
         "dercap",
         "DERCapability",
         {
@@ -186,7 +186,7 @@ def test_what_a_battery_holds(home, rated, available, charge, expected):
         },
     )
     if available:
-        one.say("dera", "DERAvailability", {"readingTime": clock.now(), **available})
+        one.put("dera", "DERAvailability", {"readingTime": clock.now(), **available})
     if charge is not None:
         one.charge(charge)
     area()
@@ -310,7 +310,7 @@ def test_rates_of_single_devices_count(battery):
 
 
 def test_disconnected_stores_are_left_out(battery):
-    battery(1).say(
+    battery(1).put(
         "ders", "DERStatus", {"readingTime": clock.now(), "storConnectStatus": {"dateTime": 0, "value": "00"}}
     )
     area()

@@ -133,7 +133,7 @@ def test_a_baseline_is_a_power_that_can_be_held():
 
 
 def test_members_as_they_are_in_the_store(battery, home):
-    one, quiet = battery(1, charge=0.25, injection=-1200), home(2, seen=False)
+    one, quiet = battery(1, charge=0.25, injection=-1200), home(2, in_contact=False)
     gone, out = battery(3), battery(4)
     Device.update(last_contact_at=clock.now() - 3601).where(Device.id == gone.device.id).execute()
     enrolment.suspend(out.device)

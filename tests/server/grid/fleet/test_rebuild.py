@@ -30,12 +30,12 @@ def content():
 def lived(battery, panels, home):
     """Devices that have said a bit of everything, some of it more than once."""
     one, two, car, pump = battery(1, charge=0.4, injection=-900), panels(2), home(3), home(4)
-    one.say(
+    one.put(
         "derg",
         "DERSettings",
         {"setMaxW": watts(4000), "setGradW": 100, "setMaxWh": watts(9000), "updatedTime": clock.now()},
     )
-    one.say(
+    one.put(
         "dera",
         "DERAvailability",
         {

@@ -11,7 +11,7 @@ def street(battery, panels, home):
     battery(1, charge=0.5, injection=-1000, feeder="F1")
     panels(2, injection=3000, feeder="F1")
     battery(3, wh=30_000, charge=0.9, injection=2000, feeder="F2")
-    home(4, feeder="F2", seen=False)
+    home(4, feeder="F2", in_contact=False)
     virtualders.create("all", "")
     virtualders.create("f1", "feeder = F1", parent="all")
     virtualders.create("f2", "feeder = F2", parent="all")

@@ -126,7 +126,7 @@ def test_ramps_are_those_that_were_said(battery):
     for number in (1, 2):
         battery(number)
     home = battery(3)
-    home.say(
+    home.put(
         "derg",
         "DERSettings",
         {"setGradW": 500, "setMaxW": {"multiplier": 0, "value": 4000}, "updatedTime": 0},
