@@ -89,11 +89,11 @@ def responding(fleet_state: FleetState) -> FleetState:
 def excluding(fleet_state: FleetState, devices: Collection[int], reason: str) -> FleetState:
     """Return the state without these devices (by number), which are excluded for this reason."""
     numbers = np.array(sorted(devices), dtype=np.intp)
-    kept = {kind: ~np.isin(members.device, numbers) for kind, members in fleet_state.by_kind.items()}
+    remains = {kind: ~np.isin(members.device, numbers) for kind, members in fleet_state.by_kind.items()}
     newly_excluded = [
         device
         for kind, members in fleet_state.by_kind.items()
-        for device in members.device[~kept[kind]].tolist()
+        for device in members.device[~remains[kind]].tolist()
     ]
     if not newly_excluded:
         return fleet_state
@@ -101,14 +101,14 @@ def excluding(fleet_state: FleetState, devices: Collection[int], reason: str) ->
     return replace(
         fleet_state,
         fleet=Fleet(
-            fleet.batteries.only(kept["storage"]),
-            fleet.sessions.only(kept["ev"]),
-            fleet.thermals.only(kept["thermal"]),
-            fleet.base[kept["thermal"]],
+            fleet.batteries.only(remains["storage"]),
+            fleet.sessions.only(remains["ev"]),
+            fleet.thermals.only(remains["thermal"]),
+            fleet.base[remains["thermal"]],
         ),
-        storage=fleet_state.storage.only(kept["storage"]),
-        ev=fleet_state.ev.only(kept["ev"]),
-        thermal=fleet_state.thermal.only(kept["thermal"]),
-        pv=fleet_state.pv.only(kept["pv"]),
+        storage=fleet_state.storage.only(remains["storage"]),
+        ev=fleet_state.ev.only(remains["ev"]),
+        thermal=fleet_state.thermal.only(remains["thermal"]),
+        pv=fleet_state.pv.only(remains["pv"]),
         excluded={**fleet_state.excluded, **dict.fromkeys(newly_excluded, reason)},
     )

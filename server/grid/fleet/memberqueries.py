@@ -47,7 +47,7 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
     """Return the members of an area as they are known at `at` (UTC, s)."""
     (device, state, last_contact_at, kind, category, max_load_w, response_rate, non_responding_since,
      opted_out_until, max_events, max_hours, tier) = _columns(sql.rows(_MEMBERS, area.id), 12)
-    numbers = _whole(device)
+    numbers = _integers(device)
     dispatch_groups, group = _dispatch_groups(area, numbers)
     meters = _meters(area, numbers)
     return MemberColumns(
@@ -56,7 +56,7 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
         device=numbers,
         group=group,
         kind=np.array([name or "other" for name in kind], dtype="U8"),
-        category=_whole([bits or 0 for bits in category]),
+        category=_integers([bits or 0 for bits in category]),
         max_load_w=_floats(max_load_w),
         contact=_contact(numbers, state, _floats(last_contact_at), meters, at),
         meters=meters,
@@ -66,7 +66,7 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
             opted_out_until=_floats(opted_out_until),
             max_events=_floats(max_events),
             max_hours=_floats(max_hours),
-            tier=_whole([number or 0 for number in tier]),
+            tier=_integers([number or 0 for number in tier]),
         ),
         ders=_ders(area, numbers),
     )
@@ -80,7 +80,7 @@ def _floats(values: Any) -> Floats:
     return np.array(values, dtype=float)
 
 
-def _whole(values: Any) -> Whole:
+def _integers(values: Any) -> Whole:
     return np.array(values, dtype=np.intp)
 
 
@@ -88,7 +88,7 @@ def _dispatch_groups(area: VirtualDER, numbers: Whole) -> tuple[list[VirtualDER]
     """Return the virtual DERs through which members are dispatched, and [n] the index of each one's."""
     tree = Tree.read(include=[area])
     group_of = dispatchgroups.dispatch_groups(tree.subtree(area.id), tree)
-    vders = _whole([group_of[device] for device in numbers.tolist()])
+    vders = _integers([group_of[device] for device in numbers.tolist()])
     used, group = np.unique(vders, return_inverse=True)
     order = sorted(range(len(used)), key=lambda index: (-tree.depth(int(used[index])), used[index]))
     rank = np.empty(len(used), dtype=np.intp)
@@ -114,7 +114,8 @@ def _contact(
 def _meters(area: VirtualDER, numbers: Whole) -> MeterColumns:
     size = len(numbers)
     device, kind, injection_w, read_at, peak_load_w = _columns(sql.rows(_METERS, area.id), 5)
-    member, of_premises = np.searchsorted(numbers, _whole(device)), np.array(kind, dtype="U8") == "premises"
+    member = np.searchsorted(numbers, _integers(device))
+    of_premises = np.array(kind, dtype="U8") == "premises"
     values, times, peaks = _floats(injection_w), _floats(read_at), _floats(peak_load_w)
 
     def per_member(chosen: Bools) -> tuple[Floats, Floats, Floats]:
@@ -164,7 +165,7 @@ def _ders(area: VirtualDER, numbers: Whole) -> DerColumns:
         "chargeable_wh",
     )
     return DerColumns(
-        member=np.searchsorted(numbers, _whole(device)),
+        member=np.searchsorted(numbers, _integers(device)),
         connected=np.array(connected, dtype=bool),
         modes=modes,
         inferred_capacity_wh=_floats(inferred_capacity_wh),

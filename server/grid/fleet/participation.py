@@ -5,6 +5,7 @@ until the event is over, unless it opts in again (5, 9) before. An opt-out does 
 """
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from server import audit, clock
@@ -104,7 +105,8 @@ def opt_out(device: str | Device, until: int | None = None, reason: str = "") ->
     Refused (400) where the instant is past.
     """
     if until is not None and until <= clock.now():
-        raise Refused(400, f"it is {clock.now()}: nobody can opt out until {until}")
+        instant = datetime.fromtimestamp(until, UTC).isoformat()
+        raise Refused(400, f"{instant} is in the past: specify until when the opt-out is to last")
     opted_out_until = FOREVER if until is None else until
     return describe(_save(_find(device), opted_out_until=opted_out_until, opt_out_reason=reason))
 

@@ -19,7 +19,7 @@ from server.models import Balance, Device, VirtualDER
 from server.resources import sql
 
 _CHUNK = 500  # parameters in one statement
-_NAMED_DEVICES = 5  # in one message
+_LISTED_DEVICES = 5  # in one message
 
 
 def deepest(vders: Collection[int], tree: Tree) -> list[int]:
@@ -106,12 +106,12 @@ def _devices(numbers: Iterable[int]) -> list[Device]:
 
 
 def _conflict_message(area: VirtualDER, tree: Tree, conflicting: Mapping[int, list[int]]) -> str:
-    named = _devices(sorted(conflicting)[:_NAMED_DEVICES])
+    listed = _devices(sorted(conflicting)[:_LISTED_DEVICES])
     parts = []
-    for device in named:
+    for device in listed:
         names = " and ".join(tree.vders[number].name for number in conflicting[device.id])
         parts.append(f"{device.name or device.lfdi} in {names}")
-    remaining = len(conflicting) - len(named)
+    remaining = len(conflicting) - len(listed)
     return (f"a device is dispatched through one virtual DER of {area.name}, but {'; '.join(parts)}"
             + (f"; and {remaining} more" if remaining else ""))
 

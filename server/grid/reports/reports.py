@@ -123,7 +123,7 @@ def month(vder: str, day_within: date | None = None) -> Report:
 
 def _not_future(local_day: date) -> date:
     if local_day > today():
-        raise Refused(400, f"{local_day} is still to come")
+        raise Refused(400, f"{local_day} is in the future")
     return local_day
 
 

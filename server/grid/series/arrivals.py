@@ -53,9 +53,9 @@ def put(
     one is no session; `origin` begins the message.
     """
     group, now = virtualders.find(vder), clock.now()
-    checked = [_checked(session, f"{origin}, car {number}") for number, session in enumerate(sessions, 1)]
+    checked = [_checked(session, f"{origin}, session {number}") for number, session in enumerate(sessions, 1)]
     if not 0 < len(checked) <= _MAX_SESSIONS:
-        raise Refused(400, f"{origin}: {len(checked)} cars; 1 to {_MAX_SESSIONS} are possible")
+        raise Refused(400, f"{origin}: {len(checked)} sessions; specify 1 to {_MAX_SESSIONS}")
     if issued_at is not None and issued_at > now:
         raise Refused(
             400, f"{origin}: it cannot have been issued at {intervals.iso(issued_at)}, later than now"
@@ -74,7 +74,7 @@ def put(
         row.save(force_insert=True)
     below = group.children.count()
     warnings = [
-        f"{group.name} has {below} virtual DERs below it: these cars count only among devices that are in "
+        f"{group.name} has {below} virtual DERs below it: these sessions count only for devices that are in "
         "none of them"
     ] if below else []
     return {**describe(row), "dry_run": dry_run, "warnings": warnings}
@@ -102,7 +102,7 @@ def _checked(session: SessionValues, position: str) -> list[float]:
         raise Refused(400, f"{position}: {session!r} is not arrive, depart, Wh and W")
     arrival, departure, energy_wh, power_w = session
     if not 0 <= arrival < departure or energy_wh <= 0 or power_w <= 0:
-        raise Refused(400, f"{position}: it has to leave after it came, and to want energy at some power")
+        raise Refused(400, f"{position}: departure has to be after arrival, energy and power positive")
     return list(session)
 
 

@@ -43,8 +43,8 @@ class _Row(NamedTuple):
     cells: dict[str, float | None]
 
 
-def _refuse(place: str, reason: str) -> NoReturn:
-    raise Refused(400, f"{place}: {reason}")
+def _refuse(position: str, reason: str) -> NoReturn:
+    raise Refused(400, f"{position}: {reason}")
 
 
 def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Table:
@@ -62,21 +62,21 @@ def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step:
     _check_header(header, f"{name}, line {lines[0][0]}")
     rows = []
     for number, line in lines[1:]:
-        place = f"{name}, line {number}"
+        position = f"{name}, line {number}"
         if len(line) != len(header):
-            _refuse(place, f"{len(line)} cells for {len(header)} columns")
+            _refuse(position, f"{len(line)} cells for {len(header)} columns")
         cells = dict(zip(header, line, strict=True))
-        time = localtimes.parse(cells.pop("start"), zone, place)
-        rows.append(_Row(time, {key: _number(cell, place) for key, cell in cells.items()}))
+        time = localtimes.parse(cells.pop("start"), zone, position)
+        rows.append(_Row(time, {key: _number(cell, position) for key, cell in cells.items()}))
     return _table(rows, name, zone, step)
 
 
-def _check_header(header: list[str], place: str) -> None:
+def _check_header(header: list[str], position: str) -> None:
     for cell in header:
         if cell not in ("start", "value") and _probability(cell) is None:
-            _refuse(place, f"column {cell!r} is neither start, value nor a quantile such as p90")
+            _refuse(position, f"column {cell!r} is neither start, value nor a quantile such as p90")
     if "value" not in header or len(set(header)) != len(header):
-        _refuse(place, "one column start and one column value are needed, once each")
+        _refuse(position, "one column start and one column value are needed, once each")
 
 
 def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
@@ -87,7 +87,7 @@ def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
     try:
         lines = [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
-        _refuse(f"{name}, line {reader.line_num}", f"this is no CSV: {error}")
+        _refuse(f"{name}, line {reader.line_num}", f"this is not CSV: {error}")
     while lines and not any(cell.strip() for cell in lines[-1][1]):
         lines.pop()
     return lines
@@ -100,16 +100,16 @@ def _probability(column: str) -> str | None:
     return None
 
 
-def _number(cell: str, place: str) -> float | None:
+def _number(cell: str, position: str) -> float | None:
     text = cell.strip()
     if text.lower() in _EMPTY:
         return None
     try:
         value = float(text)
     except ValueError:
-        _refuse(place, f"{text!r} is no number")
+        _refuse(position, f"{text!r} is not a number")
     if not math.isfinite(value):
-        _refuse(place, f"{text} is no number to act on; leave the cell empty for a gap")
+        _refuse(position, f"{text} is not a finite number; leave the cell empty for a gap")
     return value
 
 
@@ -133,20 +133,20 @@ def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None
 def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> Table:
     """Return rows with times as steps, with gaps for those that are missing."""
     if not rows:
-        _refuse(name, "there is not a single value")
+        _refuse(name, "there are no values")
     certain = [row.time for row in rows if not row.time.ambiguous]
     for before, time in pairwise(certain):
         if time.instants[0] <= before.instants[0]:
-            _refuse(time.place, f"{iso(time.instants[0])} does not come after {iso(before.instants[0])}, "
+            _refuse(time.position, f"{iso(time.instants[0])} does not come after {iso(before.instants[0])}, "
                                 "which stands before it")
     instants = localtimes.resolve([row.time for row in rows], zone)
     start, end = instants[0], instants[-1]
     step = min((after - before for before, after in pairwise(instants)), default=step)
     if not step:
-        _refuse(name, "of a single value it cannot be seen how long it holds: a step is needed")
+        _refuse(name, "a single value does not tell how long it holds: specify a step")
     if end - start > LONGEST + DAY:
         _refuse(
-            rows[-1].time.place,
+            rows[-1].time.position,
             f"{iso(end)} is more than {LONGEST // DAY} days after {iso(start)}, where it begins",
         )
     columns: dict[str, list[float | None]] = {
@@ -155,7 +155,7 @@ def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> T
     for row, instant in zip(rows, instants, strict=True):
         number, remainder = divmod(instant - start, step)
         if remainder:
-            _refuse(row.time.place,
+            _refuse(row.time.position,
                     f"{iso(instant)} is not a multiple of {step} s after {iso(start)}, where it begins")
         for key, value in row.cells.items():
             columns[key][number] = value
@@ -169,14 +169,14 @@ def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Ta
     if isinstance(data, list):
         rows = []
         for number, item in enumerate(data, 1):
-            place = f"{name}, value {number}"
-            _check_keys(item, ("start", "value"), place)
-            rows.append(_Row(localtimes.parse(item["start"], zone, place), {"value": item["value"]}))
+            position = f"{name}, value {number}"
+            _check_keys(item, ("start", "value"), position)
+            rows.append(_Row(localtimes.parse(item["start"], zone, position), {"value": item["value"]}))
         return _table(rows, name, zone, step)
     _check_keys(data, ("start", "step", "values"), name, ("quantiles",))
     quantiles = data.get("quantiles", {})
     if type(data["step"]) is not int or data["step"] <= 0:
-        _refuse(name, f"step {data['step']!r} is no number of seconds")
+        _refuse(name, f"step {data['step']!r} is not a number of seconds")
     if not isinstance(quantiles, dict) or not all(
         isinstance(values, list) for values in (data["values"], *quantiles.values())
     ):
@@ -187,22 +187,22 @@ def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Ta
 
 def _parsed(text: str, name: str) -> Any:
     def refuse_constant(word: str) -> NoReturn:
-        _refuse(name, f"{word} is no number to act on; write null for a gap")
+        _refuse(name, f"{word} is not a finite number; write null for a gap")
     try:
         return json.loads(text, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
-        _refuse(f"{name}, line {error.lineno}", f"this is no JSON: {error.msg}")
+        _refuse(f"{name}, line {error.lineno}", f"this is not JSON: {error.msg}")
     except RecursionError:
         _refuse(name, "this is no series: its lists are nested too deeply")
 
 
-def _check_keys(item: Any, required: Iterable[str], place: str, optional: Iterable[str] = ()) -> None:
+def _check_keys(item: Any, required: Iterable[str], position: str, optional: Iterable[str] = ()) -> None:
     if not isinstance(item, dict):
-        _refuse(place, f"an object with {', '.join(required)} is needed")
+        _refuse(position, f"an object with {', '.join(required)} is needed")
     missing = [key for key in required if key not in item]
     unknown = [key for key in item if key not in (*required, *optional)]
     if missing or unknown:
-        _refuse(place, f"{missing[0]} is missing" if missing else f"{unknown[0]!r} is not known here")
+        _refuse(position, f"{missing[0]} is missing" if missing else f"{unknown[0]!r} is not known here")
 
 
 def charging_sessions(text: str, name: str, zone: tzinfo) -> list[list[float]]:
@@ -210,20 +210,20 @@ def charging_sessions(text: str, name: str, zone: tzinfo) -> list[list[float]]:
     keys. Of a local time that exists twice the first is taken."""
     return [
         [
-            localtimes.parse(item["arrive"], zone, place).instants[0],
-            localtimes.parse(item["depart"], zone, place).instants[0],
-            _quantity(item["wh"], place),
-            _quantity(item["w"], place),
+            localtimes.parse(item["arrive"], zone, position).instants[0],
+            localtimes.parse(item["depart"], zone, position).instants[0],
+            _quantity(item["wh"], position),
+            _quantity(item["w"], position),
         ]
-        for place, item in _session_items(text, name)
+        for position, item in _session_items(text, name)
     ]
 
 
 def _session_items(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if text.lstrip("\ufeff \n\r\t").startswith("["):
         for number, item in enumerate(_parsed(text, name), 1):
-            _check_keys(item, SESSION_COLUMNS, f"{name}, car {number}")
-            yield f"{name}, car {number}", item
+            _check_keys(item, SESSION_COLUMNS, f"{name}, session {number}")
+            yield f"{name}, session {number}", item
         return
     lines = _lines(text, name)
     if not lines or tuple(cell.strip().lower() for cell in lines[0][1]) != SESSION_COLUMNS:
@@ -234,8 +234,8 @@ def _session_items(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]
         yield f"{name}, line {number}", dict(zip(SESSION_COLUMNS, cells, strict=True))
 
 
-def _quantity(cell: Any, place: str) -> float:
-    value = _number(str(cell), place)
+def _quantity(cell: Any, position: str) -> float:
+    value = _number(str(cell), position)
     if value is None:
-        _refuse(place, "wh and w are needed")
+        _refuse(position, "wh and w are needed")
     return value

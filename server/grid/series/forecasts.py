@@ -71,7 +71,7 @@ def put(
     if not dry_run:
         row.save(force_insert=True)
     gaps = intervals.gaps(intervals.array(checked), start, step)
-    warnings = [f"{quantity} of {row_of.name} says nothing {gap}" for gap in gaps]
+    warnings = [f"{quantity} of {row_of.name} has no values {gap}" for gap in gaps]
     warnings += _sign_warnings(quantity, intervals.array(checked))
     return {**_describe_series(row), "dry_run": dry_run, "warnings": warnings}
 
@@ -156,7 +156,7 @@ def table(
     nothing is known. Refused (400) beyond MAX_HORIZON.
     """
     if not 0 < horizon <= MAX_HORIZON:
-        raise Refused(400, f"a horizon of {horizon} s: 1 s to {MAX_HORIZON // DAY} days are possible")
+        raise Refused(400, f"a horizon of {horizon} s: specify 1 s to {MAX_HORIZON // DAY} days")
     at = clock.now() if at is None else at
     start, steps = at - at % STEP, -(-horizon // STEP)
     forecasts = {

@@ -87,7 +87,7 @@ def _submitted(
     low, high = (intervals.overlay([_quantile(row, key) for row in rows], start, steps, step)
                  for key in ("0.1", "0.9"))
     both = (low[1] == origins) & (high[1] == origins)
-    sources = dict.fromkeys(rows[index].source or "given" for index in np.unique(origins[origins >= 0]))
+    sources = dict.fromkeys(rows[index].source or "submitted" for index in np.unique(origins[origins >= 0]))
     sigma = intervals.mean(np.where(both, (high[0] - low[0]) / (2 * P90_SIGMAS), np.nan))
     return intervals.mean(values), sigma, ", ".join(sources)
 
@@ -151,6 +151,5 @@ def _held(vder: VirtualDER, quantity: str, past: Floats, steps: int, at: int) ->
     )
     if injection_w is not None:
         return ForecastSteps(np.full(steps, float(injection_w)), "the newest readings, held", unknown)
-    return ForecastSteps(
-        np.zeros(steps), NOTHING, unknown, (f"nothing is known of {quantity} of {vder.name}: 0 W is taken",)
-    )
+    warning = f"there is no forecast of {quantity} of {vder.name}: 0 W is used"
+    return ForecastSteps(np.zeros(steps), NOTHING, unknown, (warning,))

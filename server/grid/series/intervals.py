@@ -44,7 +44,7 @@ def check_values(
             400, f"{origin}: {len(checked)} steps of {step} s are more than {LONGEST // DAY} days"
         )
     if all(value is None for value in checked):
-        raise Refused(400, f"{origin}: there is not a single value")
+        raise Refused(400, f"{origin}: there are no values")
     return checked
 
 
@@ -56,7 +56,7 @@ def _check_grid(start: int, step: int, now: int, origin: str) -> None:
         raise Refused(400, f"{origin}: start {start} is not a multiple of {min(step, STEP)} s")
     if not 0 <= start <= now + _FARTHEST:
         raise Refused(
-            400, f"{origin}: start {start} is no time near now ({now}); seconds since 1970 are needed"
+            400, f"{origin}: start {start} is not within 5 years of now ({now}); specify seconds since 1970"
         )
 
 
@@ -64,10 +64,10 @@ def _number(value: Any, position: str, minimum: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise Refused(400, f"{position}: {value!r} is no number")
+        raise Refused(400, f"{position}: {value!r} is not a number")
     number = float(value)
     if not math.isfinite(number):
-        raise Refused(400, f"{position}: {number} is no number to act on; a gap is an empty value")
+        raise Refused(400, f"{position}: {number} is not a finite number; leave a gap empty")
     if number < minimum:
         raise Refused(400, f"{position}: {number:g} is below {minimum:g}")
     return number

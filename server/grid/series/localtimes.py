@@ -16,11 +16,11 @@ _LAST_DATE = "20260329"  # so many digits are a date in ISO 8601, more are secon
 
 
 class LocalTime(NamedTuple):
-    """A time as it is written at `place`, and the instants (UTC, s) that it can be.
+    """A time as it is written at `position`, and the instants (UTC, s) that it can be.
 
     There are two, the earlier first, where it is ambiguous.
     """
-    place: str
+    position: str
     text: str
     instants: tuple[int, ...]
 
@@ -40,39 +40,39 @@ class _Reading(NamedTuple):
     undecided: list[LocalTime]
 
 
-def parse(text: Any, zone: tzinfo, place: str) -> LocalTime:
+def parse(text: Any, zone: tzinfo, position: str) -> LocalTime:
     """Read an ISO 8601 time, or a number of seconds since 1970.
 
     Refused (400) where it is neither, no whole second, or a local time that does not exist.
     """
     if isinstance(text, int) and not isinstance(text, bool):
-        return LocalTime(place, str(text), (text,))
+        return LocalTime(position, str(text), (text,))
     written = str(text).strip()
     if len(written) > len(_LAST_DATE) and written.isdigit():
-        return LocalTime(place, written, (int(written),))
+        return LocalTime(position, written, (int(written),))
     try:
         time = datetime.fromisoformat(written)
         if time.tzinfo is not None:
-            return LocalTime(place, written, (_whole_seconds(time, written, place),))
+            return LocalTime(position, written, (_whole_seconds(time, written, position),))
         local = time.replace(tzinfo=zone)
         if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time:
-            _refuse(place, f"{written} does not exist in {zone}: the clock is put forward over it; "
+            _refuse(position, f"{written} does not exist in {zone}: the clock is put forward over it; "
                            "write times with their offset, or in UTC")
-        instants = {_whole_seconds(local.replace(fold=fold), written, place) for fold in (0, 1)}
+        instants = {_whole_seconds(local.replace(fold=fold), written, position) for fold in (0, 1)}
     except (ValueError, OverflowError):
-        _refuse(place, f"{text!r} is no time such as 2026-03-29T02:00 or 2026-03-29T00:00Z")
-    return LocalTime(place, written, tuple(sorted(instants)))
+        _refuse(position, f"{text!r} is not a time such as 2026-03-29T02:00 or 2026-03-29T00:00Z")
+    return LocalTime(position, written, tuple(sorted(instants)))
 
 
-def _whole_seconds(time: datetime, text: str, place: str) -> int:
+def _whole_seconds(time: datetime, text: str, position: str) -> int:
     seconds = time.timestamp()
     if seconds != int(seconds):
-        _refuse(place, f"{text} is not a whole second")
+        _refuse(position, f"{text} is not a whole second")
     return int(seconds)
 
 
-def _refuse(place: str, reason: str) -> NoReturn:
-    raise Refused(400, f"{place}: {reason}")
+def _refuse(position: str, reason: str) -> NoReturn:
+    raise Refused(400, f"{position}: {reason}")
 
 
 def single(time: LocalTime, zone: tzinfo) -> int:
@@ -85,7 +85,7 @@ def single(time: LocalTime, zone: tzinfo) -> int:
 def _refuse_ambiguous(time: LocalTime, zone: tzinfo, reason: str) -> NoReturn:
     first, second = (datetime.fromtimestamp(instant, zone).isoformat(timespec="minutes")
                      for instant in time.instants)
-    _refuse(time.place, f"{time.text} exists twice in {zone}, since the clock is put back over it, "
+    _refuse(time.position, f"{time.text} exists twice in {zone}, since the clock is put back over it, "
                         f"and {reason}; write {first} or {second}")
 
 

@@ -166,11 +166,11 @@ def put(
     """
     row, origin, now = virtualders.find(vder), origin or quantity, clock.now()
     if not quantity:
-        raise Refused(400, f"{origin}: what was measured has to have a name")
+        raise Refused(400, f"{origin}: specify the quantity that was measured")
     checked = intervals.check_values(values, start, step, now, origin)
     until = start + len(checked) * step
     if until > now:
-        raise Refused(400, f"{origin}: it ends at {iso(until)}, and it is {iso(now)}")
+        raise Refused(400, f"{origin}: it ends at {iso(until)}, after now ({iso(now)})")
     measured = intervals.array(checked)
     first, end = start - start % STEP, -(-until // STEP) * STEP
     means = intervals.resampled(SeriesPart(start, step, measured), first, (end - first) // STEP)
@@ -195,7 +195,7 @@ def put(
         "intervals": len(rows),
         "dry_run": dry_run,
         "warnings": [
-            f"{quantity} of {row.name} says nothing {gap}" for gap in intervals.gaps(measured, start, step)
+            f"{quantity} of {row.name} has no values {gap}" for gap in intervals.gaps(measured, start, step)
         ],
     }
 

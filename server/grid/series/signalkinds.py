@@ -17,7 +17,7 @@ class Kind(NamedTuple):
     """A kind of signal.
 
     Areas are balanced by a `governing` kind, so it has to reach as far as their plans. A gap in a `complete`
-    kind is a fault; another says nothing where there is no limit.
+    kind is a fault; another has no values where there is no limit.
     """
     unit: str
     minimum: float = -math.inf

@@ -92,9 +92,9 @@ def _put(
     now = clock.now()
     checked = intervals.check_values(values, start, step, now, origin, minimum)
     if not 0 <= tolerance_w < math.inf:
-        raise Refused(400, f"{origin}: a tolerance of {tolerance_w:g} W is no magnitude")
+        raise Refused(400, f"{origin}: a tolerance of {tolerance_w:g} W: specify 0 or more")
     if issue_interval_s is not None and issue_interval_s <= 0:
-        raise Refused(400, f"{origin}: every {issue_interval_s} s is no time to wait for the next issue")
+        raise Refused(400, f"{origin}: every {issue_interval_s} s: specify a positive interval")
     row = Series(
         vder=area,
         quantity=kind,
@@ -110,10 +110,10 @@ def _put(
     )
     if not dry_run:
         row.save(force_insert=True)
-    warnings = [f"{kind} of {area.name} says nothing {gap}"
+    warnings = [f"{kind} of {area.name} has no values {gap}"
                 for gap in intervals.gaps(intervals.array(checked), start, step)]
     if row.until <= now and kind != MEASURED:
-        warnings.append(f"{kind} of {area.name} is over since {iso(row.until)}")
+        warnings.append(f"{kind} of {area.name} ended at {iso(row.until)}")
     return {**describe(row), "dry_run": dry_run, "warnings": warnings}
 
 
@@ -136,8 +136,7 @@ def withdraw(
     if start is not None and start < now - now % MINUTE:
         raise Refused(
             400,
-            f"{kind} of {area.name} cannot be withdrawn from {iso(start)} on: what was said of the past "
-            "stays",
+            f"{kind} of {area.name} cannot be withdrawn from {iso(start)} on, which is past",
         )
     begin = -(-max(now, start or now) // MINUTE) * MINUTE
     newest = issuedseries.newest(area, kind, now)

@@ -63,21 +63,21 @@ def _stopped(name: str, last: Series, at: int) -> list[str]:
     """Return the fault that a measurement is old."""
     if at <= last.until + _STOPPED_STEPS * last.step_s:
         return []
-    return [f"{name} is {_duration(at - last.until)} old: the last is of the time until {iso(last.until)}"]
+    return [f"{name} is {_duration(at - last.until)} old: the last value ends at {iso(last.until)}"]
 
 
 def _ending(vder: VirtualDER, kind: str, until: int, at: int, start: int, end: int) -> list[str]:
     """Return the faults that a signal whose last value ends at `until` does not cover [start, end)."""
     name, properties = f"{kind} of {vder.name}", KINDS[kind]
     if properties.governing and until <= start:
-        return [f"{name} is over since {iso(until)}"]
+        return [f"{name} ended at {iso(until)}"]
     sentences = []
     if properties.governing and until < end:
         sentences.append(f"{name} ends at {iso(until)}, {_duration(end - until)} before the horizon")
     steps = (min(end, until) - start) // STEP
     if properties.complete and steps > 0:
         values = issuedseries.known(vder, kind, start, steps, at=at)
-        sentences += [f"{name} says nothing {gap}" for gap in intervals.gaps(values, start, STEP)]
+        sentences += [f"{name} has no values {gap}" for gap in intervals.gaps(values, start, STEP)]
     return sentences
 
 

@@ -52,7 +52,7 @@ def test_a_signal_from_a_file_is_put_and_shown(say: Callable[..., Any], tmp_path
     assert say(*words, "--dry-run")["dry_run"] and not values()
     done = say(*words, "--source", "SCADA", "--priority", "2")
     assert values() == [[1500, None, -2000]] and done["warnings"] == [
-        "imbalance of F12 says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z"]
+        "imbalance of F12 has no values from 2025-06-15T12:15Z until 2025-06-15T12:30Z"]
     row, = say("signal", "show", "F12")
     assert (row["kind"], row["current"], row["tolerance_w"], row["issue_interval_s"]) == (
         "imbalance", 1500, 50, HOUR)
@@ -98,18 +98,18 @@ def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
         (
             ("signal", "put", "F12", "--csv", "-"),
             "start,value\n2025-06-15T12:00,nan\n",
-            "<stdin>, line 2: nan is no number",
+            "<stdin>, line 2: nan is not a finite number",
         ),
         (
             ("signal", "put", "F12", "--csv", "-"),
             "start,value\n2025-06-15T12:00,1\n2025-06-15T12:07,1\n",
             "a step of 420 s",
         ),
-        (("signal", "put", "F12", "--from-json", "-"), "[NaN]", "<stdin>: NaN is no number"),
+        (("signal", "put", "F12", "--from-json", "-"), "[NaN]", "<stdin>: NaN is not a finite number"),
         (
             ("signal", "put", "F12", "--from-json", "-", "--unit", "kW"),
             '{"start": 1749988800, "step": 900, "values": ["1"]}',
-            "<stdin>, value 1 .* '1' is no number",
+            "<stdin>, value 1 .* '1' is not a number",
         ),
         (
             ("signal", "put", "F12", "--csv", "-"),
@@ -134,12 +134,12 @@ def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
         (
             ("forecast", "put", "F12", "ev", "--csv", "-"),
             "arrive,depart,wh,w\n2026-01-01,2026-01-01,1,1\n",
-            "car 1: it has to leave",
+            "session 1: departure has to be after arrival",
         ),
         (
             ("history", "import", "F12", "premises", "--csv", "-", "--start", "now", "--step", "15m"),
             "1\n",
-            "and it is 2025-06-15T12:00Z",
+            "after now .2025-06-15T12:00Z",
         ),
     ],
 )

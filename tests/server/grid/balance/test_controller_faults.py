@@ -57,7 +57,7 @@ def test_a_charge_that_is_half_an_hour_old_breaks_no_reserve(stores):
     at(T - 300)
     clock.turn_to(T + STEP)
     for home in stores[1:]:
-        home.charge(0.5)  # the first says nothing more
+        home.charge(0.5)  # the first has no values more
     for home in stores:
         home.post(shares(T)[home.lfdi], start=T, duration=STEP)
     at(T + 600)

@@ -57,7 +57,7 @@ def test_days_are_local_and_of_their_own_length():
         reports.day("street", date(2025, 10, 26))["end"] - reports.day("street", date(2025, 10, 26))["start"]
         == 25 * HOUR
     )
-    with pytest.raises(Refused, match="still to come"):
+    with pytest.raises(Refused, match="in the future"):
         reports.day("street", date(2027, 1, 1))
 
 

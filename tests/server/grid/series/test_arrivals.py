@@ -130,16 +130,18 @@ def test_cars_that_are_given_take_the_place_of_those_of_a_week_ago():
 
 def test_cars_of_those_below_are_not_told_above():
     said = forecasts.put("town", "ev", [[NOON, NOON + HOUR, 1, 1]], 0, 0, dry_run=True)
-    assert "these cars count only among devices that are in none of them" in said["warnings"][0]
+    assert "these sessions count only for devices that are in none of them" in said["warnings"][0]
     assert not Series.select().exists()
 
 
 @pytest.mark.parametrize("cars, why", [
-    ([], "0 cars"), ([[NOON, NOON, 1, 1]], "car 1: it has to leave after it "
-                                           "came"), ([[NOON, NOON + 9, 0, 1]], "car 1"),
-    ([[NOON, NOON + 9, 1, 1], [NOON, NOON + 9, 1, float("nan")]], "car 2: .* is not arrive, depart, Wh "
-                                                                  "and W"),
-    ([[NOON, NOON + 9, True, 1]], "car 1")])
+    ([], "0 sessions"),
+    ([[NOON, NOON, 1, 1]], "session 1: departure has to be after arrival"),
+    ([[NOON, NOON + 9, 0, 1]], "session 1"),
+    ([[NOON, NOON + 9, 1, 1], [NOON, NOON + 9, 1, float("nan")]],
+     "session 2: .* is not arrive, depart, Wh and W"),
+    ([[NOON, NOON + 9, True, 1]], "session 1"),
+])
 def test_what_is_no_visit_is_refused(cars, why):
     with pytest.raises(Refused, match=why):
         forecasts.put("street", "ev", cars, 0, 0)

@@ -122,16 +122,16 @@ def test_quantiles_stand_beside_their_values():
 
 
 @pytest.mark.parametrize("text, why", [
-    ("", "f.csv: it is empty"), ("start,value\n", "f.csv: there is not a single value"),
-    ("start,value\n2026-01-01T00:00Z,1\n", "f.csv: of a single value"),
+    ("", "f.csv: it is empty"), ("start,value\n", "f.csv: there are no values"),
+    ("start,value\n2026-01-01T00:00Z,1\n", "f.csv: a single value"),
     ("start,watts\n", "line 1: column 'watts' is "
                       "neither"), ("start,p90\n", "line 1: one column start and one"),
     ("start,value,value\n", "line 1: one column start and one"),
-    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,x\n", "line 3: 'x' is no number"),
-    ("start,value\n2026-01-01T00:00Z,nan\n", "line 2: nan is no number to act on; leave the cell empty"),
+    ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,x\n", "line 3: 'x' is not a number"),
+    ("start,value\n2026-01-01T00:00Z,nan\n", "line 2: nan is not a finite number; leave the cell empty"),
     ("start,value\n2026-01-01T00:00Z,1,5\n", "line 2: 3 cells for 2 columns"),
     ("start,value\n\n2026-01-01T00:00Z,1\n", "line 2: 0 cells for 2 columns"),
-    ("start,value\ntoday,1\n", "line 2: 'today' is no time such as"),
+    ("start,value\ntoday,1\n", "line 2: 'today' is not a time such as"),
     ("start,value\n2026-01-01T00:00:00.5Z,1\n", "line 2: .* is not a whole second"),
     ("start,value\n2026-01-01T00:15Z,1\n2026-01-01T00:15Z,2\n", "line 3: 2026-01-01T00:15Z does not come "
                                                                 "after"),
@@ -161,15 +161,15 @@ def test_one_series_in_many_programs(text):
 
 
 @pytest.mark.parametrize("text, why", [
-    ("{", "f.json, line 1: this is no JSON"), ("3", "f.json: an object with start, step, values is needed"),
+    ("{", "f.json, line 1: this is not JSON"), ("3", "f.json: an object with start, step, values is needed"),
     ('{"start": 0, "step": '
      '900}', "values is missing"), ('{"start": 0, "step": 900, "values": [], "x": 1}', "'x' is not known"),
-    ('{"start": 0, "step": 900, "values": [NaN]}', "NaN is no number to act on; write null"),
+    ('{"start": 0, "step": 900, "values": [NaN]}', "NaN is not a finite number; write null"),
     ('{"start": 0, "step": 900, "values": '
      '1}', "has to be a list"), ('{"start": 0, "step": "900", "values": []}', "step '900'"),
     ('{"start": 0, "step": 900, "values": [1], "quantiles": '
-     '[1]}', "has to be a list"), ("[]", "not a single value"),
-    ('[{"start": 0}]', "value 1: value is missing"), ('[{"start": 0, "value": 1}]', "a step is needed"),
+     '[1]}', "has to be a list"), ("[]", "there are no values"),
+    ('[{"start": 0}]', "value 1: value is missing"), ('[{"start": 0, "value": 1}]', "specify a step"),
     (f'[{{"start": "{SPRING}T02:30", "value": 1}}]', "value 1: .* does not exist"),
 ])
 def test_what_programs_write_wrong_is_refused_with_its_place(text, why):
@@ -194,7 +194,7 @@ def test_cars_are_told_by_their_visits(text):
     ("arrive,wh\n", "cars: the first line has to be arrive,depart,wh,w"),
     ("arrive,depart,wh,w\n2026-01-01T18:00,1\n", "cars, line 2: 2 cells for 4"),
     ("arrive,depart,wh,w\n2026-01-01T18:00,2026-01-01T19:00,,1\n", "cars, line 2: wh and w are needed"),
-    ('[{"arrive": 1}]', "cars, car 1: depart is missing")])
+    ('[{"arrive": 1}]', "cars, session 1: depart is missing")])
 def test_visits_that_cannot_be_read_are_refused(text, why):
     with pytest.raises(Refused, match=why):
         csvfiles.charging_sessions(text, "cars", BERLIN)

@@ -46,7 +46,7 @@ def hour(at):
 def test_of_nothing_known_nothing_is_expected_and_that_is_said():
     found = ahead("load")
     assert found.values.tolist() == [0] * 4 and np.isnan(found.sigma).all() and found.source == "nothing"
-    assert found.warnings == ("nothing is known of load of street: 0 W is taken",)
+    assert found.warnings == ("there is no forecast of load of street: 0 W is used",)
     assert forecasts.table("street", 1, ["load"]) == [
         {"start": NOON, "load_p10_w": None, "load_p50_w": None, "load_p90_w": None}
     ]
@@ -168,7 +168,7 @@ def test_gaps_in_history_do_not_stop_it():
         ("pv", [1], {"quantiles": {"0.9": ["x"]}}, "pv 0.9, value 1"),
         ("pv", [1], {"issued_at": NOON + 1}, "later than now"),
         ("pv", [1], {"start": NOON + 7}, "not a multiple"),
-        ("ev", [[1, 2]], {}, "car 1: .* is not arrive, depart, Wh and W"),
+        ("ev", [[1, 2]], {}, "session 1: .* is not arrive, depart, Wh and W"),
     ],
 )
 def test_what_is_no_forecast_is_refused(what, values, rest, why):
@@ -182,7 +182,7 @@ def test_a_sign_that_looks_wrong_is_said_and_a_dry_run_keeps_nothing():
     assert said["warnings"] == [
         "load is positive in 1 of 2 steps; injection is positive here, consumption negative"]
     assert put("pv", [-1, None], dry_run=True)["warnings"] == [
-        "pv of street says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z",
+        "pv of street has no values from 2025-06-15T12:15Z until 2025-06-15T12:30Z",
         "pv is negative in 1 of 2 steps; injection is positive here, consumption negative"]
     assert not Series.select().exists()
 

@@ -64,11 +64,11 @@ def test_what_is_laid_last_counts_save_in_its_gaps():
     [
         (
             {"values": [1, NAN]},
-            r"here, value 2 \(2025-06-16T00:15Z\): nan is no number to act on; a gap is an empty value",
+            r"here, value 2 \(2025-06-16T00:15Z\): nan is not a finite number; leave a gap empty",
         ),
-        ({"values": [math.inf]}, "inf is no number to act on"),
-        ({"values": ["1"]}, "'1' is no number"),
-        ({"values": [True]}, "True is no number"),
+        ({"values": [math.inf]}, "inf is not a finite number"),
+        ({"values": ["1"]}, "'1' is not a number"),
+        ({"values": [True]}, "True is not a number"),
         ({"values": [-1], "least": 0.0}, "-1 is below 0"),
         ({"step": 700}, "a step of 700 s does not fit intervals of 900 s; possible are 60, "),
         ({"step": 30}, "a step of 30 s does not fit"),
@@ -77,11 +77,11 @@ def test_what_is_laid_last_counts_save_in_its_gaps():
         ({"step": 2 * 86400}, "a step of 172800 s"),
         ({"start": T0 + 1}, "start 1750032001 is not a multiple of 900 s"),
         ({"start": T0 + 60, "step": 300}, "not a multiple of 300 s"),
-        ({"start": T0 * 1000}, "is no time near now"),
-        ({"start": -900}, "is no time near now"),
+        ({"start": T0 * 1000}, "is not within 5 years of now"),
+        ({"start": -900}, "is not within 5 years of now"),
         ({"values": [0] * (367 * 96)}, "are more than 366 days"),
-        ({"values": []}, "not a single value"),
-        ({"values": [None, None]}, "not a single value"),
+        ({"values": []}, "there are no values"),
+        ({"values": [None, None]}, "there are no values"),
     ],
 )
 def test_what_is_not_fit_to_act_on_is_refused(change, why):

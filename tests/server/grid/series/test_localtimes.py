@@ -89,5 +89,5 @@ def test_a_time_is_iso_8601_or_seconds(text: str | int, instants: tuple[int, ...
 
 @pytest.mark.parametrize("text", ["today", True, None, "", "2026-13-01"])
 def test_anything_else_is_no_time(text: object) -> None:
-    with pytest.raises(Refused, match="here: .* is no time such as"):
+    with pytest.raises(Refused, match="here: .* is not a time such as"):
         localtimes.parse(text, BERLIN, "here")

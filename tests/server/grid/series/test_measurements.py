@@ -192,11 +192,11 @@ def test_history_is_imported_and_gaps_change_nothing():
     said = measurements.put("street", "premises", start, [-10.0, None, -30.0], 1800 // 2)
     assert measurements.read("street", "premises", start, 4).tolist() == [-10, -2, -30, -4]
     assert said["warnings"] == [
-        "premises of street says nothing from 2025-06-15T11:15Z until 2025-06-15T11:30Z"
+        "premises of street has no values from 2025-06-15T11:15Z until 2025-06-15T11:30Z"
     ]
     measurements.put("street", "premises", start, [-3, -6, -9], 300)
     assert measurements.read("street", "premises", start, 1).tolist() == [-6]
-    for values, why in (([1] * 5, "and it is 2025-06-15T12:00Z"), ([NAN], "is no number")):
+    for values, why in (([1] * 5, "after now .2025-06-15T12:00Z"), ([NAN], "is not a finite number")):
         with pytest.raises(Refused, match=why):
             measurements.put("street", "premises", start, values)
 

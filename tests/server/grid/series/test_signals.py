@@ -69,13 +69,13 @@ def test_a_replay_does_not_see_what_was_said_later():
 @pytest.mark.parametrize(
     "kind, values, rest, why",
     [
-        ("imbalance", [1, NAN], {}, r"imbalance, value 2 \(.*\): nan is no number"),
+        ("imbalance", [1, NAN], {}, r"imbalance, value 2 \(.*\): nan is not a finite number"),
         ("export_limit", [-5], {}, "export_limit, value 1 .* -5 is below 0"),
         ("wind", [1], {}, "no kind of signal 'wind'"),
         ("imbalance", [1], {"tolerance_w": -1}, "a tolerance of -1 W"),
         ("imbalance", [1], {"tolerance_w": NAN}, "tolerance of nan"),
         ("imbalance", [1], {"issue_interval_s": 0}, "every 0 s"),
-        ("price", [], {}, "not a single value"),
+        ("price", [], {}, "there are no values"),
         ("imbalance", [1], {"step": 1000}, "a step of 1000 s"),
         ("imbalance", [1], {"start": NOON + 5}, "not a multiple"),
     ],
@@ -91,13 +91,13 @@ def test_what_cannot_be_acted_on_is_refused_as_a_whole(kind, values, rest, why):
 def test_gaps_are_kept_and_told_and_a_dry_run_keeps_nothing():
     tried = put([1, None, 3], dry_run=True)
     assert tried["warnings"] == [
-        "imbalance of F12 says nothing from 2025-06-15T12:15Z until 2025-06-15T12:30Z"
+        "imbalance of F12 has no values from 2025-06-15T12:15Z until 2025-06-15T12:30Z"
     ]
     assert not Series.select().exists()
     done = put([1, None, 3])
     assert (done["gaps"], done["least"], done["mean"], done["most"]) == (1, 1, 2, 3)
     assert Series.get().values == [1, None, 3]
-    assert put([1], start=NOON - HOUR)["warnings"] == ["imbalance of F12 is over since 2025-06-15T11:15Z"]
+    assert put([1], start=NOON - HOUR)["warnings"] == ["imbalance of F12 ended at 2025-06-15T11:15Z"]
 
 
 def test_a_signal_that_reaches_to_the_horizon_is_no_trouble():
@@ -115,14 +115,14 @@ def test_a_signal_that_ends_before_the_horizon_is_said():
     Balance.create(vder=VirtualDER.get(), step_s=STEP, horizon_steps=20)
     assert troubles() == []
     clock.advance(6 * HOUR)
-    assert troubles() == ["schedule of F12 is over since 2025-06-15T18:00Z"]
+    assert troubles() == ["schedule of F12 ended at 2025-06-15T18:00Z"]
     clock.advance(8 * DAY)
     assert troubles() == []
 
 
 def test_gaps_within_the_horizon_are_said_until_they_are_filled():
     put(day(1, 2) + [None, None] + day(1, 22))
-    assert troubles() == ["imbalance of F12 says nothing from 2025-06-15T14:00Z until 2025-06-15T14:30Z"]
+    assert troubles() == ["imbalance of F12 has no values from 2025-06-15T14:00Z until 2025-06-15T14:30Z"]
     assert troubles(horizon=2 * HOUR) == []
     clock.advance(60)
     put([0, 0], start=NOON + 2 * HOUR)
@@ -131,7 +131,7 @@ def test_gaps_within_the_horizon_are_said_until_they_are_filled():
 
 def test_what_is_not_planned_for_any_more_may_be_missing():
     put(day(), start=NOON + STEP)
-    assert troubles() == ["imbalance of F12 says nothing from 2025-06-15T12:00Z until 2025-06-15T12:15Z"]
+    assert troubles() == ["imbalance of F12 has no values from 2025-06-15T12:00Z until 2025-06-15T12:15Z"]
     assert troubles(start=NOON + STEP) == []
 
 
@@ -154,7 +154,7 @@ def test_a_measurement_that_stopped_is_said():
     clock.advance(3 * STEP)
     assert troubles() == []
     clock.advance(60)
-    assert troubles() == ["measured of F12 is 31 min old: the last is of the time until 2025-06-15T12:15Z"]
+    assert troubles() == ["measured of F12 is 31 min old: the last value ends at 2025-06-15T12:15Z"]
 
 
 def test_what_is_pushed_is_of_now_unless_it_says_when():
@@ -238,7 +238,7 @@ def test_only_what_is_known_is_withdrawn():
         signals.withdraw("F12", "price")
     put(day())
     with pytest.raises(
-        Refused, match="cannot be withdrawn from 2025-06-15T11:45Z on: what was said of the past stays"
+        Refused, match="cannot be withdrawn from 2025-06-15T11:45Z on, which is past"
     ):
         signals.withdraw("F12", "imbalance", NOON - STEP)
     assert signals.withdraw("F12", "imbalance", dry_run=True)["dry_run"] and known(1) == [1]
