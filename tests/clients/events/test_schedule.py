@@ -1,8 +1,7 @@
-"""The event schedule as tables: what is held when, and what is answered.
+"""The event schedule as tables: which event governs when, and which responses follow.
 
-In the tables a program's events are `name start-end=watts`, watts being opModMaxLimW; `held` says whose
-control is in effect at a second, "" for none; answers are (second, event, Response.status). The device looks
-every 10 seconds.
+In the tables `held` is the event whose control is in effect at a second, "" for none; answers are (second,
+event, Response.status). The schedule is advanced every 10 seconds.
 """
 from __future__ import annotations
 
@@ -20,23 +19,25 @@ SYSTEM, SERVICE_POINT = 10, 1
 Answers = list[tuple[int, str, int]]
 
 
-def live(
+def run(
     listing: Any, until: int, step: int = 10, supported: frozenset[str] = ALL
 ) -> tuple[dict[int, str], Answers]:
-    """Look every `step` seconds at what `listing(now)` gives: who holds opModMaxLimW at each look, and the
-    answers."""
+    """Advance every `step` seconds with the events of `listing(now)`; return which event governs opModMaxLimW
+    at each of them, and the responses."""
     schedule, held, answers = Schedule(), {}, []
     for now in range(0, until + 1, step):
-        schedule, done = advance(schedule, listing(now), now, supported)
+        schedule, transitions = advance(schedule, listing(now), now, supported)
         held[now] = "".join(
-            name(one.event.mRID) for one in schedule.running if "opModMaxLimW" in one.governed_modes
+            name(followed.event.mRID)
+            for followed in schedule.running
+            if "opModMaxLimW" in followed.governed_modes
         )
-        answers += told(done)
+        answers += responses_of(transitions)
     return held, answers
 
 
-def told(done: list[Transition]) -> Answers:
-    return [(one.at, name(one.event.mRID), one.status) for one in done]
+def responses_of(transitions: list[Transition]) -> Answers:
+    return [(transition.at, name(transition.event.mRID), transition.status) for transition in transitions]
 
 
 def name(mRID: str) -> str:
@@ -121,49 +122,49 @@ TABLE: list[tuple[str, list[Any], list[Any], list[tuple[int, str]], Answers]] = 
 ]
 
 
-@pytest.mark.parametrize("system, service_point, changes, answers", [row[1:] for row in TABLE],
+@pytest.mark.parametrize("system, service_point, changes, expected", [row[1:] for row in TABLE],
                          ids=[row[0] for row in TABLE])
 def test_controls_of_a_system_and_a_service_point_program(
-    system: list[Any], service_point: list[Any], changes: list[tuple[int, str]], answers: Answers
+    system: list[Any], service_point: list[Any], changes: list[tuple[int, str]], expected: Answers
 ) -> None:
     def listing(now: int) -> list[Event]:
         return [event for primacy, rows in ((SYSTEM, system), (SERVICE_POINT, service_point))
                 for event in events(*(control(who, start, duration) for who, start, duration, posted in rows
                                       if posted <= now < start + duration), primacy=primacy)]
-    held, said = live(listing, 400)
+    held, answers = run(listing, 400)
     assert spans(held) == changes
-    assert sorted(said) == sorted(answers)
+    assert sorted(answers) == sorted(expected)
 
 
 def test_within_a_program_the_newer_event_wins() -> None:
     older, newer = control("a", 100, 100, created=1), control("b", 150, 100, created=2)
-    held, said = live(lambda now: events(older, newer), 300)
+    held, answers = run(lambda now: events(older, newer), 300)
     assert spans(held) == [(100, "a"), (150, "b"), (250, "")]
-    assert (150, "a", 7) in said and (250, "b", 3) in said
-    held, _ = live(lambda now: events(older | {"creationTime": 3}, newer), 300)
+    assert (150, "a", 7) in answers and (250, "b", 3) in answers
+    held, _ = run(lambda now: events(older | {"creationTime": 3}, newer), 300)
     assert spans(held) == [(100, "a"), (200, "")]
 
 
 def test_modes_are_contested_one_by_one() -> None:
     both = events(control("a", 100, 100, opModMaxLimW=5000, opModConnect=True), primacy=SYSTEM)
-    one = events(control("b", 120, 40, opModMaxLimW=2000), primacy=SERVICE_POINT)
-    schedule, done = advance(Schedule(), both + one, 130, ALL)
+    newer = events(control("b", 120, 40, opModMaxLimW=2000), primacy=SERVICE_POINT)
+    schedule, transitions = advance(Schedule(), both + newer, 130, ALL)
     held = {name(running.event.mRID): running.governed_modes for running in schedule.running}
     assert held == {"b": {"opModMaxLimW"}, "a": {"opModConnect"}}
-    schedule, done = advance(schedule, both + one, 170, ALL)
+    schedule, transitions = advance(schedule, both + newer, 170, ALL)
     held = {name(running.event.mRID): running.governed_modes for running in schedule.running}
     assert held == {"a": {"opModConnect"}}
-    schedule, done = advance(schedule, both + one, 200, ALL)
-    assert told(done) == [(200, "a", 3)], "it was not superseded, for it kept a mode"
+    schedule, transitions = advance(schedule, both + newer, 200, ALL)
+    assert responses_of(transitions) == [(200, "a", 3)], "it was not superseded, for it kept a mode"
 
 
 @pytest.mark.parametrize("noticed", [150, 170])
 def test_a_cancellation_takes_effect_when_it_is_noticed(noticed: int) -> None:
-    held, said = live(
+    held, answers = run(
         lambda now: events(control("a", 100, 100, status=2 if now >= noticed else 0, since=150)), 300
     )
     assert spans(held) == [(100, "a"), (noticed, "")]
-    assert said == [(0, "a", 1), (100, "a", 2), (noticed, "a", 6)]
+    assert answers == [(0, "a", 1), (100, "a", 2), (noticed, "a", 6)]
 
 
 def test_a_cancelled_superseder_supersedes_only_once_it_has_started() -> None:
@@ -175,12 +176,11 @@ def test_a_cancelled_superseder_supersedes_only_once_it_has_started() -> None:
                 primacy=SERVICE_POINT,
             )
         )
-    held, said = live(listing(120), 400)
-    assert spans(held) == [(100, "a"), (300, "")] and (120, "b", 6) in said and (300, "a", 3) in said
-    held, said = live(listing(170), 400)
-    assert (
-        spans(held) == [(100, "a"), (150, "b"), (170, "")] and (150, "a", 7) in said and (170, "b", 6) in said
-    )
+    held, answers = run(listing(120), 400)
+    assert spans(held) == [(100, "a"), (300, "")] and (120, "b", 6) in answers and (300, "a", 3) in answers
+    held, answers = run(listing(170), 400)
+    assert spans(held) == [(100, "a"), (150, "b"), (170, "")]
+    assert (150, "a", 7) in answers and (170, "b", 6) in answers
 
 
 def test_a_cancellation_with_randomization_is_answered_when_it_ends_here() -> None:
@@ -188,20 +188,22 @@ def test_a_cancellation_with_randomization_is_answered_when_it_ends_here() -> No
         return events(control("a", 100, 300, status=3 if now >= 150 else 0, since=150, randomizeDuration=40))
     early = listing(150)[0].ends_early_at
     assert early is not None and 150 < early <= 190, "choose another mRID: this one draws nothing"
-    held, said = live(listing, 400, step=1)
-    assert spans(held)[-1] == (early, "") and said[-1] == (early, "a", 6)
+    held, answers = run(listing, 400, step=1)
+    assert spans(held)[-1] == (early, "") and answers[-1] == (early, "a", 6)
 
 
 def test_the_servers_own_supersession_is_obeyed() -> None:
-    _, said = live(lambda now: events(control("a", 100, 100, status=4 if now >= 150 else 1, since=150)), 300)
-    assert said == [(0, "a", 1), (100, "a", 2), (150, "a", 7)]
+    def listing(now: int) -> list[Event]:
+        return events(control("a", 100, 100, status=4 if now >= 150 else 1, since=150))
+    _, answers = run(listing, 300)
+    assert answers == [(0, "a", 1), (100, "a", 2), (150, "a", 7)]
 
 
 def test_an_event_that_is_taken_away_is_over() -> None:
-    held, said = live(lambda now: events(control("a", 100, 100)) if now < 130 else [], 300)
-    assert spans(held) == [(100, "a"), (130, "")] and said[-1] == (130, "a", 6)
-    _, said = live(lambda now: events(control("a", 100, 100)) if now < 190 else [], 300)
-    assert said[-1] == (200, "a", 3), "a server whose clock is a little ahead takes it away at its end"
+    held, answers = run(lambda now: events(control("a", 100, 100)) if now < 130 else [], 300)
+    assert spans(held) == [(100, "a"), (130, "")] and answers[-1] == (130, "a", 6)
+    _, answers = run(lambda now: events(control("a", 100, 100)) if now < 190 else [], 300)
+    assert answers[-1] == (200, "a", 3), "a server whose clock is a little ahead takes it away at its end"
 
 
 def test_swapping_primacies_while_running_swaps_the_holder() -> None:
@@ -209,7 +211,7 @@ def test_swapping_primacies_while_running_swaps_the_holder() -> None:
         low, high = (1, 10) if now < 150 else (10, 1)
         return (events(control("a", 100, 100), control("c", 220, 50), primacy=low)
                 + events(control("b", 220, 50), primacy=high))
-    held, _ = live(listing, 300)
+    held, _ = run(listing, 300)
     assert spans(held) == [(100, "a"), (200, ""), (220, "b"), (270, "")]
 
 
@@ -228,26 +230,26 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
 ]
 
 
-@pytest.mark.parametrize("said, status", [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
-def test_a_new_event_that_is_not_followed_is_answered_once(said: dict[str, Any], status: int) -> None:
-    schedule, done = advance(Schedule(), events(said), 200, ALL)
-    assert told(done) == [(200, "a", status)]
+@pytest.mark.parametrize("listed, status", [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_a_new_event_that_is_not_followed_is_answered_once(listed: dict[str, Any], status: int) -> None:
+    schedule, transitions = advance(Schedule(), events(listed), 200, ALL)
+    assert responses_of(transitions) == [(200, "a", status)]
     for now in (300, 340, 600):
-        schedule, done = advance(schedule, events(said), now, ALL)
-        assert not done and not schedule.running
+        schedule, transitions = advance(schedule, events(listed), now, ALL)
+        assert not transitions and not schedule.running
 
 
 def test_a_control_is_followed_as_far_as_the_device_can() -> None:
-    said = events(control("a", 0, 50, opModMaxLimW=100, opModWattVar={"href": "/x"}))
-    _, done = advance(Schedule(), said, 10, frozenset({"opModMaxLimW"}))
-    assert told(done) == [(10, "a", 1), (10, "a", 2)]
+    listed = events(control("a", 0, 50, opModMaxLimW=100, opModWattVar={"href": "/x"}))
+    _, transitions = advance(Schedule(), listed, 10, frozenset({"opModMaxLimW"}))
+    assert responses_of(transitions) == [(10, "a", 1), (10, "a", 2)]
 
 
 def test_what_happened_between_two_looks_is_told_in_order_and_with_its_second() -> None:
-    said = events(control("a", 100, 50), control("b", 150, 50))
-    schedule, _ = advance(Schedule(), said, 0, ALL)
-    _, done = advance(schedule, said, 170, ALL)
-    assert told(done) == [(100, "a", 2), (150, "a", 3), (150, "b", 2)]
+    listed = events(control("a", 100, 50), control("b", 150, 50))
+    schedule, _ = advance(Schedule(), listed, 0, ALL)
+    _, transitions = advance(schedule, listed, 170, ALL)
+    assert responses_of(transitions) == [(100, "a", 2), (150, "a", 3), (150, "b", 2)]
 
 
 @pytest.mark.parametrize("choices, answers", [
@@ -257,32 +259,32 @@ def test_what_happened_between_two_looks_is_told_in_order_and_with_its_second() 
     ([(50, True), (120, False)], [(0, 1), (50, 4), (120, 5), (120, 2), (200, 9)]),
 ])
 def test_a_customer_opts_out_and_in(choices: list[tuple[int, bool]], answers: list[tuple[int, int]]) -> None:
-    said, schedule, given_ = events(control("a", 100, 100)), Schedule(), []
+    listed, schedule, all_transitions = events(control("a", 100, 100)), Schedule(), []
     out = dict(choices)
     for now in range(0, 301, 10):
-        schedule, done = advance(schedule, said if now < 200 else [], now, ALL)
-        given_ += done
+        schedule, transitions = advance(schedule, listed if now < 200 else [], now, ALL)
+        all_transitions += transitions
         if now in out:
-            schedule, done = opt(schedule, mrid("a"), out[now])
-            given_ += done
-            schedule, done = advance(schedule, said, now, ALL)
-            given_ += done
+            schedule, transitions = opt(schedule, mrid("a"), out[now])
+            all_transitions += transitions
+            schedule, transitions = advance(schedule, listed, now, ALL)
+            all_transitions += transitions
             assert opt(schedule, mrid("a"), out[now]) == (schedule, []), "once is enough"
-            held = [one for one in schedule.running if one.governed_modes]
+            held = [followed for followed in schedule.running if followed.governed_modes]
             assert bool(held) is (not out[now])
-    assert [(one.at, one.status) for one in given_] == answers
+    assert [(transition.at, transition.status) for transition in all_transitions] == answers
 
 
 def test_a_cancellation_while_nobody_looked_is_answered_when_it_is_noticed() -> None:
     schedule, _ = advance(Schedule(), events(control("a", 100, 500)), 100, ALL)
-    _, done = advance(schedule, events(control("a", 100, 500, status=2, since=150)), 200, ALL)
-    assert told(done) == [(200, "a", 6)]
+    _, transitions = advance(schedule, events(control("a", 100, 500, status=2, since=150)), 200, ALL)
+    assert responses_of(transitions) == [(200, "a", 6)]
 
 
 def test_a_cancellation_that_comes_at_the_end_comes_too_late() -> None:
     schedule, _ = advance(Schedule(), events(control("a", 100, 100)), 100, ALL)
-    _, done = advance(schedule, events(control("a", 100, 100, status=2, since=150)), 200, ALL)
-    assert told(done) == [(200, "a", 3)]
+    _, transitions = advance(schedule, events(control("a", 100, 100, status=2, since=150)), 200, ALL)
+    assert responses_of(transitions) == [(200, "a", 3)]
 
 
 def test_what_was_drawn_stays_when_a_neighbour_goes() -> None:
@@ -302,12 +304,12 @@ def test_what_is_over_and_no_longer_listed_is_forgotten() -> None:
 
 
 def test_it_says_when_to_look_again() -> None:
-    said = events(control("a", 100, 50), control("b", 400, 50, status=2, since=420))
-    schedule, _ = advance(Schedule(), said, 10, ALL)
+    listed = events(control("a", 100, 50), control("b", 400, 50, status=2, since=420))
+    schedule, _ = advance(Schedule(), listed, 10, ALL)
     assert schedule.next_change == 100
-    schedule, _ = advance(schedule, said, 100, ALL)
+    schedule, _ = advance(schedule, listed, 100, ALL)
     assert schedule.next_change == 150
-    schedule, _ = advance(schedule, said, 460, ALL)
+    schedule, _ = advance(schedule, listed, 460, ALL)
     assert schedule.next_change is None
 
 
@@ -325,7 +327,7 @@ def test_it_says_when_to_look_again() -> None:
     some.integers(1, 7),
 )
 def test_every_mode_has_one_holder_and_every_event_one_end(rows: list[Any], step: int) -> None:
-    said = [
+    listed = [
         event
         for index, (start, duration, primacy, created, modes) in enumerate(rows)
         for event in events(
@@ -336,11 +338,11 @@ def test_every_mode_has_one_holder_and_every_event_one_end(rows: list[Any], step
     ]
     schedule, answers = Schedule(), []
     for now in range(0, 80, step):
-        schedule, done = advance(schedule, said, now, ALL)
-        answers += done
-        held = [mode for one in schedule.running for mode in one.governed_modes]
+        schedule, transitions = advance(schedule, listed, now, ALL)
+        answers += transitions
+        held = [mode for followed in schedule.running for mode in followed.governed_modes]
         assert len(held) == len(set(held))
-    for event in said:
-        statuses = [one.status for one in answers if one.event.mRID == event.mRID]
+    for event in listed:
+        statuses = [transition.status for transition in answers if transition.event.mRID == event.mRID]
         assert statuses in ([1, 2, 3], [1, 2, 7], [1, 7], [254])
-    assert [one.at for one in answers] == sorted(one.at for one in answers)
+    assert [transition.at for transition in answers] == sorted(transition.at for transition in answers)

@@ -35,56 +35,56 @@ def event_clients(*models: DeviceModel) -> list[EventClient]:
     ]
 
 
-def live(followed: list[EventClient], *instants: float) -> None:
+def run(followed: list[EventClient], *instants: float) -> None:
     for instant in instants:
         for one in followed:
             one.run_until(instant)
 
 
 @pytest.fixture
-def said() -> list[dict[str, Any]]:
+def intervals() -> list[dict[str, Any]]:
     return []
 
 
-def test_what_was_ordered_is_seen_beside_what_would_have_been(said: list[dict[str, Any]]) -> None:
+def test_what_was_ordered_is_seen_beside_what_would_have_been(intervals: list[dict[str, Any]]) -> None:
     sun, store = followed = event_clients(Inverter(site=Site("a")), Battery(site=Site("b", peak_load_w=0)))
-    Totals(followed, said.append)
-    live(followed, NOON)
+    Totals(followed, intervals.append)
+    run(followed, NOON)
     for one, order in ((sun, PowerOrder(max_injection_w=500.0)), (store, PowerOrder(target_w=-2000.0))):
-        obey = lambda now, one=one, order=order: setattr(one, "order", order)  # noqa: E731
-        one._update_order = obey  # type: ignore[method-assign]
+        keep_order = lambda now, one=one, order=order: setattr(one, "order", order)  # noqa: E731
+        one._update_order = keep_order  # type: ignore[method-assign]
         one.order = order
-    live(followed, NOON + 400, NOON + 1000, NOON + 1801)
-    assert [one["at"] - NOON for one in said] == [900, 1800]
-    for one in said:
+    run(followed, NOON + 400, NOON + 1000, NOON + 1801)
+    assert [interval["at"] - NOON for interval in intervals] == [900, 1800]
+    for one in intervals:
         assert one["injection_w"] == pytest.approx({"inverter": 500, "battery": -2000})
         assert one["uncontrolled_w"]["inverter"] > 1000 and one["uncontrolled_w"]["battery"] == 0
-    assert said[0]["uncontrolled_soc"] == [0.5] and said[1]["soc"][0] > said[0]["soc"][0] > 0.5
-    assert said[0]["devices"] == 2
+    assert intervals[0]["uncontrolled_soc"] == [0.5] and intervals[1]["soc"][0] > intervals[0]["soc"][0] > 0.5
+    assert intervals[0]["devices"] == 2
 
 
-def test_an_interval_is_exact_however_the_steps_fall(said: list[dict[str, Any]]) -> None:
+def test_an_interval_is_exact_however_the_steps_fall(intervals: list[dict[str, Any]]) -> None:
     followed = event_clients(Thermostat(site=Site("cold", latitude=60.0)))
-    Totals(followed, said.append)
-    live(followed, NOON - 250, NOON - 10, NOON + 70.5, NOON + 2777.7)
-    whole = event_clients(Thermostat(site=Site("cold", latitude=60.0)))
+    Totals(followed, intervals.append)
+    run(followed, NOON - 250, NOON - 10, NOON + 70.5, NOON + 2777.7)
+    continuous = event_clients(Thermostat(site=Site("cold", latitude=60.0)))
     again: list[dict[str, Any]] = []
-    Totals(whole, again.append)
-    live(whole, NOON - 250, NOON + 2700)
-    assert [one["at"] - NOON for one in said] == [900, 1800, 2700], (
+    Totals(continuous, again.append)
+    run(continuous, NOON - 250, NOON + 2700)
+    assert [interval["at"] - NOON for interval in intervals] == [900, 1800, 2700], (
         "none of the part of an interval at the beginning"
     )
-    assert all(one["injection_w"] == one["uncontrolled_w"] for one in said) and again == said
+    assert all(one["injection_w"] == one["uncontrolled_w"] for one in intervals) and again == intervals
 
 
-def test_who_lags_behind_does_not_hold_the_others_up(said: list[dict[str, Any]]) -> None:
+def test_who_lags_behind_does_not_hold_the_others_up(intervals: list[dict[str, Any]]) -> None:
     ahead, behind = followed = event_clients(Inverter(), Inverter())
-    Totals(followed, said.append)
-    live(followed, NOON)
-    live([ahead], NOON + 900)
-    assert not said
-    live([ahead], NOON + 1800)
-    assert [(one["at"], one["devices"]) for one in said] == [(NOON + 900, 1)]
+    Totals(followed, intervals.append)
+    run(followed, NOON)
+    run([ahead], NOON + 900)
+    assert not intervals
+    run([ahead], NOON + 1800)
+    assert [(one["at"], one["devices"]) for one in intervals] == [(NOON + 900, 1)]
 
 
 def test_the_sums_of_processes_add_up() -> None:
