@@ -11,6 +11,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Generator
+from select import EPOLLIN as READABLE
 from time import monotonic
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from server import logs
 from server.devices.identity import PEER, Peer
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
 from server.protocol.proxy import Proxies
-from server.protocol.tls import READABLE, PlainChannel, TlsChannel, Waits
+from server.protocol.tls import PlainChannel, TlsChannel, Waits
 from server.protocol.trust import Untrusted
 
 LINGER_S = 2

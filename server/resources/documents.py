@@ -42,4 +42,4 @@ def write(values: dict[str, Any]) -> None:
 
 def is_stored(values: dict[str, Any]) -> bool:
     """Return whether the row is there with just these values."""
-    return sql.row(f"{_SELECT}href = ?", values["href"]) == tuple(map(values.__getitem__, COLUMNS))
+    return bool(sql.row(f"{_SELECT}href = ?", values["href"]) == tuple(map(values.__getitem__, COLUMNS)))
