@@ -39,7 +39,7 @@ def _reserved_by_others(vder: VirtualDER, request: Document, charging: bool) -> 
     for submitted, event_status in sql.rows(
             "SELECT d.submitted, d.status FROM membership m JOIN document d ON d.parent = '/edev/' || "
             "m.device_id || '/frp' "
-            "WHERE m.vder_id = ? AND d.visibility < 2", vder.id):
+            f"WHERE m.vder_id = ? AND d.visibility < {Document.EXPIRED}", vder.id):
         data = Document.submitted.python_value(submitted)
         power_w = quantities.base_value(data["powerAvailable"]) or 0.0
         status = Document.status.python_value(event_status)["currentStatus"]
