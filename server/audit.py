@@ -1,16 +1,16 @@
-"""The audit trail: every change of state by an operator, with who, what, before, after and reason.
+"""The audit log: every change of state by an operator, with actor, operation, before, after and reason.
 
-    @kept("vder update", "{name}", state=_state)    # an entry of its own in the transaction of the change
-    with acting("alice", "storm ahead"): …          # whose doing it is what happens here
+    @audited("vder update", "{name}", state=_state)    # adds an entry in the transaction of the change
+    with acting("alice", "storm ahead"): …             # who makes the changes inside, and why
 
-Who is not acting (a device, a seed) leaves no entry; nor does what is refused, only tried (`dry_run`), or
-changes nothing. Of functions that call each other the outermost leaves the one entry.
+Changes without an actor (by devices or at the start) add no entry, nor do operations that are refused, dry
+runs (`dry_run`), or operations that change nothing. Of audited functions that call each other only the
+outermost adds an entry.
 
-Each entry carries the hash of the one before, and the note `audit` the number and hash of the last. So an
-entry that is altered, removed or put elsewhere shows in `verify`, the last one included. It does not guard
-against somebody who can write the whole database and makes every later hash and the note anew: who wants that
-to show too keeps the newest hash (`audit verify` prints it) or an export where that somebody cannot write,
-and compares.
+Each entry contains the hash of the one before, and the KeyValue `audit` the number and hash of the last. So
+`verify` shows every entry that was altered, removed or moved, the last one included. It cannot show that
+somebody who can write the whole database has made all later hashes and the KeyValue anew. To detect that too,
+keep the newest hash (`audit verify` prints it) or an export where that person cannot write, and compare.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypedDict, TypeVar, cast
 
 from peewee import fn
 
@@ -31,29 +31,52 @@ from server import clock
 from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
 from server.resources import store
+from server.units import Instant
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 State = Mapping[str, Any]
-HEAD = "audit"  # the note
-BEGIN = "0" * 64  # what the first entry follows
-FIELDS = ("at", "who", "what", "subject", "before", "after", "reason")
+StateOf = Callable[[Any], State | None]
+HEAD = "audit"  # name of the KeyValue with number and hash of the last entry
+BEGIN = "0" * 64  # the previous hash of the first entry
+FIELDS = ("at", "who", "operation", "subject", "before", "after", "reason")  # that the hash covers
 _SECRET = re.compile(r"(.*[_ -])?(pin|secret|token|key|password|passphrase)", re.IGNORECASE)
 
 
+class AuditRow(TypedDict):
+    """An entry. `before` and `after` are those parts of the states that differ; hashes are hexadecimal."""
+    id: int
+    at: Instant
+    who: str
+    operation: str
+    subject: str
+    before: Any
+    after: Any
+    reason: str
+    previous: str
+    hash: str
+
+
+class AuditHead(TypedDict):
+    """The number of entries, and the hash of the newest."""
+    entries: int
+    hash: str
+
+
 class Actor(NamedTuple):
+    """Who makes a change, and why."""
     who: str
     reason: str = ""
 
 
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
-_inside: ContextVar[bool] = ContextVar("inside", default=False)
+_in_audited: ContextVar[bool] = ContextVar("in_audited", default=False)
 
 
 @contextmanager
 def acting(who: str, reason: str = "") -> Iterator[None]:
-    """What changes inside is this operator's doing, for this reason."""
+    """Attribute the changes inside to this operator, with this reason."""
     token = _actor.set(Actor(who, reason))
     try:
         yield
@@ -62,21 +85,21 @@ def acting(who: str, reason: str = "") -> Iterator[None]:
 
 
 def who() -> str:
-    """Who is acting; empty where nobody is."""
+    """Return the name of the actor; "" where there is none."""
     actor = _actor.get()
     return actor.who if actor else ""
 
 
-# --- keeping --------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
-def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | None = None,
-         answer: Callable[[Any], State | None] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Keep what an operator does by this function, in the transaction in which it is done.
+def audited(operation: str, subject: str, *, state: StateOf | None = None,
+            answer: StateOf | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Add an entry for each call of a function by an operator, in the transaction of its changes.
 
-    `state` gives the state of what the function's first argument names, before and, unless `answer` tells it
-    from what the function returns, after; it refuses where there is no such thing. `subject` is filled in
-    from the state: "{vder} order {id}". A `reason` that the function is given comes before the operator's
-    general one.
+    `state` returns the state of what the function's first argument names (Refused where there is no such
+    thing); it is called before and after. With `answer`, the state after is made from the function's result
+    instead. `subject` is formatted with the state: "{vder} order {id}". An argument `reason` of the function
+    replaces the actor's reason.
     """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
@@ -84,55 +107,57 @@ def audited(what: str, subject: str, *, state: Callable[[Any], State | None] | N
         @functools.wraps(function)
         def audited(*args: P.args, **kwargs: P.kwargs) -> R:
             actor = _actor.get()
-            if actor is None or _inside.get():
+            if actor is None or _in_audited.get():
                 return function(*args, **kwargs)
-            given = signature.bind(*args, **kwargs).arguments
-            if given.get("dry_run"):
+            arguments = signature.bind(*args, **kwargs).arguments
+            if arguments.get("dry_run"):
                 return function(*args, **kwargs)
-            first = next(iter(given.values()), None)
+            first = next(iter(arguments.values()), None)
             entry = None
             with store.transaction(), _outermost():
-                before = _seen(state, first)
+                before = _state_of(state, first)
                 result = function(*args, **kwargs)
-                after = _seen(answer, result) if answer else _seen(state, first)
+                after = _state_of(answer, result) if answer else _state_of(state, first)
                 if before != after:
-                    entry = add(Actor(actor.who, given.get("reason") or actor.reason), what,
+                    entry = add(Actor(actor.who, arguments.get("reason") or actor.reason), operation,
                                 subject.format_map(before or after or {}), before, after)
             if entry is not None:
-                fields = {"operation": what, "operator": entry.who, "subject": entry.subject,
+                fields = {"operation": operation, "operator": entry.who, "subject": entry.subject,
                           "reason": entry.reason}
-                log.info("%s by %s: %s", what, entry.who, entry.subject, extra={"fields": fields})
+                log.info("%s by %s: %s", operation, entry.who, entry.subject, extra={"fields": fields})
             return result
         return audited
     return decorate
 
 
-def _seen(look: Callable[[Any], State | None] | None, it: Any) -> State | None:
+def _state_of(state: StateOf | None, value: Any) -> State | None:
     try:
-        return look(it) if look else None
+        return state(value) if state else None
     except Refused:
         return None
 
 
 @contextmanager
 def _outermost() -> Iterator[None]:
-    token = _inside.set(True)
+    token = _in_audited.set(True)
     try:
         yield
     finally:
-        _inside.reset(token)
+        _in_audited.reset(token)
 
 
-def add(actor: Actor, what: str, subject: str, before: State | None, after: State | None) -> AuditEntry:
-    """Append an entry, with no more of before and after than differs. Writers come one after another: each
-    holds the note until its transaction ends."""
+def add(actor: Actor, operation: str, subject: str, before: State | None, after: State | None) -> AuditEntry:
+    """Append an entry with the difference of `before` and `after`.
+
+    Writers wait for each other: each locks the KeyValue until its transaction ends.
+    """
     old, new = difference(_plain(before), _plain(after))
     with store.transaction():
         number, previous = _head(lock=True)
         entry = {
             "at": clock.now(),
             "who": actor.who,
-            "what": what,
+            "operation": operation,
             "subject": subject,
             "before": old,
             "after": new,
@@ -144,26 +169,27 @@ def add(actor: Actor, what: str, subject: str, before: State | None, after: Stat
 
 
 def _head(lock: bool = False) -> tuple[int, str]:
-    """The number and hash of the last entry, as the note has them."""
+    """Return the number and hash of the last entry, as the KeyValue has them."""
     query = KeyValue.select().where(KeyValue.name == HEAD)
     if lock:
         KeyValue.insert(name=HEAD, value=json.dumps([0, BEGIN])).on_conflict_ignore().execute()
         query = query.for_update() if is_postgres() else query
-    note = query.first()
-    return tuple(json.loads(note.value)) if note else (0, BEGIN)
+    row = query.first()
+    number, newest = json.loads(row.value) if row else (0, BEGIN)
+    return number, newest
 
 
 def _plain(state: Any) -> Any:
-    """As JSON has it, and without secrets."""
-    def without(value: Any) -> Any:
+    """Return a state in the types of JSON, and without secrets."""
+    def without_secrets(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: without(each) for key, each in value.items() if not _SECRET.fullmatch(key)}
-        return [without(each) for each in value] if isinstance(value, list) else value
-    return without(json.loads(json.dumps(state, default=str)))
+            return {key: without_secrets(item) for key, item in value.items() if not _SECRET.fullmatch(key)}
+        return [without_secrets(item) for item in value] if isinstance(value, list) else value
+    return without_secrets(json.loads(json.dumps(state, default=str)))
 
 
 def difference(before: Any, after: Any) -> tuple[Any, Any]:
-    """What of each is not in the other: of mappings by key, of lists by item, of the rest the whole. Pure."""
+    """Return the parts of each that the other has not: mappings by key, lists by item, others whole. Pure."""
     if isinstance(before, dict) and isinstance(after, dict):
         pairs = {
             key: difference(before.get(key), after.get(key))
@@ -172,21 +198,24 @@ def difference(before: Any, after: Any) -> tuple[Any, Any]:
         }
         return {key: old for key, (old, _) in pairs.items()}, {key: new for key, (_, new) in pairs.items()}
     if isinstance(before, list) and isinstance(after, list):
-        gone, new = _beside(before, after), _beside(after, before)
-        return (gone, new) if gone or new else (before, after)
+        removed, added = _missing_items(before, after), _missing_items(after, before)
+        return (removed, added) if removed or added else (before, after)
     return before, after
 
 
-def _beside(some: list[Any], others: list[Any]) -> list[Any]:
-    known = set(map(repr, others))
-    return [each for each in some if repr(each) not in known]
+def _missing_items(items: list[Any], others: list[Any]) -> list[Any]:
+    """Return the items that are not among the others."""
+    present = set(map(repr, others))
+    return [item for item in items if repr(item) not in present]
 
 
 def digest(previous: str, entry: Mapping[str, Any]) -> str:
-    """The hash of an entry that follows the one with the hash `previous`: SHA-256 of the JSON list of that
-    and of its FIELDS, keys sorted, ASCII, without blanks. Pure."""
-    said = json.dumps([previous, *(entry[name] for name in FIELDS)], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(said.encode()).hexdigest()
+    """Return the hash of an entry that follows the one with the hash `previous`. Pure.
+
+    It is the SHA-256 of a JSON list of `previous` and the FIELDS: keys sorted, ASCII, without blanks.
+    """
+    text = json.dumps([previous, *(entry[name] for name in FIELDS)], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -195,68 +224,75 @@ def entries(
     limit: int | None = None,
     *,
     who: str = "",
-    what: str = "",
+    operation: str = "",
     subject: str = "",
-    since: int | None = None,
-    until: int | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     beyond: int = 0,
-) -> list[dict[str, Any]]:
-    """Entries in order, the newest `limit` of them: by `who`, whose `what` begins so, with `subject`
-    somewhere in theirs, from the instant `since` on and before `until`, with numbers `beyond` this."""
+) -> list[AuditRow]:
+    """Return the newest `limit` entries, oldest first.
+
+    Only those by `who`, whose operation begins with `operation`, whose subject contains `subject` (in any
+    case), from the instant `since` on and before `until`, and with numbers greater than `beyond`.
+    """
     query = AuditEntry.select().where(AuditEntry.id > beyond).order_by(AuditEntry.id.desc())
     if who:
         query = query.where(AuditEntry.who == who)
-    if what:
-        query = query.where(AuditEntry.what.startswith(what))
+    if operation:
+        query = query.where(AuditEntry.operation.startswith(operation))
     if subject:
         query = query.where(fn.LOWER(AuditEntry.subject).contains(subject.lower()))
     if since is not None:
         query = query.where(AuditEntry.at >= since)
     if until is not None:
         query = query.where(AuditEntry.at < until)
-    return [row.__data__ for row in query.limit(limit)][::-1]
+    return [cast(AuditRow, row.__data__) for row in query.limit(limit)][::-1]
 
 
 def verify(known: str = "") -> list[str]:
-    """What is wrong with the trail: nothing, if it is whole. `known` is the hash of an entry that has to be
-    in it, as somebody wrote it down elsewhere. For what this guards against see the top."""
+    """Return what is wrong with the log; nothing if it is complete. For what this detects see the module.
+
+    `known` is the hash of an entry that has to be in it, from a copy elsewhere.
+    """
     newest = AuditEntry.select(fn.MAX(AuditEntry.id)).scalar() or 0
-    end = _head()  # asked later, so whoever writes meanwhile only moves it on
+    end = _head()  # read later, so that an entry which is added meanwhile is not beyond it
     if newest > end[0]:
         return [f"entry {newest} lies beyond the end that was noted, {end[0]}"]
     rows = AuditEntry.select().where(AuditEntry.id <= end[0]).order_by(AuditEntry.id)
     return faults((row.__data__ for row in rows.iterator()), end, known)
 
 
-def head() -> dict[str, Any]:
-    """How many entries there are, and the hash of the newest, for those who keep it elsewhere."""
-    number, last = _head()
-    return {"entries": number, "hash": last}
+def head() -> AuditHead:
+    """Return the number of entries and the hash of the newest, to be kept elsewhere."""
+    number, newest = _head()
+    return {"entries": number, "hash": newest}
 
 
 def faults(
-    trail: Iterable[Mapping[str, Any]], end: tuple[int, str] | None = None, known: str = ""
+    log_entries: Iterable[Mapping[str, Any]], end: tuple[int, str] | None = None, known: str = ""
 ) -> list[str]:
-    """What is wrong with entries, which ought to be all from the first to that of number and hash `end`.
-    Pure."""
-    found: list[str] = []
-    number, last, seen = 0, BEGIN, not known
-    for entry in trail:
+    """Return what is wrong with entries that should be all from the first to the last. Pure.
+
+    `end` is the number and hash that the last one should have, `known` the hash of one that should be there.
+    """
+    sentences: list[str] = []
+    number, last, has_known = 0, BEGIN, not known
+    for entry in log_entries:
         if entry["id"] != number + 1:
-            found.append(_missing(number + 1, entry["id"] - 1))
+            sentences.append(_missing(number + 1, entry["id"] - 1))
         elif entry["previous"] != last:
-            found.append(
+            sentences.append(
                 f"entry {entry['id']} does not follow entry {number}: they were put in another order, or one "
                 "was made anew"
             )
         if digest(entry["previous"], entry) != entry["hash"]:
-            found.append(f"entry {entry['id']} was altered")
-        number, last, seen = entry["id"], entry["hash"], seen or entry["hash"] == known
+            sentences.append(f"entry {entry['id']} was altered")
+        number, last, has_known = entry["id"], entry["hash"], has_known or entry["hash"] == known
     if end is not None and end[0] > number:
-        found.append(_missing(number + 1, end[0]))
+        sentences.append(_missing(number + 1, end[0]))
     elif end is not None and end != (number, last):
-        found.append(f"the trail ends with entry {number}, but the note of its end is of another")
-    return found if seen else [*found, f"there is no entry of the hash {known}"]
+        sentences.append(f"the log ends with entry {number}, but its recorded end is another")
+    return sentences if has_known else [*sentences, f"there is no entry of the hash {known}"]
 
 
 def _missing(first: int, last: int) -> str:

@@ -1,8 +1,8 @@
-"""The one clock: UTC seconds since 1970, as Time.currentTime has them.
+"""The clock of the program: UTC seconds since 1970, as in Time.currentTime.
 
-It runs with the system's clock, faster for a demonstration (every process is given the same `spec`), stands
-where a test has turned it, or goes in steps: then the present is a number in a file that one process turns
-and all others have mapped into their memory.
+It runs with the system's clock, or faster for a demonstration (every process is given the same `spec`). It
+can stand still at an instant that a test sets. Or it goes in steps: the present time is a number in a file
+that one process writes and all others have mapped into memory.
 """
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import mmap
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from server.units import Instant
 
 STEPPED = "file:"
 
@@ -24,17 +26,17 @@ class Pace(NamedTuple):
 
 _pace = Pace()
 _file = ""
-# The present as whoever turns the clock has written it: one float, in memory that processes share.
+# The present time of a clock in steps: one float, in memory that processes share.
 _present: memoryview[float] | None = None
 
 
-def now() -> int:
-    """The present, in whole seconds."""
+def now() -> Instant:
+    """Return the present time, in whole seconds."""
     return int(precise())
 
 
 def precise() -> float:
-    """The present, in seconds with their fraction."""
+    """Return the present time, in seconds with their fraction."""
     present = _present
     if present is not None:
         return present[0]
@@ -42,48 +44,48 @@ def precise() -> float:
 
 
 def rate() -> float:
-    """Clock seconds per system second; infinite for a clock that goes in steps: it is never behind."""
+    """Return clock seconds per second of the system's clock; infinite for a clock in steps."""
     return _pace.rate if _present is None else math.inf
 
 
 def run(rate: float, origin: float | None = None) -> None:
-    """Run `rate` times as fast as the system's clock, from `origin` (default: from where it is) on."""
+    """Run `rate` times as fast as the system's clock, from the instant `origin` on (default: the present)."""
     global _pace, _present
     _pace, _present = Pace(rate, time.time(), precise() if origin is None else origin), None
 
 
 def stand_in(path: str | Path, instant: float) -> None:
-    """Go in steps from this instant on: the present is kept in this file, made anew, for others to
-    `follow`."""
+    """Go in steps from an instant on. The present time is in this file, a new one, for others to `follow`."""
     path = Path(path).absolute()
-    path.unlink(missing_ok=True)    # whoever follows an older one keeps that
+    path.unlink(missing_ok=True)  # processes that follow an older file keep that
     path.write_bytes(memoryview(bytearray(8)))
     _map(str(path))
     turn_to(instant)
 
 
 def turn_to(instant: float) -> None:
-    """Stand at this instant; where the clock goes in steps, for all who follow it."""
+    """Stand still at an instant; a clock in steps goes there for all processes that follow it."""
     if _present is not None:
         _present[0] = instant
     else:
         run(0, instant)
 
 
-def advance(seconds: float) -> None:
-    """Turn a standing clock on by so many seconds."""
-    turn_to(precise() + seconds)
+def advance(duration_s: float) -> None:
+    """Go forward by some seconds, and stand still there."""
+    turn_to(precise() + duration_s)
 
 
 def spec() -> str:
-    """What another process needs to follow this clock: `RATE@SINCE@ORIGIN` or `file:PATH`."""
+    """Return the text by which another process follows this clock: `RATE@SINCE@ORIGIN` or `file:PATH`."""
     return "@".join(map(repr, _pace)) if _present is None else STEPPED + _file
 
 
 def follow(spec: str) -> None:
-    """Go as told: "" (the system's clock), "60x" (from now on, so much faster) or another process's `spec()`.
+    """Follow the system's clock (""), run faster from now on ("60x"), or follow another process (its `spec`).
 
-    ValueError or OSError where it tells nothing that can be followed."""
+    ValueError or OSError for any other text.
+    """
     global _pace, _present
     if spec.startswith(STEPPED):
         _map(spec.removeprefix(STEPPED))

@@ -1,12 +1,12 @@
-"""Logging, set up in one place for every process: level, format, and what a record says beside its message.
+"""Logging, set up in one place for every process: level, format, and the fields of records.
 
     logs.configure("work")                      # once a process; level and format are those of the settings
     log = logging.getLogger(__name__)           # as anywhere
     with logs.context(area="F12", order=7):     # fields of every record that is written inside
         log.warning("…")
 
-Records go to standard error, where systemd or a container's runtime picks them up. A field costs nothing
-until a record is written. Instants are UTC of the system's clock, whatever the setting `clock` says.
+Records go to standard error, where systemd or a container's runtime collects them. Fields are evaluated only
+when a record is written. Instants are UTC of the system's clock, whatever the setting `clock`.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Protocol
 from server.config import settings
 
 Fields = Mapping[str, Any]
-OURS = ("server", "clients", "certs", "gunicorn")
+LOGGERS = ("server", "clients", "certs", "gunicorn")  # to which the setting of the level applies
 ACCESS = "server.access"
 _PLAIN = re.compile(r"[!-~\u00a1-\uffff]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -36,21 +36,23 @@ _process: dict[str, Any] = {}
 
 
 class HasFields(Protocol):
-    """What records are written in the course of, such as a request."""
+    """Something in whose course records are written, such as a request."""
 
     def log_fields(self) -> Fields:
-        """The fields of every record that is written meanwhile; asked only when there is one."""
+        """Return the fields of every record that is written meanwhile."""
 
 
 class _Nested(NamedTuple):
+    """Fields of a context, and what is around it."""
     outer: HasFields | None
     fields: Fields
 
     def log_fields(self) -> Fields:
+        """Return the fields of both."""
         return {**(self.outer.log_fields() if self.outer else {}), **self.fields}
 
 
-# What is under way in this thread. A request sets and resets it itself, since a function would cost more.
+# What is in progress in this thread. A request sets and resets it directly, which is faster than `context`.
 scope: ContextVar[HasFields | None] = ContextVar("scope", default=None)
 
 
@@ -61,9 +63,9 @@ def configure(command: str, level: str = "") -> None:
     """
     _process.update(command=command)
     number = logging.getLevelName((level or settings.log_level).upper())
-    # The libraries' debugging output would show values of SQL, PINs among them.
+    # the debugging output of libraries would show values in SQL statements, PINs among them
     logging.root.setLevel(max(number, logging.WARNING))
-    for name in OURS:
+    for name in LOGGERS:
         logging.getLogger(name).setLevel(number)
     logging.getLogger(ACCESS).setLevel(logging.INFO if settings.access_log else logging.CRITICAL)
     handler = StandardError()
@@ -74,17 +76,17 @@ def configure(command: str, level: str = "") -> None:
 
 
 def watch_threads() -> None:
-    """Log what ends a thread unexpectedly, for processes of ours that run until they are stopped."""
-    def ended(what: threading.ExceptHookArgs) -> None:
-        if what.exc_type is not SystemExit:
-            error = what.exc_value or what.exc_type()
-            log.error("thread %s ended", what.thread and what.thread.name, exc_info=error)
-    threading.excepthook = ended
+    """Log exceptions that end a thread, in processes that run until they are stopped."""
+    def log_end(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_type is not SystemExit:
+            error = arguments.exc_value or arguments.exc_type()
+            log.error("thread %s ended", arguments.thread and arguments.thread.name, exc_info=error)
+    threading.excepthook = log_end
 
 
 @contextmanager
 def context(**fields: Any) -> Iterator[None]:
-    """Give these fields to every record that is written inside."""
+    """Add these fields to every record that is written inside."""
     token = scope.set(_Nested(scope.get(), fields))
     try:
         yield
@@ -92,35 +94,40 @@ def context(**fields: Any) -> Iterator[None]:
         scope.reset(token)
 
 
-def unexpected(logger: logging.Logger, what: str) -> str:
-    """Log the exception that is being handled, which nobody foresaw; a sentence for whoever asked, with the
-    reference of the record. `what` says what failed."""
+def unexpected(logger: logging.Logger, action: str) -> str:
+    """Log the unexpected exception that is being handled; return a sentence with the record's reference.
+
+    `action` is the subject of the sentences ("the request").
+    """
     reference = secrets.token_hex(4)
     with context(reference=reference):
-        logger.error("%s failed", what, exc_info=True)
-    return f"{what} failed unexpectedly. The log has the details, reference {reference}."
+        logger.error("%s failed", action, exc_info=True)
+    return f"{action} failed unexpectedly. The log has the details, reference {reference}."
 
 
-def unexpected_to_file(logger: logging.Logger, what: str) -> str:
-    """The same for a command that a person runs, whose log nobody keeps: the record goes to a file that only
-    this user can read, which the sentence names."""
+def unexpected_to_file(logger: logging.Logger, action: str) -> str:
+    """Do the same for a command that a person runs, whose log is not kept.
+
+    The record goes to a file that only this user can read; the sentence names the file.
+    """
     reference = secrets.token_hex(4)
-    kind, error, _ = fault = sys.exc_info()
-    record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "%s failed", (what,), fault)
+    kind, error, _ = exception = sys.exc_info()
+    record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "%s failed", (action,), exception)
     reason = _escaped(f"{kind and kind.__name__}: {error}")
     try:
         number, path = tempfile.mkstemp(f"-{reference}.log", "counterpoise-", text=True)
         with open(number, "w", errors="backslashreplace") as file, context(reference=reference):
             file.write(TextFormatter().format(record) + "\n")
-    except OSError as why:
-        path = f"not kept ({why.strerror})"
-    return f"{what} failed unexpectedly ({reason}). Details, reference {reference}: {path}"
+    except OSError as fault:
+        path = f"not kept ({fault.strerror})"
+    return f"{action} failed unexpectedly ({reason}). Details, reference {reference}: {path}"
 
 
 class StandardError(logging.Handler):
-    """Writes records to standard error as it is then: a live view may have put its own in place."""
+    """Writes records to the current sys.stderr, which a live view may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
         try:
             sys.stderr.write(self.format(record) + "\n")
             sys.stderr.flush()
@@ -129,10 +136,13 @@ class StandardError(logging.Handler):
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: `2026-07-30T12:34:56.789Z WARNING server.worker[4711]: message key=value`, then the
-    traceback if there is one. What others sent cannot forge a line: control characters are escaped."""
+    """A line for people: `2026-07-30T12:34:56.789Z WARNING server.worker[4711]: message key=value`.
+
+    A traceback follows on lines of its own. Control characters are escaped, so that nobody forges a line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
         line = f"{_instant(record)} {record.levelname} {record.name}[{record.process}]: "
         line += _escaped(record.getMessage())
         line += "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
@@ -143,6 +153,7 @@ class JsonFormatter(logging.Formatter):
     """A JSON object in a line, for programs: time, level, logger, process, message, the fields, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
         entry = {"time": _instant(record), "level": record.levelname.lower(), "logger": record.name,
                  "process": record.process, "message": record.getMessage(), **_fields(record),
                  **getattr(record, "fields", {})}

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -12,16 +13,16 @@ from server.cli.presentation import Presentation
 from server.cli.tables import iso, show
 
 PAUSE_S = 1.0  # between looks for what is new
-_COLUMNS = ("at", "who", "what", "subject", "change", "reason")
+_COLUMNS = ("at", "who", "operation", "subject", "change", "reason")
 
 
-def _tail(entries: list[dict[str, Any]], as_json: bool, follow: bool) -> None:
+def _tail(entries: list[audit.AuditRow], as_json: bool, follow: bool) -> None:
     """Print entries; with `follow` go on with what comes."""
     if not follow:
         show(entries if as_json else [_row(entry) for entry in entries], as_json)
         return
     values = click.get_current_context().params
-    filters = {"who": values["who"], "what": values["operation"], "subject": values["subject"]}
+    filters = {"who": values["who"], "operation": values["operation"], "subject": values["subject"]}
     since = values["since"] and values["since"]()
     newest = audit.head()["entries"]
     while True:
@@ -32,11 +33,11 @@ def _tail(entries: list[dict[str, Any]], as_json: bool, follow: bool) -> None:
         entries = audit.entries(beyond=newest, since=since, **filters)
 
 
-def _row(entry: dict[str, Any]) -> dict[str, Any]:
+def _row(entry: audit.AuditRow) -> dict[str, Any]:
     return {key: {**entry, "at": iso(entry["at"]), "change": _change(entry)}[key] for key in _COLUMNS}
 
 
-def _change(entry: dict[str, Any]) -> str:
+def _change(entry: audit.AuditRow) -> str:
     """What has changed: `primacy 99 -> 50`, a value alone where it was added or removed."""
     before, after = entry["before"] or {}, entry["after"] or {}
     changes = []
@@ -47,7 +48,7 @@ def _change(entry: dict[str, Any]) -> str:
     return ", ".join(changes)
 
 
-def _line(entry: dict[str, Any]) -> str:
+def _line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry, ensure_ascii=False, sort_keys=True)
 
 

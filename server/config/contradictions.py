@@ -1,4 +1,4 @@
-"""Settings that do not fit each other, and files that settings name and nobody finds."""
+"""Settings that contradict each other, and files that settings name and that do not exist."""
 from __future__ import annotations
 
 import os
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
-    """A sentence for each contradiction, whatever the command."""
+    """Yield a sentence for each contradiction, which is one for every command."""
     certificate, key = settings.certificate, settings.key
     if bool(certificate) != bool(key):
-        given, missing = ("certificate", "key") if certificate else ("key", "certificate")
-        yield f"{settings.place(given)}: {given} is set and {missing} is empty. Set both."
+        present, missing = ("certificate", "key") if certificate else ("key", "certificate")
+        yield f"{settings.place(present)}: {present} is set and {missing} is empty. Set both."
     elif not certificate and not settings.proxies:
         yield ("certificate: it is empty, and so is proxies: there is no TLS. "
                "Set certificate and key, or name the proxies that end TLS.")
@@ -37,7 +37,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
 
 
 def missing_files(settings: Settings) -> Iterator[str]:
-    """A sentence for each file that devices cannot be served without and that cannot be read."""
+    """Yield a sentence for each file that is needed to serve devices and that cannot be read."""
     for setting in SETTINGS.values():
         path = str(getattr(settings, setting.name))
         if not setting.file or settings.proxies and setting.name in ("certificate", "key"):

@@ -1,4 +1,4 @@
-"""One setting: its record, and how a value from a file, the environment or an option becomes one of it."""
+"""One setting: its declaration, and how a text from a file, the environment or an option is parsed."""
 from __future__ import annotations
 
 import math
@@ -13,7 +13,7 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True,
 
 
 class BadSettings(ValueError):
-    """Settings that are refused. `faults` has a line for each: place, reason, remedy."""
+    """Some settings are refused. `faults` has a line for each: place, reason, remedy."""
 
     def __init__(self, faults: Iterable[str]):
         self.faults = list(faults)
@@ -24,10 +24,10 @@ class BadSettings(ValueError):
 class Setting:
     """One setting. Its type is the type of `default`.
 
-    `least` and `most` bound a number, both included. `choices` are all texts there are; `check` is the rule
-    for other texts. `file`: the path of a file that has to exist when devices are served. `why` is the reason
-    of the default where that is not evident. `was` is the name of an earlier release; it works, with a
-    warning, until the next one.
+    `least` and `most` limit a number, both included. `choices` are the texts that are accepted; `check` is
+    the rule for other texts. `file` is set for the path of a file that has to exist when devices are served.
+    `why` is the reason of the default where that is not evident. `was` is the name of an earlier release; it
+    works, with a warning, until the next one.
     """
     name: str
     group: str
@@ -44,7 +44,7 @@ class Setting:
 
     @property
     def kind(self) -> type[Value]:
-        """bool, int, float or str."""
+        """The type of the value: bool, int, float or str."""
         return type(self.default)
 
     @property
@@ -62,7 +62,7 @@ class Setting:
         return f"{kind} from {_number(self.least)} to {_number(self.most)}"
 
     def parse(self, value: object) -> Value:
-        """The value that a text or a value of TOML stands for. ValueError with reason and remedy."""
+        """Return the value of a text or a TOML value. ValueError with reason and remedy."""
         try:
             parsed = _PARSERS[self.kind](value)
         except (TypeError, ValueError) as error:
@@ -73,10 +73,11 @@ class Setting:
         return parsed
 
     def shown(self, value: Value) -> Value:
-        """The value as people may see it: without passwords."""
+        """Return the value without passwords."""
         return masked(value) if isinstance(value, str) else value
 
     def _fault(self, value: Value) -> str:
+        """Return what is wrong with a value of the right type; "" if nothing is."""
         if isinstance(value, str):
             if self.choices:
                 return "" if value in self.choices else "is not one of them"

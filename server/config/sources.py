@@ -25,8 +25,10 @@ _NEW_NAMES = {setting.was: setting.name for setting in SETTINGS.values() if sett
 
 @dataclass(frozen=True)
 class Source:
-    """Where a value comes from: `place` is the file and key, the variable or the option; `name` is what the
-    setting is called there."""
+    """Where a value comes from.
+
+    `place` is the file and key, the variable or the option; `name` is the name of the setting there.
+    """
     kind: str = DEFAULT
     place: str = ""
     name: str = ""
@@ -39,18 +41,18 @@ class Settings:
     _faults: Sequence[str]
 
     def __init__(self, environ: Mapping[str, str] = os.environ, strict: bool = True):
-        """Read the sources; if `strict`, BadSettings where something in them is refused."""
+        """Read the sources. With `strict`, BadSettings where a value is refused."""
         self.read(environ)
         if strict:
             self.require()
 
     def reload(self, environ: Mapping[str, str] = os.environ) -> None:
-        """Read everything again, from defaults to environment. BadSettings where something is refused."""
+        """Read everything again, from defaults to environment. BadSettings where a value is refused."""
         self.read(environ)
         self.require()
 
     def read(self, environ: Mapping[str, str]) -> None:
-        """Read everything again; what is refused is left at its default and kept for `require`."""
+        """Read everything again. Refused values are left at their defaults, and reported by `require`."""
         self.__dict__.update({name: setting.default for name, setting in SETTINGS.items()}, _sources={})
         faults: list[str] = []
         for value in [*_of_file(environ, faults), *_of_environment(environ)]:
@@ -61,8 +63,10 @@ class Settings:
         self.__dict__["_faults"] = faults
 
     def require(self, files: bool = False) -> None:
-        """BadSettings with every fault of the sources and every contradiction; with `files` also for files
-        without which devices cannot be served."""
+        """Raise BadSettings with every fault of the sources, or else with every contradiction.
+
+        With `files`, also for files without which devices cannot be served.
+        """
         faults = [*self._faults] or [*contradictions.contradictions(self)]
         if files and not faults:
             faults = [*contradictions.missing_files(self)]
@@ -70,40 +74,40 @@ class Settings:
             raise BadSettings(faults)
 
     def set(self, name: str, value: object, source: Source | None = None) -> None:
-        """Set one. ValueError with place, reason and remedy for an unknown name or a refused value."""
+        """Set a setting. ValueError with place, reason and remedy for an unknown name or a refused value."""
         source = source or Source(PROGRAM, name, name)
-        known = _NEW_NAMES.get(name, name)
-        if known not in SETTINGS:
+        new_name = _NEW_NAMES.get(name, name)
+        if new_name not in SETTINGS:
             raise ValueError(f"{source.place}: no setting is called {name!r}.{_nearest(name)} "
                              "`counterpoise settings` lists them all.")
-        earlier = self.source(known)
+        earlier = self.source(new_name)
         if earlier.kind == source.kind and earlier.name != source.name:
-            raise ValueError(f"{source.place}: {earlier.place} is the same setting. Keep {known} alone.")
+            raise ValueError(f"{source.place}: {earlier.place} is the same setting. Keep {new_name} alone.")
         try:
-            self.__dict__[known] = SETTINGS[known].parse(value)
+            self.__dict__[new_name] = SETTINGS[new_name].parse(value)
         except ValueError as error:
             raise ValueError(f"{source.place}: {error}") from None
-        self.__dict__["_sources"] = {**self._sources, known: source}
+        self.__dict__["_sources"] = {**self._sources, new_name: source}
 
     def source(self, name: str) -> Source:
-        """Where the value of a setting comes from."""
+        """Return where the value of a setting comes from."""
         return self._sources.get(name, Source())
 
     def is_set(self, name: str) -> bool:
-        """Whether any source sets it, even to its default."""
+        """Return whether any source sets it, even to its default."""
         return self.source(name).kind != DEFAULT
 
     def place(self, name: str) -> str:
-        """The place where a setting is set; its name where it is at its default."""
+        """Return the place where a setting is set; its name where it is at its default."""
         return self.source(name).place or name
 
     def outdated(self) -> list[str]:
-        """A sentence for each value in force that was given by the name of an earlier release."""
+        """Return a sentence for each value in force that was set by the name of an earlier release."""
         return [f"{source.place}: {source.name} is called {name} now. The next release refuses the old name."
                 for name, source in self._sources.items() if source.name in _NEW_NAMES]
 
     def environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment by which another process gets these settings."""
+        """Return the environment by which another process gets these settings."""
         values = {PREFIX + name.upper(): str(getattr(self, name)) for name in self._sources}
         return {key: text for key, text in environ.items() if not _is_setting(key)} | values
 
@@ -116,13 +120,14 @@ class Settings:
         raise AttributeError(f"no setting is called {name!r}")
 
 
-class _Given(NamedTuple):
+class _SourceValue(NamedTuple):
+    """A value as a source has it."""
     value: object
     source: Source
 
 
-def _of_file(environ: Mapping[str, str], faults: list[str]) -> Iterator[_Given]:
-    """What the file says; what is wrong with the file as a whole is added to `faults`."""
+def _of_file(environ: Mapping[str, str], faults: list[str]) -> Iterator[_SourceValue]:
+    """Yield the values of the file; faults of the file as a whole are added to `faults`."""
     path = Path(environ.get(CONFIG, "counterpoise.toml"))
     table: dict[str, object] = {}
     try:
@@ -136,13 +141,13 @@ def _of_file(environ: Mapping[str, str], faults: list[str]) -> Iterator[_Given]:
     except ValueError as error:
         faults.append(f"{path}: it is no TOML: {error}. Write NAME = VALUE in each line, texts in quotes.")
     for name, value in table.items():
-        yield _Given(value, Source(FILE, f"{path}: {name}", name))
+        yield _SourceValue(value, Source(FILE, f"{path}: {name}", name))
 
 
-def _of_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+def _of_environment(environ: Mapping[str, str]) -> Iterator[_SourceValue]:
     for key, text in environ.items():
         if _is_setting(key):
-            yield _Given(text, Source(ENVIRONMENT, key, key.removeprefix(PREFIX).lower()))
+            yield _SourceValue(text, Source(ENVIRONMENT, key, key.removeprefix(PREFIX).lower()))
 
 
 def _is_setting(key: str) -> bool:

@@ -4,9 +4,9 @@ Read `runner` (how migrations are applied, and what refuses them), then `renames
 new names), then the migrations themselves.
 
 A migration is a file `NNNN_name.py` with a function `up(migrator, db)`. It imports no model: models change,
-a migration never does. A migration that leaves rows to be rebuilt from documents inserts a Note named
+a migration never does. A migration that leaves rows to be rebuilt from documents inserts a KeyValue named
 "reindex", and the next start rebuilds them. What a migration renames or removes it declares, for the tests
-that follow every row of every earlier schema:
+that follow every row from every earlier schema:
 
     TABLES = {"unit": "der_state"}                            # renamed tables: old name to new name
     COLUMNS = {"unit": {"up": "dischargeable_wh"}}            # renamed columns, by the table's old name

@@ -1,8 +1,8 @@
-"""Rename tables and columns, and what is named after them.
+"""Rename tables and columns, and the indexes, constraints and sequences that are named after them.
 
-Both engines rename in their catalogue and copy no row. Foreign keys and the conditions of partial indexes
-follow by themselves. The names of indexes do not, nor those of PostgreSQL's constraints and sequences: here
-they get the names that a new table would give them, so that a later table with an old name meets none.
+Both engines rename in their catalogue and copy no row. They adapt foreign keys and the conditions of partial
+indexes, but not the names of indexes, nor those of PostgreSQL's constraints and sequences. Here these get the
+names that they would have in a new table, so that a later table with an old name can be created.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Named(NamedTuple):
     columns: list[str]
 
     def usual_name(self, table: str, columns: list[str]) -> str:
-        """The name that it gets, on a table with these names, where no other is given."""
+        """Return its default name on a table with these names."""
         if self.kind == "index":
             return str(make_index_name(table, columns))
         return "_".join((table, *columns, self.kind))
@@ -72,7 +72,7 @@ def rename(database: peewee.Database, tables: Mapping[str, str],
 
 def _following(database: peewee.Database, tables: Mapping[str, str],
                columns: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[Named, str]]:
-    """What is named after tables or columns that get a new name, and its own new name."""
+    """Yield what is named after tables or columns with new names, each with its own new name."""
     for item in _named(database, tables.keys() | columns.keys()):
         names = columns.get(item.table, {})
         new = item.usual_name(tables.get(item.table, item.table),
@@ -82,7 +82,7 @@ def _following(database: peewee.Database, tables: Mapping[str, str],
 
 
 def _named(database: peewee.Database, tables: Iterable[str]) -> Iterator[Named]:
-    """Everything of these tables that has a name of its own."""
+    """Yield everything of these tables that has a name of its own."""
     for table in tables:
         for index in database.get_indexes(table):
             yield Named(table, index.name, "index", index.columns)
@@ -93,7 +93,7 @@ def _named(database: peewee.Database, tables: Iterable[str]) -> Iterator[Named]:
 
 
 def _in_order(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The same pairs of old and new names, each after the pair that frees its new name."""
+    """Yield the pairs of old and new names, each after the pair that frees its new name."""
     waiting = dict(names)
     while waiting:
         free = [old for old, new in waiting.items() if new not in waiting]
@@ -105,7 +105,7 @@ def _in_order(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _recreate_indexes(database: peewee.Database, names: Mapping[str, str]) -> None:
-    """Give SQLite's indexes new names (old to new), which it only does to new indexes."""
+    """Give indexes of SQLite new names (old to new) by creating them anew."""
     definition = "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?"
     statements = []
     for old, new in names.items():

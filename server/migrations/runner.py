@@ -50,9 +50,9 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]
 
 
 def _pending(runner: migrations.Runner) -> bool:
-    """Whether there are migrations to apply.
+    """Return whether there are migrations to apply.
 
-    Raises Refused where migrations are applied that the program does not know.
+    Refused where migrations are applied that the program does not know.
     """
     rows = runner.status()
     unknown = [row.name for row in rows if row.path is None]

@@ -52,7 +52,7 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
     Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting:
     try again.
     """
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # PINs are nobody else's
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it contains PINs
     database = peewee.SqliteDatabase(
         path, timeout=settings.busy_timeout_s, lock_type="IMMEDIATE",
         pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,

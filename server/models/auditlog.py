@@ -15,7 +15,7 @@ class AuditEntry(Table):
     id = BigIntegerField(primary_key=True)
     at = BigIntegerField()
     who = TextField()
-    what = TextField()
+    operation = TextField()
     subject = TextField(default="")
     before = JSON(null=True)
     after = JSON(null=True)

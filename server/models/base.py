@@ -1,4 +1,4 @@
-"""What every table has: the database, JSON as text."""
+"""The base of all tables: the database, and columns of JSON."""
 from __future__ import annotations
 
 import json
@@ -8,20 +8,24 @@ import peewee
 from peewee import Model, TextField
 
 db = peewee.DatabaseProxy()
-EVERYONE = "*"
+EVERYONE = "*"  # the audience of what every enrolled device may see
 
 
 class JSON(TextField):
-    """A value kept as JSON text."""
+    """A column whose values are stored as JSON text."""
 
     def db_value(self, value: Any) -> str | None:
+        """Return the text of a value; None for None."""
         return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
     def python_value(self, value: str | None) -> Any:
+        """Return the value of a text; None for None."""
         return None if value is None else json.loads(value)
 
 
 class Table(Model):
+    """The base of all tables."""
+
     class Meta:
         database = db
         legacy_table_names = False

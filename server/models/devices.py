@@ -1,4 +1,4 @@
-"""Who is enrolled, and who may see what."""
+"""Tables of enrolled devices, and of the audiences that they belong to."""
 from __future__ import annotations
 
 from peewee import BigIntegerField, CompositeKey, TextField
@@ -7,8 +7,10 @@ from server.models.base import JSON, Table
 
 
 class Device(Table):
-    """An enrolled EndDevice. `id` is its number in /edev; `manager` the LFDI of the aggregator that acts for
-    it."""
+    """An enrolled EndDevice.
+
+    `id` is the number in its href, `manager` the LFDI of the aggregator that acts for it, "" without one.
+    """
     ENROLLED, SUSPENDED = "enrolled", "suspended"
     id = BigIntegerField(primary_key=True)
     lfdi = TextField(unique=True)
@@ -36,7 +38,7 @@ def vder_of_audience(audience: str) -> int:
 
 
 class Audience(Table):
-    """Who may see what: a caller's LFDI, and an audience it belongs to."""
+    """A caller (its LFDI) and an audience that it belongs to. It sees the documents of its audiences."""
     lfdi = TextField()
     audience = TextField(index=True)
 

@@ -37,7 +37,7 @@ class Document(Table):
 
 
 # The first is for a list in its order, the second for one of which each caller sees a part
-# (reading.Selection.mixed). Partial ones are small, and cost nothing to those whom they do not concern.
+# (retrieve.Selection.mixed). Partial indexes are small, and other documents do not slow down.
 _LISTED = Document.visibility < Document.EXPIRED
 Document.add_index(Document.parent, Document.sort, Document.audience, Document.visibility)
 for _columns, _where in (
@@ -50,7 +50,7 @@ for _columns, _where in (
 
 
 class Counter(Table):
-    """The last number given out in a list. Numbers are never given out again."""
+    """The last number of a list. No number is given to two documents."""
     name = TextField(primary_key=True)
     value = BigIntegerField()
 

@@ -15,8 +15,8 @@ class VirtualDER(Table):
 
     `rule` makes members of the devices that it matches; `program` is the href of the DERProgram.
     `import_limit_w` and `export_limit_w` are the greatest power (magnitudes, W) that the members together may
-    consume and inject; NULL means no limit. `device` is set on a virtual DER of one device: it stands in no
-    tree and exists so that the device can be addressed alone.
+    consume and inject; NULL means no limit. `device` is set on a virtual DER of one device, by which the
+    device is addressed alone; it is in no tree.
     """
     id = AutoField()
     parent_id: int | None

@@ -11,7 +11,8 @@ from server.units import Instant
 
 Data = dict[str, Any]
 audit_group = Group(
-    "audit", "Every change of state by an operator: who, what, before, after, reason, chained by hashes.")
+    "audit",
+    "Every change of state by an operator: who, operation, before, after, reason, chained by hashes.")
 GROUPS = (audit_group,)
 _ENTRY_KEYS = {"id", "previous", "hash", *audit.FIELDS}
 Since = Annotated[Instant | None, Arg("Only from this instant on.")]
@@ -34,9 +35,9 @@ def tail(
         "Only of this kind: vder, or more exactly, vder update.", option="what")] = "",
     subject: Annotated[str, Arg("Only with this text in the subject.")] = "",
     since: Since = None,
-) -> list[Data]:
+) -> list[audit.AuditRow]:
     """List the newest entries, oldest first."""
-    return audit.entries(limit, who=who, what=operation, subject=subject, since=since)
+    return audit.entries(limit, who=who, operation=operation, subject=subject, since=since)
 
 
 @audit_group.operation("verify", role=Role.VIEWER)
@@ -64,8 +65,12 @@ def verify(
 
 
 def _entries(file: UploadedFile) -> list[Data]:
+    """Return the entries of a file; in exports of earlier versions the operation is called `what`."""
     try:
         entries = [json.loads(line) for line in file.content.decode().splitlines()]
+        for entry in entries:
+            if "what" in entry:
+                entry["operation"] = entry.pop("what")
         if not all(set(entry) == _ENTRY_KEYS and type(entry["id"]) is int for entry in entries):
             raise ValueError("an entry has other fields")
     except (ValueError, TypeError, RecursionError) as error:
@@ -76,6 +81,6 @@ def _entries(file: UploadedFile) -> list[Data]:
 @audit_group.operation("export", role=Role.VIEWER)
 def export(
     *, since: Since = None, until: Annotated[Instant | None, Arg("Only before this instant.")] = None
-) -> list[Data]:
+) -> list[audit.AuditRow]:
     """Export entries with their hashes, one JSON object a line."""
     return audit.entries(since=since, until=until)

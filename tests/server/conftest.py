@@ -18,7 +18,7 @@ Configure = Callable[..., None]
 def configure() -> Iterator[Configure]:
     """Set up the log with these settings, and restore it after the test."""
     saved, handlers = dict(settings.__dict__), logging.root.handlers[:]
-    levels = {name: logging.getLogger(name).level for name in ("", *logs.OURS, logs.ACCESS)}
+    levels = {name: logging.getLogger(name).level for name in ("", *logs.LOGGERS, logs.ACCESS)}
     process, hook = dict(logs._process), threading.excepthook
 
     def apply(command: str = "work", level: str = "", **options: Any) -> None:

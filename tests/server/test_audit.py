@@ -38,7 +38,7 @@ def test_an_entry_says_who_what_before_after_and_why() -> None:
         virtualders.update("solar", name="pv", primacy=50)
     entry, = audit.entries()
     assert {key: entry[key] for key in audit.FIELDS} == {
-        "at": NOON, "who": "alice", "what": "vder update", "subject": "solar", "reason": "storm ahead",
+        "at": NOON, "who": "alice", "operation": "vder update", "subject": "solar", "reason": "storm ahead",
         "before": {"name": "solar", "primacy": 90}, "after": {"name": "pv", "primacy": 50}}
     assert (
         entry["id"] == 1
@@ -148,7 +148,7 @@ def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:
     with alice():
         both("solar")
         virtualders.update("solar", primacy=8)
-    assert [(entry["what"], entry["subject"]) for entry in audit.entries()] == [
+    assert [(entry["operation"], entry["subject"]) for entry in audit.entries()] == [
         ("both", "solar"),
         ("vder update", "solar"),
     ]
@@ -181,7 +181,7 @@ def test_entries_are_found_by_what_they_say() -> None:
     def found(**only: Any) -> list[int]:
         return [entry["id"] for entry in audit.entries(**only)]
     assert found() == [1, 2, 3, 4] and found(limit=2) == [3, 4] and found(beyond=3) == [4]
-    assert found(who="bob") == [2, 4] and found(what="vder up") == [4] and found(subject="vder0") == [1, 4]
+    assert found(who="bob") == [2, 4] and found(operation="vder up") == [4] and found(subject="vder0") == [1, 4]
     assert found(since=NOON + 2) == [3, 4] and found(until=NOON + 1) == [1]
 
 
@@ -223,7 +223,7 @@ def anew() -> None:
     (lambda: KeyValue.update(value='[4,""]').where(KeyValue.name == audit.HEAD).execute(),
      ["entry 5 lies beyond the end that was noted, 4"]),
     (lambda: KeyValue.update(value='[5,""]').where(KeyValue.name == audit.HEAD).execute(),
-     ["the trail ends with entry 5, but the note of its end is of another"]),
+     ["the log ends with entry 5, but its recorded end is another"]),
     (swap, [f"entry {number} does not follow entry {number - 1}: they were put in another order, or one was "
             "made anew"
             for number in (2, 3, 4)]),

@@ -218,7 +218,7 @@ def test_a_verb_that_changes_state_leaves_one_entry(run: Typed, verb: str, tmp_p
     subject = filled(subject, tmp_path)
     run("--as", "alice", "--reason", "as agreed", *line(verb, words, tmp_path))
     entry, = audit.entries()
-    assert (entry["who"], entry["what"], entry["subject"], entry["reason"]) == (
+    assert (entry["who"], entry["operation"], entry["subject"], entry["reason"]) == (
         "alice",
         what,
         subject,

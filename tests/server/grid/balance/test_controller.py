@@ -344,7 +344,7 @@ def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_
         plans.publish(plan["id"])
     at(plan["start"] - 300)
     assert controls("batteries", plan["start"])
-    assert [row["what"] for row in audit.entries() if row["what"].startswith("plan")] == [
+    assert [row["operation"] for row in audit.entries() if row["operation"].startswith("plan")] == [
         "plan run", "plan approve", "plan publish"]
 
 

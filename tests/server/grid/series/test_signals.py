@@ -170,7 +170,7 @@ def test_what_is_asked_is_in_the_audit_trail_and_what_is_measured_is_not():
     with audit.acting("alice"):
         put([1])
         signals.push("F12", "measured", 1)
-    assert [(entry["who"], entry["what"], entry["subject"]) for entry in audit.entries()] == [
+    assert [(entry["who"], entry["operation"], entry["subject"]) for entry in audit.entries()] == [
         ("alice", "signal put", "F12 imbalance")]
 
 
@@ -254,7 +254,7 @@ def test_who_withdrew_is_in_the_audit_trail():
     with audit.acting("alice"):
         signals.withdraw("F12", "imbalance")
     entry, = audit.entries()
-    assert (entry["what"], entry["subject"], entry["after"]["withdrawn_from"]) == (
+    assert (entry["operation"], entry["subject"], entry["after"]["withdrawn_from"]) == (
         "signal withdraw",
         "F12 imbalance",
         NOON,
