@@ -181,7 +181,8 @@ def test_entries_are_found_by_what_they_say() -> None:
     def found(**only: Any) -> list[int]:
         return [entry["id"] for entry in audit.entries(**only)]
     assert found() == [1, 2, 3, 4] and found(limit=2) == [3, 4] and found(beyond=3) == [4]
-    assert found(who="bob") == [2, 4] and found(operation="vder up") == [4] and found(subject="vder0") == [1, 4]
+    assert found(who="bob") == [2, 4] and found(operation="vder up") == [4]
+    assert found(subject="vder0") == [1, 4]
     assert found(since=NOON + 2) == [3, 4] and found(until=NOON + 1) == [1]
 
 

@@ -198,7 +198,9 @@ def test_forecasts_are_shown_with_who_says_so():
     assert [row["quantity"] for row in found["submitted"]] == ["ev", "pv"] and len(found["intervals"]) == 4
     assert found["intervals"][0]["pv_p50_w"] == 1000 and found["intervals"][0]["load_p50_w"] == -10
     assert forecasts.show("street", ["pv"], HOUR)["submitted"][0]["quantiles"] == []
-    assert [(entry["operation"], entry["subject"]) for entry in audit.entries()] == [("forecast put", "street pv")]
+    assert [(entry["operation"], entry["subject"]) for entry in audit.entries()] == [
+        ("forecast put", "street pv")
+    ]
 
 
 def test_history_that_was_imported_makes_forecasts():
