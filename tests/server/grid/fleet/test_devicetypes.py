@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.mark.parametrize(
-    "kind, category, what, bits",
+    "kind, category, expected_kind, bits",
     [
         ("thermostat", None, "thermal", "00000001"),
         ("water heater", None, "thermal", "00000008"),
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("server")
         ("", None, "other", None),
     ],
 )
-def test_a_load_is_what_its_kind_says(kind, category, what, bits):
+def test_a_load_is_what_its_kind_says(kind, category, expected_kind, bits):
     device = enrolment.enrol(peers.lfdi(5), kind=kind, category=category)
-    assert DeviceType.get(DeviceType.device == device).kind == what
+    assert DeviceType.get(DeviceType.device == device).kind == expected_kind
     assert store.get(enrolment.href(device)).submitted.get("deviceCategory") == bits

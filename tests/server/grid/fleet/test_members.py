@@ -22,8 +22,8 @@ CHARGER = {
 }
 
 
-def unit(said, present, hours):
-    rated = derstates.ratings_of(said)
+def unit(documents, present, hours):
+    rated = derstates.ratings_of(documents)
     return members.member_der(
         members.DerRow(**{name: rated[name] for name in members.DerRow._fields}), present, hours
     )
@@ -105,9 +105,11 @@ BOUNDS = [
 ]
 
 
-@pytest.mark.parametrize("what, said, present, hours, expected", BOUNDS, ids=[case[0] for case in BOUNDS])
-def test_what_a_der_can_do_now(what, said, present, hours, expected):
-    able = unit(said, present, hours)
+@pytest.mark.parametrize(
+    "case, documents, present, hours, expected", BOUNDS, ids=[case[0] for case in BOUNDS],
+)
+def test_what_a_der_can_do_now(case, documents, present, hours, expected):
+    able = unit(documents, present, hours)
     assert (able.lowest_w, able.highest_w) == expected
 
 
@@ -133,14 +135,14 @@ def test_a_baseline_is_a_power_that_can_be_held():
 
 
 def test_members_as_they_are_in_the_store(battery, home):
-    one, quiet = battery(1, charge=0.25, injection=-1200), home(2, in_contact=False)
-    gone, out = battery(3), battery(4)
-    Device.update(last_contact_at=clock.now() - 3601).where(Device.id == gone.device.id).execute()
-    enrolment.suspend(out.device)
-    found = {member.name: member for member in members.read(Device.select().order_by(Device.id))}
-    assert list(found) == ["d1", "d2", "d3"]
-    first = found["d1"]
+    first, quiet = battery(1, charge=0.25, injection=-1200), home(2, in_contact=False)
+    suspended, removed = battery(3), battery(4)
+    Device.update(last_contact_at=clock.now() - 3601).where(Device.id == suspended.device.id).execute()
+    enrolment.suspend(removed.device)
+    by_name = {member.name: member for member in members.read(Device.select().order_by(Device.id))}
+    assert list(by_name) == ["d1", "d2", "d3"]
+    first = by_name["d1"]
     assert (first.online, first.injection_w, first.read_at) == (True, -1200, clock.now())
     assert (first.lowest_w, first.highest_w, first.baseline_w) == (-5000, 2500, -1200)
-    assert not found["d2"].online and found["d2"].ders == () and not found["d3"].online
-    assert quiet.lfdi == found["d2"].lfdi and one.lfdi == first.lfdi
+    assert not by_name["d2"].online and by_name["d2"].ders == () and not by_name["d3"].online
+    assert quiet.lfdi == by_name["d2"].lfdi and first.lfdi == first.lfdi

@@ -15,10 +15,10 @@ HOUR = 3600
 @pytest.fixture
 def event(battery):
     """A battery in a virtual DER, and a control of an hour that it is told of: (battery, href, mRID)."""
-    one = battery(1)
+    device = battery(1)
     virtualders.create("all", "*")
     href = dercontrols.post("all", {"opModFixedW": 5000}, HOUR)["href"]
-    return one, href, one.client.get(href).data["mRID"]
+    return device, href, device.client.get(href).data["mRID"]
 
 
 def out():
@@ -26,17 +26,17 @@ def out():
 
 
 def test_an_operator_takes_a_device_out_and_back(battery):
-    one = battery(1)
+    device = battery(1)
     virtualders.create("all", "*")
     vder = virtualders.find("all")
     participation.opt_out("d1", clock.now() + HOUR, "on holiday")
-    assert out() == {one.lfdi: (clock.now() + HOUR, "on holiday")}
+    assert out() == {device.lfdi: (clock.now() + HOUR, "on holiday")}
     assert fleetstate.read(vder, clock.now()).excluded == {1: "opted out"}
     participation.opt_in("d1")
     assert out() == {} and fleetstate.read(vder, clock.now()).excluded == {}
     assert participation.opt_out("d1")["opted_out_until"] == "cleared"
     clock.advance(10 ** 9)
-    assert list(out()) == [one.lfdi]
+    assert list(out()) == [device.lfdi]
 
 
 def test_what_cannot_be_is_refused(battery):
@@ -51,32 +51,32 @@ def test_what_cannot_be_is_refused(battery):
 
 @pytest.mark.parametrize("status", sorted(OPT_OUTS))
 def test_a_device_that_opts_out_of_an_event_is_left_alone_until_that_is_over(event, status):
-    one, href, mrid = event
-    one.answer(mrid, 2)
+    device, href, mrid = event
+    device.answer(mrid, 2)
     assert out() == {}
-    one.answer(mrid, status)
+    device.answer(mrid, status)
     end = clock.now() + HOUR
-    assert out() == {one.lfdi: (end, f"opted out of {href}")}
+    assert out() == {device.lfdi: (end, f"opted out of {href}")}
     assert Participation.get().response_rate == 1.0, "it is counted against no one"
     clock.turn_to(end)
     assert out() == {}
 
 
 def test_it_may_opt_in_again_unless_an_operator_took_it_out(event):
-    one, _, mrid = event
-    one.answer(mrid, 4)
-    one.answer(mrid, 5)
+    device, _, mrid = event
+    device.answer(mrid, 4)
+    device.answer(mrid, 5)
     assert out() == {}
     participation.opt_out("d1", clock.now() + 5 * HOUR, "repair")
-    one.answer(mrid, 4, at=clock.now() + 1)
-    one.answer(mrid, 5, at=clock.now() + 2)
-    assert out() == {one.lfdi: (clock.now() + 5 * HOUR, "repair")}
+    device.answer(mrid, 4, at=clock.now() + 1)
+    device.answer(mrid, 5, at=clock.now() + 2)
+    assert out() == {device.lfdi: (clock.now() + 5 * HOUR, "repair")}
 
 
 def test_an_answer_to_what_is_over_takes_nobody_out(event):
-    one, _, mrid = event
+    device, _, mrid = event
     clock.advance(HOUR)
-    one.answer(mrid, 10)
+    device.answer(mrid, 10)
     assert out() == {}
 
 
@@ -85,7 +85,7 @@ def test_contracts_are_changed_one_limit_at_a_time(battery):
     assert participation.contracts() == []
     participation.set_contract("d1", max_events=10, tier=2)
     participation.set_contract("d1", max_hours=3.5)
-    found, = participation.contracts()
-    assert (found["max_events"], found["max_hours"], found["tier"]) == (10, 3.5, 2)
+    row, = participation.contracts()
+    assert (row["max_events"], row["max_hours"], row["tier"]) == (10, 3.5, 2)
     participation.set_contract("d1", max_events=None, max_hours=None, tier=0)
     assert participation.contracts() == [] and participation.show("d1")["response_rate"] == 1.0

@@ -29,13 +29,13 @@ def content():
 @pytest.fixture
 def lived(battery, panels, home):
     """Devices that have said a bit of everything, some of it more than once."""
-    one, two, car, pump = battery(1, charge=0.4, injection=-900), panels(2), home(3), home(4)
-    one.put(
+    storage, pv, car, pump = battery(1, charge=0.4, injection=-900), panels(2), home(3), home(4)
+    storage.put(
         "derg",
         "DERSettings",
         {"setMaxW": watts(4000), "setGradW": 100, "setMaxWh": watts(9000), "updatedTime": clock.now()},
     )
-    one.put(
+    storage.put(
         "dera",
         "DERAvailability",
         {
@@ -46,11 +46,11 @@ def lived(battery, panels, home):
         },
     )
     clock.advance(60)
-    one.charge(0.35)
+    storage.charge(0.35)
     for start, value in ((30, 1500), (3600, -4000), (30, 1600)):
-        one.post(value, start=clock.now() - start, duration=30)
-    two.post(200, flow=1)
-    two.client.post(
+        storage.post(value, start=clock.now() - start, duration=30)
+    pv.post(200, flow=1)
+    pv.client.post(
         "/mup",
         "MirrorUsagePoint",
         {
@@ -58,7 +58,7 @@ def lived(battery, panels, home):
             "roleFlags": "0003",
             "serviceCategoryKind": 0,
             "status": 1,
-            "deviceLFDI": two.lfdi,
+            "deviceLFDI": pv.lfdi,
             "MirrorMeterReading": [
                 {
                     "mRID": "AB",
@@ -76,7 +76,7 @@ def lived(battery, panels, home):
     )
     car.rate(82, absorb=7000)
     now = clock.now()
-    asked = {
+    request = {
         "mRID": "0A",
         "creationTime": now,
         "energyRequested": watts(14_000),
@@ -84,7 +84,7 @@ def lived(battery, panels, home):
         "RequestStatus": {"dateTime": now, "requestStatus": 0},
         "intervalRequested": {"start": now, "duration": 36_000},
     }
-    assert car.client.post("/edev/3/frq", "FlowReservationRequest", asked).status == 201
+    assert car.client.post("/edev/3/frq", "FlowReservationRequest", request).status == 201
     wants = {
         "chargingPowerNow": watts(0),
         "energyRequestNow": watts(9000),
@@ -116,7 +116,7 @@ def lived(battery, panels, home):
         },
     }
     assert pump.client.put("/edev/4/di", "DeviceInformation", information).status == 204
-    return one
+    return storage
 
 
 def test_what_devices_say_becomes_rows(lived):
@@ -183,11 +183,11 @@ def test_a_visit_outlasts_its_request_and_everything_else_goes_with_its_document
 
 
 def test_a_battery_that_says_no_capacity_shows_it_by_how_its_charge_goes(battery):
-    one = battery(1, wh=0, charge=0.5, injection=0)
+    storage = battery(1, wh=0, charge=0.5, injection=0)
     for charge, injection in ((0.5, 0), (0.58, -1000), (0.66, -1000), (0.56, 1000), (0.56, 0)):
         clock.advance(3600)
-        one.charge(charge)
-        one.post(injection, start=clock.now() - 3600, duration=3600)
+        storage.charge(charge)
+        storage.post(injection, start=clock.now() - 3600, duration=3600)
     inferred, = sql.row("SELECT inferred_capacity_wh FROM der_state")
     assert inferred == pytest.approx(11_500, rel=0.1)
     assert Device.select().count() == 1
@@ -224,7 +224,7 @@ def test_a_device_that_turns_out_to_be_something_else_has_its_meters_follow_but_
 ):
     sql.execute("UPDATE der_state SET der_type = 80 WHERE device_id = 2")
     assert devicetypes.reconcile(2, Device.get_by_id(2).lfdi)
-    assert sorted(what for (what,) in sql.rows("SELECT kind FROM meter WHERE device_id = 2")) == [
+    assert sorted(kind for (kind,) in sql.rows("SELECT kind FROM meter WHERE device_id = 2")) == [
         "premises",
         "storage",
         "storage",

@@ -22,7 +22,7 @@ def test_generation_is_limited_to_a_part_of_its_rating():
 
 
 @pytest.mark.parametrize(
-    "fraction, told",
+    "fraction, expected",
     [
         (-0.5, {"Offset": {"coolingOffset": 10, "heatingOffset": 10}, "loadShiftForward": False}),
         (1.0, {"Offset": {"coolingOffset": 20, "heatingOffset": 20}, "loadShiftForward": True}),
@@ -30,16 +30,16 @@ def test_generation_is_limited_to_a_part_of_its_rating():
         (0.0, None),
     ],
 )
-def test_a_part_of_the_comfort_band_is_an_offset_of_the_set_point(fraction, told):
-    assert setpoints.offset(fraction, kelvin=2.0) == told
+def test_a_part_of_the_comfort_band_is_an_offset_of_the_set_point(fraction, expected):
+    assert setpoints.offset(fraction, kelvin=2.0) == expected
 
 
 @pytest.mark.parametrize(
-    "power, told", [(-500.0, 50), (-1000.0, 0), (-2000.0, 0), (0.0, None), (300.0, None)]
+    "power, expected", [(-500.0, 50), (-1000.0, 0), (-2000.0, 0), (0.0, None), (300.0, None)]
 )
-def test_loads_without_a_set_point_rest_a_part_of_the_time(power, told):
-    said = setpoints.duty_cycle(1000.0, power)
-    assert (said and said["DutyCycle"]["normalValue"]) == told
+def test_loads_without_a_set_point_rest_a_part_of_the_time(power, expected):
+    control = setpoints.duty_cycle(1000.0, power)
+    assert (control and control["DutyCycle"]["normalValue"]) == expected
 
 
 FLEETS = st.integers(1, 12).flatmap(
@@ -53,17 +53,17 @@ def test_no_car_is_charged_with_less_than_a_charger_can(fleet):
     most = 1400 + 9000 * size
     floor = np.where(low > 0.8, most * 0.6, 0.0)
     powers = np.maximum(part * most, floor)
-    found = setpoints.chargeable(powers, floor, most, 1380.0)
-    assert ((found == 0) | (found >= 1380 - 1e-6)).all() and (found <= most + 1e-6).all()
-    assert (found >= floor - 1e-6).all()
+    powers_w = setpoints.chargeable(powers, floor, most, 1380.0)
+    assert ((powers_w == 0) | (powers_w >= 1380 - 1e-6)).all() and (powers_w <= most + 1e-6).all()
+    assert (powers_w >= floor - 1e-6).all()
     able = np.maximum(np.minimum(1380, most), floor)
     must = able[floor > 0].sum()
-    assert abs(found.sum() - powers.sum()) <= max(able.max() / 2, must - powers.sum()) + 1e-6
+    assert abs(powers_w.sum() - powers.sum()) <= max(able.max() / 2, must - powers.sum()) + 1e-6
 
 
 def test_who_needs_it_most_comes_first_when_there_is_not_enough_for_all():
-    found = setpoints.chargeable(np.array([300.0, 900.0, 700.0]), np.zeros(3), np.full(3, 7000.0), 1380.0)
-    assert found.tolist() == pytest.approx([0, 1900, 0])
+    powers_w = setpoints.chargeable(np.array([300.0, 900.0, 700.0]), np.zeros(3), np.full(3, 7000.0), 1380.0)
+    assert powers_w.tolist() == pytest.approx([0, 1900, 0])
 
 
 def test_a_little_more_or_less_is_not_worth_a_word():
@@ -86,14 +86,14 @@ NEEDS = st.builds(
 
 @given(NEEDS, st.floats(0, 1))
 def test_a_car_that_is_told_nothing_more_gets_what_can_be_had(session, part):
-    given_, = setpoints.offer(session, part * session.power_w if part > 0.1 else 0.0, 0)
-    assert 0 <= given_.start and given_.start + given_.duration_s <= session.departure_at
-    served = given_.power_w * given_.duration_s / 3600
+    grant, = setpoints.offer(session, part * session.power_w if part > 0.1 else 0.0, 0)
+    assert 0 <= grant.start and grant.start + grant.duration_s <= session.departure_at
+    served = grant.power_w * grant.duration_s / 3600
     possible = min(session.need_wh, session.departure_at * session.power_w / 3600)
     if part > 0.1:
         possible = min(session.need_wh, session.departure_at * part * session.power_w / 3600)
     assert served >= possible * 0.99 - session.power_w / 1800 - 2
-    assert given_.energy_wh <= session.need_wh + 1e-6
+    assert grant.energy_wh <= session.need_wh + 1e-6
 
 
 def test_a_car_that_waits_is_told_when_it_will_start_at_the_latest():

@@ -121,7 +121,7 @@ def test_a_conflict_that_was_there_stops_nothing_else(town: None) -> None:
     enrolment.relabel(device(2), {"phase": "a"})
     with pytest.raises(Refused, match="d3 in F2 and batteries"):
         enrolment.relabel(device(3), {}, kind="battery")
-    assert [found for found, _ in dispatchgroups.conflicts(area())] == [device(2)]
+    assert [conflicting for conflicting, _ in dispatchgroups.conflicts(area())] == [device(2)]
 
 
 def test_many_are_told_by_the_first(town: None) -> None:
@@ -142,7 +142,7 @@ def test_the_deepest_are_those_above_none(above: list[int], groups: set[int]) ->
         return [] if group is None else [group, *path(parents[group])]
     tree = Tree(vders={number: VirtualDER(id=number, parent=parent) for number, parent in parents.items()},
                 children={})
-    found = dispatchgroups.deepest(sorted(groups), tree)
-    assert set(found) <= groups and bool(found) == bool(groups)
-    assert all(any(group in path(leaf) for leaf in found) for group in groups)
-    assert not any(one != other and one in path(other) for one in found for other in found)
+    lowest = dispatchgroups.deepest(sorted(groups), tree)
+    assert set(lowest) <= groups and bool(lowest) == bool(groups)
+    assert all(any(group in path(vder) for vder in lowest) for group in groups)
+    assert not any(vder != other and vder in path(other) for vder in lowest for other in lowest)

@@ -58,14 +58,14 @@ def test_devices_are_put_in_and_taken_out(street: None) -> None:
 
 def test_a_file_puts_in_and_says_what_they_are(street: None, tmp_path: Path) -> None:
     memberfiles.add("solar", ["d3"])
-    found = memberfiles.load(
+    result = memberfiles.load(
         "solar",
         file(
             tmp_path,
             f"\ufeffname,labels,device,kind\none,feeder=F2 phase=,{peers.lfdi(1)},battery\n,,2,\n\n,,d3,\n",
         ),
     )
-    assert (found["lines"], [each["name"] for each in found["added"]], found["dry_run"]) == (
+    assert (result["lines"], [device["name"] for device in result["added"]], result["dry_run"]) == (
         3,
         ["one", "d2"],
         False,
@@ -86,7 +86,7 @@ def test_a_dry_run_tells_and_leaves_all_as_it_was(street: None, tmp_path: Path) 
     path = file(tmp_path, "device,kind\nd1,battery\nd2,\n")
     with audit.acting("alice"):
         tried = memberfiles.load("solar", path, dry_run=True)
-    assert (tried["dry_run"], [each["name"] for each in tried["added"]]) == (True, ["d1", "d2"])
+    assert (tried["dry_run"], [device["name"] for device in tried["added"]]) == (True, ["d1", "d2"])
     assert names("solar") == {} and known() == before and audit.entries() == []
     assert {**memberfiles.load("solar", path), "dry_run": True} == tried
 

@@ -35,12 +35,12 @@ def names(vder):
 
 def test_a_program_with_its_primacy_that_members_reach_by_their_assignments(enrolled, peer):
     device = enrolled(1)
-    made = virtualders.create("north", members=["d1"], primacy=80)
+    vder = virtualders.create("north", members=["d1"], primacy=80)
     client = peer(1)
     (assignment,) = client.get(f"{enrolment.href(device)}/fsa?l=9").data["FunctionSetAssignments"]
     assert assignment["description"] == "north"
     (program,) = client.get(assignment["DERProgramListLink"]["href"] + "?l=9").data["DERProgram"]
-    assert (program["href"], program["primacy"], program["description"]) == (made["program"], 80, "north")
+    assert (program["href"], program["primacy"], program["description"]) == (vder["program"], 80, "north")
     assert client.get(program["DERControlListLink"]["href"]).status == 200
     assert assignment["TimeLink"]["href"] and client.get(assignment["TimeLink"]["href"]).status == 200
 
@@ -48,22 +48,22 @@ def test_a_program_with_its_primacy_that_members_reach_by_their_assignments(enro
 def test_others_do_not_see_the_program(enrolled, peer):
     enrolled(1)
     enrolled(2)
-    made = virtualders.create("north", members=["d1"])
-    assert peer(1).get(made["program"]).status == 200
-    assert peer(2).get(made["program"]).status == 404
-    assert peer(2).get(f"/fsa/{made['id']}/derp").status == 404
+    vder = virtualders.create("north", members=["d1"])
+    assert peer(1).get(vder["program"]).status == 200
+    assert peer(2).get(vder["program"]).status == 404
+    assert peer(2).get(f"/fsa/{vder['id']}/derp").status == 404
 
 
 def test_members_by_rule_follow_labels_and_rule(enrolled):
-    one, two = enrolled(1, feeder="F1"), enrolled(2, feeder="F2")
+    first, second = enrolled(1, feeder="F1"), enrolled(2, feeder="F2")
     virtualders.create("f1", "feeder = F1")
     assert names("f1") == ["d1"]
-    enrolment.relabel(two, {"feeder": "F1"})
-    assert names("f1") == ["d1", "d2"] and assigned(two) == ["f1"]
-    enrolment.relabel(one, {"feeder": None})
-    assert names("f1") == ["d2"] and assigned(one) == []
+    enrolment.relabel(second, {"feeder": "F1"})
+    assert names("f1") == ["d1", "d2"] and assigned(second) == ["f1"]
+    enrolment.relabel(first, {"feeder": None})
+    assert names("f1") == ["d2"] and assigned(first) == []
     virtualders.update("f1", rule="kind = battery and not feeder = F1")
-    assert names("f1") == ["d1"] and assigned(two) == []
+    assert names("f1") == ["d1"] and assigned(second) == []
     three = enrolled(3)
     assert names("f1") == ["d1", "d3"] and assigned(three) == ["f1"]
 
@@ -85,19 +85,19 @@ def test_as_many_levels_as_a_topology_has(enrolled, peer, levels):
     device, above = enrolled(1), None
     for level in range(levels):
         above = virtualders.create(f"level {level}", "*" if level == levels - 1 else "", parent=above)["name"]
-    found = peer(1).get(f"{enrolment.href(device)}/fsa?l=99").data
-    assert found["all"] == levels
-    programs = [peer(1).get(each["DERProgramListLink"]["href"]).data["DERProgram"][0]
-                for each in found["FunctionSetAssignments"]]
+    assignments = peer(1).get(f"{enrolment.href(device)}/fsa?l=99").data
+    assert assignments["all"] == levels
+    programs = [peer(1).get(assignment["DERProgramListLink"]["href"]).data["DERProgram"][0]
+                for assignment in assignments["FunctionSetAssignments"]]
     assert sorted(program["primacy"] for program in programs) == list(range(101 - levels, 101))
 
 
 def test_a_member_by_name_may_be_taken_out_again(enrolled):
-    one = enrolled(1)
+    first = enrolled(1)
     enrolled(2, feeder="F2")
     virtualders.create("mixed", "feeder = F2", members=["d1"])
     virtualders.update("mixed", add=["d2"], remove=["d1"])
-    assert names("mixed") == ["d2"] and assigned(one) == []
+    assert names("mixed") == ["d2"] and assigned(first) == []
     virtualders.update("mixed", remove=["d2"])
     assert names("mixed") == ["d2"], "the rule still brings it"
     with pytest.raises(Refused, match="by a rule or a child"):
@@ -139,8 +139,8 @@ def test_a_deleted_virtual_der_leaves_nothing_behind(enrolled):
 
 
 def test_one_with_live_controls_is_deleted_only_by_force(enrolled):
-    made = virtualders.create("f1", "*")
-    store.add("DERControl", f"{made['program']}/derc", {
+    vder = virtualders.create("f1", "*")
+    store.add("DERControl", f"{vder['program']}/derc", {
         "DERControlBase": {"opModFixedW": 100}, "interval": {"start": 2_000_000_000, "duration": 60}})
     with pytest.raises(Refused, match="1 controls"):
         virtualders.delete("f1")
@@ -208,21 +208,21 @@ def test_a_new_device_joins_the_default(server, peer):
 def test_an_aggregator_sees_the_programs_of_those_it_acts_for(enrolled, peer):
     enrolled(9, kind="aggregator")
     device = enrolled(1, manager=peers.lfdi(9), feeder="F1")
-    made = virtualders.create("f1", "feeder = F1")
-    assert peer(9).get(f"/fsa/{made['id']}/derp?l=5").data["all"] == 1
+    vder = virtualders.create("f1", "feeder = F1")
+    assert peer(9).get(f"/fsa/{vder['id']}/derp?l=5").data["all"] == 1
     assert names("f1") == ["d1"]
     enrolment.relabel(device, {"feeder": "F2"})
-    assert peer(9).get(f"/fsa/{made['id']}/derp?l=5").status == 404
+    assert peer(9).get(f"/fsa/{vder['id']}/derp?l=5").status == 404
 
 
 def test_an_aggregator_loses_sight_of_a_program_with_the_last_device(enrolled, peer):
     enrolled(9, kind="aggregator")
     first, last = (enrolled(number, manager=peers.lfdi(9), feeder="F1") for number in (1, 2))
-    made = virtualders.create("f1", "feeder = F1")
+    vder = virtualders.create("f1", "feeder = F1")
     store.remove(enrolment.href(first))
-    assert peer(9).get(made["program"]).status == 200
+    assert peer(9).get(vder["program"]).status == 200
     store.remove(enrolment.href(last))
-    assert peer(9).get(made["program"]).status == 404
+    assert peer(9).get(vder["program"]).status == 404
 
 
 def test_reindex_finds_nothing_to_do_and_repairs_what_is_lost(enrolled):
@@ -238,8 +238,8 @@ def test_reindex_finds_nothing_to_do_and_repairs_what_is_lost(enrolled):
 
 
 def test_limits_are_magnitudes_that_come_and_go(enrolled):
-    made = virtualders.create("north", import_limit_w=50_000)
-    assert (made["import_limit_w"], made["export_limit_w"]) == (50_000, None)
+    vder = virtualders.create("north", import_limit_w=50_000)
+    assert (vder["import_limit_w"], vder["export_limit_w"]) == (50_000, None)
     changed = virtualders.update("north", export_limit_w=0, import_limit_w=math.inf)
     assert (changed["import_limit_w"], changed["export_limit_w"]) == (None, 0)
     for limit in (-1, math.nan):

@@ -24,11 +24,11 @@ KINDS = {1: "storage", 2: "ev", 3: "thermal", 4: "pv"}
 @pytest.fixture
 def street(server):
     """A street of four devices, each with a meter that reads injection; the first has an evil name."""
-    for number, what in KINDS.items():
+    for number, quantity in KINDS.items():
         enrolment.enrol(peers.lfdi(number), name=MARKUP if number == 1 else f"d{number}")
         DeviceType.delete().where(DeviceType.device == number).execute()
-        DeviceType.create(device=number, kind=what)
-        Meter.create(href=meter(number), device=number, kind=what, factor=1.0)
+        DeviceType.create(device=number, kind=quantity)
+        Meter.create(href=meter(number), device=number, kind=quantity, factor=1.0)
     virtualders.create("street", members=[peers.lfdi(number) for number in KINDS])
     return VirtualDER.get(VirtualDER.name == "street")
 
@@ -101,9 +101,9 @@ def baseline(number, start, end, **more):
 def read_like_days(days, watts, event=NOON, zone="UTC"):
     """The heat pump draws so much at 06:00 to 18:00 local time of each of these many days before the
     event's."""
-    place = ZoneInfo(zone)
-    for day in baselines.like_days(datetime.fromtimestamp(event, place).date())[-days:]:
-        begin = datetime(day.year, day.month, day.day, 6, tzinfo=place)
+    local_zone = ZoneInfo(zone)
+    for day in baselines.like_days(datetime.fromtimestamp(event, local_zone).date())[-days:]:
+        begin = datetime(day.year, day.month, day.day, 6, tzinfo=local_zone)
         read_injection(3, int(begin.timestamp()), [-watts(day)] * 48)
 
 
@@ -135,7 +135,7 @@ def evening(street):
     read_injection(1, NOON, [900] * 4)
     read_injection(2, NOON, [0] * 4)
     read_injection(3, NOON - 6 * HOUR, [-1000] * 32)
-    read_like_days(10, lambda one: 1000)
+    read_like_days(10, lambda day: 1000)
     for number, delays in {1: (60, 900, 4500), 2: (300, 901)}.items():
         for status, delay in zip((1, 2, 3), delays, strict=False):
             respond(row, number, status, NOON - 900 + delay)
@@ -143,11 +143,11 @@ def evening(street):
     return row
 
 
-def record(street, what, values, start):
+def record(street, quantity, values, start):
     measurements.save(
         {
             "vder": street.id,
-            "quantity": what,
+            "quantity": quantity,
             "start": start + STEP * at,
             "value": float(value),
             "devices_read": 1,
@@ -161,7 +161,7 @@ def day(street, evening):
     """Sunday 15 June 2025 of the street: the imbalance halved, all charts with something to show."""
     start = NOON - 12 * HOUR
     wave = 4000 * np.sin(np.arange(96) / 96 * 4 * np.pi)
-    for what, values in {
+    for quantity, values in {
         "before": wave,
         "after": wave / 2,
         "planned_storage": wave / 3,
@@ -174,6 +174,6 @@ def day(street, evening):
         "charge_low": 0.3 + wave / 1e4,
         "charge_high": 0.6 + wave / 1e4,
     }.items():
-        record(street, what, values, start)
+        record(street, quantity, values, start)
     order(street, NOON - 5 * HOUR, 2 * HOUR, {1: (500, 0)}, plan=1, quantity="fixed")
     return start

@@ -17,8 +17,8 @@ from tests.server.grid.reports.conftest import (DAY, HOUR, STEP, baseline, order
 
 
 def test_a_battery_alone_does_nothing(street):
-    found = baseline(1, NOON, NOON + HOUR, ordered_w=700.0)
-    assert (found.method, found.load_w.tolist()) == ("submeter", [0.0] * 4)
+    result = baseline(1, NOON, NOON + HOUR, ordered_w=700.0)
+    assert (result.method, result.load_w.tolist()) == ("submeter", [0.0] * 4)
 
 
 def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
@@ -39,14 +39,14 @@ def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
         power_w=9000.0,
         cancelled=True,
     )
-    found = baseline(2, NOON - STEP, NOON + 2 * STEP)
-    assert found.method == "uncontrolled" and found.load_w.tolist() == [3500.0, 7000.0, 3500.0]
+    result = baseline(2, NOON - STEP, NOON + 2 * STEP)
+    assert result.method == "uncontrolled" and result.load_w.tolist() == [3500.0, 7000.0, 3500.0]
 
 
 def test_the_sun_would_have_gone_on(street):
     read_injection(4, NOON - HOUR, [1000, 2000, 3000, 2000])
-    found = baseline(4, NOON, NOON + HOUR)
-    assert found.method == "level before" and found.load_w.tolist() == [-2000.0] * 4
+    result = baseline(4, NOON, NOON + HOUR)
+    assert result.method == "level before" and result.load_w.tolist() == [-2000.0] * 4
 
 
 def test_the_sun_that_was_held_back_says_what_it_could(street):
@@ -60,24 +60,24 @@ def test_the_sun_that_was_held_back_says_what_it_could(street):
 
 
 def test_ten_like_days_put_right_by_the_same_day(street):
-    read_like_days(12, lambda one: 1000)
+    read_like_days(12, lambda day: 1000)
     read_injection(3, NOON - 6 * HOUR, [-1200] * 24)
-    found = baseline(3, NOON, NOON + HOUR)
-    assert (found.method, found.days) == ("10 of 10, same day", 10)
-    assert found.factor == pytest.approx(1.2) and found.load_w == pytest.approx([1200.0] * 4)
+    result = baseline(3, NOON, NOON + HOUR)
+    assert (result.method, result.days) == ("10 of 10, same day", 10)
+    assert result.factor == pytest.approx(1.2) and result.load_w == pytest.approx([1200.0] * 4)
 
 
 def test_days_with_an_event_of_ours_and_other_kinds_of_days_do_not_count(street):
     days = baselines.like_days(date(2025, 6, 15))
-    assert all(one.weekday() >= 5 for one in days) and days[-1] == date(2025, 6, 14)
-    read_like_days(12, lambda one: 5000 if one == days[-1] else 1000)
+    assert all(day.weekday() >= 5 for day in days) and days[-1] == date(2025, 6, 14)
+    read_like_days(12, lambda day: 5000 if day == days[-1] else 1000)
     order(street, NOON - DAY + 2 * HOUR, HOUR, {3: (0, -1000)})
     assert baseline(3, NOON, NOON + HOUR).load_w == pytest.approx(
         [5000 * 0.1 + 1000 * 0.9] * 4
     )
     order(street, NOON - DAY + HOUR, HOUR, {3: (0, -1000)})
-    found = baseline(3, NOON, NOON + HOUR)
-    assert found.days == 10 and found.load_w == pytest.approx([1000.0] * 4)
+    result = baseline(3, NOON, NOON + HOUR)
+    assert result.days == 10 and result.load_w == pytest.approx([1000.0] * 4)
 
 
 def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street):
@@ -85,8 +85,8 @@ def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street
     zone = ZoneInfo("Europe/Berlin")
     event = int(datetime(2026, 3, 31, 18, tzinfo=zone).timestamp())
     clock.turn_to(event + HOUR)
-    for one in baselines.like_days(date(2026, 3, 31))[-10:]:
-        begin = datetime(one.year, one.month, one.day, 18, tzinfo=zone)
+    for day in baselines.like_days(date(2026, 3, 31))[-10:]:
+        begin = datetime(day.year, day.month, day.day, 18, tzinfo=zone)
         read_injection(3, int(begin.timestamp()), [-2000] * 4)
     assert baseline(3, event, event + HOUR).load_w == pytest.approx([2000.0] * 4)
     assert len(baselines.local_quarters(date(2026, 3, 29), zone)) == 192

@@ -11,11 +11,11 @@ def test_an_answer_after_two_polls_is_none(street, evening):
 
 
 def test_responses_by_code_and_delay(evening):
-    found = performance.event_performance(evening.id)["responses"]
-    assert [(code.split()[0], count) for code, count in found["by_status"].items()] == [
+    result = performance.event_performance(evening.id)["responses"]
+    assert [(code.split()[0], count) for code, count in result["by_status"].items()] == [
         ("1", 2),
         ("2", 2),
         ("3", 1),
     ]
-    assert found["delays"]["received"] == {"count": 2, "p50_s": 180.0, "p90_s": 276.0, "max_s": 300}
-    assert found["received_s"] == [60, 300]
+    assert result["delays"]["received"] == {"count": 2, "p50_s": 180.0, "p90_s": 276.0, "max_s": 300}
+    assert result["received_s"] == [60, 300]

@@ -15,19 +15,19 @@ from tests.server.grid.reports.conftest import HOUR, STEP, order, read_injection
 
 
 def test_delivered_against_expected(evening):
-    found = performance.event_performance(evening.id)
-    rows = {row["kind"]: row for row in found["devices"]}
+    result = performance.event_performance(evening.id)
+    rows = {row["kind"]: row for row in result["devices"]}
     assert [
-        (rows[what]["expected_w"], rows[what]["delivered_w"]) for what in ("storage", "ev", "thermal")
+        (rows[kind]["expected_w"], rows[kind]["delivered_w"]) for kind in ("storage", "ev", "thermal")
     ] == [(1000, 900), (4000, 4000), (1000, 0)]
-    group = found["group"]
+    group = result["group"]
     assert (group["expected_w"], group["delivered_w"]) == (6000, 4900)
     assert (group["members"], group["devices_read"]) == (3, 3)
     assert group["performance"] == pytest.approx(4900 / 6000) and group["settled"] and group["coverage"] == 1
     assert group["uncertainty_w"] == pytest.approx(math.hypot(360, 200), abs=0.1)
     assert group["methods"] == {"10 of 10, same day": 1, "submeter": 1, "uncontrolled": 1}
     assert rows["thermal"]["nonresponse"] == "no answer" and not rows["storage"]["nonresponse"]
-    assert found["nonresponders"] == 1
+    assert result["nonresponders"] == 1
 
 
 def test_who_answers_but_does_not_do_it(street, evening):
@@ -49,8 +49,8 @@ def test_who_answers_but_does_not_do_it(street, evening):
         }
     ]
     respond(evening, 3, 4, NOON + 100)
-    found = performance.event_performance(evening.id)
-    assert found["opted_out"] == 1 and found["nonresponders"] == 0
+    result = performance.event_performance(evening.id)
+    assert result["opted_out"] == 1 and result["nonresponders"] == 0
     respond(evening, 3, 5, NOON + 200)
     assert performance.event_performance(evening.id)["opted_out"] == 0
 
@@ -59,8 +59,8 @@ def test_an_event_that_runs_has_done_what_it_has_done_by_now(street):
     number = order(street, NOON, 2 * HOUR, {1: (1000, 0)}).id
     read_injection(1, NOON, [800])
     clock.turn_to(NOON + STEP)
-    found = performance.event_performance(number)
-    assert found["group"]["delivered_w"] == 800 and found["rebound"] is None
+    result = performance.event_performance(number)
+    assert result["group"]["delivered_w"] == 800 and result["rebound"] is None
     clock.turn_to(NOON - 60)
     assert performance.event_performance(number)["group"]["delivered_w"] is None
 
@@ -86,13 +86,13 @@ def test_a_load_control_event_by_its_href(street):
         created_at=NOON,
         received_at=NOON + 60,
     )
-    read_like_days(10, lambda one: 1000)
+    read_like_days(10, lambda day: 1000)
     read_injection(3, NOON - 6 * HOUR, [-1000] * 24 + [-400] * 4)
     clock.turn_to(NOON + HOUR)
-    found = performance.event_performance(href)
-    assert (found["kind"], found["vder"], found["opted_out"]) == ("DutyCycle", "street", 1)
-    assert found["group"]["delivered_w"] == pytest.approx(600) and found["group"]["performance"] is None
-    assert found["responses"]["received_s"] == [60]
+    result = performance.event_performance(href)
+    assert (result["kind"], result["vder"], result["opted_out"]) == ("DutyCycle", "street", 1)
+    assert result["group"]["delivered_w"] == pytest.approx(600) and result["group"]["performance"] is None
+    assert result["responses"]["received_s"] == [60]
     assert reports.event(href)["key_figures"]["delivered_w"] == pytest.approx(600)
 
 

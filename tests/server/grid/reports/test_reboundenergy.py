@@ -9,10 +9,10 @@ from tests.server.grid.reports.conftest import HOUR, order, read_injection, read
 
 def test_what_comes_back(street):
     row = order(street, NOON, HOUR, {3: (0, -1000)})
-    read_like_days(10, lambda one: 1000)
+    read_like_days(10, lambda day: 1000)
     read_injection(3, NOON - 6 * HOUR, [-1000] * 24 + [0] * 4 + [-1800] * 2 + [-1000] * 6)
     clock.turn_to(NOON + 3 * HOUR)
-    found = performance.event_performance(row.id)
-    assert found["group"]["delivered_w"] == pytest.approx(1000)
-    assert found["rebound"] == {
+    result = performance.event_performance(row.id)
+    assert result["group"]["delivered_w"] == pytest.approx(1000)
+    assert result["rebound"] == {
         "energy_wh": 400.0, "fraction": pytest.approx(0.4), "peak_w": 800.0, "hours": 0.5}

@@ -26,7 +26,7 @@ def tree(server):
     virtualders.create("street", parent="town", members=["d1", "d2"])
 
 
-def visit(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **rest):
+def add_session(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **options):
     ChargingSession.create(
         href=f"/edev/{device}/frq/{ChargingSession.select().count()}",
         device=device,
@@ -34,25 +34,25 @@ def visit(device, arrive, hours=8.0, energy=14_000.0, power=7000.0, **rest):
         departure_at=arrive + round(hours * HOUR),
         energy_wh=energy,
         power_w=power,
-        **rest,
+        **options,
     )
 
 
-def coming(steps=96, start=NOON, leaves=("town", "street"), **rest):
-    found = arrivals.expected(
-        [VirtualDER.get(VirtualDER.name == name) for name in leaves], start, steps, **rest
+def coming(steps=96, start=NOON, groups=("town", "street"), **options):
+    sessions = arrivals.expected(
+        [VirtualDER.get(VirtualDER.name == name) for name in groups], start, steps, **options
     )
-    return list(zip(*(part.tolist() for part in found), strict=True))
+    return list(zip(*(part.tolist() for part in sessions), strict=True))
 
 
 def test_cars_come_as_they_came_a_week_ago():
-    visit(1, NOON - WEEK + HOUR)
-    visit(3, NOON - WEEK + 2 * HOUR + 1, hours=1, energy=3000, power=3500)
+    add_session(1, NOON - WEEK + HOUR)
+    add_session(3, NOON - WEEK + 2 * HOUR + 1, hours=1, energy=3000, power=3500)
     assert coming() == [(4, 36, 14_000, 7000, 1), (9, 12, 3000, 3500, 0)]
     assert coming(hours=0.5) == [(2, 18, 14_000, 7000, 1), (5, 6, 3000, 3500, 0)]
     assert (
-        coming(leaves=["street"]) == [(4, 36, 14_000, 7000, 0)]
-        and coming(leaves=["street", "town"])[1][4] == 1
+        coming(groups=["street"]) == [(4, 36, 14_000, 7000, 0)]
+        and coming(groups=["street", "town"])[1][4] == 1
     )
     assert coming(steps=4) == [] and coming(start=NOON + 2 * HOUR)[0] == (0, 28, 14_000, 7000, 1)
     assert coming(start=NOON + DAY) == coming(start=NOON + DAY, steps=1)
@@ -66,36 +66,36 @@ NOT_EXPECTED = [
     ("it gave energy", {"energy": -5000.0}, {}),
     ("no power", {"power": 0.0}, {}),
     ("too short for a step", {"hours": 0.2}, {}),
-    ("it is elsewhere", {"device": 3}, {"leaves": ["street"]}),
+    ("it is elsewhere", {"device": 3}, {"groups": ["street"]}),
 ]
 
 
-@pytest.mark.parametrize("what, change, how", NOT_EXPECTED, ids=[case[0] for case in NOT_EXPECTED])
-def test_others_are_not_expected(what, change, how):
-    visit(**({"device": 1, "arrive": NOON - WEEK + HOUR} | change))
+@pytest.mark.parametrize("case, change, how", NOT_EXPECTED, ids=[case[0] for case in NOT_EXPECTED])
+def test_others_are_not_expected(case, change, how):
+    add_session(**({"device": 1, "arrive": NOON - WEEK + HOUR} | change))
     assert coming(**how) == []
 
 
 def test_who_has_asked_for_that_time_is_not_expected_again():
-    visit(1, NOON - WEEK + HOUR)
-    visit(1, NOON - HOUR, hours=1.5)
+    add_session(1, NOON - WEEK + HOUR)
+    add_session(1, NOON - HOUR, hours=1.5)
     assert len(coming()) == 1
-    visit(1, NOON + HOUR - 60)
+    add_session(1, NOON + HOUR - 60)
     assert coming() == []
     ChargingSession.update(cancelled=True).where(ChargingSession.arrival_at == NOON + HOUR - 60).execute()
     assert len(coming()) == 1
 
 
 def test_a_replay_does_not_know_who_asked_later():
-    visit(1, NOON - WEEK + HOUR)
-    visit(1, NOON + HOUR)
+    add_session(1, NOON - WEEK + HOUR)
+    add_session(1, NOON + HOUR)
     assert coming() == []
     clock.advance(2 * HOUR)
     assert len(coming(at=NOON)) == 1
 
 
 def test_who_is_suspended_or_in_no_leaf_is_not_expected():
-    visit(1, NOON - WEEK + HOUR)
+    add_session(1, NOON - WEEK + HOUR)
     enrolment.suspend(Device.get_by_id(1))
     assert coming() == []
 
@@ -111,15 +111,16 @@ def test_a_week_is_one_of_the_clock_on_the_wall():
         now, came = (int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp())
                      for text in (f"{day}T12:00", f"{before}T17:00"))
         clock.turn_to(now)
-        visit(1, came)
+        add_session(1, came)
         assert coming(start=now) == [(20, 52, 14_000, 7000, 1)]
 
 
 def test_cars_that_are_given_take_the_place_of_those_of_a_week_ago():
-    visit(1, NOON - WEEK + HOUR)
-    visit(3, NOON - WEEK + HOUR)
-    said = forecasts.put("street", "ev", [[NOON + 2 * HOUR, NOON + 4 * HOUR, 9000, 3500]], 0, 0, "survey")
-    assert (said["sessions"], said["energy_wh"], said["source"], said["warnings"]) == (1, 9000, "survey", [])
+    add_session(1, NOON - WEEK + HOUR)
+    add_session(3, NOON - WEEK + HOUR)
+    result = forecasts.put("street", "ev", [[NOON + 2 * HOUR, NOON + 4 * HOUR, 9000, 3500]], 0, 0, "survey")
+    assert (result["sessions"], result["energy_wh"]) == (1, 9000)
+    assert (result["source"], result["warnings"]) == ("survey", [])
     assert coming() == [(4, 36, 14_000, 7000, 0), (8, 16, 9000, 3500, 1)]
     clock.advance(60)
     forecasts.put("street", "ev", [[NOON + 3 * HOUR, NOON + 4 * HOUR, 1000, 1000]], 0, 0)
@@ -129,12 +130,12 @@ def test_cars_that_are_given_take_the_place_of_those_of_a_week_ago():
 
 
 def test_cars_of_those_below_are_not_told_above():
-    said = forecasts.put("town", "ev", [[NOON, NOON + HOUR, 1, 1]], 0, 0, dry_run=True)
-    assert "these sessions count only for devices that are in none of them" in said["warnings"][0]
+    result = forecasts.put("town", "ev", [[NOON, NOON + HOUR, 1, 1]], 0, 0, dry_run=True)
+    assert "these sessions count only for devices that are in none of them" in result["warnings"][0]
     assert not Series.select().exists()
 
 
-@pytest.mark.parametrize("cars, why", [
+@pytest.mark.parametrize("sessions, why", [
     ([], "0 sessions"),
     ([[NOON, NOON, 1, 1]], "session 1: departure has to be after arrival"),
     ([[NOON, NOON + 9, 0, 1]], "session 1"),
@@ -142,8 +143,8 @@ def test_cars_of_those_below_are_not_told_above():
      "session 2: .* is not arrive, depart, Wh and W"),
     ([[NOON, NOON + 9, True, 1]], "session 1"),
 ])
-def test_what_is_no_visit_is_refused(cars, why):
+def test_what_is_no_visit_is_refused(sessions, why):
     with pytest.raises(Refused, match=why):
-        forecasts.put("street", "ev", cars, 0, 0)
+        forecasts.put("street", "ev", sessions, 0, 0)
     with pytest.raises(Refused, match="later than now"):
         forecasts.put("street", "ev", [[NOON, NOON + 9, 1, 1]], 0, 0, issued_at=NOON + 1)

@@ -17,8 +17,8 @@ def utc(text):
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
-def csv(text, zone=BERLIN, **rest):
-    return csvfiles.from_csv(text, "f.csv", zone, **rest)
+def csv(text, zone=BERLIN, **options):
+    return csvfiles.from_csv(text, "f.csv", zone, **options)
 
 
 def written(date, step=900, zone=BERLIN):
@@ -34,9 +34,9 @@ def written(date, step=900, zone=BERLIN):
 @pytest.mark.parametrize("date, hours", [(SPRING, 23), (AUTUMN, 25), ("2026-06-01", 24)])
 @pytest.mark.parametrize("step", [900, 1800, 3600])
 def test_a_local_day_has_as_many_hours_as_it_has(date, hours, step):
-    found = csv(written(date, step))
-    assert found.start == int(datetime.fromisoformat(date).replace(tzinfo=BERLIN).timestamp())
-    assert found.step == step and found.values == list(range(hours * HOUR // step))
+    table = csv(written(date, step))
+    assert table.start == int(datetime.fromisoformat(date).replace(tzinfo=BERLIN).timestamp())
+    assert table.step == step and table.values == list(range(hours * HOUR // step))
 
 
 def as_written(start, step, size, zone):
@@ -71,8 +71,8 @@ def test_what_the_clock_on_the_wall_shows_is_read_as_it_was(change, step, before
     times = as_written(start, step, size, zone)
     text = "start,value\n" + "".join(f"{time},1\n" for time in times)
     if meanings(times, zone) == {(start, step)}:
-        found = csv(text, zone)
-        assert (found.start, found.step, found.values) == (start, step, [1] * size)
+        table = csv(text, zone)
+        assert (table.start, table.step, table.values) == (start, step, [1] * size)
     else:
         with pytest.raises(Refused, match=r"f.csv, line \d+: .* exists twice .* both fit .*; write .* or "):
             csv(text, zone)
@@ -117,8 +117,8 @@ def test_values_alone_need_to_be_told_when(text, values):
 
 
 def test_quantiles_stand_beside_their_values():
-    found = csv("start,p10,value,p90\n2026-01-01T00:00Z,1,2,3\n2026-01-01T01:00Z,,5,6")
-    assert (found.step, found.values, found.quantiles) == (HOUR, [2, 5], {"0.1": [1, None], "0.9": [3, 6]})
+    table = csv("start,p10,value,p90\n2026-01-01T00:00Z,1,2,3\n2026-01-01T01:00Z,,5,6")
+    assert (table.step, table.values, table.quantiles) == (HOUR, [2, 5], {"0.1": [1, None], "0.9": [3, 6]})
 
 
 @pytest.mark.parametrize("text, why", [
@@ -146,8 +146,8 @@ def test_what_cannot_be_read_is_refused_with_its_line(text, why):
         csv(text, start=0 if text[:1] == "1" else None, step=900 if text[:1] == "1" else None)
 
 
-def json(text, **rest):
-    return csvfiles.from_json(text, "f.json", BERLIN, **rest)
+def json(text, **options):
+    return csvfiles.from_json(text, "f.json", BERLIN, **options)
 
 
 @pytest.mark.parametrize("text", [

@@ -18,8 +18,8 @@ def year(days=21, seed=3):
 
 def test_the_same_weekday_and_time():
     series = year()
-    said = Persistence(lag=WEEK).ahead(series[:-DAY], DAY)
-    assert abs(said - series[-DAY:]).max() < 10
+    forecast = Persistence(lag=WEEK).ahead(series[:-DAY], DAY)
+    assert abs(forecast - series[-DAY:]).max() < 10
     assert abs(Persistence(lag=DAY).ahead(series[:-2 * DAY], DAY) - series[-2 * DAY:-DAY]).max() < 1000
 
 
@@ -35,21 +35,21 @@ def test_the_level_of_late_counts_less_the_further_ahead():
 
 
 def test_the_sun_of_today_is_a_part_of_yesterdays_and_no_night_is_lit():
-    sun = np.tile(np.maximum(np.sin((np.arange(DAY) - 24) * np.pi / 48), 0) * 3000, 4)
-    dull = sun.copy()
+    pv = np.tile(np.maximum(np.sin((np.arange(DAY) - 24) * np.pi / 48), 0) * 3000, 4)
+    dull = pv.copy()
     dull[-DAY:-44] *= 0.5
-    said = Persistence(DAY, window=4, half_life=1000, ratio=True).ahead(dull[:-44], 44)
-    assert np.allclose(said, 0.5 * sun[-44:], atol=60)
-    assert (said[sun[-44:] == 0] == 0).all()
-    assert (Persistence(DAY, ratio=True).ahead(sun[:-DAY + 8], 8) == 0).all()
+    forecast = Persistence(DAY, window=4, half_life=1000, ratio=True).ahead(dull[:-44], 44)
+    assert np.allclose(forecast, 0.5 * pv[-44:], atol=60)
+    assert (forecast[pv[-44:] == 0] == 0).all()
+    assert (Persistence(DAY, ratio=True).ahead(pv[:-DAY + 8], 8) == 0).all()
 
 
 @given(st.integers(1, 3 * WEEK), st.integers(1, 2 * WEEK), st.sets(st.integers(0, 3 * WEEK)))
 def test_gaps_and_short_histories_still_give_an_answer(size, steps, gaps):
     series = year()[:size]
     series[[gap for gap in gaps if gap < size - 1]] = np.nan
-    said = Persistence(WEEK).ahead(series, steps)
-    assert said.shape == (steps,) and np.isfinite(said).all()
+    forecast = Persistence(WEEK).ahead(series, steps)
+    assert forecast.shape == (steps,) and np.isfinite(forecast).all()
 
 
 def test_nothing_read_is_no_forecast():

@@ -23,19 +23,19 @@ def street(server):
     virtualders.create("street", members=["d1"])
 
 
-def put(what, values, start=NOON, **rest):
-    return forecasts.put("street", what, values, start, STEP, **rest)
+def put(quantity, values, start=NOON, **options):
+    return forecasts.put("street", quantity, values, start, STEP, **options)
 
 
-def ahead(what, steps=4, start=NOON, **rest):
-    return forecastvalues.forecast("street", what, start, steps, **rest)
+def ahead(quantity, steps=4, start=NOON, **options):
+    return forecastvalues.forecast("street", quantity, start, steps, **options)
 
 
-def past(what, watts, days, end=NOON):
+def past(quantity, watts, days, end=NOON):
     """`watts(t)` was measured every interval for so many days."""
     starts = range(end - days * DAY, end, STEP)
     Measurement.insert_many(
-        [{"vder": VirtualDER.get(), "quantity": what, "start": at, "value": watts(at)} for at in starts]
+        [{"vder": VirtualDER.get(), "quantity": quantity, "start": at, "value": watts(at)} for at in starts]
     ).execute()
 
 
@@ -44,9 +44,9 @@ def hour(at):
 
 
 def test_of_nothing_known_nothing_is_expected_and_that_is_said():
-    found = ahead("load")
-    assert found.values.tolist() == [0] * 4 and np.isnan(found.sigma).all() and found.source == "nothing"
-    assert found.warnings == ("there is no forecast of load of street: 0 W is used",)
+    result = ahead("load")
+    assert result.values.tolist() == [0] * 4 and np.isnan(result.sigma).all() and result.source == "nothing"
+    assert result.warnings == ("there is no forecast of load of street: 0 W is used",)
     assert forecasts.table("street", 1, ["load"]) == [
         {"start": NOON, "load_p10_w": None, "load_p50_w": None, "load_p90_w": None}
     ]
@@ -76,11 +76,11 @@ def test_quantiles_tell_the_error():
 def test_what_was_not_given_is_filled_from_what_was_read():
     past("pv", lambda at: 500.0, 2)
     put("pv", [1, None], source="bureau")
-    found = ahead("pv", 3)
+    result = ahead("pv", 3)
     assert (
-        found.values.tolist() == [1, 500, 500]
-        and found.source == "bureau, else a day ago"
-        and found.warnings == ()
+        result.values.tolist() == [1, 500, 500]
+        and result.source == "bureau, else a day ago"
+        and result.warnings == ()
     )
 
 
@@ -110,11 +110,11 @@ def test_a_load_of_which_there_are_no_premises_is_the_others():
 def test_a_short_history_is_held():
     past("thermal", lambda at: -300.0, 1, end=NOON)
     Measurement.delete().where(Measurement.start < NOON - HOUR).execute()
-    found = ahead("thermal")
+    result = ahead("thermal")
     assert (
-        found.values.tolist() == [-300] * 4
-        and found.source == "the newest value, held"
-        and np.isnan(found.sigma).all()
+        result.values.tolist() == [-300] * 4
+        and result.source == "the newest value, held"
+        and np.isnan(result.sigma).all()
     )
 
 
@@ -158,7 +158,7 @@ def test_gaps_in_history_do_not_stop_it():
 
 
 @pytest.mark.parametrize(
-    "what, values, rest, why",
+    "quantity, values, options, why",
     [
         ("wind", [1], {}, "forecasts are of load, pv, thermal, ev, not of 'wind'"),
         ("pv", [NAN], {}, "pv, value 1"),
@@ -171,15 +171,15 @@ def test_gaps_in_history_do_not_stop_it():
         ("ev", [[1, 2]], {}, "session 1: .* is not arrive, depart, Wh and W"),
     ],
 )
-def test_what_is_no_forecast_is_refused(what, values, rest, why):
+def test_what_is_no_forecast_is_refused(quantity, values, options, why):
     with pytest.raises(Refused, match=why):
-        put(what, values, **rest)
+        put(quantity, values, **options)
     assert not Series.select().exists()
 
 
 def test_a_sign_that_looks_wrong_is_said_and_a_dry_run_keeps_nothing():
-    said = put("load", [500, -500], dry_run=True)
-    assert said["warnings"] == [
+    result = put("load", [500, -500], dry_run=True)
+    assert result["warnings"] == [
         "load is positive in 1 of 2 steps; injection is positive here, consumption negative"]
     assert put("pv", [-1, None], dry_run=True)["warnings"] == [
         "pv of street has no values from 2025-06-15T12:15Z until 2025-06-15T12:30Z",
@@ -192,11 +192,11 @@ def test_forecasts_are_shown_with_who_says_so():
         put("pv", [1000] * 8, source="bureau")
     put("ev", [[NOON + HOUR, NOON + 2 * HOUR, 5000, 7000]])
     past("premises", lambda at: -10.0, 2)
-    found = forecasts.show("street", horizon=HOUR)
-    assert [found[f"{quantity}_source"] for quantity in ("pv", "load", "ev")] == [
+    result = forecasts.show("street", horizon=HOUR)
+    assert [result[f"{quantity}_source"] for quantity in ("pv", "load", "ev")] == [
         "bureau", "a day ago", "nothing"]
-    assert [row["quantity"] for row in found["submitted"]] == ["ev", "pv"] and len(found["intervals"]) == 4
-    assert found["intervals"][0]["pv_p50_w"] == 1000 and found["intervals"][0]["load_p50_w"] == -10
+    assert [row["quantity"] for row in result["submitted"]] == ["ev", "pv"] and len(result["intervals"]) == 4
+    assert result["intervals"][0]["pv_p50_w"] == 1000 and result["intervals"][0]["load_p50_w"] == -10
     assert forecasts.show("street", ["pv"], HOUR)["submitted"][0]["quantiles"] == []
     assert [(entry["operation"], entry["subject"]) for entry in audit.entries()] == [
         ("forecast put", "street pv")

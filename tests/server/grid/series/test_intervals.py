@@ -15,20 +15,20 @@ WATTS = st.floats(-1e6, 1e6)
 STEPS = st.sampled_from([*intervals.FINER, 900, 1800, 3600, 86400])
 
 
-def said(*values, start=T0, step=900):
+def part(*values, start=T0, step=900):
     return SeriesPart(start, step, np.array(values, dtype=float))
 
 
 @given(st.lists(WATTS, min_size=1, max_size=50), STEPS, STEPS)
 def test_other_steps_keep_the_energy(values, step, wide):
     steps = -(-len(values) * step // wide)
-    whole = [*values, *([0.0] * (wide // step + 1))]
-    found = intervals.resampled(said(*whole, step=step), T0, steps, wide)
+    values = [*values, *([0.0] * (wide // step + 1))]
+    means = intervals.resampled(part(*values, step=step), T0, steps, wide)
     energy = sum(value * step for value in values)
     assert math.isclose(
-        found.sum() * wide, energy, rel_tol=1e-9, abs_tol=1e-9 * sum(map(abs, values)) * step + 1e-6
+        means.sum() * wide, energy, rel_tol=1e-9, abs_tol=1e-9 * sum(map(abs, values)) * step + 1e-6
     )
-    assert np.isfinite(found).all()
+    assert np.isfinite(means).all()
 
 
 @pytest.mark.parametrize("values, step, wide, expected", [
@@ -39,24 +39,24 @@ def test_other_steps_keep_the_energy(values, step, wide):
     ([5], 900, 900, [5, NAN]),
 ])
 def test_finer_steps_hold_and_coarser_ones_are_the_mean_of_what_is_known(values, step, wide, expected):
-    found = intervals.resampled(said(*values, step=step), T0, len(expected), wide)
-    assert np.array_equal(found, expected, equal_nan=True)
+    means = intervals.resampled(part(*values, step=step), T0, len(expected), wide)
+    assert np.array_equal(means, expected, equal_nan=True)
 
 
 @given(st.integers(-20, 20), st.integers(1, 30))
 def test_a_part_of_a_series_is_that_part(first, steps):
-    whole = np.arange(10, dtype=float)
-    found = intervals.resampled(said(*whole), T0 + first * 900, steps)
-    expected = [whole[at] if 0 <= at < 10 else NAN for at in range(first, first + steps)]
-    assert np.array_equal(found, expected, equal_nan=True)
+    values = np.arange(10, dtype=float)
+    means = intervals.resampled(part(*values), T0 + first * 900, steps)
+    expected = [values[at] if 0 <= at < 10 else NAN for at in range(first, first + steps)]
+    assert np.array_equal(means, expected, equal_nan=True)
 
 
 def test_what_is_laid_last_counts_save_in_its_gaps():
-    parts, whose = intervals.overlay(
-        [said(1, 1, 1, 1), said(2, NAN, start=T0 + 900), said(3, step=450)], T0, 5, 900
+    parts, origins = intervals.overlay(
+        [part(1, 1, 1, 1), part(2, NAN, start=T0 + 900), part(3, step=450)], T0, 5, 900
     )
     assert np.array_equal(parts, [[3, 1], [2, 2], [1, 1], [1, 1], [NAN, NAN]], equal_nan=True)
-    assert whose.tolist() == [[2, 0], [1, 1], [0, 0], [0, 0], [-1, -1]]
+    assert origins.tolist() == [[2, 0], [1, 1], [0, 0], [0, 0], [-1, -1]]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,11 @@ def test_what_is_laid_last_counts_save_in_its_gaps():
     ],
 )
 def test_what_is_not_fit_to_act_on_is_refused(change, why):
-    what = {"values": [1], "start": T0, "step": 900, "least": -math.inf} | change
+    arguments = {"values": [1], "start": T0, "step": 900, "least": -math.inf} | change
     with pytest.raises(Refused, match=why) as refused:
-        intervals.check_values(what["values"], what["start"], what["step"], T0, "here", what["least"])
+        intervals.check_values(
+            arguments["values"], arguments["start"], arguments["step"], T0, "here", arguments["least"]
+        )
     assert refused.value.status == 400 and refused.value.why.startswith("here")
 
 

@@ -21,13 +21,13 @@ NAN = math.nan
 @pytest.fixture
 def meter(server):
     """`meter(1, "sun", factor)`: a MeterReading of device 1, as the state keeps it; its href."""
-    def made(device, what="storage", factor=1.0):
+    def create(device, quantity="storage", factor=1.0):
         if not Device.select().where(Device.id == device).exists():
             enrolment.enrol(peers.lfdi(device), name=f"d{device}")
         href = f"/upt/{device}/mr/{Meter.select().count() + 1}"
-        Meter.create(href=href, device=device, kind=what, factor=factor)
+        Meter.create(href=href, device=device, kind=quantity, factor=factor)
         return href
-    return made
+    return create
 
 
 def read(href, start, value, duration=STEP):
@@ -59,13 +59,14 @@ def read_set(href, start, values, duration=STEP):
         )
 
 
-def summed(vder="street", what="storage", start=NOON):
-    return measurements.read(vder, what, start, 1)[0]
+def summed(vder="street", quantity="storage", start=NOON):
+    return measurements.read(vder, quantity, start, 1)[0]
 
 
 def test_meters_are_summed_by_virtual_der_and_by_what_they_measure(meter):
-    for device, what, value in ((1, "storage", 1000), (2, "storage", 500), (2, "pv", 70), (3, "storage", 9)):
-        read(meter(device, what, -1.0 if what == "storage" else 10.0), NOON, value)
+    readings = ((1, "storage", 1000), (2, "storage", 500), (2, "pv", 70), (3, "storage", 9))
+    for device, quantity, value in readings:
+        read(meter(device, quantity, -1.0 if quantity == "storage" else 10.0), NOON, value)
     virtualders.create("town", members=["d3"])
     virtualders.create("street", parent="town", members=["d1", "d2"])
     assert measurements.roll(NOON) == 4
@@ -98,14 +99,17 @@ READINGS = [
 
 
 @pytest.mark.parametrize("as_set", [False, True])
-@pytest.mark.parametrize("what, rows, expected", READINGS, ids=[row[0] for row in READINGS])
-def test_a_reading_counts_by_how_much_of_its_time_lies_in_the_interval(meter, what, rows, expected, as_set):
+@pytest.mark.parametrize("quantity, rows, expected", READINGS, ids=[row[0] for row in READINGS])
+def test_a_reading_counts_by_how_much_of_its_time_lies_in_the_interval(
+    meter, quantity, rows, expected, as_set
+):
     href = meter(1)
     virtualders.create("street", members=["d1"])
     for at, value, duration in rows:
-        (lambda *one: read_set(one[0], one[1], [one[2]], one[3]) if as_set else read(*one))(
-            href, NOON + at, value, duration
-        )
+        if as_set:
+            read_set(href, NOON + at, [value], duration)
+        else:
+            read(href, NOON + at, value, duration)
     measurements.roll(NOON)
     assert np.array_equal([summed()], [expected], equal_nan=True)
     device = devicereadings.mean_injection_w([1], NOON, NOON + STEP)
@@ -117,7 +121,7 @@ def test_two_directions_of_one_device_are_one_sum(meter):
         read(meter(1, "premises", factor), NOON, value)
     virtualders.create("street", members=["d1"])
     measurements.roll(NOON)
-    assert summed(what="premises") == -180 and Measurement.get().devices_read == 1
+    assert summed(quantity="premises") == -180 and Measurement.get().devices_read == 1
 
 
 def test_an_interval_across_midnight_has_the_readings_of_both_days(meter):
@@ -189,9 +193,9 @@ def test_history_is_imported_and_gaps_change_nothing():
     assert measurements.put("street", "premises", start, [-1, -2, -3, -4], dry_run=True)["intervals"] == 4
     assert not Measurement.select().exists()
     measurements.put("street", "premises", start, [-1, -2, -3, -4])
-    said = measurements.put("street", "premises", start, [-10.0, None, -30.0], 1800 // 2)
+    result = measurements.put("street", "premises", start, [-10.0, None, -30.0], 1800 // 2)
     assert measurements.read("street", "premises", start, 4).tolist() == [-10, -2, -30, -4]
-    assert said["warnings"] == [
+    assert result["warnings"] == [
         "premises of street has no values from 2025-06-15T11:15Z until 2025-06-15T11:30Z"
     ]
     measurements.put("street", "premises", start, [-3, -6, -9], 300)
@@ -202,16 +206,16 @@ def test_history_is_imported_and_gaps_change_nothing():
 
 
 def test_devices_are_read_side_by_side(meter):
-    for device, what, value in (
+    for device, quantity, value in (
         (1, "premises", -700),
         (1, "pv", 300),
         (2, "premises", -50),
         (1, "storage", 40),
     ):
-        read(meter(device, what), NOON, value)
+        read(meter(device, quantity), NOON, value)
     enrolment.enrol(peers.lfdi(3))
-    found = devicereadings.mean_injection_w([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
-    assert np.array_equal(found, [[NAN] * 3, [NAN, -50, NAN], [NAN, 340, NAN]], equal_nan=True)
+    means = devicereadings.mean_injection_w([3, 2, 1], NOON - STEP, NOON + 2 * STEP)
+    assert np.array_equal(means, [[NAN] * 3, [NAN, -50, NAN], [NAN, 340, NAN]], equal_nan=True)
     assert devicereadings.mean_injection_w([], NOON, NOON + STEP).shape == (0, 1)
 
 

@@ -20,20 +20,20 @@ def area(server):
     virtualders.create("F12")
 
 
-def put(values, start=NOON, step=STEP, kind="imbalance", **rest):
-    return signals.put("F12", kind, values, start, step, **rest)
+def put(values, start=NOON, step=STEP, kind="imbalance", **options):
+    return signals.put("F12", kind, values, start, step, **options)
 
 
-def known(steps, start=NOON, kind="imbalance", **rest):
-    return issuedseries.known("F12", kind, start, steps, **rest).tolist()
+def known(steps, start=NOON, kind="imbalance", **options):
+    return issuedseries.known("F12", kind, start, steps, **options).tolist()
 
 
 def day(value=1.0, hours=24):
     return [value] * (hours * 4)
 
 
-def troubles(**rest):
-    return stalesignals.stale_signals("F12", **rest)
+def troubles(**options):
+    return stalesignals.stale_signals("F12", **options)
 
 
 def test_what_was_put_is_known_in_any_step():
@@ -67,7 +67,7 @@ def test_a_replay_does_not_see_what_was_said_later():
 
 
 @pytest.mark.parametrize(
-    "kind, values, rest, why",
+    "kind, values, options, why",
     [
         ("imbalance", [1, NAN], {}, r"imbalance, value 2 \(.*\): nan is not a finite number"),
         ("export_limit", [-5], {}, "export_limit, value 1 .* -5 is below 0"),
@@ -80,9 +80,9 @@ def test_a_replay_does_not_see_what_was_said_later():
         ("imbalance", [1], {"start": NOON + 5}, "not a multiple"),
     ],
 )
-def test_what_cannot_be_acted_on_is_refused_as_a_whole(kind, values, rest, why):
+def test_what_cannot_be_acted_on_is_refused_as_a_whole(kind, values, options, why):
     with pytest.raises(Refused, match=why):
-        put(values, kind=kind, **rest)
+        put(values, kind=kind, **options)
     assert not Series.select().exists()
     with pytest.raises(Refused, match="no virtual DER 'F13'"):
         signals.put("F13", "imbalance", [1], NOON, STEP)
