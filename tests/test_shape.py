@@ -51,6 +51,17 @@ def test_a_module_has_a_test_file_of_its_name_or_an_entry_that_says_what_tests_i
     assert [test for test in listing["tested_by"].values() if not (ROOT / test).is_file()] == []
 
 
+def test_no_two_classes_of_the_server_have_one_name() -> None:
+    """Migrations repeat those of models, and each table of the database has its own Meta."""
+    files: dict[str, list[str]] = {}
+    for path in MODULES:
+        if path.is_relative_to(ROOT / "server") and path.parent.name != "migrations":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef) and node.name != "Meta":
+                    files.setdefault(node.name, []).append(name(path))
+    assert {word: places for word, places in files.items() if len(places) > 1} == {}
+
+
 def test_a_test_file_outside_packages_has_a_name_of_its_own() -> None:
     """Pytest takes the second of a name for the first."""
     loose = Counter(

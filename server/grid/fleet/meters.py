@@ -44,18 +44,18 @@ _RECORD = (
 )
 
 
-class Meter(NamedTuple):
+class PowerMeter(NamedTuple):
     """A MeterReading of active power: its href, and the factor from its values to W of injection."""
     href: str
     factor: float
 
 
-def best(types: dict[str, Data]) -> list[Meter]:
+def best(types: dict[str, Data]) -> list[PowerMeter]:
     """Return, of MeterReadings (by href) with their ReadingTypes, one for each direction. Pure.
 
     The sum of the phases is preferred to one of them, an average to an instantaneous value.
     """
-    chosen: dict[int, tuple[tuple[bool, int], Meter]] = {}
+    chosen: dict[int, tuple[tuple[bool, int], PowerMeter]] = {}
     for href, reading_type in types.items():
         flow = reading_type.get("flowDirection", FlowDirection.NOT_APPLICABLE)
         qualifier = reading_type.get("dataQualifier", DataQualifier.NOT_APPLICABLE)
@@ -65,7 +65,7 @@ def best(types: dict[str, Data]) -> list[Meter]:
         rank = (one_phase, _QUALIFIERS[qualifier])
         if flow not in chosen or rank < chosen[flow][0]:
             factor = _SIGN[flow] * 10.0 ** reading_type.get("powerOfTenMultiplier", 0)
-            chosen[flow] = rank, Meter(href, factor)
+            chosen[flow] = rank, PowerMeter(href, factor)
     return [meter for _, meter in chosen.values()]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from peewee import chunked
 
-from server.grid.fleet.meters import Meter
+from server.grid.fleet.meters import PowerMeter
 from server.resources import meterreadings, sql
 
 _CHUNK = 400
@@ -28,9 +28,9 @@ class _MeterRow(NamedTuple):
     read_at: int | None
 
 
-def meters(lfdis: Iterable[str]) -> dict[str, list[Meter]]:
+def meters(lfdis: Iterable[str]) -> dict[str, list[PowerMeter]]:
     """Return the meters of each device; devices that mirror no active power are left out."""
-    return {lfdi: [Meter(row.href, row.factor) for row in rows] for lfdi, rows in _rows(lfdis).items()}
+    return {lfdi: [PowerMeter(row.href, row.factor) for row in rows] for lfdi, rows in _rows(lfdis).items()}
 
 
 def _rows(lfdis: Iterable[str]) -> dict[str, list[_MeterRow]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from server.grid.optimisation.arrays import Floats, np
 
 
-class Change(NamedTuple):
+class PowerChange(NamedTuple):
     """[T] each: powers up and down, energies up and down until the end of each step, variances of the powers.
     """
     up_w: Floats
@@ -19,11 +19,11 @@ class Change(NamedTuple):
     up_variance: Floats
     down_variance: Floats
 
-    def limited(self, up_w: Floats, down_w: Floats, hours: float) -> Change:
+    def limited(self, up_w: Floats, down_w: Floats, hours: float) -> PowerChange:
         """Return the change with at most these powers, and the energies that such powers reach in steps of
         `hours`."""
         limited_up_w, limited_down_w = np.minimum(self.up_w, up_w), np.minimum(self.down_w, down_w)
-        return Change(
+        return PowerChange(
             limited_up_w,
             limited_down_w,
             np.minimum(self.up_wh, np.cumsum(limited_up_w) * hours),
@@ -32,7 +32,7 @@ class Change(NamedTuple):
             self.down_variance * ratio(limited_down_w, self.down_w) ** 2,
         )
 
-    def firm(self, deviations: float) -> Change:
+    def firm(self, deviations: float) -> PowerChange:
         """Return the powers so many standard deviations below the mean, and the energies in proportion."""
         up_w = np.maximum(self.up_w - deviations * np.sqrt(self.up_variance), 0)
         down_w = np.maximum(self.down_w - deviations * np.sqrt(self.down_variance), 0)
@@ -49,8 +49,8 @@ def ratio(part: Floats, total: Floats) -> Floats:
     return np.divide(part, total, out=np.zeros_like(total), where=total > 0)
 
 
-def total(changes: list[Change], steps: int) -> Change:
+def total(changes: list[PowerChange], steps: int) -> PowerChange:
     """Return the sum of changes over so many steps."""
     if not changes:
-        return Change(*(np.zeros(steps) for _ in Change._fields))
-    return Change(*(np.sum(values, axis=0) for values in zip(*changes, strict=True)))
+        return PowerChange(*(np.zeros(steps) for _ in PowerChange._fields))
+    return PowerChange(*(np.sum(values, axis=0) for values in zip(*changes, strict=True)))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from server.grid.fleet import eligibility, fleetstate
 from server.grid.fleet.devicetypes import KINDS
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.flexibility.changes import Change, total
+from server.grid.flexibility.changes import PowerChange, total
 from server.grid.optimisation import clusters, envelope
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Clusters, Sessions
@@ -47,8 +47,8 @@ class GroupFlexibility:
     """
     baseline_w: Floats
     net_w: Floats
-    change: Change
-    verified: Change
+    change: PowerChange
+    verified: PowerChange
     unknown_up_w: float
     unknown_down_w: float
     ramp_w_per_s: float
@@ -141,7 +141,7 @@ def _unread(state: FleetState) -> list[int]:
 
 def _changes(
     state: FleetState, cars: Sessions, expected: ExpectedPowers, size: Floats, steps: int
-) -> tuple[list[Floats], list[Change]]:
+) -> tuple[list[Floats], list[PowerChange]]:
     """By group, what these cars draw if each charges as it comes, and what members can change beside it."""
     columns, hours = state.columns, state.hours
     indices = {kind: columns.indices(members.device) for kind, members in state.by_kind.items()}
@@ -173,10 +173,10 @@ def _changes(
     return uncontrolled_w, changes
 
 
-def _responding(change: Change, rate: float, deviation: float, sigma_w: Floats) -> Change:
+def _responding(change: PowerChange, rate: float, deviation: float, sigma_w: Floats) -> PowerChange:
     """A change as far as members respond: `rate` is the mean part, `deviation` its standard deviation,
     `sigma_w` that of the forecast."""
-    return Change(
+    return PowerChange(
         change.up_w * rate,
         change.down_w * rate,
         change.up_wh * rate,
@@ -226,13 +226,13 @@ def _thermal_clusters(
     return clusters.thermals(loads, np.minimum(base_w, rated_w[:, None]))[0]
 
 
-def _cluster_change(members: Clusters, base_w: Floats, hours: float) -> Change:
+def _cluster_change(members: Clusters, base_w: Floats, hours: float) -> PowerChange:
     """What clusters can do beside a baseline of consumption."""
     if not len(members):
         return total([], len(base_w))
     possible, base_wh = envelope.from_clusters(members, hours), np.cumsum(base_w) * hours
     none = np.zeros(len(base_w))
-    return Change(
+    return PowerChange(
         np.maximum(base_w - possible.low, 0),
         np.maximum(possible.high - base_w, 0),
         np.maximum(base_wh - possible.least, 0),
@@ -242,10 +242,10 @@ def _cluster_change(members: Clusters, base_w: Floats, hours: float) -> Change:
     )
 
 
-def _curtailment(generation_w: Floats, hours: float) -> Change:
+def _curtailment(generation_w: Floats, hours: float) -> PowerChange:
     """Generation can be curtailed to nothing, and not raised."""
     down_w, none = np.maximum(generation_w, 0), np.zeros(len(generation_w))
-    return Change(none, down_w, none, np.cumsum(down_w) * hours, none, none)
+    return PowerChange(none, down_w, none, np.cumsum(down_w) * hours, none, none)
 
 
 def _response(rates: Floats, size: Floats) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from server.grid.flexibility.changes import Change, ratio, total
+from server.grid.flexibility.changes import PowerChange, ratio, total
 from server.grid.flexibility.horizon import GroupFlexibility
 from server.grid.flexibility.results import (CapabilityHorizon, NodeCapability, QuantileSeries,
                                              StepCapability, StepRow)
@@ -20,8 +20,8 @@ QUANTILES = ("p50", "p90")
 
 class Node(NamedTuple):
     """A virtual DER with all below it; `baseline_w` and `net_w` [T] are consumption."""
-    change: Change
-    verified: Change
+    change: PowerChange
+    verified: PowerChange
     baseline_w: Floats
     net_w: Floats
     groups: list[GroupFlexibility]
@@ -74,7 +74,7 @@ def _ramp_w_per_s(groups: list[GroupFlexibility]) -> WattsPerSecond | None:
     return sum(group.ramp_w_per_s for group in groups)
 
 
-def _quantile(change: Change, verified: Change, deviations: float, hours: float) -> QuantileSeries:
+def _quantile(change: PowerChange, verified: PowerChange, deviations: float, hours: float) -> QuantileSeries:
     firm = change.firm(deviations)
     verified_up_w = ratio(verified.up_w, change.up_w) * firm.up_w
     verified_down_w = ratio(verified.down_w, change.down_w) * firm.down_w

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.grid.fleet import meters
-from server.grid.fleet.meters import Meter
+from server.grid.fleet.meters import PowerMeter
 from server.resources.codes import DataQualifier, FlowDirection, PhaseCode, Uom
 
 
@@ -22,13 +22,13 @@ FORWARD, REVERSE = {"flowDirection": FlowDirection.FORWARD}, {"flowDirection": F
     [
         ({}, []),
         ({"a": {"uom": Uom.WH}}, []),
-        ({"a": power()}, [Meter("a", 1.0)]),
-        ({"a": power(**FORWARD, powerOfTenMultiplier=3)}, [Meter("a", -1000.0)]),
-        ({"a": power(**FORWARD), "b": power(**REVERSE)}, [Meter("a", -1.0), Meter("b", 1.0)]),
-        ({"a": power(), "b": power(dataQualifier=DataQualifier.AVERAGE)}, [Meter("b", 1.0)]),
+        ({"a": power()}, [PowerMeter("a", 1.0)]),
+        ({"a": power(**FORWARD, powerOfTenMultiplier=3)}, [PowerMeter("a", -1000.0)]),
+        ({"a": power(**FORWARD), "b": power(**REVERSE)}, [PowerMeter("a", -1.0), PowerMeter("b", 1.0)]),
+        ({"a": power(), "b": power(dataQualifier=DataQualifier.AVERAGE)}, [PowerMeter("b", 1.0)]),
         ({"a": power(dataQualifier=DataQualifier.MAXIMUM)}, []),
-        ({"a": power(phase=PhaseCode.C), "b": power()}, [Meter("b", 1.0)]),
+        ({"a": power(phase=PhaseCode.C), "b": power()}, [PowerMeter("b", 1.0)]),
     ],
 )
-def test_one_reading_for_each_direction_counts(types: dict[str, dict[str, Any]], best: list[Meter]) -> None:
+def test_one_reading_for_each_direction_counts(types: dict[str, dict[str, Any]], best: list[PowerMeter]) -> None:
     assert meters.best(types) == best
