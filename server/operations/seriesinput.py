@@ -45,7 +45,7 @@ def read(
     start: int | None,
     step_s: int | None,
     unit: str,
-) -> csvfiles.CsvTable:
+) -> csvfiles.Parsed:
     """The series in the file that came, in W; local times are of the setting `timezone`.
 
     Refused (400) where there is not exactly one file, or its content is no series.

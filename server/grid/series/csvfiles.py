@@ -28,7 +28,7 @@ SESSION_COLUMNS = ("arrive", "depart", "wh", "w")
 _EMPTY = ("", "null")
 
 
-class CsvTable(NamedTuple):
+class Parsed(NamedTuple):
     """Values for steps of `step` seconds from `start` (UTC, s) on, None for a gap; `quantiles` likewise, by
     probability."""
     start: int
@@ -47,7 +47,7 @@ def _refuse(position: str, reason: str) -> NoReturn:
     raise Refused(400, f"{position}: {reason}")
 
 
-def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> CsvTable:
+def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Parsed:
     """Read a series from CSV; `name` is the file's, for messages.
 
     `start` and `step` are for a single column of values; a file with times needs neither, save `step` if it
@@ -113,7 +113,7 @@ def _number(cell: str, position: str) -> float | None:
     return value
 
 
-def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None, step: int | None) -> CsvTable:
+def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None, step: int | None) -> Parsed:
     """Read a single column of values."""
     first = lines[0][1][0].strip() if lines[0][1] else ""
     if first.lower() == "value":
@@ -127,10 +127,10 @@ def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None
                 f"{name}, line {number}", f"{len(cells)} cells, but no header start,value that names them"
             )
         values.append(_number(cells[0] if cells else "", f"{name}, line {number}"))
-    return CsvTable(start, step, values, {})
+    return Parsed(start, step, values, {})
 
 
-def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> CsvTable:
+def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> Parsed:
     """Return rows with times as steps, with gaps for those that are missing."""
     if not rows:
         _refuse(name, "there are no values")
@@ -159,11 +159,11 @@ def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> C
                     f"{iso(instant)} is not a multiple of {step} s after {iso(start)}, where it begins")
         for key, value in row.cells.items():
             columns[key][number] = value
-    return CsvTable(start, step, columns.pop("value"),
+    return Parsed(start, step, columns.pop("value"),
                  {str(_probability(key)): values for key, values in columns.items()})
 
 
-def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> CsvTable:
+def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Parsed:
     """Read a series from JSON; `step` is for a list with a single value."""
     data = _parsed(text, name)
     if isinstance(data, list):
@@ -182,7 +182,7 @@ def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Cs
     ):
         _refuse(name, "values, and each of the quantiles, has to be a list")
     start = localtimes.single(localtimes.parse(data["start"], zone, f"{name}, start"), zone)
-    return CsvTable(start, data["step"], data["values"], quantiles)
+    return Parsed(start, data["step"], data["values"], quantiles)
 
 
 def _parsed(text: str, name: str) -> Any:

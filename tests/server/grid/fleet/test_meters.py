@@ -30,5 +30,7 @@ FORWARD, REVERSE = {"flowDirection": FlowDirection.FORWARD}, {"flowDirection": F
         ({"a": power(phase=PhaseCode.C), "b": power()}, [PowerMeter("b", 1.0)]),
     ],
 )
-def test_one_reading_for_each_direction_counts(types: dict[str, dict[str, Any]], best: list[PowerMeter]) -> None:
+def test_one_reading_for_each_direction_counts(
+    types: dict[str, dict[str, Any]], best: list[PowerMeter]
+) -> None:
     assert meters.best(types) == best
