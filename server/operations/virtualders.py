@@ -16,6 +16,7 @@ from server.grid.groups import memberfiles
 from server.grid.groups import virtualders as groups
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
 from server.grid.series import forecasts
+from server.grid.series.results import ForecastRow
 from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, VderName
 from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
@@ -224,7 +225,7 @@ def capability(
 @vder.operation("forecast", role=Role.VIEWER)
 def forecast(
     vder: VderName, *, horizon_s: Annotated[Seconds, Arg("How far ahead.")] = 86400
-) -> list[Data]:
+) -> list[ForecastRow]:
     """Show the expected load, PV, thermal load and EV charging, in W, injection positive.
 
     Each has the quantiles 0.1, 0.5 and 0.9.

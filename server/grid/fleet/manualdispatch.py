@@ -47,7 +47,7 @@ NO_DISPATCH = ManualDispatch(0.0, 0.0, 0.0)
 def manual_dispatch(area: VirtualDER, span: Span) -> dict[int, ManualDispatch]:
     """Return, by number, the devices with an operator's order in the first step of a span.
 
-    Such an order stands; a plan leaves it as it is.
+    A plan leaves such orders as they are.
     """
     end = span.start + span.step
     return {

@@ -1,6 +1,6 @@
 """The tree of virtual DERs: walks down and up, depth and height.
 
-All code that needs the tree uses this class; nobody follows `parent` or `children` by hand.
+All code that needs the tree uses this class; no other module follows `parent` or `children`.
 """
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> P
     for before, time in pairwise(certain):
         if time.instants[0] <= before.instants[0]:
             _refuse(time.position, f"{iso(time.instants[0])} does not come after {iso(before.instants[0])}, "
-                                "which stands before it")
+                                  "which is in the row before")
     instants = localtimes.resolve([row.time for row in rows], zone)
     start, end = instants[0], instants[-1]
     step = min((after - before for before, after in pairwise(instants)), default=step)

@@ -6,7 +6,7 @@ Power is in W of injection, so a load is negative. What is expected, and from wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from server import clock
 from server.audit import audited
@@ -146,28 +146,28 @@ def submitted(
 
 def table(
     vder: str | int | VirtualDER,
-    horizon: int = DAY,
+    horizon_s: int = DAY,
     quantities: Sequence[str] = QUANTITIES,
     at: int | None = None,
 ) -> list[ForecastRow]:
-    """Return a row for each interval of the horizon (s), in W of injection.
+    """Return a row for each interval of the horizon, in W of injection.
 
     Of each quantity it has the median and, where an error is known, the quantiles 0.1 and 0.9; None where
     nothing is known. Refused (400) beyond MAX_HORIZON.
     """
-    if not 0 < horizon <= MAX_HORIZON:
-        raise Refused(400, f"a horizon of {horizon} s: specify 1 s to {MAX_HORIZON // DAY} days")
+    if not 0 < horizon_s <= MAX_HORIZON:
+        raise Refused(400, f"a horizon of {horizon_s} s: specify 1 s to {MAX_HORIZON // DAY} days")
     at = clock.now() if at is None else at
-    start, steps = at - at % STEP, -(-horizon // STEP)
+    start, steps = at - at % STEP, -(-horizon_s // STEP)
     forecasts = {
         quantity: forecastvalues.forecast(vder, quantity, start, steps, at) for quantity in quantities
     }
-    rows: list[ForecastRow] = []
+    rows = []
     for number in range(steps):
-        row: ForecastRow = {"start": start + number * STEP}
+        row: dict[str, Any] = {"start": start + number * STEP}
         for quantity, forecast in forecasts.items():
             row |= _quantiles(quantity, forecast, number)
-        rows.append(row)
+        rows.append(cast(ForecastRow, row))
     return rows
 
 
@@ -183,18 +183,20 @@ def _quantiles(quantity: str, forecast: ForecastSteps, number: int) -> dict[str,
 def show(
     vder: str | int | VirtualDER,
     quantities: Sequence[str] = QUANTITIES,
-    horizon: int = DAY,
+    horizon_s: int = DAY,
     at: int | None = None,
 ) -> Forecasts:
-    """Return what is expected over the horizon (s), the source of each quantity, and what was submitted."""
+    """Return what is expected over the horizon, the source of each quantity, and what was submitted."""
     row, at = virtualders.find(vder), clock.now() if at is None else at
     forecasts = {
         quantity: forecastvalues.forecast(row, quantity, at - at % STEP, 1, at) for quantity in quantities
     }
-    return {
+    sources = {f"{quantity}_source": forecast.source for quantity, forecast in forecasts.items()}
+    result = {
         "vder": row.name,
-        **{f"{quantity}_source": forecast.source for quantity, forecast in forecasts.items()},
+        **sources,
         "submitted": [series for series in submitted(row) if series["quantity"] in quantities],
-        "intervals": table(row, horizon, quantities, at),
+        "intervals": table(row, horizon_s, quantities, at),
         "warnings": [warning for forecast in forecasts.values() for warning in forecast.warnings],
     }
+    return cast(Forecasts, result)

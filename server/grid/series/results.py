@@ -115,12 +115,40 @@ class PutSeries(SeriesForecast):
 
 SubmittedForecast = SeriesForecast | SessionForecast
 PutForecast = PutSeries | PutSessions
-ForecastRow = dict[str, Any]
-"""An interval with its `start` and, for each quantity such as load, `load_p10_w`, `load_p50_w` and
-`load_p90_w`: W of injection, None where nothing is known."""
-Forecasts = dict[str, Any]
-"""`vder`, `submitted` (SubmittedForecast), `intervals` (ForecastRow), `warnings` and, for each quantity such
-as load, its source, `load_source`."""
+
+
+class ForecastRow(TypedDict):
+    """The quantiles 0.1, 0.5 and 0.9 of each quantity that was asked for, in an interval: W of injection.
+
+    None where nothing is known, or no error.
+    """
+    start: Instant
+    load_p10_w: NotRequired[Watts | None]
+    load_p50_w: NotRequired[Watts | None]
+    load_p90_w: NotRequired[Watts | None]
+    pv_p10_w: NotRequired[Watts | None]
+    pv_p50_w: NotRequired[Watts | None]
+    pv_p90_w: NotRequired[Watts | None]
+    thermal_p10_w: NotRequired[Watts | None]
+    thermal_p50_w: NotRequired[Watts | None]
+    thermal_p90_w: NotRequired[Watts | None]
+    ev_p10_w: NotRequired[Watts | None]
+    ev_p50_w: NotRequired[Watts | None]
+    ev_p90_w: NotRequired[Watts | None]
+
+
+class Forecasts(TypedDict):
+    """What is expected, and the source of each quantity that was asked for."""
+    vder: str
+    load_source: NotRequired[str]
+    pv_source: NotRequired[str]
+    thermal_source: NotRequired[str]
+    ev_source: NotRequired[str]
+    submitted: list[SubmittedForecast]
+    intervals: list[ForecastRow]
+    warnings: list[str]
+
+
 MeasurementRow = dict[str, Any]
 """An interval with its `start` and the mean injection in W by quantity, such as `premises`."""
 

@@ -66,7 +66,7 @@ def push(
 ) -> PutSignal:
     """Store one value, of the present step where `start` is None.
 
-    A measurement is nobody's decision, so it is not in the audit log.
+    A measurement is not a decision of an operator, so it is not in the audit log.
     """
     start = clock.now() // step * step if start is None and step > 0 else start or 0
     if kind != MEASURED:

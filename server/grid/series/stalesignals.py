@@ -16,21 +16,21 @@ _STOPPED_STEPS = 2  # after so many without a measurement it has stopped
 def stale_signals(
     vder: str | int | VirtualDER,
     at: int | None = None,
-    horizon: int | None = None,
+    horizon_s: int | None = None,
     start: int | None = None,
 ) -> list[str]:
     """Return what is wrong with the signals of a virtual DER, a sentence each.
 
     That is: an issue that was promised and did not arrive, a measurement that stopped, values that end before
-    the horizon (s; by default that of its plans, or a day; from `start` on, or from `at`), gaps within it. A
+    the horizon (by default that of its plans, or a day; from `start` on, or from `at`), gaps within it. A
     kind of which the last value is older than a week is taken as given up.
     """
     row, at = virtualders.find(vder), clock.now() if at is None else at
-    if horizon is None:
+    if horizon_s is None:
         balance = Balance.get_or_none(Balance.vder == row)
-        horizon = balance.step_s * balance.horizon_steps if balance is not None else DAY
+        horizon_s = balance.step_s * balance.horizon_steps if balance is not None else DAY
     begin = at - at % STEP if start is None else start
-    return [sentence for kind in KINDS for sentence in faults(row, kind, at, begin, begin + horizon)]
+    return [sentence for kind in KINDS for sentence in faults(row, kind, at, begin, begin + horizon_s)]
 
 
 def faults(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[str]:

@@ -192,7 +192,7 @@ def test_forecasts_are_shown_with_who_says_so():
         put("pv", [1000] * 8, source="bureau")
     put("ev", [[NOON + HOUR, NOON + 2 * HOUR, 5000, 7000]])
     past("premises", lambda at: -10.0, 2)
-    result = forecasts.show("street", horizon=HOUR)
+    result = forecasts.show("street", horizon_s=HOUR)
     assert [result[f"{quantity}_source"] for quantity in ("pv", "load", "ev")] == [
         "bureau", "a day ago", "nothing"]
     assert [row["quantity"] for row in result["submitted"]] == ["ev", "pv"] and len(result["intervals"]) == 4

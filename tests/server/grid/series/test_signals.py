@@ -111,7 +111,7 @@ def test_a_signal_that_reaches_to_the_horizon_is_no_trouble():
 def test_a_signal_that_ends_before_the_horizon_is_said():
     put(day(1, 6), kind="schedule")
     assert troubles() == ["schedule of F12 ends at 2025-06-15T18:00Z, 18 h before the horizon"]
-    assert troubles(horizon=6 * HOUR) == []
+    assert troubles(horizon_s=6 * HOUR) == []
     Balance.create(vder=VirtualDER.get(), step_s=STEP, horizon_steps=20)
     assert troubles() == []
     clock.advance(6 * HOUR)
@@ -123,7 +123,7 @@ def test_a_signal_that_ends_before_the_horizon_is_said():
 def test_gaps_within_the_horizon_are_said_until_they_are_filled():
     put(day(1, 2) + [None, None] + day(1, 22))
     assert troubles() == ["imbalance of F12 has no values from 2025-06-15T14:00Z until 2025-06-15T14:30Z"]
-    assert troubles(horizon=2 * HOUR) == []
+    assert troubles(horizon_s=2 * HOUR) == []
     clock.advance(60)
     put([0, 0], start=NOON + 2 * HOUR)
     assert troubles() == [] and len(troubles(at=NOON)) == 1
