@@ -1,7 +1,7 @@
 """What a number or text means, as a type: aliases that carry unit and sign.
 
 Arguments and results of operations are annotated with them, so that tables, JSON, help texts and forms are
-made from one declaration. For the type checker each is the plain type. `meaning` reads them back.
+made from one declaration. For the type checker each is the plain type.
 
     class OrderRow(TypedDict):
         start: Instant
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,3 @@ Month = Annotated[date, Meaning("month", "a local month, such as 2026-11")]
 Lfdi = Annotated[str, Meaning("LFDI", "40 hexadecimal digits")]
 Href = Annotated[str, Meaning("href", "the path of a resource")]
 Xml = Annotated[str, Meaning("XML", "a document as devices read it")]
-
-
-def meaning(annotation: Any) -> Meaning | None:
-    """The meaning that a type carries, also inside `X | None`; None where it carries none."""
-    if get_origin(annotation) is Annotated:
-        return next((extra for extra in annotation.__metadata__ if isinstance(extra, Meaning)), None)
-    return next(filter(None, map(meaning, get_args(annotation))), None)
