@@ -145,7 +145,7 @@ def test_inverters_keep_to_the_limit_and_say_so(day: Day, name: str) -> None:
     (meter,) = [
         one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").submitted["uom"] == 38
     ]
-    start, end = day.control["start"], day.control["start"] + day.control["duration"]
+    start, end = day.control["start"], day.control["start"] + day.control["duration_s"]
     before = [value for _, _, value in meterreadings.between(meter, start - 600, start - 60)]
     during = [value for at, length, value in meterreadings.between(meter, start, end) if at + length <= end]
     assert max(before) > most * LIMIT / 10_000

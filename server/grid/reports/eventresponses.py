@@ -67,7 +67,9 @@ def summary(records: Mapping[str, Records], event: EvaluatedEvent) -> ResponseSu
     statuses: Counter[int] = Counter()
     for device_records in records.values():
         for record in device_records:
-            status = record.status or 0
+            status = record.status
+            if status is None:
+                continue
             statuses[status] += 1
             if status in delays_s and record.received_at >= event.published_at:
                 delays_s[status].append(record.received_at - event.published_at)

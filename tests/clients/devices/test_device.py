@@ -90,7 +90,7 @@ def test_a_refused_registration_is_tried_once_for_every_poll(
     def refuse(*_: object) -> None:
         raise Refused(403, "not you")
     settings.registration = True
-    monkeypatch.setattr(enrolment, "_may_register", refuse)
+    monkeypatch.setattr(enrolment, "_check_registration", refuse)
     device.run(250)
     assert device.details("error") and not device.details("enrolled")
     assert device.transport.count("POST", "/edev") == 3

@@ -148,8 +148,8 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("vder forecast street --horizon 0", "a horizon of 0 s"),
         ("vder capability street --step 0", "0 s in 86400 s"),
         ("opt-out set one --until 2020-01-01", "is in the past: specify until when"),
-        ("report day street --date 9999-12-31", "still to come"),
-        ("report month street --month 9999-12", "still to come"),
+        ("report day street --date 9999-12-31", "is in the future"),
+        ("report month street --month 9999-12", "is in the future"),
     ],
     "numbers": [
         *(

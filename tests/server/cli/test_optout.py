@@ -33,7 +33,7 @@ def test_a_device_is_taken_out_listed_and_brought_back(say: Callable[..., Any], 
         {"device": "one", "lfdi": device.lfdi, "opted_out_until": NOON + 7200, "opt_out_reason": "guests"}]
     say("opt-out", "clear", "one")
     assert say("opt-out", "list") == []
-    assert [(row.what, row.reason) for row in AuditEntry.select().order_by(AuditEntry.id)] == [
+    assert [(row.operation, row.reason) for row in AuditEntry.select().order_by(AuditEntry.id)] == [
         ("opt-out set", "guests"), ("opt-out clear", "")]
 
 
