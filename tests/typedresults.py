@@ -5,6 +5,8 @@ from types import NoneType, UnionType
 from typing import (Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin,
                     get_type_hints, is_typeddict)
 
+from server.units import Meaning
+
 
 def mismatches(value: Any, declared: Any, place: str = "result") -> list[str]:
     """What in a value, as JSON has it, is not as declared; a float may be written as an integer."""
@@ -47,3 +49,10 @@ def _of_typeddict(value: Any, declared: Any, place: str) -> list[str]:
     for key in value.keys() & hints.keys():
         faults += mismatches(value[key], hints[key], f"{place}/{key}")
     return faults
+
+
+def unit_of(annotation: Any) -> str | None:
+    """The unit that a type carries, also inside `X | None`; None where it carries none."""
+    extras = getattr(annotation, "__metadata__", ()) if get_origin(annotation) is Annotated else ()
+    own = next((extra.unit for extra in extras if isinstance(extra, Meaning)), None)
+    return own or next(filter(None, map(unit_of, get_args(annotation))), None)

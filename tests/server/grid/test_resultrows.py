@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from server.units import meaning
+from tests.typedresults import unit_of
 
 MODULES = [
     "server.grid.balance.results",
@@ -28,7 +28,7 @@ SUFFIXES = {"_w_per_s": "W/s", "_w": "W", "_wh": "Wh", "_kwh": "kWh", "_s": "s",
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
 def test_keys_and_units_agree(row: type) -> None:
     hints = typing.get_type_hints(row, include_extras=True)
-    units = {key: getattr(meaning(hint), "unit", None) for key, hint in hints.items()}
+    units = {key: unit_of(hint) for key, hint in hints.items()}
     expected = {
         key: next((unit for suffix, unit in SUFFIXES.items() if key.endswith(suffix)), None) for key in hints
     }
