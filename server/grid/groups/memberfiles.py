@@ -92,7 +92,9 @@ def read(file: Path) -> list[Line]:
             rows = csv.DictReader(text, strict=True)
             _check_columns(file, list(rows.fieldnames or ()))
             return [_line(file, rows.line_num, row) for row in rows if any(row.values())]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise Refused(400, f"{file} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise Refused(400, f"{file}: {error}") from None
 
 

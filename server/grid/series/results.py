@@ -6,15 +6,12 @@ from typing import Any, NotRequired, TypedDict
 from server.units import Instant, Seconds, WattHours, Watts
 
 
-class SignalIssue(TypedDict):
-    """A signal as it was issued.
+class SeriesSummary(TypedDict):
+    """The extent of a series.
 
-    `values` is how many values it has, `gaps` how many of them are missing, `least`, `mean` and `most` are
-    over the others, in the unit of the kind. `issue_interval_s` is after how long the next issue was
-    promised.
+    `values` is how many values it has, `gaps` how many of them are missing; `least`, `mean` and `most` are
+    over the others, in the unit of the series.
     """
-    vder: str
-    kind: str
     start: Instant
     end: Instant
     step_s: Seconds
@@ -23,6 +20,12 @@ class SignalIssue(TypedDict):
     least: float
     mean: float
     most: float
+
+
+class SignalIssue(SeriesSummary):
+    """A signal as it was issued; `issue_interval_s` is after how long the next issue was promised."""
+    vder: str
+    kind: str
     tolerance_w: Watts
     priority: int
     source: str
@@ -84,18 +87,10 @@ class SessionForecast(TypedDict):
     issued_at: Instant
 
 
-class SeriesForecast(TypedDict):
+class SeriesForecast(SeriesSummary):
     """A forecast from outside, in W of injection; `quantiles` are the probabilities that it has beside it."""
     vder: str
     quantity: str
-    start: Instant
-    end: Instant
-    step_s: Seconds
-    values: int
-    gaps: int
-    least: float
-    mean: float
-    most: float
     source: str
     issued_at: Instant
     quantiles: list[str]

@@ -218,6 +218,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("audit verify {deep}", "this is no audit log"),
         ("audit verify {binary}", "this is no audit log"),
         ("signal put street --csv /nowhere/x", "/nowhere/x"),
+        ("vder members import street /nowhere/x", "/nowhere/x cannot be read: No such file or directory"),
         ("report day street --html {empty}/x.html", "the page cannot be written there"),
     ],
 }
