@@ -12,7 +12,7 @@ import time
 
 import peewee
 
-from server import clock
+from server import alarms, clock
 from server.config import settings
 from server.grid.balance import controller
 from server.grid.dispatch import orders
@@ -26,16 +26,18 @@ PURGE_S = 3600  # between removals of what is old
 
 
 def turn() -> int:
-    """Render what time has changed, sum up readings, and decide the steps of the areas that are due.
+    """Clear alarms that are over, render what time has changed, sum up readings, and decide the steps of the
+    areas that are due.
 
     Return how many lists, intervals and steps that was.
     """
+    alarms.clear_lapsed()
     rendered = store.refresh() if store.due() else 0
     return rendered + measurements.roll_due(clock.now()) + controller.run_due()
 
 
 def purge() -> int:
-    """Remove events, orders and readings that are older than the settings keep; return how many."""
+    """Remove events, orders, readings and alarms that are older than the settings keep; return how many."""
     now = clock.now()
     events_before = now - settings.event_days * meterreadings.DAY
     readings_before = now - settings.reading_days * meterreadings.DAY
@@ -44,6 +46,7 @@ def purge() -> int:
         + orders.forget_before(events_before)
         + retention.remove_readings_before(readings_before)
         + measurements.forget_before(readings_before)
+        + alarms.forget_before(now - settings.alarm_days * meterreadings.DAY)
     )
 
 

@@ -22,6 +22,8 @@ _DECLARATIONS = (
             why="a month can be reported until the ninth day after it"),
     Setting(name="reading_days", group=STORE, default=400, unit="days", least=1, most=CENTURY,
             help="how long readings are kept", why="a year and a month"),
+    Setting(name="alarm_days", group=STORE, default=90, unit="days", least=1, most=CENTURY,
+            help="how long alarms that are over are kept"),
 
     Setting(name="host", group=DEVICE_INTERFACE, default="127.0.0.1", unit="address", check=checks.HOST,
             help="address the device interface listens on; 0.0.0.0 for all of them",

@@ -1,9 +1,9 @@
 """The tables, and the connection to the database.
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
-DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans` and `auditlog`.
-`Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
-readings, orders, signals, plans and what operators set are the truth themselves.
+DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
+`auditlog`. `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt
+from it; readings, orders, signals, plans and what operators set are the truth themselves.
 """
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from playhouse import db_url
 
 from server.config import settings
 from server.migrations import runner
+from server.models.alarms import AlarmRecord
 from server.models.auditlog import AuditEntry
 from server.models.base import EVERYONE, JSON, Table, db
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
@@ -84,8 +85,8 @@ def tables() -> list[type[Table]]:
 
 
 __all__ = [
-    "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device", "DeviceType",
-    "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership", "Meter",
-    "Participation", "Plan", "Rate", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
-    "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables", "vder_audience",
-    "vder_of_audience"]
+    "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
+    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership",
+    "Meter", "Participation", "Plan", "Rate", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share",
+    "Table", "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables",
+    "vder_audience", "vder_of_audience"]

@@ -2,11 +2,11 @@
 
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
-The command line is made from these declarations. Read `declaration` first. Each of `devices`,
-`virtualders`, `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`,
-`participation`, `readings`, `pollrates`, `reports`, `auditlog` and `maintenance` declares the operations on
-one kind of thing and calls the packages below. `seriesinput` reads files of time series, `elementvalues` the
-values of elements as people write them, `progress` tells interfaces how far long work is.
+The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
+`controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
+`readings`, `pollrates`, `reports`, `alarms`, `auditlog` and `maintenance` declares the operations on one kind
+of thing and calls the packages below. `seriesinput` reads files of time series, `elementvalues` the values of
+elements as people write them, `progress` tells interfaces how far long work is.
 """
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ MODULES = {
     "post-rate": "pollrates",
     "report": "reports",
     "baseline": "reports",
+    "alarm": "alarms",
     "audit": "auditlog",
     "reindex": "maintenance",
 }

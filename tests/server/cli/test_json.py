@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 import pytest
 
-from server import clock
+from server import alarms, clock
 from server.cli import main
 from server.cli.reference import declared
 from server.config import settings
@@ -115,6 +115,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("report day", "town --date 2025-06-15", ""),
     ("report month", "town --month 2025-06", ""),
     ("report nonresponders", "town", ""),
+    ("alarm list", "", ""),
     ("audit tail", "", ""),
     ("audit verify", "", ""),
     ("audit export", "", ""),
@@ -171,6 +172,7 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
         == 201
     )
     (tmp_path / "members.csv").write_text("device\nspare\n")
+    alarms.raise_alarm("quota", "device 1", "101 responses to one event, 100 are allowed")
     return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
             "OPENBLAS_NUM_THREADS": "1"}
 

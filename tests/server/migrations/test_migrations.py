@@ -19,6 +19,7 @@ from tests import tables
 from tests.server.migrations.conftest import NAMES, OpenAt, clear
 
 NEIGHBOURHOOD = Path(__file__).parents[2] / "data/neighbourhood.json"  # rows as the program itself wrote them
+YOUNGER = {"alarm_record"}  # tables that the file has no rows of
 BODIES = {"body", "body_2023"}  # what is rendered; it changes with the program, and the file has none
 
 
@@ -87,7 +88,7 @@ def test_a_neighbourhood_of_every_earlier_schema_needs_no_reindex(open_at: OpenA
         "it was done at the start"
     )
     before = rows()
-    assert all(before.values()) or last < written["schema"]
+    assert all(before[table] for table in before.keys() - YOUNGER) or last < written["schema"]
     store.reindex()
     assert rows() == before
     assert store.reindex() == 0
