@@ -9,9 +9,10 @@ made from one declaration. For the type checker each is the plain type.
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,9 @@ Month = Annotated[date, Meaning("month", "a local month, such as 2026-11")]
 Lfdi = Annotated[str, Meaning("LFDI", "40 hexadecimal digits")]
 Href = Annotated[str, Meaning("href", "the path of a resource")]
 Xml = Annotated[str, Meaning("XML", "a document as devices read it")]
+Elements = Annotated[dict[str, Any], Meaning("elements", "a type of the standard, by its element names")]
+
+# How names end that carry a unit. Tables show the unit instead, options leave it out.
+SUFFIXES: Mapping[str, str] = {
+    "W/s": "_w_per_s", "%": "_percent", "kWh": "_kwh", "Wh": "_wh", "instant": "_at", "W": "_w", "s": "_s",
+    "h": "_h"}

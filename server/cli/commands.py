@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -48,7 +49,8 @@ def group(declared: Group) -> click.Command:
 
 def command(operation: Operation, name: str) -> click.Command:
     """The command of an operation. `--json` is added to its arguments, `--yes` where it asks first."""
-    presentation = PRESENTATIONS.get(operation.name, Presentation(show))
+    presentation = PRESENTATIONS.get(operation.name) or Presentation(
+        partial(show, declared=operation.result))
 
     def callback(as_json: bool, **values: Any) -> None:
         own = {parameter.name: values[parameter.name] for parameter in presentation.parameters

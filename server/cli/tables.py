@@ -1,9 +1,13 @@
-"""Print results of commands: tables for people, JSON for programs."""
+"""Print results of commands: tables for people, JSON for programs.
+
+What a value is, an instant or a power, says the type that the operation declares for its result.
+"""
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +16,37 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from server.operations import resulttypes
+from server.units import SUFFIXES
+
 NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
 PIPED_WIDTH = 140  # columns of a table that is piped into a file
 Row = Mapping[str, Any]
 
 
-def show(result: Any, as_json: bool) -> None:
-    """Print a result. Its warnings go to standard error, not into the table."""
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: the keys that lead to its values in the rows, and their declared type."""
+    path: tuple[str, ...]
+    kind: Any
+    values: list[Any]
+
+    @property
+    def key(self) -> str:
+        return self.path[-1]
+
+    @property
+    def unit(self) -> str:
+        return resulttypes.unit(self.kind)
+
+    @property
+    def is_number(self) -> bool:
+        numbers = all(type(value) in (int, float, type(None)) for value in self.values)
+        return numbers and self.unit != "instant"
+
+
+def show(result: Any, as_json: bool, declared: Any = Any) -> None:
+    """Print a result of a declared type. Its warnings go to standard error, not into the table."""
     if result is None:
         return
     if as_json:
@@ -28,20 +56,22 @@ def show(result: Any, as_json: bool) -> None:
     if isinstance(result, Mapping):
         for warning in result.get("warnings", ()):
             click.secho(f"warning: {warning}", fg="yellow", err=True)
-        _print_record(console, {key: value for key, value in result.items() if key not in NOT_IN_TABLES})
+        row = {key: value for key, value in result.items() if key not in NOT_IN_TABLES}
+        _print_record(console, row, resulttypes.fields(declared, result))
     else:
-        _print_rows(console, list(result))
+        rows = list(result)
+        _print_rows(console, rows, resulttypes.item(declared, rows))
 
 
-def _print_record(console: Console, row: Row) -> None:
+def _print_record(console: Console, row: Row, types: Mapping[str, Any]) -> None:
     """Print a mapping: a line for each value, then texts of several lines, then nested rows."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    nested = {key: value for key, value in row.items() if _is_rows(value)}
+    nested = {key: value for key, value in row.items() if _is_nested(value)}
     for key, value in row.items():
         if key not in nested and "\n" not in str(value) and value not in (None, "", [], {}):
-            table.add_row(key, cell(key, value))
+            table.add_row(key, cell(value, types[key]))
     console.print(table)
     for key, value in row.items():
         if isinstance(value, str) and "\n" in value:
@@ -49,54 +79,88 @@ def _print_record(console: Console, row: Row) -> None:
             console.print(value, markup=False, highlight=False)
     for key, value in nested.items():
         console.print(f"\n[bold]{key}[/bold]")
-        _print_rows(console, list(value))
+        if isinstance(value, Mapping):
+            _print_record(console, value, resulttypes.fields(types[key], value))
+        else:
+            _print_rows(console, value, resulttypes.item(types[key], value))
 
 
-def _is_rows(value: Any) -> bool:
+def _is_nested(value: Any) -> bool:
+    """Whether a value is printed below the record: rows, or a mapping that is too long for a line."""
+    if isinstance(value, Mapping):
+        return len(value) > _MAX_PAIRS
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _print_rows(console: Console, rows: list[Row]) -> None:
+def _print_rows(console: Console, rows: Sequence[Row], declared: Any) -> None:
     """Print rows as a table; columns that are least needed are left out where it is too wide."""
     if not rows:
         console.print("none", style="dim")
         return
-    columns = list(dict.fromkeys(key for row in rows for key in row if key != "depth"))
-    columns = [key for key in columns if any(row.get(key) not in (None, "", [], {}) for row in rows)
-               and not all(row.get(_IDENTIFIED_BY.get(key, "")) for row in rows)]
+    columns = [column for column in _columns(rows, declared)
+               if any(value not in (None, "", [], {}) for value in column.values)
+               and not all(row.get(_IDENTIFIED_BY.get(column.key, "")) for row in rows)]
+    indents = ["  " * int(row.get("depth") or 0) for row in rows]
     optional = iter(_OPTIONAL)
-    while not (fits := _width(console, _table(rows, columns, shortest=True)) <= console.width) and (
-        column := next(optional, None)
+    while not (fits := _width(console, _table(columns, indents, shortest=True)) <= console.width) and (
+        least_needed := next(optional, None)
     ):
-        columns = [key for key in columns if key != column]
-    console.print(_table(rows, columns, folded=not fits))
+        columns = [column for column in columns if column.path[0] != least_needed]
+    console.print(_table(columns, indents, folded=not fits))
 
 
-def _table(rows: list[Row], columns: list[str], shortest: bool = False, folded: bool = False) -> Table:
-    """Rows as a table.
+def _columns(rows: Sequence[Row], declared: Any) -> list[Column]:
+    """The columns of rows in their order; a mapping of quantities, such as power by kind, has several."""
+    types: dict[tuple[str, ...], Any] = {}
+    for row in rows:
+        for key, kind in resulttypes.fields(declared, row).items():
+            value = row[key]
+            inner = resulttypes.fields(kind, value) if isinstance(value, Mapping) else {}
+            if inner and all(map(resulttypes.unit, inner.values())):
+                types.update({(key, name): inner[name] for name in inner})
+            elif key != "depth":
+                types.setdefault((key,), kind)
+    divided = {path[0] for path in types if len(path) > 1}
+    return [
+        Column(path=path, kind=kind, values=[_value(row, path) for row in rows])
+        for path, kind in types.items()
+        if path[0] not in divided or len(path) > 1
+    ]
+
+
+def _value(row: Row, path: tuple[str, ...]) -> Any:
+    """What a path of keys leads to in a row; None where a key is missing."""
+    value: Any = row
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _table(columns: list[Column], indents: list[str], shortest: bool = False, folded: bool = False) -> Table:
+    """A table of columns; names are indented.
 
     Only prose is broken into lines, or with `folded` everything; nothing is cut off. `shortest` measures with
     prose already broken.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for key in columns:
-        number = all(type(row.get(key)) in (int, float, type(None)) for row in rows)
-        cells = [cell(key, row.get(key), brief=True) for row in rows]
+    printed = []
+    for column in columns:
+        cells = [cell(value, column.kind, brief=True) for value in column.values]
+        if column.key == "name":
+            cells = [indent + text for indent, text in zip(indents, cells, strict=True)]
         width = max(map(len, cells))
-        breakable = not number and key not in _UNBROKEN and not key.endswith(_INSTANTS)
+        breakable = not column.is_number and column.unit != "instant" and column.key not in _UNBROKEN
         prose = breakable and width > _PROSE_WIDTH
         table.add_column(
-            _heading(key, width),
+            _heading(column, width),
             no_wrap=not prose and not folded,
             overflow="fold",
             max_width=_PROSE_WIDTH if prose and shortest else None,
-            justify="right" if number and not key.endswith(_INSTANTS) else "left",
+            justify="right" if column.is_number else "left",
         )
-    for row in rows:
-        indent = "  " * int(row.get("depth") or 0)
-        table.add_row(
-            *(indent * (column == "name") + cell(column, row.get(column), brief=True) for column in columns)
-        )
+        printed.append(cells)
+    for row in zip(*printed, strict=True):
+        table.add_row(*row)
     return table
 
 
@@ -104,17 +168,25 @@ def _width(console: Console, table: Table) -> int:
     return Measurement.get(console, console.options.update(max_width=1000), table).maximum
 
 
-def _heading(key: str, width: int) -> str:
-    """The heading of a column; above narrow values its words stand in lines of their own."""
-    words = [_UNIT_NAMES.get(word, word) if number else word for number, word in enumerate(key.split("_"))]
-    return " ".join(words) if len(key) <= width else "\n".join(words)
+def _heading(column: Column, width: int) -> str:
+    """The heading of a column with its unit; above narrow values its words stand in lines of their own."""
+    words = [word for key in reversed(column.path) for word in _words(key, column.unit)]
+    if column.unit in _SHOWN_UNITS:
+        words.append(column.unit)
+    return " ".join(words) if len(" ".join(words)) <= width else "\n".join(words)
+
+
+def _words(key: str, unit: str) -> list[str]:
+    """The words of a name; a unit that is shown beside it is none of them."""
+    return (key.removesuffix(SUFFIXES[unit]) if unit in _SHOWN_UNITS else key).replace("_", " ").split()
 
 
 # Long identifiers are left out where another column identifies the rows.
 _IDENTIFIED_BY = {"lfdi": "name", "mrid": "href"}
-_UNIT_NAMES = {"w": "W", "wh": "Wh", "kwh": "kWh"}
 _UNBROKEN = ("name", "vder", "device", "status", "state", "quantity", "answer")
 _PROSE_WIDTH = 17  # a wider text may be broken into lines; an instant in it stays whole
+_SHOWN_UNITS = ("W", "Wh", "kWh", "W/s", "%", "s", "h")  # in the heading of a column, in place of the suffix
+_MAX_PAIRS = 4  # a mapping of more is printed with a line for each
 # Columns that are left out where a table is too wide for the terminal, the first goes first; --json has them.
 _OPTIONAL = (
     "mrid",
@@ -158,23 +230,24 @@ _OPTIONAL = (
     "least",
     "most",
 )
-_INSTANTS = ("_at", "start", "created", "received", "until", "since", "said", "end", "_from")
 
 
-def cell(key: str, value: Any, brief: bool = False) -> str:
+def cell(value: Any, declared: Any = Any, brief: bool = False) -> str:
     """A value as text: instants as ISO 8601 in UTC (`brief`: without zero seconds), mappings as `a=b`."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int) and key.endswith(_INSTANTS) and value > 1_000_000_000:
+    if isinstance(value, Mapping):
+        types = resulttypes.fields(declared, value)
+        return ", ".join(f"{name}={cell(part, types[name])}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        kind = resulttypes.item(declared, value)
+        return ", ".join(cell(part, kind) for part in value)
+    if resulttypes.unit(declared) == "instant" and isinstance(value, int):
         return iso(value).replace(":00Z", "Z") if brief else iso(value)
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={cell(name, item)}" for name, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(cell(key, item) for item in value)
     return str(value)
 
 

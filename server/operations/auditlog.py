@@ -9,7 +9,6 @@ from server.errors import Refused
 from server.operations.declaration import Arg, Group, Role, UploadedFile
 from server.units import Instant
 
-Data = dict[str, Any]
 audit_group = Group(
     "audit",
     "Every change of state by an operator: who, operation, before, after, reason, chained by hashes.")
@@ -64,7 +63,7 @@ def verify(
     return result
 
 
-def _entries(file: UploadedFile) -> list[Data]:
+def _entries(file: UploadedFile) -> list[dict[str, Any]]:
     """Return the entries of a file; in exports of earlier versions the operation is called `what`."""
     try:
         entries = [json.loads(line) for line in file.content.decode().splitlines()]

@@ -2,20 +2,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from server.devices import enrolment
 from server.errors import BadArgument
 from server.grid.controls import defaultcontrols, dercontrols
 from server.grid.controls import preview as previews
-from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary,
+from server.grid.controls.results import (AddedCurve, DerControlDetail, DerControlRow, DerControlSummary,
                                           PostedDerControl, Preview)
 from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, UINT32, Arg, DeviceName, DryRun, Group, Role, VderName
 from server.resources.codes import ALL_RESPONSES, DERCurveType
 from server.units import Href, Instant, Seconds, SecondsExact
 
-Data = dict[str, Any]
 CURVE_TYPES = tuple(curve.name for curve in DERCurveType)
 control = Group(
     "control",
@@ -94,7 +93,7 @@ def curve(
     y_ref_type: Annotated[int, Arg("What Y is relative to (DERUnitRefType).")],
     also: Annotated[Mapping[str, str], Arg("Another element of DERCurve, such as vRef=10000.")] = NO_PAIRS,
     description: Description = "",
-) -> Data:
+) -> AddedCurve:
     """Add a DERCurve to a virtual DER's program; controls name it by its href."""
     data = {
         "curveType": DERCurveType[curve_type],

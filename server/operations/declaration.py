@@ -25,7 +25,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from server.errors import BadArgument
-from server.units import Meaning
+from server.units import SUFFIXES, Meaning
 
 F = TypeVar("F", bound=Callable[..., Any])
 INT32, UINT32 = 2 ** 31 - 1, 2 ** 32 - 1
@@ -33,7 +33,6 @@ YEAR_2200 = 7_258_118_400  # instants beyond it, or before 1970, are typing erro
 # The range of a unit or, where it has none, of a type: what every database and the standard can hold.
 RANGES: Mapping[Any, tuple[float, float]] = {
     "instant": (0, YEAR_2200), "s": (0, UINT32), int: (-INT32, INT32), float: (-1e12, 1e12)}
-_SUFFIXES = {"W": "_w", "Wh": "_wh", "s": "_s", "%": "_percent", "instant": "_at"}
 
 
 class Role(StrEnum):
@@ -105,7 +104,7 @@ class Argument:
     def option(self) -> str:
         """The name on the command line, without dashes: the value names its unit (90s, 5kW), so the name need
         not."""
-        return self.arg.option or self.name.removesuffix(_SUFFIXES.get(self.unit, "")).replace("_", "-")
+        return self.arg.option or self.name.removesuffix(SUFFIXES.get(self.unit, "")).replace("_", "-")
 
     def check(self, value: Any) -> None:
         """Raise BadArgument where a value is out of range or none of the choices."""

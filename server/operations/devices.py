@@ -12,7 +12,7 @@ from server.models import Device, Membership, VirtualDER
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
 from server.resources import hexbinary, store
-from server.units import Href, Instant, Lfdi
+from server.units import Elements, Href, Instant, Lfdi
 
 enrol_group = Group("enrol")
 device = Group("device", "Look at and change enrolled devices. DEVICE is an LFDI, SFDI, number or name.")
@@ -38,10 +38,10 @@ class DeviceDetails(DeviceRow):
     pin: str | None
     enrolled_at: Instant
     virtual_ders: list[str]
-    DERCapability: NotRequired[dict[str, Any]]
-    DERSettings: NotRequired[dict[str, Any]]
-    DERStatus: NotRequired[dict[str, Any]]
-    DERAvailability: NotRequired[dict[str, Any]]
+    DERCapability: NotRequired[Elements]
+    DERSettings: NotRequired[Elements]
+    DERStatus: NotRequired[Elements]
+    DERAvailability: NotRequired[Elements]
 
 
 class RemovedDevice(TypedDict):

@@ -15,7 +15,6 @@ from server.operations.declaration import Arg, DryRun, Group, Role, VderName
 from server.resources.codes import ApplianceLoadReduction, ReductionUnit
 from server.units import Href, Percent, Seconds
 
-Data = dict[str, Any]
 dr = Group("dr", "Demand response: ask the loads of a virtual DER to use less, or to use more ahead of time.")
 event = dr.group(
     "event", "Post events to thermostats, water heaters, pool pumps, chargers …, and look at the responses.")

@@ -1,16 +1,15 @@
 """`plan`: plans that keep an area in balance."""
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from server.grid.balance import areasettings, planning, plans
-from server.grid.balance.results import BalanceSettings, PlanDetail, PlanSummary
+from server.grid.balance.results import BalanceSettings, PlanDetail, PlanDifference, PlanSummary
 from server.grid.groups import virtualders
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role
 from server.operations.signals import Area
 from server.units import Fraction, Seconds
 
-Data = dict[str, Any]
 plan = Group("plan", """
     Plan for an area, a virtual DER that has a signal: look at a plan, have it approved, carry it out, or
     leave it all to the automatic balance. `work` carries out what is published.
@@ -47,7 +46,7 @@ def show(number: PlanNumber) -> PlanDetail:
 
 
 @plan.operation("diff", role=Role.VIEWER)
-def diff(first: PlanNumber, second: PlanNumber) -> list[Data]:
+def diff(first: PlanNumber, second: PlanNumber) -> list[PlanDifference]:
     """List where two plans for an area differ."""
     return plans.diff(first, second)
 

@@ -1,7 +1,7 @@
 """`responses` and `readings`: what devices answered and measured."""
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from server import clock
 from server.devices import enrolment
@@ -12,7 +12,6 @@ from server.operations.declaration import Arg, DeviceName, Group, Role
 from server.resources import meterreadings, store
 from server.units import Href, Instant, Seconds
 
-Data = dict[str, Any]
 responses_group, readings_group = Group("responses"), Group("readings")
 GROUPS = (responses_group, readings_group)
 

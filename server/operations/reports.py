@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from server import clock
 from server.errors import Refused
 from server.grid.reports import baselines, pages, performance, reports
-from server.grid.reports.results import BaselineRow, NonresponderRow, Report
+from server.grid.reports.results import BaselineRow, NonresponderRow, Report, WrittenReport
 from server.operations.declaration import Arg, Group, Role, VderName
 from server.operations.dispatch import OrderNumber
 from server.units import Day, Instant, Month
 
-Data = dict[str, Any]
 DAY_S = 86400
 report = Group("report", "Results as tables, and as one HTML file with charts that needs nothing else.")
 baseline = Group("baseline", "What devices would have drawn without any event (consumption +).")
@@ -22,7 +21,7 @@ Html = Annotated[Path | None, Arg(
 
 
 @report.operation("event", role=Role.VIEWER)
-def event(event: Annotated[str, Arg(metavar="EVENT")], *, html_file: Html = None) -> Data:
+def event(event: Annotated[str, Arg(metavar="EVENT")], *, html_file: Html = None) -> WrittenReport:
     """Report an event: an order (its number) or a load control event (its href)."""
     return _written(reports.event(event), html_file)
 
@@ -33,7 +32,7 @@ def day(
     *,
     day: Annotated[Day | None, Arg("The local day; today if not given.", option="date")] = None,
     html_file: Html = None,
-) -> Data:
+) -> WrittenReport:
     """Report a local day of a virtual DER and those below it."""
     return _written(reports.day(vder, day), html_file)
 
@@ -44,7 +43,7 @@ def month(
     *,
     month: Annotated[Month | None, Arg("This month if not given.")] = None,
     html_file: Html = None,
-) -> Data:
+) -> WrittenReport:
     """Report a month of a virtual DER and those below it, day by day, with its settlement."""
     return _written(reports.month(vder, month), html_file)
 
@@ -62,7 +61,7 @@ def nonresponders(
     return performance.nonresponders(vder, until - DAY_S if start is None else start, until)
 
 
-def _written(results: Report, path: Path | None) -> Data:
+def _written(results: Report, path: Path | None) -> WrittenReport:
     """Write the page of a report; return its figures and tables, without the series of the charts."""
     from server.grid.reports import charts  # needs matplotlib, an extra that other operations do without
     try:
@@ -77,11 +76,11 @@ def _written(results: Report, path: Path | None) -> Data:
         "timezone": results["timezone"],
         "start": results["start"],
         "end": results["end"],
-        **dict(pages.figures(results["key_figures"])),
         "html": str(file),
+        "figures": dict(pages.figures(results["key_figures"])),
         "key_figures": results["key_figures"],
         "settlement": results["settlement"],
-        "days": [{key: value for key, value in day.items() if key != "moved_kwh"} for day in results["days"]],
+        "days": results["days"],
         "devices": results["events"][0]["devices"] if results["kind"] == "event" else [],
     }
 

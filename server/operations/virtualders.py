@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
 from server.grid.controls import defaultcontrols
+from server.grid.controls.results import DerDefault
 from server.grid.flexibility import capability as capabilities
 from server.grid.flexibility import equivalentder, rollup
 from server.grid.flexibility import status as groupstatus
@@ -21,7 +22,6 @@ from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, VderName
 from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
-Data = dict[str, Any]
 vder = Group("vder", """
     Group DERs into virtual DERs. VDER is a name or number.
 
@@ -168,7 +168,7 @@ def default(
     also: Annotated[Mapping[str, str], Arg(
         "An element of DefaultDERControl itself, such as setGradW=100.")] = NO_PAIRS,
     clear: Annotated[bool, Arg("Remove the default.")] = False,
-) -> Data:
+) -> DerDefault:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
     if clear:
         defaultcontrols.clear_default(vder)
@@ -176,7 +176,7 @@ def default(
         defaultcontrols.set_default(
             vder, elementvalues.data("DERControlBase", modes), elementvalues.data("DefaultDERControl", also)
         )
-    return groups.show(vder)["default"] or {}
+    return defaultcontrols.show_default(vder)
 
 
 @vder.operation("status", role=Role.VIEWER)

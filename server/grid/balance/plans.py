@@ -10,7 +10,7 @@ from typing import Any
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid.balance.results import PlanDetail, PlanState, PlanSummary
+from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceprogram import ClusterSchedule
@@ -122,13 +122,13 @@ def show(number: int) -> PlanDetail:
     """Return a plan step by step."""
     plan = find_plan(number)
     targets = injection_targets(plan)
-    steps: list[Data] = []
+    steps: list[PlanStep] = []
     for step in range(plan.steps):
-        row: Data = {
+        row: PlanStep = {
             "start": plan.start + step * plan.step_s,
             "before_w": plan.body["before"][step],
             "after_w": plan.body["imbalance"][step],
-            **{name: values[step] for name, values in targets.items()},
+            "injection_w": {name: values[step] for name, values in targets.items()},
         }
         if any(plan.body["curtailed"]):
             row["curtailed_w"] = plan.body["curtailed"][step]
@@ -154,11 +154,10 @@ def list_plans(vder: str | int | VirtualDER | None = None, limit: int = 50) -> l
     return [describe(plan) for plan in query]
 
 
-def diff(first: int, second: int) -> list[Data]:
+def diff(first: int, second: int) -> list[PlanDifference]:
     """Return the steps in which two plans for one virtual DER differ.
 
-    Each row has `start`, the change of net demand, the imbalance that each leaves, and by how much more (+)
-    the second has each virtual DER inject. Refused (409) where their virtual DERs or steps differ.
+    Refused (409) where their virtual DERs or steps differ.
     """
     old, new = find_plan(first), find_plan(second)
     if old.vder_id != new.vder_id or old.step_s != new.step_s:
@@ -168,7 +167,7 @@ def diff(first: int, second: int) -> list[Data]:
             f"{new.vder.name} in steps of {new.step_s} s",
         )
     old_targets, new_targets = injection_targets(old), injection_targets(new)
-    rows = []
+    rows: list[PlanDifference] = []
     for start in range(max(old.start, new.start), min(_end(old), _end(new)), old.step_s):
         old_step, new_step = (start - old.start) // old.step_s, (start - new.start) // new.step_s
         net_w = new.body["net"][new_step] - old.body["net"][old_step]
@@ -184,7 +183,7 @@ def diff(first: int, second: int) -> list[Data]:
                     "net_w": net_w,
                     "after_1_w": old.body["imbalance"][old_step],
                     "after_2_w": new.body["imbalance"][new_step],
-                    **changes,
+                    "injection_w": changes,
                 }
             )
     return rows

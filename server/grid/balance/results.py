@@ -1,7 +1,7 @@
 """What the operations on plans and on the balance return: rows with fixed keys, for tables and JSON."""
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from server.units import Fraction, Instant, Seconds, SecondsExact, Watts
 
@@ -51,15 +51,36 @@ class PlanSummary(TypedDict):
     warnings: list[str]
 
 
-class PlanDetail(PlanSummary):
-    """A plan step by step.
+class PlanStep(TypedDict):
+    """A step of a plan: the imbalance before and after, consumption positive.
 
-    Each row of `steps` has `start`, `before_w` and `after_w` (the imbalance, consumption positive),
-    `curtailed_w` where generation is curtailed, and a key for each virtual DER and kind ("batteries
-    storage"), whose value is the injection planned beside the baseline in W.
+    `injection_w` is what each virtual DER and kind ("batteries storage") is to inject beside its baseline;
+    `curtailed_w` is there where generation is curtailed in any step.
     """
-    steps: list[dict[str, Any]]
+    start: Instant
+    before_w: Watts
+    after_w: Watts
+    injection_w: dict[str, Watts]
+    curtailed_w: NotRequired[Watts]
+
+
+class PlanDetail(PlanSummary):
+    """A plan step by step."""
+    steps: list[PlanStep]
     dry_run: NotRequired[bool]
+
+
+class PlanDifference(TypedDict):
+    """A step in which two plans differ.
+
+    `net_w` is the change of net demand, `after_1_w` and `after_2_w` the imbalance that each plan leaves,
+    `injection_w` by how much more (+) the second has each virtual DER and kind inject.
+    """
+    start: Instant
+    net_w: Watts
+    after_1_w: Watts
+    after_2_w: Watts
+    injection_w: dict[str, Watts]
 
 
 class PlanState(TypedDict):

@@ -6,31 +6,32 @@ from typing import Any
 
 from server import audit
 from server.grid.controls.dercontrols import check_modes
-from server.grid.controls.results import DerDefault
+from server.grid.controls.results import AddedCurve, DerDefault
 from server.grid.groups import virtualders
 from server.models import VirtualDER
-from server.resources import codec, store, table
+from server.resources import codec, store
 
 
-def _curve_state(curve: dict[str, Any]) -> dict[str, Any]:
-    program = table.parent(table.parent(curve["href"]))
-    return {**curve, "vder": VirtualDER.get(VirtualDER.program == program).name}
+def _curve_state(added: AddedCurve) -> dict[str, Any]:
+    return {**added["curve"], "href": added["href"], "vder": added["vder"]}
 
 
 @audit.audited("control curve", "{vder} {href}", answer=_curve_state)
-def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> dict[str, Any]:
+def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> AddedCurve:
     """Add a DERCurve to a virtual DER's program and return it with its href, by which controls name it."""
-    href = store.add("DERCurve", f"{virtualders.find(vder).program}/dc", dict(data))
-    return {**data, "href": href}
+    owner = virtualders.find(vder)
+    href = store.add("DERCurve", f"{owner.program}/dc", dict(data))
+    return {"vder": owner.name, "href": href, "curve": dict(data)}
 
 
-def _default_state(vder: str | int | VirtualDER) -> DerDefault:
+def show_default(vder: str | int | VirtualDER) -> DerDefault:
+    """Return the DefaultDERControl of a virtual DER."""
     owner = virtualders.find(vder)
     document = store.get(f"{owner.program}/dderc")
     return {"vder": owner.name, "default": document.submitted if document is not None else None}
 
 
-@audit.audited("vder default", "{vder}", state=_default_state)
+@audit.audited("vder default", "{vder}", state=show_default)
 def set_default(
     vder: str | int | VirtualDER, base: Mapping[str, Any], elements: Mapping[str, Any] | None = None
 ) -> None:
@@ -47,7 +48,7 @@ def set_default(
         codec.decode(codec.wrap("DefaultDERControl", document.body))
 
 
-@audit.audited("vder default", "{vder}", state=_default_state)
+@audit.audited("vder default", "{vder}", state=show_default)
 def clear_default(vder: str | int | VirtualDER) -> None:
     """Remove the DefaultDERControl of a virtual DER."""
     store.remove(f"{virtualders.find(vder).program}/dderc")

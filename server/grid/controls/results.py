@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-from server.units import Href, Instant, Lfdi, Seconds, WattHours, Watts, Xml
+from server.units import Elements, Href, Instant, Lfdi, Seconds, WattHours, Watts, Xml
 
 
 class EventSummary(TypedDict):
@@ -24,7 +24,7 @@ class EventSummary(TypedDict):
 
 class DerControlSummary(EventSummary):
     """A DERControl; `base` is its DERControlBase."""
-    base: dict[str, Any]
+    base: Elements
 
 
 class DerControlRow(DerControlSummary):
@@ -46,7 +46,14 @@ class PostedDerControl(DerControlRow):
 class DerDefault(TypedDict):
     """The DefaultDERControl of a virtual DER; None where it has none."""
     vder: str
-    default: dict[str, Any] | None
+    default: Elements | None
+
+
+class AddedCurve(TypedDict):
+    """A DERCurve that was added to the program of a virtual DER; `href` is how controls name it."""
+    vder: str
+    href: Href
+    curve: Elements
 
 
 class DrEventSummary(EventSummary):
@@ -55,7 +62,7 @@ class DrEventSummary(EventSummary):
     `action` has its actions by the standard's names, `categories` the kinds of load that it is for;
     `override_duration_s` is how long a customer may override it and still count as having taken part.
     """
-    action: dict[str, Any]
+    action: Elements
     categories: list[str]
     forward: bool
     mandatory: bool
@@ -86,7 +93,7 @@ class DrOutcome(TypedDict):
     """
     opted_out: bool
     overridden_s: Seconds | None
-    applied: dict[str, Any] | None
+    applied: Elements | None
 
 
 class DrDeviceRow(DrOutcome):
@@ -159,7 +166,7 @@ class SessionRow(GrantFields):
     energy_wh: WattHours
     power_w: Watts
     served_wh: WattHours | None
-    vehicle: dict[str, Any] | None
+    vehicle: Elements | None
     grants: list[ReservationSummary]
 
 
@@ -179,7 +186,7 @@ class ProgramRow(TypedDict):
     primacy: int
     control: Href | None
     status: str
-    modes: dict[str, Any]
+    modes: Elements
     outcome: str
 
 

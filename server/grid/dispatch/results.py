@@ -1,10 +1,10 @@
 """What the operations on orders return: rows with fixed keys, from which tables and JSON are made."""
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
-from server.units import Fraction, Href, Instant, Lfdi, Seconds, Watts, Xml
+from server.units import Elements, Fraction, Href, Instant, Lfdi, Seconds, Watts, Xml
 
 
 class OrderSummary(TypedDict):
@@ -37,7 +37,7 @@ class AllocatedShare(TypedDict):
     name: str
     baseline_w: Watts
     planned_w: Watts
-    base: dict[str, Any] | None
+    base: Elements | None
     control: Href | None
 
 

@@ -4,9 +4,9 @@ Power is positive for injection; up is more injection than the baseline, down is
 """
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
+from server.units import Elements, Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
 
 class GroupTotal(TypedDict):
@@ -148,7 +148,7 @@ class VderStatus(TypedDict):
 
 class EquivalentDer(TypedDict):
     """A virtual DER as the documents of one DER."""
-    DERCapability: dict[str, Any]
-    DERSettings: dict[str, Any]
-    DERStatus: dict[str, Any]
-    DERAvailability: dict[str, Any]
+    DERCapability: Elements
+    DERSettings: Elements
+    DERStatus: Elements
+    DERAvailability: Elements

@@ -1,9 +1,9 @@
 """What the operator functions of this package return; the values are plain dicts."""
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from server.units import Href, Lfdi, Watts
+from server.units import Elements, Href, Lfdi, Watts
 
 
 class VderSummary(TypedDict):
@@ -38,7 +38,7 @@ class VderMember(TypedDict):
 class VderDetails(VderSummary):
     """A virtual DER with its members and its DefaultDERControl."""
     children: list[str]
-    default: dict[str, Any] | None
+    default: Elements | None
     devices: list[VderMember]
 
 
@@ -61,10 +61,17 @@ class ConflictRow(DeviceSummary):
     vders: list[str]
 
 
+class ReplacedFields(TypedDict, total=False):
+    """Those fields of a device that were replaced, with their old values; None for a label that is new."""
+    name: str
+    kind: str
+    labels: dict[str, str | None]
+
+
 class RelabelledDevice(DeviceSummary):
-    """A device that an import changed; `before` has the old values of what changed."""
+    """A device that an import changed (`before` are the old values)."""
     labels: dict[str, str]
-    before: dict[str, Any]
+    before: ReplacedFields
 
 
 class MembersImport(TypedDict):

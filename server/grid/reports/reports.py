@@ -117,7 +117,7 @@ def month(vder: str, day_within: date | None = None) -> Report:
             break
         events = [result for result in report["events"] if start <= result["start"] < end]
         figures = _key_figures(vder, start, end, series(vder, start, end), events)
-        report["days"].append({**figures, "date": local_day.isoformat()})
+        report["days"].append({"date": local_day.isoformat(), **figures})
     return report
 
 

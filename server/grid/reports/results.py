@@ -183,6 +183,24 @@ class Report(TypedDict):
     days: list[DayFigures]
 
 
+class WrittenReport(TypedDict):
+    """A report of which the page (`html`, a path) was written, without the series of its charts.
+
+    `figures` are the key figures that are known, in words, by caption. `devices` are those of an event.
+    """
+    title: str
+    vder: str
+    timezone: str
+    start: Instant
+    end: Instant
+    html: str
+    figures: dict[str, str]
+    key_figures: KeyFigures
+    settlement: list[SettlementRow]
+    days: list[DayFigures]
+    devices: list[DevicePerformance]
+
+
 class Chart(TypedDict):
     """A chart of a report: `svg` is an element that stands in a page."""
     title: str

@@ -141,7 +141,8 @@ def show(vder: str | int | VirtualDER, start: int, end: int) -> list[Measurement
         start,
         end,
     ):
-        rows.setdefault(interval_start, {"start": interval_start})[quantity] = value
+        row = rows.setdefault(interval_start, {"start": interval_start, "injection_w": {}})
+        row["injection_w"][quantity] = value
     return list(rows.values())
 
 

@@ -1,7 +1,7 @@
 """What the operator functions of this package return; the values are plain dicts."""
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from server.units import Instant, Seconds, WattHours, Watts
 
@@ -144,8 +144,10 @@ class Forecasts(TypedDict):
     warnings: list[str]
 
 
-MeasurementRow = dict[str, Any]
-"""An interval with its `start` and the mean injection in W by quantity, such as `premises`."""
+class MeasurementRow(TypedDict):
+    """An interval: the mean injection by quantity, such as `premises`."""
+    start: Instant
+    injection_w: dict[str, Watts]
 
 
 class ImportedMeasurements(TypedDict):

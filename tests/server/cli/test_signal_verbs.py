@@ -184,7 +184,8 @@ def test_history_makes_forecasts_and_those_from_outside_come_first(
         == 192
     )
     assert say("history", "show", "F12", "--from", "2025-06-15T11:30Z") == [
-        {"start": NOON - 2 * STEP, "premises": -1200}, {"start": NOON - STEP, "premises": -1200}]
+        {"start": NOON - 2 * STEP, "injection_w": {"premises": -1200}},
+        {"start": NOON - STEP, "injection_w": {"premises": -1200}}]
     said = "start,p10,value,p90\n2025-06-15T12:00Z,1,2,3\n2025-06-15T12:15Z,1,2,3\n"
     assert (
         say("forecast", "put", "F12", "pv", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)[

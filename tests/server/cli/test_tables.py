@@ -3,11 +3,14 @@ nothing cut off."""
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pytest
 
 from server.cli import tables
+from server.grid.dispatch.results import OrderSummary
+from server.grid.series.results import MeasurementRow, SignalStatus
+from server.units import Instant, Percent, WattHours, Watts
 from tests.conftest import NOON
 
 PLANNED = {
@@ -48,20 +51,32 @@ SIGNAL = {
 }
 
 
+class Member(TypedDict):
+    name: str
+    rated_inject_w: Watts
+    up_wh: NotRequired[WattHours]
+    performance_percent: NotRequired[Percent | None]
+    at: NotRequired[Instant]
+
+
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def lines(rows: list[dict[str, Any]], width: int = 100) -> list[str]:
+    def lines(rows: list[dict[str, Any]], width: int = 100, declared: Any = Any) -> list[str]:
         monkeypatch.setattr(tables, "PIPED_WIDTH", width)
-        tables.show(rows, False)
+        tables.show(rows, False, list[declared])
         return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     return lines
 
 
-@pytest.mark.parametrize("row, whole", [
-    (PLANNED, ["feeder 12 batteries", "2025-06-15T12:00Z", "-1235", "scheduled"]),
-    (SIGNAL, ["neighbourhood", "export_limit", "2025-06-15T12:00Z", "2025-06-16T12:00Z", "12500"])])
-def test_only_prose_is_broken_into_lines(printed: Any, row: dict[str, Any], whole: list[str]) -> None:
-    lines = printed([row, row])
+@pytest.mark.parametrize("row, declared, whole", [
+    (PLANNED, OrderSummary,
+     ["feeder 12 batteries", "2025-06-15T12:00Z", "-1235", "scheduled"]),
+    (SIGNAL, SignalStatus,
+     ["neighbourhood", "export_limit", "2025-06-15T12:00Z", "2025-06-16T12:00Z", "12500"])])
+def test_only_prose_is_broken_into_lines(
+    printed: Any, row: dict[str, Any], declared: Any, whole: list[str]
+) -> None:
+    lines = printed([row, row], declared=declared)
     first, = [line for line in lines if whole[0] in line][:1]
     assert all(part in first for part in whole) and max(map(len, lines)) <= 100
     prose = str(row.get("reason") or row["problem"])
@@ -77,8 +92,20 @@ def test_what_can_be_spared_is_there_where_there_is_room_and_in_json(
 
 
 def test_units_stand_in_the_heading_which_is_no_wider_than_it_has_to_be(printed: Any) -> None:
-    assert printed([{"name": "a", "rated_inject_w": 5, "up_wh": 1.5}]) == [
+    assert printed([{"name": "a", "rated_inject_w": 5, "up_wh": 1.5}], declared=Member) == [
         "       rated", "      inject   up", "name       W   Wh", "a          5  1.5"]
+
+
+def test_values_are_written_by_their_declared_type_not_by_their_name(printed: Any) -> None:
+    row = {"name": "a", "rated_inject_w": 5, "performance_percent": 12.345, "at": NOON, "created_at": NOON}
+    assert printed([row], declared=Member)[-1].split() == ["a", "5", "12.3", "2025-06-15T12:00Z", str(NOON)]
+
+
+def test_quantities_by_kind_are_columns(printed: Any) -> None:
+    rows = [{"start": NOON, "injection_w": {}}, {"start": NOON, "injection_w": {"load": -9.0, "pv": 1.0}}]
+    lines = printed(rows, declared=MeasurementRow)
+    assert [line.split() for line in lines[-2:]] == [["2025-06-15T12:00Z"], ["2025-06-15T12:00Z", "-9", "1"]]
+    assert " ".join(" ".join(lines[:-2]).split()) == "load pv injection injection start W W"
 
 
 def test_nothing_is_cut_off_in_a_terminal_that_is_far_too_narrow(printed: Any) -> None:

@@ -101,6 +101,7 @@ LOOKS = {
     "dr event show": "/dr/1/edc/1",
     "ev sessions": "",
     "responses": "",
+    "alarm list": "",
     "readings": "one",
     "audit tail": "",
     "audit verify": "",

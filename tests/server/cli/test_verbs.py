@@ -174,7 +174,7 @@ def test_defaults_and_curves(say: Verb, homes: list[peers.Peer]) -> None:
     say("control", "post", "solar", f"opModVoltVar={curve['href']}", "--duration", "1h")
     assert homes[0].get(curve["href"]).data["curveType"] == 11
     assert {row["mode"] for row in say("preview", "home 1")["follows"]} == {"opModMaxLimW", "opModVoltVar"}
-    assert say("vder", "default", "solar", "--clear") == {}
+    assert say("vder", "default", "solar", "--clear") == {"vder": "solar", "default": None}
 
 
 def test_rates_reach_the_device(say: Verb, homes: list[peers.Peer]) -> None:

@@ -335,7 +335,7 @@ def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_
     with audit.acting("ann"):
         plan = planning.make_plan("town", horizon_steps=16)
         assert plan["state"] == "draft" and plan["rms_after_w"] < 0.6 * plan["rms_before_w"]
-        assert len(plan["steps"]) == 16 and plan["steps"][0]["batteries storage"] > 1000
+        assert len(plan["steps"]) == 16 and plan["steps"][0]["injection_w"]["batteries storage"] > 1000
         for act in (plans.approve, plans.publish):
             with pytest.raises(Refused):
                 act(plan["id"])

@@ -47,8 +47,8 @@ def test_the_summary_compares_the_imbalance_before_and_after(server):
 
 def test_steps_show_injection_by_virtual_der_and_kind(server):
     steps = plans.show(save().id)["steps"]
-    assert [step["batteries storage"] for step in steps] == [-1200, 500]
-    assert [step["chargers ev"] for step in steps] == [-7000, 0]
+    assert [step["injection_w"]["batteries storage"] for step in steps] == [-1200, 500]
+    assert [step["injection_w"]["chargers ev"] for step in steps] == [-7000, 0]
     assert "curtailed_w" not in steps[0]
 
 
@@ -57,7 +57,7 @@ def test_a_difference_is_listed_for_the_steps_that_both_have(server):
     second = save(imbalance=(0.0,), before=(3000.0,), start=clock.now() + 900)
     row, = plans.diff(first.id, second.id)
     assert (row["start"], row["after_1_w"], row["after_2_w"]) == (clock.now() + 900, -400, 0)
-    assert row["batteries storage"] == -1200 - 500
+    assert row["injection_w"]["batteries storage"] == -1200 - 500
     second.step_s = 1800
     second.save()
     with pytest.raises(Refused, match="in steps of 900 s, plan"):

@@ -182,8 +182,8 @@ def test_history_is_read_in_wider_steps_and_by_intervals(meter):
     assert measurements.read("street", "pv", NOON, 2, 1800).tolist() == [2, 5]
     Measurement.create(vder=vder, quantity="load", start=NOON, value=-9.0)
     assert measurements.show("street", NOON, NOON + 1800) == [
-        {"start": NOON, "load": -9, "pv": 1},
-        {"start": NOON + STEP, "pv": 3},
+        {"start": NOON, "injection_w": {"load": -9, "pv": 1}},
+        {"start": NOON + STEP, "injection_w": {"pv": 3}},
     ]
 
 
