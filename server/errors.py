@@ -17,7 +17,11 @@ class Refused(Exception):
 
 
 class BadArgument(Refused):
-    """An argument of an operation has a value that cannot be; `argument` is its name as declared."""
+    """An argument of an operation has a value that cannot be; `argument` is its name as declared.
+
+    Reasons of operations name other arguments in backquotes, as declared: "specify either an LFDI or `file`".
+    Each interface translates these to its own form, the command line to options.
+    """
 
     def __init__(self, argument: str, reason: str):
         super().__init__(400, f"{argument}: {reason}")

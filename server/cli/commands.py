@@ -55,14 +55,15 @@ def command(operation: Operation, name: str) -> click.Command:
     def callback(as_json: bool, **values: Any) -> None:
         own = {parameter.name: values[parameter.name] for parameter in presentation.parameters
                if parameter.name is not None}
-        run(lambda: operation.run(_arguments(operation, values)),
+        run(operation, lambda: operation.run(_arguments(operation, values)),
             lambda result: presentation.print(result, as_json, **own))
 
     made = click.Command(
         name,
         callback=callback,
-        params=[*map(_parameter, operation.arguments), *presentation.parameters, _json_option()],
-        help=operation.help,
+        params=[*(_parameter(argument, operation) for argument in operation.arguments),
+                *presentation.parameters, _json_option()],
+        help=parameters.in_options(operation.help, operation.arguments),
         epilog=" ".join(note for unit, note in parameters.NOTES.items()
                         if any(_unit(argument) == unit for argument in operation.arguments)) or None,
     )
@@ -73,10 +74,10 @@ def command(operation: Operation, name: str) -> click.Command:
     return made
 
 
-def run(function: Callable[[], Any], print_result: Callable[[Any], None]) -> None:
+def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None]) -> None:
     """Open the database, call the function in the operator's name and print what it returns.
 
-    What is refused is an error in words, which names the option that is wrong.
+    What is refused is an error in words, which calls arguments as the command line does.
     """
     try:
         common.open_database()
@@ -84,21 +85,15 @@ def run(function: Callable[[], Any], print_result: Callable[[Any], None]) -> Non
             result = function()
         print_result(result)
     except BadArgument as error:
-        raise click.BadParameter(error.reason, param_hint=f"'{_hint(error.argument)}'") from None
+        argument = parameters.in_options(f"`{error.argument}`", operation.arguments)
+        reason = parameters.in_options(error.reason, operation.arguments)
+        raise click.BadParameter(reason, param_hint=f"'{argument}'") from None
     except Refused as refused:
-        raise click.ClickException(refused.why) from None
+        raise click.ClickException(parameters.in_options(refused.why, operation.arguments)) from None
     except ImportError as missing:
         if common.EXTRA not in str(missing):
             raise
         raise click.ClickException(str(missing)) from None
-
-
-def _hint(argument: str) -> str:
-    """How the command line calls an argument of the operation that runs."""
-    for parameter in click.get_current_context().command.params:
-        if parameter.name == argument and isinstance(parameter, click.Option):
-            return parameter.opts[0]
-    return argument.upper()
 
 
 def _arguments(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +106,7 @@ def _arguments(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
     return taken
 
 
-def _parameter(argument: Argument) -> click.Parameter:
+def _parameter(argument: Argument, operation: Operation) -> click.Parameter:
     kind = parameters.parameter_type(argument)
     if argument.positional:
         return click.Argument(
@@ -119,9 +114,8 @@ def _parameter(argument: Argument) -> click.Parameter:
             metavar=argument.arg.metavar or None,
         )
     flag = argument.kind is bool and not argument.optional
-    names = [f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.option.split("/")]
     return click.Option(
-        [argument.name, *names],
+        [argument.name, *parameters.option_names(argument)],
         type=None if flag else kind,
         is_flag=flag,
         multiple=argument.many,
@@ -129,7 +123,7 @@ def _parameter(argument: Argument) -> click.Parameter:
         default=None if argument.required or argument.many else argument.default,
         metavar=argument.arg.metavar or (None if flag or argument.choices else kind.name.upper()
                                          if kind is not parameters.YES_NO else "yes|no"),
-        help=_help(argument),
+        help=parameters.in_options(_help(argument), operation.arguments),
     )
 
 

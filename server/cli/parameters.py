@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ else:
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WATTS = {"": 1.0, "W": 1.0, "kW": 1e3, "MW": 1e6}
+_BACKQUOTED = re.compile(r"`(\w+)`")
 _POWER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(W|kW|MW)")
 NOTES = {
     "INSTANT": "INSTANT is now, +15m (from now), ISO 8601 (UTC if it names no zone) or seconds since 1970.",
@@ -135,7 +136,7 @@ class Upload(ParamType):
         try:
             content = sys.stdin.buffer.read() if value == "-" else Path(value).read_bytes()
         except OSError as error:
-            self.fail(f"{value}: {error.strerror}", param, ctx)
+            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
         return UploadedFile("<stdin>" if value == "-" else value, content)
 
 
@@ -168,6 +169,22 @@ def parameter_type(argument: Argument) -> Any:
         return Day(argument.unit)
     return {bool: YES_NO, dict: Pair(), UploadedFile: Upload(),
             Path: click.Path(dir_okay=False, path_type=Path)}.get(argument.kind, click.STRING)
+
+
+def in_options(text: str, arguments: Iterable[Argument], form: str = "{}") -> str:
+    """A text with the arguments that it names in backquotes as the command line calls them."""
+    names = {argument.name: form.format(option(argument)) for argument in arguments}
+    return _BACKQUOTED.sub(lambda match: names.get(match[1], match[0]), text)
+
+
+def option(argument: Argument) -> str:
+    """How the command line calls an argument: `--horizon`, or `VDER` where it is positional."""
+    return argument.name.upper() if argument.positional else option_names(argument)[-1]
+
+
+def option_names(argument: Argument) -> list[str]:
+    """The names of an option, with dashes."""
+    return [f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.option.split("/")]
 
 
 def taken(argument: Argument, value: Any) -> Any:

@@ -49,18 +49,19 @@ def markdown() -> str:
     for operation in declared():
         dry_run = " It has a dry run." if operation.has_dry_run else ""
         help = operation.help.replace("\n\n", "\0").replace("\n", " ").replace("\0", "\n\n")
+        help = parameters.in_options(help, operation.arguments, "`{}`")
         parts.append(f"\n## {operation.name}\n\n{help}\n\nRole: {operation.role}.{dry_run}\n")
         if operation.arguments:
             parts.append(f"\n{_HEADING}")
-            parts += [_line(argument) for argument in operation.arguments]
+            parts += [_line(argument, operation) for argument in operation.arguments]
     return "".join(parts)
 
 
-def _line(argument: Argument) -> str:
-    name = argument.name.upper() if argument.positional else f"--{argument.option.rpartition('/')[2]}"
-    cells = (f"`{name}`", _type(argument), _accepted(argument).replace("|", "\\|"),
+def _line(argument: Argument, operation: Operation) -> str:
+    help = parameters.in_options(argument.arg.help, operation.arguments, "`{}`")
+    cells = (f"`{parameters.option(argument)}`", _type(argument), _accepted(argument).replace("|", "\\|"),
              "required" if argument.required else parameters.shown_default(argument),
-             argument.arg.help.replace("|", "\\|"))
+             help.replace("|", "\\|"))
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -76,7 +77,8 @@ def _accepted(argument: Argument) -> str:
 
 
 def _summary(operation: Operation) -> str:
-    return operation.help.partition("\n\n")[0].replace("\n", " ")
+    summary = operation.help.partition("\n\n")[0].replace("\n", " ")
+    return parameters.in_options(summary, operation.arguments)
 
 
 def _record(operation: Operation) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def verify(
     """Verify that the log (or a FILE that `audit export` wrote) is complete: nothing altered, missing or
     reordered.
 
-    Prints how many entries there are and the newest hash. Keep that somewhere else: with --known it shows
+    Prints how many entries there are and the newest hash. Keep that somewhere else: with `known` it shows
     even if somebody has written the whole log anew.
     """
     if file is None:

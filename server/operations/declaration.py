@@ -24,7 +24,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from server.errors import BadArgument
+from server.errors import BadArgument, Refused
 from server.units import SUFFIXES, Meaning
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,6 +47,13 @@ class UploadedFile(NamedTuple):
     """A file that comes with a call: its name, for messages, and its bytes."""
     name: str
     content: bytes
+
+    def text(self) -> str:
+        """The content as text, without a byte order mark. Refused (400) where it is not UTF-8."""
+        try:
+            return self.content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Refused(400, f"{self.name}: this is not UTF-8 (byte {error.start})") from None
 
 
 @dataclass(frozen=True)

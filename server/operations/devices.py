@@ -101,12 +101,12 @@ def enrol(
         "Enrol all devices of a JSON file: a list of objects with lfdi, pin, name, kind, labels.",
         option="from")] = None,
 ) -> DeviceDetails | list[DeviceRow]:
-    """Enrol a device by the LFDI of its certificate (or many, with --from)."""
+    """Enrol a device by the LFDI of its certificate (or many, with `file`)."""
     if lfdi is not None and file is None:
         return details(enrolment.enrol(lfdi, pin, name, kind, dict(labels), manager))
     if lfdi is None and file is not None:
         return _enrol_file(file, kind, labels, manager)
-    raise BadArgument("lfdi", "give either an LFDI or --from FILE")
+    raise BadArgument("lfdi", "specify either an LFDI or `file`")
 
 
 _ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str}

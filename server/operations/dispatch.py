@@ -20,6 +20,10 @@ dispatch = Group("dispatch", """
     Then follow the order with `dispatch show ORDER`.
     """, default="order")
 GROUPS = (dispatch,)
+# The argument of each quantity, as a refusal names it.
+_QUANTITY_ARGUMENTS = {
+    "watts": "`delta_w`", "target": "`target_w`", "limit": "`limit_percent`", "limit_watts": "`limit_w`",
+    "percent": "`percent`", "connect": "`connect`", "energize": "`energize`"}
 OrderNumber = Annotated[int, Arg("The order's number.", metavar="ORDER")]
 
 
@@ -55,7 +59,7 @@ def order(
     quantity, value = single_quantity({
         "watts": delta_w, "target": target_w, "percent": percent, "limit": limit_percent,
         "limit_watts": limit_w, "connect": connect, "energize": energize,
-    })
+    }, names=_QUANTITY_ARGUMENTS)
     return ordercreation.create_order(
         OrderRequest(
             vder=vder,

@@ -49,7 +49,7 @@ def put(
     start,value,p10,p90."""
     file = seriesinput.single_file(csv_file, json_file)
     if kind == "ev":
-        sessions = csvfiles.charging_sessions(seriesinput.text(file), file.name, ZoneInfo(settings.timezone))
+        sessions = csvfiles.charging_sessions(file.text(), file.name, ZoneInfo(settings.timezone))
         return forecasts.put(
             vder, kind, sessions, 0, 0, source=source, issued_at=issued_at, dry_run=dry_run, origin=file.name)
     table = seriesinput.read(csv_file, json_file, start, step_s, unit)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from server.config import settings
-from server.errors import BadArgument, Refused
+from server.errors import BadArgument
 from server.grid.series import csvfiles
 from server.operations.declaration import Arg, UploadedFile
 from server.units import Instant, Seconds
@@ -19,14 +19,6 @@ JsonFile = Annotated[UploadedFile | None, Arg(
 Start = Annotated[Instant | None, Arg("When the first value begins, where the file does not say it.")]
 Step = Annotated[Seconds | None, Arg("How long a value holds, where the file does not say it.")]
 Unit = Annotated[str, Arg("Unit of the values.", choices=tuple(UNITS))]
-
-
-def text(file: UploadedFile) -> str:
-    """The text of a file. Refused (400) where it is not UTF-8."""
-    try:
-        return file.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refused(400, f"{file.name}: this is not UTF-8 (byte {error.start})") from None
 
 
 def single_file(csv_file: UploadedFile | None, json_file: UploadedFile | None) -> UploadedFile:
@@ -52,9 +44,9 @@ def read(
     """
     file, zone = single_file(csv_file, json_file), ZoneInfo(settings.timezone)
     table = (
-        csvfiles.from_json(text(file), file.name, zone, step_s)
+        csvfiles.from_json(file.text(), file.name, zone, step_s)
         if json_file is not None
-        else csvfiles.from_csv(text(file), file.name, zone, start, step_s)
+        else csvfiles.from_csv(file.text(), file.name, zone, start, step_s)
     )
     quantiles = {key: in_watts(values, unit) for key, values in table.quantiles.items()}
     return table._replace(values=in_watts(table.values, unit), quantiles=quantiles)

@@ -40,8 +40,8 @@ def put(
     step_s: seriesinput.Step = None,
     unit: seriesinput.Unit = "W",
     flat: Annotated[float | None, Arg(
-        "One value throughout instead of a file, from the step of --start on.", metavar="VALUE")] = None,
-    length_s: Annotated[Seconds, Arg("How long, with --flat.", option="for")] = 86400,
+        "One value throughout instead of a file, from the step of `start` on.", metavar="VALUE")] = None,
+    length_s: Annotated[Seconds, Arg("How long, with `flat`.", option="for")] = 86400,
     tolerance: Annotated[float, Arg("W of imbalance that need not be balanced.")] = 0.0,
     priority: Annotated[int, Arg(
         "A higher one prevails over a lower one, whichever is newer.", least=-2 ** 15, most=2 ** 15 - 1)] = 0,
@@ -57,7 +57,7 @@ def put(
         if csv_file or json_file:
             raise BadArgument("flat", "give either a file or a flat value")
         start, step_s, values = _flat(flat, start, step_s or STEP_S, length_s, unit)
-        origin = "--flat"
+        origin = "`flat`"
     else:
         table = seriesinput.read(csv_file, json_file, start, step_s, unit)
         if table.quantiles:
@@ -73,9 +73,8 @@ def _flat(
 ) -> tuple[int, int, list[float | None]]:
     """Start, step and values of a flat signal. Refused (400) where it has too many steps."""
     if length_s > MAX_LENGTH_S or length_s > step_s * MAX_LENGTH_S // 60:
-        raise Refused(
-            400, f"--for {length_s} s, --step {step_s} s: a year is possible, in steps of a minute or more"
-        )
+        possible = "a year is possible, in steps of a minute or more"
+        raise BadArgument("length_s", f"`length_s` {length_s} s, `step_s` {step_s} s: {possible}")
     begin = (clock.now() if start is None else start) // step_s * step_s
     return begin, step_s, seriesinput.in_watts([value] * -(-length_s // step_s), unit)
 

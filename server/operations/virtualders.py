@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
@@ -19,7 +18,7 @@ from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, Vd
 from server.grid.series import forecasts
 from server.grid.series.results import ForecastRow
 from server.operations import elementvalues
-from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, VderName
+from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
 from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
 vder = Group("vder", """
@@ -257,14 +256,14 @@ def remove(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE
 
 @members.operation("import", role=Role.OPERATOR)
 def load(
-    vder: VderName, file: Annotated[Path, Arg(metavar="CSV")], *, dry_run: DryRun = False
+    vder: VderName, file: Annotated[UploadedFile, Arg(metavar="CSV")], *, dry_run: DryRun = False
 ) -> MembersImport:
     """Put the devices of a CSV file in by name: all of them or, if a line is wrong, none.
 
     Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which the device
     gets too.
     """
-    return memberfiles.load(vder, file, dry_run)
+    return memberfiles.load(vder, file.text(), file.name, dry_run)
 
 
 @members.operation("validate", role=Role.VIEWER)

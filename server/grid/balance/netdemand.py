@@ -61,8 +61,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     if governing is None:
         raise Refused(
             409,
-            f"{area.name} has no signal from now on: signal put {area.name} --kind imbalance, schedule or "
-            "price",
+            f"{area.name} has no signal from now on: put a signal of the kind imbalance, schedule or price",
         )
     arriving = arrivals.expected(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
     ev_w = uncontrolled_by_request(state.ev.requests, span)

@@ -1,7 +1,7 @@
 """What an operator orders of a virtual DER."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from server.errors import Refused
@@ -36,14 +36,17 @@ class OrderRequest:
         return DispatchOptions(self.addressing, self.policy, max(self.duration_s, 1) / 3600)
 
 
-def single_quantity(values: Mapping[str, float | bool | None]) -> tuple[str, float]:
+def single_quantity(
+    values: Mapping[str, float | bool | None], names: Mapping[str, str] | None = None
+) -> tuple[str, float]:
     """Return the quantity that has a value, and its value.
 
-    Refused (400) unless it is exactly one.
+    Refused (400) unless it is exactly one; the message calls quantities by `names`, where it has one.
     """
     specified = {name: float(value) for name, value in values.items() if value is not None}
     if len(specified) != 1:
-        raise Refused(
-            400, f"specify exactly one of {', '.join(values)}; given: {', '.join(specified) or 'none'}"
-        )
+        def listed(quantities: Iterable[str]) -> str:
+            return ", ".join((names or {}).get(quantity, quantity) for quantity in quantities)
+
+        raise Refused(400, f"specify exactly one of {listed(values)}; given: {listed(specified) or 'none'}")
     return next(iter(specified.items()))

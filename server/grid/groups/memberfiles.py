@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from server import audit
@@ -72,52 +72,49 @@ def validate(area: str | int | VirtualDER | None = None) -> list[ConflictRow]:
     ]
 
 
-def load(vder: str | int | VirtualDER, file: Path, dry_run: bool = False) -> MembersImport:
+def load(vder: str | int | VirtualDER, text: str, source: str, dry_run: bool = False) -> MembersImport:
     """Add all devices of a CSV file to a virtual DER and relabel them, or do nothing.
 
-    `read` describes the columns. With `dry_run` the change is rolled back. Refused (400, 404, 409) with the
-    line.
+    `read` describes the columns. With `dry_run` the change is rolled back. Refused (400, 404, 409) with
+    `source`, the name of the file, and the line.
     """
-    return put(vder, read(file), str(file), dry_run)
+    return put(vder, read(text, source), source, dry_run)
 
 
-def read(file: Path) -> list[Line]:
-    """Return the lines of a CSV file with a header.
+def read(text: str, source: str) -> list[Line]:
+    """Return the lines of the text of a CSV file with a header. Refused (400) with `source` and the line.
 
     The columns are `device` (LFDI, SFDI, name or number) and optionally `name`, `kind` and `labels`
     ("feeder=F12 phase=a"; "phase=" removes one). An empty cell changes nothing.
     """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            rows = csv.DictReader(text, strict=True)
-            _check_columns(file, list(rows.fieldnames or ()))
-            return [_line(file, rows.line_num, row) for row in rows if any(row.values())]
-    except OSError as error:
-        raise Refused(400, f"{file} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Refused(400, f"{file}: {error}") from None
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        _check_columns(source, list(rows.fieldnames or ()))
+        return [_line(source, rows.line_num, row) for row in rows if any(row.values())]
+    except csv.Error as error:
+        raise Refused(400, f"{source}: {error}") from None
 
 
-def _check_columns(file: Path, columns: list[str]) -> None:
+def _check_columns(source: str, columns: list[str]) -> None:
     if "device" not in columns or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
         raise Refused(
             400,
-            f"{file}, line 1: the columns are device and optionally {', '.join(COLUMNS[1:])}; "
+            f"{source}, line 1: the columns are device and optionally {', '.join(COLUMNS[1:])}; "
             f"not {', '.join(map(repr, columns)) or 'none'}",
         )
 
 
-def _line(file: Path, number: int, row: dict[str | None, Any]) -> Line:
+def _line(source: str, number: int, row: dict[str | None, Any]) -> Line:
     if None in row:
-        raise Refused(400, f"{file}, line {number}: it has more cells than the first line")
+        raise Refused(400, f"{source}, line {number}: it has more cells than the first line")
     cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
     if not cells["device"]:
-        raise Refused(400, f"{file}, line {number}: it names no device")
+        raise Refused(400, f"{source}, line {number}: it names no device")
     labels: dict[str, str | None] = {}
     for pair in cells["labels"].split():
         name, equals, value = pair.partition("=")
         if not name or not equals:
-            raise Refused(400, f"{file}, line {number}: {pair!r} is not NAME=VALUE")
+            raise Refused(400, f"{source}, line {number}: {pair!r} is not NAME=VALUE")
         labels[name] = value or None
     return Line(number, cells["device"], cells["name"] or None, cells["kind"] or None, labels)
 

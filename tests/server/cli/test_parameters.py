@@ -11,6 +11,7 @@ import pytest
 
 from server import clock
 from server.cli import parameters
+from server.operations import load
 from server.operations.declaration import NO_PAIRS, Arg, Group, Role, UploadedFile
 from server.units import Day, Instant, Month, Seconds, Watts
 from tests.conftest import NOON
@@ -100,3 +101,18 @@ def test_a_file_is_read_with_its_name(tmp_path: Path) -> None:
 def test_help_shows_default_and_range(name: str, default: str, accepted: str) -> None:
     argument = ARGUMENTS[name]
     assert (parameters.shown_default(argument), parameters.shown_range(argument)) == (default, accepted)
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("either `file` or `duration_s`", "either --file or --duration"), ("`at` `at`", "--at --at"),
+    ("`other` and file", "`other` and file")])
+def test_arguments_in_backquotes_are_named_as_options(text: str, expected: str) -> None:
+    assert parameters.in_options(text, ARGUMENTS.values()) == expected
+    assert parameters.in_options(text, ()) == text
+
+
+def test_a_positional_argument_and_one_with_two_options_have_one_name() -> None:
+    arguments = {argument.name: argument for argument in load("audit").operations["verify"].arguments}
+    assert parameters.option(arguments["file"]) == "FILE"
+    limit = next(part for part in load("audit").operations["tail"].arguments if part.name == "limit")
+    assert (parameters.option(limit), parameters.option_names(limit)) == ("--lines", ["-n", "--lines"])

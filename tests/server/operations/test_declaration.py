@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from server import operations
-from server.errors import BadArgument
-from server.operations.declaration import NO_PAIRS, Arg, Argument, DryRun, Group, Operation, Role
+from server.errors import BadArgument, Refused
+from server.operations.declaration import (NO_PAIRS, Arg, Argument, DryRun, Group, Operation, Role,
+                                           UploadedFile)
 from server.units import Instant, Seconds, Watts
 
 ALL = [operation for name in operations.MODULES for operation in operations.load(name).walk()]
@@ -122,3 +123,15 @@ def test_what_only_looks_needs_no_more_than_a_viewer(operation: Operation) -> No
         "list", "show", "status", "capability", "shares", "sessions", "tail", "diff", "preview"}
     assert not looks or operation.role is Role.VIEWER
     assert not operation.has_dry_run or operation.role is not Role.VIEWER
+
+
+def test_the_text_of_a_file_has_no_byte_order_mark_and_is_utf_8() -> None:
+    assert UploadedFile("a.csv", "\ufeffä".encode()).text() == "ä"
+    with pytest.raises(Refused, match="a.csv: this is not UTF-8 .byte 2."):
+        UploadedFile("a.csv", b"ab\xff").text()
+
+
+def test_no_text_of_an_operation_names_an_option_of_the_command_line() -> None:
+    texts = [text for operation in ALL
+             for text in (operation.help, *(argument.arg.help for argument in operation.arguments))]
+    assert [text for text in texts if "--" in text] == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.errors import BadArgument, Refused
+from server.errors import BadArgument
 from server.operations import seriesinput
 from server.operations.declaration import UploadedFile
 from tests.conftest import NOON
@@ -29,8 +29,3 @@ def test_exactly_one_file_is_needed(
     with pytest.raises(BadArgument) as refused:
         seriesinput.single_file(csv_file, json_file)
     assert refused.value.argument == argument
-
-
-def test_a_file_that_is_not_utf_8_is_refused_by_name_and_byte() -> None:
-    with pytest.raises(Refused, match="a.csv: this is not UTF-8 .byte 2."):
-        seriesinput.text(UploadedFile("a.csv", b"ab\xff"))
