@@ -13,6 +13,7 @@ from server.resources.codes import ReasonCode
 SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
 _EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
+MAX_REASON = 500  # characters of the reason in an Error: what was sent is not echoed at length
 _NOT_IN_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REASON_CODES = {  # by HTTP status; any other is ReasonCode.VALUES
     **dict.fromkeys((400, 406, 411, 415), ReasonCode.FORMAT),
@@ -76,7 +77,8 @@ def error(refused: Refused) -> Response:
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)
-    fragment = codec.fragment("Error", data).replace(b">", b">" + _comment(refused.why), 1)
+    why = refused.why if len(refused.why) <= MAX_REASON else f"{refused.why[:MAX_REASON]} …"
+    fragment = codec.fragment("Error", data).replace(b">", b">" + _comment(why), 1)
     return Response(
         codec.wrap("Error", fragment), refused.status, headers=refused.headers, content_type=SEP_XML
     )

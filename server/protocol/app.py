@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ RETRY_AFTER_S = 5
 
 class DeviceRequest(Request):
     """A request, which adds its fields to the log records that are written meanwhile."""
+    refusal = ""  # why it was refused, in words
 
     def log_fields(self) -> logs.Fields:
         """Return the LFDI of the caller, the method and the path."""
@@ -45,9 +47,10 @@ class DeviceInterface(Flask):
         request = DeviceRequest(environ)
         token = logs.scope.set(request)
         try:
+            started = time.perf_counter()
             response = _answer(request)
             if settings.access_log:
-                _log_access(response)
+                _log_access(response, time.perf_counter() - started, request.refusal)
         finally:
             logs.scope.reset(token)
         return response(environ, start_response)
@@ -58,30 +61,33 @@ def create() -> Flask:
     return DeviceInterface("server", static_folder=None)
 
 
-def _log_access(response: Response) -> None:
+def _log_access(response: Response, duration_s: float, refusal: str) -> None:
     """Log how a request was answered; caller, method and path are fields of the context."""
-    status, size = response.status_code, response.content_length or 0
-    access.info("answered %s, %s bytes", status, size, extra={"fields": {"status": status, "bytes": size}})
+    fields = {"status": response.status_code, "bytes": response.content_length or 0,
+              "ms": round(duration_s * 1000, 1), **({"reason": refusal} if refusal else {})}
+    words = f"answered {fields['status']}, {fields['bytes']} bytes in {fields['ms']} ms"
+    access.info("%s", f"{words}: {refusal}" if refusal else words, extra={"fields": fields})
 
 
-def _answer(request: Request) -> Response:
+def _answer(request: DeviceRequest) -> Response:
     try:
         return _respond(request)
+    except Refused as refused:
+        refusal = refused
+    except (peewee.OperationalError, peewee.InterfaceError) as error:
+        refusal = _unavailable(error)
     except HTTPException as error:
-        return answers.error(Refused(error.code or 500, error.description or error.name))
+        refusal = Refused(error.code or 500, error.description or error.name)
     except Exception:
-        return answers.error(Refused(500, logs.unexpected(log, "the request")))
+        refusal = Refused(500, logs.unexpected(log, "the request"))
+    request.refusal = refusal.why
+    return answers.error(refusal)
 
 
-def _respond(request: Request) -> Response:
+def _respond(request: DeviceRequest) -> Response:
     peer = identity.peer_of(request.environ)
     lastcontact.record(peer.lfdi)
-    try:
-        return views.respond(request, peer.lfdi, peer.sfdi)
-    except Refused as refused:
-        return answers.error(refused)
-    except (peewee.OperationalError, peewee.InterfaceError) as error:
-        return answers.error(_unavailable(error))
+    return views.respond(request, peer.lfdi, peer.sfdi)
 
 
 def _unavailable(error: Exception) -> Refused:

@@ -56,10 +56,17 @@ class Incoming:
             self.parser.feed(data)
         except ParseError as error:
             raise Unacceptable(STATUS_OF_ERROR.get(type(error).__name__, 400)) from None
+        except ValueError:  # a Content-Length with more digits than Python converts
+            raise Unacceptable(400) from None
         return bool(self.parser.is_complete)
 
     def _on_header(self) -> bool:
         self.has_header = True
+        headers = dict(self.parser.headers)
+        if self.parser.http_version >= (1, 1) and b"host" not in headers:
+            raise Unacceptable(400)  # RFC 9112, 3.2
+        if headers.get(b"transfer-encoding", b"chunked").lower() not in (b"chunked", b"identity"):
+            raise Unacceptable(501)  # the parser accepts gzip, and would hand over the body as it came
         if (self.parser.content_length or 0) > self.max_body_bytes:
             raise Unacceptable(413)
         return False

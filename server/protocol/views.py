@@ -55,6 +55,10 @@ def _list(result: ListPage, context: RequestContext) -> bytes:
 
 def read(request: Request) -> tuple[str, codec.Data]:
     """Return root element and data of a request's document. Refused (415, 413, 400) where it has none."""
+    coding = (request.environ.get("HTTP_CONTENT_ENCODING") or "identity").strip().lower()
+    if coding != "identity":
+        why = f"Content-Encoding is {coding}; send bodies without one"
+        raise Refused(415, why, Accept_Encoding="identity")
     kind = (request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if kind not in ("application/sep+xml", "application/xml", "text/xml"):
         raise Refused(415, f"Content-Type is {kind or 'missing'}, not {answers.SEP_XML}")

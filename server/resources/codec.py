@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from server.resources import hexbinary, schema, validation
+from server.resources import foreign, hexbinary, schema, validation
 from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
 
 Data = dict[str, Any]
@@ -52,7 +52,7 @@ def _read(element: etree._Element, spec: TypeSpec) -> Data:
     for child in element:
         field = spec.by_tag.get(child.tag) or schema.foreign(child.tag)
         if field is None:
-            data.setdefault(child.tag, []).append(etree.tostring(child, encoding="unicode", with_tail=False))
+            data.setdefault(child.tag, []).append(foreign.text_of(child))
         elif field.many:
             data.setdefault(field.key, []).append(_read_value(child, field, data))
         else:
@@ -163,19 +163,19 @@ def _head(name: str, attributes: tuple[tuple[str, Any], ...], edition: int) -> b
 def _write(out: _Output, spec: TypeSpec, data: Data, path: str) -> None:
     if "xsi:type" in data:
         spec, data = _write_type(out, spec, data)
-    foreign = [key for key in data if key not in spec.known]
-    _write_attributes(out, spec, data, foreign)
+    unknown = [key for key in data if key not in spec.known]
+    _write_attributes(out, spec, data, unknown)
     out.append(">")
     for index in sorted([spec.order[key] for key in data if key in spec.order]):
-        if foreign and -1 < spec.slot <= index:
-            _write_foreign(out, data, foreign, path)
-            foreign = []
+        if unknown and -1 < spec.slot <= index:
+            _write_foreign(out, data, unknown, path)
+            unknown = []
         field = spec.elements[index]
         value = data[field.key]
         if value is not None and out.accepts(field):
             for occurrence in value if field.many else (value,):
                 _write_value(out, field, occurrence, data, f"{path}/{field.key}")
-    _write_foreign(out, data, foreign, path)
+    _write_foreign(out, data, unknown, path)
 
 
 def _write_type(out: _Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec, Data]:
@@ -188,16 +188,16 @@ def _write_type(out: _Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec,
     return actual, data
 
 
-def _write_attributes(out: _Output, spec: TypeSpec, data: Data, foreign: list[str]) -> None:
+def _write_attributes(out: _Output, spec: TypeSpec, data: Data, unknown: list[str]) -> None:
     for field in spec.attributes:
         if field.key in data and out.accepts(field):
             text = _write_text(data[field.key], field.key, field.simple, data)
             out.append(f" {field.key}={quoteattr(text)}")
-    for key in foreign:
-        if key.startswith("@"):
-            out.edition_specific = True
-            if out.edition == 2023:
-                out.append(_foreign_attribute(key[1:], data[key]))
+    attributes = {key[1:]: data[key] for key in unknown if key.startswith("@")}
+    if attributes:
+        out.edition_specific = True
+        if out.edition == 2023:
+            out.append(foreign.attributes_text(attributes))
 
 
 def _write_value(out: _Output, field: FieldSpec, value: Any, owner: Data, path: str) -> None:
@@ -227,9 +227,9 @@ def _write_text(value: Any, key: str, simple: Simple, owner: Data) -> str:
     return hexbinary.served(owner, key, text) if simple.kind == "hex" else text
 
 
-def _write_foreign(out: _Output, data: Data, foreign: list[str], path: str) -> None:
+def _write_foreign(out: _Output, data: Data, unknown: list[str], path: str) -> None:
     order = schema.foreign_order()
-    for key in sorted(foreign, key=lambda key: order.get(key, len(order))):
+    for key in sorted(unknown, key=lambda key: order.get(key, len(order))):
         if key.startswith("@"):
             continue
         if key.startswith("{"):
@@ -241,10 +241,3 @@ def _write_foreign(out: _Output, data: Data, foreign: list[str], path: str) -> N
         if field is None:
             raise ValueError(f"{path} has no element or attribute {key!r}")
         _write_value(out, field, data[key], data, f"{path}/{key}")
-
-
-def _foreign_attribute(name: str, value: str) -> str:
-    namespace, _, local = name.rpartition("}")
-    if not namespace:
-        return f" {local}={quoteattr(value)}"
-    return f" xmlns:x={quoteattr(namespace[1:])} x:{local}={quoteattr(value)}"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from server.resources import documents, sql
 
+PAGE_BYTES = 1 << 20  # of the items of a page; small devices, and this server, have to hold it in memory
 _VISIBLE = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
 # The same as an expression, which keeps the database from looking documents up by audience and sorting them.
 # An order by an expression keeps it from scanning the whole list in order.
@@ -58,7 +59,7 @@ def page(
     selection: Selection, reader: str | None, start: int, after: int | None, limit: int, edition: int = 2018
 ) -> Page:
     """Return a page of a list, in its order: from item `start` of those later than `after`, at most `limit`
-    items."""
+    items, and fewer where they are long (PAGE_BYTES)."""
     condition = f"parent = ? AND {documents.ACTIVE if selection.active else documents.LISTED}"
     parameters: list[object] = [selection.parent]
     if selection.audiences is not None:
@@ -86,7 +87,17 @@ def page(
     )
     complete = start == 0 and after is None and len(rows) < limit
     total = len(rows) if complete else int(sql.row(count, *count_parameters)[0])
-    return Page(total, [(kind, bytes(body)) for kind, body in rows])
+    return Page(total, _bounded([(kind, bytes(body)) for kind, body in rows]))
+
+
+def _bounded(items: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Return the first items that together have at most PAGE_BYTES, or the first one alone."""
+    size = 0
+    for count, (_, body) in enumerate(items):
+        size += len(body)
+        if size > PAGE_BYTES and count:
+            return items[:count]
+    return items
 
 
 def counts(parents: list[str], reader: str) -> dict[str, int]:

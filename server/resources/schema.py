@@ -240,12 +240,20 @@ def simple_of(xsd_type: Any) -> Simple:
             "hex", lambda text: hexadecimal(text, width), lambda value: hexadecimal(value, width), width
         )
     if primitive == "decimal":
-        return Simple("int", int, lambda value: str(int(value)))
+        return Simple("int", integer, lambda value: str(int(value)))
     if primitive == "boolean":
         return Simple(
             "bool", lambda text: text.strip() in ("true", "1"), lambda value: "true" if value else "false"
         )
     return Simple("str", str, str)
+
+
+def integer(text: str) -> int:
+    """Return the value of an integer of the schemas, whatever leading zeros it has (Python limits digits)."""
+    if len(text) < 100:
+        return int(text)
+    digits = text.strip()
+    return int(digits.lstrip("+-0") or "0") * (-1 if digits.startswith("-") else 1)
 
 
 def hexadecimal(text: str, width: int = 0) -> str:

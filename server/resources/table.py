@@ -84,7 +84,8 @@ rows: dict[str, Row] = _load()
 _by_shape: dict[str, Row] = {}
 for _row in rows.values():
     _by_shape.setdefault(_PARAMETER.sub("#", _row.path), _row)
-_SHAPE = re.compile(r"(?<=/)[0-9]+(?=/|$)")
+MAX_DIGITS = 18  # of a number in an href: databases have 64 bits
+_SHAPE = re.compile(rf"(?<=/)(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})(?=/|$)")
 
 
 @lru_cache(maxsize=20_000)
@@ -104,7 +105,7 @@ def parent(href: str) -> str:
 def number(href: str) -> int:
     """Return the number at the end of an href; 0 where it ends with a word."""
     last = href.rpartition("/")[2]
-    return int(last) if last.isdigit() else 0
+    return int(last) if last.isascii() and last.isdigit() and len(last) <= MAX_DIGITS else 0
 
 
 @lru_cache(maxsize=None)

@@ -7,11 +7,12 @@ import threading
 from lxml import etree
 
 from server.errors import Refused
-from server.resources import repairs, schema
+from server.resources import foreign, repairs, schema
 from server.resources.schema import SEP
 
 # What the message of an error lists for the revisions of an edition, which nobody writes.
 _REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
+MAX_MESSAGE = 400  # characters
 _local = threading.local()
 # libxml2 sets up its table of built-in types at the first schema that it reads; two threads corrupt it.
 _reading_schema = threading.Lock()
@@ -20,8 +21,9 @@ _reading_schema = threading.Lock()
 def parse(body: bytes) -> etree._Element:
     """Return the root element of well-formed XML.
 
-    Refused (400) for other text and for a document type declaration. Entities are not resolved, nothing is
-    loaded from the network, and libxml2's limits of depth and size apply.
+    Refused (400) for other text, for a document type declaration, and beyond the limits of `foreign`.
+    Entities are not resolved, nothing is loaded from the network, and libxml2's limits of depth and size
+    apply.
     """
     if not hasattr(_local, "parser"):
         _local.parser = etree.XMLParser(
@@ -35,10 +37,20 @@ def parse(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, _local.parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Refused(400, f"not well-formed XML: {error}") from None
+        raise Refused(400, f"not well-formed XML: {_habit(body) or error}") from None
     if root.getroottree().docinfo.doctype:
         raise Refused(400, "a document type declaration is not accepted")
+    foreign.check_limits(root)
     return root
+
+
+def _habit(body: bytes) -> str:
+    """Return in words what is wrong with a body that habits of clients spoil; "" for others."""
+    if body.endswith(b"\0"):
+        return "the body ends with a NUL byte, which C programs use as the end of a text. Send it without."
+    if body[:1].isspace() and body.lstrip().startswith(b"<?xml"):
+        return "there are blanks or line breaks before the XML declaration. Begin with it, or leave it out."
+    return ""
 
 
 def validate(root: etree._Element) -> None:
@@ -74,4 +86,6 @@ def _first_error() -> str:
     message = _REVISIONS.sub("", error.message).replace(f"{{{SEP}}}", "")
     if "No matching global declaration" in message:
         message += f" Documents are in the namespace {SEP}."
+    if len(message) > MAX_MESSAGE:  # it repeats the value
+        message = f"{message[:MAX_MESSAGE]} …"
     return f"line {error.line}: {message}"

@@ -17,11 +17,16 @@ from xmlschema.validators import XsdAnyElement, XsdComponent
 from tests.schemas.editions import CSIPAUS, SEP, mark
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
-NAMESPACES = {None: SEP, "csipaus": CSIPAUS, "xsi": XSI, "x": "urn:example:extension"}
 DEEP = 4  # below this only what must be there
 TEXTS = ("", " ", "a", "Ä", "日本", "𝛥", "<&>\"'", "]]>", "line\nend", "\ttab", "  spaced  ")
 URIS = ("", "/", "/derp/1/derc/17", "https://example.org:8443/ntfy?a=1&b=2", "../x", "urn:example:1")
 VERSIONS = ("2.1", "2.2", "10.0", "999.999")
+EXTENSION = "urn:example:extension"
+NAMESPACES = {None: SEP, "csipaus": CSIPAUS, "xsi": XSI, "x": EXTENSION}
+XML = "http://www.w3.org/XML/1998/namespace"
+FOREIGN_ATTRIBUTES = {
+    f"{{{EXTENSION}}}hint": TEXTS, f"{{{EXTENSION}}}more": TEXTS, f"{{{EXTENSION}:2}}hint": TEXTS,
+    f"{{{XML}}}lang": ("", "en", "de-AT"), f"{{{XML}}}base": URIS, f"{{{XML}}}space": ("default", "preserve")}
 
 
 def document(schema: xmlschema.XMLSchema10, name: str, random: Random, edition: str = "") -> etree._Element:
@@ -100,15 +105,31 @@ class _Maker:
             elif self.csipaus and self.foreign and self.random.random() < 0.5:
                 self.element(self.random.choice(self.foreign), parent, depth)
             else:
-                etree.SubElement(parent, f"{{{NAMESPACES['x']}}}note").text = self.random.choice(TEXTS)
+                self.extension(parent, depth)
 
     def attributes(self, xsd_type: XsdComponent, made: etree._Element) -> None:
         for name, attribute in xsd_type.attributes.items():
             if name is None:
                 if self.year != "2018" and self.random.random() < 0.05:
-                    made.set(f"{{{NAMESPACES['x']}}}hint", self.random.choice(TEXTS))
+                    self.foreign_attributes(made)
             elif self.allows(attribute) and (attribute.use == "required" or self.random.random() < 0.5):
                 made.set(name, self.value(attribute.type))
+
+    def extension(self, parent: etree._Element, depth: int) -> None:
+        """A foreign element, now and then with others inside: of its namespace, of ours, or of none."""
+        inside = depth > 1 and parent.tag.startswith(f"{{{EXTENSION}")
+        name = self.random.choice((f"{{{EXTENSION}}}note", "note", f"{{{SEP}}}note", f"{{{EXTENSION}:2}}note")
+                                  if inside else (f"{{{EXTENSION}}}note", f"{{{EXTENSION}:2}}note"))
+        declared = self.random.choice(({}, {None: EXTENSION}, {"n": EXTENSION}))
+        made = etree.SubElement(parent, name, nsmap=declared)
+        made.text = self.random.choice(TEXTS)
+        self.foreign_attributes(made)
+        if depth <= DEEP and self.random.random() < 0.5:
+            self.extension(made, depth + 1)
+
+    def foreign_attributes(self, made: etree._Element) -> None:
+        for name in self.random.sample(sorted(FOREIGN_ATTRIBUTES), self.random.choice((1, 1, 2, 5))):
+            made.set(name, self.random.choice(FOREIGN_ATTRIBUTES[name]))
 
     def value(self, xsd_type: XsdComponent) -> str:
         """Text of a simple type, or of the simple content of a complex one."""

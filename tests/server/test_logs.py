@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from server import audit, clock, logs
 from server.cli import main
+from server.devices import access
 from server.grid.balance import areasettings, controller
 from server.grid.groups import virtualders
 from server.protocol import app as device_app
@@ -174,10 +175,18 @@ def test_the_access_log(configure: Configure, device: Peer, capsys: Capture) -> 
     configure("serve", log_level="error", log_format="json", access_log=True)
     device.get("/edev?s=0&l=1")
     entry = json.loads(capsys.readouterr().err)
-    assert entry.pop("bytes") > 100 and entry.pop("time")
+    assert entry.pop("bytes") > 100 and entry.pop("time") and entry.pop("ms") >= 0
     assert entry.pop("message").startswith("answered 200, ")
     assert entry == {"level": "info", "logger": "server.access", "process": os.getpid(), "command": "serve",
                      "status": 200, "lfdi": device.lfdi, "method": "GET", "path": "/edev?s=0&l=1"}
+    configure("serve", log_format="text", access_log=True)
+    device.get("/edev?l=x%0aforged")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "reason" not in line and "answered 400, " in line
+    assert line.count(": list parameter l=x\\nforged is no number from 0 on") == 1
+    configure("serve", log_format="json", access_log=True)
+    device.get("/edev/9")
+    assert json.loads(capsys.readouterr().err)["reason"] == access.NOT_THERE
     configure("serve", access_log=False)
     device.get("/dcap")
     assert capsys.readouterr().err == ""

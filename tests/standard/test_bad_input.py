@@ -253,6 +253,40 @@ def test_more_than_may_be_is_not_read(device: Peer) -> None:
     assert device.request("PUT", STATUS, b"<a>" + b" " * 10_000_000 + b"</a>").status == 413
 
 
+def test_a_body_in_another_coding_is_refused(device: Peer) -> None:
+    """RFC 9110, 15.5.16: the answer says which codings are accepted."""
+    reply = device.request("PUT", STATUS, GOOD, **{"Content-Encoding": "gzip"})
+    assert (reply.status, reply.headers["Accept-Encoding"]) == (415, "identity")
+    assert device.request("PUT", STATUS, GOOD, **{"Content-Encoding": "identity"}).status == 204
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "1" + "0" * 30, "%B2", "+1", "01"])
+def test_a_number_that_no_resource_has_is_not_found(device: Peer, number: str) -> None:
+    for href in ("/edev/{}", "/edev/{}/der/1/ders", "/edev/1/der/{}/ders", "/derp/{}/derc?l=1", "/mup/{}"):
+        assert device.get(href.format(number)).status == 404, href
+        assert device.request("PUT", href.format(number), GOOD).status in (403, 404, 405), href
+        assert device.request("DELETE", href.format(number)).status in (403, 404, 405), href
+
+
+def test_a_number_may_have_leading_zeros(device: Peer) -> None:
+    body = status(f"<readingTime>{'0' * 5000}7</readingTime>")
+    assert device.request("PUT", STATUS, body).status == 204
+    assert device.get(STATUS).data["readingTime"] == 7
+
+
+@pytest.mark.parametrize("before, after, words", [
+    (b"", b"\0", "ends with a NUL byte"), (b"\n<?xml version='1.0'?>", b"", "before the XML declaration")])
+def test_spoilt_bodies_are_refused_in_words(device: Peer, before: bytes, after: bytes, words: str) -> None:
+    reply = device.request("PUT", STATUS, before + GOOD + after)
+    assert reply.status == 400 and words in reply.body.decode()
+
+
+def test_what_was_sent_is_not_echoed_at_length(device: Peer) -> None:
+    reply = device.request("PUT", STATUS, status(f"<readingTime>{'x' * 8000}</readingTime>"))
+    assert reply.status == 400 and b"readingTime" in reply.body and len(reply.body) < 700
+    assert len(device.get("/edev?l=" + "x" * 3000).body) < 700
+
+
 def test_a_body_that_is_cut_off_is_refused(device: Peer) -> None:
     before = device.get(STATUS).body
     answer = device.client.open(

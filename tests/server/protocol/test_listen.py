@@ -168,21 +168,24 @@ def test_an_answer_larger_than_any_buffer(interface: Listening) -> None:
     "request_, status",
     [
         (b"hello\r\n\r\n", 400),
-        (b"GET /\xff HTTP/1.1\r\n\r\n", 400),
-        (b"GET dcap HTTP/1.1\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET dcap HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: exi\r\n\r\n", 501),
-        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414),
-        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
-        (b"GET / HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n\r\n", 431),
-        (b"POST / HTTP/1.1\r\nContent-Length: 100001\r\n\r\n", 413),
-        (b"POST / HTTP/1.1\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: exi\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 9000 + b"\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n", 413),
     ],
 )
 def test_what_is_malformed_or_too_large_is_told_so_at_once(
@@ -208,10 +211,10 @@ def test_ten_megabytes_of_junk(head: bytes, piece: bytes, interface: Listening) 
 
 def test_a_header_with_an_underscore_is_nobodys(interface: Listening) -> None:
     with interface.client() as client:
-        client.sendall(b"GET / HTTP/1.1\r\nX_SSL_Client_Cert: a\r\nX-SSL-Client-Cert: b\r\ncontent_length: "
-                       b"5\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX_SSL_Client_Cert: a\r\nX-SSL-Client-Cert: b\r\n"
+                       b"content_length: 5\r\n\r\n")
         answer = said(listening.answer(client))
-    assert answer["headers"] == {} and answer["length"] is None
+    assert answer["headers"] == {"HTTP_HOST": "x"} and answer["length"] is None
 
 
 @pytest.mark.parametrize("path", [b"/fail", b"/split"])
@@ -232,9 +235,9 @@ def test_a_thousand_who_are_slow_keep_nobody_waiting(interface: Listening) -> No
     slow = [interface.connect() for _ in range(1000)]
     for sock in slow[:50]:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01")       # the beginning of a ClientHello
-    for begun in (b"", b"GET /dc", b"GET /dcap HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nContent-Length: "
+    for begun in (b"", b"GET /dc", b"GET /dcap HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: "
                                                                 b"9\r\n\r\nxx",
-                  b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
+                  b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
         for _ in range(10):
             client = interface.client()
             client.sendall(begun)
@@ -261,8 +264,8 @@ def test_a_request_that_is_held_up_keeps_nobody_waiting(interface: Listening) ->
 
 
 @pytest.mark.parametrize("begun", [
-    b"G", b"GET /dcap HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nxx",
-    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"])
+    b"G", b"GET /dcap HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nxx",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"])
 def test_who_is_too_slow_is_told(begun: bytes, impatient: Listening) -> None:
     assert impatient.request(begun).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
@@ -291,7 +294,7 @@ def gone(client: ssl.SSLSocket) -> bool:
 
 def test_a_body_that_is_cut_off(interface: Listening) -> None:
     with interface.client() as client:
-        client.sendall(b"POST /cut HTTP/1.1\r\nContent-Length: 9\r\n\r\nxx")
+        client.sendall(b"POST /cut HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nxx")
     assert interface.request(LAST).startswith(b"HTTP/1.1 200 ")
     assert "/cut" not in interface.log.read_text()
 

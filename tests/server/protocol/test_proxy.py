@@ -86,7 +86,8 @@ def test_the_interface_behind_a_proxy(
         tree, tmp_path / "log", client_ca=tree / "authorities/issuer.pem", proxies=proxies
     ) as interface:
         answer = interface.request(
-            f"GET / HTTP/1.1\r\n{header.replace('{}', value)}\r\nConnection: close\r\n\r\n".encode(),
+            f"GET / HTTP/1.1\r\nHost: x\r\n{header.replace('{}', value)}\r\n"
+            "Connection: close\r\n\r\n".encode(),
             interface.connect(),
         )
     assert answer.startswith(b"HTTP/1.1 " + status)
@@ -99,7 +100,7 @@ def test_where_tls_ends_here_the_header_is_dropped(tree: Path, tmp_path: Path) -
     value = escaped((tree / "device-1.pem").read_bytes())
     with listening.listening(tree, tmp_path / "log") as interface:
         answer = interface.request(
-            f"GET / HTTP/1.1\r\nX-SSL-Client-Cert: {value}\r\nConnection: close\r\n\r\n".encode(),
+            f"GET / HTTP/1.1\r\nHost: x\r\nX-SSL-Client-Cert: {value}\r\nConnection: close\r\n\r\n".encode(),
             interface.client("aggregator"),
         )
     assert dev.read_entries(tree)[0]["lfdi"].encode() in answer and b"CERT" not in answer

@@ -240,7 +240,7 @@ def test_it_says_goodbye(handshake: Handshake, tree: Path) -> None:
 
 def test_bytes_that_are_not_tls(handshake: Handshake) -> None:
     with handshake() as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         sock.recv(100)
     assert isinstance(handshake.result, Untrusted)
 

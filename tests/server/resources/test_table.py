@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from server.resources import table
 
-NUMBERS = st.integers(0, 1 << 63)
+NUMBERS = st.integers(0, 10 ** table.MAX_DIGITS - 1)
 
 
 @given(st.sampled_from(sorted(table.rows)), st.data())
