@@ -32,7 +32,6 @@ KilowattHours = Annotated[float, Meaning("kWh", "energy; the name says the sign"
 Percent = Annotated[float, Meaning("%", "percent")]
 Fraction = Annotated[float, Meaning("1", "a part of the whole, 0 to 1")]
 Hours = Annotated[float, Meaning("h", "hours")]
-Days = Annotated[int, Meaning("d", "days")]
 Day = Annotated[date, Meaning("date", "a local day, such as 2026-11-26")]
 Month = Annotated[date, Meaning("month", "a local month, such as 2026-11")]
 Lfdi = Annotated[str, Meaning("LFDI", "40 hexadecimal digits")]

@@ -43,11 +43,6 @@ class Stepped:
         )
         return len(numbers)
 
-    @property
-    def next_due(self) -> float:
-        """The instant at which the next client is due."""
-        return min(self._due.values(), default=float("inf"))
-
     def stop(self) -> None:
         """Close all connections."""
         self._pool.shutdown()

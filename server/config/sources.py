@@ -46,11 +46,6 @@ class Settings:
         if strict:
             self.require()
 
-    def reload(self, environ: Mapping[str, str] = os.environ) -> None:
-        """Read everything again, from defaults to environment. BadSettings where a value is refused."""
-        self.read(environ)
-        self.require()
-
     def read(self, environ: Mapping[str, str]) -> None:
         """Read everything again. Refused values are left at their defaults, and reported by `require`."""
         self.__dict__.update({name: setting.default for name, setting in SETTINGS.items()}, _sources={})

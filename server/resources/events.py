@@ -173,22 +173,6 @@ def supersedes(newer: Event, older: Event) -> bool:
             and newer.categories == older.categories and overlap(newer, older))
 
 
-def neighbours(event: Event, others: Iterable[Event]) -> list[Event]:
-    """Return the other events that overlap with an event, directly or through each other.
-
-    Only their status may depend on the event, or the event's status on theirs.
-    """
-    reached, frontier = [], [event]
-    remaining = [other for other in others if other.key != event.key]
-    while frontier:
-        current = frontier.pop()
-        overlapping = [other for other in remaining if overlap(current, other)]
-        remaining = [other for other in remaining if not overlap(current, other)]
-        reached += overlapping
-        frontier += overlapping
-    return reached
-
-
 def listed_until(event: Event) -> Instant:
     """Return when an event leaves its list; cancelled and superseded events stay until then as well."""
     return event.latest_end
@@ -277,11 +261,6 @@ def _state(outcome: _Outcome, now: Instant) -> EventState:
 def evaluate_all(events: Iterable[Event], now: Instant) -> dict[str, EventState]:
     """Return the state of each event of one list at `now` (not before their creation), by key."""
     return {key: _state(outcome, now) for key, outcome in _outcomes(events).items()}
-
-
-def evaluate(event: Event, rivals: Iterable[Event], now: Instant) -> EventState:
-    """Return the state of one event. `rivals` are the others of its list, or at least its `neighbours`."""
-    return evaluate_all([event, *(rival for rival in rivals if rival.key != event.key)], now)[event.key]
 
 
 def event_status(state: EventState, reason: str | None = None) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class Newcomer:
 
     def run(self, *words: str) -> str:
         """What an operator's command prints, which has to end with status 0."""
-        settings.reload(os.environ | self.environment)
+        settings.read(os.environ | self.environment)
+        settings.require()
         result = CliRunner().invoke(main, list(words), catch_exceptions=False)
         assert result.exit_code == 0, f"{' '.join(words)}: {result.output}"
         return result.stdout

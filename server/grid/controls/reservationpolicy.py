@@ -16,7 +16,6 @@ from typing import NamedTuple
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 Headroom = Sequence[tuple[int, float]]
-UNLIMITED: Headroom = ((0, math.inf),)
 # Where full power does not fit, one of these fractions of it: with less a charger would not start at all.
 POWER_FRACTIONS = (1.0, 0.75, 0.5, 0.25)
 _FOREVER = 1 << 62

@@ -21,7 +21,7 @@ from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.waterfill import MemberLines
 from server.resources.quantities import FULL
 
-OFFSET, DUTY = VARIETIES = range(2)  # of thermal loads, by the control that they take
+OFFSET, DUTY = range(2)  # of thermal loads, by the control that they take
 MIN_FRACTION = 0.02  # of the comfort band, or of the load: less is not sent
 
 

@@ -15,7 +15,6 @@ from server.models import VirtualDER
 from server.units import Seconds, Watts, WattsPerSecond
 
 NINETY = 1.2816  # standard deviations below which a tenth of a normal distribution lies
-QUANTILES = ("p50", "p90")
 
 
 class Node(NamedTuple):
@@ -117,7 +116,7 @@ def _rounded(values: Floats) -> list[Watts]:
 
 
 def rows(horizon: CapabilityHorizon, quantile: str) -> Iterator[StepRow]:
-    """Yield a row for each step of what `capability.horizon` returns, for one of QUANTILES."""
+    """Yield a row for each step of what `capability.horizon` returns, by one quantile: p50 or p90."""
     for step, baseline_w in enumerate(horizon["baseline_w"]):
         yield {
             "start": horizon["start"] + step * horizon["step_s"],

@@ -47,20 +47,6 @@ def _summary(device: Device) -> DeviceSummary:
     return {"id": device.id, "name": device.name, "kind": device.kind, "lfdi": device.lfdi}
 
 
-def conflicts(area: str | int | VirtualDER) -> list[tuple[Device, list[str]]]:
-    """Return the devices of an area that would be dispatched through more than one virtual DER, with the
-    names of those."""
-    return dispatchgroups.conflicts(virtualders.find(area))
-
-
-def dispatch_group_of(area: str | int | VirtualDER) -> dict[int, VirtualDER]:
-    """Return, by device (number), the virtual DER of an area through which it is dispatched.
-
-    Refused (409) where there is more than one for a device.
-    """
-    return dispatchgroups.dispatch_group_of(virtualders.find(area))
-
-
 def validate(area: str | int | VirtualDER | None = None) -> list[ConflictRow]:
     """Return the conflicts of an area, or of all trees, as rows."""
     tops = VirtualDER.select().where(VirtualDER.parent.is_null() & VirtualDER.device.is_null())

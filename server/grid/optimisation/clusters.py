@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 
-BATTERY, SESSION, THERMAL = KINDS = range(3)
+BATTERY, SESSION, THERMAL = range(3)
 
 
 class Batteries(NamedTuple):

@@ -14,11 +14,12 @@ import numpy as np
 
 from server.grid.optimisation.balanceprogram import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals, sums
-from server.grid.optimisation.disaggregation import Fleet, MemberPowers, after_step
+from server.grid.optimisation.disaggregation import Fleet, MemberPowers
 from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.series import forecastmethods
 from tests.load.grid import fleet
 from tests.load.grid.fleet import DAY, HOURS, WEEK, Homes
+from tests.server.grid.optimisation.nextstep import after_step
 
 HISTORY = 15 * DAY
 

@@ -111,7 +111,8 @@ def running_server(folder: Path, devices: int, **options: Any) -> Iterator[tuple
         **options,
     )
     try:
-        settings.reload(os.environ | server.environment)
+        settings.read(os.environ | server.environment)
+        settings.require()
         models.connect()
         functionsets.load()
         pollrates.forget()

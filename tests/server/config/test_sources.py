@@ -62,7 +62,8 @@ def test_an_import_does_not_fail_but_the_first_command_does() -> None:
     assert (settings.workers, settings.threads) == (2, 3)
     with pytest.raises(BadSettings, match="COUNTERPOISE_WORKERS"):
         settings.require()
-    settings.reload({})
+    settings.read({})
+    settings.require()
     settings.require()
 
 

@@ -35,6 +35,25 @@ def event_lists(draw):
     ]
 
 
+def neighbours(event, others):
+    """The other events that overlap with an event, directly or through each other."""
+    reached, frontier = [], [event]
+    remaining = [other for other in others if other.key != event.key]
+    while frontier:
+        current = frontier.pop()
+        overlapping = [other for other in remaining if events.overlap(current, other)]
+        remaining = [other for other in remaining if not events.overlap(current, other)]
+        reached += overlapping
+        frontier += overlapping
+    return reached
+
+
+def evaluate(event, rivals, now):
+    """The state of one event; `rivals` are the others of its list, or at least its neighbours."""
+    listed = [event, *(rival for rival in rivals if rival.key != event.key)]
+    return events.evaluate_all(listed, now)[event.key]
+
+
 def facts(verdict):
     return replace(verdict, next_change=None)
 
@@ -48,7 +67,7 @@ def test_status_only_goes_forward_and_since_is_the_instant_it_came_true(listed):
     for event in listed:
         before = None
         for now in range(event.created, HORIZON.stop):
-            verdict = events.evaluate(event, listed, now)
+            verdict = evaluate(event, listed, now)
             if before is not None and verdict.status != before.status:
                 assert verdict.status > before.status and before.status <= EventStatus.ACTIVE
                 assert verdict.since == now
@@ -62,7 +81,7 @@ def test_status_only_goes_forward_and_since_is_the_instant_it_came_true(listed):
 def test_scheduled_is_never_said_at_or_after_the_earliest_start(listed):
     for now in HORIZON:
         for event in known(listed, now):
-            verdict = events.evaluate(event, listed, now)
+            verdict = evaluate(event, listed, now)
             if verdict.status == EventStatus.SCHEDULED:
                 assert now < event.earliest_start
             if verdict.status == EventStatus.ACTIVE:
@@ -73,7 +92,7 @@ def test_scheduled_is_never_said_at_or_after_the_earliest_start(listed):
 @given(event_lists())
 def test_next_change_is_exact(listed):
     for event in listed:
-        verdicts = {now: events.evaluate(event, listed, now) for now in HORIZON}
+        verdicts = {now: evaluate(event, listed, now) for now in HORIZON}
         changes = [now for now in HORIZON[1:] if facts(verdicts[now]) != facts(verdicts[now - 1])]
         for now, verdict in verdicts.items():
             assert verdict.next_change == next((change for change in changes if change > now), None)
@@ -91,9 +110,9 @@ def test_neighbours_are_all_that_a_verdict_needs(listed):
     for now in HORIZON[::5]:
         verdicts = events.evaluate_all(listed, now)
         for event in listed:
-            near = events.neighbours(event, listed)
+            near = neighbours(event, listed)
             assert event not in near
-            assert events.evaluate(event, near, now) == verdicts[event.key]
+            assert evaluate(event, near, now) == verdicts[event.key]
 
 
 @given(event_lists())
@@ -116,21 +135,21 @@ def test_superseded_names_an_event_that_was_in_force_at_that_instant(listed):
             if verdict.status == EventStatus.SUPERSEDED:
                 newer = next(other for other in listed if other.key == verdict.superseded_by)
                 assert events.supersedes(newer, event) and verdict.since == newer.activation <= now
-                assert events.evaluate(newer, listed, verdict.since).status == EventStatus.ACTIVE
+                assert evaluate(newer, listed, verdict.since).status == EventStatus.ACTIVE
 
 
 @given(event_lists())
 def test_a_final_status_once_recorded_outlasts_the_newer_event(listed):
     for event in listed:
         for now in HORIZON[::3]:
-            verdict = events.evaluate(event, listed, now)
+            verdict = evaluate(event, listed, now)
             if verdict.status < EventStatus.CANCELLED:
                 continue
             data = {"mRID": event.mrid, "creationTime": event.created, "DERControlBase": {"opModFixedW": 0},
                     "interval": {"start": event.start, "duration": event.duration},
                     "randomizeStart": event.randomize_start, "randomizeDuration": event.randomize_duration,
                     "EventStatus": events.event_status(verdict)}
-            alone = events.evaluate(events.from_data("DERControl", event.key, data), [], now)
+            alone = evaluate(events.from_data("DERControl", event.key, data), [], now)
             assert (alone.status, alone.since) == (verdict.status, verdict.since)
             assert verdict.potentially_superseded <= alone.potentially_superseded
             if verdict.potentially_superseded:
@@ -183,8 +202,8 @@ def test_what_each_kind_of_event_competes_for(kind, body, controls):
 def test_the_wire_form_leaves_out_what_is_not_so():
     event = Event("/a", "01", created=0, start=10, duration=10)
     newer = Event("/b", "02", created=3, start=15, duration=10)
-    assert events.event_status(events.evaluate(event, [], 12)) == {
+    assert events.event_status(evaluate(event, [], 12)) == {
         "currentStatus": 1, "dateTime": 10, "potentiallySuperseded": False}
-    assert events.event_status(events.evaluate(event, [newer], 12), reason="storm") == {
+    assert events.event_status(evaluate(event, [newer], 12), reason="storm") == {
         "currentStatus": 1, "dateTime": 10, "potentiallySuperseded": True, "potentiallySupersededTime": 3,
         "reason": "storm"}

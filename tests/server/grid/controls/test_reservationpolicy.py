@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from server.grid.controls.reservationpolicy import (UNLIMITED, ReservationRequest, Reserved, defer, earliest,
-                                                    headroom, latest, least_headroom_w, tightest)
+from server.grid.controls.reservationpolicy import (ReservationRequest, Reserved, defer, earliest, headroom,
+                                                    latest, least_headroom_w, tightest)
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 HOUR = 3600
+UNLIMITED = ((0, math.inf),)
 DAY = ReservationRequest(0, 24 * HOUR, 14_000, 7000)
 
 

@@ -8,7 +8,7 @@ import pytest
 from server import audit
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import memberfiles, virtualders
+from server.grid.groups import dispatchgroups, memberfiles, virtualders
 from server.models import Device
 from tests import peers
 
@@ -127,6 +127,6 @@ def test_areas_are_validated_one_or_all(street: None) -> None:
         ("town", "d1", ["street", "solar"])
     ]
     assert memberfiles.validate("town") == rows and memberfiles.validate("street") == []
-    assert [device.name for device, _ in memberfiles.conflicts("town")] == ["d1"]
-    groups = memberfiles.dispatch_group_of("solar")
+    assert [device.name for device, _ in dispatchgroups.conflicts(virtualders.find("town"))] == ["d1"]
+    groups = dispatchgroups.dispatch_group_of(virtualders.find("solar"))
     assert {number: vder.name for number, vder in groups.items()} == {1: "solar"}

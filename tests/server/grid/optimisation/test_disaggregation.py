@@ -7,6 +7,7 @@ from server.grid.optimisation import disaggregation
 from server.grid.optimisation.balanceprogram import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
 from server.grid.optimisation.disaggregation import Fleet, StepOptions, StepTarget
+from tests.server.grid.optimisation.nextstep import after_step
 
 QUARTER = 0.25
 watts = st.floats(-60_000, 60_000, width=32)
@@ -46,7 +47,7 @@ def wish(groups, kinds, total, part=0.0):
 def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broadcast):
     now = fleet(seed)
     powers = disaggregation.disaggregate(wish(2, 2, total, part), now, StepOptions(QUARTER, broadcast))
-    after = disaggregation.after_step(now, powers, QUARTER)
+    after = after_step(now, powers, QUARTER)
     stores, cars, loads = after.batteries, after.sessions, after.thermals
     assert (stores.energy >= stores.least - 1e-6).all() and (stores.energy <= stores.most + 1e-6).all()
     assert (abs(powers.batteries) <= stores.charge + 1e-9).all()

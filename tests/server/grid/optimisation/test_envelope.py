@@ -29,7 +29,7 @@ def batteries(*energies, efficiency=1.0):
     )[0]
 
 
-def test_a_battery_can_be_emptied_and_filled_and_says_for_how_long():
+def test_a_battery_can_be_emptied_and_filled():
     found = envelope.from_clusters(batteries(5000), QUARTER)
     assert (found.low == -4000).all() and (found.high == 4000).all()
     assert (
@@ -37,11 +37,6 @@ def test_a_battery_can_be_emptied_and_filled_and_says_for_how_long():
         and found.least[-1] == -4000
         and found.most[2] == 3000
         and found.most[-1] == 4000
-    )
-    assert (
-        envelope.hold_duration_h(found, QUARTER, True)
-        == envelope.hold_duration_h(found, QUARTER, False)
-        == 1.0
     )
 
 
@@ -68,24 +63,18 @@ def test_what_can_be_counted_on_is_less():
     assert (firm.high == 2800).all() and firm.most[0] == 700 < possible.most[0]
 
 
-limits = st.tuples(st.floats(-30_000, 0), st.floats(0, 30_000))
+@given(st.lists(st.floats(1000, 9000), min_size=1, max_size=5))
+def test_bounds_are_in_order(energies):
+    group = envelope.from_clusters(batteries(*energies), QUARTER)
+    assert (group.low <= group.high).all() and (group.least <= group.most + 1e-6).all()
 
 
-@given(st.lists(st.tuples(st.floats(1000, 9000), limits), min_size=1, max_size=5), limits)
-def test_a_parent_can_do_no_more_than_its_limit_nor_than_its_children_together(children, own):
-    below = [
-        envelope.limited(envelope.from_clusters(batteries(energy), QUARTER), QUARTER, *limit)
-        for energy, limit in children
-    ]
-    above = envelope.parent_envelope(below, QUARTER, *own)
-    assert (above.low >= own[0] - 1e-6).all() and (above.high <= own[1] + 1e-6).all()
-    assert (above.high <= sum(child.high for child in below) + 1e-6).all()
-    assert (above.most <= sum(child.most for child in below) + 1e-6).all()
-    assert (above.least >= sum(child.least for child in below) - 1e-6).all()
-    assert (above.low <= above.high).all() and (above.least <= above.most + 1e-6).all()
-
-
-def test_a_limit_that_cannot_be_held_leaves_what_is_nearest():
-    must = Sessions(whole(0), whole(4), np.array([4000.0]), np.array([4000.0]), whole(0))
-    found = envelope.from_clusters(clusters.sessions(must, STEPS, QUARTER)[0], QUARTER)
-    assert envelope.limited(found._replace(low=found.high), QUARTER, -1000, 1000).high[0] == 4000
+def test_energies_are_cut_to_what_the_powers_can_reach():
+    steps = np.zeros((1, 2))
+    full = clusters.Clusters(
+        kind=whole(clusters.BATTERY), group=whole(0), variety=whole(0), start=np.zeros(1), keep=np.ones(1),
+        efficiency=np.ones(1), end=np.full(1, np.nan), low=steps - 4000, high=steps + 4000,
+        least=np.array([[0.0, -2000.0]]), most=np.array([[0.0, 2000.0]]))
+    group = envelope.from_clusters(full, QUARTER)
+    assert group.low.tolist() == [0, -4000] and group.high.tolist() == [0, 4000]
+    assert group.least.tolist() == [0, -1000] and group.most.tolist() == [0, 1000]

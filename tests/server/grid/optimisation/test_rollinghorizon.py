@@ -2,8 +2,9 @@ import numpy as np
 
 from server.grid.optimisation.balanceprogram import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
-from server.grid.optimisation.disaggregation import Fleet, after_step
+from server.grid.optimisation.disaggregation import Fleet
 from server.grid.optimisation.rollinghorizon import HorizonForecast, Planner, PlannerOptions
+from tests.server.grid.optimisation.nextstep import after_step
 
 STEPS, QUARTER = 32, 0.25
 
