@@ -43,6 +43,9 @@ class AlarmKind:
 KINDS = {
     "quota": AlarmKind(
         Severity.WARNING, "Find out why the device sends so much, or raise the quota (a setting).", HOUR_S),
+    "implausible reading": AlarmKind(
+        Severity.WARNING,
+        "Correct the multiplier or the rating at the device, or override its rating.", HOUR_S),
 }
 
 

@@ -6,7 +6,7 @@ from server.config.setting import Setting
 
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
 DEVICES, OPERATORS, BALANCE = "What devices are told", "Operators", "Balance"
-LOGGING, CLOCK = "Logging", "Clock"
+PLAUSIBILITY, LOGGING, CLOCK = "Plausibility", "Logging", "Clock"
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604_800  # s
 CENTURY = 36_500  # days
 UINT32 = 2 ** 32 - 1
@@ -105,6 +105,16 @@ _DECLARATIONS = (
     Setting(name="non_response_hold_hours", group=BALANCE, default=24.0, unit="h", least=0, most=8760,
             was="silence",
             help="how long a device that did not respond is asked for nothing; then it gets another chance"),
+
+    Setting(name="plausible_power_w", group=PLAUSIBILITY, default=1_000_000.0, unit="W", least=1000,
+            most=10_000_000_000,
+            help="the greatest power that a device may report, as a rating or, where no rating is known, "
+                 "as a reading; more is kept and not used",
+            why="a residential device whose multiplier is wrong by 1,000 is above, a school is below"),
+    Setting(name="plausible_reading_factor", group=PLAUSIBILITY, default=2.0, unit="x rating", least=1,
+            most=1000,
+            help="how many times the rating of its DER a reading may be; more is kept and not used",
+            why="inverters exceed their rating for a short time, and some report a lower one than they have"),
 
     Setting(name="log_level", group=LOGGING, default="warning", unit="level",
             choices=("debug", "info", "warning", "error", "critical"),

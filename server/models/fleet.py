@@ -66,11 +66,16 @@ class ThermalState(Table):
 
 
 class Meter(Table):
-    """A MeterReading of active power that counts for a device, by its href.
+    """A MeterReading of active power or energy that can count for a device, by its href.
 
-    `factor` turns its values into W of injection. `kind` is what it measures (one of devicetypes.KINDS).
-    `injection_w` is its newest reading, which ends at `read_at`; `peak_load_w` is the greatest consumption
-    read (a magnitude).
+    `factor` turns its values into W (or Wh) of injection. `kind` is what it measures (one of
+    devicetypes.KINDS). `injection_w` is its newest plausible reading, which ends at `read_at` and is of
+    `period_s`; `peak_load_w` is the greatest consumption read (a magnitude). `rated_w` is the rating of what
+    it measures, NULL where it is not known.
+
+    `measure`, `alternative`, `part` and `needed` are as in series/meteruse.py (NULL: power, 0, 0, false).
+    `slot` is the UsagePoint for which it counts: its own or the one that succeeded that; NULL: it alone is
+    one.
     """
     href = TextField(primary_key=True)
     device_id: int
@@ -80,6 +85,14 @@ class Meter(Table):
     injection_w = DoubleField(null=True)
     read_at = BigIntegerField(null=True)
     peak_load_w = DoubleField(default=0.0)
+    period_s = BigIntegerField(null=True)
+    first_read_at = BigIntegerField(null=True)
+    rated_w = DoubleField(null=True)
+    measure = TextField(null=True)
+    alternative = SmallIntegerField(null=True)
+    part = SmallIntegerField(null=True)
+    needed = BooleanField(null=True)
+    slot = TextField(null=True)
 
 
 class ChargingSession(Table):

@@ -7,6 +7,7 @@ from server import clock
 from server.devices import enrolment
 from server.grid.controls import responses as eventresponses
 from server.grid.controls.results import ResponseRow
+from server.grid.series import meterrows
 from server.models import Document
 from server.operations.declaration import Arg, DeviceName, Group, Role
 from server.resources import meterreadings, store
@@ -17,7 +18,10 @@ GROUPS = (responses_group, readings_group)
 
 
 class ReadingRow(TypedDict):
-    """A reading as it was posted, `value` x 10^`multiplier` in the unit `uom`, with its ReadingType."""
+    """A reading as it was posted, `value` x 10^`multiplier` in the unit `uom`, with its ReadingType.
+
+    `implausible` readings of power or energy are more than such a device can have; they are used by nothing.
+    """
     start: Instant
     duration: Seconds
     quantity: str
@@ -26,6 +30,7 @@ class ReadingRow(TypedDict):
     uom: int | None
     flow: int | None
     meter: Href
+    implausible: bool
 
 
 @responses_group.operation("", role=Role.VIEWER)
@@ -53,6 +58,8 @@ def readings(
     points = Document.select().where((Document.parent == "/upt") & (Document.audience == lfdi))
     since, until = start or 0, end if end is not None else clock.now() + meterreadings.DAY
     rows: list[ReadingRow] = []
+    of_device = meterrows.read("JOIN device d ON d.id = m.device_id WHERE d.lfdi = ?", lfdi)
+    counting = {row.href: row for row in of_device}
     for meter in (meter for point in points for meter in store.items(f"{point.href}/mr")):
         document = store.get(f"{meter.href}/rt")
         reading_type = document.submitted if document else {}
@@ -66,6 +73,8 @@ def readings(
                 "uom": reading_type.get("uom"),
                 "flow": reading_type.get("flowDirection"),
                 "meter": meter.href,
+                "implausible": meter.href in counting
+                and not counting[meter.href].is_plausible(value, duration_s),
             }
             for instant, duration_s, value in meterreadings.between(meter.href, since, until)[-limit:]
         ]

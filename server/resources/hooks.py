@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.errors import Refused
 from server.resources import table
+from server.units import Href, Instant, Seconds
 
 Data = dict[str, Any]
 
@@ -44,7 +45,17 @@ _after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
 _instead: dict[tuple[str, str], Callable[..., Any]] = {}
 _rebuild: list[Callable[[], int]] = []
 _seed: list[Callable[[], object]] = []
-_on_readings: list[Callable[[str, list[tuple[int, int]]], None]] = []
+
+
+class PostedReading(NamedTuple):
+    """A value of a MeterReading, and its time: `duration_s` seconds from `start` (UTC, s) on."""
+    value: int
+    start: Instant
+    duration_s: Seconds
+
+
+ReadingsTask = Callable[[Href, list[PostedReading]], None]
+_on_readings: list[ReadingsTask] = []
 
 
 def _register(
@@ -92,18 +103,16 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
     return task
 
 
-def on_readings(
-    task: Callable[[str, list[tuple[int, int]]], None],
-) -> Callable[[str, list[tuple[int, int]]], None]:
-    """Register a task that is called with new values of a MeterReading (its href), each with its end time."""
+def on_readings(task: ReadingsTask) -> ReadingsTask:
+    """Register a task that is called with new values of a MeterReading (its href)."""
     _on_readings.append(task)
     return task
 
 
-def run_on_readings(meter: str, values: list[tuple[int, int]]) -> None:
-    """Tell of new values of a MeterReading (its href), each with the end of its time."""
+def run_on_readings(meter: Href, readings: list[PostedReading]) -> None:
+    """Tell of new values of a MeterReading (its href)."""
     for task in _on_readings:
-        task(meter, values)
+        task(meter, readings)
 
 
 def run_before(change: Change) -> None:

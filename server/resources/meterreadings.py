@@ -11,6 +11,7 @@ from typing import Any
 from server.errors import Refused
 from server.models import JSON, ReadingSet, db
 from server.resources import hexbinary, hooks, sql, store
+from server.resources.hooks import PostedReading
 from server.units import Instant, Seconds
 
 Data = dict[str, Any]
@@ -43,15 +44,20 @@ def record(meter: str, reading: Data, now: Instant) -> bool:
 
 
 def _announce(meter: str, readings: list[tuple[Data, Instant]]) -> None:
-    """Call the `on_readings` hooks with values and the ends of their times."""
+    """Call the `on_readings` hooks with the values that are not of one tier or block alone."""
     hooks.run_on_readings(
         meter,
         [
-            (reading["value"], start + reading.get("timePeriod", {}).get("duration", 0))
+            PostedReading(reading["value"], start, reading.get("timePeriod", {}).get("duration", 0))
             for reading, start in readings
-            if reading.get("value") is not None
+            if reading.get("value") is not None and not _tier_and_block(reading)
         ],
     )
+
+
+def _tier_and_block(reading: Data) -> int:
+    """Return consumptionBlock and touTier as 8 bits each; 0 for a value of all of them."""
+    return int(reading.get("consumptionBlock", 0)) << 8 | int(reading.get("touTier", 0))
 
 
 def _add_set(meter: str, mrid: str, start: Instant, duration_s: Seconds, submitted: Data) -> int:
@@ -91,8 +97,11 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
     timed = []
     for index, reading in enumerate(readings):
         check(reading, f"{path}/Reading", now)
-        even_start = period["start"] + index * period["duration"] // len(readings)
-        timed.append((reading, reading.get("timePeriod", {}).get("start", even_start)))
+        if "timePeriod" not in reading:
+            start, end = (period["start"] + number * period["duration"] // len(readings)
+                          for number in (index, index + 1))
+            reading = {**reading, "timePeriod": {"start": start, "duration": end - start}}
+        timed.append((reading, reading["timePeriod"]["start"]))
     for reading, start in timed:
         _write(set_id, reading, start)
     _announce(meter, timed)
@@ -109,8 +118,7 @@ def _write(set_id: int, reading: Data, start: Instant) -> None:
         sql.execute("UPDATE reading SET value = ?, duration_s = ? WHERE set_id = ? AND number = ?",
                     reading.get("value"), duration_s, set_id, row[0])
         return
-    block, tier = reading.get("consumptionBlock", 0), reading.get("touTier", 0)
-    sort = hexbinary.bits(reading.get("localID")) << 16 | block << 8 | tier
+    sort = hexbinary.bits(reading.get("localID")) << 16 | _tier_and_block(reading)
     sql.execute(
         "INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
         "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?",

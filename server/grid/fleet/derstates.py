@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from server.grid.fleet import devicetypes, power
+from server.grid.fleet import devicetypes, meters, power
 from server.models import Device
 from server.resources import dermodes, hexbinary, sql
 from server.resources.codes import ConnectStatus, DERType
@@ -175,9 +175,11 @@ def _without_time(document: Data) -> dict[str, Any]:
 
 
 def _reconcile_type(number: int) -> None:
+    """Make the type of a device and the ratings of its meters agree with its DERs."""
     device = Device.get_or_none(Device.id == number)
     if device is not None:
         devicetypes.reconcile(device.id, device.lfdi)
+        meters.reconcile(device.id, device.lfdi)
 
 
 @after("DELETE", "DER")

@@ -45,7 +45,8 @@ def exclusions(columns: MemberColumns, at: int) -> Any:
     reasons[at - participation.non_responding_since < hold_s] = NON_RESPONDING
     reasons[participation.opted_out_until > at] = OPTED_OUT
     in_contact = at - contact.last_contact_at <= contact.contact_timeout_s
-    reasons[~in_contact | (at - columns.meters.last_read_at > contact.reading_timeout_s)] = STALE
+    silent = np.isfinite(columns.meters.last_read_at) & ~columns.meters.recent
+    reasons[~in_contact | silent] = STALE
     reasons[contact.suspended] = SUSPENDED
     return reasons
 

@@ -28,15 +28,18 @@ class ContactColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class MeterColumns:
-    """The last readings of each member: of its own meters, summed, and of the meter of its premises.
+    """The present readings of each member: of its own meters, summed, and of the meter of its premises.
 
-    `peak_load_w` is the greatest load that its own meters have read. NaN where nothing was read.
+    Power is NaN where it is not known now. `read_at` and `premises_read_at` are the instants of the last
+    readings, however old; `recent` is whether the last is of about now. `peak_load_w` is the greatest load
+    that its own meters have read.
     """
     injection_w: Floats
     read_at: Floats
     peak_load_w: Floats
     premises_injection_w: Floats
     premises_read_at: Floats
+    recent: Bools
 
     @property
     def last_read_at(self) -> Floats:

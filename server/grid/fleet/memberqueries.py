@@ -10,36 +10,23 @@ from server.grid.fleet.membercolumns import (ContactColumns, DerColumns, MemberC
 from server.grid.groups import dispatchgroups
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
+from server.grid.series import meterrows, presentpower
 from server.models import Device, VirtualDER
 from server.resources import pollrates, sql
 
-POLLS, POSTS = 3, 2  # after so many that were missed, a device is stale
+POLLS = 3  # after so many that were missed, a device is stale
 _MEMBERS = (
     "SELECT d.id, d.state, d.last_contact_at, n.kind, n.category, n.max_load_w, c.response_rate, "
     "c.non_responding_since, c.opted_out_until, c.max_events, c.max_hours, c.tier "
     "FROM membership p JOIN device d ON d.id = p.device_id LEFT JOIN device_type n ON n.device_id = d.id "
     "LEFT JOIN participation c ON c.device_id = d.id WHERE p.vder_id = ? ORDER BY d.id"
 )
-_METERS = (
-    "SELECT m.device_id, m.kind, m.injection_w, m.read_at, m.peak_load_w FROM membership p "
-    "JOIN meter m ON m.device_id = p.device_id WHERE p.vder_id = ? AND m.injection_w IS NOT NULL"
-)
+_METERS = "JOIN membership p ON p.device_id = m.device_id WHERE p.vder_id = ? AND m.read_at IS NOT NULL"
 _DERS = (
     "SELECT u.device_id, u.der_type, u.max_injection_w, u.max_absorption_w, u.capacity_wh, u.ramp_w_per_s, "
     "u.soc, u.soc_at, u.dischargeable_wh, u.chargeable_wh, u.connected, u.modes, u.inferred_capacity_wh "
     "FROM membership p JOIN der_state u ON u.device_id = p.device_id WHERE p.vder_id = ? "
     "ORDER BY u.device_id, u.href"
-)
-# The mean injection (W) by each meter since an instant, of readings that began then, weighted by their
-# duration. To be filled in: the table x with its device_id, and the instant as SQL, twice. Parameters: the
-# end and the number of the virtual DER. A condition on x has to follow.
-MEAN_SINCE = (
-    "sum(m.factor * r.value * (CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END)) "
-    "/ sum(CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END) FROM {} "
-    "JOIN meter m ON m.device_id = x.device_id AND m.kind <> 'premises' "
-    "JOIN reading_set s ON s.meter = m.href AND s.start > {} - 86400 "
-    "JOIN reading r ON r.set_id = s.id AND r.start >= {} AND r.start < ? AND r.value IS NOT NULL "
-    "JOIN membership p ON p.device_id = x.device_id AND p.vder_id = ? WHERE "
 )
 
 
@@ -49,7 +36,8 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
      opted_out_until, max_events, max_hours, tier) = _columns(sql.rows(_MEMBERS, area.id), 12)
     numbers = _integers(device)
     dispatch_groups, group = _dispatch_groups(area, numbers)
-    meters = _meters(area, numbers)
+    poll_s, post_s = _rates(numbers)
+    meters = _meters(area, numbers, presentpower.POSTS * post_s, at)
     return MemberColumns(
         area=area,
         dispatch_groups=dispatch_groups,
@@ -58,7 +46,9 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
         kind=np.array([name or "other" for name in kind], dtype="U8"),
         category=_integers([bits or 0 for bits in category]),
         max_load_w=_floats(max_load_w),
-        contact=_contact(numbers, state, _floats(last_contact_at), meters, at),
+        contact=_contact(
+            state, _floats(last_contact_at), POLLS * poll_s, presentpower.POSTS * post_s, meters, at
+        ),
         meters=meters,
         participation=ParticipationColumns(
             response_rate=np.nan_to_num(_floats(response_rate), nan=1.0),
@@ -98,43 +88,49 @@ def _dispatch_groups(area: VirtualDER, numbers: Whole) -> tuple[list[VirtualDER]
 
 
 def _contact(
-    numbers: Whole, state: Sequence[str], last_contact_at: Floats, meters: MeterColumns, at: int
+    state: Sequence[str],
+    last_contact_at: Floats,
+    contact_timeout_s: Floats,
+    reading_timeout_s: Floats,
+    meters: MeterColumns,
+    at: int,
 ) -> ContactColumns:
-    poll_s, post_s = _rates(numbers)
-    contact_timeout_s, reading_timeout_s = POLLS * poll_s, POSTS * post_s
     return ContactColumns(
         suspended=np.array([value != Device.ENROLLED for value in state], dtype=bool),
         last_contact_at=last_contact_at,
         contact_timeout_s=contact_timeout_s,
         reading_timeout_s=reading_timeout_s,
-        fresh=(at - last_contact_at <= contact_timeout_s) & (at - meters.last_read_at <= reading_timeout_s),
+        fresh=(at - last_contact_at <= contact_timeout_s) & meters.recent,
     )
 
 
-def _meters(area: VirtualDER, numbers: Whole) -> MeterColumns:
+def _meters(area: VirtualDER, numbers: Whole, timeout_s: Floats, at: int) -> MeterColumns:
+    """Return what the meters of members (numbers) read of about `at`; `timeout_s` [n] is for readings."""
     size = len(numbers)
-    device, kind, injection_w, read_at, peak_load_w = _columns(sql.rows(_METERS, area.id), 5)
-    member = np.searchsorted(numbers, _integers(device))
-    of_premises = np.array(kind, dtype="U8") == "premises"
-    values, times, peaks = _floats(injection_w), _floats(read_at), _floats(peak_load_w)
+    rows = meterrows.read(_METERS, area.id)
+    member = np.searchsorted(numbers, _integers([row.device for row in rows]))
+    # own meters and those of premises are two owners of each member
+    owner = member + size * np.array([row.kind == "premises" for row in rows], dtype=bool)
+    total_w, recent = presentpower.of_meters(rows, owner, 2 * size, timeout_s[member], at)
 
-    def per_member(chosen: Bools) -> tuple[Floats, Floats, Floats]:
-        index = member[chosen]
-        count = np.bincount(index, minlength=size)
-        newest, highest = np.full(size, -np.inf), np.zeros(size)
-        np.maximum.at(newest, index, times[chosen])
-        np.maximum.at(highest, index, peaks[chosen])
-        total = np.bincount(index, values[chosen], size)
-        return np.where(count, total, np.nan), np.where(count, newest, np.nan), highest
+    def highest(values: Floats, where: Bools) -> Floats:
+        result = np.full(2 * size, -np.inf)
+        np.maximum.at(result, owner[where], values[where])
+        return np.where(np.isfinite(result), result, np.nan)
 
-    own_w, own_at, peak = per_member(~of_premises)
-    premises_w, premises_at, _ = per_member(of_premises)
+    every = np.ones(len(rows), dtype=bool)
+    newest_at = _floats([row.read_at for row in rows])
+    read_at, recent_at = highest(newest_at, every), highest(newest_at, recent)
+    peak_load_w = _floats([min(row.peak_load_w, row.limit_w) for row in rows])
+    peak_w = np.nan_to_num(highest(peak_load_w, every))
+    has_own = np.isfinite(read_at[:size])
     return MeterColumns(
-        injection_w=own_w,
-        read_at=own_at,
-        peak_load_w=peak,
-        premises_injection_w=premises_w,
-        premises_read_at=premises_at,
+        injection_w=total_w[:size],
+        read_at=read_at[:size],
+        peak_load_w=peak_w[:size],
+        premises_injection_w=total_w[size:],
+        premises_read_at=read_at[size:],
+        recent=np.isfinite(np.where(has_own, recent_at[:size], recent_at[size:])),
     )
 
 

@@ -1,153 +1,179 @@
 """Where the power of each device is read: the rows Meter, kept in step with what is mirrored.
 
 A device is read at the usage points of its DER (roleFlags isDER or isPEV) if it mirrors one, else at whatever
-it mirrors; the meter of its premises is read besides. Of those, the readings of active power (uom 38, W)
-count: forward is delivered to the customer, so consumption, reverse is injection. Where both directions are
-reported, each is a magnitude, and the injection is the difference. A new reading costs one update.
+it mirrors; the meter of its premises is read besides. Which MeterReadings of a usage point count together
+says `series/meteruse`. A mirror that was made anew has a second usage point: it succeeds those of the same
+roles for as long as nothing arrives for them. What arrives is recorded by `meterrecords`.
 """
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from typing import Any, NamedTuple
 
-from server.grid.fleet import devicetypes
+from server.grid.fleet import devicetypes, meterrecords
 from server.grid.fleet.devicetypes import is_premises, role_flags
+from server.grid.series import meteruse
+from server.grid.series.meteruse import Measure, MeterUse
 from server.models import Device
-from server.resources import hooks, sql
-from server.resources.codes import DataQualifier, FlowDirection, PhaseCode, RoleFlags, Uom
+from server.resources import sql
+from server.resources.codes import RoleFlags, ServiceKind
 from server.resources.hooks import Change, after
+from server.units import Href, Instant, Lfdi, Watts
 
 Data = dict[str, Any]
-Readings = list[tuple[int, int]]  # value, and the end of its time (UTC, s)
-_SIGN: dict[int, int] = {FlowDirection.FORWARD: -1, FlowDirection.REVERSE: 1, FlowDirection.NOT_APPLICABLE: 1}
-# An average represents a period best, then a normal value; extremes and deviations do not represent it.
-_QUALIFIERS: dict[int, int] = {
-    DataQualifier.AVERAGE: 0,
-    DataQualifier.NOT_APPLICABLE: 1,
-    DataQualifier.NORMAL: 1,
-}
-_NEWEST_SETS = 3
-_READINGS = (
-    "SELECT r.value, r.start + r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id "
-    "WHERE s.meter = ? AND r.value IS NOT NULL"
-)
-_NEWEST_READINGS = (
-    f"{_READINGS} AND s.id IN (SELECT id FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?)"
-)
-_RECORD = (
-    "UPDATE meter SET "
-    "injection_w = CASE WHEN read_at IS NULL OR read_at <= ? THEN factor * ? ELSE injection_w END, "
-    "read_at = CASE WHEN read_at IS NULL OR read_at <= ? THEN ? ELSE read_at END, "
-    "peak_load_w = CASE WHEN -factor * ? > peak_load_w THEN -factor * ? WHEN -factor * ? > peak_load_w "
-    "THEN -factor * ? ELSE peak_load_w END WHERE href = ?"
+_ROLES_OF_DER = RoleFlags.DER | RoleFlags.PEV
+_COLUMNS = ("kind", "factor", "rated_w", "measure", "alternative", "part", "needed", "slot")
+_INSERT = (f"INSERT INTO meter (href, device_id, {', '.join(_COLUMNS)}, peak_load_w) "
+           f"VALUES ({sql.marks(len(_COLUMNS) + 2)}, 0.0)")
+_UPDATE = f"UPDATE meter SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE href = ?"
+_RATED = "SELECT max_injection_w, max_absorption_w FROM der_state WHERE device_id = ?"
+_FIRST_READ = (
+    "UPDATE meter SET first_read_at = (SELECT min(start) FROM reading_set WHERE meter = ?) WHERE href = ?"
 )
 
 
-class PowerMeter(NamedTuple):
-    """A MeterReading of active power: its href, and the factor from its values to W of injection."""
-    href: str
+class _Columns(NamedTuple):
+    """What follows from documents of a meter, but for which usage point succeeded its own."""
+    kind: str
     factor: float
+    rated_w: Watts | None
+    measure: str | None
+    alternative: int | None
+    part: int | None
+    needed: bool | None
+    slot: Href | None
 
 
-def best(types: dict[str, Data]) -> list[PowerMeter]:
-    """Return, of MeterReadings (by href) with their ReadingTypes, one for each direction. Pure.
-
-    The sum of the phases is preferred to one of them, an average to an instantaneous value.
-    """
-    chosen: dict[int, tuple[tuple[bool, int], PowerMeter]] = {}
-    for href, reading_type in types.items():
-        flow = reading_type.get("flowDirection", FlowDirection.NOT_APPLICABLE)
-        qualifier = reading_type.get("dataQualifier", DataQualifier.NOT_APPLICABLE)
-        if reading_type.get("uom") != Uom.W or qualifier not in _QUALIFIERS or flow not in _SIGN:
-            continue
-        one_phase = reading_type.get("phase", PhaseCode.NOT_APPLICABLE) != PhaseCode.NOT_APPLICABLE
-        rank = (one_phase, _QUALIFIERS[qualifier])
-        if flow not in chosen or rank < chosen[flow][0]:
-            factor = _SIGN[flow] * 10.0 ** reading_type.get("powerOfTenMultiplier", 0)
-            chosen[flow] = rank, PowerMeter(href, factor)
-    return [meter for _, meter in chosen.values()]
-
-
-def reconcile(device: int, lfdi: str) -> int:
+def reconcile(device: int, lfdi: Lfdi) -> int:
     """Make the meters of a device agree with what it mirrors; return how many changed."""
     row = sql.row("SELECT kind FROM device_type WHERE device_id = ?", device)
-    meters = _meters(lfdi, row[0] if row else "other")
-    stored = {href: (kind, factor) for href, kind, factor in sql.rows(
-        "SELECT href, kind, factor FROM meter WHERE device_id = ?", device)}
+    points = _points(lfdi)
+    stored = {href: _Columns(*columns) for href, *columns in sql.rows(
+        f"SELECT href, {', '.join(_COLUMNS)} FROM meter WHERE device_id = ?", device)}
+    meters = _meters(points, row[0] if row else "other", rated_w(device), stored)
     changed = 0
     for href in stored.keys() - meters.keys():
         sql.execute("DELETE FROM meter WHERE href = ?", href)
         changed += 1
-    for href, (kind, factor) in meters.items():
-        if href in stored and stored[href][1] == factor:
-            if stored[href][0] != kind:
-                sql.execute("UPDATE meter SET kind = ? WHERE href = ?", kind, href)
-                changed += 1
+    for href, columns in meters.items():
+        previous = stored.get(href)
+        if previous is not None and columns == previous._replace(needed=bool(previous.needed)):
+            continue
+        changed += 1
+        if previous is not None and (previous.factor, previous.measure or Measure.POWER) == (
+                columns.factor, columns.measure):
+            sql.execute(_UPDATE, *columns, href)
+            if previous.slot is None:  # of a version before
+                sql.execute(_FIRST_READ, href, href)
+            if previous.rated_w != columns.rated_w:  # other values are plausible now
+                meterrecords.verify(href)
             continue
         sql.execute("DELETE FROM meter WHERE href = ?", href)
-        sql.execute(
-            "INSERT INTO meter (href, device_id, kind, factor, peak_load_w) VALUES (?, ?, ?, ?, 0.0)",
-            href,
-            device,
-            kind,
-            factor,
-        )
-        record_readings(href, sql.rows(_READINGS, href))
-        changed += 1
+        sql.execute(_INSERT, href, device, *columns)
+        meterrecords.record_all(href)
     return changed
 
 
-def _meters(lfdi: str, device_kind: str) -> dict[str, tuple[str, float]]:
-    """Return, for each MeterReading (href) that counts for a device, what it measures and its factor."""
+def rated_w(device: int) -> Watts | None:
+    """Return the greatest power of the DERs of a device (by number), None where one does not report it."""
+    ratings_w = [max(injection_w, absorption_w) for injection_w, absorption_w in sql.rows(_RATED, device)]
+    return sum(ratings_w) if ratings_w and all(ratings_w) else None
+
+
+def _points(lfdi: Lfdi) -> dict[Href, Data]:
+    """Return the usage points of electricity that a device mirrors, in the order in which they were made."""
     points = {
         href: json.loads(submitted)
         for href, submitted in sql.rows(
             "SELECT href, submitted FROM document WHERE parent = '/upt' AND audience = ? "
-            "AND submitted IS NOT NULL ORDER BY sort",
+            "AND submitted IS NOT NULL",
             lfdi,
         )
     }
+    electric = ServiceKind.ELECTRICITY
+    return {href: points[href] for href in sorted(points, key=lambda href: int(href.rpartition("/")[2]))
+            if points[href].get("serviceCategoryKind", electric) == electric}
+
+
+def _meters(
+    points: dict[Href, Data], device_kind: str, device_rated_w: Watts | None, stored: dict[Href, _Columns]
+) -> dict[Href, _Columns]:
+    """Return, for each MeterReading (href) that can count for a device, its columns."""
     premises = [href for href, point in points.items() if is_premises(point)]
-    own = [href for href, point in points.items() if role_flags(point) & (RoleFlags.DER | RoleFlags.PEV)]
+    own = [href for href, point in points.items() if role_flags(point) & _ROLES_OF_DER]
     own = own or [href for href in points if href not in premises]
-    types: dict[str, dict[str, Data]] = defaultdict(dict)
-    for point_href in (*own, *premises):
-        for meter_href, submitted in sql.rows(
+    uses = {href: _uses(href, stored) for href in (*own, *premises)}
+    slots = _slots([href for href in points if uses.get(href)], points, stored)
+    return {
+        meter: _Columns(
+            kind="premises" if point in premises else device_kind,
+            rated_w=device_rated_w if role_flags(points[point]) & _ROLES_OF_DER else None,
+            slot=slots[point],
+            **use._asdict(),
+        )
+        for point, of_point in uses.items()
+        for meter, use in of_point.items()
+    }
+
+
+def _uses(point: Href, stored: dict[Href, _Columns]) -> dict[Href, MeterUse]:
+    types = {
+        href: json.loads(submitted)
+        for href, submitted in sql.rows(
             "SELECT m.href, t.submitted FROM document m JOIN document t ON t.href = m.href || '/rt' "
             "WHERE m.parent = ? AND t.submitted IS NOT NULL ORDER BY m.sort",
-            f"{point_href}/mr",
-        ):
-            types[point_href][meter_href] = json.loads(submitted)
-    return {meter.href: ("premises" if point_href in premises else device_kind, meter.factor)
-            for point_href, types_of_point in types.items() for meter in best(types_of_point)}
+            f"{point}/mr",
+        )
+    }
+    uses = meteruse.uses(types)
+    for href, use in uses.items():
+        previous = stored.get(href)
+        if previous and previous.measure == Measure.REGISTER and meteruse.is_open(types[href]):
+            uses[href] = use._replace(measure=Measure.REGISTER)
+    return uses
 
 
-@hooks.on_readings
-def record_readings(meter: str, readings: Readings) -> None:
-    """Record the newest of these values of a MeterReading (href), and the greatest load."""
-    if not readings:
-        return
-    newest, read_at = max(readings, key=lambda reading: reading[1])
-    values = [value for value, _ in readings]
-    greatest, least = max(values), min(values)
-    sql.execute(_RECORD, read_at, newest, read_at, read_at, greatest, greatest, least, least, meter)
+def _slots(metered: list[Href], points: dict[Href, Data], stored: dict[Href, _Columns]) -> dict[Href, Href]:
+    """Return the usage point for which each counts: itself, or the one that succeeded it.
+
+    `metered` are in the order in which they were made. What succeeded what is learnt from what arrives; where
+    rows are made anew, from when each was read.
+    """
+    slots: dict[Href, Href] = {}
+    for point in metered:
+        slot = next((columns.slot for href, columns in stored.items() if _point_of(href) == point), None)
+        slots[point] = slot if slot in metered else point
+        if slot is not None:
+            continue
+        first_read_at, _ = _read_times(point)
+        for earlier in slots:
+            same = role_flags(points[earlier]) == role_flags(points[point])
+            if earlier != point and same and _ended_before(earlier, first_read_at):
+                slots[earlier] = point
+    return slots
+
+
+def _ended_before(point: Href, instant: Instant | None) -> bool:
+    last_read_at = _read_times(point)[1]
+    return instant is None or last_read_at is None or last_read_at < instant
+
+
+def _read_times(point: Href) -> tuple[Instant | None, Instant | None]:
+    """Return when a usage point was first and last read, None for never."""
+    first, last = sql.row(
+        "SELECT min(r.start + r.duration_s), max(r.start + r.duration_s) FROM reading_set s "
+        "JOIN reading r ON r.set_id = s.id WHERE s.meter LIKE ?", f"{point}/%")
+    return first, last
+
+
+def _point_of(meter: Href) -> Href:
+    return meter.partition("/mr/")[0]
 
 
 def rebuild() -> int:
     """Make every meter agree with documents and readings; return how many changed."""
     changed = sum(reconcile(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
-    for href, factor, injection_w, read_at in sql.rows(
-        "SELECT href, factor, injection_w, read_at FROM meter"
-    ):
-        readings = sql.rows(_NEWEST_READINGS, href, href, _NEWEST_SETS)
-        newest = max((end for _, end in readings), default=None)
-        newest_w = [factor * value for value, end in readings if end == newest]
-        if read_at != newest or readings and injection_w not in newest_w:
-            sql.execute("UPDATE meter SET injection_w = NULL, read_at = NULL WHERE href = ?", href)
-            record_readings(href, readings)
-            changed += 1
-    return changed
+    return changed + sum(meterrecords.verify(href) for href, in sql.rows("SELECT href FROM meter"))
 
 
 @after("PUT", "ReadingType")

@@ -1,89 +1,77 @@
-"""The power that devices inject, from the readings that they post (see `meters`)."""
+"""The power that devices inject, from the readings that they post (see `series/devicepower`).
+
+Modules with numpy are imported where they are called: the device interface loads this module, and seldom
+calls it.
+"""
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from peewee import chunked
 
-from server.grid.fleet.meters import PowerMeter
-from server.resources import meterreadings, sql
+from server import clock
+from server.resources import sql
+from server.units import Instant, Lfdi, Watts
 
 _CHUNK = 400
-_METERS = ("SELECT d.lfdi, m.href, m.factor, m.kind, m.injection_w, m.read_at FROM meter m "
-           "JOIN device d ON m.device_id = d.id WHERE ")
 
 
 class Power(NamedTuple):
     """The injection of a device, and the instant (UTC, s) that it is of."""
-    injection_w: float
-    at: int
+    injection_w: Watts
+    at: Instant
 
 
-class _MeterRow(NamedTuple):
-    href: str
-    factor: float
-    injection_w: float | None
-    read_at: int | None
+def latest(lfdis: Iterable[Lfdi]) -> dict[Lfdi, Power]:
+    """Return the present injection of each device of which it is known."""
+    from server.grid.series import devicereadings, presentpower
 
-
-def meters(lfdis: Iterable[str]) -> dict[str, list[PowerMeter]]:
-    """Return the meters of each device; devices that mirror no active power are left out."""
-    return {lfdi: [PowerMeter(row.href, row.factor) for row in rows] for lfdi, rows in _rows(lfdis).items()}
-
-
-def _rows(lfdis: Iterable[str]) -> dict[str, list[_MeterRow]]:
-    """Return each device's own meters or, where it has none, those of its premises."""
-    own: dict[str, list[_MeterRow]] = defaultdict(list)
-    premises: dict[str, list[_MeterRow]] = defaultdict(list)
-    for chunk in chunked(lfdis, _CHUNK):
-        for lfdi, href, factor, kind, injection_w, read_at in sql.rows(
-            f"{_METERS}d.lfdi IN ({sql.marks(len(chunk))})", *chunk
-        ):
-            meters_of = premises if kind == "premises" else own
-            meters_of[lfdi].append(_MeterRow(href, factor, injection_w, read_at))
-    return premises | own
-
-
-def latest(lfdis: Iterable[str]) -> dict[str, Power]:
-    """Return the newest injection of each device that has one."""
-    powers = {}
-    for lfdi, rows in _rows(lfdis).items():
-        read = [(row.injection_w, row.read_at) for row in rows
-                if row.injection_w is not None and row.read_at is not None]
-        if read:
-            powers[lfdi] = Power(sum(injection_w for injection_w, _ in read), max(at for _, at in read))
+    powers: dict[Lfdi, Power] = {}
+    now = clock.now()
+    for lfdi_of in _numbers(lfdis):
+        devices = list(lfdi_of)
+        rows = [row for row in devicereadings.own_meters(devices) if row.read_at is not None]
+        index = {device: number for number, device in enumerate(devices)}
+        timeout_s = [presentpower.reading_timeout_s(lfdi_of[row.device]) for row in rows]
+        present = presentpower.of_meters(
+            rows, [index[row.device] for row in rows], len(devices), timeout_s, now)
+        read_at: dict[int, Instant] = {}
+        for row in rows:
+            read_at[row.device] = max(row.read_at or 0, read_at.get(row.device, 0))
+        for device, injection_w in zip(devices, present.injection_w.tolist(), strict=True):
+            if isfinite(injection_w):
+                powers[lfdi_of[device]] = Power(injection_w, read_at[device])
     return powers
 
 
-def mean(lfdis: Iterable[str], start: int, end: int) -> dict[str, float]:
-    """Return the mean injection (W) of each device over [start, end), from the readings that began then.
+def mean(lfdis: Iterable[Lfdi], start: Instant, end: Instant) -> dict[Lfdi, Watts]:
+    """Return the mean injection of each device of which it is known over [start, end), by the time of each
+    reading within it."""
+    from server.grid.series import devicereadings
 
-    They are weighted by their duration, instantaneous ones as of 1 s.
-    """
-    mean_w = {}
-    for lfdi, device_meters in meters(lfdis).items():
-        means = []
-        for meter in device_meters:
-            rows = [
-                (duration_s or 1, value)
-                for _, duration_s, value in meterreadings.between(meter.href, start, end)
-                if value is not None
-            ]
-            if rows:
-                total_s = sum(duration_s for duration_s, _ in rows)
-                means.append(meter.factor * sum(duration_s * value for duration_s, value in rows) / total_s)
-        if means:
-            mean_w[lfdi] = sum(means)
+    mean_w: dict[Lfdi, Watts] = {}
+    if end <= start:
+        return mean_w
+    for lfdi_of in _numbers(lfdis):
+        devices = list(lfdi_of)
+        total_w = devicereadings.mean_injection_w(devices, start, end, end - start)[:, 0]
+        for device, injection_w in zip(devices, total_w.tolist(), strict=True):
+            if isfinite(injection_w):
+                mean_w[lfdi_of[device]] = injection_w
     return mean_w
 
 
-def energy_wh(device: int, start: int, end: int) -> float:
-    """Return the energy that a device (by number) injected over [start, end), by its mean; 0 where nothing
-    was read."""
+def _numbers(lfdis: Iterable[Lfdi]) -> Iterable[dict[int, Lfdi]]:
+    """Yield the LFDIs of devices by their numbers, some at a time."""
+    chunk: Sequence[Lfdi]
+    for chunk in chunked(lfdis, _CHUNK):
+        yield dict(sql.rows(f"SELECT id, lfdi FROM device WHERE lfdi IN ({sql.marks(len(chunk))})", *chunk))
+
+
+def energy_wh(device: int, start: Instant, end: Instant) -> float:
+    """Return the energy that a device (by number) injected over [start, end), by its mean; 0 where it is
+    unknown."""
     row = sql.row("SELECT lfdi FROM device WHERE id = ?", device)
-    if row is None:
-        return 0.0
-    lfdi, = row
-    return mean([lfdi], start, end).get(lfdi, 0.0) * (end - start) / 3600
+    return 0.0 if row is None else mean(row, start, end).get(row[0], 0.0) * (end - start) / 3600

@@ -7,19 +7,25 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from server.grid.fleet import eligibility, memberqueries, resources
+from server.grid.fleet import eligibility, meanloads, resources
 from server.grid.fleet.kindmembers import EvMembers
+from server.grid.fleet.meanloads import Window
 from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.clusters import Sessions
+from server.grid.series import meterrows
 from server.resources import sql
 
 _NEED_AT = "(CASE WHEN x.reported_at >= x.arrival_at THEN x.reported_at ELSE x.arrival_at END)"
-_MEAN_SINCE_NEED = (
-    "SELECT x.href, "
-    + memberqueries.MEAN_SINCE.format("charging_session x", _NEED_AT, _NEED_AT)
-    + f"x.cancelled = ? AND x.departure_at > ? AND {_NEED_AT} < ? AND m.read_at > {_NEED_AT} "
-    "GROUP BY x.href, m.href"
+_OLD_NEED = f"x.cancelled = ? AND x.departure_at > ? AND {_NEED_AT} < ?"
+_ENERGY_SINCE_NEED = (
+    "SELECT x.href, m.href, "
+    + meanloads.ENERGY_SINCE.format("charging_session x", _NEED_AT, _NEED_AT)
+    + f"{_OLD_NEED} AND m.read_at > {_NEED_AT} GROUP BY x.href, m.href"
+)
+_OLD_NEEDS = (
+    f"SELECT x.href, x.device_id, {_NEED_AT} FROM charging_session x "
+    f"JOIN membership p ON p.device_id = x.device_id AND p.vder_id = ? WHERE {_OLD_NEED}"
 )
 _SESSIONS = (
     "SELECT v.href, v.device_id, v.arrival_at, v.departure_at, v.energy_wh, v.power_w, v.reported_need_wh, "
@@ -100,8 +106,9 @@ def _need(row: _SessionRow, mean_load_w: float, timeout_s: float, at: int) -> tu
 
 def _mean_load_since_need(columns: MemberColumns, at: int) -> dict[str, float]:
     """Return, by request (href), the mean load since the vehicle arrived, or reported its need long ago."""
-    load_w: dict[str, float] = {}
     oldest_s = float(columns.contact.reading_timeout_s.min(initial=np.inf))
-    for href, injection_w in sql.rows(_MEAN_SINCE_NEED, at, columns.area.id, False, at, at - oldest_s):
-        load_w[href] = load_w.get(href, 0.0) - injection_w
-    return load_w
+    old = False, at, at - oldest_s
+    windows = {href: Window(device, since)
+               for href, device, since in sql.rows(_OLD_NEEDS, columns.area.id, *old)}
+    energy = sql.rows(_ENERGY_SINCE_NEED, at, columns.area.id, *meterrows.bounds(), *old)
+    return meanloads.mean_load_w(windows, energy, at)

@@ -8,21 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.config import settings
-from server.grid.fleet import memberqueries, resources
+from server.grid.fleet import meanloads, resources
 from server.grid.fleet.derstates import EFFICIENCY
 from server.grid.fleet.kindmembers import StorageMembers
+from server.grid.fleet.meanloads import Window
 from server.grid.fleet.membercolumns import DerColumns, MemberColumns
 from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.clusters import Batteries, sums
+from server.grid.series import meterrows
 from server.resources import sql
 
 OLD_S = 1800  # seconds after which a state of charge is carried forward by what was read since
 DEFAULT_STORAGE_HOURS = 1.0  # of full power, for storage that reported no capacity
 _DAY = 86400
-_MEAN_SINCE_SOC = (
-    "SELECT x.device_id, "
-    + memberqueries.MEAN_SINCE.format("der_state x", "x.soc_at", "x.soc_at")
+_ENERGY_SINCE_SOC = (
+    "SELECT x.device_id, m.href, "
+    + meanloads.ENERGY_SINCE.format("der_state x", "x.soc_at", "x.soc_at")
     + "x.soc_at < ? AND x.soc_at > ? AND m.read_at > x.soc_at GROUP BY x.device_id, m.href"
+)
+_OLD_SOC = (
+    "SELECT x.device_id, min(x.soc_at) FROM der_state x JOIN membership p ON p.device_id = x.device_id "
+    "WHERE p.vder_id = ? AND x.soc_at < ? AND x.soc_at > ? GROUP BY x.device_id"
 )
 
 
@@ -109,9 +115,9 @@ def _stored_energy(ders: DerColumns) -> _StoredEnergy:
 
 def _mean_load_since_soc(columns: MemberColumns, at: int) -> dict[int, float]:
     """Return, by device (number), the mean load since its last state of charge, where that is old."""
-    load_w: dict[int, float] = {}
     if not (at - columns.ders.soc_at > OLD_S).any():
-        return load_w
-    for device, injection_w in sql.rows(_MEAN_SINCE_SOC, at, columns.area.id, at - OLD_S, at - _DAY):
-        load_w[device] = load_w.get(device, 0.0) - injection_w
-    return load_w
+        return {}
+    area, oldest, newest = columns.area.id, at - _DAY, at - OLD_S
+    windows = {device: Window(device, soc_at) for device, soc_at in sql.rows(_OLD_SOC, area, newest, oldest)}
+    energy = sql.rows(_ENERGY_SINCE_SOC, at, area, *meterrows.bounds(), newest, oldest)
+    return meanloads.mean_load_w(windows, energy, at)

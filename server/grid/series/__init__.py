@@ -2,6 +2,8 @@
 
 Read `intervals` (series of one value a step). Signals: `signals` (put, withdraw, show), `signalkinds`,
 `issuedseries` (what was known at an instant), `stalesignals` (what is wrong). What was measured:
-`measurements`, `devicereadings`. What is expected: `forecasts` (submit, show), `forecastvalues`,
-`forecastmethods`, `arrivals`. Files: `csvfiles`, `localtimes`. `results` has what operator functions return.
+`meteruse` (which readings count together), `devicepower` (their sum), `registers`, `meterrows`,
+`measurements`, `devicereadings`, `presentpower`. What is expected: `forecasts` (submit, show),
+`forecastvalues`, `forecastmethods`, `arrivals`. Files: `csvfiles`, `localtimes`. `results` has what operator
+functions return.
 """

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from peewee import fn
-
 from server import clock
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.series import arrivals, intervals, issuedseries, measurements
+from server.grid.series import arrivals, intervals, issuedseries, measurements, presentpower
 from server.grid.series.forecastmethods import Persistence, forecast_sigma
 from server.grid.series.intervals import DAY, STEP, WEEK, SeriesPart
-from server.models import Membership, Meter, Series, VirtualDER
+from server.models import Series, VirtualDER
 
 QUANTITIES = ("load", "pv", "thermal", "ev")  # of forecasts from outside; ev is sessions, see arrivals
 METERED_KINDS = ("pv", "storage", "ev", "thermal")  # within what a premises meter counts, besides the load
@@ -143,13 +141,8 @@ def _held(vder: VirtualDER, quantity: str, past: Floats, steps: int, at: int) ->
     known = past[np.isfinite(past)]
     if len(known):
         return ForecastSteps(np.full(steps, known[-1]), "the newest value, held", unknown)
-    injection_w = (
-        Meter.select(fn.SUM(Meter.injection_w))
-        .join(Membership, on=Meter.device == Membership.device)
-        .where((Membership.vder == vder) & (Meter.kind == quantity) & (Meter.read_at <= at))
-        .scalar()
-    )
+    injection_w = presentpower.of_members(vder, quantity, at)
     if injection_w is not None:
-        return ForecastSteps(np.full(steps, float(injection_w)), "the newest readings, held", unknown)
+        return ForecastSteps(np.full(steps, injection_w), "the newest readings, held", unknown)
     warning = f"there is no forecast of {quantity} of {vder.name}: 0 W is used"
     return ForecastSteps(np.zeros(steps), NOTHING, unknown, (warning,))

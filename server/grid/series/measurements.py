@@ -6,6 +6,7 @@ or a name given by whoever stores it here.
 """
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,8 @@ from server.audit import audited
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.series import intervals
+from server.grid.series import devicepower, intervals, meterrows
+from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
 from server.grid.series.results import ImportedMeasurements, MeasurementRow
 from server.models import KeyValue, Measurement, Series, VirtualDER, db
@@ -29,7 +31,7 @@ REACH = 3600  # seconds before an interval in which a set with readings of it ma
 _CHUNK = 400
 # Single readings are gathered in sets of a day, which begin long before an interval; other sets begin not
 # long before it.
-_ROLL = """
+_MEANS = f"""
     WITH sets AS (
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
         WHERE s.start >= ? AND s.start < ? AND s.start + s.duration_s >= ?
@@ -37,45 +39,77 @@ _ROLL = """
         SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
         WHERE s.start IN (?, ?) AND s.start < ?),
     parts AS (
-        SELECT sets.href, r.value, CASE WHEN r.duration_s = 0 THEN 1
+        SELECT sets.href, {meterrows.POWER} AS power_w, CASE WHEN r.duration_s = 0 THEN 1
             ELSE (CASE WHEN r.start + r.duration_s < ? THEN r.start + r.duration_s ELSE ? END)
             - (CASE WHEN r.start > ? THEN r.start ELSE ? END) END AS weight
-        FROM sets JOIN reading r ON r.set_id = sets.id WHERE r.value IS NOT NULL
-        AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?)),
-    means AS (SELECT href, sum(1.0 * value * weight) / sum(weight) AS mean FROM parts GROUP BY href)
-    SELECT m.vder_id, g.kind, sum(e.mean * g.factor), count(DISTINCT g.device_id)
-    FROM means e JOIN meter g ON g.href = e.href JOIN membership m ON m.device_id = g.device_id
-    JOIN virtual_der v ON v.id = m.vder_id WHERE v.device_id IS NULL GROUP BY m.vder_id, g.kind"""
+        FROM sets JOIN meter m ON m.href = sets.href JOIN reading r ON r.set_id = sets.id
+        WHERE {meterrows.COUNTS}
+        AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?))
+    SELECT href, sum(power_w * weight), sum(weight) FROM parts GROUP BY href"""
+_VDERS = (
+    "SELECT m.device_id, m.vder_id FROM membership m JOIN virtual_der v ON v.id = m.vder_id "
+    "WHERE v.device_id IS NULL"
+)
+
+
+class _Metered:
+    """All meters, by owner (device and what it measures), and the virtual DERs of each device."""
+
+    def __init__(self) -> None:
+        self.rows = meterrows.read("ORDER BY m.href")
+        owners: dict[tuple[int, str], int] = {}
+        owner = [owners.setdefault((row.device, row.kind), len(owners)) for row in self.rows]
+        self.owners = list(owners)
+        self.meters = devicepower.arrays(self.rows, np.array(owner, dtype=np.intp))
+        self.index = {row.href: number for number, row in enumerate(self.rows)}
+        self.vders: dict[int, list[int]] = defaultdict(list)
+        for device, vder in sql.rows(_VDERS):
+            self.vders[device].append(vder)
 
 
 def roll(start: int, reach: int = REACH) -> int:
     """Sum up the interval that begins at `start`, a multiple of STEP, by virtual DER and quantity.
 
-    Virtual DERs of a single device are left out. Returns how many sums were stored. It can be repeated when
-    more has been read.
+    Virtual DERs of a single device are left out, and devices whose power is unknown (see `devicepower`).
+    Returns how many sums were stored. It can be repeated when more has been read.
     """
+    return _roll(_Metered(), start, reach)
+
+
+def _roll(metered: _Metered, start: int, reach: int) -> int:
     if start % STEP:
         raise ValueError(f"no interval begins at {start}")
+    energy = _energy(metered, start, reach)
+    injection_w = devicepower.of_steps(metered.meters, energy, start, STEP, len(metered.owners))[:, 0]
+    values: dict[tuple[int, str], float] = defaultdict(float)
+    devices: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for number in np.flatnonzero(np.isfinite(injection_w)).tolist():
+        device, quantity = metered.owners[number]
+        for vder in metered.vders[device]:
+            values[vder, quantity] += float(injection_w[number])
+            devices[vder, quantity].add(device)
+    save({"vder": vder, "quantity": quantity, "start": start, "value": value,
+          "devices_read": len(devices[vder, quantity])} for (vder, quantity), value in values.items())
+    return len(values)
+
+
+def _energy(metered: _Metered, start: int, reach: int) -> MeterEnergy:
+    """Return what each meter read in the interval that begins at `start`."""
     end, today = start + STEP, start - start % DAY
-    sums = sql.rows(
-        _ROLL,
-        start - reach,
-        end,
-        start,
-        today,
-        today - DAY,
-        start - reach,
-        end,
-        end,
-        start,
-        start,
-        end,
-        start,
-        start,
+    rows = sql.rows(
+        _MEANS, start - reach, end, start, today, today - DAY, start - reach, end, end, start, start,
+        *meterrows.bounds(), end, start, start,
     )
-    save({"vder": vder, "quantity": quantity, "start": start, "value": value, "devices_read": count}
-         for vder, quantity, value, count in sums)
-    return len(sums)
+    for power in meterrows.registers(metered.rows, start, end):
+        overlap_s = min(power.start + power.duration_s, end) - max(power.start, start)
+        rows.append((power.href, power.injection_w * overlap_s, overlap_s))
+    energy = MeterEnergy(np.zeros((len(metered.rows), 1)), np.zeros((len(metered.rows), 1)))
+    for href, energy_ws, seconds in rows:
+        number = metered.index.get(href)
+        if number is not None:  # else the meter is new
+            energy.energy_ws[number] += energy_ws
+            energy.seconds[number] += float(seconds)
+    return energy
 
 
 def save(rows: Iterable[dict[str, Any]]) -> None:
@@ -96,9 +130,9 @@ def roll_due(now: int) -> int:
     turn = str(now // PACE)
     if KeyValue.select().where((KeyValue.name == "rolled") & (KeyValue.value == turn)).exists():
         return 0
-    last = now - now % STEP
+    last, metered = now - now % STEP, _Metered()
     for back in (*AGAIN, DAILY):
-        roll(last - back * STEP, DAY if back == DAILY else REACH)
+        _roll(metered, last - back * STEP, DAY if back == DAILY else REACH)
     KeyValue.insert(name="rolled", value=turn).on_conflict(
         conflict_target=[KeyValue.name], update={KeyValue.value: turn}
     ).execute()
@@ -108,8 +142,9 @@ def roll_due(now: int) -> int:
 def roll_between(start: int, end: int) -> int:
     """Sum up every past interval within [start, end), however late its readings came; return how many."""
     starts = range(-(-start // STEP) * STEP, min(end, clock.now()) - STEP + 1, STEP)
+    metered = _Metered()
     for interval_start in starts:
-        roll(interval_start, DAY)
+        _roll(metered, interval_start, DAY)
     return len(starts)
 
 

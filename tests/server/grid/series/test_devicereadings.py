@@ -25,7 +25,10 @@ def test_means_by_step_are_those_of_each_second(rows):
         energy[inside] += watts
         seconds[inside] += 1
     keep = (begin < 200) & (begin + length > 0)
-    means = devicereadings.weighted_means(begin[keep], length[keep], value[keep], 4, 50)
+    meters = np.arange(len(begin))[keep] % 2
+    read = devicereadings.overlaps((meters, 2), begin[keep], length[keep], value[keep], (4, 50))
+    of_both = read.seconds.sum(0)
+    means = np.divide(read.energy_ws.sum(0), of_both, out=np.full(4, NAN), where=of_both > 0)
     total, of = energy[:200].reshape(4, 50).sum(1), seconds[:200].reshape(4, 50).sum(1)
     expected = np.divide(total, of, out=np.full(4, NAN), where=of > 0)
     assert np.allclose(means, expected, equal_nan=True)
