@@ -37,6 +37,10 @@ _DECLARATIONS = (
     Setting(name="max_connections", group=DEVICE_INTERFACE, default=2000, unit="connections", least=1,
             most=1_000_000,
             help="connections that a worker process keeps open; fewer if the limit of open files is lower"),
+    Setting(name="connections_per_certificate", group=DEVICE_INTERFACE, default=32, unit="connections",
+            least=1, most=1_000_000,
+            help="connections that a worker process keeps open for one certificate; for one more, the oldest "
+                 "idle one is closed", why="a device needs one, an aggregator a few"),
     Setting(name="keepalive_s", group=DEVICE_INTERFACE, default=75, unit="s", least=1, most=DAY,
             was="keepalive", help="how long an idle connection is kept open",
             why="a device that polls every minute needs no new handshake"),

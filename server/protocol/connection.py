@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from select import EPOLLIN as READABLE
+from select import EPOLLOUT as WRITABLE
 from time import monotonic
 from typing import Any, Protocol
 
@@ -28,6 +29,11 @@ LINGER_S = 2
 """How long a client that is refused in the middle of its request may take to read the answer."""
 MAX_DISCARDED_BYTES = 1 << 24
 """The most that is read of such a request, and discarded, meanwhile."""
+
+REQUESTS_A_TURN = 4
+"""How many requests that have arrived already are answered before other connections have their turn."""
+BUSY_RETRY_S = 1
+"""After how long a client may try again that has too many requests in flight."""
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +54,14 @@ class Listener(Protocol):
     wsgi: Callable[..., Any]
 
     def authenticated(self, connection: Connection) -> None:
-        """Take note that the handshake of a connection is complete."""
+        """Take note that a handshake is complete. Untrusted where its certificate has too many
+        connections."""
+
+    def enter(self, lfdi: str) -> bool:
+        """Count a request in flight; return False where its certificate has too many."""
+
+    def leave(self, lfdi: str) -> None:
+        """Count a request no more."""
 
 
 class Connection:
@@ -59,6 +72,7 @@ class Connection:
         self.lock = threading.Lock()
         self.closed = False
         self.deadline = monotonic() + listener.handshake_timeout_s
+        self.lfdi = ""  # of the certificate, where TLS ends here
         self.idle = True  # no byte of a request has arrived, so that closing interrupts nobody
         self.environ = ENVIRON | {"REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}
         self.steps = self._run()
@@ -80,14 +94,23 @@ class Connection:
         if self.listener.context is None:
             return PlainChannel(self.sock)
         channel = TlsChannel(self.sock, self.listener.context)
-        self.environ[PEER] = yield from channel.handshake()
+        self.environ[PEER] = peer = yield from channel.handshake()
+        self.lfdi = peer.lfdi
         self.listener.authenticated(self)
         return channel
 
     def _serve(self, channel: PlainChannel) -> Waits[None]:
-        """Answer requests until one of the two sides ends the connection."""
-        received = b""
+        """Answer requests until one of the two sides ends the connection.
+
+        A client that never waits for an answer would keep the thread. To wait until its socket is writable,
+        which it is, gives the other connections their turn.
+        """
+        received, in_turn = b"", 0
         while True:
+            in_turn = in_turn + 1 if received or channel.has_pending() else 0
+            if in_turn >= REQUESTS_A_TURN:
+                in_turn = 0
+                yield WRITABLE
             request = Incoming(self.listener.max_body_bytes)
             try:
                 if not (yield from self._read_request(channel, request, received)):
@@ -143,12 +166,14 @@ class Connection:
         certificate = environ.pop(self.listener.proxy_key, "")
         if PEER not in environ:
             environ[PEER] = self._proxied_peer(certificate)
-        method = environ["REQUEST_METHOD"]
+        method, lfdi = environ["REQUEST_METHOD"], environ[PEER].lfdi
+        keep = self.listener.alive and request.parser.should_keep_alive
+        if not self.listener.enter(lfdi):
+            return error(429, method, keep, [("Retry-After", str(BUSY_RETRY_S))]), keep
         answer = Outgoing()
         try:
             parts = self.listener.wsgi(environ, answer.start)
             try:
-                keep = self.listener.alive and request.parser.should_keep_alive
                 return answer.encode(parts, method, keep), keep
             finally:
                 if hasattr(parts, "close"):
@@ -156,6 +181,8 @@ class Connection:
         except Exception:
             logs.unexpected(log, f"{method} {environ['RAW_URI']}")
             raise Unacceptable(500) from None
+        finally:
+            self.listener.leave(lfdi)
 
     def _proxied_peer(self, certificate: str) -> Peer:
         """Return the peer whose certificate a proxy has sent in a header. Unacceptable (403) for others."""

@@ -183,12 +183,16 @@ def http_date(second: int) -> str:
 
 _LIMITS = (408, 413, 414, 431, 503)
 """The HTTP statuses of requests that exceed a limit of this server."""
+_REASON_CODES = {429: ReasonCode.TOO_OFTEN}
 
 
-def error(status: int, method: str = "") -> bytes:
-    """Return the answer to a request that does not reach the application; the connection ends with it."""
+def error(
+    status: int, method: str = "", keep: bool = False, headers: Iterable[tuple[str, str]] = ()
+) -> bytes:
+    """Return the answer to a request that does not reach the application. `keep` says whether the connection
+    stays open."""
     answer = Outgoing()
-    answer.start(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/sep+xml")])
-    code = ReasonCode.LIMIT if status in _LIMITS else ReasonCode.FORMAT
+    answer.start(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/sep+xml"), *headers])
+    code = ReasonCode.LIMIT if status in _LIMITS else _REASON_CODES.get(status, ReasonCode.FORMAT)
     body = f'<Error xmlns="urn:ieee:std:2030.5:ns"><reasonCode>{code}</reasonCode></Error>'
-    return answer.encode([body.encode()], method, keep=False)
+    return answer.encode([body.encode()], method, keep)

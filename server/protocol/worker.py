@@ -7,7 +7,9 @@ thread, which supervises, activates another one. A connection is registered for 
 until that has to wait, and registers it again.
 
 At `max_connections` a connection is closed for each new one: the oldest that has not completed its handshake,
-or else the oldest that is between two requests. If there is none, the new one is closed.
+or else the oldest that is between two requests. If there is none, the new one is closed. The same holds for
+the connections of one certificate at `connections_per_certificate`. Of its requests at most half the threads
+are occupied at a time; one more is answered 429. So no client can take from others what the worker has.
 """
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ import select
 import signal
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,7 @@ from server import logs
 from server.config import settings
 from server.protocol.connection import Connection
 from server.protocol.proxy import Proxies
-from server.protocol.trust import Authorities
+from server.protocol.trust import Authorities, Untrusted
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +101,11 @@ class Worker(base.Worker):
         self.event_count, self.supervisor_sleeps, self.last_check_at = 0, False, 0.0
         self.connections: dict[int, Connection] = {}
         self.unauthenticated: dict[int, Connection] = {}
+        self.max_of_certificate = settings.connections_per_certificate
+        self.of_certificate: dict[str, dict[int, Connection]] = defaultdict(dict)
+        self.max_in_flight = max(1, self.cfg.threads // 2)
+        self.in_flight: Counter[str] = Counter()  # requests by LFDI
+        self.in_flight_lock = threading.Lock()
         self.stopped = False
         super().init_process()
 
@@ -199,8 +207,28 @@ class Worker(base.Worker):
                 self.epoll.register(connection.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def authenticated(self, connection: Connection) -> None:
-        """Take note that the handshake of a connection is complete."""
+        """Take note that the handshake of a connection is complete; close the oldest idle one of its
+        certificate if there are too many. Untrusted where none is idle."""
         self.unauthenticated.pop(connection.fd, None)
+        siblings = self.of_certificate[connection.lfdi]
+        if len(siblings) >= self.max_of_certificate and not self.close_first_idle(siblings.values()):
+            raise Untrusted(f"{connection.lfdi} has {self.max_of_certificate} connections already")
+        siblings[connection.fd] = connection
+
+    def enter(self, lfdi: str) -> bool:
+        """Count a request in flight; return False where its certificate has too many."""
+        with self.in_flight_lock:
+            if self.in_flight[lfdi] >= self.max_in_flight:
+                return False
+            self.in_flight[lfdi] += 1
+        return True
+
+    def leave(self, lfdi: str) -> None:
+        """Count a request no more."""
+        with self.in_flight_lock:
+            self.in_flight[lfdi] -= 1
+            if not self.in_flight[lfdi]:
+                del self.in_flight[lfdi]
 
     def close_one(self) -> bool:
         """Close a connection to make room for a new one; return whether there was one to close."""
@@ -241,6 +269,10 @@ class Worker(base.Worker):
         connection.closed = True
         del self.connections[connection.fd]
         self.unauthenticated.pop(connection.fd, None)
+        siblings = self.of_certificate.get(connection.lfdi, {})
+        siblings.pop(connection.fd, None)
+        if not siblings:
+            self.of_certificate.pop(connection.lfdi, None)
         connection.steps.close()
         connection.sock.close()
 

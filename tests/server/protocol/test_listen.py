@@ -42,6 +42,8 @@ def interface(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         keepalive_s=600,
         max_body_bytes=100_000,
         max_connections=2000,
+        connections_per_certificate=2000,
+        threads=4,
     ) as it:
         yield it
 
@@ -228,7 +230,7 @@ def test_an_application_that_fails(path: bytes, interface: Listening) -> None:
 # -- who is slow
 
 def test_a_thousand_who_are_slow_keep_nobody_waiting(interface: Listening) -> None:
-    """Were one of them to hold a thread (there are two), the last client would give up long before the server
+    """Were one of them to hold a thread (there are four), the last client would give up long before the server
     does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
@@ -334,7 +336,7 @@ def test_sessions_are_resumed_by_every_worker(tree: Path, tmp_path: Path) -> Non
 
 @pytest.mark.restart
 def test_it_stops_when_what_is_under_way_is_done(tree: Path, tmp_path: Path) -> None:
-    with listening.listening(tree, tmp_path / "log") as interface:
+    with listening.listening(tree, tmp_path / "log", threads=4) as interface:
         with interface.client() as held, interface.client() as idle, interface.client() as other:
             held.sendall(GET.replace(b"/dcap", b"/hold"))
             other.sendall(b"GET /release HTTP/1.1\r\nHost")

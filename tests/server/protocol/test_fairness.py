@@ -1,0 +1,111 @@
+"""No client takes from others what a worker has: turns, connections, threads."""
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from certs import dev
+from tests import listening
+from tests.listening import Listening
+
+pytestmark = pytest.mark.flow
+GET = b"GET /dcap HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET /dcap HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("certs") / "dev"
+    dev.make_dev(path, devices=3)
+    return path
+
+
+@pytest.fixture
+def interface(tree: Path, tmp_path: Path) -> Iterator[Listening]:
+    """A device interface with two threads and three connections for a certificate."""
+    with listening.listening(tree, tmp_path / "log", keepalive_s=600, connections_per_certificate=3) as it:
+        yield it
+
+
+def test_who_sends_without_end_keeps_nobody_waiting(interface: Listening) -> None:
+    """Three connections, more than there are threads, each full of requests that nobody pauses between."""
+    stop = threading.Event()
+
+    def send(client: ssl.SSLSocket) -> None:
+        with suppress(OSError):
+            while not stop.is_set():
+                client.sendall(GET * 500)
+
+    def receive(client: ssl.SSLSocket) -> None:
+        with suppress(OSError):
+            while client.recv(1 << 20):
+                pass
+
+    flooding = [interface.client("device-1") for _ in range(3)]
+    threads = [threading.Thread(target=task, args=[client], daemon=True)
+               for client in flooding for task in (send, receive)]
+    for thread in threads:
+        thread.start()
+    try:
+        with interface.client("device-2") as client:
+            for _ in range(20):
+                client.sendall(GET)
+                assert listening.answer(client)[0].startswith(b"HTTP/1.1 200 ")
+    finally:
+        stop.set()
+        interface.process.kill()  # else the floods drain first
+        for thread in threads:
+            thread.join(listening.PATIENCE)
+        for client in flooding:
+            client.close()
+
+
+def test_a_certificate_has_so_many_connections(interface: Listening) -> None:
+    with interface.client("device-2") as other:
+        other.sendall(GET)
+        listening.answer(other)
+        clients = [interface.client("device-1") for _ in range(4)]
+        clients[3].sendall(GET)
+        assert listening.answer(clients[3])[0].startswith(b"HTTP/1.1 200 ")
+        assert clients[0].recv(1) == b"", "its oldest one gives way"
+        for client in (clients[1], clients[2], other):
+            client.sendall(GET)
+            assert listening.answer(client)[0].startswith(b"HTTP/1.1 200 ")
+        for client in clients:
+            client.close()
+
+
+def test_a_connection_too_many_is_closed_where_none_is_idle(interface: Listening) -> None:
+    clients = [interface.client("device-1") for _ in range(3)]
+    for client in clients:
+        client.sendall(GET + b"GET /half")
+        listening.answer(client)
+    with interface.client("device-1") as fourth:
+        assert fourth.recv(1) == b""
+    assert "has 3 connections already" in interface.log.read_text()
+    clients[0].sendall(b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert listening.answer(clients[0])[0].startswith(b"HTTP/1.1 200 ")
+    for client in clients:
+        client.close()
+
+
+def test_a_certificate_occupies_half_the_threads(interface: Listening) -> None:
+    with interface.client("device-1") as held, interface.client("device-1") as second:
+        held.sendall(GET.replace(b"/dcap", b"/hold"))
+        with interface.client("device-2") as other:
+            other.sendall(GET)
+            assert listening.answer(other)[0].startswith(b"HTTP/1.1 200 ")
+            second.sendall(GET)
+            head, body = listening.answer(second)
+            assert head.startswith(b"HTTP/1.1 429 ") and b"\r\nRetry-After: 1\r\n" in head
+            assert b"<reasonCode>4</reasonCode>" in body
+            other.sendall(GET.replace(b"/dcap", b"/release"))
+            listening.answer(other)
+        assert listening.answer(held)[0].startswith(b"HTTP/1.1 200 ")
+        second.sendall(LAST)
+        assert listening.everything(second).startswith(b"HTTP/1.1 200 ")
