@@ -14,7 +14,7 @@ from server import clock, models
 from server.config import settings
 from server.devices import enrolment
 from server.resources import pollrates
-from tests import conftest
+from tests import postgres
 from tests.flows.server import Server, entries
 
 DEVICES = [f"device-{number}" for number in range(1, 5)]
@@ -33,17 +33,7 @@ def own_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """The URL of a database that has not been opened yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path_factory.mktemp('database')}/flow.db"
-    return postgres(f"{request.getfixturevalue('_postgres')}_flow")
-
-
-def postgres(url: str) -> str:
-    """Create an empty PostgreSQL database in place of the one that this URL may name; return the URL."""
-    import psycopg
-    name = url.rpartition("/")[2]
-    with psycopg.connect(conftest.POSTGRES, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return url
+    return postgres.create(f"{request.getfixturevalue('_postgres')}_flow")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import pytest
 
 from server import models
 from server.resources import codec, store
-from tests import conftest
+from tests import postgres
 from tests.flows.conftest import DEVICES
 from tests.flows.documents import SEP_XML, log_event, status
 from tests.flows.server import Server, until
@@ -50,7 +50,7 @@ def away(url: str) -> Iterator[None]:
         connection.close()
     else:
         name = url.rpartition("/")[2]
-        with psycopg.connect(conftest.POSTGRES, autocommit=True) as connection:
+        with psycopg.connect(postgres.URL, autocommit=True) as connection:
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)

@@ -10,16 +10,23 @@ import pytest
 from server import models
 from server.migrations import runner
 from server.models import db
+from tests import postgres
 
 NAMES = sorted(path.stem for path in runner.DIRECTORY.glob("[0-9]*.py"))
 OpenAt = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def _blank_postgres(_postgres: str) -> str:
+    """The URL of a PostgreSQL database for these tests."""
+    return postgres.create(f"{_postgres}_blank")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def blank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database of either kind that has no tables. Nothing is connected to it."""
     sqlite = f"sqlite:///{tmp_path}/blank/blank.db"
-    url = sqlite if request.param == "sqlite" else request.getfixturevalue("_postgres")
+    url = sqlite if request.param == "sqlite" else request.getfixturevalue("_blank_postgres")
     clear(url)
     yield url
     db.close()
