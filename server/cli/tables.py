@@ -252,5 +252,8 @@ def cell(value: Any, declared: Any = Any, brief: bool = False) -> str:
 
 
 def iso(instant: int) -> str:
-    """2026-11-22T18:00:00Z"""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """2026-11-22T18:00:00Z; the number where no calendar has that instant."""
+    try:
+        return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{instant} s"

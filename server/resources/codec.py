@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from server.resources import foreign, hexbinary, schema, validation
+from server.resources import foreign, hexbinary, ranges, schema, validation
 from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
 
 Data = dict[str, Any]
@@ -67,7 +67,10 @@ def _read_value(element: etree._Element, field: FieldSpec, owner: Data) -> Any:
         attribute = field.attributes.get(name)
         if attribute is not None:
             owner[f"{field.key}@{name}"] = attribute.simple.read(text)
-    return _read_text(element.text or field.default, field.key, field.simple, owner)
+    value = _read_text(element.text or field.default, field.key, field.simple, owner)
+    if field.range is not None:
+        ranges.check(value, field.range, element)
+    return value
 
 
 def _read_text(text: str, key: str, simple: Simple, owner: Data) -> Any:
@@ -109,7 +112,8 @@ def encode(name: str, data: Data, edition: int = 2018) -> bytes:
 
 def check(name: str, fragment: bytes) -> None:
     """Validate a document (its fragment) that was made from an operator's data. Refused (400)."""
-    validation.check(wrap(name, fragment))
+    root = validation.check(wrap(name, fragment))
+    _read(root, schema.type_spec(name))
 
 
 def fragment(name: str, data: Data, edition: int = 2018) -> bytes:

@@ -6,11 +6,14 @@ TypeSpecs are made from. Keys of data are the standard's own names; see `FieldSp
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from importlib import resources
+from importlib import resources as files
 from typing import Any, Callable, Iterator, NamedTuple
 
 import xmlschema
 from xmlschema.validators import XsdAnyElement, XsdElement
+
+from server.resources import ranges
+from server.resources.ranges import Range
 
 SEP = "urn:ieee:std:2030.5:ns"
 CSIPAUS = "https://csipaus.org/ns"
@@ -24,7 +27,7 @@ SUBMITTED = "hex:submitted"
 
 def path() -> str:
     """Return the path of the file that includes the whole schema."""
-    return str(resources.files("schemas") / "sep.xsd")
+    return str(files.files("schemas") / "sep.xsd")
 
 
 @lru_cache(maxsize=1)
@@ -90,6 +93,11 @@ class FieldSpec:
     def simple(self) -> Simple:
         """How the text of a plain value is read and written, with attributes or without."""
         return simple_of(self._type)
+
+    @cached_property
+    def range(self) -> Range | None:
+        """The range of a plain value, where it is narrower than its XML type."""
+        return ranges.of_type(self._type)
 
     @cached_property
     def attributes(self) -> dict[str, FieldSpec]:

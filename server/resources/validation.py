@@ -62,11 +62,15 @@ def validate(root: etree._Element) -> None:
         raise Refused(400, _first_error())
 
 
-def check(body: bytes) -> None:
-    """Validate a document that the server made from an operator's data. Refused (400) with the first error,
-    without its line, which the operator has not written."""
-    if not _is_valid(parse(body)):
+def check(body: bytes) -> etree._Element:
+    """Validate a document that the server made from an operator's data, and return its root.
+
+    Refused (400) with the first error, without its line, which the operator has not written.
+    """
+    root = parse(body)
+    if not _is_valid(root):
         raise Refused(400, _first_error().partition(": ")[2])
+    return root
 
 
 def validator() -> etree.XMLSchema:

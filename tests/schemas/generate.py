@@ -14,6 +14,7 @@ import xmlschema
 from lxml import etree
 from xmlschema.validators import XsdAnyElement, XsdComponent
 
+from server.resources import ranges
 from tests.schemas.editions import CSIPAUS, SEP, mark
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -136,10 +137,14 @@ class _Maker:
         simple = xsd_type.content if xsd_type.is_complex() else xsd_type
         if simple.patterns:  # SEPVersion is the only type that has one
             return self.random.choice(VERSIONS)
+        if simple.primitive_type.local_name == "decimal":
+            return self.decimal(simple, ranges.of_type(xsd_type))
         return getattr(self, simple.primitive_type.local_name)(simple)
 
-    def decimal(self, simple: XsdComponent) -> str:
+    def decimal(self, simple: XsdComponent, allowed: ranges.Range | None) -> str:
         least, most = int(simple.min_value), int(simple.max_value)
+        if allowed is not None:
+            least, most = max(least, allowed.least), min(most, allowed.most)
         near = [value for value in (0, 1, -1, 10000, least + 1, most - 1) if least <= value <= most]
         return str(self.random.choice((least, most, *near, self.random.randint(least, most))))
 

@@ -100,6 +100,29 @@ NOT_VALID = {
         "line 1",
         "9223372036854775808",
     ),
+    "milliseconds": (
+        status("<readingTime>\n1795724392000</readingTime>"),
+        "DERStatus/readingTime: 1795724392000",
+        "not milliseconds",
+    ),
+    "milliseconds inside": (
+        status(
+            "\n<inverterStatus><dateTime>1795724392000</dateTime><value>1</value></inverterStatus>"
+            "<readingTime>1</readingTime>"
+        ),
+        "line 2",
+        "DERStatus/inverterStatus/dateTime",
+    ),
+    "beyond any calendar": (
+        status("<readingTime>9223372036854775807</readingTime>"),
+        "line 1",
+        "DERStatus/readingTime: 9223372036854775807",
+    ),
+    "before any calendar": (
+        status("<readingTime>-9223372036854775808</readingTime>"),
+        "line 1",
+        "DERStatus/readingTime: -9223372036854775808",
+    ),
     "beyond UInt8": (
         status(
             "<inverterStatus><dateTime>1</dateTime><value>256</value></inverterStatus>"

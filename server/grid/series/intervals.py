@@ -79,8 +79,14 @@ def array(values: Iterable[float | None]) -> Floats:
 
 
 def iso(instant: float) -> str:
-    """Return 2026-11-22T18:00Z, with seconds only where they are not 0."""
-    text = datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    """Return 2026-11-22T18:00Z, with seconds only where they are not 0.
+
+    Where no calendar has that instant, it is the number.
+    """
+    try:
+        text = datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{instant} s"
     return f"{text.removesuffix(':00') if text.count(':') == 2 else text}Z"
 
 

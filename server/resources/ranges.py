@@ -1,0 +1,45 @@
+"""Ranges of quantities in documents beyond those of their XML types: what no calendar or scale can hold."""
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from server.errors import Refused
+
+YEAR_10000 = 253_402_300_800  # UTC, s; calendars of most programs end before it
+LONGEST_S = 1 << 32  # a duration is a UInt32, and the end of an interval has to be an instant, too
+FIRST = -62_000_000_000  # UTC, s; in the year 5
+
+
+class Range(NamedTuple):
+    """The least and greatest value of a type, and what is wrong with others, to go on from the value."""
+    least: int
+    most: int
+    fault: str
+
+
+RANGES = {
+    "TimeType": Range(
+        FIRST, YEAR_10000 - LONGEST_S - 1,
+        "is not an instant in seconds since 1970. Send seconds, not milliseconds."),
+    "PowerOfTenMultiplierType": Range(-9, 9, "is not a multiplier from -9 to 9."),
+}
+
+
+@lru_cache(maxsize=None)
+def of_type(xsd_type: Any) -> Range | None:
+    """Return the range of a type of the schema or of one that it extends; None where it has none."""
+    while xsd_type is not None:
+        if xsd_type.local_name in RANGES:
+            return RANGES[xsd_type.local_name]
+        xsd_type = xsd_type.base_type
+    return None
+
+
+def check(value: int, allowed: Range, element: etree._Element) -> None:
+    """Refuse (400) a value out of range, with the line and the path of its element."""
+    if not allowed.least <= value <= allowed.most:
+        path = [etree.QName(above).localname for above in (*reversed(list(element.iterancestors())), element)]
+        raise Refused(400, f"line {element.sourceline}: {'/'.join(path)}: {value} {allowed.fault}")

@@ -1,0 +1,55 @@
+"""Values that no calendar or scale holds are refused, in whatever document; their neighbours are taken."""
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server.errors import Refused
+from server.resources import codec, ranges, schema
+from server.resources.schema import SEP
+
+TIME, MULTIPLIER = ranges.RANGES["TimeType"], ranges.RANGES["PowerOfTenMultiplierType"]
+
+
+def status(instant: int) -> bytes:
+    return f'<DERStatus xmlns="{SEP}"><readingTime>{instant}</readingTime></DERStatus>'.encode()
+
+
+def availability(multiplier: int) -> bytes:
+    return (f'<DERAvailability xmlns="{SEP}"><readingTime>1</readingTime><statWAvail><multiplier>{multiplier}'
+            "</multiplier><value>1</value></statWAvail></DERAvailability>").encode()
+
+
+@pytest.mark.parametrize("make, allowed", [(status, TIME), (availability, MULTIPLIER)])
+def test_the_ends_of_a_range_belong_to_it(make, allowed):
+    for value in (allowed.least, allowed.most):
+        codec.decode(make(value))
+    for value in (allowed.least - 1, allowed.most + 1):
+        with pytest.raises(Refused, match=f"line 1: DER.*: {value} is not") as refused:
+            codec.decode(make(value))
+        assert refused.value.status == 400
+
+
+def test_every_interval_ends_within_the_calendar():
+    for instant in (TIME.least, TIME.most + ranges.LONGEST_S):
+        moment = datetime.fromtimestamp(instant, UTC)
+        assert timedelta(days=1) < moment - datetime.min.replace(tzinfo=UTC)
+    assert moment.year == 9999
+
+
+def test_what_operators_write_is_checked_as_well():
+    fragment = codec.fragment("DERStatus", {"readingTime": 10**15})
+    with pytest.raises(Refused, match="readingTime: 1000000000000000 is not an instant"):
+        codec.check("DERStatus", fragment)
+
+
+def test_the_range_of_a_field_is_that_of_its_type():
+    for name, path, expected in (
+        ("DERControl", "interval/start", TIME),
+        ("MirrorMeterReading", "ReadingType/powerOfTenMultiplier", MULTIPLIER),
+        ("FlowReservationRequest", "energyRequested/multiplier", MULTIPLIER),
+        ("DERControl", "interval/duration", None),
+    ):
+        field = schema.type_spec(name).field_at(path)
+        assert field is not None and field.range == expected
