@@ -40,8 +40,8 @@ def tree() -> str:
 
 def printed() -> str:
     """The tree that the page has."""
-    _, begin, rest = PAGE.read_text().partition(BEGIN)
-    text, end, _ = rest.partition(END)
+    _, begin, remainder = PAGE.read_text().partition(BEGIN)
+    text, end, _ = remainder.partition(END)
     assert begin and end, f"{PAGE.name} has no tree between its two marks"
     return text
 

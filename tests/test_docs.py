@@ -75,10 +75,10 @@ def parse(command: click.Command, words: list[str], parent: click.Context | None
     is wrong."""
     with command.make_context(command.name, list(words), parent=parent) as context:
         if isinstance(command, click.Group):
-            rest = [*getattr(context, "_protected_args", ()), *context.args]
-            _, chosen, rest = command.resolve_command(context, rest)
+            remaining = [*getattr(context, "_protected_args", ()), *context.args]
+            _, chosen, remaining = command.resolve_command(context, remaining)
             assert chosen is not None
-            parse(chosen, rest, context)
+            parse(chosen, remaining, context)
 
 
 @pytest.mark.parametrize("line", [*commands()], ids=str)
@@ -110,10 +110,10 @@ def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
 
 
 def test_commands_are_found_in_blocks_substitutions_and_sentences() -> None:
-    found = {line.text for line in commands()}
-    assert len(found) > 100
-    assert "counterpoise reindex" in found
-    assert any(text.startswith("counterpoise certs show certs/dev/my-inverter.pem") for text in found)
+    lines = {line.text for line in commands()}
+    assert len(lines) > 100
+    assert "counterpoise reindex" in lines
+    assert any(text.startswith("counterpoise certs show certs/dev/my-inverter.pem") for text in lines)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -128,7 +128,7 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_and_extras_that_a_page_names_exist(page: Path) -> None:
     lines = [line.text for line in code(page)] + re.findall(r"`(make [^`]*)`", page.read_text())
-    named = {found[1] for text in lines if (found := re.match(r"make ([a-z][\w-]*)", text))}
+    named = {match[1] for text in lines if (match := re.match(r"make ([a-z][\w-]*)", text))}
     targets = {*re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)}
     assert named - targets == set()
     setup = ConfigParser()

@@ -67,11 +67,12 @@ def before_virtual_ders(peer: Callable[[str], peers.Peer]) -> None:
     enrolment.enrol(peers.lfdi(9), name="thermostat", kind="thermostat", labels={"feeder": "F12"})
     for number in range(1, 4):
         device = enrolment.find(f"d{number}")
-        der, one = f"{enrolment.href(device)}/der/1", peer(device.lfdi)
-        assert one.put(f"{der}/dercap", "DERCapability", BATTERY).status == 204
+        der, client = f"{enrolment.href(device)}/der/1", peer(device.lfdi)
+        assert client.put(f"{der}/dercap", "DERCapability", BATTERY).status == 204
         charge = {"dateTime": NOON, "value": 5000}
         assert (
-            one.put(f"{der}/ders", "DERStatus", {"readingTime": NOON, "stateOfChargeStatus": charge}).status
+            client.put(f"{der}/ders",
+                       "DERStatus", {"readingTime": NOON, "stateOfChargeStatus": charge}).status
             == 204
         )
     lastcontact.flush()

@@ -27,11 +27,11 @@ def test_the_tree_printed_is_the_tree() -> None:
 @pytest.mark.parametrize("package", packagetree.packages(), ids=name)
 def test_a_package_says_what_it_is_for_in_one_short_sentence(package: Path) -> None:
     text = packagetree.docstring(package)
-    first, _, rest = text.partition("\n")
+    first, _, remainder = text.partition("\n")
     assert (
         0 < len(first) <= 95
         and first.endswith(".")
-        and not rest.startswith(tuple("abcdefghijklmnopqrstuvwxyz"))
+        and not remainder.startswith(tuple("abcdefghijklmnopqrstuvwxyz"))
     )
 
 

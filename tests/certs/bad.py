@@ -40,7 +40,7 @@ def presented(holder: Holder) -> Presented:
     return Presented(holder.pem(), holder.key_pem(), ders)
 
 
-def leaf(issuer: Holder | None, **options: datetime | ec.EllipticCurvePrivateKey) -> Holder:
+def device_certificate(issuer: Holder | None, **options: datetime | ec.EllipticCurvePrivateKey) -> Holder:
     """Return a device's certificate, which options may make invalid."""
     name = x509.RFC822Name("device@example.org")
     return ca.issue(
@@ -57,7 +57,7 @@ def leaf(issuer: Holder | None, **options: datetime | ec.EllipticCurvePrivateKey
 
 def under(root: Holder, *extensions: tuple[x509.ExtensionType, bool]) -> Presented:
     """Return a device under an issuing authority with these further extensions."""
-    return presented(leaf(ca.issue(root, ca.subject("issuer"), [*issuing(0), *extensions])))
+    return presented(device_certificate(ca.issue(root, ca.subject("issuer"), [*issuing(0), *extensions])))
 
 
 def issuing(below: int | None) -> list[tuple[x509.ExtensionType, bool]]:
@@ -112,42 +112,43 @@ def rsa_key(root: Holder) -> Presented:
 
 def other_name(root: Holder) -> Presented:
     """Return a device whose issuer has another name than the authority that signed it."""
-    return presented(leaf(Holder(root.key, ca.root("another name").chain)))
+    return presented(device_certificate(Holder(root.key, ca.root("another name").chain)))
 
 
 def tampered(root: Holder) -> Presented:
     """Return a device that names the authority as its issuer, but was signed with another key."""
     forger = ca.root("forger")
-    return presented(leaf(Holder(forger.key, root.chain)))
+    return presented(device_certificate(Holder(forger.key, root.chain)))
 
 
 def too_deep(root: Holder) -> Presented:
     """Return a chain of five certificates."""
     first = ca.issue(root, ca.subject("one"), issuing(None))
     second = ca.issue(first, ca.subject("two"), issuing(None))
-    return presented(leaf(ca.authority(second, "three")))
+    return presented(device_certificate(ca.authority(second, "three")))
 
 
 def beyond_its_length(root: Holder) -> Presented:
     """Return a device under an authority that its own authority was not allowed to issue."""
-    return presented(leaf(ca.authority(ca.authority(root, "no further", below=0), "further")))
+    return presented(device_certificate(ca.authority(ca.authority(root, "no further", below=0), "further")))
 
 
 BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
-    "self-signed": (lambda root: presented(leaf(None)), "self-signed certificate"),
+    "self-signed": (lambda root: presented(device_certificate(None)), "self-signed certificate"),
     "unknown authority": (
-        lambda root: presented(leaf(ca.root("unknown"))),
+        lambda root: presented(device_certificate(ca.root("unknown"))),
         "unable to get local issuer certificate",
     ),
     "signature of another": (tampered, "certificate signature failure"),
     "expired": (
-        lambda root: presented(leaf(root, begin=NOW - 2 * DAY, end=NOW - DAY)),
+        lambda root: presented(device_certificate(root, begin=NOW - 2 * DAY, end=NOW - DAY)),
         "certificate has expired",
     ),
-    "not valid yet": (lambda root: presented(leaf(root, begin=NOW + DAY)), "certificate is not yet valid"),
+    "not valid yet": (lambda root: presented(device_certificate(root, begin=NOW + DAY)),
+                      "certificate is not yet valid"),
     "RSA key": (rsa_key, "not on the curve P-256"),
     "P-384 key": (
-        lambda root: presented(leaf(root, key=ec.generate_private_key(ec.SECP384R1()))),
+        lambda root: presented(device_certificate(root, key=ec.generate_private_key(ec.SECP384R1()))),
         "not on the curve P-256",
     ),
     "an authority itself": (
@@ -196,12 +197,12 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
         "policy",
     ),
     "issuer: no authority": (
-        lambda root: presented(leaf(ca.aggregator(root, "aggregator"))),
+        lambda root: presented(device_certificate(ca.aggregator(root, "aggregator"))),
         "invalid CA certificate",
     ),
     "issuer: nothing said of its key's use": (
         lambda root: presented(
-            leaf(ca.issue(root, ca.subject("issuer"), [(x509.BasicConstraints(True, 0), True)]))
+            device_certificate(ca.issue(root, ca.subject("issuer"), [(x509.BasicConstraints(True, 0), True)]))
         ),
         "without key usage keyCertSign",
     ),

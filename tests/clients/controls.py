@@ -15,14 +15,14 @@ def mrid(name: str) -> str:
 
 
 def control(name: str, start: int, duration: int, created: int = 0, status: int = 0, since: int = 0,
-            required: str = "03", **said: Any) -> dict[str, Any]:
+            required: str = "03", **elements: Any) -> dict[str, Any]:
     """A DERControl called `name`; modes and other elements of it in `said` (opModMaxLimW=5000 where nothing
     is)."""
-    other = {key: said.pop(key) for key in list(said) if not key.startswith(("opMod", "rampTms"))}
+    other = {key: elements.pop(key) for key in list(elements) if not key.startswith(("opMod", "rampTms"))}
     return {"mRID": mrid(name), "creationTime": created, "interval": {"start": start, "duration": duration},
             "EventStatus": {"currentStatus": status, "dateTime": since, "potentiallySuperseded": False},
             "replyTo": "/rsps/1/rsp", "responseRequired": required,
-            "DERControlBase": said or {"opModMaxLimW": 5000}} | other
+            "DERControlBase": elements or {"opModMaxLimW": 5000}} | other
 
 
 def events(*controls: dict[str, Any], program: str = "/derp/1", primacy: int = 1, lfdi: str = LFDI,

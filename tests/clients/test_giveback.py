@@ -131,17 +131,18 @@ def test_discharge_is_negative() -> None:
     assert request["powerRequested"]["value"] == -5000 and request["durationRequested"] == 4320
 
 
-@pytest.mark.parametrize("wish, running, now, kept", [
+@pytest.mark.parametrize("wish, running, now, is_kept", [
     (OFFER._replace(charge_wh=-3000), True, 2000, True), (OFFER, False, 2000, True),
     (NEED, True, 2000, True),                               # all is given: the grant is over soon
     (NEED, False, 2000, False), (NEED, True, 8000, False),  # nobody wants it, or not any longer
     (OFFER._replace(charge_wh=6000), False, 2000, False)])  # the other direction
 def test_what_is_offered_is_asked_before_what_is_wanted(
-    wish: DesiredReservation, running: bool, now: int, kept: bool
+    wish: DesiredReservation, running: bool, now: int, is_kept: bool
 ) -> None:
-    state, said = next_request(GIVES, wish, running, LISTED, "0B", now)
-    assert (state == GIVES) == kept
-    assert [one.request["RequestStatus"]["requestStatus"] for one in said] == ([] if kept else [1])
+    state, messages = next_request(GIVES, wish, running, LISTED, "0B", now)
+    assert (state == GIVES) == is_kept
+    assert [message.request["RequestStatus"]["requestStatus"]
+            for message in messages] == ([] if is_kept else [1])
 
 
 # --- a whole client -------------------------------------------------------------------------------
@@ -161,12 +162,12 @@ def offer() -> str:
 
 
 def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(charger: DeviceFixture) -> None:
-    said = store.get(offer()).submitted
+    offered = store.get(offer()).submitted
     assert (
-        base_value(said["energyRequested"]) == pytest.approx(-SPARE, abs=15)
-        and base_value(said["powerRequested"]) == -5000
+        base_value(offered["energyRequested"]) == pytest.approx(-SPARE, abs=15)
+        and base_value(offered["powerRequested"]) == -5000
     )
-    assert said["intervalRequested"]["start"] + said["intervalRequested"]["duration"] == END
+    assert offered["intervalRequested"]["start"] + offered["intervalRequested"]["duration"] == END
     assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and charger.model.injection_w == 0
     assert charger.model.absorbed_wh < 10, "before it read the request's status"
     charger.run_until(END + 300)

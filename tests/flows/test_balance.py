@@ -47,12 +47,13 @@ def pump(part: float) -> Entry:
     return device("pump", max_charge_w=3000.0, span_wh=2250.0, retention=0.9876, begin=BEGIN, series=series)
 
 
-def made() -> Street:
+def prepared_street() -> Street:
     every = [device("solar", max_w=5000.0, panel_w=5000.0, begin=BEGIN, series=SUN.tolist()),
              *(device("battery", **BATTERY) for _ in range(3)), pump(0.6), pump(0.4),
              device("car", max_charge_w=3700.0, trips=[VISIT]), device("car", max_charge_w=11000.0, trips=[])]
     return Street(
-        BEGIN, [one | {"name": f"{one['model']} {number}"} for number, one in enumerate(every)], LOAD, SUPPLY
+        BEGIN, [entry | {"name": f"{entry['model']} {number}"} for number, entry in enumerate(every)], LOAD,
+        SUPPLY
     )
 
 
@@ -68,8 +69,8 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
     folder: Path = tmp_path_factory.mktemp("street")
     clock.stand_in(folder / "clock", BEGIN - street.BEFORE * QUARTER)
     server = serve(clock=clock.spec(), workers=1, **street.SETTINGS)
-    whole = made()
-    certificates = [one for name, one in entries(server.certs).items() if name.startswith("device-")]
+    whole = prepared_street()
+    certificates = [entry for name, entry in entries(server.certs).items() if name.startswith("device-")]
     known = street.enrol(whole, certificates[:len(whole.devices)])
     return Day(server, known, street.run_day(whole, server, known, folder))
 
@@ -86,7 +87,7 @@ def test_most_of_the_imbalance_is_gone(day: Day) -> None:
 
 
 def test_devices_do_what_the_plan_asked_of_them(day: Day) -> None:
-    whole = made()
+    whole = prepared_street()
     assert np.allclose(day.result.load_w["battery"], street.planned_w(whole, "storage"), atol=20)
     assert (
         np.abs(street.planned_w(whole, "storage")).max() > 300
@@ -116,7 +117,7 @@ def test_cars_are_full_and_reserves_are_kept(day: Day) -> None:
 def test_whoever_was_told_has_answered(day: Day) -> None:
     """Received, started and completed, of every event that has begun and ended; all but the last step's
     have."""
-    lfdis = {one["lfdi"] for one in day.known if one["model"] == "battery"}
+    lfdis = {entry["lfdi"] for entry in day.known if entry["model"] == "battery"}
     over = (
         Share.select()
         .join(DispatchOrder)

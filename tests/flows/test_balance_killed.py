@@ -80,20 +80,21 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
     for worker in workers:
         assert worker.stop() == 0, worker.text
     clock.turn_to(clock.now())
-    told = Counter(
+    orders_by_step = Counter(
         order.start // STEP for order in DispatchOrder.select().where(DispatchOrder.quantity == "percent")
     )
-    assert set(told.values()) == {1} and len(told) >= (clock.now() - begun) / STEP / 2
+    assert set(orders_by_step.values()) == {1} and len(orders_by_step) >= (clock.now() - begun) / STEP / 2
     events = store.items(f"{virtualders.find('batteries').program}/derc", ended=True)
     assert (
-        len(events) == len(told)
-        and Counter(event.submitted["interval"]["start"] // STEP for event in events) == told
+        len(events) == len(orders_by_step)
+        and Counter(event.submitted["interval"]["start"] // STEP for event in events) == orders_by_step
     )
     assert {share.event_href for share in Share.select()} == {event.href for event in events}
     assert Share.select().count() == 4 * len(events)
     plans = list(Plan.select().order_by(Plan.id))
     assert [plan.state for plan in plans] == ["superseded"] * (len(plans) - 1) + ["published"]
-    assert Balance.get().plan_id == plans[-1].id and Balance.get().last_step_start // STEP == max(told)
+    assert Balance.get().plan_id == plans[-1].id and Balance.get().last_step_start // STEP == max(
+        orders_by_step)
     store.refresh()  # what has become due since the workers stopped
     assert store.reindex() == 4  # the meters, whose time the test has moved
 
@@ -102,25 +103,25 @@ def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_t
         enrolled: Callable[..., Server]) -> None:
     server = enrolled(workers=2)
     virtualders.create("street", members=[entries(server.certs)[name]["lfdi"] for name in DEVICES])
-    made = dercontrols.post("street", {"opModMaxLimW": 5000}, 3600)
+    control = dercontrols.post("street", {"opModMaxLimW": 5000}, 3600)
     program = virtualders.find("street").program
     lfdi = entries(server.certs)["device-1"]["lfdi"]
-    answer = {"createdDateTime": clock.now(), "endDeviceLFDI": lfdi, "status": 2, "subject": made["mrid"]}
+    answer = {"createdDateTime": clock.now(), "endDeviceLFDI": lfdi, "status": 2, "subject": control["mrid"]}
 
-    def seen() -> list[tuple[str, int]]:
+    def statuses() -> list[tuple[str, int]]:
         listed = server.get("device-1", f"{program}/derc?l=9").get("DERControl", [])
         return [(event["mRID"], event["EventStatus"]["currentStatus"]) for event in listed]
-    before = seen()
+    before = statuses()
     for _ in range(2):
         with closing(Connection(server.https("device-1"))) as connection:
             connection.post("/rsps/1/rsp", "DERControlResponse", answer)
         assert server.process is not None
         server.process.kill()
         server.start()
-        assert seen() == before == [(made["mrid"], 1)]
+        assert statuses() == before == [(control["mrid"], 1)]
     assert (
         ResponseRecord.select()
-        .where((ResponseRecord.subject == made["mrid"]) & (ResponseRecord.lfdi == lfdi))
+        .where((ResponseRecord.subject == control["mrid"]) & (ResponseRecord.lfdi == lfdi))
         .count()
         == 1
     )

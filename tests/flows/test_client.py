@@ -66,15 +66,16 @@ def client(request: pytest.FixtureRequest, flow: Flow) -> RealClient:
 
 def document(kind: str, client: RealClient) -> dict[str, Any]:
     """The one document of this kind that is the client's, as it was stated."""
-    found = Document.select().where(Document.kind == kind, Document.audience == client.lfdi)
-    return store.get(found.get().href).submitted
+    documents = Document.select().where(Document.kind == kind, Document.audience == client.lfdi)
+    return store.get(documents.get().href).submitted
 
 
 def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     device = Device.get(Device.lfdi == client.lfdi)
     assert f"registered EndDevice at {enrolment.href(device)}" in client.process.text
     assert document("Registration", client)["pIN"]
-    assert {one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")} == {
+    assert {assignment.submitted["description"]
+            for assignment in store.items(f"{enrolment.href(device)}/fsa")} == {
         HOME,
         STREET,
     }
@@ -86,7 +87,8 @@ def test_it_enrolled_itself_and_found_its_programs(client: RealClient) -> None:
     )
     assert status["lfdi"] == client.lfdi.lower()
     programs = {
-        (one["href"], one["description"], one["primacy"]) for one in client.api("programs")["programs"]
+        (assignment["href"], assignment["description"], assignment["primacy"])
+        for assignment in client.api("programs")["programs"]
     }
     vders = [virtualders.find(name) for name in (STREET, HOME)]
     assert programs == {(vder.program, vder.name, vder.primacy) for vder in vders}
@@ -103,22 +105,22 @@ def test_it_keeps_to_our_time_and_rates(client: RealClient) -> None:
 def test_it_answers_each_control_as_is_due(client: RealClient, flow: Flow, name: str) -> None:
     due, _ = EVENTS[name]
     mrid = flow.mrids[name]
-    said = (
+    records = (
         ResponseRecord.select()
         .where(ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi)
         .order_by(ResponseRecord.href)
     )
-    assert sorted(one.status for one in said) == due
+    assert sorted(record.status for record in records) == due
     assert client.responses(mrid) == due
-    assert all(abs(one.created_at - one.received_at) <= 2 for one in said)
+    assert all(abs(record.created_at - record.received_at) <= 2 for record in records)
 
 
 def test_it_starts_and_ends_when_told(client: RealClient, flow: Flow) -> None:
     mrid = flow.mrids["followed"]
     interval = store.find(mrid, "DERControl").submitted["interval"]
     at = {
-        one.status: one.created_at
-        for one in ResponseRecord.select().where(
+        record.status: record.created_at
+        for record in ResponseRecord.select().where(
             ResponseRecord.subject == mrid, ResponseRecord.lfdi == client.lfdi
         )
     }
@@ -149,7 +151,8 @@ def test_it_reads_the_curve(client: RealClient, flow: Flow) -> None:
 
 def test_the_server_says_what_became_of_the_controls(flow: Flow) -> None:
     listed = flow.server.get(CLIENTS["2018"], f"{virtualders.find(STREET).program}/derc?l=9")
-    status = {one["description"]: one["EventStatus"]["currentStatus"] for one in listed["DERControl"]}
+    status = {control["description"]: control["EventStatus"]["currentStatus"]
+              for control in listed["DERControl"]}
     # the others are over
     assert status == {"cancelled": 2, "cancelled before": 2, "superseded": 4, "outranked": 1}
 
@@ -178,12 +181,12 @@ def test_what_it_can_do_is_kept(client: RealClient, kind: str, values: dict[str,
 
 
 def test_its_state_is_kept(client: RealClient, flow: Flow) -> None:
-    said = document("DERStatus", client)
-    assert said["inverterStatus"]["value"] == 3
-    assert said["operationalModeStatus"]["value"] == 1
+    status = document("DERStatus", client)
+    assert status["inverterStatus"]["value"] == 3
+    assert status["operationalModeStatus"]["value"] == 1
     connection = "genConnectStatus" if client is flow.clients["2018"] else "connectStatus"
-    assert said[connection]["value"] == "01"
-    assert abs(said["readingTime"] - clock.now()) < 10
+    assert status[connection]["value"] == "01"
+    assert abs(status["readingTime"] - clock.now()) < 10
 
 
 def test_its_readings_are_kept(client: RealClient) -> None:

@@ -33,14 +33,14 @@ def demo(folder: Path, *words: str) -> Process:
 
 def left(folder: Path) -> list[str]:
     """The command lines of processes that still run in this folder."""
-    found = []
+    leftovers = []
     for pid in Path("/proc").glob("[0-9]*"):
         try:
             if (pid / "cwd").resolve() == folder:
-                found.append((pid / "cmdline").read_text())
+                leftovers.append((pid / "cmdline").read_text())
         except OSError:
             continue
-    return found
+    return leftovers
 
 
 def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
         (known,) = database.execute(
             "SELECT count(*) FROM device WHERE last_contact_at IS NOT NULL"
         ).fetchone()
-        assert known == len([one for share in (tmp_path / "var/demo").glob("devices-*.json")
-                             for one in json.loads(share.read_text())])
+        assert known == len([interval for share in (tmp_path / "var/demo").glob("devices-*.json")
+                             for interval in json.loads(share.read_text())])
     database.close()
     assert {path.name for path in tmp_path.iterdir()} == {"var", "certs", "demo.log"} and not left(tmp_path)
 
@@ -75,7 +75,7 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "server", "--set", f"port={taken.getsockname()[1]}", "demo"],
             env={**environment(tmp_path)},
             cwd=tmp_path,
@@ -83,5 +83,6 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
             text=True,
             timeout=60,
         )
-    assert said.returncode == 1 and "cannot be used" in said.stderr and "Traceback" not in said.stderr
+    assert process.returncode == 1
+    assert "cannot be used" in process.stderr and "Traceback" not in process.stderr
     assert not (tmp_path / "var").exists()

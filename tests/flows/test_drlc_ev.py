@@ -116,9 +116,9 @@ def test_the_thermostat_follows_and_reports_it_and_the_charger_does_not(scenario
     assert statuses(mrid, lfdi(scenario.server, "evcharger")) == [252]
     shown = scenario.server.operator("dr", "event", "show", scenario.event["href"])
     assert shown["answers"] == {"completed": 1, "parameter not applicable": 1}
-    assert [each["applied"] for each in shown["devices"] if each["answer"] == "completed"] == [
+    assert [device["applied"] for device in shown["devices"] if device["answer"] == "completed"] == [
         {"Offset": {"coolingOffset": 15, "heatingOffset": 15}}]
-    kinds = {one.kind for one in Document.select().where(Document.parent == "/rsps/1/rsp")}
+    kinds = {document.kind for document in Document.select().where(Document.parent == "/rsps/1/rsp")}
     assert kinds == {"DrResponse", "FlowReservationResponseResponse"}
 
 

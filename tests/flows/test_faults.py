@@ -61,26 +61,27 @@ def away(url: str) -> Iterator[None]:
 
 def test_while_the_database_is_away_clients_are_told_to_come_again(server: Server, own_database: str) -> None:
     https = [server.https(name) for name in DEVICES for _ in range(2)]
-    assert {one.exchange("GET", "/dcap", None, {}).status for one in https} == {200}
+    assert {client.exchange("GET", "/dcap", None, {}).status for client in https} == {200}
     before = len(store.items("/edev/1/lel"))
     with away(own_database):
         pass    # nobody asks meanwhile, and so nobody notices
-    assert {one.exchange("GET", "/dcap", None, {}).status for one in https} == {200}
+    assert {client.exchange("GET", "/dcap", None, {}).status for client in https} == {200}
     with away(own_database):
-        for number, one in enumerate(https[:4]):
-            refused = one.exchange("POST", f"/edev/{number // 2 + 1}/lel", log_event(0), SEP_XML)
+        for number, client in enumerate(https[:4]):
+            refused = client.exchange("POST", f"/edev/{number // 2 + 1}/lel", log_event(0), SEP_XML)
             assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
             assert codec.decode(refused.body) == ("Error", {"maxRetryDuration": 5, "reasonCode": 2})
         if own_database.startswith("postgres"):
-            assert {one.exchange("GET", "/dcap", None, {}).status for one in https} == {503}
+            assert {client.exchange("GET", "/dcap", None, {}).status for client in https} == {503}
     with ThreadPoolExecutor(len(https)) as pool:    # so that every thread of the server has its turn
         for _ in range(20):
-            assert set(pool.map(lambda one: one.exchange("GET", "/dcap", None, {}).status, https)) == {200}
+            assert set(pool.map(lambda client: client.exchange("GET", "/dcap", None, {}).status,
+                                https)) == {200}
     created = https[0].exchange("POST", "/edev/1/lel", log_event(1), SEP_XML)
     assert created.status == 201
     assert len(store.items("/edev/1/lel")) == before + 1
-    for one in https:
-        one.close()
+    for client in https:
+        client.close()
 
 
 # --- a restart ------------------------------------------------------------------------------------

@@ -110,7 +110,8 @@ def test_households_enrol_themselves(day: Day) -> None:
         device = Device.get(Device.lfdi == entry["lfdi"])
         assert device.manager == ""
         assert f"registered {entry['lfdi']}" in " ".join(day.fleet.text.split())
-        assert [one.submitted["description"] for one in store.items(f"{enrolment.href(device)}/fsa")] == [
+        assert [assignment.submitted["description"]
+                for assignment in store.items(f"{enrolment.href(device)}/fsa")] == [
             STREET
         ]
 
@@ -118,22 +119,22 @@ def test_households_enrol_themselves(day: Day) -> None:
 def test_each_answers_by_what_it_is(day: Day) -> None:
     """Received, started, completed; or that a limit of generation does not apply to it."""
     answers: dict[str, list[int]] = {}
-    for one in (
+    for record in (
         ResponseRecord.select()
         .where(ResponseRecord.subject == day.control["mrid"])
         .order_by(ResponseRecord.created_at, ResponseRecord.status)
     ):
-        answers.setdefault(one.lfdi, []).append(one.status)
+        answers.setdefault(record.lfdi, []).append(record.status)
     models = {entries(day.server.certs)[name]["lfdi"]: model for name, model in HOUSEHOLDS.items()}
     models |= {lfdi(name): model for name, model in MANAGED.items()}
-    assert answers == {one: [1, 2, 3] if model in GENERATE else [252] for one, model in models.items()}
+    assert answers == {record: [1, 2, 3] if model in GENERATE else [252] for record, model in models.items()}
 
 
 def test_the_aggregator_answers_and_posts_for_its_devices_alone(day: Day) -> None:
     agent = entries(day.server.certs)["aggregator"]["lfdi"]
     assert not ResponseRecord.select().where(ResponseRecord.lfdi == agent).exists()
     listed = day.server.get("aggregator", "/edev?l=99")["EndDevice"]
-    assert {one["lFDI"] for one in listed} == {agent, *map(lfdi, MANAGED)}
+    assert {end_device["lFDI"] for end_device in listed} == {agent, *map(lfdi, MANAGED)}
     assert not Document.select().where(Document.kind == "UsagePoint", Document.audience == agent).exists()
 
 
@@ -143,7 +144,8 @@ def test_inverters_keep_to_the_limit_and_say_so(day: Day, name: str) -> None:
     most = watts(document("DERSettings", own).submitted["setMaxW"])
     point = document("UsagePoint", own).href
     (meter,) = [
-        one.href for one in store.items(f"{point}/mr") if store.get(f"{one.href}/rt").submitted["uom"] == 38
+        body.href
+        for body in store.items(f"{point}/mr") if store.get(f"{body.href}/rt").submitted["uom"] == 38
     ]
     start, end = day.control["start"], day.control["start"] + day.control["duration_s"]
     before = [value for _, _, value in meterreadings.between(meter, start - 600, start - 60)]
@@ -155,9 +157,9 @@ def test_inverters_keep_to_the_limit_and_say_so(day: Day, name: str) -> None:
 
 def test_all_say_what_they_can_and_how_they_are(day: Day) -> None:
     for kind in ("DERCapability", "DERSettings", "DERStatus"):
-        for one in (*HOUSEHOLDS, *MANAGED):
-            own = lfdi(one) if one in MANAGED else entries(day.server.certs)[one]["lfdi"]
-            assert document(kind, own).submitted, (kind, one)
+        for name in (*HOUSEHOLDS, *MANAGED):
+            own = lfdi(name) if name in MANAGED else entries(day.server.certs)[name]["lfdi"]
+            assert document(kind, own).submitted, (kind, name)
 
 
 def test_nobody_complains(day: Day) -> None:

@@ -75,11 +75,11 @@ class Newcomer:
 @pytest.fixture
 def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcomer]:
     monkeypatch.chdir(tmp_path)
-    kept, pace = dict(settings.__dict__), clock.spec()
+    saved, pace = dict(settings.__dict__), clock.spec()
     somebody = Newcomer(tmp_path)
     yield somebody
     somebody.stop()
-    settings.__dict__.update(kept)
+    settings.__dict__.update(saved)
     clock.follow(pace)
 
 

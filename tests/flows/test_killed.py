@@ -81,13 +81,13 @@ def test_what_was_promised_is_there_after_workers_were_killed(enrolled: Callable
     for writer in writers:
         device, point = f"/edev/{writer.number}", store.find(f"{writer.number:032X}", "UsagePoint")
         assert writer.refused == []
-        kept = {one.href: one.submitted["details"] for one in store.items(f"{device}/lel")}
-        assert kept.items() >= writer.events.items()
+        details = {document.href: document.submitted["details"] for document in store.items(f"{device}/lel")}
+        assert details.items() >= writer.events.items()
         assert store.get(f"{device}/der/1/ders").submitted["readingTime"] >= writer.status
         meter, = store.items(f"{point.href}/mr")
         rows = models.Reading.select().join(models.ReadingSet).where(models.ReadingSet.meter == meter.href)
         assert {row.start for row in rows} >= writer.readings
         listed = server.get(f"device-{writer.number}", device)["LogEventListLink"]
-        assert listed["all"] == len(kept)
+        assert listed["all"] == len(details)
     assert store.reindex() == 0
     assert server.stop() == 0

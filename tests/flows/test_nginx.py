@@ -77,7 +77,7 @@ def request(tree: Path, port: int, name: str, headers: dict[str, str], body: byt
 @pytest.mark.parametrize("name", ["device-1", "device-2", "aggregator"])
 def test_the_application_learns_who_calls(name: str, tree: Path, port: int) -> None:
     echoed = request(tree, port, name, {"Accept": "application/sep+xml"}, b"x" * 20_000)
-    assert echoed["peer"] == {one["name"]: one["lfdi"] for one in dev.read_entries(tree)}[name]
+    assert echoed["peer"] == {entry["name"]: entry["lfdi"] for entry in dev.read_entries(tree)}[name]
     assert (echoed["method"], echoed["path"], echoed["query"], echoed["size"], echoed["scheme"]) == (
         "PUT",
         "/der",

@@ -54,24 +54,25 @@ class _Maker:
         self.year = edition and ("2023" if edition == "2023" else "2018")
         self.csipaus = edition in ("", "CSIP-AUS")
         self.schema = schema
-        self.foreign = [found for tag, found in schema.maps.elements.items() if tag.startswith("{" + CSIPAUS)]
+        self.foreign = [component for tag,
+                        component in schema.maps.elements.items() if tag.startswith("{" + CSIPAUS)]
 
     def element(self, declared: XsdComponent, parent: etree._Element | None, depth: int) -> etree._Element:
-        made = etree.SubElement(parent, declared.name) if parent is not None else \
+        node = etree.SubElement(parent, declared.name) if parent is not None else \
             etree.Element(declared.name, nsmap=NAMESPACES)
         if declared.default is not None and self.year != "2018" and self.random.random() < 0.2:
-            return made
-        xsd_type = self.stand_in(declared.type, made, depth)
+            return node
+        xsd_type = self.stand_in(declared.type, node, depth)
         if xsd_type.is_complex():
-            self.attributes(xsd_type, made)
+            self.attributes(xsd_type, node)
         if xsd_type.has_simple_content() or xsd_type.is_simple():
-            made.text = self.value(xsd_type)
+            node.text = self.value(xsd_type)
         else:
             for particle in xsd_type.content.iter_elements():
-                self.particle(particle, made, depth + 1)
-        return made
+                self.particle(particle, node, depth + 1)
+        return node
 
-    def stand_in(self, declared: XsdComponent, made: etree._Element, depth: int) -> XsdComponent:
+    def stand_in(self, declared: XsdComponent, element: etree._Element, depth: int) -> XsdComponent:
         """The declared type, or now and then one derived from it, named by xsi:type."""
         if not declared.is_complex() or declared.name is None or depth > DEEP or self.random.random() < 0.5:
             return declared
@@ -80,7 +81,7 @@ class _Maker:
             return declared
         chosen = self.random.choice(derived)
         prefix = "csipaus:" if chosen.target_namespace == CSIPAUS else ""
-        made.set(f"{{{XSI}}}type", prefix + chosen.local_name)
+        element.set(f"{{{XSI}}}type", prefix + chosen.local_name)
         return chosen
 
     def allows(self, component: XsdComponent) -> bool:
@@ -108,13 +109,13 @@ class _Maker:
             else:
                 self.extension(parent, depth)
 
-    def attributes(self, xsd_type: XsdComponent, made: etree._Element) -> None:
+    def attributes(self, xsd_type: XsdComponent, element: etree._Element) -> None:
         for name, attribute in xsd_type.attributes.items():
             if name is None:
                 if self.year != "2018" and self.random.random() < 0.05:
-                    self.foreign_attributes(made)
+                    self.foreign_attributes(element)
             elif self.allows(attribute) and (attribute.use == "required" or self.random.random() < 0.5):
-                made.set(name, self.value(attribute.type))
+                element.set(name, self.value(attribute.type))
 
     def extension(self, parent: etree._Element, depth: int) -> None:
         """A foreign element, now and then with others inside: of its namespace, of ours, or of none."""
@@ -122,15 +123,15 @@ class _Maker:
         name = self.random.choice((f"{{{EXTENSION}}}note", "note", f"{{{SEP}}}note", f"{{{EXTENSION}:2}}note")
                                   if inside else (f"{{{EXTENSION}}}note", f"{{{EXTENSION}:2}}note"))
         declared = self.random.choice(({}, {None: EXTENSION}, {"n": EXTENSION}))
-        made = etree.SubElement(parent, name, nsmap=declared)
-        made.text = self.random.choice(TEXTS)
-        self.foreign_attributes(made)
+        element = etree.SubElement(parent, name, nsmap=declared)
+        element.text = self.random.choice(TEXTS)
+        self.foreign_attributes(element)
         if depth <= DEEP and self.random.random() < 0.5:
-            self.extension(made, depth + 1)
+            self.extension(element, depth + 1)
 
-    def foreign_attributes(self, made: etree._Element) -> None:
+    def foreign_attributes(self, element: etree._Element) -> None:
         for name in self.random.sample(sorted(FOREIGN_ATTRIBUTES), self.random.choice((1, 1, 2, 5))):
-            made.set(name, self.random.choice(FOREIGN_ATTRIBUTES[name]))
+            element.set(name, self.random.choice(FOREIGN_ATTRIBUTES[name]))
 
     def value(self, xsd_type: XsdComponent) -> str:
         """Text of a simple type, or of the simple content of a complex one."""

@@ -21,26 +21,26 @@ def complaint(edition: str, label: str) -> str:
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_what_is_valid_under_an_edition_is_valid_under_ours(edition: str) -> None:
-    for label, made in documents(model(edition), sorted(roots(edition)), SEEDS):
-        assert valid(edition, made), complaint(edition, label)
-        assert valid("ours", made), complaint("ours", label)
+    for label, root in documents(model(edition), sorted(roots(edition)), SEEDS):
+        assert valid(edition, root), complaint(edition, label)
+        assert valid("ours", root), complaint("ours", label)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_what_ours_marks_for_an_edition_is_valid_under_it(edition: str) -> None:
-    for label, made in documents(model("ours"), sorted(roots(edition)), SEEDS, edition):
-        assert valid("ours", made), complaint("ours", label)
-        if not (edition == "2023" and _let_through(made)) and not _without_doe_modes(made):
-            assert valid(edition, made), complaint(edition, label)
+    for label, root in documents(model("ours"), sorted(roots(edition)), SEEDS, edition):
+        assert valid("ours", root), complaint("ours", label)
+        if not (edition == "2023" and _let_through(root)) and not _without_doe_modes(root):
+            assert valid(edition, root), complaint(edition, label)
 
 
-def _let_through(made: etree._Element) -> bool:
+def _let_through(root: etree._Element) -> bool:
     """What schemas/README.md says ours let through beyond 2023."""
-    if made.get(f"{{{XSI}}}type"):
+    if root.get(f"{{{XSI}}}type"):
         return True  # 2018 lets a root name a derived type, 2023 does not
     return any(
         parent.find(f"{{{SEP}}}{holder}") is not None
-        for parent in made.iter()
+        for parent in root.iter()
         for holder in (
             "RespondableResource_r2_3",
             "SubscribableIdentifiedObject_r2_3",
@@ -50,50 +50,50 @@ def _let_through(made: etree._Element) -> bool:
     )
 
 
-def _mixes_editions(made: etree._Element) -> bool:
+def _mixes_editions(root: etree._Element) -> bool:
     """Whether an empty value stands for 2023's default beside something 2023 does not have: a root,
     CSIP-AUS."""
     older = (
-        made.tag not in roots("2023")
-        or made.get(f"{{{XSI}}}type")
-        or made.find(f".//{{{CSIPAUS}}}*") is not None
+        root.tag not in roots("2023")
+        or root.get(f"{{{XSI}}}type")
+        or root.find(f".//{{{CSIPAUS}}}*") is not None
     )
-    return bool(older) and any(len(found) == 0 and not found.text for found in made.iter())
+    return bool(older) and any(len(element) == 0 and not element.text for element in root.iter())
 
 
-def _without_doe_modes(made: etree._Element) -> bool:
+def _without_doe_modes(root: etree._Element) -> bool:
     """A DERCapability that leaves out what CSIP-AUS requires: it is 2018's, and valid as that."""
-    named = [found for found in made.iter() if etree.QName(found).localname == "DERCapability"
-             or found.get(f"{{{XSI}}}type") == "DERCapability"]
-    return any(found.find(f"{{{CSIPAUS}}}doeModesSupported") is None for found in named)
+    named = [element for element in root.iter() if etree.QName(element).localname == "DERCapability"
+             or element.get(f"{{{XSI}}}type") == "DERCapability"]
+    return any(element.find(f"{{{CSIPAUS}}}doeModesSupported") is None for element in named)
 
 
 def test_both_readers_agree() -> None:
     """lxml validates what comes in, xmlschema gives the plans: each must take what the other takes."""
-    for label, made in documents(model("ours"), sorted(roots("ours")), range(1)):
-        assert valid("ours", made), complaint("ours", label)
-        assert model("ours").is_valid(etree.tostring(made)), label
+    for label, root in documents(model("ours"), sorted(roots("ours")), range(1)):
+        assert valid("ours", root), complaint("ours", label)
+        assert model("ours").is_valid(etree.tostring(root)), label
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_a_damaged_document_is_judged_as_the_editions_judge_it(edition: str) -> None:
     judged = {True: 0, False: 0}
-    for label, made in documents(model(edition), sorted(roots(edition)), range(8)):
-        damage(made, Random(label))
+    for label, root in documents(model(edition), sorted(roots(edition)), range(8)):
+        damage(root, Random(label))
         # 2023 takes whatever stands in a namespace that it does not know; ours check CSIP-AUS's.
-        judges = ("CSIP-AUS",) if made.find(f".//{{{CSIPAUS}}}*") is not None else EDITIONS
-        expected = any(valid(judge, made) for judge in judges)
-        if not _mixes_editions(made):
-            assert valid("ours", made) == expected, f"{label}: {etree.tostring(made)!r}"
+        judges = ("CSIP-AUS",) if root.find(f".//{{{CSIPAUS}}}*") is not None else EDITIONS
+        expected = any(valid(judge, root) for judge in judges)
+        if not _mixes_editions(root):
+            assert valid("ours", root) == expected, f"{label}: {etree.tostring(root)!r}"
         judged[expected] += 1
     assert min(judged.values()) > 50, "the damage is to be neither harmless nor fatal every time"
 
 
-def damage(made: etree._Element, random: Random) -> None:
+def damage(root: etree._Element, random: Random) -> None:
     """Take out, double, move, rename or falsify one thing; nothing foreign is brought in."""
-    inside = [found for found in made.iter() if found is not made and found.tag.startswith(f"{{{SEP}}}")
-              and not any(etree.QName(above).localname.endswith("_r2_3") for above in found.iterancestors())]
-    target = random.choice(inside) if inside else made
+    inside = [element for element in root.iter() if element is not root and element.tag.startswith(f"{{{SEP}}}")
+              and not any(etree.QName(above).localname.endswith("_r2_3") for above in element.iterancestors())]
+    target = random.choice(inside) if inside else root
     parent = target.getparent()
     kind = random.choice(("out", "double", "move", "rename", "falsify")) if parent is not None else "falsify"
     if kind == "out":
@@ -148,4 +148,4 @@ def test_generation_is_deterministic_and_varied() -> None:
 def test_the_entry_file_includes_every_file() -> None:
     entry = etree.parse(path("ours"))
     named = set(entry.xpath("//@schemaLocation"))
-    assert named == {found.name for found in Path(path("ours")).parent.glob("*.xsd")} - {"sep.xsd"}
+    assert named == {file.name for file in Path(path("ours")).parent.glob("*.xsd")} - {"sep.xsd"}

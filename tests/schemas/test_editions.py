@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 def parts(xsd_type: XsdComponent) -> list[Part]:
     """What a type holds, inherited parts included, in order."""
-    return [_part(found) for found in particles(xsd_type)]
+    return [_part(particle) for particle in particles(xsd_type)]
 
 
 def particles(xsd_type: XsdComponent) -> list[XsdComponent]:
@@ -35,11 +35,11 @@ def particles(xsd_type: XsdComponent) -> list[XsdComponent]:
     return [] if plain else list(xsd_type.content.iter_elements())
 
 
-def _part(found: XsdComponent) -> Part:
-    if isinstance(found, XsdAnyElement):
-        slot = "##targetNamespace" if {SEP, "##targetNamespace"} & set(found.namespace) else "##other"
-        return Part(slot, "", found.min_occurs, found.max_occurs, None)
-    return Part(found.name, found.type.name, found.min_occurs, found.max_occurs, found.default)
+def _part(particle: XsdComponent) -> Part:
+    if isinstance(particle, XsdAnyElement):
+        slot = "##targetNamespace" if {SEP, "##targetNamespace"} & set(particle.namespace) else "##other"
+        return Part(slot, "", particle.min_occurs, particle.max_occurs, None)
+    return Part(particle.name, particle.type.name, particle.min_occurs, particle.max_occurs, particle.default)
 
 
 def attributes(xsd_type: XsdComponent) -> dict[str | None, XsdComponent]:
@@ -71,10 +71,10 @@ def test_parts_and_their_order(edition: str) -> None:
 
 
 def _compare_parts(tag: str, theirs: list[Part], ours: list[Part]) -> None:
-    rest, extra = list(ours), []
+    remaining, extra = list(ours), []
     for wanted in theirs:
-        while rest:
-            mine = rest.pop(0)
+        while remaining:
+            mine = remaining.pop(0)
             if mine.name == wanted.name and same_or_wider(wanted.type, mine.type):
                 assert mine.least <= wanted.least, (tag, wanted)
                 assert mine.most is None or wanted.most is not None and wanted.most <= mine.most, (
@@ -85,18 +85,19 @@ def _compare_parts(tag: str, theirs: list[Part], ours: list[Part]) -> None:
                 break
             if mine.name == "##other" and wanted.name.startswith("{" + CSIPAUS):
                 assert roots("ours")[wanted.name].type.name == wanted.type, (tag, wanted)
-                rest.insert(0, mine)  # the slot takes as many as come
+                remaining.insert(0, mine)  # the slot takes as many as come
                 break
             extra.append(mine)
         else:
             pytest.fail(f"{tag}: {wanted} is missing, or not in this place")
-    assert all(mine.least == 0 for mine in (*extra, *rest)), f"{tag}: an edition's document need not have it"
+    assert all(mine.least == 0
+               for mine in (*extra, *remaining)), f"{tag}: an edition's document need not have it"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_attributes(edition: str) -> None:
-    for tag, found in types(edition).items():
-        ours, wanted = attributes(types("ours")[tag]), attributes(found)
+    for tag, xsd_type in types(edition).items():
+        ours, wanted = attributes(types("ours")[tag]), attributes(xsd_type)
         assert set(wanted) <= set(ours), tag
         for name in set(wanted) - {None}:
             mine, theirs = ours[name], wanted[name]
@@ -190,15 +191,15 @@ def test_marks_of_parts_and_attributes() -> None:
         def attribute_names(edition: str, tag: str = tag) -> set[Any]:
             return set(attributes(types(edition)[tag]))
 
-        for found in particles(ours):
-            if not isinstance(found, XsdAnyElement) and not found.name.endswith("_r2_3"):
-                assert mark(found) == belongs(found.name, part_names), (tag, found.name)
+        for particle in particles(ours):
+            if not isinstance(particle, XsdAnyElement) and not particle.name.endswith("_r2_3"):
+                assert mark(particle) == belongs(particle.name, part_names), (tag, particle.name)
         for name in set(attributes(ours)) - {None}:
             assert mark(ours.attributes[name]) == belongs(str(name), attribute_names), (tag, name)
 
 
 def test_holders_of_later_revisions_are_marked_everywhere() -> None:
-    holders = [found for ours in types("ours").values() for found in particles(ours)
-               if (found.name or "").endswith("_r2_3")]
-    assert len({found.name for found in holders}) > 300
-    assert {mark(found) for found in holders} == {"2023"}
+    holders = [particle for ours in types("ours").values() for particle in particles(ours)
+               if (particle.name or "").endswith("_r2_3")]
+    assert len({particle.name for particle in holders}) > 300
+    assert {mark(particle) for particle in holders} == {"2023"}

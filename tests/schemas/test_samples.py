@@ -34,12 +34,13 @@ def test_sample(name: str) -> None:
 def test_links_lead_to_resources(name: str) -> None:
     for link in etree.parse(SAMPLES[name]).getroot().iter("{*}*"):
         if etree.QName(link).localname.endswith("Link"):
-            found = table.match(link.get("href"))
-            assert found, link.get("href")
+            element = table.match(link.get("href"))
+            assert element, link.get("href")
             assert (
-                found.row.element == etree.QName(link).localname.removesuffix("Link").replace("Active", "", 1)
-                or (found.row.name == etree.QName(link).localname.removesuffix("Link"))
-                or found.row.of
+                element.row.element
+                == etree.QName(link).localname.removesuffix("Link").replace("Active", "", 1)
+                or (element.row.name == etree.QName(link).localname.removesuffix("Link"))
+                or element.row.of
             )
 
 
@@ -47,4 +48,4 @@ def test_links_lead_to_resources(name: str) -> None:
 def test_lists_count_their_items(name: str) -> None:
     sample = etree.parse(SAMPLES[name]).getroot()
     assert len(sample) == int(sample.get("results")) <= int(sample.get("all"))
-    assert all(found.get("href") for found in sample)
+    assert all(element.get("href") for element in sample)

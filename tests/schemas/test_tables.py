@@ -45,8 +45,8 @@ def component(name: str) -> XsdElement:
 
 def item(name: str) -> str:
     """The element a list holds."""
-    return next(found.local_name for found in component(element(name)).type.content.iter_elements()
-                if isinstance(found, XsdElement) and found.max_occurs != 1)
+    return next(node.local_name for node in component(element(name)).type.content.iter_elements()
+                if isinstance(node, XsdElement) and node.max_occurs != 1)
 
 
 def test_all_resources_and_no_other() -> None:
@@ -83,17 +83,17 @@ def test_lists_are_ordered_by_what_their_items_have(name: str) -> None:
             if step in held.attributes:
                 held = held.attributes[step].type
                 continue
-            held = next(found.type for found in held.content.iter_elements() if found.local_name == step)
+            held = next(node.type for node in held.content.iter_elements() if node.local_name == step)
 
 
 def test_a_parameter_has_one_name_wherever_its_path_leads() -> None:
     names: dict[str, set[str]] = {}
     for row in ROWS.values():
-        for found in re.finditer(r"<int:(\w+)>", row["path"]):
-            names.setdefault(numbered(row["path"][:found.end()]), set()).add(found[1])
+        for match in re.finditer(r"<int:(\w+)>", row["path"]):
+            names.setdefault(numbered(row["path"][:match.end()]), set()).add(match[1])
         used = re.findall(r"<int:(\w+)>", row["path"])
         assert len(used) == len(set(used)), row
-    assert all(len(found) == 1 for found in names.values()), names
+    assert all(len(match) == 1 for match in names.values()), names
 
 
 def test_only_responses_share_a_path() -> None:

@@ -16,8 +16,8 @@ LONGEST_RUN = 7
 
 
 def documentation(root: etree._Element) -> Iterator[str]:
-    for found in root.iter(f"{XS}documentation"):
-        yield "".join(found.itertext())
+    for element in root.iter(f"{XS}documentation"):
+        yield "".join(element.itertext())
 
 
 def runs(text: str, length: int) -> Iterator[tuple[str, ...]]:
@@ -51,11 +51,11 @@ def test_everything_is_documented(file: Path) -> None:
     if file.name in ("sep.xsd", "roots2018.xsd"):
         return
     root = etree.parse(file).getroot()
-    for found in root.iter(f"{XS}element", f"{XS}attribute", f"{XS}complexType", f"{XS}simpleType"):
-        name = found.get("name")
+    for element in root.iter(f"{XS}element", f"{XS}attribute", f"{XS}complexType", f"{XS}simpleType"):
+        name = element.get("name")
         spoken_for = name is None or name.endswith("_r2_3") or name.endswith("Link") or (
-            found.get("type") in (name, f"{name}Type"))
-        assert spoken_for or found.findtext(f"{XS}annotation/{XS}documentation"), f"{found.tag} {name}"
+            element.get("type") in (name, f"{name}Type"))
+        assert spoken_for or element.findtext(f"{XS}annotation/{XS}documentation"), f"{element.tag} {name}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

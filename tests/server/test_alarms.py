@@ -10,7 +10,7 @@ from tests.conftest import NOON
 DAY = 86400
 
 
-def standing() -> list[tuple[str, str, int]]:
+def active_alarms() -> list[tuple[str, str, int]]:
     """Source, detail and times of the alarms that stand."""
     return [(row["source"], row["detail"], row["times"]) for row in alarms.rows()]
 
@@ -19,11 +19,11 @@ def test_an_alarm_is_one_row_while_it_stands(server: None) -> None:
     alarms.raise_alarm("quota", "device 1", "17 requests")
     clock.turn_to(NOON + 59)
     alarms.raise_alarm("quota", "device 1", "18 requests")
-    assert standing() == [("device 1", "17 requests", 1)], "too soon to be worth a write"
+    assert active_alarms() == [("device 1", "17 requests", 1)], "too soon to be worth a write"
     clock.turn_to(NOON + 60)
     alarms.raise_alarm("quota", "device 1", "19 requests")
     alarms.raise_alarm("quota", "device 2", "17 requests")
-    assert standing() == [("device 2", "17 requests", 1), ("device 1", "19 requests", 2)]
+    assert active_alarms() == [("device 2", "17 requests", 1), ("device 1", "19 requests", 2)]
     (row,) = alarms.rows(source="device 1")
     assert row["kind"] == "quota" and row["severity"] == "warning"
     assert (row["since"], row["last_at"]) == (NOON, NOON + 60)
@@ -37,11 +37,11 @@ def test_an_alarm_is_cleared_and_opened_again_within_an_hour(server: None) -> No
     assert not alarms.stands("quota", "device 1") and not alarms.rows()
     clock.turn_to(NOON + 3599)
     alarms.raise_alarm("quota", "device 1", "18 requests")
-    assert standing() == [("device 1", "18 requests", 2)] and alarms.rows()[0]["since"] == NOON
+    assert active_alarms() == [("device 1", "18 requests", 2)] and alarms.rows()[0]["since"] == NOON
     alarms.clear("quota", "device 1")
     clock.turn_to(NOON + 3599 + 3600)
     alarms.raise_alarm("quota", "device 1", "20 requests")
-    assert standing() == [("device 1", "20 requests", 1)]
+    assert active_alarms() == [("device 1", "20 requests", 1)]
     assert [row["cleared_at"] for row in alarms.rows(cleared=True)] == [None, NOON + 3599]
 
 

@@ -178,12 +178,12 @@ def test_entries_are_found_by_what_they_say() -> None:
     with audit.acting("bob"):
         virtualders.update("Vder0", primacy=1)
 
-    def found(**only: Any) -> list[int]:
+    def ids_of(**only: Any) -> list[int]:
         return [entry["id"] for entry in audit.entries(**only)]
-    assert found() == [1, 2, 3, 4] and found(limit=2) == [3, 4] and found(beyond=3) == [4]
-    assert found(who="bob") == [2, 4] and found(operation="vder up") == [4]
-    assert found(subject="vder0") == [1, 4]
-    assert found(since=NOON + 2) == [3, 4] and found(until=NOON + 1) == [1]
+    assert ids_of() == [1, 2, 3, 4] and ids_of(limit=2) == [3, 4] and ids_of(beyond=3) == [4]
+    assert ids_of(who="bob") == [2, 4] and ids_of(operation="vder up") == [4]
+    assert ids_of(subject="vder0") == [1, 4]
+    assert ids_of(since=NOON + 2) == [3, 4] and ids_of(until=NOON + 1) == [1]
 
 
 # --- the chain ------------------------------------------------------------------------------------

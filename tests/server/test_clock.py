@@ -28,9 +28,9 @@ def test_it_stands_where_it_is_turned() -> None:
 
 def test_another_process_follows_by_its_spec() -> None:
     clock.turn_to(1000)
-    told = clock.spec()
+    spec = clock.spec()
     clock.advance(50)
-    clock.follow(told)
+    clock.follow(spec)
     assert clock.precise() == 1000
 
 

@@ -74,8 +74,8 @@ def test_what_others_send_forges_no_line(configure: Configure, capsys: Capture) 
     ("error", [])])
 def test_levels(level: str, written: list[str], configure: Configure, capsys: Capture) -> None:
     configure(log_level=level, log_format="json")
-    for each in ("debug", "info", "warning"):
-        getattr(log, each)(each)
+    for level_name in ("debug", "info", "warning"):
+        getattr(log, level_name)(level_name)
     logging.getLogger("peewee").debug("a PIN")
     assert [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()] == written
 
@@ -144,13 +144,13 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_person_gets_a_line_a_file_the_details(configure: Configure, broken: None, tmp_path: Path) -> None:
     configure()
     result = CliRunner().invoke(main, ["broken"])
-    told = re.fullmatch(r"Error: broken failed unexpectedly \(RuntimeError: a\\nb\)\. "
+    match = re.fullmatch(r"Error: broken failed unexpectedly \(RuntimeError: a\\nb\)\. "
                         r"Details, reference ([0-9a-f]{8}): (.*)\n", result.output)
-    assert result.exit_code == 1 and told, result.output
+    assert result.exit_code == 1 and match, result.output
     file, = tmp_path.iterdir()
-    assert str(file) == told[2] and file.stat().st_mode & 0o077 == 0
+    assert str(file) == match[2] and file.stat().st_mode & 0o077 == 0
     details = file.read_text()
-    assert f"command=broken reference={told[1]}\nTraceback" in details and "raise RuntimeError" in details
+    assert f"command=broken reference={match[1]}\nTraceback" in details and "raise RuntimeError" in details
 
 
 def test_the_file_cannot_be_written(configure: Configure, broken: None, tmp_path: Path,

@@ -13,13 +13,13 @@ from server.models import Document, db
 
 @pytest.mark.usefixtures("server")
 def test_json_comes_back() -> None:
-    said = {"a": [1, None, "é"], "b": {"c": True}}
+    document = {"a": [1, None, "é"], "b": {"c": True}}
     Document.create(
-        href="/x", kind="X", parent="", audience="*", submitted=said, body=b"\x00\xff", sort=b"\xff"
+        href="/x", kind="X", parent="", audience="*", submitted=document, body=b"\x00\xff", sort=b"\xff"
     )
-    kept = Document.get(Document.href == "/x")
-    assert (kept.submitted, bytes(kept.body), bytes(kept.sort), kept.status) == (
-        said,
+    stored = Document.get(Document.href == "/x")
+    assert (stored.submitted, bytes(stored.body), bytes(stored.sort), stored.status) == (
+        document,
         b"\x00\xff",
         b"\xff",
         None,

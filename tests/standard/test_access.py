@@ -73,9 +73,9 @@ def test_a_stranger_s_capability_leads_to_what_it_may_read(stranger: Peer, polic
     links = {key: link for key, link in capability.items() if key.endswith("Link")}
     assert links.keys() == {f"{name}Link" for name in readable - {"DeviceCapability"}}
     for key, link in links.items():
-        found = stranger.get(f"{link['href']}?l=9", Accept=accept).data
+        listed = stranger.get(f"{link['href']}?l=9", Accept=accept).data
         if key.endswith("ListLink"):
-            assert (link["all"], found["all"], found["results"]) == (0, 0, 0), key
+            assert (link["all"], listed["all"], listed["results"]) == (0, 0, 0), key
 
 
 def test_where_it_may_register_a_stranger_s_capability_is_that_of_a_device(
@@ -100,13 +100,13 @@ def test_a_stranger_is_not_told_which_paths_there_are(stranger: Peer) -> None:
 
 
 def test_a_stranger_registers_where_that_is_enabled(stranger: Peer) -> None:
-    said = {"sFDI": 0, "changedTime": 0, "lFDI": stranger.lfdi}
-    said["sFDI"] = stranger.environ["counterpoise.peer"].sfdi
-    assert stranger.post("/edev", "EndDevice", said).status == 403
+    document = {"sFDI": 0, "changedTime": 0, "lFDI": stranger.lfdi}
+    document["sFDI"] = stranger.environ["counterpoise.peer"].sfdi
+    assert stranger.post("/edev", "EndDevice", document).status == 403
     settings.strict_access = True
-    assert stranger.post("/edev", "EndDevice", said).status == 404
+    assert stranger.post("/edev", "EndDevice", document).status == 404
     settings.strict_access, settings.registration = False, True
-    reply = stranger.post("/edev", "EndDevice", said)
+    reply = stranger.post("/edev", "EndDevice", document)
     assert reply.status == 201
     assert stranger.get(reply.location).data["lFDI"] == stranger.lfdi
     assert stranger.get("/dcap").data["EndDeviceListLink"]["all"] == 1
@@ -199,8 +199,9 @@ def test_somebody_else_s_resource_answers_like_one_that_is_not_there(neighbours:
         row = table.rows[name]
         missing = href.replace("/1", "/8", 1) if name != "Response" else "/rsps/1/rsp/8"
         for method in METHODS:
-            said = every_resource.document(name, method) if method in ("PUT", "POST") else None
-            theirs, nobody_s = second.request(method, href, said), second.request(method, missing, said)
+            document = every_resource.document(name, method) if method in ("PUT", "POST") else None
+            theirs, nobody_s = second.request(method, href, document), second.request(method, missing,
+                                                                                      document)
             assert without_names(theirs, href) == without_names(nobody_s, missing), (method, name)
             if row.allows(method):
                 assert theirs.status in (403, 404), (method, name)
@@ -291,13 +292,13 @@ def fleet(peer: Callable[[int], Peer]) -> Peer:
 
 
 def test_an_aggregator_sees_itself_and_its_devices(fleet: Peer, peer: Callable[[int], Peer]) -> None:
-    assert {each["href"] for each in fleet.get("/edev?l=9").data["EndDevice"]} == {
+    assert {end_device["href"] for end_device in fleet.get("/edev?l=9").data["EndDevice"]} == {
         "/edev/1",
         "/edev/2",
         "/edev/3",
     }
     assert fleet.get("/edev/4").status == 404
-    assert {each["href"] for each in peer(1).get("/edev?l=9").data["EndDevice"]} == {"/edev/2"}
+    assert {end_device["href"] for end_device in peer(1).get("/edev?l=9").data["EndDevice"]} == {"/edev/2"}
 
 
 def test_an_aggregator_writes_for_its_devices_alone(fleet: Peer, peer: Callable[[int], Peer]) -> None:
@@ -306,8 +307,8 @@ def test_an_aggregator_writes_for_its_devices_alone(fleet: Peer, peer: Callable[
         assert fleet.put(href, "DERStatus", {"readingTime": device}).status == status
     assert peer(1).get("/edev/2/der/1/ders").data["readingTime"] == 2
     for number, status in ((1, 201), (2, 201), (3, 403)):
-        said = {**MIRROR, "mRID": f"A{number}", "deviceLFDI": peers.lfdi(number)}
-        assert fleet.post("/mup", "MirrorUsagePoint", said).status == status
+        document = {**MIRROR, "mRID": f"A{number}", "deviceLFDI": peers.lfdi(number)}
+        assert fleet.post("/mup", "MirrorUsagePoint", document).status == status
     assert peer(2).get("/mup?l=9").data["MirrorUsagePoint"][0]["deviceLFDI"] == peers.lfdi(2)
 
 
@@ -316,10 +317,10 @@ def test_an_aggregator_answers_events_for_its_devices(fleet: Peer) -> None:
     control = store.add("DERControl", "/derp/1/derc", every_resource.sample("DERControl"))
     subject = fleet.get(control).data["mRID"]
     for number, status in ((1, 201), (3, 403)):
-        said = {"endDeviceLFDI": peers.lfdi(number), "subject": subject, "status": 1}
-        assert fleet.post("/rsps/1/rsp", "DERControlResponse", said).status == status
+        document = {"endDeviceLFDI": peers.lfdi(number), "subject": subject, "status": 1}
+        assert fleet.post("/rsps/1/rsp", "DERControlResponse", document).status == status
     listed = fleet.get("/edev/2/der/1/derp?l=9").data
-    assert [each["href"] for each in listed["DERProgram"]] == ["/derp/1"]
+    assert [program["href"] for program in listed["DERProgram"]] == ["/derp/1"]
     assert fleet.get("/edev/3/der/1/derp").data["all"] == 0
 
 

@@ -187,10 +187,10 @@ HEX = {
 
 def test_hexadecimal_without_leading_zeros_means_the_same(device: Peer) -> None:
     """As drafts of the standard had it."""
-    for said, meant in HEX.items():
-        body = status(f"<alarmStatus>{said}</alarmStatus><readingTime>1</readingTime>")
-        assert device.request("PUT", STATUS, body).status == 204, said
-        assert device.get(STATUS).data["alarmStatus"] == meant, said
+    for text, meant in HEX.items():
+        body = status(f"<alarmStatus>{text}</alarmStatus><readingTime>1</readingTime>")
+        assert device.request("PUT", STATUS, body).status == 204, text
+        assert device.get(STATUS).data["alarmStatus"] == meant, text
 
 
 SPELLINGS = {
@@ -233,7 +233,7 @@ def test_what_is_foreign_is_kept_and_harms_nobody(device: Peer) -> None:
 
 def test_words_of_devices_are_never_markup(device: Peer) -> None:
     nasty = "</details> & <a href='x'> ]]> \u00e9\u4e2d"
-    said = {
+    document = {
         "createdDateTime": 1,
         "functionSet": 11,
         "logEventCode": 0,
@@ -241,7 +241,7 @@ def test_words_of_devices_are_never_markup(device: Peer) -> None:
         "logEventPEN": 1,
         "profileID": 2,
     }
-    href = device.post("/edev/1/lel", "LogEvent", {**said, "details": nasty}).location
+    href = device.post("/edev/1/lel", "LogEvent", {**document, "details": nasty}).location
     assert device.get(href).data["details"] == nasty
     assert device.get("/edev/1/lel").data["LogEvent"][0]["details"] == nasty
 
@@ -327,9 +327,9 @@ def test_a_list_of_many_readings_is_taken(device: Peer) -> None:
     device.post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": device.lfdi, "roleFlags": "0001",
                                              "serviceCategoryKind": 0, "status": 1})
     values = [{"value": number, "timePeriod": {"duration": 1, "start": number}} for number in range(600)]
-    said = {"mRID": "0B", "ReadingType": {"uom": 38}, "MirrorReadingSet": [
+    document = {"mRID": "0B", "ReadingType": {"uom": 38}, "MirrorReadingSet": [
         {"mRID": "0C", "timePeriod": {"duration": 600, "start": 0}, "Reading": values}]}
-    assert device.post("/mup/1", "MirrorMeterReading", said).status == 201
+    assert device.post("/mup/1", "MirrorMeterReading", document).status == 201
     assert device.get("/upt/1/mr/1/rs/1/r?l=255").data["all"] == 600
 
 
@@ -348,15 +348,15 @@ def away(device: Peer, database: str) -> Any:
         gone: peewee.Database = (
             peewee.SqliteDatabase(url.partition(":///")[2])
             if database.startswith("sqlite")
-            else type(kept)("nowhere", host="127.0.0.1", port=9, user="nobody", connect_timeout=2)
+            else type(saved)("nowhere", host="127.0.0.1", port=9, user="nobody", connect_timeout=2)
         )
         db.initialize(gone)
 
     def give_back() -> None:
-        db.initialize(kept)
-    kept = db.obj
+        db.initialize(saved)
+    saved = db.obj
     yield take, give_back
-    db.initialize(kept)
+    db.initialize(saved)
 
 
 def test_a_database_that_is_away_is_503_until_it_is_back(device: Peer, away: Any) -> None:

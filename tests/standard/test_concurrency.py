@@ -111,10 +111,10 @@ def test_one_mirror_stated_by_all_at_once_is_one(device: Peer) -> None:
 def test_of_puts_at_once_one_is_whole(device: Peer) -> None:
     href = "/edev/1/der/1/ders"
     wanted = [{"alarmStatus": f"{number:08X}", "readingTime": number} for number in range(MANY)]
-    replies = together([lambda said=said: device.put(href, "DERStatus", said) for said in wanted])
+    replies = together([lambda status=status: device.put(href, "DERStatus", status) for status in wanted])
     assert {reply.status for reply in replies} == {204}
-    said = device.get(href).data
-    assert {key: said[key] for key in ("alarmStatus", "readingTime")} in wanted
+    status = device.get(href).data
+    assert {key: status[key] for key in ("alarmStatus", "readingTime")} in wanted
 
 
 def test_registrations_at_once(server: None, peer: Callable[[int], Peer]) -> None:
@@ -141,11 +141,11 @@ def test_a_street_reports_answers_and_asks_while_it_is_told(street: list[Peer]) 
         "interval": {"start": NOON, "duration": 3600}, "DERControlBase": {"opModConnect": True}})
     subject = store.get(first).mrid  # type: ignore[union-attr]
 
-    def say(device: Peer, number: int) -> list[int]:
-        found = [device.post("/mup", "MirrorUsagePoint", mirror(device))]
-        own = found[0].location
+    def exchange(device: Peer, number: int) -> list[int]:
+        replies = [device.post("/mup", "MirrorUsagePoint", mirror(device))]
+        own = replies[0].location
         for turn in range(3):
-            found += [
+            replies += [
                 device.post(own, "MirrorMeterReading", quantity(1000 * number + turn + 1)),
                 device.put(f"/edev/{number + 1}/der/1/ders", "DERStatus", {"readingTime": turn}),
                 device.post(f"/edev/{number + 1}/lel", "LogEvent", event(turn)),
@@ -153,7 +153,7 @@ def test_a_street_reports_answers_and_asks_while_it_is_told(street: list[Peer]) 
                     "endDeviceLFDI": device.lfdi, "subject": subject, "status": turn + 1}),
                 device.get("/dcap"), device.get("/derp?l=9"), device.get("/derp/1/derc?l=99"),
                 device.get(f"/edev/{number + 1}")]
-        return [reply.status for reply in found]
+        return [reply.status for reply in replies]
 
     def tell() -> list[int]:
         for turn in range(6):
@@ -167,7 +167,7 @@ def test_a_street_reports_answers_and_asks_while_it_is_told(street: list[Peer]) 
             )
             clock.advance(7)
         return []
-    statuses = sum(together([*(lambda device=device, number=number: say(device, number)
+    statuses = sum(together([*(lambda device=device, number=number: exchange(device, number)
                                for number, device in enumerate(street)), tell]), [])
     assert set(statuses) <= {200, 201, 204}
     assert ResponseRecord.select().count() == 3 * MANY
@@ -195,13 +195,13 @@ def test_all_ask_at_the_instant_at_which_an_event_begins(street: list[Peer]) -> 
 
 def test_devices_go_and_come_back_at_once(street: list[Peer]) -> None:
     def move(device: Peer) -> list[int]:
-        found = []
+        results = []
         for _ in range(2):
             store.remove(enrolment.href(Device.get(Device.lfdi == device.lfdi)))
-            found.append(device.get("/derp").status)
+            results.append(device.get("/derp").status)
             enrolment.enrol(device.lfdi, kind="inverter")
-            found.append(device.get("/derp").data["all"])
-        return found
+            results.append(device.get("/derp").data["all"])
+        return results
     assert together([lambda device=device: move(device) for device in street]) == [[404, 1, 404, 1]] * MANY
     assert len(store.items("/edev")) == Device.select().count() == MANY
     assert store.reindex() == 0

@@ -69,8 +69,8 @@ def test_a_put_replaces_all_that_was_said(device: Peer) -> None:
 )
 def test_what_a_device_says_of_itself(device: Peer, name: str, href: str) -> None:
     assert device.put(href, name, sample(name)).status in (201, 204)
-    said = device.get(href).data
-    assert sample(name).items() <= said.items()
+    resource = device.get(href).data
+    assert sample(name).items() <= resource.items()
     assert device.get("/edev/1").data[f"{name}Link"] == {"href": href}
 
 
@@ -94,12 +94,12 @@ def program(device: Peer) -> str:
 
 
 def test_a_program_has_its_lists_before_anything_is_in_them(device: Peer, program: str) -> None:
-    said = device.get(program).data
-    assert (said["description"], said["primacy"], len(said["mRID"])) == ("feeder", 5, 32)
+    resource = device.get(program).data
+    assert (resource["description"], resource["primacy"], len(resource["mRID"])) == ("feeder", 5, 32)
     for key in ("DERControlListLink", "ActiveDERControlListLink", "DERCurveListLink"):
-        assert said[key]["all"] == 0
-        assert device.get(said[key]["href"]).data["all"] == 0
-    assert "DefaultDERControlLink" not in said
+        assert resource[key]["all"] == 0
+        assert device.get(resource[key]["href"]).data["all"] == 0
+    assert "DefaultDERControlLink" not in resource
     assert device.get(f"{program}/dderc").status == 404
 
 
@@ -108,8 +108,8 @@ def test_a_default_control_is_linked_when_there_is_one(device: Peer, program: st
         "opModMaxLimW": 5000,
         "opModFixedPFInjectW": {"displacement": 95, "excitation": False, "multiplier": -2},
     }
-    said = {"mRID": "0D", "DERControlBase": base, "setGradW": 28, "setSoftGradW": 14}
-    store.put(f"{program}/dderc", said)
+    document = {"mRID": "0D", "DERControlBase": base, "setGradW": 28, "setSoftGradW": 14}
+    store.put(f"{program}/dderc", document)
     link = device.get(program).data["DefaultDERControlLink"]
     default = device.get(link["href"]).data
     assert default["DERControlBase"] == base
@@ -131,8 +131,8 @@ def test_controls_are_counted_and_carry_what_they_say(device: Peer, program: str
     store.add("DERControl", f"{program}/derc", control(NOON + 60, DERControlBase=modes, randomizeStart=-120,
                                                        randomizeDuration=90, deviceCategory="00000200"))
     store.add("DERControl", f"{program}/derc", control(NOON + 6000))
-    said = device.get(program).data
-    assert (said["DERControlListLink"]["all"], said["ActiveDERControlListLink"]["all"]) == (2, 1)
+    resource = device.get(program).data
+    assert (resource["DERControlListLink"]["all"], resource["ActiveDERControlListLink"]["all"]) == (2, 1)
     first = device.get(f"{program}/derc").data["DERControl"][0]
     assert (first["randomizeStart"], first["randomizeDuration"]) == (-120, 90)
     assert first["DERControlBase"] == modes
@@ -159,8 +159,9 @@ def test_curves_and_the_controls_that_lead_to_them(device: Peer, program: str) -
     for kind, mode in enumerate(CURVES):
         href = store.add("DERCurve", f"{program}/dc", {
             "curveType": kind, "CurveData": points, "xMultiplier": 0, "yMultiplier": -2, "yRefType": 3})
-        said = device.get(href).data
-        assert (said["curveType"], said["CurveData"], said["creationTime"]) == (kind, points, NOON)
+        resource = device.get(href).data
+        assert (resource["curveType"], resource["CurveData"], resource["creationTime"]) == (kind, points,
+                                                                                            NOON)
         base[mode] = {"href": href}
     assert device.get(program).data["DERCurveListLink"]["all"] == len(CURVES)
     shown = device.get(store.add("DERControl", f"{program}/derc", control(NOON, DERControlBase=base))).data
@@ -176,10 +177,11 @@ def test_a_der_lists_its_programs_by_primacy(device: Peer) -> None:
     virtualders.create("not mine", primacy=1)
     for href in (f"{DER}/derp", "/derp"):
         listed = device.get(f"{href}?l=9").data
-        assert [each["description"] for each in listed["DERProgram"]] == ["a", "c", "b"]
-        assert {device.get(each["href"]).status for each in listed["DERProgram"]} == {200}
+        assert [der_program["description"] for der_program in listed["DERProgram"]] == ["a", "c", "b"]
+        assert {device.get(der_program["href"]).status for der_program in listed["DERProgram"]} == {200}
     assert device.get(DER).data["AssociatedDERProgramListLink"] == {"href": f"{DER}/derp", "all": 3}
-    assert [each["description"] for each in device.get(f"{DER}/derp?s=1&l=1").data["DERProgram"]] == ["c"]
+    assert [der_program["description"]
+            for der_program in device.get(f"{DER}/derp?s=1&l=1").data["DERProgram"]] == ["c"]
     assert device.get(f"{DER}/derp?s=3").data["results"] == 0
 
 
@@ -188,7 +190,8 @@ def test_primacies_are_swapped_while_running(device: Peer) -> None:
         virtualders.create(name, members=["one"], primacy=primacy)
     virtualders.update("a", primacy=9)
     virtualders.update("b", primacy=3)
-    assert [each["description"] for each in device.get("/derp?l=9").data["DERProgram"]] == ["b", "a"]
+    assert [der_program["description"]
+            for der_program in device.get("/derp?l=9").data["DERProgram"]] == ["b", "a"]
 
 
 def test_the_current_program_is_the_strongest_with_something_active(device: Peer) -> None:
@@ -218,9 +221,9 @@ def test_the_usage_point_of_a_der_is_its_device_s_mirror(device: Peer) -> None:
     device.post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": device.lfdi, "roleFlags": "0001",
                                              "serviceCategoryKind": 0, "status": 1})
     link = device.get(DER).data["AssociatedUsagePointLink"]["href"]
-    said = device.get(link).data
-    assert (said["href"], said["mRID"]) == (link, f"{10:032X}")
-    assert device.get(said["MeterReadingListLink"]["href"]).status == 200
+    resource = device.get(link).data
+    assert (resource["href"], resource["mRID"]) == (link, f"{10:032X}")
+    assert device.get(resource["MeterReadingListLink"]["href"]).status == 200
     store.remove("/upt/1")
     assert "AssociatedUsagePointLink" not in device.get(DER).data
 
@@ -229,12 +232,12 @@ def test_the_usage_point_of_a_der_is_its_device_s_mirror(device: Peer) -> None:
 
 def assigned(device: Peer) -> dict[str, list[str]]:
     """What the FunctionSetAssignments lead to: descriptions of programs, by that of the assignment."""
-    found = {}
-    for each in device.get("/edev/1/fsa?l=255").data.get("FunctionSetAssignments", []):
-        listed = device.get(f"{each['DERProgramListLink']['href']}?l=255").data
-        assert listed["all"] == each["DERProgramListLink"]["all"]
-        found[each["description"]] = [program["description"] for program in listed["DERProgram"]]
-    return found
+    programs = {}
+    for assignment in device.get("/edev/1/fsa?l=255").data.get("FunctionSetAssignments", []):
+        listed = device.get(f"{assignment['DERProgramListLink']['href']}?l=255").data
+        assert listed["all"] == assignment["DERProgramListLink"]["all"]
+        programs[assignment["description"]] = [program["description"] for program in listed["DERProgram"]]
+    return programs
 
 
 @pytest.mark.parametrize("names", [LEVELS, [f"level {number}" for number in range(15)]])
@@ -245,7 +248,7 @@ def test_as_many_levels_of_topology_as_there_are(device: Peer, names: list[str])
         virtualders.create(name, parent=above, members=["one"] if name == names[-1] else ())
     assert assigned(device) == {name: [name] for name in names}
     listed = device.get("/derp?l=255").data["DERProgram"]
-    assert [each["description"] for each in listed] == list(reversed(names))
+    assert [der_program["description"] for der_program in listed] == list(reversed(names))
     assert device.get("/edev/1").data["FunctionSetAssignmentsListLink"]["all"] == len(names)
 
 
@@ -255,10 +258,10 @@ def test_a_device_is_moved_between_groups_while_running(device: Peer) -> None:
                            else f"feeder = {name}")
     assert assigned(device) == {}
     for feeder in ("A", "B", "A"):
-        old = [each["href"] for each in device.get("/derp?l=9").data.get("DERProgram", [])]
+        old = [der_program["href"] for der_program in device.get("/derp?l=9").data.get("DERProgram", [])]
         enrolment.relabel(Device.get(), {"feeder": feeder})
         assert assigned(device) == {"system": ["system"], feeder: [feeder]}
-        now = [each["href"] for each in device.get("/derp?l=9").data["DERProgram"]]
+        now = [der_program["href"] for der_program in device.get("/derp?l=9").data["DERProgram"]]
         assert {device.get(href).status for href in old if href not in now} <= {404}
         assert device.get(DER).data["AssociatedDERProgramListLink"]["all"] == 2
 
@@ -268,7 +271,8 @@ def test_a_program_comes_and_goes_while_running(device: Peer, program: str) -> N
     group, = assigned(device)
     audience = store.get(program).audience  # type: ignore[union-attr]
     second = store.add("DERProgram", "/derp", {"description": "second", "primacy": 1}, audience=audience)
-    assert [each["description"] for each in device.get("/derp?l=9").data["DERProgram"]] == ["second", group]
+    assert [der_program["description"]
+            for der_program in device.get("/derp?l=9").data["DERProgram"]] == ["second", group]
     assert device.get(DER).data["AssociatedDERProgramListLink"]["all"] == 2
     store.remove(second)
     assert assigned(device) == {group: [group]}

@@ -34,21 +34,21 @@ def home(peer: Callable[[int], Peer]) -> Home:
 @pytest.fixture
 def warm(home: Home) -> Peer:
     """A thermostat in the virtual DER `street`."""
-    one = home(1)
+    thermostat = home(1)
     virtualders.create("street", members=["d1"], primacy=80)
-    return one
+    return thermostat
 
 
-def assigned(one: Peer, number: int = 1) -> list[dict[str, Any]]:
-    return one.get(f"/edev/{number}/fsa?l=9").data.get("FunctionSetAssignments", [])
+def assigned(device: Peer, number: int = 1) -> list[dict[str, Any]]:
+    return device.get(f"/edev/{number}/fsa?l=9").data.get("FunctionSetAssignments", [])
 
 
-def led_to(one: Peer, number: int = 1) -> list[str]:
+def led_to(device: Peer, number: int = 1) -> list[str]:
     """The DemandResponsePrograms that a device's assignments lead to, by their descriptions."""
-    links = [each["DemandResponseProgramListLink"] for each in assigned(one, number)
-             if "DemandResponseProgramListLink" in each]
+    links = [assignment["DemandResponseProgramListLink"] for assignment in assigned(device, number)
+             if "DemandResponseProgramListLink" in assignment]
     return [program["description"] for link in links
-            for program in one.get(f"{link['href']}?l=9").data["DemandResponseProgram"]]
+            for program in device.get(f"{link['href']}?l=9").data["DemandResponseProgram"]]
 
 
 # --- programs -------------------------------------------------------------------------------------
@@ -66,10 +66,10 @@ def test_a_thermostat_is_led_to_the_program_of_its_group(warm: Peer) -> None:
 
 
 def test_panels_are_led_to_none(home: Home) -> None:
-    one, other = home(1, PANELS), home(2, None)
+    device, other = home(1, PANELS), home(2, None)
     virtualders.create("street", members=["d1", "d2"])
-    assert led_to(one) == led_to(other, 2) == []
-    assert "DemandResponseProgramListLink" not in one.get("/dcap").data
+    assert led_to(device) == led_to(other, 2) == []
+    assert "DemandResponseProgramListLink" not in device.get("/dcap").data
 
 
 def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: Home) -> None:
@@ -81,7 +81,7 @@ def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: 
 
 
 @pytest.mark.parametrize(
-    "say",
+    "access",
     [
         lambda one: one.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000}),
         lambda one: one.put(
@@ -111,13 +111,13 @@ def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: 
         ),
     ],
 )
-def test_a_device_says_later_that_it_understands(home: Home, say: Any) -> None:
-    one = home(1, None)
+def test_a_device_says_later_that_it_understands(home: Home, access: Any) -> None:
+    device = home(1, None)
     virtualders.create("top")
     virtualders.create("street", members=["d1"], parent="top")
-    assert led_to(one) == []
-    assert say(one).status in (201, 204)
-    assert sorted(led_to(one)) == ["street", "top"]
+    assert led_to(device) == []
+    assert access(device).status in (201, 204)
+    assert sorted(led_to(device)) == ["street", "top"]
     assert store.reindex() == 0
 
 
@@ -128,9 +128,9 @@ INFORMATION = {"mfDate": 0, "mfHwVer": "1", "mfID": 0, "mfModel": "m", "mfSerNum
 def test_what_a_device_implements_outweighs_its_category_until_it_says_what_it_can_shed(warm: Peer) -> None:
     warm.put("/edev/1/di", "DeviceInformation", INFORMATION)
     assert led_to(warm) == []
-    made = warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000})
+    reply = warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000})
     assert led_to(warm) == ["street"]
-    assert warm.delete(made.location).status == 204 and led_to(warm) == []
+    assert warm.delete(reply.location).status == 204 and led_to(warm) == []
 
 
 def test_the_program_follows_name_and_primacy_and_goes_with_its_group(warm: Peer) -> None:
@@ -169,19 +169,21 @@ def test_devices_change_nothing_of_it(warm: Peer) -> None:
     {"TargetReduction": {"type": 2, "value": 500}}, {"ApplianceLoadReduction": {"type": 1}},
     {**HEAT, "DutyCycle": {"normalValue": 30}}])
 def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) -> None:
-    made = drevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override_s=120,
+    event = drevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override_s=120,
                              randomize_start=30, randomize_duration=-30, description="peak")
-    found = warm.get(made["href"]).data
-    assert {name: found[name] for name in action} == action
-    assert (found["drProgramMandatory"], found["loadShiftForward"], found["overrideDuration"]) == (
+    resource = warm.get(event["href"]).data
+    assert {name: resource[name] for name in action} == action
+    assert (resource["drProgramMandatory"], resource["loadShiftForward"], resource["overrideDuration"]) == (
         True,
         True,
         120,
     )
-    assert (found["deviceCategory"], found["interval"]) == ("00000001", {"start": NOON + 60, "duration": 900})
-    assert (found["randomizeStart"], found["randomizeDuration"], found["description"]) == (30, -30, "peak")
-    assert (found["responseRequired"], found["replyTo"]) == ("07", "/rsps/1/rsp")
-    assert made["warnings"] == [] and made["addressed"] == 1
+    assert (resource["deviceCategory"],
+            resource["interval"]) == ("00000001", {"start": NOON + 60, "duration": 900})
+    assert (resource["randomizeStart"], resource["randomizeDuration"], resource["description"]) == (30, -30,
+                                                                                                    "peak")
+    assert (resource["responseRequired"], resource["replyTo"]) == ("07", "/rsps/1/rsp")
+    assert event["warnings"] == [] and event["addressed"] == 1
 
 
 @pytest.mark.parametrize(
@@ -242,9 +244,9 @@ def test_cancelled_at_once_or_by_randomization(warm: Peer) -> None:
     second = drevents.create("street", HEAT, 600, NOON + 3600, randomize_start=60)["href"]
     drevents.cancel(first, reason="rain")
     drevents.cancel(second, randomized=True)
-    said = [warm.get(href).data["EventStatus"] for href in (first, second)]
-    assert [(each["currentStatus"], each["dateTime"]) for each in said] == [(2, NOON), (3, NOON)]
-    assert said[0]["reason"] == "rain"
+    statuses = [warm.get(href).data["EventStatus"] for href in (first, second)]
+    assert [(status["currentStatus"], status["dateTime"]) for status in statuses] == [(2, NOON), (3, NOON)]
+    assert statuses[0]["reason"] == "rain"
     with pytest.raises(Refused, match="already"):
         drevents.cancel(first)
 
@@ -252,9 +254,9 @@ def test_cancelled_at_once_or_by_randomization(warm: Peer) -> None:
 def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
     home(1, PANELS)
     virtualders.create("street", members=["d1"])
-    made = drevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
-    assert "<heatingOffset>20</heatingOffset>" in made["xml"][0] and made["dry_run"] is True
-    assert made["warnings"] == ["no member of street reports this category"] and made["addressed"] == 0
+    event = drevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
+    assert "<heatingOffset>20</heatingOffset>" in event["xml"][0] and event["dry_run"] is True
+    assert event["warnings"] == ["no member of street reports this category"] and event["addressed"] == 0
     assert drevents.list_events() == [] and store.get("/dr/1") is None
     with pytest.raises(Refused, match="specify the category"):
         drevents.create("street", HEAT, 600)
@@ -269,28 +271,28 @@ def test_the_program_asks_for_news_of_what_can_be_shed(warm: Peer) -> None:
 
 
 def test_what_can_be_shed_is_kept_once_for_each_program(warm: Peer) -> None:
-    said = {
+    body = {
         "availabilityDuration": 3600,
         "DemandResponseProgramLink": {"href": "/dr/1"},
         "sheddablePercent": 4000,
         "sheddablePower": {"multiplier": 0, "value": 1800},
     }
-    made = warm.post("/edev/1/lsl", "LoadShedAvailability", said)
-    assert made.status == 201 and said.items() <= warm.get(made.location).data.items()
-    again = warm.post("/edev/1/lsl", "LoadShedAvailability", {**said, "sheddablePercent": 0})
-    assert (again.status, again.location) == (204, made.location)
+    reply = warm.post("/edev/1/lsl", "LoadShedAvailability", body)
+    assert reply.status == 201 and body.items() <= warm.get(reply.location).data.items()
+    again = warm.post("/edev/1/lsl", "LoadShedAvailability", {**body, "sheddablePercent": 0})
+    assert (again.status, again.location) == (204, reply.location)
     assert warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 1}).status == 201
     assert warm.get("/edev/1/lsl").data["all"] == 2
-    assert warm.put(made.location, "LoadShedAvailability", said).status == 204
-    assert warm.get(made.location).data["sheddablePercent"] == 4000
+    assert warm.put(reply.location, "LoadShedAvailability", body).status == 204
+    assert warm.get(reply.location).data["sheddablePercent"] == 4000
 
 
 def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home) -> None:
     home(2)
     virtualders.create("avenue", members=["d2"])
     for href in ("/dr/2", "/dr/7", "/derp/1"):
-        said = {"DemandResponseProgramLink": {"href": href}, "sheddablePercent": 1}
-        assert warm.post("/edev/1/lsl", "LoadShedAvailability", said).status == 400, href
+        body = {"DemandResponseProgramLink": {"href": href}, "sheddablePercent": 1}
+        assert warm.post("/edev/1/lsl", "LoadShedAvailability", body).status == 400, href
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -303,13 +305,13 @@ def control(warm: Peer) -> dict[str, Any]:
     ).data
 
 
-def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> peers.Reply:
-    return one.post(
+def answer(device: Peer, control: dict[str, Any], status: int, **more: Any) -> peers.Reply:
+    return device.post(
         control["replyTo"],
         "DrResponse",
         {
             "createdDateTime": clock.now(),
-            "endDeviceLFDI": one.lfdi,
+            "endDeviceLFDI": device.lfdi,
             "subject": control["mRID"],
             "status": status,
             **more,
@@ -320,9 +322,9 @@ def answer(one: Peer, control: dict[str, Any], status: int, **more: Any) -> peer
 def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> None:
     done = {"Offset": {"heatingOffset": 15}, "DutyCycle": {"normalValue": 50}, "overrideDuration": 60,
             "AppliedTargetReduction": {"type": 2, "value": 700}}
-    made = answer(warm, control, 8, **done)
-    read = warm.get(made.location)
-    assert (made.status, read.name) == (201, "DrResponse") and done.items() <= read.data.items()
+    reply = answer(warm, control, 8, **done)
+    read = warm.get(reply.location)
+    assert (reply.status, read.name) == (201, "DrResponse") and done.items() <= read.data.items()
 
 
 @pytest.mark.parametrize(
@@ -360,31 +362,31 @@ def test_it_answers_nothing_but_a_load_control(warm: Peer) -> None:
 def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], home: Home) -> None:
     two, _ = home(2), home(3)
     virtualders.update("street", add=["d2", "d3"])
-    for each in (warm, two):
+    for device in (warm, two):
         for status in (1, 2):
-            answer(each, control, status)
+            answer(device, control, status)
     clock.advance(60)
     answer(warm, control, 4)
 
-    def seen() -> dict[str, tuple[str, bool, int | None]]:
-        return {each["name"]: (each["answer"], each["opted_out"], each["overridden_s"])
-                for each in drevents.show(control["href"])["devices"]}
+    def outcomes() -> dict[str, tuple[str, bool, int | None]]:
+        return {device["name"]: (device["answer"], device["opted_out"], device["overridden_s"])
+                for device in drevents.show(control["href"])["devices"]}
 
-    assert seen() == {
+    assert outcomes() == {
         "d1": ("opted out", True, None),
         "d2": ("started", False, None),
         "d3": ("no answer", False, None),
     }
     clock.advance(60)
     answer(warm, control, 5)
-    assert seen()["d1"] == ("started", False, None)
+    assert outcomes()["d1"] == ("started", False, None)
     clock.advance(480)
     answer(warm, control, 9, overrideDuration=60)
     answer(two, control, 3, Offset={"heatingOffset": 20})
-    assert seen()["d1"] == ("partially completed with opt-in", False, 60)
+    assert outcomes()["d1"] == ("partially completed with opt-in", False, 60)
     shown = drevents.show(control["href"])
     assert shown["answers"] == {"partially completed with opt-in": 1, "completed": 1, "no answer": 1}
-    assert [each["applied"] for each in shown["devices"] if each["name"] == "d2"] == [
+    assert [device["applied"] for device in shown["devices"] if device["name"] == "d2"] == [
         {"Offset": {"heatingOffset": 20}}
     ]
 

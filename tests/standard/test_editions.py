@@ -37,22 +37,23 @@ def complaint(edition: int, body: bytes) -> str:
     """What the edition's own schema finds wrong; "" for nothing. CSIP-AUS judges what speaks its words."""
     root = etree.fromstring(body)
     judge = (
-        "CSIP-AUS" if any(each.tag.startswith(f"{{{CSIPAUS}}}") for each in root.iter("*")) else str(edition)
+        "CSIP-AUS" if any(element.tag.startswith(f"{{{CSIPAUS}}}") for element in root.iter("*"))
+        else str(edition)
     )
     return "" if validator(judge).validate(root) else f"{validator(judge).error_log}\n{body.decode()}"
 
 
 def everything(device: Peer, **headers: str) -> list[tuple[str, Any]]:
     """Return the answers to a GET of every resource, lists in one page."""
-    found = []
+    results = []
     for row in table.rows.values():
         href = row.href(**dict.fromkeys(row.parameters, 1))
         if row.name.startswith("Assigned"):
             href = device.get("/edev/1/fsa/1").data[f"{row.element}Link"]["href"]
         reply = device.get(f"{href}?l=255" if row.is_list else href, **headers)
         assert reply.status == 200, row.name
-        found.append((row.name, reply))
-    return found
+        results.append((row.name, reply))
+    return results
 
 
 def test_every_answer_is_valid_under_2018(owner: Peer) -> None:
@@ -79,8 +80,8 @@ def test_errors_are_valid_under_both(owner: Peer) -> None:
         assert not complaint(2018, reply.body) and not complaint(2023, reply.body)
 
 
-@pytest.mark.parametrize("said", SHOWN)
-def test_how_a_client_shows_what_it_speaks(device: Peer, said: str) -> None:
+@pytest.mark.parametrize("header", SHOWN)
+def test_how_a_client_shows_what_it_speaks(device: Peer, header: str) -> None:
     store.put(
         "/edev/1/der/1/derg",
         {
@@ -90,10 +91,10 @@ def test_how_a_client_shows_what_it_speaks(device: Peer, said: str) -> None:
             "modesEnabled2": "00000001",
         },
     )
-    reply = device.get("/edev/1/der/1/derg", **({"Accept": said} if said else {}))
-    assert ("modesEnabled2" in reply.data) == (SHOWN[said] == 2023)
-    assert not complaint(SHOWN[said], reply.body)
-    assert reply.headers["Content-Type"] == (S2 if SHOWN[said] == 2023 else "application/sep+xml")
+    reply = device.get("/edev/1/der/1/derg", **({"Accept": header} if header else {}))
+    assert ("modesEnabled2" in reply.data) == (SHOWN[header] == 2023)
+    assert not complaint(SHOWN[header], reply.body)
+    assert reply.headers["Content-Type"] == (S2 if SHOWN[header] == 2023 else "application/sep+xml")
 
 
 def test_the_tag_tells_the_shapes_apart(device: Peer) -> None:

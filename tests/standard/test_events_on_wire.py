@@ -35,27 +35,28 @@ def post(program: str, start: int, end: int, **more: Any) -> str:
 def status(device: Peer, href: str) -> tuple[int, int, int | None]:
     """currentStatus, its dateTime and potentiallySupersededTime (None if it is not), in seconds after
     noon."""
-    said = device.get(href).data["EventStatus"]
-    flagged = said["potentiallySupersededTime"] - NOON if said["potentiallySuperseded"] else None
-    return said["currentStatus"], said["dateTime"] - NOON, flagged
+    event_status = device.get(href).data["EventStatus"]
+    flagged = event_status["potentiallySupersededTime"] - NOON if event_status[
+        "potentiallySuperseded"] else None
+    return event_status["currentStatus"], event_status["dateTime"] - NOON, flagged
 
 
 def listed(device: Peer, href: str) -> list[str]:
     reply = device.get(f"{href}?l=255").data
-    found = [
-        each["href"]
-        for each in next(iter(value for key, value in reply.items() if isinstance(value, list)), [])
+    hrefs = [
+        event["href"]
+        for event in next(iter(value for key, value in reply.items() if isinstance(value, list)), [])
     ]
-    assert reply["all"] == reply["results"] == len(found)
-    return found
+    assert reply["all"] == reply["results"] == len(hrefs)
+    return hrefs
 
 
 def counts(device: Peer, program: str) -> tuple[int, int]:
     """What the program's links say of its controls: all, active. They have to agree with the lists."""
-    said = device.get(program).data
-    found = said["DERControlListLink"]["all"], said["ActiveDERControlListLink"]["all"]
-    assert found == (len(listed(device, f"{program}/derc")), len(listed(device, f"{program}/actderc")))
-    return found
+    resource = device.get(program).data
+    counted = resource["DERControlListLink"]["all"], resource["ActiveDERControlListLink"]["all"]
+    assert counted == (len(listed(device, f"{program}/derc")), len(listed(device, f"{program}/actderc")))
+    return counted
 
 
 # seconds after noon: status, its dateTime, listed, active
@@ -264,11 +265,11 @@ def test_all_five_types_turn(server: None, application: Any, href: str, view: st
     device = Peer(Client(application), every_resource.LFDI)
     for document in store.items(href, ended=True):
         store.remove(document.href)
-    said = {**every_resource.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),
+    body = {**every_resource.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),
             "interval": {"start": clock.now() + 60, "duration": 60}}
     for key in ("EventStatus", "randomizeStart", "randomizeDuration"):
-        said.pop(key, None)
-    event = store.add(kind, href, said)
+        body.pop(key, None)
+    event = store.add(kind, href, body)
     for advance, wanted, in_list, active in ((0, 0, 1, 0), (60, 1, 1, 1), (59, 1, 1, 1), (1, 1, 0, 0)):
         clock.advance(advance)
         assert len(listed(device, href)) == in_list

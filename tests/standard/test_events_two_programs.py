@@ -23,8 +23,8 @@ def site(server, peer):
 
 
 def status(client, control):
-    found = client.get(control["href"]).data["EventStatus"]
-    return found["currentStatus"], found["dateTime"], found["potentiallySuperseded"]
+    event_status = client.get(control["href"]).data["EventStatus"]
+    return event_status["currentStatus"], event_status["dateTime"], event_status["potentiallySuperseded"]
 
 
 def followed(device):

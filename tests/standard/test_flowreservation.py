@@ -41,21 +41,21 @@ def request(
             "RequestStatus": {"dateTime": NOON, "requestStatus": status}, **more}
 
 
-def ask(one: Peer, number: int = 1, **said: Any) -> peers.Reply:
-    return one.post(f"/edev/{number}/frq", "FlowReservationRequest", request(**said))
+def ask(device: Peer, number: int = 1, **changes: Any) -> peers.Reply:
+    return device.post(f"/edev/{number}/frq", "FlowReservationRequest", request(**changes))
 
 
-def granted(one: Peer, number: int = 1) -> list[tuple[int, int, int, int, int]]:
+def granted(device: Peer, number: int = 1) -> list[tuple[int, int, int, int, int]]:
     """(EventStatus, seconds from noon, seconds, W, Wh) of each that is listed."""
     return [
         (
-            each["EventStatus"]["currentStatus"],
-            each["interval"]["start"] - NOON,
-            each["interval"]["duration"],
-            each["powerAvailable"]["value"] * 10 ** each["powerAvailable"]["multiplier"],
-            each["energyAvailable"]["value"],
+            reservation["EventStatus"]["currentStatus"],
+            reservation["interval"]["start"] - NOON,
+            reservation["interval"]["duration"],
+            reservation["powerAvailable"]["value"] * 10 ** reservation["powerAvailable"]["multiplier"],
+            reservation["energyAvailable"]["value"],
         )
-        for each in one.get(f"/edev/{number}/frp?l=9").data.get("FlowReservationResponse", [])
+        for reservation in device.get(f"/edev/{number}/frp?l=9").data.get("FlowReservationResponse", [])
     ]
 
 
@@ -76,9 +76,9 @@ def test_a_device_finds_where_to_ask_and_where_it_is_answered(device: Peer) -> N
 
 
 def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None:
-    made = ask(device)
-    assert (made.status, made.location) == (201, "/edev/1/frq/1")
-    assert request().items() <= device.get(made.location).data.items()
+    reply = ask(device)
+    assert (reply.status, reply.location) == (201, "/edev/1/frq/1")
+    assert request().items() <= device.get(reply.location).data.items()
     assert granted(device) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
     answer = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
     assert (answer["subject"], answer["replyTo"], answer["responseRequired"]) == (MRID, "/rsps/1/rsp", "07")
@@ -90,7 +90,7 @@ def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None
 
 
 @pytest.mark.parametrize(
-    "said",
+    "changes",
     [
         {"duration": 0},
         {"start": NOON - 60, "duration": 60},
@@ -102,9 +102,9 @@ def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None
         {"status": 255},
     ],
 )
-def test_what_cannot_be_meant_is_refused(device: Peer, said: dict[str, int]) -> None:
+def test_what_cannot_be_meant_is_refused(device: Peer, changes: dict[str, int]) -> None:
     settings.reservation_policy = "off"
-    assert ask(device, **said).status == 400
+    assert ask(device, **changes).status == 400
     assert store.items("/edev/1/frq") == store.items("/edev/1/frp") == []
 
 
@@ -123,7 +123,7 @@ def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, valu
     inner = (
         value
         if not isinstance(value, dict)
-        else "".join(f"<{key}>{each}</{key}>" for key, each in value.items())
+        else "".join(f"<{key}>{item}</{key}>" for key, item in value.items())
     )
     text = peers.codec.encode("FlowReservationRequest", request(durationRequested=1)).decode()
     assert device.request("POST", "/edev/1/frq", text.encode()).status == 201
@@ -131,7 +131,7 @@ def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, valu
     assert count == 1 and device.request("POST", "/edev/1/frq", bad.encode()).status == 400
 
 
-@pytest.mark.parametrize("said, expected", [
+@pytest.mark.parametrize("changes, expected", [
     # it does not fit the window: what fits
     ({"duration": HOUR}, (1, 0, HOUR, 7000, 7000)),
     ({"duration": HOUR, "durationRequested": 2 * HOUR}, (1, 0, HOUR, 7000, 7000)),
@@ -140,9 +140,9 @@ def test_what_the_schema_does_not_allow_is_refused(device: Peer, name: str, valu
     ({"energy": -14_000, "power": -7000}, (0, POLL, 2 * HOUR, -7000, -14_000)),
     ({"start": NOON - HOUR, "duration": 2 * HOUR, "energy": 7000}, (1, 0, HOUR, 7000, 7000)),
     ({"start": NOON + HOUR}, (0, HOUR, 2 * HOUR, 7000, 14_000))])
-def test_what_can_be_meant_is_answered_by_what_can_be_had(device: Peer, said: dict[str, int],
+def test_what_can_be_meant_is_answered_by_what_can_be_had(device: Peer, changes: dict[str, int],
                                                           expected: tuple[int, ...]) -> None:
-    assert ask(device, **said).status == 201
+    assert ask(device, **changes).status == 201
     assert granted(device) == [expected]
 
 
@@ -206,7 +206,7 @@ def test_the_device_cancels(device: Peer) -> None:
     clock.advance(POLL + 60)
     assert device.put(href, "FlowReservationRequest", request(status=1)).status == 204
     assert device.get(href).data["RequestStatus"]["requestStatus"] == 1
-    assert [each[0] for each in granted(device)] == [2]
+    assert [grant[0] for grant in granted(device)] == [2]
     assert device.put(href, "FlowReservationRequest", request()).status == 409
     assert device.put(href, "FlowReservationRequest", request(status=1)).status == 204
     with pytest.raises(Refused, match="cancelled by the device"):
@@ -223,7 +223,7 @@ def test_the_device_cancels_even_when_the_window_is_over(device: Peer) -> None:
 def test_the_device_withdraws(device: Peer) -> None:
     href = ask(device).location
     assert device.delete(href).status == 204
-    assert [each[0] for each in granted(device)] == [2] and evsessions.list_sessions() == []
+    assert [grant[0] for grant in granted(device)] == [2] and evsessions.list_sessions() == []
 
 
 def test_the_device_asks_for_something_else(device: Peer) -> None:
@@ -232,7 +232,7 @@ def test_the_device_asks_for_something_else(device: Peer) -> None:
     assert device.put(href, "FlowReservationRequest", request(energy=7000)).status == 204
     assert granted(device) == [(0, POLL, 2 * HOUR, 7000, 14_000), (0, POLL + 1, HOUR, 7000, 7000)]
     clock.turn_to(NOON + POLL + 1)
-    assert [each[0] for each in granted(device)] == [4, 1]
+    assert [grant[0] for grant in granted(device)] == [4, 1]
     assert device.put(href, "FlowReservationRequest", request(energy=7000)).status == 204
     assert len(granted(device)) == 2, "the same again changes nothing"
 
@@ -246,8 +246,8 @@ def test_a_request_keeps_its_identity(device: Peer, changed: dict[str, Any]) -> 
 def test_the_server_revises_while_it_runs(device: Peer) -> None:
     href = ask(device).location
     clock.advance(POLL + HOUR)
-    made = reservations.grant(href, 3500, 2 * HOUR, NOON + POLL + HOUR + 600)
-    assert (made["energy_wh"], made["warnings"]) == (7000, [])
+    reservation = reservations.grant(href, 3500, 2 * HOUR, NOON + POLL + HOUR + 600)
+    assert (reservation["energy_wh"], reservation["warnings"]) == (7000, [])
     assert granted(device) == [
         (1, POLL, 2 * HOUR, 7000, 14_000),
         (0, POLL + HOUR + 600, 2 * HOUR, 3500, 7000),
@@ -255,7 +255,7 @@ def test_the_server_revises_while_it_runs(device: Peer) -> None:
     first = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
     assert first["EventStatus"]["potentiallySuperseded"] is True
     clock.advance(600)
-    assert [each[0] for each in granted(device)] == [4, 1]
+    assert [grant[0] for grant in granted(device)] == [4, 1]
 
 
 def test_the_server_moves_it_to_another_time(device: Peer) -> None:
@@ -269,7 +269,7 @@ def test_another_request_of_the_same_device_is_not_touched_by_it(device: Peer) -
     ask(device, mrid="0B")
     reservations.grant(href, 1400, HOUR, NOON + POLL)
     clock.advance(POLL)
-    assert sorted(each[0] for each in granted(device)) == [1, 1, 4]
+    assert sorted(grant[0] for grant in granted(device)) == [1, 1, 4]
 
 
 @pytest.mark.parametrize(
@@ -297,11 +297,11 @@ def test_a_grant_that_surprises_is_warned_of_and_can_be_tried(device: Peer, two:
     ask(two, 2, mrid="0B")
     settings.reservation_policy = "off"
     href = ask(device).location
-    made = reservations.grant(href, 8000, 2 * HOUR, NOON + POLL, dry_run=True)
-    assert made["warnings"] == ["the device asked for no more than "
+    reservation = reservations.grant(href, 8000, 2 * HOUR, NOON + POLL, dry_run=True)
+    assert reservation["warnings"] == ["the device asked for no more than "
                                 "7000 W", "the device asked for no more than 14000 Wh",
                                 "the limits of its virtual DERs leave 3000 W"]
-    assert "<value>8000</value>" in made["xml"][0] and granted(device) == []
+    assert "<value>8000</value>" in reservation["xml"][0] and granted(device) == []
     assert reservations.grant(href, 3000, 2 * HOUR, NOON + POLL)["warnings"] == []
 
 
@@ -311,23 +311,23 @@ def test_what_the_device_answers_is_kept_and_seen(device: Peer) -> None:
     ask(device)
     grant = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
     for status in (1, 2, 4):
-        said = {
+        response = {
             "createdDateTime": clock.now(),
             "endDeviceLFDI": device.lfdi,
             "subject": grant["mRID"],
             "status": status,
         }
-        reply = device.post(grant["replyTo"], "FlowReservationResponseResponse", said)
+        reply = device.post(grant["replyTo"], "FlowReservationResponseResponse", response)
         assert reply.status == 201 and device.get(reply.location).name == "FlowReservationResponseResponse"
-    assert [each["answer"] for each in evsessions.list_sessions()] == ["opted out"]
+    assert [session["answer"] for session in evsessions.list_sessions()] == ["opted out"]
 
 
 def test_it_answers_nothing_but_a_grant(device: Peer, two: Peer) -> None:
     control = store.add("DERControl", "/derp/1/derc", {"interval": {"start": NOON, "duration": 60},
                                                        "DERControlBase": {"opModConnect": True}})
     for subject in (device.get(control).data["mRID"], "0E"):
-        said = {"endDeviceLFDI": device.lfdi, "subject": subject, "status": 1}
-        assert device.post("/rsps/1/rsp", "FlowReservationResponseResponse", said).status == 400
+        response = {"endDeviceLFDI": device.lfdi, "subject": subject, "status": 1}
+        assert device.post("/rsps/1/rsp", "FlowReservationResponseResponse", response).status == 400
 
 
 VEHICLE = {
@@ -343,25 +343,26 @@ VEHICLE = {
 
 def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Peer) -> None:
     href = ask(device).location
-    said = {"batteryStatus": 1, "changedTime": NOON, "currentPowerSource": 1, "PEVInfo": VEHICLE}
-    assert device.put("/edev/1/ps", "PowerStatus", said).status == 204
+    power_status = {"batteryStatus": 1, "changedTime": NOON, "currentPowerSource": 1, "PEVInfo": VEHICLE}
+    assert device.put("/edev/1/ps", "PowerStatus", power_status).status == 204
     clock.advance(POLL + 1800)
     reading = {"timePeriod": {"start": NOON, "duration": POLL + 1800}, "value": 6000}
     assert device.post("/mup", "MirrorUsagePoint", {
         "mRID": "0A", "roleFlags": "0005", "serviceCategoryKind": 0, "status": 1, "deviceLFDI": device.lfdi,
         "MirrorMeterReading": [{"mRID": "0B", "Reading": reading, "ReadingType": {
             "flowDirection": 1, "powerOfTenMultiplier": 0, "uom": 38}}]}).status == 201
-    one, = evsessions.list_sessions("street")
-    assert (one["name"], one["request"], one["state"], one["answer"]) == ("one", href, "active", "waiting")
-    assert (one["energy_wh"], one["power_w"], one["granted_w"], one["granted_wh"]) == (
+    session, = evsessions.list_sessions("street")
+    assert (session["name"], session["request"], session["state"], session["answer"]) == ("one", href,
+                                                                                          "active", "waiting")
+    assert (session["energy_wh"], session["power_w"], session["granted_w"], session["granted_wh"]) == (
         14_000,
         7000,
         7000,
         14_000,
     )
-    assert (one["margin_s"], one["served_wh"]) == (10 * HOUR - 2 * HOUR - POLL, 3500)
-    assert one["vehicle"]["energyRequestNow"] == wh(10_500)
-    assert len(one["grants"]) == 1 and evsessions.request_of(enrolment.find("one")) == href
+    assert (session["margin_s"], session["served_wh"]) == (10 * HOUR - 2 * HOUR - POLL, 3500)
+    assert session["vehicle"]["energyRequestNow"] == wh(10_500)
+    assert len(session["grants"]) == 1 and evsessions.request_of(enrolment.find("one")) == href
     clock.advance(10 * HOUR)
     assert evsessions.list_sessions() == []
     with pytest.raises(Refused, match="no flow reservation request"):

@@ -24,8 +24,8 @@ from tests.wsgi import Client
 def links(data: Any, key: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(key, href, the element) of everything in a document that names a place."""
     if isinstance(data, list):
-        for each in data:
-            yield from links(each, key)
+        for part in data:
+            yield from links(part, key)
     elif isinstance(data, dict):
         if "href" in data:
             yield key, data["href"], data
@@ -38,11 +38,11 @@ def links(data: Any, key: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]
 
 def crawl(device: Peer) -> dict[str, Any]:
     """Every document that can be reached, by its href, lists asked for whole; each is checked on the way."""
-    found: dict[str, Any] = {}
+    hrefs: dict[str, Any] = {}
     waiting = [("", "/dcap", {})]
     while waiting:
         key, href, element = waiting.pop()
-        if href not in found:
+        if href not in hrefs:
             row = table.match(href)
             reply = device.get(f"{href}?l=255" if row and row.row.is_list else href)
             assert reply.status == 200, f"{key} leads to {href}: {reply.status}"
@@ -50,18 +50,18 @@ def crawl(device: Peer) -> dict[str, Any]:
                 assert reply.data["href"] == href, (
                     f"{key} leads to {href}, which says it is {reply.data['href']}"
                 )
-            found[href] = reply
-            waiting += [each for each in links(reply.data) if each[1] != href]
+            hrefs[href] = reply
+            waiting += [link for link in links(reply.data) if link[1] != href]
         if key.endswith("ListLink"):
-            assert element.get("all", found[href].data["all"]) == found[href].data["all"], f"{key} to {href}"
-            assert found[href].name == table.match(href).row.element, key  # type: ignore[union-attr]
+            assert element.get("all", hrefs[href].data["all"]) == hrefs[href].data["all"], f"{key} to {href}"
+            assert hrefs[href].name == table.match(href).row.element, key  # type: ignore[union-attr]
         if key.endswith("Link"):
             assert device.request("HEAD", href).status == 200
-    return found
+    return hrefs
 
 
-def kinds(found: dict[str, Any]) -> set[str]:
-    return {reply.name for reply in found.values()}
+def kinds(hrefs: dict[str, Any]) -> set[str]:
+    return {reply.name for reply in hrefs.values()}
 
 
 def test_a_device_that_has_said_nothing(device: Peer) -> None:
@@ -107,9 +107,9 @@ UNREACHABLE = {
 
 
 def test_links_of_every_resource_resolve(owner: Peer) -> None:
-    found = crawl(owner)
+    hrefs = crawl(owner)
     wanted = {row.element for row in table.rows.values()} - UNREACHABLE
-    assert kinds(found) >= wanted, wanted - kinds(found)
+    assert kinds(hrefs) >= wanted, wanted - kinds(hrefs)
 
 
 @pytest.mark.parametrize("later", [600, 86400, 400 * 86400])
@@ -128,9 +128,9 @@ def test_an_aggregator_with_devices(server: None, peer: Any) -> None:
     virtualders.create("one", members=["device 3"])
     peer(2).post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": peers.lfdi(2), "roleFlags": "0001",
                                               "serviceCategoryKind": 0, "status": 1})
-    found = crawl(peer(100))
-    assert {"/edev/1", "/edev/2", "/edev/3", "/mup/1", "/upt/1"} <= found.keys()
-    assert not {"/edev/4", "/derp/2"} & found.keys()
+    hrefs = crawl(peer(100))
+    assert {"/edev/1", "/edev/2", "/edev/3", "/mup/1", "/upt/1"} <= hrefs.keys()
+    assert not {"/edev/4", "/derp/2"} & hrefs.keys()
 
 
 def test_a_stranger(server: None, peer: Any) -> None:

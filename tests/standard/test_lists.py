@@ -205,11 +205,11 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
     for step in reversed(row.order):
         path = step.lstrip("-")
         if path == "href":
-            listed = sorted(listed, key=lambda each: table.number(each["href"]))
+            listed = sorted(listed, key=lambda entry: table.number(entry["href"]))
         elif schema.type_spec(item.element).field_at(path):
             listed = sorted(
                 listed,
-                key=lambda each, path=path: ordering.value_at(each, path),  # type: ignore[misc]
+                key=lambda entry, path=path: ordering.value_at(entry, path),  # type: ignore[misc]
                 reverse=step.startswith("-"),
             )
     return listed
@@ -220,7 +220,7 @@ def test_devices_are_listed_by_sfdi(server: None, peer: Any) -> None:
     for number in range(1, 7):
         enrolment.enrol(peers.lfdi(number), manager=peers.lfdi(100))
     reply = peer(100).get("/edev?l=255")
-    listed = [each["sFDI"] for each in reply.data["EndDevice"]]
+    listed = [item["sFDI"] for item in reply.data["EndDevice"]]
     assert listed == sorted(listed)
     assert (len(listed), reply.data["all"]) == (7, 7)
 
@@ -242,7 +242,7 @@ def test_mirrors_and_what_they_mirror_are_listed_by_mrid_from_the_last(device: P
         )
         device.post("/mup/1", "MirrorMeterReading", {**quantity, "mRID": f"{number + 64:032X}"})
     for href, name in (("/mup", "MirrorUsagePoint"), ("/upt", "UsagePoint"), ("/upt/1/mr", "MeterReading")):
-        listed = [int(each["mRID"], 16) % 64 for each in device.get(f"{href}?l=9").data[name]]
+        listed = [int(item["mRID"], 16) % 64 for item in device.get(f"{href}?l=9").data[name]]
         assert listed == [9, 5, 2], href
 
 
@@ -265,9 +265,9 @@ def test_readings_are_listed_by_local_id_block_and_tier(device: Peer) -> None:
         "/mup/1", "MirrorMeterReading", {"mRID": "02", "ReadingType": {"uom": 38}, "MirrorReadingSet": sets}
     )
     listed = device.get("/upt/1/mr/1/rs?l=9").data["ReadingSet"]
-    assert [int(each["mRID"], 16) for each in listed] == [9, 3, 7]
+    assert [int(item["mRID"], 16) for item in listed] == [9, 3, 7]
     readings = device.get(f"{listed[0]['href']}/r?l=9").data["Reading"]
-    assert [(each["localID"], each["consumptionBlock"], each["touTier"]) for each in readings] == sorted(keys)
+    assert [(item["localID"], item["consumptionBlock"], item["touTier"]) for item in readings] == sorted(keys)
     assert device.get(f"{listed[0]['href']}/r?s=3&l=9").data["results"] == 2
     assert device.get("/upt/1/mr/1/rs?a=1000&l=9").data["results"] == 2
 
@@ -287,7 +287,7 @@ def test_active_lists_keep_the_order_of_what_they_select_from(server: None, appl
             },
         )
     active = device.get("/msg/1/acttxt?l=9").data
-    starts = [each["interval"]["start"] - every_resource.NOW for each in active["TextMessage"]]
+    starts = [item["interval"]["start"] - every_resource.NOW for item in active["TextMessage"]]
     assert starts == sorted(starts, reverse=True) and {-30, -20, -10} <= set(starts) and 40 not in starts
     assert active["all"] == len(starts)
     assert device.get("/msg/1/txt?l=9").data["all"] == len(starts) + 1

@@ -17,12 +17,12 @@ def event(number: int, **more: Any) -> dict[str, Any]:
 
 
 def test_an_alarm_and_its_end_are_kept(device: Peer) -> None:
-    for number, said in enumerate((event(0, details="over-voltage", extendedData=253), event(1))):
-        reply = device.post(LIST, "LogEvent", said)
+    for number, body in enumerate((event(0, details="over-voltage", extendedData=253), event(1))):
+        reply = device.post(LIST, "LogEvent", body)
         assert (reply.status, reply.location) == (201, f"{LIST}/{number + 1}")
-        assert device.get(reply.location).data == {"href": reply.location, **said}
+        assert device.get(reply.location).data == {"href": reply.location, **body}
     listed = device.get(f"{LIST}?l=9").data
-    assert (listed["all"], [each["logEventCode"] for each in listed["LogEvent"]]) == (2, [0, 1])
+    assert (listed["all"], [log_event["logEventCode"] for log_event in listed["LogEvent"]]) == (2, [0, 1])
     assert device.get("/edev/1").data["LogEventListLink"]["all"] == 2
 
 
@@ -31,7 +31,7 @@ def test_the_newest_are_kept(device: Peer) -> None:
     for number in range(10):
         device.post(LIST, "LogEvent", event(number))
     listed = device.get(f"{LIST}?l=9").data
-    assert (listed["all"], [each["logEventID"] for each in listed["LogEvent"]]) == (4, [6, 7, 8, 9])
+    assert (listed["all"], [log_event["logEventID"] for log_event in listed["LogEvent"]]) == (4, [6, 7, 8, 9])
     assert device.get("/edev/1").data["LogEventListLink"]["all"] == 4
 
 
@@ -39,14 +39,14 @@ def test_the_newest_are_those_that_happened_last(device: Peer) -> None:
     settings.log_events = 3
     for number in (5, 9, 1, 7, 3):
         device.post(LIST, "LogEvent", event(number))
-    assert [each["logEventID"] for each in device.get(f"{LIST}?l=9").data["LogEvent"]] == [5, 7, 9]
+    assert [log_event["logEventID"] for log_event in device.get(f"{LIST}?l=9").data["LogEvent"]] == [5, 7, 9]
 
 
 def test_of_one_second_the_id_decides(device: Peer) -> None:
     settings.log_events = 2
     for number in (2, 3, 1):
         device.post(LIST, "LogEvent", event(0, logEventID=number))
-    assert [each["logEventID"] for each in device.get(f"{LIST}?l=9").data["LogEvent"]] == [2, 3]
+    assert [log_event["logEventID"] for log_event in device.get(f"{LIST}?l=9").data["LogEvent"]] == [2, 3]
 
 
 def test_a_device_removes_and_corrects_its_events(device: Peer) -> None:

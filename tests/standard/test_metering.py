@@ -44,12 +44,12 @@ def reading(value: int, start: int | None = None, **more: Any) -> dict[str, Any]
     }
 
 
-def post(device: Peer, *said: dict[str, Any], href: str = "/mup/1") -> Reply:
+def post(device: Peer, *mirrors: dict[str, Any], href: str = "/mup/1") -> Reply:
     """One MirrorMeterReading as itself, several as a list."""
-    if len(said) == 1:
-        return device.post(href, "MirrorMeterReading", said[0])
+    if len(mirrors) == 1:
+        return device.post(href, "MirrorMeterReading", mirrors[0])
     return device.post(href, "MirrorMeterReadingList", {
-        "all": len(said), "results": len(said), "MirrorMeterReading": list(said)})
+        "all": len(mirrors), "results": len(mirrors), "MirrorMeterReading": list(mirrors)})
 
 
 @pytest.fixture
@@ -60,16 +60,16 @@ def meter(device: Peer) -> Peer:
 
 
 def values(device: Peer, href: str = f"{AT}/rs/1/r") -> list[int]:
-    return [each["value"] for each in device.get(f"{href}?l=255").data.get("Reading", [])]
+    return [item["value"] for item in device.get(f"{href}?l=255").data.get("Reading", [])]
 
 
 # --- the mirror itself ----------------------------------------------------------------------------
 
 def test_a_mirror_is_stated_and_read_back(meter: Peer) -> None:
-    said = meter.get("/mup/1").data
-    assert mirror(meter).items() <= said.items()
-    assert (said["href"], said["postRate"]) == ("/mup/1", 300)
-    assert meter.get("/mup?l=9").data["MirrorUsagePoint"] == [said]
+    resource = meter.get("/mup/1").data
+    assert mirror(meter).items() <= resource.items()
+    assert (resource["href"], resource["postRate"]) == ("/mup/1", 300)
+    assert meter.get("/mup?l=9").data["MirrorUsagePoint"] == [resource]
     assert meter.get("/dcap").data["MirrorUsagePointListLink"]["all"] == 1
 
 
@@ -99,11 +99,11 @@ def test_put_again_it_keeps_its_identity(meter: Peer) -> None:
 
 
 def test_a_mirror_with_its_quantities_and_values_at_once(device: Peer) -> None:
-    said = mirror(device, MirrorMeterReading=[{**POWER, "Reading": reading(500, NOON)}, VOLTAGE])
-    href = device.post("/mup", "MirrorUsagePoint", said).location
-    kept = device.get(href).data["MirrorMeterReading"]
-    assert [each["mRID"] for each in kept] == [POWER["mRID"], VOLTAGE["mRID"]]
-    assert not any("Reading" in each for each in kept)
+    body = mirror(device, MirrorMeterReading=[{**POWER, "Reading": reading(500, NOON)}, VOLTAGE])
+    href = device.post("/mup", "MirrorUsagePoint", body).location
+    quantities = device.get(href).data["MirrorMeterReading"]
+    assert [item["mRID"] for item in quantities] == [POWER["mRID"], VOLTAGE["mRID"]]
+    assert not any("Reading" in item for item in quantities)
     assert device.get("/upt/1/mr").data["all"] == 2
     assert device.get(f"{AT}/rs/0/r/0").data["value"] == 500
 
@@ -123,10 +123,10 @@ def test_removed_it_takes_no_more(meter: Peer) -> None:
 
 def test_a_usage_point_shows_the_mirror(meter: Peer) -> None:
     assert meter.get("/upt").data["all"] == 1
-    said = meter.get("/upt/1").data
-    assert (said["mRID"], said["roleFlags"], said["description"]) == (f"{0xAA:032X}", "0049", "meter")
-    assert "deviceLFDI" not in said
-    assert said["MeterReadingListLink"] == {"href": "/upt/1/mr", "all": 0}
+    resource = meter.get("/upt/1").data
+    assert (resource["mRID"], resource["roleFlags"], resource["description"]) == (f"{0xAA:032X}", "0049", "meter")
+    assert "deviceLFDI" not in resource
+    assert resource["MeterReadingListLink"] == {"href": "/upt/1/mr", "all": 0}
 
 
 def test_a_quantity_is_shown_from_its_type_to_its_values(meter: Peer) -> None:
@@ -140,10 +140,10 @@ def test_a_quantity_is_shown_from_its_type_to_its_values(meter: Peer) -> None:
     span = meter.get(shown["ReadingSetListLink"]["href"]).data["ReadingSet"][0]
     assert span["timePeriod"] == {"start": NOON - NOON % 86400, "duration": 86400}
     assert span["ReadingListLink"]["all"] == 1
-    one, = meter.get(span["ReadingListLink"]["href"]).data["Reading"]
-    assert one == {"href": f"{AT}/rs/1/r/1", "value": 500, "qualityFlags": "0001",
+    shown_reading, = meter.get(span["ReadingListLink"]["href"]).data["Reading"]
+    assert shown_reading == {"href": f"{AT}/rs/1/r/1", "value": 500, "qualityFlags": "0001",
                    "timePeriod": {"start": NOON - 600, "duration": 300}}
-    assert meter.get(one["href"]).data == one
+    assert meter.get(shown_reading["href"]).data == shown_reading
     assert meter.get(span["href"]).data == span
 
 
@@ -223,14 +223,14 @@ def test_a_day_is_a_set(meter: Peer) -> None:
     listed = meter.get(f"{AT}/rs?l=9").data
     assert listed["all"] == meter.get(AT).data["ReadingSetListLink"]["all"] == 3
     days = [NOON - 43200 + day * 86400 for day in (2, 1, 0)]
-    assert [each["timePeriod"]["start"] for each in listed["ReadingSet"]] == days
-    assert len({each["mRID"] for each in listed["ReadingSet"]}) == 3
+    assert [item["timePeriod"]["start"] for item in listed["ReadingSet"]] == days
+    assert len({item["mRID"] for item in listed["ReadingSet"]}) == 3
     assert values(meter, listed["ReadingSet"][1]["href"] + "/r") == [10, 11, 12]
 
 
 def span(number: int, *numbers: int, **more: Any) -> dict[str, Any]:
     return {"mRID": f"{number:032X}", "timePeriod": {"duration": 900, "start": NOON - 900},
-            "Reading": [{"value": each} for each in numbers], **more}
+            "Reading": [{"value": item} for item in numbers], **more}
 
 
 def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
@@ -239,7 +239,7 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
     assert (shown["mRID"], shown["description"], shown["timePeriod"]) == (
         f"{1:032X}", "interval", {"duration": 900, "start": NOON - 900})
     assert values(meter) == [10, 20, 30]
-    assert [each[0] for each in meterreadings.between(AT, 0, NOON + 1)] == [
+    assert [item[0] for item in meterreadings.between(AT, 0, NOON + 1)] == [
         NOON - 900,
         NOON - 600,
         NOON - 300,
@@ -276,12 +276,12 @@ GOOD = {
 
 def test_a_value_has_to_fit_and_to_have_been_read(meter: Peer) -> None:
     post(meter, {**POWER, "Reading": reading(1, NOON)})
-    for why, said in BAD.items():
-        assert post(meter, {**POWER, "Reading": said}).status == 400, why
-        assert post(meter, {**POWER, "MirrorReadingSet": [{**span(1), "Reading": [said]}]}).status == 400, why
+    for why, body in BAD.items():
+        assert post(meter, {**POWER, "Reading": body}).status == 400, why
+        assert post(meter, {**POWER, "MirrorReadingSet": [{**span(1), "Reading": [body]}]}).status == 400, why
     assert (values(meter), ReadingSet.select().count()) == ([1], 1)
-    for why, said in GOOD.items():
-        assert post(meter, {**POWER, "Reading": said}).status == 201, why
+    for why, body in GOOD.items():
+        assert post(meter, {**POWER, "Reading": body}).status == 201, why
     late = {**span(1, 1), "timePeriod": {"duration": 60, "start": NOON + 301}}
     assert post(meter, {**POWER, "MirrorReadingSet": [late]}).status == 400
 
@@ -321,11 +321,11 @@ def test_usage_points_are_said_by_mirrors_alone(meter: Peer) -> None:
     post(meter, {**POWER, "Reading": reading(1, NOON)})
     point = {"mRID": "01", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
     span_said = {"mRID": "02", "timePeriod": {"duration": 1, "start": 1}}
-    for method, href, name, said in (
+    for method, href, name, body in (
             ("POST", "/upt", "UsagePoint", point), ("PUT", f"{AT}/rt", "ReadingType", {}),
             ("POST", f"{AT}/rs", "ReadingSet", span_said), ("POST", f"{AT}/rs/1/r", "Reading", {"value": 1}),
             ("PUT", f"{AT}/rs/1/r/1", "Reading", {"value": 2})):
-        assert getattr(meter, method.lower())(href, name, said).status == 403, href
+        assert getattr(meter, method.lower())(href, name, body).status == 403, href
     for href in ("/upt/1", AT, f"{AT}/rs/1", f"{AT}/rs/1/r/1"):
         assert meter.delete(href).status == 403, href
     assert values(meter) == [1]

@@ -97,7 +97,7 @@ def test_a_discouraged_write_is_the_utility_s(hrefs: dict[str, str], owner: Peer
 def test_no_method_anywhere_fails(hrefs: dict[str, str], owner: Peer) -> None:
     """Every method on every resource, leaves first, with a document that fits: no answer is a server's
     failure."""
-    for name, href in sorted(hrefs.items(), key=lambda each: -each[1].count("/")):
+    for name, href in sorted(hrefs.items(), key=lambda pair: -pair[1].count("/")):
         for method in METHODS:
             reply = owner.request(
                 method, href, every_resource.document(name, method) if method in ("PUT", "POST") else None
@@ -150,8 +150,8 @@ TYPES = {
 
 def test_content_type(device: Peer) -> None:
     body = codec.encode("DERStatus", {"readingTime": 1})
-    for said, status in TYPES.items():
-        assert device.request("PUT", "/edev/1/der/1/ders", body, Content_Type=said).status == status, said
+    for header, status in TYPES.items():
+        assert device.request("PUT", "/edev/1/der/1/ders", body, Content_Type=header).status == status, header
 
 
 ACCEPTS = {
@@ -168,10 +168,10 @@ ACCEPTS = {
 
 
 def test_accept(device: Peer) -> None:
-    for said, status in ACCEPTS.items():
-        reply = device.get("/dcap", Accept=said)
-        assert reply.status == status, said
-        assert reply.name == ("DeviceCapability" if reply.status == 200 else "Error"), said
+    for header, status in ACCEPTS.items():
+        reply = device.get("/dcap", Accept=header)
+        assert reply.status == status, header
+        assert reply.name == ("DeviceCapability" if reply.status == 200 else "Error"), header
 
 
 PATHS = ["/", "/dcap/", "/DCAP", "/edev/01x", "/edev/-1", "/edev/1/", "/edev/1/der/1/unheard", "/favicon.ico",

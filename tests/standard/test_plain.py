@@ -95,7 +95,7 @@ def owner(hrefs: dict[str, str], application: Any) -> Peer:
 
 
 def leaves_first(hrefs: dict[str, str]) -> list[tuple[str, str]]:
-    return sorted(hrefs.items(), key=lambda each: -each[1].count("/"))
+    return sorted(hrefs.items(), key=lambda pair: -pair[1].count("/"))
 
 
 @pytest.mark.parametrize("method", MAY)
@@ -103,8 +103,8 @@ def test_what_is_a_device_s_to_write(hrefs: dict[str, str], owner: Peer, method:
     """By every row: where the mode lets a device write, it may write its own and nothing else."""
     for name, href in leaves_first(hrefs):
         if table.rows[name].mode(method) in "MO" and name != "EndDeviceList":
-            said = every_resource.document(name, method) if method != "DELETE" else None
-            reply = owner.request(method, href, said)
+            document = every_resource.document(name, method) if method != "DELETE" else None
+            reply = owner.request(method, href, document)
             wanted = (201, 204) if name in MAY[method] else (403,)
             assert reply.status in wanted, (name, reply.status, reply.body)
             if reply.status == 201:
@@ -122,18 +122,18 @@ def test_what_a_device_posts_is_listed_changed_and_removed(hrefs: dict[str, str]
         href, item = hrefs[name], table.item(name)
         assert item is not None
         before = owner.get(href).data["all"]
-        said = every_resource.sample(item.name)
-        if "mRID" in said:
-            said["mRID"] = store.new_mrid()
-        made = owner.post(href, item.element, said)
-        assert made.status == 201, name
-        assert said.items() <= owner.get(made.location).data.items(), name
+        document = every_resource.sample(item.name)
+        if "mRID" in document:
+            document["mRID"] = store.new_mrid()
+        reply = owner.post(href, item.element, document)
+        assert reply.status == 201, name
+        assert document.items() <= owner.get(reply.location).data.items(), name
         assert owner.get(href).data["all"] == before + 1, name
         if item.mode("PUT") in "MO":
-            assert owner.put(made.location, item.element, said).status == 204, name
-            assert said.items() <= owner.get(made.location).data.items(), name
+            assert owner.put(reply.location, item.element, document).status == 204, name
+            assert document.items() <= owner.get(reply.location).data.items(), name
         if item.mode("DELETE") in "MO":
-            assert owner.delete(made.location).status == 204, name
+            assert owner.delete(reply.location).status == 204, name
             assert owner.get(href).data["all"] == before, name
 
 
@@ -144,12 +144,12 @@ UTILITY = [row.name for row in table.rows.values() if not row.is_list and row.pa
 def test_what_the_utility_says_is_read_changed_and_removed(hrefs: dict[str, str], owner: Peer) -> None:
     for name, href in leaves_first(hrefs):
         if name in UTILITY:
-            said = every_resource.sample(name)
+            document = every_resource.sample(name)
             shown = owner.get(href)
-            served = {key: value for key, value in said.items() if key != "EventStatus"}
+            served = {key: value for key, value in document.items() if key != "EventStatus"}
             assert served.items() <= shown.data.items(), name
-            if "description" in said:
-                store.put(href, {**said, "description": "changed"})
+            if "description" in document:
+                store.put(href, {**document, "description": "changed"})
                 changed = owner.get(href)
                 assert (changed.data["description"], changed.etag == shown.etag) == ("changed", False), name
             store.remove(href)
@@ -164,7 +164,7 @@ def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> N
                 item = table.item(link.row.name)
                 assert item is not None
                 before = owner.get(href).data[link.key]["all"]
-                made = store.add(
+                document = store.add(
                     item.element,
                     f"{href}/{link.step}",
                     {
@@ -173,7 +173,7 @@ def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> N
                     },
                 )
                 assert owner.get(href).data[link.key]["all"] == before + 1, (name, link.key)
-                store.remove(made)
+                store.remove(document)
                 assert owner.get(href).data[link.key]["all"] == before, (name, link.key)
 
 
@@ -181,9 +181,9 @@ def test_capability_shows_a_function_set_once_there_is_something(device: Peer) -
     for name in ("TariffProfile", "MessagingProgram", "CustomerAccount", "Prepayment", "File"):
         href = table.parent(table.rows[name].path)
         assert f"{name}ListLink" not in device.get("/dcap").data
-        made = store.add(name, href, every_resource.sample(name))
+        document = store.add(name, href, every_resource.sample(name))
         assert device.get("/dcap").data[f"{name}ListLink"] == {"href": href, "all": 1}
-        store.remove(made)
+        store.remove(document)
         assert f"{name}ListLink" not in device.get("/dcap").data
 
 
@@ -199,10 +199,10 @@ def test_active_lists_turn_with_the_clock(
     for document in store.items(hrefs[source], ended=True):
         store.remove(document.href)
     interval = {"start": clock.now() + start, "duration": duration}
-    said = {**every_resource.sample(item.name), "interval": interval}
+    body = {**every_resource.sample(item.name), "interval": interval}
     for key in ("EventStatus", "randomizeStart", "randomizeDuration", "mRID"):
-        said.pop(key, None)
-    store.add(item.element, hrefs[source], said)
+        body.pop(key, None)
+    store.add(item.element, hrefs[source], body)
     parent = table.parent(hrefs[view])
     for instant in (start - 1, start, start + duration - 1, start + duration):
         if instant < 0:
@@ -217,9 +217,9 @@ def test_a_connection_point_is_stated_and_stated_again(device: Peer) -> None:
     """CSIP-AUS: by PUT or by POST, with Location either way of a POST."""
     assert "csipaus:ConnectionPointLink" not in device.get("/edev/1").data
     for number, (method, status) in enumerate((("POST", 201), ("POST", 204), ("PUT", 204))):
-        said = {"csipaus:connectionPointId": f"410234567{number}"}
-        reply = getattr(device, method.lower())("/edev/1/cp", "ConnectionPoint", said)
+        document = {"csipaus:connectionPointId": f"410234567{number}"}
+        reply = getattr(device, method.lower())("/edev/1/cp", "ConnectionPoint", document)
         assert reply.status == status
         assert reply.headers.get("Location") == ("/edev/1/cp" if method == "POST" else None)
-        assert said.items() <= device.get("/edev/1/cp").data.items()
+        assert document.items() <= device.get("/edev/1/cp").data.items()
     assert device.get("/edev/1").data["csipaus:ConnectionPointLink"] == {"href": "/edev/1/cp"}

@@ -85,7 +85,7 @@ def test_the_setting_is_for_all_others(device: Peer) -> None:
 
 
 def mirror(device: Peer, **more: int) -> str:
-    said = {
+    document = {
         "mRID": device.lfdi[:32],
         "deviceLFDI": device.lfdi,
         "roleFlags": "0001",
@@ -93,7 +93,7 @@ def mirror(device: Peer, **more: int) -> str:
         "status": 1,
         **more,
     }
-    return device.post("/mup", "MirrorUsagePoint", said).location
+    return device.post("/mup", "MirrorUsagePoint", document).location
 
 
 def test_how_often_readings_are_posted(device: Peer, second: Peer) -> None:

@@ -158,15 +158,15 @@ def test_the_default_virtual_der_is_assigned_at_once(applicant: Peer) -> None:
     applicant.post("/edev", "EndDevice", application_of(applicant.lfdi))
     assignment, = applicant.get("/edev/1/fsa?l=9").data["FunctionSetAssignments"]
     listed = applicant.get(assignment["DERProgramListLink"]["href"]).data
-    assert [each["href"] for each in listed["DERProgram"]] == [program]
+    assert [der_program["href"] for der_program in listed["DERProgram"]] == [program]
     assert set(everything(applicant, assignment["href"]).values()) == {200}
     assert applicant.get("/edev/1").data["FunctionSetAssignmentsListLink"]["all"] == 1
     assert applicant.get("/edev/1/der/1").data["AssociatedDERProgramListLink"]["all"] == 1
 
 
 def test_an_lfdi_that_is_left_out_is_the_certificate_s(applicant: Peer) -> None:
-    said = {"sFDI": identity.sfdi(applicant.lfdi), "changedTime": 0}
-    assert applicant.post("/edev", "EndDevice", said).status == 201
+    document = {"sFDI": identity.sfdi(applicant.lfdi), "changedTime": 0}
+    assert applicant.post("/edev", "EndDevice", document).status == 201
     assert applicant.get("/edev/1").data["lFDI"] == applicant.lfdi
 
 
@@ -201,9 +201,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("why", REFUSED)
 def test_refused(applicant: Peer, why: str) -> None:
-    said, status = REFUSED[why]
+    body, status = REFUSED[why]
     settings.registration = why != "not enabled"
-    assert applicant.post("/edev", "EndDevice", said(applicant.lfdi)).status == status
+    assert applicant.post("/edev", "EndDevice", body(applicant.lfdi)).status == status
     assert Device.select().count() == 0
 
 

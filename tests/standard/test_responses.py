@@ -60,11 +60,11 @@ def test_it_goes_where_the_event_says(device: Peer, subject: str) -> None:
 
 def test_the_life_of_an_event_in_answers(device: Peer, subject: str) -> None:
     for number, status in enumerate((1, 2, 4, 5, 3)):
-        said = answer(device, subject, status=status, createdDateTime=NOON + number)
-        assert device.post(LIST, "DERControlResponse", said).status == 201
+        answer_document = answer(device, subject, status=status, createdDateTime=NOON + number)
+        assert device.post(LIST, "DERControlResponse", answer_document).status == 201
     listed = device.get(f"{LIST}?l=9").data
-    assert [each["status"] for each in listed["Response"]] == [3, 5, 4, 2, 1]
-    assert {each["xsi:type"] for each in listed["Response"]} == {"DERControlResponse"}
+    assert [response["status"] for response in listed["Response"]] == [3, 5, 4, 2, 1]
+    assert {response["xsi:type"] for response in listed["Response"]} == {"DERControlResponse"}
     assert (listed["all"], ResponseRecord.select().count()) == (5, 5)
 
 
@@ -72,12 +72,12 @@ def test_the_life_of_an_event_in_answers(device: Peer, subject: str) -> None:
     ("Response", 201), ("DERControlResponse", 201), ("TextResponse", 400), ("PriceResponse", 400),
     ("LogEvent", 400), ("ResponseSet", 400), ("DERControl", 400)])
 def test_every_kind_of_answer(device: Peer, subject: str, kind: str, status: int) -> None:
-    said = (
+    response = (
         {**sample(kind), "subject": subject, "endDeviceLFDI": device.lfdi}
         if "endDeviceLFDI" in sample(kind)
         else sample(kind)
     )
-    reply = device.post(LIST, kind, said)
+    reply = device.post(LIST, kind, response)
     assert reply.status == status
     if status == 201:
         assert (device.get(reply.location).name, device.get(reply.location).data["subject"]) == (
@@ -95,21 +95,21 @@ def test_a_status_has_to_be_defined_by_the_sender_s_edition(device: Peer, subjec
                              (IN_2023, {"Accept": "application/sep+xml; level=-S2"}),
                              (IN_2023, {"Content_Type": "application/sep+xml; level=-S2"})):
         for status in (0, *range(1, 18), 128, 250, 251, 252, 253, 254, 255):
-            said = answer(device, subject, status=status)
+            response = answer(device, subject, status=status)
             expected = {201, 204} if status in defined else {400}
-            assert device.post(LIST, "DERControlResponse", said, **headers).status in expected, (
+            assert device.post(LIST, "DERControlResponse", response, **headers).status in expected, (
                 status,
                 headers,
             )
 
 
 def test_a_status_may_be_left_out(device: Peer, subject: str) -> None:
-    said = {
+    response = {
         key: value
         for key, value in answer(device, subject).items()
         if key not in ("status", "createdDateTime")
     }
-    assert device.post(LIST, "Response", said).status == 201
+    assert device.post(LIST, "Response", response).status == 201
 
 
 def test_an_unknown_event_is_refused(device: Peer, subject: str) -> None:
@@ -124,8 +124,8 @@ def test_what_is_no_event_is_not_answered(device: Peer, subject: str) -> None:
 
 
 def test_an_mrid_is_the_same_however_it_is_spelled(device: Peer, subject: str) -> None:
-    said = answer(device, subject.lower(), endDeviceLFDI=device.lfdi.lower())
-    assert device.post(LIST, "DERControlResponse", said).status == 201
+    response = answer(device, subject.lower(), endDeviceLFDI=device.lfdi.lower())
+    assert device.post(LIST, "DERControlResponse", response).status == 201
     assert ResponseRecord.get().subject == subject
 
 
@@ -194,23 +194,25 @@ def test_each_sees_its_own_answers(device: Peer, subject: str, peer: Callable[[i
         who.post(LIST, "DERControlResponse", answer(who, subject))
     for who in (device, peer(2)):
         listed = who.get(f"{LIST}?l=9").data
-        assert [each["endDeviceLFDI"] for each in listed["Response"]] == [who.lfdi]
+        assert [response["endDeviceLFDI"] for response in listed["Response"]] == [who.lfdi]
 
 
 def test_a_response_for_a_default_control(device: Peer, subject: str) -> None:
     store.put("/derp/1/dderc", {"mRID": "0D", "DERControlBase": {"opModConnect": True}})
-    said = answer(
+    answer_document = answer(
         device, "0D", defaultsResponded="00000001", modesResponded="00000000", modesResponded2="00000000"
     )
-    reply = device.post(LIST, "DefaultDERControlResponse", said)
+    reply = device.post(LIST, "DefaultDERControlResponse", answer_document)
     assert (reply.status, device.get(reply.location).name) == (201, "DefaultDERControlResponse")
     assert (
-        device.post(LIST, "DefaultDERControlResponse", {**said, "endDeviceLFDI": peers.lfdi(2)}).status == 403
+        device.post(LIST, "DefaultDERControlResponse", {**answer_document,
+                                                        "endDeviceLFDI": peers.lfdi(2)}).status == 403
     )
     newer = device.post(
         LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1)
     ).location
-    assert [each["href"] for each in device.get(f"{LIST}?l=9").data["Response"]] == [newer, reply.location]
+    assert [response["href"] for response in device.get(f"{LIST}?l=9").data["Response"]] == [newer,
+                                                                                             reply.location]
 
 
 def text_message(device: Peer) -> str:
@@ -230,6 +232,6 @@ def test_a_message_is_answered_as_a_message(
     device: Peer, subject: str, kind: str, status: int, expected: int
 ) -> None:
     """The type of a Response is that of its event, and nobody opts out of a message."""
-    said = answer(device, text_message(device), status=status)
-    assert device.post(LIST, kind, said).status == expected
+    response = answer(device, text_message(device), status=status)
+    assert device.post(LIST, kind, response).status == expected
     assert participation.opted_out() == []

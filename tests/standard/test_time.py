@@ -94,10 +94,10 @@ ZONES = [
 
 @pytest.mark.parametrize("zone, now, offset, saving, start, end, local", ZONES)
 def test_offsets(zone: str, now: int, offset: int, saving: int, start: int, end: int, local: int) -> None:
-    said = tm.at(now, zone)
-    assert (said["tzOffset"], said["dstOffset"]) == (offset, saving)
-    assert (said["dstStartTime"], said["dstEndTime"]) == (start, end)
-    assert (said["currentTime"], said["localTime"] - now) == (now, local)
+    time_resource = tm.at(now, zone)
+    assert (time_resource["tzOffset"], time_resource["dstOffset"]) == (offset, saving)
+    assert (time_resource["dstStartTime"], time_resource["dstEndTime"]) == (start, end)
+    assert (time_resource["currentTime"], time_resource["localTime"] - now) == (now, local)
 
 
 @given(
@@ -111,10 +111,10 @@ def test_local_time_is_what_a_client_makes_of_the_offsets(zone: str, now: int) -
     """Within the year of which the offsets tell, also for instants other than the one at which they were
     asked."""
     year = datetime.fromtimestamp(now, ZoneInfo(zone)).year
-    said = tm.at(utc(year, 6, 15), zone)
-    start, end = said["dstStartTime"], said["dstEndTime"]
+    time_resource = tm.at(utc(year, 6, 15), zone)
+    start, end = time_resource["dstStartTime"], time_resource["dstEndTime"]
     saved = start <= now < end if start <= end else not end <= now < start
-    local = now + said["tzOffset"] + (said["dstOffset"] if saved else 0)
+    local = now + time_resource["tzOffset"] + (time_resource["dstOffset"] if saved else 0)
     assert local == tm.at(now, zone)["localTime"]
 
 
@@ -127,8 +127,9 @@ def test_it_is_the_one_clock(device: Peer) -> None:
 def test_quality_zone_and_rate_are_settings(device: Peer) -> None:
     assert device.get("/tm").data["quality"] == 4
     settings.time_quality, settings.timezone, settings.poll_rate = 7, "Europe/Berlin", 900
-    said = device.get("/tm").data
-    assert (said["quality"], said["pollRate"], said["localTime"] - said["currentTime"]) == (7, 900, 2 * HOUR)
+    time_resource = device.get("/tm").data
+    assert (time_resource["quality"], time_resource["pollRate"],
+            time_resource["localTime"] - time_resource["currentTime"]) == (7, 900, 2 * HOUR)
 
 
 def test_a_device_does_not_set_the_clock(device: Peer) -> None:

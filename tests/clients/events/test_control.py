@@ -24,9 +24,10 @@ def default(program: str, primacy: int, **base: Any) -> Default:
 
 def sources(modes: dict[str, Any], *defaults: Default, supported: frozenset[str] = ALL) -> dict[str, str]:
     """Who holds which mode, with one event of these modes running (none where there are no modes)."""
-    said = events(control("a", 0, 100, **modes)) if modes else []
-    schedule, _ = advance(Schedule(), said, 10, ALL)
-    return {mode: one.source for mode, one in merge_modes(schedule.running, defaults, supported).items()}
+    scheduled = events(control("a", 0, 100, **modes)) if modes else []
+    schedule, _ = advance(Schedule(), scheduled, 10, ALL)
+    return {mode: active.source for mode,
+            active in merge_modes(schedule.running, defaults, supported).items()}
 
 
 A, FAR, NEAR = mrid("a"), "/derp/1", "/derp/2"
@@ -92,9 +93,9 @@ def active_power(watts: int) -> dict[str, int]:
     ],
 )
 def test_a_mode_in_watts(mode: str, value: Any, settings: Settings, field: str, expected: Any) -> None:
-    made = power_order({mode: ActiveMode(value, "/derp/1")}, settings, {})
-    assert getattr(made, field) == pytest.approx(expected)
-    assert made._replace(**{field: getattr(PowerOrder(), field)}) == PowerOrder(), "and nothing else"
+    order = power_order({mode: ActiveMode(value, "/derp/1")}, settings, {})
+    assert getattr(order, field) == pytest.approx(expected)
+    assert order._replace(**{field: getattr(PowerOrder(), field)}) == PowerOrder(), "and nothing else"
 
 
 def test_the_tighter_of_two_limits_counts() -> None:

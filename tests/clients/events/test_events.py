@@ -17,11 +17,11 @@ def test_times_and_modes_are_taken_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "category, seen", [("00200000", True), ("02000000", False), ("02200000", True), (None, True)]
+    "category, applies", [("00200000", True), ("02000000", False), ("02200000", True), (None, True)]
 )
-def test_an_event_is_for_the_device_categories_it_names(category: str | None, seen: bool) -> None:
+def test_an_event_is_for_the_device_categories_it_names(category: str | None, applies: bool) -> None:
     named = {} if category is None else {"deviceCategory": category}
-    assert bool(events(control("a", 0, 9, **named), category=1 << 21)) is seen
+    assert bool(events(control("a", 0, 9, **named), category=1 << 21)) is applies
 
 
 @given(some.text(), some.text(), some.integers(-3600, 3600))
@@ -37,14 +37,14 @@ def test_draws_differ_by_device_and_event_and_reach_both_ends() -> None:
 
 
 def test_the_start_and_the_duration_are_randomized_apart_and_once() -> None:
-    said = control("a", 1000, 600, randomizeStart=300, randomizeDuration=-120)
-    many = [events(said, lfdi=f"{device:040X}")[0] for device in range(300)]
+    control_event = control("a", 1000, 600, randomizeStart=300, randomizeDuration=-120)
+    many = [events(control_event, lfdi=f"{device:040X}")[0] for device in range(300)]
     assert {1000 <= event.start <= 1300 for event in many} == {True}
     assert {480 <= event.end - event.start <= 600 for event in many} == {True}
     assert (
         len({event.start for event in many}) > 100 and len({event.end - event.start for event in many}) > 60
     )
-    assert events(said) == events(said)
+    assert events(control_event) == events(control_event)
 
 
 def test_events_without_a_gap_have_none_after_randomization() -> None:
@@ -67,8 +67,8 @@ def test_what_the_server_ended_ends_when_it_said(status: int, early: int | None)
 
 
 def test_a_cancellation_with_randomization_spreads_the_end_of_what_runs() -> None:
-    said = control("a", 1000, 600, status=3, since=1100, randomizeStart=-60, randomizeDuration=30)
-    ends = {events(said, lfdi=f"{device:040X}")[0].ends_early_at for device in range(400)}
+    control_event = control("a", 1000, 600, status=3, since=1100, randomizeStart=-60, randomizeDuration=30)
+    ends = {events(control_event, lfdi=f"{device:040X}")[0].ends_early_at for device in range(400)}
     assert ends == set(range(1100, 1161))
     scheduled = control("b", 1000, 600, status=3, since=900, randomizeDuration=30)
     assert {events(scheduled, lfdi=f"{device:040X}")[0].ends_early_at for device in range(50)} == {900}

@@ -74,9 +74,9 @@ def test_what_is_asked_and_how_it_is_said_to_be_done(
     action: dict[str, Any], less: dict[str, Any], more: dict[str, Any]
 ) -> None:
     for forward, expected in ((False, less), (True, more)):
-        found = loadcontrol.modes(load_control("a", 0, 9, action, loadShiftForward=forward))
-        assert found == expected and set(found) <= loadcontrol.MODES
-        done = loadcontrol.applied_fields(found)
+        modes = loadcontrol.modes(load_control("a", 0, 9, action, loadShiftForward=forward))
+        assert modes == expected and set(modes) <= loadcontrol.MODES
+        done = loadcontrol.applied_fields(modes)
         assert done.pop("AppliedTargetReduction", action.get("TargetReduction")) == action.get(
             "TargetReduction"
         )
@@ -123,12 +123,12 @@ def follow(*controls: dict[str, Any], looks: dict[int, str], until: int = 400) -
     of `a`."""
     schedule, answers = Schedule(), []
     for now in range(0, until, 10):
-        here = [one for one in controls if one["creationTime"] <= now]
+        here = [control for control in controls if control["creationTime"] <= now]
         schedule, done = advance(schedule, events(*here), now, Thermostat.modes)
         if now in looks:
             schedule, more = opt(schedule, mrid("a"), looks[now] == "out")
             done += more
-        answers += [(one.at, one.status, one.overridden_s) for one in done]
+        answers += [(control.at, control.status, control.overridden_s) for control in done]
     return answers
 
 

@@ -20,8 +20,8 @@ def asked(mrid: str = A, end: int = 40_000) -> dict[str, Any]:
 
 
 def test_a_car_that_comes_asks_for_what_it_wants() -> None:
-    state, (said,) = next_request(PendingRequest(), CAR, False, [], A, 1000)
-    assert said == RequestMessage(
+    state, (messages,) = next_request(PendingRequest(), CAR, False, [], A, 1000)
+    assert messages == RequestMessage(
         {
             "mRID": A,
             "creationTime": 1000,
@@ -39,7 +39,7 @@ LISTED = [{"href": "/frq/7", "mRID": "000B"}, {"href": "/frq/8", "mRID": "000A"}
 TAKEN = RequestMessage(asked() | {"RequestStatus": {"dateTime": 2000, "requestStatus": 1}}, "/frq/8")
 
 
-@pytest.mark.parametrize("wish, running, said", [
+@pytest.mark.parametrize("wish, running, messages", [
     (None, False, [TAKEN]), (None, True, [TAKEN]),                  # the car has left
     (CAR._replace(charge_wh=50), False, [TAKEN]),                      # it needs nothing more
     # it has what was granted: that is over soon
@@ -47,24 +47,25 @@ TAKEN = RequestMessage(asked() | {"RequestStatus": {"dateTime": 2000, "requestSt
     (CAR._replace(charge_wh=9000), True, []), (CAR, False, []),
     (CAR._replace(end=90_000), False, [TAKEN])])  # another car
 def test_it_takes_back_what_it_does_not_need(
-    wish: DesiredReservation | None, running: bool, said: list[RequestMessage]
+    wish: DesiredReservation | None, running: bool, messages: list[RequestMessage]
 ) -> None:
     state, done = next_request(PendingRequest(asked()), wish, running, LISTED, B, 2000)
-    assert done == said and (state.request is None) == bool(said)
+    assert done == messages and (state.request is None) == bool(messages)
 
 
 def test_what_the_server_does_not_list_yet_is_taken_back_when_it_does() -> None:
-    state, said = next_request(PendingRequest(asked()), None, False, [], B, 2000)
-    assert said == [] and state.request is not None and not state.waiting
+    state, messages = next_request(PendingRequest(asked()), None, False, [], B, 2000)
+    assert messages == [] and state.request is not None and not state.waiting
     assert next_request(state, None, False, LISTED, B, 2000) == (PendingRequest(), [TAKEN])
 
 
 def test_the_rest_is_asked_for_when_a_grant_has_run_its_course() -> None:
     done = PendingRequest(asked(), completed=True)
     assert not done.waiting
-    state, said = next_request(done, CAR._replace(charge_wh=5000), False, LISTED, B, 2000)
+    state, messages = next_request(done, CAR._replace(charge_wh=5000), False, LISTED, B, 2000)
     assert [
-        (one.request["mRID"], one.request["RequestStatus"]["requestStatus"], one.href) for one in said
+        (message.request["mRID"], message.request["RequestStatus"]["requestStatus"], message.href)
+        for message in messages
     ] == [(A, 1, "/frq/8"), (B, 0, None)]
     assert state.waiting and state.request is not None and state.request["mRID"] == B
     assert next_request(done, CAR._replace(charge_wh=50), False, LISTED, B, 2000) == (done, [])
@@ -102,8 +103,8 @@ def test_no_more_than_was_granted_flows(energy: int, power: int, flowed: float, 
 @pytest.mark.parametrize("power, target", [(7000, -7000), (-3000, 3000), (0, 0)])
 def test_the_sign_turns_since_there_charging_is_positive(power: int, target: float) -> None:
     settings = Settings(5000, 7000, 5000, 0)
-    found = power_order({"FlowReservationResponse": ActiveMode(grant(14_000, power), A)}, settings, {})
-    assert found.target_w == target
+    order = power_order({"FlowReservationResponse": ActiveMode(grant(14_000, power), A)}, settings, {})
+    assert order.target_w == target
     assert power_order({"FlowReservationResponse": ActiveMode(NO_POWER, A)}, settings, {}).target_w == 0
     with_control = {"FlowReservationResponse": ActiveMode(grant(1, power), A),
                     "opModTargetW": ActiveMode({"multiplier": 0, "value": 77}, B)}

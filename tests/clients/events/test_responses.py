@@ -22,6 +22,6 @@ def test_each_bit_of_response_required_asks_for_its_statuses(required: str) -> N
 
 def test_a_response_names_device_event_status_and_second() -> None:
     event, = events(control("a", 0, 9))
-    said = response(Transition(event, 2, 5), LFDI)
-    assert said == {"createdDateTime": 5, "endDeviceLFDI": LFDI, "status": 2, "subject": mrid("a")}
-    assert codec.decode(codec.encode("DERControlResponse", said)) == ("DERControlResponse", said)
+    body = response(Transition(event, 2, 5), LFDI)
+    assert body == {"createdDateTime": 5, "endDeviceLFDI": LFDI, "status": 2, "subject": mrid("a")}
+    assert codec.decode(codec.encode("DERControlResponse", body)) == ("DERControlResponse", body)

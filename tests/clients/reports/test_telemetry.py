@@ -31,7 +31,7 @@ NOW = 1_750_000_000
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.kind)
 def test_every_document_is_valid(model: DeviceModel) -> None:
     after = replace(model, injected_wh=20.0, absorbed_wh=10.0, injection_w=-30.0)
-    said: list[tuple[str, dict[str, Any]]] = [
+    document: list[tuple[str, dict[str, Any]]] = [
         ("DERCapability", telemetry.capability(model)),
         ("DERSettings", telemetry.settings(model, 1.5, NOW)),
         ("DERStatus", telemetry.status(model, NOW, True)),
@@ -43,15 +43,15 @@ def test_every_document_is_valid(model: DeviceModel) -> None:
         ("MirrorUsagePoint", metering.usage_point(model, LFDI, 300)),
         ("MirrorMeterReadingList", metering.readings(model, after, LFDI, NOW, NOW + 300)),
     ]
-    for name, data in said:
+    for name, data in document:
         assert codec.decode(codec.encode(name, data)) == (name, data)
 
 
 @given(some.floats(-1e9, 1e9))
 def test_a_number_is_scaled_as_precisely_as_it_fits(number: float) -> None:
-    made = telemetry.scaled(number)
-    assert -32768 <= made["value"] <= 32767
-    assert abs(made["value"] * 10 ** made["multiplier"] - number) <= max(0.5, abs(number) / 6000)
+    scaled = telemetry.scaled(number)
+    assert -32768 <= scaled["value"] <= 32767
+    assert abs(scaled["value"] * 10 ** scaled["multiplier"] - number) <= max(0.5, abs(number) / 6000)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_number_is_scaled_as_precisely_as_it_fits(number: float) -> None:
     ids=lambda value: getattr(value, "kind", ""),
 )
 def test_modes_are_said_by_the_bits_of_the_standard(model: DeviceModel, modes: int, doe: str) -> None:
-    said = telemetry.capability(model)
-    assert said["modesSupported"] == f"{modes:08X}" and said["csipaus:doeModesSupported"] == doe
+    document = telemetry.capability(model)
+    assert document["modesSupported"] == f"{modes:08X}" and document["csipaus:doeModesSupported"] == doe
     others = loadcontrol.MODES | {reservation.MODE}
     names = {mode for mode in model.modes if not mode.startswith("csipaus:")} - others
     assert sum(mode_bits(name) for name in names) == modes and all(mode_bits(name) for name in names)
@@ -114,16 +114,17 @@ def test_a_mode_has_the_bit_of_the_standard() -> None:
     ],
 )
 def test_the_state_of_an_inverter(changes: dict[str, Any], inverter_status: int, connect: str) -> None:
-    said = telemetry.status(replace(Inverter(), **changes), NOW, False)
-    assert said["inverterStatus"]["value"] == inverter_status and said["genConnectStatus"]["value"] == connect
-    assert "stateOfChargeStatus" not in said and said["localControlModeStatus"]["value"] == 0
+    document = telemetry.status(replace(Inverter(), **changes), NOW, False)
+    assert document["inverterStatus"]["value"] == inverter_status and document["genConnectStatus"][
+        "value"] == connect
+    assert "stateOfChargeStatus" not in document and document["localControlModeStatus"]["value"] == 0
 
 
 @pytest.mark.parametrize("power, mode", [(-500.0, 0), (500.0, 1), (0.0, 2)])
 def test_the_state_of_a_store(power: float, mode: int) -> None:
-    said = telemetry.status(replace(Battery(), injection_w=power), NOW, True)
-    assert said["storageModeStatus"]["value"] == mode and said["stateOfChargeStatus"]["value"] == 5000
-    assert said["localControlModeStatus"]["value"] == 1
+    document = telemetry.status(replace(Battery(), injection_w=power), NOW, True)
+    assert document["storageModeStatus"]["value"] == mode and document["stateOfChargeStatus"]["value"] == 5000
+    assert document["localControlModeStatus"]["value"] == 1
     available = telemetry.availability(Battery(), NOW)
     assert available["availabilityDuration"] == round(0.4 * 13500 * math.sqrt(0.9) / 5000 * 3600)
     assert available["statWAvail"]["value"] == 5000
@@ -142,17 +143,18 @@ def test_the_state_of_a_store(power: float, mode: int) -> None:
     ],
 )
 def test_alarms_that_come_and_go_are_logged_by_csips_codes(before: int, after: int, codes: list[int]) -> None:
-    said = telemetry.alarms(before, after, NOW, 65535)
-    assert [one["logEventCode"] for one in said] == codes
-    assert [one["logEventID"] for one in said] == [65535, 0, 1][:len(codes)]
-    assert {(one["functionSet"], one["profileID"], one["logEventPEN"]) for one in said} <= {(11, 2, 40732)}
+    log_events = telemetry.alarms(before, after, NOW, 65535)
+    assert [log_event["logEventCode"] for log_event in log_events] == codes
+    assert [log_event["logEventID"] for log_event in log_events] == [65535, 0, 1][:len(codes)]
+    assert {(log_event["functionSet"], log_event["profileID"], log_event["logEventPEN"])
+            for log_event in log_events} <= {(11, 2, 40732)}
 
 
 def value(readings: dict[str, Any], model: DeviceModel, name: str) -> int:
     """The reading of the register with this name."""
     wanted = metering.mrid(LFDI, name)
-    found, = (one for one in readings["MirrorMeterReading"] if one["mRID"] == wanted)
-    return found["MirrorReadingSet"][0]["Reading"][0]["value"]
+    meter_reading, = (reading for reading in readings["MirrorMeterReading"] if reading["mRID"] == wanted)
+    return meter_reading["MirrorReadingSet"][0]["Reading"][0]["value"]
 
 
 def test_readings_are_of_the_interval() -> None:
@@ -165,26 +167,28 @@ def test_readings_are_of_the_interval() -> None:
         reactive_var=-12.0,
         voltage_percent=102.0,
     )
-    said = metering.readings(before, after, LFDI, NOW, NOW + 600)
-    assert value(said, after, "active power") == pytest.approx((100.2 - 50) * 6, abs=0.5), (
+    mirror = metering.readings(before, after, LFDI, NOW, NOW + 600)
+    assert value(mirror, after, "active power") == pytest.approx((100.2 - 50) * 6, abs=0.5), (
         "+ is injection, on average"
     )
-    assert value(said, after, "energy injected") == 101 and value(said, after, "energy absorbed") == 50
-    assert value(said, after, "reactive power") == -12
-    assert value(said, after, "voltage") == 2346
-    periods = {str(one["MirrorReadingSet"][0]["timePeriod"]) for one in said["MirrorMeterReading"]}
+    assert value(mirror, after, "energy injected") == 101 and value(mirror, after, "energy absorbed") == 50
+    assert value(mirror, after, "reactive power") == -12
+    assert value(mirror, after, "voltage") == 2346
+    periods = {str(meter_reading["MirrorReadingSet"][0]["timePeriod"])
+               for meter_reading in mirror["MirrorMeterReading"]}
     assert periods == {str({"start": NOW, "duration": 600})}
 
 
 def test_mrids_stay_and_tell_apart() -> None:
-    said = [
+    mirrors = [
         metering.readings(Battery(), Battery(), LFDI, since, since + 300) for since in (NOW, NOW, NOW + 300)
     ]
-    sets = [{one["MirrorReadingSet"][0]["mRID"] for one in each["MirrorMeterReading"]} for each in said]
+    sets = [{meter_reading["MirrorReadingSet"][0]["mRID"] for meter_reading in mirror["MirrorMeterReading"]}
+            for mirror in mirrors]
     assert sets[0] == sets[1] and not sets[0] & sets[2] and len(sets[0]) == 5
     stated = metering.usage_point(Battery(), LFDI, 300)
-    assert [one["mRID"] for one in stated["MirrorMeterReading"]] == [
-        one["mRID"] for one in said[0]["MirrorMeterReading"]
+    assert [meter_reading["mRID"] for meter_reading in stated["MirrorMeterReading"]] == [
+        meter_reading["mRID"] for meter_reading in mirrors[0]["MirrorMeterReading"]
     ]
     assert all(len(mrid) == 32 for mrid in sets[0] | {stated["mRID"]})
 
@@ -215,9 +219,10 @@ PROGRAM = {"availabilityUpdatePercentChangeThreshold": 1000,
 def test_what_can_be_shed_is_said_again_when_it_changes_by_more_than_the_program_wants(
     program: dict[str, Any], before: tuple[int, int] | None, now: tuple[int, int], worth: bool
 ) -> None:
-    def said(percent: int, power: int) -> dict[str, Any]:
+    def document(percent: int, power: int) -> dict[str, Any]:
         return {"sheddablePercent": percent, "sheddablePower": {"multiplier": 0, "value": power}}
-    assert telemetry.exceeds_threshold(program, said(*before) if before else None, said(*now)) is worth
+    assert telemetry.exceeds_threshold(program, document(*before) if before else None,
+                                       document(*now)) is worth
 
 
 def test_a_charger_and_a_thermostat_say_that_they_follow_load_controls() -> None:

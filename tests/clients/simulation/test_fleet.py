@@ -50,27 +50,27 @@ class Hopper(Client):
 
 
 def run(hoppers: list[Hopper], done: threading.Semaphore) -> fleet.Fleet:
-    made = fleet.Fleet(hoppers, threads=3, stagger_s=0)
-    with made:
+    pool = fleet.Fleet(hoppers, threads=3, stagger_s=0)
+    with pool:
         for _ in hoppers:
             assert done.acquire(timeout=30)
-    return made
+    return pool
 
 
 def test_every_client_is_stepped_when_it_is_due_and_by_one_thread_at_a_time() -> None:
     done = threading.Semaphore(0)
     hoppers = [Hopper(ENOUGH, done) for _ in range(40)]
-    made = run(hoppers, done)
-    assert {(one.taken, one.overlaps, one.closed) for one in hoppers} == {(ENOUGH, 0, 1)}
-    made.stop()
-    assert not [one for one in threading.enumerate() if one.name.startswith("fleet")]
+    pool = run(hoppers, done)
+    assert {(hopper.taken, hopper.overlaps, hopper.closed) for hopper in hoppers} == {(ENOUGH, 0, 1)}
+    pool.stop()
+    assert not [hopper for hopper in threading.enumerate() if hopper.name.startswith("fleet")]
 
 
 def test_a_fault_of_one_is_not_a_fault_of_all(caplog: pytest.LogCaptureFixture) -> None:
     done = threading.Semaphore(0)
     hoppers = [Hopper(ENOUGH, done), Hopper(ENOUGH, done, fault=True), Hopper(ENOUGH, done)]
     run(hoppers, done)
-    assert [one.taken for one in hoppers] == [ENOUGH, 1, ENOUGH]
+    assert [hopper.taken for hopper in hoppers] == [ENOUGH, 1, ENOUGH]
     assert "a fault nobody foresaw" in caplog.text
 
 
@@ -91,13 +91,13 @@ def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
         clients = neighbourhood.create_clients(neighbourhood.read_entries(certs / "devices.json"), address)
         for client in clients:
             client._connection._transport.timeout = 600     # type: ignore[attr-defined]
-        made = fleet.Fleet(clients, stagger_s=0)
-        made.start()
+        pool = fleet.Fleet(clients, stagger_s=0)
+        pool.start()
         connections = [listener.accept()[0] for _ in clients]
         if handshake:
             connections = [listening.server_context(certs).wrap_socket(connection, server_side=True)
                            for connection in connections]
-        stopping = threading.Thread(target=made.stop, daemon=True)
+        stopping = threading.Thread(target=pool.stop, daemon=True)
         stopping.start()
         stopping.join(60)
         assert not stopping.is_alive()
@@ -107,9 +107,9 @@ def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plant_is_the_same_whenever_it_is_made_and_unlike_its_neighbours(kind: str) -> None:
-    made = device_model(kind, "one", LFDI)
-    assert made == device_model(kind, "one", LFDI) and made.kind == kind and made.name == "one"
-    assert made.site != device_model(kind, "one", LFDI[::-1]).site
+    model = device_model(kind, "one", LFDI)
+    assert model == device_model(kind, "one", LFDI) and model.kind == kind and model.name == "one"
+    assert model.site != device_model(kind, "one", LFDI[::-1]).site
 
 
 def test_an_unknown_kind_is_refused() -> None:
@@ -119,10 +119,11 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:
     known = neighbourhood.read_entries(certs / "devices.json")
-    made = neighbourhood.create_clients(known, Server(certs=certs, rate=60))
-    assert [(type(one), one.name) for one in made] == [(Device, f"device-{number}") for number in (1, 2, 3)]
-    first = made[0]
-    entry = next(one for one in known if one["name"] == "device-1")
+    clients = neighbourhood.create_clients(known, Server(certs=certs, rate=60))
+    assert [(type(client), client.name) for client in clients] == [(Device, f"device-{number}")
+                                                                   for number in (1, 2, 3)]
+    first = clients[0]
+    entry = next(client for client in known if client["name"] == "device-1")
     assert isinstance(first, Device) and first.timebase.rate == 60
     assert first.identity == (entry["lfdi"], entry["sfdi"], entry["pin"])
     unchecked = neighbourhood.create_clients(known, Server(certs=certs), check_pins=False)[0]
@@ -131,11 +132,11 @@ def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:
 
 def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:
     agent, *homes = neighbourhood.read_entries(certs / "devices.json")
-    managed = [one | {"model": "battery"} for one in homes]
-    made, = neighbourhood.create_clients([agent | {"manages": managed}], Server(certs=certs))
-    assert isinstance(made, Aggregator)
-    assert [(one.lfdi, one.model.kind) for one in made.event_clients] == [
-        (one["lfdi"], "battery") for one in homes
+    managed = [home | {"model": "battery"} for home in homes]
+    clients, = neighbourhood.create_clients([agent | {"manages": managed}], Server(certs=certs))
+    assert isinstance(clients, Aggregator)
+    assert [(home.lfdi, home.model.kind) for home in clients.event_clients] == [
+        (home["lfdi"], "battery") for home in homes
     ]
 
 

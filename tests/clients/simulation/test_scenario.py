@@ -13,32 +13,32 @@ MIDNIGHT = 1_781_000_000 // 86400 * 86400
 
 def test_a_seed_is_a_town() -> None:
     assert scenario.devices() == scenario.devices() != scenario.devices(seed=2)
-    kinds = Counter(one["model"] for one in scenario.devices())
+    kinds = Counter(entry["model"] for entry in scenario.devices())
     assert kinds == {"inverter": 27, "battery": 15, "evcharger": 30, "thermostat": 24}
-    assert len({one["name"] for one in scenario.devices()}) == 96
-    assert {one["labels"]["feeder"] for one in scenario.devices(feeder="F2")} == {"F2"}
+    assert len({entry["name"] for entry in scenario.devices()}) == 96
+    assert {entry["labels"]["feeder"] for entry in scenario.devices(feeder="F2")} == {"F2"}
 
 
 def test_plants_are_as_the_entries_say_and_a_battery_rests_by_itself() -> None:
     known = scenario.devices(20)
-    for one, model in zip(known, scenario.device_models(known), strict=True):
-        assert (model.name, model.kind) == (one["name"], one["model"])
-        for name, value in one["ratings"].items():
+    for entry, model in zip(known, scenario.device_models(known), strict=True):
+        assert (model.name, model.kind) == (entry["name"], entry["model"])
+        for name, value in entry["ratings"].items():
             assert name == "site" or getattr(model, name) == value
         if isinstance(model, Battery):
             assert scenario.uncontrolled_load_w(model, MIDNIGHT, 8) == [0.0] * 8
 
 
 def test_a_home_is_one_site_for_all_its_devices() -> None:
-    seeds = {(one["labels"]["home"], one["ratings"]["site"]["seed"]) for one in scenario.devices()}
+    seeds = {(entry["labels"]["home"], entry["ratings"]["site"]["seed"]) for entry in scenario.devices()}
     assert len(seeds) == len({home for home, _ in seeds}) == len({seed for _, seed in seeds})
 
 
 def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
     known = scenario.devices(20)
     drawn = [
-        sum(each)
-        for each in zip(
+        sum(entry)
+        for entry in zip(
             scenario.inflexible_load_w(20, MIDNIGHT),
             *(scenario.uncontrolled_load_w(model, MIDNIGHT) for model in scenario.device_models(known)),
             strict=True,
@@ -48,7 +48,8 @@ def test_a_day_left_alone_nets_to_zero_and_a_forecast_errs_a_little() -> None:
     truth = [load - supply for load, supply in zip(drawn, delivered, strict=True)]
     assert sum(truth) == pytest.approx(0, abs=1) and max(truth) > 20 * 250
     expected = scenario.forecast_w(truth, MIDNIGHT)
-    error = sum(abs(one - other) for one, other in zip(truth, expected, strict=True)) / sum(map(abs, truth))
+    errors_w = [abs(true_w - expected_w) for true_w, expected_w in zip(truth, expected, strict=True)]
+    error = sum(errors_w) / sum(map(abs, truth))
     assert 0.02 < error < 0.2
 
 

@@ -37,8 +37,8 @@ def event_clients(*models: DeviceModel) -> list[EventClient]:
 
 def run(followed: list[EventClient], *instants: float) -> None:
     for instant in instants:
-        for one in followed:
-            one.run_until(instant)
+        for device in followed:
+            device.run_until(instant)
 
 
 @pytest.fixture
@@ -50,15 +50,15 @@ def test_what_was_ordered_is_seen_beside_what_would_have_been(intervals: list[di
     sun, store = followed = event_clients(Inverter(site=Site("a")), Battery(site=Site("b", peak_load_w=0)))
     Totals(followed, intervals.append)
     run(followed, NOON)
-    for one, order in ((sun, PowerOrder(max_injection_w=500.0)), (store, PowerOrder(target_w=-2000.0))):
-        keep_order = lambda now, one=one, order=order: setattr(one, "order", order)  # noqa: E731
-        one._update_order = keep_order  # type: ignore[method-assign]
-        one.order = order
+    for device, order in ((sun, PowerOrder(max_injection_w=500.0)), (store, PowerOrder(target_w=-2000.0))):
+        keep_order = lambda now, device=device, order=order: setattr(device, "order", order)  # noqa: E731
+        device._update_order = keep_order  # type: ignore[method-assign]
+        device.order = order
     run(followed, NOON + 400, NOON + 1000, NOON + 1801)
     assert [interval["at"] - NOON for interval in intervals] == [900, 1800]
-    for one in intervals:
-        assert one["injection_w"] == pytest.approx({"inverter": 500, "battery": -2000})
-        assert one["uncontrolled_w"]["inverter"] > 1000 and one["uncontrolled_w"]["battery"] == 0
+    for device in intervals:
+        assert device["injection_w"] == pytest.approx({"inverter": 500, "battery": -2000})
+        assert device["uncontrolled_w"]["inverter"] > 1000 and device["uncontrolled_w"]["battery"] == 0
     assert intervals[0]["uncontrolled_soc"] == [0.5] and intervals[1]["soc"][0] > intervals[0]["soc"][0] > 0.5
     assert intervals[0]["devices"] == 2
 
@@ -74,7 +74,8 @@ def test_an_interval_is_exact_however_the_steps_fall(intervals: list[dict[str, A
     assert [interval["at"] - NOON for interval in intervals] == [900, 1800, 2700], (
         "none of the part of an interval at the beginning"
     )
-    assert all(one["injection_w"] == one["uncontrolled_w"] for one in intervals) and again == intervals
+    assert all(period["injection_w"] == period["uncontrolled_w"]
+               for period in intervals) and again == intervals
 
 
 def test_who_lags_behind_does_not_hold_the_others_up(intervals: list[dict[str, Any]]) -> None:
@@ -84,11 +85,11 @@ def test_who_lags_behind_does_not_hold_the_others_up(intervals: list[dict[str, A
     run([ahead], NOON + 900)
     assert not intervals
     run([ahead], NOON + 1800)
-    assert [(one["at"], one["devices"]) for one in intervals] == [(NOON + 900, 1)]
+    assert [(interval["at"], interval["devices"]) for interval in intervals] == [(NOON + 900, 1)]
 
 
 def test_the_sums_of_processes_add_up() -> None:
-    one = {"at": 900, "devices": 2, "injection_w": {"battery": 5.0, "inverter": 1.0},
+    first = {"at": 900, "devices": 2, "injection_w": {"battery": 5.0, "inverter": 1.0},
            "uncontrolled_w": {"battery": 0.0},
            "soc": [0.5], "uncontrolled_soc": [0.4]}
     two = {
@@ -99,7 +100,7 @@ def test_the_sums_of_processes_add_up() -> None:
         "soc": [],
         "uncontrolled_soc": [],
     }
-    assert totals.add_totals([one, two]) == {
+    assert totals.add_totals([first, two]) == {
         "at": 900,
         "devices": 3,
         "injection_w": {"battery": 3.0, "inverter": 1.0},

@@ -81,14 +81,14 @@ def test_an_lfdi_is_compared_as_a_number() -> None:
 
 
 def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:
-    found = discovery.discover(polls(), SHELF["/e"]["EndDevice"][1])
-    assert [program.href for program in found.programs] == ["/near", "/far"]
-    assert found.registration == {"pIN": 123455} and found.ders == [{"href": "/ders/1"}]
-    assert [(default.program, default.primacy) for default in found.defaults()] == [("/far", 9)]
-    assert [(event.program, event.primacy, event.start) for event in found.events(LFDI, 1)] == [
+    programs = discovery.discover(polls(), SHELF["/e"]["EndDevice"][1])
+    assert [program.href for program in programs.programs] == ["/near", "/far"]
+    assert programs.registration == {"pIN": 123455} and programs.ders == [{"href": "/ders/1"}]
+    assert [(default.program, default.primacy) for default in programs.defaults()] == [("/far", 9)]
+    assert [(event.program, event.primacy, event.start) for event in programs.events(LFDI, 1)] == [
         ("/far", 9, 1)
     ]
-    assert found.curves()["/x9"].points == ((1, 2),)
+    assert programs.curves()["/x9"].points == ((1, 2),)
 
 
 def test_a_device_with_no_links_leads_nowhere() -> None:

@@ -89,13 +89,13 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(certs: Path) -> Iterator[Server]:
-    made = Server(certs)
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+    started = Server(certs)
+    thread = threading.Thread(target=started.serve_forever, args=(0.01,))
     thread.start()
-    yield made
-    made.shutdown()
+    yield started
+    started.shutdown()
     thread.join()
-    made.server_close()
+    started.server_close()
 
 
 class Watch:
@@ -114,9 +114,9 @@ def watch() -> Watch:
 @pytest.fixture
 def connection(server: Server, certs: Path, watch: Watch) -> Iterator[Connection]:
     tls = tls_context(*(str(certs / name) for name in ("ca.pem", "device-1.pem", "device-1.key")))
-    made = Connection(Https(server.base, tls, timeout=5), watch)
-    yield made
-    made.close()
+    client = Connection(Https(server.base, tls, timeout=5), watch)
+    yield client
+    client.close()
 
 
 def test_ccm8_is_spoken_and_the_connection_is_kept_and_resumed(

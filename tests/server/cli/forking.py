@@ -23,12 +23,12 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 def run(words: list[str], stdin: str) -> dict[str, Any]:
     """Run a command line; its standard output is a pipe."""
     outlet, inlet = os.pipe()
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
-        said.write(stdin.encode())
-        said.seek(0)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        output.write(stdin.encode())
+        output.seek(0)
         process = os.fork()
         if not process:
-            os.dup2(said.fileno(), STDIN)
+            os.dup2(output.fileno(), STDIN)
             os.dup2(inlet, STDOUT)
             os.dup2(errors.fileno(), STDERR)
             os.close(inlet)

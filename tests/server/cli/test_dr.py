@@ -25,19 +25,19 @@ def run(server: None) -> Callable[..., Result]:
     enrolment.enrol(peers.lfdi(1), name="one", category=1)
     virtualders.create("street", members=["one"])
 
-    def typed(*words: str) -> Result:
+    def invoke(*words: str) -> Result:
         settings.clock = clock.spec()
         return CliRunner().invoke(main, list(words), catch_exceptions=False)
-    return typed
+    return invoke
 
 
 @pytest.fixture
-def say(run: Callable[..., Result]) -> Verb:
-    def typed(*words: str) -> Any:
+def run_json(run: Callable[..., Result]) -> Verb:
+    def invoke(*words: str) -> Any:
         result = run("dr", "event", *words, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
-    return typed
+    return invoke
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def say(run: Callable[..., Result]) -> Verb:
         ),
     ],
 )
-def test_each_wish_becomes_an_action(say: Verb, words: tuple[str, ...], action: dict[str, Any]) -> None:
-    assert say("create", "street", *words, "--duration", "1h")["action"] == action
+def test_each_wish_becomes_an_action(run_json: Verb, words: tuple[str, ...], action: dict[str, Any]) -> None:
+    assert run_json("create", "street", *words, "--duration", "1h")["action"] == action
 
 
-def test_an_event_is_tried_created_listed_shown_cancelled(say: Verb) -> None:
+def test_an_event_is_tried_created_listed_shown_cancelled(run_json: Verb) -> None:
     words = (
         "create",
         "street",
@@ -81,22 +81,22 @@ def test_an_event_is_tried_created_listed_shown_cancelled(say: Verb) -> None:
         "--description",
         "hot",
     )
-    tried = say(*words, "--dry-run")
-    assert "<drProgramMandatory>true" in tried["xml"][0] and say("list") == []
-    made = say(*words)
-    assert (made["start"], made["duration_s"], made["override_duration_s"], made["vder"]) == (
+    tried = run_json(*words, "--dry-run")
+    assert "<drProgramMandatory>true" in tried["xml"][0] and run_json("list") == []
+    created = run_json(*words)
+    assert (created["start"], created["duration_s"], created["override_duration_s"], created["vder"]) == (
         NOON + 900,
         3600,
         600,
         "street",
     )
-    assert made["categories"] == ["thermostat", "evse"]
-    assert [each["href"] for each in say("list", "street")] == [made["href"]]
-    shown = say("show", made["href"])
+    assert created["categories"] == ["thermostat", "evse"]
+    assert [row["href"] for row in run_json("list", "street")] == [created["href"]]
+    shown = run_json("show", created["href"])
     assert shown["answers"] == {"no answer": 1} and "<randomizeStart>300</randomizeStart>" in shown["xml"]
-    assert say("cancel", made["href"], "--reason", "cloudy")["status"] == "cancelled"
+    assert run_json("cancel", created["href"], "--reason", "cloudy")["status"] == "cancelled"
     clock.turn_to(NOON + 9000)
-    assert say("list") == [] and [each["status"] for each in say("list", "--ended")] == ["cancelled"]
+    assert run_json("list") == [] and [row["status"] for row in run_json("list", "--ended")] == ["cancelled"]
 
 
 @pytest.mark.parametrize(

@@ -31,33 +31,35 @@ def run(device: Peer) -> Callable[..., Result]:
     virtualders.create("street", members=["one"])
     assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
 
-    def typed(*words: str) -> Result:
+    def invoke(*words: str) -> Result:
         settings.clock = clock.spec()
         return CliRunner().invoke(main, ["ev", *words], catch_exceptions=False)
-    return typed
+    return invoke
 
 
 @pytest.fixture
-def say(run: Callable[..., Result]) -> Callable[..., Any]:
-    def typed(*words: str) -> Any:
+def run_json(run: Callable[..., Result]) -> Callable[..., Any]:
+    def invoke(*words: str) -> Any:
         result = run(*words, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
-    return typed
+    return invoke
 
 
 def test_sessions_are_seen_and_grants_revised_and_taken_back(
-    say: Callable[..., Any], run: Callable[..., Result]
+    run_json: Callable[..., Any], run: Callable[..., Result]
 ) -> None:
-    one, = say("sessions", "street")
-    assert (one["name"], one["granted_w"], one["granted_start"]) == ("one", 7000, NOON + 300)
-    tried = say("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h", "--dry-run")
-    assert "<powerAvailable>" in tried["xml"][0] and say("sessions")[0]["granted_w"] == 7000
-    made = say("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h", "--energy", "12000")
-    assert (made["energy_wh"], made["start"], made["duration_s"]) == (12_000, NOON + 300, 14_400)
-    assert [each["granted_wh"] for each in say("sessions")] == [12_000]
-    assert say("cancel", "one", "--reason", "fault") == {"request": "/edev/1/frq/1", "cancelled": 2}
-    assert say("sessions")[0]["state"] == "cancelled"
+    row, = run_json("sessions", "street")
+    assert (row["name"], row["granted_w"], row["granted_start"]) == ("one", 7000, NOON + 300)
+    tried = run_json("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h", "--dry-run")
+    assert "<powerAvailable>" in tried["xml"][0] and run_json("sessions")[0]["granted_w"] == 7000
+    reservation = run_json("grant", "one", "--power", "3500", "--start", "+5m", "--duration", "4h",
+                           "--energy", "12000")
+    assert (reservation["energy_wh"], reservation["start"], reservation["duration_s"]) == (12_000,
+                                                                                           NOON + 300, 14_400)
+    assert [session["granted_wh"] for session in run_json("sessions")] == [12_000]
+    assert run_json("cancel", "one", "--reason", "fault") == {"request": "/edev/1/frq/1", "cancelled": 2}
+    assert run_json("sessions")[0]["state"] == "cancelled"
     assert "one" in run("sessions").output
 
 

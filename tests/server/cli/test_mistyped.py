@@ -225,15 +225,15 @@ BAD: dict[str, list[tuple[str, str]]] = {
 
 
 @pytest.fixture
-def typed(device: peers.Peer, tmp_path: Path) -> Any:
+def run_line(device: peers.Peer, tmp_path: Path) -> Any:
     """Type a line at a street with one device, a default, a control and a signal."""
     enrolment.relabel(enrolment.find("1"), {}, "one")
     virtualders.create("street", members=["one"])
     defaultcontrols.set_default("street", {"opModMaxLimW": 5000})
     dercontrols.post("street", {"opModConnect": True}, 600)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
-    for name, said in FILES.items():
-        (tmp_path / name).write_bytes(said)
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
 
     def line(words: str) -> Result:
         settings.clock = clock.spec()
@@ -250,10 +250,10 @@ def filled(words: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_mistyped_is_refused_in_words(typed: Any, what: str, tmp_path: Path) -> None:
+def test_what_is_mistyped_is_refused_in_words(run_line: Any, what: str, tmp_path: Path) -> None:
     unclear = []
     for words, why in BAD[what]:
-        result = typed(words)
+        result = run_line(words)
         if (
             result.exit_code not in (1, 2)
             or not isinstance(result.exception, SystemExit)

@@ -17,31 +17,31 @@ from tests.peers import Peer
 
 
 @pytest.fixture
-def say(device: Peer) -> Callable[..., Any]:
-    def typed(*words: str) -> Any:
+def run_json(device: Peer) -> Callable[..., Any]:
+    def invoke(*words: str) -> Any:
         settings.clock = clock.spec()
         result = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
-    return typed
+    return invoke
 
 
-def test_a_device_is_taken_out_listed_and_brought_back(say: Callable[..., Any], device: Peer) -> None:
-    row = say("opt-out", "set", "one", "--until", "+2h", "--reason", "guests")
+def test_a_device_is_taken_out_listed_and_brought_back(run_json: Callable[..., Any], device: Peer) -> None:
+    row = run_json("opt-out", "set", "one", "--until", "+2h", "--reason", "guests")
     assert row["opted_out_until"] == NOON + 7200
-    assert say("opt-out", "list") == [
+    assert run_json("opt-out", "list") == [
         {"device": "one", "lfdi": device.lfdi, "opted_out_until": NOON + 7200, "opt_out_reason": "guests"}]
-    say("opt-out", "clear", "one")
-    assert say("opt-out", "list") == []
+    run_json("opt-out", "clear", "one")
+    assert run_json("opt-out", "list") == []
     assert [(row.operation, row.reason) for row in AuditEntry.select().order_by(AuditEntry.id)] == [
         ("opt-out set", "guests"), ("opt-out clear", "")]
 
 
-def test_a_contract_is_made_and_ended(say: Callable[..., Any]) -> None:
-    say("contract", "set", "one", "--events", "12", "--hours", "2.5")
-    assert [(row["max_events"], row["max_hours"]) for row in say("contract", "list")] == [(12, 2.5)]
-    say("contract", "set", "one", "--events", "none", "--hours", "none")
-    assert say("contract", "list") == [] and say("contract", "show", "one")["tier"] == 0
+def test_a_contract_is_made_and_ended(run_json: Callable[..., Any]) -> None:
+    run_json("contract", "set", "one", "--events", "12", "--hours", "2.5")
+    assert [(row["max_events"], row["max_hours"]) for row in run_json("contract", "list")] == [(12, 2.5)]
+    run_json("contract", "set", "one", "--events", "none", "--hours", "none")
+    assert run_json("contract", "list") == [] and run_json("contract", "show", "one")["tier"] == 0
 
 
 def test_what_cannot_be_is_said(device: Peer) -> None:

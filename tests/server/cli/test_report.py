@@ -46,13 +46,13 @@ def run(server: None) -> Callable[..., Result]:
         for what, value in (("before", 2000.0), ("after", -1000.0))
     )
 
-    def typed(*words: str) -> Result:
+    def invoke(*words: str) -> Result:
         settings.clock = clock.spec()
         return CliRunner().invoke(main, words, catch_exceptions=False)
-    return typed
+    return invoke
 
 
-def said(result: Result) -> Any:
+def json_of(result: Result) -> Any:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -68,10 +68,10 @@ def test_pages_have_a_place_of_their_own(
     run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    month = said(run("report", "month", "street", "--month", "2025-06", "--json"))
+    month = json_of(run("report", "month", "street", "--month", "2025-06", "--json"))
     assert month["html"] == "var/reports/month-street-2025-06-01.html" and Path(month["html"]).exists()
     assert month["key_figures"]["rms_before_w"] == 2000 and len(month["days"]) == 15
-    event = said(run("report", "event", str(DispatchOrder.get().id), "--json"))
+    event = json_of(run("report", "event", str(DispatchOrder.get().id), "--json"))
     assert (
         event["html"] == f"var/reports/event-order-{DispatchOrder.get().id}.html"
         and event["devices"][0]["nonresponse"] == "no answer"
@@ -80,9 +80,9 @@ def test_pages_have_a_place_of_their_own(
 
 def test_who_does_not_respond(run: Callable[..., Result]) -> None:
     assert [
-        (row["name"], row["no_answer"]) for row in said(run("report", "nonresponders", "street", "--json"))
+        (row["name"], row["no_answer"]) for row in json_of(run("report", "nonresponders", "street", "--json"))
     ] == [("one", 1)]
-    assert said(run("report", "nonresponders", "street", "--from", "2025-06-15T11:00", "--json")) == []
+    assert json_of(run("report", "nonresponders", "street", "--from", "2025-06-15T11:00", "--json")) == []
 
 
 def test_baselines(run: Callable[..., Result]) -> None:
@@ -91,7 +91,7 @@ def test_baselines(run: Callable[..., Result]) -> None:
         ("compute", "one", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
         ("compute", "street", "--start", "2025-06-15T10:00", "--end", "2025-06-15T11:00"),
     ):
-        row, = said(run("baseline", *words, "--json"))
+        row, = json_of(run("baseline", *words, "--json"))
         assert (row["name"], row["method"], row["load_w"]) == ("one", "submeter", [0.0] * 4)
 
 

@@ -28,10 +28,10 @@ def test_rates_that_settings_change_reach_what_is_stored(device: Peer) -> None:
 
 def test_what_an_earlier_release_has_stored_is_rendered_again(device: Peer) -> None:
     """It gave every EndDevice a postRate."""
-    kept = dict(settings.__dict__)
+    saved = dict(settings.__dict__)
     settings.post_rate = 300
     store.apply_rates()
-    settings.__dict__.update(kept)
+    settings.__dict__.update(saved)
     assert rates(device) == (300, 300)
     prepare()
     assert rates(device) == (None, 300)

@@ -24,14 +24,14 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run() -> Iterator[Run]:
     """Run a command in this process, with settings from this environment."""
-    kept = dict(settings.__dict__)
+    saved = dict(settings.__dict__)
 
     def run(*words: str, **environ: str) -> Result:
         settings.read({f"COUNTERPOISE_{name.upper()}": value for name, value in environ.items()})
         return CliRunner().invoke(main, [*words])
     yield run
     settings.__dict__.clear()
-    settings.__dict__.update(kept)
+    settings.__dict__.update(saved)
 
 
 def leaves(command: click.Command = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

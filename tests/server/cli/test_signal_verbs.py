@@ -26,69 +26,70 @@ def run(server: None) -> Callable[..., Result]:
     """Type a command line at a server with the virtual DER F12; `said` is on standard input."""
     virtualders.create("F12")
 
-    def typed(*words: str, said: str = "") -> Result:
+    def invoke(*words: str, stdin: str = "") -> Result:
         settings.clock = clock.spec()
-        return CliRunner().invoke(main, words, input=said, catch_exceptions=False)
-    return typed
+        return CliRunner().invoke(main, words, input=stdin, catch_exceptions=False)
+    return invoke
 
 
 @pytest.fixture
-def say(run: Callable[..., Result]) -> Callable[..., Any]:
-    def typed(*words: str, said: str = "") -> Any:
-        result = run(*words, "--json", said=said)
+def run_json(run: Callable[..., Result]) -> Callable[..., Any]:
+    def invoke(*words: str, stdin: str = "") -> Any:
+        result = run(*words, "--json", stdin=stdin)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
-    return typed
+    return invoke
 
 
 def values() -> list[Any]:
     return [row.values for row in Series.select().order_by(Series.id)]
 
 
-def test_a_signal_from_a_file_is_put_and_shown(say: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_signal_from_a_file_is_put_and_shown(run_json: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "f12.csv"
     path.write_text("start,value\n2025-06-15T12:00Z,1.5\n2025-06-15T12:15Z,\n2025-06-15T12:30Z,-2\n")
     words = ("signal", "put", "F12", "--csv", str(path), "--unit", "kW", "--tolerance", "50", "--every", "1h")
-    assert say(*words, "--dry-run")["dry_run"] and not values()
-    done = say(*words, "--source", "SCADA", "--priority", "2")
+    assert run_json(*words, "--dry-run")["dry_run"] and not values()
+    done = run_json(*words, "--source", "SCADA", "--priority", "2")
     assert values() == [[1500, None, -2000]] and done["warnings"] == [
         "imbalance of F12 has no values from 2025-06-15T12:15Z until 2025-06-15T12:30Z"]
-    row, = say("signal", "show", "F12")
+    row, = run_json("signal", "show", "F12")
     assert (row["kind"], row["current"], row["tolerance_w"], row["issue_interval_s"]) == (
         "imbalance", 1500, 50, HOUR)
     assert (row["source"], row["priority"]) == ("SCADA", 2)
     assert "ends at 2025-06-15T12:45Z" in row["problem"]
-    assert say("signal", "show", "--kind", "price") == []
+    assert run_json("signal", "show", "--kind", "price") == []
 
 
-def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
+def test_a_signal_may_be_pushed_piped_or_flat(run_json: Callable[..., Any]) -> None:
     piped = json.dumps({"start": NOON, "step": 300, "values": [1, 2, 3]})
     assert (
-        say("signal", "put", "F12", "--kind", "import_limit", "--from-json", "-", said=piped)["end"]
+        run_json("signal", "put", "F12", "--kind", "import_limit", "--from-json", "-", stdin=piped)["end"]
         == NOON + STEP
     )
     assert (
-        say("signal", "put", "F12", "--csv", "-", "--start", "+15m", "--step", "30m", said="4\n5\n")["start"]
+        run_json("signal", "put", "F12", "--csv", "-", "--start", "+15m", "--step", "30m",
+                 stdin="4\n5\n")["start"]
         == NOON + STEP
     )
     clock.advance(500)
-    assert say("signal", "put", "F12", "--flat", "1.5", "--unit", "MW", "--for", "30m")["start"] == NOON
+    assert run_json("signal", "put", "F12", "--flat", "1.5", "--unit", "MW", "--for", "30m")["start"] == NOON
     assert (
-        say("signal", "put", "F12", "--kind", "price", "--flat", "0.3", "--start", "2025-06-16T00:00Z")[
+        run_json("signal", "put", "F12", "--kind", "price", "--flat", "0.3", "--start", "2025-06-16T00:00Z")[
             "values"
         ]
         == 96
     )
-    assert say("signal", "push", "F12", "measured", "-250.5", "--source", "SCADA")["start"] == NOON
+    assert run_json("signal", "push", "F12", "measured", "-250.5", "--source", "SCADA")["start"] == NOON
     assert (
-        say("signal", "push", "F12", "measured", "7", "--start", "+100s", "--step", "5m")["end"]
+        run_json("signal", "push", "F12", "measured", "7", "--start", "+100s", "--step", "5m")["end"]
         == NOON + STEP
     )
     assert values() == [[1, 2, 3], [4, 5], [1.5e6] * 2, [0.3] * 96, [-250.5], [7]]
 
 
 @pytest.mark.parametrize(
-    "words, said, why",
+    "words, stdin, why",
     [
         (
             ("signal", "put", "F12", "--csv", "-"),
@@ -144,9 +145,9 @@ def test_a_signal_may_be_pushed_piped_or_flat(say: Callable[..., Any]) -> None:
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_half_done(
-    run: Callable[..., Result], words: tuple[str, ...], said: str, why: str
+    run: Callable[..., Result], words: tuple[str, ...], stdin: str, why: str
 ) -> None:
-    result = run("--set", "timezone=Europe/Berlin", *words, said=said)
+    result = run("--set", "timezone=Europe/Berlin", *words, stdin=stdin)
     assert result.exit_code in (1, 2)
     assert re.search(why, result.stderr), result.stderr
     assert not values() and not Measurement.select().exists()
@@ -159,58 +160,62 @@ def test_a_file_that_is_not_text_is_refused(run: Callable[..., Result], tmp_path
     assert result.exit_code == 1 and "this is not UTF-8 (byte 12)" in result.stderr
 
 
-def test_a_local_day_of_25_hours_is_put_whole(say: Callable[..., Any], run: Callable[..., Result]) -> None:
+def test_a_local_day_of_25_hours_is_put_whole(run_json: Callable[..., Any],
+                                              run: Callable[..., Result]) -> None:
     hours = [0, 1, 2, 2, *range(3, 24)]
-    said = "start,value\n" + "".join(
+    stdin = "start,value\n" + "".join(
         f"2026-10-25T{hour:02d}:00,{number}\n" for number, hour in enumerate(hours)
     )
-    result = run("--set", "timezone=Europe/Berlin", "signal", "put", "F12", "--csv", "-", "--json", said=said)
+    result = run("--set", "timezone=Europe/Berlin", "signal", "put", "F12", "--csv", "-", "--json",
+                 stdin=stdin)
     row = json.loads(result.stdout)
     assert (row["values"], row["gaps"], row["end"] - row["start"]) == (25, 0, 25 * HOUR)
 
 
 def test_history_makes_forecasts_and_those_from_outside_come_first(
-    say: Callable[..., Any], run: Callable[..., Result]
+    run_json: Callable[..., Any], run: Callable[..., Result]
 ) -> None:
     flat = json.dumps({"start": NOON - 2 * DAY, "step": HOUR, "values": [-1.2] * 48})
-    assert say(
-        "history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", "--dry-run", said=flat
+    assert run_json(
+        "history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", "--dry-run", stdin=flat
     )["dry_run"]
-    assert say("history", "show", "F12") == []
+    assert run_json("history", "show", "F12") == []
     assert (
-        say("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", said=flat)[
+        run_json("history", "import", "F12", "premises", "--from-json", "-", "--unit", "kW", stdin=flat)[
             "intervals"
         ]
         == 192
     )
-    assert say("history", "show", "F12", "--from", "2025-06-15T11:30Z") == [
+    assert run_json("history", "show", "F12", "--from", "2025-06-15T11:30Z") == [
         {"start": NOON - 2 * STEP, "injection_w": {"premises": -1200}},
         {"start": NOON - STEP, "injection_w": {"premises": -1200}}]
-    said = "start,p10,value,p90\n2025-06-15T12:00Z,1,2,3\n2025-06-15T12:15Z,1,2,3\n"
+    stdin = "start,p10,value,p90\n2025-06-15T12:00Z,1,2,3\n2025-06-15T12:15Z,1,2,3\n"
     assert (
-        say("forecast", "put", "F12", "pv", "--csv", "-", "--unit", "kW", "--source", "bureau", said=said)[
+        run_json("forecast", "put", "F12", "pv", "--csv", "-", "--unit", "kW", "--source", "bureau",
+                 stdin=stdin)[
             "mean"
         ]
         == 2000
     )
-    found = say("forecast", "show", "F12", "--horizon", "30m", "--kind", "load", "--kind", "pv")
-    assert (found["load_source"], found["pv_source"], len(found["submitted"])) == ("a day ago", "bureau", 1)
-    assert found["intervals"][0]["load_p50_w"] == pytest.approx(-1200)
-    second = found["intervals"][1]
+    shown = run_json("forecast", "show", "F12", "--horizon", "30m", "--kind", "load", "--kind", "pv")
+    assert (shown["load_source"], shown["pv_source"], len(shown["submitted"])) == ("a day ago", "bureau", 1)
+    assert shown["intervals"][0]["load_p50_w"] == pytest.approx(-1200)
+    second = shown["intervals"][1]
     assert [second[f"pv_p{part}_w"] for part in (10, 50, 90)] == pytest.approx([1000, 2000, 3000])
     assert "2025-06-15T12:15Z" in run("forecast", "show", "F12").output
-    assert [row["pv_p50_w"] for row in say("vder", "forecast", "F12", "--horizon", "45m")] == [2000, 2000, 0]
+    assert [row["pv_p50_w"] for row in run_json("vder", "forecast", "F12", "--horizon", "45m")] == [2000,
+                                                                                                    2000, 0]
 
 
-def test_cars_are_forecast_by_their_visits(say: Callable[..., Any]) -> None:
-    said = "arrive,depart,wh,w\n2025-06-15T18:00,2025-06-16T06:00,14000,7000\n"
-    put = say("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", said=said)
+def test_cars_are_forecast_by_their_visits(run_json: Callable[..., Any]) -> None:
+    stdin = "arrive,depart,wh,w\n2025-06-15T18:00,2025-06-16T06:00,14000,7000\n"
+    put = run_json("forecast", "put", "F12", "ev", "--csv", "-", "--issued", "2025-06-15T10:00Z", stdin=stdin)
     assert put["sessions"] == 1
-    assert say("forecast", "show", "F12")["submitted"][0]["issued_at"] == NOON - 2 * HOUR
+    assert run_json("forecast", "show", "F12")["submitted"][0]["issued_at"] == NOON - 2 * HOUR
 
 
-def test_readings_that_came_late_are_summed_up_again(say: Callable[..., Any]) -> None:
-    assert say("history", "roll", "--from", "2025-06-15T10:00Z") == {"intervals": 8}
-    assert say("history", "roll", "--from", "2025-06-15T10:00Z", "--until", "2025-06-15T10:31Z") == {
+def test_readings_that_came_late_are_summed_up_again(run_json: Callable[..., Any]) -> None:
+    assert run_json("history", "roll", "--from", "2025-06-15T10:00Z") == {"intervals": 8}
+    assert run_json("history", "roll", "--from", "2025-06-15T10:00Z", "--until", "2025-06-15T10:31Z") == {
         "intervals": 2
     }

@@ -188,12 +188,12 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
 
-    def typed(*words: str, fails: bool = False) -> Result:
+    def invoke(*words: str, fails: bool = False) -> Result:
         settings.clock = clock.spec()
         result = CliRunner().invoke(main, list(words), catch_exceptions=False)
         assert (result.exit_code != 0) == fails, result.output
         return result
-    return typed
+    return invoke
 
 
 def filled(words: str, folder: Path) -> str:
@@ -287,9 +287,9 @@ def test_the_tail_is_read_in_words_and_in_json(run: Typed, trail: list[dict[str,
         assert [entry["id"] for entry in json.loads(run("audit", "tail", *words, "--json").stdout)] == numbers
 
 
-@pytest.mark.parametrize("lines, told", [("1", [3, 4]), ("0", [4])])
+@pytest.mark.parametrize("lines, expected", [("1", [3, 4]), ("0", [4])])
 def test_the_tail_is_followed(
-    run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, lines: str, told: list[int]
+    run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, lines: str, expected: list[int]
 ) -> None:
     turns = iter(
         (lambda: audit.add(audit.Actor("carol"), "vder update", "solar", None, {"primacy": 7}), lambda: None)
@@ -302,7 +302,7 @@ def test_the_tail_is_followed(
         turn()
     monkeypatch.setattr(time, "sleep", pause)
     output = run("audit", "tail", "--follow", "--json", "-n", lines, fails=True).stdout
-    assert [json.loads(each)["id"] for each in output.splitlines() if each.startswith("{")] == told
+    assert [json.loads(text)["id"] for text in output.splitlines() if text.startswith("{")] == expected
 
 
 def test_it_is_followed_in_words(
@@ -322,8 +322,8 @@ def test_a_whole_trail_is_verified_and_one_that_is_not_fails(run: Typed, trail: 
     assert "no entry of the hash" in run("audit", "verify", "--known", "f" * 64, fails=True).output
     AuditEntry.delete().where(AuditEntry.id == 2).execute()
     assert "entry 2 is missing" in run("audit", "verify", fails=True).output
-    told = json.loads(run("audit", "verify", "--json", fails=True).stdout)
-    assert told["complete"] is False and told["faults"] == ["entry 2 is missing"]
+    expected = json.loads(run("audit", "verify", "--json", fails=True).stdout)
+    assert expected["complete"] is False and expected["faults"] == ["entry 2 is missing"]
 
 
 def test_an_export_is_verified_without_the_database(
@@ -338,8 +338,8 @@ def test_an_export_is_verified_without_the_database(
         == list(map(json.loads, run("audit", "export").stdout.splitlines()))
     )
     AuditEntry.delete().execute()
-    told = json.loads(run("audit", "verify", str(file), "--json").stdout)
-    assert told == {"entries": 3, "hash": trail[-1]["hash"], "complete": True}
+    expected = json.loads(run("audit", "verify", str(file), "--json").stdout)
+    assert expected == {"entries": 3, "hash": trail[-1]["hash"], "complete": True}
     file.write_text("\n".join([lines[0], lines[1].replace("bob", "eve"), lines[2]]))
     assert "entry 2 was altered" in run("audit", "verify", str(file), fails=True).output
     assert (

@@ -32,32 +32,33 @@ def run(device: Peer) -> Callable[..., Result]:
     virtualders.create("city")
     virtualders.create("street", members=["one"], parent="city")
 
-    def typed(*words: str) -> Result:
+    def invoke(*words: str) -> Result:
         settings.clock = clock.spec()
         return CliRunner().invoke(main, ["vder", *words], catch_exceptions=False)
-    return typed
+    return invoke
 
 
-def said(result: Result) -> Any:
+def json_of(result: Result) -> Any:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
 def test_status(run: Callable[..., Result]) -> None:
-    found = said(run("status", "street", "--json"))
-    assert (found["members"], found["available"], found["claimed_w"]) == (1, 1, 5000)
+    result = json_of(run("status", "street", "--json"))
+    assert (result["members"], result["available"], result["claimed_w"]) == (1, 1, 5000)
     assert "street" in run("status", "street").output
-    assert said(run("status", "street", "--equivalent-der", "--json"))["DERCapability"]["rtgMaxW"] == {
+    assert json_of(run("status", "street", "--equivalent-der", "--json"))["DERCapability"]["rtgMaxW"] == {
         "multiplier": 0,
         "value": 5000,
     }
 
 
 def test_capability(run: Callable[..., Result]) -> None:
-    found = said(run("capability", "city", "--horizon", "2h", "--step", "30m", "--quantile", "0.9", "--json"))
-    assert [row["up_w"] for row in found["steps"]] == [5000] * 4 and found["steps"][0]["verified_up_w"] == 0
-    assert found["steps"][1]["start"] - found["steps"][0]["start"] == 1800
-    assert [child["name"] for child in found["children"]] == ["street"]
+    result = json_of(run("capability", "city", "--horizon", "2h", "--step", "30m", "--quantile", "0.9",
+                         "--json"))
+    assert [row["up_w"] for row in result["steps"]] == [5000] * 4 and result["steps"][0]["verified_up_w"] == 0
+    assert result["steps"][1]["start"] - result["steps"][0]["start"] == 1800
+    assert [child["name"] for child in result["children"]] == ["street"]
     assert "verified" in run("capability", "city").output
 
 

@@ -21,54 +21,55 @@ Verb = Callable[..., Any]
 @pytest.fixture
 def run(server: None) -> Callable[..., Result]:
     """Type a command line; the clock stays where the test has turned it."""
-    def typed(*words: str, fails: bool = False) -> Result:
+    def invoke(*words: str, fails: bool = False) -> Result:
         pace = clock.spec()
         from server.config import settings
         settings.clock = pace
         result = CliRunner().invoke(main, list(words), catch_exceptions=False)
         assert (result.exit_code != 0) == fails, result.output
         return result
-    return typed
+    return invoke
 
 
 @pytest.fixture
-def say(run: Callable[..., Result]) -> Verb:
+def run_json(run: Callable[..., Result]) -> Verb:
     """Type a command line with --json; what it printed."""
-    def typed(*words: str) -> Any:
+    def invoke(*words: str) -> Any:
         return json.loads(run(*words, "--json").stdout)
-    return typed
+    return invoke
 
 
 @pytest.fixture
-def homes(say: Verb, peer: Callable[[int], peers.Peer]) -> list[peers.Peer]:
+def homes(run_json: Verb, peer: Callable[[int], peers.Peer]) -> list[peers.Peer]:
     """Two homes with solar in a virtual DER `solar` under `street`; both have said what they are."""
-    say("vder", "create", "street")
-    say("vder", "create", "solar", "--parent", "street", "--rule", "kind = pv")
-    found = []
+    run_json("vder", "create", "street")
+    run_json("vder", "create", "solar", "--parent", "street", "--rule", "kind = pv")
+    clients = []
     for number in (1, 2):
-        say("enrol", peers.lfdi(number), "--name", f"home {number}", "--kind", "pv")
-        one = peer(number)
-        assert one.put(f"/edev/{number}/der/1/dercap", "DERCapability", SOLAR).status == 204
-        found.append(one)
+        run_json("enrol", peers.lfdi(number), "--name", f"home {number}", "--kind", "pv")
+        home = peer(number)
+        assert home.put(f"/edev/{number}/der/1/dercap", "DERCapability", SOLAR).status == 204
+        clients.append(home)
     lastcontact.flush()
-    return found
+    return clients
 
 
 def test_a_device_is_enrolled_shown_labelled_suspended_restored_removed(
-    say: Verb, run: Verb, peer: Any
+    run_json: Verb, run: Verb, peer: Any
 ) -> None:
-    enrolled = say("enrol", peers.lfdi(1), "--name", "home", "--pin", "123455", "--label", "feeder=F1")
+    enrolled = run_json("enrol", peers.lfdi(1), "--name", "home", "--pin", "123455", "--label", "feeder=F1")
     assert enrolled["pin"] == "123455" and enrolled["labels"] == {"feeder": "F1"}
-    assert [row["lfdi"] for row in say("device", "list")] == [peers.lfdi(1)]
-    assert say("device", "label", "home", "feeder=F2", "phase=a")["labels"] == {"feeder": "F2", "phase": "a"}
-    assert say("device", "label", "home", "--remove", "phase")["labels"] == {"feeder": "F2"}
-    assert say("device", "list", "--label", "feeder=F1") == []
-    say("device", "suspend", "home")
+    assert [row["lfdi"] for row in run_json("device", "list")] == [peers.lfdi(1)]
+    assert run_json("device", "label", "home", "feeder=F2", "phase=a")["labels"] == {"feeder": "F2",
+                                                                                     "phase": "a"}
+    assert run_json("device", "label", "home", "--remove", "phase")["labels"] == {"feeder": "F2"}
+    assert run_json("device", "list", "--label", "feeder=F1") == []
+    run_json("device", "suspend", "home")
     assert peer(1).get("/dcap").status == 403
-    say("device", "restore", "home")
+    run_json("device", "restore", "home")
     assert peer(1).get("/dcap").status == 200
-    say("device", "remove", "home", "--yes")
-    assert say("device", "list") == [] and peer(1).get("/edev").status == 404
+    run_json("device", "remove", "home", "--yes")
+    assert run_json("device", "list") == [] and peer(1).get("/edev").status == 404
 
 
 @pytest.mark.parametrize("words, why", [
@@ -87,46 +88,49 @@ def test_what_cannot_be_is_refused_in_words(run: Verb, words: list[str], why: st
     assert why in run(*words, fails=True).output
 
 
-def test_many_are_enrolled_from_a_file_or_none_at_all(say: Verb, run: Verb, tmp_path: Any) -> None:
+def test_many_are_enrolled_from_a_file_or_none_at_all(run_json: Verb, run: Verb, tmp_path: Any) -> None:
     file = tmp_path / "devices.json"
     file.write_text(
         json.dumps(
             [{"lfdi": peers.lfdi(number), "name": f"d{number}", "kind": "pv"} for number in range(1, 6)]
         )
     )
-    assert len(say("enrol", "--from", str(file))) == 5
+    assert len(run_json("enrol", "--from", str(file))) == 5
     file.write_text(json.dumps([{"lfdi": peers.lfdi(7)}, {"lfdi": peers.lfdi(1)}]))
     assert "enrolled already" in run("enrol", "--from", str(file), fails=True).output
-    assert len(say("device", "list")) == 5
+    assert len(run_json("device", "list")) == 5
     file.write_text("{")
     assert str(file) in run("enrol", "--from", str(file), fails=True).output
 
 
 def test_a_control_is_posted_in_words_read_by_its_members_and_cancelled(
-    say: Verb, homes: list[peers.Peer]
+    run_json: Verb, homes: list[peers.Peer]
 ) -> None:
-    posted = say("control", "post", "solar", "opModMaxLimW=50%", "--start", "+15m", "--duration", "1h30m",
+    posted = run_json("control", "post", "solar", "opModMaxLimW=50%", "--start", "+15m", "--duration",
+                      "1h30m",
                  "--randomize-start", "60", "--description", "noon")
     assert (
         posted["base"] == {"opModMaxLimW": 5000}
         and posted["start"] == NOON + 900
         and posted["duration_s"] == 5400
     )
-    seen = homes[0].get(posted["href"]).data
-    assert seen["randomizeStart"] == 60 and seen["EventStatus"]["currentStatus"] == 0
-    assert [row["href"] for row in say("control", "list", "solar")] == [posted["href"]]
-    assert "<DERControl" in say("control", "show", posted["href"])["xml"]
+    resource = homes[0].get(posted["href"]).data
+    assert resource["randomizeStart"] == 60 and resource["EventStatus"]["currentStatus"] == 0
+    assert [row["href"] for row in run_json("control", "list", "solar")] == [posted["href"]]
+    assert "<DERControl" in run_json("control", "show", posted["href"])["xml"]
     assert (
-        say("control", "cancel", posted["href"], "--randomized")["status"] == "cancelled with randomization"
+        run_json("control", "cancel", posted["href"], "--randomized")["status"]
+        == "cancelled with randomization"
     )
     assert homes[0].get(posted["href"]).data["EventStatus"]["currentStatus"] == 3
 
 
-def test_a_dry_run_shows_the_xml_and_leaves_nothing(say: Verb, homes: list[peers.Peer]) -> None:
-    tried = say("control", "post", "solar", "opModConnect=no", "--duration", "5m", "--dry-run")
-    assert "<opModConnect>false</opModConnect>" in tried["xml"][0] and say("control", "list") == []
-    tried = say("dispatch", "solar", "--limit", "40", "--duration", "5m", "--dry-run")
-    assert len(tried["shares"]) == 2 and say("dispatch", "list") == [] and say("control", "list") == []
+def test_a_dry_run_shows_the_xml_and_leaves_nothing(run_json: Verb, homes: list[peers.Peer]) -> None:
+    tried = run_json("control", "post", "solar", "opModConnect=no", "--duration", "5m", "--dry-run")
+    assert "<opModConnect>false</opModConnect>" in tried["xml"][0] and run_json("control", "list") == []
+    tried = run_json("dispatch", "solar", "--limit", "40", "--duration", "5m", "--dry-run")
+    assert len(tried["shares"]) == 2 and run_json("dispatch", "list") == [] and run_json("control",
+                                                                                         "list") == []
 
 
 def test_a_mode_that_no_member_supports_warns(run: Verb, homes: list[peers.Peer]) -> None:
@@ -136,8 +140,9 @@ def test_a_mode_that_no_member_supports_warns(run: Verb, homes: list[peers.Peer]
     assert "no member supports opModEnergize" in result.output
 
 
-def test_an_order_is_followed_from_posting_to_the_last_answer(say: Verb, homes: list[peers.Peer]) -> None:
-    order = say("dispatch", "solar", "--limit", "40", "--start", "+1m", "--duration", "5m")
+def test_an_order_is_followed_from_posting_to_the_last_answer(run_json: Verb,
+                                                              homes: list[peers.Peer]) -> None:
+    order = run_json("dispatch", "solar", "--limit", "40", "--start", "+1m", "--duration", "5m")
     control = homes[0].get(order["shares"][0]["control"]).data
     assert control["DERControlBase"] == {"opModMaxLimW": 4000}
     for status in (1, 2, 3):
@@ -145,18 +150,19 @@ def test_an_order_is_followed_from_posting_to_the_last_answer(say: Verb, homes: 
         answer = {"createdDateTime": clock.now(), "endDeviceLFDI": homes[0].lfdi, "status": status,
                   "subject": control["mRID"]}
         assert homes[0].post("/rsps/1/rsp", "DERControlResponse", answer).status == 201
-    shown = say("dispatch", "show", str(order["id"]))
+    shown = run_json("dispatch", "show", str(order["id"]))
     assert shown["answers"] == {"completed": 1, "waiting": 1}
-    by_href, by_mrid = say("responses", order["shares"][0]["control"]), say("responses", control["mRID"])
+    by_href, by_mrid = run_json("responses", order["shares"][0]["control"]), run_json("responses",
+                                                                                      control["mRID"])
     assert [row["status"] for row in by_href] == [3, 2, 1] and by_href == by_mrid
-    assert say("dispatch", "cancel", str(order["id"]))["status"] == "cancelled"
+    assert run_json("dispatch", "cancel", str(order["id"]))["status"] == "cancelled"
 
 
-def test_defaults_and_curves(say: Verb, homes: list[peers.Peer]) -> None:
-    say("vder", "default", "solar", "opModMaxLimW=90%", "--also", "setGradW=27")
-    program = say("vder", "show", "solar")["program"]
+def test_defaults_and_curves(run_json: Verb, homes: list[peers.Peer]) -> None:
+    run_json("vder", "default", "solar", "opModMaxLimW=90%", "--also", "setGradW=27")
+    program = run_json("vder", "show", "solar")["program"]
     assert homes[0].get(f"{program}/dderc").data["setGradW"] == 27
-    curve = say(
+    curve = run_json(
         "control",
         "curve",
         "solar",
@@ -171,25 +177,26 @@ def test_defaults_and_curves(say: Verb, homes: list[peers.Peer]) -> None:
         "--y-multiplier",
         "0",
     )
-    say("control", "post", "solar", f"opModVoltVar={curve['href']}", "--duration", "1h")
+    run_json("control", "post", "solar", f"opModVoltVar={curve['href']}", "--duration", "1h")
     assert homes[0].get(curve["href"]).data["curveType"] == 11
-    assert {row["mode"] for row in say("preview", "home 1")["follows"]} == {"opModMaxLimW", "opModVoltVar"}
-    assert say("vder", "default", "solar", "--clear") == {"vder": "solar", "default": None}
+    assert {row["mode"] for row in run_json("preview", "home 1")["follows"]} == {"opModMaxLimW",
+                                                                                 "opModVoltVar"}
+    assert run_json("vder", "default", "solar", "--clear") == {"vder": "solar", "default": None}
 
 
-def test_rates_reach_the_device(say: Verb, homes: list[peers.Peer]) -> None:
-    say("poll-rate", "60", "--kind", "EndDeviceList")
+def test_rates_reach_the_device(run_json: Verb, homes: list[peers.Peer]) -> None:
+    run_json("poll-rate", "60", "--kind", "EndDeviceList")
     assert homes[0].get("/edev").data["pollRate"] == 60
-    say("poll-rate", "30s", "--device", "home 2")
+    run_json("poll-rate", "30s", "--device", "home 2")
     assert homes[1].get("/edev").data["pollRate"] == 30 and homes[0].get("/edev").data["pollRate"] == 60
     assert homes[1].get("/edev/2/rg").data["pollRate"] == 30
-    say("post-rate", "15m", "--device", "home 1")
+    run_json("post-rate", "15m", "--device", "home 1")
     assert homes[0].get("/edev/1").data["postRate"] == 900
-    assert say("poll-rate", "--device", "home 2", "--clear")[-1]["seconds"] == 300
+    assert run_json("poll-rate", "--device", "home 2", "--clear")[-1]["seconds"] == 300
     assert homes[1].get("/edev").data["pollRate"] == 60
 
 
-def test_readings_are_shown(say: Verb, homes: list[peers.Peer]) -> None:
+def test_readings_are_shown(run_json: Verb, homes: list[peers.Peer]) -> None:
     mirror = {
         "mRID": "01",
         "roleFlags": "00",
@@ -206,7 +213,7 @@ def test_readings_are_shown(say: Verb, homes: list[peers.Peer]) -> None:
         ],
     }
     assert homes[0].post("/mup", "MirrorUsagePoint", mirror).status == 201
-    row, = say("readings", "home 1")
+    row, = run_json("readings", "home 1")
     assert (row["quantity"], row["value"], row["uom"], row["start"]) == ("power", 1234, 38, NOON - 60)
 
 
@@ -217,6 +224,6 @@ def test_tables_for_people(run: Verb, homes: list[peers.Peer]) -> None:
     assert "2025-06-15T12:00:00Z" in run("device", "show", "home 1").output
 
 
-def test_a_healthy_house_is_not_changed_by_reindex(say: Verb, homes: list[peers.Peer]) -> None:
-    say("control", "post", "solar", "opModMaxLimW=50%", "--duration", "1h")
-    assert say("reindex") == {"changed": 0}
+def test_a_healthy_house_is_not_changed_by_reindex(run_json: Verb, homes: list[peers.Peer]) -> None:
+    run_json("control", "post", "solar", "opModMaxLimW=50%", "--duration", "1h")
+    assert run_json("reindex") == {"changed": 0}

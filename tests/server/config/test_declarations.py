@@ -61,13 +61,13 @@ def refused(give: Give, name: str, value: object, why: str) -> None:
     assert name in str(error.value).lower() and f"Give {SETTINGS[name].allowed}" in str(error.value)
 
 
-def each(which: Callable[[Setting], bool]) -> pytest.MarkDecorator:
+def for_each_setting(which: Callable[[Setting], bool]) -> pytest.MarkDecorator:
     """Run a test once for each setting of which this is true."""
     names = [name for name, setting in SETTINGS.items() if which(setting)]
     return pytest.mark.parametrize("setting", [SETTINGS[name] for name in names], ids=names)
 
 
-@each(lambda setting: setting.kind in (int, float))
+@for_each_setting(lambda setting: setting.kind in (int, float))
 def test_a_number_within_its_bounds(setting: Setting, give: Give) -> None:
     assert setting.least is not None and setting.most is not None
     step = 1 if setting.kind is int else None
@@ -78,14 +78,14 @@ def test_a_number_within_its_bounds(setting: Setting, give: Give) -> None:
         refused(give, setting.name, setting.kind(beyond), OUTSIDE_RANGE)
 
 
-@each(lambda setting: bool(setting.choices))
+@for_each_setting(lambda setting: bool(setting.choices))
 def test_a_choice(setting: Setting, give: Give) -> None:
     for choice in setting.choices:
         assert getattr(give(setting.name, choice), setting.name) == choice
     refused(give, setting.name, setting.choices[0].upper(), "is not one of them")
 
 
-@each(lambda setting: setting.kind is bool)
+@for_each_setting(lambda setting: setting.kind is bool)
 def test_yes_and_no(setting: Setting, give: Give) -> None:
     for value, words in ((True, ("yes", "ON", "1", "true")), (False, ("no", "off", "0", "False"))):
         for word in words:
@@ -105,7 +105,7 @@ def test_every_rule_has_texts_that_follow_it_and_others() -> None:
     assert ACCEPTED.keys() == REFUSED.keys() == {name for name, setting in SETTINGS.items() if setting.check}
 
 
-@each(lambda setting: True)
+@for_each_setting(lambda setting: True)
 def test_a_setting_is_declared_in_full(setting: Setting) -> None:
     assert setting.help and setting.group and setting.unit and setting.allowed
     assert setting.parse(setting.default) == setting.default

@@ -36,7 +36,7 @@ def live(server, application):
     instant."""
     settings.poll_rate = settings.post_rate = 60
 
-    def made(*models):
+    def devices(*models):
         clients = []
         for number, model in enumerate(models, 1):
             lfdi = peers.lfdi(number)
@@ -52,13 +52,13 @@ def live(server, application):
 
         def until(instant):
             while min(wakes.values()) <= instant:
-                one = min(wakes, key=wakes.get)
-                clock.turn_to(max(wakes[one], clock.precise()))
-                wakes[one] = clients[one].step(clock.precise())
+                device = min(wakes, key=wakes.get)
+                clock.turn_to(max(wakes[device], clock.precise()))
+                wakes[device] = clients[device].step(clock.precise())
             clock.turn_to(instant)
             lastcontact.flush()
         return clients, until
-    return made
+    return devices
 
 
 def read(number, start, end):
@@ -75,13 +75,13 @@ def read(number, start, end):
 def test_a_battery_that_is_ordered_to(live, watts):
     (client,), until = live(Battery(name="one", site=EVENING))
     until(NOON + 300)
-    made = create_order("town", 1800, T, target=watts)
+    devices = create_order("town", 1800, T, target=watts)
     control, = store.items(f"{virtualders.find('town').program}/derc")
     assert f"<opModFixedW>{watts * 2}</opModFixedW>".encode() in control.body
     until(T + STEP)
     assert client.model.injection_w == pytest.approx(watts, abs=20)
     assert power.latest([peers.lfdi(1)])[peers.lfdi(1)].injection_w == pytest.approx(watts, abs=20)
-    assert orders.show(made["id"])["delivered_w"] == pytest.approx(watts, abs=50)
+    assert orders.show(devices["id"])["delivered_w"] == pytest.approx(watts, abs=50)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(watts, rel=0.1)
 
@@ -167,8 +167,8 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     until(T - 60)
     with audit.acting("test"):
         controller.run_due()
-    seen = fleetstate.read(virtualders.find("town"), clock.now())
-    assert not len(seen.ev.device) and list(seen.excluded.values()) == [eligibility.OFFERS]
+    state = fleetstate.read(virtualders.find("town"), clock.now())
+    assert not len(state.ev.device) and list(state.excluded.values()) == [eligibility.OFFERS]
     until(T + STEP)
     session, = evsessions.list_sessions("town")
     assert session["granted_w"] == 0 and client.model.injection_w == 0 and client.model.injected_wh == 0

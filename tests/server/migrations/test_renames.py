@@ -76,7 +76,7 @@ COLUMNS = {"order": {"what": "kind", "kind": "program", "id": "number", "state":
            "share": {"order_id": "dispatch_order_id"}}
 
 
-def made(open_at: OpenAt, url: str, *kinds: type[Model]) -> dict[str, Any]:
+def create_tables(open_at: OpenAt, url: str, *kinds: type[Model]) -> dict[str, Any]:
     """The description of these tables, made new in an empty database."""
     db.close()
     clear(url)
@@ -87,8 +87,8 @@ def made(open_at: OpenAt, url: str, *kinds: type[Model]) -> dict[str, Any]:
 
 def test_renamed_tables_are_as_if_they_had_been_made_with_the_new_names(open_at: OpenAt, blank: str) -> None:
     open_at("")
-    expected = made(open_at, blank, DispatchOrder, Part)
-    made(open_at, blank, Order, Share)
+    expected = create_tables(open_at, blank, DispatchOrder, Part)
+    create_tables(open_at, blank, Order, Share)
     Order.create(what="a", kind="b")
     Share.create(order=1, lfdi="c")
     with db.atomic():
@@ -105,7 +105,7 @@ def test_renamed_tables_are_as_if_they_had_been_made_with_the_new_names(open_at:
 
 def test_an_index_with_a_name_of_its_own_keeps_it(open_at: OpenAt, blank: str) -> None:
     open_at("")
-    made(open_at, blank, Order)
+    create_tables(open_at, blank, Order)
     renames.rename(db.obj, {"order": "sequence"}, {})
     assert "of_its_own" in {index.name for index in db.get_indexes("sequence")}
 
@@ -119,7 +119,7 @@ def test_what_is_not_renamed_is_left_alone(open_at: OpenAt) -> None:
 
 def test_names_cannot_be_exchanged_in_one_step(open_at: OpenAt, blank: str) -> None:
     open_at("")
-    before = made(open_at, blank, Order)
+    before = create_tables(open_at, blank, Order)
     with db.atomic(), pytest.raises(ValueError, match="third name"):
         renames.rename(db.obj, {}, {"order": {"what": "kind", "kind": "what"}})
     assert tables.describe() == before

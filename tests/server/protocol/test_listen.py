@@ -62,7 +62,7 @@ def impatient(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield it
 
 
-def said(answer: tuple[bytes, bytes]) -> dict:
+def body_of(answer: tuple[bytes, bytes]) -> dict:
     assert answer[0].startswith(b"HTTP/1.1 200 OK\r\n"), answer
     return json.loads(answer[1])
 
@@ -70,11 +70,11 @@ def said(answer: tuple[bytes, bytes]) -> dict:
 # -- what is well-formed
 
 def test_the_application_learns_who_calls(interface: Listening) -> None:
-    lfdis = {one["name"]: one["lfdi"] for one in dev.read_entries(interface.tree)}
+    lfdis = {entry["name"]: entry["lfdi"] for entry in dev.read_entries(interface.tree)}
     for name in ("device-1", "device-2", "aggregator"):
         with interface.client(name) as client:
             client.sendall(b"GET /edev?s=0&l=5 HTTP/1.1\r\nHost: x\r\nAccept: application/sep+xml\r\n\r\n")
-            answer = said(listening.answer(client))
+            answer = body_of(listening.answer(client))
         assert answer["peer"] == lfdis[name]
         assert (answer["method"], answer["path"], answer["query"], answer["scheme"]) == (
             "GET",
@@ -100,7 +100,7 @@ def test_many_requests_on_one_connection(interface: Listening) -> None:
     with interface.client() as client:
         for number in range(20):
             client.sendall(GET.replace(b"dcap", b"%d" % number))
-            assert said(listening.answer(client))["path"] == f"/{number}"
+            assert body_of(listening.answer(client))["path"] == f"/{number}"
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
@@ -111,8 +111,8 @@ def test_requests_may_come_at_once_or_in_pieces(size: int, interface: Listening)
         for at in range(0, len(sent), size):
             client.sendall(sent[at:at + size])
         answer = listening.everything(client)
-    bodies = [json.loads(one) for one in re.findall(rb"\{\"peer.*?\}\}", answer)]
-    assert [(one["method"], one["path"], one["size"]) for one in bodies] == [
+    bodies = [json.loads(match) for match in re.findall(rb"\{\"peer.*?\}\}", answer)]
+    assert [(match["method"], match["path"], match["size"]) for match in bodies] == [
         ("GET", "/dcap", 0), ("POST", "/rsp", 5), ("GET", "/tm", 0), ("GET", "/dcap", 0)]
     assert bodies[1]["headers"]["CONTENT_TYPE"] == "application/sep+xml"
 
@@ -122,7 +122,7 @@ def test_a_body_arrives_whole(size: int, interface: Listening) -> None:
     body = os.urandom(size)
     with interface.client() as client:
         client.sendall(b"PUT /der HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + body)
-        assert said(listening.answer(client))["body"] == hashlib.sha256(body).hexdigest()
+        assert body_of(listening.answer(client))["body"] == hashlib.sha256(body).hexdigest()
 
 
 def test_a_body_in_chunks(interface: Listening) -> None:
@@ -130,9 +130,9 @@ def test_a_body_in_chunks(interface: Listening) -> None:
         client.sendall(b"POST /mup HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
                        b"chunked\r\n\r\n5;a=b\r\nhello\r\n")
         client.sendall(b"6\r\n world\r\n0\r\n\r\n" + GET)
-        answer = said(listening.answer(client))
+        answer = body_of(listening.answer(client))
         assert (answer["body"], answer["length"]) == (hashlib.sha256(b"hello world").hexdigest(), "11")
-        assert said(listening.answer(client))["path"] == "/dcap"
+        assert body_of(listening.answer(client))["path"] == "/dcap"
 
 
 def test_a_client_that_asks_first(interface: Listening) -> None:
@@ -140,7 +140,7 @@ def test_a_client_that_asks_first(interface: Listening) -> None:
         client.sendall(b"PUT /der HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"hello")
-        assert said(listening.answer(client))["size"] == 5
+        assert body_of(listening.answer(client))["size"] == 5
 
 
 def test_head_has_no_body(interface: Listening) -> None:
@@ -215,7 +215,7 @@ def test_a_header_with_an_underscore_is_nobodys(interface: Listening) -> None:
     with interface.client() as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX_SSL_Client_Cert: a\r\nX-SSL-Client-Cert: b\r\n"
                        b"content_length: 5\r\n\r\n")
-        answer = said(listening.answer(client))
+        answer = body_of(listening.answer(client))
     assert answer["headers"] == {"HTTP_HOST": "x"} and answer["length"] is None
 
 
@@ -262,7 +262,7 @@ def test_a_request_that_is_held_up_keeps_nobody_waiting(interface: Listening) ->
         held.sendall(GET.replace(b"/dcap", b"/hold"))
         assert interface.request(LAST).startswith(b"HTTP/1.1 200 ")
         assert interface.request(LAST.replace(b"/dcap", b"/release")).startswith(b"HTTP/1.1 200 ")
-        assert said(listening.answer(held))["path"] == "/hold"
+        assert body_of(listening.answer(held))["path"] == "/hold"
 
 
 @pytest.mark.parametrize("begun", [
@@ -273,10 +273,10 @@ def test_who_is_too_slow_is_told(begun: bytes, impatient: Listening) -> None:
 
 
 def test_who_says_nothing_is_left(impatient: Listening) -> None:
-    with impatient.connect() as silent, impatient.client() as idle, impatient.client() as kept:
-        kept.sendall(GET)
-        listening.answer(kept)
-        assert [listening.everything(one) for one in (silent, idle, kept)] == [b"", b"", b""]
+    with impatient.connect() as silent, impatient.client() as idle, impatient.client() as alive:
+        alive.sendall(GET)
+        listening.answer(alive)
+        assert [listening.everything(client) for client in (silent, idle, alive)] == [b"", b"", b""]
 
 
 def test_who_reads_nothing_is_left(impatient: Listening) -> None:
@@ -324,14 +324,14 @@ def test_sessions_are_resumed_by_every_worker(tree: Path, tmp_path: Path) -> Non
         with listening.secure(interface.connect(), client) as first:
             session = first.session
             first.sendall(LAST)
-            one = said(listening.answer(first))
-        os.kill(one["pid"], signal.SIGKILL)
+            first_body = body_of(listening.answer(first))
+        os.kill(first_body["pid"], signal.SIGKILL)
         listening.until(lambda: interface.log.read_text().count("Booting worker") == 2)
         with listening.secure(interface.connect(), client, session) as again:
             assert again.session_reused
             again.sendall(LAST)
-            other = said(listening.answer(again))
-    assert other["pid"] != one["pid"] and other["peer"] == one["peer"]
+            other = body_of(listening.answer(again))
+    assert other["pid"] != first_body["pid"] and other["peer"] == first_body["peer"]
 
 
 @pytest.mark.restart

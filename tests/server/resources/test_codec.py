@@ -35,9 +35,9 @@ def program(inside: str = "", more: str = "") -> bytes:
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_says_the_same_after_a_round_trip(path: Path) -> None:
-    said = codec.decode(path.read_bytes())
-    assert codec.decode(codec.encode(*said, 2023)) == said
-    assert canonical(codec.encode(*said, 2023)) == canonical(path.read_bytes())
+    decoded = codec.decode(path.read_bytes())
+    assert codec.decode(codec.encode(*decoded, 2023)) == decoded
+    assert canonical(codec.encode(*decoded, 2023)) == canonical(path.read_bytes())
 
 
 def canonical(body: bytes) -> list[tuple[str, str]]:
@@ -50,24 +50,24 @@ def canonical(body: bytes) -> list[tuple[str, str]]:
 def test_a_random_document_says_the_same_after_a_round_trip(tag: str, seed: int, edition: str) -> None:
     if tag.endswith("}ConnectionPoint") and edition in ("2018", "2023"):
         return  # it has no form in these editions
-    made = generate.document(editions.model("ours"), tag, Random(seed), edition)
-    said = codec.decode(etree.tostring(made))
-    body = codec.encode(*said, 2023)
-    assert codec.decode(body) == said
+    root = generate.document(editions.model("ours"), tag, Random(seed), edition)
+    decoded = codec.decode(etree.tostring(root))
+    body = codec.encode(*decoded, 2023)
+    assert codec.decode(body) == decoded
     assert editions.valid("ours", etree.fromstring(body))
 
 
 @given(st.sampled_from(OF_2018), st.integers(0, 1 << 32), st.sampled_from(("2018", "2023")))
 def test_what_is_shaped_for_2018_is_valid_under_2018(tag: str, seed: int, edition: str) -> None:
-    made = generate.document(editions.model("ours"), tag, Random(seed), edition)
-    body = codec.encode(*codec.decode(etree.tostring(made)), 2018)
+    root = generate.document(editions.model("ours"), tag, Random(seed), edition)
+    body = codec.encode(*codec.decode(etree.tostring(root)), 2018)
     assert editions.valid("2018", etree.fromstring(body)), editions.validator("2018").error_log
 
 
 @given(st.sampled_from(sorted(set(ROOTS) & editions.roots("CSIP-AUS").keys())), st.integers(0, 1 << 32))
 def test_what_csipaus_adds_stays_valid_when_shaped_for_2018(tag: str, seed: int) -> None:
-    made = generate.document(editions.model("ours"), tag, Random(seed), "CSIP-AUS")
-    body = codec.encode(*codec.decode(etree.tostring(made)), 2018)
+    generated = generate.document(editions.model("ours"), tag, Random(seed), "CSIP-AUS")
+    body = codec.encode(*codec.decode(etree.tostring(generated)), 2018)
     root = etree.fromstring(body)
     assert editions.valid("CSIP-AUS", root) or editions.valid("2018", root), editions.validator(
         "CSIP-AUS"
@@ -76,9 +76,9 @@ def test_what_csipaus_adds_stays_valid_when_shaped_for_2018(tag: str, seed: int)
 
 @given(st.sampled_from(ROOTS), st.integers(0, 1 << 32))
 def test_both_shapes_at_once_are_the_two_shapes(tag: str, seed: int) -> None:
-    made = generate.document(editions.model("ours"), tag, Random(seed))
+    root = generate.document(editions.model("ours"), tag, Random(seed))
     name, data = (
-        codec.decode(etree.tostring(made)) if "ConnectionPoint" not in tag else ("EndDevice", {"sFDI": 1})
+        codec.decode(etree.tostring(root)) if "ConnectionPoint" not in tag else ("EndDevice", {"sFDI": 1})
     )
     old, new = codec.fragments(name, data)
     assert (old, new or old) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
@@ -124,19 +124,19 @@ def test_what_may_be_repeated_is_a_list_even_if_it_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, kept",
+    "text, padded",
     [("1", "0" * 31 + "1"), ("abc", "0" * 29 + "ABC"), (" 0f ", "0" * 30 + "0F"), ("", "0" * 32)],
 )
-def test_hexadecimal_has_full_width_and_upper_case(text: str, kept: str) -> None:
-    assert codec.decode(document(f"<mRID>{text}</mRID><primacy>1</primacy>"))[1]["mRID"] == kept
+def test_hexadecimal_has_full_width_and_upper_case(text: str, padded: str) -> None:
+    assert codec.decode(document(f"<mRID>{text}</mRID><primacy>1</primacy>"))[1]["mRID"] == padded
 
 
 def test_hexadecimal_is_written_as_it_was_read_while_it_is_the_same_value() -> None:
-    said = document("<mRID>ab</mRID><roleFlags>0a</roleFlags><serviceCategoryKind>0</serviceCategoryKind>"
+    text = document("<mRID>ab</mRID><roleFlags>0a</roleFlags><serviceCategoryKind>0</serviceCategoryKind>"
                     "<status>1</status><deviceLFDI>3E</deviceLFDI>", "MirrorUsagePoint", 'href="/x"')
-    name, data = codec.decode(said)
+    name, data = codec.decode(text)
     assert (data["mRID"], data["roleFlags"], data["deviceLFDI"]) == (f"{0xAB:032X}", "000A", f"{0x3E:040X}")
-    assert codec.encode(name, data) == said
+    assert codec.encode(name, data) == text
     assert b"<roleFlags>000B</roleFlags>" in codec.encode(name, {**data, "roleFlags": "000B"})
 
 
@@ -249,7 +249,7 @@ def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
         "Response",
         [("Response", inside), ("DERControlResponse", inside)],
     )
-    kinds = [each.get("xsi:type") for each in codec.decode(page)[1]["Response"]]
+    kinds = [response.get("xsi:type") for response in codec.decode(page)[1]["Response"]]
     assert kinds == [None, "DERControlResponse"]
 
 
@@ -303,7 +303,7 @@ def test_what_only_2023_knows_is_left_out_for_2018() -> None:
 
 # --- what is refused ------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("data, place", [
+@pytest.mark.parametrize("data, location", [
     ({"primcy": 1}, "DERProgram has no element or attribute 'primcy'"),
     ({"csipaus:opModNothing": {}}, "DERProgram has no element or attribute 'csipaus:opModNothing'"),
     ({"DERControlListLink": {"herf": "/x"}}, "DERProgram/DERControlListLink has no element or attribute "
@@ -312,8 +312,8 @@ def test_what_only_2023_knows_is_left_out_for_2018() -> None:
     ({"primacy": "one"}, "DERProgram/primacy: 'one' is not a value of its type"),
     ({"mRID": 17}, "DERProgram/mRID: 17 is not a value of its type"),
 ])
-def test_what_cannot_be_written_is_named(data: dict, place: str) -> None:
-    with pytest.raises(ValueError, match=place):
+def test_what_cannot_be_written_is_named(data: dict, location: str) -> None:
+    with pytest.raises(ValueError, match=location):
         codec.encode("DERProgram", data)
 
 
@@ -395,9 +395,9 @@ def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) 
         inside.append(1)
         crowds.append(len(inside))
         dawdle.wait(0.01)
-        made = read(document)
+        decoded = read(document)
         inside.pop()
-        return made
+        return decoded
 
     monkeypatch.setattr(etree, "XMLSchema", reading)
     threads = [threading.Thread(target=validation.validator) for _ in range(4)]

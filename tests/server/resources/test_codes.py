@@ -112,10 +112,10 @@ def values(enumeration: Codes) -> set[int]:
     return {member.value for member in enumeration}
 
 
-@pytest.mark.parametrize(("place", "enumeration"), (BY_TYPE | BY_ELEMENT).items(),
+@pytest.mark.parametrize(("path", "enumeration"), (BY_TYPE | BY_ELEMENT).items(),
                          ids=lambda value: value if isinstance(value, str) else value.__name__)
-def test_an_enumeration_has_the_members_that_the_schema_names(place: str, enumeration: Codes) -> None:
-    assert numbers(documented()[place]) == values(enumeration)
+def test_an_enumeration_has_the_members_that_the_schema_names(path: str, enumeration: Codes) -> None:
+    assert numbers(documented()[path]) == values(enumeration)
 
 
 def test_every_enumeration_is_of_a_type_or_an_element_of_the_schema() -> None:
@@ -132,7 +132,7 @@ def snake(name: str) -> str:
 def fields() -> dict[str, list[Codes]]:
     """The enumerations by the names of their values: those of elements, in snake case too, and others."""
     named: dict[str, list[Codes]] = {}
-    places = [(place.partition("/")[2], enumeration) for place, enumeration in BY_ELEMENT.items()]
+    places = [(path.partition("/")[2], enumeration) for path, enumeration in BY_ELEMENT.items()]
     for file in (ROOT / "schemas").glob("*.xsd"):
         for node in etree.parse(file).getroot().iterfind(".//*[@type]"):
             if node.get("type") in BY_TYPE and node.get("name") != node.get("type"):
@@ -196,9 +196,9 @@ def meetings(tree: ast.AST) -> Iterator[tuple[str | None, ast.AST]]:
     for node in ast.walk(tree):
         match node:
             case ast.Compare(left=left, comparators=others):
-                for one, other in zip([left, *others], others, strict=False):
-                    yield field_of(one), other
-                    yield field_of(other), one
+                for former, other in zip([left, *others], others, strict=False):
+                    yield field_of(former), other
+                    yield field_of(other), former
             case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr(), right=right):
                 yield field_of(left), right
                 yield field_of(right), left
@@ -279,9 +279,9 @@ def test_what_is_no_code_is_not_taken_for_one(line: str) -> None:
 
 @pytest.mark.parametrize("package", ["server", "clients"])
 def test_codes_are_written_by_name(package: str) -> None:
-    found = {
+    by_code = {
         str(path.relative_to(ROOT)): codes_of
         for path in sorted((ROOT / package).rglob("*.py"))
         if (codes_of := bare(ast.parse(path.read_text())))
     }
-    assert found == {}, "write the member of server.resources.codes"
+    assert by_code == {}, "write the member of server.resources.codes"

@@ -124,7 +124,8 @@ def test_two_events_with_the_same_controls_and_categories_are_never_in_force_at_
             for event in listed
             if verdicts[event.key].status == EventStatus.ACTIVE and verdicts[event.key].listed
         ]
-        assert not [(one, other) for one in running for other in running if events.supersedes(one, other)]
+        assert not [(newer, other) for newer in running
+                    for other in running if events.supersedes(newer, other)]
 
 
 @given(event_lists())

@@ -89,9 +89,9 @@ def test_a_foreign_element_declares_what_it_uses(inside: str, text: str) -> None
 
 
 def test_items_of_a_list_do_not_mix_up_their_prefixes() -> None:
-    one, two = (codec.fragment(*codec.decode(program("", f'xmlns:q="u:{n}" q:a="{n}" xml:lang="en"')), 2023)
+    first, two = (codec.fragment(*codec.decode(program("", f'xmlns:q="u:{n}" q:a="{n}" xml:lang="en"')), 2023)
                 for n in (1, 2))
     page = codec.page("DERProgramList", {"all": 2, "results": 2}, "DERProgram",
-                      [("DERProgram", one), ("DERProgram", two)], 2023)
+                      [("DERProgram", first), ("DERProgram", two)], 2023)
     items = etree.fromstring(page)
     assert [item.get(f"{{u:{number}}}a") for number, item in enumerate(items, 1)] == ["1", "2"]

@@ -16,15 +16,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "hex": st.binary(max_size=3).map(lambda value: value.hex().upper())}
 
 
-def compare(order: Order, one: dict[str, Any], other: dict[str, Any]) -> int:
+def compare(order: Order, first: dict[str, Any], other: dict[str, Any]) -> int:
     """As the standard words it: each key in turn, what has none first (last where descending), then the older
     href."""
     for path, descending, _ in order:
-        left, right = one.get(path), other.get(path)
+        left, right = first.get(path), other.get(path)
         if left != right:
             less = right is not None and (left is None or left < right)
             return 1 if less == descending else -1
-    return one["number"] - other["number"]
+    return first["number"] - other["number"]
 
 
 @st.composite
@@ -49,7 +49,7 @@ def lists(draw: st.DrawFn) -> tuple[Order, list[dict[str, Any]]]:
 def test_the_order_of_sort_keys_is_the_order_of_the_list(case: tuple[Order, list[dict[str, Any]]]) -> None:
     order, items = case
     by_key = sorted(items, key=lambda item: ordering.sort_key(order, f"/x/{item['number']}", item))
-    assert by_key == sorted(items, key=cmp_to_key(lambda one, other: compare(order, one, other)))
+    assert by_key == sorted(items, key=cmp_to_key(lambda first, other: compare(order, first, other)))
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_controls_stand_by_start_then_newest_first() -> None:
     ("BillingPeriod", {"interval": {"start": 50, "duration": 10}}, 50, 60),
     ("DERStatus", {"readingTime": 5}, None, None)])
 def test_a_place_in_time(kind: str, data: dict[str, Any], at: int | None, until: int | None) -> None:
-    place = ordering.list_position(kind, table.rows[kind]._format.replace("{", "").replace("}", ""), data)
-    assert (place.at, place.until) == (at, until)
+    position = ordering.list_position(kind, table.rows[kind]._format.replace("{", "").replace("}", ""), data)
+    assert (position.at, position.until) == (at, until)
 
 
 def test_links_lead_to_lists_always_and_to_what_is_there() -> None:
-    made = links.links("EndDevice", "/edev/7", {"/edev/7/der": 1}, {"/edev/7/rg"})
-    assert made["DERListLink"] == {"href": "/edev/7/der", "all": 1}
-    assert made["LogEventListLink"] == {"href": "/edev/7/lel", "all": 0}
-    assert made["RegistrationLink"] == {"href": "/edev/7/rg"} and "DeviceStatusLink" not in made
+    rendered = links.links("EndDevice", "/edev/7", {"/edev/7/der": 1}, {"/edev/7/rg"})
+    assert rendered["DERListLink"] == {"href": "/edev/7/der", "all": 1}
+    assert rendered["LogEventListLink"] == {"href": "/edev/7/lel", "all": 0}
+    assert rendered["RegistrationLink"] == {"href": "/edev/7/rg"} and "DeviceStatusLink" not in rendered
 
 
 def test_a_list_that_each_sees_otherwise_is_not_counted() -> None:
@@ -105,9 +105,9 @@ def test_a_list_that_each_sees_otherwise_is_not_counted() -> None:
 
 
 def test_every_derived_link_is_one_that_its_type_has() -> None:
-    found = {kind: links.link_rows(kind) for kind in table.rows}
-    assert sum(map(len, found.values())) > 50
-    for kind, rows in found.items():
+    link_rows = {kind: links.link_rows(kind) for kind in table.rows}
+    assert sum(map(len, link_rows.values())) > 50
+    for kind, rows in link_rows.items():
         assert {link.key for link in rows} <= schema.type_spec(table.rows[kind].element).by_key.keys()
 
 
@@ -123,15 +123,15 @@ def test_what_is_said_wins_over_what_follows_but_not_over_what_rules() -> None:
     )
 
 
-@pytest.mark.parametrize("said, required, reply", [
+@pytest.mark.parametrize("event, required, reply", [
     ({}, "03", "/rsps/1/rsp"), ({"responseRequired": "00"}, "00", None), ({"replyTo": "/x"}, "03", "/x")])
 def test_an_event_asks_for_responses_and_says_where(
-    said: dict[str, Any], required: str, reply: str | None
+    event: dict[str, Any], required: str, reply: str | None
 ) -> None:
-    data = links.complete("DERControl", "/derp/1/derc/1", said, {}, {})
+    data = links.complete("DERControl", "/derp/1/derc/1", event, {}, {})
     assert (data["responseRequired"], data.get("replyTo")) == (required, reply)
 
 
-@pytest.mark.parametrize("now, standing, until", [(9, 0, 10), (10, 1, 20), (19, 1, 20), (20, 0, None)])
-def test_an_interval_is_active_while_it_lasts(now: int, standing: int, until: int | None) -> None:
-    assert visibility.interval_state(10, 20, now) == (standing, until, None)
+@pytest.mark.parametrize("now, state, until", [(9, 0, 10), (10, 1, 20), (19, 1, 20), (20, 0, None)])
+def test_an_interval_is_active_while_it_lasts(now: int, state: int, until: int | None) -> None:
+    assert visibility.interval_state(10, 20, now) == (state, until, None)

@@ -15,12 +15,12 @@ def test_a_page_has_as_many_items_as_fit(device: Peer, monkeypatch: pytest.Monke
         device.post("/edev/1/lel", "LogEvent", {**LOG_EVENT, "createdDateTime": number})
     size = len(retrieve.page(retrieve.Selection("/edev/1/lel"), None, 0, None, 1).items[0][1])
     monkeypatch.setattr(retrieve, "PAGE_BYTES", 2 * size + 1)
-    seen, pages = [], []
-    while len(seen) < 5:
-        page = device.get(f"/edev/1/lel?l=255&s={len(seen)}").data
-        seen += [item["createdDateTime"] for item in page["LogEvent"]]
+    hrefs, pages = [], []
+    while len(hrefs) < 5:
+        page = device.get(f"/edev/1/lel?l=255&s={len(hrefs)}").data
+        hrefs += [item["createdDateTime"] for item in page["LogEvent"]]
         pages.append((page["all"], page["results"]))
-    assert pages == [(5, 2), (5, 2), (5, 1)] and sorted(seen) == [0, 1, 2, 3, 4]
+    assert pages == [(5, 2), (5, 2), (5, 1)] and sorted(hrefs) == [0, 1, 2, 3, 4]
 
 
 def test_an_item_that_is_too_long_for_a_page_has_one_of_its_own(

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("server")
 def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Hooks that are registered for the length of a test."""
     for name in ("_before", "_after"):
-        kept = {key: list(found) for key, found in getattr(hooks, name).items()}
-        monkeypatch.setattr(hooks, name, defaultdict(list, kept))
+        saved = {key: list(functions) for key, functions in getattr(hooks, name).items()}
+        monkeypatch.setattr(hooks, name, defaultdict(list, saved))
     return hooks
 
 
@@ -81,18 +81,18 @@ def test_a_transaction_that_fails_takes_back_all_within_it() -> None:
 
 
 def test_a_hook_sees_and_alters_what_is_said(hook: Any) -> None:
-    seen: list[Change] = []
+    changes: list[Change] = []
 
     @hook.before("PUT", "DERProgram")
     def alter(change: Change) -> None:
         change.data["primacy"] = 7
 
-    hook.after("PUT", "DERProgram")(seen.append)
+    hook.after("PUT", "DERProgram")(changes.append)
     href = store.add("DERProgram", "/derp", {**PROGRAM, "mRID": "01"})
     store.put(href, {**PROGRAM, "mRID": "01"})
     document = store.get(href)
     assert document is not None and document.submitted["primacy"] == 7
-    assert (seen[0].href, seen[0].kind, seen[0].old["primacy"], seen[0].caller) == (
+    assert (changes[0].href, changes[0].kind, changes[0].old["primacy"], changes[0].caller) == (
         href,
         "DERProgram",
         1,
@@ -150,11 +150,11 @@ def test_put_makes_and_replaces_and_knows_the_table() -> None:
 # --- links and counts -----------------------------------------------------------------------------
 
 def links(href: str) -> dict[str, Any]:
-    found = retrieve.single(href, None)
-    assert found is not None
+    document = retrieve.single(href, None)
+    assert document is not None
     return {
         key: value.get("all", True)
-        for key, value in codec.decode(codec.wrap(found.kind, found.body))[1].items()
+        for key, value in codec.decode(codec.wrap(document.kind, document.body))[1].items()
         if key.endswith("Link")
     }
 
@@ -214,11 +214,11 @@ def test_readers_see_their_audiences_alone() -> None:
         store.add("DERProgram", "/derp", PROGRAM, audience=owner)
     whole = retrieve.Selection("/derp")
 
-    def seen(who: str | None, start: int = 0, limit: int = 9) -> tuple[int, int]:
+    def counts(who: str | None, start: int = 0, limit: int = 9) -> tuple[int, int]:
         page = retrieve.page(whole, who, start, None, limit)
         return page.all, len(page.items)
-    assert (seen("A"), seen("B"), seen("C"), seen(None)) == ((3, 3), (1, 1), (0, 0), (4, 4))
-    assert (seen("A", 1, 1), seen("A", 3), seen("A", 0, 0)) == ((3, 1), (3, 0), (3, 0))
+    assert (counts("A"), counts("B"), counts("C"), counts(None)) == ((3, 3), (1, 1), (0, 0), (4, 4))
+    assert (counts("A", 1, 1), counts("A", 3), counts("A", 0, 0)) == ((3, 1), (3, 0), (3, 0))
     assert (
         retrieve.single("/derp/1", "A")
         and not retrieve.single("/derp/1", "B")

@@ -32,10 +32,11 @@ def control(
 
 def status(href: str) -> tuple[int, int, bool]:
     """currentStatus, dateTime (after NOON), potentiallySuperseded, as they are served."""
-    found = retrieve.single(href, None)
-    assert found is not None
-    said = codec.decode(codec.wrap(found.kind, found.body))[1]["EventStatus"]
-    return said["currentStatus"], said["dateTime"] - NOON, said["potentiallySuperseded"]
+    document = retrieve.single(href, None)
+    assert document is not None
+    event_status = codec.decode(codec.wrap(document.kind, document.body))[1]["EventStatus"]
+    return event_status["currentStatus"], event_status["dateTime"] - NOON, event_status[
+        "potentiallySuperseded"]
 
 
 def listed(program: str, active: bool = False) -> int:

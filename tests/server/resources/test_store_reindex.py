@@ -70,9 +70,9 @@ def test_a_damaged_one_is_put_right(lived: peers.Peer, damage: str) -> None:
     assert store.reindex() == 0
 
 
-def without_times(found: dict[str, list[str]]) -> dict[str, Any]:
+def without_times(documents: dict[str, list[str]]) -> dict[str, Any]:
     """When an answer came is not in its document."""
-    return {**found, "response_record": len(found["response_record"])}
+    return {**documents, "response_record": len(documents["response_record"])}
 
 
 def test_devices_come_back_from_their_documents(lived: peers.Peer) -> None:

@@ -7,18 +7,18 @@ from server.models import Balance
 
 
 @pytest.fixture
-def town(server):
+def area(server):
     virtualders.create("town")
 
 
-def test_default_settings_are_shown_and_nothing_is_recorded(town):
+def test_default_settings_are_shown_and_nothing_is_recorded(area):
     shown = areasettings.set_automatic("town", None)
     assert (shown["automatic"], shown["step_s"], shown["horizon_steps"], shown["replan_steps"]) == (
         False, 900, 96, 4)
     assert not Balance.select().exists()
 
 
-def test_what_is_not_given_stays(town):
+def test_what_is_not_given_stays(area):
     areasettings.set_automatic("town", True, step_s=1800, reserve=0.2)
     shown = areasettings.set_automatic("town", None, approval=True)
     assert (shown["automatic"], shown["step_s"], shown["reserve"], shown["approval"]) == (
@@ -34,7 +34,7 @@ def test_what_is_not_given_stays(town):
     ("reserve", 0.5, "0 to 0.4"),
     ("addressing", "singly", "hybrid or device"),
 ])
-def test_values_out_of_range_are_refused(town, setting, value, message):
+def test_values_out_of_range_are_refused(area, setting, value, message):
     with pytest.raises(Refused, match=message) as refused:
         areasettings.set_automatic("town", True, **{setting: value})
     assert refused.value.status == 400 and not Balance.select().exists()

@@ -70,7 +70,7 @@ def has(home, watts):
 
 
 @pytest.fixture
-def town(home, battery):
+def neighbourhood(home, battery):
     """Four batteries of 5 kW and 10 kWh, two chargers whose cars want 14 kWh in ten hours, two heat pumps of
     2 kW that draw 1 kW: by kind, below one area."""
     virtualders.create("town")
@@ -116,7 +116,7 @@ def at(instant):
         return controller.run_due()
 
 
-def test_each_step_is_told_once_and_one_poll_ahead(town):
+def test_each_step_is_told_once_and_one_poll_ahead(neighbourhood):
     needs(6000.0)
     # the step that runs is published late rather than never
     assert at(T - 301) == 1 and not controls("batteries", T)
@@ -126,12 +126,12 @@ def test_each_step_is_told_once_and_one_poll_ahead(town):
     assert at(T + 599) == 0 and at(T + 600) == 1 and controls("batteries", T + STEP)
 
 
-def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
+def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(neighbourhood):
     needs(40_000.0)
     at(T - 300)
     control, = controls("batteries")
     assert control["DERControlBase"]["opModFixedW"] == 10_000
-    for car in town[4:6]:
+    for car in neighbourhood[4:6]:
         grants = [
             grant
             for grant in store.items(f"/edev/{car.device.id}/frp")
@@ -142,29 +142,30 @@ def test_too_much_is_drawn_so_batteries_give_and_cars_wait_and_pumps_rest(town):
     assert not load.submitted["loadShiftForward"] and load.submitted["Offset"]["heatingOffset"] > 0
 
 
-def test_too_little_is_drawn_so_batteries_take_and_cars_charge(town):
+def test_too_little_is_drawn_so_batteries_take_and_cars_charge(neighbourhood):
     needs(-16_000.0)
     at(T - 300)
     control, = controls("batteries")
     assert control["DERControlBase"]["opModFixedW"] < -5000
-    grants = [grant.submitted for car in town[4:6] for grant in store.items(f"/edev/{car.device.id}/frp")
+    grants = [grant.submitted for car in neighbourhood[4:6]
+              for grant in store.items(f"/edev/{car.device.id}/frp")
               if abs(grant.submitted["interval"]["start"] - T) < 300]
     assert grants and all(base_value(grant["powerAvailable"]) >= 1380 for grant in grants)
 
 
-def test_everyone_is_told_why(town):
+def test_everyone_is_told_why(neighbourhood):
     needs(22_000.0)
     at(T - 300)
     shares = list(Share.select(Share, DispatchOrder).join(DispatchOrder).where(DispatchOrder.start == T))
-    assert {share.lfdi for share in shares} == {home.lfdi for home in town}
+    assert {share.lfdi for share in shares} == {home.lfdi for home in neighbourhood}
     assert all("imbalance +22000 W" in share.reason for share in shares)
-    stores = [share.planned_w for share in shares if share.order.quantity == "percent"]
-    assert sum(stores) == pytest.approx(sum(row.planned_w for row in DispatchOrder.select().where(
+    batteries_w = [share.planned_w for share in shares if share.order.quantity == "percent"]
+    assert sum(batteries_w) == pytest.approx(sum(row.planned_w for row in DispatchOrder.select().where(
         (DispatchOrder.start == T) & (DispatchOrder.quantity == "percent"))))
-    assert sum(stores) > 5000
+    assert sum(batteries_w) > 5000
 
 
-def test_whoever_comes_second_leaves_it(town):
+def test_whoever_comes_second_leaves_it(neighbourhood):
     needs(6000.0)
     clock.turn_to(T - 300)
     area = virtualders.find("town")
@@ -172,7 +173,7 @@ def test_whoever_comes_second_leaves_it(town):
     assert len(controls("batteries")) == 1
 
 
-def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
+def test_a_worker_that_is_killed_half_way_leaves_nothing(neighbourhood, monkeypatch):
     needs(6000.0)
     clock.turn_to(T - 300)
 
@@ -186,7 +187,7 @@ def test_a_worker_that_is_killed_half_way_leaves_nothing(town, monkeypatch):
     assert at(T - 200) == 1 and len(controls("batteries")) == 1
 
 
-def test_a_new_planner_goes_on_with_the_plan_in_force(town):
+def test_a_new_planner_goes_on_with_the_plan_in_force(neighbourhood):
     needs(6000.0)
     areasettings.set_automatic("town", replan_steps=4)
     for step in range(4):
@@ -197,7 +198,8 @@ def test_a_new_planner_goes_on_with_the_plan_in_force(town):
     assert Balance.get().plan_id == Plan.select().order_by(Plan.id.desc()).get().id
 
 
-def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_and_says_so(town, monkeypatch):
+def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_and_says_so(neighbourhood,
+                                                                                           monkeypatch):
     needs(6000.0)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
@@ -207,13 +209,13 @@ def test_a_solver_that_finds_nothing_in_its_time_leaves_the_last_plan_standing_a
     assert f"plan {Plan.get().id} stands" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
-def test_without_a_signal_nothing_is_told_and_it_is_said(town):
+def test_without_a_signal_nothing_is_told_and_it_is_said(neighbourhood):
     at(T - 300)
     assert not controls("batteries")
     assert "no signal" in areasettings.set_automatic("town", on=None)["last_error"]
 
 
-def test_a_signal_that_is_withdrawn_is_like_none(town):
+def test_a_signal_that_is_withdrawn_is_like_none(neighbourhood):
     needs(6000.0)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
@@ -226,7 +228,7 @@ def test_a_signal_that_is_withdrawn_is_like_none(town):
     )
 
 
-def test_a_signal_that_stops_is_noticed(town):
+def test_a_signal_that_stops_is_noticed(neighbourhood):
     signals.put("town", "imbalance", [6000.0] * 8, NOON, STEP, issue_interval_s=600)
     at(T + 600)
     assert "stopped arriving" in areasettings.set_automatic("town", on=None)["last_error"]
@@ -238,21 +240,21 @@ def reads(homes, step, powers):
         home.post(watts, start=step, duration=STEP)
 
 
-def as_asked(town):
+def as_asked(neighbourhood):
     """W of injection of each home in the step at T, pumps that nobody asked of anything as usual."""
     planned_w = {
         row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T)
     }
-    return [planned_w.get(home.lfdi, -1000.0 if home in town[6:] else 0.0) for home in town]
+    return [planned_w.get(home.lfdi, -1000.0 if home in neighbourhood[6:] else 0.0) for home in neighbourhood]
 
 
-def test_what_was_measured_puts_the_next_step_right(town):
+def test_what_was_measured_puts_the_next_step_right(neighbourhood):
     needs(0.0)
     signals.put("town", "imbalance", [0.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
-    reads(town, T, as_asked(town))
+    reads(neighbourhood, T, as_asked(neighbourhood))
     signals.put("town", "measured", [3000.0], T, STEP)  # 3 kW more than anybody had said
     at(T + STEP + 600)
     assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx(
@@ -260,14 +262,14 @@ def test_what_was_measured_puts_the_next_step_right(town):
     )
 
 
-def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
+def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(neighbourhood):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
-    planned_w = as_asked(town)
+    planned_w = as_asked(neighbourhood)
     failed = sum(planned_w[:4]) / 2
-    reads(town, T, [*(watts / 2 for watts in planned_w[:4]), *planned_w[4:]])
+    reads(neighbourhood, T, [*(watts / 2 for watts in planned_w[:4]), *planned_w[4:]])
     signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0]) + failed], T, STEP)
     at(T + STEP + 600)
     before = Plan.get(Plan.start == T + 2 * STEP).body["before"]
@@ -276,12 +278,12 @@ def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(town):
     )
 
 
-def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
+def test_stores_that_nobody_reads_are_not_taken_to_have_failed(neighbourhood):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
     clock.turn_to(T + STEP)
-    for home, watts in list(zip(town, as_asked(town), strict=True))[2:]:
+    for home, watts in list(zip(neighbourhood, as_asked(neighbourhood), strict=True))[2:]:
         home.post(watts, start=T, duration=STEP)
     signals.put("town", "measured", [float(measurements.read("town", "expected", T, 1)[0])], T, STEP)
     at(T + STEP + 600)
@@ -295,12 +297,12 @@ def test_stores_that_nobody_reads_are_not_taken_to_have_failed(town):
     assert Plan.get(Plan.start == T + 2 * STEP).body["before"][:3] == pytest.approx([4000] * 3, abs=5)
 
 
-def test_a_step_that_is_over_is_reckoned_up(town):
+def test_a_step_that_is_over_is_reckoned_up(neighbourhood):
     needs(6000.0)
     at(T - 300)
     clock.turn_to(T + STEP)
-    done = as_asked(town)
-    reads(town, T, done)
+    done = as_asked(neighbourhood)
+    reads(neighbourhood, T, done)
     remaining_w = 6000 - (sum(done) + 2000 + AT_ONCE)  # beside pumps as usual and cars at once
     signals.put("town", "measured", [remaining_w], T, STEP)
     at(T + STEP + 600)
@@ -309,7 +311,7 @@ def test_a_step_that_is_over_is_reckoned_up(town):
     assert 0.4 < measurements.read("town", "charge", T + STEP, 1)[0] <= 0.5
 
 
-def test_who_does_not_respond_is_left_out_and_others_do_it(town):
+def test_who_does_not_respond_is_left_out_and_others_do_it(neighbourhood):
     needs(24_000.0)
     areasettings.set_automatic("town", replan_steps=1)
     at(T - 300)
@@ -320,16 +322,17 @@ def test_who_does_not_respond_is_left_out_and_others_do_it(town):
             for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == step)
         }
         clock.turn_to(step + STEP)
-        reads(town, step, [0.0 if home is town[0] else share.get(home.lfdi, -1000.0) for home in town])
+        reads(neighbourhood, step, [0.0 if home is neighbourhood[0] else share.get(home.lfdi, -1000.0)
+                                    for home in neighbourhood])
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
     planned_w = {
         row.lfdi for row in Share.select().join(DispatchOrder).where(DispatchOrder.start == T + 3 * STEP)
     }
-    assert town[0].lfdi not in planned_w and town[1].lfdi in planned_w
+    assert neighbourhood[0].lfdi not in planned_w and neighbourhood[1].lfdi in planned_w
 
 
-def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(town):
+def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(neighbourhood):
     needs(22_000.0)
     areasettings.set_automatic("town", on=False, approval=True)
     with audit.acting("ann"):
@@ -348,12 +351,12 @@ def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_
         "plan run", "plan approve", "plan publish"]
 
 
-def test_a_dry_run_leaves_nothing(town):
+def test_a_dry_run_leaves_nothing(neighbourhood):
     needs(6000.0)
     assert planning.make_plan("town", dry_run=True)["id"] is None and not Plan.select().exists()
 
 
-def test_of_two_plans_published_the_newer_is_in_force(town):
+def test_of_two_plans_published_the_newer_is_in_force(neighbourhood):
     needs(6000.0)
     first = planning.make_plan("town")["id"]
     clock.advance(1)
@@ -369,9 +372,9 @@ def test_of_two_plans_published_the_newer_is_in_force(town):
     assert len(controls("batteries", T + STEP)) == 1 and Balance.get().plan_id == second
 
 
-def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
+def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(neighbourhood):
     needs(60_000.0)
-    participation.opt_out(town[0].lfdi, NOON + 9000)
+    participation.opt_out(neighbourhood[0].lfdi, NOON + 9000)
     warnings = planning.make_plan("town")["warnings"]
     assert (
         any("remain" in warning for warning in warnings) and "1 members are left out: 1 opted out" in warnings
@@ -381,25 +384,25 @@ def test_what_cannot_be_met_is_said_by_how_much_and_who_is_left_out(town):
     assert "moor has no member that could be dispatched now" in planning.make_plan("moor")["warnings"]
 
 
-def test_a_limit_over_a_virtual_der_is_kept(town):
+def test_a_limit_over_a_virtual_der_is_kept(neighbourhood):
     needs(-30_000.0)
     virtualders.update("batteries", import_limit_w=4000.0)
     at(T - 300)
     assert controls("batteries")[0]["DERControlBase"]["opModFixedW"] == pytest.approx(-2000, abs=10)
 
 
-def test_each_battery_is_told_by_itself_where_that_is_wanted(town):
+def test_each_battery_is_told_by_itself_where_that_is_wanted(neighbourhood):
     needs(6000.0)
-    town[0].charge(0.9)
+    neighbourhood[0].charge(0.9)
     areasettings.set_automatic("town", addressing="device")
     at(T - 300)
     assert not controls("batteries")
     shares = {row.lfdi: row.planned_w for row in Share.select().join(DispatchOrder).where(
         (DispatchOrder.start == T) & (DispatchOrder.quantity == "watts"))}
-    assert shares[town[0].lfdi] > 1.5 * max(shares[home.lfdi] for home in town[1:4])
+    assert shares[neighbourhood[0].lfdi] > 1.5 * max(shares[home.lfdi] for home in neighbourhood[1:4])
 
 
-def test_a_price_moves_charging_to_where_it_is_cheap(town):
+def test_a_price_moves_charging_to_where_it_is_cheap(neighbourhood):
     signals.put("town", "price", [0.5] * 8 + [0.1] * 100, NOON, STEP)
     at(T - 300)
     assert controls("batteries")[0]["DERControlBase"]["opModFixedW"] >= 0
@@ -408,7 +411,7 @@ def test_a_price_moves_charging_to_where_it_is_cheap(town):
     assert cheap > dear and np.isfinite(plan.power).all()
 
 
-def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
+def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(neighbourhood):
     needs(40_000.0)
     at(T - 300)
     share = {
@@ -418,7 +421,7 @@ def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
         .where((DispatchOrder.start == T) & (DispatchOrder.quantity == "offset"))
     }
     clock.turn_to(T + STEP)
-    for home in town[6:]:
+    for home in neighbourhood[6:]:
         home.post(share[home.lfdi], start=T, duration=STEP)
     at(T + STEP + 600)
     assert sum(share.values()) > -1500 and measurements.read("warmth", "thermal_uncontrolled", T, 1)[
@@ -429,7 +432,7 @@ def test_a_load_that_was_held_back_is_expected_as_it_would_have_been(town):
     )
 
 
-def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
+def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(neighbourhood):
     needs(40_000.0)
     at(T - 300)
     for step in (T, T + STEP):
@@ -439,18 +442,18 @@ def test_a_load_is_silent_that_does_not_answer_and_not_because_it_rests(town):
             for event in store.items(f"/dr/{virtualders.find('warmth').program.rpartition('/')[2]}/edc")
             if event.submitted["interval"]["start"] == step
         ]
-        town[6].answer(load.submitted["mRID"], 1, kind="DrResponse")
+        neighbourhood[6].answer(load.submitted["mRID"], 1, kind="DrResponse")
         clock.turn_to(step + STEP)
-        reads(town, step, [0.0] * 6 + [-1000.0] * 2)
+        reads(neighbourhood, step, [0.0] * 6 + [-1000.0] * 2)
         signals.put("town", "measured", [0.0], step, STEP)
     at(T + 2 * STEP + 600)
     assert {
         row.device_id
         for row in Participation.select().where(Participation.non_responding_since.is_null(False))
-    } & {town[6].device.id, town[7].device.id} == {town[7].device.id}
+    } & {neighbourhood[6].device.id, neighbourhood[7].device.id} == {neighbourhood[7].device.id}
 
 
-def test_what_people_have_ordered_stands(town):
+def test_what_people_have_ordered_stands(neighbourhood):
     needs(22_000.0)
     create_order("batteries", STEP, T, percent=10.0)
     at(T - 300)
@@ -462,12 +465,12 @@ def test_what_people_have_ordered_stands(town):
         .join(DispatchOrder)
         .where((DispatchOrder.start == T) & DispatchOrder.plan_id.is_null(False))
     }
-    assert not planned_w & {home.lfdi for home in town[:4]} and town[4].lfdi in planned_w
+    assert not planned_w & {home.lfdi for home in neighbourhood[:4]} and neighbourhood[4].lfdi in planned_w
     at(T + 600)
     assert controls("batteries", T + STEP)[0]["DERControlBase"]["opModFixedW"] != 1000
 
 
-def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
+def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(neighbourhood):
     needs(22_000.0)
     virtualders.create("one", rule="name = d5")
     create_order("batteries", STEP, T, percent=10.0)
@@ -482,9 +485,10 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
         .join(DispatchOrder)
         .where((DispatchOrder.start == T) & (DispatchOrder.quantity == "reservation"))
     }
-    assert cars.keys() == {town[5].lfdi} and cars[town[5].lfdi].baseline_w == pytest.approx(-7000)
+    assert cars.keys() == {neighbourhood[5].lfdi} and cars[neighbourhood[5].lfdi].baseline_w == pytest.approx(
+        -7000)
     assert measurements.read("town", "planned_ev", T, 1)[0] == pytest.approx(
-        -2000 + cars[town[5].lfdi].planned_w, abs=2
+        -2000 + cars[neighbourhood[5].lfdi].planned_w, abs=2
     )
     moved = sum(
         measurements.read("town", f"planned_{quantity}", T, 1)[0] for quantity in ("storage", "ev", "thermal")
@@ -492,7 +496,7 @@ def test_who_is_under_an_order_has_a_part_in_the_plan_for_later(town):
     assert measurements.read("town", "expected", T, 1)[0] == pytest.approx(22_000 - AT_ONCE - moved, abs=5)
 
 
-def test_a_plan_is_made_anew_whatever_is_in_force(town):
+def test_a_plan_is_made_anew_whatever_is_in_force(neighbourhood):
     needs(6000.0)
     at(T - 300)
     needs(9000.0)
@@ -502,14 +506,14 @@ def test_a_plan_is_made_anew_whatever_is_in_force(town):
     )
 
 
-def test_a_car_that_is_to_stop_goes_on_until_then(town):
+def test_a_car_that_is_to_stop_goes_on_until_then(neighbourhood):
     needs(-16_000.0)
     for step in range(4):
         at(T - 300 + step * STEP)
     stop = T + 4 * STEP     # when there is a new plan
     needs(40_000.0, stop)
     at(stop - 300)
-    for car in town[4:6]:
+    for car in neighbourhood[4:6]:
         grants = [grant for grant in store.items(f"/edev/{car.device.id}/frp", ended=True)]
         before = [
             document
@@ -535,11 +539,11 @@ def test_a_car_that_is_to_stop_goes_on_until_then(town):
         )
 
 
-def test_how_far_each_load_is_ahead_is_known_of_each(town):
-    town[7].post(0)     # its pump rests: there is nothing that it could do without
+def test_how_far_each_load_is_ahead_is_known_of_each(neighbourhood):
+    neighbourhood[7].post(0)     # its pump rests: there is nothing that it could do without
     needs(40_000.0)
     at(T - 300)
-    rows = [ThermalState.get(device=home.device) for home in town[6:]]
+    rows = [ThermalState.get(device=home.device) for home in neighbourhood[6:]]
     realised = [row.realised for row in rows]
     assert realised[0] < -0.1 and abs(realised[1]) < 0.01
     assert {row.at for row in ThermalState.select()} == {T + STEP}
@@ -555,7 +559,7 @@ def test_how_far_each_load_is_ahead_is_known_of_each(town):
     )
 
 
-def test_of_two_who_publish_at_once_one_does_it(town):
+def test_of_two_who_publish_at_once_one_does_it(neighbourhood):
     needs(6000.0)
     number, results = planning.make_plan("town")["id"], []
 

@@ -14,7 +14,7 @@ from tests.server.grid.balance.test_controller import NOON, STEP, T, at, control
 
 
 @pytest.fixture
-def stores(battery):
+def batteries(battery):
     """Four batteries of 5 kW and 10 kWh, half full, kept in balance."""
     homes = [battery(number) for number in range(1, 5)]
     virtualders.create("town")
@@ -35,63 +35,63 @@ def shares(start):
     }
 
 
-def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobody(stores):
+def test_who_opts_out_is_out_until_the_event_is_over_and_it_is_held_against_nobody(batteries):
     needs(4000.0)
     at(T - 300)
     control, = controls("batteries")
     clock.turn_to(T + 100)
-    stores[0].answer(control["mRID"], 4)
-    for home in stores:
-        home.post(0 if home is stores[0] else 1000, start=T, duration=60)
-    assert Participation.get(Participation.device == stores[0].device).opted_out_until == T + STEP
+    batteries[0].answer(control["mRID"], 4)
+    for home in batteries:
+        home.post(0 if home is batteries[0] else 1000, start=T, duration=60)
+    assert Participation.get(Participation.device == batteries[0].device).opted_out_until == T + STEP
     at(T + 600)
-    assert stores[0].lfdi not in shares(T + STEP) and stores[1].lfdi in shares(T + STEP)
-    assert Participation.get(Participation.device == stores[0].device).response_rate == 1
+    assert batteries[0].lfdi not in shares(T + STEP) and batteries[1].lfdi in shares(T + STEP)
+    assert Participation.get(Participation.device == batteries[0].device).response_rate == 1
     at(T + STEP + 600)
-    assert stores[0].lfdi in shares(T + 2 * STEP)
+    assert batteries[0].lfdi in shares(T + 2 * STEP)
 
 
-def test_a_charge_that_is_half_an_hour_old_breaks_no_reserve(stores):
+def test_a_charge_that_is_half_an_hour_old_breaks_no_reserve(batteries):
     needs(20_000.0)
-    stores[0].charge(0.2)  # 1000 Wh above its reserve
+    batteries[0].charge(0.2)  # 1000 Wh above its reserve
     at(T - 300)
     clock.turn_to(T + STEP)
-    for home in stores[1:]:
+    for home in batteries[1:]:
         home.charge(0.5)  # the first has no values more
-    for home in stores:
+    for home in batteries:
         home.post(shares(T)[home.lfdi], start=T, duration=STEP)
     at(T + 600)
     at(T + STEP + 600)
-    injection_w = sum(shares(start).get(stores[0].lfdi, 0.0) for start in (T, T + STEP, T + 2 * STEP)) / 4
+    injection_w = sum(shares(start).get(batteries[0].lfdi, 0.0) for start in (T, T + STEP, T + 2 * STEP)) / 4
     assert 0 < injection_w <= 1000 * 0.95 + 1
 
 
-def test_a_rating_that_is_twice_the_truth_is_made_up_for(stores):
+def test_a_rating_that_is_twice_the_truth_is_made_up_for(batteries):
     needs(4000.0)
     at(T - 300)
     for step in (T, T + STEP, T + 2 * STEP, T + 3 * STEP, T + 4 * STEP):
         at(step + 600)
         clock.turn_to(step + STEP)
         planned_w = shares(step)
-        done = {home: planned_w[home.lfdi] / (2 if home in stores[:2] else 1) for home in stores}
+        done = {home: planned_w[home.lfdi] / (2 if home in batteries[:2] else 1) for home in batteries}
         for home, watts in done.items():
             home.post(watts, start=step, duration=STEP)
         signals.put("town", "measured", [4000.0 - sum(done.values())], step, STEP)
         if step == T:
             first = 4000.0 - sum(done.values())
     assert first == pytest.approx(1000, abs=20) and abs(4000.0 - sum(done.values())) < 0.5 * first
-    assert Participation.get(Participation.device == stores[0].device).response_rate < 0.9
+    assert Participation.get(Participation.device == batteries[0].device).response_rate < 0.9
 
 
-def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(stores):
+def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(batteries):
     needs(4000.0)
     at(T - 300)
     clock.turn_to(T + 100)
     program = virtualders.find("batteries").program
-    assert stores[0].client.get(f"{program}/derc?l=9").status == 200
-    enrolment.relabel(stores[0].device, {}, kind="storage")
-    assert stores[0].client.get(f"{program}/derc?l=9").status in (403, 404)
-    assert stores[1].client.get(f"{program}/derc?l=9").status == 200
+    assert batteries[0].client.get(f"{program}/derc?l=9").status == 200
+    enrolment.relabel(batteries[0].device, {}, kind="storage")
+    assert batteries[0].client.get(f"{program}/derc?l=9").status in (403, 404)
+    assert batteries[1].client.get(f"{program}/derc?l=9").status == 200
     at(T + 600)
     planned_w = shares(T + STEP)
-    assert stores[0].lfdi not in planned_w and sum(planned_w.values()) == pytest.approx(4000, abs=60)
+    assert batteries[0].lfdi not in planned_w and sum(planned_w.values()) == pytest.approx(4000, abs=60)

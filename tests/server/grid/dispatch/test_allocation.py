@@ -72,13 +72,14 @@ def test_per_device_in_proportion_to_headroom():
 
 
 def test_per_device_so_that_all_are_equally_full():
-    stores = [MemberDer(5000, 5000, -5000, 5000, 10_000, charge, None, None, ALL) for charge in (0.9, 0.5)]
-    members = [Member(str(number), "", "battery", True, (der,), 0.0, 0) for number, der in enumerate(stores)]
+    batteries = [MemberDer(5000, 5000, -5000, 5000, 10_000, charge, None, None, ALL) for charge in (0.9, 0.5)]
+    members = [Member(str(number), "", "battery", True, (der,), 0.0, 0) for number,
+               der in enumerate(batteries)]
     allocated = allocation.allocate(
         "target", 2000, members, allocation.DispatchOptions(allocation.DEVICE, allocation.CHARGE, hours=2)
     )
     left_wh = [
-        10_000 * der.soc - 2 * part.planned_w for der, part in zip(stores, allocated.parts, strict=True)
+        10_000 * der.soc - 2 * part.planned_w for der, part in zip(batteries, allocated.parts, strict=True)
     ]
     assert left_wh == pytest.approx([5000, 5000], abs=2) and allocated.planned_w == 2000
 

@@ -74,7 +74,7 @@ def see(vder="all", at=None):
     return fleetstate.read(virtualders.find(vder), clock.now() if at is None else at)
 
 
-def seen():
+def read_state():
     Device.update(last_contact_at=clock.now()).execute()
 
 
@@ -206,7 +206,7 @@ def test_an_old_state_of_charge_is_carried_forward_by_what_was_read_since(batter
     area()
     reported_at = clock.now()
     clock.advance(HOUR)
-    seen()
+    read_state()
     for quarter in range(4):
         first.post(-1200, start=reported_at + quarter * 900, duration=900)
     state = see()
@@ -222,13 +222,13 @@ def test_what_a_car_still_needs(car):
     area()
     began_at = clock.now()
     clock.advance(HOUR)
-    seen()
+    read_state()
     first.post(-4000, start=began_at, duration=HOUR)
     assert see().fleet.sessions.need[0] == pytest.approx(10_000), "asked, less what was read"
     first.wants(9000)
     assert see().fleet.sessions.need[0] == 9000, "what it says, freshly"
     clock.advance(HOUR)
-    seen()
+    read_state()
     first.post(-2000, start=clock.now() - HOUR, duration=HOUR)
     state = see()
     assert state.fleet.sessions.need[0] == pytest.approx(7000), "what it said, less what was read since"
@@ -286,7 +286,7 @@ def test_who_is_left_out_and_why(battery, panels, home):
     area()
     now = clock.now()
     clock.advance(2 * settings.post_rate + 1)
-    seen()
+    read_state()
     Device.update(last_contact_at=now - 3600).where(Device.id == 3).execute()
     enrolment.suspend(Device.get_by_id(4))
     Participation.create(device=5, opted_out_until=clock.now() + 60)

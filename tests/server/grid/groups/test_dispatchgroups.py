@@ -17,7 +17,7 @@ from tests import peers
 
 
 @pytest.fixture
-def town(server: None) -> None:
+def neighbourhood(server: None) -> None:
     """A town of feeders F1, which has F1a, and F2, and of all batteries; devices 1 to 3: one on each of F1,
     F1a, F2."""
     virtualders.create("town")
@@ -40,7 +40,7 @@ def automatic(name: str) -> None:
     Balance.create(vder=area(name), automatic=True)
 
 
-def test_each_is_dispatched_through_the_deepest(town: None) -> None:
+def test_each_is_dispatched_through_the_deepest(neighbourhood: None) -> None:
     assert dispatchgroups.conflicts(area()) == []
     assert {number: vder.name for number, vder in dispatchgroups.dispatch_group_of(area()).items()} == {
         1: "F1",
@@ -53,7 +53,7 @@ def test_each_is_dispatched_through_the_deepest(town: None) -> None:
     }
 
 
-def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
+def test_two_that_are_not_above_each_other_are_a_conflict(neighbourhood: None) -> None:
     enrolment.relabel(device(2), {}, kind="battery")
     assert dispatchgroups.conflicts(area()) == [(device(2), ["F1a", "batteries"])]
     assert dispatchgroups.conflicts(area("F1")) == [] and dispatchgroups.conflicts(area("batteries")) == []
@@ -62,7 +62,7 @@ def test_two_that_are_not_above_each_other_are_a_conflict(town: None) -> None:
     assert refused.value.status == 409
 
 
-def test_a_virtual_der_of_one_is_no_conflict(town: None) -> None:
+def test_a_virtual_der_of_one_is_no_conflict(neighbourhood: None) -> None:
     singledevices.ensure([device(1)], 50)
     assert dispatchgroups.conflicts(area()) == [] and set(dispatchgroups.dispatch_group_of(area())) == {
         1,
@@ -84,7 +84,8 @@ def test_a_virtual_der_of_one_is_no_conflict(town: None) -> None:
         lambda: enrolment.enrol(peers.lfdi(9), kind="battery", labels={"feeder": "F2"}),
     ],
 )
-def test_where_it_is_automatic_no_conflict_can_come(town: None, change: Callable[[], object]) -> None:
+def test_where_it_is_automatic_no_conflict_can_come(neighbourhood: None,
+                                                    change: Callable[[], object]) -> None:
     virtualders.create("apart", members=["d1"])
     automatic("town")
     with pytest.raises(Refused, match="is dispatched through one virtual DER of town, but") as refused:
@@ -108,13 +109,13 @@ def test_where_it_is_automatic_no_conflict_can_come(town: None, change: Callable
     lambda: virtualders.update("F1a", parent="F2"), lambda: virtualders.create("apart", members=["d1", "d2"]),
     lambda: enrolment.relabel(device(1), {"feeder": ""}, kind="battery"), lambda: virtualders.delete("F1a"),
     lambda: virtualders.update("F1", primacy=7), lambda: enrolment.suspend(device(3))])
-def test_what_makes_none_may_change(town: None, change: Callable[[], object]) -> None:
+def test_what_makes_none_may_change(neighbourhood: None, change: Callable[[], object]) -> None:
     automatic("town")
     change()
     assert dispatchgroups.conflicts(area()) == []
 
 
-def test_a_conflict_that_was_there_stops_nothing_else(town: None) -> None:
+def test_a_conflict_that_was_there_stops_nothing_else(neighbourhood: None) -> None:
     enrolment.relabel(device(2), {}, kind="battery")
     automatic("town")
     virtualders.update("F1", primacy=7)
@@ -124,7 +125,7 @@ def test_a_conflict_that_was_there_stops_nothing_else(town: None) -> None:
     assert [conflicting for conflicting, _ in dispatchgroups.conflicts(area())] == [device(2)]
 
 
-def test_many_are_told_by_the_first(town: None) -> None:
+def test_many_are_told_by_the_first(neighbourhood: None) -> None:
     for number in range(11, 18):
         enrolment.enrol(peers.lfdi(number), name=f"d{number}", kind="battery", labels={"feeder": "F2"})
     with pytest.raises(Refused, match="d15 in F2 and batteries; and 2 more$"):

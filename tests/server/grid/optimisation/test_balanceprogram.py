@@ -17,18 +17,18 @@ def whole(*values):
 
 
 def battery(power=1000.0, energy=2000.0, most=4000.0, efficiency=0.9, group=0) -> Clusters:
-    one = Batteries(
+    single = Batteries(
         *(np.array([value]) for value in (energy, 0.0, most, power, power, efficiency)), whole(group)
     )
-    return clusters.batteries(one, STEPS, 1)[0]
+    return clusters.batteries(single, STEPS, 1)[0]
 
 
 def test_a_program_small_enough_to_know_the_answer():
     model = Model()
     x = model.columns((2,), 0, [3, 10], cost=[-2, -1])
     model.term(model.rows((1,), -np.inf, 4), x[None, :])
-    found = model.solve()
-    assert found.status == OPTIMAL and found.values.tolist() == [3, 1] and found.cost == -7
+    schedule = model.solve()
+    assert schedule.status == OPTIMAL and schedule.values.tolist() == [3, 1] and schedule.cost == -7
 
 
 def test_a_battery_moves_the_surplus_to_where_it_lacks():

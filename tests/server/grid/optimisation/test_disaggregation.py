@@ -48,9 +48,10 @@ def test_no_order_breaks_a_reserve_a_band_or_a_departure(total, part, seed, broa
     now = fleet(seed)
     powers = disaggregation.disaggregate(wish(2, 2, total, part), now, StepOptions(QUARTER, broadcast))
     after = after_step(now, powers, QUARTER)
-    stores, cars, loads = after.batteries, after.sessions, after.thermals
-    assert (stores.energy >= stores.least - 1e-6).all() and (stores.energy <= stores.most + 1e-6).all()
-    assert (abs(powers.batteries) <= stores.charge + 1e-9).all()
+    batteries, cars, loads = after.batteries, after.sessions, after.thermals
+    assert (batteries.energy >= batteries.least - 1e-6).all() and (batteries.energy <= batteries.most
+                                                                   + 1e-6).all()
+    assert (abs(powers.batteries) <= batteries.charge + 1e-9).all()
     assert (abs(loads.state) <= loads.band + 1e-6).all()
     drawn = now.base + powers.thermals
     assert (drawn >= -1e-6).all() and (drawn <= loads.power + 1e-6).all()
@@ -75,9 +76,9 @@ def test_batteries_absorb_what_the_others_leave(total, seed):
 def test_a_broadcast_percent_misses_by_its_resolution_alone():
     now = fleet()
     exact = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER))
-    told = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER, broadcast=True))
-    assert abs(exact.unmet_w) < 1e-6 and 0 < abs(told.unmet_w) <= now.batteries.charge.sum() * 1e-4
-    by_percent = told.batteries[now.batteries.group == 0] / now.batteries.charge[now.batteries.group == 0]
+    powers = disaggregation.disaggregate(wish(2, 2, 9000.0), now, StepOptions(QUARTER, broadcast=True))
+    assert abs(exact.unmet_w) < 1e-6 and 0 < abs(powers.unmet_w) <= now.batteries.charge.sum() * 1e-4
+    by_percent = powers.batteries[now.batteries.group == 0] / now.batteries.charge[now.batteries.group == 0]
     free = now.batteries.energy[now.batteries.group == 0] < now.batteries.most[now.batteries.group == 0] * 0.8
     assert np.ptp(by_percent[free]) < 1e-9 and np.ptp(exact.batteries / now.batteries.charge) > 0.01
 
@@ -159,12 +160,12 @@ def test_loads_that_are_let_go_drift_back_though_tenths_of_a_degree_are_more_tha
 def test_what_loads_can_be_told_is_what_they_do_and_batteries_take_the_difference():
     now, asked = fleet(groups=2), wish(2, 1, 0.0, 0.3)
     now = now._replace(thermals=now.thermals._replace(kind=np.zeros_like(now.thermals.kind)))
-    free, said = (
+    free, reduced = (
         disaggregation.disaggregate(asked, now, StepOptions(QUARTER, True, resolutions=resolutions))
         for resolutions in ((), (0.05,))
     )
-    tenths = said.comfort / 0.05
-    assert np.allclose(tenths, np.round(tenths)) and not np.allclose(free.comfort, said.comfort)
-    assert np.abs(said.comfort - free.comfort).max() <= 0.025 + 1e-9
-    total = [part.batteries.sum() + part.sessions.sum() + part.thermals.sum() for part in (free, said)]
+    tenths = reduced.comfort / 0.05
+    assert np.allclose(tenths, np.round(tenths)) and not np.allclose(free.comfort, reduced.comfort)
+    assert np.abs(reduced.comfort - free.comfort).max() <= 0.025 + 1e-9
+    total = [part.batteries.sum() + part.sessions.sum() + part.thermals.sum() for part in (free, reduced)]
     assert np.isclose(*total, atol=20)

@@ -30,13 +30,13 @@ def batteries(*energies, efficiency=1.0):
 
 
 def test_a_battery_can_be_emptied_and_filled():
-    found = envelope.from_clusters(batteries(5000), QUARTER)
-    assert (found.low == -4000).all() and (found.high == 4000).all()
+    bounds = envelope.from_clusters(batteries(5000), QUARTER)
+    assert (bounds.low == -4000).all() and (bounds.high == 4000).all()
     assert (
-        found.least[0] == -1000
-        and found.least[-1] == -4000
-        and found.most[2] == 3000
-        and found.most[-1] == 4000
+        bounds.least[0] == -1000
+        and bounds.least[-1] == -4000
+        and bounds.most[2] == 3000
+        and bounds.most[-1] == 4000
     )
 
 
@@ -48,14 +48,14 @@ def test_a_battery_has_no_power_for_which_it_has_no_energy():
 
 
 def test_losses_make_it_give_less_and_take_more():
-    found = envelope.from_clusters(batteries(5000, efficiency=0.9), QUARTER)
-    assert np.isclose(found.least[-1], -4000 * 0.9) and np.isclose(found.most[-1], 4000 / 0.9)
+    bounds = envelope.from_clusters(batteries(5000, efficiency=0.9), QUARTER)
+    assert np.isclose(bounds.least[-1], -4000 * 0.9) and np.isclose(bounds.most[-1], 4000 / 0.9)
 
 
 def test_a_session_is_between_as_late_and_as_soon_as_possible():
     car = Sessions(whole(4), whole(12), np.array([4000.0]), np.array([4000.0]), whole(0))
-    found = envelope.from_clusters(clusters.sessions(car, STEPS, QUARTER)[0], QUARTER)
-    assert found.most[3] == 0 and found.most[7] == 4000 and found.least[7] == 0 and found.least[11] == 4000
+    group = envelope.from_clusters(clusters.sessions(car, STEPS, QUARTER)[0], QUARTER)
+    assert group.most[3] == 0 and group.most[7] == 4000 and group.least[7] == 0 and group.least[11] == 4000
 
 
 def test_what_can_be_counted_on_is_less():

@@ -77,15 +77,15 @@ def test_a_solver_that_cannot_be_made_leaves_standard_output_alone(monkeypatch: 
 def test_many_threads_at_once() -> None:
     before = open_descriptors()
     with Piped() as pipe, ThreadPoolExecutor(8) as pool:
-        for turn, made in enumerate([pool.submit(highssolver.create) for _ in range(100)]):
-            made.result()
+        for turn, solver in enumerate([pool.submit(highssolver.create) for _ in range(100)]):
+            solver.result()
             os.write(1, b"%d\n" % turn)
     assert open_descriptors() == before
     assert sorted(map(int, pipe.text.split())) == list(range(100))
 
 
 def test_without_standard_output() -> None:
-    kept = os.dup(1)
+    stdout = os.dup(1)
     before = open_descriptors()
     os.close(1)
     try:
@@ -93,8 +93,8 @@ def test_without_standard_output() -> None:
         with pytest.raises(OSError):
             os.fstat(1)
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)
     assert open_descriptors() == before - 1, 'what was kept is closed, too'
 
 

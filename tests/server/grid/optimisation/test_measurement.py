@@ -19,17 +19,17 @@ def clean(shape):
 
 def test_the_mean_of_the_last_ten_days():
     history = days()
-    found = measurement.ten_of_ten(history, history[-10:].mean(axis=0), BEGIN, END, PER_HOUR)
-    assert np.allclose(found.values, history[-10:, BEGIN:END].mean(axis=0))
-    assert found.days == 10 and found.steps == 16 and np.isclose(found.factor, 1)
+    estimate = measurement.ten_of_ten(history, history[-10:].mean(axis=0), BEGIN, END, PER_HOUR)
+    assert np.allclose(estimate.values, history[-10:, BEGIN:END].mean(axis=0))
+    assert estimate.days == 10 and estimate.steps == 16 and np.isclose(estimate.factor, 1)
 
 
 @given(st.floats(0.1, 3))
 def test_a_day_that_is_different_is_followed_up_to_the_cap(level):
     history = np.tile(SHAPE, (10, 1))
-    found = measurement.ten_of_ten(history, SHAPE * level, BEGIN, END, PER_HOUR)
-    assert np.isclose(found.factor, min(max(level, 0.6), 1.4))
-    assert np.allclose(found.values, SHAPE[BEGIN:END] * found.factor)
+    estimate = measurement.ten_of_ten(history, SHAPE * level, BEGIN, END, PER_HOUR)
+    assert np.isclose(estimate.factor, min(max(level, 0.6), 1.4))
+    assert np.allclose(estimate.values, SHAPE[BEGIN:END] * estimate.factor)
 
 
 def test_days_of_our_own_events_make_no_baseline_nor_does_what_we_did_this_morning():
@@ -37,13 +37,13 @@ def test_days_of_our_own_events_make_no_baseline_nor_does_what_we_did_this_morni
     history[-1, BEGIN:END], ours[-1, BEGIN:END] = 0, True
     today, ours_today = SHAPE.copy(), clean(96)
     today[56:64], ours_today[56:64] = 5000, True  # pre-heating that we asked for
-    found = measurement.ten_of_ten(history, today, BEGIN, END, PER_HOUR, ours, ours_today)
+    estimate = measurement.ten_of_ten(history, today, BEGIN, END, PER_HOUR, ours, ours_today)
     usual = history[3:13].mean(axis=0)
-    assert found.steps == 12 - 4
-    assert np.allclose(found.values, usual[BEGIN:END] * SHAPE[64:68].sum() / usual[64:68].sum())
-    assert 0.9 < found.factor < 1.1
-    told = measurement.ten_of_ten(history, today, BEGIN, END, PER_HOUR, ours)
-    assert told.factor == 1.4
+    assert estimate.steps == 12 - 4
+    assert np.allclose(estimate.values, usual[BEGIN:END] * SHAPE[64:68].sum() / usual[64:68].sum())
+    assert 0.9 < estimate.factor < 1.1
+    without_today = measurement.ten_of_ten(history, today, BEGIN, END, PER_HOUR, ours)
+    assert without_today.factor == 1.4
 
 
 def test_the_hour_before_an_event_does_not_put_it_right():
@@ -55,8 +55,8 @@ def test_the_hour_before_an_event_does_not_put_it_right():
 def test_gaps_and_who_injects():
     history = days()
     history[-1, BEGIN] = np.nan
-    found = measurement.ten_of_ten(history, SHAPE, BEGIN, END, PER_HOUR)
-    assert np.allclose(found.values / found.factor, history[3:13, BEGIN:END].mean(axis=0))
+    estimate = measurement.ten_of_ten(history, SHAPE, BEGIN, END, PER_HOUR)
+    assert np.allclose(estimate.values / estimate.factor, history[3:13, BEGIN:END].mean(axis=0))
     assert measurement.ten_of_ten(-days(), -2 * SHAPE, BEGIN, END, PER_HOUR).factor == 1
     with pytest.raises(ValueError, match="none of 14 days"):
         measurement.ten_of_ten(np.full((14, 96), np.nan), SHAPE, BEGIN, END, PER_HOUR)
@@ -81,18 +81,19 @@ def test_what_was_delivered_of_what_was_expected():
 @given(st.lists(st.tuples(*[st.floats(-5000, 5000, width=32)] * 3), min_size=1, max_size=8))
 def test_a_group_delivers_the_sum_of_its_members(rows):
     baseline, metered, planned = (np.array(column)[:, None] for column in zip(*rows, strict=True))
-    each = [measurement.performance(*series, 0.25) for series in zip(baseline, metered, planned, strict=True)]
+    results = [measurement.performance(*series, 0.25)
+               for series in zip(baseline, metered, planned, strict=True)]
     together = measurement.performance(baseline.sum(axis=0), metered.sum(axis=0), planned.sum(axis=0), 0.25)
-    assert np.isclose(together.delivered, sum(one.delivered for one in each), atol=0.01)
-    assert np.isclose(together.expected, sum(one.expected for one in each), atol=0.01)
+    assert np.isclose(together.delivered, sum(result.delivered for result in results), atol=0.01)
+    assert np.isclose(together.expected, sum(result.expected for result in results), atol=0.01)
 
 
 def test_what_came_back_and_when_it_was_over():
     baseline = np.full(12, 1000.0)
     metered = baseline + np.array([800, 600, 400, 200, 0, 0, 0, 0, 300, 0, 0, 0])
-    found = measurement.rebound(-1000, baseline, metered, 0.25)
-    assert found == (500, 0.5, 800, 1.0)
-    assert measurement.rebound(+1000, baseline, 2 * baseline - metered, 0.25) == found
+    rebound = measurement.rebound(-1000, baseline, metered, 0.25)
+    assert rebound == (500, 0.5, 800, 1.0)
+    assert measurement.rebound(+1000, baseline, 2 * baseline - metered, 0.25) == rebound
     assert measurement.rebound(-1000, baseline, baseline, 0.25) == (0, 0, 0, 0)
     assert measurement.rebound(0, baseline, metered, 0.25).part is None
 

@@ -67,13 +67,13 @@ def test_a_slope_next_to_nothing_counts_as_none(tiny):
 
 
 def test_what_cannot_be_shared():
-    one, two = np.zeros(1), np.zeros(2)
+    single, two = np.zeros(1), np.zeros(2)
     with pytest.raises(ValueError, match="differ in length"):
-        waterfill.fill(1, MemberLines(one, two, one, one))
+        waterfill.fill(1, MemberLines(single, two, single, single))
     with pytest.raises(ValueError, match="above its high"):
-        waterfill.fill(1, MemberLines(one, one, one + 2, one))
+        waterfill.fill(1, MemberLines(single, single, single + 2, single))
     with pytest.raises(ValueError, match="negative slope"):
-        waterfill.fill(1, MemberLines(one, one - 1, one, one))
+        waterfill.fill(1, MemberLines(single, single - 1, single, single))
     assert waterfill.fill(5, MemberLines(two, two, two - 1, two + 1)).unmet_w == 5
     none = np.zeros(0)
     empty = waterfill.fill(5, MemberLines(none, none, none, none))
