@@ -2,6 +2,7 @@
 import pytest
 
 from server.resources import events
+from tests.eventstates import evaluate, neighbours
 
 A, B, AB = {"opModFixedW": 0}, {"opModMaxLimW": 0}, {"opModFixedW": 0, "opModMaxLimW": 0}
 
@@ -42,7 +43,7 @@ ALONE = [
 
 @pytest.mark.parametrize("what, event, now, expected", ALONE, ids=[case[0] for case in ALONE])
 def test_one_event(what, event, now, expected):
-    verdict = events.evaluate(event, [], now)
+    verdict = evaluate(event, [], now)
     assert (verdict.status, verdict.since) == expected
     assert not verdict.potentially_superseded
 
@@ -92,29 +93,29 @@ PAIRS = [
 
 @pytest.mark.parametrize("what, newer, now, expected, potentially", PAIRS, ids=[case[0] for case in PAIRS])
 def test_an_older_event_beside_a_newer_one(what, newer, now, expected, potentially):
-    verdict = events.evaluate(OLD, [newer], now)
+    verdict = evaluate(OLD, [newer], now)
     assert (verdict.status, verdict.since) == expected
     assert verdict.potentially_superseded == potentially
-    assert events.evaluate(newer, [OLD], now) == events.evaluate(newer, [], now), (
+    assert evaluate(newer, [OLD], now) == evaluate(newer, [], now), (
         "an older event changes nothing"
     )
 
 
 def test_the_smaller_mrid_of_two_created_together_is_the_older():
     newer = control(2, 0, 150, 250)
-    assert events.evaluate(newer, [OLD], 180) == events.evaluate(newer, [], 180)
-    assert events.evaluate(OLD, [newer], 180).superseded_by == newer.key
+    assert evaluate(newer, [OLD], 180) == evaluate(newer, [], 180)
+    assert evaluate(OLD, [newer], 180).superseded_by == newer.key
 
 
 def test_an_event_that_is_superseded_before_it_starts_supersedes_nothing():
     middle, newest = control(2, 10, 150, 250), control(3, 20, 210, 300, randomizeStart=-70)
-    assert events.evaluate(middle, [OLD, newest], 140).status == 4
-    assert events.evaluate(OLD, [middle, newest], 160).status == 1
+    assert evaluate(middle, [OLD, newest], 140).status == 4
+    assert evaluate(OLD, [middle, newest], 160).status == 1
 
 
 def test_an_event_cancelled_before_it_is_superseded_stays_cancelled():
     older = control(1, **cancelled(120))
-    assert events.evaluate(older, [control(2, 10, 150, 250)], 160).status == 2
+    assert evaluate(older, [control(2, 10, 150, 250)], 160).status == 2
 
 
 @pytest.mark.parametrize("event", [control(1), control(1, **cancelled(110)), control(1, **cancelled(110, 3)),
@@ -122,8 +123,8 @@ def test_an_event_cancelled_before_it_is_superseded_stays_cancelled():
 def test_it_is_listed_until_the_end_of_its_period(event):
     end = 250 if event.randomize_start else 200
     assert events.listed_until(event) == end
-    assert events.evaluate(event, [], end - 1).listed and not events.evaluate(event, [], end).listed
-    assert events.evaluate(event, [], end - 1).next_change == end
+    assert evaluate(event, [], end - 1).listed and not evaluate(event, [], end).listed
+    assert evaluate(event, [], end - 1).next_change == end
 
 
 def test_several_messages_are_shown_at_once():
@@ -141,21 +142,21 @@ def test_several_messages_are_shown_at_once():
 def test_a_regular_event_is_cancelled_without_randomization():
     message = events.from_data("TextMessage", "/msg/1/txt/1", {
         "mRID": "01", "creationTime": 1, "interval": {"start": 10, "duration": 10}, **cancelled(12, 3)})
-    assert events.evaluate(message, [], 13).status == 2
+    assert evaluate(message, [], 13).status == 2
 
 
 def test_of_two_newer_events_the_one_that_starts_earliest_in_effect_takes_over():
     later, sooner = control(3, 20, 150, 180), control(2, 10, 155, 250, randomizeStart=-30)
     for order in ([later, sooner], [sooner, later]):
-        verdict = events.evaluate(OLD, order, 160)
+        verdict = evaluate(OLD, order, 160)
         assert (verdict.status, verdict.since, verdict.superseded_by) == (4, 125, sooner.key)
 
 
 def test_potentially_superseded_without_a_break_keeps_its_first_time():
     short = control(3, 20, 110, 130, {"opModFixedW": 0, "opModConnect": True})
     long, after = control(2, 10, 110, 190, AB), control(4, 195, 190, 199, AB)
-    assert events.evaluate(OLD, [long, short], 150).potentially_superseded_at == 10
-    assert events.evaluate(OLD, [long, short, after], 196).potentially_superseded_at == 195
+    assert evaluate(OLD, [long, short], 150).potentially_superseded_at == 10
+    assert evaluate(OLD, [long, short, after], 196).potentially_superseded_at == 195
 
 
 def test_whoever_is_concerned_only_through_another_is_a_neighbour_too():
@@ -164,4 +165,4 @@ def test_whoever_is_concerned_only_through_another_is_a_neighbour_too():
         control(3, 20, 210, 300, randomizeStart=-70),
         control(4, 5, 300, 400),
     )
-    assert events.neighbours(newest, [OLD, middle, newest, apart]) == [middle, OLD]
+    assert neighbours(newest, [OLD, middle, newest, apart]) == [middle, OLD]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from server.resources import events
 from server.resources.codes import EventStatus
 from server.resources.events import Event
+from tests.eventstates import evaluate, neighbours
 
 HORIZON = range(0, 64)
 small = st.integers(0, 24)
@@ -33,25 +34,6 @@ def event_lists(draw):
         )
         for number in range(count)
     ]
-
-
-def neighbours(event, others):
-    """The other events that overlap with an event, directly or through each other."""
-    reached, frontier = [], [event]
-    remaining = [other for other in others if other.key != event.key]
-    while frontier:
-        current = frontier.pop()
-        overlapping = [other for other in remaining if events.overlap(current, other)]
-        remaining = [other for other in remaining if not events.overlap(current, other)]
-        reached += overlapping
-        frontier += overlapping
-    return reached
-
-
-def evaluate(event, rivals, now):
-    """The state of one event; `rivals` are the others of its list, or at least its neighbours."""
-    listed = [event, *(rival for rival in rivals if rival.key != event.key)]
-    return events.evaluate_all(listed, now)[event.key]
 
 
 def facts(verdict):
