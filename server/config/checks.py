@@ -1,4 +1,4 @@
-"""Rules for settings that are texts: URL, address, time zone, pace of the clock."""
+"""Rules for text settings: URL, address, time zone, pace of the clock."""
 from __future__ import annotations
 
 import ipaddress
@@ -18,7 +18,10 @@ _PASSWORD = re.compile(r"(?<=://)([^:/?#\s]*):(.*)@|\b((?:ssl)?password=)[^&\s]+
 
 @dataclass(frozen=True)
 class Check:
-    """A rule for a text. `allowed` says what is accepted; `fault` returns why a text is refused, or ""."""
+    """A rule for a text.
+
+    `allowed` names the accepted texts. `fault` returns why a text is refused, "" where it is accepted.
+    """
     allowed: str
     fault: Callable[[str], str]
 
@@ -33,7 +36,7 @@ def _database_fault(url: str) -> str:
         parts = urlsplit(url)
         parts.port  # noqa: B018  (a ValueError here is the answer; its text may show the password)
     except ValueError:
-        return "is no valid URL"
+        return "is not a valid URL"
     if parts.scheme == "sqlite":
         return "" if url.partition(":///")[2] else "names no file"
     if parts.scheme == "postgresql":
@@ -59,24 +62,24 @@ def _networks_fault(networks: str) -> str:
         try:
             ipaddress.ip_network(name)
         except ValueError as error:
-            return f"is no list of addresses: {error}" if name else "has an empty entry"
+            return f"is not a list of IP addresses or networks: {error}" if name else "has an empty entry"
     return ""
 
 
 def _header_fault(name: str) -> str:
-    return "" if _HEADER.fullmatch(name) else "is no name of an HTTP header"
+    return "" if _HEADER.fullmatch(name) else "is not the name of an HTTP header"
 
 
 def _time_zone_fault(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        return "is no IANA time zone"
+        return "is not an IANA time zone"
     return ""
 
 
 def _pace_fault(pace: str) -> str:
-    """See server.clock.follow for what a pace is."""
+    """Return what is wrong with a pace; `server.clock.follow` says what one is."""
     if pace.startswith("file:"):
         return "" if pace.removeprefix("file:") else "names no file"
     if not pace:
@@ -84,9 +87,9 @@ def _pace_fault(pace: str) -> str:
     try:
         numbers = [float(part) for part in pace.removesuffix("x").split("@")]
     except ValueError:
-        return "is no pace of a clock"
+        return "is not a pace of the clock"
     if not all(map(math.isfinite, numbers)) or len(numbers) not in (1, 3):
-        return "is no pace of a clock"
+        return "is not a pace of the clock"
     slowest = 0.0 if len(numbers) == 3 else math.ulp(0.0)  # another process's clock may stand still
     return "" if slowest <= numbers[0] <= FASTEST_PACE else f"is not between 0x and {FASTEST_PACE:g}x"
 
@@ -94,11 +97,11 @@ def _pace_fault(pace: str) -> str:
 def _name_fault(name: str) -> str:
     if len(name) > MAX_NAME_LENGTH:
         return f"has more than {MAX_NAME_LENGTH} characters"
-    return "consists of digits alone" if name.isdigit() else ""
+    return "has digits only, so that it looks like a number of a virtual DER" if name.isdigit() else ""
 
 
 def _path_fault(path: str) -> str:
-    return "" if path.strip() else "names no file"
+    return "" if path.strip() else "is empty"
 
 
 DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
@@ -106,6 +109,6 @@ HOST = Check("an IP address or a host name", _host_fault)
 NETWORKS = Check("IP addresses or networks, separated by commas", _networks_fault)
 HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)
 TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)
-PACE = Check("nothing for the system's clock, 60x for sixty times as fast, or file:PATH", _pace_fault)
-NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not digits alone", _name_fault)
+PACE = Check("empty (the system's clock), a factor such as 60x, or file:PATH", _pace_fault)
+NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not only digits", _name_fault)
 PATH = Check("the path of a file", _path_fault)

@@ -57,7 +57,7 @@ class Setting:
         if self.check:
             return self.check.allowed
         if self.kind is str:
-            return "a text in one line"
+            return "a text on one line"
         kind = "a whole number" if self.kind is int else "a number"
         return f"{kind} from {_number(self.least)} to {_number(self.most)}"
 
@@ -89,7 +89,7 @@ class Setting:
     def _refusal(self, value: object, reason: str) -> str:
         unit = "" if isinstance(self.default, (str, bool)) else f" ({self.unit})"
         text = masked(value) if isinstance(value, str) else value
-        return f"{text!r} {reason}. Give {self.allowed}{unit}."
+        return f"{text!r} {reason}. Specify {self.allowed}{unit}."
 
 
 def _number(bound: float | None) -> str:
@@ -109,7 +109,7 @@ def _parse_int(value: object) -> int:
             return int(value)
         except ValueError:
             pass
-    raise ValueError("is no whole number")
+    raise ValueError("is not a whole number")
 
 
 def _parse_float(value: object) -> float:
@@ -120,12 +120,12 @@ def _parse_float(value: object) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-    raise ValueError("is no finite number")
+    raise ValueError("is not a finite number")
 
 
 def _parse_str(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("is no text: put it in quotes")
+        raise ValueError("is not a text: put it in quotes")
     if not value.isprintable():
         raise ValueError("has characters that cannot be printed")
     return value

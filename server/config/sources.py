@@ -134,7 +134,7 @@ def _of_file(environ: Mapping[str, str], faults: list[str]) -> Iterator[_SourceV
         faults.append(f"{path}: it cannot be read: {error.strerror}. Give this user the right to read it, "
                       f"or name another file in {CONFIG}.")
     except ValueError as error:
-        faults.append(f"{path}: it is no TOML: {error}. Write NAME = VALUE in each line, texts in quotes.")
+        faults.append(f"{path}: it is not TOML: {error}. Write NAME = VALUE in each line, texts in quotes.")
     for name, value in table.items():
         yield _SourceValue(value, Source(FILE, f"{path}: {name}", name))
 

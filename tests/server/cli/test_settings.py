@@ -76,7 +76,7 @@ def test_every_command_refuses_what_is_broken(run: Run) -> None:
     for words in leaves():
         result = run(*words, workers="-3", ports="1")
         assert result.exit_code == 1, words
-        assert "Error: COUNTERPOISE_WORKERS: '-3' is less than 1. Give" in result.output, words
+        assert "Error: COUNTERPOISE_WORKERS: '-3' is less than 1. Specify" in result.output, words
         assert "COUNTERPOISE_PORTS: no setting is called 'ports'. Did you mean port?" in result.output, words
 
 

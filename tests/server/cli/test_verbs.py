@@ -81,7 +81,7 @@ def test_a_device_is_enrolled_shown_labelled_suspended_restored_removed(
     (["vder", "show", "nobody"], "no virtual DER 'nobody'"),
     (["control", "post", "nobody", "opModMaxLimW=50%", "--duration", "1h"], "no virtual DER 'nobody'"),
     (["poll-rate", "60", "--kind", "Nothing"], "no resource Nothing"),
-    (["--set", "port=many", "settings"], "is no whole number"),
+    (["--set", "port=many", "settings"], "is not a whole number"),
     (["--set", "nothing=1", "settings"], "no setting is called 'nothing'"),
 ])
 def test_what_cannot_be_is_refused_in_words(run: Verb, words: list[str], why: str) -> None:

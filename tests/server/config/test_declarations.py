@@ -58,7 +58,7 @@ def refused(give: Give, name: str, value: object, why: str) -> None:
     """The value is refused, and what is said names the setting, and what is accepted."""
     with pytest.raises(ValueError, match=why) as error:
         give(name, value).require()
-    assert name in str(error.value).lower() and f"Give {SETTINGS[name].allowed}" in str(error.value)
+    assert name in str(error.value).lower() and f"Specify {SETTINGS[name].allowed}" in str(error.value)
 
 
 def for_each_setting(which: Callable[[Setting], bool]) -> pytest.MarkDecorator:
@@ -110,7 +110,7 @@ def test_a_setting_is_declared_in_full(setting: Setting) -> None:
     assert setting.help and setting.group and setting.unit and setting.allowed
     assert setting.parse(setting.default) == setting.default
     assert (setting.kind in (int, float)) == (setting.least is not None and setting.most is not None)
-    assert setting.help[0].islower() or setting.help.startswith(("Time.", "LogEvents"))
+    assert setting.help[0].islower() or setting.help.startswith(("Time.", "LogEvents", "PINs"))
     assert not setting.help.endswith(".")
     assert setting.was not in SETTINGS
 

@@ -20,9 +20,9 @@ def test_later_sources_win(write: Write) -> None:
 
 @pytest.mark.parametrize("environ, why", [
     ({"COUNTERPOISE_PORT": "many"},
-     "COUNTERPOISE_PORT: 'many' is no whole number. Give a whole number from 1 to 65535"),
+     "COUNTERPOISE_PORT: 'many' is not a whole number. Specify a whole number from 1 to 65535"),
     ({"COUNTERPOISE_REGISTRATION": "maybe"},
-     "COUNTERPOISE_REGISTRATION: 'maybe' is neither yes nor no. Give yes or no."),
+     "COUNTERPOISE_REGISTRATION: 'maybe' is neither yes nor no. Specify yes or no."),
     ({"COUNTERPOISE_PROT": "1"}, "COUNTERPOISE_PROT: no setting is called 'prot'. Did you mean port?"),
     ({"COUNTERPOISE_LEAST_CHARG": "1"}, "Did you mean min_charge_w?"),
     ({"COUNTERPOISE_CONFIG": "/nowhere.toml"},
@@ -37,14 +37,14 @@ def test_what_is_refused_names_place_reason_and_remedy(environ: dict[str, str], 
 
 @pytest.mark.parametrize("text, why", [
     ("prot = 1", "c.toml: prot: no setting is called 'prot'. Did you mean port?"),
-    ("port = 8443.0", "c.toml: port: 8443.0 is no whole number"),
-    ("port = true", "c.toml: port: True is no whole number"),
-    ("reserve = nan", "c.toml: reserve: nan is no finite number"),
-    ("operator = 7", "c.toml: operator: 7 is no text: put it in quotes"),
+    ("port = 8443.0", "c.toml: port: 8443.0 is not a whole number"),
+    ("port = true", "c.toml: port: True is not a whole number"),
+    ("reserve = nan", "c.toml: reserve: nan is not a finite number"),
+    ("operator = 7", "c.toml: operator: 7 is not a text: put it in quotes"),
     ('operator = "a\\nb"', "c.toml: operator: .* has characters that cannot be printed"),
     ("registration = 2", "c.toml: registration: 2 is neither yes nor no"),
     ("[server]\nport = 1", "c.toml: server: no setting is called 'server'"),
-    ("port 1", "c.toml: it is no TOML: .*line 1.* Write NAME = VALUE")])
+    ("port 1", "c.toml: it is not TOML: .*line 1.* Write NAME = VALUE")])
 def test_what_is_refused_in_a_file(text: str, why: str, write: Write) -> None:
     with pytest.raises(BadSettings, match=why):
         Settings(write(text))
