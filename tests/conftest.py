@@ -17,7 +17,7 @@ from flask import Flask
 
 from server import clock, functionsets, grid, models
 from server.config import settings
-from server.devices import enrolment
+from server.devices import enrolment, ratelimits
 from server.models import db
 from server.protocol import app
 from server.resources import hooks, pollrates
@@ -93,6 +93,7 @@ def server(database: str) -> Iterator[None]:
     """An empty server: default settings, the clock set to NOON."""
     saved = dict(settings.__dict__)
     pollrates.forget()
+    ratelimits.forget()
     yield
     settings.__dict__.update(saved)
     pollrates.forget()

@@ -5,11 +5,13 @@ from server.config import checks
 from server.config.setting import Setting
 
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
+QUOTAS = "Quotas of a device"
 DEVICES, OPERATORS, BALANCE = "What devices are told", "Operators", "Balance"
 PLAUSIBILITY, LOGGING, CLOCK = "Plausibility", "Logging", "Clock"
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604_800  # s
 CENTURY = 36_500  # days
 UINT32 = 2 ** 32 - 1
+MANY = 1_000_000
 
 _DECLARATIONS = (
     Setting(name="database", group=STORE, default="sqlite:///var/counterpoise.db", unit="URL",
@@ -24,6 +26,28 @@ _DECLARATIONS = (
             help="retention of readings", why="a year and a month"),
     Setting(name="alarm_days", group=STORE, default=90, unit="days", least=1, most=CENTURY,
             help="retention of alarms that are over"),
+
+    Setting(name="quota_mirrors", group=QUOTAS, default=16, unit="MirrorUsagePoints", least=1, most=MANY,
+            help="mirrors that a device may have; at its quota, DeviceCapability has no link to them"),
+    Setting(name="quota_mirror_readings", group=QUOTAS, default=64, unit="MirrorMeterReadings", least=1,
+            most=MANY, help="quantities that a mirror may have"),
+    Setting(name="quota_readings_per_day", group=QUOTAS, default=100_000, unit="Readings", least=1,
+            most=1_000_000_000, help="values that a device may post a day; they are restored steadily",
+            why="one each second, and a few meters each minute"),
+    Setting(name="quota_responses", group=QUOTAS, default=32, unit="Responses", least=1, most=MANY,
+            help="responses of a device to one event", why="a few states, and some changes of mind"),
+    Setting(name="quota_ders", group=QUOTAS, default=16, unit="DERs", least=1, most=MANY,
+            help="number of DERs of a device"),
+    Setting(name="quota_reservation_requests", group=QUOTAS, default=16, unit="FlowReservationRequests",
+            least=1, most=MANY, help="requests of a device that are neither cancelled nor over"),
+    Setting(name="quota_subscriptions", group=QUOTAS, default=32, unit="Subscriptions", least=1, most=MANY,
+            help="subscriptions that a device may have"),
+    Setting(name="quota_items", group=QUOTAS, default=256, unit="items", least=1, most=MANY,
+            help="items that a device may have in any other list"),
+    Setting(name="quota_document_bytes", group=QUOTAS, default=1 << 16, unit="bytes", least=1024,
+            most=1 << 26, help="the longest document that a device may store; readings come in longer ones"),
+    Setting(name="quota_device_bytes", group=QUOTAS, default=1 << 20, unit="bytes", least=1024, most=1 << 30,
+            help="bytes that the documents of a device may have, those below 4096 bytes not counted"),
 
     Setting(name="host", group=DEVICE_INTERFACE, default="127.0.0.1", unit="address", check=checks.HOST,
             help="address on which the device interface listens; 0.0.0.0 listens on all addresses",

@@ -2,5 +2,6 @@
 
 Read `identity` (from a certificate to LFDI and SFDI), `enrolment` (EndDevice and Registration), `access` (who
 calls, and what the caller may do), `requestcontext` (a request and its result, without HTTP), `methods` (what
-a method does to a resource) and `lastcontact` (when a device was last here).
+a method does to a resource), `lastcontact` (when a device was last here) and `ratelimits` (how much it may
+send).
 """

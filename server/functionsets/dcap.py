@@ -5,9 +5,11 @@ from functools import lru_cache
 
 from server.devices import access
 from server.devices.requestcontext import Fragment, RequestContext
-from server.resources import codec, pollrates, retrieve, schema, store, table
+from server.resources import codec, pollrates, quotas, retrieve, schema, store, table
 from server.resources.hooks import instead
 from server.resources.table import Row
+
+FULL = -1
 
 
 def _roots() -> list[tuple[str, Row]]:
@@ -29,6 +31,8 @@ def device_capability(context: RequestContext) -> Fragment:
     counts = retrieve.counts(_LISTS, caller.lfdi) if caller.enrolled else {}
     readable = None if caller.enrolled else access.open_to_unknown()
     poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)
+    if quotas.is_full(_MIRRORS, counts.get(_MIRRORS, 0), caller.lfdi):
+        counts[_MIRRORS] = FULL
     xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.edition)
     return Fragment("DeviceCapability", xml)
 
@@ -38,12 +42,13 @@ def _fragment(href: str, poll_rate: int, readable: frozenset[str] | None, counts
               edition: int) -> bytes:
     """Return the XML; it is rendered once for all devices for which it is the same.
 
-    `readable` has the names of the resources that may be linked; None means all.
+    `readable` has the names of the resources that may be linked; None means all. A list whose count is FULL
+    is not linked.
     """
     data: dict[str, object] = {"href": href, "pollRate": poll_rate}
     for key, row in _ROOTS:
         count = dict(counts).get(row.path, 0)
-        if readable is not None and row.name not in readable:
+        if readable is not None and row.name not in readable or count == FULL:
             continue
         if not row.is_list:
             data[key] = {"href": row.path}
@@ -53,4 +58,5 @@ def _fragment(href: str, poll_rate: int, readable: frozenset[str] | None, counts
 
 
 _ROOTS = _roots()
+_MIRRORS = table.rows["MirrorUsagePointList"].path
 _LISTS = [row.path for _, row in _ROOTS if row.is_list]

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from server import clock
+from server.config import settings
 from server.errors import Refused
+from server.models import ChargingSession, Device
 from server.resources import store, table
 from server.resources.codes import RequestStatus
 from server.resources.hooks import Change, before
+from server.resources.quotas import OverQuota
 from server.units import Instant
 
 Data = dict[str, Any]
@@ -42,6 +45,8 @@ def _check(change: Change) -> None:
     """Refuse a request with faults (400), with another identity (400), or after its cancellation (409)."""
     if change.method == "POST":
         _recognise(change)
+        if not change.href and change.caller is not None:
+            _check_quota(change)
     for sentence in faults(change.data, clock.now()):
         raise Refused(400, f"FlowReservationRequest/{sentence}")
     if change.old is None:
@@ -51,6 +56,17 @@ def _check(change: Change) -> None:
             raise Refused(400, f"FlowReservationRequest/{key}: a request keeps it")
     if _is_cancelled(change.old) and not _is_cancelled(change.data):
         raise Refused(409, "FlowReservationRequest/RequestStatus: it was cancelled; make a new request")
+
+
+def _check_quota(change: Change) -> None:
+    """Check that the device may have one more request that is neither cancelled nor over."""
+    device = Device.get_or_none(Device.lfdi == change.audience)
+    standing = ChargingSession.select().where(
+        (ChargingSession.device == device) & ~ChargingSession.cancelled
+        & (ChargingSession.departure_at > clock.now())).count() if device else 0
+    if standing >= settings.quota_reservation_requests:
+        why = f"FlowReservationRequest: {standing} of yours are neither cancelled nor over, which is the most"
+        raise OverQuota(403, change.audience or "", f"{why}. Cancel one that you no longer need.")
 
 
 def _is_cancelled(data: Data) -> bool:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from server import clock
-from server.devices import access
+from server.config import settings
+from server.devices import access, ratelimits
 from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
 from server.models import Document
 from server.resources import hexbinary, meterreadings, schema, store, table
 from server.resources.hooks import Change, after, before, instead
+from server.resources.quotas import OverQuota
 from server.resources.schema import SUBMITTED
+from server.units import Lfdi
 
 Data = dict[str, Any]
 _VALUES = ("Reading", "MirrorReadingSet")
@@ -40,11 +43,21 @@ def _check(change: Change) -> None:
     for key in ("mRID", "deviceLFDI"):
         if change.old and change.old[key] != change.data[key]:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
+    _merge_quantities(change, lfdi)
+
+
+def _merge_quantities(change: Change, lfdi: Lfdi) -> None:
+    """Keep the quantities of before, since each POST may bring others. OverQuota where they are too many."""
     change.notes["quantities"] = quantities = change.data.get("MirrorMeterReading", [])
     by_mrid = {quantity["mRID"]: quantity for quantity in (change.old or {}).get("MirrorMeterReading", [])}
     for quantity in quantities:
         previous = hexbinary.comparable(by_mrid.get(quantity["mRID"], {}))
         by_mrid[quantity["mRID"]] = {**previous, **_without_values(quantity)}
+    if change.caller is not None:
+        ratelimits.spend_readings(lfdi, meterreadings.count(quantities))
+    if len(by_mrid) > settings.quota_mirror_readings:
+        most = settings.quota_mirror_readings
+        raise OverQuota(403, lfdi, f"MirrorUsagePoint/MirrorMeterReading: a mirror may have at most {most}")
     if by_mrid:
         change.data["MirrorMeterReading"] = list(by_mrid.values())
 
@@ -79,6 +92,7 @@ def post_readings(context: RequestContext) -> Created:
         mirror = store.get(context.href)
         if mirror is None or not access.writable(context.caller, mirror.audience):
             raise Refused(404, access.NOT_THERE)
+        ratelimits.spend_readings(mirror.audience, meterreadings.count(quantities))
         return Created(record(mirror, quantities))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 from typing import Any
 
 from server import clock
+from server.config import settings
 from server.devices import access
 from server.errors import Refused
 from server.models import Document, ResponseRecord
 from server.resources import hexbinary, links, retrieve, store, table
 from server.resources.codes import ResponseStatus
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
+from server.resources.quotas import OverQuota
 from server.units import Instant
 
 Data = dict[str, Any]
@@ -80,6 +82,9 @@ def _check(change: Change) -> None:
         # the same Response once more, since the answer to the first was lost
         if hexbinary.comparable(response.submitted) == comparable:
             change.href, change.old = response.href, data
+    if not change.href and caller is not None and len(earlier) >= settings.quota_responses:
+        why = f"{change.kind}: there are {len(earlier)} to event {subject} already, which is the most"
+        raise OverQuota(403, lfdi, why)
 
 
 def _check_type(change: Change, event_kind: str) -> None:

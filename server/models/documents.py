@@ -1,7 +1,7 @@
 """Tables of the device interface: documents, readings, responses, rates."""
 from __future__ import annotations
 
-from peewee import (AutoField, BigIntegerField, BlobField, CompositeKey, ForeignKeyField, IntegerField,
+from peewee import (SQL, AutoField, BigIntegerField, BlobField, CompositeKey, ForeignKeyField, IntegerField,
                     SmallIntegerField, TextField)
 
 from server.models.base import JSON, Table
@@ -45,7 +45,8 @@ for _columns, _where in (
         ((Document.parent, Document.visibility), Document.visibility == Document.ACTIVE),
         ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
-        ((Document.fresh_until,), Document.fresh_until.is_null(False))):
+        ((Document.fresh_until,), Document.fresh_until.is_null(False)),
+        ((Document.audience,), SQL("length(submitted) >= 4096"))):  # quotas.check_bytes
     Document.add_index(*_columns, where=_where)
 
 

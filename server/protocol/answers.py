@@ -9,6 +9,7 @@ from flask import Request, Response
 from server.errors import Refused
 from server.resources import codec
 from server.resources.codes import ReasonCode
+from server.resources.quotas import OverQuota
 
 SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
@@ -73,7 +74,10 @@ def empty(status: int, location: str | None = None) -> Response:
 
 def error(refused: Refused) -> Response:
     """Return an `<Error>`. The message is a comment in it, since the type has no element for it."""
-    data: dict[str, int] = {"reasonCode": _REASON_CODES.get(refused.status, ReasonCode.VALUES)}
+    code = _REASON_CODES.get(refused.status, ReasonCode.VALUES)
+    if isinstance(refused, OverQuota) and refused.status == 403:
+        code = ReasonCode.LIMIT
+    data: dict[str, int] = {"reasonCode": code}
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)

@@ -10,12 +10,13 @@ import peewee
 from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
-from server import logs
+from server import alarms, logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
-from server.models import db
+from server.models import Device, db
 from server.protocol import answers, views
+from server.resources.quotas import ALARM, OverQuota
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -81,7 +82,18 @@ def _answer(request: DeviceRequest) -> Response:
     except Exception:
         refusal = Refused(500, logs.unexpected(log, "the request"))
     request.refusal = refusal.why
+    if isinstance(refusal, OverQuota):
+        _raise_alarm(refusal)
     return answers.error(refusal)
+
+
+def _raise_alarm(refusal: OverQuota) -> None:
+    """Raise the alarm of a device that exceeds a quota, now that what it did is undone."""
+    try:
+        device = Device.get_or_none(Device.lfdi == refusal.lfdi)
+        alarms.raise_alarm(ALARM, f"device {device.id}" if device else refusal.lfdi, refusal.why)
+    except (peewee.OperationalError, peewee.InterfaceError) as error:
+        log.warning("the alarm was not stored: %s", error)
 
 
 def _respond(request: DeviceRequest) -> Response:

@@ -22,9 +22,8 @@ def respond(request: Request, lfdi: str, sfdi: int) -> Response:
     edition = answers.edition(request)
     if edition != 2018:
         caller = caller._replace(edition=edition)
-    context = RequestContext(
-        caller, match, href, edition, request.environ["QUERY_STRING"], lambda: read(request)
-    )
+    query, most = request.environ["QUERY_STRING"], _longest(match.row)
+    context = RequestContext(caller, match, href, edition, query, lambda: read(request, most))
     instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name)
     result = instead(context) if instead else methods.BY_NAME[method](context)
     return _response(result, context, request)
@@ -53,8 +52,18 @@ def _list(result: ListPage, context: RequestContext) -> bytes:
     return codec.page(name, attributes, item.element, page.items, context.edition)
 
 
-def read(request: Request) -> tuple[str, codec.Data]:
-    """Return root element and data of a request's document. Refused (415, 413, 400) where it has none."""
+def _longest(row: table.Row) -> int:
+    """Return how many bytes a body for this resource may have: mirrors take readings by the thousand."""
+    if row.name in ("MirrorUsagePoint", "MirrorUsagePointList"):
+        return int(settings.max_body_bytes)
+    return min(int(settings.max_body_bytes), int(settings.quota_document_bytes))
+
+
+def read(request: Request, most: int) -> tuple[str, codec.Data]:
+    """Return root element and data of a request's document of at most so many bytes.
+
+    Refused (415, 413, 400) where it has none.
+    """
     coding = (request.environ.get("HTTP_CONTENT_ENCODING") or "identity").strip().lower()
     if coding != "identity":
         why = f"Content-Encoding is {coding}; send bodies without one"
@@ -62,6 +71,6 @@ def read(request: Request) -> tuple[str, codec.Data]:
     kind = (request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if kind not in ("application/sep+xml", "application/xml", "text/xml"):
         raise Refused(415, f"Content-Type is {kind or 'missing'}, not {answers.SEP_XML}")
-    if (request.content_length or 0) > settings.max_body_bytes:
-        raise Refused(413, f"the body has more than {settings.max_body_bytes} bytes")
+    if (request.content_length or 0) > most:
+        raise Refused(413, f"the body has more than {most} bytes")
     return codec.decode(request.get_data(cache=False))

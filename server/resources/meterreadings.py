@@ -20,6 +20,13 @@ CLOCK_TOLERANCE_S = 300  # how far the clock of a device may be ahead of ours
 _INT48 = range(-(1 << 47), 1 << 47)
 
 
+def count(quantities: list[Data]) -> int:
+    """Return how many values MirrorMeterReadings carry. Pure."""
+    return sum(("Reading" in quantity) + sum(len(reading_set.get("Reading", []))
+                                             for reading_set in quantity.get("MirrorReadingSet", []))
+               for quantity in quantities)
+
+
 def check(reading: Data, path: str, now: Instant) -> None:
     """Refuse (400) a value beyond Int48, and a time before 1970 or in the future. `path` is for messages."""
     value, period = reading.get("value"), reading.get("timePeriod")

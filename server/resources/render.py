@@ -8,8 +8,8 @@ from typing import Any
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import (codec, documents, events, hooks, links, ordering, pollrates, schema, sql, table,
-                              visibility)
+from server.resources import (codec, documents, events, hooks, links, ordering, pollrates, quotas, schema,
+                              sql, table, visibility)
 from server.resources.codes import EventStatus
 from server.resources.visibility import TimedState
 from server.units import Instant
@@ -27,12 +27,14 @@ def save(
     state: TimedState | None = None,
     compare: bool = False,
     check: bool = False,
+    bounded: bool = False,
 ) -> bool:
     """Render a document and write its row; return whether the row is new or changed.
 
     With `compare` an unchanged row is not written. With `check` an invalid document is refused (400), since
-    nobody has validated the data yet. An event without `state` is written as scheduled; its status is found
-    with its neighbours afterwards, see `reevaluate`.
+    nobody has validated the data yet; with `bounded` its bytes count on the quota of a device. An event
+    without `state` is written as scheduled; its status is found with its neighbours afterwards, see
+    `reevaluate`.
     """
     data = submitted if submitted is not None else blank(kind)
     position = ordering.list_position(kind, href, data)
@@ -48,12 +50,15 @@ def save(
         raise Refused(400, str(error)) from None
     if check:
         codec.check(kind, body_2023 or body)
+    text = Document.submitted.db_value(submitted)
+    if bounded:
+        quotas.check_bytes(audience, href, len(text or ""))
     values = {
         "href": href,
         "kind": kind,
         "parent": parent,
         "audience": audience,
-        "submitted": Document.submitted.db_value(submitted),
+        "submitted": text,
         "body": body,
         "body_2023": body_2023,
         "mrid": position.mrid,

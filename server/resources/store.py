@@ -17,7 +17,7 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.models import EVERYONE, Document, KeyValue, db, is_postgres
-from server.resources import documents, hooks, links, render, schema, sql, table
+from server.resources import documents, hooks, links, quotas, render, schema, sql, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change
 
@@ -112,10 +112,11 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
                 if key in fields and key not in change.data:
                     change.data[key] = value()
         hooks.run_before(change)
-        change.href = change.href or f"{list_href}/{next_number(list_href)}"
-        render.save(
-            kind, change.href, list_href, change.audience or EVERYONE, change.data, check=caller is None
-        )
+        if not change.href:
+            quotas.check_new_item(change, list_href)
+            change.href = f"{list_href}/{next_number(list_href)}"
+        render.save(kind, change.href, list_href, change.audience or EVERYONE, change.data,
+                    check=caller is None, bounded=caller is not None)
         _reconcile(change, list_href)
         return change
 
@@ -139,7 +140,8 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
                         old.submitted if old else None, caller)
         change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(parent)
         hooks.run_before(change)
-        render.save(change.kind, href, parent, change.audience or EVERYONE, change.data, check=caller is None)
+        render.save(change.kind, href, parent, change.audience or EVERYONE, change.data,
+                    check=caller is None, bounded=caller is not None)
         _reconcile(change, parent, counted=old is None)
         return change
 

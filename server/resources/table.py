@@ -25,18 +25,19 @@ class Row:
     `writer` is "operator" where devices may not write though the mode allows it. For an event, `response` is
     the type of its Responses and `statuses` has the statuses that those may carry (table 27).
     `publisher` is "vder" for a program of which each virtual DER publishes one of its own. `assigned` names
-    the view by which FunctionSetAssignments assign the programs of a list.
+    the view by which FunctionSetAssignments assign the programs of a list. `quota` names the setting that
+    limits how many items of a list one device may have, see `quotas`.
     """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
                  order: list[str] | None = None, posted: list[str] | None = None, of: str | None = None,
                  writer: str = "", response: str = "", statuses: list[int] | None = None,
-                 publisher: str = "", assigned: str = ""):
+                 publisher: str = "", assigned: str = "", quota: str = ""):
         self.name, self.path, self.modes = name, path, modes
         self.element = element or name
         self.query, self.order, self.posted, self.of = query, tuple(order or ()), tuple(posted or ()), of
         self.writer, self.response, self.statuses = writer, response, frozenset(statuses or ())
-        self.publisher, self.assigned = publisher, assigned
+        self.publisher, self.assigned, self.quota = publisher, assigned, quota
         self.parameters = tuple(_PARAMETER.findall(path))
         self._format = _PARAMETER.sub(r"{\1}", path)
 
