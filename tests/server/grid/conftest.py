@@ -4,8 +4,11 @@ import pytest
 
 from server import clock
 from server.devices import enrolment
+from server.grid.balance import areasettings
+from server.grid.groups import virtualders
 from server.models import Device
 from tests import peers
+from tests.server.grid.balancedarea import asks, has
 
 CONNECT, ENERGIZE, FIXED_W, MAX_LIM_W, TARGET_W = 1 << 2, 1 << 3, 1 << 7, 1 << 20, 1 << 22
 ALL = CONNECT | ENERGIZE | FIXED_W | MAX_LIM_W | TARGET_W
@@ -121,3 +124,26 @@ def panels(home):
         device.post(injection)
         return device
     return create
+
+
+@pytest.fixture
+def neighbourhood(home, battery):
+    """Four batteries of 5 kW and 10 kWh, two chargers whose cars want 14 kWh in ten hours, two heat pumps of
+    2 kW that draw 1 kW: by kind, below one area."""
+    virtualders.create("town")
+    for name, kind in (("batteries", "battery"), ("chargers", "evcharger"), ("warmth", "thermostat")):
+        virtualders.create(name, rule=f"kind = {kind}", parent="town", purpose="kind")
+    batteries = [battery(number) for number in (1, 2, 3, 4)]
+    chargers = [home(number, "evcharger") for number in (5, 6)]
+    thermostats = [home(number, "thermostat", category=1) for number in (7, 8)]
+    for charger in chargers:
+        charger.rate(82, 0, 7000)
+    for thermostat in thermostats:
+        has(thermostat, 2000)
+        thermostat.post(-1000)
+    for other in (*batteries, *chargers):
+        other.post(0)
+    areasettings.set_automatic("town", on=True)
+    for charger in chargers:
+        asks(charger)
+    return [*batteries, *chargers, *thermostats]

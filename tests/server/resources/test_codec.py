@@ -1,7 +1,6 @@
 """XML to data and back."""
 from __future__ import annotations
 
-import itertools
 import threading
 from pathlib import Path
 from random import Random
@@ -12,38 +11,20 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from server.errors import Refused
-from server.resources import codec, hexbinary, schema, validation
+from server.resources import codec, schema, validation
 from tests.schemas import editions, generate
+from tests.server.resources.xmldocuments import SAMPLES, canonical, document, program
 
-SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.xml"))
 ROOTS = sorted(tag for tag, element in editions.roots("ours").items()
                if element.type.is_complex() and not element.type.has_simple_content())
 OF_2018 = sorted(set(ROOTS) & editions.roots("2018").keys())
-SEP = 'xmlns="urn:ieee:std:2030.5:ns"'
 
-
-def document(inside: str, name: str = "DERProgram", more: str = "") -> bytes:
-    return f"<{name} {SEP} {more}>{inside}</{name}>".encode()
-
-
-def program(inside: str = "", more: str = "") -> bytes:
-    """A DERProgram with these elements in its first slot, mRID being all that it needs besides primacy."""
-    return document(f"<mRID>AB</mRID>{inside}<primacy>1</primacy>", more=more)
-
-
-# --- there and back -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_says_the_same_after_a_round_trip(path: Path) -> None:
     decoded = codec.decode(path.read_bytes())
     assert codec.decode(codec.encode(*decoded, 2023)) == decoded
     assert canonical(codec.encode(*decoded, 2023)) == canonical(path.read_bytes())
-
-
-def canonical(body: bytes) -> list[tuple[str, str]]:
-    """Every element in order, with its text; hexadecimal is not to tell apart by case or leading zeros."""
-    return [(str(element.tag), (element.text or "").strip().lower().lstrip("0"))
-            for element in etree.fromstring(body).iter(etree.Element)]
 
 
 @given(st.sampled_from(ROOTS), st.integers(0, 1 << 32), st.sampled_from(("", "2018", "2023", "CSIP-AUS")))
@@ -84,8 +65,6 @@ def test_both_shapes_at_once_are_the_two_shapes(tag: str, seed: int) -> None:
     assert (old, new or old) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
 
 
-# --- what data looks like -------------------------------------------------------------------------
-
 def test_values_are_plain_python() -> None:
     name, data = codec.decode(
         document(
@@ -123,67 +102,6 @@ def test_what_may_be_repeated_is_a_list_even_if_it_is_not() -> None:
     assert data["all"] == 1 and isinstance(data["DERProgram"], list)
 
 
-@pytest.mark.parametrize(
-    "text, padded",
-    [("1", "0" * 31 + "1"), ("abc", "0" * 29 + "ABC"), (" 0f ", "0" * 30 + "0F"), ("", "0" * 32)],
-)
-def test_hexadecimal_has_full_width_and_upper_case(text: str, padded: str) -> None:
-    assert codec.decode(document(f"<mRID>{text}</mRID><primacy>1</primacy>"))[1]["mRID"] == padded
-
-
-def test_hexadecimal_is_written_as_it_was_read_while_it_is_the_same_value() -> None:
-    text = document("<mRID>ab</mRID><roleFlags>0a</roleFlags><serviceCategoryKind>0</serviceCategoryKind>"
-                    "<status>1</status><deviceLFDI>3E</deviceLFDI>", "MirrorUsagePoint", 'href="/x"')
-    name, data = codec.decode(text)
-    assert (data["mRID"], data["roleFlags"], data["deviceLFDI"]) == (f"{0xAB:032X}", "000A", f"{0x3E:040X}")
-    assert codec.encode(name, data) == text
-    assert b"<roleFlags>000B</roleFlags>" in codec.encode(name, {**data, "roleFlags": "000B"})
-
-
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_every_hexadecimal_value_is_written_as_it_was_read(path: Path) -> None:
-    """Lower case without leading zero bytes, wherever the schema has HexBinary; data compares equal all the
-    same."""
-    root = etree.fromstring(path.read_bytes())
-    name, data = codec.decode(etree.tostring(root))
-    values = shorten(root, schema.type_spec(name))
-    name, short = codec.decode(etree.tostring(root))
-    assert hexbinary.comparable(short) == hexbinary.comparable(data)
-    written = etree.fromstring(codec.encode(name, short, 2023))
-    assert shorten(written, schema.type_spec(name)) == [short_hexadecimal(value) for value in values]
-
-
-def shorten(element: etree._Element, plan: schema.TypeSpec) -> list[str]:
-    """Shorten the hexadecimal values of an element in place; those values, as they were before."""
-    values = []
-    for name, text in element.attrib.items():
-        if name in plan.by_attribute and plan.by_attribute[name].simple.kind == "hex":
-            values.append(text)
-            element.set(name, short_hexadecimal(text))
-    for child in element:
-        field = plan.by_tag.get(child.tag) or schema.foreign(child.tag)
-        if field is not None and field.spec is not None:
-            values += shorten(child, schema.actual(child, field.spec))
-        elif field is not None and field.simple.kind == "hex":
-            values.append(child.text)
-            child.text = short_hexadecimal(child.text)
-    return values
-
-
-def short_hexadecimal(text: str) -> str:
-    digits = text.strip().lower()
-    while digits.startswith("00") and len(digits) > 2:
-        digits = digits[2:]
-    return digits
-
-
-def test_an_odd_digit_is_padded_everywhere_but_nothing_else_is_forgiven() -> None:
-    odd = "<lFDI>abc</lFDI><sFDI>1</sFDI><changedTime>1</changedTime>"
-    assert codec.decode(document(odd, "EndDevice"))[1]["lFDI"] == "0" * 37 + "ABC"
-    with pytest.raises(Refused, match="line 1.*sFDI"):
-        codec.decode(document(odd.replace("<sFDI>1<", "<sFDI>x<"), "EndDevice"))
-
-
 def test_an_empty_element_means_its_default() -> None:
     field = schema.type_spec("ActivePower").by_key["multiplier"]
     if field.default:
@@ -192,116 +110,6 @@ def test_an_empty_element_means_its_default() -> None:
         )
         assert data["rtgMaxW"]["multiplier"] == int(field.default)
 
-
-# --- types that stand in for others ---------------------------------------------------------------
-
-def test_a_response_of_another_type_keeps_it() -> None:
-    inside = (
-        "<Response xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='DrResponse'>"
-        "<endDeviceLFDI>01</endDeviceLFDI><subject>02</subject><overrideDuration>7</overrideDuration></Response>"
-    )
-    name, data = codec.decode(document(inside, "ResponseList", 'all="1" results="1"'))
-    assert data["Response"][0]["xsi:type"] == "DrResponse" and data["Response"][0]["overrideDuration"] == 7
-    assert b'xsi:type="DrResponse"' in codec.encode(name, data)
-
-
-@pytest.mark.parametrize("prefix", ["", "s:"])
-def test_a_notification_carries_any_resource(prefix: str) -> None:
-    inside = (
-        "<subscribedResource>/x</subscribedResource><Resource "
-        "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
-        f"xmlns:s='urn:ieee:std:2030.5:ns' xsi:type='{prefix}Time' "
-        "href='/tm'><currentTime>1</currentTime><dstEndTime>2"
-        "</dstEndTime><dstOffset>3</dstOffset><dstStartTime>4</dstStartTime><quality>5</quality><tzOffset>6"
-        "</tzOffset></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>"
-    )
-    name, data = codec.decode(document(inside, "Notification"))
-    assert data["Resource"] == {
-        "xsi:type": "Time",
-        "href": "/tm",
-        "currentTime": 1,
-        "dstEndTime": 2,
-        "dstOffset": 3,
-        "dstStartTime": 4,
-        "quality": 5,
-        "tzOffset": 6,
-    }
-    assert codec.decode(codec.encode(name, data)) == (name, data)
-
-
-def test_a_type_of_another_namespace_stands_in_too() -> None:
-    inside = (
-        "<subscribedResource>/x</subscribedResource><Resource "
-        "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
-        "xmlns:c='https://csipaus.org/ns' xsi:type='c:ConnectionPointType'><c:connectionPointId>1"
-        "</c:connectionPointId></Resource><status>0</status><subscriptionURI>/s</subscriptionURI>"
-    )
-    name, data = codec.decode(document(inside, "Notification"))
-    assert data["Resource"] == {"xsi:type": "csipaus:ConnectionPointType", "csipaus:connectionPointId": "1"}
-    assert codec.decode(codec.encode(name, data)) == (name, data)
-
-
-def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
-    inside = codec.fragment("DERControlResponse", {"endDeviceLFDI": "01", "subject": "02"})
-    page = codec.page(
-        "ResponseList",
-        {"all": 2, "results": 2},
-        "Response",
-        [("Response", inside), ("DERControlResponse", inside)],
-    )
-    kinds = [response.get("xsi:type") for response in codec.decode(page)[1]["Response"]]
-    assert kinds == [None, "DERControlResponse"]
-
-
-# --- extensions and editions ----------------------------------------------------------------------
-
-def test_an_extension_keeps_its_xml_and_its_place() -> None:
-    notes = '<n:note xmlns:n="urn:x"><n:a b="1">é</n:a></n:note>', '<n:note xmlns:n="urn:x">2</n:note>'
-    for note in notes:
-        name, data = codec.decode(document(f"{note}<mRID>AB</mRID><primacy>1</primacy>"))
-        assert canonical(data["{urn:x}note"][0].encode()) == canonical(note.encode())
-        body = codec.encode(name, data, 2023)
-        assert body.index("é".encode() if "é" in note else b">2<") < body.index(b"mRID")
-
-
-def test_an_extension_is_not_for_clients_of_2018() -> None:
-    data = {"mRID": "01", "primacy": 1, "{urn:x}note": ['<note xmlns="urn:x"/>'], "@{urn:x}hint": "h"}
-    assert codec.encode("DERProgram", data) == codec.encode("DERProgram", {"mRID": "01", "primacy": 1})
-    assert b' xmlns:x1="urn:x" x1:hint="h"' in codec.encode("DERProgram", data, 2023)
-
-
-def test_csipaus_is_data_with_its_prefix_declared_once() -> None:
-    limit = {"multiplier": 0, "value": 5000}
-    data = {"mRID": "01", "DERControlBase": {"csipaus:opModImpLimW": limit, "csipaus:opModExpLimW": limit}}
-    body = codec.encode("DefaultDERControl", data)
-    assert body.count(b"xmlns:csipaus=") == 1
-    assert (
-        b"<csipaus:opModImpLimW><multiplier>0</multiplier><value>5000</value></csipaus:opModImpLimW>" in body
-    )
-    assert codec.decode(body)[1]["DERControlBase"] == data["DERControlBase"]
-
-
-def test_a_root_of_csipaus() -> None:
-    body = codec.encode("ConnectionPoint", {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"})
-    assert etree.fromstring(body).tag == "{https://csipaus.org/ns}ConnectionPoint"
-    assert codec.decode(body) == (
-        "ConnectionPoint",
-        {"href": "/edev/1/cp", "csipaus:connectionPointId": "4102"},
-    )
-
-
-def test_what_only_2023_knows_is_left_out_for_2018() -> None:
-    name = "DERControl"
-    only = next(
-        field for field in schema.type_spec("DERControlBase").elements if field.edition == 2023 and field.spec
-    )
-    data = {"DERControlBase": {"opModConnect": True, only.key: {}}}
-    assert only.key.encode() not in codec.fragment(name, data, 2018)
-    assert only.key.encode() in codec.fragment(name, data, 2023)
-    assert codec.fragments(name, data) == (codec.fragment(name, data, 2018), codec.fragment(name, data, 2023))
-
-
-# --- what is refused ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("data, location", [
     ({"primcy": 1}, "DERProgram has no element or attribute 'primcy'"),
@@ -407,29 +215,6 @@ def test_one_thread_at_a_time_reads_the_schema(monkeypatch: pytest.MonkeyPatch) 
         thread.join()
     assert crowds == [1, 1, 1, 1]
 
-
-# --- what the schema does not put in order --------------------------------------------------------
-
-def test_foreign_elements_are_written_in_the_order_of_their_schema() -> None:
-    """CSIP-AUS states it as a sequence; what nobody knows follows as it came."""
-    names = ["opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW"]
-    unknown = {"{urn:b}z": ['<z xmlns="urn:b"/>'], "{urn:a}y": ['<y xmlns="urn:a"/>']}
-    for turn in itertools.permutations(names):
-        base = {
-            **unknown,
-            **{f"csipaus:{name}": {"multiplier": 0, "value": 1} for name in turn},
-            "opModConnect": True,
-        }
-        body = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base}, 2023)
-        written = [
-            etree.QName(element).localname for element in etree.fromstring(body).find("{*}DERControlBase")
-        ]
-        assert written == ["opModConnect", *names, "z", "y"]
-        of_2018 = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base})
-        assert editions.valid("CSIP-AUS", etree.fromstring(of_2018))
-
-
-# --- what clients leave out -----------------------------------------------------------------------
 
 READINGS = ("<MirrorMeterReading><mRID>01</mRID></MirrorMeterReading>"
             "<MirrorMeterReading><mRID>02</mRID></MirrorMeterReading>")

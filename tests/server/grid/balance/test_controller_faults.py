@@ -10,7 +10,8 @@ from server.grid.balance import areasettings
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import DispatchOrder, Participation, Share
-from tests.server.grid.balance.test_controller import NOON, STEP, T, at, controls
+from tests.conftest import NOON
+from tests.server.grid.balancedarea import STEP, T, at, controls
 
 
 @pytest.fixture
