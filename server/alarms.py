@@ -93,10 +93,10 @@ def raise_alarm(kind: str, source: str, detail: str) -> None:
 
 def clear(kind: str, source: str) -> bool:
     """Clear an alarm, if it stands; return whether it did."""
-    standing = (AlarmRecord.kind == kind) & (AlarmRecord.source == source) & AlarmRecord.cleared_at.is_null()
-    if not AlarmRecord.select().where(standing).exists():
+    uncleared = (AlarmRecord.kind == kind) & (AlarmRecord.source == source) & AlarmRecord.cleared_at.is_null()
+    if not AlarmRecord.select().where(uncleared).exists():
         return False
-    AlarmRecord.update(cleared_at=clock.now()).where(standing).execute()
+    AlarmRecord.update(cleared_at=clock.now()).where(uncleared).execute()
     log.info("alarm cleared: %s, %s", kind, source, extra={"fields": {"alarm": kind}})
     return True
 

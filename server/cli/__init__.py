@@ -25,8 +25,8 @@ def load(name: str) -> click.Command:
     if name in operations.MODULES:
         return commands.group(operations.load(name))
     module = import_module(f"{__name__}.{PROCESSES[name]}")
-    made: tuple[click.Command, ...] = module.COMMANDS
-    return next(command for command in made if command.name == name)
+    of_module: tuple[click.Command, ...] = module.COMMANDS
+    return next(command for command in of_module if command.name == name)
 
 
 @click.group(

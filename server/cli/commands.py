@@ -37,14 +37,14 @@ def group(declared: Group) -> click.Command:
     """The command of a group of operations, or of its only operation where that has no name of its own."""
     if "" in declared.operations:
         return command(declared.operations[""], declared.name)
-    made = (DefaultGroup if declared.default else click.Group)(declared.name, help=declared.help)
-    if isinstance(made, DefaultGroup):
-        made.default = declared.default
+    click_group = (DefaultGroup if declared.default else click.Group)(declared.name, help=declared.help)
+    if isinstance(click_group, DefaultGroup):
+        click_group.default = declared.default
     for name, operation in declared.operations.items():
-        made.add_command(command(operation, name))
+        click_group.add_command(command(operation, name))
     for below in declared.groups.values():
-        made.add_command(group(below))
-    return made
+        click_group.add_command(group(below))
+    return click_group
 
 
 def command(operation: Operation, name: str) -> click.Command:
@@ -58,7 +58,7 @@ def command(operation: Operation, name: str) -> click.Command:
         run(operation, lambda: operation.run(_arguments(operation, values)),
             lambda result: presentation.print(result, as_json, **own))
 
-    made = click.Command(
+    click_command = click.Command(
         name,
         callback=callback,
         params=[*(_parameter(argument, operation) for argument in operation.arguments),
@@ -68,10 +68,10 @@ def command(operation: Operation, name: str) -> click.Command:
                         if any(_unit(argument) == unit for argument in operation.arguments)) or None,
     )
     if any(argument.positional and argument.kind is float for argument in operation.arguments):
-        made.context_settings["ignore_unknown_options"] = True  # -5 is a number here
+        click_command.context_settings["ignore_unknown_options"] = True  # -5 is a number here
     if operation.confirm:
-        click.confirmation_option(prompt=operation.confirm)(made)
-    return made
+        click.confirmation_option(prompt=operation.confirm)(click_command)
+    return click_command
 
 
 def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None]) -> None:

@@ -32,11 +32,11 @@ def home(peer: Callable[[int], Peer]) -> Home:
 
 
 @pytest.fixture
-def warm(home: Home) -> Peer:
+def thermostat(home: Home) -> Peer:
     """A thermostat in the virtual DER `street`."""
-    thermostat = home(1)
+    device = home(1)
     virtualders.create("street", members=["d1"], primacy=80)
-    return thermostat
+    return device
 
 
 def assigned(device: Peer, number: int = 1) -> list[dict[str, Any]]:
@@ -53,16 +53,16 @@ def led_to(device: Peer, number: int = 1) -> list[str]:
 
 # --- programs -------------------------------------------------------------------------------------
 
-def test_a_thermostat_is_led_to_the_program_of_its_group(warm: Peer) -> None:
-    link = assigned(warm)[0]["DemandResponseProgramListLink"]
-    listed = warm.get(f"{link['href']}?l=9").data
+def test_a_thermostat_is_led_to_the_program_of_its_group(thermostat: Peer) -> None:
+    link = assigned(thermostat)[0]["DemandResponseProgramListLink"]
+    listed = thermostat.get(f"{link['href']}?l=9").data
     assert link["all"] == listed["all"] == 1
     program, = listed["DemandResponseProgram"]
     assert (program["description"], program["primacy"]) == ("street", 80)
     for name in ("EndDeviceControlListLink", "ActiveEndDeviceControlListLink"):
-        assert program[name]["all"] == 0 and warm.get(program[name]["href"]).status == 200
-    assert warm.get(program["href"]).data["mRID"] == program["mRID"]
-    assert warm.get("/dcap").data["DemandResponseProgramListLink"] == {"href": "/dr", "all": 1}
+        assert program[name]["all"] == 0 and thermostat.get(program[name]["href"]).status == 200
+    assert thermostat.get(program["href"]).data["mRID"] == program["mRID"]
+    assert thermostat.get("/dcap").data["DemandResponseProgramListLink"] == {"href": "/dr", "all": 1}
 
 
 def test_panels_are_led_to_none(home: Home) -> None:
@@ -83,11 +83,11 @@ def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: 
 @pytest.mark.parametrize(
     "access",
     [
-        lambda one: one.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000}),
-        lambda one: one.put(
+        lambda device: device.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000}),
+        lambda device: device.put(
             "/edev/1/di", "DeviceInformation", {**INFORMATION, "functionsImplemented": f"{1 << 13:016X}"}
         ),
-        lambda one: one.put(
+        lambda device: device.put(
             "/edev/1/di",
             "DeviceInformation",
             {
@@ -99,13 +99,13 @@ def test_one_load_among_others_makes_the_program_and_only_it_is_led_there(home: 
                 },
             },
         ),
-        lambda one: one.put(
+        lambda device: device.put(
             "/edev/1",
             "EndDevice",
             {
                 "deviceCategory": "00000001",
-                "lFDI": one.lfdi,
-                "sFDI": one.get("/edev/1").data["sFDI"],
+                "lFDI": device.lfdi,
+                "sFDI": device.get("/edev/1").data["sFDI"],
                 "changedTime": 0,
             },
         ),
@@ -125,40 +125,42 @@ INFORMATION = {"mfDate": 0, "mfHwVer": "1", "mfID": 0, "mfModel": "m", "mfSerNum
                "secondaryPower": 0, "swActTime": 0, "swVer": "1", "lFDI": "00", "functionsImplemented": "00"}
 
 
-def test_what_a_device_implements_outweighs_its_category_until_it_says_what_it_can_shed(warm: Peer) -> None:
-    warm.put("/edev/1/di", "DeviceInformation", INFORMATION)
-    assert led_to(warm) == []
-    reply = warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000})
-    assert led_to(warm) == ["street"]
-    assert warm.delete(reply.location).status == 204 and led_to(warm) == []
+def test_what_a_device_implements_outweighs_its_category_until_it_says_what_it_can_shed(
+    thermostat: Peer
+) -> None:
+    thermostat.put("/edev/1/di", "DeviceInformation", INFORMATION)
+    assert led_to(thermostat) == []
+    reply = thermostat.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 5000})
+    assert led_to(thermostat) == ["street"]
+    assert thermostat.delete(reply.location).status == 204 and led_to(thermostat) == []
 
 
-def test_the_program_follows_name_and_primacy_and_goes_with_its_group(warm: Peer) -> None:
-    before = warm.get("/dr?l=9").data["DemandResponseProgram"][0]
+def test_the_program_follows_name_and_primacy_and_goes_with_its_group(thermostat: Peer) -> None:
+    before = thermostat.get("/dr?l=9").data["DemandResponseProgram"][0]
     virtualders.update("street", name="avenue", primacy=70)
-    after = warm.get("/dr?l=9").data["DemandResponseProgram"][0]
+    after = thermostat.get("/dr?l=9").data["DemandResponseProgram"][0]
     assert {key for key in after if after[key] != before[key]} == {"description", "primacy"}
     drevents.create("avenue", HEAT, 600)
     virtualders.delete("avenue")
-    assert warm.get("/dr").data["all"] == 0 and warm.get(f"{before['href']}/edc").status == 404
-    assert led_to(warm) == []
+    assert thermostat.get("/dr").data["all"] == 0 and thermostat.get(f"{before['href']}/edc").status == 404
+    assert led_to(thermostat) == []
 
 
-def test_others_see_nothing_of_it(warm: Peer, home: Home) -> None:
+def test_others_see_nothing_of_it(thermostat: Peer, home: Home) -> None:
     two = home(2)
     href = drevents.create("street", HEAT, 600)["href"]
     for path in (href, "/dr/1", "/dr/1/edc", "/dr/1/actedc", f"/fsa/{virtualders.find('street').id}/dr"):
-        assert (warm.get(path).status, two.get(path).status) == (200, 404), path
+        assert (thermostat.get(path).status, two.get(path).status) == (200, 404), path
     assert two.get("/dr").data["all"] == 0
 
 
-def test_devices_change_nothing_of_it(warm: Peer) -> None:
-    control = warm.get(drevents.create("street", HEAT, 600)["href"]).data
-    program = warm.get("/dr/1").data
-    assert warm.post("/dr/1/edc", "EndDeviceControl", control).status == 403
-    assert warm.delete(control["href"]).status == 403
-    assert warm.post("/dr", "DemandResponseProgram", program).status == 403
-    assert warm.put(control["href"], "EndDeviceControl", control).status == 405
+def test_devices_change_nothing_of_it(thermostat: Peer) -> None:
+    control = thermostat.get(drevents.create("street", HEAT, 600)["href"]).data
+    program = thermostat.get("/dr/1").data
+    assert thermostat.post("/dr/1/edc", "EndDeviceControl", control).status == 403
+    assert thermostat.delete(control["href"]).status == 403
+    assert thermostat.post("/dr", "DemandResponseProgram", program).status == 403
+    assert thermostat.put(control["href"], "EndDeviceControl", control).status == 405
 
 
 # --- load controls --------------------------------------------------------------------------------
@@ -168,10 +170,10 @@ def test_devices_change_nothing_of_it(warm: Peer) -> None:
     {"SetPoint": {"heatingSetpoint": 1900, "coolingSetpoint": 2600}}, {"DutyCycle": {"normalValue": 50}},
     {"TargetReduction": {"type": 2, "value": 500}}, {"ApplianceLoadReduction": {"type": 1}},
     {**HEAT, "DutyCycle": {"normalValue": 30}}])
-def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) -> None:
+def test_each_action_as_a_device_reads_it(thermostat: Peer, action: dict[str, Any]) -> None:
     event = drevents.create("street", action, 900, NOON + 60, mandatory=True, forward=True, override_s=120,
                              randomize_start=30, randomize_duration=-30, description="peak")
-    resource = warm.get(event["href"]).data
+    resource = thermostat.get(event["href"]).data
     assert {name: resource[name] for name in action} == action
     assert (resource["drProgramMandatory"], resource["loadShiftForward"], resource["overrideDuration"]) == (
         True,
@@ -202,23 +204,23 @@ def test_each_action_as_a_device_reads_it(warm: Peer, action: dict[str, Any]) ->
         ({"TargetReduction": {"type": 2}}, "value"),
     ],
 )
-def test_an_action_that_cannot_be_is_refused(warm: Peer, action: dict[str, Any], why: str) -> None:
+def test_an_action_that_cannot_be_is_refused(thermostat: Peer, action: dict[str, Any], why: str) -> None:
     with pytest.raises(Refused, match=why):
         drevents.create("street", action, 900)
     assert drevents.list_events() == []
 
 
-def test_active_ones_are_in_the_other_list_while_they_last(warm: Peer) -> None:
+def test_active_ones_are_in_the_other_list_while_they_last(thermostat: Peer) -> None:
     href = drevents.create("street", HEAT, 600, NOON + 60)["href"]
     for second, listed, active, status in ((0, 1, 0, 0), (60, 1, 1, 1), (659, 1, 1, 1), (660, 0, 0, 1)):
         clock.turn_to(NOON + second)
-        assert warm.get("/dr/1/edc").data["all"] == listed, second
-        assert warm.get("/dr/1/actedc").data["all"] == active, second
-        assert warm.get(href).data["EventStatus"]["currentStatus"] == status
-        assert warm.get("/dr/1").data["ActiveEndDeviceControlListLink"]["all"] == active
+        assert thermostat.get("/dr/1/edc").data["all"] == listed, second
+        assert thermostat.get("/dr/1/actedc").data["all"] == active, second
+        assert thermostat.get(href).data["EventStatus"]["currentStatus"] == status
+        assert thermostat.get("/dr/1").data["ActiveEndDeviceControlListLink"]["all"] == active
 
 
-def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_not(warm: Peer) -> None:
+def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_not(thermostat: Peer) -> None:
     older = drevents.create("street", HEAT, 600, NOON + 60)["href"]
     other = drevents.create("street", HEAT, 600, NOON + 60, category=EVSE)["href"]
     clock.advance(1)
@@ -226,25 +228,25 @@ def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_
     assert newer["warnings"] == [f"it supersedes {older} from {NOON + 300} on"]
     both = drevents.create("street", HEAT, 600, NOON + 3000, category=EVSE | THERMOSTAT)
     clock.turn_to(NOON + 300)
-    states = {href: warm.get(href).data["EventStatus"]["currentStatus"]
+    states = {href: thermostat.get(href).data["EventStatus"]["currentStatus"]
               for href in (older, other, newer["href"], both["href"])}
     assert list(states.values()) == [4, 1, 1, 0]
 
 
-def test_a_partial_overlap_of_categories_is_only_flagged(warm: Peer) -> None:
+def test_a_partial_overlap_of_categories_is_only_flagged(thermostat: Peer) -> None:
     older = drevents.create("street", HEAT, 600, NOON + 60)["href"]
     clock.advance(1)
     drevents.create("street", HEAT, 600, NOON + 60, category=EVSE | THERMOSTAT)
-    status = warm.get(older).data["EventStatus"]
+    status = thermostat.get(older).data["EventStatus"]
     assert (status["currentStatus"], status["potentiallySuperseded"]) == (0, True)
 
 
-def test_cancelled_at_once_or_by_randomization(warm: Peer) -> None:
+def test_cancelled_at_once_or_by_randomization(thermostat: Peer) -> None:
     first = drevents.create("street", HEAT, 600)["href"]
     second = drevents.create("street", HEAT, 600, NOON + 3600, randomize_start=60)["href"]
     drevents.cancel(first, reason="rain")
     drevents.cancel(second, randomized=True)
-    statuses = [warm.get(href).data["EventStatus"] for href in (first, second)]
+    statuses = [thermostat.get(href).data["EventStatus"] for href in (first, second)]
     assert [(status["currentStatus"], status["dateTime"]) for status in statuses] == [(2, NOON), (3, NOON)]
     assert statuses[0]["reason"] == "rain"
     with pytest.raises(Refused, match="already"):
@@ -264,43 +266,43 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
 
 # --- what can be shed -----------------------------------------------------------------------------
 
-def test_the_program_asks_for_news_of_what_can_be_shed(warm: Peer) -> None:
-    program = warm.get("/dr/1").data
+def test_the_program_asks_for_news_of_what_can_be_shed(thermostat: Peer) -> None:
+    program = thermostat.get("/dr/1").data
     assert program["availabilityUpdatePercentChangeThreshold"] > 0
     assert program["availabilityUpdatePowerChangeThreshold"]["value"] > 0
 
 
-def test_what_can_be_shed_is_kept_once_for_each_program(warm: Peer) -> None:
+def test_what_can_be_shed_is_kept_once_for_each_program(thermostat: Peer) -> None:
     body = {
         "availabilityDuration": 3600,
         "DemandResponseProgramLink": {"href": "/dr/1"},
         "sheddablePercent": 4000,
         "sheddablePower": {"multiplier": 0, "value": 1800},
     }
-    reply = warm.post("/edev/1/lsl", "LoadShedAvailability", body)
-    assert reply.status == 201 and body.items() <= warm.get(reply.location).data.items()
-    again = warm.post("/edev/1/lsl", "LoadShedAvailability", {**body, "sheddablePercent": 0})
+    reply = thermostat.post("/edev/1/lsl", "LoadShedAvailability", body)
+    assert reply.status == 201 and body.items() <= thermostat.get(reply.location).data.items()
+    again = thermostat.post("/edev/1/lsl", "LoadShedAvailability", {**body, "sheddablePercent": 0})
     assert (again.status, again.location) == (204, reply.location)
-    assert warm.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 1}).status == 201
-    assert warm.get("/edev/1/lsl").data["all"] == 2
-    assert warm.put(reply.location, "LoadShedAvailability", body).status == 204
-    assert warm.get(reply.location).data["sheddablePercent"] == 4000
+    assert thermostat.post("/edev/1/lsl", "LoadShedAvailability", {"sheddablePercent": 1}).status == 201
+    assert thermostat.get("/edev/1/lsl").data["all"] == 2
+    assert thermostat.put(reply.location, "LoadShedAvailability", body).status == 204
+    assert thermostat.get(reply.location).data["sheddablePercent"] == 4000
 
 
-def test_of_a_program_that_is_not_its_own_it_says_nothing(warm: Peer, home: Home) -> None:
+def test_of_a_program_that_is_not_its_own_it_says_nothing(thermostat: Peer, home: Home) -> None:
     home(2)
     virtualders.create("avenue", members=["d2"])
     for href in ("/dr/2", "/dr/7", "/derp/1"):
         body = {"DemandResponseProgramLink": {"href": href}, "sheddablePercent": 1}
-        assert warm.post("/edev/1/lsl", "LoadShedAvailability", body).status == 400, href
+        assert thermostat.post("/edev/1/lsl", "LoadShedAvailability", body).status == 400, href
 
 
 # --- answers --------------------------------------------------------------------------------------
 
 @pytest.fixture
-def control(warm: Peer) -> dict[str, Any]:
+def control(thermostat: Peer) -> dict[str, Any]:
     """A load control of ten minutes, as the thermostat reads it."""
-    return warm.get(
+    return thermostat.get(
         drevents.create("street", {**HEAT, "DutyCycle": {"normalValue": 50}}, 600, override_s=120)["href"]
     ).data
 
@@ -319,11 +321,11 @@ def answer(device: Peer, control: dict[str, Any], status: int, **more: Any) -> p
     )
 
 
-def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> None:
+def test_an_answer_says_what_was_done(thermostat: Peer, control: dict[str, Any]) -> None:
     done = {"Offset": {"heatingOffset": 15}, "DutyCycle": {"normalValue": 50}, "overrideDuration": 60,
             "AppliedTargetReduction": {"type": 2, "value": 700}}
-    reply = answer(warm, control, 8, **done)
-    read = warm.get(reply.location)
+    reply = answer(thermostat, control, 8, **done)
+    read = thermostat.get(reply.location)
     assert (reply.status, read.name) == (201, "DrResponse") and done.items() <= read.data.items()
 
 
@@ -339,13 +341,13 @@ def test_an_answer_says_what_was_done(warm: Peer, control: dict[str, Any]) -> No
     ],
 )
 def test_what_cannot_have_been_done_is_refused(
-    warm: Peer, control: dict[str, Any], more: dict[str, Any]
+    thermostat: Peer, control: dict[str, Any], more: dict[str, Any]
 ) -> None:
-    assert answer(warm, control, 3, **more).status == 400
+    assert answer(thermostat, control, 3, **more).status == 400
     assert drevents.show(control["href"])["answers"] == {"no answer": 1}
 
 
-def test_it_answers_nothing_but_a_load_control(warm: Peer) -> None:
+def test_it_answers_nothing_but_a_load_control(thermostat: Peer) -> None:
     store.put(
         "/derp/1/derc/9",
         {
@@ -355,18 +357,18 @@ def test_it_answers_nothing_but_a_load_control(warm: Peer) -> None:
             "DERControlBase": {"opModConnect": True},
         },
     )
-    assert answer(warm, {"replyTo": "/rsps/1/rsp", "mRID": "0C"}, 1).status == 400
-    assert answer(warm, {"replyTo": "/rsps/1/rsp", "mRID": "0E"}, 1).status == 400
+    assert answer(thermostat, {"replyTo": "/rsps/1/rsp", "mRID": "0C"}, 1).status == 400
+    assert answer(thermostat, {"replyTo": "/rsps/1/rsp", "mRID": "0E"}, 1).status == 400
 
 
-def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], home: Home) -> None:
+def test_who_opted_out_and_for_how_long(thermostat: Peer, control: dict[str, Any], home: Home) -> None:
     two, _ = home(2), home(3)
     virtualders.update("street", add=["d2", "d3"])
-    for device in (warm, two):
+    for device in (thermostat, two):
         for status in (1, 2):
             answer(device, control, status)
     clock.advance(60)
-    answer(warm, control, 4)
+    answer(thermostat, control, 4)
 
     def outcomes() -> dict[str, tuple[str, bool, int | None]]:
         return {device["name"]: (device["answer"], device["opted_out"], device["overridden_s"])
@@ -378,10 +380,10 @@ def test_who_opted_out_and_for_how_long(warm: Peer, control: dict[str, Any], hom
         "d3": ("no answer", False, None),
     }
     clock.advance(60)
-    answer(warm, control, 5)
+    answer(thermostat, control, 5)
     assert outcomes()["d1"] == ("started", False, None)
     clock.advance(480)
-    answer(warm, control, 9, overrideDuration=60)
+    answer(thermostat, control, 9, overrideDuration=60)
     answer(two, control, 3, Offset={"heatingOffset": 20})
     assert outcomes()["d1"] == ("partially completed with opt-in", False, 60)
     shown = drevents.show(control["href"])

@@ -143,7 +143,7 @@ def _record_expectations(
 ) -> None:
     """Record what is expected of the step, to be compared with what will be measured."""
     committed = forecast.committed
-    storage_w = float(powers.batteries.sum()) + committed.stores
+    storage_w = float(powers.batteries.sum()) + committed.storage
     ev_w = float(powers.sessions.sum()) + float(committed.sessions.sum())
     thermal_w = float(powers.thermals.sum()) + committed.thermals
     demand = forecast.demand

@@ -57,17 +57,17 @@ class MemberPowers(NamedTuple):
 class Committed(NamedTuple):
     """The members that follow another control in this step and cannot get a new one.
 
-    `fleet` is all members. Those that are committed draw, in W: `stores` and `thermals` in all, beside their
+    `fleet` is all members. Those that are committed draw, in W: `storage` and `thermals` in all, beside their
     base, and `sessions` in each group [g].
     """
     fleet: Fleet
-    stores: float
+    storage: float
     sessions: Floats
     thermals: float
 
     @property
     def total(self) -> float:
-        return self.stores + float(self.sessions.sum()) + self.thermals
+        return self.storage + float(self.sessions.sum()) + self.thermals
 
 
 @dataclass(frozen=True)

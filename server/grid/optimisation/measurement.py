@@ -45,9 +45,9 @@ def ten_of_ten(days: Floats, today: Floats, begin: int, end: int, per_hour: int,
         raise ValueError(f"none of {len(days)} days is without gap and without an event of ours in that time")
     chosen = np.flatnonzero(fit)[-BASELINE_DAYS:]
     clean = np.where(ours[chosen], np.nan, days[chosen])
-    seen = np.isfinite(clean)
-    usual = np.divide(np.where(seen, clean, 0).sum(axis=0), seen.sum(axis=0), out=np.full(len(today), np.nan),
-                      where=seen.any(axis=0))
+    known = np.isfinite(clean)
+    usual = np.divide(np.where(known, clean, 0).sum(axis=0), known.sum(axis=0),
+                      out=np.full(len(today), np.nan), where=known.any(axis=0))
     factor, steps = _same_day_factor(usual, np.where(ours_today, np.nan, today), begin, per_hour)
     return Baseline(usual[begin:end] * factor, factor, len(chosen), steps, "10 of 10, same day")
 
@@ -81,8 +81,8 @@ class Performance(NamedTuple):
 def performance(baseline: Floats, metered: Floats, planned: Floats, hours: float) -> Performance:
     """The performance of one member or, with summed series, of a group; `planned` is what it should have
     drawn, in W. Steps with a gap count neither as expected nor as delivered."""
-    seen = np.isfinite(baseline) & np.isfinite(metered) & np.isfinite(planned)
-    expected, delivered = (planned - baseline)[seen], (metered - baseline)[seen]
+    known = np.isfinite(baseline) & np.isfinite(metered) & np.isfinite(planned)
+    expected, delivered = (planned - baseline)[known], (metered - baseline)[known]
     asked = float(np.abs(expected).sum())
     figure = float((delivered * np.sign(expected)).sum()) / asked if asked > 0 else None
     return Performance(float(expected.sum() * hours), float(delivered.sum() * hours), figure)

@@ -130,8 +130,8 @@ class Planner:
                  clusters.thermals(fleet.thermals, outlook.base)[0]]
         if len(fleet.batteries.energy):
             end = None if self.end is None else self.end * fleet.batteries.most
-            stores = clusters.batteries(fleet.batteries, horizon, chosen.ratios, end)[0]
-            parts.append(clusters.with_reserve(stores, chosen.reserve, chosen.every))
+            batteries = clusters.batteries(fleet.batteries, horizon, chosen.ratios, end)[0]
+            parts.append(clusters.with_reserve(batteries, chosen.reserve, chosen.every))
         return clusters.concatenate(*parts)
 
 

@@ -128,8 +128,8 @@ def test_mirrors_of_others_do_not_count(device: Peer, peer: Any) -> None:
 
 def test_quantities_of_a_mirror(device: Peer) -> None:
     settings.quota_mirror_readings = 2
-    one = mirror(1, device.lfdi, MirrorMeterReading=[quantity(1)])
-    href = device.post("/mup", "MirrorUsagePoint", one).location
+    document = mirror(1, device.lfdi, MirrorMeterReading=[quantity(1)])
+    href = device.post("/mup", "MirrorUsagePoint", document).location
     assert device.post(href, "MirrorMeterReading", quantity(2)).status == 201
     assert device.post(href, "MirrorMeterReading", quantity(2)).status == 201, "the same again"
     assert device.post(href, "MirrorMeterReading", quantity(3)).status == 403
