@@ -43,6 +43,10 @@ class AlarmKind:
 KINDS = {
     "quota": AlarmKind(
         Severity.WARNING, "Find out why the device sends so much, or raise the quota (a setting).", HOUR_S),
+    "implausible rating": AlarmKind(
+        Severity.WARNING, "Correct it at the device, or set it with `counterpoise device rate`."),
+    "implausible state of charge": AlarmKind(Severity.WARNING, "Correct what the device reports."),
+    "implausible request": AlarmKind(Severity.WARNING, "Correct what the device asks for.", HOUR_S),
     "implausible reading": AlarmKind(
         Severity.WARNING,
         "Correct the multiplier or the rating at the device, or override its rating.", HOUR_S),

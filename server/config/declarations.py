@@ -141,6 +141,13 @@ _DECLARATIONS = (
             help="the greatest power that a device may report, as a rating or, where no rating is known, "
                  "as a reading; more is kept and not used",
             why="a residential device whose multiplier is wrong by 1,000 is above, a school is below"),
+    Setting(name="plausible_energy_wh", group=PLAUSIBILITY, default=4_000_000.0, unit="Wh", least=1000,
+            most=10_000_000_000,
+            help="the greatest energy that a device may report, as a capacity or a need; more is not used",
+            why="four hours of plausible_power_w"),
+    Setting(name="full_soc_percent", group=PLAUSIBILITY, default=110.0, unit="%", least=100, most=655,
+            help="up to which a state of charge of more than 100 % counts as full; more is not used",
+            why="some batteries count from another full charge; 655.35 % is what others send for unknown"),
     Setting(name="plausible_reading_factor", group=PLAUSIBILITY, default=2.0, unit="x rating", least=1,
             most=1000,
             help="how many times the rating of its DER a reading may be; more is kept and not used",

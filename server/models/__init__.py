@@ -20,7 +20,8 @@ from server.models.auditlog import AuditEntry
 from server.models.base import EVERYONE, JSON, Table, db
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
-from server.models.fleet import ChargingSession, DerState, DeviceType, Meter, Participation, ThermalState
+from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, Participation, RatingOverride,
+                                 ThermalState)
 from server.models.groups import Membership, VirtualDER
 from server.models.orders import DispatchOrder, Share
 from server.models.plans import Balance, Plan
@@ -87,6 +88,6 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership",
-    "Meter", "Participation", "Plan", "Rate", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share",
-    "Table", "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate", "tables",
-    "vder_audience", "vder_of_audience"]
+    "Meter", "Participation", "Plan", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResponseRecord",
+    "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate",
+    "tables", "vder_audience", "vder_of_audience"]

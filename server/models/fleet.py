@@ -31,7 +31,8 @@ class DerState(Table):
     at `soc_at`. `dischargeable_wh` and `chargeable_wh` follow from DERAvailability, `available_w` is its
     statWAvail. `modes` are the DERControl modes that the DER takes, separated by spaces. NULL means not
     reported. Without a reported capacity, `inferred_capacity_wh` follows from how the state of charge changed
-    with the power; `previous_soc` is the state of charge before, at `previous_soc_at`.
+    with the power; `previous_soc` is the state of charge before, at `previous_soc_at`. `implausible` and
+    `implausible_soc` say what of ratings, availability and state of charge cannot be and is left out.
     """
     device_id: int
     href = TextField(primary_key=True)
@@ -51,6 +52,18 @@ class DerState(Table):
     previous_soc = DoubleField(null=True)
     previous_soc_at = BigIntegerField(null=True)
     inferred_capacity_wh = DoubleField(null=True)
+    implausible = TextField(null=True)
+    implausible_soc = TextField(null=True)
+
+
+class RatingOverride(Table):
+    """Ratings of a DER (its href) that an operator has set in place of what it reports; NULL leaves that."""
+    device_id: int
+    href = TextField(primary_key=True)
+    device = ForeignKeyField(Device, on_delete="CASCADE")
+    max_injection_w = DoubleField(null=True)
+    max_absorption_w = DoubleField(null=True)
+    capacity_wh = DoubleField(null=True)
 
 
 class ThermalState(Table):

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from server import audit
 from server.devices import enrolment
 from server.errors import BadArgument, Refused
+from server.grid.fleet import ratings
+from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
 from server.resources import hexbinary, store
-from server.units import Elements, Href, Instant, Lfdi
+from server.units import Elements, Href, Instant, Lfdi, WattHours, Watts
 
 enrol_group = Group("enrol")
 device = Group("device", "Look at and change enrolled devices. DEVICE is an LFDI, SFDI, number or name.")
@@ -38,6 +40,7 @@ class DeviceDetails(DeviceRow):
     pin: str | None
     enrolled_at: Instant
     virtual_ders: list[str]
+    ders: list[DerRatings]
     DERCapability: NotRequired[Elements]
     DERSettings: NotRequired[Elements]
     DERStatus: NotRequired[Elements]
@@ -81,6 +84,7 @@ def details(device: Device) -> DeviceDetails:
         "pin": f"{registration.submitted['pIN']:06d}" if registration else None,
         "enrolled_at": device.enrolled_at,
         "virtual_ders": [vder.name for vder in vders],
+        "ders": ratings.ratings(device),
         **reported,
     }
 
@@ -189,6 +193,28 @@ def label(
     labelled = enrolment.find(device)
     enrolment.relabel(labelled, {**labels, **dict.fromkeys(remove)}, name, kind)
     return details(labelled)
+
+
+@device.operation("rate", role=Role.OPERATOR)
+def rate(
+    device: DeviceName,
+    *,
+    max_injection_w: Annotated[Watts | None, Arg("The most that it injects.", least=0)] = None,
+    max_absorption_w: Annotated[Watts | None, Arg("The most that it draws, as storage or charger.",
+                                                  least=0)] = None,
+    capacity_wh: Annotated[WattHours | None, Arg("The energy that it stores.", least=0)] = None,
+    der: Annotated[int, Arg("Which of its DERs.", least=1)] = 1,
+    clear: Annotated[bool, Arg("Use what the device reports again, but for what is given.")] = False,
+) -> DeviceDetails:
+    """Set ratings of a device that reports wrong ones; what is not given stays."""
+    rated = enrolment.find(device)
+    values = {"max_injection_w": max_injection_w, "max_absorption_w": max_absorption_w,
+              "capacity_wh": capacity_wh}
+    given = {name: value for name, value in values.items() if clear or value is not None}
+    if not given:
+        raise BadArgument("max_injection_w", "specify at least one rating, or `clear`")
+    ratings.rate(rated, der, given)
+    return details(rated)
 
 
 @device.operation("suspend", role=Role.ADMINISTRATOR)

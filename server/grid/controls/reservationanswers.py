@@ -12,6 +12,7 @@ from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
                                                        request_of)
 from server.grid.controls.reservationheadroom import headroom
+from server.grid.fleet import chargingsessions
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership
 from server.resources import pollrates, quantities, store
@@ -45,7 +46,9 @@ def answer(href: Href) -> None:
     request = find_request(href)
     requested, lead_s = parse_request(request.submitted), pollrates.poll(LIST, request.audience)
     steps = headroom(request, requested, lock=True)
-    if not _in_automatic_area(request.audience):
+    if chargingsessions.faults(request.submitted):
+        choose = reservationpolicy.defer  # an operator grants what the device must mean
+    elif not _in_automatic_area(request.audience):
         choose = reservationpolicy.earliest
     elif requested.energy_wh > 0:
         choose = reservationpolicy.latest

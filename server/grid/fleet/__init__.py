@@ -1,9 +1,10 @@
 """What is known of the members of a virtual DER, from what they reported.
 
-The rows, kept in step with the documents: `devicetypes`, `derstates`, `meters` with `meterrecords`,
+The rows, kept in step with the documents: `devicetypes`, `derstates` (from `derreports`, as far as
+`plausibility` lets them; `inferredcapacity`, `ratingoverrides`), `meters` with `meterrecords`,
 `chargingsessions`, `participation`; `rebuild` makes them anew. Members one by one: `members`, `power`,
-`rotation`. In arrays: `membercolumns` (read by `memberqueries`) and `kindmembers`, `eligibility`, `resources`
-with `storageresources`, `sessionresources` and `meanloads`, `fleetstate`. What was commanded:
+`ratings`, `rotation`. In arrays: `membercolumns` (read by `memberqueries`) and `kindmembers`, `eligibility`,
+`resources` with `storageresources`, `sessionresources` and `meanloads`, `fleetstate`. What was commanded:
 `manualdispatch`, `grantedsessions`, `projection`. Towards devices: `setpoints` and `reservationoffer` turn
-power into what devices are sent.
+power into what devices are sent. `results` has what functions return.
 """

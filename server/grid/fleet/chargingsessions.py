@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from server import alarms
+from server.grid.fleet.plausibility import Plausible
 from server.models import Document
 from server.resources import sql
 from server.resources.codes import RequestStatus
@@ -37,22 +39,38 @@ _RECORD_NEED = (
 
 
 def requested_session(request: Data) -> RequestedSession:
-    """Return the session that a FlowReservationRequest asks for; energy is positive for charging. Pure."""
+    """Return the session that a FlowReservationRequest asks for; energy is positive for charging.
+
+    One that asks for more than any vehicle can take is as if cancelled (see `faults`).
+    """
     window = request["intervalRequested"]
     energy_wh, power_w = (
         base_value(request[key]) or 0.0 for key in ("energyRequested", "powerRequested")
     )
+    cancelled = request["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED
     return RequestedSession(
         arrival_at=window["start"],
         departure_at=window["start"] + window["duration"],
         energy_wh=energy_wh,
         power_w=abs(power_w),
-        cancelled=request["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED,
+        cancelled=cancelled or bool(faults(request)),
     )
+
+
+def faults(request: Data) -> list[str]:
+    """Return what a FlowReservationRequest asks for that cannot be."""
+    read = Plausible()
+    read.signed_energy_wh("energyRequested", request["energyRequested"])
+    read.signed_power_w("powerRequested", request["powerRequested"])
+    return read.faults
 
 
 def _save(href: str, request: Data) -> None:
     sql.execute(_UPSERT, href, _device(href), *requested_session(request))
+    implausible = faults(request)
+    if implausible:
+        alarms.raise_alarm("implausible request", f"device {_device(href)}",
+                           f"{href}: {'; '.join(implausible)}. It is kept and not granted.")
 
 
 def _device(href: str) -> int:
@@ -87,7 +105,10 @@ def _record_need(device: int, power_status: Data) -> int:
     vehicle = power_status.get("PEVInfo")
     if vehicle is None:
         return 0
-    reported_at, need_wh = vehicle["timeChargingStatusPEV"], base_value(vehicle["energyRequestNow"])
+    reported_at = vehicle["timeChargingStatusPEV"]
+    need_wh = Plausible().signed_energy_wh("energyRequestNow", vehicle["energyRequestNow"])
+    if need_wh is None:
+        return 0
     cursor = sql.execute(
         _RECORD_NEED, need_wh, reported_at, device, reported_at, reported_at, reported_at, need_wh
     )

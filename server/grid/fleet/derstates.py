@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from server.grid.fleet import devicetypes, meters, power
+from server import alarms
+from server.grid.fleet import devicetypes, inferredcapacity, meters, ratingoverrides
+from server.grid.fleet.derreports import DerAvailability, availability_of, ratings_of, status_of, times
+from server.grid.fleet.plausibility import Plausible
 from server.models import Device
-from server.resources import dermodes, hexbinary, sql
-from server.resources.codes import ConnectStatus, DERType
+from server.resources import sql
 from server.resources.hooks import Change, after
-from server.resources.quantities import FULL, base_value
 
 Data = Mapping[str, Any]
 SINGLETONS = {
@@ -23,12 +24,9 @@ SINGLETONS = {
     "DERStatus": "ders",
     "DERAvailability": "dera",
 }
-EFFICIENCY = 0.9 ** 0.5  # of one way, charging or discharging
-_EV = frozenset({DERType.ELECTRIC_VEHICLE, DERType.EVSE})
-_MIN_SOC_CHANGE = 0.02  # from which a capacity is inferred
-_WEIGHT = 0.3  # of a newly inferred capacity against those before
 COLUMNS = ("der_type", "max_injection_w", "max_absorption_w", "capacity_wh", "ramp_w_per_s", "soc", "soc_at",
-           "dischargeable_wh", "chargeable_wh", "available_w", "connected", "modes")
+           "dischargeable_wh", "chargeable_wh", "available_w", "connected", "modes", "implausible",
+           "implausible_soc")
 _UPSERT = (
     f"INSERT INTO der_state (href, device_id, {', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS) + 2)}) "
     f"ON CONFLICT (href) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}"
@@ -36,87 +34,11 @@ _UPSERT = (
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM der_state WHERE href = ?"
 
 
-class _Status(NamedTuple):
-    """What a DERStatus reports: state of charge (0 to 1) and its instant, and whether the DER is connected,
-    which it is if it does not report it."""
-    soc: float | None
-    soc_at: int | None
-    connected: bool
-
-
-class _Availability(NamedTuple):
-    """What a DERAvailability reports: hours of discharge and charge at full power, and the W available."""
-    discharge_h: float | None
-    charge_h: float | None
-    available_w: float | None
-
-
-def ratings_of(documents: Mapping[str, Data]) -> dict[str, Any] | None:
-    """Return the columns of DerState from a DER's documents by kind; None where no rating is reported.
-    Pure."""
-    capability, settings = documents.get("DERCapability", {}), documents.get("DERSettings", {})
-    if "type" not in capability and not settings:
-        return None
-
-    def rating(name: str) -> float | None:
-        return base_value(settings.get(f"set{name}", capability.get(f"rtg{name}")))
-
-    max_w, discharge_w = rating("MaxW") or 0.0, rating("MaxDischargeRateW")
-    absorption_w = rating("MaxChargeRateW") or 0.0
-    if capability.get("type") in _EV:
-        injection_w = discharge_w or 0.0
-    else:
-        injection_w = max_w if discharge_w is None else max(discharge_w, max_w)
-    gradient = settings.get("setGradW")
-    availability = _availability(documents.get("DERAvailability", {}))
-    status = _status(documents.get("DERStatus", {}))
-    return {
-        "der_type": capability.get("type"),
-        "max_injection_w": injection_w,
-        "max_absorption_w": absorption_w,
-        "capacity_wh": rating("MaxWh"),
-        "ramp_w_per_s": gradient / FULL * max_w if gradient else None,
-        "soc": status.soc,
-        "soc_at": status.soc_at,
-        "dischargeable_wh": _times(injection_w, availability.discharge_h),
-        "chargeable_wh": _times(absorption_w, availability.charge_h),
-        "available_w": availability.available_w,
-        "connected": status.connected,
-        "modes": " ".join(sorted(dermodes.supported_modes(capability, settings))),
-    }
-
-
-def _times(power_w: float, hours: float | None) -> float | None:
-    return None if hours is None else power_w * hours
-
-
-def _status(status: Data) -> _Status:
-    soc = status.get("stateOfChargeStatus")
-    bits = [
-        hexbinary.bits(status[key]["value"])
-        for key in ("genConnectStatus", "storConnectStatus", "connectStatus")
-        if key in status
-    ]
-    return _Status(
-        soc=None if soc is None else soc["value"] / FULL,
-        soc_at=None if soc is None else status.get("readingTime", soc["dateTime"]),
-        connected=not bits or any(bitmap & ConnectStatus.CONNECTED for bitmap in bits),
-    )
-
-
-def _availability(availability: Data) -> _Availability:
-    return _Availability(
-        discharge_h=_hours(availability.get("availabilityDuration"), availability.get("reservePercent")),
-        charge_h=_hours(availability.get("maxChargeDuration"), availability.get("reserveChargePercent")),
-        available_w=base_value(availability.get("statWAvail")),
-    )
-
-
-def _hours(duration_s: int | None, percent: int | None) -> float | None:
-    """Return the hours at full power, from those at `percent` (hundredths) of it; None where not reported."""
-    if duration_s is None:
-        return None
-    return duration_s / 3600 * (1.0 if percent is None else percent / FULL)
+def _override(columns: dict[str, Any], ratings: Mapping[str, float], availability: DerAvailability) -> None:
+    """Put the ratings that an operator has set in place of what is reported."""
+    columns.update(ratings)
+    columns["dischargeable_wh"] = times(columns["max_injection_w"], availability.discharge_h)
+    columns["chargeable_wh"] = times(columns["max_absorption_w"], availability.charge_h)
 
 
 def reconcile(der: str) -> bool:
@@ -130,14 +52,42 @@ def reconcile(der: str) -> bool:
         )
     }
     columns, stored = ratings_of(documents), sql.row(_SELECT, der)
+    override = ratingoverrides.of(der)
+    if columns is None and override:
+        columns = {**dict.fromkeys(COLUMNS), "max_injection_w": 0.0, "max_absorption_w": 0.0,
+                   "connected": True, "modes": ""}
+    before = dict(zip(COLUMNS, stored, strict=True)) if stored is not None else {}
     if columns is None:
         sql.execute("DELETE FROM der_state WHERE href = ?", der)
+        _report_faults(der, {}, before)
         return stored is not None
-    values = tuple(columns.values())
-    if stored is not None and (*stored[:-2], bool(stored[-2]), stored[-1]) == values:
+    if override:
+        _override(columns, override, availability_of(documents.get("DERAvailability", {}), Plausible()))
+    if before and {**before, "connected": bool(before["connected"])} == columns:
         return False
-    sql.execute(_UPSERT, der, _device(der), *values)
+    sql.execute(_UPSERT, der, _device(der), *(columns[name] for name in COLUMNS))
+    _report_faults(der, columns, before)
     return True
+
+
+def _report_faults(der: str, columns: Data, before: Data) -> None:
+    _report("implausible rating", der, columns.get("implausible"), before.get("implausible"))
+    _report("implausible state of charge", der, columns.get("implausible_soc"), before.get("implausible_soc"))
+
+
+def _report(kind: str, der: str, faults: str | None, before: str | None) -> None:
+    """Raise an alarm of what a DER reports that cannot be, or clear it when that is over."""
+    source = f"device {_device(der)}, DER {der.rpartition('/')[2]}"
+    if faults:
+        alarms.raise_alarm(kind, source, f"{der}: {faults}. It is kept and not used.")
+    elif before:
+        alarms.clear(kind, source)
+
+
+def refresh(der: str) -> None:
+    """Make the row of a DER agree with its documents, and what follows from its ratings with the row."""
+    if reconcile(der):
+        _reconcile_type(_device(der))
 
 
 def rebuild() -> int:
@@ -166,8 +116,7 @@ def _follow_ratings(change: Change) -> None:
     unchanged = _without_time(change.data) == _without_time(change.old or {})
     if change.method == "PUT" and unchanged:
         return
-    if reconcile(_der_of(change)):
-        _reconcile_type(_device(change.href))
+    refresh(_der_of(change))
 
 
 def _without_time(document: Data) -> dict[str, Any]:
@@ -184,61 +133,41 @@ def _reconcile_type(number: int) -> None:
 
 @after("DELETE", "DER")
 def _remove(change: Change) -> None:
-    if sql.execute("DELETE FROM der_state WHERE href = ?", change.href).rowcount:
+    ratingoverrides.save(change.href, _device(change.href), dict.fromkeys(ratingoverrides.NAMES))
+    row = sql.row("DELETE FROM der_state WHERE href = ? RETURNING implausible, implausible_soc", change.href)
+    if row is not None:
+        _report_faults(change.href, {}, {"implausible": row[0], "implausible_soc": row[1]})
         _reconcile_type(_device(change.href))
 
 
 @after("PUT", "DERAvailability")
 def _follow_availability(change: Change) -> None:
+    read, before = Plausible(), Plausible()
+    values = availability_of(change.data, read)
+    availability_of(change.old or {}, before)
+    if read.faults or before.faults:
+        reconcile(_der_of(change))
+        return
     sql.execute(
         "UPDATE der_state SET dischargeable_wh = max_injection_w * ?, "
         "chargeable_wh = max_absorption_w * ?, available_w = ? WHERE href = ?",
-        *_availability(change.data),
+        *values,
         _der_of(change),
     )
 
 
 @after("PUT", "DERStatus")
-def _follow_status(change: Change) -> None:
+def _followstatus_of(change: Change) -> None:
+    der, status = _der_of(change), status_of(change.data)
     row = sql.execute(
-        "UPDATE der_state SET soc = ?, soc_at = ?, connected = ? WHERE href = ? "
+        "UPDATE der_state SET soc = ?, soc_at = ?, connected = ?, implausible_soc = ? WHERE href = ? "
         "RETURNING capacity_wh, previous_soc, previous_soc_at, inferred_capacity_wh",
-        *_status(change.data),
-        _der_of(change),
-    ).fetchone()
-    if row is not None and row[0] is None and change.old:
-        _infer_capacity(_der_of(change), _status(change.old), *row[1:])
-
-
-def _infer_capacity(
-    der: str,
-    status: _Status,
-    previous_soc: float | None,
-    previous_soc_at: int | None,
-    inferred_wh: float | None,
-) -> None:
-    """Infer a capacity from how the state of charge changed with the energy that was read.
-
-    `status` is the one before the present one, since the readings until then have arrived by now.
-    """
-    soc, soc_at = status.soc, status.soc_at
-    if soc is None or soc_at is None:
-        return
-    if previous_soc is not None and previous_soc_at is not None:
-        if abs(soc - previous_soc) < _MIN_SOC_CHANGE:
-            return
-        load_wh = -power.energy_wh(_device(der), previous_soc_at, soc_at)
-        charged_wh = load_wh * (EFFICIENCY if load_wh > 0 else 1 / EFFICIENCY)
-        capacity_wh = charged_wh / (soc - previous_soc)
-        if capacity_wh > 0:
-            inferred_wh = (
-                capacity_wh if inferred_wh is None
-                else (1 - _WEIGHT) * inferred_wh + _WEIGHT * capacity_wh
-            )
-    sql.execute(
-        "UPDATE der_state SET previous_soc = ?, previous_soc_at = ?, inferred_capacity_wh = ? WHERE href = ?",
-        soc,
-        soc_at,
-        inferred_wh,
+        *status,
         der,
-    )
+    ).fetchone()
+    if row is None:
+        return
+    previous = status_of(change.old or {})
+    _report("implausible state of charge", der, status.implausible_soc, previous.implausible_soc)
+    if row[0] is None and change.old:
+        inferredcapacity.infer(der, _device(der), previous, *row[1:])

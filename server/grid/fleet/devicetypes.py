@@ -5,12 +5,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from server import alarms
 from server.devices import enrolment  # noqa: F401  (its hooks make the Device first)
+from server.grid.fleet.plausibility import Plausible
 from server.models import Device
 from server.resources import hexbinary, sql
 from server.resources.codes import DERType, DeviceCategory, RoleFlags
 from server.resources.hooks import Change, after
-from server.resources.quantities import base_value
+from server.units import Watts
 
 KINDS = ("storage", "pv", "ev", "thermal", "premises", "other")
 # A DER of another type, or of none, is storage if it reports a capacity and its type is vague.
@@ -100,13 +102,24 @@ def reconcile(device: int, lfdi: str) -> bool:
     ]
     premises = bool(points) and all(is_premises(point) for point in points)
     kind = kind_of(der_kinds, category, premises)
-    values = kind, category, base_value(capabilities.get("maxDemand"))
+    values = kind, category, _max_load_w(device, capabilities)
     if sql.row(_SELECT, device) == values:
         return False
     sql.execute(_UPSERT, device, *values)
     if kind != "premises":
         sql.execute("UPDATE meter SET kind = ? WHERE device_id = ? AND kind <> 'premises'", kind, device)
     return True
+
+
+def _max_load_w(device: int, capabilities: Mapping[str, Any]) -> Watts | None:
+    """Return the greatest load that a device reports; None, with an alarm, where it cannot be."""
+    read, source = Plausible(), f"device {device}, DRLCCapabilities"
+    max_load_w = read.power_w("maxDemand", capabilities.get("maxDemand"))
+    if read.faults:
+        alarms.raise_alarm("implausible rating", source, f"{read.faults[0]}. It is kept and not used.")
+    elif max_load_w is not None:
+        alarms.clear("implausible rating", source)
+    return max_load_w
 
 
 def _submitted(href: str) -> dict[str, Any] | None:

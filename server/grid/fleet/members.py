@@ -145,7 +145,7 @@ def member_der(row: DerRow, injection_w: float | None, hours: float) -> MemberDe
 
 def _energy_wh(reported_wh: float | None, capacity_wh: float | None, fraction: float | None) -> float | None:
     if reported_wh is not None:
-        return reported_wh
+        return reported_wh if capacity_wh is None else min(reported_wh, capacity_wh)
     return None if capacity_wh is None or fraction is None else capacity_wh * fraction
 
 

@@ -51,7 +51,9 @@ def record_readings(meter: Href, readings: list[PostedReading]) -> None:
         return
     if row.slot is not None and not meter.startswith(f"{row.slot}/"):
         _revive(meter)
-    _record(row, readings)
+    implausible = _record(row, readings)
+    if any(power.at == row.read_at for power in implausible):
+        verify(meter)  # the newest value was replaced by one that is not used
 
 
 def record_all(meter: Href) -> None:
@@ -91,11 +93,12 @@ def _revive(meter: Href) -> None:
     sql.execute("UPDATE meter SET slot = ? WHERE href LIKE ?", point, f"{point}/mr/%")
 
 
-def _record(row: MeterRow, readings: list[PostedReading]) -> None:
+def _record(row: MeterRow, readings: list[PostedReading]) -> list[_Power]:
+    """Record what readings say of power; return what they say that is not plausible."""
     powers, implausible = _powers(row, readings)
     _warn(row, implausible)
     if not powers:
-        return
+        return implausible
     newest = max(powers, key=lambda power: power.at)
     first = min(power.at for power in powers)
     peak_load_w = max((-power.injection_w for power in powers if power.injection_w is not None), default=0.0)
@@ -103,6 +106,7 @@ def _record(row: MeterRow, readings: list[PostedReading]) -> None:
         _RECORD, newest.at, newest.injection_w, newest.at, newest.period_s, newest.at, newest.at, first,
         first, peak_load_w, peak_load_w, row.href,
     )
+    return implausible
 
 
 def _powers(row: MeterRow, readings: list[PostedReading]) -> tuple[list[_Power], list[_Power]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from server.config import settings
 from server.grid.fleet import meanloads, resources
-from server.grid.fleet.derstates import EFFICIENCY
+from server.grid.fleet.inferredcapacity import EFFICIENCY
 from server.grid.fleet.kindmembers import StorageMembers
 from server.grid.fleet.meanloads import Window
 from server.grid.fleet.membercolumns import DerColumns, MemberColumns

@@ -41,6 +41,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("device list", "", ""),
     ("device show", "d1", ""),
     ("device label", "spare phase=a", ""),
+    ("device rate", "d1 --capacity 9000", ""),
     ("device suspend", "spare", ""),
     ("device restore", "spare", ""),
     ("vder create", "town", ""),

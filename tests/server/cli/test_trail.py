@@ -34,6 +34,7 @@ ONE, TWO = f"{peers.lfdi(1)} one", f"{peers.lfdi(2)} two"
 CHANGES = {
     "enrol": (f"{peers.lfdi(9)} --name nine", "device enrol", f"{peers.lfdi(9)} nine"),
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
+    "device rate": ("one --max-injection 4kW", "device rate", ONE),
     "device label": ("one feeder=F2 --name uno", "device label", ONE),
     "device suspend": ("one", "device suspend", ONE),
     "device restore": ("two", "device restore", TWO),

@@ -2,7 +2,7 @@ import pytest
 
 from server import clock
 from server.devices import enrolment
-from server.grid.fleet import derstates, members
+from server.grid.fleet import derreports, members
 from server.models import Device
 
 W = {"multiplier": 0}
@@ -23,7 +23,7 @@ CHARGER = {
 
 
 def unit(documents, present, hours):
-    rated = derstates.ratings_of(documents)
+    rated = derreports.ratings_of(documents)
     return members.member_der(
         members.DerRow(**{name: rated[name] for name in members.DerRow._fields}), present, hours
     )
@@ -114,7 +114,7 @@ def test_what_a_der_can_do_now(case, documents, present, hours, expected):
 
 
 def test_a_der_that_has_stated_nothing_is_none():
-    assert derstates.ratings_of({}) is None
+    assert derreports.ratings_of({}) is None
 
 
 def test_modes_enabled_override_modes_supported():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import clock
-from server.grid.fleet import derstates, members
+from server.grid.fleet import derreports, members
 from server.grid.flexibility import equivalentder
 from server.grid.groups import virtualders
 from server.resources import codec
@@ -47,7 +47,7 @@ def test_it_is_always_four_valid_documents(inside, import_limit, export_limit, r
 @given(st.lists(MEMBER, min_size=1, max_size=20))
 def test_read_back_it_is_the_sum_of_its_members(inside):
     documents = equivalentder.documents(inside, 1_750_000_000)
-    row = derstates.ratings_of({**documents, "DERSettings": {}})
+    row = derreports.ratings_of({**documents, "DERSettings": {}})
     assert row["max_injection_w"] == pytest.approx(sum(member.max_injection_w for member in inside), rel=1e-3)
     assert row["max_absorption_w"] == pytest.approx(
         sum(member.max_absorption_w for member in inside), rel=1e-3
