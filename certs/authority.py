@@ -206,3 +206,24 @@ def general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def revocation_list(
+    issuer: Holder, certificates: Iterable[x509.Certificate], now: datetime, earlier: bytes = b""
+) -> bytes:
+    """Return a PEM file with the revocation list of an authority, and its own certificate above it.
+
+    It revokes these certificates and those of an `earlier` file. It does not end: whoever reads it reads it
+    again once it changes.
+    """
+    name = issuer.chain[0].subject
+    builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now).next_update(FOREVER)
+    revoked = {certificate.serial_number: now for certificate in certificates}
+    if earlier:
+        begin = b"-----BEGIN X509 CRL-----"
+        for entry in x509.load_pem_x509_crl(begin + earlier.partition(begin)[2]):
+            revoked[entry.serial_number] = entry.revocation_date_utc
+    for serial, revoked_at in sorted(revoked.items()):
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(revoked_at).build())
+    return issuer.pem() + builder.sign(issuer.key, SHA256()).public_bytes(Encoding.PEM)

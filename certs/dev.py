@@ -6,6 +6,7 @@
     operators.pem                the root of the users of the operator interface
     devices.json                 name, kind, lfdi, sfdi, pin, certificate, key of each device and aggregator
     authorities/                 root, manufacturer, issuer: chains with the root, and the keys that sign
+    crl/issuer.pem               what `revoke` has revoked; name the folder in the setting crl
 """
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,27 @@ def issue_device(
     entry = new_entry(path, name, "device")
     write_entries(path, [*read_entries(path), entry])
     return entry
+
+
+def revoke(path: str | Path, certificate: bytes, now: datetime) -> dict[str, Any]:
+    """Revoke a certificate (PEM) that the issuer of a tree has issued; return its LFDI and the list's file.
+
+    ValueError where another authority has issued it.
+    """
+    path = Path(path)
+    issuer = load_holder(path / "authorities/issuer.pem", path / "authorities/issuer.key")
+    revoked = x509.load_pem_x509_certificates(certificate)[0]
+    if revoked.issuer != issuer.chain[0].subject:
+        other = revoked.issuer.rfc4514_string()
+        raise ValueError(f"{other} has issued it and has to revoke it; the key for that is not in {path}")
+    (path / "crl").mkdir(mode=0o700, exist_ok=True)
+    file = path / "crl/issuer.pem"
+    earlier = file.read_bytes() if file.exists() else b""
+    fresh = path / "crl.new"  # beside the folder, of which every file is read
+    fresh.unlink(missing_ok=True)
+    write_private(fresh, authority.revocation_list(issuer, [revoked], now, earlier))
+    fresh.replace(file)
+    return {"lfdi": identity.lfdi(revoked.public_bytes(Encoding.DER)), "file": str(file)}
 
 
 def tree_error(path: Path) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,19 @@ def verify(file: Path, ca: Path) -> Any:
     if why:
         raise ValueError(f"{file} is refused: {why}")
     return {"file": str(file), "accepted": True}
+
+
+@certs.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_FOLDER
+@_verb
+def revoke(file: Path, path: Path) -> Any:
+    """Revoke a certificate of the tree, in the list crl/issuer.pem.
+
+    A device interface with the setting `crl` (this folder crl) reads the list within a second: it refuses the
+    certificate and ends its connections.
+    """
+    return dev.revoke(path, file.read_bytes(), datetime.now(UTC))
 
 
 def _brief(entry: dict[str, Any]) -> dict[str, Any]:

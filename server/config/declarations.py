@@ -86,6 +86,12 @@ _DECLARATIONS = (
     Setting(name="client_ca", group=CERTIFICATES, default="certs/dev/ca.pem", unit="PEM file", file=True,
             check=checks.PATH,
             help="the file of the authorities whose device certificates are accepted (PEM)"),
+    Setting(name="crl", group=CERTIFICATES, default="", unit="path",
+            help="the file, or folder, of certificate revocation lists (PEM or DER); empty: none. Files that "
+                 "change are read again without a restart"),
+    Setting(name="reload_hours", group=CERTIFICATES, default=24, unit="h", least=0, most=8760,
+            help="how often worker processes are replaced, as by SIGHUP, so that session tickets get new "
+                 "keys and certificates are read again; 0 for never"),
     Setting(name="proxies", group=CERTIFICATES, default="", unit="addresses", check=checks.NETWORKS,
             help="addresses or networks of proxies that end TLS; empty: the server ends TLS itself"),
     Setting(name="proxy_header", group=CERTIFICATES, default="X-SSL-Client-Cert", unit="header",

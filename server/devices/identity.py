@@ -4,11 +4,14 @@
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
+
+from cryptography import x509
 
 PEER = "counterpoise.peer"
 """The key of the WSGI environ that has the caller's Peer. No header can set it."""
@@ -21,6 +24,10 @@ class Peer:
     """Long form device identifier: 40 upper-case hexadecimal digits."""
     sfdi: int
     """Short form device identifier: at most 12 decimal digits, the last one a check digit."""
+    ends_at: float = math.inf
+    """When the certificate ends, in seconds since 1970, UTC."""
+    certificate: tuple[bytes, int] = (b"", 0)
+    """What revocation lists name it by: its issuer's name in DER encoding, and its serial number."""
 
 
 def lfdi(der: bytes) -> str:
@@ -71,8 +78,9 @@ def digit_sum(number: int) -> int:
 @lru_cache(maxsize=4096)
 def peer(der: bytes) -> Peer:
     """Return the holder of a certificate in DER encoding."""
-    name = lfdi(der)
-    return Peer(name, sfdi(name))
+    name, certificate = lfdi(der), x509.load_der_x509_certificate(der)
+    return Peer(name, sfdi(name), certificate.not_valid_after_utc.timestamp(),
+                (certificate.issuer.public_bytes(), certificate.serial_number))
 
 
 def peer_of(environ: Mapping[str, Any]) -> Peer:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from select import EPOLLIN as READABLE
 from select import EPOLLOUT as WRITABLE
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Protocol
 
 from OpenSSL import SSL
@@ -50,6 +50,7 @@ class Listener(Protocol):
     body_timeout_s: float
     keepalive_s: float
     max_body_bytes: int
+    revocations: Container[tuple[bytes, int]]
     alive: bool
     wsgi: Callable[..., Any]
 
@@ -167,6 +168,9 @@ class Connection:
         if PEER not in environ:
             environ[PEER] = self._proxied_peer(certificate)
         method, lfdi = environ["REQUEST_METHOD"], environ[PEER].lfdi
+        if fault := self._peer_fault(environ[PEER]):
+            log.info("%s is refused: %s", self.address, fault)
+            raise Unacceptable(403)
         keep = self.listener.alive and request.parser.should_keep_alive
         if not self.listener.enter(lfdi):
             return error(429, method, keep, [("Retry-After", str(BUSY_RETRY_S))]), keep
@@ -183,6 +187,14 @@ class Connection:
             raise Unacceptable(500) from None
         finally:
             self.listener.leave(lfdi)
+
+    def _peer_fault(self, peer: Peer) -> str:
+        """Return why a certificate is accepted no more; "" while it is. A connection, or a ticket, may be
+        older than that."""
+        if peer.ends_at <= time():
+            return f"the certificate of {peer.lfdi} has ended"
+        revoked = peer.certificate in self.listener.revocations
+        return f"the certificate of {peer.lfdi} is revoked" if revoked else ""
 
     def _proxied_peer(self, certificate: str) -> Peer:
         """Return the peer whose certificate a proxy has sent in a header. Unacceptable (403) for others."""

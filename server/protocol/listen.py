@@ -4,6 +4,9 @@ gunicorn reads the module's variables: address, processes, threads, log and TLS 
 """
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import sys
 from typing import Any
 
@@ -12,7 +15,8 @@ from OpenSSL import SSL
 
 from server import logs
 from server.config import BadSettings, settings
-from server.protocol import tls
+from server.protocol import credentials
+from server.protocol.revocation import BadRevocationList
 
 
 class Logger(glogging.Logger):
@@ -26,20 +30,15 @@ class Logger(glogging.Logger):
         logs.watch_threads()
 
 
-def _context() -> SSL.Context:
-    """Return the context of TLS. Ends the process with a message where the files cannot be used."""
-    try:
-        return tls.context(settings.certificate, settings.key, settings.client_ca)
-    except (OSError, SSL.Error, ValueError) as error:
-        sys.exit(f"Error: certificate {settings.certificate}, key {settings.key} and client_ca "
-                 f"{settings.client_ca} cannot be used together: {error!r}. They have to be PEM files, and "
-                 "the key that of the certificate.")
-
-
 try:
     settings.require(files=True)
+    credentials.load()
 except BadSettings as refused:
     sys.exit(f"Error: {refused}")
+except BadRevocationList as fault:
+    sys.exit(f"Error: {fault}.")
+except (OSError, SSL.Error, ValueError) as fault:
+    sys.exit(f"Error: {credentials.fault(fault)}")
 
 wsgi_app = "server:create_app()"
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
@@ -56,8 +55,29 @@ loglevel = settings.log_level
 
 if not settings.proxies:
     certfile, keyfile, ca_certs = settings.certificate, settings.key, settings.client_ca
-    context = _context()
 
-    def ssl_context(config: Any, default: Any) -> SSL.Context:
+    def ssl_context(config: Any, default: Any) -> SSL.Context | None:
         """Return the context, which all workers share (a hook of gunicorn)."""
-        return context
+        return credentials.current().context
+
+
+def when_ready(arbiter: Any) -> None:
+    """Set up the signals of the main process (a hook of gunicorn)."""
+    signal.signal(signal.SIGUSR2, _refuse_upgrade)
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGHUP))
+    signal.alarm(settings.reload_hours * 3600)
+
+
+def on_reload(arbiter: Any) -> None:
+    """Read certificates and revocation lists again, for the new worker processes (a hook of gunicorn).
+
+    New contexts have new keys for session tickets.
+    """
+    credentials.reload()
+    signal.alarm(settings.reload_hours * 3600)
+
+
+def _refuse_upgrade(*_: Any) -> None:
+    """Refuse SIGUSR2, by which gunicorn would start a second main process beside this one."""
+    logging.getLogger(__name__).error(
+        "SIGUSR2 is not supported: SIGHUP takes new certificates, a restart starts a new version")

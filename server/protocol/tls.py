@@ -7,7 +7,8 @@ so memory does not grow with clients that resume none.
 from __future__ import annotations
 
 import socket
-from collections.abc import Generator
+from collections.abc import Container, Generator
+from functools import partial
 from pathlib import Path
 from select import EPOLLIN as READABLE
 from select import EPOLLOUT as WRITABLE
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
 from server.devices.identity import Peer, peer
+from server.protocol.revocation import CertificateId, certificate_id
 from server.protocol.trust import FLAGS, MAX_CHAIN, Untrusted, device_fault, issuer_fault, openssl_fault
 
 CIPHERS = ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
@@ -35,10 +37,13 @@ Waits = Generator[int, None, T]
 """A generator that yields READABLE or WRITABLE where it has to wait, and returns a T."""
 
 
-def context(certificate: str | Path, key: str | Path, client_ca: str | Path) -> SSL.Context:
+def context(
+    certificate: str | Path, key: str | Path, client_ca: str | Path, revoked: Container[CertificateId] = ()
+) -> SSL.Context:
     """Return the context of the device interface.
 
-    The files are PEM; `certificate` contains its chain too. The context is made before the workers fork, so
+    The files are PEM; `certificate` contains its chain too. `revoked` are certificates that are refused,
+    whatever their place in a chain. The context is made before the workers fork, so
     that each resumes the sessions of the others. SSL.Error or OSError where a file cannot be used.
     """
     ssl_context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -62,12 +67,18 @@ def context(certificate: str | Path, key: str | Path, client_ca: str | Path) -> 
         store.add_cert(crypto.X509.from_cryptography(authority))
         ssl_context.add_client_ca(crypto.X509.from_cryptography(authority))
     ssl_context.set_verify_depth(MAX_CHAIN - 2)  # counts the certificates between the device's and the root
-    ssl_context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, accept_certificate)
+    ssl_context.set_verify(
+        SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, partial(accept_certificate, revoked))
     return ssl_context
 
 
 def accept_certificate(
-    tls: SSL.Connection, certificate: crypto.X509, error: int, depth: int, valid: int
+    revoked: Container[CertificateId],
+    tls: SSL.Connection,
+    certificate: crypto.X509,
+    error: int,
+    depth: int,
+    valid: int,
 ) -> bool:
     """Return whether a certificate of a chain is accepted; OpenSSL asks for each, from the root down.
 
@@ -75,6 +86,8 @@ def accept_certificate(
     """
     if not valid:
         fault = openssl_fault(error)
+    elif certificate_id(certificate.to_cryptography()) in revoked:
+        fault = "a certificate that is revoked"
     elif depth == 0:
         fault = device_fault(certificate.to_cryptography().public_bytes(Encoding.DER))
     else:

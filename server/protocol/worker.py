@@ -22,16 +22,16 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from gunicorn.workers import base
 
 from server import logs
 from server.config import settings
+from server.devices.identity import PEER
+from server.protocol import credentials
 from server.protocol.connection import Connection
-from server.protocol.proxy import Proxies
-from server.protocol.trust import Authorities, Untrusted
+from server.protocol.trust import Untrusted
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +80,7 @@ class Worker(base.Worker):
 
     def init_process(self) -> None:
         """Set up the forked process."""
-        self.context = self.cfg.ssl_context(self.cfg, None) if self.cfg.is_ssl else None
-        self.proxies = None
-        if settings.proxies:
-            self.proxies = Proxies(settings.proxies, Authorities(Path(settings.client_ca).read_bytes()))
+        self.context, self.proxies, self.revocations = credentials.current()
         self.proxy_key = "HTTP_" + settings.proxy_header.upper().replace("-", "_")
         self.handshake_timeout_s = settings.handshake_timeout_s
         self.header_timeout_s = settings.header_timeout_s
@@ -153,9 +150,18 @@ class Worker(base.Worker):
             self.last_check_at = now
             self.notify()
             self.accept()
+            if self.revocations.refresh():
+                self.close_revoked()
             for connection in list(self.connections.values()):
                 if connection.deadline < now:
                     self.resume(connection, late=True)
+
+    def close_revoked(self) -> None:
+        """Close the idle connections of revoked certificates; the others end with their next request."""
+        for connection in list(self.connections.values()):
+            peer = connection.environ.get(PEER)
+            if peer is not None and peer.certificate in self.revocations:
+                self.close_first_idle([connection])
 
     def drain(self) -> None:
         """Close idle connections after DRAIN_S, and wait for the others up to the graceful timeout."""

@@ -37,6 +37,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("certs device", "more --path {tmp}/certs", ""),
     ("certs show", "{tmp}/certs/more.pem", ""),
     ("certs verify", "{tmp}/certs/more.pem --ca {tmp}/certs/ca.pem", ""),
+    ("certs revoke", "{tmp}/certs/more.pem --path {tmp}/certs", ""),
     ("enrol", "{lfdi} --name spare --kind pv --label feeder=F1", ""),
     ("device list", "", ""),
     ("device show", "d1", ""),

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py20305.security import identity as other
 
+from certs import authority
 from server.devices import identity
 from server.devices.identity import Peer
 
@@ -57,7 +58,6 @@ def test_lfdi_is_the_beginning_of_the_digest(der: bytes) -> None:
     lfdi = identity.lfdi(der)
     assert bytes.fromhex(lfdi) == hashlib.sha256(der).digest()[:20]
     assert identity.is_lfdi(lfdi)
-    assert identity.peer(der) == Peer(lfdi, identity.sfdi(lfdi))
 
 
 @given(st.text(HEX, min_size=40, max_size=40))
@@ -78,3 +78,11 @@ def test_the_environ_tells_the_caller() -> None:
     assert identity.peer_of({identity.PEER: caller}) is caller
     with pytest.raises(KeyError):
         identity.peer_of({"HTTP_COUNTERPOISE_PEER": caller})
+
+
+def test_the_holder_of_a_certificate() -> None:
+    holder = authority.device(authority.root("root"), b"1")
+    peer = identity.peer(holder.der)
+    assert (peer.lfdi, peer.sfdi) == (holder.lfdi, identity.sfdi(holder.lfdi))
+    assert peer.ends_at == authority.FOREVER.timestamp()
+    assert peer.certificate == (holder.chain[1].subject.public_bytes(), holder.chain[0].serial_number)

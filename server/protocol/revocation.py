@@ -1,0 +1,115 @@
+"""Certificates that their authorities have revoked, by lists in files (RFC 5280, 5).
+
+The setting `crl` names a file, or a folder of files, in PEM or DER. A list counts where one of the
+authorities has signed it: those of `client_ca`, or certificates that stand in the same files, since the
+issuer of a device is often not configured itself. Files are read again once they change, without a restart.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+CertificateId = tuple[bytes, int]
+"""The issuer's name in DER encoding, and the serial number."""
+
+log = logging.getLogger(__name__)
+_PEM = b"-----BEGIN "
+
+
+class BadRevocationList(ValueError):
+    """A file is no revocation list, or none of an authority that we know. The message names it."""
+
+
+def certificate_id(certificate: x509.Certificate) -> CertificateId:
+    """Return what a revocation list names a certificate by."""
+    return certificate.issuer.public_bytes(), certificate.serial_number
+
+
+class Revocations:
+    """The certificates that are revoked, by the files at a path ("" for none)."""
+
+    def __init__(self, path: str, client_ca: str | Path):
+        """BadRevocationList or OSError where a file cannot be used."""
+        self.path, self.client_ca = path, client_ca
+        self.state = self._files()
+        self.revoked = self._read()
+
+    def __contains__(self, certificate: object) -> bool:
+        return certificate in self.revoked
+
+    def refresh(self) -> bool:
+        """Read the files again where one has changed; return whether other certificates are revoked now.
+
+        Where a file cannot be used the lists of before go on to hold, and the log says why.
+        """
+        state = self._files()
+        if state == self.state:
+            return False
+        self.state, before = state, self.revoked
+        try:
+            self.revoked = self._read()
+        except (OSError, BadRevocationList) as error:
+            log.error("revocation lists: %s; those of before still hold", error)
+            return False
+        log.info("revocation lists read again: %s certificates are revoked", len(self.revoked))
+        return self.revoked != before
+
+    def _files(self) -> dict[Path, tuple[int, int]]:
+        """Return the files with the time of their last change, in ns, and their size."""
+        if not self.path:
+            return {}
+        path = Path(self.path)
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return {file: (file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()}
+
+    def _read(self) -> frozenset[CertificateId]:
+        if not self.path:
+            return frozenset()
+        if not Path(self.path).exists():
+            raise BadRevocationList(f"crl: {self.path} does not exist")
+        authorities = x509.load_pem_x509_certificates(Path(self.client_ca).read_bytes())
+        lists: list[tuple[Path, x509.CertificateRevocationList]] = []
+        for file in self.state:
+            content = file.read_bytes()
+            if b"-----BEGIN CERTIFICATE-----" in content:
+                authorities += x509.load_pem_x509_certificates(content)
+            lists += [(file, revocation_list) for revocation_list in _lists(file, content)]
+        return frozenset(entry for file, revocation_list in lists
+                         for entry in _entries(file, revocation_list, authorities))
+
+
+def _lists(file: Path, content: bytes) -> Iterator[x509.CertificateRevocationList]:
+    """Return the lists in a file: one in DER, or any number in PEM."""
+    try:
+        if _PEM not in content:
+            yield x509.load_der_x509_crl(content)
+            return
+        begin = b"-----BEGIN X509 CRL-----"
+        for part in content.split(begin)[1:]:
+            yield x509.load_pem_x509_crl(begin + part)
+    except ValueError as error:
+        raise BadRevocationList(f"crl: {file} is no revocation list: {error}") from None
+
+
+def _entries(
+    file: Path, revocation_list: x509.CertificateRevocationList, authorities: list[x509.Certificate]
+) -> Iterator[CertificateId]:
+    """Return what a list revokes. BadRevocationList where no authority has signed it."""
+    issuer = revocation_list.issuer
+    if not any(_signed(revocation_list, authority) for authority in authorities
+               if authority.subject == issuer):
+        raise BadRevocationList(f"crl: {file} is signed by none of the authorities; put the certificate of "
+                                f"{issuer.rfc4514_string()} into the same file")
+    for entry in revocation_list:
+        yield issuer.public_bytes(), entry.serial_number
+
+
+def _signed(revocation_list: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    try:
+        return revocation_list.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
