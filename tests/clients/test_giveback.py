@@ -23,9 +23,11 @@ CAR = Site("seed")
 DAWN = 1_768_478_400 // DAY * DAY
 STAY = current_session(CAR, DAWN + 22 * 3600)
 assert STAY is not None
-BEGIN, END = max(STAY.arrival, DAWN + 18 * 3600), DAWN + 22 * 3600
+HOURS = (17.0, 20.0)
+BEGIN, END = (DAWN + int(hour * 3600) for hour in HOURS)
+assert BEGIN - 3600 < STAY.arrival < BEGIN, "plugged in shortly before it offers something"
 SPARE = 8000.0
-TWO_WAY = EvCharger(site=CAR, name="c", max_discharge_w=5000.0, spare_wh=SPARE)
+TWO_WAY = EvCharger(site=CAR, name="c", max_discharge_w=5000.0, spare_wh=SPARE, offer_hours=HOURS)
 PLUGGED = replace(
     TWO_WAY, arrival=STAY.arrival, departure=STAY.departure, demand_wh=STAY.energy_wh, at=float(BEGIN)
 )
@@ -151,7 +153,7 @@ def test_what_is_offered_is_asked_before_what_is_wanted(
 def charger(start: Callable[..., DeviceFixture]) -> DeviceFixture:
     """Plugged in for a while, in a street that may inject nothing: what it offers is granted by hand."""
     device = start(TWO_WAY, STAY.arrival - 600, export_limit_w=0)
-    device.run_until(max(STAY.arrival, BEGIN) + 300)
+    device.run_until(BEGIN + 300)
     return device
 
 
