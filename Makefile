@@ -2,6 +2,9 @@
 # `make run DAY=fast` has the demonstration's day over in two to three minutes; ARGS are options (`counterpoise demo --help`).
 PYTHON ?= python3
 BIN = .venv/bin
+# Three processes keep two cores busy, since many tests wait for a database or another process. A file's tests stay
+# in one process, and files begin in the order of tests/conftest.py.
+PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test lint coverage soak test-matrix bench bench-grid clean
 
@@ -9,7 +12,7 @@ run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/flake8 server clients certs tests
@@ -18,7 +21,7 @@ lint: .venv/.test
 	$(BIN)/lint-imports
 
 coverage: .venv/.test
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term -q $(ARGS)
+	$(PYTEST) --cov --cov-report=term -q $(ARGS)
 
 soak: .venv/.test
 	$(if $(FLOWS),$(BIN)/python -m tests.soak $(ARGS),@echo "make soak FLOWS=1 runs the tests of real processes again and again.")

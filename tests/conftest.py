@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,16 @@ assert grid
 hypothesis.settings.register_profile("counterpoise", deadline=None, derandomize="CI" in os.environ,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("counterpoise")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put flows first, then the files with many tests.
+
+    Flows wait most of the time, so they go best beside each other. A long file last would leave the other
+    processes without work.
+    """
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.parent.name != "flows", -sizes[item.path]))
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,8 @@ class Flow(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    return serve(registration="yes", default_vder=STREET, poll_rate=10, post_rate=2)
+    # A client has half the threads, and this one sends many requests at once.
+    return serve(registration="yes", default_vder=STREET, poll_rate=10, post_rate=2, threads=32)
 
 
 @pytest.fixture(scope="module")
