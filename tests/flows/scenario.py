@@ -80,19 +80,19 @@ def run(server: Server, clients: list[RealClient]) -> dict[str, str]:  # noqa: C
             "--start",
             "+4s",
             "--duration",
-            "5s",
+            "8s",
             "--description",
             "followed",
         ),
     )
     for name in ("curve", "envelope"):
-        post(name, 3, 5)
+        post(name, 3, 8)
     poll()
     for name in lasting:
         await_responses(name, 2)
     server.operator("control", "cancel", hrefs["cancelled"])
     dercontrols.cancel(hrefs["cancelled before"])
-    post("newer", 2, 4)
+    post("newer", 2, 8)
     poll()
     members = [word for client in clients for word in ("--member", client.lfdi)]
     server.operator("vder", "create", HOME, "--parent", STREET, *members)

@@ -83,7 +83,7 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
             )
         )
         control = server.operator("control", "post", STREET, f"opModMaxLimW={LIMIT}", "--start", "+3m",
-                                  "--duration", "10m")
+                                  "--duration", "6m")
         until(lambda: ResponseRecord.select().where(ResponseRecord.status == 3).count() == len(generators))
         yield Day(server, fleet, control)
     finally:
