@@ -43,6 +43,9 @@ class AlarmKind:
 KINDS = {
     "quota": AlarmKind(
         Severity.WARNING, "Find out why the device sends so much, or raise the quota (a setting).", HOUR_S),
+    "work": AlarmKind(
+        Severity.CRITICAL,
+        "Report the error with its reference from the log. What it is about was left out.", HOUR_S),
     "implausible rating": AlarmKind(
         Severity.WARNING, "Correct it at the device, or set it with `counterpoise device rate`."),
     "implausible state of charge": AlarmKind(Severity.WARNING, "Correct what the device reports."),

@@ -9,31 +9,66 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import peewee
 
-from server import alarms, clock
+from server import alarms, clock, logs
 from server.config import settings
 from server.grid.balance import controller
 from server.grid.dispatch import orders
 from server.grid.series import measurements
 from server.models import db
-from server.resources import meterreadings, retention, store
+from server.resources import meterreadings, refresh, retention
+from server.units import Instant
 
 log = logging.getLogger(__name__)
 TURN_S = 1.0  # between turns
 PURGE_S = 3600  # between removals of what is old
+RETRY_S = 60  # until a duty that failed is tried again
+DATABASE_ERRORS = (peewee.OperationalError, peewee.InterfaceError)  # that it does not answer
 
 
 def turn() -> int:
     """Clear alarms that are over, render what time has changed, sum up readings, and decide the steps of the
     areas that are due.
 
-    Return how many lists, intervals and steps that was.
+    A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
+    on. Return how many lists, intervals and steps that was.
     """
+    return sum(_perform(name, duty) for name, duty in _DUTIES.items())
+
+
+def _render() -> int:
+    return refresh.run() if refresh.due() else 0
+
+
+def _clear_alarms() -> int:
     alarms.clear_lapsed()
-    rendered = store.refresh() if store.due() else 0
-    return rendered + measurements.roll_due(clock.now()) + controller.run_due()
+    return 0
+
+
+_DUTIES: dict[str, Callable[[], int]] = {
+    "clearing alarms": _clear_alarms,
+    "rendering": _render,
+    "summing up readings": lambda: measurements.roll_due(clock.now()),
+    "the balance": controller.run_due,
+}
+_retry_at: dict[str, Instant] = {}
+
+
+def _perform(name: str, duty: Callable[[], int]) -> int:
+    """Do a duty and return its count; 0 where it failed, or failed a short time ago."""
+    if clock.now() < _retry_at.get(name, 0):
+        return 0
+    try:
+        return duty()
+    except DATABASE_ERRORS:
+        raise
+    except Exception:
+        _retry_at[name] = clock.now() + RETRY_S
+        alarms.raise_alarm("work", name, logs.unexpected(log, name))
+        return 0
 
 
 def purge() -> int:
@@ -62,9 +97,9 @@ def run(once: bool = False) -> None:
         try:
             turn()
             if time.monotonic() >= purge_at:
-                purge()
+                _perform("removing what is old", purge)
                 purge_at = time.monotonic() + PURGE_S
-        except (peewee.OperationalError, peewee.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             log.warning("the database did not answer: %s", error)
             db.dispose()
         if once or stop.wait(TURN_S):

@@ -7,15 +7,15 @@ from typing import Any
 from server.devices import access
 from server.devices.requestcontext import Changed, Created, Fragment, ListPage, RequestContext, Result
 from server.errors import Refused
-from server.resources import links, retrieve, schema, store, table
+from server.resources import links, refresh, retrieve, schema, store, table
 
 Data = dict[str, Any]
 
 
 def get(context: RequestContext) -> Result:
     """Return a resource, or a page of a list. Refused (404) where there is none for the caller."""
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     if context.match.row.is_list:
         return _list(context)
     # A caller that is not enrolled has no audience; `access` admits it only to what everybody may read.

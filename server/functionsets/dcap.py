@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from server.devices import access
 from server.devices.requestcontext import Fragment, RequestContext
-from server.resources import codec, pollrates, quotas, retrieve, schema, store, table
+from server.resources import codec, pollrates, quotas, refresh, retrieve, schema, table
 from server.resources.hooks import instead
 from server.resources.table import Row
 
@@ -25,8 +25,8 @@ def device_capability(context: RequestContext) -> Fragment:
 
     For a caller that is not enrolled these are the links that it may follow.
     """
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     caller = context.caller
     counts = retrieve.counts(_LISTS, caller.lfdi) if caller.enrolled else {}
     readable = None if caller.enrolled else access.open_to_unknown()

@@ -11,7 +11,7 @@ from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Audience, Device, Document
-from server.resources import retrieve, sql, store, table
+from server.resources import refresh, retrieve, sql, store, table
 from server.resources.hooks import Change, after, instead
 
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
@@ -75,8 +75,8 @@ def programs_of_der(context: RequestContext) -> ListPage:
 
 def _programs(context: RequestContext, audiences: tuple[str, ...]) -> retrieve.Page:
     """Return the requested page of the programs of these audiences."""
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     return retrieve.page(
         retrieve.Selection("/derp", audiences=audiences),
         context.caller.lfdi,
@@ -90,8 +90,8 @@ def current_program(context: RequestContext) -> Fragment:
     """Return the program of a DER that has an active control, or else any; of several the one with the
     lowest primacy. Refused (404) for a DER without programs."""
     _check_visible(context)
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     programs: list[Any] = list(
         Document.select()
         .where((Document.parent == "/derp") & Document.audience.in_(_audiences(context.href)))

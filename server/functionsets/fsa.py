@@ -8,7 +8,7 @@ from server.devices import access
 from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
 from server.models import vder_audience
-from server.resources import retrieve, store, table
+from server.resources import refresh, retrieve, table
 from server.resources.hooks import instead
 
 _VIEWS = tuple(row.assigned for row in table.rows.values() if row.assigned)
@@ -17,8 +17,8 @@ _VIEWS = tuple(row.assigned for row in table.rows.values() if row.assigned)
 @instead("GET", *_VIEWS)
 def assigned_programs(context: RequestContext) -> ListPage:
     """Return the programs of one virtual DER in a list. Refused (404) where the caller sees none."""
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     row = context.match.row
     page = retrieve.page(
         retrieve.Selection(table.source(row).path, audiences=(vder_audience(context.parameters["vder"]),)),

@@ -213,7 +213,7 @@ def _reconcile(change: Change, parent: str, counted: bool = True) -> None:
                 add_placeholder(link.row.name, f"{change.href}/{link.step}")
     hooks.run_after(change)
     if links.is_event(change.kind):
-        _reevaluate(parent, [links.period(data) for data in (change.data, change.old) if data])
+        reevaluate(parent, [links.period(data) for data in (change.data, change.old) if data])
 
 
 def _count(href: str, parent: str) -> None:
@@ -238,27 +238,8 @@ def _inherited(href: str) -> str:
 
 # --- time passes ----------------------------------------------------------------------------------
 
-def due() -> bool:
-    """Return whether time has changed a document since it was rendered."""
-    return sql.row("SELECT 1 FROM document WHERE fresh_until <= ? LIMIT 1", clock.now()) is not None
-
-
-def refresh() -> int:
-    """Render every document that time has changed; return in how many lists there were any."""
-    parents = sql.rows("SELECT DISTINCT parent FROM document WHERE fresh_until <= ?", clock.now())
-    for (parent,) in parents:
-        with transaction(parent):
-            stale = sql.rows(
-                "SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
-                parent, clock.now())
-            _reevaluate(parent, [(at, until) for _, kind, at, until in stale if links.is_event(kind)])
-            for href, kind, _, _ in stale:
-                if not links.is_event(kind) and render.rerender(href):
-                    touch(table.parent(parent))
-    return len(parents)
-
-
-def _reevaluate(list_href: str, periods: list[render.Period]) -> None:
+def reevaluate(list_href: str, periods: list[render.Period]) -> None:
+    """Render the events of a list that have changed in these periods, and what shows their number."""
     if render.reevaluate(list_href, periods):
         touch(table.parent(list_href))
 

@@ -20,7 +20,7 @@ from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import Balance, Device, DispatchOrder, Document, Meter, Plan, ResponseRecord, Share
-from server.resources import store
+from server.resources import refresh, store
 from tests.flows.conftest import DEVICES
 from tests.flows.server import ROOT, Process, Server, entries, until
 from tests.server.grid.conftest import battery, home
@@ -95,7 +95,7 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
     assert [plan.state for plan in plans] == ["superseded"] * (len(plans) - 1) + ["published"]
     assert Balance.get().plan_id == plans[-1].id and Balance.get().last_step_start // STEP == max(
         orders_by_step)
-    store.refresh()  # what has become due since the workers stopped
+    refresh.run()  # what has become due since the workers stopped
     assert store.reindex() == 4  # the meters, whose time the test has moved
 
 

@@ -1,16 +1,25 @@
 """What happens without anyone asking, turn by turn; and what is forgotten."""
 from __future__ import annotations
 
-from server import clock, worker
+import peewee
+import pytest
+
+from server import alarms, clock, worker
 from server.grid.controls import dercontrols
 from server.grid.dispatch import orders
 from server.grid.groups import virtualders
+from server.grid.series import measurements
 from server.models import DispatchOrder, Document, ResponseRecord, Share
 from server.resources import store
 from tests import peers
 from tests.conftest import NOON
 
 DAY = 86400
+
+
+@pytest.fixture(autouse=True)
+def _nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_retry_at", {})
 
 
 def test_a_turn_renders_what_time_has_changed(device: peers.Peer) -> None:
@@ -55,3 +64,39 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: peers.Peer)
     assert not ResponseRecord.select().exists() and not Share.select().exists() and not orders.list_orders()
     assert not Document.select().where(Document.kind == "DERControlResponse").exists()
     assert device.get(f"{virtualders.find('street').program}/derc?l=9").status == 200
+
+
+def test_a_duty_that_fails_leaves_the_others_alone(
+    device: peers.Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    virtualders.create("street", members=["one"])
+    control = dercontrols.post("street", {"opModConnect": True}, 600, NOON + 60)
+    calls = []
+
+    def fail(now: int) -> int:
+        calls.append(now)
+        raise ValueError("year 58874 is out of range")
+
+    monkeypatch.setattr(measurements, "roll_due", fail)
+    clock.turn_to(NOON + 60)
+    assert worker.turn() == 1
+    assert store.get(control["href"]).status["currentStatus"] == 1
+    alarm, = alarms.rows()
+    assert (alarm["kind"], alarm["source"]) == ("work", "summing up readings")
+    worker.turn()
+    assert len(calls) == 1, "it is not tried each second"
+    clock.advance(worker.RETRY_S)
+    worker.turn()
+    assert len(calls) == 2
+
+
+def test_a_database_that_does_not_answer_is_no_fault_of_a_duty(
+    server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(now: int) -> int:
+        raise peewee.OperationalError("the connection is closed")
+
+    monkeypatch.setattr(measurements, "roll_due", fail)
+    with pytest.raises(peewee.OperationalError):
+        worker.turn()
+    assert not alarms.rows()

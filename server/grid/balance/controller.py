@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import time
 
-from server import audit, clock, logs
+import peewee
+
+from server import alarms, audit, clock, logs
 from server.errors import Refused
 from server.grid.balance import evaluation, planning, plans, publish, unmetdemand
 from server.grid.balance.planning import AreaForecast
@@ -32,22 +34,33 @@ MIN_STEP_LEFT_S = 300  # a step of which less is left is not worth publishing
 def run_due() -> int:
     """Decide the steps that are due, of every area; return how many were decided.
 
-    An error in one area is recorded there (`last_error`) and leaves the others alone.
+    An error in one area, whatever its kind, is recorded there (`last_error`) and leaves the others alone.
     """
-    decided = 0
-    for balance in list(Balance.select().where(Balance.automatic | Balance.plan_id.is_null(False))):
-        start, end = planning.next_step(balance, clock.now())
-        if _is_decided(balance, start) or end - clock.now() < MIN_STEP_LEFT_S:
-            continue
-        if not balance.automatic and not _is_planned(balance, start):
-            continue
-        with logs.context(area=balance.vder.name):
-            try:
-                with audit.acting(AUTOMATIC):
-                    decided += decide(balance.vder, start)
-            except Refused as refused:
-                _record_error(balance, start, refused.why)
-    return decided
+    return sum(_run(balance) for balance in list(
+        Balance.select().where(Balance.automatic | Balance.plan_id.is_null(False))))
+
+
+def _run(balance: Balance) -> int:
+    """Decide the step of an area if it is due; return how many were decided."""
+    area, start = balance.vder.name, None
+    with logs.context(area=area):
+        try:
+            start, end = planning.next_step(balance, clock.now())
+            if _is_decided(balance, start) or end - clock.now() < MIN_STEP_LEFT_S:
+                return 0
+            if not balance.automatic and not _is_planned(balance, start):
+                return 0
+            with audit.acting(AUTOMATIC):
+                return decide(balance.vder, start)
+        except Refused as refused:
+            _record_error(balance, start, refused.why)
+        except (peewee.OperationalError, peewee.InterfaceError):
+            raise
+        except Exception:
+            sentence = logs.unexpected(log, f"The balance of {area}")
+            alarms.raise_alarm("work", f"area {area}", sentence)
+            _record_error(balance, start, sentence)
+    return 0
 
 
 def _is_decided(balance: Balance, start: Instant) -> bool:
@@ -60,7 +73,11 @@ def _is_planned(balance: Balance, start: Instant) -> bool:
                                     & (Plan.start + Plan.step_s * Plan.steps > start)).exists())
 
 
-def _record_error(balance: Balance, start: Instant, error: str) -> None:
+def _record_error(balance: Balance, start: Instant | None, error: str) -> None:
+    """Record why the step from `start` on was not decided; it is not tried again."""
+    if start is None:
+        Balance.update(last_error=error).where(Balance.vder == balance.vder).execute()
+        return
     log.warning("the step from %s was not decided: %s", iso(start), error)
     Balance.update(last_error=error, last_step_start=start).where((Balance.vder == balance.vder) & (
         Balance.last_step_start.is_null() | (Balance.last_step_start < start))).execute()
@@ -72,7 +89,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
     Refused (409) where the plan in force does not fit the area as it is now.
     """
     balance = plans.balance_of(area)
-    evaluation.evaluate_due(area, balance)
+    _evaluate(area, balance)
     forecast = planning.forecast_area(area, balance, start)
     planner = planning.planner_for(balance, forecast)
     if planner.plan is None and not balance.automatic:
@@ -114,6 +131,17 @@ def decide(area: VirtualDER, start: Instant) -> int:
         projection.record_thermal_states(forecast.state, powers, step.period.end)
         _record_expectations(area, forecast, powers, curtailed_w)
     return 1
+
+
+def _evaluate(area: VirtualDER, balance: Balance) -> None:
+    """Evaluate the steps that are over; what fails there does not stop the next one."""
+    try:
+        evaluation.evaluate_due(area, balance)
+    except (peewee.OperationalError, peewee.InterfaceError):
+        raise
+    except Exception:
+        sentence = logs.unexpected(log, f"The evaluation of {area.name}")
+        alarms.raise_alarm("work", f"area {area.name}", sentence)
 
 
 def _warnings(

@@ -16,7 +16,7 @@ from server.grid.controls.results import (DerControlDetail, DerControlRow, DerCo
 from server.grid.fleet import members
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
-from server.resources import codec, dermodes, dryrun, schema, store, table
+from server.resources import codec, dermodes, dryrun, refresh, schema, store, table
 from server.resources.codes import ALL_RESPONSES, EventStatus
 from server.units import Instant, Seconds, SecondsExact, Xml
 
@@ -178,8 +178,8 @@ def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = Fals
 
     Those that are over are included with `ended`.
     """
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     vders = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
     return [
         {**describe(document), "vder": owner.name}
@@ -190,8 +190,8 @@ def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = Fals
 
 def show(href: str) -> DerControlDetail:
     """Return a control with its XML."""
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     document = _control(href)
     owner = VirtualDER.get(VirtualDER.program == table.parent(document.parent))
     return {**describe(document), "vder": owner.name, "xml": xml(document)}

@@ -17,7 +17,7 @@ from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDe
                                           DrEventSummary, DrOutcome)
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER
-from server.resources import codec, dryrun, sql, store, table
+from server.resources import codec, dryrun, refresh, sql, store, table
 from server.resources.codes import ALL_RESPONSES, OPT_OUTS, ResponseStatus
 from server.units import Instant, Seconds
 
@@ -123,8 +123,8 @@ def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False)
 
     Those that are over are included with `ended`.
     """
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     vders = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
     return [
         {**describe(document), "vder": owner.name}
@@ -135,8 +135,8 @@ def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False)
 
 def show(href: str) -> DrEventDetail:
     """Return an EndDeviceControl with its XML, and what each device that it is for responded and did."""
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     document = _event(href)
     owner = _owner(document)
     mrid, bits = document.submitted["mRID"], int(document.submitted["deviceCategory"] or "0", 16)

@@ -16,7 +16,7 @@ from server.grid.controls.results import GrantFields, SessionRow
 from server.grid.fleet import power
 from server.grid.groups import virtualders
 from server.models import Device, Document, VirtualDER
-from server.resources import documents, store, table
+from server.resources import documents, refresh, store, table
 from server.resources.codes import RequestStatus
 from server.units import Href, WattHours
 
@@ -26,8 +26,8 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[SessionRow
 
     They are those of a virtual DER's members, or of all devices.
     """
-    if store.due():
-        store.refresh()
+    if refresh.due():
+        refresh.run()
     devices = {device.id: device for device in (
         Device.select() if vder is None else virtualders.members(virtualders.find(vder)))}
     requests = documents.select(f"kind = 'FlowReservationRequest' AND {documents.LISTED} AND parent IN "

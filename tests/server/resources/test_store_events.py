@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import codec, render, retrieve, sql, store
+from server.resources import codec, refresh, render, retrieve, sql, store
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -45,18 +45,18 @@ def listed(program: str, active: bool = False) -> int:
 
 def turn(seconds: int) -> None:
     clock.turn_to(NOON + seconds)
-    store.refresh()
+    refresh.run()
 
 
 def test_it_is_scheduled_then_active_then_gone(program: str) -> None:
     href = control(program, 50)
     assert (status(href), listed(program), listed(program, active=True)) == ((0, 0, False), 1, 0)
     turn(49)
-    assert status(href)[0] == 0 and not store.due()
+    assert status(href)[0] == 0 and not refresh.due()
     clock.turn_to(NOON + 50)
-    assert store.due()
-    store.refresh()
-    assert (status(href), listed(program, active=True), store.due()) == ((1, 50, False), 1, False)
+    assert refresh.due()
+    refresh.run()
+    assert (status(href), listed(program, active=True), refresh.due()) == ((1, 50, False), 1, False)
     turn(150)
     assert (listed(program), listed(program, active=True)) == (0, 0)
     assert [document.href for document in store.items(f"{program}/derc", ended=True)] == [href]

@@ -8,7 +8,7 @@ import pytest
 from server import clock
 from server.devices import enrolment
 from server.models import Device
-from server.resources import sql, store
+from server.resources import refresh, sql, store
 from tests import peers
 from tests.conftest import NOON
 
@@ -31,7 +31,7 @@ def lived(device: peers.Peer) -> peers.Peer:
                                                     "DERControlBase": {"opModMaxLimW": 100}})
     store.cancel(f"{program}/derc/3")
     clock.turn_to(NOON + 550)
-    store.refresh()
+    refresh.run()
     event = store.get(f"{program}/derc/1")
     assert event is not None and event.status["currentStatus"] == 4
     mirror = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from server import clock
+from server import alarms, clock
 from server.devices import enrolment
-from server.grid.balance import areasettings
+from server.grid.balance import areasettings, evaluation, planning
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import DispatchOrder, Participation, Share
+from server.models import Balance, DispatchOrder, Participation, Share
 from tests.conftest import NOON
 from tests.server.grid.balancedarea import STEP, T, at, controls
 
@@ -96,3 +96,40 @@ def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(batteries):
     at(T + 600)
     planned_w = shares(T + STEP)
     assert batteries[0].lfdi not in planned_w and sum(planned_w.values()) == pytest.approx(4000, abs=60)
+
+
+def test_an_unexpected_error_of_one_area_leaves_the_others_alone(batteries, battery, monkeypatch):
+    """Whatever a member has reported: it is logged, said, and recorded, and the other area is decided."""
+    battery(90, feeder="other")
+    virtualders.create("other", "feeder = other")
+    needs(6000.0)
+    signals.put("other", "imbalance", [1000.0] * 100, NOON, STEP)
+    areasettings.set_automatic("other", approval=False)
+    forecast_area = planning.forecast_area
+
+    def fail(area, *arguments):
+        if area.name == "town":
+            raise ValueError("year 58874 is out of range")
+        return forecast_area(area, *arguments)
+
+    monkeypatch.setattr(planning, "forecast_area", fail)
+    assert at(T - 300) == 1
+    errors = {balance.vder.name: balance.last_error for balance in Balance.select()}
+    assert "failed unexpectedly" in errors["town"] and "failed" not in errors["other"]
+    alarm, = alarms.rows()
+    assert (alarm["kind"], alarm["source"]) == ("work", "area town")
+    assert at(T - 299) == 0, "the step is given up, not tried each second"
+    monkeypatch.undo()
+    assert at(T + 600) == 2
+
+
+def test_an_evaluation_that_fails_does_not_stop_the_next_step(batteries, monkeypatch):
+    needs(6000.0)
+
+    def fail(*arguments):
+        raise ValueError("year 58874 is out of range")
+
+    monkeypatch.setattr(evaluation, "evaluate_due", fail)
+    assert at(T - 300) == 1 and controls("batteries", T)
+    alarm, = alarms.rows()
+    assert alarm["source"] == "area town" and "evaluation" in alarm["detail"]
