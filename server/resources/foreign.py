@@ -92,8 +92,14 @@ def text_of(element: etree._Element) -> str:
     """Return a foreign element as XML that can stand anywhere in a document whose default namespace is SEP.
 
     It declares the namespaces that it uses and no others (Exclusive XML Canonicalization), whatever its
-    ancestors declare.
+    ancestors declare. The text of this text is the same: of two prefixes of a namespace, which the ancestors
+    may have, lxml keeps one.
     """
+    text = _canonical(element)
+    return _canonical(etree.fromstring(f"{_BEFORE}{text}{_AFTER}")[0])
+
+
+def _canonical(element: etree._Element) -> str:
     prefixes = [
         value.strip().partition(":")[0]
         for descendant in element.iter()
