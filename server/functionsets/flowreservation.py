@@ -62,7 +62,7 @@ def _check_quota(change: Change) -> None:
     """Check that the device may have one more request that is neither cancelled nor over."""
     device = Device.get_or_none(Device.lfdi == change.audience)
     standing = ChargingSession.select().where(
-        (ChargingSession.device == device) & ~ChargingSession.cancelled
+        (ChargingSession.device == device) & (~ChargingSession.cancelled | ChargingSession.superseded)
         & (ChargingSession.departure_at > clock.now())).count() if device else 0
     if standing >= settings.quota_reservation_requests:
         why = f"FlowReservationRequest: {standing} of yours are neither cancelled nor over, which is the most"

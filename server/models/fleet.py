@@ -113,7 +113,8 @@ class ChargingSession(Table):
 
     It wants `energy_wh` (+ is charging) at up to `power_w` (a magnitude) between `arrival_at` and
     `departure_at`. At `reported_at` the charger reported (PEVInfo) that it still needed `reported_need_wh`.
-    Rows are kept after the document is gone, since they tell when vehicles usually come.
+    Rows are kept after the document is gone, since they tell when vehicles usually come. `cancelled` is a
+    session that counts for nothing; `superseded` says that this is since the device has asked for it anew.
     """
     href = TextField(primary_key=True)
     device_id: int
@@ -125,6 +126,7 @@ class ChargingSession(Table):
     cancelled = BooleanField(default=False)
     reported_need_wh = DoubleField(null=True)
     reported_at = BigIntegerField(null=True)
+    superseded = BooleanField(null=True)
 
 
 class Participation(Table):

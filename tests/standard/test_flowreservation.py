@@ -266,7 +266,7 @@ def test_the_server_moves_it_to_another_time(device: Peer) -> None:
 
 def test_another_request_of_the_same_device_is_not_touched_by_it(device: Peer) -> None:
     href = ask(device).location
-    ask(device, mrid="0B")
+    ask(device, mrid="0B", energy=-14_000, power=-7000)
     reservations.grant(href, 1400, HOUR, NOON + POLL)
     clock.advance(POLL)
     assert sorted(grant[0] for grant in granted(device)) == [1, 1, 4]

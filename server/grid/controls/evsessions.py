@@ -16,7 +16,7 @@ from server.grid.controls.results import GrantFields, SessionRow
 from server.grid.fleet import power
 from server.grid.groups import virtualders
 from server.models import Device, Document, VirtualDER
-from server.resources import documents, refresh, store, table
+from server.resources import documents, refresh, sql, store, table
 from server.resources.codes import RequestStatus
 from server.units import Href, WattHours
 
@@ -93,6 +93,8 @@ def _served_wh(device: Device, requested: ReservationRequest) -> WattHours | Non
 def _state(request: Document, latest: Document | None) -> str:
     if request.submitted["RequestStatus"]["requestStatus"] == RequestStatus.CANCELLED:
         return "cancelled by the device"
+    if sql.row("SELECT 1 FROM charging_session WHERE href = ? AND superseded", request.href) is not None:
+        return "asked for anew"
     return "not answered" if latest is None else describe(latest)["status"]
 
 

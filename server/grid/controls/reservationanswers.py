@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from server import clock
 from server.config import settings
+from server.functionsets import flowreservation
 from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
                                                        request_of)
@@ -15,8 +16,8 @@ from server.grid.controls.reservationheadroom import headroom
 from server.grid.fleet import chargingsessions
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership
-from server.resources import pollrates, quantities, store
-from server.resources.codes import RequestStatus
+from server.resources import pollrates, quantities, sql, store
+from server.resources.codes import EventStatus, RequestStatus
 from server.resources.hooks import Change, after
 from server.units import Href, Lfdi
 
@@ -32,7 +33,23 @@ def _on_request(change: Change) -> None:
     elif settings.reservation_policy != _OFF and (
         change.old is None or parse_request(change.old) != parse_request(change.data)
     ):
-        answer(change.href)
+        _cancel_superseded(change.href)
+        if not _is_superseded(change.href):
+            answer(change.href)
+
+
+def _is_superseded(request: Href) -> bool:
+    row = sql.row("SELECT superseded FROM charging_session WHERE href = ?", request)
+    return bool(row and row[0])
+
+
+def _cancel_superseded(request: Href) -> None:
+    """Cancel what the device of a request is granted for requests that it has made anew."""
+    for response in store.items(flowreservation.responses_href(request)):
+        if response.status["currentStatus"] <= EventStatus.ACTIVE:
+            subject = store.find(response.submitted["subject"], "FlowReservationRequest")
+            if subject is not None and _is_superseded(subject.href):
+                store.cancel(response.href, reason="the device has asked anew")
 
 
 @after("DELETE", "FlowReservationRequest")

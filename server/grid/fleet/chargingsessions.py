@@ -6,12 +6,14 @@ import json
 from typing import Any, NamedTuple
 
 from server import alarms
+from server.grid.fleet import repeatedrequests
 from server.grid.fleet.plausibility import Plausible
 from server.models import Document
 from server.resources import sql
 from server.resources.codes import RequestStatus
 from server.resources.hooks import Change, after
 from server.resources.quantities import base_value
+from server.units import Instant
 
 Data = dict[str, Any]
 
@@ -27,9 +29,10 @@ class RequestedSession(NamedTuple):
 
 _COLUMNS = ", ".join(RequestedSession._fields)
 _UPSERT = (
-    f"INSERT INTO charging_session (href, device_id, {_COLUMNS}) "
-    f"VALUES ({sql.marks(len(RequestedSession._fields) + 2)}) ON CONFLICT (href) "
-    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in RequestedSession._fields)}"
+    f"INSERT INTO charging_session (href, device_id, {_COLUMNS}, superseded) "
+    f"VALUES ({sql.marks(len(RequestedSession._fields) + 2)}, NULL) ON CONFLICT (href) "
+    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in RequestedSession._fields)}, "
+    "superseded = NULL"
 )
 _RECORD_NEED = (
     "UPDATE charging_session SET reported_need_wh = ?, reported_at = ? WHERE device_id = ? "
@@ -82,6 +85,7 @@ def _device(href: str) -> int:
 def _follow_request(change: Change) -> None:
     _save(change.href, change.data)
     device = _device(change.href)
+    repeatedrequests.mark(device, [_window(data) for data in (change.data, change.old) if data])
     row = sql.row(
         "SELECT submitted FROM document WHERE href = ? AND submitted IS NOT NULL", f"/edev/{device}/ps"
     )
@@ -91,7 +95,14 @@ def _follow_request(change: Change) -> None:
 
 @after("DELETE", "FlowReservationRequest")
 def _cancel(change: Change) -> None:
-    sql.execute("UPDATE charging_session SET cancelled = ? WHERE href = ?", True, change.href)
+    sql.execute("UPDATE charging_session SET cancelled = ?, superseded = NULL WHERE href = ?",
+                True, change.href)
+    repeatedrequests.mark(_device(change.href), [_window(change.data)])
+
+
+def _window(request: Data) -> tuple[Instant, Instant]:
+    session = requested_session(request)
+    return session.arrival_at, session.departure_at
 
 
 @after("PUT", "PowerStatus")
@@ -117,15 +128,20 @@ def _record_need(device: int, power_status: Data) -> int:
 
 def rebuild() -> int:
     """Make the rows agree with the documents; return how many changed."""
-    stored = {row[0]: row[1:] for row in sql.rows(f"SELECT href, {_COLUMNS} FROM charging_session")}
-    changed = 0
+    stored = {row[0]: row[1:] for row in sql.rows(
+        f"SELECT href, {_COLUMNS}, superseded FROM charging_session")}
+    changed, devices = set(), set()
     for document in Document.select(Document.href, Document.submitted).where(
             (Document.kind == "FlowReservationRequest") & Document.parent.startswith("/edev/")):
-        row = stored.get(document.href)
-        if row is None or (*row[:-1], bool(row[-1])) != requested_session(document.submitted):
+        devices.add(_device(document.href))
+        *columns, cancelled, superseded = stored.get(document.href, (None, None, None))
+        wanted = requested_session(document.submitted)
+        if (*columns, bool(cancelled) and not superseded) != wanted:
             _save(document.href, document.submitted)
-            changed += 1
+            changed.add(document.href)
+    repeated = sum(repeatedrequests.mark_all(device) for device in devices)
     statuses = Document.select(Document.href, Document.submitted).where(
         (Document.kind == "PowerStatus") & Document.submitted.is_null(False)
     )
-    return changed + sum(_record_need(_device(status.href), status.submitted) for status in statuses)
+    return len(changed) + repeated + sum(
+        _record_need(_device(status.href), status.submitted) for status in statuses)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server import alarms
-from server.grid.fleet import devicetypes, inferredcapacity, meters, ratingoverrides
+from server.grid.fleet import devicetypes, inferredcapacity, meters, ratingoverrides, repeatedrequests
 from server.grid.fleet.derreports import DerAvailability, availability_of, ratings_of, status_of, times
 from server.grid.fleet.plausibility import Plausible
 from server.models import Device
@@ -124,11 +124,12 @@ def _without_time(document: Data) -> dict[str, Any]:
 
 
 def _reconcile_type(number: int) -> None:
-    """Make the type of a device and the ratings of its meters agree with its DERs."""
+    """Make the type of a device, the ratings of its meters and its plugs agree with its DERs."""
     device = Device.get_or_none(Device.id == number)
     if device is not None:
         devicetypes.reconcile(device.id, device.lfdi)
         meters.reconcile(device.id, device.lfdi)
+        repeatedrequests.mark_all(device.id)
 
 
 @after("DELETE", "DER")
