@@ -10,7 +10,7 @@ import click
 
 from server import audit
 from server.cli.presentation import Presentation
-from server.cli.tables import iso, show
+from server.cli.tables import iso, printable, show
 
 PAUSE_S = 1.0  # between looks for what is new
 _COLUMNS = ("at", "who", "operation", "subject", "change", "reason")
@@ -27,7 +27,7 @@ def _tail(entries: list[audit.AuditRow], as_json: bool, follow: bool) -> None:
     newest = audit.head()["entries"]
     while True:
         for entry in entries:
-            click.echo(_line(entry) if as_json else "  ".join(filter(None, _row(entry).values())))
+            click.echo(_line(entry) if as_json else printable("  ".join(filter(None, _row(entry).values()))))
             newest = max(newest, entry["id"])
         time.sleep(PAUSE_S)
         entries = audit.entries(beyond=newest, since=since, **filters)

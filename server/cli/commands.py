@@ -65,7 +65,7 @@ def command(operation: Operation, name: str) -> click.Command:
                 *presentation.parameters, _json_option()],
         help=parameters.in_options(operation.help, operation.arguments),
         epilog=" ".join(note for unit, note in parameters.NOTES.items()
-                        if any(_unit(argument) == unit for argument in operation.arguments)) or None,
+                        if any(argument.unit == unit for argument in operation.arguments)) or None,
     )
     if any(argument.positional and argument.kind is float for argument in operation.arguments):
         click_command.context_settings["ignore_unknown_options"] = True  # -5 is a number here
@@ -134,10 +134,6 @@ def _help(argument: Argument) -> str:
         facts.append(f"default: {default}")
     shown = "; ".join(filter(None, facts))
     return argument.arg.help + (f"  [{shown}]" if shown else "")
-
-
-def _unit(argument: Argument) -> str:
-    return {"instant": "INSTANT", "s": "DURATION"}.get(argument.unit, argument.unit)
 
 
 def _json_option() -> click.Option:

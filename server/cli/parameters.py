@@ -8,34 +8,37 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from server import clock
-from server.operations.declaration import UINT32, YEAR_2200, Argument, UploadedFile
+from server.config import settings
+from server.operations import quantitytexts, timetexts
+from server.operations.declaration import YEAR_2200, Argument, UploadedFile
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any, Any]
 else:
     ParamType = click.ParamType  # generic only since click 8.5
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_WATTS = {"": 1.0, "W": 1.0, "kW": 1e3, "MW": 1e6}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # of which a default is shown
 _BACKQUOTED = re.compile(r"`(\w+)`")
-_POWER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(W|kW|MW)")
+_INFINITE = ("inf", "+inf", "-inf")
 NOTES = {
-    "INSTANT": "INSTANT is now, +15m (from now), ISO 8601 (UTC if it names no zone) or seconds since 1970.",
-    "DURATION": "DURATION is 90s, 15m, 1h30m, 2d or a number of seconds.",
+    "instant": "INSTANT is now, +15m (from now), 18:00 or tomorrow 18:00, ISO 8601 or seconds since 1970. "
+               "Without a zone it is local time (setting timezone).",
+    "s": "DURATION is 90s, 15m, 1h30m, 1.5h, 2d, PT1H30M or a number of seconds.",
     "W": "Power is in W, or with its unit: 5kW.",
 }
 """What stands below the help of a command that takes such values."""
 
 
 class Instant(ParamType):
-    """An instant from 1970 until 2200. Converted when it is used, since the clock is known only then."""
+    """An instant from 1970 until 2200. Read again when it is used: a database may have a clock of its own."""
     name = "INSTANT"
 
     def convert(
@@ -44,46 +47,52 @@ class Instant(ParamType):
         if callable(value):
             instant_of: Callable[[], int] = value
             return instant_of
-        if value == "now":
-            return clock.now
-        if value.startswith("+"):
-            seconds = Duration().convert(value[1:], param, ctx)
-            return lambda: clock.now() + seconds
-        try:
-            instant = (
-                int(value)
-                if value.isdecimal() and len(value) > 8
-                else _timestamp(datetime.fromisoformat(value))
-            )
-        except ValueError:
-            self.fail(f"{value!r} is neither now, +15m, ISO 8601 nor seconds since 1970", param, ctx)
-        if not 0 <= instant <= YEAR_2200:
-            self.fail(f"{value!r} is no time between 1970 and 2200", param, ctx)
-        return lambda: instant
 
+        def of_the_clock() -> int:
+            try:
+                instant = timetexts.instant(value, ZoneInfo(settings.timezone), clock.now())
+            except ValueError as error:
+                self.fail(f"{value!r} {error}", param, ctx)
+            if not 0 <= instant <= YEAR_2200:
+                self.fail(f"{value!r} is no time between 1970 and 2200", param, ctx)
+            return instant
 
-def _timestamp(when: datetime) -> int:
-    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+        of_the_clock()  # what cannot be is refused at once
+        return of_the_clock
 
 
 class Duration(ParamType):
-    """A duration in seconds: `90s`, `15m`, `1h30m`, `2d`, or seconds."""
+    """A duration in whole seconds within bounds: `90s`, `15m`, `1h30m`, `1.5h`, `PT1H30M`, or seconds.
+
+    A sign is possible where the bounds are below zero.
+    """
     name = "DURATION"
+
+    def __init__(self, argument: Argument):
+        self.argument = argument
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        parts = re.findall(r"(\d+)([smhd]?)", value)
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            self.fail(f"{value!r} is no duration such as 90s, 15m, 1h30m", param, ctx)
-        seconds = sum(int(number) * _SECONDS[unit or "s"] for number, unit in parts)
-        if seconds > UINT32:
-            self.fail(f"{value!r} is longer than {UINT32} s, the longest possible", param, ctx)
-        return seconds
+        least, most = self.argument.range
+        negative = least < 0 and value.startswith("-")
+        try:
+            length = timetexts.seconds(value.removeprefix("-") if negative else value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+        if length != int(length):
+            self.fail(f"{value!r} is not a whole number of seconds", param, ctx)
+        length_s = -int(length) if negative else int(length)
+        if not least <= length_s <= most:
+            self.fail(f"{value!r} is not between {least:.15g} s and {most:.15g} s", param, ctx)
+        return length_s
 
 
 class Number(ParamType):
-    """A number within bounds. A power may carry its unit; `none` means none where the bounds are open."""
+    """A number within bounds. It may carry its unit, or another of the same dimension.
+
+    `inf` is possible where the bounds are open.
+    """
 
     def __init__(self, argument: Argument):
         self.argument = argument
@@ -98,17 +107,26 @@ class Number(ParamType):
         return number
 
     def _number(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if self.argument.kind is int:
+        if self.argument.kind is int and not self.argument.unit:
             if isinstance(value, str) and value.lower().startswith("0x"):
                 try:
                     return int(value, 16)
                 except ValueError:
                     self.fail(f"{value!r} is no hexadecimal number such as 0x30", param, ctx)
             return int(click.INT.convert(value, param, ctx))
-        factor = 1.0
-        if self.argument.unit == "W" and isinstance(value, str) and (match := _POWER.fullmatch(value)):
-            value, factor = match.group(1), _WATTS[match.group(2)]
-        return float(click.FLOAT.convert(value, param, ctx)) * factor
+        if not isinstance(value, str) or value.lower() in _INFINITE or not self.argument.unit:
+            return float(click.FLOAT.convert(value, param, ctx))
+        try:
+            number = _quantity(value, self.argument.unit)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+        if self.argument.kind is int and number != int(number):
+            self.fail(f"{value!r} is not a whole number of {self.argument.unit}", param, ctx)
+        return int(number) if self.argument.kind is int else number
+
+
+def _quantity(text: str, unit: str) -> float:
+    return timetexts.seconds(text) if unit == "s" else quantitytexts.quantity(text, unit)
 
 
 class Pair(ParamType):
@@ -162,7 +180,7 @@ def parameter_type(argument: Argument) -> Any:
     if argument.unit == "instant":
         return Instant()
     if argument.unit == "s" and argument.kind is int:
-        return Duration()
+        return Duration(argument)
     if argument.kind in (int, float):
         return Number(argument)
     if argument.kind is date:

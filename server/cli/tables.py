@@ -10,16 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from server.config import settings
 from server.operations import resulttypes
 from server.units import SUFFIXES
 
 NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
+_UTC = ("UTC", "Etc/UTC")
 PIPED_WIDTH = 140  # columns of a table that is piped into a file
 Row = Mapping[str, Any]
 
@@ -52,11 +55,13 @@ def show(result: Any, as_json: bool, declared: Any = Any) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
         return
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    # What people and devices say is no markup: brackets and colons in names are printed as they are.
+    console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if isinstance(result, Mapping):
         for warning in result.get("warnings", ()):
-            click.secho(f"warning: {warning}", fg="yellow", err=True)
-        row = {key: value for key, value in result.items() if key not in NOT_IN_TABLES}
+            click.secho(f"warning: {printable(warning)}", fg="yellow", err=True)
+        row = {key: value for key, value in result.items()
+               if key not in NOT_IN_TABLES and not result.get(_IN_WORDS.get(key, ""))}
         _print_record(console, row, resulttypes.fields(declared, result))
     else:
         rows = list(result)
@@ -75,10 +80,10 @@ def _print_record(console: Console, row: Row, types: Mapping[str, Any]) -> None:
     console.print(table)
     for key, value in row.items():
         if isinstance(value, str) and "\n" in value:
-            console.print(f"\n[bold]{key}[/bold]")
-            console.print(value, markup=False, highlight=False)
+            console.print(f"\n{key}", style="bold", highlight=False)
+            console.print(printable(value), highlight=False)
     for key, value in nested.items():
-        console.print(f"\n[bold]{key}[/bold]")
+        console.print(f"\n{key}", style="bold", highlight=False)
         if isinstance(value, Mapping):
             _print_record(console, value, resulttypes.fields(types[key], value))
         else:
@@ -181,8 +186,10 @@ def _words(key: str, unit: str) -> list[str]:
     return (key.removesuffix(SUFFIXES[unit]) if unit in _SHOWN_UNITS else key).replace("_", " ").split()
 
 
+# What a record says in words is not printed as raw elements as well.
+_IN_WORDS = {"base": "in_words", "default": "in_words"}
 # Long identifiers are left out where another column identifies the rows.
-_IDENTIFIED_BY = {"lfdi": "name", "mrid": "href"}
+_IDENTIFIED_BY = {"lfdi": "name", "mrid": "href", "base": "in_words"}
 _UNBROKEN = ("name", "vder", "device", "status", "state", "quantity", "answer")
 _PROSE_WIDTH = 17  # a wider text may be broken into lines; an instant in it stays whole
 _SHOWN_UNITS = ("W", "Wh", "kWh", "W/s", "%", "s", "h")  # in the heading of a column, in place of the suffix
@@ -233,7 +240,7 @@ _OPTIONAL = (
 
 
 def cell(value: Any, declared: Any = Any, brief: bool = False) -> str:
-    """A value as text: instants as ISO 8601 in UTC (`brief`: without zero seconds), mappings as `a=b`."""
+    """A value as text: instants in ISO 8601 with their offset (see `iso`), mappings as `a=b`."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -245,15 +252,26 @@ def cell(value: Any, declared: Any = Any, brief: bool = False) -> str:
         kind = resulttypes.item(declared, value)
         return ", ".join(cell(part, kind) for part in value)
     if resulttypes.unit(declared) == "instant" and isinstance(value, int):
-        return iso(value).replace(":00Z", "Z") if brief else iso(value)
+        return iso(value, brief)
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return str(value)
+    return printable(str(value))
 
 
-def iso(instant: int) -> str:
-    """2026-11-22T18:00:00Z; the number where no calendar has that instant."""
+def printable(text: str) -> str:
+    """A text whose control characters, which a terminal would obey, are written as escapes."""
+    return "".join(character if character.isprintable() or character == "\n" else
+                   character.encode("unicode_escape").decode() for character in text)
+
+
+def iso(instant: int, brief: bool = False) -> str:
+    """2026-11-22T19:00:00+01:00 in local time (setting timezone), 2026-11-22T18:00:00Z where that is UTC.
+
+    `brief` leaves out zero seconds. The number where no calendar has that instant.
+    """
     try:
-        return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        local = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(settings.timezone))
     except (ValueError, OverflowError, OSError):
         return f"{instant} s"
+    text = local.isoformat(timespec="minutes" if brief and not instant % 60 else "seconds")
+    return text.replace("+00:00", "Z") if settings.timezone in _UTC else text

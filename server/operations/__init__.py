@@ -2,12 +2,13 @@
 
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
-The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
-`controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
-`readings`, `pollrates`, `reports`, `alarms`, `auditlog` and `maintenance` declares the operations on one kind
-of thing and calls the packages below. `seriesinput` reads files of time series, `elementvalues` the values of
-elements as people write them, `progress` tells interfaces how far long work is, `resulttypes` what the
-declared type of a result says of a value in it.
+The command line is made from these declarations. Read `declaration` first. Each of `devices`,
+`virtualders`, `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`,
+`participation`, `readings`, `pollrates`, `reports`, `alarms`, `auditlog` and `maintenance` declares the
+operations on one kind of thing and calls the packages below. `seriesinput` reads files of time series,
+`elementvalues` the values of elements as people write them (`quantitytexts` and `timetexts` their units and
+times), `progress` tells interfaces how far long work is, `resulttypes` what the declared type of a result
+says of a value in it.
 """
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from server.operations.declaration import NO_PAIRS, UINT32, Arg, DeviceName, Dry
 from server.resources.codes import ALL_RESPONSES, DERCurveType
 from server.units import Href, Instant, Seconds, SecondsExact
 
+HOUR_S = 3600  # the most by which an event is randomized: OneHourRangeType
 CURVE_TYPES = tuple(curve.name for curve in DERCurveType)
 control = Group(
     "control",
@@ -38,8 +39,10 @@ def post(
     *,
     start: Start = None,
     duration_s: Seconds,
-    randomize_start: Annotated[int, Arg("Seconds, at most an hour either way.")] = 0,
-    randomize_duration: Annotated[int, Arg("Likewise.")] = 0,
+    randomize_start: Annotated[Seconds, Arg(
+        "Begin up to so much later, or earlier if negative.", least=-HOUR_S, most=HOUR_S)] = 0,
+    randomize_duration: Annotated[Seconds, Arg(
+        "Last up to so much longer, or less long if negative.", least=-HOUR_S, most=HOUR_S)] = 0,
     ramp_s: Annotated[SecondsExact | None, Arg("Time in which to reach the value (rampTms).")] = None,
     category: Annotated[int | None, Arg(
         "Only for these DeviceCategoryType bits, such as 0x30.", least=0, most=UINT32,
@@ -91,7 +94,7 @@ def curve(
     x_multiplier: Annotated[int, Arg("Power of ten of X.")] = 0,
     y_multiplier: Annotated[int, Arg("Power of ten of Y.")] = 0,
     y_ref_type: Annotated[int, Arg("What Y is relative to (DERUnitRefType).")],
-    also: Annotated[Mapping[str, str], Arg("Another element of DERCurve, such as vRef=10000.")] = NO_PAIRS,
+    also: Annotated[Mapping[str, str], Arg("Another element of DERCurve, such as vRef=100%.")] = NO_PAIRS,
     description: Description = "",
 ) -> AddedCurve:
     """Add a DERCurve to a virtual DER's program; controls name it by its href."""

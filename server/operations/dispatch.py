@@ -10,7 +10,7 @@ from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
 from server.grid.dispatch.results import CreatedOrder, OrderDetail, OrderSummary, RecordedShare
 from server.grid.dispatch.sharing import POLICIES
 from server.operations import progress
-from server.operations.controls import CancelAt, CancelReason, OptionalVder, Randomized, Start
+from server.operations.controls import HOUR_S, CancelAt, CancelReason, OptionalVder, Randomized, Start
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role, VderName
 from server.units import Percent, Seconds, SecondsExact, Watts
 
@@ -45,8 +45,8 @@ def order(
     start: Start = None,
     duration_s: Seconds,
     ramp_s: Annotated[SecondsExact | None, Arg("Time in which to reach the value.")] = None,
-    randomize_s: Annotated[int, Arg(
-        "Spread start and end by up to so many seconds.", option="randomize")] = 0,
+    randomize_s: Annotated[Seconds, Arg(
+        "Spread start and end by up to so much.", least=-HOUR_S, most=HOUR_S)] = 0,
     per_device: Annotated[bool, Arg(
         "Give each device its own share, in proportion to its headroom.")] = False,
     policy: Annotated[str, Arg(

@@ -9,8 +9,8 @@ from server.errors import BadArgument
 from server.grid.controls import drevents
 from server.grid.controls.results import CreatedDrEvent, DrEventDetail, DrEventRow, DrEventSummary
 from server.grid.groups.drprograms import CATEGORIES
-from server.operations.controls import (CancelAt, CancelReason, Description, Ended, OptionalVder, Randomized,
-                                        Start)
+from server.operations.controls import (HOUR_S, CancelAt, CancelReason, Description, Ended, OptionalVder,
+                                        Randomized, Start)
 from server.operations.declaration import Arg, DryRun, Group, Role, VderName
 from server.resources.codes import ApplianceLoadReduction, ReductionUnit
 from server.units import Href, Percent, Seconds
@@ -44,7 +44,7 @@ def create(
     load: Annotated[Percent | None, Arg("Percent of their load to take away.", least=0, most=100)] = None,
     setpoint: Annotated[str | None, Arg(
         "Temperatures to keep, in degrees C; one may be left out.", metavar="HEAT:COOL")] = None,
-    duty: Annotated[int | None, Arg(
+    duty: Annotated[Percent | None, Arg(
         "Most percent of the time that they may be on.", least=0, most=100)] = None,
     reduction: Annotated[str | None, Arg(
         f"How much less to use: 500W, 2kW, 3kWh ({', '.join(_UNITS)}).", metavar="AMOUNT")] = None,
@@ -59,7 +59,8 @@ def create(
         "For how long a customer may override it and still count as a participant.")] = 0,
     start: Start = None,
     duration_s: Seconds,
-    randomize: Annotated[int, Arg("Spread start and end by up to so many seconds.")] = 0,
+    randomize_s: Annotated[Seconds, Arg(
+        "Spread start and end by up to so much.", least=-HOUR_S, most=HOUR_S)] = 0,
     description: Description = "",
     dry_run: DryRun = False,
 ) -> CreatedDrEvent:
@@ -72,7 +73,7 @@ def create(
     if setpoint is not None:
         action["SetPoint"] = _setpoints(setpoint)
     if duty is not None:
-        action["DutyCycle"] = {"normalValue": duty}
+        action["DutyCycle"] = {"normalValue": round(duty)}
     if reduction is not None:
         action["TargetReduction"] = _reduction(reduction)
     if appliance is not None:
@@ -86,8 +87,8 @@ def create(
         forward=forward,
         mandatory=mandatory,
         override_s=override_s,
-        randomize_start=randomize,
-        randomize_duration=randomize,
+        randomize_start=randomize_s,
+        randomize_duration=randomize_s,
         description=description,
         dry_run=dry_run,
     )

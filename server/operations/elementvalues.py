@@ -1,20 +1,24 @@
 """Values of elements as people write them: `opModMaxLimW=50%`, `opModTargetW=-3kW`, `opModConnect=no`,
 `opModVoltVar=/derp/1/dc/2`; JSON for the rest.
 
-The schema says of which type an element is, so that every mode of every edition works.
+The schema says of which type an element is, and so its unit: every mode of every edition works. A unit may
+be left out only where the standard has no other way to count: `opModTargetW=5000` is in W, but
+`opModMaxLimW=100` might be watts, percent or hundredths of a percent.
 """
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from server.errors import Refused
-from server.resources import quantities, schema
+from server.operations import quantitytexts, timetexts
+from server.resources import elementunits, namehints, quantities, schema
+from server.resources.codes import DOEControlType
+from server.resources.elementunits import ElementUnit
 
-_NUMBER = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?)\s*(?P<prefix>[kMG]?)(?P<unit>%|[a-zA-Z]*)")
-_PREFIX = {"": 1, "k": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
+_WORDS = {**dict.fromkeys(("yes", "true", "on", "1"), True),
+          **dict.fromkeys(("no", "false", "off", "0"), False)}
 
 
 def data(type_name: str, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -24,58 +28,62 @@ def data(type_name: str, texts: Mapping[str, str]) -> dict[str, Any]:
 
 def value(type_name: str, name: str, text: str) -> Any:
     """One element's value from text."""
-    field = schema.type_spec(type_name).by_key.get(name)
-    if field is None and name.startswith("csipaus:"):
-        field = schema.foreign(f"{{{schema.CSIPAUS}}}{name.partition(':')[2]}")
+    field = schema.element_field(type_name, name)
     if field is None:
-        raise Refused(400, f"{type_name} has no {name}")
+        raise Refused(400, f"{type_name} has no {name}{_meant(type_name, name)}")
     try:
         return _value(field, text)
     except ValueError as error:
         raise Refused(400, f"{name}={text}: {error}") from None
 
 
+def _meant(type_name: str, name: str) -> str:
+    """The names that may have been meant."""
+    names = [*schema.type_spec(type_name).by_key, *(f"csipaus:{mode.name}" for mode in DOEControlType)]
+    return namehints.meant(name, names)
+
+
 def _value(field: schema.FieldSpec, text: str) -> Any:
+    if text.startswith(("{", "[")) and field.spec is not None:
+        return json.loads(text)
+    unit = elementunits.unit_of(field)
+    if unit is not None:
+        return _quantity(unit, text)
     if field.spec is None:
         return _simple(field.simple.kind, text)
-    if text.startswith(("{", "[")):
-        return json.loads(text)
-    keys = set(field.spec.by_key)
-    if {"multiplier", "value"} <= keys:
-        return quantities.power(_number(text))
-    if "href" in keys:
+    if "href" in field.spec.by_key:
         return {"href": text}
     named = ", ".join(part.key for part in field.spec.elements if not part.edition)
     raise ValueError(f"this is a {field.spec.name}: write it as JSON with {named}")
 
 
+def _quantity(unit: ElementUnit, text: str) -> int | dict[str, int]:
+    """The integers of a quantity; see ElementUnit."""
+    try:
+        if unit.unit == "s":
+            number = timetexts.seconds(text, bare=False)
+        else:
+            number = quantitytexts.quantity(text, unit.unit, bare=not unit.parts)
+    except ValueError as error:
+        raise ValueError(f"{text} {error}") from None
+    if number < 0 and not unit.signed:
+        raise ValueError("it cannot be negative")
+    if not unit.parts:
+        return quantities.fixed_point(number)
+    parts = round(number * unit.parts, 6)
+    if parts != int(parts):
+        raise ValueError(f"it is counted in steps of {1 / unit.parts:g} {unit.unit}")
+    return int(parts)
+
+
 def _simple(kind: str, text: str) -> Any:
     if kind == "int":
-        number = _number(text)
-        if number != int(number):
-            raise ValueError("a whole number is needed")
-        return int(number)
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError("a whole number is needed") from None
     if kind == "bool":
-        words = {
-            "yes": True,
-            "true": True,
-            "on": True,
-            "1": True,
-            "no": False,
-            "false": False,
-            "off": False,
-            "0": False,
-        }
-        if text.lower() not in words:
+        if text.lower() not in _WORDS:
             raise ValueError("yes or no is needed")
-        return words[text.lower()]
+        return _WORDS[text.lower()]
     return schema.hexadecimal(text) if kind == "hex" else text
-
-
-def _number(text: str) -> float:
-    """5000, 50% (as hundredths of a percent), 3kW."""
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("a number is needed, such as 5000, 50% or 3kW")
-    number = float(match["number"]) * _PREFIX[match["prefix"]]
-    return round(number * 100, 6) if match["unit"] == "%" else number

@@ -10,7 +10,7 @@ from server.grid.series.results import PutSignal, SignalStatus, WithdrawnSignal
 from server.operations import seriesinput
 from server.operations.declaration import Arg, DryRun, Group, Role, UploadedFile
 from server.operations.seriesinput import CsvFile, JsonFile
-from server.units import Instant, Seconds
+from server.units import Instant, Seconds, Watts
 
 STEP_S = 900
 MAX_LENGTH_S = 366 * 86400
@@ -42,7 +42,7 @@ def put(
     flat: Annotated[float | None, Arg(
         "One value throughout instead of a file, from the step of `start` on.", metavar="VALUE")] = None,
     length_s: Annotated[Seconds, Arg("How long, with `flat`.", option="for")] = 86400,
-    tolerance: Annotated[float, Arg("W of imbalance that need not be balanced.")] = 0.0,
+    tolerance_w: Annotated[Watts, Arg("Imbalance that need not be balanced.", least=0)] = 0.0,
     priority: Annotated[int, Arg(
         "A higher one prevails over a lower one, whichever is newer.", least=-2 ** 15, most=2 ** 15 - 1)] = 0,
     source: Source = "",
@@ -64,7 +64,7 @@ def put(
             raise Refused(400, "a signal has no quantiles")
         start, step_s, values = table.start, table.step, table.values
         origin = _name(csv_file, json_file)
-    return signals.put(area, kind, values, start, step_s, source=source, tolerance_w=tolerance,
+    return signals.put(area, kind, values, start, step_s, source=source, tolerance_w=tolerance_w,
                        priority=priority, issue_interval_s=every_s, dry_run=dry_run, origin=origin)
 
 

@@ -165,7 +165,7 @@ def default(
     modes: Annotated[Mapping[str, str], Arg(metavar="[MODE=VALUE]...")] = NO_PAIRS,
     *,
     also: Annotated[Mapping[str, str], Arg(
-        "An element of DefaultDERControl itself, such as setGradW=100.")] = NO_PAIRS,
+        "An element of DefaultDERControl itself, such as setGradW=1%/s.")] = NO_PAIRS,
     clear: Annotated[bool, Arg("Remove the default.")] = False,
 ) -> DerDefault:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""

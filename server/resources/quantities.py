@@ -7,6 +7,7 @@ from typing import Any
 from server.units import Watts
 
 INT16 = 32767
+_FINEST = -3  # thousandths are finer than any device controls
 FULL = 10_000  # 100 %: PerCent and SignedPerCent count hundredths
 
 
@@ -39,3 +40,21 @@ def power(power_w: Watts) -> dict[str, int]:
     """Return the ActivePower that is nearest to a power."""
     unit_w = step(round(power_w))
     return active_power(round(power_w / unit_w), unit_w)
+
+
+def fixed_point(value: float, most: int = INT16) -> dict[str, int]:
+    """Return the multiplier and value that are nearest to a number, with at most three decimal places.
+
+    The multiplier is 0 where the number is whole and fits.
+    """
+    multiplier = 0
+    while abs(round(value / 10 ** multiplier)) > most:
+        multiplier += 1
+    while multiplier > _FINEST and not _whole(value / 10.0 ** multiplier) and (
+            abs(value / 10.0 ** (multiplier - 1)) <= most):
+        multiplier -= 1
+    return {"multiplier": multiplier, "value": round(value / 10.0 ** multiplier)}
+
+
+def _whole(value: float) -> bool:
+    return abs(value - round(value)) < 1e-6

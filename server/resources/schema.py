@@ -95,6 +95,11 @@ class FieldSpec:
         return simple_of(self._type)
 
     @cached_property
+    def type_names(self) -> tuple[str, ...]:
+        """The names of the type and of those that it extends, the nearest first."""
+        return tuple(base.local_name for base in _bases(self._type) if base.local_name)
+
+    @cached_property
     def range(self) -> Range | None:
         """The range of a plain value, where it is narrower than its XML type."""
         return ranges.of_type(self._type)
@@ -178,6 +183,14 @@ def foreign(tag: str) -> FieldSpec | None:
     """Return the field of a global element of another namespace that our schemas know; None for others."""
     element = model().maps.elements.get(tag)
     return FieldSpec(element) if element is not None and not tag.startswith("{" + SEP) else None
+
+
+def element_field(type_name: str, name: str) -> FieldSpec | None:
+    """Return the field of an element of a type by its key, `csipaus:` ones too; None where there is none."""
+    field = type_spec(type_name).by_key.get(name)
+    if field is None and name.startswith("csipaus:"):
+        return foreign(f"{{{CSIPAUS}}}{name.partition(':')[2]}")
+    return field
 
 
 @lru_cache(maxsize=1)

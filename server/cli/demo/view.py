@@ -143,7 +143,7 @@ def _state(row: DispatchOrder, now: int) -> str:
 def _orders(now: int) -> Panel:
     table = Table.grid(padding=(0, 2))
     for row in DispatchOrder.select().order_by(DispatchOrder.id.desc()).limit(LATEST):
-        table.add_row(iso(row.start)[11:16], row.vder.name, _quantity(row), _state(row, now))
+        table.add_row(iso(row.start)[11:16], Text(row.vder.name), _quantity(row), _state(row, now))
     return Panel(table, title="Latest events", title_align="left")
 
 

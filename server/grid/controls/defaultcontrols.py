@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server import audit
+from server.grid.controls import modewords
 from server.grid.controls.dercontrols import check_modes
 from server.grid.controls.results import AddedCurve, DerDefault
 from server.grid.groups import virtualders
@@ -28,7 +29,9 @@ def show_default(vder: str | int | VirtualDER) -> DerDefault:
     """Return the DefaultDERControl of a virtual DER."""
     owner = virtualders.find(vder)
     document = store.get(f"{owner.program}/dderc")
-    return {"vder": owner.name, "default": document.submitted if document is not None else None}
+    default = document.submitted if document is not None else None
+    return {"vder": owner.name, "default": default,
+            "in_words": modewords.in_words("DefaultDERControl", default or {})}
 
 
 @audit.audited("vder default", "{vder}", state=show_default)

@@ -10,7 +10,7 @@ from typing import Any
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid.controls import conflicts
+from server.grid.controls import conflicts, modewords
 from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary, EventSummary,
                                           PostedDerControl)
 from server.grid.fleet import members
@@ -137,6 +137,9 @@ def event_fields(
     for name, seconds in (("randomizeStart", randomize_start), ("randomizeDuration", randomize_duration)):
         if abs(seconds) > _MAX_RANDOMIZATION_S:
             raise Refused(400, f"{name} {seconds}: at most an hour either way is possible")
+    if randomize_duration <= -duration_s:
+        raise Refused(400, f"randomizeDuration {randomize_duration} s: an event of {duration_s} s would be "
+                           "shortened to nothing; write less, or a longer event")
     optional = {
         "description": description,
         "randomizeStart": randomize_start,
@@ -157,16 +160,18 @@ def _ramp_ticks(ramp_s: SecondsExact) -> int:
 
 
 def check_modes(base: Mapping[str, Any]) -> None:
-    """Refuse what a schema does not: unknown modes, more than 100 %, curves that do not exist."""
+    """Refuse what a schema does not: unknown modes, more than 100 %, negative limits, curves that do not
+    exist."""
     defined = schema.type_spec("DERControlBase").by_key
     for mode, value in base.items():
         if mode not in defined and not mode.startswith("csipaus:"):
             raise Refused(400, f"DERControlBase has no {mode}")
         bounds = dermodes.PERCENTS.get(mode)
         if bounds and isinstance(value, int) and not bounds[0] <= value <= bounds[1]:
-            raise Refused(
-                400, f"{mode}: {bounds[0]} to {bounds[1]} hundredths of a percent are possible, not {value}"
-            )
+            least, most = bounds[0] // 100, bounds[1] // 100
+            raise Refused(400, f"{mode}: {least} to {most} % are possible, not {value / 100:.15g} %")
+        if "Lim" in mode and isinstance(value, dict) and value.get("value", 0) < 0:
+            raise Refused(400, f"{mode}: a limit cannot be negative")
         if isinstance(value, dict) and set(value) == {"href"}:
             curve = store.get(value["href"])
             if curve is None or curve.kind != "DERCurve":
@@ -222,7 +227,8 @@ def cancel_event(
 
 def describe(document: Document) -> DerControlSummary:
     """Return a control in brief."""
-    return {**event_summary(document), "base": document.submitted["DERControlBase"]}
+    base = document.submitted["DERControlBase"]
+    return {**event_summary(document), "base": base, "in_words": modewords.in_words("DERControlBase", base)}
 
 
 def event_summary(document: Document) -> EventSummary:

@@ -23,8 +23,9 @@ class EventSummary(TypedDict):
 
 
 class DerControlSummary(EventSummary):
-    """A DERControl; `base` is its DERControlBase."""
+    """A DERControl; `base` is its DERControlBase, `in_words` what it says to people, mode by mode."""
     base: Elements
+    in_words: list[str]
 
 
 class DerControlRow(DerControlSummary):
@@ -44,9 +45,10 @@ class PostedDerControl(DerControlRow):
 
 
 class DerDefault(TypedDict):
-    """The DefaultDERControl of a virtual DER; None where it has none."""
+    """The DefaultDERControl of a virtual DER, None where it has none, and what it says to people."""
     vder: str
     default: Elements | None
+    in_words: list[str]
 
 
 class AddedCurve(TypedDict):

@@ -72,13 +72,13 @@ def _whole_seconds(time: datetime, text: str, position: str) -> int:
 
 
 def _refuse(position: str, reason: str) -> NoReturn:
-    raise Refused(400, f"{position}: {reason}")
+    raise Refused(400, f"{position}: {reason}" if position else reason)
 
 
-def single(time: LocalTime, zone: tzinfo) -> int:
-    """Return the instant of a time that stands alone. Refused (400) where it is ambiguous."""
+def single(time: LocalTime, zone: tzinfo, reason: str = "nothing in the file tells which is meant") -> int:
+    """Return the instant of a time that stands alone. Refused (400) where it is ambiguous, with `reason`."""
     if time.ambiguous:
-        _refuse_ambiguous(time, zone, "nothing in the file tells which is meant")
+        _refuse_ambiguous(time, zone, reason)
     return time.instants[0]
 
 

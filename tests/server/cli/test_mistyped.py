@@ -126,9 +126,9 @@ BAD: dict[str, list[tuple[str, str]]] = {
             for when, why in (
                 ("0001-01-01", "no time between 1970 and 2200"),
                 (BIG, "no time between"),
-                ("2025-13-01", "is neither now, +15m"),
+                ("2025-13-01", "is no time such as now, +15m"),
                 (f"+{BIG}d", "longer than"),
-                ("", "is neither now"),
+                ("", "is no time such as now"),
             )
         ),
         *(
@@ -185,11 +185,11 @@ BAD: dict[str, list[tuple[str, str]]] = {
             )
             for number in (BIG, "-70000", "x")
         ),
-        ("vder update street --import-limit nan", "nan is not between 0 and inf"),
+        ("vder update street --import-limit nan", "'nan' is no number such as 5kW"),
         ("control post street opModConnect=[1] --duration 5m", "opModConnect=[1]: yes or no is needed"),
         (
             'control post street opModMaxLimW={"x":1} --duration 5m',
-            'opModMaxLimW={"x":1}: a number is needed',
+            'opModMaxLimW={"x":1}: {"x":1} is no number such as 50%',
         ),
         (f"device show {peers.lfdi(7)}", "no device is called"),
         ("enrol 00", "'00' is not 40 hexadecimal digits"),

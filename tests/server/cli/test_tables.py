@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 import pytest
 
 from server.cli import tables
+from server.config import settings
 from server.grid.dispatch.results import OrderSummary
 from server.grid.series.results import MeasurementRow, SignalStatus
 from server.units import Instant, Percent, WattHours, Watts
@@ -112,3 +113,36 @@ def test_nothing_is_cut_off_in_a_terminal_that_is_far_too_narrow(printed: Any) -
     row = {f"column{number}": f"{number}" * 12 for number in range(1, 8)}
     text = "".join("".join(line.split()) for line in printed([row], 60))
     assert all(text.count(str(number)) >= 12 for number in range(1, 8))
+
+
+@pytest.mark.parametrize("name", [
+    "Feeder 12 [red]", "Feeder [/12]", "[bold]x", ":smile:", "[link=http://x]y"])
+def test_brackets_and_colons_in_names_are_no_markup(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results: list[Any] = [
+        [{"name": name, "members": 1}],
+        {"name": name, "rows": [{"name": name}], "text": f"{name}\n"},
+        {name: "a\nb", "rows": [{name: 1}]},
+    ]
+    for result in results:
+        tables.show(result, as_json=False)
+        assert name in capsys.readouterr().out
+
+
+def test_control_characters_are_shown_as_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show({"name": "a\x1b[31mb", "warnings": ["c\x07"]}, as_json=False)
+    printed = capsys.readouterr()
+    assert "a\\x1b[31mb" in printed.out and "warning: c\\x07" in printed.err
+
+
+@pytest.mark.parametrize("zone, expected", [
+    ("UTC", "2025-06-15T12:00Z"), ("Europe/Amsterdam", "2025-06-15T14:00+02:00"),
+    ("Etc/UTC", "2025-06-15T12:00Z")])
+def test_instants_are_local_with_their_offset(
+    zone: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "timezone", zone)
+    assert tables.iso(NOON, brief=True) == expected
+    assert tables.iso(NOON + 1) == expected.replace("00Z", "00:01Z").replace("00+", "00:01+")
+    assert tables.iso(10 ** 18) == f"{10 ** 18} s"

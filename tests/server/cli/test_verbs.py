@@ -159,7 +159,7 @@ def test_an_order_is_followed_from_posting_to_the_last_answer(run_json: Verb,
 
 
 def test_defaults_and_curves(run_json: Verb, homes: list[peers.Peer]) -> None:
-    run_json("vder", "default", "solar", "opModMaxLimW=90%", "--also", "setGradW=27")
+    run_json("vder", "default", "solar", "opModMaxLimW=90%", "--also", "setGradW=0.27%/s")
     program = run_json("vder", "show", "solar")["program"]
     assert homes[0].get(f"{program}/dderc").data["setGradW"] == 27
     curve = run_json(
@@ -181,7 +181,8 @@ def test_defaults_and_curves(run_json: Verb, homes: list[peers.Peer]) -> None:
     assert homes[0].get(curve["href"]).data["curveType"] == 11
     assert {row["mode"] for row in run_json("preview", "home 1")["follows"]} == {"opModMaxLimW",
                                                                                  "opModVoltVar"}
-    assert run_json("vder", "default", "solar", "--clear") == {"vder": "solar", "default": None}
+    cleared = run_json("vder", "default", "solar", "--clear")
+    assert cleared == {"vder": "solar", "default": None, "in_words": []}
 
 
 def test_rates_reach_the_device(run_json: Verb, homes: list[peers.Peer]) -> None:
