@@ -80,23 +80,23 @@ def run(server: Server, clients: list[RealClient]) -> dict[str, str]:  # noqa: C
             "--start",
             "+4s",
             "--duration",
-            "8s",
+            "12s",
             "--description",
             "followed",
         ),
     )
     for name in ("curve", "envelope"):
-        post(name, 3, 8)
+        post(name, 3, 12)
     poll()
     for name in lasting:
         await_responses(name, 2)
     server.operator("control", "cancel", hrefs["cancelled"])
     dercontrols.cancel(hrefs["cancelled before"])
-    post("newer", 2, 8)
+    post("newer", 2, 12)
     poll()
     members = [word for client in clients for word in ("--member", client.lfdi)]
     server.operator("vder", "create", HOME, "--parent", STREET, *members)
-    post("nearer", 0, 8, HOME)
+    post("nearer", 0, 12, HOME)
     for client in clients:
         client.api("rediscover", "POST")    # it does so by itself too, at its poll rate
     for name, (statuses, _) in EVENTS.items():
