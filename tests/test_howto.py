@@ -63,7 +63,7 @@ def commands(page: str) -> list[str]:
 def before_virtual_ders(peer: Callable[[str], peers.Peer]) -> None:
     """Three batteries have reported what they are, and there is a thermostat; the first page ended by
     removing a device."""
-    enrolment.enrol(ELM_12, name="12 Elm Street", kind="evcharger", labels={"feeder": "F12"})
+    enrolment.enrol(ELM_12, name="12 Elm Street", kind="ev_charger", labels={"feeder": "F12"})
     enrolment.enrol(peers.lfdi(9), name="thermostat", kind="thermostat", labels={"feeder": "F12"})
     for number in range(1, 4):
         device = enrolment.find(f"d{number}")

@@ -1,7 +1,7 @@
 """Who is enrolled, and what each device may see and change.
 
-Read `identity` (from a certificate to LFDI and SFDI), `enrolment` (EndDevice and Registration), `access` (who
-calls, and what the caller may do), `requestcontext` (a request and its result, without HTTP), `methods` (what
-a method does to a resource), `lastcontact` (when a device was last here) and `ratelimits` (how much it may
-send).
+Read `identity` (from a certificate to LFDI and SFDI), `names` (names and kinds), `enrolment` (EndDevice and
+Registration), `access` (who calls, and what the caller may do), `requestcontext` (a request and its result,
+without HTTP), `methods` (what a method does to a resource), `lastcontact` (when a device was last here) and
+`ratelimits` (how much it may send).
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 from server import audit, clock
 from server.config import settings
-from server.devices import access, identity
+from server.devices import access, identity, names
 from server.errors import Refused
 from server.models import EVERYONE, Audience, Device, Document
 from server.resources import store, table
@@ -69,7 +69,8 @@ def enrol(
     with store.transaction():
         change = store.post("EndDevice", "/edev", data, audience=lfdi)
         device = Device.get(Device.lfdi == lfdi)
-        device.name, device.kind, device.labels, device.manager = name, kind, labels or {}, manager
+        device.name, device.kind, device.manager = names.check_name(name), kind, manager
+        device.labels = labels or {}
         device.save()
         _add_audiences(device)
         _register(change.href, pin)
@@ -94,14 +95,17 @@ def find(name: str) -> Device:
 
     Refused (404) where there is none, or more than one.
     """
-    text = name.replace("-", "").upper()
-    query = (Device.lfdi == text) | (Device.name == name)
+    query = Device.lfdi == name.replace("-", "").upper()
     if name.isdecimal() and len(name) < 19:
         query |= (Device.sfdi == int(name)) | (Device.id == int(name))
-    devices: list[Device] = list(Device.select().where(query))
-    if len(devices) != 1:
-        number = f"{len(devices)} devices are" if devices else "no device is"
-        raise Refused(404, f"{number} called {name!r}")
+    # an identity goes before a name: no name takes the number of another device away
+    devices: list[Device] = list(Device.select().where(query)) or list(
+        Device.select().where(Device.name == name).order_by(Device.id))
+    if not devices:
+        raise Refused(404, f"no device is called {name!r}{names.meant(name)}")
+    if len(devices) > 1:
+        listed = names.candidates(devices)
+        raise Refused(404, f"{len(devices)} devices are called {name!r}: {listed}; specify the number")
     return devices[0]
 
 
@@ -128,7 +132,7 @@ def relabel(
     with store.transaction():
         merged = {**device.labels, **labels}
         device.labels = {key: value for key, value in merged.items() if value is not None}
-        device.name = device.name if name is None else name
+        device.name = device.name if name is None or name == device.name else names.check_name(name)
         device.kind = device.kind if kind is None else kind
         device.save()
         rerender(device)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from server import audit
-from server.devices import enrolment
+from server.devices import enrolment, names
 from server.errors import BadArgument, Refused
 from server.grid.fleet import ratings
 from server.grid.fleet.results import DerRatings
@@ -45,6 +45,7 @@ class DeviceDetails(DeviceRow):
     DERSettings: NotRequired[Elements]
     DERStatus: NotRequired[Elements]
     DERAvailability: NotRequired[Elements]
+    warnings: NotRequired[list[str]]
 
 
 class RemovedDevice(TypedDict):
@@ -96,7 +97,7 @@ def enrol(
     pin: Annotated[int | None, Arg(
         "Registration PIN with its check digit; a new one is made if not given.")] = None,
     name: Annotated[str, Arg("A name for people.")] = "",
-    kind: Annotated[str, Arg("pv, battery, ev_charger, thermostat, aggregator, …")] = "",
+    kind: Annotated[str, Arg(f"One of {', '.join(names.KINDS)}.")] = "",
     labels: Annotated[Mapping[str, str], Arg(
         "A label for the rules of virtual DERs.", option="label")] = NO_PAIRS,
     manager: Annotated[str, Arg(
@@ -107,7 +108,8 @@ def enrol(
 ) -> DeviceDetails | list[DeviceRow]:
     """Enrol a device by the LFDI of its certificate (or many, with `file`)."""
     if lfdi is not None and file is None:
-        return details(enrolment.enrol(lfdi, pin, name, kind, dict(labels), manager))
+        enrolled = enrolment.enrol(lfdi, pin, name, names.check_kind(kind), dict(labels), manager)
+        return {**details(enrolled), "warnings": names.warnings(enrolled)}
     if lfdi is None and file is not None:
         return _enrol_file(file, kind, labels, manager)
     raise BadArgument("lfdi", "specify either an LFDI or `file`")
@@ -131,7 +133,7 @@ def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manage
                     entry["lfdi"],
                     entry.get("pin"),
                     entry.get("name", ""),
-                    entry.get("kind", kind),
+                    names.check_kind(entry.get("kind", kind)),
                     {**labels, **entry.get("labels", {})},
                     entry.get("manager", manager),
                 )
@@ -191,8 +193,9 @@ def label(
 ) -> DeviceDetails:
     """Set labels (NAME=VALUE …); the virtual DERs of the device follow at once."""
     labelled = enrolment.find(device)
-    enrolment.relabel(labelled, {**labels, **dict.fromkeys(remove)}, name, kind)
-    return details(labelled)
+    checked = None if kind is None else names.check_kind(kind)
+    enrolment.relabel(labelled, {**labels, **dict.fromkeys(remove)}, name, checked)
+    return {**details(labelled), "warnings": names.warnings(labelled)}
 
 
 @device.operation("rate", role=Role.OPERATOR)

@@ -18,10 +18,20 @@ from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDe
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER
 from server.resources import codec, dryrun, refresh, sql, store, table
-from server.resources.codes import ALL_RESPONSES, OPT_OUTS, ResponseStatus
+from server.resources.codes import ALL_RESPONSES, OPT_OUTS, DeviceCategory, ResponseStatus
 from server.units import Instant, Seconds
 
 ACTIONS = ("Offset", "SetPoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction")
+_TEMPERATURE = int(
+    DeviceCategory.THERMOSTAT | DeviceCategory.STRIP_HEATER | DeviceCategory.BASEBOARD_HEATER
+    | DeviceCategory.WATER_HEATER | DeviceCategory.SAUNA | DeviceCategory.HOT_TUB
+    | DeviceCategory.SMART_APPLIANCE)
+# Which loads can follow an action; the others follow every one.
+_UNDERSTOOD_BY = {
+    "Offset": _TEMPERATURE, "SetPoint": _TEMPERATURE,
+    "ApplianceLoadReduction": int(DeviceCategory.SMART_APPLIANCE | DeviceCategory.WATER_HEATER)}
+# These control loads of any kind.
+_MANAGERS = int(DeviceCategory.COMMERCIAL | DeviceCategory.ENERGY_MANAGEMENT | DeviceCategory.ENERGY_MODULE)
 _APPLIED = (*ACTIONS, "AppliedTargetReduction")
 
 
@@ -72,6 +82,9 @@ def create(
         warnings = conflicts.event_conflicts(target, document, drprograms.href)
         if not addressed:
             warnings = [f"no member of {target.name} reports this category", *warnings]
+        else:
+            reached = _loads_among(member_bits & bits for member_bits in categories.values())
+            warnings = [*_not_understood(target.name, action, reached), *warnings]
         result: CreatedDrEvent = {
             **describe(document),
             "vder": target.name,
@@ -88,6 +101,21 @@ def _actions(action: Mapping[str, Any]) -> dict[str, Any]:
     if not action or not set(action) <= set(ACTIONS):
         raise Refused(400, f"an EndDeviceControl asks for one or more of {', '.join(ACTIONS)}")
     return dict(action)
+
+
+def _not_understood(name: str, action: Mapping[str, Any], reached: int) -> list[str]:
+    """Return a sentence for each action that no load of these DeviceCategoryType bits can follow."""
+    return [
+        f"no member of {name} that is addressed understands {part}: it is for "
+        + ", ".join(short for short, category in drprograms.CATEGORIES.items() if category & understood)
+        for part, understood in _UNDERSTOOD_BY.items()
+        if part in action and not _is_percentage(action[part]) and not reached & (understood | _MANAGERS)
+    ]
+
+
+def _is_percentage(part: Mapping[str, Any]) -> bool:
+    """Whether an Offset changes the load in percent, which every load understands."""
+    return "loadAdjustmentPercentageOffset" in part
 
 
 def publish(vder: VirtualDER, data: Mapping[str, Any]) -> Document:

@@ -1,7 +1,8 @@
 """The tree of virtual DERs, their members, and the programs that they publish.
 
-Read `tree` (the walks), `membershiprules` (members by rule), `virtualders` (create, change, show;
-`vdervalidation` checks their fields), `assignments` (FunctionSetAssignments of members), `programs` and
-`drprograms` (what they publish), `dispatchgroups` (through which virtual DER a device is dispatched),
-`singledevices`, `memberfiles`, and `results` (what operator functions return).
+Read `tree` (the walks), `membershiprules` (members by rule; `rulehints` warns of what was probably not
+meant), `virtualders` (create, change, show; `vdervalidation` checks their fields), `assignments`
+(FunctionSetAssignments of members), `programs` and `drprograms` (what they publish), `dispatchgroups`
+(through which virtual DER a device is dispatched), `singledevices`, `memberfiles`, and `results` (what
+operator functions return).
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from server import audit
-from server.devices import enrolment
+from server.devices import enrolment, names
 from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
@@ -163,7 +163,8 @@ def _relabel_all(lines: Iterable[Line], source: str) -> tuple[list[Device], list
 def _relabel(device: Device, line: Line) -> list[RelabelledDevice]:
     """Set the labels, name and kind that a line has; return the device if that changed it."""
     before = {**_summary(device), "labels": device.labels}
-    enrolment.relabel(device, line.labels, line.name, line.kind)
+    kind = None if line.kind is None else names.check_kind(line.kind)
+    enrolment.relabel(device, line.labels, line.name, kind)
     after = {**_summary(device), "labels": device.labels}
     if after == before:
         return []

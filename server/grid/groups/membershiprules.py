@@ -31,6 +31,12 @@ class RuleError(ValueError):
         return cls(f"rule, character {position + 1}: {reason}\n  {rule}\n  {' ' * position}^")
 
 
+class Comparison(NamedTuple):
+    """A comparison of a rule: which label it tests, and against which values."""
+    label: str
+    values: frozenset[str]
+
+
 class _Token(NamedTuple):
     kind: str
     text: str
@@ -58,6 +64,7 @@ class _Parser:
 
     def __init__(self, rule: str):
         self.text, self.tokens = rule, _tokens(rule)
+        self.comparisons: list[Comparison] = []
 
     def take(self, *signs: str) -> _Token | None:
         """Return the next token if it is one of these signs."""
@@ -112,7 +119,7 @@ class _Parser:
                 self.text, self.tokens[0].position, f"'=', '!=' or 'in' is missing after {label!r}"
             )
         if sign.text in ("=", "!="):
-            return _comparison(label, frozenset({self.require("a value")}), sign.text == "=")
+            return self.compare(label, {self.require("a value")}, sign.text == "=")
         if sign.text == "not":
             self.require("'in'", "in")
         self.require("'('", "(")
@@ -120,11 +127,12 @@ class _Parser:
         while self.take(","):
             values.add(self.require("a value"))
         self.require("')'", ")")
-        return _comparison(label, frozenset(values), sign.text == "in")
+        return self.compare(label, values, sign.text == "in")
 
-
-def _comparison(label: str, values: frozenset[str], expected: bool) -> Rule:
-    return lambda labels: (labels.get(label) in values) is expected
+    def compare(self, label: str, texts: set[str], expected: bool) -> Rule:
+        values = frozenset(texts)
+        self.comparisons.append(Comparison(label, values))
+        return lambda labels: (labels.get(label) in values) is expected
 
 
 @lru_cache(maxsize=4096)
@@ -134,3 +142,11 @@ def read(rule: str) -> Rule:
     Raises RuleError, which names the character, where the syntax is wrong.
     """
     return _Parser(rule).rule() if rule.strip() else lambda labels: False
+
+
+def comparisons(rule: str) -> list[Comparison]:
+    """Return the comparisons of a rule in their order. Raises RuleError where the syntax is wrong."""
+    parser = _Parser(rule)
+    if rule.strip():
+        parser.rule()
+    return parser.comparisons

@@ -1,7 +1,7 @@
 """What the operator functions of this package return; the values are plain dicts."""
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from server.units import Elements, Href, Lfdi, Watts
 
@@ -40,6 +40,7 @@ class VderDetails(VderSummary):
     children: list[str]
     default: Elements | None
     devices: list[VderMember]
+    warnings: NotRequired[list[str]]
 
 
 class DeviceSummary(TypedDict):

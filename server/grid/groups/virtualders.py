@@ -12,11 +12,11 @@ from server import audit, clock
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import assignments, dispatchgroups, programs, vdervalidation
+from server.grid.groups import assignments, dispatchgroups, programs, rulehints, vdervalidation
 from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
 from server.models import Device, Membership, VirtualDER
-from server.resources import store
+from server.resources import namehints, store
 from server.resources.hooks import seed
 from server.units import Watts
 
@@ -70,7 +70,7 @@ def create(
         programs.publish(vder)
         _add_members(vder, members)
         assignments.reconcile()
-        return show(vder)
+        return _with_warnings(vder)
 
 
 @audit.audited("vder update", "{name}", state=_state, answer=_state_of_result)
@@ -112,7 +112,12 @@ def update(
         _add_members(row, add)
         _remove_members(row, remove)
         assignments.reconcile()
-        return show(row)
+        return _with_warnings(row)
+
+
+def _with_warnings(vder: VirtualDER) -> VderDetails:
+    details = show(vder)
+    return {**details, "warnings": rulehints.warnings(vder.rule, details["members"])}
 
 
 def _set_parent(vder: VirtualDER, parent: str | int) -> None:
@@ -202,7 +207,9 @@ def find(vder: str | int | VirtualDER) -> VirtualDER:
         (VirtualDER.id == int(text)) if text.isdecimal() and len(text) < 19 else (VirtualDER.name == text)
     )
     if row is None:
-        raise Refused(404, f"there is no virtual DER {text!r}")
+        others = VirtualDER.select(VirtualDER.name).where(VirtualDER.device.is_null())
+        raise Refused(404, f"there is no virtual DER {text!r}"
+                           f"{namehints.meant(text, [other.name for other in others])}")
     return row
 
 

@@ -115,3 +115,20 @@ def test_an_event_is_tried_created_listed_shown_cancelled(run_json: Verb) -> Non
 def test_what_cannot_be_is_refused_in_words(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     result = run("dr", "event", *words)
     assert result.exit_code in (1, 2) and "Error" in result.output
+
+
+@pytest.mark.parametrize("category, words, expected", [
+    (1, ("--offset", "1"), []), (1, ("--setpoint", "19:"), []), (1 << 17, ("--load", "30"), []),
+    (1 << 17, ("--offset", "1"), ["street that is addressed understands Offset: it is for thermostat"]),
+    (1 << 17, ("--setpoint", "19:"), ["street that is addressed understands SetPoint: it is for thermostat"]),
+    (1, ("--appliance", "delay"), ["understands ApplianceLoadReduction: it is for water-heater, appliance"]),
+    (1 << 14, ("--setpoint", "19:"), []), (1 | 1 << 17, ("--setpoint", "19:"), []),
+])
+def test_an_action_that_no_member_understands_is_warned_of(
+    server: None, run_json: Verb, category: int, words: tuple[str, ...], expected: list[str]
+) -> None:
+    enrolment.enrol(peers.lfdi(2), name="two", category=category)
+    virtualders.update("street", add=["two"], remove=["one"])
+    created = run_json("create", "street", *words, "--duration", "1h")
+    assert len(created["warnings"]) == len(expected)
+    assert all(part in warning for part, warning in zip(expected, created["warnings"], strict=True))
