@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+STATEMENT_S = 20  # a request of a device that takes longer than this does not get better
+
+
 def create_app() -> Flask:
     """The device interface as a WSGI application, over the database that the settings name. It wires, nothing
     else."""
@@ -25,7 +28,7 @@ def create_app() -> Flask:
 
     functionsets.load()
     clock.follow(settings.clock)
-    models.connect()
+    models.connect(wait_s=settings.write_wait_s, statement_s=STATEMENT_S)
     hooks.run_seeds()
     models.db.close()
     lastcontact.start()

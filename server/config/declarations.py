@@ -18,7 +18,7 @@ _DECLARATIONS = (
             check=checks.DATABASE, help="database of resources and orders"),
     Setting(name="busy_timeout_s", group=STORE, default=20, unit="s", least=0, most=10 * MINUTE,
             was="busy_timeout",
-            help="longest wait for other writers; then the client is asked to retry later (SQLite only)"),
+            help="how long a command or the worker waits for other writers of the database"),
     Setting(name="event_days", group=STORE, default=40, unit="days", least=1, most=CENTURY,
             help="retention of ended events, their responses, and orders",
             why="a month can be reported until the ninth day after it"),
@@ -75,6 +75,9 @@ _DECLARATIONS = (
             was="header_timeout", help="longest time to receive the header of a request"),
     Setting(name="body_timeout_s", group=DEVICE_INTERFACE, default=20, unit="s", least=1, most=10 * MINUTE,
             was="body_timeout", help="longest time to receive the body of a request"),
+    Setting(name="write_wait_s", group=DEVICE_INTERFACE, default=2, unit="s", least=1, most=10 * MINUTE,
+            help="how long a request waits for other writers and for a thread; then the client is asked to "
+                 "retry later (503)"),
     Setting(name="max_body_bytes", group=DEVICE_INTERFACE, default=1 << 20, unit="bytes", least=1024,
             most=1 << 26, was="max_body",
             help="largest body of a request; a larger one is answered with 413"),

@@ -31,9 +31,14 @@ def flush() -> None:
     contacts = dict(_contacts)
     _contacts.clear()
     if contacts:
-        with db.atomic():
-            for lfdi, at in sorted(contacts.items()):
-                sql.execute("UPDATE device SET last_contact_at = ? WHERE lfdi = ?", at, lfdi)
+        try:
+            with db.atomic():
+                for lfdi, at in sorted(contacts.items()):
+                    sql.execute("UPDATE device SET last_contact_at = ? WHERE lfdi = ?", at, lfdi)
+        except peewee.DatabaseError:
+            for lfdi, at in contacts.items():
+                _contacts.setdefault(lfdi, at)
+            raise
 
 
 def start() -> None:

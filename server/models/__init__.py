@@ -31,24 +31,34 @@ MIGRATIONS = runner.DIRECTORY
 RETRY_S = 0.05  # until the next attempt to open a SQLite database that another process is creating
 
 
-def connect(url: str | None = None) -> None:
+# So that a PostgreSQL that is gone without a word is noticed (libpq's names; s, and ms for the last).
+_TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+        "tcp_user_timeout": 20_000}
+
+
+def connect(url: str | None = None, wait_s: int | None = None, statement_s: int = 0) -> None:
     """Open the database at this URL (default: the setting) and bring its tables up to date.
+
+    A statement waits up to `wait_s` for the locks of others (default: the setting `busy_timeout_s`) and, on
+    PostgreSQL, takes up to `statement_s` (0 for any time); beyond, it fails with an OperationalError.
 
     SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for
     its turn instead of failing half-way.
     """
     url = url or settings.database
+    wait_s = settings.busy_timeout_s if wait_s is None else wait_s
     if db.obj is not None and not db.is_closed():
         db.close()
     if url.startswith("sqlite"):
-        database: peewee.Database = _open_sqlite(url.partition(":///")[2])
+        database: peewee.Database = _open_sqlite(url.partition(":///")[2], wait_s)
     else:
-        database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), connect_timeout=5)
+        options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
+        database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), options=options, **_TCP)
     db.initialize(database)
     migrate()
 
 
-def _open_sqlite(path: str) -> peewee.SqliteDatabase:
+def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
     """Connect to a SQLite database, which is created where there is none.
 
     Where two processes create a file at once, SQLite refuses one of them the change to WAL without waiting:
@@ -56,7 +66,7 @@ def _open_sqlite(path: str) -> peewee.SqliteDatabase:
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it contains PINs
     database = peewee.SqliteDatabase(
-        path, timeout=settings.busy_timeout_s, lock_type="IMMEDIATE",
+        path, timeout=wait_s, lock_type="IMMEDIATE",
         pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
                  "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
     deadline = time.monotonic() + settings.busy_timeout_s

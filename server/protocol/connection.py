@@ -20,6 +20,7 @@ from OpenSSL import SSL
 
 from server import logs
 from server.devices.identity import PEER, Peer
+from server.protocol.admission import Admission
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
 from server.protocol.proxy import Proxies
 from server.protocol.tls import PlainChannel, TlsChannel, Waits
@@ -32,8 +33,10 @@ MAX_DISCARDED_BYTES = 1 << 24
 
 REQUESTS_A_TURN = 4
 """How many requests that have arrived already are answered before other connections have their turn."""
-BUSY_RETRY_S = 1
-"""After how long a client may try again that has too many requests in flight."""
+WAIT_FOR_THREAD = 0
+"""What a connection yields whose request has to wait until others in flight are answered."""
+RETRY_AFTER_S = 1
+"""After how long a client may try again whose request found no thread."""
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +51,11 @@ class Listener(Protocol):
     handshake_timeout_s: float
     header_timeout_s: float
     body_timeout_s: float
+    write_wait_s: float
     keepalive_s: float
     max_body_bytes: int
     revocations: Container[tuple[bytes, int]]
+    admission: Admission
     alive: bool
     wsgi: Callable[..., Any]
 
@@ -58,11 +63,8 @@ class Listener(Protocol):
         """Take note that a handshake is complete. Untrusted where its certificate has too many
         connections."""
 
-    def enter(self, lfdi: str) -> bool:
-        """Count a request in flight; return False where its certificate has too many."""
-
-    def leave(self, lfdi: str) -> None:
-        """Count a request no more."""
+    def leave(self, lfdi: str, method: str) -> None:
+        """Count a request in flight no more, and let others try that wait."""
 
 
 class Connection:
@@ -116,7 +118,7 @@ class Connection:
             try:
                 if not (yield from self._read_request(channel, request, received)):
                     break
-                answer, keep = self._answer(request)
+                answer, keep = yield from self._answer(request)
             except Unacceptable as refusal:
                 yield from self._reject(channel, error(refusal.status))
                 return
@@ -161,7 +163,7 @@ class Connection:
                 if request.expects_continue():
                     yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _answer(self, request: Incoming) -> tuple[bytes, bool]:
+    def _answer(self, request: Incoming) -> Waits[tuple[bytes, bool]]:
         """Call the application; return the bytes of its answer, and whether the connection stays open."""
         environ = request.environ(self.environ)
         certificate = environ.pop(self.listener.proxy_key, "")
@@ -172,13 +174,13 @@ class Connection:
             log.info("%s is refused: %s", self.address, fault)
             raise Unacceptable(403)
         keep = self.listener.alive and request.parser.should_keep_alive
-        if not self.listener.enter(lfdi):
-            return error(429, method, keep, [("Retry-After", str(BUSY_RETRY_S))]), keep
+        if status := (yield from self._wait_for_thread(lfdi, method)):
+            return error(status, method, keep, [("Retry-After", str(RETRY_AFTER_S))]), keep  # noqa: B901
         answer = Outgoing()
         try:
             parts = self.listener.wsgi(environ, answer.start)
             try:
-                return answer.encode(parts, method, keep), keep
+                return answer.encode(parts, method, keep), keep  # noqa: B901
             finally:
                 if hasattr(parts, "close"):
                     parts.close()
@@ -186,7 +188,17 @@ class Connection:
             logs.unexpected(log, f"{method} {environ['RAW_URI']}")
             raise Unacceptable(500) from None
         finally:
-            self.listener.leave(lfdi)
+            self.listener.leave(lfdi, method)
+
+    def _wait_for_thread(self, lfdi: str, method: str) -> Waits[int]:
+        """Wait until the request may occupy a thread; return the HTTP status where that takes too long."""
+        self.deadline = monotonic() + self.listener.write_wait_s
+        while status := self.listener.admission.enter(lfdi, method):
+            try:
+                yield WAIT_FOR_THREAD
+            except TimeoutError:
+                return status  # noqa: B901
+        return 0  # noqa: B901
 
     def _peer_fault(self, peer: Peer) -> str:
         """Return why a certificate is accepted no more; "" while it is. A connection, or a ticket, may be

@@ -8,8 +8,10 @@ until that has to wait, and registers it again.
 
 At `max_connections` a connection is closed for each new one: the oldest that has not completed its handshake,
 or else the oldest that is between two requests. If there is none, the new one is closed. The same holds for
-the connections of one certificate at `connections_per_certificate`. Of its requests at most half the threads
-are occupied at a time; one more is answered 429. So no client can take from others what the worker has.
+the connections of one certificate at `connections_per_certificate`.
+
+A request that may not occupy a thread (see `admission`) waits for its turn, and is answered 429 or 503 after
+`write_wait_s`. So no client can take from others what the worker has.
 """
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ import select
 import signal
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers import base
@@ -30,7 +33,8 @@ from server import logs
 from server.config import settings
 from server.devices.identity import PEER
 from server.protocol import credentials
-from server.protocol.connection import Connection
+from server.protocol.admission import Admission
+from server.protocol.connection import WAIT_FOR_THREAD, Connection
 from server.protocol.trust import Untrusted
 
 log = logging.getLogger(__name__)
@@ -38,11 +42,11 @@ log = logging.getLogger(__name__)
 DRAIN_S = 2
 """How long a stopping worker keeps idle connections: a request may be on its way (RFC 9112, 9.6)."""
 
-OTHER_FILES = 100
-"""File descriptors that are left for everything except connections."""
+OTHER_FILES = 100  # file descriptors that are left for everything except connections
 
-HELD_UP_S = 0.01
-"""After how long without polling a thread is taken to be held up."""
+WOKEN = 4  # of those that wait for a thread, when a request is answered: some may have to wait for others
+
+HELD_UP_S = 0.01  # after how long without polling a thread is taken to be held up
 
 
 class Activity:
@@ -100,9 +104,9 @@ class Worker(base.Worker):
         self.unauthenticated: dict[int, Connection] = {}
         self.max_of_certificate = settings.connections_per_certificate
         self.of_certificate: dict[str, dict[int, Connection]] = defaultdict(dict)
-        self.max_in_flight = max(1, self.cfg.threads // 2)
-        self.in_flight: Counter[str] = Counter()  # requests by LFDI
-        self.in_flight_lock = threading.Lock()
+        self.write_wait_s = settings.write_wait_s
+        self.admission = Admission(self.cfg.threads)
+        self.waiting: deque[Connection] = deque()  # for a thread, the first one longest
         self.stopped = False
         super().init_process()
 
@@ -159,8 +163,7 @@ class Worker(base.Worker):
     def close_revoked(self) -> None:
         """Close the idle connections of revoked certificates; the others end with their next request."""
         for connection in list(self.connections.values()):
-            peer = connection.environ.get(PEER)
-            if peer is not None and peer.certificate in self.revocations:
+            if (peer := connection.environ.get(PEER)) and peer.certificate in self.revocations:
                 self.close_first_idle([connection])
 
     def drain(self) -> None:
@@ -221,20 +224,17 @@ class Worker(base.Worker):
             raise Untrusted(f"{connection.lfdi} has {self.max_of_certificate} connections already")
         siblings[connection.fd] = connection
 
-    def enter(self, lfdi: str) -> bool:
-        """Count a request in flight; return False where its certificate has too many."""
-        with self.in_flight_lock:
-            if self.in_flight[lfdi] >= self.max_in_flight:
-                return False
-            self.in_flight[lfdi] += 1
-        return True
+    def leave(self, lfdi: str, method: str) -> None:
+        """Count a request no more, and let others try that wait."""
+        self.admission.leave(lfdi, method)
+        if self.waiting:
+            self.wake()
 
-    def leave(self, lfdi: str) -> None:
-        """Count a request no more."""
-        with self.in_flight_lock:
-            self.in_flight[lfdi] -= 1
-            if not self.in_flight[lfdi]:
-                del self.in_flight[lfdi]
+    def wake(self) -> None:
+        """Let connections try again that have waited longest for a thread. Their sockets are writable."""
+        for _ in range(min(len(self.waiting), WOKEN)):
+            with suppress(IndexError, OSError):  # another thread was faster, or it is closed
+                self.epoll.modify(self.waiting.popleft().fd, select.EPOLLOUT | select.EPOLLONESHOT)
 
     def close_one(self) -> bool:
         """Close a connection to make room for a new one; return whether there was one to close."""
@@ -254,21 +254,33 @@ class Worker(base.Worker):
         return False
 
     def resume(self, connection: Connection, late: bool = False) -> None:
-        """Resume a connection until it has to wait, and register it for what it waits for."""
-        with connection.lock:
-            if connection.closed:
-                return
-            try:
-                if late:
-                    wants = connection.steps.throw(TimeoutError("too slow"))
-                else:
-                    wants = next(connection.steps)
-                self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
-            except (StopIteration, TimeoutError):  # at its end, or too late before its first byte
-                self.close(connection)
-            except Exception:
-                logs.unexpected(log, f"the connection of {connection.address}")
-                self.close(connection)
+        """Resume a connection until it has to wait, and register it for what it waits for.
+
+        A late connection whose request is in flight is left alone: it holds its lock until it is answered,
+        and the main thread must not wait for it.
+        """
+        if not connection.lock.acquire(blocking=not late):
+            return
+        try:
+            if not connection.closed:
+                self._step(connection, late)
+        except (StopIteration, TimeoutError):  # at its end, or too late before its first byte
+            self.close(connection)
+        except Exception:
+            logs.unexpected(log, f"the connection of {connection.address}")
+            self.close(connection)
+        finally:
+            connection.lock.release()
+
+    def _step(self, connection: Connection, late: bool) -> None:
+        """Run a connection until it has to wait for something, and see to it that it is resumed then."""
+        wants = connection.steps.throw(TimeoutError("too slow")) if late else next(connection.steps)
+        if wants != WAIT_FOR_THREAD:
+            self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
+            return
+        self.waiting.append(connection)
+        if self.admission.is_idle:  # the last one has left in the meantime
+            self.wake()
 
     def close(self, connection: Connection) -> None:
         """Close a connection, whose lock has to be held."""

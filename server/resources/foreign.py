@@ -5,10 +5,10 @@ foreign elements grows with the square of their number or length.
 """
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Iterable, Mapping
-from xml.sax.saxutils import quoteattr
+from collections.abc import Mapping
+from types import MappingProxyType
+from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
@@ -29,7 +29,6 @@ _XML_ATTRIBUTES = {
     "lang": re.compile(r"([a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*)?"),
     "space": re.compile(r"default|preserve"),
 }
-_BEFORE, _AFTER = f'<a xmlns="{SEP}">', "</a>"
 
 
 def check_limits(root: etree._Element) -> None:
@@ -88,45 +87,49 @@ def _name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def text_of(element: etree._Element) -> str:
-    """Return a foreign element as XML that can stand anywhere in a document whose default namespace is SEP.
+def text_of(element: etree._Element, default: str = SEP) -> str:
+    """Return a foreign element as XML that can stand anywhere in a document with this default namespace.
 
-    It declares the namespaces that it uses and no others (Exclusive XML Canonicalization), whatever its
-    ancestors declare. The text of this text is the same: of two prefixes of a namespace, which the ancestors
-    may have, lxml keeps one.
+    It has one form for one content, whatever prefixes it came with: every element is in the default
+    namespace, which changes where it has to, and attributes are written as by `attributes_text`.
     """
-    text = _canonical(element)
-    return _canonical(etree.fromstring(f"{_BEFORE}{text}{_AFTER}")[0])
+    namespace, _, local = element.tag.rpartition("}")
+    namespace = namespace[1:]
+    declared = "" if namespace == default else f" xmlns={quoteattr(namespace)}"
+    attributes = attributes_text(element.attrib, element.nsmap)
+    content = _escaped(element.text) + "".join(
+        text_of(child, namespace) + _escaped(child.tail) for child in element)
+    return f"<{local}{declared}{attributes}" + (f">{content}</{local}>" if content else "/>")
 
 
-def _canonical(element: etree._Element) -> str:
-    prefixes = [
-        value.strip().partition(":")[0]
-        for descendant in element.iter()
-        if ":" in (value := descendant.get(XSI_TYPE, ""))
-    ]
-    parent = etree.Element(f"{{{SEP}}}a", nsmap={None: SEP})
-    parent.append(copy.deepcopy(element))
-    parent[0].tail = None
-    canonical: bytes = etree.tostring(
-        parent, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=prefixes)
-    return canonical.decode()[len(_BEFORE):-len(_AFTER)]
+def _escaped(text: str | None) -> str:
+    return escape(text or "", {"\r": "&#13;"})
 
 
-def attributes_text(attributes: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+def attributes_text(
+    attributes: Mapping[str, str], prefixed: Mapping[str | None, str] = MappingProxyType({})
+) -> str:
     """Return foreign attributes as they stand in a start tag, each with a blank before it.
 
     `attributes` are values by name, `{namespace}local` or `local`. Each namespace is declared once, with a
-    prefix of its own.
+    prefix of its own. `prefixed` are the namespaces of prefixes, for the type that an xsi:type names.
     """
     text = ""
     prefixes = {XML: "xml"}
-    for name, value in dict(attributes).items():
-        namespace, _, local = name.rpartition("}")
-        namespace = namespace[1:]
-        if namespace and namespace not in prefixes:
+
+    def prefix(namespace: str) -> str:
+        nonlocal text
+        if namespace not in prefixes:
             prefixes[namespace] = f"x{len(prefixes)}"
             text += f" xmlns:{prefixes[namespace]}={quoteattr(namespace)}"
-        text += f" {prefixes[namespace]}:{local}" if namespace else f" {local}"
-        text += f"={quoteattr(value)}"
+        return prefixes[namespace]
+
+    for name, value in attributes.items():
+        namespace, _, local = name.rpartition("}")
+        if name == XSI_TYPE:
+            of_type, _, type_name = value.strip().rpartition(":")
+            type_namespace = prefixed.get(of_type or None)
+            value = f"{prefix(type_namespace)}:{type_name}" if type_namespace else value
+        qualified = f"{prefix(namespace[1:])}:{local}" if namespace else local
+        text += f" {qualified}={quoteattr(value)}"
     return text

@@ -402,3 +402,15 @@ def test_a_failure_of_ours_is_an_error_like_any_other(device: Peer, caplog: pyte
     assert (reply.status, reply.name, reply.data) == (500, "Error", {"reasonCode": 2})
     assert b"Traceback" not in reply.body
     assert device.get("/dcap").status == 200
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_lock_that_somebody_holds_on_postgres_is_503_and_reads_go_on(device: Peer) -> None:
+    import psycopg
+    db.execute_sql("SET lock_timeout = '50ms'")  # as `write_wait_s` does for the device interface
+    with psycopg.connect(settings.database) as other:
+        other.execute("SELECT pg_advisory_xact_lock(2030)")
+        reply = device.request("PUT", STATUS, GOOD)
+        assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+        assert device.get("/edev").status == 200
+    assert device.request("PUT", STATUS, GOOD).status == 204

@@ -142,3 +142,12 @@ def test_inside_a_transaction_nothing_is_migrated(open_at: OpenAt, monkeypatch: 
     monkeypatch.undo()
     with db.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
         models.migrate()
+
+
+def test_a_statement_waits_no_longer_than_it_is_told(blank: str) -> None:
+    models.connect(blank, wait_s=3, statement_s=7)
+    if models.is_postgres():
+        names = ("lock_timeout", "statement_timeout")
+        assert [db.execute_sql(f"SHOW {name}").fetchone()[0] for name in names] == ["3s", "7s"]
+    else:
+        assert db.pragma("busy_timeout") == 3000

@@ -94,18 +94,50 @@ def test_a_connection_too_many_is_closed_where_none_is_idle(interface: Listening
         client.close()
 
 
-def test_a_certificate_occupies_half_the_threads(interface: Listening) -> None:
-    with interface.client("device-1") as held, interface.client("device-1") as second:
-        held.sendall(GET.replace(b"/dcap", b"/hold"))
-        with interface.client("device-2") as other:
-            other.sendall(GET)
-            assert listening.answer(other)[0].startswith(b"HTTP/1.1 200 ")
-            second.sendall(GET)
-            head, body = listening.answer(second)
-            assert head.startswith(b"HTTP/1.1 429 ") and b"\r\nRetry-After: 1\r\n" in head
-            assert b"<reasonCode>4</reasonCode>" in body
-            other.sendall(GET.replace(b"/dcap", b"/release"))
-            listening.answer(other)
-        assert listening.answer(held)[0].startswith(b"HTTP/1.1 200 ")
-        second.sendall(LAST)
-        assert listening.everything(second).startswith(b"HTTP/1.1 200 ")
+def held(interface: Listening, device: str, method: bytes = b"GET") -> ssl.SSLSocket:
+    """A connection whose request occupies a thread until /release."""
+    client = interface.client(device)
+    client.sendall(GET.replace(b"/dcap", b"/hold").replace(b"GET", method))
+    return client
+
+
+def release(interface: Listening) -> None:
+    assert interface.request(LAST.replace(b"/dcap", b"/release"), interface.client("device-3"))
+
+
+@pytest.fixture
+def patient(tree: Path, tmp_path: Path) -> Iterator[Listening]:
+    """A device interface with four threads, where a request waits a second for one."""
+    with listening.listening(tree, tmp_path / "log", threads=4, write_wait_s=1, body_timeout_s=1) as it:
+        yield it
+
+
+def test_a_certificate_occupies_half_the_threads(patient: Listening) -> None:
+    """One more request waits for its turn, and gets an answer if that does not come."""
+    with held(patient, "device-1"), held(patient, "device-1"), patient.client("device-1") as third:
+        assert patient.request(LAST, patient.client("device-2")).startswith(b"HTTP/1.1 200 ")
+        third.sendall(GET)
+        head, body = listening.answer(third)
+        assert head.startswith(b"HTTP/1.1 429 ") and b"\r\nRetry-After: 1\r\n" in head
+        assert b"<reasonCode>4</reasonCode>" in body
+        third.sendall(LAST)
+        release(patient)
+        assert listening.everything(third).startswith(b"HTTP/1.1 200 "), "it was its turn"
+
+
+def test_writers_leave_readers_a_thread(patient: Listening) -> None:
+    with (held(patient, "device-1", b"PUT") as first, held(patient, "device-1", b"PUT"),
+          held(patient, "device-2", b"PUT"), patient.client("device-2") as fourth):
+        for _ in range(3):
+            assert patient.request(LAST, patient.client("device-3")).startswith(b"HTTP/1.1 200 ")
+        fourth.sendall(GET.replace(b"GET", b"PUT"))
+        head, body = listening.answer(fourth)
+        assert head.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 1\r\n" in head
+        assert b"<reasonCode>2</reasonCode>" in body
+        # By now the requests that are held are beyond their deadline. The main thread, which looks after
+        # deadlines, once waited for them then; the arbiter killed the worker and cut all connections.
+        assert patient.request(LAST, patient.client("device-3")).startswith(b"HTTP/1.1 200 ")
+        fourth.sendall(LAST.replace(b"GET", b"PUT"))
+        release(patient)
+        assert listening.everything(fourth).startswith(b"HTTP/1.1 200 ")
+        assert listening.answer(first)[0].startswith(b"HTTP/1.1 200 ")

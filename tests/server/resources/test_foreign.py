@@ -74,13 +74,16 @@ def test_a_namespace_of_attributes_is_declared_once(attributes: str, text: str) 
 
 
 @pytest.mark.parametrize("inside, text", [
-    ('<q:a xmlns:q="u:q" xmlns:unused="u:u">1</q:a>', '<q:a xmlns:q="u:q">1</q:a>'),
-    ('<a xmlns="u:q"><b xmlns=""/></a>', '<a xmlns="u:q"><b xmlns=""></b></a>'),
-    ('<q:a xmlns:q="u:q"><b xmlns=""/><c/></q:a>', '<q:a xmlns:q="u:q"><b xmlns=""></b><c></c></q:a>'),
+    ('<q:a xmlns:q="u:q" xmlns:unused="u:u">1</q:a>', '<a xmlns="u:q">1</a>'),
+    ('<a xmlns="u:q"><b xmlns=""/></a>', '<a xmlns="u:q"><b xmlns=""/></a>'),
+    ('<q:a xmlns:q="u:q"><b xmlns=""/><c/></q:a>',
+     f'<a xmlns="u:q"><b xmlns=""/><c xmlns="{SEP}"/></a>'),
+    ('<q:a xmlns:q="u:q" q:b="1&#13;&#10;">1 &lt;&#13;<q:c/>]]&gt;</q:a>',
+     '<a xmlns="u:q" xmlns:x1="u:q" x1:b="1&#13;&#10;">1 &lt;&#13;<c/>]]&gt;</a>'),
     ('<q:a xmlns:q="u:q" xmlns:i="http://www.w3.org/2001/XMLSchema-instance" '
      'xmlns:s="http://www.w3.org/2001/XMLSchema" i:type="s:string">1</q:a>',
-     '<q:a xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns:q="u:q" '
-     'xmlns:s="http://www.w3.org/2001/XMLSchema" i:type="s:string">1</q:a>'),
+     '<a xmlns="u:q" xmlns:x1="http://www.w3.org/2001/XMLSchema" '
+     'xmlns:x2="http://www.w3.org/2001/XMLSchema-instance" x2:type="x1:string">1</a>'),
 ])
 def test_a_foreign_element_declares_what_it_uses(inside: str, text: str) -> None:
     root = etree.fromstring(program(inside))

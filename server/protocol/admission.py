@@ -1,0 +1,48 @@
+"""Which requests may occupy a thread, so that neither a client nor a database that makes wait takes all."""
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from server.devices.access import SAFE
+
+_WRITERS = "writers"  # under which requests that write are counted, which is no LFDI
+
+
+class Admission:
+    """Counts the requests in flight of a worker process with so many threads.
+
+    Those of one certificate may occupy half the threads, those that write all but one.
+    """
+
+    def __init__(self, threads: int):
+        self.max_of_certificate = max(1, threads // 2)
+        self.max_writers = max(1, threads - 1)
+        self.in_flight: Counter[str] = Counter()  # by LFDI, and those that write
+        self.lock = threading.Lock()
+
+    def enter(self, lfdi: str, method: str) -> int:
+        """Count a request in flight and return 0. Where it has to wait, return the HTTP status of its answer
+        if it waits too long."""
+        writes = method not in SAFE
+        with self.lock:
+            if self.in_flight[lfdi] >= self.max_of_certificate:
+                return 429
+            if writes and self.in_flight[_WRITERS] >= self.max_writers:
+                return 503
+            self.in_flight[lfdi] += 1
+            self.in_flight[_WRITERS] += writes
+        return 0
+
+    def leave(self, lfdi: str, method: str) -> None:
+        """Count a request no more."""
+        with self.lock:
+            self.in_flight[_WRITERS] -= method not in SAFE
+            self.in_flight[lfdi] -= 1
+            if not self.in_flight[lfdi]:
+                del self.in_flight[lfdi]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is in flight."""
+        return not self.in_flight.total()
