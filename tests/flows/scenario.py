@@ -2,7 +2,6 @@
 devices to another virtual DER."""
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from server import clock
@@ -32,9 +31,9 @@ DEFAULT = {"opModMaxLimW": 9000}
 CURVE = [word for point in ("92,30", "98,0", "102,0", "108,-30") for word in ("--point", point)]
 
 
-def arguments(base: dict[str, Any]) -> list[str]:
-    """Return a DERControlBase as arguments of the operator's commands."""
-    return [f"{mode}={json.dumps(value)}" for mode, value in base.items()]
+def arguments(base: dict[str, int]) -> list[str]:
+    """Return a DERControlBase of modes in hundredths of a percent as arguments of the operator's commands."""
+    return [f"{mode}={value / 100:g}%" for mode, value in base.items()]
 
 
 def run(server: Server, clients: list[RealClient]) -> dict[str, str]:  # noqa: C901  (one step after the other)

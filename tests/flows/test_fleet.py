@@ -82,8 +82,8 @@ def day(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) 
                 Document.select().where(Document.kind == "UsagePoint").count() == len(HOUSEHOLDS | MANAGED)
             )
         )
-        control = server.operator("control", "post", STREET, f"opModMaxLimW={LIMIT}", "--start", "+3m",
-                                  "--duration", "6m")
+        control = server.operator("control", "post", STREET, f"opModMaxLimW={LIMIT / 100:g}%",
+                                  "--start", "+3m", "--duration", "6m")
         until(lambda: ResponseRecord.select().where(ResponseRecord.status == 3).count() == len(generators))
         yield Day(server, fleet, control)
     finally:
