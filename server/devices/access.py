@@ -30,6 +30,7 @@ _OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice"}
 # Lists below no device, to which each enrolled device adds items of its own.
 SHARED_LISTS = frozenset({"EndDeviceList", "MirrorUsagePointList", "ResponseList", "NotificationList"})
 SAFE = frozenset({"GET", "HEAD"})
+AGGREGATOR = "aggregator"  # the kind of a device that acts for others
 NOT_THERE = "there is no such resource for you"
 
 
@@ -110,4 +111,6 @@ def writable(caller: Caller, audience: str) -> bool:
     """Return whether a caller may write what belongs to this audience: itself, or a device it manages."""
     if audience == caller.lfdi:
         return True
+    if caller.kind != AGGREGATOR:
+        return False
     return sql.row("SELECT 1 FROM device WHERE lfdi = ? AND manager = ?", audience, caller.lfdi) is not None

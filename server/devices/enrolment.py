@@ -20,7 +20,7 @@ from server.resources.codes import DeviceCategory
 from server.resources.hooks import Change, after, before, rebuild, seed
 from server.units import Href, Lfdi
 
-AGGREGATOR = "aggregator"
+AGGREGATOR = access.AGGREGATOR
 # The DeviceCategoryType of loads by their kind, where that is clear; DERs report their DERType.
 CATEGORIES: dict[str, DeviceCategory] = {
     "thermostat": DeviceCategory.THERMOSTAT,
@@ -93,7 +93,7 @@ def href(device: Device) -> Href:
 def find(name: str) -> Device:
     """Return the device with this LFDI, SFDI, number or name.
 
-    Refused (404) where there is none, or more than one.
+    Refused (404) where there is none, or more than one. LFDIs are identities; the rest may be shared.
     """
     query = Device.lfdi == name.replace("-", "").upper()
     if name.isdecimal() and len(name) < 19:
@@ -133,9 +133,22 @@ def relabel(
         merged = {**device.labels, **labels}
         device.labels = {key: value for key, value in merged.items() if value is not None}
         device.name = device.name if name is None or name == device.name else names.check_name(name)
+        was_aggregator = device.kind == AGGREGATOR
         device.kind = device.kind if kind is None else kind
         device.save()
+        if was_aggregator and device.kind != AGGREGATOR:
+            _release_managed(device.lfdi)
         rerender(device)
+
+
+def _release_managed(aggregator: Lfdi) -> None:
+    """Let nobody act any more for the devices that an aggregator managed, nor that see what is theirs."""
+    managed = list(Device.select().where(Device.manager == aggregator))
+    Device.update(manager="").where(Device.manager == aggregator).execute()
+    own = (EVERYONE, aggregator)
+    Audience.delete().where((Audience.lfdi == aggregator) & Audience.audience.not_in(own)).execute()
+    for device in managed:
+        rerender(find(device.lfdi))
 
 
 @audit.audited("device remove", "{lfdi} {name}", state=_state)
@@ -157,7 +170,7 @@ def _check_new(change: Change) -> None:
         _check_registration(caller, lfdi)
     if sfdi != identity.sfdi(lfdi):
         raise Refused(400, f"EndDevice/sFDI: {sfdi} is not the SFDI of {lfdi}")
-    if Device.select().where((Device.lfdi == lfdi) | (Device.sfdi == sfdi)).exists():
+    if Device.select().where(Device.lfdi == lfdi).exists():
         raise Refused(409, f"EndDevice/lFDI: {lfdi} is enrolled already")
     data["changedTime"] = clock.now()
     data.setdefault("enabled", True)
@@ -248,6 +261,7 @@ def _remove_device(change: Change) -> None:
     lfdi = change.data["lFDI"]
     for mirror in Document.select().where((Document.parent == "/mup") & (Document.audience == lfdi)):
         store.remove(mirror.href)
+    _release_managed(lfdi)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()
     Device.delete().where(Device.lfdi == lfdi).execute()
 
@@ -263,4 +277,7 @@ def _rebuild_rows() -> int:
         device, created = Device.get_or_create(id=number, defaults={
             "lfdi": data["lFDI"], "sfdi": data["sFDI"], "enrolled_at": data["changedTime"]})
         changed += created + _add_audiences(device)
+    aggregators = Device.select(Device.lfdi).where(Device.kind == AGGREGATOR)
+    changed += int(Device.update(manager="").where(
+        (Device.manager != "") & Device.manager.not_in(aggregators)).execute())
     return changed + int(Device.delete().where(Device.id.not_in(numbers)).execute())

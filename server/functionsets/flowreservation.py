@@ -75,8 +75,10 @@ def _is_cancelled(data: Data) -> bool:
 
 def _recognise(change: Change) -> None:
     """Take a POST that is repeated, because its answer was lost, for the same request."""
-    request = store.find(change.data["mRID"], change.kind) if "mRID" in change.data else None
-    if request is not None and request.audience == change.audience:
+    if "mRID" not in change.data:
+        return
+    request = store.find(change.data["mRID"], change.kind, audience=change.audience)
+    if request is not None:
         change.href, change.old = request.href, request.submitted
 
 

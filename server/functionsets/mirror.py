@@ -32,14 +32,9 @@ def _check(change: Change) -> None:
     if caller is not None and not access.writable(caller, lfdi):
         raise Refused(403, f"MirrorUsagePoint/deviceLFDI: {lfdi} is not a device you post for")
     change.audience = lfdi
-    for kind in ("MirrorUsagePoint", "UsagePoint"):
-        document = store.find(change.data["mRID"], kind)
-        if document is None:
-            continue
-        if document.audience != lfdi:
-            raise Refused(409, "MirrorUsagePoint/mRID: it belongs to another mirror")
-        if kind == "MirrorUsagePoint" and not change.href:
-            change.href, change.old = document.href, document.submitted
+    mirror = store.find(change.data["mRID"], "MirrorUsagePoint", audience=lfdi)
+    if mirror is not None and not change.href:
+        change.href, change.old = mirror.href, mirror.submitted
     for key in ("mRID", "deviceLFDI"):
         if change.old and change.old[key] != change.data[key]:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
@@ -66,7 +61,7 @@ def _merge_quantities(change: Change, lfdi: Lfdi) -> None:
 @after("PUT", "MirrorUsagePoint")
 def _publish(change: Change) -> None:
     """Update the UsagePoint of a mirror and record the values that came with it."""
-    point = store.find(change.data["mRID"], "UsagePoint")
+    point = store.find(change.data["mRID"], "UsagePoint", audience=change.audience)
     data = {key: value for key, value in change.data.items() if key not in _MIRROR_ONLY}
     if point is None:
         href = store.add("UsagePoint", "/upt", data, audience=change.audience)
@@ -101,7 +96,7 @@ def record(mirror: Document, quantities: list[Data]) -> str:
 
     Refused (403) where an mRID belongs to another mirror.
     """
-    point = store.find(mirror.submitted["mRID"], "UsagePoint")
+    point = store.find(mirror.submitted["mRID"], "UsagePoint", audience=mirror.audience)
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
     mrids = {quantity["mRID"] for quantity in mirror.submitted.get("MirrorMeterReading", [])}
@@ -121,7 +116,7 @@ def _record_quantity(point: str, audience: str, quantity: Data, path: str) -> st
 
     `path` names it in messages.
     """
-    meter = store.find(quantity["mRID"], "MeterReading")
+    meter = store.find(quantity["mRID"], "MeterReading", audience=audience)
     if meter is not None and not meter.href.startswith(f"{point}/"):
         raise Refused(403, f"{path}: this mRID belongs to another mirror")
     if meter is None:

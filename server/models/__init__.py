@@ -17,7 +17,7 @@ from server.config import settings
 from server.migrations import runner
 from server.models.alarms import AlarmRecord
 from server.models.auditlog import AuditEntry
-from server.models.base import EVERYONE, JSON, Table, db
+from server.models.base import EVERYONE, JSON, NOBODY, Table, db
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, Participation, RatingOverride,
@@ -98,6 +98,6 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership",
-    "Meter", "Participation", "Plan", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResponseRecord",
-    "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db", "is_postgres", "migrate",
-    "tables", "vder_audience", "vder_of_audience"]
+    "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading", "ReadingSet",
+    "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db",
+    "is_postgres", "migrate", "tables", "vder_audience", "vder_of_audience"]

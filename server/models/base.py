@@ -9,6 +9,7 @@ from peewee import Model, TextField
 
 db = peewee.DatabaseProxy()
 EVERYONE = "*"  # the audience of what every enrolled device may see
+NOBODY = "-"  # the audience of what no device may see until it is said whose it is
 
 
 class JSON(TextField):

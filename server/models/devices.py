@@ -9,12 +9,13 @@ from server.models.base import JSON, Table
 class Device(Table):
     """An enrolled EndDevice.
 
-    `id` is the number in its href, `manager` the LFDI of the aggregator that acts for it, "" without one.
+    `lfdi` is its identity; devices may share an `sfdi`, which has 36 bits of it. `id` is the number in its
+    href, `manager` the LFDI of the aggregator that acts for it, "" without one.
     """
     ENROLLED, SUSPENDED = "enrolled", "suspended"
     id = BigIntegerField(primary_key=True)
     lfdi = TextField(unique=True)
-    sfdi = BigIntegerField(unique=True)
+    sfdi = BigIntegerField(index=True)
     name = TextField(default="")
     kind = TextField(default="")
     labels = JSON(default=dict)

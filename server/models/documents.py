@@ -12,8 +12,9 @@ class Document(Table):
 
     `submitted` is the content as it was submitted, null for a placeholder that exists only so that its link
     resolves. `body` is the XML fragment that is served (see codec); `body_2023` is the fragment for clients
-    of the 2023 edition where it differs. `audience` is EVERYONE (every enrolled device), an LFDI, or a
-    virtual DER as `vder:ID`. `fresh_until` is the instant (UTC seconds) at which time alone changes the body.
+    of the 2023 edition where it differs. `audience` is EVERYONE (every enrolled device), NOBODY, an LFDI, or
+    a virtual DER as `vder:ID`. `fresh_until` is the instant (UTC seconds) at which time alone changes the
+    body.
 
     `sort` orders a list bytewise in the order of the resource table; `at` is the time that the list parameter
     `a` is compared with; `until` is the end of the interval. `visibility` is LISTED, ACTIVE or EXPIRED.

@@ -29,14 +29,18 @@ _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
 # --- reading --------------------------------------------------------------------------------------
 
 def decode(body: bytes) -> tuple[str, Data]:
-    """Return the name of a document's root element, and its data.
+    """Return the name of a document's root element, or of the subtype that its xsi:type names, and its data.
 
     Refused (400) where it is no XML or not valid; the message names line and element.
     """
     root = validation.parse(body)
     validation.validate(root)
     name = schema.key(root.tag).rpartition(":")[2]
-    return name, _read(root, schema.actual(root, schema.type_spec(name)))
+    subtype = schema.xsi_type(root)
+    if subtype is not None and schema.is_element(subtype):
+        name = subtype  # the rules of the subtype hold, as if the document had its name
+    data = _read(root, schema.actual(root, schema.type_spec(name)))
+    return name, {key: value for key, value in data.items() if key != "xsi:type" or value != name}
 
 
 def _read(element: etree._Element, spec: TypeSpec) -> Data:

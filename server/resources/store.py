@@ -16,7 +16,7 @@ from typing import Any
 from server import clock
 from server.config import settings
 from server.errors import Refused
-from server.models import EVERYONE, Document, KeyValue, db, is_postgres
+from server.models import EVERYONE, NOBODY, Document, KeyValue, db, is_postgres
 from server.resources import documents, hooks, links, quotas, render, schema, sql, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change
@@ -89,11 +89,17 @@ def items(list_href: str, ended: bool = False) -> list[Document]:
     )
 
 
-def find(mrid: str, *kinds: str) -> Document | None:
-    """Return the document of one of these kinds with this mRID; None where there is none."""
-    return documents.first(
-        f"mrid = ? AND kind IN ({sql.marks(len(kinds))})", schema.hexadecimal(mrid, 32), *kinds
-    )
+def find(mrid: str, *kinds: str, audience: str | None = None) -> Document | None:
+    """Return the document of one of these kinds with this mRID; None where there is none.
+
+    Devices make mRIDs of their own, and two may make the same: give the `audience` (an LFDI) of what they
+    write.
+    """
+    condition = f"mrid = ? AND kind IN ({sql.marks(len(kinds))})"
+    values = [schema.hexadecimal(mrid, 32), *kinds]
+    if audience is not None:
+        condition, values = f"{condition} AND audience = ?", [*values, audience]
+    return documents.first(condition, *values)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -115,8 +121,8 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
         if not change.href:
             quotas.check_new_item(change, list_href)
             change.href = f"{list_href}/{next_number(list_href)}"
-        render.save(kind, change.href, list_href, change.audience or EVERYONE, change.data,
-                    check=caller is None, bounded=caller is not None)
+        render.save(kind, change.href, list_href, EVERYONE if change.audience is None else change.audience,
+                    change.data, check=caller is None, bounded=caller is not None)
         _reconcile(change, list_href)
         return change
 
@@ -140,8 +146,8 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
                         old.submitted if old else None, caller)
         change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(parent)
         hooks.run_before(change)
-        render.save(change.kind, href, parent, change.audience or EVERYONE, change.data,
-                    check=caller is None, bounded=caller is not None)
+        render.save(change.kind, href, parent, EVERYONE if change.audience is None else change.audience,
+                    change.data, check=caller is None, bounded=caller is not None)
         _reconcile(change, parent, counted=old is None)
         return change
 
@@ -227,13 +233,18 @@ def _count(href: str, parent: str) -> None:
 
 
 def _inherited(href: str) -> str:
-    """Return the audience of the nearest document at or above an href; EVERYONE where there is none."""
-    while href:
-        row = sql.row("SELECT audience FROM document WHERE href = ?", href)
+    """Return the audience of the nearest document at or above an href.
+
+    Where there is none it is EVERYONE, or NOBODY for the data of customers.
+    """
+    above = href
+    while above:
+        row = sql.row("SELECT audience FROM document WHERE href = ?", above)
         if row is not None:
             return str(row[0])
-        href = table.parent(href)
-    return EVERYONE
+        above = table.parent(above)
+    top = table.match("/".join(href.split("/")[:2]))
+    return NOBODY if top is not None and top.row.private else EVERYONE
 
 
 # --- time passes ----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ FACTS = {row["resource"]: row for row in csv.DictReader(
     (Path(__file__).parents[1] / "data" / "resources.csv").read_text("utf-8").splitlines())}
 OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "ConnectionPoint"}
 KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses",
-        "publisher", "assigned", "quota"}
+        "publisher", "assigned", "quota", "private"}
 # Beyond the one element that the description names.
 ALSO_POSTED = {
     "MirrorUsagePoint": ["MirrorMeterReading", "MirrorMeterReadingList"],

@@ -90,6 +90,12 @@ def _readings(mirror: Any) -> dict[str, str]:
     return {table.rows[name].path: href for name, href in zip(MIRRORED, hrefs, strict=True)}
 
 
+def audience(list_href: str) -> Any:
+    """Return whose an item of a list is: the device's, where it would be nobody's, else as above it."""
+    top = table.match("/".join(list_href.split("/")[:2]))
+    return LFDI if top is not None and top.row.private and top.row.path == list_href else store.INHERIT
+
+
 def _is_response(row: Row) -> bool:
     return schema.descends(row.element, "Response")
 
@@ -97,7 +103,7 @@ def _is_response(row: Row) -> bool:
 def _store(row: Row, at: dict[str, str]) -> str:
     above, last = row.path.rpartition("/")[::2]
     if last.endswith(">"):
-        return store.add(row.element, at[above], sample(row.name))
+        return store.add(row.element, at[above], sample(row.name), audience=audience(at[above]))
     href = f"{at[above]}/{last}" if above else row.path
     if not row.is_list and not hooks.instead_of("GET", row.name):
         store.put(href, sample(row.name))

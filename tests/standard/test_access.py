@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server.config import settings
-from server.devices import enrolment
+from server.devices import enrolment, identity
 from server.grid.groups import virtualders
 from server.models import Device
 from server.resources import store, table
@@ -328,3 +328,47 @@ def test_a_device_does_not_act_for_its_aggregator(fleet: Peer, peer: Callable[[i
     assert peer(1).get("/edev/1").status == 404
     assert peer(1).put("/edev/3/der/1/ders", "DERStatus", {"readingTime": 1}).status == 404
     assert peer(1).post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": fleet.lfdi}).status == 403
+
+
+def test_an_aggregator_that_was_removed_acts_for_nobody(fleet: Peer, peer: Callable[[int], Peer]) -> None:
+    """Not even once it has registered itself again, or is enrolled as an aggregator of others."""
+    virtualders.create("all", members=["device 1"])
+    href = "/edev/2/der/1/ders"
+    enrolment.remove(enrolment.find("fleet"))
+    assert Device.get(Device.lfdi == peers.lfdi(1)).manager == ""
+    settings.registration = True
+    assert fleet.post("/edev", "EndDevice", {"lFDI": fleet.lfdi, "sFDI": identity.sfdi(fleet.lfdi),
+                                             "changedTime": 1}).status == 201
+    for kind in ("", enrolment.AGGREGATOR):
+        enrolment.relabel(enrolment.find(fleet.lfdi), {}, kind=kind)
+        assert fleet.get("/edev/2").status == 404
+        assert fleet.put(href, "DERStatus", {"readingTime": 1}).status == 404
+        assert fleet.delete("/edev/2/der/1").status == 404
+        assert fleet.post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": peers.lfdi(1)}).status == 403
+    assert peer(1).get(href).status == 200
+
+
+def test_a_device_that_is_no_aggregator_any_more_acts_for_nobody(fleet: Peer) -> None:
+    enrolment.relabel(enrolment.find("fleet"), {}, kind="pv")
+    assert fleet.get("/edev/1").status == 200 and fleet.get("/edev/2").status == 404
+    assert fleet.put("/edev/2/der/1/ders", "DERStatus", {"readingTime": 1}).status == 404
+    assert store.reindex() == 0
+
+
+@pytest.mark.parametrize(
+    "name, below", [("CustomerAccount", "CustomerAgreement"), ("Prepayment", "CreditRegister")]
+)
+def test_customer_data_without_an_owner_is_nobody_s(
+    device: Peer, peer: Callable[[int], Peer], name: str, below: str
+) -> None:
+    enrolment.enrol(peers.lfdi(2))
+    other, path = peer(2), table.parent(table.rows[name].path)
+    href = store.add(name, path, every_resource.sample(name))
+    last = table.parent(table.rows[below].path).rpartition("/")[2]
+    item = store.add(below, f"{href}/{last}", every_resource.sample(below))
+    for one in (device, other):
+        assert one.get(href).status == one.get(item).status == 404
+        assert one.get(path).data["all"] == 0 and f"{name}ListLink" not in one.get("/dcap").data
+    own = store.add(name, path, every_resource.sample(name), audience=device.lfdi)
+    assert (device.get(own).status, other.get(own).status) == (200, 404)
+    assert device.get(path).data["all"] == 1 and other.get(path).data["all"] == 0

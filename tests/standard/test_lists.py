@@ -174,7 +174,8 @@ def test_every_list_has_its_order(server: None, application: Any) -> None:
         for document in store.items(hrefs[name], ended=True):
             store.remove(document.href)
         for number, digits in enumerate(DIGITS):
-            store.add(item.element, hrefs[name], varied(row, item, digits, number))
+            owner = every_resource.audience(hrefs[name])
+            store.add(item.element, hrefs[name], varied(row, item, digits, number), audience=owner)
         listed = device.get(f"{hrefs[name]}?l=255").data[item.element]
         assert len(listed) == 6, name
         assert listed == in_order(row, item, listed), name

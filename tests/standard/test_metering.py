@@ -293,18 +293,20 @@ def test_nothing_is_kept_of_a_list_with_a_fault(meter: Peer) -> None:
     assert "MirrorMeterReading" not in meter.get("/mup/1").data
 
 
-def test_somebody_else_s_mrids_are_refused(meter: Peer, peer: Callable[[int], Peer]) -> None:
+def test_the_same_mrids_of_two_devices_are_two(meter: Peer, peer: Callable[[int], Peer]) -> None:
+    """mRIDs belong to their device: two of one manufacturer may count alike."""
     post(meter, {**POWER, "Reading": reading(1, NOON)})
     enrolment.enrol(peers.lfdi(2))
     other = peer(2)
-    assert other.post("/mup", "MirrorUsagePoint", mirror(other)).status == 409
-    assert other.post("/mup", "MirrorUsagePoint", mirror(other, mRID="BB")).location == "/mup/2"
-    assert post(other, {**POWER, "Reading": reading(9, NOON + 1)}, href="/mup/2").status == 403
+    assert other.post("/mup", "MirrorUsagePoint", mirror(other)).location == "/mup/2"
+    assert post(other, {**POWER, "Reading": reading(9, NOON)}, href="/mup/2").location == "/upt/2/mr/1"
     assert post(other, {**POWER, "Reading": reading(9, NOON + 1)}, href="/mup/1").status == 404
-    assert other.put("/mup/2", "MirrorUsagePoint", mirror(other)).status == 409
-    meter.delete("/mup/1")
-    assert other.post("/mup", "MirrorUsagePoint", mirror(other)).status == 409
-    assert values(meter) == [1]
+    assert other.post("/mup", "MirrorUsagePoint", mirror(other)).location == "/mup/2", "stated again"
+    assert post(meter, {**POWER, "Reading": reading(2, NOON + 300)}).status == 201
+    assert values(meter) == [1, 2] and values(other, "/upt/2/mr/1/rs/1/r") == [9]
+    assert meter.delete("/mup/1").status == 204
+    assert post(other, {**POWER, "Reading": reading(8, NOON + 300)}, href="/mup/2").status == 201
+    assert values(other, "/upt/2/mr/1/rs/1/r") == [9, 8]
 
 
 def test_an_mrid_of_the_device_s_other_mirror_is_refused_too(meter: Peer) -> None:

@@ -181,7 +181,7 @@ def test_capability_shows_a_function_set_once_there_is_something(device: Peer) -
     for name in ("TariffProfile", "MessagingProgram", "CustomerAccount", "Prepayment", "File"):
         href = table.parent(table.rows[name].path)
         assert f"{name}ListLink" not in device.get("/dcap").data
-        document = store.add(name, href, every_resource.sample(name))
+        document = store.add(name, href, every_resource.sample(name), audience=device.lfdi)
         assert device.get("/dcap").data[f"{name}ListLink"] == {"href": href, "all": 1}
         store.remove(document)
         assert f"{name}ListLink" not in device.get("/dcap").data

@@ -12,7 +12,7 @@ from server.devices import enrolment
 from server.grid.fleet import participation
 from server.grid.groups import assignments, virtualders
 from server.models import ResponseRecord
-from server.resources import store
+from server.resources import codec, schema, store
 from tests import peers
 from tests.conftest import NOON
 from tests.peers import Peer
@@ -235,3 +235,29 @@ def test_a_message_is_answered_as_a_message(
     response = answer(device, text_message(device), status=status)
     assert device.post(LIST, kind, response).status == expected
     assert participation.opted_out() == []
+
+
+def post_by_type(device: Peer, kind: str, data: dict[str, Any]) -> peers.Reply:
+    """POST a subtype of Response under the name Response, with xsi:type."""
+    document = codec.encode(kind, data).decode()
+    named = f'<Response xmlns:xsi="{schema.XSI}" xsi:type="{kind}"'
+    body = document.replace(f"<{kind}", named, 1).replace(f"</{kind}>", "</Response>")
+    return device.request("POST", LIST, body.encode())
+
+
+@pytest.mark.parametrize("kind, status, expected", [
+    ("TextResponse", 11, 201), ("TextResponse", 4, 400), ("DERControlResponse", 1, 400),
+    ("DrResponse", 1, 400)])
+def test_a_subtype_by_xsi_type_is_held_to_the_rules_of_its_name(
+    device: Peer, subject: str, kind: str, status: int, expected: int
+) -> None:
+    """What `<Response xsi:type="TextResponse">` says is what `<TextResponse>` says."""
+    reply = post_by_type(device, kind, answer(device, text_message(device), status=status))
+    assert reply.status == expected and participation.opted_out() == []
+    if expected == 201:
+        assert device.get(reply.headers["Location"]).name == kind
+
+
+def test_an_opt_out_by_xsi_type_is_one(device: Peer, subject: str) -> None:
+    assert post_by_type(device, "DERControlResponse", answer(device, subject, status=4)).status == 201
+    assert [row["lfdi"] for row in participation.opted_out()] == [device.lfdi]

@@ -47,7 +47,8 @@ def _cancel_superseded(request: Href) -> None:
     """Cancel what the device of a request is granted for requests that it has made anew."""
     for response in store.items(flowreservation.responses_href(request)):
         if response.status["currentStatus"] <= EventStatus.ACTIVE:
-            subject = store.find(response.submitted["subject"], "FlowReservationRequest")
+            subject = store.find(
+                response.submitted["subject"], "FlowReservationRequest", audience=response.audience)
             if subject is not None and _is_superseded(subject.href):
                 store.cancel(response.href, reason="the device has asked anew")
 

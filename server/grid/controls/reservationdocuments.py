@@ -57,7 +57,8 @@ def request_of(response: Document) -> Document:
 
     Refused (409) where it has been removed.
     """
-    request = store.find(response.submitted["subject"], "FlowReservationRequest")
+    request = store.find(
+        response.submitted["subject"], "FlowReservationRequest", audience=response.audience)
     if request is None:
         raise Refused(409, f"the request that {response.href} is for has been removed")
     return request

@@ -1,6 +1,7 @@
 """The headroom that the limits of a device's virtual DERs leave beside what is reserved for others."""
 from __future__ import annotations
 
+from server.functionsets import flowreservation
 from server.grid.controls import reservationpolicy
 from server.grid.controls.reservationpolicy import Headroom, ReservationRequest, Reserved
 from server.models import Device, Document, Membership, VirtualDER, is_postgres
@@ -35,16 +36,16 @@ def headroom(request: Document, requested: ReservationRequest, lock: bool = Fals
 
 def _reserved_by_others(vder: VirtualDER, request: Document, charging: bool) -> list[Reserved]:
     """The power that is granted to other requests of a virtual DER's members in one direction."""
-    reserved = []
-    for submitted, event_status in sql.rows(
-            "SELECT d.submitted, d.status FROM membership m JOIN document d ON d.parent = '/edev/' || "
-            "m.device_id || '/frp' "
+    reserved, own = [], flowreservation.responses_href(request.href)
+    for parent, submitted, event_status in sql.rows(
+            "SELECT d.parent, d.submitted, d.status FROM membership m "
+            "JOIN document d ON d.parent = '/edev/' || m.device_id || '/frp' "
             f"WHERE m.vder_id = ? AND d.visibility < {Document.EXPIRED}", vder.id):
         data = Document.submitted.python_value(submitted)
         power_w = quantities.base_value(data["powerAvailable"]) or 0.0
         status = Document.status.python_value(event_status)["currentStatus"]
         if (
-            data["subject"] != request.submitted["mRID"]
+            (parent, data["subject"]) != (own, request.submitted["mRID"])
             and (power_w > 0) == charging
             and power_w
             and status <= EventStatus.ACTIVE

@@ -29,7 +29,7 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
                     if (number := vder.device_id) is not None}
         new = {
             device: VirtualDER(
-                name=f"device {device.sfdi}",
+                name=_name(device),
                 device=device,
                 purpose="device",
                 created_at=clock.now(),
@@ -44,6 +44,12 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
             programs.publish(vder)
         assignments.join(new.items())
         return existing | {device.id: vder for device, vder in new.items()}
+
+
+def _name(device: Device) -> str:
+    """Return the name of a device's own virtual DER: by its SFDI, and its number where others share that."""
+    shared = Device.select().where((Device.sfdi == device.sfdi) & (Device.id != device.id)).exists()
+    return f"device {device.sfdi} ({device.id})" if shared else f"device {device.sfdi}"
 
 
 @before("DELETE", "EndDevice")
