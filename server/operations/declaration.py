@@ -14,8 +14,10 @@ is the type of the result.
 """
 from __future__ import annotations
 
+import codecs
 import inspect
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -43,17 +45,28 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"  # enrols and removes devices, maintains the database
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")  # no text has these, whatever its encoding
+
+
 class UploadedFile(NamedTuple):
     """A file that comes with a call: its name, for messages, and its bytes."""
     name: str
     content: bytes
 
     def text(self) -> str:
-        """The content as text, without a byte order mark. Refused (400) where it is not UTF-8."""
-        try:
-            return self.content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise Refused(400, f"{self.name}: this is not UTF-8 (byte {error.start})") from None
+        """The content as text, without a byte order mark: UTF-8, UTF-16 with its mark, or Windows-1252.
+
+        Refused (400) where it is none of them.
+        """
+        utf16 = self.content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252"):
+            try:
+                text = self.content.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if not _CONTROL.search(text):
+                return text
+        raise Refused(400, f"{self.name}: this is no text in UTF-8, UTF-16 or Windows-1252")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from server.operations.seriesinput import CsvFile, JsonFile
 from server.units import Instant, Seconds
 
 DAY_S = 86400
+QUANTITIES = ("premises", "load", "pv", "thermal", "ev", "storage", "other")
 KINDS = ("load", "pv", "thermal", "ev")
 forecast = Group("forecast", """
     What is expected, in W with injection positive, so that a load is negative: from our own readings, or as
@@ -73,7 +74,7 @@ def show(
 @history.operation("import", role=Role.OPERATOR)
 def import_history(
     vder: VderName,
-    kind: Annotated[str, Arg(metavar="KIND")],
+    kind: Annotated[str, Arg(choices=QUANTITIES, metavar="KIND")],
     *,
     csv_file: CsvFile = None,
     json_file: JsonFile = None,

@@ -20,7 +20,6 @@ _ISO = re.compile(r"P(?!$)(?:(\d+)W)?(?:(\d+)D)?"
 _ISO_SECONDS = (604800, 86400, 3600, 60, 1)
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _CLOCK = re.compile(r"(?:(yesterday|today|tomorrow)\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?")
-_MILLISECONDS = re.compile(r"\d{12,14}")
 LONGEST_S = 2 ** 32 - 1  # a duration is a UInt32
 
 
@@ -62,8 +61,6 @@ def instant(text: str, zone: tzinfo, now: int) -> int:
         return now
     if stripped[:1] in ("+", "-"):
         return now + int(seconds(stripped[1:])) * (1 if stripped[0] == "+" else -1)
-    if _MILLISECONDS.fullmatch(stripped):
-        raise ValueError(f"looks like milliseconds; write seconds: {stripped[:-3]}")
     clock = _CLOCK.fullmatch(stripped)
     if clock is not None:
         today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()

@@ -4,9 +4,13 @@ from __future__ import annotations
 from server import audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, reservationanswers, reservations
+from server.grid.dispatch import allocation
+from server.grid.dispatch.ordercreation import UNSERVED_W
 from server.grid.dispatch.orders import ACTIVE, SCHEDULED, controls_of, describe, find_order, status_of
 from server.grid.dispatch.results import OrderSummary
 from server.grid.dispatch.shares import ShareRow, record_shares
+from server.grid.fleet import members
+from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, Share
 from server.resources import store
 from server.resources.codes import EventStatus
@@ -73,7 +77,7 @@ def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
             target_w=order.target_w,
             planned_w=order.planned_w,
             reason=reason or order.reason,
-            warnings=[],
+            warnings=_reach_warnings(order, end + duration_s),
             requested_by=audit.who(),
             created_at=clock.now(),
         )
@@ -91,6 +95,25 @@ def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
             ],
         )
         return describe(extension)
+
+
+def _reach_warnings(order: DispatchOrder, end: Instant) -> list[str]:
+    """Return a warning where members cannot hold their shares of a power until the end, as an order would."""
+    if order.quantity not in allocation.GROUP_QUANTITIES:
+        return []
+    hours = (end - max(clock.now(), order.start)) / 3600
+    shares = {share.lfdi: share.planned_w or 0.0 for share in Share.select().where(Share.order == order)}
+    devices = [member for member in members.read(virtualders.members(order.vder), hours)
+               if member.lfdi in shares and allocation.takes_power_setpoint(member)]
+    planned_w = sum(shares[member.lfdi] for member in devices)
+    try:
+        options = allocation.DispatchOptions(order.addressing, hours=hours)
+        allocated = allocation.allocate("target", planned_w, devices, options)
+    except Refused as refused:
+        return [refused.why] if devices else []
+    if abs(allocated.unserved_w) < UNSERVED_W:
+        return []
+    return [allocation.unserved_warning(allocated.unserved_w, allocated.planned_w)]
 
 
 def _repeat(document: Document, start: Instant, duration_s: Seconds) -> Href:

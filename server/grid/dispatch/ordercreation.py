@@ -26,7 +26,7 @@ from server.models import DispatchOrder, Document, VirtualDER
 from server.resources import dryrun, sql, store
 from server.units import Instant, Seconds, Watts
 
-_UNSERVED_W = 1.0  # a target missed by less is met
+UNSERVED_W = 1.0  # a target missed by less is met
 
 
 def create_order(request: OrderRequest, progress: Progress | None = None) -> CreatedOrder:
@@ -92,13 +92,13 @@ def _carry_out(
     else:
         warnings += conflicts.single_device_conflicts(vder, documents)
     load_shares: list[ShareRow] = []
-    if loads is not None and abs(allocated.unserved_w) >= _UNSERVED_W:
+    if loads is not None and abs(allocated.unserved_w) >= UNSERVED_W:
         load_shares = loads.dispatch(allocated.unserved_w, request.reason, request.randomize_s)
     load_change_w = flexibleloads.injection_change_w(load_shares)
     unserved_w = allocated.unserved_w - load_change_w
     load_baseline_w = loads.baseline_w if loads is not None else 0.0
     planned_w = allocated.planned_w + load_baseline_w + load_change_w
-    if abs(unserved_w) >= _UNSERVED_W:
+    if abs(unserved_w) >= UNSERVED_W:
         warnings.append(allocation.unserved_warning(unserved_w, planned_w))
     order = DispatchOrder.create(
         vder=vder,

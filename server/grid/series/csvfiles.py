@@ -1,7 +1,8 @@
 """Series in files: CSV and JSON. Pure.
 
 CSV has a header `start,value` (with `p10`, `p90` … for quantiles) and a row for each step, or a single column
-of values. Times are ISO 8601 or seconds since 1970. A time without offset is local time of the service area:
+of values; `csvlines` says what else spreadsheets and exchanges write. Times are ISO 8601, DD.MM.YYYY or
+seconds since 1970. A time without offset is local time of the service area:
 where the clock is put back, the instant is chosen that fits the step of the rows (see `localtimes`); the hour
 that is left out in spring has no rows. An empty cell, or a row that is missing, is a gap. JSON is
 {"start": …, "step": …, "values": […], "quantiles": {"0.9": […]}} or [{"start": …, "value": …}].
@@ -10,22 +11,19 @@ Refused (400), with the file, the line or position, and the reason, where anythi
 """
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
-from server.errors import Refused
-from server.grid.series import localtimes
+from server.grid.series import csvlines, localtimes, resolutions
+from server.grid.series.csvlines import CsvText, refuse
 from server.grid.series.intervals import DAY, LONGEST, iso
 from server.grid.series.localtimes import LocalTime
 
 SESSION_COLUMNS = ("arrive", "depart", "wh", "w")
-_EMPTY = ("", "null")
+_MOST_DIGITS = 30  # of an integer in JSON; one of thousands takes Python seconds
 
 
 class Parsed(NamedTuple):
@@ -43,54 +41,44 @@ class _Row(NamedTuple):
     cells: dict[str, float | None]
 
 
-def _refuse(position: str, reason: str) -> NoReturn:
-    raise Refused(400, f"{position}: {reason}")
-
-
 def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Parsed:
     """Read a series from CSV; `name` is the file's, for messages.
 
     `start` and `step` are for a single column of values; a file with times needs neither, save `step` if it
     has a single row.
     """
-    lines = _lines(text, name)
+    content = csvlines.read(text, name)
+    lines = content.lines
     if not lines:
-        _refuse(name, "it is empty")
-    header = [cell.strip().lower() for cell in lines[0][1]]
+        refuse(name, "it is empty")
+    header = csvlines.header(lines[0][1])
     if "start" not in header:
-        return _column(lines, name, start, step)
+        return _column(content, name, start, step)
     _check_header(header, f"{name}, line {lines[0][0]}")
     rows = []
     for number, line in lines[1:]:
         position = f"{name}, line {number}"
+        if csvlines.is_blank(line):
+            continue
         if len(line) != len(header):
-            _refuse(position, f"{len(line)} cells for {len(header)} columns")
-        cells = dict(zip(header, line, strict=True))
-        time = localtimes.parse(cells.pop("start"), zone, position)
-        rows.append(_Row(time, {key: _number(cell, position) for key, cell in cells.items()}))
+            refuse(position, f"{len(line)} cells for {len(header)} columns")
+        texts = dict(zip(header, line, strict=True))
+        written = texts.pop("start")
+        cells = {key: csvlines.number(text, position, content.decimal_comma) for key, text in texts.items()}
+        try:
+            rows.append(_Row(localtimes.parse(written, zone, position), cells))
+        except localtimes.SkippedTime:
+            if any(cell is not None for cell in cells.values()):
+                raise  # a row without values for the hour that the clock skips says nothing
     return _table(rows, name, zone, step)
 
 
 def _check_header(header: list[str], position: str) -> None:
     for cell in header:
         if cell not in ("start", "value") and _probability(cell) is None:
-            _refuse(position, f"column {cell!r} is neither start, value nor a quantile such as p90")
+            refuse(position, f"column {cell!r} is neither start, value nor a quantile such as p90")
     if "value" not in header or len(set(header)) != len(header):
-        _refuse(position, "one column start and one column value are needed, once each")
-
-
-def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """Return the rows with their line numbers, without empty ones at the end."""
-    text = text.removeprefix("\ufeff")
-    delimiter = ";" if ";" in text.partition("\n")[0] else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    try:
-        lines = [(reader.line_num, cells) for cells in reader]
-    except csv.Error as error:
-        _refuse(f"{name}, line {reader.line_num}", f"this is not CSV: {error}")
-    while lines and not any(cell.strip() for cell in lines[-1][1]):
-        lines.pop()
-    return lines
+        refuse(position, "one column start and one column value are needed, once each")
 
 
 def _probability(column: str) -> str | None:
@@ -100,65 +88,54 @@ def _probability(column: str) -> str | None:
     return None
 
 
-def _number(cell: str, position: str) -> float | None:
-    text = cell.strip()
-    if text.lower() in _EMPTY:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        _refuse(position, f"{text!r} is not a number")
-    if not math.isfinite(value):
-        _refuse(position, f"{text} is not a finite number; leave the cell empty for a gap")
-    return value
-
-
-def _column(lines: Sequence[tuple[int, list[str]]], name: str, start: int | None, step: int | None) -> Parsed:
+def _column(content: CsvText, name: str, start: int | None, step: int | None) -> Parsed:
     """Read a single column of values."""
+    lines = content.lines
     first = lines[0][1][0].strip() if lines[0][1] else ""
     if first.lower() == "value":
         lines = lines[1:]
     if start is None or step is None:
-        _refuse(name, "a file without times (a header start,value) needs a start and a step")
+        refuse(name, "a file without times (a header start,value) needs a start and a step")
     values = []
     for number, cells in lines:
+        position = f"{name}, line {number}"
         if len(cells) > 1:
-            _refuse(
-                f"{name}, line {number}", f"{len(cells)} cells, but no header start,value that names them"
-            )
-        values.append(_number(cells[0] if cells else "", f"{name}, line {number}"))
+            refuse(position, f"{len(cells)} cells, but no header start,value that names them")
+        values.append(csvlines.number(cells[0] if cells else "", position, content.decimal_comma))
     return Parsed(start, step, values, {})
 
 
 def _table(rows: Sequence[_Row], name: str, zone: tzinfo, step: int | None) -> Parsed:
     """Return rows with times as steps, with gaps for those that are missing."""
     if not rows:
-        _refuse(name, "there are no values")
+        refuse(name, "there are no values")
     certain = [row.time for row in rows if not row.time.ambiguous]
     for before, time in pairwise(certain):
         if time.instants[0] <= before.instants[0]:
-            _refuse(time.position, f"{iso(time.instants[0])} does not come after {iso(before.instants[0])}, "
+            refuse(time.position, f"{iso(time.instants[0])} does not come after {iso(before.instants[0])}, "
                                   "which is in the row before")
     instants = localtimes.resolve([row.time for row in rows], zone)
     start, end = instants[0], instants[-1]
-    step = min((after - before for before, after in pairwise(instants)), default=step)
+    held = resolutions.held_s(instants)
+    step = min(held, default=step)
     if not step:
-        _refuse(name, "a single value does not tell how long it holds: specify a step")
+        refuse(name, "a single value does not tell how long it holds: specify a step")
     if end - start > LONGEST + DAY:
-        _refuse(
+        refuse(
             rows[-1].time.position,
             f"{iso(end)} is more than {LONGEST // DAY} days after {iso(start)}, where it begins",
         )
     columns: dict[str, list[float | None]] = {
-        key: [None] * ((end - start) // step + 1) for key in rows[0].cells
+        key: [None] * ((end - start) // step + (held[-1] // step if held else 1)) for key in rows[0].cells
     }
-    for row, instant in zip(rows, instants, strict=True):
+    for index, (row, instant) in enumerate(zip(rows, instants, strict=True)):
         number, remainder = divmod(instant - start, step)
         if remainder:
-            _refuse(row.time.position,
+            refuse(row.time.position,
                     f"{iso(instant)} is not a multiple of {step} s after {iso(start)}, where it begins")
+        steps = held[min(index, len(held) - 1)] // step if held else 1
         for key, value in row.cells.items():
-            columns[key][number] = value
+            columns[key][number:number + steps] = [value] * steps
     return Parsed(start, step, columns.pop("value"),
                  {str(_probability(key)): values for key, values in columns.items()})
 
@@ -176,33 +153,39 @@ def from_json(text: str, name: str, zone: tzinfo, step: int | None = None) -> Pa
     _check_keys(data, ("start", "step", "values"), name, ("quantiles",))
     quantiles = data.get("quantiles", {})
     if type(data["step"]) is not int or data["step"] <= 0:
-        _refuse(name, f"step {data['step']!r} is not a number of seconds")
+        refuse(name, f"step {data['step']!r} is not a number of seconds")
     if not isinstance(quantiles, dict) or not all(
         isinstance(values, list) for values in (data["values"], *quantiles.values())
     ):
-        _refuse(name, "values, and each of the quantiles, has to be a list")
+        refuse(name, "values, and each of the quantiles, has to be a list")
     start = localtimes.single(localtimes.parse(data["start"], zone, f"{name}, start"), zone)
     return Parsed(start, data["step"], data["values"], quantiles)
 
 
 def _parsed(text: str, name: str) -> Any:
     def refuse_constant(word: str) -> NoReturn:
-        _refuse(name, f"{word} is not a finite number; write null for a gap")
+        refuse(name, f"{word} is not a finite number; write null for a gap")
+
+    def integer(digits: str) -> int:
+        if len(digits) > _MOST_DIGITS:
+            refuse(name, f"{digits[:9]}… has {len(digits)} digits, which is beyond any plausible size")
+        return int(digits)
+
     try:
-        return json.loads(text, parse_constant=refuse_constant)
+        return json.loads(text, parse_constant=refuse_constant, parse_int=integer)
     except json.JSONDecodeError as error:
-        _refuse(f"{name}, line {error.lineno}", f"this is not JSON: {error.msg}")
+        refuse(f"{name}, line {error.lineno}", f"this is not JSON: {error.msg}")
     except RecursionError:
-        _refuse(name, "this is no series: its lists are nested too deeply")
+        refuse(name, "this is no series: its lists are nested too deeply")
 
 
 def _check_keys(item: Any, required: Iterable[str], position: str, optional: Iterable[str] = ()) -> None:
     if not isinstance(item, dict):
-        _refuse(position, f"an object with {', '.join(required)} is needed")
+        refuse(position, f"an object with {', '.join(required)} is needed")
     missing = [key for key in required if key not in item]
     unknown = [key for key in item if key not in (*required, *optional)]
     if missing or unknown:
-        _refuse(position, f"{missing[0]} is missing" if missing else f"{unknown[0]!r} is not known here")
+        refuse(position, f"{missing[0]} is missing" if missing else f"{unknown[0]!r} is not known here")
 
 
 def charging_sessions(text: str, name: str, zone: tzinfo) -> list[list[float]]:
@@ -225,17 +208,17 @@ def _session_items(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]
             _check_keys(item, SESSION_COLUMNS, f"{name}, session {number}")
             yield f"{name}, session {number}", item
         return
-    lines = _lines(text, name)
+    lines, _ = csvlines.read(text, name)
     if not lines or tuple(cell.strip().lower() for cell in lines[0][1]) != SESSION_COLUMNS:
-        _refuse(name, f"the first line has to be {','.join(SESSION_COLUMNS)}")
+        refuse(name, f"the first line has to be {','.join(SESSION_COLUMNS)}")
     for number, cells in lines[1:]:
         if len(cells) != len(SESSION_COLUMNS):
-            _refuse(f"{name}, line {number}", f"{len(cells)} cells for {len(SESSION_COLUMNS)} columns")
+            refuse(f"{name}, line {number}", f"{len(cells)} cells for {len(SESSION_COLUMNS)} columns")
         yield f"{name}, line {number}", dict(zip(SESSION_COLUMNS, cells, strict=True))
 
 
 def _quantity(cell: Any, position: str) -> float:
-    value = _number(str(cell), position)
+    value = csvlines.number(str(cell), position)
     if value is None:
-        _refuse(position, "wh and w are needed")
+        refuse(position, "wh and w are needed")
     return value

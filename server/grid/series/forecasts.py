@@ -12,8 +12,8 @@ from server import clock
 from server.audit import audited
 from server.errors import Refused
 from server.grid.groups import virtualders
-from server.grid.optimisation.arrays import Floats, np
-from server.grid.series import arrivals, forecastvalues, intervals, signals
+from server.grid.optimisation.arrays import np
+from server.grid.series import arrivals, forecastvalues, intervals, signals, signs
 from server.grid.series.forecastvalues import P90_SIGMAS, QUANTITIES, ForecastSteps
 from server.grid.series.intervals import DAY, STEP
 from server.grid.series.results import ForecastRow, Forecasts, PutForecast, SeriesForecast, SubmittedForecast
@@ -57,6 +57,7 @@ def put(
         for key, series in (quantiles or {}).items()
     }
     _check_quantiles(checked_quantiles, len(checked), origin)
+    signs.check_quantiles(checked_quantiles, start, step, origin)
     row = Series(
         vder=row_of,
         quantity=quantity,
@@ -72,7 +73,7 @@ def put(
         row.save(force_insert=True)
     gaps = intervals.gaps(intervals.array(checked), start, step)
     warnings = [f"{quantity} of {row_of.name} has no values {gap}" for gap in gaps]
-    warnings += _sign_warnings(quantity, intervals.array(checked))
+    warnings += signs.sign_warnings(quantity, intervals.array(checked))
     return {**_describe_series(row), "dry_run": dry_run, "warnings": warnings}
 
 
@@ -97,16 +98,6 @@ def _issue_instant(issued_at: int | None, now: int, origin: str) -> int:
             400, f"{origin}: it cannot have been issued at {intervals.iso(issued_at)}, later than now"
         )
     return now if issued_at is None else issued_at
-
-
-def _sign_warnings(quantity: str, values: Floats) -> list[str]:
-    """Return a warning where values have a sign that the quantity cannot have."""
-    wrong = {"load": values > 0, "thermal": values > 0, "pv": values < 0}[quantity]
-    if not wrong.any():
-        return []
-    sign = "negative" if quantity == "pv" else "positive"
-    return [f"{quantity} is {sign} in {int(wrong.sum())} of {len(values)} steps; "
-            "injection is positive here, consumption negative"]
 
 
 def _describe(row: Series) -> SubmittedForecast:

@@ -5,6 +5,7 @@ series of rows, `resolve` chooses the instants that fit the step of the rows.
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
@@ -12,7 +13,14 @@ from typing import Any, NamedTuple, NoReturn
 
 from server.errors import Refused
 
+_YEAR_2200 = 7_258_118_400  # what is beyond it, or before 1970, is a typing error
+_MOST_DIGITS = 30
+_DAY_FIRST = re.compile(r"^(\d{2})\.(\d{2})\.(\d{4})")  # 29.03.2026; slashes tell no order
 _LAST_DATE = "20260329"  # so many digits are a date in ISO 8601, more are seconds
+
+
+class SkippedTime(Refused):
+    """A local time that does not exist: the clock is put forward over it."""
 
 
 class LocalTime(NamedTuple):
@@ -46,18 +54,19 @@ def parse(text: Any, zone: tzinfo, position: str) -> LocalTime:
     Refused (400) where it is neither, no whole second, or a local time that does not exist.
     """
     if isinstance(text, int) and not isinstance(text, bool):
-        return LocalTime(position, str(text), (text,))
-    written = str(text).strip()
-    if len(written) > len(_LAST_DATE) and written.isdigit():
-        return LocalTime(position, written, (int(written),))
+        return _seconds(text, str(text), position)
+    written = str(text).strip().partition(" - ")[0]  # exchanges write when an interval begins and ends
+    if len(_LAST_DATE) < len(written) <= _MOST_DIGITS and written.isdecimal():
+        return _seconds(int(written), written, position)
     try:
-        time = datetime.fromisoformat(written)
+        time = datetime.fromisoformat(_DAY_FIRST.sub(r"\3-\2-\1", written))
         if time.tzinfo is not None:
             return LocalTime(position, written, (_whole_seconds(time, written, position),))
         local = time.replace(tzinfo=zone)
         if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time:
-            _refuse(position, f"{written} does not exist in {zone}: the clock is put forward over it; "
-                           "write times with their offset, or in UTC")
+            raise SkippedTime(400, _at(
+                position, f"{written} does not exist in {zone}: the clock is put forward over it; "
+                "write times with their offset, or in UTC"))
         instants = {_whole_seconds(local.replace(fold=fold), written, position) for fold in (0, 1)}
     except (ValueError, OverflowError):
         _refuse(position, f"{text!r} is not a time such as 2026-03-29T02:00 or 2026-03-29T00:00Z")
@@ -72,7 +81,20 @@ def _whole_seconds(time: datetime, text: str, position: str) -> int:
 
 
 def _refuse(position: str, reason: str) -> NoReturn:
-    raise Refused(400, f"{position}: {reason}" if position else reason)
+    raise Refused(400, _at(position, reason))
+
+
+def _at(position: str, reason: str) -> str:
+    return f"{position}: {reason}" if position else reason
+
+
+def _seconds(seconds: int, text: str, position: str) -> LocalTime:
+    """Seconds since 1970 as they are written."""
+    if not 0 <= seconds <= _YEAR_2200:
+        if _YEAR_2200 < seconds and 0 <= seconds // 1000 <= _YEAR_2200:
+            _refuse(position, f"{text} looks like milliseconds; write seconds: {seconds // 1000}")
+        _refuse(position, f"{text} is no time between 1970 and 2200")
+    return LocalTime(position, text, (seconds,))
 
 
 def single(time: LocalTime, zone: tzinfo, reason: str = "nothing in the file tells which is meant") -> int:

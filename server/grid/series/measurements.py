@@ -17,7 +17,7 @@ from server.audit import audited
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.series import devicepower, intervals, meterrows
+from server.grid.series import devicepower, intervals, meterrows, signs
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
 from server.grid.series.results import ImportedMeasurements, MeasurementRow
@@ -231,7 +231,9 @@ def put(
         "intervals": len(rows),
         "dry_run": dry_run,
         "warnings": [
-            f"{quantity} of {row.name} has no values {gap}" for gap in intervals.gaps(measured, start, step)
+            *signs.sign_warnings(quantity, measured),
+            *(f"{quantity} of {row.name} has no values {gap}"
+              for gap in intervals.gaps(measured, start, step)),
         ],
     }
 

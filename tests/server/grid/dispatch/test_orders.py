@@ -209,3 +209,12 @@ def test_an_order_goes_on_by_another_of_the_same(street):
     orderchanges.cancel(order["id"])
     with pytest.raises(Refused, match="cancelled"):
         orderchanges.extend(order["id"], 600)
+
+
+def test_an_extension_beyond_what_batteries_hold_is_warned_of(street):
+    order = create_order("street", 900, clock.now() + 300, watts=3000)
+    assert orderchanges.extend(order["id"], 600)["warnings"] == []
+    more, = orderchanges.extend(order["id"], 20 * 3600)["warnings"]
+    assert "W of the order are out of reach: the limits of members leave" in more
+    limit = create_order("street", 900, clock.now() + 300, limit=50)
+    assert orderchanges.extend(limit["id"], 20 * 3600)["warnings"] == []

@@ -130,7 +130,12 @@ def test_quantiles_stand_beside_their_values():
     ("start,value\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,x\n", "line 3: 'x' is not a number"),
     ("start,value\n2026-01-01T00:00Z,nan\n", "line 2: nan is not a finite number; leave the cell empty"),
     ("start,value\n2026-01-01T00:00Z,1,5\n", "line 2: 3 cells for 2 columns"),
-    ("start,value\n\n2026-01-01T00:00Z,1\n", "line 2: 0 cells for 2 columns"),
+    ("start,value\n\n2026-01-01T00:00Z,1,2\n", "line 3: 3 cells for 2 columns"),
+    ("start,value\n1767225600000,1\n", "line 2: 1767225600000 looks like milliseconds; write seconds: 1767"),
+    ("start,value\n2026-01-01T00:00Z,1e13\n", "line 2: 1e13 is beyond any plausible size"),
+    ("start;value\n01.01.2026;1,5\n02.01.2026;1.500\n", "line 3: 1.500 may be 1500 or 1,500"),
+    ("start,value\n03/04/2026,1\n", "line 2: '03/04/2026' is not a time such as"),
+    ("start,value\n2026-03-29T02:00,1\n", "line 2: 2026-03-29T02:00 does not exist in Europe/Berlin"),
     ("start,value\ntoday,1\n", "line 2: 'today' is not a time such as"),
     ("start,value\n2026-01-01T00:00:00.5Z,1\n", "line 2: .* is not a whole second"),
     ("start,value\n2026-01-01T00:15Z,1\n2026-01-01T00:15Z,2\n", "line 3: 2026-01-01T00:15Z does not come "
@@ -198,3 +203,45 @@ def test_cars_are_told_by_their_visits(text):
 def test_visits_that_cannot_be_read_are_refused(text, why):
     with pytest.raises(Refused, match=why):
         csvfiles.charging_sessions(text, "cars", BERLIN)
+
+
+@pytest.mark.parametrize("text", [
+    "start;value\n2026-01-01 00:00;1,5\n2026-01-01 01:00;-2\n",
+    "start\tvalue\n2026-01-01 00:00\t1,5\n2026-01-01 01:00\t-2\n",
+    "start;value\n01.01.2026 00:00;1,5\n01.01.2026 01:00;-2\n",
+    "start,value\n\n2026-01-01 00:00,1.5\n\n2026-01-01 01:00,-2\n\n",
+    "\ufeff\nMTU (CET/CEST);Day-ahead Price [EUR/MWh]\n01.01.2026 00:00 - 01.01.2026 01:00;1,5\n"
+    "01.01.2026 01:00 - 01.01.2026 02:00;-2\n",
+    "Time,kW\n2026-01-01T00:00,1.5\n2026-01-01T01:00,-2\n",
+])
+def test_files_of_spreadsheets_and_exchanges_are_read(text):
+    assert csv(text) == (utc("2025-12-31T23:00"), HOUR, [1.5, -2.0], {})
+
+
+def test_prices_by_the_hour_that_become_prices_by_the_quarter_hold_for_their_hour():
+    rows = ["2027-01-15T22:00,10", "2027-01-15T23:00,20", "2027-01-16T00:00,30", "2027-01-16T00:15,40",
+            "2027-01-16T00:30,50"]
+    table = csv("start,value\n" + "\n".join(rows) + "\n")
+    assert (table.step, table.values) == (900, [10.0] * 4 + [20.0] * 4 + [30.0, 40.0, 50.0])
+
+
+def test_prices_by_the_quarter_that_become_prices_by_the_hour_hold_too():
+    times = "00:00", "00:15", "00:30", "01:30", "02:30"
+    table = csv("start,value\n" + "\n".join(f"2027-01-15T{time},{row}" for row, time in enumerate(times)))
+    assert table.values == [0.0, 1.0] + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
+
+
+def test_a_row_without_a_value_at_an_hour_that_does_not_exist_is_left_out():
+    table = csv(f"start,value\n{SPRING}T01:00,1\n{SPRING}T02:00,\n{SPRING}T03:00,3\n")
+    assert (table.start, table.step, table.values) == (utc(f"{SPRING}T00:00"), HOUR, [1.0, 3.0])
+
+
+@pytest.mark.parametrize("text, why", [
+    ('{"start":"2027-01-15T00:00","step":3600,"values":[%s]}' % ("1" + "0" * 400), "has 401 digits"),
+    ('{"start":"2027-01-15T00:00","step":3600,"values":[%s]}' % ("1" + "0" * 5000), "has 5001 digits"),
+    ('[{"start":99999999999999999999,"value":1},{"start":9,"value":1}]', "no time between 1970 and 2200"),
+    ('[{"start":1800000000000,"value":1}]', "value 1: 1800000000000 looks like milliseconds"),
+])
+def test_json_numbers_beyond_any_size_are_refused(text, why):
+    with pytest.raises(Refused, match=why):
+        csvfiles.from_json(text, "f.json", BERLIN, 900)

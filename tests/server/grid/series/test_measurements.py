@@ -229,3 +229,11 @@ def test_what_is_old_is_forgotten():
         )
     assert measurements.forget_before(NOON) == 1
     assert measurements.forget_before(NOON + 1) == 2 and Series.get().start == NOON
+
+
+@pytest.mark.parametrize("quantity, value, expected", [
+    ("load", 500.0, 1), ("pv", -500.0, 1), ("load", -500.0, 0), ("premises", 5.0, 0)])
+def test_imported_signs_that_cannot_be_are_warned_of(server, quantity, value, expected):
+    virtualders.create("street")
+    result = measurements.put("street", quantity, NOON - 7200, [value, value], 900)
+    assert len(result["warnings"]) == expected

@@ -1,0 +1,89 @@
+"""The lines of CSV files as spreadsheets, meters and exchanges write them. Pure.
+
+The delimiter is what the first line has: tab, semicolon or comma. Where it is not the comma, numbers may have
+a decimal comma; in such a file a number with a point alone is refused, since it may be thousands.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from typing import NamedTuple, NoReturn
+
+from server.errors import Refused
+
+_EMPTY = ("", "null", "n/e", "n/a", "-")  # what meters and exchanges write for no value
+_DELIMITERS = ("\t", ";")  # before the comma, which numbers may have
+_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
+_MOST = 1e12  # in any unit; what is beyond is no measurement, price or power
+_START = ("start", "time", "timestamp", "datetime", "date", "date/time", "from", "begin", "interval start",
+          "mtu")
+_NOTE = re.compile(r"\s*[(\[].*[)\]]\s*$")  # a unit or zone behind a heading
+
+
+class CsvText(NamedTuple):
+    """Lines with their numbers, without blank ones around them; `decimal_comma` if numbers have one."""
+    lines: list[tuple[int, list[str]]]
+    decimal_comma: bool
+
+
+def refuse(position: str, reason: str) -> NoReturn:
+    """Refuse (400) what is at a position: a file's name with line or value."""
+    raise Refused(400, f"{position}: {reason}")
+
+
+def read(text: str, name: str) -> CsvText:
+    """Return the lines of a text; `name` is the file's. Refused (400) where it is no CSV."""
+    first = text.lstrip("\ufeff\r\n").partition("\n")[0]
+    delimiter = next((sign for sign in _DELIMITERS if sign in first), ",")
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter)
+    try:
+        lines = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        refuse(f"{name}, line {reader.line_num}", f"this is not CSV: {error}")
+    while lines and is_blank(lines[-1][1]):
+        lines.pop()
+    while lines and is_blank(lines[0][1]):
+        del lines[0]
+    comma = delimiter != "," and any(
+        _DECIMAL_COMMA.fullmatch(cell.strip()) for _, cells in lines for cell in cells)
+    return CsvText(lines, comma)
+
+
+def is_blank(cells: list[str]) -> bool:
+    """Return whether a line has nothing in it."""
+    return not any(cell.strip() for cell in cells)
+
+
+def number(cell: str, position: str, decimal_comma: bool = False) -> float | None:
+    """Return the number in a cell, None where it is empty. Refused (400) where it is none that can be."""
+    text = cell.strip()
+    if text.lower() in _EMPTY:
+        return None
+    if decimal_comma:
+        if "." in text and "," not in text:
+            refuse(position, f"{text} may be {text.replace('.', '')} or {text.replace('.', ',')} in a file "
+                             "with decimal commas; write it with a comma or without the point")
+        text = text.replace(".", "").replace(",", ".")
+    try:
+        value = float(text)
+    except ValueError:
+        refuse(position, f"{cell.strip()!r} is not a number")
+    if not math.isfinite(value):
+        refuse(position, f"{text} is not a finite number; leave the cell empty for a gap")
+    if abs(value) > _MOST:
+        refuse(position, f"{text} is beyond any plausible size")
+    return value
+
+
+def header(cells: list[str]) -> list[str]:
+    """Return the names of columns: start, value, p10 …; headings of exchanges and meters are understood.
+
+    Those are a heading of time and one other, with a unit or zone behind each.
+    """
+    names = [cell.strip().lower() for cell in cells]
+    plain = [_NOTE.sub("", name) for name in names]
+    if "start" not in names and len(names) == 2 and plain[0] in _START:
+        return ["start", "value"]
+    return names
