@@ -16,7 +16,7 @@ from server.cli import commands, common
 from server.cli.group import Commands
 
 # Commands that are no operations, with their modules.
-PROCESSES = {"serve": "run", "work": "run", "certs": "certs", "settings": "settings",
+PROCESSES = {"serve": "run", "work": "run", "init": "run", "certs": "certs", "settings": "settings",
              "operations": "reference", "demo": "demo"}
 
 
@@ -31,7 +31,7 @@ def load(name: str) -> click.Command:
 
 @click.group(
     cls=Commands,
-    names=("serve", "work", "certs", *operations.MODULES, "settings", "operations", "demo"),
+    names=("serve", "work", "init", "certs", *operations.MODULES, "settings", "operations", "demo"),
     load=load,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

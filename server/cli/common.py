@@ -48,14 +48,17 @@ def login() -> str:
         return f"uid {os.getuid()}"
 
 
-def open_database() -> None:
-    """Connect to the database and register the hooks of every package; the clock follows the server's."""
+def open_database(create: bool = False) -> None:
+    """Connect to the database and register the hooks of every package; the clock follows the server's.
+
+    One that is not there is made if `create`, else refused.
+    """
     from server import functionsets, grid, models
     from server.resources import hooks
 
     assert grid
     functionsets.load()
-    models.connect()
+    models.connect(create=create)
     if settings.clock:
         clock.follow(settings.clock)
     else:

@@ -9,6 +9,7 @@ import click
 from server import clock
 from server.cli import common
 from server.config import settings
+from server.config.checks import masked
 
 
 @click.command()
@@ -26,7 +27,7 @@ def gunicorn() -> list[str]:
 def prepare() -> dict[str, str]:
     """Make the database ready and set the clock's pace for every process; their environment."""
     from server.resources import pollrates, store
-    common.open_database()
+    common.open_database(create=True)
     if settings.clock:
         clock.follow(settings.clock)
         settings.clock = clock.spec()
@@ -47,6 +48,16 @@ def _save(name: str, value: str) -> bool:
     return True
 
 
+@click.command("init")
+def init() -> None:
+    """Make the database, or upgrade it.
+
+    `serve` does so too; other commands refuse a database that is not there.
+    """
+    common.open_database(create=True)
+    click.echo(f"The database {masked(settings.database)} is ready.")
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="Do what is due and stop.")
 def work(once: bool) -> None:
@@ -59,4 +70,4 @@ def work(once: bool) -> None:
     worker.run(once)
 
 
-COMMANDS = (serve, work)
+COMMANDS = (serve, work, init)

@@ -6,11 +6,13 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 MAX_NAME_LENGTH = 32  # DERProgram.description, which carries the name of a virtual DER, is a String32
 FASTEST_PACE = 1e6    # clock seconds per second
+_MONTH_AND_DAY = len("12-25")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#\s]*):(.*)@|\b((?:ssl)?password=)[^&\s]+", re.IGNORECASE)
@@ -78,6 +80,16 @@ def _time_zone_fault(name: str) -> str:
     return ""
 
 
+def _holidays_fault(days: str) -> str:
+    """Return what is wrong with a list of days; `server.grid.reports.likedays` reads it."""
+    for day in filter(None, (part.strip() for part in days.split(","))):
+        try:
+            date.fromisoformat(f"2024-{day}" if len(day) == _MONTH_AND_DAY else day)
+        except ValueError:
+            return f"has {day}, which is no day such as 2026-12-25 or 12-25"
+    return ""
+
+
 def _pace_fault(pace: str) -> str:
     """Return what is wrong with a pace; `server.clock.follow` says what one is."""
     if pace.startswith("file:"):
@@ -105,6 +117,7 @@ def _path_fault(path: str) -> str:
 
 
 DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
+HOLIDAYS = Check("days such as 2026-04-06, or 12-25 for every year, separated by commas", _holidays_fault)
 HOST = Check("an IP address or a host name", _host_fault)
 NETWORKS = Check("IP addresses or networks, separated by commas", _networks_fault)
 HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)

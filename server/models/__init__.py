@@ -14,6 +14,8 @@ import peewee
 from playhouse import db_url
 
 from server.config import settings
+from server.config.checks import masked
+from server.errors import Refused
 from server.migrations import runner
 from server.models.alarms import AlarmRecord
 from server.models.auditlog import AuditEntry
@@ -36,8 +38,12 @@ _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "
         "tcp_user_timeout": 20_000}
 
 
-def connect(url: str | None = None, wait_s: int | None = None, statement_s: int = 0) -> None:
+def connect(
+    url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True
+) -> None:
     """Open the database at this URL (default: the setting) and bring its tables up to date.
+
+    A database that is not there, or has no tables, is made if `create`; else it is refused (503).
 
     A statement waits up to `wait_s` for the locks of others (default: the setting `busy_timeout_s`) and, on
     PostgreSQL, takes up to `statement_s` (0 for any time); beyond, it fails with an OperationalError.
@@ -50,12 +56,22 @@ def connect(url: str | None = None, wait_s: int | None = None, statement_s: int 
     if db.obj is not None and not db.is_closed():
         db.close()
     if url.startswith("sqlite"):
-        database: peewee.Database = _open_sqlite(url.partition(":///")[2], wait_s)
+        path = url.partition(":///")[2]
+        if not create and not Path(path).exists():
+            raise _not_there(f"there is no database {Path(path).absolute()}")
+        database: peewee.Database = _open_sqlite(path, wait_s)
     else:
         options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
         database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), options=options, **_TCP)
     db.initialize(database)
+    if not create and not db.get_tables():
+        raise _not_there(f"the database {masked(url)} is empty")
     migrate()
+
+
+def _not_there(what: str) -> Refused:
+    return Refused(503, f"{what} ({settings.place('database')}). Name another one in the setting database, "
+                        "or make it: counterpoise init")
 
 
 def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server import models
+from server.errors import Refused
 from server.models import Document, db
 
 
@@ -61,3 +62,14 @@ def test_a_database_that_another_process_is_creating_is_waited_for(
     finally:
         db.close()
         other.close()
+
+
+def test_a_database_that_is_not_there_is_made_only_where_that_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "c.db"
+    with pytest.raises(Refused, match=f"there is no database {path} .*counterpoise init"):
+        models.connect(f"sqlite:///{path}", create=False)
+    assert not path.parent.exists()
+    models.connect(f"sqlite:///{path}")
+    models.connect(f"sqlite:///{path}", create=False)
+    assert models.Device.select().count() == 0
+    models.db.close()

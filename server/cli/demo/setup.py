@@ -72,7 +72,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, rate: float | None
     else:
         clock.run(rate, begin)
     settings.clock = clock.spec()
-    common.open_database()
+    common.open_database(create=True)
     _enrol(entries, spare, POLL_RATE_STEPPED_S if rate is None else POLL_RATE_S)
     with audit.acting("demo"):
         fixed_w = _put_forecasts(devices, homes, midnight)

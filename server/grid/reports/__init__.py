@@ -1,7 +1,8 @@
 """Baselines, performance and settlement of events, days and months.
 
-Read `baselines` (what devices would have drawn; `ownevents` tells when that was affected), `performance`
-(delivered against expected; with `evaluatedevents`, `eventresponses`, `reboundenergy`), `settlement` and
-`reports` (an event, a day, a month). How a report is shown: `pages`, and `charts` with `chartstyle`,
-`powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions return.
+Read `baselines` (what devices would have drawn; `ownevents` tells when that was affected, `likedays` which
+days are alike), `performance` (delivered against expected; with `evaluatedevents`, `eventresponses`,
+`reboundenergy`), `settlement` and `reports` (an event, a day, a month). How a report is shown: `pages`, and
+`charts` with `chartstyle`, `powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions
+return.
 """

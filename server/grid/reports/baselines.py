@@ -22,7 +22,7 @@ from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.reports import ownevents
+from server.grid.reports import likedays, ownevents
 from server.grid.reports.ownevents import BEFORE
 from server.grid.reports.results import BaselineRow
 from server.grid.series import devicereadings
@@ -30,7 +30,6 @@ from server.grid.series.intervals import STEP
 from server.models import ChargingSession, DerState, Device, DeviceType, DispatchOrder, Share, VirtualDER
 
 QUARTERS = 86400 // STEP
-LOOK_BACK_DAYS = 42  # in which like days are sought
 LONGEST_S = 86400
 NO_BASELINE = "none"
 # By method, the error of one device's baseline relative to it (for 10 of 10 the median of homes).
@@ -146,7 +145,7 @@ def _like_days(request: BaselineRequest) -> MemberBaseline | None:
     """
     zone = ZoneInfo(settings.timezone)
     day = datetime.fromtimestamp(request.start, zone).date()
-    quarters = np.array([local_quarters(like_day, zone) for like_day in [*like_days(day), day]])
+    quarters = np.array([local_quarters(like_day, zone) for like_day in [*likedays.like_days(day), day]])
     first, last = int(quarters.min()) // STEP * STEP, int(quarters.max()) + STEP
     load_w = -devicereadings.mean_injection_w([request.device], first, last, STEP)[0]
     values = load_w[(quarters - first) // STEP]
@@ -166,12 +165,6 @@ def _events(request: BaselineRequest, start: int, end: int) -> list[ownevents.Sp
 
 
 METHODS: dict[str, Method] = {"storage": _submeter, "ev": _uncontrolled, "pv": _available}
-
-
-def like_days(day: date) -> list[date]:
-    """Return the days before this one that are like it, working days or weekends, the newest last."""
-    days = [day - timedelta(days=back) for back in range(LOOK_BACK_DAYS, 0, -1)]
-    return [earlier for earlier in days if (earlier.weekday() >= 5) == (day.weekday() >= 5)]
 
 
 def local_quarters(day: date, zone: ZoneInfo) -> list[int]:

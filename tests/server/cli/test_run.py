@@ -1,8 +1,13 @@
 """What `serve` makes ready before it begins."""
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
 from server import clock, models
-from server.cli import run
+from server.cli import main, run
 from server.config import settings
 from server.resources import store
 from tests.peers import Peer
@@ -42,3 +47,20 @@ def test_nothing_is_rendered_again_without_need(device: Peer) -> None:
     models.Document.update(body=b">untouched").where(models.Document.href == "/edev/1/dstat").execute()
     prepare()
     assert models.Document.get_by_id("/edev/1/dstat").body == b">untouched"
+
+
+@pytest.mark.parametrize("words", ["device list", "vder create A", "work --once", "audit tail"])
+def test_a_command_says_where_it_looked_for_a_database_that_is_not_there(words: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    arguments, saved = ["--set", f"database=sqlite:///{path}"], dict(settings.__dict__)
+    try:
+        result = CliRunner().invoke(main, [*arguments, *words.split()])
+        assert result.exit_code == 1 and f"there is no database {path}" in result.output
+        assert "counterpoise init" in result.output and not path.exists()
+        made = CliRunner().invoke(main, [*arguments, "init"])
+        assert (made.exit_code, made.output) == (0, f"The database sqlite:///{path} is ready.\n")
+        assert CliRunner().invoke(main, [*arguments, *words.split()]).exit_code == 0
+    finally:
+        models.db.close()
+        settings.__dict__.clear()
+        settings.__dict__.update(saved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,12 @@ def test_a_statement_waits_no_longer_than_it_is_told(blank: str) -> None:
         assert [db.execute_sql(f"SHOW {name}").fetchone()[0] for name in names] == ["3s", "7s"]
     else:
         assert db.pragma("busy_timeout") == 3000
+
+
+def test_a_database_without_tables_counts_as_not_there(blank: str) -> None:
+    if blank.startswith("sqlite"):
+        path = Path(blank.partition(":///")[2])
+        path.parent.mkdir()
+        path.touch()
+    with pytest.raises(Refused, match="is empty .*counterpoise init"):
+        models.connect(blank, create=False)

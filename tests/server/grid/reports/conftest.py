@@ -8,7 +8,7 @@ import pytest
 from server import clock
 from server.devices import enrolment
 from server.grid.groups import virtualders
-from server.grid.reports import baselines
+from server.grid.reports import baselines, likedays
 from server.grid.reports.baselines import BaselineRequest
 from server.grid.series import measurements
 from server.models import ChargingSession, DeviceType, DispatchOrder, Meter, ResponseRecord, Share, VirtualDER
@@ -102,7 +102,7 @@ def read_like_days(days, watts, event=NOON, zone="UTC"):
     """The heat pump draws so much at 06:00 to 18:00 local time of each of these many days before the
     event's."""
     local_zone = ZoneInfo(zone)
-    for day in baselines.like_days(datetime.fromtimestamp(event, local_zone).date())[-days:]:
+    for day in likedays.like_days(datetime.fromtimestamp(event, local_zone).date())[-days:]:
         begin = datetime(day.year, day.month, day.day, 6, tzinfo=local_zone)
         read_injection(3, int(begin.timestamp()), [-watts(day)] * 48)
 

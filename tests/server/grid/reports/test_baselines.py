@@ -9,7 +9,7 @@ import pytest
 from server import clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.reports import baselines
+from server.grid.reports import baselines, likedays
 from server.models import ChargingSession, DerState
 from tests.conftest import NOON
 from tests.server.grid.reports.conftest import (DAY, HOUR, STEP, baseline, order, read_injection,
@@ -68,7 +68,7 @@ def test_ten_like_days_put_right_by_the_same_day(street):
 
 
 def test_days_with_an_event_of_ours_and_other_kinds_of_days_do_not_count(street):
-    days = baselines.like_days(date(2025, 6, 15))
+    days = likedays.like_days(date(2025, 6, 15))
     assert all(day.weekday() >= 5 for day in days) and days[-1] == date(2025, 6, 14)
     read_like_days(12, lambda day: 5000 if day == days[-1] else 1000)
     order(street, NOON - DAY + 2 * HOUR, HOUR, {3: (0, -1000)})
@@ -85,7 +85,7 @@ def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street
     zone = ZoneInfo("Europe/Berlin")
     event = int(datetime(2026, 3, 31, 18, tzinfo=zone).timestamp())
     clock.turn_to(event + HOUR)
-    for day in baselines.like_days(date(2026, 3, 31))[-10:]:
+    for day in likedays.like_days(date(2026, 3, 31))[-10:]:
         begin = datetime(day.year, day.month, day.day, 18, tzinfo=zone)
         read_injection(3, int(begin.timestamp()), [-2000] * 4)
     assert baseline(3, event, event + HOUR).load_w == pytest.approx([2000.0] * 4)
