@@ -186,7 +186,7 @@ def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer) -> None:
     virtualders.create("town", import_limit_w=5300)
     virtualders.update("street", parent="town")
     ask(device)
-    assert granted(device) == [(0, POLL, 9600, 5250, 14_000)]
+    assert granted(device) == [(0, POLL, 9510, 5300, 14_000)]
     virtualders.update("town", import_limit_w=100)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(1, 0, 10 * HOUR, 0, 0)]

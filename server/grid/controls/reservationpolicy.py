@@ -16,7 +16,8 @@ from typing import NamedTuple
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 Headroom = Sequence[tuple[int, float]]
-# Where full power does not fit, one of these fractions of it: with less a charger would not start at all.
+# Where full power does not fit, what the limits leave, or one of these fractions of it, and never less than
+# the last: with less a charger would not start at all.
 POWER_FRACTIONS = (1.0, 0.75, 0.5, 0.25)
 _FOREVER = 1 << 62
 
@@ -158,11 +159,20 @@ def reserve_at(
     return [first, ReservationOffer(end, second_s, request.power_w, energy_wh)]
 
 
+def _powers(request: ReservationRequest, steps: Headroom, start: int) -> list[float]:
+    """Return the powers (magnitudes) that may be offered: fractions of full power, and what the limits leave
+    at some time of the window, where that is in between."""
+    least_w = POWER_FRACTIONS[-1] * request.power_w
+    levels_w = {_headroom_at(steps, start), *(watts for instant, watts in steps
+                                              if start < instant < request.end)}
+    between_w = {watts for watts in levels_w if least_w < watts < request.power_w}
+    return sorted({fraction * request.power_w for fraction in POWER_FRACTIONS} | between_w, reverse=True)
+
+
 def _full_energy(request: ReservationRequest, steps: Headroom, start: int) -> ReservationOffer | None:
     """The offer of all the energy that ends soonest; None where it does not fit."""
     offers = []
-    for fraction in POWER_FRACTIONS:
-        power_w = fraction * request.power_w
+    for power_w in _powers(request, steps, start):
         duration_s = request.duration_s(power_w)
         begins_at = next(
             (
@@ -181,8 +191,7 @@ def _full_energy(request: ReservationRequest, steps: Headroom, start: int) -> Re
 def _greatest_energy(request: ReservationRequest, steps: Headroom, start: int) -> ReservationOffer:
     """The offer of most energy, of equal ones the earliest."""
     offers = []
-    for fraction in POWER_FRACTIONS:
-        power_w = fraction * request.power_w
+    for power_w in _powers(request, steps, start):
         for since, until in _intervals_with_headroom(steps, power_w, start, request.end):
             energy_wh = min(power_w * (until - since) / 3600, abs(request.energy_wh))
             offers.append(

@@ -33,10 +33,14 @@ def test_without_limits(requested, now, lead, expected):
 
 @pytest.mark.parametrize("limit, taken, expected", [
     (12_000, [], ReservationOffer(0, 7200, 7000, 14_000)),
-    # after it is sooner done than beside it
-    (12_000, [Reserved(0, HOUR, 7000)], ReservationOffer(HOUR, 7200, 7000, 14_000)),
-    (10_750, [Reserved(0, 6 * HOUR, 5000)], ReservationOffer(0, 9600, 5250, 14_000)),          # beside it
+    # after it is sooner done than beside it, or the other way round
+    (12_000, [Reserved(0, HOUR, 9000)], ReservationOffer(HOUR, 7200, 7000, 14_000)),
+    (12_000, [Reserved(0, HOUR, 7000)], ReservationOffer(0, 10_080, 5000, 14_000)),
+    (10_750, [Reserved(0, 6 * HOUR, 5000)], ReservationOffer(0, 8766, 5750, 14_000)),
     (10_750, [Reserved(0, 24 * HOUR, 9000)], ReservationOffer(0, 8 * HOUR, 1750, 14_000)),
+    # all that a limit leaves, not only a fraction of the charger's power
+    (4000, [], ReservationOffer(0, 12_600, 4000, 14_000)),
+    (4000, [Reserved(0, HOUR, 2000)], ReservationOffer(HOUR, 12_600, 4000, 14_000)),
     # an hour before it is not enough
     (12_000, [Reserved(HOUR, 2 * HOUR, 10_500)], ReservationOffer(2 * HOUR, 7200, 7000, 14_000)),
     # most of it
