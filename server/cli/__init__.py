@@ -2,7 +2,7 @@
 
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
 `parameters` (what is typed), `tables` and `presentation` (what is printed; `audit` for its entries), `common`
-(settings, database, progress) and `group` (what happens when a command fails). `run`, `certs`,
+(settings, database, progress) and `group` (what happens when a command fails). `run`, `check`, `certs`,
 `settings`, `reference` and `demo` are commands that are no operations.
 """
 from __future__ import annotations
@@ -16,8 +16,8 @@ from server.cli import commands, common
 from server.cli.group import Commands
 
 # Commands that are no operations, with their modules.
-PROCESSES = {"serve": "run", "work": "run", "init": "run", "certs": "certs", "settings": "settings",
-             "operations": "reference", "demo": "demo"}
+PROCESSES = {"serve": "run", "work": "run", "init": "run", "check": "check", "certs": "certs",
+             "settings": "settings", "operations": "reference", "demo": "demo"}
 
 
 def load(name: str) -> click.Command:
@@ -31,7 +31,7 @@ def load(name: str) -> click.Command:
 
 @click.group(
     cls=Commands,
-    names=("serve", "work", "init", "certs", *operations.MODULES, "settings", "operations", "demo"),
+    names=("serve", "work", "init", "check", "certs", *operations.MODULES, "settings", "operations", "demo"),
     load=load,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

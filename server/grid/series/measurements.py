@@ -122,6 +122,12 @@ def save(rows: Iterable[dict[str, Any]]) -> None:
             ).execute()
 
 
+def rolled_at() -> int | None:
+    """Return when `roll_due` last did something, to PACE seconds; None where it never did."""
+    row = KeyValue.get_or_none(KeyValue.name == "rolled")
+    return None if row is None else int(row.value) * PACE
+
+
 def roll_due(now: int) -> int:
     """Sum up the last intervals, older ones again since readings come late; return how many.
 

@@ -141,7 +141,7 @@ LOOKS = {
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
 }
 # Processes, which are no change of state, and files of certificates, which have no database.
-APART = {"serve", "work", "init", "demo", "certs dev", "certs device", "certs show", "certs verify",
+APART = {"serve", "work", "init", "check", "demo", "certs dev", "certs device", "certs show", "certs verify",
          "certs revoke"}
 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},

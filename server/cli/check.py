@@ -1,0 +1,160 @@
+"""`counterpoise check`: whether all that the server needs is in order, said at once."""
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import click
+import peewee
+from cryptography import x509
+from OpenSSL import SSL
+
+from server.cli import common
+from server.cli.tables import show
+from server.config import BadSettings, settings
+from server.config.checks import masked
+from server.errors import Refused
+
+OK, WARNING, FAULT = "ok", "warning", "fault"
+_SOON_DAYS = 30  # before its end, a certificate is to be renewed
+_FREE_BYTES = 1 << 30  # below, a database cannot grow for long
+_YEAR_2025 = 1_735_689_600  # a clock before it is not set
+_AHEAD_S = 300  # what the database may be ahead of the clock
+_SILENT_S = 900  # the worker says every five minutes that it runs
+
+
+class CheckRow(TypedDict):
+    """What was checked, whether it is in order, and what was found."""
+    subject: str
+    state: str
+    found: str
+
+
+class _Finding(NamedTuple):
+    state: str
+    text: str
+
+
+def findings() -> list[CheckRow]:
+    """Check everything; one that finds a fault stops none of the others."""
+    return [CheckRow(subject=subject, state=finding.state, found=finding.text)
+            for subject, check in _CHECKS.items() for finding in check()]
+
+
+def _settings() -> Iterator[_Finding]:
+    try:
+        settings.require(files=True)
+    except BadSettings as bad:
+        yield from (_Finding(FAULT, fault) for fault in bad.faults)
+    else:
+        yield _Finding(OK, f"all accepted; the time zone is {settings.timezone}")
+    yield from (_Finding(WARNING, sentence) for sentence in settings.outdated())
+
+
+def _certificates() -> Iterator[_Finding]:
+    from server.protocol import credentials
+    from server.protocol.revocation import BadRevocationList
+    names = ("client_ca",) if settings.proxies else ("certificate", "client_ca")
+    paths = [str(getattr(settings, name)) for name in names]
+    if not all(Path(path).is_file() for path in paths):
+        return  # the settings have said it
+    try:
+        credentials.load()
+        for path in paths:
+            for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes()):
+                yield _end(path, certificate)
+    except BadRevocationList as error:
+        yield _Finding(FAULT, str(error))
+    except (OSError, SSL.Error, ValueError) as error:
+        yield _Finding(FAULT, credentials.fault(error))
+
+
+def _end(path: str, certificate: x509.Certificate) -> _Finding:
+    end = certificate.not_valid_after_utc
+    left_days = (end - datetime.now(UTC)).days
+    state = FAULT if left_days < 0 else WARNING if left_days < _SOON_DAYS else OK
+    remedy = "" if state == OK else ". Renew it"
+    subject = certificate.subject.rfc4514_string() or "the server's certificate"
+    verb = "ended" if left_days < 0 else "ends"
+    return _Finding(state, f"{path}: {subject} {verb} on {end:%Y-%m-%d}{remedy}")
+
+
+def _database() -> Iterator[_Finding]:
+    try:
+        common.open_database()
+    except Refused as refused:
+        yield _Finding(FAULT, refused.why)
+    except peewee.PeeweeException as error:
+        yield _Finding(FAULT, f"{masked(settings.database)} did not answer: {str(error).strip()}")
+    else:
+        yield _Finding(OK, f"{masked(settings.database)} answers and has all tables")
+
+
+def _is_open() -> bool:
+    from server.models import db
+    return db.obj is not None and not db.is_closed()
+
+
+def _clock() -> Iterator[_Finding]:
+    from server.models import AuditEntry
+    now = time.time()
+    shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%MZ")
+    newest = AuditEntry.select(peewee.fn.MAX(AuditEntry.at)).scalar() if _is_open() else None
+    if settings.clock:
+        yield _Finding(WARNING, f"the setting clock is {settings.clock}: instants are not the system's")
+    elif now < _YEAR_2025:
+        yield _Finding(FAULT, f"it is {shown}, which cannot be. Set the clock, and keep it by NTP")
+    elif newest is not None and newest > now + _AHEAD_S:
+        yield _Finding(WARNING, f"it is {shown}, before the newest entry of the audit log. Compare the clock")
+    else:
+        yield _Finding(OK, f"it is {shown}")
+
+
+def _worker() -> Iterator[_Finding]:
+    from server import clock
+    from server.grid.series import measurements
+    if not _is_open():
+        return
+    at = measurements.rolled_at()
+    if at is None:
+        yield _Finding(WARNING, "it has never run. Start counterpoise work")
+    elif clock.now() - at > _SILENT_S:
+        minutes = (clock.now() - at) // 60
+        yield _Finding(WARNING, f"it has not run for {minutes} minutes. Start counterpoise work")
+    else:
+        yield _Finding(OK, "it runs")
+
+
+def _disk() -> Iterator[_Finding]:
+    database = str(settings.database)
+    path = Path(database.partition(":///")[2] if database.startswith("sqlite") else ".").absolute()
+    folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    state = WARNING if free < _FREE_BYTES else OK
+    remedy = "" if state == OK else ". Make room"
+    yield _Finding(state, f"{folder} has {free / 1e9:.1f} GB free{remedy}")
+
+
+_CHECKS: dict[str, Callable[[], Iterator[_Finding]]] = {
+    "settings": _settings, "certificates": _certificates, "database": _database, "clock": _clock,
+    "worker": _worker, "disk": _disk}
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(as_json: bool) -> None:
+    """Check settings, certificates and their end, database, clock, worker and disk, all at once.
+
+    The exit status is 1 where something is a fault.
+    """
+    rows = findings()
+    show(rows, as_json, list[CheckRow])
+    if any(row["state"] == FAULT for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (check,)
