@@ -27,6 +27,12 @@ SINGLETONS = {
 COLUMNS = ("der_type", "max_injection_w", "max_absorption_w", "capacity_wh", "ramp_w_per_s", "soc", "soc_at",
            "dischargeable_wh", "chargeable_wh", "available_w", "connected", "modes", "implausible",
            "implausible_soc")
+# The elements of DERCapability and DERSettings that a rating stands for.
+_OVERRIDDEN = {
+    "max_injection_w": ("rtgMaxW", "setMaxW", "rtgMaxDischargeRateW", "setMaxDischargeRateW"),
+    "max_absorption_w": ("rtgMaxChargeRateW", "setMaxChargeRateW"),
+    "capacity_wh": ("rtgMaxWh", "setMaxWh"),
+}
 _UPSERT = (
     f"INSERT INTO der_state (href, device_id, {', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS) + 2)}) "
     f"ON CONFLICT (href) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}"
@@ -35,8 +41,12 @@ _SELECT = f"SELECT {', '.join(COLUMNS)} FROM der_state WHERE href = ?"
 
 
 def _override(columns: dict[str, Any], ratings: Mapping[str, float], availability: DerAvailability) -> None:
-    """Put the ratings that an operator has set in place of what is reported."""
+    """Put the ratings that an operator has set in place of what is reported, whatever that is."""
     columns.update(ratings)
+    replaced = {element for name in ratings for element in _OVERRIDDEN[name]}
+    faults = (columns.get("implausible") or "").split("; ")
+    columns["implausible"] = "; ".join(
+        fault for fault in faults if fault.partition(" ")[0] not in replaced) or None
     columns["dischargeable_wh"] = times(columns["max_injection_w"], availability.discharge_h)
     columns["chargeable_wh"] = times(columns["max_absorption_w"], availability.charge_h)
 

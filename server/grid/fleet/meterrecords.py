@@ -20,7 +20,8 @@ _ALARM_AGE_S = 86_400  # an older reading is not worth an alarm
 _NEWEST_SETS = 3
 _READINGS = (
     "SELECT r.value, r.start, r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id "
-    "WHERE s.meter = ? AND r.value IS NOT NULL AND (r.sort & 65535) = 0"
+    f"WHERE s.meter = ? AND r.value IS NOT NULL AND (r.sort & 65535) = 0 "
+    f"AND r.duration_s <= {meterrows.MAX_PERIOD_S}"
 )
 _NEWEST_READINGS = (
     f"{_READINGS} AND s.id IN (SELECT id FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?)"
@@ -51,7 +52,9 @@ def record_readings(meter: Href, readings: list[PostedReading]) -> None:
         return
     if row.slot is not None and not meter.startswith(f"{row.slot}/"):
         _revive(meter)
-    implausible = _record(row, readings)
+    usable = [reading for reading in readings if reading.duration_s <= meterrows.MAX_PERIOD_S]
+    _warn_of_periods(row, [reading for reading in readings if reading not in usable])
+    implausible = _record(row, usable) if usable else []
     if any(power.at == row.read_at for power in implausible):
         verify(meter)  # the newest value was replaced by one that is not used
 
@@ -156,6 +159,16 @@ def _of_register(row: MeterRow, readings: list[PostedReading]) -> list[_Power]:
         for start, duration_s, difference in registers.register_intervals([*before, *instants.items()])
     }
     return [_Power(at, *intervals.get(at, (0, None))) for at in instants]
+
+
+def _warn_of_periods(row: MeterRow, readings: list[PostedReading]) -> None:
+    """Raise an alarm of readings of so long a time that they say nothing of it."""
+    if readings:
+        alarms.raise_alarm(
+            "implausible reading", f"device {row.device}",
+            f"{row.href} has a reading of a period of {readings[0].duration_s} s. Up to "
+            f"{meterrows.MAX_PERIOD_S} s are plausible. The reading is kept and not used.",
+        )
 
 
 def _warn(row: MeterRow, implausible: Iterable[_Power]) -> None:

@@ -17,6 +17,7 @@ from server.grid.series.registers import MAX_GAP_S, register_intervals
 from server.resources import sql
 from server.units import Seconds, Watts
 
+MAX_PERIOD_S = 86_400  # a longer mean says nothing of its parts; some devices send periods of a century
 _CHUNK = 400
 # Of energy without a duration nothing follows: it is NULL, which meets no condition.
 POWER = (
@@ -26,7 +27,7 @@ POWER = (
 # Values of one tier or block are contained in that of all; values that no such device can have do not count.
 COUNTS = (
     f"r.value IS NOT NULL AND coalesce(m.measure, '') <> 'register' AND (r.sort & 65535) = 0 "
-    f"AND abs({POWER}) <= coalesce(m.rated_w * ?, ?)"
+    f"AND r.duration_s <= {MAX_PERIOD_S} AND abs({POWER}) <= coalesce(m.rated_w * ?, ?)"
 )
 
 
@@ -55,6 +56,8 @@ class MeterRow(NamedTuple):
 
     def is_plausible(self, value: int | None, duration_s: Seconds) -> bool:
         """Return whether one value can be; of a register only how it advances can be judged."""
+        if duration_s > MAX_PERIOD_S:
+            return False
         if value is None or self.measure == Measure.REGISTER:
             return True
         power = value * self.factor
@@ -103,7 +106,7 @@ def registers(rows: Iterable[MeterRow], start: int, end: int) -> list[PowerReadi
             "SELECT s.meter, r.start + r.duration_s, r.value FROM reading_set s "
             "JOIN reading r ON r.set_id = s.id "
             f"WHERE s.meter IN ({sql.marks(len(chunk))}) AND s.start >= ? AND s.start < ? "
-            "AND r.value IS NOT NULL AND (r.sort & 65535) = 0",
+            f"AND r.value IS NOT NULL AND (r.sort & 65535) = 0 AND r.duration_s <= {MAX_PERIOD_S}",
             *chunk, earliest - MAX_GAP_S, latest,
         ):
             readings[href].append((instant, value))

@@ -241,6 +241,20 @@ def test_an_impossible_reading_is_kept_used_by_nothing_and_said(device: Any) -> 
     assert everywhere(device, "pv") == of_interval(device, quantity="pv") == 40_000
 
 
+@pytest.mark.parametrize("reading_type", [
+    {"flowDirection": REVERSE}, {"flowDirection": REVERSE, "uom": WH},
+    {"flowDirection": REVERSE, "uom": WH, "accumulationBehaviour": CUMULATIVE}])
+def test_a_period_of_a_century_spoils_nothing(device: Any, reading_type: dict[str, Any]) -> None:
+    """Neither what was read before nor what is read later, nor any interval that it covers."""
+    mirror = Mirror(device)
+    for start, value, duration in ((-600, 50, 60), (-400, 100, 60), (-200, 5000, 2**32 - 1), (-160, 150, 60)):
+        mirror.post((reading_type, value), start=NOON + start, duration=duration)
+    assert everywhere(device) is not None and of_interval(device) is None
+    assert Meter.get().read_at == NOON - 100
+    alarm, = alarms.rows()
+    assert "4294967295 s" in alarm["detail"] and store.reindex() == 0
+
+
 def test_a_load_is_not_limited_by_the_rating_of_a_generator(device: Any) -> None:
     device.rate(4, inject=1000)
     Mirror(device, roles="0003").post(({"flowDirection": FORWARD}, 9000))

@@ -118,6 +118,20 @@ def test_an_operator_overrides_ratings_until_they_are_cleared(battery: Any) -> N
 
 
 @pytest.mark.usefixtures("server")
+def test_a_rating_that_is_overridden_is_no_alarm_any_more(battery: Any) -> None:
+    device = battery(1)
+    device.put("dercap", "DERCapability", {
+        "modesSupported": "0050008C", "rtgMaxW": power(5000, 3), "rtgMaxWh": power(10, 9), "type": 80})
+    ratings.rate(device.device, 1, {"max_injection_w": 5000.0})
+    assert ratings.ratings(device.device)[0]["implausible"].startswith("rtgMaxWh is")
+    ratings.rate(device.device, 1, {"capacity_wh": 10_000.0})
+    assert not alarms.rows() and ratings.ratings(device.device)[0]["implausible"] == ""
+    assert store.reindex() == 0
+    ratings.rate(device.device, 1, dict.fromkeys(NAMES))
+    assert len(alarms.rows()) == 1
+
+
+@pytest.mark.usefixtures("server")
 def test_a_device_that_reports_nothing_can_be_rated(home: Any) -> None:
     device = home(1)
     ratings.rate(device.device, 1, {"max_injection_w": 3000.0})
