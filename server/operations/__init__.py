@@ -6,9 +6,9 @@ The command line is made from these declarations. Read `declaration` first. Each
 `virtualders`, `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`,
 `participation`, `readings`, `pollrates`, `reports`, `alarms`, `auditlog` and `maintenance` declares the
 operations on one kind of thing and calls the packages below. `seriesinput` reads files of time series,
-`elementvalues` the values of elements as people write them (`quantitytexts` and `timetexts` their units and
-times), `progress` tells interfaces how far long work is, `resulttypes` what the declared type of a result
-says of a value in it.
+`enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
+(`quantitytexts` and `timetexts` their units and times), `progress` tells interfaces how far long work is,
+`resulttypes` what the declared type of a result says of a value in it.
 """
 from __future__ import annotations
 

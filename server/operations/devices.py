@@ -1,16 +1,16 @@
 """`enrol` and `device`: who is enrolled."""
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from server import audit
 from server.devices import enrolment, names
-from server.errors import BadArgument, Refused
+from server.errors import BadArgument
 from server.grid.fleet import ratings
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER
+from server.operations import enrolmentfiles
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
 from server.resources import hexbinary, store
@@ -103,7 +103,8 @@ def enrol(
     manager: Annotated[str, Arg(
         "LFDI of the enrolled aggregator that acts for it.", option="aggregator")] = "",
     file: Annotated[UploadedFile | None, Arg(
-        "Enrol all devices of a JSON file: a list of objects with lfdi, pin, name, kind, labels.",
+        "Enrol all devices of a file: JSON, a list of objects with lfdi, pin, name, kind, labels, manager, "
+        "or CSV with these columns.",
         option="from")] = None,
 ) -> DeviceDetails | list[DeviceRow]:
     """Enrol a device by the LFDI of its certificate (or many, with `file`)."""
@@ -115,17 +116,13 @@ def enrol(
     raise BadArgument("lfdi", "specify either an LFDI or `file`")
 
 
-_ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str}
-_TYPE_NAMES = {str: "text", int: "whole number", dict: "object"}
-
-
 def _enrolled(rows: list[DeviceRow]) -> dict[str, Any]:
     return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
 
 
 @audit.audited("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str) -> list[DeviceRow]:
-    entries = _entries(file)
+    entries = enrolmentfiles.entries(file)
     with store.transaction():
         return [
             row(
@@ -140,24 +137,6 @@ def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manage
             )
             for entry in track(entries, "enrolling")
         ]
-
-
-def _entries(file: UploadedFile) -> list[dict[str, Any]]:
-    """The devices of a file; null is the same as nothing. Refused (400) where an entry is no device."""
-    try:
-        entries = [
-            {key: value for key, value in entry.items() if value is not None}
-            for entry in json.loads(file.content)
-        ]
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused(400, f"{file.name}: this is no JSON list of objects with an lfdi ({error})") from None
-    for number, entry in enumerate(entries, 1):
-        if "lfdi" not in entry:
-            raise Refused(400, f"{file.name}, device {number}: it has no lfdi")
-        for key, kind in _ENTRY.items():
-            if not isinstance(entry.get(key, kind()), kind):
-                raise Refused(400, f"{file.name}, device {number}: its {key} is no {_TYPE_NAMES[kind]}")
-    return entries
 
 
 @device.operation("list", role=Role.VIEWER)

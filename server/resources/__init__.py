@@ -6,5 +6,5 @@ and `elementunits` beside them), `links`, `ordering` and `visibility` (what foll
 `events` (the rules of the five Event types), `hooks` (how a function set adds behaviour), `documents`,
 `render` and `store` (writing; the store is the only writer), `refresh` (what time changes) and `retrieve`
 (reading), with `sql` beneath them. `meterreadings` are rows of their own. Besides: `pollrates`, `dermodes`,
-`dryrun`, `retention`, `quotas`, `namehints`.
+`dryrun`, `retention`, `quotas`, `namehints`, `csvlines`.
 """

@@ -1,8 +1,6 @@
 """Members of virtual DERs: listed, added, removed, imported from a file; conflicts of dispatch."""
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,7 +10,7 @@ from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
-from server.resources import dryrun
+from server.resources import csvlines, dryrun
 
 COLUMNS = ("device", "name", "kind", "labels")
 
@@ -73,12 +71,11 @@ def read(text: str, source: str) -> list[Line]:
     The columns are `device` (LFDI, SFDI, name or number) and optionally `name`, `kind` and `labels`
     ("feeder=F12 phase=a"; "phase=" removes one). An empty cell changes nothing.
     """
-    try:
-        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        _check_columns(source, list(rows.fieldnames or ()))
-        return [_line(source, rows.line_num, row) for row in rows if any(row.values())]
-    except csv.Error as error:
-        raise Refused(400, f"{source}: {error}") from None
+    lines = csvlines.read(text, source).lines
+    columns = [cell.strip().lower() for cell in lines[0][1]] if lines else []
+    _check_columns(source, columns)
+    return [_line(source, number, columns, cells)
+            for number, cells in lines[1:] if not csvlines.is_blank(cells)]
 
 
 def _check_columns(source: str, columns: list[str]) -> None:
@@ -90,10 +87,11 @@ def _check_columns(source: str, columns: list[str]) -> None:
         )
 
 
-def _line(source: str, number: int, row: dict[str | None, Any]) -> Line:
-    if None in row:
+def _line(source: str, number: int, columns: list[str], texts: list[str]) -> Line:
+    if len(texts) > len(columns):
         raise Refused(400, f"{source}, line {number}: it has more cells than the first line")
-    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    cells = dict.fromkeys(COLUMNS, "") | {
+        name: text.strip() for name, text in zip(columns, texts, strict=False)}
     if not cells["device"]:
         raise Refused(400, f"{source}, line {number}: it names no device")
     labels: dict[str, str | None] = {}

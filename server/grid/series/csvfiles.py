@@ -17,10 +17,11 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
-from server.grid.series import csvlines, localtimes, resolutions
-from server.grid.series.csvlines import CsvText, refuse
+from server.grid.series import localtimes, resolutions
 from server.grid.series.intervals import DAY, LONGEST, iso
 from server.grid.series.localtimes import LocalTime
+from server.resources import csvlines
+from server.resources.csvlines import CsvText, refuse
 
 SESSION_COLUMNS = ("arrive", "depart", "wh", "w")
 _MOST_DIGITS = 30  # of an integer in JSON; one of thousands takes Python seconds

@@ -130,3 +130,10 @@ def test_areas_are_validated_one_or_all(street: None) -> None:
     assert [device.name for device, _ in dispatchgroups.conflicts(virtualders.find("town"))] == ["d1"]
     groups = dispatchgroups.dispatch_group_of(virtualders.find("solar"))
     assert {number: vder.name for number, vder in groups.items()} == {1: "solar"}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_files_of_spreadsheets_have_other_delimiters(street: None, delimiter: str) -> None:
+    text = "\ufeffDevice;Name;Labels\nd1;12 Elm Street, left;feeder=F2\n;;\n".replace(";", delimiter)
+    line, = memberfiles.read(text, "members.csv")
+    assert (line.device, line.name, line.labels) == ("d1", "12 Elm Street, left", {"feeder": "F2"})

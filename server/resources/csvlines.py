@@ -37,7 +37,8 @@ def read(text: str, name: str) -> CsvText:
     """Return the lines of a text; `name` is the file's. Refused (400) where it is no CSV."""
     first = text.lstrip("\ufeff\r\n").partition("\n")[0]
     delimiter = next((sign for sign in _DELIMITERS if sign in first), ",")
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter)
+    content = io.StringIO(text.removeprefix("\ufeff"), newline="")
+    reader = csv.reader(content, delimiter=delimiter, strict=True)
     try:
         lines = [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:

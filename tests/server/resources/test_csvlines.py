@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from server.errors import Refused
-from server.grid.series import csvlines
+from server.resources import csvlines
 
 
 @pytest.mark.parametrize("text, lines, decimal_comma", [
