@@ -1,9 +1,9 @@
 """Counterpoise: an IEEE 2030.5 server and a residential DERMS.
 
-Read it from the bottom up, the way imports go: `clock`, `errors`, `units`, `config`; `logs`; `models` (the
-tables); `alarms`; `resources` (what a resource of the standard is and how it is kept); `audit`, `devices`,
-`functionsets`; `grid` (the DERMS); `operations` (what operators can do); `worker`; and at the top, side by
-side, `protocol` (the device interface) and `cli` (the operator interface).
+Read it from the bottom up, the way imports go: `systemclock` and `clock`, `errors`, `units`, `config`;
+`logs`; `models` (the tables); `alarms`, `timekeeping`; `resources` (what a resource of the standard is and
+how it is kept); `audit`, `devices`, `functionsets`; `grid` (the DERMS); `operations` (what operators can do);
+`worker`; and at the top, side by side, `protocol` (the device interface) and `cli` (the operator interface).
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def create_app() -> Flask:
     """The device interface as a WSGI application, over the database that the settings name. It wires, nothing
     else."""
     from server import grid  # noqa: F401  (its rules announce themselves to the store)
-    from server import clock, functionsets, models
+    from server import clock, functionsets, models, timekeeping
     from server.config import settings
     from server.devices import lastcontact
     from server.protocol import app
@@ -29,6 +29,7 @@ def create_app() -> Flask:
     functionsets.load()
     clock.follow(settings.clock)
     models.connect(wait_s=settings.write_wait_s, statement_s=STATEMENT_S)
+    timekeeping.start()
     hooks.run_seeds()
     models.db.close()
     lastcontact.start()

@@ -41,6 +41,9 @@ class AlarmKind:
 
 
 KINDS = {
+    "clock": AlarmKind(
+        Severity.CRITICAL,
+        "Correct the clock of the machine, or run `counterpoise clock accept` there if it is right now."),
     "quota": AlarmKind(
         Severity.WARNING, "Find out why the device sends so much, or raise the quota (a setting).", HOUR_S),
     "work": AlarmKind(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import mmap
-import time
 from pathlib import Path
 from typing import NamedTuple
 
+from server.systemclock import SystemClock
 from server.units import Instant
 
 STEPPED = "file:"
+system = SystemClock()
 
 
 class Pace(NamedTuple):
@@ -40,7 +41,7 @@ def precise() -> float:
     present = _present
     if present is not None:
         return present[0]
-    return _pace.origin + (time.time() - _pace.since) * _pace.rate
+    return _pace.origin + (system.time() - _pace.since) * _pace.rate
 
 
 def rate() -> float:
@@ -51,7 +52,7 @@ def rate() -> float:
 def run(rate: float, origin: float | None = None) -> None:
     """Run `rate` times as fast as the system's clock, from the instant `origin` on (default: the present)."""
     global _pace, _present
-    _pace, _present = Pace(rate, time.time(), precise() if origin is None else origin), None
+    _pace, _present = Pace(rate, system.time(), precise() if origin is None else origin), None
 
 
 def stand_in(path: str | Path, instant: float) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import peewee
 
-from server import alarms, clock, logs
+from server import alarms, clock, logs, timekeeping
 from server.config import settings
 from server.grid.balance import controller
 from server.grid.dispatch import orders
@@ -30,8 +30,8 @@ DATABASE_ERRORS = (peewee.OperationalError, peewee.InterfaceError)  # that it do
 
 
 def turn() -> int:
-    """Clear alarms that are over, render what time has changed, sum up readings, and decide the steps of the
-    areas that are due.
+    """Watch the clock, clear alarms that are over, render what time has changed, sum up readings, and decide
+    the steps of the areas that are due.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, intervals and steps that was.
@@ -48,7 +48,13 @@ def _clear_alarms() -> int:
     return 0
 
 
+def _watch_clock() -> int:
+    timekeeping.watch()
+    return 0
+
+
 _DUTIES: dict[str, Callable[[], int]] = {
+    "watching the clock": _watch_clock,
     "clearing alarms": _clear_alarms,
     "rendering": _render,
     "summing up readings": lambda: measurements.roll_due(clock.now()),

@@ -54,12 +54,13 @@ def open_database(create: bool = False) -> None:
 
     One that is not there is made if `create`, else refused.
     """
-    from server import functionsets, grid, models
+    from server import functionsets, grid, models, timekeeping
     from server.resources import hooks
 
     assert grid
     functionsets.load()
     models.connect(create=create)
+    timekeeping.start(save=False)
     if settings.clock:
         clock.follow(settings.clock)
     else:

@@ -11,7 +11,7 @@ import time
 
 import peewee
 
-from server import clock
+from server import clock, timekeeping
 from server.models import db
 from server.resources import sql
 from server.units import Instant, Lfdi
@@ -56,6 +56,8 @@ def _run() -> None:
         time.sleep(max(1.0, FLUSH_INTERVAL_S / max(clock.rate(), 1.0)))
         try:
             flush()
+            if clock.system.is_suspect:
+                timekeeping.follow_decision()
         except peewee.DatabaseError as error:
             log.warning("last contacts could not be written: %s", error)
             db.dispose()

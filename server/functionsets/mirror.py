@@ -14,7 +14,7 @@ from server.devices import access, ratelimits
 from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
 from server.models import Document
-from server.resources import hexbinary, meterreadings, schema, store, table
+from server.resources import hexbinary, meterreadings, numbering, schema, store, table
 from server.resources.hooks import Change, after, before, instead
 from server.resources.quotas import OverQuota
 from server.resources.schema import SUBMITTED
@@ -142,7 +142,7 @@ def _add_meter(point: str, audience: str, quantity: Data) -> str:
     """Add a MeterReading for a new quantity; its ReadingLink leads to the newest reading."""
     data = {key: quantity[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
             if key in quantity and key != "href"}
-    href = f"{point}/mr/{store.next_number(f'{point}/mr')}"
+    href = f"{point}/mr/{numbering.next_number(f'{point}/mr')}"
     data["ReadingLink"] = {"href": table.rows["Reading"].href(**_numbers(href), span=0, reading=0)}
     with store.transaction():
         store.put(f"{href}/rt", quantity["ReadingType"], audience=audience)

@@ -8,7 +8,7 @@ from server.config import settings
 from server.devices import access
 from server.errors import Refused
 from server.models import Document, ResponseRecord
-from server.resources import hexbinary, links, retrieve, store, table
+from server.resources import hexbinary, links, numbering, retrieve, store, table
 from server.resources.codes import ResponseStatus
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
 from server.resources.quotas import OverQuota
@@ -44,7 +44,7 @@ def _seed_response_set() -> None:
     """Create the ResponseSet that events name in replyTo."""
     href = table.parent(links.REPLY_TO)
     if store.get(href) is None:
-        store.put(href, {"mRID": store.new_mrid(), "description": "Responses to events"})
+        store.put(href, {"mRID": numbering.new_mrid(), "description": "Responses to events"})
 
 
 @instead("COUNT", "ResponseList")

@@ -2,9 +2,9 @@
 
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
-The command line is made from these declarations. Read `declaration` first. Each of `devices`,
-`virtualders`, `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`,
-`participation`, `readings`, `pollrates`, `reports`, `alarms`, `auditlog` and `maintenance` declares the
+The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
+`controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
+`readings`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares the
 operations on one kind of thing and calls the packages below. `seriesinput` reads files of time series,
 `enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
 (`quantitytexts` and `timetexts` their units and times), `progress` tells interfaces how far long work is,
@@ -40,6 +40,7 @@ MODULES = {
     "report": "reports",
     "baseline": "reports",
     "alarm": "alarms",
+    "clock": "clockcheck",
     "audit": "auditlog",
     "reindex": "maintenance",
 }

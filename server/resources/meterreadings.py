@@ -10,7 +10,7 @@ from typing import Any
 
 from server.errors import Refused
 from server.models import JSON, ReadingSet, db
-from server.resources import hexbinary, hooks, sql, store
+from server.resources import hexbinary, hooks, numbering, sql
 from server.resources.hooks import PostedReading
 from server.units import Instant, Seconds
 
@@ -74,7 +74,7 @@ def _add_set(meter: str, mrid: str, start: Instant, duration_s: Seconds, submitt
             "INSERT INTO reading_set (meter, number, mrid, start, duration_s, submitted) "
             "VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
             meter,
-            store.next_number(f"{meter}/rs"),
+            numbering.next_number(f"{meter}/rs"),
             mrid,
             start,
             duration_s,

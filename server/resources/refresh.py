@@ -13,7 +13,12 @@ RETRY_S = 300  # until a list that cannot be rendered is tried again
 
 
 def due() -> bool:
-    """Return whether time has changed a document since it was rendered."""
+    """Return whether time has changed a document since it was rendered.
+
+    It has not while the clock is suspect: a status that is committed, such as completed, is for good.
+    """
+    if clock.system.is_suspect:
+        return False
     return sql.row("SELECT 1 FROM document WHERE fresh_until <= ? LIMIT 1", clock.now()) is not None
 
 

@@ -5,19 +5,16 @@ committed with it or not at all. Documents whose links change are rendered once,
 """
 from __future__ import annotations
 
-import secrets
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from server import clock
-from server.config import settings
 from server.errors import Refused
 from server.models import EVERYONE, NOBODY, Document, KeyValue, db, is_postgres
-from server.resources import documents, hooks, links, quotas, render, schema, sql, table
+from server.resources import documents, hooks, links, numbering, quotas, render, schema, sql, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change
 
@@ -114,13 +111,14 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
                         audience=_inherited(list_href) if audience is INHERIT else audience)
         if caller is None:
             fields = schema.type_spec(kind).by_key
-            for key, value in (("mRID", new_mrid), ("creationTime", clock.now)):
+            given = {"mRID": numbering.new_mrid, "creationTime": lambda: numbering.created_at(list_href)}
+            for key, value in given.items():
                 if key in fields and key not in change.data:
                     change.data[key] = value()
         hooks.run_before(change)
         if not change.href:
             quotas.check_new_item(change, list_href)
-            change.href = f"{list_href}/{next_number(list_href)}"
+            change.href = f"{list_href}/{numbering.next_number(list_href)}"
         render.save(kind, change.href, list_href, EVERYONE if change.audience is None else change.audience,
                     change.data, check=caller is None, bounded=caller is not None)
         _reconcile(change, list_href)
@@ -190,23 +188,6 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
         status = {"currentStatus": cancelled, "dateTime": clock.now() if at is None else at,
                   "potentiallySuperseded": False, **({"reason": reason} if reason else {})}
         put(href, {**document.submitted, "EventStatus": status})
-
-
-def next_number(name: str) -> int:
-    """Return the next number of a list; none is given twice."""
-    return int(sql.row("INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) "
-                       "DO UPDATE SET value = counter.value + 1 RETURNING value", name)[0])
-
-
-def new_mrid() -> str:
-    """Return a new mRID: the fraction of the clock's second (20 bits), the time in microseconds (52), 24
-    random bits, and the enterprise number.
-
-    Of two events that are created in the same second, the later one has the greater mRID and is the newer one
-    (see events.py), as the operator intended. The first digits, by which people tell events apart, differ.
-    """
-    fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
-    return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()
 
 
 def _reconcile(change: Change, parent: str, counted: bool = True) -> None:

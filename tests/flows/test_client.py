@@ -38,8 +38,7 @@ class Flow(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    # A client has half the threads, and this one sends many requests at once.
-    return serve(registration="yes", default_vder=STREET, poll_rate=10, post_rate=2, threads=32)
+    return serve(registration="yes", default_vder=STREET, poll_rate=10, post_rate=2)
 
 
 @pytest.fixture(scope="module")

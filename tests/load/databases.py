@@ -14,7 +14,7 @@ from server import clock, functionsets, grid, models
 from server.config import settings
 from server.devices import enrolment, identity
 from server.models import EVERYONE
-from server.resources import hooks, store
+from server.resources import hooks, numbering, store
 from tests.load.cases import CONTROLS
 
 assert grid
@@ -42,7 +42,7 @@ def build(file: Path, devices: int, certs: Path) -> float:
             "DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE
         )
         base = {"DERControlBase": {"opModMaxLimW": 5000}}
-        store.put(f"{program}/dderc", {"mRID": store.new_mrid(), **base})
+        store.put(f"{program}/dderc", {"mRID": numbering.new_mrid(), **base})
         for number in range(many):
             store.add(
                 "DERControl",

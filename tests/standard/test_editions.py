@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from server.grid.groups import virtualders
-from server.resources import codec, store, table
+from server.resources import codec, numbering, store, table
 from tests.peers import Peer
 from tests.schemas.editions import CSIPAUS, SEP, model, validator
 from tests.schemas.generate import document
@@ -132,7 +132,7 @@ def test_what_the_utility_says_both_can_read(device: Peer, name: str) -> None:
         _, data = codec.decode(etree.tostring(document(model("2023"), name, Random(seed))))
         href = f"{program}/dderc"
         if name == "DERCurve":
-            href = store.add(name, f"{program}/dc", {**data, "mRID": store.new_mrid()})
+            href = store.add(name, f"{program}/dc", {**data, "mRID": numbering.new_mrid()})
         else:
             store.put(href, data)
         assert not complaint(2018, device.get(href).body), seed

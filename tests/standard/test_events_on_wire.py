@@ -11,7 +11,7 @@ import pytest
 
 from server import clock
 from server.grid.groups import virtualders
-from server.resources import store
+from server.resources import numbering, store
 from tests.conftest import NOON
 from tests.peers import Peer
 from tests.standard import every_resource
@@ -265,7 +265,7 @@ def test_all_five_types_turn(server: None, application: Any, href: str, view: st
     device = Peer(Client(application), every_resource.LFDI)
     for document in store.items(href, ended=True):
         store.remove(document.href)
-    body = {**every_resource.sample(kind), "mRID": store.new_mrid(), "creationTime": clock.now(),
+    body = {**every_resource.sample(kind), "mRID": numbering.new_mrid(), "creationTime": clock.now(),
             "interval": {"start": clock.now() + 60, "duration": 60}}
     for key in ("EventStatus", "randomizeStart", "randomizeDuration"):
         body.pop(key, None)

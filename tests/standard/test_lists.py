@@ -10,7 +10,7 @@ import pytest
 
 from server.config import settings
 from server.devices import enrolment
-from server.resources import ordering, schema, store, table
+from server.resources import numbering, ordering, schema, store, table
 from server.resources.table import Row
 from tests import peers
 from tests.peers import Peer
@@ -283,7 +283,7 @@ def test_active_lists_keep_the_order_of_what_they_select_from(server: None, appl
             "/msg/1/txt",
             {
                 **every_resource.sample("TextMessage"),
-                "mRID": store.new_mrid(),
+                "mRID": numbering.new_mrid(),
                 "interval": {"duration": 60, "start": every_resource.NOW + start},
             },
         )

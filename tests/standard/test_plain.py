@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.resources import links, store, table
+from server.resources import links, numbering, store, table
 from tests.peers import Peer
 from tests.standard import every_resource
 from tests.wsgi import Client
@@ -124,7 +124,7 @@ def test_what_a_device_posts_is_listed_changed_and_removed(hrefs: dict[str, str]
         before = owner.get(href).data["all"]
         document = every_resource.sample(item.name)
         if "mRID" in document:
-            document["mRID"] = store.new_mrid()
+            document["mRID"] = numbering.new_mrid()
         reply = owner.post(href, item.element, document)
         assert reply.status == 201, name
         assert document.items() <= owner.get(reply.location).data.items(), name
@@ -169,7 +169,8 @@ def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> N
                     f"{href}/{link.step}",
                     {
                         **every_resource.sample(item.name),
-                        **({"mRID": store.new_mrid()} if "mRID" in every_resource.sample(item.name) else {}),
+                        **({"mRID": numbering.new_mrid()}
+                           if "mRID" in every_resource.sample(item.name) else {}),
                     },
                 )
                 assert owner.get(href).data[link.key]["all"] == before + 1, (name, link.key)

@@ -10,7 +10,7 @@ from server.grid.controls.dercontrols import check_modes
 from server.grid.controls.results import AddedCurve, DerDefault
 from server.grid.groups import virtualders
 from server.models import VirtualDER
-from server.resources import codec, store
+from server.resources import codec, numbering, store
 
 
 def _curve_state(added: AddedCurve) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def set_default(
         check_modes(base)
         href = f"{owner.program}/dderc"
         previous = store.get(href)
-        mrid = previous.submitted["mRID"] if previous is not None else store.new_mrid()
+        mrid = previous.submitted["mRID"] if previous is not None else numbering.new_mrid()
         store.put(href, {"mRID": mrid, "DERControlBase": dict(base), **(elements or {})})
         document = store.get(href)
         assert document is not None

@@ -14,7 +14,7 @@ from peewee import chunked
 
 from server.devices import enrolment
 from server.models import Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
-from server.resources import documents, sql, store, table
+from server.resources import documents, numbering, sql, store, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change, after
 from server.resources.table import Row
@@ -57,7 +57,7 @@ def publish(vder: VirtualDER) -> None:
 
 def create(vder: VirtualDER, kind: str, data: Data) -> None:
     """Create a virtual DER's program of this kind, with its name and primacy."""
-    store.put(href(vder, kind), {"mRID": store.new_mrid(), **data, **_fields(vder)},
+    store.put(href(vder, kind), {"mRID": numbering.new_mrid(), **data, **_fields(vder)},
               audience=vder_audience(vder.id))
 
 

@@ -19,7 +19,7 @@ from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
-from server.resources import pollrates, store
+from server.resources import numbering, pollrates, store
 from tests import peers
 from tests.clients import fixtures
 from tests.clients.fixtures import LFDI, PIN, DeviceFixture
@@ -224,7 +224,7 @@ def test_the_default_holds_between_events_and_goes_with_the_group(enrolled: Devi
     program = virtualders.show("street")["program"]
     store.put(
         f"{program}/dderc",
-        {"mRID": store.new_mrid(), "DERControlBase": {"opModMaxLimW": 2000}, "setGradW": 500},
+        {"mRID": numbering.new_mrid(), "DERControlBase": {"opModMaxLimW": 2000}, "setGradW": 500},
     )
     post("street", 200, 100, **LIMIT)
     enrolled.run(700)

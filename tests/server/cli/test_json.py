@@ -91,7 +91,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("ev sessions", "", ""),
     ("ev grant", "d2 --power 3500 --start +5m --duration 4h", ""),
     ("ev cancel", "d2", ""),
-    ("history import", "homes site --from-json -", MEASURED),
+    ("history import", "homes premises --from-json -", MEASURED),
     ("history roll", "--from 2025-06-15T10:00Z", ""),
     ("history show", "homes --from 2025-06-14T12:00Z", ""),
     ("forecast put", "homes load --from-json -", EXPECTED),
@@ -118,6 +118,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("report month", "town --month 2025-06", ""),
     ("report nonresponders", "town", ""),
     ("alarm list", "", ""),
+    ("clock show", "", ""),
+    ("clock accept", "--yes", ""),
     ("audit tail", "", ""),
     ("audit verify", "", ""),
     ("audit export", "", ""),
@@ -139,7 +141,8 @@ def commands(command: click.Command, path: str = "") -> Iterator[str]:
 
 
 def test_every_command_with_json_is_among_them() -> None:
-    assert {command for command, _, _ in COMMANDS} == set(commands(main))
+    # what `check` finds depends on the machine, see test_check
+    assert {command for command, _, _ in COMMANDS} == set(commands(main)) - {"check"}
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ LOOKS = {
     "ev sessions": "",
     "responses": "",
     "alarm list": "",
+    "clock show": "",
     "readings": "one",
     "audit tail": "",
     "audit verify": "",
@@ -142,7 +143,7 @@ LOOKS = {
 }
 # Processes, which are no change of state, and files of certificates, which have no database.
 APART = {"serve", "work", "init", "check", "demo", "certs dev", "certs device", "certs show", "certs verify",
-         "certs revoke"}
+         "certs revoke", "clock accept"}
 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}

@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import Refused
 from server.models import EVERYONE, Document
-from server.resources import codec, hooks, retrieve, sql, store
+from server.resources import codec, hooks, numbering, retrieve, sql, store
 from server.resources.hooks import Change
 from tests import peers
 
@@ -120,7 +120,7 @@ def test_a_number_is_never_given_again() -> None:
 
 
 def test_later_mrids_are_greater_and_end_with_our_number() -> None:
-    given = [store.new_mrid() for _ in range(50)]
+    given = [numbering.new_mrid() for _ in range(50)]
     assert given == sorted(set(given)) and {len(mrid) for mrid in given} == {32}
     assert {mrid[-8:] for mrid in given} == {"00000000"}
 
