@@ -53,6 +53,7 @@ KINDS = {
         Severity.WARNING, "Correct it at the device, or set it with `counterpoise device rate`."),
     "implausible state of charge": AlarmKind(Severity.WARNING, "Correct what the device reports."),
     "implausible request": AlarmKind(Severity.WARNING, "Correct what the device asks for.", HOUR_S),
+    "untimely reading": AlarmKind(Severity.WARNING, "Set the clock of the device.", HOUR_S),
     "implausible reading": AlarmKind(
         Severity.WARNING,
         "Correct the multiplier or the rating at the device, or override its rating.", HOUR_S),

@@ -129,7 +129,7 @@ def _record_quantity(point: str, audience: str, quantity: Data, path: str) -> st
             store.put(f"{href}/rt", quantity["ReadingType"])
     now, changed = clock.now(), False
     if "Reading" in quantity:
-        meterreadings.check(quantity["Reading"], f"{path}/Reading", now)
+        meterreadings.check(quantity["Reading"], f"{path}/Reading")
         changed |= meterreadings.record(href, quantity["Reading"], now)
     for reading_set in quantity.get("MirrorReadingSet", []):
         changed |= meterreadings.record_set(href, reading_set, f"{path}/MirrorReadingSet", now)

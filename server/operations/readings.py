@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-from server import clock
 from server.devices import enrolment
 from server.grid.controls import responses as eventresponses
 from server.grid.controls.results import ResponseRow
@@ -15,12 +14,14 @@ from server.units import Href, Instant, Seconds
 
 responses_group, readings_group = Group("responses"), Group("readings")
 GROUPS = (responses_group, readings_group)
+_EVER = 1 << 62  # later than any instant
 
 
 class ReadingRow(TypedDict):
     """A reading as it was posted, `value` x 10^`multiplier` in the unit `uom`, with its ReadingType.
 
-    `implausible` readings of power or energy are more than such a device can have; they are used by nothing.
+    `implausible` readings of power or energy are more than such a device can have, or of a time that cannot
+    be; they are used by nothing.
     """
     start: Instant
     duration: Seconds
@@ -56,7 +57,7 @@ def readings(
     """List what a device measured, oldest first; values as they were posted, with their ReadingType."""
     lfdi = enrolment.find(device).lfdi
     points = Document.select().where((Document.parent == "/upt") & (Document.audience == lfdi))
-    since, until = start or 0, end if end is not None else clock.now() + meterreadings.DAY
+    since, until = (start if start is not None else -_EVER, end if end is not None else _EVER)
     rows: list[ReadingRow] = []
     of_device = meterrows.read("JOIN device d ON d.id = m.device_id WHERE d.lfdi = ?", lfdi)
     counting = {row.href: row for row in of_device}
@@ -74,8 +75,9 @@ def readings(
                 "flow": reading_type.get("flowDirection"),
                 "meter": meter.href,
                 "implausible": meter.href in counting
-                and not counting[meter.href].is_plausible(value, duration_s),
+                and not counting[meter.href].is_plausible(value, duration_s)
+                or untimely,
             }
-            for instant, duration_s, value in meterreadings.between(meter.href, since, until)[-limit:]
+            for instant, duration_s, value, untimely in meterreadings.timed(meter.href, since, until)[-limit:]
         ]
     return sorted(rows, key=lambda row: (row["meter"], row["start"]))

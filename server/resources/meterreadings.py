@@ -6,8 +6,10 @@ in one set for each UTC day.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
+from server import alarms
+from server.config import settings
 from server.errors import Refused
 from server.models import JSON, ReadingSet, db
 from server.resources import hexbinary, hooks, numbering, sql
@@ -17,6 +19,9 @@ from server.units import Instant, Seconds
 Data = dict[str, Any]
 DAY = 86400
 CLOCK_TOLERANCE_S = 300  # how far the clock of a device may be ahead of ours
+UNTIMELY = 1 << 40  # the bit of Reading.sort of those whose time cannot be: they are in no series
+# A value of one tier or block is contained in that of all. A condition on a reading r that counts as power.
+COUNTED = f"(r.sort & {UNTIMELY | 0xFFFF}) = 0"
 _INT48 = range(-(1 << 47), 1 << 47)
 
 
@@ -27,14 +32,26 @@ def count(quantities: list[Data]) -> int:
                for quantity in quantities)
 
 
-def check(reading: Data, path: str, now: Instant) -> None:
-    """Refuse (400) a value beyond Int48, and a time before 1970 or in the future. `path` is for messages."""
-    value, period = reading.get("value"), reading.get("timePeriod")
+def check(reading: Data, path: str) -> None:
+    """Refuse (400) a value beyond Int48. `path` is for messages."""
+    value = reading.get("value")
     if value is not None and value not in _INT48:
         raise Refused(400, f"{path}/value: {value} does not fit into 48 bits")
-    if period and not 0 <= period["start"] <= now + CLOCK_TOLERANCE_S:
-        era = "in the future" if period["start"] > now else "before 1970"
-        raise Refused(400, f"{path}/timePeriod/start: {period['start']} lies {era} (it is {now})")
+
+
+def is_untimely(start: Instant, now: Instant) -> bool:
+    """Return whether a reading is from a clock that is not set: more than a day ahead, or older than readings
+    are kept."""
+    return not now - settings.reading_days * DAY <= start <= now + DAY
+
+
+def _warn(meter: str, start: Instant, now: Instant) -> None:
+    """Raise an alarm of a reading that is untimely."""
+    row = sql.row("SELECT d.id FROM document m JOIN device d ON d.lfdi = m.audience WHERE m.href = ?", meter)
+    if row is not None:
+        ahead = f"{start - now} s ahead" if start > now else f"{now - start} s old"
+        alarms.raise_alarm("untimely reading", f"device {row[0]}",
+                           f"{meter} has a reading of {start}, which is {ahead}. It is kept and not used.")
 
 
 def record(meter: str, reading: Data, now: Instant) -> bool:
@@ -45,26 +62,31 @@ def record(meter: str, reading: Data, now: Instant) -> bool:
     start = reading.get("timePeriod", {}).get("start", now)
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
-    _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start)
-    _announce(meter, [(reading, start)])
+    _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start, now)
+    _announce(meter, [(reading, start)], now)
     return row is None
 
 
-def _announce(meter: str, readings: list[tuple[Data, Instant]]) -> None:
-    """Call the `on_readings` hooks with the values that are not of one tier or block alone."""
+def _announce(meter: str, readings: list[tuple[Data, Instant]], now: Instant) -> None:
+    """Call the `on_readings` hooks with the values that count."""
+    untimely = [start for _, start in readings if is_untimely(start, now)]
+    if untimely:
+        _warn(meter, untimely[-1], now)
     hooks.run_on_readings(
         meter,
         [
             PostedReading(reading["value"], start, reading.get("timePeriod", {}).get("duration", 0))
             for reading, start in readings
-            if reading.get("value") is not None and not _tier_and_block(reading)
+            if reading.get("value") is not None and not _sort(reading, start, now) & (UNTIMELY | 0xFFFF)
         ],
     )
 
 
-def _tier_and_block(reading: Data) -> int:
-    """Return consumptionBlock and touTier as 8 bits each; 0 for a value of all of them."""
-    return int(reading.get("consumptionBlock", 0)) << 8 | int(reading.get("touTier", 0))
+def _sort(reading: Data, start: Instant, now: Instant) -> int:
+    """Return the column `sort`: localID, consumptionBlock and touTier, and whether the time cannot be."""
+    tier_and_block = int(reading.get("consumptionBlock", 0)) << 8 | int(reading.get("touTier", 0))
+    untimely = UNTIMELY if is_untimely(start, now) else 0
+    return untimely | hexbinary.bits(reading.get("localID")) << 16 | tier_and_block
 
 
 def _add_set(meter: str, mrid: str, start: Instant, duration_s: Seconds, submitted: Data) -> int:
@@ -90,7 +112,6 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
     Readings without a period of their own divide that of the set evenly. `path` is for messages.
     """
     period, readings = reading_set["timePeriod"], reading_set.get("Reading", [])
-    check({"timePeriod": period}, path, now)
     submitted = {key: value for key, value in reading_set.items()
                  if key not in ("Reading", "mRID", "timePeriod", "href")}
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND mrid = ?", meter, reading_set["mRID"])
@@ -101,31 +122,30 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
         sql.execute("UPDATE reading_set SET start = ?, duration_s = ?, submitted = ? WHERE id = ?",
                     period["start"], period["duration"], JSON().db_value(submitted), set_id)
         sql.execute("DELETE FROM reading WHERE set_id = ?", set_id)
-    timed = []
+    readings_timed = []
     for index, reading in enumerate(readings):
-        check(reading, f"{path}/Reading", now)
+        check(reading, f"{path}/Reading")
         if "timePeriod" not in reading:
             start, end = (period["start"] + number * period["duration"] // len(readings)
                           for number in (index, index + 1))
             reading = {**reading, "timePeriod": {"start": start, "duration": end - start}}
-        timed.append((reading, reading["timePeriod"]["start"]))
-    for reading, start in timed:
-        _write(set_id, reading, start)
-    _announce(meter, timed)
+        readings_timed.append((reading, reading["timePeriod"]["start"]))
+    for reading, start in readings_timed:
+        _write(set_id, reading, start, now)
+    _announce(meter, readings_timed, now)
     return row is None
 
 
-def _write(set_id: int, reading: Data, start: Instant) -> None:
+def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> None:
     submitted = JSON().db_value(
         {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
-    duration_s = reading.get("timePeriod", {}).get("duration", 0)
+    duration_s, sort = reading.get("timePeriod", {}).get("duration", 0), _sort(reading, start, now)
     row = sql.row("SELECT number FROM reading WHERE set_id = ? AND start = ? AND submitted = ?",
                   set_id, start, submitted)
     if row is not None:
-        sql.execute("UPDATE reading SET value = ?, duration_s = ? WHERE set_id = ? AND number = ?",
-                    reading.get("value"), duration_s, set_id, row[0])
+        sql.execute("UPDATE reading SET value = ?, duration_s = ?, sort = ? WHERE set_id = ? AND number = ?",
+                    reading.get("value"), duration_s, sort, set_id, row[0])
         return
-    sort = hexbinary.bits(reading.get("localID")) << 16 | _tier_and_block(reading)
     sql.execute(
         "INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
         "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?",
@@ -139,10 +159,18 @@ def _write(set_id: int, reading: Data, start: Instant) -> None:
     )
 
 
-def between(meter: str, start: Instant, end: Instant) -> list[tuple[Instant, Seconds, int | None]]:
-    """Return (start, duration, value) of the readings that begin in [start, end), oldest first."""
-    return sql.rows(
-        "SELECT r.start, r.duration_s, r.value FROM reading r JOIN reading_set s ON r.set_id = s.id "
+class TimedValue(NamedTuple):
+    """A value and its time; `untimely` where that cannot be."""
+    start: Instant
+    duration_s: Seconds
+    value: int | None
+    untimely: bool
+
+
+def timed(meter: str, start: Instant, end: Instant) -> list[TimedValue]:
+    """Return the readings that begin in [start, end), oldest first."""
+    rows = sql.rows(
+        "SELECT r.start, r.duration_s, r.value, r.sort FROM reading r JOIN reading_set s ON r.set_id = s.id "
         "WHERE s.meter = ? AND r.start >= ? AND r.start < ? AND s.start < ? AND s.start + s.duration_s >= ? "
         "ORDER BY r.start, r.number",
         meter,
@@ -151,13 +179,21 @@ def between(meter: str, start: Instant, end: Instant) -> list[tuple[Instant, Sec
         end,
         start,
     )
+    return [TimedValue(begin, duration_s, value, bool(sort & UNTIMELY))
+            for begin, duration_s, value, sort in rows]
+
+
+def between(meter: str, start: Instant, end: Instant) -> list[tuple[Instant, Seconds, int | None]]:
+    """Return (start, duration, value) of the readings that begin in [start, end), oldest first."""
+    return [row[:3] for row in timed(meter, start, end)]
 
 
 def latest(meter: str) -> tuple[Instant, Seconds, int | None, str] | None:
     """Return (start, duration, value, other elements as JSON) of the newest reading; None without any."""
     row: tuple[Instant, Seconds, int | None, str] | None = sql.row(
         "SELECT r.start, r.duration_s, r.value, r.submitted FROM reading r JOIN reading_set s "
-        "ON r.set_id = s.id WHERE s.meter = ? ORDER BY s.start DESC, r.start DESC, r.number DESC LIMIT 1",
+        f"ON r.set_id = s.id WHERE s.meter = ? AND (r.sort & {UNTIMELY}) = 0 "
+        "ORDER BY s.start DESC, r.start DESC, r.number DESC LIMIT 1",
         meter,
     )
     return row

@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from server import clock
+from server import alarms, clock
 from server.config import settings
 from server.devices import enrolment
-from server.models import Reading, ReadingSet
+from server.grid.series import devicereadings
+from server.models import Meter, Reading, ReadingSet
 from server.resources import meterreadings, store
 from tests import peers
 from tests.conftest import NOON
@@ -262,15 +264,17 @@ def test_old_readings_are_forgotten(meter: Peer) -> None:
 
 INT48 = 1 << 47
 BAD = {
-    "future": reading(1, NOON + 301), "far future": reading(1, 1 << 62), "before time": reading(1, -1),
-    "long before time": reading(1, -(1 << 63)), "too large": reading(INT48), "too small": reading(-INT48 - 1),
+    "no calendar": reading(1, 1 << 62), "long before time": reading(1, -(1 << 63)), "too large": reading(INT48), "too small": reading(-INT48 - 1),
     "far too large": reading(1 << 70),
 }
 GOOD = {
     "clocks that differ": reading(1, NOON + 300),
     "largest": reading(INT48 - 1),
     "smallest": reading(-INT48),
-    "1970": reading(1, 0),
+    "an unset clock": reading(1, 0),
+    "before 1970": reading(1, -1),
+    "the next day": reading(1, NOON + 86_400),
+    "a far future": reading(1, NOON + 90_000_000),
 }
 
 
@@ -282,12 +286,26 @@ def test_a_value_has_to_fit_and_to_have_been_read(meter: Peer) -> None:
     assert (values(meter), ReadingSet.select().count()) == ([1], 1)
     for why, body in GOOD.items():
         assert post(meter, {**POWER, "Reading": body}).status == 201, why
-    late = {**span(1, 1), "timePeriod": {"duration": 60, "start": NOON + 301}}
-    assert post(meter, {**POWER, "MirrorReadingSet": [late]}).status == 400
+
+
+@pytest.mark.parametrize("start, timely", [
+    (NOON, True), (NOON + 300, True), (NOON + 86_400, True), (NOON + 86_401, False),
+    (NOON - 400 * 86_400, True), (NOON - 400 * 86_400 - 1, False), (0, False), (-1, False)])
+def test_a_reading_of_an_unset_clock_is_kept_and_used_by_nothing(meter: Peer, start: int, timely: bool) -> None:
+    """It is not refused: the device would try for ever."""
+    assert post(meter, {**POWER, "Reading": reading(5, start)}).status == 201
+    row, = meterreadings.timed(AT, -1000, 1 << 40)
+    assert (row.start, row.value, row.untimely) == (start, 5, not timely)
+    assert [alarm["kind"] for alarm in alarms.rows()] == ([] if timely else ["untimely reading"])
+    injection_w = devicereadings.mean_injection_w([1], start - start % 900, start - start % 900 + 900)
+    assert bool(np.isfinite(injection_w)) == timely
+    assert (Meter.get().read_at is not None) == timely and store.reindex() == 0
+    newest = meter.get(f"{AT}/rs/0/r/0").data
+    assert newest.get("value") == (5 if timely else None)
 
 
 def test_nothing_is_kept_of_a_list_with_a_fault(meter: Peer) -> None:
-    good, bad = {**POWER, "Reading": reading(1, NOON)}, {**VOLTAGE, "Reading": reading(1, NOON + 999)}
+    good, bad = {**POWER, "Reading": reading(1, NOON)}, {**VOLTAGE, "Reading": reading(1 << 47, NOON)}
     assert post(meter, good, bad).status == 400
     assert (meter.get("/upt/1/mr").data["all"], Reading.select().count()) == (0, 0)
     assert "MirrorMeterReading" not in meter.get("/mup/1").data

@@ -12,7 +12,7 @@ from server import alarms, clock
 from server.grid.series import meterrows, meteruse, registers
 from server.grid.series.meterrows import MeterRow
 from server.grid.series.meteruse import Measure
-from server.resources import hooks, sql
+from server.resources import hooks, meterreadings, sql
 from server.resources.hooks import PostedReading
 from server.units import Href, Instant, Seconds, Watts
 
@@ -20,7 +20,7 @@ _ALARM_AGE_S = 86_400  # an older reading is not worth an alarm
 _NEWEST_SETS = 3
 _READINGS = (
     "SELECT r.value, r.start, r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id "
-    f"WHERE s.meter = ? AND r.value IS NOT NULL AND (r.sort & 65535) = 0 "
+    f"WHERE s.meter = ? AND r.value IS NOT NULL AND {meterreadings.COUNTED} "
     f"AND r.duration_s <= {meterrows.MAX_PERIOD_S}"
 )
 _NEWEST_READINGS = (

@@ -14,7 +14,7 @@ from peewee import chunked
 from server.config import settings
 from server.grid.series.meteruse import Measure
 from server.grid.series.registers import MAX_GAP_S, register_intervals
-from server.resources import sql
+from server.resources import meterreadings, sql
 from server.units import Seconds, Watts
 
 MAX_PERIOD_S = 86_400  # a longer mean says nothing of its parts; some devices send periods of a century
@@ -24,9 +24,9 @@ POWER = (
     "(m.factor * r.value * (CASE WHEN m.measure = 'energy' THEN "
     "(CASE WHEN r.duration_s > 0 THEN 3600.0 / r.duration_s END) ELSE 1.0 END))"
 )
-# Values of one tier or block are contained in that of all; values that no such device can have do not count.
+# Values that no such device can have do not count.
 COUNTS = (
-    f"r.value IS NOT NULL AND coalesce(m.measure, '') <> 'register' AND (r.sort & 65535) = 0 "
+    f"r.value IS NOT NULL AND coalesce(m.measure, '') <> 'register' AND {meterreadings.COUNTED} "
     f"AND r.duration_s <= {MAX_PERIOD_S} AND abs({POWER}) <= coalesce(m.rated_w * ?, ?)"
 )
 
@@ -106,7 +106,7 @@ def registers(rows: Iterable[MeterRow], start: int, end: int) -> list[PowerReadi
             "SELECT s.meter, r.start + r.duration_s, r.value FROM reading_set s "
             "JOIN reading r ON r.set_id = s.id "
             f"WHERE s.meter IN ({sql.marks(len(chunk))}) AND s.start >= ? AND s.start < ? "
-            f"AND r.value IS NOT NULL AND (r.sort & 65535) = 0 AND r.duration_s <= {MAX_PERIOD_S}",
+            f"AND r.value IS NOT NULL AND {meterreadings.COUNTED} AND r.duration_s <= {MAX_PERIOD_S}",
             *chunk, earliest - MAX_GAP_S, latest,
         ):
             readings[href].append((instant, value))

@@ -9,7 +9,7 @@ from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.series import devicepower, meterrows
 from server.grid.series.meterrows import MeterRow
 from server.models import VirtualDER
-from server.resources import pollrates, sql
+from server.resources import meterreadings, pollrates, sql
 from server.units import Instant, Lfdi, Seconds, Watts
 
 POSTS = 2  # a value is of about now until so many posts were missed, or so many of its periods have passed,
@@ -54,7 +54,8 @@ def is_recent(read_at: Floats, period_s: Floats, timeout_s: Floats, at: Instant)
     over a time that is longer than MAX_AGE_S says nothing of an instant.
     """
     age_s = np.maximum(timeout_s, np.minimum(POSTS * period_s, MAX_AGE_S))
-    recent: Bools = (at - read_at <= age_s) & (period_s <= MAX_AGE_S)
+    ahead = read_at - at > meterreadings.CLOCK_TOLERANCE_S
+    recent: Bools = (at - read_at <= age_s) & (period_s <= MAX_AGE_S) & ~ahead
     return recent
 
 
