@@ -85,7 +85,7 @@ def _end(path: str, certificate: x509.Certificate) -> _Finding:
 
 def _database() -> Iterator[_Finding]:
     try:
-        common.open_database()
+        common.open_database(create=False)
     except Refused as refused:
         yield _Finding(FAULT, refused.why)
     except peewee.PeeweeException as error:

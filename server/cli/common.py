@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 
 from server import clock, logs
 from server.config import Source, settings
-from server.config.sources import OPTION
+from server.config.sources import ENVIRONMENT, OPTION
 from server.operations import progress
 
 log = logging.getLogger(__name__)
@@ -49,16 +49,19 @@ def login() -> str:
         return f"uid {os.getuid()}"
 
 
-def open_database(create: bool = False) -> None:
+def open_database(create: bool | None = None) -> None:
     """Connect to the database and register the hooks of every package; the clock follows the server's.
 
-    One that is not there is made if `create`, else refused.
+    One that is not there is made if `create` or, where that is None, if the environment names it; else it is
+    refused: who works in another folder than before shall not get an empty database there.
     """
     from server import functionsets, grid, models, timekeeping
     from server.resources import hooks
 
     assert grid
     functionsets.load()
+    if create is None:
+        create = settings.source("database").kind == ENVIRONMENT
     models.connect(create=create)
     timekeeping.start(save=False)
     if settings.clock:

@@ -6,6 +6,7 @@ is meant. A kind is one of a list, so that the rules of virtual DERs can rely on
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from server.errors import Refused
 from server.models import Device
@@ -29,11 +30,22 @@ def check_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=1024)
+def canonical_kind(kind: str) -> str:
+    """Return a kind in the spelling of the list: `ev_charger` for `evcharger` or `EV-Charger`.
+
+    One that is not in the list is returned as it is.
+    """
+    return next((candidate for candidate in KINDS if namehints.is_same(kind, candidate)), kind)
+
+
 def check_kind(kind: str) -> str:
-    """Return a kind, or none; refuse (400) one that is not in the list, with what was probably meant."""
-    if kind and kind not in KINDS:
+    """Return a kind in the spelling of the list, or none; refuse (400) one that is not in the list, with what
+    was probably meant."""
+    canonical = canonical_kind(kind)
+    if kind and canonical not in KINDS:
         raise Refused(400, f"kind {kind!r}: kinds are {', '.join(KINDS)}{namehints.meant(kind, KINDS)}")
-    return kind
+    return canonical
 
 
 def warnings(device: Device) -> list[str]:

@@ -31,5 +31,10 @@ def meant(name: str, names: Collection[str]) -> str:
     return f"; did you mean {' or '.join(candidates)}?" if candidates else ""
 
 
+def is_same(name: str, other: str) -> bool:
+    """Return whether two names differ in case, `_`, `-` and blanks alone."""
+    return _plain(name) == _plain(other)
+
+
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -15,7 +15,7 @@ from typing import Any
 from peewee import chunked
 
 from server.config import settings
-from server.devices import enrolment
+from server.devices import enrolment, names
 from server.grid.groups import dispatchgroups, drprograms, membershiprules, programs
 from server.grid.groups.tree import Tree
 from server.models import Audience, Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
@@ -34,7 +34,7 @@ def labels(device: Device) -> dict[str, str]:
     """Return what a rule may test: a device's labels, and kind, name, lfdi, sfdi, manager."""
     return {
         **{name: str(value) for name, value in device.labels.items()},
-        "kind": device.kind,
+        "kind": names.canonical_kind(device.kind),
         "name": device.name,
         "lfdi": device.lfdi,
         "sfdi": str(device.sfdi),

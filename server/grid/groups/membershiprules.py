@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, Self
 
+from server.devices import names
+
 Labels = Mapping[str, str]
 Rule = Callable[[Labels], bool]
 _TOKEN = re.compile(r"""\s*(?:(?P<word>[\w.:/@+-]+)|(?P<quoted>"[^"]*"|'[^']*')|(?P<sign>!=|[=(),*]))""")
@@ -130,7 +132,7 @@ class _Parser:
         return self.compare(label, values, sign.text == "in")
 
     def compare(self, label: str, texts: set[str], expected: bool) -> Rule:
-        values = frozenset(texts)
+        values = frozenset(map(names.canonical_kind, texts) if label == "kind" else texts)
         self.comparisons.append(Comparison(label, values))
         return lambda labels: (labels.get(label) in values) is expected
 

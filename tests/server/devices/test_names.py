@@ -55,10 +55,14 @@ def test_a_name_that_does_not_exist_is_refused_with_a_similar_one(server: None) 
         enrolment.find("12 elm stret")
 
 
-@pytest.mark.parametrize("kind, meant", [
-    ("evcharger", "ev_charger"), ("EV-Charger", "ev_charger"), ("Battery", "battery"),
-    ("thermostatt", "thermostat")])
-def test_a_kind_in_another_spelling_is_refused_with_the_one_in_the_list(kind: str, meant: str) -> None:
+@pytest.mark.parametrize("kind, canonical", [
+    ("evcharger", "ev_charger"), ("EV-Charger", "ev_charger"), ("Battery", "battery")])
+def test_a_kind_may_have_another_case_or_separator(kind: str, canonical: str) -> None:
+    assert names.check_kind(kind) == canonical
+
+
+@pytest.mark.parametrize("kind, meant", [("thermostatt", "thermostat"), ("ev_chrger", "ev_charger")])
+def test_a_kind_that_is_not_in_the_list_is_refused_with_a_similar_one(kind: str, meant: str) -> None:
     with pytest.raises(Refused, match=f"kinds are pv, .*; did you mean {meant}\\?"):
         names.check_kind(kind)
 
