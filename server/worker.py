@@ -18,7 +18,7 @@ from server.config import settings
 from server.grid.balance import controller
 from server.grid.dispatch import orders
 from server.grid.series import measurements
-from server.models import db
+from server.models import discard_connection
 from server.resources import meterreadings, refresh, retention
 from server.units import Instant
 
@@ -107,6 +107,6 @@ def run(once: bool = False) -> None:
                 purge_at = time.monotonic() + PURGE_S
         except DATABASE_ERRORS as error:
             log.warning("the database did not answer: %s", error)
-            db.dispose()
+            discard_connection()
         if once or stop.wait(TURN_S):
             return

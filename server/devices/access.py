@@ -16,7 +16,7 @@ import peewee
 
 from server.config import settings
 from server.errors import Refused
-from server.models import Device, db
+from server.models import Device, discard_connection
 from server.resources import hooks, sql
 from server.resources.table import Match
 from server.units import Lfdi
@@ -63,7 +63,7 @@ def caller(lfdi: Lfdi, sfdi: int) -> Caller:
     try:
         row = sql.row(statement, lfdi)
     except (peewee.OperationalError, peewee.InterfaceError):
-        db.dispose()
+        discard_connection()
         row = sql.row(statement, lfdi)
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)
 

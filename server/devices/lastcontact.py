@@ -12,7 +12,7 @@ import time
 import peewee
 
 from server import clock, timekeeping
-from server.models import db
+from server.models import db, discard_connection
 from server.resources import sql
 from server.units import Instant, Lfdi
 
@@ -60,4 +60,4 @@ def _run() -> None:
                 timekeeping.follow_decision()
         except peewee.DatabaseError as error:
             log.warning("last contacts could not be written: %s", error)
-            db.dispose()
+            discard_connection()

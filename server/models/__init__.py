@@ -96,6 +96,15 @@ def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
             time.sleep(RETRY_S)
 
 
+def discard_connection() -> None:
+    """Close this thread's connection to the database, which did not answer; the next statement opens a new
+    one."""
+    try:
+        db.close()
+    except peewee.PeeweeException:
+        db.dispose()  # it cannot even be closed
+
+
 def migrate() -> list[str]:
     """Apply the migrations that the database has not seen; returns their names. Raises as the runner."""
     return runner.migrate(db.obj, MIGRATIONS)
@@ -116,4 +125,4 @@ __all__ = [
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership",
     "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading", "ReadingSet",
     "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db",
-    "is_postgres", "migrate", "tables", "vder_audience", "vder_of_audience"]
+    "discard_connection", "is_postgres", "migrate", "tables", "vder_audience", "vder_of_audience"]

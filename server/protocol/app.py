@@ -14,7 +14,7 @@ from server import alarms, logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
-from server.models import Device, db
+from server.models import Device, discard_connection
 from server.protocol import answers, views
 from server.resources.quotas import ALARM, OverQuota
 
@@ -105,5 +105,5 @@ def _respond(request: DeviceRequest) -> Response:
 def _unavailable(error: Exception) -> Refused:
     """Close the connection to a database that did not answer, so that the next request opens a new one."""
     log.warning("the database did not answer: %s", error)
-    db.dispose()
+    discard_connection()
     return Refused(503, "the database is not available at the moment", Retry_After=str(RETRY_AFTER_S))
