@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).parents[1]
-PATHS = ("tests/flows", "tests/server/protocol/test_listen.py")
+PATHS = ("tests/flows", "tests/server/protocol/test_listen.py", "tests/server/protocol/test_fairness.py",
+         "tests/server/protocol/test_credentials.py")
 FOLDER = ROOT / "var" / "soak"
 
 
