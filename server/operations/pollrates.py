@@ -14,7 +14,7 @@ from server.units import Lfdi, Seconds
 
 poll_rate, post_rate = Group("poll-rate"), Group("post-rate")
 GROUPS = (poll_rate, post_rate)
-Interval = Annotated[Seconds | None, Arg(metavar="[DURATION]")]
+Interval = Annotated[Seconds | None, Arg(least=1, metavar="[DURATION]")]
 Kind = Annotated[str, Arg("Only for this kind of resource, such as DERControlList.")]
 OnlyDevice = Annotated[str, Arg("Only for this device.")]
 Clear = Annotated[bool, Arg("Remove the rate that was set.")]

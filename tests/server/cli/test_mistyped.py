@@ -116,6 +116,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ),
         ("signal put street --kind wind --flat 1", "'wind' is not one of"),
         ("poll-rate 60 --kind Wind", "there is no resource Wind"),
+        ("poll-rate 0", "'0' is not between 1 s and"), ("post-rate 0s", "'0s' is not between 1 s and"),
         ("signal withdraw street --kind price", "there is no price of street to withdraw"),
         ("control post street opModWind=1 --duration 5m", "DERControlBase has no opModWind"),
         ("control curve street --type opModVoltVar --point 1;2 --y-ref-type 1", "'1;2' is not X,Y"),
