@@ -19,7 +19,7 @@ from server.models import AlarmRecord
 from server.units import Instant
 
 log = logging.getLogger(__name__)
-HOUR_S, DAY_S = 3600, 86_400
+HOUR_S = 3600
 REFRESH_S = 60  # raised again sooner, an alarm changes nothing: a device shall not cause a write each time
 REOPEN_S = HOUR_S
 MAX_DETAIL = 500  # characters
@@ -110,12 +110,6 @@ def clear(kind: str, source: str) -> bool:
     AlarmRecord.update(cleared_at=clock.now()).where(uncleared).execute()
     log.info("alarm cleared: %s, %s", kind, source, extra={"fields": {"alarm": kind}})
     return True
-
-
-def stands(kind: str, source: str) -> bool:
-    """Return whether an alarm stands."""
-    row = _newest(kind, source)
-    return row is not None and row.cleared_at is None
 
 
 def clear_lapsed() -> int:

@@ -100,12 +100,16 @@ def _is_open() -> bool:
 
 
 def _clock() -> Iterator[_Finding]:
+    from server import clock
     from server.models import AuditEntry
     now = time.time()
     shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%MZ")
     newest = AuditEntry.select(peewee.fn.MAX(AuditEntry.at)).scalar() if _is_open() else None
     if settings.clock:
         yield _Finding(WARNING, f"the setting clock is {settings.clock}: instants are not the system's")
+    elif clock.system.is_suspect:
+        jump = f"it has jumped by {clock.system.jump_s:+.0f} s and is not followed"
+        yield _Finding(FAULT, f"{jump}. Correct it, or run counterpoise clock accept")
     elif now < _YEAR_2025:
         yield _Finding(FAULT, f"it is {shown}, which cannot be. Set the clock, and keep it by NTP")
     elif newest is not None and newest > now + _AHEAD_S:

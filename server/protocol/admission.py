@@ -19,6 +19,7 @@ class Admission:
         self.max_of_certificate = max(1, threads // 2)
         self.max_writers = max(1, threads - 1)
         self.in_flight: Counter[str] = Counter()  # by LFDI, and those that write
+        self.left = 0  # how many requests were counted and are no more
         self.lock = threading.Lock()
 
     def enter(self, lfdi: str, method: str) -> int:
@@ -41,8 +42,4 @@ class Admission:
             self.in_flight[lfdi] -= 1
             if not self.in_flight[lfdi]:
                 del self.in_flight[lfdi]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is in flight."""
-        return not self.in_flight.total()
+            self.left += 1

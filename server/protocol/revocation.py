@@ -46,11 +46,12 @@ class Revocations:
 
         Where a file cannot be used the lists of before go on to hold, and the log says why.
         """
-        state = self._files()
-        if state == self.state:
-            return False
-        self.state, before = state, self.revoked
+        before = self.revoked
         try:
+            state = self._files()
+            if state == self.state:
+                return False
+            self.state = state
             self.revoked = self._read()
         except (OSError, BadRevocationList) as error:
             log.error("revocation lists: %s; those of before still hold", error)
@@ -64,7 +65,8 @@ class Revocations:
             return {}
         path = Path(self.path)
         files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return {file: (file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()}
+        states = {file: file.stat() for file in files if file.is_file()}
+        return {file: (state.st_mtime_ns, state.st_size) for file, state in states.items()}
 
     def _read(self) -> frozenset[CertificateId]:
         if not self.path:
@@ -76,10 +78,17 @@ class Revocations:
         for file in self.state:
             content = file.read_bytes()
             if b"-----BEGIN CERTIFICATE-----" in content:
-                authorities += x509.load_pem_x509_certificates(content)
+                authorities += _authorities(file, content)
             lists += [(file, revocation_list) for revocation_list in _lists(file, content)]
         return frozenset(entry for file, revocation_list in lists
                          for entry in _entries(file, revocation_list, authorities))
+
+
+def _authorities(file: Path, content: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise BadRevocationList(f"crl: {file} has a broken certificate: {error}") from None
 
 
 def _lists(file: Path, content: bytes) -> Iterator[x509.CertificateRevocationList]:

@@ -8,10 +8,8 @@ until that has to wait, and registers it again.
 
 At `max_connections` a connection is closed for each new one: the oldest that has not completed its handshake,
 or else the oldest that is between two requests. If there is none, the new one is closed. The same holds for
-the connections of one certificate at `connections_per_certificate`.
-
-A request that may not occupy a thread (see `admission`) waits for its turn, and is answered 429 or 503 after
-`write_wait_s`. So no client can take from others what the worker has.
+the connections of one certificate at `connections_per_certificate`. A request that may not occupy a thread
+(see `admission`) waits for its turn, and is answered 429 or 503 after `write_wait_s`.
 """
 from __future__ import annotations
 
@@ -273,13 +271,14 @@ class Worker(base.Worker):
             connection.lock.release()
 
     def _step(self, connection: Connection, late: bool) -> None:
-        """Run a connection until it has to wait for something, and see to it that it is resumed then."""
+        """Run a connection until it has to wait, and see to it that it is resumed then."""
+        left = self.admission.left
         wants = connection.steps.throw(TimeoutError("too slow")) if late else next(connection.steps)
         if wants != WAIT_FOR_THREAD:
             self.epoll.modify(connection.fd, wants | select.EPOLLONESHOT)
             return
         self.waiting.append(connection)
-        if self.admission.is_idle:  # the last one has left in the meantime
+        if self.admission.left != left:  # while this one was not waiting yet, so that nobody woke it
             self.wake()
 
     def close(self, connection: Connection) -> None:

@@ -18,6 +18,7 @@ from server import clock, models
 from server.cli import check, main
 from server.config import settings
 from server.grid.series import measurements
+from tests.server.test_systemclock import Machine
 
 Rows = list[dict[str, Any]]
 
@@ -55,6 +56,18 @@ def test_a_server_in_order(checked: Callable[..., tuple[int, Rows]], tmp_path: P
     assert status == 0 and {row["state"] for row in rows} == {"ok"}
     assert {row["subject"] for row in rows} == {
         "settings", "certificates", "database", "clock", "worker", "disk"}
+
+
+def test_a_clock_that_has_jumped_is_a_fault(
+    checked: Callable[..., tuple[int, Rows]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine()
+    machine.clock.time()
+    machine.offset_s += 3600
+    machine.clock.time()
+    monkeypatch.setattr(clock, "system", machine.clock)
+    _, rows = checked(database="sqlite:////nowhere/c.db")
+    assert states(rows, "clock") == ["fault"] and "jumped by +3600 s" in str(rows)
 
 
 def test_all_that_is_wrong_is_said_at_once(

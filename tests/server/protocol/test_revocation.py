@@ -77,6 +77,21 @@ def test_a_list_that_does_not_count_is_refused_by_name(
         Revocations(str(tmp_path / "none"), client_ca)
 
 
+@pytest.mark.parametrize("broken", [
+    b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"-----BEGIN X509 CRL-----\nAAAA\n"])
+def test_whatever_comes_into_the_folder_leaves_the_lists_in_force(
+    broken: bytes, tmp_path: Path, client_ca: Path
+) -> None:
+    """An exception in the main thread of a worker would end it."""
+    (tmp_path / "crl" / "a folder").mkdir(parents=True)
+    (tmp_path / "crl/issuer.pem").write_bytes(revocation_list(ONE))
+    revocations = Revocations(str(tmp_path / "crl"), client_ca)
+    (tmp_path / "crl/broken.pem").write_bytes(broken)
+    assert not revocations.refresh() and is_revoked(revocations, ONE)
+    (tmp_path / "crl").rename(tmp_path / "away")
+    assert not revocations.refresh() and is_revoked(revocations, ONE)
+
+
 def test_a_folder_is_read_again_when_a_file_changes(tmp_path: Path, client_ca: Path) -> None:
     folder = tmp_path / "crl"
     folder.mkdir()
