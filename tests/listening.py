@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+GET = b"GET /dcap HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET /dcap HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+"""After the answer to this request the connection ends."""
 PATIENCE = 20
 """Timeout of clients, in seconds, after which a test fails."""
 

@@ -16,11 +16,9 @@ from certs import authority, dev
 from server.devices.identity import Peer
 from server.protocol.connection import Connection
 from tests import listening
-from tests.listening import Listening
+from tests.listening import GET, LAST, Listening
 
 pytestmark = [pytest.mark.flow, pytest.mark.restart]
-GET = b"GET /dcap HTTP/1.1\r\nHost: x\r\n\r\n"
-LAST = b"GET /dcap HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 CLOSED = (ssl.SSLError, ConnectionError)
 
 

@@ -11,11 +11,9 @@ import pytest
 
 from certs import dev
 from tests import listening
-from tests.listening import Listening
+from tests.listening import GET, LAST, Listening
 
 pytestmark = pytest.mark.flow
-GET = b"GET /dcap HTTP/1.1\r\nHost: x\r\n\r\n"
-LAST = b"GET /dcap HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
