@@ -3,7 +3,7 @@
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
 `parameters` (what is typed), `tables` and `presentation` (what is printed; `audit` for its entries), `common`
 (settings, database, progress) and `group` (what happens when a command fails). `run`, `check`, `certs`,
-`settings`, `reference` and `demo` are commands that are no operations.
+`backup`, `settings`, `reference` and `demo` are commands that are no operations.
 """
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from server.cli.group import Commands
 
 # Commands that are no operations, with their modules.
 PROCESSES = {"serve": "run", "work": "run", "init": "run", "check": "check", "certs": "certs",
+             "backup": "backup", "restore": "backup", "move": "backup",
              "settings": "settings", "operations": "reference", "demo": "demo"}
 
 
@@ -31,7 +32,8 @@ def load(name: str) -> click.Command:
 
 @click.group(
     cls=Commands,
-    names=("serve", "work", "init", "check", "certs", *operations.MODULES, "settings", "operations", "demo"),
+    names=("serve", "work", "init", "check", "certs", "backup", "restore", "move", *operations.MODULES,
+           "settings", "operations", "demo"),
     load=load,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

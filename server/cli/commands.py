@@ -33,6 +33,12 @@ def act_as(name: str, reason: str) -> None:
     click.get_current_context().meta[_ACTOR] = name, reason
 
 
+def actor() -> tuple[str, str]:
+    """The name of who is acting, and the reason, as the command line has them."""
+    name, reason = click.get_current_context().meta[_ACTOR]
+    return name, reason
+
+
 def group(declared: Group) -> click.Command:
     """The command of a group of operations, or of its only operation where that has no name of its own."""
     if "" in declared.operations:
@@ -81,7 +87,7 @@ def run(operation: Operation, function: Callable[[], Any], print_result: Callabl
     """
     try:
         common.open_database()
-        with audit.acting(*click.get_current_context().meta[_ACTOR]), common.progress_bar():
+        with audit.acting(*actor()), common.progress_bar():
             result = function()
         print_result(result)
     except BadArgument as error:

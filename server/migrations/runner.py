@@ -23,8 +23,8 @@ PRAGMAS = {
 }
 
 
-def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]:
-    """Apply the migrations in `directory` that the database has not seen.
+def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | None = None) -> list[str]:
+    """Apply the migrations in `directory` that the database has not seen, up to `last` if that is given.
 
     All are applied in one transaction. A second process that migrates at the same time waits, then finds
     nothing to do.
@@ -42,7 +42,7 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]
             return []
         _check_foreign_keys(database, "The database is damaged and was not upgraded",
                             "Delete the row, or add the row that it refers to, then start again.")
-        names: list[str] = runner.up()
+        names: list[str] = runner.up(last)
         _check_foreign_keys(
             database, f"The upgrade by {', '.join(names)} was rolled back, since it damages the database",
             "Install the version that was used last, and report this message.")

@@ -8,6 +8,7 @@ from it; readings, orders, signals, plans and what operators set are the truth t
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import peewee
@@ -35,7 +36,7 @@ RETRY_S = 0.05  # until the next attempt to open a SQLite database that another 
 
 # So that a PostgreSQL that is gone without a word is noticed (libpq's names; s, and ms for the last).
 _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
-        "tcp_user_timeout": 20_000}
+        "tcp_user_timeout": 20_000, "application_name": "counterpoise"}
 
 
 def connect(
@@ -52,21 +53,27 @@ def connect(
     its turn instead of failing half-way.
     """
     url = url or settings.database
-    wait_s = settings.busy_timeout_s if wait_s is None else wait_s
     if db.obj is not None and not db.is_closed():
         db.close()
-    if url.startswith("sqlite"):
-        path = url.partition(":///")[2]
-        if not create and not Path(path).exists():
-            raise _not_there(f"there is no database {Path(path).absolute()}")
-        database: peewee.Database = _open_sqlite(path, wait_s)
-    else:
-        options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
-        database = db_url.connect(url.replace("postgresql://", "psycopg3://", 1), options=options, **_TCP)
-    db.initialize(database)
+    path = Path(url.partition(":///")[2])
+    if url.startswith("sqlite") and not create and not path.exists():
+        raise _not_there(f"there is no database {path.absolute()}")
+    db.initialize(open_database(url, wait_s, statement_s))
     if not create and not db.get_tables():
         raise _not_there(f"the database {masked(url)} is empty")
     migrate()
+
+
+def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> peewee.Database:
+    """Return the database at this URL, as `connect` opens it, but as it is: not as that of the models, and
+    without migrations."""
+    wait_s = settings.busy_timeout_s if wait_s is None else wait_s
+    if url.startswith("sqlite"):
+        return _open_sqlite(url.partition(":///")[2], wait_s)
+    options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
+    database: peewee.Database = db_url.connect(
+        url.replace("postgresql://", "psycopg3://", 1), options=options, **_TCP)
+    return database
 
 
 def _not_there(what: str) -> Refused:
@@ -105,6 +112,13 @@ def discard_connection() -> None:
         db.dispose()  # it cannot even be closed
 
 
+def hold_open() -> None:
+    """Connect this thread, so that who wants the database alone sees that this process uses it."""
+    if db.obj is not None:
+        with suppress(peewee.OperationalError, peewee.InterfaceError):
+            db.connect(reuse_if_open=True)
+
+
 def migrate() -> list[str]:
     """Apply the migrations that the database has not seen; returns their names. Raises as the runner."""
     return runner.migrate(db.obj, MIGRATIONS)
@@ -125,4 +139,5 @@ __all__ = [
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership",
     "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading", "ReadingSet",
     "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db",
-    "discard_connection", "is_postgres", "migrate", "tables", "vder_audience", "vder_of_audience"]
+    "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "tables", "vder_audience",
+    "vder_of_audience"]

@@ -13,7 +13,7 @@ from typing import Any
 from gunicorn import glogging
 from OpenSSL import SSL
 
-from server import logs
+from server import logs, models
 from server.config import BadSettings, settings
 from server.protocol import credentials
 from server.protocol.revocation import BadRevocationList
@@ -66,6 +66,11 @@ def when_ready(arbiter: Any) -> None:
     signal.signal(signal.SIGUSR2, _refuse_upgrade)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGHUP))
     signal.alarm(settings.reload_hours * 3600)
+
+
+def post_fork(arbiter: Any, worker: Any) -> None:
+    """Let a new worker process hold the database open (a hook of gunicorn)."""
+    models.hold_open()
 
 
 def on_reload(arbiter: Any) -> None:

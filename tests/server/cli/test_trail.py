@@ -141,9 +141,10 @@ LOOKS = {
     "baseline compute": "street --start now --end +1h",
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
 }
-# Processes, which are no change of state, and files of certificates, which have no database.
-APART = {"serve", "work", "init", "check", "demo", "certs dev", "certs device", "certs show", "certs verify",
-         "certs revoke", "clock accept"}
+# Processes, which are no change of state, files of certificates, which have no database, and copies of a
+# whole database (see test_backup).
+APART = {"serve", "work", "init", "check", "demo", "backup", "restore", "move", "certs dev", "certs device",
+         "certs show", "certs verify", "certs revoke", "clock accept"}
 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
