@@ -44,6 +44,8 @@ KINDS = {
     "clock": AlarmKind(
         Severity.CRITICAL,
         "Correct the clock of the machine, or run `counterpoise clock accept` there if it is right now."),
+    "disk": AlarmKind(
+        Severity.CRITICAL, "Make room on the disk of the database, or give it a larger one.", HOUR_S),
     "quota": AlarmKind(
         Severity.WARNING, "Find out why the device sends so much, or raise the quota (a setting).", HOUR_S),
     "work": AlarmKind(

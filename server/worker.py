@@ -13,25 +13,27 @@ from collections.abc import Callable
 
 import peewee
 
-from server import alarms, clock, logs, timekeeping
+from server import alarms, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.grid.balance import controller
 from server.grid.dispatch import orders
 from server.grid.series import measurements
 from server.models import discard_connection
+from server.models.diskfull import is_disk_full
 from server.resources import meterreadings, refresh, retention
 from server.units import Instant
 
 log = logging.getLogger(__name__)
 TURN_S = 1.0  # between turns
+MAX_PAUSE_S = 16.0  # between attempts to reach a database that does not answer
 PURGE_S = 3600  # between removals of what is old
 RETRY_S = 60  # until a duty that failed is tried again
 DATABASE_ERRORS = (peewee.OperationalError, peewee.InterfaceError)  # that it does not answer
 
 
 def turn() -> int:
-    """Watch the clock, clear alarms that are over, render what time has changed, sum up readings, and decide
-    the steps of the areas that are due.
+    """Watch clock and disk, clear alarms that are over, render what time has changed, sum up readings, and
+    decide the steps of the areas that are due.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, intervals and steps that was.
@@ -48,13 +50,14 @@ def _clear_alarms() -> int:
     return 0
 
 
-def _watch_clock() -> int:
+def _watch_machine() -> int:
     timekeeping.watch()
+    diskspace.watch()
     return 0
 
 
 _DUTIES: dict[str, Callable[[], int]] = {
-    "watching the clock": _watch_clock,
+    "watching the clock and the disk": _watch_machine,
     "clearing alarms": _clear_alarms,
     "rendering": _render,
     "summing up readings": lambda: measurements.roll_due(clock.now()),
@@ -91,22 +94,60 @@ def purge() -> int:
     )
 
 
-def run(once: bool = False) -> None:
-    """Do turn after turn until SIGTERM or SIGINT, or `once`; wait for a database that does not answer."""
-    stop = threading.Event()
-    if not once:
+def run_once(open_database: Callable[[], None]) -> None:
+    """Do what is due. Raises one of DATABASE_ERRORS where the database does not answer."""
+    open_database()
+    turn()
+    _perform("removing what is old", purge)
+
+
+def run(open_database: Callable[[], None], stop: threading.Event | None = None) -> None:
+    """Do turn after turn until SIGTERM or SIGINT; wait for a database that does not answer, at the start too.
+
+    `open_database` connects to it, and is called until it has succeeded once. Without `stop`, which is set to
+    end the worker, signals set one.
+    """
+    if stop is None:
+        stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-    log.info("the worker has started")
-    purge_at = 0.0
+    database = Availability()
+    is_open, purge_at = False, 0.0
     while True:
         try:
+            if not is_open:
+                open_database()
+                is_open = True
+                log.info("the worker has started")
             turn()
             if time.monotonic() >= purge_at:
                 _perform("removing what is old", purge)
                 purge_at = time.monotonic() + PURGE_S
+            database.answered()
         except DATABASE_ERRORS as error:
-            log.warning("the database did not answer: %s", error)
-            discard_connection()
-        if once or stop.wait(TURN_S):
+            database.failed(error)
+        if stop.wait(database.pause_s):
             return
+
+
+class Availability:
+    """Whether the database answers, and how long to wait until it is asked again. Each change is logged
+    once."""
+
+    def __init__(self) -> None:
+        self.pause_s, self._answers = TURN_S, True
+
+    def answered(self) -> None:
+        """Take note that it has answered."""
+        if not self._answers:
+            log.warning("the database answers again")
+        self.pause_s, self._answers = TURN_S, True
+
+    def failed(self, error: Exception) -> None:
+        """Take note that it did not, and close the connection; wait twice as long as the last time."""
+        if is_disk_full(error):
+            diskspace.report()
+        elif self._answers:
+            log.warning("the database did not answer, the worker waits for it: %s", str(error).strip())
+        discard_connection()
+        self.pause_s, self._answers = min(MAX_PAUSE_S, self.pause_s * 2), False

@@ -79,6 +79,7 @@ def _emptied(_postgres: str) -> Iterator[postgres.Emptied]:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database of either kind, connected; its URL."""
     clock.turn_to(NOON)
+    settings.synchronous = "normal"  # no test pulls the plug
     if request.param == "sqlite":
         path = tmp_path / "test.db"
         shutil.copy(request.getfixturevalue("_template"), path)

@@ -37,6 +37,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         "size": len(body),
         "pid": os.getpid(),
         "scheme": environ["wsgi.url_scheme"],
+        "remote": environ["REMOTE_ADDR"],
         "length": environ.get("CONTENT_LENGTH"),
         "headers": {
             key: value for key, value in environ.items() if key.startswith(("HTTP_", "CONTENT_TYPE"))

@@ -35,7 +35,8 @@ def restore(path: Path, url: str, *, replace: bool = False, dry_run: bool = Fals
         raise Refused(400, f"{path} is of a later version ({made.product_version}, schema {made.schema}). "
                            "Install that version, or a later one")
     put = _into_sqlite if url.startswith("sqlite") else _into_postgres
-    with _prepared(path) as source:
+    as_it_is = not url.startswith("sqlite") and len(made.migrations) == len(known)
+    with _opened(path) if as_it_is else _prepared(path) as source:
         put(source, url, replace, dry_run)
     return made
 
@@ -53,13 +54,16 @@ def move(source_url: str, url: str, *, dry_run: bool = False) -> Manifest:
         return restore(path, url, dry_run=dry_run)
 
 
+def _opened(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True))
+
+
 @contextmanager
 def _prepared(path: Path) -> Iterator[sqlite3.Connection]:
     """Yield a plain copy of a backup at the schema of this program; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="counterpoise-") as folder:
         copy = Path(folder) / "copy.db"
-        with (closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as file,
-              closing(sqlite3.connect(copy, isolation_level=None)) as plain):
+        with _opened(path) as file, closing(sqlite3.connect(copy, isolation_level=None)) as plain:
             file.backup(plain)
             plain.execute("PRAGMA synchronous = 0")
             manifest.remove(plain)
@@ -147,7 +151,7 @@ def _into_postgres(source: sqlite3.Connection, url: str, replace: bool, dry_run:
 
 
 def _copy_rows(source: sqlite3.Connection, connection: Any) -> None:
-    tables = [rows.postgres_shape(connection, table) for table in rows.sqlite_tables(source)]
+    tables = [rows.postgres_shape(connection, table) for table in rows.sqlite_tables(source, manifest.TABLE)]
     names = ", ".join(f'"{table.name}"' for table in tables)
     connection.execute(f"TRUNCATE {names}")  # takes the lock that keeps all others out
     for table in tables:

@@ -19,6 +19,7 @@ from server.config import settings
 from server.config.checks import masked
 from server.errors import Refused
 from server.migrations import runner
+from server.models.diskfull import is_disk_full
 
 STEP_PAGES = 4096  # that SQLite copies at a time
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -33,11 +34,17 @@ def write(url: str, path: Path, *, alone: bool = False, replace: bool = False) -
     """
     if path.exists() and not replace:
         raise Refused(400, f"there is a file {path} already. Name another one, or replace it (--replace)")
-    with _renamed(path) as part:
-        copy = _of_sqlite if url.startswith("sqlite") else _of_postgres
-        made, sources = copy(url, part, alone)
-        with closing(sqlite3.connect(part, isolation_level=None)) as file:
-            _complete(file, made, sources)
+    copy = _of_sqlite if url.startswith("sqlite") else _of_postgres
+    try:
+        with _renamed(path) as part:
+            made, sources = copy(url, part, alone)
+            with closing(sqlite3.connect(part, isolation_level=None)) as file:
+                _complete(file, made, sources)
+    except (sqlite3.Error, peewee.PeeweeException, OSError) as error:
+        if not is_disk_full(error):
+            raise
+        raise Refused(507, f"there is no room for {path}, and none of it was kept. Make room on that disk, "
+                           "or name another one") from None
     return made
 
 
@@ -62,7 +69,7 @@ def _renamed(path: Path) -> Iterator[Path]:
 
 def _complete(file: sqlite3.Connection, made: Manifest, sources: dict[str, Digest]) -> None:
     """Compare the rows with those that were read, leave out what was deleted, and add the manifest."""
-    for name in ("journal_mode = DELETE", "synchronous = 0"):  # the file is thrown away unless complete
+    for name in ("journal_mode = DELETE", "journal_mode = OFF", "synchronous = 0"):  # complete or thrown away
         file.execute(f"PRAGMA {name}")
     manifest.check_integrity(file, "the database")
     for table in rows.sqlite_tables(file):

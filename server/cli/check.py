@@ -1,7 +1,6 @@
 """`counterpoise check`: whether all that the server needs is in order, said at once."""
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -21,7 +20,6 @@ from server.errors import Refused
 
 OK, WARNING, FAULT = "ok", "warning", "fault"
 _SOON_DAYS = 30  # before its end, a certificate is to be renewed
-_FREE_BYTES = 1 << 30  # below, a database cannot grow for long
 _YEAR_2025 = 1_735_689_600  # a clock before it is not set
 _AHEAD_S = 300  # what the database may be ahead of the clock
 _SILENT_S = 900  # the worker says every five minutes that it runs
@@ -134,13 +132,11 @@ def _worker() -> Iterator[_Finding]:
 
 
 def _disk() -> Iterator[_Finding]:
-    database = str(settings.database)
-    path = Path(database.partition(":///")[2] if database.startswith("sqlite") else ".").absolute()
-    folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
-    free = shutil.disk_usage(folder).free
-    state = WARNING if free < _FREE_BYTES else OK
+    from server import diskspace
+    free = diskspace.free_bytes()
+    state = WARNING if free < diskspace.SHORT_BYTES else OK
     remedy = "" if state == OK else ". Make room"
-    yield _Finding(state, f"{folder} has {free / 1e9:.1f} GB free{remedy}")
+    yield _Finding(state, f"{diskspace.folder()} has {free / 1e9:.1f} GB free{remedy}")
 
 
 _CHECKS: dict[str, Callable[[], Iterator[_Finding]]] = {

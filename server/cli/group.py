@@ -13,6 +13,7 @@ from server import logs
 from server.config import BadSettings, settings
 from server.config.checks import masked
 from server.errors import Refused
+from server.models.diskfull import is_disk_full
 
 log = logging.getLogger(__name__)
 SERVICES = ("serve", "work")  # commands that run until they are stopped, and whose log somebody keeps
@@ -62,12 +63,20 @@ class Commands(click.Group):
             raise click.ClickException(_sentence(error, ctx.invoked_subcommand or "counterpoise")) from None
 
 
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).strip()
+
+
 def _sentence(error: Exception, command: str) -> str:
     if isinstance(error, Refused):
         return error.why
     if isinstance(error, BadSettings):
         return str(error)
+    if is_disk_full(error):
+        place = getattr(error, "filename", None) or f"the database {masked(settings.database)}"
+        return f"there is no room for {place}: {_reason(error)}. Make room on that disk, and try again."
     if isinstance(error, (peewee.OperationalError, peewee.InterfaceError)):
-        database, reason = masked(settings.database), str(error).strip()
-        return f"the database {database} did not answer: {reason}. Start it, or name another (database)."
+        database = masked(settings.database)
+        return (f"the database {database} did not answer: {_reason(error)}. Start it, or name another "
+                "(database).")
     return (logs.unexpected if command in SERVICES else logs.unexpected_to_file)(log, command)

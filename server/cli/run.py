@@ -63,11 +63,15 @@ def init() -> None:
 def work(once: bool) -> None:
     """Do what happens without anyone asking: events begin and end, orders are followed, old readings go.
 
-    `serve` answers correctly without it; with it, what changes by time is ready before anyone asks.
+    `serve` answers correctly without it; with it, what changes by time is ready before anyone asks. It waits
+    for a database that does not answer.
     """
     from server import worker
-    common.open_database()
-    worker.run(once)
+    if once:
+        worker.run_once(common.open_database)
+        return
+    click.echo(f"The worker works on the database {masked(settings.database)}.")
+    worker.run(common.open_database)
 
 
 COMMANDS = (serve, work, init)

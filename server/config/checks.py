@@ -46,13 +46,32 @@ def _database_fault(url: str) -> str:
     return f"has the unknown scheme {parts.scheme!r}" if parts.scheme else "has no scheme"
 
 
+def addresses(hosts: str) -> list[str]:
+    """Return the addresses and host names of a list, an IPv6 address without its brackets."""
+    names = [name.strip() for name in hosts.split(",")]
+    return [name[1:-1] if name.startswith("[") and name.endswith("]") else name for name in names]
+
+
+def authority(host: str, port: int) -> str:
+    """Return host and port as in a URL: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _hosts_fault(hosts: str) -> str:
+    names = addresses(hosts)
+    if "::" in names and "0.0.0.0" in names:
+        return "has 0.0.0.0 beside ::, which is all addresses of both kinds"
+    faults = (fault for name in names if (fault := _host_fault(name)))
+    return next(faults, "has an address twice" if len(set(names)) < len(names) else "")
+
+
 def _host_fault(host: str) -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError:
         labels = host.split(".")
         if not all(map(_HOST_LABEL.fullmatch, labels)) or labels[-1].isdigit():
-            return "is neither an IP address nor a host name"
+            return "is neither an IP address nor a host name" if host else "has an empty entry"
     return ""
 
 
@@ -118,7 +137,7 @@ def _path_fault(path: str) -> str:
 
 DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
 HOLIDAYS = Check("days such as 2026-04-06, or 12-25 for every year, separated by commas", _holidays_fault)
-HOST = Check("an IP address or a host name", _host_fault)
+HOST = Check("IP addresses or host names, separated by commas", _hosts_fault)
 NETWORKS = Check("IP addresses or networks, separated by commas", _networks_fault)
 HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)
 TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)

@@ -19,6 +19,10 @@ _DECLARATIONS = (
     Setting(name="busy_timeout_s", group=STORE, default=20, unit="s", least=0, most=10 * MINUTE,
             was="busy_timeout",
             help="how long a command or the worker waits for other writers of the database"),
+    Setting(name="synchronous", group=STORE, default="full", unit="promise", choices=("full", "normal"),
+            help="what a 2xx promises: full, that the change survives a power failure; normal, that it "
+                 "survives the end of any process, while a power failure may take the last changes",
+            why="a device never sends again what was acknowledged"),
     Setting(name="event_days", group=STORE, default=40, unit="days", least=1, most=CENTURY,
             help="retention of ended events, their responses, and orders",
             why="a month can be reported until the ninth day after it"),
@@ -50,7 +54,8 @@ _DECLARATIONS = (
             help="bytes that the documents of a device may have, those below 4096 bytes not counted"),
 
     Setting(name="host", group=DEVICE_INTERFACE, default="127.0.0.1", unit="address", check=checks.HOST,
-            help="address on which the device interface listens; 0.0.0.0 listens on all addresses",
+            help="addresses on which the device interface listens, separated by commas; :: is all of IPv6 "
+                 "and IPv4, 0.0.0.0 all of IPv4",
             why="devices can connect only after an operator has decided so"),
     Setting(name="port", group=DEVICE_INTERFACE, default=8443, unit="TCP port", least=1, most=65_535,
             help="port on which the device interface listens"),

@@ -2,8 +2,9 @@
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
-`auditlog`. `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt
-from it; readings, orders, signals, plans and what operators set are the truth themselves.
+`auditlog`; `diskfull` tells the errors of a full disk from others. `Document` holds what was submitted and
+what is served, by href. Most other tables can be rebuilt from it; readings, orders, signals, plans and what
+operators set are the truth themselves.
 """
 from __future__ import annotations
 
@@ -71,6 +72,8 @@ def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> 
     if url.startswith("sqlite"):
         return _open_sqlite(url.partition(":///")[2], wait_s)
     options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
+    if settings.synchronous == "normal":  # else it is for the server to say, which may wait for replicas too
+        options += " -c synchronous_commit=off"
     database: peewee.Database = db_url.connect(
         url.replace("postgresql://", "psycopg3://", 1), options=options, **_TCP)
     return database
@@ -90,7 +93,8 @@ def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it contains PINs
     database = peewee.SqliteDatabase(
         path, timeout=wait_s, lock_type="IMMEDIATE",
-        pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -8000,
+        pragmas={"journal_mode": "wal", "synchronous": settings.synchronous, "foreign_keys": 1,
+                 "cache_size": -8000,
                  "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index
     deadline = time.monotonic() + settings.busy_timeout_s
     while True:
@@ -106,6 +110,8 @@ def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
 def discard_connection() -> None:
     """Close this thread's connection to the database, which did not answer; the next statement opens a new
     one."""
+    if db.obj is None:
+        return
     try:
         db.close()
     except peewee.PeeweeException:

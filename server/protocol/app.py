@@ -10,11 +10,12 @@ import peewee
 from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
-from server import alarms, logs
+from server import alarms, diskspace, logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
 from server.models import Device, discard_connection
+from server.models.diskfull import is_disk_full
 from server.protocol import answers, views
 from server.resources.quotas import ALARM, OverQuota
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 access = logging.getLogger(logs.ACCESS)
 RETRY_AFTER_S = 5
+FULL_RETRY_AFTER_S = 60  # somebody has to make room first
 
 
 class DeviceRequest(Request):
@@ -79,8 +81,9 @@ def _answer(request: DeviceRequest) -> Response:
         refusal = _unavailable(error)
     except HTTPException as error:
         refusal = Refused(error.code or 500, error.description or error.name)
-    except Exception:
-        refusal = Refused(500, logs.unexpected(log, "the request"))
+    except Exception as error:
+        refusal = (_unavailable(error) if is_disk_full(error)
+                   else Refused(500, logs.unexpected(log, "the request")))
     request.refusal = refusal.why
     if isinstance(refusal, OverQuota):
         _raise_alarm(refusal)
@@ -103,7 +106,12 @@ def _respond(request: DeviceRequest) -> Response:
 
 
 def _unavailable(error: Exception) -> Refused:
-    """Close the connection to a database that did not answer, so that the next request opens a new one."""
-    log.warning("the database did not answer: %s", error)
+    """Close the connection to a database that did not answer, or has no room, so that the next request opens
+    a new one."""
     discard_connection()
+    if is_disk_full(error):
+        diskspace.report()
+        return Refused(503, "the server has no room to store anything at the moment",
+                       Retry_After=str(FULL_RETRY_AFTER_S))
+    log.warning("the database did not answer: %s", error)
     return Refused(503, "the database is not available at the moment", Retry_After=str(RETRY_AFTER_S))

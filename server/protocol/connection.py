@@ -33,6 +33,8 @@ MAX_DISCARDED_BYTES = 1 << 24
 
 REQUESTS_A_TURN = 4
 """How many requests that have arrived already are answered before other connections have their turn."""
+IPV4_MAPPED = "::ffff:"
+"""How the address of an IPv4 client begins on a socket of both kinds."""
 WAIT_FOR_THREAD = 0
 """What a connection yields whose request has to wait until others in flight are answered."""
 RETRY_AFTER_S = 1
@@ -71,13 +73,14 @@ class Connection:
     """One client's connection. `lock` is held by whoever resumes or closes `steps`."""
 
     def __init__(self, sock: socket.socket, address: tuple[Any, ...], listener: Listener):
-        self.sock, self.fd, self.address, self.listener = sock, sock.fileno(), address[0], listener
+        self.sock, self.fd, self.listener = sock, sock.fileno(), listener
+        self.address = address[0].removeprefix(IPV4_MAPPED)
         self.lock = threading.Lock()
         self.closed = False
         self.deadline = monotonic() + listener.handshake_timeout_s
         self.lfdi = ""  # of the certificate, where TLS ends here
         self.idle = True  # no byte of a request has arrived, so that closing interrupts nobody
-        self.environ = ENVIRON | {"REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}
+        self.environ = ENVIRON | {"REMOTE_ADDR": self.address, "REMOTE_PORT": str(address[1])}
         self.steps = self._run()
 
     def _run(self) -> Generator[int, None, None]:

@@ -14,7 +14,7 @@ from gunicorn import glogging
 from OpenSSL import SSL
 
 from server import logs, models
-from server.config import BadSettings, settings
+from server.config import BadSettings, checks, settings
 from server.protocol import credentials
 from server.protocol.revocation import BadRevocationList
 
@@ -41,7 +41,7 @@ except (OSError, SSL.Error, ValueError) as fault:
     sys.exit(f"Error: {credentials.fault(fault)}")
 
 wsgi_app = "server:create_app()"
-bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+bind = [checks.authority(host, settings.port) for host in checks.addresses(settings.host)]
 workers = settings.workers
 threads = settings.threads
 worker_class = "server.protocol.worker.Worker"
@@ -62,7 +62,11 @@ if not settings.proxies:
 
 
 def when_ready(arbiter: Any) -> None:
-    """Set up the signals of the main process (a hook of gunicorn)."""
+    """Say where it listens, and set up the signals of the main process (a hook of gunicorn)."""
+    scheme = "http" if settings.proxies else "https"
+    places = ", ".join(f"{scheme}://{address}" for address in bind)
+    database = checks.masked(settings.database)
+    print(f"Devices are served on {places}, from the database {database}.", flush=True)
     signal.signal(signal.SIGUSR2, _refuse_upgrade)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGHUP))
     signal.alarm(settings.reload_hours * 3600)

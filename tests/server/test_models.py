@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server import models
+from server.config import settings
 from server.errors import Refused
 from server.models import Document, db
 
@@ -73,3 +74,14 @@ def test_a_database_that_is_not_there_is_made_only_where_that_is_meant(tmp_path:
     models.connect(f"sqlite:///{path}", create=False)
     assert models.Device.select().count() == 0
     models.db.close()
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("promise, sqlite, postgres", [("full", 2, "on"), ("normal", 1, "off")])
+def test_what_a_2xx_promises_is_a_setting(promise: str, sqlite: int, postgres: str) -> None:
+    settings.synchronous = promise
+    database = models.open_database(settings.database)
+    name, value = ("synchronous_commit", postgres) if models.is_postgres() else ("synchronous", sqlite)
+    statement = f"SHOW {name}" if models.is_postgres() else f"PRAGMA {name}"
+    assert database.execute_sql(statement).fetchone() == (value,)
+    database.close()

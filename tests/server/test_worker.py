@@ -1,6 +1,13 @@
 """What happens without anyone asking, turn by turn; and what is forgotten."""
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
 import peewee
 import pytest
 
@@ -100,3 +107,48 @@ def test_a_database_that_does_not_answer_is_no_fault_of_a_duty(
     with pytest.raises(peewee.OperationalError):
         worker.turn()
     assert not alarms.rows()
+
+
+class Pauses(threading.Event):
+    """Is set after so many waits, and notes how long they were to be."""
+
+    def __init__(self, most: int):
+        super().__init__()
+        self.most, self.waited = most, list[float]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.append(timeout or 0)
+        return len(self.waited) >= self.most
+
+
+def test_a_database_that_is_away_is_waited_for_from_the_start(
+    server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts = iter([False, False, True])
+    turns = iter([True, False, False, False, False, False, True])
+
+    def answer(attempts: Iterator[bool]) -> None:
+        if not next(attempts):
+            raise peewee.OperationalError("the database system is starting up")
+
+    def turn() -> int:
+        answer(turns)
+        return 0
+    monkeypatch.setattr(worker, "turn", turn)
+    monkeypatch.setattr(worker, "discard_connection", lambda: None)
+    stop = Pauses(9)
+    worker.run(lambda: answer(attempts), stop)
+    assert stop.waited == [2, 4, 1, 2, 4, 8, 16, 16, 1]
+    said = [record.getMessage() for record in caplog.records if record.name == "server.worker"]
+    waits = "the database did not answer, the worker waits for it: the database system is starting up"
+    assert said == [waits, "the database answers again"] * 2
+
+
+def test_a_worker_that_waits_for_its_database_ends_on_a_signal(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "server", "work"]
+    environ = os.environ | {"COUNTERPOISE_DATABASE": "postgresql://me@127.0.0.1:1/x"}
+    with subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "the worker waits for it: connection failed" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(20) == 0 and "Traceback" not in process.stderr.read()

@@ -19,7 +19,7 @@ from clients.simulation import processpool, scenario, totals
 from server import clock
 from server.cli import common, run
 from server.cli.demo.setup import PROCESSES, Scenario
-from server.config import settings
+from server.config import checks, settings
 
 TIMEOUT_S = 20.0  # for a process to start, or to end
 Process = subprocess.Popen[str]
@@ -28,9 +28,11 @@ Process = subprocess.Popen[str]
 def check_port() -> None:
     """Raise ClickException where the port of the settings is in use."""
     try:
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((settings.host, settings.port))
+        for host in checks.addresses(settings.host):
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((host, settings.port))
     except OSError as error:
         raise click.ClickException(
             f"port {settings.port} of {settings.host} cannot be used ({error.strerror}); "
@@ -40,7 +42,7 @@ def check_port() -> None:
 
 def address() -> str:
     """The URL of the server."""
-    return f"https://{settings.host}:{settings.port}"
+    return f"https://{checks.authority(checks.addresses(settings.host)[0], settings.port)}"
 
 
 def client_arguments() -> list[str]:
@@ -81,7 +83,7 @@ def _wait(processes: Sequence[Process]) -> None:
         if any(process.poll() is not None for process in processes):
             raise click.ClickException("the server did not start; its messages are above")
         try:
-            socket.create_connection((settings.host, settings.port), timeout=1).close()
+            socket.create_connection((checks.addresses(settings.host)[0], settings.port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.1)

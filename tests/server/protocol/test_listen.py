@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,27 @@ def body_of(answer: tuple[bytes, bytes]) -> dict:
 
 
 # -- what is well-formed
+
+@pytest.mark.parametrize("host, clients", [
+    ("::1", {"::1": "::1"}),
+    ("127.0.0.1, [::1]", {"127.0.0.1": "127.0.0.1", "::1": "::1"}),
+    ("::", {"127.0.0.1": "127.0.0.1", "::1": "::1"}),
+])
+def test_it_listens_on_ipv6_and_on_several_addresses(
+    tree: Path, tmp_path: Path, host: str, clients: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    with listening.listening(tree, tmp_path / "log", host=host) as it:
+        for address, seen in clients.items():
+            sock = socket.create_connection((address, it.port), timeout=listening.PATIENCE)
+            with listening.secure(sock, listening.context(tree, "device-1")) as client:
+                client.sendall(GET)
+                assert body_of(listening.answer(client))["remote"] == seen
+    first = host.partition(",")[0]
+    url = f"https://{f'[{first}]' if ':' in first else first}:{it.port}"
+    assert f"Devices are served on {url}" in capfd.readouterr().out
+
 
 def test_the_application_learns_who_calls(interface: Listening) -> None:
     lfdis = {entry["name"]: entry["lfdi"] for entry in dev.read_entries(interface.tree)}
