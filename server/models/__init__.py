@@ -2,9 +2,9 @@
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
-`auditlog`; `diskfull` tells the errors of a full disk from others. `Document` holds what was submitted and
-what is served, by href. Most other tables can be rebuilt from it; readings, orders, signals, plans and what
-operators set are the truth themselves.
+`auditlog`; `diskfull` tells the errors of a full disk from others, `postgres` does not wait for a frozen
+PostgreSQL. `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt
+from it; readings, orders, signals, plans and what operators set are the truth themselves.
 """
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import peewee
-from playhouse import db_url
 
 from server.config import settings
 from server.config.checks import masked
@@ -74,9 +73,12 @@ def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> 
     options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
     if settings.synchronous == "normal":  # else it is for the server to say, which may wait for replicas too
         options += " -c synchronous_commit=off"
-    database: peewee.Database = db_url.connect(
-        url.replace("postgresql://", "psycopg3://", 1), options=options, **_TCP)
-    return database
+    try:
+        from server.models import postgres
+    except ImportError:
+        raise Refused(503, f"the driver of PostgreSQL is missing, which {masked(url)} needs ("
+                           f"{settings.place('database')}): pip install 'counterpoise[postgres]'") from None
+    return postgres.open_database(url, statement_s, options=options, **_TCP)
 
 
 def _not_there(what: str) -> Refused:

@@ -1,0 +1,151 @@
+"""PostgreSQL whose answers are not waited for without end.
+
+The kernel of a machine whose PostgreSQL is frozen (stopped, or stuck on its disk) goes on acknowledging what
+is sent, so no timeout of TCP notices, and the statement timeout is PostgreSQL's own. So while a statement
+waits, the server is probed now and then: it is asked, on a connection of its own, for TLS, which it answers
+at once and without a login. If it does not, the statement fails, and new connections are refused at once
+until a probe is answered again. One thread at a time probes. Where probes are answered and the statement is
+not, it fails once PostgreSQL should have ended it by its own timeout.
+"""
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+import time
+from collections.abc import Generator
+from typing import Any
+
+import peewee
+import psycopg
+from playhouse import db_url
+from playhouse.postgres_ext import Psycopg3Database
+
+log = logging.getLogger(__name__)
+PROBE_AFTER_S = 1.0  # that a statement has waited, and between two probes
+PROBE_S = 1.0  # for its answer
+MARGIN_S = 2.0  # in which PostgreSQL ends a statement that takes too long, and says so
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # PostgreSQL documentation, 55.7, message formats
+
+
+class Frozen(peewee.OperationalError):
+    """PostgreSQL does not answer."""
+
+
+class Server:
+    """One PostgreSQL server, at a host (or the folder of a socket) and port, and whether it answers."""
+
+    def __init__(self, host: str, port: int):
+        self.host, self.port = host, port
+        self._lock = threading.Lock()  # held by who probes
+        self._probed_at, self._answers = 0.0, True
+
+    def require(self) -> None:
+        """Frozen where it does not answer, as a probe of now says, or one of less than PROBE_AFTER_S ago."""
+        if time.monotonic() - self._probed_at >= PROBE_AFTER_S and self._lock.acquire(blocking=False):
+            try:
+                self._note(self._probe())
+            finally:
+                self._lock.release()
+        if not self._answers:
+            raise Frozen(f"PostgreSQL at {self.host}:{self.port} does not answer")
+
+    def _note(self, answers: bool) -> None:
+        if answers != self._answers:
+            words = "answers again" if answers else "does not answer"
+            log.warning("PostgreSQL at %s:%s %s", self.host, self.port, words)
+        self._answers, self._probed_at = answers, time.monotonic()
+
+    def _probe(self) -> bool:
+        """Return whether there was an answer, if only a refusal: what that means, libpq says better."""
+        try:
+            with self._connect() as sock:
+                sock.sendall(_SSL_REQUEST)
+                sock.recv(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _connect(self) -> socket.socket:
+        if not self.host.startswith("/"):
+            return socket.create_connection((self.host, self.port), PROBE_S)
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(PROBE_S)
+        sock.connect(f"{self.host}/.s.PGSQL.{self.port}")
+        return sock
+
+
+_servers: dict[tuple[str, int], Server] = {}
+
+
+def server(host: str, port: int) -> Server:
+    """Return the server at a host and port, one object for all threads."""
+    return _servers.setdefault((host, port), Server(host, port))
+
+
+def _probing(waiting: Generator[Any, Any, Any], at: Server, most_s: float) -> Generator[Any, Any, Any]:
+    """Go on with what has waited for PROBE_AFTER_S, and end in Frozen where the server does not answer.
+
+    The same holds if it takes more than `most_s` altogether, unless that is 0. psycopg resumes it with 0
+    after each 0.1 s in which nothing has arrived.
+    """
+    began = time.monotonic() - PROBE_AFTER_S
+    probe_at, ready = 0.0, 0
+    try:
+        while True:
+            if not ready and (now := time.monotonic()) >= probe_at:
+                at.require()
+                probe_at = now + PROBE_AFTER_S
+                if most_s and now - began > most_s:
+                    raise Frozen(f"PostgreSQL at {at.host}:{at.port} has not answered for {most_s:g} s")
+            ready = yield waiting.send(ready)
+    except StopIteration as done:
+        return done.value
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection that waits for its server as long as that answers probes."""
+    most_s = 0.0  # that a statement may take; 0 for any time
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Run the generator of a statement. Nearly all end before PROBE_AFTER_S, and cost nothing more."""
+        try:
+            return super().wait(gen, interval, PROBE_AFTER_S if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            if timeout is not None:
+                raise
+        at = server(self.pgconn.host.decode(), int(self.pgconn.port))
+        try:
+            return super().wait(_probing(gen, at, self.most_s), interval)
+        except Frozen:
+            self.pgconn.finish()  # it is in the middle of a statement
+            raise
+
+
+class _Adapter(peewee.Psycopg3Adapter):
+    def connect(self, db: PatientDatabase, **params: Any) -> PatientConnection:
+        """Connect. Frozen, without waiting for the timeout of libpq, where the server does not answer."""
+        host = params.get("host") or ""
+        if host and "," not in host:
+            server(host, int(params.get("port") or 5432)).require()
+        connection = PatientConnection.connect(dbname=db.database, **params)
+        connection.most_s = db.most_s
+        return connection
+
+
+class PatientDatabase(Psycopg3Database):
+    """A database whose connections are PatientConnections."""
+    psycopg3_adapter = _Adapter
+    most_s = 0.0
+
+
+def open_database(url: str, statement_s: float, **options: Any) -> PatientDatabase:
+    """Return the PostgreSQL database at a URL. It ends statements after `statement_s`, 0 for any time;
+    `options` are those of libpq.
+    """
+    database = PatientDatabase(**{**db_url.parse(url), **options})
+    database.most_s = statement_s + MARGIN_S if statement_s else 0.0
+    return database
