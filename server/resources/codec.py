@@ -176,14 +176,14 @@ def _write(out: _Output, spec: TypeSpec, data: Data, path: str) -> None:
     out.append(">")
     for index in sorted([spec.order[key] for key in data if key in spec.order]):
         if unknown and -1 < spec.slot <= index:
-            _write_foreign(out, data, unknown, path)
+            _write_foreign(out, spec, data, unknown, path)
             unknown = []
         field = spec.elements[index]
         value = data[field.key]
         if value is not None and out.accepts(field):
             for occurrence in value if field.many else (value,):
                 _write_value(out, field, occurrence, data, f"{path}/{field.key}")
-    _write_foreign(out, data, unknown, path)
+    _write_foreign(out, spec, data, unknown, path)
 
 
 def _write_type(out: _Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec, Data]:
@@ -235,7 +235,8 @@ def _write_text(value: Any, key: str, simple: Simple, owner: Data) -> str:
     return hexbinary.served(owner, key, text) if simple.kind == "hex" else text
 
 
-def _write_foreign(out: _Output, data: Data, unknown: list[str], path: str) -> None:
+def _write_foreign(out: _Output, spec: TypeSpec, data: Data, unknown: list[str], path: str) -> None:
+    """Write the elements for the slot: in the edition of 2018 those alone that CSIP-AUS has there."""
     order = schema.foreign_order()
     for key in sorted(unknown, key=lambda key: order.get(key, len(order))):
         if key.startswith("@"):
@@ -248,4 +249,8 @@ def _write_foreign(out: _Output, data: Data, unknown: list[str], path: str) -> N
         field = schema.foreign(f"{{{CSIPAUS}}}{local}") if prefix == "csipaus" else None
         if field is None:
             raise ValueError(f"{path} has no element or attribute {key!r}")
+        if not spec.csipaus_slot:
+            out.edition_specific = True
+            if out.edition != 2023:
+                continue
         _write_value(out, field, data[key], data, f"{path}/{key}")

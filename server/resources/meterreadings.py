@@ -205,10 +205,13 @@ def data(href: str, start: Instant, duration_s: Seconds, value: int | None, subm
     return reading if value is None else {**reading, "value": value}
 
 
-def remove_before(instant: Instant) -> int:
-    """Remove the sets that ended before an instant; return how many."""
+def remove_before(instant: Instant) -> list[str]:
+    """Remove the sets that ended before an instant; return the href of the MeterReading of each."""
+    ended = ReadingSet.start + ReadingSet.duration_s < instant
     with db.atomic():
-        return int(ReadingSet.delete().where(ReadingSet.start + ReadingSet.duration_s < instant).execute())
+        meters = [row.meter for row in ReadingSet.select(ReadingSet.meter).where(ended)]
+        ReadingSet.delete().where(ended).execute()
+        return meters
 
 
 def remove_below(href: str) -> None:

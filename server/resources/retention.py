@@ -24,5 +24,11 @@ def remove_events_before(instant: Instant) -> int:
 
 
 def remove_readings_before(instant: Instant) -> int:
-    """Remove sets of readings that ended before an instant; return how many sets."""
-    return meterreadings.remove_before(instant)
+    """Remove sets of readings that ended before an instant; return how many sets.
+
+    The MeterReadings say how many sets they have, so they are rendered again.
+    """
+    with store.transaction():
+        meters = meterreadings.remove_before(instant)
+        store.touch(*sorted({*meters}))
+        return len(meters)

@@ -19,6 +19,8 @@ SEP = "urn:ieee:std:2030.5:ns"
 CSIPAUS = "https://csipaus.org/ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {CSIPAUS: "csipaus"}
+CSIPAUS_MARK = "CSIP-AUS"
+"""What a slot for foreign elements is marked with in which CSIP-AUS has elements of its own."""
 XSI_TYPE = f"{{{XSI}}}type"
 # The key under which the data of an element has, by key, the submitted forms of hexadecimal values that
 # differ from their comparable form.
@@ -116,6 +118,7 @@ class TypeSpec:
     """The attributes and elements of one complex type, in the order of the schema.
 
     `slot` is the number of elements after which foreign elements go; -1 where the type has none.
+    `csipaus_slot` is true where CSIP-AUS has elements of its own in that slot (DERControlBase).
     """
 
     def __init__(self, xsd_type: Any):
@@ -125,11 +128,11 @@ class TypeSpec:
             FieldSpec(component, True) for name, component in xsd_type.attributes.items() if name
         ]
         self.elements: list[FieldSpec] = []
-        self.slot = -1
+        self.slot, self.csipaus_slot = -1, False
         if xsd_type.has_complex_content() or xsd_type.has_mixed_content():
             for component in xsd_type.content.iter_elements():
                 if isinstance(component, XsdAnyElement):
-                    self.slot = len(self.elements)
+                    self.slot, self.csipaus_slot = len(self.elements), CSIPAUS_MARK in marks(component)
                 elif isinstance(component, XsdElement):
                     self.elements.append(FieldSpec(component))
         self.order = {field.key: index for index, field in enumerate(self.elements)}
@@ -153,11 +156,13 @@ class TypeSpec:
 
 def edition(component: Any) -> int:
     """Return the edition that a component is marked with (`<xs:appinfo>2023</xs:appinfo>`); 0 for none."""
+    return next((int(mark) for mark in marks(component) if mark in ("2018", "2023")), 0)
+
+
+def marks(component: Any) -> list[str]:
+    """Return what a component is marked with."""
     annotation = getattr(component, "annotation", None)
-    for mark in annotation.appinfo if annotation is not None else ():
-        if (mark.text or "").strip() in ("2018", "2023"):
-            return int(mark.text)
-    return 0
+    return [(mark.text or "").strip() for mark in (annotation.appinfo if annotation is not None else ())]
 
 
 @lru_cache(maxsize=None)
@@ -168,8 +173,12 @@ def type_spec_of(xsd_type: Any) -> TypeSpec:
 
 @lru_cache(maxsize=None)
 def type_spec(name: str) -> TypeSpec:
-    """Return the TypeSpec of a root element, or of a type. KeyError where the schema has neither."""
-    return type_spec_of(_component(name))
+    """Return the TypeSpec of a root element, or of a type with elements or attributes. KeyError where the
+    schema has neither."""
+    component = _component(name)
+    if not component.is_complex():
+        raise KeyError(name)
+    return type_spec_of(component)
 
 
 @lru_cache(maxsize=None)
@@ -180,9 +189,12 @@ def descends(name: str, ancestor: str) -> bool:
 
 @lru_cache(maxsize=None)
 def foreign(tag: str) -> FieldSpec | None:
-    """Return the field of a global element of another namespace that our schemas know; None for others."""
-    element = model().maps.elements.get(tag)
-    return FieldSpec(element) if element is not None and not tag.startswith("{" + SEP) else None
+    """Return the field of a global element of another namespace that our schemas know; None for others.
+
+    The component model also has the elements of XML Schema itself, which are foreign like any other.
+    """
+    element = model().maps.elements.get(tag) if tag[1:].partition("}")[0] in PREFIXES else None
+    return FieldSpec(element) if element is not None else None
 
 
 def element_field(type_name: str, name: str) -> FieldSpec | None:
@@ -225,8 +237,8 @@ def is_element(name: str) -> bool:
 @lru_cache(maxsize=None)
 def foreign_name(name: str) -> str | None:
     """Return the tag of a root element of another namespace, by its local name (ConnectionPoint)."""
-    return next((tag for tag in model().maps.elements
-                 if tag.endswith("}" + name) and not tag.startswith("{" + SEP)), None)
+    tags = (f"{{{namespace}}}{name}" for namespace in PREFIXES)
+    return next((tag for tag in tags if tag in model().maps.elements), None)
 
 
 def _component(name: str) -> Any:

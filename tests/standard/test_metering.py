@@ -15,7 +15,7 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.series import devicereadings
 from server.models import Meter, Reading, ReadingSet
-from server.resources import meterreadings, store
+from server.resources import meterreadings, retention, store
 from tests import peers
 from tests.conftest import NOON
 from tests.peers import Peer, Reply
@@ -255,8 +255,10 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
 def test_old_readings_are_forgotten(meter: Peer) -> None:
     for days in (0, 5, 10):
         post(meter, {**POWER, "Reading": reading(days, NOON - days * 86400)})
-    assert meterreadings.remove_before(NOON - 6 * 86400) == 1
+    assert retention.remove_readings_before(NOON - 6 * 86400) == 1
     assert meter.get(f"{AT}/rs").data["all"] == 2
+    assert meter.get(AT).data["ReadingSetListLink"]["all"] == 2
+    assert store.reindex() == 0
     assert Reading.select().count() == 2
 
 

@@ -6,9 +6,10 @@ import itertools
 import pytest
 from lxml import etree
 
+from server.errors import Refused
 from server.resources import codec, schema
 from tests.schemas import editions
-from tests.server.resources.xmldocuments import canonical, document
+from tests.server.resources.xmldocuments import canonical, document, program
 
 
 def test_a_response_of_another_type_keeps_it() -> None:
@@ -132,3 +133,47 @@ def test_foreign_elements_are_written_in_the_order_of_their_schema() -> None:
         assert written == ["opModConnect", *names, "z", "y"]
         of_2018 = codec.encode("DefaultDERControl", {"mRID": "01", "DERControlBase": base})
         assert editions.valid("CSIP-AUS", etree.fromstring(of_2018))
+
+
+def test_csipaus_where_it_has_no_elements_is_for_2023_alone() -> None:
+    """Found by the fuzzer: 2018's form of it was valid under no schema."""
+    limit = "<c:opModImpLimW xmlns:c='https://csipaus.org/ns'><multiplier>0</multiplier><value>5</value></c:opModImpLimW>"
+    _, data = codec.decode(document(f"<gpsLocation><lat>1</lat><lon>2</lon>{limit}</gpsLocation>"
+                                    "<lFDI>00</lFDI><mfDate>0</mfDate><mfHwVer>1</mfHwVer><mfID>0</mfID>"
+                                    "<mfModel>m</mfModel><mfSerNum>1</mfSerNum><primaryPower>1</primaryPower>"
+                                    "<secondaryPower>0</secondaryPower><swActTime>0</swActTime><swVer>1</swVer>",
+                                    "DeviceInformation"))
+    assert b"opModImpLimW" not in codec.encode("DeviceInformation", data, 2018)
+    assert b"<csipaus:opModImpLimW>" in codec.encode("DeviceInformation", data, 2023)
+
+
+@pytest.mark.parametrize("namespace", ["http://www.w3.org/2001/XMLSchema", "https://csipaus.org/ns"])
+@pytest.mark.parametrize("name", ["all", "attribute", "element"])
+def test_elements_of_xml_schema_itself_are_foreign(namespace: str, name: str) -> None:
+    with pytest.raises(Refused):
+        codec.decode(f'<{name} xmlns="{namespace}" href="/edev/1/cp"/>'.encode())
+    foreign = f'<{name} xmlns="http://www.w3.org/2001/XMLSchema" name="x"/>'
+    _, data = codec.decode(document(f"{foreign}<mRID>AB</mRID><primacy>1</primacy>"))
+    assert foreign.encode() in codec.encode("DERProgram", data, 2023)
+
+
+@pytest.mark.parametrize("type_name", ["s:string", "String32", "Unheard", "s:Unheard"])
+def test_a_plain_type_in_place_of_one_with_elements_is_refused(type_name: str) -> None:
+    body = program(f'<DERControlListLink xsi:type="{type_name}" all="1" href="/derp/1/derc"/>',
+                   more='xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+                        'xmlns:s="http://www.w3.org/2001/XMLSchema"')
+    with pytest.raises(Refused):
+        codec.decode(body)
+
+
+@pytest.mark.parametrize("inside, accepted", [
+    ("<novelty>1</novelty>", True), ('<novelty xsi:type="Time">1</novelty>', False),
+    ('<novelty xsi:type="Unheard">1</novelty>', False), ("<Registration>1</Registration>", False)])
+def test_in_a_holder_what_is_known_is_checked(inside: str, accepted: bool) -> None:
+    body = document(f'<Resource_r2_3 xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{inside}</Resource_r2_3>'
+                    "<locale>en</locale>", "SupportedLocale")
+    if accepted:
+        codec.decode(body)
+    else:
+        with pytest.raises(Refused):
+            codec.decode(body)
