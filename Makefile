@@ -24,7 +24,7 @@ coverage: .venv/.test
 	$(PYTEST) --cov --cov-report=term -q $(ARGS)
 
 soak: .venv/.test
-	$(if $(FLOWS),$(BIN)/python -m tests.soak $(ARGS),@echo "make soak FLOWS=1 runs the tests of real processes again and again.")
+	$(BIN)/python -m $(if $(FLOWS),tests.soak.flows,tests.soak) $(ARGS)
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(ARGS)

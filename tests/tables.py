@@ -157,3 +157,8 @@ def read(table: str, columns: list[str]) -> Counter[tuple[Any, ...]]:
     fields = ", ".join(f'"{column}"' for column in columns)
     return Counter(tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
                    for row in db.execute_sql(f'SELECT {fields} FROM "{table}"').fetchall())
+
+
+def rows(table: str) -> Counter[tuple[Any, ...]]:
+    """Every row; how many have the same values."""
+    return read(table, [column.name for column in db.get_columns(table)])

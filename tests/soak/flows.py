@@ -1,6 +1,6 @@
 """Repeated runs of the tests of real processes, to find what fails once in a hundred runs.
 
-`make soak FLOWS=1`, or `python -m tests.soak --restarts 50 --others 10`. Those marked `restart` are run
+`make soak FLOWS=1`, or `python -m tests.soak.flows --restarts 50 --others 10`. Those marked `restart` are run
 `restarts` times, the others of the same files `others` times, each time in a new pytest. What pytest printed
 in a round that failed is kept in var/soak.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATHS = ("tests/flows", "tests/server/protocol/test_listen.py", "tests/server/protocol/test_fairness.py",
          "tests/server/protocol/test_credentials.py")
 FOLDER = ROOT / "var" / "soak"
