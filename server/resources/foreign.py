@@ -40,6 +40,8 @@ def check_limits(root: etree._Element) -> None:
             why = f"name and namespace of an element have more than {MAX_NAMESPACE} characters"
             raise _refused(element, why)
         if not tag.startswith(_OWN):
+            if tag.startswith(_OF_XML):  # it cannot be the default namespace, as `text_of` has it
+                raise _refused(element, f"the element xml:{_name(tag)} is not accepted")
             foreign += 1
             if foreign > MAX_ELEMENTS:
                 raise _refused(element, f"there are more than {MAX_ELEMENTS} elements of other namespaces")

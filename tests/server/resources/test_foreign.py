@@ -46,6 +46,8 @@ def test_hostile_bodies_take_little_time_and_memory() -> None:
     (f'<q:a xmlns:q="{"u" * 256}"/>', "",
      "line 1: name and namespace of an element have more than 256 characters."),
     (f"<description>{'x' * 8193}</description>", "", "line 1: description has more than 8192 characters."),
+    ("<xml:a/>", "", "line 1: the element xml:a is not accepted."),
+    ('<q:a xmlns:q="u:q"><xml:a/></q:a>', "", "line 1: the element xml:a is not accepted."),
     ('<q:a xml:id="i" xmlns:q="u:q"/>', "", "line 1: the attribute xml:id is not accepted."),
     ("", 'xml:space="no"', "line 1: xml:space has a value that it cannot have."),
     ("", 'xml:lang="not a language"', "line 1: xml:lang has a value that it cannot have."),

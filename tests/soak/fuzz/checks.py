@@ -17,12 +17,17 @@ from server.models import AlarmRecord, Document
 from server.protocol.message import split_target
 from server.resources import table
 from tests.schemas.editions import CSIPAUS, SEP, model, validator
+from tests.schemas.generate import XSI
 from tests.soak import reindexed
 from tests.soak.fuzz.wire import Answer, Request, send
 from tests.soak.fuzz.world import CALLERS, OWNER, World
 
 ACCEPT = {2018: "application/sep+xml", 2023: "application/sep+xml; level=-S2"}
 ROOTS_OF_2023 = frozenset(model("2023").maps.elements)
+MOVED = frozenset({"DefaultDERControl", "MirrorUsagePointList"})
+_HOLDERS = frozenset(f"{{{SEP}}}{name}_r2_3" for name in (
+    "SubscribableResource", "RespondableResource", "SubscribableIdentifiedObject", "SubscribableList",
+    "List"))
 CPU_S = 2.0  # the most that one answer may take
 VERBS = (
     "device list", "device show one", "vder list", "vder show town", "vder status town",
@@ -76,7 +81,7 @@ def of_answer(world: World, request: Request, answer: Answer, records: Records,
     if answer.status >= 400 and request.method != "HEAD" and not _reason(answer):
         faults.append(f"{answer.status} without a reason: {answer.body[:200]!r}")
     if 200 <= answer.status < 300 and request.method in ("PUT", "POST"):
-        href = answer.headers.get("location", split_target(request.target)[0])
+        href = answer.headers.get("location", "/" + split_target(request.target)[0].lstrip("/"))
         faults += _served(world, href, request.lfdi, gone_is_right=False)
         faults += _served(world, table.parent(href), request.lfdi)
         faults += records.taken()
@@ -118,13 +123,20 @@ def complaint(edition: int, body: bytes) -> str:
     csipaus = [element for element in root.iter(etree.Element) if element.tag.startswith(f"{{{CSIPAUS}}}")]
     judge = validator("CSIP-AUS" if csipaus and edition == 2018 else str(edition))
     if edition == 2023:  # CSIP-AUS builds on 2018, so no schema has both
-        for element in csipaus:
+        for element in [*csipaus, *_out_of_place(root)]:
             if element.getparent() is not None:
                 element.getparent().remove(element)
     if judge.validate(root):
         return ""
     error = judge.error_log[0]
     return f"{error.message} (line {error.line})"
+
+
+def _out_of_place(root: etree._Element) -> list[etree._Element]:
+    """The holders that ours let through beyond 2023, since 2023 moved a type (schemas/README.md)."""
+    return [holder for moved in root.iter(etree.Element)
+            if MOVED & {moved.get(f"{{{XSI}}}type"), etree.QName(moved).localname}
+            for holder in moved if holder.tag in _HOLDERS]
 
 
 def of_server(world: World, records: Records, random: Random) -> list[str]:
