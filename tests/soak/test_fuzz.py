@@ -53,7 +53,7 @@ def test_it_sees_faults(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
         faults = checks.of_answer(place, request, send(place.application, request), records)
         assert "ZeroDivisionError: on purpose" in faults[0] and faults[1] == "answered 500"
         monkeypatch.undo()
-        witness = next(href for href in place.before if href.endswith("/dercap"))
+        witness = next(href for href, data in place.before.items() if data and href.endswith("/dercap"))
         store.put(witness, {**place.before[witness], "rtgMaxW": {"multiplier": 0, "value": 1}})
         monkeypatch.setattr("server.worker.refresh.due", fail)
         faults = checks.of_server(place, records, Random(1))
