@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
+from urllib.parse import unquote
 
 from click.testing import CliRunner
 from lxml import etree
@@ -81,7 +82,8 @@ def of_answer(world: World, request: Request, answer: Answer, records: Records,
     if answer.status >= 400 and request.method != "HEAD" and not _reason(answer):
         faults.append(f"{answer.status} without a reason: {answer.body[:200]!r}")
     if 200 <= answer.status < 300 and request.method in ("PUT", "POST"):
-        href = answer.headers.get("location", "/" + split_target(request.target)[0].lstrip("/"))
+        named = unquote("/" + split_target(request.target)[0].lstrip("/"))
+        href = answer.headers.get("location", named)
         faults += _served(world, href, request.lfdi, gone_is_right=False)
         faults += _served(world, table.parent(href), request.lfdi)
         faults += records.taken()
