@@ -55,8 +55,13 @@ def test_bad_certificates(name: str) -> None:
         PROXIES.peer(escaped(bad.BAD[name][0](ROOT).chain))
 
 
-@pytest.mark.parametrize("header", ["", "abc", "%00", escaped(DEVICE.pem())[:-40], quote("é"),
-                                    quote("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")])
+# The ids are given, since a certificate made anew would give each test process another one.
+@pytest.mark.parametrize(
+    "header",
+    ["", "abc", "%00", escaped(DEVICE.pem())[:-40], quote("é"),
+     quote("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")],
+    ids=["empty", "text", "NUL", "cut short", "not ASCII", "not DER"],
+)
 def test_what_is_no_certificate(header: str) -> None:
     with pytest.raises(Untrusted, match="no certificate"):
         PROXIES.peer(header)
