@@ -3,6 +3,7 @@
     ca.pem                       the root that devices and servers trust
     server.pem, server.key       the server and the authorities above it, without the root
     device-1.pem, device-1.key   a device, and further ones; aggregator.*, operator.*
+    device-1.json                what devices.json has of this device alone, for `counterpoise enrol --from`
     operators.pem                the root of the users of the operator interface
     devices.json                 name, kind, lfdi, sfdi, pin, certificate, key of each device and aggregator
     authorities/                 root, manufacturer, issuer: chains with the root, and the keys that sign
@@ -87,7 +88,7 @@ def issue_devices(path: Path, devices: int) -> None:
 def issue_device(
     path: str | Path, name: str, kind: str = "generic", serial: bytes | None = None
 ) -> dict[str, Any]:
-    """Add a device to a tree (NAME.pem, NAME.key), and return its entry.
+    """Add a device to a tree (NAME.pem, NAME.key, NAME.json), and return its entry.
 
     `kind` is one of authority.POLICIES. Raises FileExistsError if there is one with that name.
     """
@@ -96,6 +97,7 @@ def issue_device(
     write_holder(path, name, authority.device(issuer, serial or secrets.token_bytes(8), kind))
     entry = new_entry(path, name, "device")
     write_entries(path, [*read_entries(path), entry])
+    replace_private(path / f"{name}.json", [entry])
     return entry
 
 
@@ -214,10 +216,15 @@ def new_entry(path: Path, name: str, kind: str) -> dict[str, Any]:
 
 def write_entries(path: Path, entries: list[dict[str, Any]]) -> None:
     """Replace devices.json, atomically."""
-    fresh = path / ".devices.json"
+    replace_private(path / "devices.json", entries)
+
+
+def replace_private(file: Path, entries: list[dict[str, Any]]) -> None:
+    """Replace a file by a JSON list that its owner alone can read, atomically."""
+    fresh = file.with_name(f".{file.name}")
     fresh.unlink(missing_ok=True)
     write_private(fresh, json.dumps(entries, indent=2).encode() + b"\n")
-    fresh.replace(path / "devices.json")
+    fresh.replace(file)
 
 
 def write_holder(path: Path, name: str, holder: Holder) -> None:

@@ -130,8 +130,8 @@ def run(fleet: Fleet) -> None:
 
 
 @click.command()
-@click.option("--server", default="https://127.0.0.1:8443", show_default=True,
-              help="Address of the server.")
+@click.option("--server", default=lambda: f"https://127.0.0.1:{settings.port}",
+              show_default="https://127.0.0.1 and the setting port", help="Address of the server.")
 @click.option("--dcap", default="/dcap", show_default=True, help="href of DeviceCapability.")
 @click.option("--certs", default="certs/dev", show_default=True, type=click.Path(path_type=Path),
               help="Directory of ca.pem and of the devices' certificates.")

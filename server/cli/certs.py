@@ -53,7 +53,7 @@ def make_dev(path: Path, devices: int, names: tuple[str, ...], force: bool) -> A
               help="The device kind that its certificate policy names.")
 @_verb
 def device(name: str, path: Path, kind: str) -> Any:
-    """Issue one more device certificate of the tree: NAME.pem and NAME.key."""
+    """Issue one more device certificate of the tree: NAME.pem, NAME.key, and NAME.json for `enrol --from`."""
     return _brief(dev.issue_device(path, name, kind))
 
 

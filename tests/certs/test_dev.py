@@ -27,6 +27,8 @@ def test_the_tree(tree: Path) -> None:
         "ca.pem",
         "operators.pem",
         "devices.json",
+        "device-1.json",
+        "device-2.json",
         *(
             f"{name}.{kind}"
             for kind in ("pem", "key")

@@ -16,17 +16,15 @@ from tests.flows.server import ROOT, Process, free_port, until
 pytestmark = pytest.mark.flow
 
 
-def environment(folder: Path) -> dict[str, str]:
-    files = {"CERTIFICATE": "server.pem", "KEY": "server.key", "CLIENT_CA": "ca.pem"}
-    return {"PYTHONPATH": str(ROOT), "COUNTERPOISE_PORT": str(free_port()),
-            **{f"COUNTERPOISE_{name}": str(folder / "certs/dev" / file) for name, file in files.items()}}
+def environment() -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT), "COUNTERPOISE_PORT": str(free_port())}
 
 
 def demo(folder: Path, *words: str) -> Process:
     return Process(
         [sys.executable, "-u", "-m", "server", "demo", "--homes", "8", *words],
         folder / "demo.log",
-        environment(folder),
+        environment(),
         folder,
     )
 
@@ -59,7 +57,7 @@ def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
         assert known == len([interval for share in (tmp_path / "var/demo").glob("devices-*.json")
                              for interval in json.loads(share.read_text())])
     database.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"var", "certs", "demo.log"} and not left(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"var", "demo.log"} and not left(tmp_path)
 
 
 @pytest.mark.restart
@@ -77,7 +75,7 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
         taken.listen()
         process = subprocess.run(
             [sys.executable, "-m", "server", "--set", f"port={taken.getsockname()[1]}", "demo"],
-            env={**environment(tmp_path)},
+            env={**environment()},
             cwd=tmp_path,
             capture_output=True,
             text=True,

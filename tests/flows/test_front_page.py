@@ -48,9 +48,7 @@ class Newcomer:
             self.run(*words[1:])
 
     def _start(self, words: list[str]) -> None:
-        command = [sys.executable, "-m", "server", *words[1:]]
-        if words[0] != "counterpoise":
-            command = [sys.executable, *words[1:], "--server", f"https://127.0.0.1:{self.port}"]
+        command = [sys.executable, *(["-m", "server"] if words[0] == "counterpoise" else []), *words[1:]]
         log = self.folder / f"{len(self.running)}.log"
         self.running.append(Process(command, log, self.environment | {"PYTHONPATH": str(ROOT)}, self.folder))
 

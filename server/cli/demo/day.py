@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 from rich.live import Live
@@ -29,16 +28,17 @@ def live(homes: int, seed: int, midnight: int, rate: float | None, hours: float,
     goes on after the report until it is interrupted.
     """
     processes.check_port()
-    feeder = Feeder(setup.prepare(homes, seed, midnight, midnight - WARM_UP_S, rate))
     intervals = round(hours * 3600 / STEP)
-    with processes.server(worker=rate is not None):
-        click.echo(view.farewell(Path(settings.certificate).parent, settings.port, setup.DATABASE))
-        with _shown(feeder) as show:
-            if rate is None:
-                _in_steps(feeder, intervals, show)
-            else:
-                _as_it_runs(feeder, intervals, show, stay)
-        _report(feeder)
+    with setup.alone():
+        feeder = Feeder(setup.prepare(homes, seed, midnight, midnight - WARM_UP_S, rate))
+        with processes.server(worker=rate is not None):
+            click.echo(view.farewell(setup.CERTS, settings.port, setup.DATABASE))
+            with _shown(feeder) as show:
+                if rate is None:
+                    _in_steps(feeder, intervals, show)
+                else:
+                    _as_it_runs(feeder, intervals, show, stay)
+            _report(feeder)
 
 
 @contextmanager

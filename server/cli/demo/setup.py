@@ -1,12 +1,13 @@
 """Set up the demonstration: certificates, an empty database, virtual DERs, forecasts, and the feeder's other
 load.
 
-Everything is in `var/demo`, except the certificates, which are those of the settings.
+Everything is in `var/demo`. One demonstration at a time runs there.
 """
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Sequence
+import fcntl
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,9 @@ from server.resources import pollrates, store
 
 FOLDER = Path("var/demo")
 DATABASE, CLOCK, REPORT = FOLDER / "demo.db", FOLDER / "clock", FOLDER / "day.html"
+# What one demonstration leaves to the next. The certificates are its own: those in certs/dev are for the
+# devices that somebody starts by hand.
+CERTS, LOCK = FOLDER / "certs", FOLDER / "lock"
 TOP, FEEDER, LABEL = "neighbourhood", "feeder-1", "F1"
 GROUPS = {"batteries": "battery", "chargers": "ev_charger", "thermostats": "thermostat", "solar": "pv"}
 LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
@@ -52,17 +56,31 @@ class Scenario(NamedTuple):
     device_files: list[Path]
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold FOLDER until the block ends. ClickException where another demonstration holds it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise click.ClickException(
+                f"another demonstration runs in {FOLDER.absolute()}; stop it first, or start this one in "
+                "another directory with another port"
+            ) from None
+        yield
+
+
 def prepare(homes: int, seed: int, midnight: int, begin: int, rate: float | None) -> Scenario:
-    """Set everything up from nothing.
+    """Set everything up from nothing but the certificates of the last time.
 
     The clock begins at `begin` and runs `rate` times as fast as the system's (None: in steps).
     """
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    clear()
     devices = scenario.devices(homes, seed, LABEL)
-    spare, *certificates = _certificates(len(devices) + 1)
-    entries = [{**certificate, **device, "called": device["kind"], "kind": "device"}
-               for certificate, device in zip(certificates, devices, strict=False)]
+    spare, *entries = certificates(len(devices) + 1)
+    entries = [{**entry, **device, "called": device["kind"], "kind": "device"}
+               for entry, device in zip(entries, devices, strict=False)]
     settings.database, settings.reading_days = f"sqlite:///{DATABASE}", 400
     settings.poll_rate, settings.post_rate, settings.timezone = DEFAULT_POLL_RATE_S, STEP, "UTC"
     settings.comfort_hours = scenario.COMFORT_HOURS
@@ -81,14 +99,18 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, rate: float | None
     return Scenario(midnight, homes, len(entries), fixed_w, files)
 
 
-def _certificates(count: int) -> list[dict[str, Any]]:
-    """The device certificates of the tree that the settings name. ClickException where it holds too few and
-    belongs to somebody else."""
-    folder = Path(settings.certificate).parent
-    certificates = [entry for entry in dev.make_dev(folder, count) if entry["kind"] == "device"]
-    if len(certificates) < count:
-        raise click.ClickException(f"{folder} holds {len(certificates)} devices; {count} are needed")
-    return certificates
+def clear() -> None:
+    """Remove what the last demonstration left, except the certificates."""
+    for path in FOLDER.iterdir():
+        if path.is_file() and path != LOCK:
+            path.unlink()
+
+
+def certificates(count: int) -> list[dict[str, Any]]:
+    """Return device certificates of the demonstration's own tree, at least `count`; the settings name it."""
+    settings.certificate, settings.key = str(CERTS / "server.pem"), str(CERTS / "server.key")
+    settings.client_ca = str(CERTS / "ca.pem")
+    return [entry for entry in dev.make_dev(CERTS, count) if entry["kind"] == "device"]
 
 
 def _enrol(entries: list[dict[str, Any]], spare: dict[str, Any], poll_rate_s: int) -> None:
