@@ -17,6 +17,7 @@ from server import alarms, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.grid.balance import controller
 from server.grid.dispatch import orders
+from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
 from server.models import discard_connection
 from server.models.diskfull import is_disk_full
@@ -32,11 +33,11 @@ DATABASE_ERRORS = (peewee.OperationalError, peewee.InterfaceError)  # that it do
 
 
 def turn() -> int:
-    """Watch clock and disk, clear alarms that are over, render what time has changed, sum up readings, and
-    decide the steps of the areas that are due.
+    """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
+    up readings, and decide the steps of the areas that are due.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
-    on. Return how many lists, intervals and steps that was.
+    on. Return how many lists, capacities, intervals and steps that was.
     """
     return sum(_perform(name, duty) for name, duty in _DUTIES.items())
 
@@ -60,6 +61,7 @@ _DUTIES: dict[str, Callable[[], int]] = {
     "watching the clock and the disk": _watch_machine,
     "clearing alarms": _clear_alarms,
     "rendering": _render,
+    "inferring capacities": inferredcapacity.infer_due,
     "summing up readings": lambda: measurements.roll_due(clock.now()),
     "the balance": controller.run_due,
 }

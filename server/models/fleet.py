@@ -5,7 +5,8 @@ and learnt, and inferred capacities. Power is injection, in W; energy is in Wh; 
 """
 from __future__ import annotations
 
-from peewee import BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField, TextField
+from peewee import (SQL, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField,
+                    TextField)
 
 from server.models.base import Table
 from server.models.devices import Device
@@ -31,8 +32,9 @@ class DerState(Table):
     at `soc_at`. `dischargeable_wh` and `chargeable_wh` follow from DERAvailability, `available_w` is its
     statWAvail. `modes` are the DERControl modes that the DER takes, separated by spaces. NULL means not
     reported. Without a reported capacity, `inferred_capacity_wh` follows from how the state of charge changed
-    with the power; `previous_soc` is the state of charge before, at `previous_soc_at`. `implausible` and
-    `implausible_soc` say what of ratings, availability and state of charge cannot be and is left out.
+    with the power since `previous_soc`, at `previous_soc_at`; the worker has yet to do that for
+    `pending_soc`, at `pending_soc_at`. `implausible` and `implausible_soc` say what of ratings, availability
+    and state of charge cannot be and is left out.
     """
     device_id: int
     href = TextField(primary_key=True)
@@ -51,9 +53,14 @@ class DerState(Table):
     modes = TextField(default="")
     previous_soc = DoubleField(null=True)
     previous_soc_at = BigIntegerField(null=True)
+    pending_soc = DoubleField(null=True)
+    pending_soc_at = BigIntegerField(null=True)
     inferred_capacity_wh = DoubleField(null=True)
     implausible = TextField(null=True)
     implausible_soc = TextField(null=True)
+
+
+DerState.add_index(DerState.index(DerState.pending_soc_at, where=SQL("pending_soc_at IS NOT NULL")))
 
 
 class RatingOverride(Table):

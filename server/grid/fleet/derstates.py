@@ -172,7 +172,7 @@ def _followstatus_of(change: Change) -> None:
     der, status = _der_of(change), status_of(change.data)
     row = sql.execute(
         "UPDATE der_state SET soc = ?, soc_at = ?, connected = ?, implausible_soc = ? WHERE href = ? "
-        "RETURNING capacity_wh, previous_soc, previous_soc_at, inferred_capacity_wh",
+        "RETURNING capacity_wh, previous_soc",
         *status,
         der,
     ).fetchone()
@@ -181,4 +181,4 @@ def _followstatus_of(change: Change) -> None:
     previous = status_of(change.old or {})
     _report("implausible state of charge", der, status.implausible_soc, previous.implausible_soc)
     if row[0] is None and change.old:
-        inferredcapacity.infer(der, _device(der), previous, *row[1:])
+        inferredcapacity.note(der, previous, row[1])

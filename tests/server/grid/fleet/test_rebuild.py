@@ -1,9 +1,9 @@
 """The rows about devices: kept by hooks as they would be made anew, and made anew where they were lost."""
 import pytest
 
-from server import clock
+from server import clock, worker
 from server.devices import enrolment
-from server.grid.fleet import devicetypes
+from server.grid.fleet import devicetypes, inferredcapacity
 from server.models import Device
 from server.resources import sql, store
 from tests.server.grid.conftest import watts
@@ -188,8 +188,10 @@ def test_a_battery_that_says_no_capacity_shows_it_by_how_its_charge_goes(battery
         clock.advance(3600)
         storage.charge(charge)
         storage.post(injection, start=clock.now() - 3600, duration=3600)
+        worker.turn()
     inferred, = sql.row("SELECT inferred_capacity_wh FROM der_state")
     assert inferred == pytest.approx(11_500, rel=0.1)
+    assert inferredcapacity.infer_due() == 0
     assert Device.select().count() == 1
 
 
