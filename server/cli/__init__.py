@@ -3,7 +3,7 @@
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
 `parameters` (what is typed), `tables` and `presentation` (what is printed; `audit` for its entries), `common`
 (settings, database, progress) and `group` (what happens when a command fails). `run`, `check`, `certs`,
-`backup`, `settings`, `reference` and `demo` are commands that are no operations.
+`backup`, `settings`, `reference` and `demo` are commands that are not operations.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from server import operations
 from server.cli import commands, common
 from server.cli.group import Commands
 
-# Commands that are no operations, with their modules.
+# Commands that are not operations, with their modules.
 PROCESSES = {"serve": "run", "work": "run", "init": "run", "check": "check", "certs": "certs",
              "backup": "backup", "restore": "backup", "move": "backup",
              "settings": "settings", "operations": "reference", "demo": "demo"}

@@ -54,7 +54,7 @@ class Instant(ParamType):
             except ValueError as error:
                 self.fail(f"{value!r} {error}", param, ctx)
             if not 0 <= instant <= YEAR_2200:
-                self.fail(f"{value!r} is no time between 1970 and 2200", param, ctx)
+                self.fail(f"{value!r} is not a time between 1970 and 2200", param, ctx)
             return instant
 
         of_the_clock()  # what cannot be is refused at once
@@ -112,7 +112,7 @@ class Number(ParamType):
                 try:
                     return int(value, 16)
                 except ValueError:
-                    self.fail(f"{value!r} is no hexadecimal number such as 0x30", param, ctx)
+                    self.fail(f"{value!r} is not a hexadecimal number such as 0x30", param, ctx)
             return int(click.INT.convert(value, param, ctx))
         if not isinstance(value, str) or value.lower() in _INFINITE or not self.argument.unit:
             return float(click.FLOAT.convert(value, param, ctx))

@@ -55,7 +55,7 @@ def show(result: Any, as_json: bool, declared: Any = Any) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
         return
-    # What people and devices say is no markup: brackets and colons in names are printed as they are.
+    # What people and devices say is not markup: brackets and colons in names are printed as they are.
     console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if isinstance(result, Mapping):
         for warning in result.get("warnings", ()):

@@ -105,7 +105,7 @@ def _holidays_fault(days: str) -> str:
         try:
             date.fromisoformat(f"2024-{day}" if len(day) == _MONTH_AND_DAY else day)
         except ValueError:
-            return f"has {day}, which is no day such as 2026-12-25 or 12-25"
+            return f"has {day}, which is not a day such as 2026-12-25 or 12-25"
     return ""
 
 

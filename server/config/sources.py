@@ -18,7 +18,7 @@ from server.config.declarations import SETTINGS
 from server.config.setting import BadSettings, Value
 
 PREFIX = "COUNTERPOISE_"
-CONFIG, FOR_TESTS = f"{PREFIX}CONFIG", f"{PREFIX}TEST_"  # the variables of this prefix that are no settings
+CONFIG, FOR_TESTS = f"{PREFIX}CONFIG", f"{PREFIX}TEST_"  # the variables of this prefix that are not settings
 DEFAULT, FILE, ENVIRONMENT, OPTION, PROGRAM = "default", "file", "environment", "option", "program"
 _NEW_NAMES = {setting.was: setting.name for setting in SETTINGS.values() if setting.was}
 

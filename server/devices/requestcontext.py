@@ -99,7 +99,7 @@ def list_parameters(query: str, accepted: str) -> ListParameters:
     for name, text in parse_qsl(query, keep_blank_values=True):
         if name in {*accepted} and name not in values:
             if not text.isascii() or not text.isdigit():
-                raise Refused(400, f"list parameter {name}={text} is no number from 0 on")
+                raise Refused(400, f"list parameter {name}={text} is not a whole number from 0 on")
             values[name] = min(int(text[:20]), _MAX_INSTANT if name == "a" else _MAX_NUMBER)
     return ListParameters(
         values.get("s", 0), values.get("a"), min(values.get("l", settings.list_limit), MAX_PAGE)

@@ -67,7 +67,7 @@ def _check(change: Change) -> None:
     event = store.find(subject, *SUBJECTS)
     # a device that has left the virtual DER goes on answering an event that it has answered before
     if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
-        raise Refused(400, f"{change.kind}/subject: there is no event {subject} for {lfdi}")
+        raise Refused(400, f"{change.kind}/subject: there is not an event {subject} for {lfdi}")
     _check_type(change, event.kind)
     # a document of the 2023 edition has a schemaVer, whatever edition its sender accepts
     edition = 2023 if "@schemaVer" in data or caller is not None and caller.edition == 2023 else 2018
@@ -76,7 +76,7 @@ def _check(change: Change) -> None:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
     if status is not None and status not in table.rows[event.kind].statuses:
         meaning = f"{status} ({defined[status]})"
-        raise Refused(400, f"{change.kind}/status: {meaning} is no response to a {event.kind}")
+        raise Refused(400, f"{change.kind}/status: {meaning} is not a response to a {event.kind}")
     comparable = hexbinary.comparable(data)
     for response in earlier:
         # the same Response once more, since the answer to the first was lost

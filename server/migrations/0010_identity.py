@@ -13,7 +13,7 @@ PRIVATE = ("/bill", "/ppy")
 def up(migrator: Any, db: peewee.Database) -> None:
     db.execute_sql("DROP INDEX device_sfdi")
     db.execute_sql("CREATE INDEX device_sfdi ON device (sfdi)")
-    # managers that are no aggregators any more are left out when rows are rebuilt
+    # managers that are not aggregators any more are left out when rows are rebuilt
     db.execute_sql("INSERT INTO key_value (name, value) VALUES ('reindex', '0010') ON CONFLICT DO NOTHING")
     for path in PRIVATE:
         db.execute_sql("UPDATE document SET audience = '-' WHERE audience = '*' "

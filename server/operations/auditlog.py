@@ -73,7 +73,7 @@ def _entries(file: UploadedFile) -> list[dict[str, Any]]:
         if not all(set(entry) == _ENTRY_KEYS and type(entry["id"]) is int for entry in entries):
             raise ValueError("an entry has other fields")
     except (ValueError, TypeError, RecursionError) as error:
-        raise Refused(400, f"{file.name}: this is no audit log, an entry a line ({error})") from None
+        raise Refused(400, f"{file.name}: this is not an audit log, an entry a line ({error})") from None
     return entries
 
 

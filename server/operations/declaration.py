@@ -66,7 +66,7 @@ class UploadedFile(NamedTuple):
                 continue
             if not _CONTROL.search(text):
                 return text
-        raise Refused(400, f"{self.name}: this is no text in UTF-8, UTF-16 or Windows-1252")
+        raise Refused(400, f"{self.name}: this is not text in UTF-8, UTF-16 or Windows-1252")
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def _argument(parameter: inspect.Parameter, hint: Any) -> Argument:
     arg = next((extra for extra in extras if isinstance(extra, Arg)), Arg())
     kind = dict if origin is Mapping else hint
     if kind not in (str, int, float, bool, dict, date, Path, UploadedFile):
-        raise TypeError(f"{parameter.name}: {hint} is no type of an argument")
+        raise TypeError(f"{parameter.name}: {hint} is not a type of an argument")
     return Argument(
         name=parameter.name,
         kind=kind,

@@ -107,7 +107,7 @@ def _reduction(text: str) -> dict[str, int]:
     """TargetReduction from an amount with its unit."""
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise BadArgument("reduction", f"{text!r} is no whole number with one of {', '.join(_UNITS)}")
+        raise BadArgument("reduction", f"{text!r} is not a whole number with one of {', '.join(_UNITS)}")
     return {"type": _UNITS[match[2]], "value": int(match[1])}
 
 

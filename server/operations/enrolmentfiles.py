@@ -16,7 +16,7 @@ def entries(file: UploadedFile) -> list[dict[str, Any]]:
     """Return the devices of a file: a JSON list of objects, or CSV with the same names as columns.
 
     In CSV, labels are written as "feeder=F12 phase=a". Null and an empty cell are the same as nothing.
-    Refused (400) where an entry is no device.
+    Refused (400) where an entry is not a device.
     """
     text = file.text()
     first = text.lstrip().partition("\n")[0].lower()
@@ -45,7 +45,7 @@ def _csv_entry(position: str, columns: list[str], cells: list[str]) -> dict[str,
         raise Refused(400, f"{position}: it has no lfdi")
     if "pin" in entry:
         if not entry["pin"].isdecimal():
-            raise Refused(400, f"{position}: its pin is no whole number")
+            raise Refused(400, f"{position}: its pin is not a whole number")
         entry["pin"] = int(entry["pin"])
     if "labels" in entry:
         pairs = [pair.partition("=") for pair in entry["labels"].split()]

@@ -30,7 +30,7 @@ _IN_BASE_UNITS = {"kWh": ("Wh", 1e3), "1": ("%", 100.0)}
 def quantity(text: str, unit: str, bare: bool = True) -> float:
     """Return a quantity in `unit`. A number without unit is taken as one of it if `bare`.
 
-    ValueError, with what to write instead, where the text is no number, has another dimension, or has a
+    ValueError, with what to write instead, where the text is not a number, has another dimension, or has a
     prefix or unit in the wrong case.
     """
     base, size = _IN_BASE_UNITS.get(unit, (unit, 1.0))
@@ -56,7 +56,7 @@ def _not_a_number(text: str, unit: str) -> str:
     comma = _COMMA.fullmatch(text.strip())
     if comma is not None:
         return f"has a comma; write {comma[1]}.{comma[2]}{comma[3].strip()}"
-    return f"is no number such as {_example(unit)}"
+    return f"is not a number such as {_example(unit)}"
 
 
 def _example(unit: str) -> str:

@@ -40,7 +40,7 @@ def read(
 ) -> csvfiles.Parsed:
     """The series in the file that came, in W; local times are of the setting `timezone`.
 
-    Refused (400) where there is not exactly one file, or its content is no series.
+    Refused (400) where there is not exactly one file, or its content is not a series.
     """
     file, zone = single_file(csv_file, json_file), ZoneInfo(settings.timezone)
     table = (
@@ -53,7 +53,7 @@ def read(
 
 
 def in_watts(values: list[Any], unit: str) -> list[Any]:
-    """Values of a unit in W; what is no number stays as it is, for the check that names its line."""
+    """Values of a unit in W; what is not a number stays as it is, for the check that names its line."""
     if unit == "W":
         return values
     return [value * UNITS[unit] if isinstance(value, (int, float)) and not isinstance(value, bool) else value

@@ -41,7 +41,7 @@ def seconds(text: str, bare: bool = True) -> float:
         return _sum((number, _SECONDS[unit]) for number, unit in parts)
     if re.fullmatch(r"[\d.]+\s*[SMHD]|[\d.]+\s*MIN", stripped):
         raise ValueError(f"has a unit in the wrong case; write {stripped.lower()}")
-    raise ValueError("is no duration such as 90s, 15m, 1h30m, 1.5h or PT1H30M")
+    raise ValueError("is not a duration such as 90s, 15m, 1h30m, 1.5h or PT1H30M")
 
 
 def _sum(parts: Iterable[tuple[str | None, int]]) -> float:
@@ -71,6 +71,6 @@ def instant(text: str, zone: tzinfo, now: int) -> int:
         return localtimes.single(time, zone, "the text does not tell which is meant")
     except Refused as refused:
         if "is not a time" in refused.why:
-            raise ValueError("is no time such as now, +15m, 18:00, tomorrow 18:00, 2026-11-26T18:00 or "
+            raise ValueError("is not a time such as now, +15m, 18:00, tomorrow 18:00, 2026-11-26T18:00 or "
                              "seconds since 1970") from None
         raise ValueError(f"cannot be: {refused.why}") from None

@@ -6,7 +6,7 @@ from collections import Counter
 
 from server.devices.access import SAFE
 
-_WRITERS = "writers"  # under which requests that write are counted, which is no LFDI
+_WRITERS = "writers"  # under which requests that write are counted, which is not an LFDI
 
 
 class Admission:

@@ -7,6 +7,7 @@ import zlib
 from flask import Request, Response
 
 from server.errors import Refused
+from server.protocol.message import REASON_CODES
 from server.resources import codec
 from server.resources.codes import ReasonCode
 from server.resources.quotas import OverQuota
@@ -16,11 +17,6 @@ LEVEL_2023 = "application/sep+xml; level=-S2"
 _EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
 MAX_REASON = 500  # characters of the reason in an Error: what was sent is not echoed at length
 _NOT_IN_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_REASON_CODES = {  # by HTTP status; any other is ReasonCode.VALUES
-    **dict.fromkeys((400, 406, 411, 415), ReasonCode.FORMAT),
-    **dict.fromkeys((413, 500, 503), ReasonCode.LIMIT),
-    429: ReasonCode.TOO_OFTEN,
-}
 
 
 def edition(request: Request) -> int:
@@ -74,7 +70,7 @@ def empty(status: int, location: str | None = None) -> Response:
 
 def error(refused: Refused) -> Response:
     """Return an `<Error>`. The message is a comment in it, since the type has no element for it."""
-    code = _REASON_CODES.get(refused.status, ReasonCode.VALUES)
+    code = REASON_CODES.get(refused.status, ReasonCode.VALUES)
     if isinstance(refused, OverQuota) and refused.status == 403:
         code = ReasonCode.LIMIT
     data: dict[str, int] = {"reasonCode": code}

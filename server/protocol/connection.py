@@ -215,7 +215,7 @@ class Connection:
         """Return the peer whose certificate a proxy has sent in a header. Unacceptable (403) for others."""
         try:
             if self.listener.proxies is None or self.address not in self.listener.proxies:
-                raise Untrusted("this address is no configured proxy")
+                raise Untrusted("this address is not a configured proxy")
             return self.listener.proxies.peer(certificate)
         except Untrusted as fault:
             log.info("%s is refused: %s", self.address, fault)

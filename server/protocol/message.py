@@ -181,9 +181,12 @@ def http_date(second: int) -> str:
     return "Date: " + formatdate(second, usegmt=True)
 
 
-_LIMITS = (408, 413, 414, 431, 503)
-"""The HTTP statuses of requests that exceed a limit of this server."""
-_REASON_CODES = {429: ReasonCode.TOO_OFTEN}
+REASON_CODES = {
+    **dict.fromkeys((400, 406, 411, 415), ReasonCode.FORMAT),
+    **dict.fromkeys((408, 413, 414, 431, 500, 503), ReasonCode.LIMIT),
+    429: ReasonCode.TOO_OFTEN,
+}
+"""The reason code of an Error by its HTTP status."""
 
 
 def error(
@@ -193,6 +196,6 @@ def error(
     stays open."""
     answer = Outgoing()
     answer.start(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/sep+xml"), *headers])
-    code = ReasonCode.LIMIT if status in _LIMITS else _REASON_CODES.get(status, ReasonCode.FORMAT)
+    code = REASON_CODES.get(status, ReasonCode.FORMAT)  # other statuses are refusals of a message's form
     body = f'<Error xmlns="urn:ieee:std:2030.5:ns"><reasonCode>{code}</reasonCode></Error>'
     return answer.encode([body.encode()], method, keep)

@@ -45,7 +45,7 @@ class Proxies:
             # exactly one: of two, one would come from the client, which has sent the header itself
             certificate, = x509.load_pem_x509_certificates(unquote(header).encode())
         except ValueError:
-            raise Untrusted("the header is no certificate") from None
+            raise Untrusted("the header is not a certificate") from None
         der = certificate.public_bytes(Encoding.DER)
         self.authorities.verify(der)
         return peer(der)

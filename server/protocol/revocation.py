@@ -21,7 +21,7 @@ _PEM = b"-----BEGIN "
 
 
 class BadRevocationList(ValueError):
-    """A file is no revocation list, or none of an authority that we know. The message names it."""
+    """A file is not a revocation list, or not one of an authority that we know. The message names it."""
 
 
 def certificate_id(certificate: x509.Certificate) -> CertificateId:
@@ -101,7 +101,7 @@ def _lists(file: Path, content: bytes) -> Iterator[x509.CertificateRevocationLis
         for part in content.split(begin)[1:]:
             yield x509.load_pem_x509_crl(begin + part)
     except ValueError as error:
-        raise BadRevocationList(f"crl: {file} is no revocation list: {error}") from None
+        raise BadRevocationList(f"crl: {file} is not a revocation list: {error}") from None
 
 
 def _entries(

@@ -124,7 +124,7 @@ class Authorities:
         except crypto.X509StoreContextError as error:
             raise Untrusted(str(error)) from None
         except ValueError:
-            raise Untrusted("this is no certificate") from None
+            raise Untrusted("this is not a certificate") from None
         fault = chain_fault([
             certificate.to_cryptography().public_bytes(Encoding.DER) for certificate in chain])
         if fault:

@@ -16,7 +16,7 @@ from server.errors import Refused
 _EMPTY = ("", "null", "n/e", "n/a", "-")  # what meters and exchanges write for no value
 _DELIMITERS = ("\t", ";")  # before the comma, which numbers may have
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
-_MOST = 1e12  # in any unit; what is beyond is no measurement, price or power
+_MOST = 1e12  # in any unit; what is beyond is not a measurement, price or power
 _START = ("start", "time", "timestamp", "datetime", "date", "date/time", "from", "begin", "interval start",
           "mtu")
 _NOTE = re.compile(r"\s*[(\[].*[)\]]\s*$")  # a unit or zone behind a heading

@@ -33,7 +33,7 @@ _ALL_CONTROLS = frozenset({"*"})
 
 
 def _der_controls(data: Mapping[str, Any]) -> frozenset[str]:
-    """Return the modes of a DERControlBase; rampTms is no mode, it says how modes are reached."""
+    """Return the modes of a DERControlBase; rampTms is not a mode, it says how modes are reached."""
     return frozenset(name for name in data["DERControlBase"]
                      if ("opMod" in name or name.startswith("{")) and "@" not in name)
 

@@ -137,7 +137,7 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
     """
     match = table.match(href)
     if match is None:
-        raise Refused(404, f"{href} is no resource")
+        raise Refused(404, f"{href} is not a resource")
     with transaction(href):
         old, parent = get(href), table.parent(href)
         change = Change("PUT", old.kind if old else kind or match.row.element, href, dict(data),
@@ -181,7 +181,7 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
     with transaction(href):
         document = get(href)
         if document is None or not links.is_event(document.kind):
-            raise Refused(404, f"there is no event {href}")
+            raise Refused(404, f"there is not an event {href}")
         if document.visibility == Document.EXPIRED:
             raise Refused(409, f"{href} is over")
         cancelled = EventStatus.CANCELLED_RANDOMIZED if randomized else EventStatus.CANCELLED

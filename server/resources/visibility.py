@@ -19,7 +19,7 @@ class TimedState(NamedTuple):
 
 
 def interval_state(start: Instant | None, end: Instant | None, now: Instant) -> TimedState:
-    """Return the state of something with an interval that is no event: active in it, and always listed."""
+    """Return the state of something with an interval that is not an event: active in it, always listed."""
     if start is None or end is None:
         return TimedState(Document.LISTED, None)
     if now < start:

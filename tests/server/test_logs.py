@@ -183,7 +183,7 @@ def test_the_access_log(configure: Configure, device: Peer, capsys: Capture) -> 
     device.get("/edev?l=x%0aforged")
     (line,) = capsys.readouterr().err.splitlines()
     assert "reason" not in line and "answered 400, " in line
-    assert line.count(": list parameter l=x\\nforged is no number from 0 on") == 1
+    assert line.count(": list parameter l=x\\nforged is not a whole number from 0 on") == 1
     configure("serve", log_format="json", access_log=True)
     device.get("/edev/9")
     assert json.loads(capsys.readouterr().err)["reason"] == access.NOT_THERE

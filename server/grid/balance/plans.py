@@ -208,7 +208,7 @@ def _state(number: int) -> PlanState:
 
 @audit.audited("plan approve", "{vder} plan {id}", state=_state)
 def approve(number: int) -> PlanSummary:
-    """Approve a draft. Refused (409) where it is no draft, or was made by the same person."""
+    """Approve a draft. Refused (409) where it is not a draft, or was made by the same person."""
     with store.transaction():
         plan = find_plan(number)
         if plan.state != Plan.DRAFT:

@@ -40,7 +40,7 @@ def list_responses(
 ) -> list[ResponseRow]:
     """Return responses, newest first: to one event (its mRID or href), by one device, or all.
 
-    Refused (404) where `event` is the href of a resource that is no event.
+    Refused (404) where `event` is the href of a resource that is not an event.
     """
     query = (
         ResponseRecord.select()
@@ -50,7 +50,7 @@ def list_responses(
     if event is not None:
         document = store.get(event)
         if document is not None and "mRID" not in document.submitted:
-            raise Refused(404, f"{event} is no event: it has no mRID that a device could respond to")
+            raise Refused(404, f"{event} is not an event: it has no mRID that a device could respond to")
         mrid = document.submitted["mRID"] if document is not None else event.upper()
         query = query.where(ResponseRecord.subject == mrid)
     if lfdi is not None:

@@ -130,7 +130,7 @@ def allocate_with_flexible_loads(
     """Return the allocation of one of GROUP_QUANTITIES to these members of a group that has flexible loads.
 
     `load_baseline_w` is what those loads inject without an order. They take no setpoint of power:
-    `unserved_w` is then to be asked of them, so members that can do nothing are no reason to refuse.
+    `unserved_w` is then to be asked of them, so members that can do nothing are not a reason to refuse.
     """
     members_w = value - load_baseline_w if quantity == "target" else value
     if any(takes_power_setpoint(member) for member in members):

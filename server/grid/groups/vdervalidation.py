@@ -42,7 +42,7 @@ def check_primacy(primacy: int) -> int:
 
 
 def check_limit(limit_w: Watts | None) -> Watts | None:
-    """Return a limit, None for none or infinity; refuse (400) what is no magnitude."""
+    """Return a limit, None for none or infinity; refuse (400) what is not a magnitude."""
     if limit_w is None or limit_w == math.inf:
         return None
     if not 0 <= limit_w <= TERAWATT:

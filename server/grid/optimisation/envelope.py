@@ -25,7 +25,7 @@ def from_clusters(clusters: Clusters, hours: float, response: float = 1.0) -> En
 
     `response` is the part of their powers that is to be counted on: firm is less than possible. A battery
     gives back less than it stored, and takes more than it will hold. No cluster has a power for which there
-    is no energy, whatever it has done until then; the energies are those that such powers can reach.
+    is not energy, whatever it has done until then; the energies are those that such powers can reach.
     """
     efficiency = np.where(clusters.kind == BATTERY, clusters.efficiency, 1.0)[:, None]
     stay = clusters.start[:, None] * clusters.keep[:, None] ** np.arange(1, clusters.steps + 1)

@@ -1,4 +1,4 @@
-"""When our own events affected a device, so that its readings then are no baseline."""
+"""When our own events affected a device, so that its readings then are not a baseline."""
 from __future__ import annotations
 
 from collections.abc import Sequence

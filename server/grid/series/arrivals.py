@@ -50,7 +50,7 @@ def put(
     """Store the sessions that are expected in a dispatch group, each as [arrival, departure, Wh, W].
 
     They replace what our own readings let expect, until the last of them ends. Refused (400) as a whole where
-    one is no session; `origin` begins the message.
+    one is not a session; `origin` begins the message.
     """
     group, now = virtualders.find(vder), clock.now()
     checked = [_checked(session, f"{origin}, session {number}") for number, session in enumerate(sessions, 1)]

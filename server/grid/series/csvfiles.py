@@ -83,7 +83,7 @@ def _check_header(header: list[str], position: str) -> None:
 
 
 def _probability(column: str) -> str | None:
-    """Return "0.9" for p90, None for what is no quantile."""
+    """Return "0.9" for p90, None for what is not a quantile."""
     if column[:1] == "p" and column[1:].isdigit() and 0 < int(column[1:]) < 100:
         return str(int(column[1:]) / 100)
     return None
@@ -177,7 +177,7 @@ def _parsed(text: str, name: str) -> Any:
     except json.JSONDecodeError as error:
         refuse(f"{name}, line {error.lineno}", f"this is not JSON: {error.msg}")
     except RecursionError:
-        refuse(name, "this is no series: its lists are nested too deeply")
+        refuse(name, "this is not a series: its lists are nested too deeply")
 
 
 def _check_keys(item: Any, required: Iterable[str], position: str, optional: Iterable[str] = ()) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import intervals
 
-_NIGHT = 0.05  # of the greatest value of the history: a level below is no base for a factor
+_NIGHT = 0.05  # of the greatest value of the history: a level below is not a base for a factor
 
 
 class Forecaster(Protocol):

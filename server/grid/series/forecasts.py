@@ -80,7 +80,7 @@ def put(
 def _check_quantiles(quantiles: Mapping[str, Sequence[float | None]], steps: int, origin: str) -> None:
     for key, series in quantiles.items():
         if not _is_probability(key):
-            raise Refused(400, f"{origin}: {key} is no probability such as 0.9")
+            raise Refused(400, f"{origin}: {key} is not a probability such as 0.9")
         if len(series) != steps:
             raise Refused(400, f"{origin}: {len(series)} values of quantile {key} for {steps} steps")
 

@@ -33,8 +33,8 @@ def check_values(
 ) -> list[float | None]:
     """Return the values as they may be stored, None for a gap.
 
-    Refused (400) where a value is no finite number or below `minimum`, or where start, step or length do not
-    fit the grid of intervals; `origin` begins the message.
+    Refused (400) where a value is not a finite number or below `minimum`, or where start, step or length do
+    not fit the grid of intervals; `origin` begins the message.
     """
     _check_grid(start, step, now, origin)
     checked = [_number(value, f"{origin}, value {number} ({iso(start + (number - 1) * step)})", minimum)

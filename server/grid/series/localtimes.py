@@ -93,7 +93,7 @@ def _seconds(seconds: int, text: str, position: str) -> LocalTime:
     if not 0 <= seconds <= _YEAR_2200:
         if _YEAR_2200 < seconds and 0 <= seconds // 1000 <= _YEAR_2200:
             _refuse(position, f"{text} looks like milliseconds; write seconds: {seconds // 1000}")
-        _refuse(position, f"{text} is no time between 1970 and 2200")
+        _refuse(position, f"{text} is not a time between 1970 and 2200")
     return LocalTime(position, text, (seconds,))
 
 

@@ -44,7 +44,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
             )
             for href in ("/derp/1/dderc", "/edev/1", "/derp", "nonsense", "/x/y")
         ),
-        ("responses /edev/1", "/edev/1 is no event"),
+        ("responses /edev/1", "/edev/1 is not an event"),
         ("control post street opModVoltVar=/edev/1 --duration 5m", "opModVoltVar: there is no curve /edev/1"),
         ("ev grant one --power 1 --duration 5m --request /edev/1", "/edev/1"),
     ],
@@ -125,20 +125,20 @@ BAD: dict[str, list[tuple[str, str]]] = {
         *(
             (f"control cancel /derp/1/derc/1 --at {when}", why)
             for when, why in (
-                ("0001-01-01", "no time between 1970 and 2200"),
-                (BIG, "no time between"),
-                ("2025-13-01", "is no time such as now, +15m"),
+                ("0001-01-01", "not a time between 1970 and 2200"),
+                (BIG, "not a time between"),
+                ("2025-13-01", "is not a time such as now, +15m"),
                 (f"+{BIG}d", "longer than"),
-                ("", "is no time such as now"),
+                ("", "is not a time such as now"),
             )
         ),
         *(
             (f"control post street opModConnect=no --duration {length}", why)
             for length, why in (
                 ("0", "at least one second"),
-                ("-1", "'-1' is no duration"),
+                ("-1", "'-1' is not a duration"),
                 (f"{BIG}d", "longer than"),
-                ("soon", "'soon' is no duration"),
+                ("soon", "'soon' is not a duration"),
             )
         ),
         ("signal withdraw street --kind imbalance --from 1970-01-01", "withdrawn from 1970-01-01T00:00Z"),
@@ -186,11 +186,11 @@ BAD: dict[str, list[tuple[str, str]]] = {
             )
             for number in (BIG, "-70000", "x")
         ),
-        ("vder update street --import-limit nan", "'nan' is no number such as 5kW"),
+        ("vder update street --import-limit nan", "'nan' is not a number such as 5kW"),
         ("control post street opModConnect=[1] --duration 5m", "opModConnect=[1]: yes or no is needed"),
         (
             'control post street opModMaxLimW={"x":1} --duration 5m',
-            'opModMaxLimW={"x":1}: {"x":1} is no number such as 50%',
+            'opModMaxLimW={"x":1}: {"x":1} is not a number such as 50%',
         ),
         (f"device show {peers.lfdi(7)}", "no device is called"),
         ("enrol 00", "'00' is not 40 hexadecimal digits"),
@@ -213,11 +213,11 @@ BAD: dict[str, list[tuple[str, str]]] = {
             for file in FILES
             if (verb, file) != ("enrol --from", "lines")
         ),
-        ("enrol --from {typed}", "device 1: its lfdi is no text"),
+        ("enrol --from {typed}", "device 1: its lfdi is not text"),
         ("enrol --from {labels}", "device 1: its labels is no object"),
         ("enrol --from {nobody}", "device 1: it has no lfdi"),
-        ("audit verify {deep}", "this is no audit log"),
-        ("audit verify {binary}", "this is no audit log"),
+        ("audit verify {deep}", "this is not an audit log"),
+        ("audit verify {binary}", "this is not an audit log"),
         ("signal put street --csv /nowhere/x", "/nowhere/x"),
         ("vder members import street /nowhere/x", "/nowhere/x cannot be read: No such file or directory"),
         ("report day street --html {empty}/x.html", "the page cannot be written there"),

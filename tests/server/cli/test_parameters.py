@@ -81,17 +81,17 @@ def test_a_text_becomes_a_value(name: str, text: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("name, text, reason", [
-    ("at", "soon", "is no time such as now"), ("at", "2201-01-01", "no time between 1970 and 2200"),
-    ("at", "+", "is no duration"), ("duration_s", "1w", "is no duration"),
-    ("duration_s", "1m2", "is no duration"),
-    ("duration_s", "-1", "is no duration"), ("duration_s", "99999d", "is longer than 4294967295 s"),
+    ("at", "soon", "is not a time such as now"), ("at", "2201-01-01", "not a time between 1970 and 2200"),
+    ("at", "+", "is not a duration"), ("duration_s", "1w", "is not a duration"),
+    ("duration_s", "1m2", "is not a duration"),
+    ("duration_s", "-1", "is not a duration"), ("duration_s", "99999d", "is longer than 4294967295 s"),
     ("duration_s", "1.5s", "not a whole number of seconds"), ("shift_s", "-2h", "is not between -3600 s"),
     ("at", "1750000000000", "looks like milliseconds; write seconds: 1750000000"),
     ("power_w", "5KW", "write 5kW"), ("power_w", "5kw", "write 5kW"), ("power_w", "5 kWh", "is energy"),
-    ("power_w", "1.2.3kW", "is no number"), ("power_w", "2MW", "is not between"),
+    ("power_w", "1.2.3kW", "is not a number"), ("power_w", "2MW", "is not between"),
     ("percent", "2kW", "a percentage is needed"), ("power_w", "50%", "active power is needed"),
     ("duty", "50.5%", "not a whole number of %"), ("power_w", "inf", "is not between"),
-    ("power_w", "nan", "is no number"), ("bits", "0xg", "no hexadecimal number"),
+    ("power_w", "nan", "is not a number"), ("bits", "0xg", "not a hexadecimal number"),
     ("bits", "-1", "is not between"), ("count", "0", "is not between"),
     ("count", "1.5", "not a valid integer"),
     ("connect", "maybe", "is not one of"), ("labels", ["a"], "is not NAME=VALUE"),

@@ -157,7 +157,7 @@ def test_a_file_that_is_not_text_is_refused(run: Callable[..., Result], tmp_path
     path = tmp_path / "f12.csv"
     path.write_bytes(b"start,value\n\xff\x00")
     result = run("signal", "put", "F12", "--csv", str(path))
-    assert result.exit_code == 1 and "this is no text in UTF-8" in result.stderr
+    assert result.exit_code == 1 and "this is not text in UTF-8" in result.stderr
 
 
 def test_a_local_day_of_25_hours_is_put_whole(run_json: Callable[..., Any],

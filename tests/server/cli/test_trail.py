@@ -347,7 +347,7 @@ def test_an_export_is_verified_without_the_database(
     file.write_text("\n".join([lines[0], lines[1].replace("bob", "eve"), lines[2]]))
     assert "entry 2 was altered" in run("audit", "verify", str(file), fails=True).output
     assert (
-        "this is no audit log" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
+        "this is not an audit log" in run("audit", "verify", str(tmp_path / "members.csv"), fails=True).output
     )
     file.write_text('{"id": 1}')
     assert "an entry has other fields" in run("audit", "verify", str(file), fails=True).output

@@ -138,5 +138,5 @@ def test_a_file_is_text_in_the_encodings_of_spreadsheets(encoding: str) -> None:
 
 @pytest.mark.parametrize("content", [b"a\x00b", b"\x81\x8d", b"\xff\xfe\x00", b"PK\x03\x04"])
 def test_what_is_no_text_is_refused(content: bytes) -> None:
-    with pytest.raises(Refused, match="f: this is no text in UTF-8, UTF-16 or Windows-1252"):
+    with pytest.raises(Refused, match="f: this is not text in UTF-8, UTF-16 or Windows-1252"):
         UploadedFile("f", content).text()

@@ -36,7 +36,7 @@ def test_a_text_becomes_the_value_of_the_element(type_name: str, name: str, text
     ("opModWind", "1", "DERControlBase has no opModWind"),
     ("opmodmaxlimw", "1", "DERControlBase has no opmodmaxlimw; did you mean opModMaxLimW?"),
     ("opModImpLimW", "1", "DERControlBase has no opModImpLimW; did you mean csipaus:opModImpLimW?"),
-    ("opModMaxLimW", "half", "opModMaxLimW=half: half is no number such as 50%"),
+    ("opModMaxLimW", "half", "opModMaxLimW=half: half is not a number such as 50%"),
     ("opModMaxLimW", "50.001%", "opModMaxLimW=50.001%: it is counted in steps of 0.01 %"),
     ("opModMaxLimW", "100", "opModMaxLimW=100: 100 has no unit; write 100%"),
     ("opModMaxLimW", "-5%", "opModMaxLimW=-5%: it cannot be negative"),

@@ -27,9 +27,10 @@ def test_a_text_is_a_number_in_the_unit(text: str, unit: str, expected: float) -
     ("2kW", "%", "is active power; a percentage is needed, in %"),
     ("5kVA", "W", "is apparent power; active power is needed, in W"),
     ("1,5kW", "W", "write 1.5kW"), ("5k", "W", "write 5kW"), ("5hp", "W", "unknown unit hp; write 5kW"),
-    ("five", "W", "is no number such as 5kW"), ("", "W", "is no number such as 5kW"),
-    ("1.2.3kW", "W", "is no number"), ("nan", "W", "is no number"), ("1e999W", "W", "beyond all numbers"),
-    ("half", "%", "is no number such as 50%"), ("5kW", "1", "a percentage is needed"),
+    ("five", "W", "is not a number such as 5kW"), ("", "W", "is not a number such as 5kW"),
+    ("1.2.3kW", "W", "is not a number"), ("nan", "W", "is not a number"),
+    ("1e999W", "W", "beyond all numbers"),
+    ("half", "%", "is not a number such as 50%"), ("5kW", "1", "a percentage is needed"),
 ])
 def test_what_is_not_a_quantity_of_the_unit_is_refused_with_what_to_write(
     text: str, unit: str, reason: str

@@ -23,10 +23,10 @@ def test_a_duration_is_read(text: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text, reason", [
-    ("15M", "write 15m"), ("1.5H", "write 1.5h"), ("1w", "is no duration such as 90s"),
-    ("P", "is no duration"),
-    ("PT", "is no duration"), ("", "is no duration"), ("-5m", "is no duration"),
-    ("99999d", "is longer than 4294967295 s"), ("1m2", "is no duration"),
+    ("15M", "write 15m"), ("1.5H", "write 1.5h"), ("1w", "is not a duration such as 90s"),
+    ("P", "is not a duration"),
+    ("PT", "is not a duration"), ("", "is not a duration"), ("-5m", "is not a duration"),
+    ("99999d", "is longer than 4294967295 s"), ("1m2", "is not a duration"),
 ])
 def test_what_is_no_duration_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -55,7 +55,8 @@ def test_an_instant_without_zone_is_local(text: str, expected: str) -> None:
     ("2026-03-29T02:30", "2026-03-29T02:30 does not exist in Europe/Amsterdam"),
     ("2026-10-25T02:30", r"exists twice in Europe/Amsterdam.*write 2026-10-25T02:30\+02:00 or"),
     ("1750000000000", "looks like milliseconds; write seconds: 1750000000"),
-    ("soon", "is no time such as now"), ("25:00", "is no time such as now"), ("+soon", "is no duration"),
+    ("soon", "is not a time such as now"), ("25:00", "is not a time such as now"),
+    ("+soon", "is not a duration"),
     ("2026-11-26T18:00:00.5", "not a whole second"),
 ])
 def test_an_instant_that_cannot_be_is_refused_by_name(text: str, reason: str) -> None:

@@ -62,10 +62,10 @@ def test_a_list_goes_on_from_an_earlier_one(tmp_path: Path, client_ca: Path) -> 
 
 
 @pytest.mark.parametrize("content, why", [
-    (b"nonsense", "is no revocation list"),
+    (b"nonsense", "is not a revocation list"),
     (revocation_list(ONE).partition(b"-----END CERTIFICATE-----\n")[2], "is signed by none"),
     (revocation_list(ONE, issuer=OTHER).replace(OTHER.pem(), b""), "is signed by none"),
-])
+], ids=["text", "without its issuer", "of another issuer"])
 def test_a_list_that_does_not_count_is_refused_by_name(
     content: bytes, why: str, tmp_path: Path, client_ca: Path
 ) -> None:

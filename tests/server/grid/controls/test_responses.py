@@ -59,5 +59,5 @@ def test_responses_by_event_and_device_newest_first(battery):
         "created_at": clock.now() - 2, "received_at": clock.now() - 2,
     }
     assert len(responses.list_responses(limit=1)) == 1
-    with pytest.raises(Refused, match="is no event"):
+    with pytest.raises(Refused, match="is not an event"):
         responses.list_responses(f"/edev/{homes[0].device.id}")

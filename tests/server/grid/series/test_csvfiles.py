@@ -239,7 +239,7 @@ def test_a_row_without_a_value_at_an_hour_that_does_not_exist_is_left_out():
 @pytest.mark.parametrize("text, why", [
     ('{"start":"2027-01-15T00:00","step":3600,"values":[%s]}' % ("1" + "0" * 400), "has 401 digits"),
     ('{"start":"2027-01-15T00:00","step":3600,"values":[%s]}' % ("1" + "0" * 5000), "has 5001 digits"),
-    ('[{"start":99999999999999999999,"value":1},{"start":9,"value":1}]', "no time between 1970 and 2200"),
+    ('[{"start":99999999999999999999,"value":1},{"start":9,"value":1}]', "not a time between 1970 and 2200"),
     ('[{"start":1800000000000,"value":1}]', "value 1: 1800000000000 looks like milliseconds"),
 ])
 def test_json_numbers_beyond_any_size_are_refused(text, why):

@@ -163,7 +163,7 @@ def test_gaps_in_history_do_not_stop_it():
         ("wind", [1], {}, "forecasts are of load, pv, thermal, ev, not of 'wind'"),
         ("pv", [NAN], {}, "pv, value 1"),
         ("pv", [1], {"quantiles": {"0.9": [1, 2]}}, "2 values of quantile 0.9 for 1 steps"),
-        ("pv", [1], {"quantiles": {"p90": [1]}}, "p90 is no probability"),
+        ("pv", [1], {"quantiles": {"p90": [1]}}, "p90 is not a probability"),
         ("pv", [1], {"quantiles": {"1.5": [1]}}, "1.5 is no"),
         ("pv", [1], {"quantiles": {"0.9": ["x"]}}, "pv 0.9, value 1"),
         ("pv", [1], {"issued_at": NOON + 1}, "later than now"),
