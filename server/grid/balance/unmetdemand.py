@@ -5,7 +5,7 @@ from collections import Counter
 
 from server.grid.balance.netdemand import PRICE, NetDemand
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceprogram import ClusterSchedule
 from server.grid.series.intervals import Span, iso
 
@@ -25,17 +25,7 @@ def exclusion_warnings(state: FleetState) -> list[str]:
 
 def plan_warnings(plan: ClusterSchedule, state: FleetState, demand: NetDemand, span: Span) -> list[str]:
     """Return what a plan cannot do: the imbalance that remains, and limits that are exceeded."""
-    warnings = []
-    if len(plan.imbalance) and demand.governing != PRICE:
-        worst = int(np.abs(plan.imbalance).argmax())
-        remaining_w, imbalance_w = plan.imbalance[worst], demand.imbalance_w[worst]
-        if abs(remaining_w) > MIN_FRACTION * np.abs(demand.imbalance_w).max(initial=1.0):
-            missing = "generation or discharge" if remaining_w > 0 else "load or charging"
-            warnings.append(
-                f"{abs(remaining_w):.0f} W of the imbalance of {imbalance_w:.0f} W at "
-                f"{iso(span.start + worst * span.step)} remain: members have no more {missing} then, or need "
-                f"it at another time ({len(state.excluded)} are left out)"
-            )
+    warnings = [] if demand.governing == PRICE else _unmet(plan.imbalance, demand.imbalance_w, state, span)
     for limit, excess_w in zip(demand.horizon.limits, plan.exceeded, strict=False):
         if excess_w > 1:
             names = ", ".join(state.dispatch_groups[group].name for group in limit.groups)
@@ -44,6 +34,23 @@ def plan_warnings(plan: ClusterSchedule, state: FleetState, demand: NetDemand, s
                 "inject less"
             )
     return warnings
+
+
+def _unmet(remaining_w: Floats, imbalance_w: Floats, state: FleetState, span: Span) -> list[str]:
+    """Return a warning of the step [T] where most of an imbalance remains, if that is much.
+
+    What the plan itself adds, such as charging for later, is not a part of the imbalance that remains.
+    """
+    unmet_w = np.clip(remaining_w * np.sign(imbalance_w), 0, np.abs(imbalance_w))
+    if unmet_w.max(initial=0) <= MIN_FRACTION * np.abs(imbalance_w).max(initial=0):
+        return []
+    worst = int(unmet_w.argmax())
+    missing = "generation or discharge" if imbalance_w[worst] > 0 else "load or charging"
+    return [
+        f"{unmet_w[worst]:.0f} W of the imbalance of {imbalance_w[worst]:.0f} W at "
+        f"{iso(span.start + worst * span.step)} remain: members have no more {missing} then, or need it at "
+        f"another time ({len(state.excluded)} are left out)"
+    ]
 
 
 def step_warnings(missed_w: float, demand: NetDemand, span: Span) -> list[str]:

@@ -1,4 +1,6 @@
-"""Warnings about what a step cannot do."""
+"""Warnings about what a plan and a step cannot do."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -31,3 +33,25 @@ def demand(imbalance_w):
 def test_what_a_step_misses_is_a_warning_unless_it_is_small(missed_w, warnings):
     needed = demand(np.array([1000.0, -4000.0, 0.0, 0.0]))
     assert unmetdemand.step_warnings(missed_w, needed, SPAN) == warnings
+
+
+@pytest.mark.parametrize("remaining_w, warning", [
+    ([0.0, 0.0, 900.0, 0.0], ""),  # what charges for later is not an imbalance that remains
+    ([200.0, -200.0, 900.0, 900.0], ""),
+    ([100.0, -201.0, 900.0, 0.0], "201 W of the imbalance of -4000 W at 2025-06-15T12:15Z remain: members "
+                                  "have no more load or charging then"),
+    ([900.0, 500.0, 0.0, 0.0], "900 W of the imbalance of 1000 W at 2025-06-15T12:00Z remain: members have "
+                               "no more generation or discharge then"),
+    ([2000.0, 0.0, 0.0, 0.0], "1000 W of the imbalance of 1000 W"),
+])
+def test_what_remains_of_an_imbalance_is_a_warning_unless_it_is_small(remaining_w, warning):
+    schedule = SimpleNamespace(imbalance=np.array(remaining_w), exceeded=[])
+    needed = demand(np.array([1000.0, -4000.0, 0.0, 0.0]))
+    warnings = unmetdemand.plan_warnings(schedule, SimpleNamespace(excluded={}), needed, SPAN)
+    assert len(warnings) == bool(warning) and "".join(warnings).startswith(warning)
+
+
+def test_a_balanced_area_that_stays_so_needs_no_warning():
+    schedule = SimpleNamespace(imbalance=np.array([75.0, 75.0]), exceeded=[])
+    needed = demand(np.zeros(2))
+    assert unmetdemand.plan_warnings(schedule, SimpleNamespace(excluded={}), needed, SPAN) == []
