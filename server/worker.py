@@ -39,7 +39,7 @@ def turn() -> int:
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals and steps that was.
     """
-    return sum(_perform(name, duty) for name, duty in _DUTIES.items())
+    return sum(perform(name, duty) for name, duty in DUTIES.items())
 
 
 def _render() -> int:
@@ -57,7 +57,7 @@ def _watch_machine() -> int:
     return 0
 
 
-_DUTIES: dict[str, Callable[[], int]] = {
+DUTIES: dict[str, Callable[[], int]] = {
     "watching the clock and the disk": _watch_machine,
     "clearing alarms": _clear_alarms,
     "rendering": _render,
@@ -68,7 +68,7 @@ _DUTIES: dict[str, Callable[[], int]] = {
 _retry_at: dict[str, Instant] = {}
 
 
-def _perform(name: str, duty: Callable[[], int]) -> int:
+def perform(name: str, duty: Callable[[], int]) -> int:
     """Do a duty and return its count; 0 where it failed, or failed a short time ago."""
     if clock.now() < _retry_at.get(name, 0):
         return 0
@@ -100,7 +100,7 @@ def run_once(open_database: Callable[[], None]) -> None:
     """Do what is due. Raises one of DATABASE_ERRORS where the database does not answer."""
     open_database()
     turn()
-    _perform("removing what is old", purge)
+    perform("removing what is old", purge)
 
 
 def run(open_database: Callable[[], None], stop: threading.Event | None = None) -> None:
@@ -123,7 +123,7 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
                 log.info("the worker has started")
             turn()
             if time.monotonic() >= purge_at:
-                _perform("removing what is old", purge)
+                perform("removing what is old", purge)
                 purge_at = time.monotonic() + PURGE_S
             database.answered()
         except DATABASE_ERRORS as error:

@@ -1,4 +1,4 @@
-"""The modules of the server that one step of the automatic balance crosses, from the worker's turn to the
+"""The modules of the server that one step of the automatic balance crosses, from the worker's duty to the
 published control.
 
 `python -m tests.tracestep` makes a small area in a temporary database, lets the worker decide and publish one
@@ -36,6 +36,7 @@ SERVER = str(ROOT / "server")
 NOON = 1_750_000_000 // 86400 * 86400 + 43200
 STEP_S, DECIDED_BEFORE_S = 900, 300
 BATTERIES = 3
+BALANCE = "the balance"
 WIDTH = 44
 
 
@@ -96,12 +97,12 @@ def small_area() -> Iterator[None]:
 
 
 def trace() -> Trace:
-    """Trace the worker's turn that decides and publishes the step."""
+    """Trace the duty of the worker's turn that decides and publishes the step."""
     traced = Trace()
     with small_area():
         sys.setprofile(traced.profile)
         try:
-            worker.turn()
+            worker.perform(BALANCE, worker.DUTIES[BALANCE])
         finally:
             sys.setprofile(None)
     return traced

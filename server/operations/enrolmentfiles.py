@@ -9,7 +9,7 @@ from server.operations.declaration import UploadedFile
 from server.resources import csvlines
 
 _ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str}
-_TYPE_NAMES = {str: "text", int: "whole number", dict: "object"}
+_TYPE_NAMES = {str: "text", int: "a whole number", dict: "an object"}
 
 
 def entries(file: UploadedFile) -> list[dict[str, Any]]:
@@ -67,5 +67,5 @@ def _of_json(text: str, name: str) -> list[dict[str, Any]]:
             raise Refused(400, f"{name}, device {number}: it has no lfdi")
         for key, kind in _ENTRY.items():
             if not isinstance(entry.get(key, kind()), kind):
-                raise Refused(400, f"{name}, device {number}: its {key} is no {_TYPE_NAMES[kind]}")
+                raise Refused(400, f"{name}, device {number}: its {key} is not {_TYPE_NAMES[kind]}")
     return listed

@@ -126,7 +126,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
             (f"control cancel /derp/1/derc/1 --at {when}", why)
             for when, why in (
                 ("0001-01-01", "not a time between 1970 and 2200"),
-                (BIG, "not a time between"),
+                (BIG, "is not a time such as"),
                 ("2025-13-01", "is not a time such as now, +15m"),
                 (f"+{BIG}d", "longer than"),
                 ("", "is not a time such as now"),
@@ -214,7 +214,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
             if (verb, file) != ("enrol --from", "lines")
         ),
         ("enrol --from {typed}", "device 1: its lfdi is not text"),
-        ("enrol --from {labels}", "device 1: its labels is no object"),
+        ("enrol --from {labels}", "device 1: its labels is not an object"),
         ("enrol --from {nobody}", "device 1: it has no lfdi"),
         ("audit verify {deep}", "this is not an audit log"),
         ("audit verify {binary}", "this is not an audit log"),

@@ -63,7 +63,7 @@ def test_bad_certificates(name: str) -> None:
     ids=["empty", "text", "NUL", "cut short", "not ASCII", "not DER"],
 )
 def test_what_is_no_certificate(header: str) -> None:
-    with pytest.raises(Untrusted, match="no certificate"):
+    with pytest.raises(Untrusted, match="not a certificate"):
         PROXIES.peer(header)
 
 
