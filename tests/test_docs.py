@@ -84,7 +84,7 @@ def parse(command: click.Command, words: list[str], parent: click.Context | None
 def test_a_command_in_the_documentation_exists_with_its_options(line: Line, tmp_path: Path,
                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("click.core.confirm", lambda *_, **__: True)
+    monkeypatch.setattr("server.cli.common.ask", lambda question: None)
     command, words = words_of(line.text)
     for word in words:
         if FILE.fullmatch(word):

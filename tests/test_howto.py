@@ -15,7 +15,7 @@ from flask import Flask
 
 from certs import dev
 from server import clock
-from server.cli import main
+from server.cli import common, main
 from server.config import settings
 from server.devices import enrolment, lastcontact
 from tests import peers
@@ -32,6 +32,7 @@ PAGES = (
     "balance-an-area",
     "report",
     "audit",
+    "personal-data",
     "connect-a-client",
     "run-in-production",
     "back-up",
@@ -110,8 +111,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_the_commands_of_the_how_to_pages_work_in_their_order(database: str, server: None, folder: Path,
-                                                              application: Flask) -> None:
+def test_the_commands_of_the_how_to_pages_work_in_their_order(
+    database: str, server: None, folder: Path, application: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "ask", lambda question: None)  # the answer is yes
+
     def peer(lfdi: str) -> peers.Peer:
         return peers.Peer(Client(application), lfdi)
 

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from server import audit
-from server.cli import common, parameters
-from server.cli.audit import PRESENTATIONS
+from server.cli import audit as audit_printed
+from server.cli import common, parameters, personaldata
 from server.cli.presentation import Presentation
 from server.cli.tables import show
 from server.errors import BadArgument, Refused
 from server.operations.declaration import Argument, Group, Operation
 
+PRESENTATIONS = {**audit_printed.PRESENTATIONS, **personaldata.PRESENTATIONS}
 _ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 
 
@@ -76,8 +77,17 @@ def command(operation: Operation, name: str) -> click.Command:
     if any(argument.positional and argument.kind is float for argument in operation.arguments):
         click_command.context_settings["ignore_unknown_options"] = True  # -5 is a number here
     if operation.confirm:
-        click.confirmation_option(prompt=operation.confirm)(click_command)
+        click_command.params.append(_yes_option(operation.confirm))
     return click_command
+
+
+def _yes_option(question: str) -> click.Option:
+    """`--yes`: without it, and but for a dry run, the question is asked."""
+    def ask(context: click.Context, option: click.Parameter, yes: bool) -> None:
+        if not (yes or context.resilient_parsing or context.params.get("dry_run")):
+            common.ask(question)
+
+    return click.Option(["--yes"], is_flag=True, expose_value=False, callback=ask, help="Do not ask first.")
 
 
 def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None]) -> None:

@@ -72,6 +72,13 @@ def open_database(create: bool | None = None) -> None:
     hooks.run_seeds()
 
 
+def ask(question: str) -> None:
+    """Ask a person for confirmation; end the command without it, or where nobody is there to give it."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} There is no terminal to ask this on. Add --yes to do it.")
+    click.confirm(question, abort=True)
+
+
 def close() -> None:
     """Let go of the database, if it was opened."""
     from server.models import db

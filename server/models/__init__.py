@@ -26,7 +26,7 @@ from server.models.documents import Counter, Document, KeyValue, Rate, Reading, 
 from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, Participation, RatingOverride,
                                  ThermalState)
 from server.models.groups import Membership, VirtualDER
-from server.models.orders import DispatchOrder, Share
+from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.series import Measurement, Series
 
@@ -144,8 +144,8 @@ def tables() -> list[type[Table]]:
 
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
-    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "JSON", "KeyValue", "Measurement", "Membership",
-    "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading", "ReadingSet",
-    "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db",
+    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement",
+    "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading",
+    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db",
     "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "tables", "vder_audience",
     "vder_of_audience"]

@@ -1,7 +1,8 @@
-"""Dispatch orders, and the share of each device in them."""
+"""Dispatch orders, the share of each device in them, and what is kept of members that were erased."""
 from __future__ import annotations
 
-from peewee import AutoField, BigIntegerField, CompositeKey, FloatField, ForeignKeyField, TextField
+from peewee import (AutoField, BigIntegerField, CompositeKey, DoubleField, FloatField, ForeignKeyField,
+                    TextField)
 
 from server.models.base import JSON, Table
 from server.models.groups import VirtualDER
@@ -43,3 +44,19 @@ class Share(Table):
 
     class Meta:
         primary_key = CompositeKey("order", "lfdi")
+
+
+class ErasedMember(Table):
+    """The figures of an event for a device that was erased, so that the report still adds up.
+
+    `event` is as EvaluatedEvent.name, `lfdi` the name that stands for the device in all its events, `figures`
+    a results.DevicePerformance. `baseline_error_w` is the standard deviation of its baseline.
+    """
+    event = TextField()
+    lfdi = TextField()
+    ended_at = BigIntegerField(index=True)
+    figures = JSON()
+    baseline_error_w = DoubleField(default=0.0)
+
+    class Meta:
+        primary_key = CompositeKey("event", "lfdi")

@@ -5,7 +5,8 @@ A declaration has a name, typed arguments with unit and range, a role, a dry run
 The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
 `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
 `readings`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares the
-operations on one kind of thing and calls the packages below. `seriesinput` reads files of time series,
+operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
+`seriesinput` reads files of time series,
 `enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
 (`quantitytexts` and `timetexts` their units and times), `progress` tells interfaces how far long work is,
 `resulttypes` what the declared type of a result says of a value in it.
@@ -20,7 +21,7 @@ from server.operations.declaration import Group
 # its groups is asked for, since some need numpy and HiGHS.
 MODULES = {
     "enrol": "devices",
-    "device": "devices",
+    "device": "personaldata",
     "vder": "virtualders",
     "control": "controls",
     "preview": "controls",

@@ -8,6 +8,8 @@ from server.units import Instant
 def remove_events_before(instant: Instant) -> int:
     """Remove events that ended before an instant, and Responses received before it; return how many.
 
+    What was kept of their members that were erased goes with them.
+
     No list has them any more, so no list has to be rendered again.
     """
     with store.transaction():
@@ -20,7 +22,8 @@ def remove_events_before(instant: Instant) -> int:
             instant,
         )
         responses: int = sql.execute("DELETE FROM response_record WHERE received_at < ?", instant).rowcount
-        return removed + responses
+        erased: int = sql.execute("DELETE FROM erased_member WHERE ended_at < ?", instant).rowcount
+        return removed + responses + erased
 
 
 def remove_readings_before(instant: Instant) -> int:

@@ -18,8 +18,9 @@ from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.reports import baselines, evaluatedevents, eventresponses, reboundenergy
+from server.grid.reports import baselines, erasedmembers, evaluatedevents, eventresponses, reboundenergy
 from server.grid.reports.baselines import BaselineRequest, MemberBaseline
+from server.grid.reports.erasedmembers import MemberFigures
 from server.grid.reports.evaluatedevents import EvaluatedEvent, Expectation
 from server.grid.reports.results import DevicePerformance, EventPerformance, GroupPerformance, NonresponderRow
 from server.grid.series import devicereadings
@@ -56,14 +57,9 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
     devices = list(Device.select().where(Device.lfdi.in_(list(event.expectations))).order_by(Device.id))
     kinds = baselines.device_kinds(devices)
     records = eventresponses.read(event)
+    members = _members(event, devices, kinds, records, now) + erasedmembers.read(event.name)
+    group, rows = _group(members), [member.row for member in members]
     steps, step = _steps(event, now)
-    loads = _loads(event, devices, kinds, steps, step)
-    rows = [
-        _device_row(event, device, kinds[device.id], load, records.get(device.lfdi, []), now)
-        for device, load in zip(devices, loads, strict=True)
-    ]
-    _mark_nonresponders(rows, loads, steps)
-    group = _group(rows, loads)
     duration_s = steps * step
     return {
         "event": event.name,
@@ -79,6 +75,36 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
         "rebound": reboundenergy.rebound(event, devices, kinds, group["delivered_w"], duration_s),
         "devices": rows,
     }
+
+
+def member_figures(event: EvaluatedEvent, device: Device) -> MemberFigures:
+    """Return the figures of one of the devices of an event, as far as it is over."""
+    records = eventresponses.read(event)
+    return _members(event, [device], baselines.device_kinds([device]), records, clock.now())[0]
+
+
+def _members(
+    event: EvaluatedEvent,
+    devices: Sequence[Device],
+    kinds: Mapping[int, str],
+    records: Mapping[str, Sequence[ResponseRecord]],
+    now: int,
+) -> list[MemberFigures]:
+    steps, step = _steps(event, now)
+    loads = _loads(event, devices, kinds, steps, step)
+    rows = [
+        _device_row(event, device, kinds[device.id], load, records.get(device.lfdi, []), now)
+        for device, load in zip(devices, loads, strict=True)
+    ]
+    _mark_nonresponders(rows, loads, steps)
+    return [MemberFigures(row, _baseline_error_w(row, load)) for row, load in zip(rows, loads, strict=True)]
+
+
+def _baseline_error_w(row: DevicePerformance, load: _DeviceLoads) -> float:
+    """Return the standard deviation of a device's baseline; 0 where the device was not read."""
+    if row["delivered_w"] is None:
+        return 0.0
+    return baselines.RELATIVE_ERRORS.get(row["method"], 1.0) * float(np.nanmean(np.abs(load.baseline_w)))
 
 
 def _steps(event: EvaluatedEvent, now: int) -> tuple[int, int]:
@@ -166,23 +192,17 @@ def _mark_nonresponders(rows: list[DevicePerformance], loads: list[_DeviceLoads]
             row["nonresponse"] = NOT_DELIVERED
 
 
-def _group(rows: Sequence[DevicePerformance], loads: Sequence[_DeviceLoads]) -> GroupPerformance:
+def _group(members: Sequence[MemberFigures]) -> GroupPerformance:
     """Return the sum over the devices that were read, and its uncertainty.
 
     Devices without a plan in W (a thermostat with an offset) deliver, but nothing is expected of them.
     """
-    read = [
-        (row["delivered_w"], row["expected_w"], row["method"], load)
-        for row, load in zip(rows, loads, strict=True)
-        if row["delivered_w"] is not None
-    ]
-    planned = [(delivered_w, expected_w) for delivered_w, expected_w, *_ in read if expected_w is not None]
+    rows = [member.row for member in members]
+    read = [(delivered_w, row["expected_w"], row["method"]) for row in rows
+            if (delivered_w := row["delivered_w"]) is not None]
+    planned = [(delivered_w, expected_w) for delivered_w, expected_w, _ in read if expected_w is not None]
     expected_w = math.fsum(expected_w for _, expected_w in planned)
     delivered_w = math.fsum(delivered_w for delivered_w, _ in planned)
-    errors_w = [
-        baselines.RELATIVE_ERRORS.get(method, 1.0) * float(np.nanmean(np.abs(load.baseline_w)))
-        for *_, method, load in read
-    ]
     coverage = math.fsum(row["coverage"] for row in rows) / len(rows) if rows else 0.0
     return {
         "members": len(rows),
@@ -190,9 +210,9 @@ def _group(rows: Sequence[DevicePerformance], loads: Sequence[_DeviceLoads]) -> 
         "expected_w": expected_w if planned else None,
         "delivered_w": math.fsum(delivered_w for delivered_w, *_ in read) if read else None,
         "performance": delivered_w / expected_w if planned and abs(expected_w) > MIN_EXPECTED_W else None,
-        "uncertainty_w": round(math.sqrt(math.fsum(error_w ** 2 for error_w in errors_w)), 1),
+        "uncertainty_w": round(math.sqrt(math.fsum(member.baseline_error_w ** 2 for member in members)), 1),
         "coverage": round(coverage, 4),
-        "methods": dict(sorted(Counter(method for _, _, method, _ in read).items())),
+        "methods": dict(sorted(Counter(method for _, _, method in read).items())),
         "settled": bool(read) and coverage >= SETTLEMENT_COVERAGE,
     }
 
