@@ -124,12 +124,6 @@ def clear_lapsed() -> int:
     return cleared
 
 
-def forget_before(instant: Instant) -> int:
-    """Remove alarms that were cleared before an instant; return how many."""
-    removed: int = AlarmRecord.delete().where(AlarmRecord.cleared_at < instant).execute()
-    return removed
-
-
 def rows(*, cleared: bool = False, source: str = "", limit: int | None = None) -> list[AlarmRow]:
     """Return the alarms that stand, the newest first; with `cleared` also those that are over.
 

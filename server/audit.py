@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, ParamSpec, TypedDict, TypeVar, cast
 from peewee import fn
 
 from server import clock
+from server.differences import difference
 from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
 from server.resources import store
@@ -38,8 +39,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 State = Mapping[str, Any]
 StateOf = Callable[[Any], State | None]
-HEAD = "audit"  # name of the KeyValue with number and hash of the last entry
+HEAD, ARCHIVED = "audit", "audit archived"  # KeyValues with number and hash: last entry, last one archived
 BEGIN = "0" * 64  # the previous hash of the first entry
+START = (0, BEGIN)
 FIELDS = ("at", "who", "operation", "subject", "before", "after", "reason")  # that the hash covers
 _SECRET = re.compile(r"(.*[_ -])?(pin|secret|token|key|password|passphrase)", re.IGNORECASE)
 
@@ -153,7 +155,7 @@ def add(actor: Actor, operation: str, subject: str, before: State | None, after:
     """
     old, new = difference(_plain(before), _plain(after))
     with store.transaction():
-        number, previous = _head(lock=True)
+        number, previous = locked_head()
         entry = {
             "at": clock.now(),
             "who": actor.who,
@@ -168,14 +170,17 @@ def add(actor: Actor, operation: str, subject: str, before: State | None, after:
     return row
 
 
-def _head(lock: bool = False) -> tuple[int, str]:
-    """Return the number and hash of the last entry, as the KeyValue has them."""
-    query = KeyValue.select().where(KeyValue.name == HEAD)
-    if lock:
-        KeyValue.insert(name=HEAD, value=json.dumps([0, BEGIN])).on_conflict_ignore().execute()
-        query = query.for_update() if is_postgres() else query
-    row = query.first()
-    number, newest = json.loads(row.value) if row else (0, BEGIN)
+def locked_head() -> tuple[int, str]:
+    """Return number and hash of the last entry, and let nobody else add one until the transaction ends."""
+    KeyValue.insert(name=HEAD, value=json.dumps(START)).on_conflict_ignore().execute()
+    return ended(HEAD, lock=is_postgres())
+
+
+def ended(name: str, lock: bool = False) -> tuple[int, str]:
+    """Return the number and hash in the KeyValue HEAD or ARCHIVED; START where there is none."""
+    query = KeyValue.select().where(KeyValue.name == name)
+    row = (query.for_update() if lock else query).first()
+    number, newest = json.loads(row.value) if row else START
     return number, newest
 
 
@@ -186,27 +191,6 @@ def _plain(state: Any) -> Any:
             return {key: without_secrets(item) for key, item in value.items() if not _SECRET.fullmatch(key)}
         return [without_secrets(item) for item in value] if isinstance(value, list) else value
     return without_secrets(json.loads(json.dumps(state, default=str)))
-
-
-def difference(before: Any, after: Any) -> tuple[Any, Any]:
-    """Return the parts of each that the other has not: mappings by key, lists by item, others whole. Pure."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        pairs = {
-            key: difference(before.get(key), after.get(key))
-            for key in sorted(before.keys() | after.keys())
-            if before.get(key) != after.get(key)
-        }
-        return {key: old for key, (old, _) in pairs.items()}, {key: new for key, (_, new) in pairs.items()}
-    if isinstance(before, list) and isinstance(after, list):
-        removed, added = _missing_items(before, after), _missing_items(after, before)
-        return (removed, added) if removed or added else (before, after)
-    return before, after
-
-
-def _missing_items(items: list[Any], others: list[Any]) -> list[Any]:
-    """Return the items that are not among the others."""
-    present = set(map(repr, others))
-    return [item for item in items if repr(item) not in present]
 
 
 def digest(previous: str, entry: Mapping[str, Any]) -> str:
@@ -252,31 +236,38 @@ def entries(
 def verify(known: str = "") -> list[str]:
     """Return what is wrong with the log; nothing if it is complete. For what this detects see the module.
 
-    `known` is the hash of an entry that has to be in it, from a copy elsewhere.
+    `known` is the hash of an entry that has to be in it, from a copy elsewhere. Entries that were archived
+    are taken as their end was noted (see `auditarchive.verify`).
     """
     newest = AuditEntry.select(fn.MAX(AuditEntry.id)).scalar() or 0
-    end = _head()  # read later, so that an entry which is added meanwhile is not beyond it
+    begin, end = ended(ARCHIVED), ended(HEAD)  # read later: what is added meanwhile is not beyond it
     if newest > end[0]:
         return [f"entry {newest} lies beyond the end that was noted, {end[0]}"]
-    rows = AuditEntry.select().where(AuditEntry.id <= end[0]).order_by(AuditEntry.id)
-    return faults((row.__data__ for row in rows.iterator()), end, known)
+    return faults((row for row in stored() if row["id"] <= end[0]), end, known, begin)
+
+
+def stored() -> Iterator[Any]:
+    """Yield the entries in the database, in their order."""
+    yield from AuditEntry.select().order_by(AuditEntry.id).dicts().iterator()
 
 
 def head() -> AuditHead:
     """Return the number of entries and the hash of the newest, to be kept elsewhere."""
-    number, newest = _head()
+    number, newest = ended(HEAD)
     return {"entries": number, "hash": newest}
 
 
 def faults(
-    log_entries: Iterable[Mapping[str, Any]], end: tuple[int, str] | None = None, known: str = ""
+    log_entries: Iterable[Mapping[str, Any]], end: tuple[int, str] | None = None, known: str = "",
+    begin: tuple[int, str] = START
 ) -> list[str]:
-    """Return what is wrong with entries that should be all from the first to the last. Pure.
+    """Return what is wrong with entries that should be all after `begin` to the last. Pure.
 
-    `end` is the number and hash that the last one should have, `known` the hash of one that should be there.
+    `begin` and `end` are number and hash of the entry before the first, and of the last; `known` is the hash
+    of one that should be there.
     """
     sentences: list[str] = []
-    number, last, has_known = 0, BEGIN, not known
+    (number, last), has_known = begin, known in ("", begin[1])
     for entry in log_entries:
         if entry["id"] != number + 1:
             sentences.append(_missing(number + 1, entry["id"] - 1))

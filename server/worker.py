@@ -13,15 +13,13 @@ from collections.abc import Callable
 
 import peewee
 
-from server import alarms, clock, diskspace, logs, timekeeping
-from server.config import settings
+from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.grid.balance import controller
-from server.grid.dispatch import orders
 from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
 from server.models import discard_connection
 from server.models.diskfull import is_disk_full
-from server.resources import meterreadings, refresh, retention
+from server.resources import refresh, retention
 from server.units import Instant
 
 log = logging.getLogger(__name__)
@@ -66,6 +64,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "the balance": controller.run_due,
 }
 _retry_at: dict[str, Instant] = {}
+_purge_at = 0.0  # by the monotonic clock
 
 
 def perform(name: str, duty: Callable[[], int]) -> int:
@@ -83,17 +82,16 @@ def perform(name: str, duty: Callable[[], int]) -> int:
 
 
 def purge() -> int:
-    """Remove events, orders, readings and alarms that are older than the settings keep; return how many."""
-    now = clock.now()
-    events_before = now - settings.event_days * meterreadings.DAY
-    readings_before = now - settings.reading_days * meterreadings.DAY
-    return (
-        retention.remove_events_before(events_before)
-        + orders.forget_before(events_before)
-        + retention.remove_readings_before(readings_before)
-        + measurements.forget_before(readings_before)
-        + alarms.forget_before(now - settings.alarm_days * meterreadings.DAY)
-    )
+    """Remove a slice of what is older than the settings keep, or archive it; return how many rows.
+
+    The rest is due at once, else the next removal PURGE_S later.
+    """
+    global _purge_at
+    removed, more = retention.remove_old()
+    archived = auditarchive.archive()
+    more |= archived == auditarchive.SLICE
+    _purge_at = time.monotonic() + (0 if more else PURGE_S)
+    return removed + archived
 
 
 def run_once(open_database: Callable[[], None]) -> None:
@@ -114,7 +112,7 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
     database = Availability()
-    is_open, purge_at = False, 0.0
+    is_open = False
     while True:
         try:
             if not is_open:
@@ -122,9 +120,8 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
                 is_open = True
                 log.info("the worker has started")
             turn()
-            if time.monotonic() >= purge_at:
+            if time.monotonic() >= _purge_at:
                 perform("removing what is old", purge)
-                purge_at = time.monotonic() + PURGE_S
             database.answered()
         except DATABASE_ERRORS as error:
             database.failed(error)

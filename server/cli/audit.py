@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from server import audit
+from server import audit, auditarchive
 from server.cli.presentation import Presentation
 from server.cli.tables import iso, printable, show
 
@@ -27,7 +26,8 @@ def _tail(entries: list[audit.AuditRow], as_json: bool, follow: bool) -> None:
     newest = audit.head()["entries"]
     while True:
         for entry in entries:
-            click.echo(_line(entry) if as_json else printable("  ".join(filter(None, _row(entry).values()))))
+            words = "  ".join(filter(None, _row(entry).values()))
+            click.echo(auditarchive.line(entry) if as_json else printable(words))
             newest = max(newest, entry["id"])
         time.sleep(PAUSE_S)
         entries = audit.entries(beyond=newest, since=since, **filters)
@@ -48,10 +48,6 @@ def _change(entry: audit.AuditRow) -> str:
     return ", ".join(changes)
 
 
-def _line(entry: Mapping[str, Any]) -> str:
-    return json.dumps(entry, ensure_ascii=False, sort_keys=True)
-
-
 def _verify(result: dict[str, Any], as_json: bool) -> None:
     """Print the verification; the exit status is 1 where something is wrong."""
     if result["complete"]:
@@ -64,7 +60,7 @@ def _verify(result: dict[str, Any], as_json: bool) -> None:
 def _export(entries: list[dict[str, Any]], as_json: bool, file: Any) -> None:
     """Write entries to a file, an object a line."""
     for entry in entries:
-        file.write(_line(entry) + "\n")
+        file.write(auditarchive.line(entry) + "\n")
 
 
 PRESENTATIONS = {

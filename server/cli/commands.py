@@ -63,7 +63,8 @@ def command(operation: Operation, name: str) -> click.Command:
         own = {parameter.name: values[parameter.name] for parameter in presentation.parameters
                if parameter.name is not None}
         run(operation, lambda: operation.run(_arguments(operation, values)),
-            lambda result: presentation.print(result, as_json, **own))
+            lambda result: presentation.print(result, as_json, **own),
+            database=not values.get(operation.without_database))
 
     click_command = click.Command(
         name,
@@ -90,13 +91,15 @@ def _yes_option(question: str) -> click.Option:
     return click.Option(["--yes"], is_flag=True, expose_value=False, callback=ask, help="Do not ask first.")
 
 
-def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None]) -> None:
-    """Open the database, call the function in the operator's name and print what it returns.
+def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None],
+        database: bool = True) -> None:
+    """Open the `database`, call the function in the operator's name and print what it returns.
 
     What is refused is an error in words, which calls arguments as the command line does.
     """
     try:
-        common.open_database()
+        if database:
+            common.open_database()
         with audit.acting(*actor()), common.progress_bar():
             result = function()
         print_result(result)

@@ -44,6 +44,7 @@ Document.add_index(Document.parent, Document.sort, Document.audience, Document.v
 for _columns, _where in (
         ((Document.parent, Document.audience, Document.sort, Document.visibility), _LISTED),
         ((Document.parent, Document.visibility), Document.visibility == Document.ACTIVE),
+        ((Document.until,), Document.visibility == Document.EXPIRED),  # retention
         ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False)),
@@ -65,7 +66,7 @@ class ReadingSet(Table):
     meter = TextField()
     number = BigIntegerField()
     mrid = TextField()
-    start = BigIntegerField()
+    start = BigIntegerField(index=True)
     duration_s = BigIntegerField()
     submitted = JSON(default=dict)
 
@@ -102,7 +103,7 @@ class ResponseRecord(Table):
     lfdi = TextField()
     status = SmallIntegerField(null=True)
     created_at = BigIntegerField(null=True)
-    received_at = BigIntegerField()
+    received_at = BigIntegerField(index=True)
 
     class Meta:
         indexes = ((("subject", "lfdi"), False),)

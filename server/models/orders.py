@@ -20,7 +20,7 @@ class DispatchOrder(Table):
     quantity = TextField()
     value = FloatField()
     addressing = TextField()
-    start = BigIntegerField()
+    start = BigIntegerField(index=True)
     duration_s = BigIntegerField()
     target_w = FloatField(null=True)
     planned_w = FloatField(null=True)

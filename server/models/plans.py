@@ -18,7 +18,7 @@ class Plan(Table):
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
     state = TextField(default=DRAFT)
-    start = BigIntegerField()
+    start = BigIntegerField(index=True)
     step_s = BigIntegerField()
     steps = BigIntegerField()
     created_at = BigIntegerField()

@@ -22,7 +22,7 @@ class Series(Table):
     issued_at = BigIntegerField()
     start = BigIntegerField()
     step_s = BigIntegerField()
-    until = BigIntegerField()
+    until = BigIntegerField(index=True)
     values = JSON()
     quantiles = JSON(default=dict)
     source = TextField(default="")
@@ -42,7 +42,7 @@ class Measurement(Table):
     """
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()
-    start = BigIntegerField()
+    start = BigIntegerField(index=True)
     value = DoubleField(null=True)
     devices_read = BigIntegerField(default=0)
 

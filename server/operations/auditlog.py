@@ -1,11 +1,12 @@
 """`audit`: who changed what, and why; and whether the log of it is complete."""
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
 
-from server import audit
-from server.errors import Refused
+from server import audit, auditarchive
+from server.errors import BadArgument
 from server.operations.declaration import Arg, Group, Role, UploadedFile
 from server.units import Instant
 
@@ -13,7 +14,6 @@ audit_group = Group(
     "audit",
     "Every change of state by an operator: who, operation, before, after, reason, chained by hashes.")
 GROUPS = (audit_group,)
-_ENTRY_KEYS = {"id", "previous", "hash", *audit.FIELDS}
 Since = Annotated[Instant | None, Arg("Only from this instant on.")]
 
 
@@ -39,42 +39,33 @@ def tail(
     return audit.entries(limit, who=who, operation=operation, subject=subject, since=since)
 
 
-@audit_group.operation("verify", role=Role.VIEWER)
+@audit_group.operation("verify", role=Role.VIEWER, without_database="files")
 def verify(
-    file: Annotated[UploadedFile | None, Arg(metavar="[FILE]")] = None,
+    files: Annotated[Sequence[UploadedFile], Arg(metavar="[FILE]...")] = (),
     *,
+    archive: Annotated[Path | None, Arg(
+        "The folder of the archive, to verify it and the log as one.")] = None,
     known: Annotated[str, Arg("An entry of this hash has to be in it.", metavar="HASH")] = "",
 ) -> Verification:
-    """Verify that the log (or a FILE that `audit export` wrote) is complete: nothing altered, missing or
-    reordered.
+    """Verify that the log is complete: nothing altered, missing or reordered.
 
+    FILEs of an archive, in their order, or one that `audit export` wrote, are verified without a database.
     Prints how many entries there are and the newest hash. Keep that somewhere else: with `known` it shows
     even if somebody has written the whole log anew.
     """
-    if file is None:
-        faults, head = audit.verify(known), audit.head()
+    head: Mapping[str, Any] = {}
+    if files and archive is not None:
+        raise BadArgument("archive", "specify either files or `archive`")
+    if files:
+        faults, head = auditarchive.faults_of_files(((file.name, file.content) for file in files), known)
+    elif archive is not None:
+        faults, head = auditarchive.verify(archive, known), audit.head()
     else:
-        entries = _entries(file)
-        faults = audit.faults(entries, known=known)
-        head = {"entries": len(entries), "hash": entries[-1]["hash"] if entries else audit.BEGIN}
+        faults, head = audit.verify(known), audit.head()
     result: Verification = {"entries": head["entries"], "hash": head["hash"], "complete": not faults}
     if faults:
         result["faults"] = faults
     return result
-
-
-def _entries(file: UploadedFile) -> list[dict[str, Any]]:
-    """Return the entries of a file; in exports of earlier versions the operation is called `what`."""
-    try:
-        entries = [json.loads(line) for line in file.content.decode().splitlines()]
-        for entry in entries:
-            if "what" in entry:
-                entry["operation"] = entry.pop("what")
-        if not all(set(entry) == _ENTRY_KEYS and type(entry["id"]) is int for entry in entries):
-            raise ValueError("an entry has other fields")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise Refused(400, f"{file.name}: this is not an audit log, an entry a line ({error})") from None
-    return entries
 
 
 @audit_group.operation("export", role=Role.VIEWER)

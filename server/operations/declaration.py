@@ -153,6 +153,7 @@ class Operation:
     arguments: tuple[Argument, ...]
     result: Any
     confirm: str
+    without_database: str
 
     @property
     def help(self) -> str:
@@ -190,10 +191,12 @@ class Group:
     groups: dict[str, Group] = field(default_factory=dict)
     parent: str = ""
 
-    def operation(self, name: str, *, role: Role, confirm: str = "") -> Callable[[F], F]:
+    def operation(self, name: str, *, role: Role, confirm: str = "",
+                  without_database: str = "") -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
 
-        `confirm` is a question that an interactive interface asks first.
+        `confirm` is a question that an interactive interface asks first, `without_database` an argument with
+        which the operation needs no database.
         """
         def declare(function: F) -> F:
             hints = get_type_hints(function, include_extras=True)
@@ -205,6 +208,7 @@ class Group:
                 arguments=tuple(_argument(parameter, hints[parameter.name]) for parameter in parameters),
                 result=hints["return"],
                 confirm=confirm,
+                without_database=without_database,
             )
             return function
         return declare

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from server import alarms
 from server.config import settings
 from server.errors import Refused
-from server.models import JSON, ReadingSet, db
+from server.models import JSON
 from server.resources import hexbinary, hooks, numbering, sql
 from server.resources.hooks import PostedReading
 from server.units import Instant, Seconds
@@ -203,15 +203,6 @@ def data(href: str, start: Instant, duration_s: Seconds, value: int | None, subm
     """Return the Reading of a row; `submitted` has its other elements as JSON."""
     reading = {"href": href, "timePeriod": {"duration": duration_s, "start": start}, **json.loads(submitted)}
     return reading if value is None else {**reading, "value": value}
-
-
-def remove_before(instant: Instant) -> list[str]:
-    """Remove the sets that ended before an instant; return the href of the MeterReading of each."""
-    ended = ReadingSet.start + ReadingSet.duration_s < instant
-    with db.atomic():
-        meters = [row.meter for row in ReadingSet.select(ReadingSet.meter).where(ended)]
-        ReadingSet.delete().where(ended).execute()
-        return meters
 
 
 def remove_below(href: str) -> None:

@@ -1,37 +1,177 @@
-"""What is old is removed: events that are over, the Responses to them, readings."""
+"""What is old is removed: a table of what, found how, after how many days, a slice at a time.
+
+Each rule selects what is over for longer than its setting says, the oldest first and by an index, and removes
+up to a slice of it in a transaction of its own, so that nobody waits for it. The worker goes on until no rule
+has anything left.
+"""
 from __future__ import annotations
 
-from server.resources import documents, meterreadings, sql, store
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from server import clock
+from server.config import settings
+from server.errors import Refused
+from server.models import Document, db
+from server.resources import documents, sql, store
 from server.units import Instant
 
+DAY = 86_400  # s
+SLICE = 500  # rows that are removed in one transaction
+READING_SLICE = 50  # sets of readings; one may have the readings of a day
+Keys = list[tuple[Any, ...]]
 
-def remove_events_before(instant: Instant) -> int:
-    """Remove events that ended before an instant, and Responses received before it; return how many.
 
-    What was kept of their members that were erased goes with them.
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What is removed after a number of days.
 
-    No list has them any more, so no list has to be rendered again.
+    `select` is SQL that returns the keys of what is over before an instant; each `?` in it is that instant.
+    `remove` removes the rows of these keys.
     """
+    what: str
+    days: Callable[[], float]
+    select: str
+    remove: Callable[[Keys], None]
+    slice: int = SLICE
+
+
+def _delete(table: str, *key: str) -> Callable[[Keys], None]:
+    """Return a function that deletes the rows of a table by their primary key."""
+    statement = f"DELETE FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
+
+    def delete(keys: Keys) -> None:
+        with db.atomic():
+            sql.many(statement, keys)
+    return delete
+
+
+def _remove_ended(keys: Keys) -> None:
+    """Remove documents that no list has any more, so that no list has to be rendered again."""
     with store.transaction():
-        removed: int = sql.execute(
-            f"DELETE FROM document WHERE NOT ({documents.LISTED}) AND until < ? AND {documents.EVENT}",
-            instant,
-        ).rowcount
-        sql.execute(
-            "DELETE FROM document WHERE href IN (SELECT href FROM response_record WHERE received_at < ?)",
-            instant,
-        )
-        responses: int = sql.execute("DELETE FROM response_record WHERE received_at < ?", instant).rowcount
-        erased: int = sql.execute("DELETE FROM erased_member WHERE ended_at < ?", instant).rowcount
-        return removed + responses + erased
+        sql.many("DELETE FROM document WHERE href = ?", keys)
 
 
-def remove_readings_before(instant: Instant) -> int:
-    """Remove sets of readings that ended before an instant; return how many sets.
-
-    The MeterReadings say how many sets they have, so they are rendered again.
-    """
+def _remove_responses(keys: Keys) -> None:
     with store.transaction():
-        meters = meterreadings.remove_before(instant)
-        store.touch(*sorted({*meters}))
-        return len(meters)
+        sql.many("DELETE FROM document WHERE href = ?", keys)
+        sql.many("DELETE FROM response_record WHERE href = ?", keys)
+
+
+def _remove_readings(keys: Keys) -> None:
+    """Remove sets of readings; the MeterReadings say how many they have, so they are rendered again."""
+    with store.transaction():
+        sql.many("DELETE FROM reading_set WHERE id = ?", [(number,) for number, _ in keys])
+        store.touch(*sorted({meter for _, meter in keys}))
+
+
+def _discard(keys: Keys) -> None:
+    """Remove documents whose time is over, without what follows from a cancellation."""
+    for (href,) in keys:
+        store.discard(href)
+
+
+def _remove_documents(keys: Keys) -> None:
+    """Remove documents with what follows from that; several of a row belong together."""
+    for hrefs in keys:
+        with store.transaction():
+            for href in hrefs:
+                try:
+                    store.remove(href)
+                except Refused:
+                    pass  # another worker, or its device, was faster
+
+
+_SILENT_MIRRORS = f"""
+    SELECT m.href, u.href FROM document u
+    JOIN document m ON m.mrid = u.mrid AND m.parent = '/mup' AND m.audience = u.audience
+    WHERE u.parent = '/upt' AND NOT EXISTS (
+        SELECT 1 FROM document q JOIN reading_set s ON s.meter = q.href AND s.start >= ? - {DAY}
+        WHERE q.parent = u.href || '/mr')
+    AND (EXISTS (SELECT 1 FROM document q JOIN reading_set s ON s.meter = q.href
+                 WHERE q.parent = u.href || '/mr')
+         OR NOT EXISTS (SELECT 1 FROM device v WHERE v.lfdi = u.audience
+                        AND (v.last_contact_at >= ? OR v.enrolled_at >= ?)))"""
+_IDLE_SUBSCRIPTIONS = """
+    SELECT d.href FROM device v JOIN document d ON d.parent = '/edev/' || v.id || '/sub'
+    WHERE v.last_contact_at < ? AND NOT EXISTS (
+        SELECT 1 FROM device m WHERE m.lfdi = v.manager AND m.last_contact_at >= ?)"""
+_IN_CONTRACT = ("SELECT d.lfdi FROM participation c JOIN device d ON d.id = c.device_id "
+                "WHERE c.max_events IS NOT NULL")
+
+
+def _response_days() -> float:
+    return float(max(settings.response_days, settings.event_days))  # the report of an event counts them
+
+
+def _mirror_days() -> float:
+    return float(min(settings.mirror_days, settings.reading_days))  # by its readings it is known to be silent
+
+
+def _season_days() -> float:
+    return float(max(settings.season_days, settings.event_days))
+
+
+RULES = (
+    Rule(what="events", days=lambda: settings.event_days, remove=_remove_ended,
+         select=f"SELECT href FROM document WHERE visibility = {Document.EXPIRED} AND until < ? "
+                f"AND {documents.EVENT} ORDER BY until"),
+    Rule(what="responses", days=_response_days, remove=_remove_responses,
+         select="SELECT href FROM response_record WHERE received_at < ? ORDER BY received_at"),
+    Rule(what="figures of erased devices", days=lambda: settings.event_days,
+         remove=_delete("erased_member", "event", "lfdi"),
+         select="SELECT event, lfdi FROM erased_member WHERE ended_at < ? ORDER BY ended_at"),
+    # Shares of this season stay where a contract limits the device's events per season: they are counted.
+    Rule(what="shares", days=lambda: settings.event_days, remove=_delete("share", "order_id", "lfdi"),
+         select="SELECT s.order_id, s.lfdi FROM dispatch_order o JOIN share s ON s.order_id = o.id "
+                f"WHERE o.start < ? AND o.start + o.duration_s < ? AND s.lfdi NOT IN ({_IN_CONTRACT}) "
+                "ORDER BY o.start"),
+    Rule(what="orders", days=lambda: settings.event_days, remove=_delete("dispatch_order", "id"),
+         select="SELECT id FROM dispatch_order WHERE start < ? AND start + duration_s < ? "
+                "AND NOT EXISTS (SELECT 1 FROM share s WHERE s.order_id = dispatch_order.id) ORDER BY start"),
+    Rule(what="orders before the season", days=_season_days, remove=_delete("dispatch_order", "id"),
+         select="SELECT id FROM dispatch_order WHERE start < ? AND start + duration_s < ? ORDER BY start"),
+    Rule(what="mirrors", days=_mirror_days, remove=_remove_documents, select=_SILENT_MIRRORS, slice=10),
+    Rule(what="readings", days=lambda: settings.reading_days, remove=_remove_readings,
+         select="SELECT id, meter FROM reading_set WHERE start < ? AND start + duration_s < ? ORDER BY start",
+         slice=READING_SLICE),
+    Rule(what="measurements", days=lambda: settings.reading_days,
+         remove=_delete("measurement", "vder_id", "quantity", "start"),
+         select="SELECT vder_id, quantity, start FROM measurement WHERE start < ? ORDER BY start"),
+    Rule(what="signals and forecasts", days=lambda: settings.reading_days, remove=_delete("series", "id"),
+         select="SELECT id FROM series WHERE until < ? ORDER BY until"),
+    Rule(what="charging sessions", days=lambda: settings.reading_days,
+         remove=_delete("charging_session", "href"),
+         select="SELECT href FROM charging_session WHERE arrival_at < ? AND departure_at < ? "
+                "ORDER BY arrival_at"),
+    Rule(what="reservation requests", days=lambda: settings.request_days, remove=_discard, slice=50,
+         select="SELECT d.href FROM charging_session s JOIN document d ON d.href = s.href "
+                "WHERE s.arrival_at < ? AND s.departure_at < ? ORDER BY s.arrival_at"),
+    Rule(what="subscriptions", days=lambda: settings.subscription_days, remove=_remove_documents,
+         select=_IDLE_SUBSCRIPTIONS, slice=50),
+    Rule(what="plans", days=lambda: settings.plan_days, remove=_delete("plan", "id"),
+         select="SELECT id FROM plan WHERE start < ? AND start + steps * step_s < ? "
+                "AND NOT EXISTS (SELECT 1 FROM balance b WHERE b.plan_id = plan.id) ORDER BY start"),
+    Rule(what="alarms", days=lambda: settings.alarm_days, remove=_delete("alarm_record", "id"),
+         select="SELECT id FROM alarm_record WHERE cleared_at < ? ORDER BY cleared_at"),
+)
+_BY_NAME = {rule.what: rule for rule in RULES}
+
+
+def remove(what: str, before: Instant) -> int:
+    """Remove a slice of what was over before an instant, by one of the RULES; return of how many rows."""
+    rule = _BY_NAME[what]
+    keys = sql.rows(f"{rule.select} LIMIT {rule.slice}", *[before] * rule.select.count("?"))
+    if keys:
+        rule.remove(keys)
+    return len(keys)
+
+
+def remove_old() -> tuple[int, bool]:
+    """Remove a slice of whatever is old; return how many rows, and whether there may be more."""
+    removed, more = 0, False
+    for rule in RULES:
+        count = remove(rule.what, clock.now() - int(rule.days() * DAY))
+        removed, more = removed + count, more or count == rule.slice
+    return removed, more

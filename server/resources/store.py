@@ -173,6 +173,16 @@ def remove(href: str, caller: Any = None) -> None:
         _reconcile(change, document.parent)
 
 
+def discard(href: str) -> None:
+    """Remove a document, which has none below it, because its time is over: nothing else follows from that
+    but what its list shows. Does nothing where there is none."""
+    with transaction(href):
+        document = get(href)
+        if document is not None:
+            sql.execute("DELETE FROM document WHERE href = ?", href)
+            _count(href, document.parent)
+
+
 def cancel(href: str, at: int | None = None, randomized: bool = False, reason: str | None = None) -> None:
     """Cancel an event from an instant on (default: now), with its randomization or without.
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from server import audit, clock
 from server.devices import enrolment
+from server.differences import difference
 from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
@@ -281,7 +282,7 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.sampled_from("abc"), VALUES), st.dictionaries(st.sampled_from("abc"), VALUES))
 def test_what_differs_is_told_and_nothing_else(before: dict[str, Any], after: dict[str, Any]) -> None:
-    old, new = audit.difference(before, after)
+    old, new = difference(before, after)
     assert (
         old.keys()
         == new.keys()
@@ -304,7 +305,7 @@ def test_what_differs_is_told_and_nothing_else(before: dict[str, Any], after: di
     ],
 )
 def test_mappings_differ_by_key_and_lists_by_item(before: Any, after: Any, differs: Any) -> None:
-    assert audit.difference(before, after) == differs
+    assert difference(before, after) == differs
 
 
 def test_an_order_is_kept_without_its_shares(device: peers.Peer) -> None:

@@ -66,7 +66,7 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: peers.Peer)
     assert worker.purge() == 0
     clock.turn_to(NOON + 41 * DAY)
     worker.turn()
-    assert worker.purge() == 3  # the event, the answer and the order
+    assert worker.purge() == 4  # the event, the answer, the share and the order
     assert store.get(old["href"]) is None and store.get(new["href"]) is not None
     assert not ResponseRecord.select().exists() and not Share.select().exists() and not orders.list_orders()
     assert not Document.select().where(Document.kind == "DERControlResponse").exists()

@@ -255,7 +255,7 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
 def test_old_readings_are_forgotten(meter: Peer) -> None:
     for days in (0, 5, 10):
         post(meter, {**POWER, "Reading": reading(days, NOON - days * 86400)})
-    assert retention.remove_readings_before(NOON - 6 * 86400) == 1
+    assert retention.remove("readings", NOON - 6 * 86400) == 1
     assert meter.get(f"{AT}/rs").data["all"] == 2
     assert meter.get(AT).data["ReadingSetListLink"]["all"] == 2
     assert store.reindex() == 0

@@ -1,22 +1,18 @@
-"""Orders as they are recorded: list them, show them with progress and shares, remove old ones."""
+"""Orders as they are recorded: list them, show them with progress and shares."""
 from __future__ import annotations
 
 from typing import Any
 
 from server import clock
-from server.config import settings
 from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.dispatch import progress
 from server.grid.dispatch.results import OrderDetail, OrderSummary, RecordedShare
 from server.grid.groups import virtualders
 from server.models import Device, DispatchOrder, Document, Share, VirtualDER
-from server.resources import sql
 from server.resources.codes import EventStatus
-from server.units import Instant
 
 SCHEDULED, ACTIVE = "scheduled", "active"
-_DAY_S = 86400
 
 
 def list_orders(
@@ -103,21 +99,6 @@ def device_names(lfdis: Any) -> dict[str, str]:
         device.lfdi: device.name
         for device in Device.select(Device.lfdi, Device.name).where(Device.lfdi.in_(lfdis))
     }
-
-
-def forget_before(instant: Instant) -> int:
-    """Remove orders that ended before an instant, with their shares; return how many orders.
-
-    Shares of this season stay where a contract limits the device's events per season: they are counted.
-    """
-    season_start = clock.now() - settings.season_days * _DAY_S
-    sql.execute('DELETE FROM share WHERE order_id IN (SELECT id FROM dispatch_order WHERE start + '
-                'duration_s < ?) AND lfdi NOT IN (SELECT '
-                "d.lfdi FROM participation c JOIN device d ON d.id = c.device_id WHERE c.max_events IS NOT "
-                "NULL)", instant)
-    return int(sql.execute('DELETE FROM dispatch_order WHERE start + duration_s < ? AND (start < ? OR NOT '
-                           'EXISTS (SELECT 1 FROM share s '
-                           'WHERE s.order_id = dispatch_order.id))', instant, season_start).rowcount)
 
 
 def find_order(number: int) -> DispatchOrder:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from server import audit
 from server.devices import enrolment, names
+from server.differences import difference
 from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
@@ -166,7 +167,7 @@ def _relabel(device: Device, line: Line) -> list[RelabelledDevice]:
     after = {**_summary(device), "labels": device.labels}
     if after == before:
         return []
-    return [{**_summary(device), "labels": device.labels, "before": audit.difference(before, after)[0]}]
+    return [{**_summary(device), "labels": device.labels, "before": difference(before, after)[0]}]
 
 
 @audit.audited("vder members add", "{vder}", state=_state)

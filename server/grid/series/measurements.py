@@ -21,7 +21,7 @@ from server.grid.series import devicepower, intervals, meterrows, signs
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
 from server.grid.series.results import ImportedMeasurements, MeasurementRow
-from server.models import KeyValue, Measurement, Series, VirtualDER, db
+from server.models import KeyValue, Measurement, VirtualDER, db
 from server.resources import sql
 
 PACE = 300  # seconds between turns of `roll_due`
@@ -242,12 +242,3 @@ def put(
               for gap in intervals.gaps(measured, start, step)),
         ],
     }
-
-
-def forget_before(instant: int) -> int:
-    """Delete sums of the time before an instant, and signals and forecasts that ended before it; return how
-    many."""
-    with db.atomic():
-        measurements: int = Measurement.delete().where(Measurement.start < instant).execute()
-        series: int = Series.delete().where(Series.until < instant).execute()
-    return measurements + series

@@ -6,12 +6,11 @@ import pytest
 from server import clock
 from server.config import settings
 from server.devices import enrolment
-from server.grid.dispatch import orders
 from server.grid.fleet import fleetstate
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.tree import Tree
 from server.models import Device, DispatchOrder, Participation, Share
-from server.resources import pollrates
+from server.resources import pollrates, retention
 from tests.server.grid.conftest import watts
 
 HOUR = 3600
@@ -360,7 +359,9 @@ def test_what_a_contract_counts_outlasts_other_orders(battery):
     for device in (first, free):
         order(vder, device, now - 90 * 86400, 1)
         order(vder, device, now - 400 * 86400, 1)
-    assert orders.forget_before(now - 40 * 86400) == 3
+    assert retention.remove("shares", now - 40 * 86400) == 2
+    assert retention.remove("orders", now - 40 * 86400) == 2
+    assert retention.remove("orders before the season", now - 365 * 86400) == 1
     assert [share.lfdi for share in Share.select()] == [first.lfdi]
     assert see().excluded == {1: "contract"}
 

@@ -82,7 +82,7 @@ def test_a_load_control_event_adds_up(home: Any) -> None:
 
 def test_figures_go_with_their_event(ordered: int) -> None:
     erasure.erase(personaldata.subject("d1"))
-    retention.remove_events_before(NOON + 1799)
+    retention.remove("figures of erased devices", NOON + 1799)
     assert ErasedMember.select().count() == 1
-    retention.remove_events_before(NOON + 1801)
+    retention.remove("figures of erased devices", NOON + 1801)
     assert not ErasedMember.select().exists()

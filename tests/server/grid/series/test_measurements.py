@@ -9,7 +9,7 @@ from server.errors import Refused
 from server.grid.groups import singledevices, virtualders
 from server.grid.series import devicereadings, measurements
 from server.models import Device, Measurement, Meter, Series, VirtualDER
-from server.resources import meterreadings, store
+from server.resources import meterreadings, retention, store
 from tests import peers
 from tests.conftest import NOON
 
@@ -227,8 +227,9 @@ def test_what_is_old_is_forgotten():
         Series.create(
             vder=vder, quantity="price", issued_at=0, start=start, step_s=STEP, until=start + STEP, values=[1]
         )
-    assert measurements.forget_before(NOON) == 1
-    assert measurements.forget_before(NOON + 1) == 2 and Series.get().start == NOON
+    assert retention.remove("measurements", NOON) == 1
+    assert retention.remove("measurements", NOON + 1) == 1
+    assert retention.remove("signals and forecasts", NOON + 1) == 1 and Series.get().start == NOON
 
 
 @pytest.mark.parametrize("quantity, value, expected", [
