@@ -17,7 +17,7 @@ from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.grid.balance import controller
 from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
-from server.models import discard_connection
+from server.models import check_schema, discard_connection
 from server.models.diskfull import is_disk_full
 from server.resources import refresh, retention
 from server.units import Instant
@@ -105,7 +105,8 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
     """Do turn after turn until SIGTERM or SIGINT; wait for a database that does not answer, at the start too.
 
     `open_database` connects to it, and is called until it has succeeded once. Without `stop`, which is set to
-    end the worker, signals set one.
+    end the worker, signals set one. Refused (503) once a newer version has changed the tables in a way that
+    this one cannot share.
     """
     if stop is None:
         stop = threading.Event()
@@ -119,6 +120,7 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
                 open_database()
                 is_open = True
                 log.info("the worker has started")
+            check_schema()
             turn()
             if time.monotonic() >= _purge_at:
                 perform("removing what is old", purge)

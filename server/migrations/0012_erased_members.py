@@ -4,6 +4,8 @@ from typing import Any
 import peewee
 from peewee import BigIntegerField, CompositeKey, DoubleField, TextField
 
+COMPATIBLE_FROM = "0011_pending_capacity"
+
 
 def up(migrator: Any, db: peewee.Database) -> None:
     class ErasedMember(peewee.Model):

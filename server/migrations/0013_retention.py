@@ -3,6 +3,7 @@ from typing import Any
 
 import peewee
 
+COMPATIBLE_FROM = "0011_pending_capacity"
 INDEXES = {
     "document_until": 'document (until) WHERE ("visibility" = 2)',
     "response_record_received_at": "response_record (received_at)",

@@ -13,6 +13,8 @@ from server.errors import Refused
 
 DIRECTORY = Path(__file__).parent
 LOCK = (2030, 5)  # of PostgreSQL's advisory locks: held by the process that migrates
+WRITERS = 2030  # the one that writers share (see resources.store): a migration excludes them
+REQUIREMENT = "schema compatible from"  # KeyValue: the migration a program has to know, and the newest
 PRAGMAS = {
     # peewee drops and recreates a SQLite table to alter it; ON DELETE CASCADE would delete what refers to it.
     "foreign_keys": 0,
@@ -27,10 +29,11 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | 
     """Apply the migrations in `directory` that the database has not seen, up to `last` if that is given.
 
     All are applied in one transaction. A second process that migrates at the same time waits, then finds
-    nothing to do.
+    nothing to do. The KeyValue REQUIREMENT says afterwards which migration a program has to know to share the
+    database: the last that declares no COMPATIBLE_FROM, or what a later one declares.
 
     Returns the names of the applied migrations. Raises Refused, and changes nothing, where the database is
-    newer than the program or where a row refers to a row that does not exist.
+    newer than the program and not compatible with it, or where a row refers to a row that does not exist.
     """
     runner = migrations.Runner(database, str(directory))
     if not _pending(runner):
@@ -38,11 +41,14 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | 
     with _pragmas(database), database.atomic():
         if isinstance(database, peewee.PostgresqlDatabase):
             database.execute_sql("SELECT pg_advisory_xact_lock(%s, %s)", LOCK)
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITERS,))
         if not _pending(runner):  # another process was faster
             return []
         _check_foreign_keys(database, "The database is damaged and was not upgraded",
                             "Delete the row, or add the row that it refers to, then start again.")
         names: list[str] = runner.up(last)
+        newest = max(runner.applied())
+        _require(database, f"{requirement(directory, newest)} {newest}")
         _check_foreign_keys(
             database, f"The upgrade by {', '.join(names)} was rolled back, since it damages the database",
             "Install the version that was used last, and report this message.")
@@ -52,16 +58,57 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | 
 def _pending(runner: migrations.Runner) -> bool:
     """Return whether there are migrations to apply.
 
-    Refused where migrations are applied that the program does not know.
+    Refused where migrations are applied that the program does not know, unless they are compatible with it
+    and it has none to apply itself.
     """
     rows = runner.status()
     unknown = [row.name for row in rows if row.path is None]
-    if unknown:
+    pending = [row.name for row in rows if not row.applied]
+    if unknown and (pending or not _is_compatible(runner.database, Path(runner.directory), max(unknown))):
         raise Refused(503, f"The database {runner.database.database} is newer than this program: it has the "
                            f"migrations {', '.join(unknown)}, which this version does not know. Install the "
                            "version that was used last, or a later one, or restore a backup from before the "
                            "upgrade.")
-    return not all(row.applied for row in rows)
+    return bool(pending)
+
+
+def known(directory: Path = DIRECTORY) -> frozenset[str]:
+    """Return the names of the migrations that the program knows."""
+    return frozenset(path.stem for path in directory.glob("[0-9]*.py"))
+
+
+def requirement(directory: Path, last: str) -> str:
+    """Return the migration that a program has to know to work with the tables after those up to `last`."""
+    loaded = [migration for migration in migrations.Migration.load_directory(str(directory))
+              if migration.name <= last]
+    return max(str(getattr(migration.load(), "COMPATIBLE_FROM", migration.name)) for migration in loaded)
+
+
+def _require(database: peewee.Database, required: str) -> None:
+    if database.table_exists("key_value"):  # an early schema has another one
+        database.execute_sql("DELETE FROM key_value WHERE name = " + _mark(database), (REQUIREMENT,))
+        mark = _mark(database)
+        database.execute_sql(f"INSERT INTO key_value (name, value) VALUES ({mark}, {mark})",
+                             (REQUIREMENT, required))
+
+
+def _mark(database: peewee.Database) -> str:
+    return "%s" if isinstance(database, peewee.PostgresqlDatabase) else "?"
+
+
+def _is_compatible(database: peewee.Database, directory: Path, newest: str) -> bool:
+    """Return whether a program that knows the migrations in `directory` may share the database.
+
+    It may not where nothing is said of the `newest` migration.
+    """
+    if not database.table_exists("key_value"):
+        return False
+    row = database.execute_sql(f"SELECT value FROM key_value WHERE name = {_mark(database)}",
+                               (REQUIREMENT,)).fetchone()
+    if row is None:
+        return False
+    required, last = row[0].split()
+    return required in known(directory) and newest <= last
 
 
 @contextmanager

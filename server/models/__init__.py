@@ -129,7 +129,26 @@ def hold_open() -> None:
 
 def migrate() -> list[str]:
     """Apply the migrations that the database has not seen; returns their names. Raises as the runner."""
+    global _known
+    _known = runner.known(MIGRATIONS)
     return runner.migrate(db.obj, MIGRATIONS)
+
+
+_known: frozenset[str] = frozenset()
+_SELECT_REQUIREMENT = f"SELECT value FROM key_value WHERE name = '{runner.REQUIREMENT}'"
+
+
+def check_schema() -> None:
+    """Refuse (503) to go on where a newer version has changed the tables in a way that this one cannot share.
+
+    Within a transaction that excludes migrations, nothing that follows meets other tables.
+    """
+    row = db.obj.execute_sql(_SELECT_REQUIREMENT).fetchone()
+    required = row[0].split()[0] if row is not None else ""
+    if required and required not in _known:
+        raise Refused(503, "a newer version of this program has upgraded the database, and this one cannot "
+                           f"share it: it does not know {required}. Stop this one, and start the newer",
+                      Retry_After="60")
 
 
 def is_postgres() -> bool:
@@ -146,6 +165,6 @@ __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement",
     "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading",
-    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "connect", "db",
-    "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "tables", "vder_audience",
-    "vder_of_audience"]
+    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "check_schema",
+    "connect", "db", "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "tables",
+    "vder_audience", "vder_of_audience"]

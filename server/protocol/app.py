@@ -14,7 +14,7 @@ from server import alarms, diskspace, logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
-from server.models import Device, discard_connection
+from server.models import Device, check_schema, discard_connection
 from server.models.diskfull import is_disk_full
 from server.protocol import answers, views
 from server.resources.quotas import ALARM, OverQuota
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 access = logging.getLogger(logs.ACCESS)
 RETRY_AFTER_S = 5
 FULL_RETRY_AFTER_S = 60  # somebody has to make room first
+CHECK_S = 1.0  # between looks whether the tables are still those of this version
+_check_at = 0.0
 
 
 class DeviceRequest(Request):
@@ -100,9 +102,18 @@ def _raise_alarm(refusal: OverQuota) -> None:
 
 
 def _respond(request: DeviceRequest) -> Response:
+    _check_schema()
     peer = identity.peer_of(request.environ)
     lastcontact.record(peer.lfdi)
     return views.respond(request, peer.lfdi, peer.sfdi)
+
+
+def _check_schema() -> None:
+    """Refuse (503) to serve from tables that a newer version has changed; looked at once a second."""
+    global _check_at
+    if time.monotonic() >= _check_at:
+        check_schema()
+        _check_at = time.monotonic() + CHECK_S
 
 
 def _unavailable(error: Exception) -> Refused:

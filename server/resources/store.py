@@ -13,7 +13,7 @@ from typing import Any
 
 from server import clock
 from server.errors import Refused
-from server.models import EVERYONE, NOBODY, Document, KeyValue, db, is_postgres
+from server.models import EVERYONE, NOBODY, Document, KeyValue, check_schema, db, is_postgres
 from server.resources import documents, hooks, links, numbering, quotas, render, schema, sql, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change
@@ -46,6 +46,7 @@ def transaction(scope: str | None = None) -> Iterator[None]:
     with db.atomic():
         if is_postgres():
             _lock(scope)
+        check_schema()
         _local.depth, _local.dirty = 1, {}
         try:
             yield
