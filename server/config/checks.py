@@ -131,6 +131,15 @@ def _name_fault(name: str) -> str:
     return "has digits only, so that it looks like a number of a virtual DER" if name.isdigit() else ""
 
 
+FURTHER_SUITES = ("AES256-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
+                  "ECDHE-ECDSA-AES256-SHA384")  # by OpenSSL's names
+
+
+def _suites_fault(text: str) -> str:
+    unknown = [name for name in text.split(",") if name.strip() and name.strip() not in FURTHER_SUITES]
+    return f"has {', '.join(map(repr, unknown))}" if unknown else ""
+
+
 def _path_fault(path: str) -> str:
     return "" if path.strip() else "is empty"
 
@@ -139,6 +148,7 @@ DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABAS
 HOLIDAYS = Check("days such as 2026-04-06, or 12-25 for every year, separated by commas", _holidays_fault)
 HOST = Check("IP addresses or host names, separated by commas", _hosts_fault)
 NETWORKS = Check("IP addresses or networks, separated by commas", _networks_fault)
+SUITES = Check(f"some of {', '.join(FURTHER_SUITES)}, separated by commas", _suites_fault)
 HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)
 TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)
 PACE = Check("empty (the system's clock), a factor such as 60x, or file:PATH", _pace_fault)

@@ -24,6 +24,14 @@ def contradictions(settings: Settings) -> Iterator[str]:
     elif certificate != SETTINGS["certificate"].default and key == SETTINGS["key"].default:
         yield (f"{settings.place('certificate')}: certificate is set and key is not, and {key} is the key of "
                "another certificate. Set both.")
+    if bool(settings.further_certificate) != bool(settings.further_key):
+        present, missing = (("further_certificate", "further_key") if settings.further_certificate
+                            else ("further_key", "further_certificate"))
+        yield f"{settings.place(present)}: {present} is set and {missing} is empty. Set both."
+    elif "RSA" in settings.further_suites or "AES256-SHA256" in settings.further_suites.split(","):
+        if not settings.further_certificate and not settings.proxies:
+            yield (f"{settings.place('further_suites')}: a suite of RSA needs a certificate of the server "
+                   "with a key of RSA. Set further_certificate and further_key.")
     if settings.registration and settings.pins and not Path(settings.pins).is_file():
         yield (f"{settings.place('pins')}: registration is on and there is no file {settings.pins}. "
                "Name a file with the PINs (JSON), or leave pins empty.")

@@ -20,6 +20,7 @@ from OpenSSL import SSL
 
 from server import logs
 from server.devices.identity import PEER, Peer
+from server.protocol import refusals
 from server.protocol.admission import Admission
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
 from server.protocol.proxy import Proxies
@@ -88,7 +89,7 @@ class Connection:
             channel = yield from self._open_channel()
             yield from self._serve(channel)
         except Untrusted as fault:
-            log.info("%s is refused: %s", self.address, fault)
+            refusals.record(self.address, str(fault))
         except (OSError, SSL.Error) as fault:
             log.debug("the connection of %s broke: %s", self.address, fault)
 
@@ -174,7 +175,7 @@ class Connection:
             environ[PEER] = self._proxied_peer(certificate)
         method, lfdi = environ["REQUEST_METHOD"], environ[PEER].lfdi
         if fault := self._peer_fault(environ[PEER]):
-            log.info("%s is refused: %s", self.address, fault)
+            refusals.record(self.address, str(fault))
             raise Unacceptable(403)
         keep = self.listener.alive and request.parser.should_keep_alive
         if status := (yield from self._wait_for_thread(lfdi, method)):
@@ -218,7 +219,7 @@ class Connection:
                 raise Untrusted("this address is not a configured proxy")
             return self.listener.proxies.peer(certificate)
         except Untrusted as fault:
-            log.info("%s is refused: %s", self.address, fault)
+            refusals.record(self.address, str(fault))
             raise Unacceptable(403) from None
 
     def _reject(self, channel: PlainChannel, answer: bytes) -> Waits[None]:

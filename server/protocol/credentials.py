@@ -15,6 +15,7 @@ from server.config import settings
 from server.protocol import tls
 from server.protocol.proxy import Proxies
 from server.protocol.revocation import Revocations
+from server.protocol.tls import Further
 from server.protocol.trust import Authorities
 
 log = logging.getLogger(__name__)
@@ -33,11 +34,14 @@ _current: list[Credentials] = []
 def load() -> None:
     """Read the files. OSError, SSL.Error or ValueError where one cannot be used."""
     revocations = Revocations(settings.crl, settings.client_ca)
+    suites = tuple(suite.strip() for suite in settings.further_suites.split(",") if suite.strip())
+    further = Further(suites, settings.further_certificate, settings.further_key)
     if settings.proxies:
-        authorities = Authorities(Path(settings.client_ca).read_bytes())
+        authorities = Authorities(Path(settings.client_ca).read_bytes(), further.keys)
         credentials = Credentials(None, Proxies(settings.proxies, authorities), revocations)
     else:
-        context = tls.context(settings.certificate, settings.key, settings.client_ca, revocations)
+        context = tls.context(settings.certificate, settings.key, settings.client_ca, revocations,
+                              further)
         credentials = Credentials(context, None, revocations)
     _current[:] = [credentials]
 

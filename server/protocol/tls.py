@@ -12,22 +12,34 @@ from functools import partial
 from pathlib import Path
 from select import EPOLLIN as READABLE
 from select import EPOLLOUT as WRITABLE
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
+from OpenSSL._util import ffi, lib
 
 from server.devices.identity import Peer, peer
 from server.protocol.revocation import CertificateId, certificate_id
-from server.protocol.trust import FLAGS, MAX_CHAIN, Untrusted, device_fault, issuer_fault, openssl_fault
+from server.protocol.trust import (FLAGS, MAX_CHAIN, P256, P384, REVOKED, RSA, UNSUPPORTED, Untrusted,
+                                   device_fault, issuer_fault, openssl_fault)
 
 CIPHERS = ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
 """The mandatory suite first (6.7), then those that clients in the field offer as well."""
 
+FURTHER = {
+    "AES256-SHA256": RSA,  # TLS_RSA_WITH_AES_256_CBC_SHA256, which CSIP names for aggregators
+    "ECDHE-RSA-AES128-GCM-SHA256": RSA,
+    "ECDHE-RSA-AES256-GCM-SHA384": RSA,
+    "ECDHE-ECDSA-AES256-SHA384": P384,
+}
+"""Suites that can be allowed beside CIPHERS, with the kind of key that clients may have then."""
+
 READ_BYTES = 1 << 14
 """How much is read at once: the longest content of a TLS record."""
+
+REVOKED_FAULT = "a certificate that is revoked"
 
 SESSION_S = 7200
 """How long a ticket resumes a session."""
@@ -37,8 +49,25 @@ Waits = Generator[int, None, T]
 """A generator that yields READABLE or WRITABLE where it has to wait, and returns a T."""
 
 
+class Further(NamedTuple):
+    """What is allowed beside the suites of the standard: some of FURTHER, and for those of RSA the files of
+    the server's certificate and key ("" for none)."""
+    suites: tuple[str, ...] = ()
+    certificate: str | Path = ""
+    key: str | Path = ""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The kinds of keys that clients may have."""
+        return frozenset({P256, *(FURTHER[suite] for suite in self.suites)})
+
+
+NOTHING_FURTHER = Further()
+
+
 def context(
-    certificate: str | Path, key: str | Path, client_ca: str | Path, revoked: Container[CertificateId] = ()
+    certificate: str | Path, key: str | Path, client_ca: str | Path, revoked: Container[CertificateId] = (),
+    further: Further = NOTHING_FURTHER
 ) -> SSL.Context:
     """Return the context of the device interface.
 
@@ -50,8 +79,8 @@ def context(
     ssl_context.set_min_proto_version(SSL.TLS1_2_VERSION)
     ssl_context.set_max_proto_version(SSL.TLS1_2_VERSION)
     # the short tag of CCM8 counts as 64 bits of strength, which OpenSSL's default security level forbids
-    ssl_context.set_cipher_list((":".join(CIPHERS) + ":@SECLEVEL=0").encode())
-    ssl_context.set_tmp_ecdh(ec.SECP256R1())
+    ssl_context.set_cipher_list(":".join((*CIPHERS, *further.suites, "@SECLEVEL=0")).encode())
+    _set_groups(ssl_context, further.keys)
     ssl_context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
     ssl_context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     ssl_context.set_session_id(b"counterpoise")
@@ -59,6 +88,10 @@ def context(
     ssl_context.use_certificate_chain_file(str(certificate))
     ssl_context.use_privatekey_file(str(key))
     ssl_context.check_privatekey()
+    if further.certificate:  # OpenSSL has one for each kind of key, and takes that of the suite
+        ssl_context.use_certificate_chain_file(str(further.certificate))
+        ssl_context.use_privatekey_file(str(further.key))
+        ssl_context.check_privatekey()
     authorities = Path(client_ca).read_bytes()
     store = ssl_context.get_cert_store()
     assert store
@@ -67,13 +100,47 @@ def context(
         store.add_cert(crypto.X509.from_cryptography(authority))
         ssl_context.add_client_ca(crypto.X509.from_cryptography(authority))
     ssl_context.set_verify_depth(MAX_CHAIN - 2)  # counts the certificates between the device's and the root
-    ssl_context.set_verify(
-        SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, partial(accept_certificate, revoked))
+    ssl_context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+                           partial(accept_certificate, revoked, further.keys))
+    _send_fitting_alerts(ssl_context)
     return ssl_context
+
+
+def _set_groups(ssl_context: SSL.Context, keys: Container[str]) -> None:
+    """Allow the curve P-256, and P-384 where clients may have a key on it."""
+    if P384 not in keys:
+        ssl_context.set_tmp_ecdh(ec.SECP256R1())
+        return
+    if lib.SSL_CTX_set1_curves_list(ssl_context._context, b"P-256:P-384") != 1:
+        raise ValueError("this OpenSSL does not know the curves P-256 and P-384")
+
+
+def _send_fitting_alerts(ssl_context: SSL.Context) -> None:
+    """Let OpenSSL know why our own rules refuse a certificate: it chooses the alert by that.
+
+    pyOpenSSL's callback only returns whether; so it is called from one that sets the error of the chain.
+    """
+    helper: Any = ssl_context._verify_helper
+
+    @ffi.callback("int (*)(int, X509_STORE_CTX *)")  # type: ignore[untyped-decorator]
+    def verify(valid: int, chain: Any) -> int:
+        accepted = int(helper.callback(valid, chain))
+        if not accepted and valid:
+            index = lib.SSL_get_ex_data_X509_STORE_CTX_idx()
+            tls = SSL.Connection._reverse_mapping[lib.X509_STORE_CTX_get_ex_data(chain, index)]
+            if REVOKED_FAULT in tls.get_app_data():
+                lib.X509_STORE_CTX_set_error(chain, REVOKED)
+            elif lib.X509_STORE_CTX_get_error_depth(chain) == 0:
+                lib.X509_STORE_CTX_set_error(chain, UNSUPPORTED)
+        return accepted
+
+    lib.SSL_CTX_set_verify(ssl_context._context, SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+    ssl_context._fitting_alerts = verify  # type: ignore[attr-defined]  # lives as long as the context
 
 
 def accept_certificate(
     revoked: Container[CertificateId],
+    keys: frozenset[str],
     tls: SSL.Connection,
     certificate: crypto.X509,
     error: int,
@@ -87,9 +154,9 @@ def accept_certificate(
     if not valid:
         fault = openssl_fault(error)
     elif certificate_id(certificate.to_cryptography()) in revoked:
-        fault = "a certificate that is revoked"
+        fault = REVOKED_FAULT
     elif depth == 0:
-        fault = device_fault(certificate.to_cryptography().public_bytes(Encoding.DER))
+        fault = device_fault(certificate.to_cryptography().public_bytes(Encoding.DER), keys)
     else:
         fault = issuer_fault(certificate.to_cryptography().public_bytes(Encoding.DER))
     if fault:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 from cryptography.x509.oid import ExtensionOID
@@ -31,39 +31,63 @@ MAX_CHAIN = 4
 Extensions = dict[x509.ObjectIdentifier, x509.Extension[Any]]
 
 
+P256, P384, RSA = "P-256", "P-384", "RSA"  # kinds of keys
+MIN_RSA_BITS = 2048
+
+UNSUPPORTED, REVOKED = 26, 23
+"""X509_V_ERR_INVALID_PURPOSE and X509_V_ERR_CERT_REVOKED, for which OpenSSL sends the alerts
+unsupported_certificate and certificate_revoked (RFC 5246, 7.2.2)."""
+
+
 class Untrusted(Exception):
     """A certificate is not accepted. The message says why, without showing the certificate."""
 
 
-def chain_fault(chain: Sequence[bytes]) -> str:
+def chain_fault(chain: Sequence[bytes], keys: frozenset[str] = frozenset({P256})) -> str:
     """Return what is wrong with a chain that OpenSSL has found valid; "" if nothing is.
 
-    The certificates are in DER encoding, the device's first, the root last.
+    The certificates are in DER encoding, the device's first, the root last. `keys` are the kinds of keys that
+    devices may have.
     """
     if len(chain) > MAX_CHAIN:
         return f"a chain of {len(chain)} certificates, where {MAX_CHAIN} are the most"
     device, *issuers = chain
-    return device_fault(device) or next(filter(None, map(issuer_fault, issuers)), "")
+    return device_fault(device, keys) or next(filter(None, map(issuer_fault, issuers)), "")
 
 
 @lru_cache(maxsize=4096)
-def device_fault(der: bytes) -> str:
+def device_fault(der: bytes, keys: frozenset[str] = frozenset({P256})) -> str:
     """Return what is wrong with a device's certificate; "" if nothing is.
 
-    Its key has to be on P-256 (6.11), and it must not be an authority's.
+    Its key has to be of one of these kinds (on P-256: 6.11), and it must not be an authority's.
     """
     certificate = x509.load_der_x509_certificate(der)
-    try:
-        key = certificate.public_key()
-    except (UnsupportedAlgorithm, ValueError):
-        return "a public key of an unknown kind"
-    if not (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"):
-        return "a public key that is not on the curve P-256"
+    if fault := key_fault(der, keys):
+        return fault
     extensions = extensions_of(certificate)
     basic = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if basic and basic.value.ca:
         return "an authority's certificate in place of a device's"
     return usage_fault(extensions)
+
+
+@lru_cache(maxsize=4096)
+def key_fault(der: bytes, keys: frozenset[str]) -> str:
+    """Return why the key of a certificate is of none of these kinds; "" if it is of one."""
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        return "a public key of an unknown kind"
+    if isinstance(key, rsa.RSAPublicKey) and RSA in keys:
+        short = key.key_size < MIN_RSA_BITS
+        return f"an RSA key of {key.key_size} bits, where {MIN_RSA_BITS} are the least" if short else ""
+    curves = {"secp256r1": P256, "secp384r1": P384}
+    if isinstance(key, ec.EllipticCurvePublicKey) and curves.get(key.curve.name) in keys:
+        return ""
+    kind = f"on the curve {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else type(
+        key).__name__.removesuffix("PublicKey").strip("_")
+    allowed = " or ".join(sorted(keys - {P256}))
+    return f"a public key that is not on the curve P-256{f', nor {allowed}' if allowed else ''} ({kind})"
 
 
 @lru_cache(maxsize=256)
@@ -107,7 +131,8 @@ def extensions_of(certificate: x509.Certificate) -> Extensions:
 class Authorities:
     """The configured authorities, for certificates that come without a TLS handshake (proxy.py)."""
 
-    def __init__(self, pem: bytes):
+    def __init__(self, pem: bytes, keys: frozenset[str] = frozenset({P256})):
+        self.keys = keys
         self.store = crypto.X509Store()
         self.store.set_flags(FLAGS)
         for certificate in x509.load_pem_x509_certificates(pem):
@@ -126,6 +151,6 @@ class Authorities:
         except ValueError:
             raise Untrusted("this is not a certificate") from None
         fault = chain_fault([
-            certificate.to_cryptography().public_bytes(Encoding.DER) for certificate in chain])
+            certificate.to_cryptography().public_bytes(Encoding.DER) for certificate in chain], self.keys)
         if fault:
             raise Untrusted(fault)

@@ -26,6 +26,7 @@ ACCEPTED = {
     "default_vder": ["", "everyone", "x" * 32],
     "timezone": ["UTC", "Europe/Vienna"],
     "holidays": ["", "12-25", "2026-04-06, 12-25"],
+    "further_suites": ["", "AES256-SHA256", "AES256-SHA256, ECDHE-ECDSA-AES256-SHA384"],
     "clock": ["", "60x", "60", "1.5x", "0.0@1000.0@0.0", "60@1@2"]}
 REFUSED = {
     "database": ["", "x.db", "sqlite:x", "sqlite:///", "mysql://h/x", "postgresql://h", "postgresql://h:p/x"],
@@ -36,6 +37,7 @@ REFUSED = {
     "default_vder": ["12", "x" * 33],
     "timezone": ["", "Mars/Olympus", "../etc/passwd", "/etc/localtime"],
     "holidays": ["25.12.2026", "2026-02-30", "13-01", "Christmas"],
+    "further_suites": ["RC4-MD5", "AES256", "AES256-SHA256 ECDHE-RSA-AES128-GCM-SHA256"],
     "clock": ["fast", "0x", "-1x", "nan", "infx", "2e6x", "1@2", "1@nan@2", "-1@0@0", "file:"]}
 
 

@@ -1,0 +1,33 @@
+"""Connections that are refused are logged with the reason, each client and reason at most once a minute."""
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+
+log = logging.getLogger(__name__)
+QUIET_S = 60  # a device that is refused tries again and again
+MOST = 1024  # clients and reasons that are remembered; beyond, the oldest is forgotten
+
+_lock = threading.Lock()
+_last: dict[tuple[str, str], tuple[float, int]] = {}
+
+
+def record(address: str, reason: str) -> None:
+    """Log that the connection of a client at an address is refused, unless that was just logged."""
+    now = monotonic()
+    with _lock:
+        logged_at, left_out = _last.pop((address, reason), (-QUIET_S, 0))
+        quiet = now - logged_at < QUIET_S
+        _last[address, reason] = (logged_at, left_out + 1) if quiet else (now, 0)
+        if len(_last) > MOST:
+            del _last[next(iter(_last))]
+    if not quiet:
+        more = f" ({left_out} more times since it was last said)" if left_out else ""
+        log.warning("%s is refused: %s%s", address, reason, more)
+
+
+def forget() -> None:
+    """Forget what was logged."""
+    with _lock:
+        _last.clear()
