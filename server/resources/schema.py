@@ -19,8 +19,8 @@ SEP = "urn:ieee:std:2030.5:ns"
 CSIPAUS = "https://csipaus.org/ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {CSIPAUS: "csipaus"}
-CSIPAUS_MARK = "CSIP-AUS"
-"""What a slot for foreign elements is marked with in which CSIP-AUS has elements of its own."""
+EDITIONS = {"2018": 2018, "2023": 2023, "superset": -1}  # by mark; what only ours lets through is of none
+CSIPAUS_MARK = "CSIP-AUS"  # of a slot for foreign elements in which CSIP-AUS has elements of its own
 XSI_TYPE = f"{{{XSI}}}type"
 # The key under which the data of an element has, by key, the submitted forms of hexadecimal values that
 # differ from their comparable form.
@@ -67,8 +67,9 @@ def key(tag: str) -> str:
 class FieldSpec:
     """An element or attribute of a type.
 
-    `edition` is 2018 or 2023 where it belongs to that edition only, else 0. `many` is true for an element
-    that may be repeated; its value in data is always a list. `default` is the value of an empty element.
+    `edition` is 2018 or 2023 where it belongs to that edition only, -1 where it belongs to none, else 0.
+    `many` is true for an element that may be repeated; its value in data is always a list. `default` is the
+    value of an empty element.
     """
 
     def __init__(self, component: Any, attribute: bool = False):
@@ -156,7 +157,7 @@ class TypeSpec:
 
 def edition(component: Any) -> int:
     """Return the edition that a component is marked with (`<xs:appinfo>2023</xs:appinfo>`); 0 for none."""
-    return next((int(mark) for mark in marks(component) if mark in ("2018", "2023")), 0)
+    return next((EDITIONS[mark] for mark in marks(component) if mark in EDITIONS), 0)
 
 
 def marks(component: Any) -> list[str]:

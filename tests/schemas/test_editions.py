@@ -202,4 +202,6 @@ def test_holders_of_later_revisions_are_marked_everywhere() -> None:
     holders = [particle for ours in types("ours").values() for particle in particles(ours)
                if (particle.name or "").endswith("_r2_3")]
     assert len({particle.name for particle in holders}) > 300
-    assert {mark(particle) for particle in holders} == {"2023"}
+    assert {mark(particle) for particle in holders} == {"2023", "superset"}
+    assert {particle.name.rpartition("}")[2] for particle in holders if mark(particle) == "superset"} == {
+        "RespondableResource_r2_3"}

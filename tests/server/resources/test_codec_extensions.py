@@ -177,3 +177,11 @@ def test_in_a_holder_what_is_known_is_checked(inside: str, accepted: bool) -> No
     else:
         with pytest.raises(Refused):
             codec.decode(body)
+
+
+def test_a_holder_out_of_place_is_accepted_and_served_to_nobody() -> None:
+    holder = "<RespondableResource_r2_3><novelty>1</novelty></RespondableResource_r2_3>"
+    _, data = codec.decode(program(more="").replace(b"<mRID>", f"{holder}<mRID>".encode()))
+    assert "RespondableResource_r2_3" in data
+    for edition in (2018, 2023):
+        assert b"Respondable" not in codec.encode("DERProgram", data, edition)
