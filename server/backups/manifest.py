@@ -97,7 +97,7 @@ def check_integrity(connection: sqlite3.Connection, name: str) -> None:
 def _read(path: Path, file: sqlite3.Connection) -> Manifest:
     (identity,) = file.execute("PRAGMA application_id").fetchone()
     if identity != APPLICATION_ID:
-        raise Refused(400, f"{path} is no backup. Name a file that counterpoise backup has made")
+        raise Refused(400, f"{path} is not a backup. Name a file that counterpoise backup has made")
     values = {name: json.loads(value) for name, value in file.execute(f"SELECT name, value FROM {TABLE}")}
     if values.get("format", FORMAT) > FORMAT:
         raise Refused(400, f"{path} was made by the later version {values.get('product_version')}. Install "

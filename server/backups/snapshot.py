@@ -76,7 +76,7 @@ def _complete(file: sqlite3.Connection, made: Manifest, sources: dict[str, Diges
         if rows.total(rows.read_sqlite(file, table)) != sources[table.name]:
             raise Refused(500, f"the copy of the table {table.name} is not what was read. Nothing was kept. "
                                "Check the disk and the memory of this machine")
-    file.execute("VACUUM")  # deleted rows are no part of a backup
+    file.execute("VACUUM")  # deleted rows are not a part of a backup
     manifest.write(file, made)
 
 

@@ -166,7 +166,7 @@ def garble(path: Path) -> None:
     (sql("DELETE FROM reading"), "the rows of reading are not those"),
     (sql("PRAGMA foreign_keys = 0", "DELETE FROM reading_set"), "refers to a row of reading_set that"),
     (sql("DROP TABLE share"), "it lacks share"),
-    (sql("PRAGMA application_id = 0"), "is no backup"),
+    (sql("PRAGMA application_id = 0"), "is not a backup"),
     (sql("DELETE FROM backup_manifest WHERE name = 'tables'"), "its manifest lacks tables"),
     (sql("UPDATE backup_manifest SET value = '2' WHERE name = 'format'"), "made by the later version"),
     (truncate, "is damaged"),
