@@ -82,8 +82,17 @@ def _end(path: str, certificate: x509.Certificate) -> _Finding:
 
 
 def _database() -> Iterator[_Finding]:
+    """Look at the database as it is: `check` upgrades nothing."""
+    from server import models
     try:
-        common.open_database(create=False)
+        models.connect(create=False, upgrade=False)
+        if pending := models.pending():
+            models.db.close()
+            lacks = ", ".join(pending)
+            yield _Finding(WARNING, f"{masked(settings.database)} is of an older version, without {lacks}. "
+                           "Back it up, then run counterpoise init, or start the server")
+            return
+        common.follow_clock()
     except Refused as refused:
         yield _Finding(FAULT, refused.why)
     except peewee.PeeweeException as error:

@@ -55,7 +55,7 @@ def open_database(create: bool | None = None) -> None:
     One that is not there is made if `create` or, where that is None, if the environment names it; else it is
     refused: who works in another folder than before shall not get an empty database there.
     """
-    from server import functionsets, grid, models, timekeeping
+    from server import functionsets, grid, models
     from server.resources import hooks
 
     assert grid
@@ -63,13 +63,19 @@ def open_database(create: bool | None = None) -> None:
     if create is None:
         create = settings.source("database").kind == ENVIRONMENT
     models.connect(create=create)
+    follow_clock()
+    hooks.run_seeds()
+
+
+def follow_clock() -> None:
+    """Take the clock that the server of the open database has."""
+    from server import models, timekeeping
     timekeeping.start(save=False)
     if settings.clock:
         clock.follow(settings.clock)
     else:
         pace = models.KeyValue.get_or_none(models.KeyValue.name == "clock")
         clock.follow(pace.value if pace else "")
-    hooks.run_seeds()
 
 
 def ask(question: str) -> None:

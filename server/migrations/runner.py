@@ -55,8 +55,13 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | 
     return names
 
 
-def _pending(runner: migrations.Runner) -> bool:
-    """Return whether there are migrations to apply.
+def pending(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]:
+    """Return the names of the migrations that `migrate` would apply. Refused as there."""
+    return _pending(migrations.Runner(database, str(directory)))
+
+
+def _pending(runner: migrations.Runner) -> list[str]:
+    """Return the migrations to apply.
 
     Refused where migrations are applied that the program does not know, unless they are compatible with it
     and it has none to apply itself.
@@ -69,7 +74,7 @@ def _pending(runner: migrations.Runner) -> bool:
                            f"migrations {', '.join(unknown)}, which this version does not know. Install the "
                            "version that was used last, or a later one, or restore a backup from before the "
                            "upgrade.")
-    return bool(pending)
+    return pending
 
 
 def known(directory: Path = DIRECTORY) -> frozenset[str]:

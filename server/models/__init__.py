@@ -40,9 +40,10 @@ _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "
 
 
 def connect(
-    url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True
+    url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True,
+    upgrade: bool = True
 ) -> None:
-    """Open the database at this URL (default: the setting) and bring its tables up to date.
+    """Open the database at this URL (default: the setting) and, if `upgrade`, bring its tables up to date.
 
     A database that is not there, or has no tables, is made if `create`; else it is refused (503).
 
@@ -61,7 +62,8 @@ def connect(
     db.initialize(open_database(url, wait_s, statement_s))
     if not create and not db.get_tables():
         raise _not_there(f"the database {masked(url)} is empty")
-    migrate()
+    if upgrade:
+        migrate()
 
 
 def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> peewee.Database:
@@ -134,6 +136,11 @@ def migrate() -> list[str]:
     return runner.migrate(db.obj, MIGRATIONS)
 
 
+def pending() -> list[str]:
+    """Return the names of the migrations that `migrate` would apply. Refused as there."""
+    return runner.pending(db.obj, MIGRATIONS)
+
+
 _known: frozenset[str] = frozenset()
 _SELECT_REQUIREMENT = f"SELECT value FROM key_value WHERE name = '{runner.REQUIREMENT}'"
 
@@ -166,5 +173,5 @@ __all__ = [
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement",
     "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading",
     "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "check_schema",
-    "connect", "db", "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "tables",
-    "vder_audience", "vder_of_audience"]
+    "connect", "db", "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "pending",
+    "tables", "vder_audience", "vder_of_audience"]

@@ -18,6 +18,7 @@ from server import clock, models
 from server.cli import check, main
 from server.config import settings
 from server.grid.series import measurements
+from server.migrations import runner
 from tests.server.test_systemclock import Machine
 
 Rows = list[dict[str, Any]]
@@ -89,3 +90,17 @@ def test_a_certificate_that_ends_is_said(days: int, state: str) -> None:
 
     finding = check._end("a.pem", Ending())  # type: ignore[arg-type]
     assert finding.state == state and ("Renew it" in finding.text) == (state != "ok")
+
+
+def test_a_database_of_an_earlier_version_is_looked_at_and_left(
+    checked: Callable[..., tuple[int, Rows]], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    old = models.open_database(url)
+    runner.migrate(old, last="0010_identity")
+    old.close()
+    before = (tmp_path / "old.db").read_bytes()
+    _, rows = checked(database=url)
+    assert states(rows, "database") == ["warning"] and "counterpoise init" in str(rows)
+    assert "0011_pending_capacity, 0012_erased_members" in str(rows) and not states(rows, "worker")
+    assert (tmp_path / "old.db").read_bytes() == before
