@@ -100,7 +100,7 @@ def _time_zone_fault(name: str) -> str:
 
 
 def _holidays_fault(days: str) -> str:
-    """Return what is wrong with a list of days; `server.grid.reports.likedays` reads it."""
+    """Return what is wrong with a list of days; `server.grid.series.daytypes` reads it."""
     for day in filter(None, (part.strip() for part in days.split(","))):
         try:
             date.fromisoformat(f"2024-{day}" if len(day) == _MONTH_AND_DAY else day)

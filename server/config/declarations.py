@@ -149,7 +149,8 @@ _DECLARATIONS = (
     Setting(name="timezone", group=DEVICES, default="UTC", unit="time zone", check=checks.TIME_ZONE,
             help="time zone of the service area: Time.localTime, daylight saving, days in reports"),
     Setting(name="holidays", group=DEVICES, default="", unit="days", check=checks.HOLIDAYS,
-            help="public holidays of the service area, which are as Sundays to baselines; empty: none"),
+            help="public holidays of the service area, which are as Sundays to baselines and forecasts; "
+                 "empty: none"),
     Setting(name="time_quality", group=DEVICES, default=4, unit="code", least=3, most=7,
             help="Time.quality: 3 external, 4 level 4, 5 level 5, 6 level 6, 7 intentionally uncoordinated"),
     Setting(name="enterprise", group=DEVICES, default=0, unit="number", least=0, most=UINT32,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.series import intervals
 
 _NIGHT = 0.05  # of the greatest value of the history: a level below is not a base for a factor
@@ -16,8 +16,12 @@ _NIGHT = 0.05  # of the greatest value of the history: a level below is not a ba
 class Forecaster(Protocol):
     """A method that forecasts from a history, the newest value last."""
 
-    def ahead(self, history: Floats, steps: int) -> Floats:
-        """Return the next `steps` values."""
+    def ahead(self, history: Floats, steps: int, lags: Whole | None = None) -> Floats:
+        """Return the next `steps` values.
+
+        `lags` says for each step of the history and those ahead how many steps before there is the one that
+        it is likely to be as; None: as the method has it.
+        """
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,14 @@ class Persistence:
     ratio: bool = False
     max_ratio: float = 3.0
 
-    def ahead(self, history: Floats, steps: int) -> Floats:
+    def ahead(self, history: Floats, steps: int, lags: Whole | None = None) -> Floats:
         """Return the next `steps` values. ValueError where the history has no value."""
         if not np.isfinite(history).any():
             raise ValueError("no forecast without a single reading")
-        forecast = _lagged(history, self.lag, steps)
+        forecast = _lagged(history, self.lag, steps, lags)
         recent = history[-self.window:]
         earlier = history[:-len(recent)]
-        expected = _lagged(earlier, self.lag, len(recent)) if len(earlier) else recent
+        expected = _lagged(earlier, self.lag, len(recent), lags) if len(earlier) else recent
         known = np.isfinite(recent) & np.isfinite(expected)
         fade = 0.5 ** (np.arange(1, steps + 1) / self.half_life)
         if not known.any():
@@ -56,11 +60,16 @@ class Persistence:
         return forecast * (1 + fade * (factor - 1))
 
 
-def _lagged(history: Floats, lag: int, steps: int) -> Floats:
-    """Return, for each of the next steps, the value `lag` steps before, or a multiple of it where that is in
-    the future or a gap."""
+def _lagged(history: Floats, lag: int, steps: int, lags: Whole | None = None) -> Floats:
+    """Return, for each of the next steps, the value `lag` steps before, or as many as `lags` says; where that
+    is in the future or a gap, the one before that, and so on."""
     values = np.full(steps, np.nan)
     size = len(history)
+    positions = size + np.arange(steps)
+    while lags is not None and (positions >= 0).any():
+        positions = np.where(positions >= 0, positions - lags[np.maximum(positions, 0)], positions)
+        usable = np.isnan(values) & (positions >= 0) & (positions < size)
+        values[usable] = history[positions[usable]]
     for back in range(lag, size + lag, lag):
         positions = size + np.arange(steps) - back
         usable = np.isnan(values) & (positions >= 0) & (positions < size)
@@ -69,7 +78,8 @@ def _lagged(history: Floats, lag: int, steps: int) -> Floats:
 
 
 def forecast_sigma(
-    forecaster: Forecaster, history: Floats, steps: int, issues: int = 24, spacing: int = 4
+    forecaster: Forecaster, history: Floats, steps: int, issues: int = 24, spacing: int = 4,
+    lags: Whole | None = None
 ) -> Floats:
     """Return the standard deviation of the error for each step ahead.
 
@@ -82,7 +92,7 @@ def forecast_sigma(
         now = len(history) - steps - issue * spacing
         if now <= 0 or not np.isfinite(history[:now]).any():
             break
-        errors.append(forecaster.ahead(history[:now], steps) - history[now:now + steps])
+        errors.append(forecaster.ahead(history[:now], steps, lags) - history[now:now + steps])
     if not errors:
         raise ValueError(f"a history of {len(history)} steps is too short to judge {steps} ahead")
     return np.sqrt(intervals.mean(np.square(errors).T))

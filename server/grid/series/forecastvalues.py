@@ -5,12 +5,15 @@ read until then, so that a replay does not see the future.
 """
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from server import clock
+from server.config import settings
 from server.grid.groups import virtualders
-from server.grid.optimisation.arrays import Floats, np
-from server.grid.series import arrivals, intervals, issuedseries, measurements, presentpower
+from server.grid.optimisation.arrays import Floats, Whole, np
+from server.grid.series import arrivals, daytypes, intervals, issuedseries, measurements, presentpower
 from server.grid.series.forecastmethods import Persistence, forecast_sigma
 from server.grid.series.intervals import DAY, STEP, WEEK, SeriesPart
 from server.models import Series, VirtualDER
@@ -46,9 +49,9 @@ def forecast(
 ) -> ForecastSteps:
     """Return the forecast of a quantity for `steps` steps from `start` on.
 
-    It is the one submitted from outside; else the same weekday and time a week ago with the recent level (pv
-    and thermal: of yesterday); else the newest value, held; else 0 W with a warning. `quantity` is one of
-    QUANTITIES or of devicetypes.KINDS.
+    It is the one submitted from outside; else the same weekday and time a week ago with the recent level,
+    where public holidays are as Sundays (pv and thermal: of yesterday); else the newest value, held; else 0 W
+    with a warning. `quantity` is one of QUANTITIES or of devicetypes.KINDS.
     """
     row, at = virtualders.find(vder), clock.now() if at is None else at
     if quantity == arrivals.QUANTITY:
@@ -106,10 +109,22 @@ def _from_history(vder: VirtualDER, quantity: str, start: int, steps: int, at: i
         return _held(vder, quantity, past, steps, at)
     method = _DAILY.get(quantity) or (_WEEKLY if len(past) >= WEEK // STEP else _YESTERDAY)
     sigma = np.full(ahead, np.nan)
+    lags = _lags(end - len(past) * STEP, len(past) + ahead) if method is _WEEKLY else None
     if len(past) > method.lag + ahead:
-        sigma = forecast_sigma(method, past, ahead)
+        sigma = forecast_sigma(method, past, ahead, lags=lags)
     source = "a week ago" if method is _WEEKLY else "a day ago"
-    return ForecastSteps(method.ahead(past, ahead)[skipped:], source, sigma[skipped:])
+    return ForecastSteps(method.ahead(past, ahead, lags)[skipped:], source, sigma[skipped:])
+
+
+def _lags(start: int, steps: int) -> Whole | None:
+    """Return for each step from `start` on how many steps before there is the one that it is likely to be as,
+    by the types of the local days; None where that is a week for all."""
+    zone = ZoneInfo(settings.timezone)
+    days = [datetime.fromtimestamp(start + number * STEP, zone).date() for number in range(steps)]
+    back = {day: daytypes.days_back(day) for day in set(days)}
+    if set(back.values()) == {WEEK // DAY}:
+        return None
+    return np.array([back[day] * (DAY // STEP) for day in days], dtype=np.intp)
 
 
 def history(vder: VirtualDER, quantity: str, end: int) -> Floats:

@@ -1,9 +1,11 @@
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from server import audit, clock
+from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
@@ -91,6 +93,23 @@ def test_a_load_is_as_on_the_same_weekday_and_the_sun_as_yesterday():
     assert np.allclose(load.values, -1000) and load.source == "a week ago"
     assert np.allclose(ahead("pv").values, [1200, 1225, 1250, 1275])
     assert np.isfinite(load.sigma).all() and (ahead("pv").sigma < 1).all()
+
+
+@pytest.mark.parametrize("holidays, expected", [
+    ("", -500), ("06-18", -1500), ("06-11", -500), ("06-11, 06-18", -1500)])
+def test_a_holiday_is_as_the_sunday_before(holidays, expected, monkeypatch):
+    """NOON is a Sunday; the load is 500 W on days of the week, 1500 W on Sundays."""
+    monkeypatch.setattr(settings, "holidays", holidays)
+    past("load", lambda at: -1500.0 if datetime.fromtimestamp(at, UTC).weekday() == 6 else -500.0, 28)
+    wednesday = NOON + 3 * DAY
+    assert ahead("load", start=wednesday, at=NOON).values == pytest.approx([expected] * 4)
+
+
+def test_the_day_a_week_after_a_holiday_is_as_before_the_holiday(monkeypatch):
+    """Wednesday 11 June was a holiday with 1500 W; Wednesday the 18th is as the 4th, with 500 W."""
+    monkeypatch.setattr(settings, "holidays", "2025-06-11")
+    past("load", lambda at: -1500.0 if datetime.fromtimestamp(at, UTC).day == 11 else -500.0, 28)
+    assert ahead("load", start=NOON + 3 * DAY, at=NOON).values == pytest.approx([-500] * 4)
 
 
 def test_a_load_is_what_the_premises_draw_beside_what_is_measured_apart():
