@@ -1,8 +1,8 @@
 """Ranges of quantities in documents beyond those of their XML types: what no calendar or scale can hold."""
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -28,14 +28,10 @@ RANGES = {
 }
 
 
-@lru_cache(maxsize=None)
-def of_type(xsd_type: Any) -> Range | None:
-    """Return the range of a type of the schema or of one that it extends; None where it has none."""
-    while xsd_type is not None:
-        if xsd_type.local_name in RANGES:
-            return RANGES[xsd_type.local_name]
-        xsd_type = xsd_type.base_type
-    return None
+def of_type(names: Iterable[str]) -> Range | None:
+    """Return the range of a type of the schema by its name and those of the types that it extends; None where
+    it has none."""
+    return next((RANGES[name] for name in names if name in RANGES), None)
 
 
 def check(value: int, allowed: Range, element: etree._Element) -> None:

@@ -1,44 +1,25 @@
 """The types of the schemas: their attributes and elements in order, as `TypeSpec`s that are made once.
 
-`schemas/sep.xsd` is read twice: by lxml, which validates, and by xmlschema, whose component model the
-TypeSpecs are made from. Keys of data are the standard's own names; see `FieldSpec.key`.
+`schemas/sep.xsd` is read twice: by lxml, which validates, and as `schematypes`, which the TypeSpecs are made
+from. Keys of data are the standard's own names; see `FieldSpec.key`.
 """
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from importlib import resources as files
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, NamedTuple
 
-import xmlschema
-from xmlschema.validators import XsdAnyElement, XsdElement
-
-from server.resources import ranges
+from server.resources import ranges, schematypes
 from server.resources.ranges import Range
+from server.resources.schematypes import Component, TypeRecord
 
 SEP = "urn:ieee:std:2030.5:ns"
 CSIPAUS = "https://csipaus.org/ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {CSIPAUS: "csipaus"}
-EDITIONS = {"2018": 2018, "2023": 2023, "superset": -1}  # by mark; what only ours lets through is of none
-CSIPAUS_MARK = "CSIP-AUS"  # of a slot for foreign elements in which CSIP-AUS has elements of its own
 XSI_TYPE = f"{{{XSI}}}type"
 # The key under which the data of an element has, by key, the submitted forms of hexadecimal values that
 # differ from their comparable form.
 SUBMITTED = "hex:submitted"
-
-
-def path() -> str:
-    """Return the path of the file that includes the whole schema."""
-    return str(files.files("schemas") / "sep.xsd")
-
-
-@lru_cache(maxsize=1)
-def model() -> xmlschema.XMLSchema10:
-    """Return the component model of the whole schema, built once.
-
-    The schema itself is not checked again, which would take a second at the start of every process: tests do.
-    """
-    return xmlschema.XMLSchema10(path(), validation="skip")
 
 
 class Simple(NamedTuple):
@@ -72,47 +53,47 @@ class FieldSpec:
     value of an empty element.
     """
 
-    def __init__(self, component: Any, attribute: bool = False):
+    def __init__(self, component: Component, attribute: bool = False):
         self.attribute = attribute
-        self.tag: str = component.name
+        self.tag = component.tag
         self.key = key(self.tag)
-        self.many = not attribute and (component.max_occurs is None or component.max_occurs > 1)
-        self.required = component.use == "required" if attribute else component.min_occurs > 0
-        self.default: str = component.default or ""
-        self.edition = edition(component)
+        self.many, self.required = component.many, component.required
+        self.default, self.edition = component.default, component.edition
         self._type = component.type
         name = self.key.rpartition("}")[2] if self.key.startswith("{") else self.key
         self.csipaus = self.tag.startswith("{" + CSIPAUS)
         self.open, self.close = f"<{name}", f"</{name}>"
 
     @cached_property
+    def _record(self) -> TypeRecord:
+        return schematypes.load().record(self._type)
+
+    @cached_property
     def spec(self) -> TypeSpec | None:
         """The TypeSpec of a type that has elements; None for a plain value."""
-        if not self._type.is_complex() or self._type.has_simple_content():
-            return None
-        return type_spec_of(self._type)
+        return _type_spec_of(self._type) if self._record.has_elements else None
 
     @cached_property
     def simple(self) -> Simple:
         """How the text of a plain value is read and written, with attributes or without."""
-        return simple_of(self._type)
+        return _simple_of(self._type)
 
     @cached_property
     def type_names(self) -> tuple[str, ...]:
         """The names of the type and of those that it extends, the nearest first."""
-        return tuple(base.local_name for base in _bases(self._type) if base.local_name)
+        return tuple(filter(None, self._record.names))
 
     @cached_property
     def range(self) -> Range | None:
         """The range of a plain value, where it is narrower than its XML type."""
-        return ranges.of_type(self._type)
+        return ranges.of_type(self._record.names)
 
     @cached_property
     def attributes(self) -> dict[str, FieldSpec]:
         """The attributes of a plain value: the one of `opModFixedW` has the key `opModFixedW@disabled`."""
-        if self.attribute or self.spec or not self._type.is_complex():
+        if self.attribute or self.spec:
             return {}
-        return {name: FieldSpec(component, True) for name, component in self._type.attributes.items() if name}
+        return {component.tag: FieldSpec(component, True) for component in self._record.attributes}
 
 
 class TypeSpec:
@@ -122,20 +103,13 @@ class TypeSpec:
     `csipaus_slot` is true where CSIP-AUS has elements of its own in that slot (DERControlBase).
     """
 
-    def __init__(self, xsd_type: Any):
-        self.name: str = (xsd_type.local_name or "").rpartition("}")[2]
-        self.edition = edition(xsd_type)
-        self.attributes = [
-            FieldSpec(component, True) for name, component in xsd_type.attributes.items() if name
-        ]
-        self.elements: list[FieldSpec] = []
-        self.slot, self.csipaus_slot = -1, False
-        if xsd_type.has_complex_content() or xsd_type.has_mixed_content():
-            for component in xsd_type.content.iter_elements():
-                if isinstance(component, XsdAnyElement):
-                    self.slot, self.csipaus_slot = len(self.elements), CSIPAUS_MARK in marks(component)
-                elif isinstance(component, XsdElement):
-                    self.elements.append(FieldSpec(component))
+    def __init__(self, record: TypeRecord):
+        self.name = record.names[0]
+        self.edition = record.edition
+        self.attributes = [FieldSpec(component, True) for component in record.attributes]
+        self.elements = [FieldSpec(component) for component in record.elements if component]
+        self.slot = record.elements.index(None) if None in record.elements else -1
+        self.csipaus_slot = record.csipaus_slot
         self.order = {field.key: index for index, field in enumerate(self.elements)}
         self.by_tag = {field.tag: field for field in self.elements}
         self.by_attribute = {field.tag: field for field in self.attributes}
@@ -155,47 +129,32 @@ class TypeSpec:
         return field
 
 
-def edition(component: Any) -> int:
-    """Return the edition that a component is marked with (`<xs:appinfo>2023</xs:appinfo>`); 0 for none."""
-    return next((EDITIONS[mark] for mark in marks(component) if mark in EDITIONS), 0)
-
-
-def marks(component: Any) -> list[str]:
-    """Return what a component is marked with."""
-    annotation = getattr(component, "annotation", None)
-    return [(mark.text or "").strip() for mark in (annotation.appinfo if annotation is not None else ())]
-
-
 @lru_cache(maxsize=None)
-def type_spec_of(xsd_type: Any) -> TypeSpec:
-    """Return the TypeSpec of a type of the component model."""
-    return TypeSpec(xsd_type)
+def _type_spec_of(number: int) -> TypeSpec:
+    return TypeSpec(schematypes.load().record(number))
 
 
 @lru_cache(maxsize=None)
 def type_spec(name: str) -> TypeSpec:
     """Return the TypeSpec of a root element, or of a type with elements or attributes. KeyError where the
     schema has neither."""
-    component = _component(name)
-    if not component.is_complex():
+    number = _number(name)
+    if not schematypes.load().record(number).is_complex:
         raise KeyError(name)
-    return type_spec_of(component)
+    return _type_spec_of(number)
 
 
 @lru_cache(maxsize=None)
 def descends(name: str, ancestor: str) -> bool:
     """Return whether an element's type is, or extends, a type: `descends("DERControl", "Event")`."""
-    return any(base.local_name == ancestor for base in _bases(_component(name)))
+    return ancestor in schematypes.load().record(_number(name)).names
 
 
 @lru_cache(maxsize=None)
 def foreign(tag: str) -> FieldSpec | None:
-    """Return the field of a global element of another namespace that our schemas know; None for others.
-
-    The component model also has the elements of XML Schema itself, which are foreign like any other.
-    """
-    element = model().maps.elements.get(tag) if tag[1:].partition("}")[0] in PREFIXES else None
-    return FieldSpec(element) if element is not None else None
+    """Return the field of a global element of another namespace that our schemas know; None for others."""
+    element = schematypes.load().element(tag)
+    return FieldSpec(element) if element is not None and not tag.startswith("{" + SEP) else None
 
 
 def element_field(type_name: str, name: str) -> FieldSpec | None:
@@ -206,10 +165,15 @@ def element_field(type_name: str, name: str) -> FieldSpec | None:
     return field
 
 
+def elements() -> list[str]:
+    """Return the qualified name of each global element, in the order of the schemas."""
+    return list(schematypes.load().elements)
+
+
 @lru_cache(maxsize=1)
 def foreign_order() -> dict[str, int]:
     """Return the position of each global element in its schema, by its key."""
-    return {key(tag): position for position, tag in enumerate(model().maps.elements)}
+    return {key(tag): position for position, tag in enumerate(elements())}
 
 
 def xsi_type(element: Any) -> str | None:
@@ -232,44 +196,38 @@ def actual(element: Any, declared: TypeSpec) -> TypeSpec:
 
 def is_element(name: str) -> bool:
     """Return whether a document may have this root element."""
-    return name in model().elements or foreign_name(name) is not None
+    return f"{{{SEP}}}{name}" in schematypes.load().elements or foreign_name(name) is not None
 
 
 @lru_cache(maxsize=None)
 def foreign_name(name: str) -> str | None:
     """Return the tag of a root element of another namespace, by its local name (ConnectionPoint)."""
     tags = (f"{{{namespace}}}{name}" for namespace in PREFIXES)
-    return next((tag for tag in tags if tag in model().maps.elements), None)
+    return next((tag for tag in tags if tag in schematypes.load().elements), None)
 
 
-def _component(name: str) -> Any:
-    """Return the type of a root element, or the type, with this name. KeyError where there is neither."""
-    components = model()
-    if name in components.elements:
-        return components.elements[name].type
-    if name in components.types:
-        return components.types[name]
+def _number(name: str) -> int:
+    """Return the number of the type of a root element, or of the type, with this name.
+
+    KeyError where there is neither.
+    """
+    types, tag = schematypes.load(), f"{{{SEP}}}{name}"
     if name.startswith("csipaus:"):
-        return components.maps.types[f"{{{CSIPAUS}}}{name.removeprefix('csipaus:')}"]
-    tag = foreign_name(name)
-    if tag is None:
+        return types.named[f"{{{CSIPAUS}}}{name.removeprefix('csipaus:')}"]
+    if tag in types.named and tag not in types.elements:
+        return types.named[tag]
+    element = types.element(tag) or types.element(foreign_name(name) or "")
+    if element is None:
         raise KeyError(name)
-    return components.maps.elements[tag].type
-
-
-def _bases(xsd_type: Any) -> Iterator[Any]:
-    while xsd_type is not None:
-        yield xsd_type
-        xsd_type = xsd_type.base_type
+    return element.type
 
 
 @lru_cache(maxsize=None)
-def simple_of(xsd_type: Any) -> Simple:
+def _simple_of(number: int) -> Simple:
     """Return how the text of a type is read and written."""
-    content = xsd_type.content if xsd_type.is_complex() else xsd_type
-    primitive = content.primitive_type.local_name
+    primitive, most_bytes = schematypes.load().record(number).text or ("string", 0)
     if primitive == "hexBinary":
-        width = 2 * (content.max_length or 0)
+        width = 2 * most_bytes
         return Simple(
             "hex", lambda text: hexadecimal(text, width), lambda value: hexadecimal(value, width), width
         )

@@ -7,7 +7,7 @@ import threading
 from lxml import etree
 
 from server.errors import Refused
-from server.resources import foreign, repairs, schema
+from server.resources import foreign, repairs, schematypes
 from server.resources.schema import SEP
 
 # What the message of an error lists for the revisions of an edition, which nobody writes.
@@ -77,7 +77,7 @@ def validator() -> etree.XMLSchema:
     """Return this thread's validator; its error log is not to be shared."""
     if not hasattr(_local, "validator"):
         with _reading_schema:
-            _local.validator = etree.XMLSchema(etree.parse(schema.path()))
+            _local.validator = etree.XMLSchema(etree.parse(schematypes.path()))
     return _local.validator
 
 

@@ -139,7 +139,7 @@ class _Maker:
         if simple.patterns:  # SEPVersion is the only type that has one
             return self.random.choice(VERSIONS)
         if simple.primitive_type.local_name == "decimal":
-            return self.decimal(simple, ranges.of_type(xsd_type))
+            return self.decimal(simple, ranges.of_type(_names(xsd_type)))
         return getattr(self, simple.primitive_type.local_name)(simple)
 
     def decimal(self, simple: XsdComponent, allowed: ranges.Range | None) -> str:
@@ -174,3 +174,10 @@ def documents(schema: xmlschema.XMLSchema10, names: list[str], seeds: range, edi
     for name in names:
         for seed in seeds:
             yield f"{name} seed {seed}", document(schema, name, Random(f"{name} {seed}"), edition)
+
+
+def _names(xsd_type: XsdComponent | None) -> Iterator[str]:
+    """The names of a type and of those that it extends."""
+    while xsd_type is not None:
+        yield xsd_type.local_name or ""
+        xsd_type = xsd_type.base_type

@@ -68,8 +68,8 @@ def _load() -> None:
     assert controller and reports and charts and dates and figure
     functionsets.load()
     validation.validator()
-    for name in schema.model().elements:
-        schema.type_spec(name)
+    for tag in schema.elements():
+        schema.type_spec(tag.rpartition("}")[2])
 
 
 if __name__ == "__main__":
