@@ -1,8 +1,8 @@
 """Counterpoise: an IEEE 2030.5 server and a residential DERMS.
 
-Read it from the bottom up, the way imports go: `systemclock` and `clock`, `errors`, `units`, `differences`,
-`config`; `logs`; `models` (the tables); `backups` (copies of all of them), `alarms`, `diskspace`,
-`timekeeping`; `resources` (what a resource of the standard is and how it is kept); `audit` and
+Read it from the bottom up, the way imports go: `drivers`, `systemclock` and `clock`, `errors`, `units`,
+`differences`, `config`; `logs`; `models` (the tables); `backups` (copies of all of them), `alarms`,
+`diskspace`, `timekeeping`; `resources` (what a resource of the standard is and how it is kept); `audit` and
 `auditarchive`, `devices`, `functionsets`; `grid` (the DERMS); `operations` (what operators can do); `worker`;
 and at the top, side by side, `protocol` (the device interface) and `cli` (the operator interface).
 """
@@ -10,24 +10,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from server import drivers
+
 if TYPE_CHECKING:
     from flask import Flask
 
 
+drivers.import_peewee()  # before any other module imports it
 STATEMENT_S = 20  # a request of a device that takes longer than this does not get better
 
 
 def create_app() -> Flask:
     """The device interface as a WSGI application, over the database that the settings name. It wires, nothing
     else."""
-    from server import grid  # noqa: F401  (its rules announce themselves to the store)
-    from server import clock, functionsets, models, timekeeping
+    from server import clock, functionsets, grid, models, timekeeping
     from server.config import settings
     from server.devices import lastcontact
     from server.protocol import app
     from server.resources import hooks
 
     functionsets.load()
+    grid.load()
     clock.follow(settings.clock)
     models.connect(wait_s=settings.write_wait_s, statement_s=STATEMENT_S)
     timekeeping.start()

@@ -112,6 +112,7 @@ def test_the_statuses_that_the_tables_name_are_those_of_the_standard() -> None:
 def test_the_device_interface_loads_no_mathematics() -> None:
     """numpy and HiGHS would cost each of its worker processes 40 MB and a second at the start."""
     code = ("import sys; from server import grid, functionsets; from server.protocol import app, worker; "
-            "functionsets.load(); print({'numpy', 'highspy', 'matplotlib'} & sys.modules.keys())")
+            "functionsets.load(); grid.load(); "
+            "print({'numpy', 'highspy', 'matplotlib'} & sys.modules.keys())")
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout.strip() == "set()"

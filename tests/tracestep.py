@@ -71,7 +71,7 @@ def _stack(frame: FrameType | None) -> Iterator[str]:
 def small_area() -> Iterator[None]:
     """A database with an area of three batteries that is balanced automatically, at the moment at which its
     first step is due."""
-    assert grid
+    grid.load()
     functionsets.load()
     clock.turn_to(NOON)
     with TemporaryDirectory() as folder:

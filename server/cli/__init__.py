@@ -2,8 +2,9 @@
 
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
 `parameters` (what is typed), `tables` and `presentation` (what is printed; `audit` and `personaldata` have
-their own), `common` (settings, database, progress) and `group` (what happens when a command fails). `run`,
-`check`, `certs`, `backup`, `settings`, `reference` and `demo` are commands that are not operations.
+their own), `common` (settings, database, progress) and `group` (what happens when a command fails;
+`summaries` is the list of commands). `run`, `check`, `certs`, `backup`, `settings`, `reference` and `demo`
+are commands that are not operations.
 """
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from importlib import import_module
 import click
 
 from server import operations
-from server.cli import commands, common
+from server.cli import common
 from server.cli.group import Commands
+from server.cli.summaries import SUMMARIES
 
 # Commands that are not operations, with their modules.
 PROCESSES = {"serve": "run", "work": "run", "init": "run", "check": "check", "certs": "certs",
@@ -24,6 +26,7 @@ PROCESSES = {"serve": "run", "work": "run", "init": "run", "check": "check", "ce
 def load(name: str) -> click.Command:
     """The command of a name, made when it is asked for."""
     if name in operations.MODULES:
+        from server.cli import commands
         return commands.group(operations.load(name))
     module = import_module(f"{__name__}.{PROCESSES[name]}")
     of_module: tuple[click.Command, ...] = module.COMMANDS
@@ -32,8 +35,7 @@ def load(name: str) -> click.Command:
 
 @click.group(
     cls=Commands,
-    names=("serve", "work", "init", "check", "certs", "backup", "restore", "move", *operations.MODULES,
-           "settings", "operations", "demo"),
+    summaries=SUMMARIES,
     load=load,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -47,5 +49,5 @@ def load(name: str) -> click.Command:
 def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str) -> None:
     """Counterpoise: an IEEE 2030.5 server and residential DERMS."""
     common.configure(pairs, context.invoked_subcommand or "")
-    commands.act_as(name or common.login(), reason)
+    common.act_as(name or common.login(), reason)
     context.call_on_close(common.close)

@@ -9,7 +9,7 @@ import click
 from server import audit
 from server.backups import restoration, snapshot
 from server.backups.manifest import Manifest
-from server.cli import commands, common
+from server.cli import common
 from server.cli.parameters import ParamType
 from server.cli.tables import show
 from server.config import checks, settings
@@ -105,7 +105,7 @@ def _record(operation: str, made: Manifest, subject: str) -> None:
     """Add an entry to the audit log of the database that was written."""
     common.open_database(create=False)
     after = {"made_at": made.created_at, "schema": made.schema, "rows": made.rows}
-    audit.add(audit.Actor(*commands.actor()), operation, subject, None, after)
+    audit.add(audit.Actor(*common.actor()), operation, subject, None, after)
 
 
 def _print(made: Manifest, source: str, target: str, as_json: bool) -> None:

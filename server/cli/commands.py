@@ -1,22 +1,21 @@
 """Click commands made from the declarations of operations: arguments, help, the call, and what is printed."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
 
-from server import audit
-from server.cli import audit as audit_printed
-from server.cli import common, parameters, personaldata
+from server.cli import common, parameters
 from server.cli.presentation import Presentation
 from server.cli.tables import show
 from server.errors import BadArgument, Refused
 from server.operations.declaration import Argument, Group, Operation
 
-PRESENTATIONS = {**audit_printed.PRESENTATIONS, **personaldata.PRESENTATIONS}
-_ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
+# The modules with presentations of their own, by the first word of the operation.
+_OWN = {"audit": "audit", "device": "personaldata"}
 
 
 class DefaultGroup(click.Group):
@@ -27,17 +26,6 @@ class DefaultGroup(click.Group):
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = [self.default, *args]
         return super().parse_args(ctx, args)
-
-
-def act_as(name: str, reason: str) -> None:
-    """Take who is acting, and why, from the command line; for this call."""
-    click.get_current_context().meta[_ACTOR] = name, reason
-
-
-def actor() -> tuple[str, str]:
-    """The name of who is acting, and the reason, as the command line has them."""
-    name, reason = click.get_current_context().meta[_ACTOR]
-    return name, reason
 
 
 def group(declared: Group) -> click.Command:
@@ -56,8 +44,7 @@ def group(declared: Group) -> click.Command:
 
 def command(operation: Operation, name: str) -> click.Command:
     """The command of an operation. `--json` is added to its arguments, `--yes` where it asks first."""
-    presentation = PRESENTATIONS.get(operation.name) or Presentation(
-        partial(show, declared=operation.result))
+    presentation = _presentation(operation)
 
     def callback(as_json: bool, **values: Any) -> None:
         own = {parameter.name: values[parameter.name] for parameter in presentation.parameters
@@ -91,6 +78,15 @@ def _yes_option(question: str) -> click.Option:
     return click.Option(["--yes"], is_flag=True, expose_value=False, callback=ask, help="Do not ask first.")
 
 
+def _presentation(operation: Operation) -> Presentation:
+    if operation.name.partition(" ")[0] in _OWN:
+        module = import_module(f"server.cli.{_OWN[operation.name.partition(' ')[0]]}")
+        presentations: Mapping[str, Presentation] = module.PRESENTATIONS
+        if operation.name in presentations:
+            return presentations[operation.name]
+    return Presentation(partial(show, declared=operation.result))
+
+
 def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None],
         database: bool = True) -> None:
     """Open the `database`, call the function in the operator's name and print what it returns.
@@ -98,9 +94,10 @@ def run(operation: Operation, function: Callable[[], Any], print_result: Callabl
     What is refused is an error in words, which calls arguments as the command line does.
     """
     try:
+        from server import audit
         if database:
-            common.open_database()
-        with audit.acting(*actor()), common.progress_bar():
+            common.open_database(reads=not operation.changes)
+        with audit.acting(*common.actor()), common.progress_bar():
             result = function()
         print_result(result)
     except BadArgument as error:

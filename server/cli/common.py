@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import click
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from server import clock, logs
 from server.config import Source, settings
 from server.config.sources import ENVIRONMENT, OPTION
-from server.operations import progress
 
 log = logging.getLogger(__name__)
+ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
 EXTRA = "pip install"  # part of the message of an import error where an extra is missing
 
 
@@ -49,22 +47,41 @@ def login() -> str:
         return f"uid {os.getuid()}"
 
 
-def open_database(create: bool | None = None) -> None:
-    """Connect to the database and register the hooks of every package; the clock follows the server's.
+def act_as(name: str, reason: str) -> None:
+    """Take who is acting, and why, from the command line; for this call."""
+    click.get_current_context().meta[ACTOR] = name, reason
+
+
+def actor() -> tuple[str, str]:
+    """The name of who is acting, and the reason, as the command line has them."""
+    name, reason = click.get_current_context().meta[ACTOR]
+    return name, reason
+
+
+def open_database(create: bool | None = None, reads: bool = False) -> None:
+    """Connect to the database; the clock follows the server's.
+
+    The hooks of every package are loaded, and what always exists is made, unless the command only `reads`.
 
     One that is not there is made if `create` or, where that is None, if the environment names it; else it is
     refused: who works in another folder than before shall not get an empty database there.
     """
-    from server import functionsets, grid, models
+    from server import models
     from server.resources import hooks
 
-    assert grid
-    functionsets.load()
+    hooks.load_when_needed(_load_hooks)
     if create is None:
         create = settings.source("database").kind == ENVIRONMENT
-    models.connect(create=create)
+    upgraded = models.connect(create=create)
     follow_clock()
-    hooks.run_seeds()
+    if upgraded or not reads:
+        hooks.run_seeds()
+
+
+def _load_hooks() -> None:
+    from server import functionsets, grid
+    functionsets.load()
+    grid.load()
 
 
 def follow_clock() -> None:
@@ -87,9 +104,9 @@ def ask(question: str) -> None:
 
 def close() -> None:
     """Let go of the database, if it was opened."""
-    from server.models import db
-    if db.obj is not None and not db.is_closed():
-        db.close()
+    models = sys.modules.get("server.models")
+    if models is not None and models.db.obj is not None and not models.db.is_closed():
+        models.db.close()
 
 
 @contextmanager
@@ -98,6 +115,10 @@ def progress_bar() -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from server.operations import progress
     with Progress(console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 

@@ -3,17 +3,15 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
-import peewee
 
 from server import logs
 from server.config import BadSettings, settings
 from server.config.checks import masked
 from server.errors import Refused
-from server.models.diskfull import is_disk_full
 
 log = logging.getLogger(__name__)
 SERVICES = ("serve", "work")  # commands that run until they are stopped, and whose log somebody keeps
@@ -45,12 +43,19 @@ class LazyCommands(dict[str, click.Command]):
 class Commands(click.Group):
     """A group whose commands are made when they are called, and end in a sentence where they fail."""
 
-    def __init__(self, *args: Any, names: Iterable[str], load: Callable[[str], click.Command], **kwargs: Any):
+    def __init__(self, *args: Any, summaries: Mapping[str, str], load: Callable[[str], click.Command],
+                 **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.commands = LazyCommands(names, load)
+        self.summaries = summaries
+        self.commands = LazyCommands(summaries, load)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -72,6 +77,9 @@ def _sentence(error: Exception, command: str) -> str:
         return error.why
     if isinstance(error, BadSettings):
         return str(error)
+    import peewee
+
+    from server.models.diskfull import is_disk_full
     if is_disk_full(error):
         place = getattr(error, "filename", None) or f"the database {masked(settings.database)}"
         return f"there is no room for {place}: {_reason(error)}. Make room on that disk, and try again."

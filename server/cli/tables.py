@@ -9,17 +9,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 
 from server.config import settings
 from server.operations import resulttypes
 from server.units import SUFFIXES
+
+if TYPE_CHECKING:  # loaded where a table is printed, since it takes longer than all of JSON
+    from rich.console import Console
+    from rich.table import Table
 
 NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
 _UTC = ("UTC", "Etc/UTC")
@@ -55,6 +56,8 @@ def show(result: Any, as_json: bool, declared: Any = Any) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
         return
+    from rich.console import Console
+
     # What people and devices say is not markup: brackets and colons in names are printed as they are.
     console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if isinstance(result, Mapping):
@@ -70,6 +73,7 @@ def show(result: Any, as_json: bool, declared: Any = Any) -> None:
 
 def _print_record(console: Console, row: Row, types: Mapping[str, Any]) -> None:
     """Print a mapping: a line for each value, then texts of several lines, then nested rows."""
+    from rich.table import Table
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -147,6 +151,7 @@ def _table(columns: list[Column], indents: list[str], shortest: bool = False, fo
     Only prose is broken into lines, or with `folded` everything; nothing is cut off. `shortest` measures with
     prose already broken.
     """
+    from rich.table import Table
     table = Table(box=None, pad_edge=False, header_style="bold")
     printed = []
     for column in columns:
@@ -170,6 +175,7 @@ def _table(columns: list[Column], indents: list[str], shortest: bool = False, fo
 
 
 def _width(console: Console, table: Table) -> int:
+    from rich.measure import Measurement
     return Measurement.get(console, console.options.update(max_width=1000), table).maximum
 
 

@@ -11,8 +11,6 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from cryptography import x509
-
 PEER = "counterpoise.peer"
 """The key of the WSGI environ that has the caller's Peer. No header can set it."""
 
@@ -78,6 +76,7 @@ def digit_sum(number: int) -> int:
 @lru_cache(maxsize=4096)
 def peer(der: bytes) -> Peer:
     """Return the holder of a certificate in DER encoding."""
+    from cryptography import x509  # which only the device interface needs
     name, certificate = lfdi(der), x509.load_der_x509_certificate(der)
     return Peer(name, sfdi(name), certificate.not_valid_after_utc.timestamp(),
                 (certificate.issuer.public_bytes(), certificate.serial_number))

@@ -8,6 +8,11 @@ DERs), `series` (signals, measurements, forecasts), `fleet` (what is known of me
 events), `flexibility` (what a group can do), `dispatch` (orders), `reports`, `balance` (areas kept in
 balance).
 """
-from server.grid.controls import reservationanswers  # noqa: F401  (importing them registers their hooks)
-from server.grid.fleet import participation, rebuild  # noqa: F401
-from server.grid.groups import assignments, singledevices, virtualders  # noqa: F401
+from __future__ import annotations
+
+
+def load() -> None:
+    """Import what registers hooks of the store (see resources/hooks.py)."""
+    from server.grid.controls import reservationanswers  # noqa: F401
+    from server.grid.fleet import participation, rebuild  # noqa: F401
+    from server.grid.groups import assignments, singledevices, virtualders  # noqa: F401

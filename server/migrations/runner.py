@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import peewee
-from playhouse import migrations
 
 from server.errors import Refused
 
 DIRECTORY = Path(__file__).parent
+HISTORY = "schema_migration"  # peewee's table of the applied migrations
 LOCK = (2030, 5)  # of PostgreSQL's advisory locks: held by the process that migrates
 WRITERS = 2030  # the one that writers share (see resources.store): a migration excludes them
 REQUIREMENT = "schema compatible from"  # KeyValue: the migration a program has to know, and the newest
@@ -35,6 +35,9 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | 
     Returns the names of the applied migrations. Raises Refused, and changes nothing, where the database is
     newer than the program and not compatible with it, or where a row refers to a row that does not exist.
     """
+    if _is_current(database, directory):
+        return []
+    from playhouse import migrations  # which loads all drivers of databases
     runner = migrations.Runner(database, str(directory))
     if not _pending(runner):
         return []
@@ -55,12 +58,23 @@ def migrate(database: peewee.Database, directory: Path = DIRECTORY, last: str | 
     return names
 
 
+def _is_current(database: peewee.Database, directory: Path) -> bool:
+    """Return whether exactly the migrations in `directory` are applied."""
+    if not database.table_exists(HISTORY):
+        return False
+    applied = {name for name, in database.execute_sql(f"SELECT name FROM {HISTORY}").fetchall()}
+    return applied == known(directory)
+
+
 def pending(database: peewee.Database, directory: Path = DIRECTORY) -> list[str]:
     """Return the names of the migrations that `migrate` would apply. Refused as there."""
+    if _is_current(database, directory):
+        return []
+    from playhouse import migrations
     return _pending(migrations.Runner(database, str(directory)))
 
 
-def _pending(runner: migrations.Runner) -> list[str]:
+def _pending(runner: Any) -> list[str]:
     """Return the migrations to apply.
 
     Refused where migrations are applied that the program does not know, unless they are compatible with it
@@ -84,6 +98,7 @@ def known(directory: Path = DIRECTORY) -> frozenset[str]:
 
 def requirement(directory: Path, last: str) -> str:
     """Return the migration that a program has to know to work with the tables after those up to `last`."""
+    from playhouse import migrations
     loaded = [migration for migration in migrations.Migration.load_directory(str(directory))
               if migration.name <= last]
     return max(str(getattr(migration.load(), "COMPATIBLE_FROM", migration.name)) for migration in loaded)

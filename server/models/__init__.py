@@ -14,6 +14,7 @@ from pathlib import Path
 
 import peewee
 
+from server import drivers
 from server.config import settings
 from server.config.checks import masked
 from server.errors import Refused
@@ -40,10 +41,18 @@ _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "
 
 
 def connect(
+<<<<<<< HEAD
     url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True,
     upgrade: bool = True
 ) -> None:
     """Open the database at this URL (default: the setting) and, if `upgrade`, bring its tables up to date.
+=======
+    url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True
+) -> list[str]:
+    """Open the database at this URL (default: the setting) and bring its tables up to date.
+>>>>>>> 2715ce4 (Commands load only what they need: xmlschema, drivers, numpy wait)
+
+    Returns the names of the migrations that it has applied: none where everything was there.
 
     A database that is not there, or has no tables, is made if `create`; else it is refused (503).
 
@@ -62,8 +71,12 @@ def connect(
     db.initialize(open_database(url, wait_s, statement_s))
     if not create and not db.get_tables():
         raise _not_there(f"the database {masked(url)} is empty")
+<<<<<<< HEAD
     if upgrade:
         migrate()
+=======
+    return migrate()
+>>>>>>> 2715ce4 (Commands load only what they need: xmlschema, drivers, numpy wait)
 
 
 def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> peewee.Database:
@@ -76,6 +89,7 @@ def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> 
     if settings.synchronous == "normal":  # else it is for the server to say, which may wait for replicas too
         options += " -c synchronous_commit=off"
     try:
+        drivers.load_psycopg()
         from server.models import postgres
     except ImportError:
         raise Refused(503, f"the driver of PostgreSQL is missing, which {masked(url)} needs ("

@@ -163,6 +163,11 @@ class Operation:
     def has_dry_run(self) -> bool:
         return any(argument.name == "dry_run" for argument in self.arguments)
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        return self.role is not Role.VIEWER
+
     def run(self, values: Mapping[str, Any]) -> Any:
         """Check the values, by argument, and do it. BadArgument or Refused where it cannot be done."""
         for argument in self.arguments:

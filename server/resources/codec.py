@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from server.resources import foreign, hexbinary, ranges, schema, validation
 from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
+from server.resources.xmltext import escape, quoteattr
 
 Data = dict[str, Any]
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"

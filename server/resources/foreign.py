@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from server.errors import Refused
 from server.resources.schema import CSIPAUS, SEP, XSI_TYPE
+from server.resources.xmltext import escape, quoteattr
 
 MAX_ATTRIBUTES = 64  # of one element; the schemas know types with five
 MAX_NAMESPACE = 256  # characters of a namespace and a local name together

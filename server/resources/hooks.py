@@ -56,6 +56,17 @@ class PostedReading(NamedTuple):
 
 ReadingsTask = Callable[[Href, list[PostedReading]], None]
 _on_readings: list[ReadingsTask] = []
+_unloaded: list[Callable[[], object]] = []
+
+
+def load_when_needed(load: Callable[[], object]) -> None:
+    """Call this function, which registers hooks, before any hook is looked up: who only reads needs none."""
+    _unloaded.append(load)
+
+
+def _load() -> None:
+    while _unloaded:
+        _unloaded.pop()()
 
 
 def _register(
@@ -111,6 +122,7 @@ def on_readings(task: ReadingsTask) -> ReadingsTask:
 
 def run_on_readings(meter: Href, readings: list[PostedReading]) -> None:
     """Tell of new values of a MeterReading (its href)."""
+    _load()
     for task in _on_readings:
         task(meter, readings)
 
@@ -120,27 +132,32 @@ def run_before(change: Change) -> None:
     row = table.rows.get(change.kind)
     if change.caller is not None and row is not None and row.writer == table.OPERATOR:
         raise Refused(403, f"{change.kind} is kept by the utility")
+    _load()
     for hook in _before[change.method, change.kind]:
         hook(change)
 
 
 def run_after(change: Change) -> None:
     """Call the `after` hooks of a change."""
+    _load()
     for hook in _after[change.method, change.kind]:
         hook(change)
 
 
 def instead_of(method: str, kind: str) -> Callable[..., Any] | None:
     """Return the function that is called instead of the store; None where there is none."""
+    _load()
     return _instead.get((method, kind))
 
 
 def rebuilders() -> list[Callable[[], int]]:
     """Return the tasks of `reindex`."""
+    _load()
     return list(_rebuild)
 
 
 def run_seeds() -> None:
     """Create the resources that always exist."""
+    _load()
     for task in _seed:
         task()

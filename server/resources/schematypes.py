@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from importlib import resources as files
 from itertools import count
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
+
+import schemas
 
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _EDITIONS = {"2018": 2018, "2023": 2023, "superset": -1}  # by mark; what only ours lets through is of none
@@ -73,7 +74,7 @@ class Types(NamedTuple):
 
 def path() -> str:
     """Return the path of the file that includes the whole schema."""
-    return str(files.files("schemas") / "sep.xsd")
+    return str(Path(str(schemas.__file__)).with_name("sep.xsd"))
 
 
 @lru_cache(maxsize=1)

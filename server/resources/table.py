@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cached_property, lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import schemas
 
 OPERATOR, VIRTUAL_DER = "operator", "vder"
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
@@ -76,9 +78,8 @@ class Match(NamedTuple):
 
 def _load() -> dict[str, Row]:
     tables: dict[str, dict[str, Any]] = {}
-    for file in sorted(resources.files("schemas").iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".toml"):
-            tables |= tomllib.loads(file.read_text("utf-8"))
+    for file in sorted(Path(str(schemas.__file__)).parent.glob("*.toml")):
+        tables |= tomllib.loads(file.read_text("utf-8"))
     return {name: Row(name, **columns) for name, columns in tables.items()}
 
 

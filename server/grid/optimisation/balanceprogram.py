@@ -10,6 +10,7 @@ a round trip through a battery, so that no battery charges and discharges at onc
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -78,7 +79,7 @@ class ClusterSchedule(NamedTuple):
 
 
 def solve(
-    problem: BalanceProblem, seconds: float = np.inf, method: str = "simplex"
+    problem: BalanceProblem, seconds: float = math.inf, method: str = "simplex"
 ) -> ClusterSchedule | None:
     """The schedule, or None if the solver found none in `seconds`: the caller keeps the one before."""
     unit = float(np.abs(problem.net).max(initial=0.0)) or float(

@@ -11,9 +11,16 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-import highspy
+from server.grid.optimisation.arrays import LazyModule
+
+if TYPE_CHECKING:
+    import highspy
+else:
+    highspy = LazyModule("highspy")
+
+__all__ = ["STDOUT", "create", "highspy"]
 
 STDOUT = 1
 _BANNER = re.compile(rb"^(Running HiGHS|Copyright|Includes third-party)\b[^\n]*\n", re.MULTILINE)

@@ -1,12 +1,12 @@
 """A sparse linear program, written block by block, and HiGHS that solves it. Knows nothing of power."""
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
-
-import highspy
 
 from server.grid.optimisation import highssolver
 from server.grid.optimisation.arrays import Floats, Whole, np
+from server.grid.optimisation.highssolver import highspy
 
 OPTIMAL, TIME_LIMIT, FAILED = "optimal", "time limit", "failed"
 NumberOrArray = Any  # a number, or an array that broadcasts to the block's shape
@@ -34,7 +34,7 @@ class Model:
         self,
         shape: tuple[int, ...],
         low: NumberOrArray = 0.0,
-        high: NumberOrArray = np.inf,
+        high: NumberOrArray = math.inf,
         cost: NumberOrArray = 0.0,
     ) -> Whole:
         """New variables between bounds, with a cost each."""
@@ -57,7 +57,7 @@ class Model:
         rows, columns = np.broadcast_arrays(rows, columns)
         self._terms.append((rows.ravel(), columns.ravel(), _broadcast_flat(factor, rows.shape)))
 
-    def solve(self, seconds: float = np.inf, threads: int = 1, method: str = "simplex") -> Solution:
+    def solve(self, seconds: float = math.inf, threads: int = 1, method: str = "simplex") -> Solution:
         """The least cost, within so many seconds."""
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = self.width, self.height
@@ -74,7 +74,7 @@ class Model:
             solver.setOptionValue(option, value)
         solver.passModel(program)
         solver.run()
-        status = _STATUS.get(solver.getModelStatus(), FAILED)
+        status = _status(solver.getModelStatus())
         if status != OPTIMAL:
             return Solution(None, float("nan"), status)
         return Solution(
@@ -82,7 +82,9 @@ class Model:
         )
 
 
-_STATUS = {highspy.HighsModelStatus.kOptimal: OPTIMAL, highspy.HighsModelStatus.kTimeLimit: TIME_LIMIT}
+def _status(reached: Any) -> str:
+    statuses = highspy.HighsModelStatus
+    return {statuses.kOptimal: OPTIMAL, statuses.kTimeLimit: TIME_LIMIT}.get(reached, FAILED)
 
 
 def _broadcast_flat(values: NumberOrArray, shape: tuple[int, ...]) -> Floats:

@@ -5,6 +5,7 @@ limited group, and those under no limit are merged across groups. Consumption is
 """
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from server.grid.optimisation.arrays import Floats, Whole, np
@@ -14,7 +15,7 @@ from server.grid.optimisation.clusters import merged, sums
 FEW_LIMITS = 12
 
 
-def solve_nested(problem: BalanceProblem, seconds: float = np.inf) -> ClusterSchedule | None:
+def solve_nested(problem: BalanceProblem, seconds: float = math.inf) -> ClusterSchedule | None:
     """As `balanceprogram.solve`. Clusters that were planned as one all get the same position between their
     own bounds, in power and in energy."""
     if len(problem.limits) <= FEW_LIMITS:

@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import chunked
 
-from server import clock, functionsets, models
+from server import clock, functionsets, grid, models
 from server.grid.groups import virtualders
 from server.models import (ChargingSession, DerState, Device, DeviceType, Membership, Meter, Participation,
                            VirtualDER)
@@ -35,6 +35,7 @@ Rows = list[dict[str, Any]]
 def area_with(count: int) -> Iterator[VirtualDER]:
     """Yield a virtual DER with so many members in FEEDERS virtual DERs below it, in a database of its own."""
     functionsets.load()
+    grid.load()
     with TemporaryDirectory() as folder:
         models.connect(f"sqlite:///{Path(folder)}/grid.db")
         area = virtualders.find(virtualders.create("area")["id"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from certs import dev
-from server import clock, functionsets, models
+from server import clock, functionsets, grid, models
 from server.config import settings
 from server.resources import pollrates
 from tests.flows.server import Server
@@ -115,6 +115,7 @@ def running_server(folder: Path, devices: int, **options: Any) -> Iterator[tuple
         settings.require()
         models.connect()
         functionsets.load()
+        grid.load()
         pollrates.forget()
         with server:
             yield server, entries

@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from typing import Any
 
-from server import cli, functionsets
+from server import cli, functionsets, grid
 from server.resources import schema, validation
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -67,6 +67,7 @@ def _load() -> None:
 
     assert controller and reports and charts and dates and figure
     functionsets.load()
+    grid.load()
     validation.validator()
     for tag in schema.elements():
         schema.type_spec(tag.rpartition("}")[2])

@@ -33,6 +33,7 @@ from server.grid.groups import assignments, virtualders
 from server.resources import hooks, store, table
 
 functionsets.load()
+grid.load()
 models.connect(sys.argv[1])
 hooks.run_seeds()
 lfdi = "A" * 40

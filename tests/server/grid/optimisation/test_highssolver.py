@@ -7,7 +7,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import highspy
 import pytest
 
 from server.grid.optimisation import highssolver
@@ -56,7 +55,7 @@ def test_the_banner_of_the_installed_highs_is_not_printed() -> None:
 
 
 def test_what_others_print_meanwhile_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(highspy, "Highs", Talker)
+    monkeypatch.setattr(highssolver.highspy, "Highs", Talker)
     with Piped() as pipe:
         highssolver.create()
     assert pipe.text == b"one\ntwo\n"
@@ -65,7 +64,7 @@ def test_what_others_print_meanwhile_is_printed(monkeypatch: pytest.MonkeyPatch)
 def test_a_solver_that_cannot_be_made_leaves_standard_output_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise MemoryError
-    monkeypatch.setattr(highspy, "Highs", fail)
+    monkeypatch.setattr(highssolver.highspy, "Highs", fail)
     before = open_descriptors()
     with Piped() as pipe:
         with pytest.raises(MemoryError):

@@ -1,0 +1,42 @@
+"""What `counterpoise --help` says of each command, in its order, so that it need not load any."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SUMMARIES: Mapping[str, str] = {
+    "serve": "Run the device interface until it is stopped.",
+    "work": "Run the worker: events, orders, plans, retention.",
+    "init": "Make the database, or upgrade it.",
+    "check": "Check settings, certificates, database, clock, worker, disk.",
+    "certs": "Make, show, check and revoke certificates.",
+    "backup": "Copy the whole database into a file, and verify it.",
+    "restore": "Put the database back from a backup.",
+    "move": "Move the database to another, and verify it.",
+    "enrol": "Enrol a device, or all devices of a file.",
+    "device": "Look at and change enrolled devices.",
+    "vder": "Group DERs into virtual DERs.",
+    "control": "Post controls in the standard's own modes.",
+    "preview": "Show which control a device follows, and why.",
+    "dispatch": "Order power of a virtual DER.",
+    "dr": "Ask the loads of a virtual DER to use less, or more before.",
+    "ev": "Flow reservations of chargers and storage.",
+    "signal": "What the grid requires of an area.",
+    "forecast": "What is expected of a virtual DER.",
+    "history": "What was measured of virtual DERs.",
+    "opt-out": "Exclude devices from dispatch as their owners wish.",
+    "contract": "What was agreed with a device's owner.",
+    "plan": "Plan an area that has a signal: run, approve, publish.",
+    "responses": "List how devices responded to events.",
+    "readings": "List what a device measured.",
+    "poll-rate": "Show or set how often devices poll.",
+    "post-rate": "Show or set how often devices post readings.",
+    "report": "Results of events, days and months, also as one HTML file.",
+    "baseline": "What devices would have drawn without any event.",
+    "alarm": "What is wrong: since when, where, and what to do about it.",
+    "clock": "Whether the clock of this machine is trusted.",
+    "audit": "Every change by an operator: who, what, before, after, why.",
+    "reindex": "Rebuild every derived row and body.",
+    "settings": "Every setting: value, unit, range, source, meaning.",
+    "operations": "Every operation: role, arguments, dry run.",
+    "demo": "Watch a day of a neighbourhood that is kept in balance.",
+}
