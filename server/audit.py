@@ -116,7 +116,7 @@ def audited(operation: str, subject: str, *, state: StateOf | None = None,
                 return function(*args, **kwargs)
             first = next(iter(arguments.values()), None)
             entry = None
-            with store.transaction(), _outermost():
+            with store.transaction(), unrecorded():
                 before = _state_of(state, first)
                 result = function(*args, **kwargs)
                 after = _state_of(answer, result) if answer else _state_of(state, first)
@@ -140,7 +140,8 @@ def _state_of(state: StateOf | None, value: Any) -> State | None:
 
 
 @contextmanager
-def _outermost() -> Iterator[None]:
+def unrecorded() -> Iterator[None]:
+    """Add no entries for the changes inside: another entry has them, or they will not stay."""
     token = _in_audited.set(True)
     try:
         yield

@@ -80,6 +80,11 @@ def follow_decision() -> None:
         system.trust(stored_s)
 
 
+def accepted() -> ClockRow:
+    """Return what the state of the clock would be after `accept`."""
+    return {"time": int(clock.system.boot() + clock.system.offset_s()), "suspect": False, "jump_s": 0.0}
+
+
 def accept() -> ClockRow:
     """Trust the system's clock of this machine as it is now. Its other processes follow within seconds."""
     clock.system.trust(clock.system.offset_s())

@@ -12,7 +12,7 @@ from server.cli import common, parameters
 from server.cli.presentation import Presentation
 from server.cli.tables import show
 from server.errors import BadArgument, Refused
-from server.operations.declaration import Argument, Group, Operation
+from server.operations.declaration import DRY_RUN, Argument, Group, Operation
 
 # The modules with presentations of their own, by the first word of the operation.
 _OWN = {"audit": "audit", "device": "personaldata"}
@@ -46,36 +46,29 @@ def command(operation: Operation, name: str) -> click.Command:
     """The command of an operation. `--json` is added to its arguments, `--yes` where it asks first."""
     presentation = _presentation(operation)
 
-    def callback(as_json: bool, **values: Any) -> None:
+    def callback(as_json: bool, yes: bool = False, **values: Any) -> None:
         own = {parameter.name: values[parameter.name] for parameter in presentation.parameters
                if parameter.name is not None}
-        run(operation, lambda: operation.run(_arguments(operation, values)),
+        arguments = _arguments(operation, values)
+        common.ask(operation.question(arguments), yes)
+        run(operation, lambda: operation.run(arguments),
             lambda result: presentation.print(result, as_json, **own),
             database=not values.get(operation.without_database))
+        if arguments.get(DRY_RUN) and not as_json:
+            click.secho("Dry run: nothing was changed.", err=True)
 
     click_command = click.Command(
         name,
         callback=callback,
         params=[*(_parameter(argument, operation) for argument in operation.arguments),
-                *presentation.parameters, _json_option()],
+                *presentation.parameters, *_options(operation)],
         help=parameters.in_options(operation.help, operation.arguments),
         epilog=" ".join(note for unit, note in parameters.NOTES.items()
                         if any(argument.unit == unit for argument in operation.arguments)) or None,
     )
     if any(argument.positional and argument.kind is float for argument in operation.arguments):
         click_command.context_settings["ignore_unknown_options"] = True  # -5 is a number here
-    if operation.confirm:
-        click_command.params.append(_yes_option(operation.confirm))
     return click_command
-
-
-def _yes_option(question: str) -> click.Option:
-    """`--yes`: without it, and but for a dry run, the question is asked."""
-    def ask(context: click.Context, option: click.Parameter, yes: bool) -> None:
-        if not (yes or context.resilient_parsing or context.params.get("dry_run")):
-            common.ask(question)
-
-    return click.Option(["--yes"], is_flag=True, expose_value=False, callback=ask, help="Do not ask first.")
 
 
 def _presentation(operation: Operation) -> Presentation:
@@ -152,5 +145,8 @@ def _help(argument: Argument) -> str:
     return argument.arg.help + (f"  [{shown}]" if shown else "")
 
 
-def _json_option() -> click.Option:
-    return click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
+def _options(operation: Operation) -> list[click.Option]:
+    """What the command line adds to the arguments of an operation."""
+    json = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
+    yes = click.Option(["--yes"], is_flag=True, help="Do it without asking.")
+    return [yes, json] if operation.confirm else [json]

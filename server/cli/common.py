@@ -58,6 +58,24 @@ def actor() -> tuple[str, str]:
     return name, reason
 
 
+def is_terminal() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()
+
+
+def ask(question: str, yes: bool = False) -> None:
+    """Ask before something is destroyed. Without a terminal, where nobody can answer, it is refused.
+
+    `yes` is the answer where it came with the command line, as --yes.
+    """
+    if yes or not question:
+        return
+    if not is_terminal():
+        raise click.UsageError(
+            f"{question} There is no terminal to ask this on. Add --yes to do it, or --dry-run to try.")
+    click.confirm(question, abort=True, err=True)
+
+
 def open_database(create: bool | None = None, reads: bool = False) -> None:
     """Connect to the database; the clock follows the server's.
 
@@ -93,13 +111,6 @@ def follow_clock() -> None:
     else:
         pace = models.KeyValue.get_or_none(models.KeyValue.name == "clock")
         clock.follow(pace.value if pace else "")
-
-
-def ask(question: str) -> None:
-    """Ask a person for confirmation; end the command without it, or where nobody is there to give it."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} There is no terminal to ask this on. Add --yes to do it.")
-    click.confirm(question, abort=True)
 
 
 def close() -> None:

@@ -19,6 +19,9 @@ Made from `server/operations` by `counterpoise operations --markdown`; a test ho
 Every operation is declared once, with its arguments, their units and ranges, the role that it needs and
 whether it has a dry run. The commands are made from the declarations. On the local command line everybody may
 do everything, since whoever holds the database does.
+
+Every operation that changes something has a dry run: it is done, shown, and rolled back. One that destroys
+what no other brings back asks first; where nobody can answer, `--yes` has to.
 """
 _HEADING = "| argument | type | accepted | default | what it is for |\n| --- | --- | --- | --- | --- |\n"
 
@@ -34,7 +37,8 @@ def show_operations(as_json: bool, as_markdown: bool) -> None:
         show([_record(operation) for operation in declared()], as_json=True)
     else:
         show([{"name": operation.name, "role": str(operation.role), "dry_run": operation.has_dry_run,
-               "help": _summary(operation)} for operation in declared()], as_json=False)
+               "asks": bool(operation.confirm), "help": _summary(operation)}
+              for operation in declared()], as_json=False)
 
 
 def declared() -> Iterator[Operation]:
@@ -47,14 +51,18 @@ def markdown() -> str:
     """The reference of all operations, as docs/operations.md has it."""
     parts = [_PREFACE]
     for operation in declared():
-        dry_run = " It has a dry run." if operation.has_dry_run else ""
         help = operation.help.replace("\n\n", "\0").replace("\n", " ").replace("\0", "\n\n")
         help = parameters.in_options(help, operation.arguments, "`{}`")
-        parts.append(f"\n## {operation.name}\n\n{help}\n\nRole: {operation.role}.{dry_run}\n")
+        parts.append(f"\n## {operation.name}\n\n{help}\n\nRole: {operation.role}.{_manner(operation)}\n")
         if operation.arguments:
             parts.append(f"\n{_HEADING}")
             parts += [_line(argument, operation) for argument in operation.arguments]
     return "".join(parts)
+
+
+def _manner(operation: Operation) -> str:
+    return ((" It has a dry run." if operation.has_dry_run else "")
+            + (" It asks first; `--yes` answers." if operation.confirm else ""))
 
 
 def _line(argument: Argument, operation: Operation) -> str:
@@ -86,6 +94,7 @@ def _record(operation: Operation) -> dict[str, Any]:
         "name": operation.name,
         "role": operation.role,
         "dry_run": operation.has_dry_run,
+        "asks": bool(operation.confirm),
         "help": operation.help,
         "arguments": [
             {"name": argument.name, "option": argument.option, "type": argument.kind.__name__,

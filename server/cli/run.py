@@ -10,6 +10,7 @@ from server import clock
 from server.cli import common
 from server.config import settings
 from server.config.checks import masked
+from server.errors import Refused
 
 
 @click.command()
@@ -49,13 +50,30 @@ def _save(name: str, value: str) -> bool:
 
 
 @click.command("init")
-def init() -> None:
+@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+def init(dry_run: bool) -> None:
     """Make the database, or upgrade it.
 
     `serve` does so too; other commands refuse a database that is not there.
     """
+    if dry_run:
+        click.echo(_preview())
+        return
     common.open_database(create=True)
     click.echo(f"The database {masked(settings.database)} is ready.")
+
+
+def _preview() -> str:
+    """What `init` would do."""
+    from server import models
+    database = masked(settings.database)
+    try:
+        missing = models.connect(create=False, upgrade=False)
+    except Refused:
+        return f"The database {database} would be made."
+    if missing:
+        return f"The database {database} would be upgraded by {', '.join(missing)}."
+    return f"The database {database} is up to date."
 
 
 @click.command()

@@ -41,18 +41,12 @@ _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "
 
 
 def connect(
-<<<<<<< HEAD
     url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True,
     upgrade: bool = True
-) -> None:
-    """Open the database at this URL (default: the setting) and, if `upgrade`, bring its tables up to date.
-=======
-    url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True
 ) -> list[str]:
-    """Open the database at this URL (default: the setting) and bring its tables up to date.
->>>>>>> 2715ce4 (Commands load only what they need: xmlschema, drivers, numpy wait)
+    """Open the database at this URL (default: the setting) and, if `upgrade`, bring its tables up to date.
 
-    Returns the names of the migrations that it has applied: none where everything was there.
+    Returns the names of the migrations that it has applied, or would apply: none where everything is there.
 
     A database that is not there, or has no tables, is made if `create`; else it is refused (503).
 
@@ -71,12 +65,7 @@ def connect(
     db.initialize(open_database(url, wait_s, statement_s))
     if not create and not db.get_tables():
         raise _not_there(f"the database {masked(url)} is empty")
-<<<<<<< HEAD
-    if upgrade:
-        migrate()
-=======
-    return migrate()
->>>>>>> 2715ce4 (Commands load only what they need: xmlschema, drivers, numpy wait)
+    return migrate() if upgrade else pending()
 
 
 def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> peewee.Database:

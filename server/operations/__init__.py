@@ -9,7 +9,7 @@ operations on one kind of thing and calls the packages below (`personaldata` mor
 `seriesinput` reads files of time series,
 `enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
 (`quantitytexts` and `timetexts` their units and times), `progress` tells interfaces how far long work is,
-`resulttypes` what the declared type of a result says of a value in it.
+`trials` are dry runs, `resulttypes` what the declared type of a result says of a value in it.
 """
 from __future__ import annotations
 

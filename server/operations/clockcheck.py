@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from server import audit, timekeeping
-from server.operations.declaration import Group, Role
+from server.operations.declaration import DryRun, Group, Role
 
 clock_group = Group("clock", "The clock of this machine: whether it is trusted after a jump.", default="show")
 GROUPS = (clock_group,)
@@ -31,6 +31,6 @@ def _accept() -> timekeeping.ClockRow:
 
 @clock_group.operation(
     "accept", role=Role.ADMINISTRATOR, confirm="Follow the clock of this machine as it is now?")
-def accept() -> timekeeping.ClockRow:
+def accept(*, dry_run: DryRun = False) -> timekeeping.ClockRow:
     """Trust the clock of this machine as it is now, after a jump."""
-    return _accept()
+    return timekeeping.accepted() if dry_run else _accept()

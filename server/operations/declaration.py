@@ -9,8 +9,12 @@
 The signature says the rest. What stands before `*` is positional, what stands after it is an option. A
 parameter without a default is required. The annotation gives the type (`Watts`, `Instant`, `bool`, a
 `Literal`, `Sequence[str]`, `Mapping[str, str]`, `UploadedFile`, …), `None` where it may be left out, and an
-`Arg` with help and range. `dry_run: DryRun = False` declares that the operation can be tried. The return type
-is the type of the result.
+`Arg` with help and range. The return type is the type of the result.
+
+Every operation that changes something, by its role, can be tried: with `dry_run` it is run in a transaction
+that is rolled back. One that acts on more than the database, or has more to say of a trial, declares
+`dry_run: DryRun = False` and does it itself. One that destroys what no other operation brings back declares
+the question that is asked first: `confirm="Remove {device}?"`.
 """
 from __future__ import annotations
 
@@ -86,6 +90,7 @@ class Arg:
 
 
 NO_PAIRS: Mapping[str, str] = MappingProxyType({})
+DRY_RUN = "dry_run"
 DryRun = Annotated[bool, Arg("Show what would be done, with warnings; change nothing.")]
 Reason = Annotated[str, Arg("Why, for the audit log.")]
 VderName = Annotated[str, Arg("A virtual DER's name or number.", metavar="VDER")]
@@ -154,6 +159,7 @@ class Operation:
     result: Any
     confirm: str
     without_database: str
+    tries_itself: bool
 
     @property
     def help(self) -> str:
@@ -161,7 +167,7 @@ class Operation:
 
     @property
     def has_dry_run(self) -> bool:
-        return any(argument.name == "dry_run" for argument in self.arguments)
+        return any(argument.name == DRY_RUN for argument in self.arguments)
 
     @property
     def changes(self) -> bool:
@@ -175,11 +181,27 @@ class Operation:
                 argument.check(values[argument.name])
             elif argument.required:
                 raise BadArgument(argument.name, "a value is needed")
+        if not values.get(DRY_RUN) or self.tries_itself:
+            return self._call(values)
+        from server.operations.trials import trial  # which loads the store
+        with trial():
+            return self._call(values)
+
+    def question(self, values: Mapping[str, Any]) -> str:
+        """Return what to ask before it is done, with the values in it; "" where nothing is to be asked."""
+        if values.get(DRY_RUN):
+            return ""
+        return self.confirm.format_map({
+            name: ", ".join(value) if isinstance(value, (list, tuple)) else value
+            for name, value in values.items()})
+
+    def _call(self, values: Mapping[str, Any]) -> Any:
         positional = [values[argument.name] for argument in self.arguments
                       if argument.positional and argument.name in values]
         return self.function(*positional, **{
             argument.name: values[argument.name] for argument in self.arguments
-            if not argument.positional and argument.name in values})
+            if not argument.positional and argument.name in values
+            and (argument.name != DRY_RUN or self.tries_itself)})
 
 
 @dataclass
@@ -200,12 +222,17 @@ class Group:
                   without_database: str = "") -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
 
-        `confirm` is a question that an interactive interface asks first, `without_database` an argument with
-        which the operation needs no database.
+        `confirm` is the question that interfaces ask first, with names of arguments in braces. An interface
+        with nobody to answer refuses, unless the answer came with the call (`--yes`).
+        `without_database` is an argument with which the operation needs no database.
         """
         def declare(function: F) -> F:
             hints = get_type_hints(function, include_extras=True)
-            parameters = inspect.signature(function).parameters.values()
+            parameters = list(inspect.signature(function).parameters.values())
+            tries_itself = any(parameter.name == DRY_RUN for parameter in parameters)
+            if role is not Role.VIEWER and not tries_itself:
+                parameters.append(inspect.Parameter(DRY_RUN, inspect.Parameter.KEYWORD_ONLY, default=False))
+                hints[DRY_RUN] = DryRun
             self.operations[name] = Operation(
                 name=" ".join(filter(None, (self.parent, self.name, name))),
                 function=function,
@@ -214,6 +241,7 @@ class Group:
                 result=hints["return"],
                 confirm=confirm,
                 without_database=without_database,
+                tries_itself=tries_itself,
             )
             return function
         return declare

@@ -216,7 +216,7 @@ def restore(device: DeviceName) -> DeviceRow:
 
 
 @device.operation("remove", role=Role.ADMINISTRATOR,
-                  confirm="Remove the device and everything it has reported (its readings stay)?")
+                  confirm="Remove {device} and everything it has reported (its readings stay)?")
 def remove(device: DeviceName) -> RemovedDevice:
     """Remove a device; its certificate is no longer enrolled."""
     removed = enrolment.find(device)

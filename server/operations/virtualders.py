@@ -148,7 +148,8 @@ def update(
                          export_limit_w=export_limit_w)
 
 
-@vder.operation("delete", role=Role.OPERATOR)
+@vder.operation("delete", role=Role.OPERATOR,
+                confirm="Delete {vder}, its program and its members' assignments to it?")
 def delete(
     vder: VderName,
     *,
@@ -248,7 +249,7 @@ def add(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...
     return memberfiles.add(vder, devices)
 
 
-@members.operation("remove", role=Role.OPERATOR)
+@members.operation("remove", role=Role.OPERATOR, confirm="Take {devices} out of {vder}?")
 def remove(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
     """Take out devices that are in by name."""
     return memberfiles.remove(vder, devices)

@@ -54,7 +54,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
             for verb in (
                 "vder show",
                 "vder update",
-                "vder delete",
+                "vder delete --yes",
                 "vder status",
                 "vder capability",
                 "vder forecast",

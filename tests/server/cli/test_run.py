@@ -64,3 +64,18 @@ def test_a_command_says_where_it_looked_for_a_database_that_is_not_there(words: 
         models.db.close()
         settings.__dict__.clear()
         settings.__dict__.update(saved)
+
+
+def test_a_dry_run_of_init_tells_and_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "database", f"sqlite:///{tmp_path}/c.db")
+
+    def told() -> str:
+        result = CliRunner().invoke(main, ["init", "--dry-run"], catch_exceptions=False)
+        models.db.close()
+        return result.stdout
+    assert "would be made" in told() and not (tmp_path / "c.db").exists()
+    assert CliRunner().invoke(main, ["init"], catch_exceptions=False).exit_code == 0
+    assert "is up to date" in told()
+    models.connect(f"sqlite:///{tmp_path}/c.db")
+    models.db.execute_sql("DELETE FROM schema_migration WHERE name LIKE '0005%'")
+    assert "would be upgraded by 0005" in told()

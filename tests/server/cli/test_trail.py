@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server import audit, clock, models
-from server.cli import main
+from server.cli import common, main
+from server.cli.reference import declared
 from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
@@ -23,7 +24,8 @@ from server.grid.controls import defaultcontrols, dercontrols, drevents
 from server.grid.fleet import participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import AuditEntry, DispatchOrder, Plan
+from server.models import AuditEntry, DispatchOrder, Plan, VirtualDER
+from server.operations.declaration import Operation
 from tests import peers
 from tests.conftest import NOON
 from tests.ordered import create_order
@@ -42,11 +44,11 @@ CHANGES = {
     "device remove": ("one --yes", "device remove", ONE),
     "vder create": ("wind --parent street", "vder create", "wind"),
     "vder update": ("solar --primacy 9", "vder update", "solar"),
-    "vder delete": ("empty", "vder delete", "empty"),
+    "vder delete": ("empty --yes", "vder delete", "empty"),
     "vder default": ("solar opModMaxLimW=90%", "vder default", "solar"),
     "vder default --clear": ("street", "vder default", "street"),
     "vder members add": ("empty one two", "vder members add", "empty"),
-    "vder members remove": ("solar one", "vder members remove", "solar"),
+    "vder members remove": ("solar one --yes", "vder members remove", "solar"),
     "vder members import": ("empty {members}", "vder members import", "empty"),
     "control post": ("solar opModConnect=no --duration 5m", "control post", "solar /derp/2/derc/2"),
     "control cancel": ("/derp/1/derc/1", "control cancel", "/derp/1/derc/1"),
@@ -245,6 +247,56 @@ def test_any_other_verb_leaves_the_state_as_it_was(run: Typed, verb: str, tmp_pa
     before = snapshot()
     run(*line(verb, LOOKS[verb], tmp_path))
     assert snapshot() == before
+
+
+# Operations that change something and leave no entry, or only sometimes.
+ALSO = {"clock accept": "--yes", "history roll": "--from 2025-06-15T11:00", "reindex": ""}
+DRY_RUNS = {**{verb: words for verb, (words, *_) in CHANGES.items()}, **ALSO}
+
+
+def test_every_operation_that_changes_something_is_tried_here() -> None:
+    assert {operation.name for operation in declared() if operation.changes} == set(map(plain, DRY_RUNS))
+
+
+@pytest.mark.parametrize("verb", DRY_RUNS)
+def test_a_dry_run_changes_nothing(run: Typed, verb: str, tmp_path: Path) -> None:
+    def everything() -> list[Any]:
+        return [sorted(map(repr, table.select().tuples())) for table in models.tables()]
+    before = everything()
+    words = line(verb, DRY_RUNS[verb].replace("--yes", ""), tmp_path)
+    assert "Dry run: nothing was changed." in run(*words, "--dry-run").stderr
+    assert everything() == before
+
+
+DESTROYING = {"remove", "delete", "erase", "purge", "revoke", "reset", "prune"}
+
+
+def test_what_destroys_asks_first() -> None:
+    asking = {operation.name for operation in declared() if operation.confirm}
+    assert {operation.name for operation in declared()
+            if DESTROYING & set(operation.name.split())} | {"clock accept"} <= asking
+
+
+@pytest.mark.parametrize("operation", [operation for operation in declared() if operation.confirm],
+                         ids=lambda operation: operation.name)
+def test_what_asks_is_refused_where_nobody_can_answer(
+    run: Typed, operation: Operation, tmp_path: Path
+) -> None:
+    before = snapshot()
+    words = line(operation.name, DRY_RUNS[operation.name], tmp_path)
+    assert "--yes" in words
+    refused = run(*(word for word in words if word != "--yes"), fails=True)
+    assert "There is no terminal" in refused.stderr and snapshot() == before
+
+
+@pytest.mark.parametrize("answer, left", [("y", False), ("n", True)])
+def test_on_a_terminal_it_is_asked_by_name(
+    run: Typed, monkeypatch: pytest.MonkeyPatch, answer: str, left: bool
+) -> None:
+    monkeypatch.setattr(common, "is_terminal", lambda: True)
+    result = CliRunner().invoke(main, ["vder", "delete", "empty"], input=answer)
+    assert "Delete empty, its program" in result.stderr
+    assert VirtualDER.select().where(VirtualDER.name == "empty").exists() is left
 
 
 def test_who_is_acting_is_said_or_set_or_the_user(run: Typed) -> None:
