@@ -1,10 +1,10 @@
 """The operator interface: the command line `counterpoise`.
 
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
-`parameters` (what is typed), `tables` and `presentation` (what is printed; `audit` and `personaldata` have
-their own), `common` (settings, database, progress) and `group` (what happens when a command fails;
-`summaries` is the list of commands). `run`, `check`, `certs`, `backup`, `settings`, `reference` and `demo`
-are commands that are not operations.
+`parameters` (what is typed), `tables`, `jsonoutput` and `presentation` (what is printed; `audit` for its
+entries), `common` (settings, database, progress) and `group` (what happens when a command fails; `summaries`
+is the list of commands). `run`, `check`, `certs`, `backup`, `settings`, `reference` and `demo` are commands
+that are not operations.
 """
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 from server import operations
 from server.cli import common
 from server.cli.group import Commands
+from server.cli.jsonoutput import VERSIONS
 from server.cli.summaries import SUMMARIES
 
 # Commands that are not operations, with their modules.
@@ -44,9 +45,12 @@ def load(name: str) -> click.Command:
               help="A setting for this call; see `settings`.")
 @click.option("--as", "name", metavar="NAME",
               help="Who you are, for the audit log; your login name if not given.")
+@click.option("--json-version", type=click.Choice(VERSIONS),
+              help="Refuse where --json has another version than this.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit log.")
 @click.pass_context
-def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str) -> None:
+def main(context: click.Context, pairs: tuple[str, ...], name: str | None, reason: str,
+         json_version: str | None) -> None:
     """Counterpoise: an IEEE 2030.5 server and residential DERMS."""
     common.configure(pairs, context.invoked_subcommand or "")
     common.act_as(name or common.login(), reason)

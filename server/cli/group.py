@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from server import logs
+from server.cli import jsonoutput
 from server.config import BadSettings, settings
 from server.config.checks import masked
 from server.errors import Refused
@@ -56,6 +58,15 @@ class Commands(click.Group):
         """List the commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries.items()))
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, standalone_mode: bool = True, **options: Any
+    ) -> Any:
+        """Run a command line; where it asks for JSON, what is refused is JSON as well."""
+        words = sys.argv[1:] if args is None else list(args)
+        if standalone_mode and jsonoutput.is_asked_for(words):
+            jsonoutput.main(self, words, **options)
+        return super().main(words, standalone_mode=standalone_mode, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

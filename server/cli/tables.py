@@ -4,7 +4,6 @@ What a value is, an instant or a power, says the type that the operation declare
 """
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from server.cli import jsonoutput
 from server.config import settings
 from server.operations import resulttypes
 from server.units import SUFFIXES
@@ -54,7 +54,7 @@ def show(result: Any, as_json: bool, declared: Any = Any) -> None:
     if result is None:
         return
     if as_json:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
+        click.echo(jsonoutput.dumps(result))
         return
     from rich.console import Console
 

@@ -24,7 +24,7 @@ class ReadingRow(TypedDict):
     be; they are used by nothing.
     """
     start: Instant
-    duration: Seconds
+    duration_s: Seconds
     quantity: str
     value: int | None
     multiplier: int
@@ -67,7 +67,7 @@ def readings(
         rows += [
             {
                 "start": instant,
-                "duration": duration_s,
+                "duration_s": duration_s,
                 "quantity": meter.submitted.get("description", ""),
                 "value": value,
                 "multiplier": reading_type.get("powerOfTenMultiplier", 0),
