@@ -28,6 +28,7 @@ from server.config import settings
 Fields = Mapping[str, Any]
 LOGGERS = ("server", "clients", "certs", "gunicorn")  # to which the setting of the level applies
 ACCESS = "server.access"
+START = "server.start"  # where a process listens and what it works on: said whatever the level is
 _PLAIN = re.compile(r"[!-~\u00a1-\uffff]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -68,6 +69,7 @@ def configure(command: str, level: str = "") -> None:
     for name in LOGGERS:
         logging.getLogger(name).setLevel(number)
     logging.getLogger(ACCESS).setLevel(logging.INFO if settings.access_log else logging.CRITICAL)
+    logging.getLogger(START).setLevel(logging.INFO)
     handler = StandardError()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     for earlier in [other for other in logging.root.handlers if isinstance(other, StandardError)]:

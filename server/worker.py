@@ -14,6 +14,8 @@ from collections.abc import Callable
 import peewee
 
 from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
+from server.config import settings
+from server.config.checks import masked
 from server.grid.balance import controller
 from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
@@ -119,7 +121,9 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
             if not is_open:
                 open_database()
                 is_open = True
-                log.info("the worker has started")
+                logging.getLogger(logs.START).info(
+                    "the worker has started, on the database %s (%s), in the time zone %s",
+                    masked(settings.database), settings.place("database"), settings.timezone)
             check_schema()
             turn()
             if time.monotonic() >= _purge_at:

@@ -1,7 +1,7 @@
 """The device interface: IEEE 2030.5 over mutual TLS, bytes in and bytes out.
 
-Read `listen`, `worker` and `admission` (address, processes, threads), `connection`, `message` and `tls` (one
-connection), `trust`, `revocation` and `proxy` (which certificates are accepted), `refusals` (the log of those
-that are not), `credentials` (what is read
-of them), `app` and `views` (from a request to the one view), `answers` (what goes out).
+Read `listen`, `worker` and `admission` (address, processes, threads; `startup` says them), `connection`,
+`message` and `tls` (one connection), `trust`, `revocation` and `proxy` (which certificates are accepted),
+`refusals` (the log of those that are not), `credentials` (what is read of them), `app` and `views` (from a
+request to the one view), `answers` (what goes out).
 """

@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 from server import logs, models
 from server.config import BadSettings, checks, settings
-from server.protocol import credentials
+from server.protocol import credentials, startup
 from server.protocol.revocation import BadRevocationList
 
 
@@ -63,10 +63,8 @@ if not settings.proxies:
 
 def when_ready(arbiter: Any) -> None:
     """Say where it listens, and set up the signals of the main process (a hook of gunicorn)."""
-    scheme = "http" if settings.proxies else "https"
-    places = ", ".join(f"{scheme}://{address}" for address in bind)
-    database = checks.masked(settings.database)
-    print(f"Devices are served on {places}, from the database {database}.", flush=True)
+    for line in startup.lines():
+        logging.getLogger(logs.START).info(line)
     signal.signal(signal.SIGUSR2, _refuse_upgrade)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGHUP))
     signal.alarm(settings.reload_hours * 3600)

@@ -86,7 +86,7 @@ def test_it_listens_on_ipv6_and_on_several_addresses(
                 assert body_of(listening.answer(client))["remote"] == seen
     first = host.partition(",")[0]
     url = f"https://{f'[{first}]' if ':' in first else first}:{it.port}"
-    assert f"Devices are served on {url}" in capfd.readouterr().out
+    assert f"devices are served on {url}" in capfd.readouterr().err
 
 
 def test_the_application_learns_who_calls(interface: Listening) -> None:
