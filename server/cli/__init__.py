@@ -1,10 +1,10 @@
 """The operator interface: the command line `counterpoise`.
 
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
-`parameters` (what is typed), `tables`, `jsonoutput` and `presentation` (what is printed; `audit` for its
-entries), `common` (settings, database, progress) and `group` (what happens when a command fails; `summaries`
-is the list of commands). `run`, `check`, `certs`, `backup`, `settings`, `reference` and `demo` are commands
-that are not operations.
+`parameters` (what is typed), `tables` (with `columns`), `jsonoutput` and `presentation` (what is printed;
+`audit` for its entries), `common` (settings, database, progress) and `group` (what happens when a command
+fails; `summaries` is the list of commands). `run`, `check`, `certs`, `backup`, `settings`, `reference` and
+`demo` are commands that are not operations.
 """
 from __future__ import annotations
 

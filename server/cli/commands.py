@@ -46,15 +46,17 @@ def command(operation: Operation, name: str) -> click.Command:
     """The command of an operation. `--json` is added to its arguments, `--yes` where it asks first."""
     presentation = _presentation(operation)
 
-    def callback(as_json: bool, yes: bool = False, **values: Any) -> None:
+    def callback(as_json: bool, yes: bool = False, whole: bool = False, **values: Any) -> None:
         own = {parameter.name: values[parameter.name] for parameter in presentation.parameters
                if parameter.name is not None}
-        arguments = _arguments(operation, values)
-        common.ask(operation.question(arguments), yes)
-        run(operation, lambda: operation.run(arguments),
+        if presentation.has_tables:
+            own["whole"] = whole
+        common.ask(operation.question(values), yes)
+        # instants are relative to the clock, which the database decides: it is opened first
+        run(operation, lambda: operation.run(_arguments(operation, values)),
             lambda result: presentation.print(result, as_json, **own),
             database=not values.get(operation.without_database))
-        if arguments.get(DRY_RUN) and not as_json:
+        if values.get(DRY_RUN) and not as_json:
             click.secho("Dry run: nothing was changed.", err=True)
 
     click_command = click.Command(
@@ -77,7 +79,7 @@ def _presentation(operation: Operation) -> Presentation:
         presentations: Mapping[str, Presentation] = module.PRESENTATIONS
         if operation.name in presentations:
             return presentations[operation.name]
-    return Presentation(partial(show, declared=operation.result))
+    return Presentation(partial(show, declared=operation.result), has_tables=True)
 
 
 def run(operation: Operation, function: Callable[[], Any], print_result: Callable[[Any], None],
@@ -149,4 +151,6 @@ def _options(operation: Operation) -> list[click.Option]:
     """What the command line adds to the arguments of an operation."""
     json = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
     yes = click.Option(["--yes"], is_flag=True, help="Do it without asking.")
-    return [yes, json] if operation.confirm else [json]
+    whole = click.Option(["--all", "whole"], is_flag=True, help="Print tables whole, however long.")
+    tables = _presentation(operation).has_tables
+    return [*([yes] if operation.confirm else []), *([whole] if tables else []), json]

@@ -12,3 +12,4 @@ class Presentation:
     """`print(result, as_json, **values of the parameters)`."""
     print: Callable[..., None]
     parameters: tuple[click.Parameter, ...] = ()
+    has_tables: bool = False  # that are cut, unless they are to be printed `whole`

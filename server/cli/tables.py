@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from server.cli import jsonoutput
+from server.cli.columns import (IDENTIFIED_BY, IN_WORDS, MAX_PAIRS, OPTIONAL, PROSE_WIDTH, SHOWN_UNITS,
+                                TYPE_NAMES, UNBROKEN)
 from server.config import settings
 from server.operations import resulttypes
 from server.units import SUFFIXES
@@ -24,7 +26,8 @@ if TYPE_CHECKING:  # loaded where a table is printed, since it takes longer than
 
 NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
 _UTC = ("UTC", "Etc/UTC")
-PIPED_WIDTH = 140  # columns of a table that is piped into a file
+PIPED_WIDTH = 100  # columns of a table that is piped into a file
+MOST_ROWS = 100  # of a table; a day of quarters of an hour is shown whole
 Row = Mapping[str, Any]
 
 
@@ -49,8 +52,11 @@ class Column:
         return numbers and self.unit != "instant"
 
 
-def show(result: Any, as_json: bool, declared: Any = Any) -> None:
-    """Print a result of a declared type. Its warnings go to standard error, not into the table."""
+def show(result: Any, as_json: bool, declared: Any = Any, *, whole: bool = False) -> None:
+    """Print a result of a declared type. Its warnings go to standard error, not into the table.
+
+    Tables of more than MOST_ROWS rows are cut, unless `whole`; JSON never is.
+    """
     if result is None:
         return
     if as_json:
@@ -64,14 +70,14 @@ def show(result: Any, as_json: bool, declared: Any = Any) -> None:
         for warning in result.get("warnings", ()):
             click.secho(f"warning: {printable(warning)}", fg="yellow", err=True)
         row = {key: value for key, value in result.items()
-               if key not in NOT_IN_TABLES and not result.get(_IN_WORDS.get(key, ""))}
-        _print_record(console, row, resulttypes.fields(declared, result))
+               if key not in NOT_IN_TABLES and not result.get(IN_WORDS.get(key, ""))}
+        _print_record(console, row, resulttypes.fields(declared, result), whole)
     else:
         rows = list(result)
-        _print_rows(console, rows, resulttypes.item(declared, rows))
+        _print_rows(console, rows, resulttypes.item(declared, rows), whole)
 
 
-def _print_record(console: Console, row: Row, types: Mapping[str, Any]) -> None:
+def _print_record(console: Console, row: Row, types: Mapping[str, Any], whole: bool) -> None:
     """Print a mapping: a line for each value, then texts of several lines, then nested rows."""
     from rich.table import Table
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -80,7 +86,8 @@ def _print_record(console: Console, row: Row, types: Mapping[str, Any]) -> None:
     nested = {key: value for key, value in row.items() if _is_nested(value)}
     for key, value in row.items():
         if key not in nested and "\n" not in str(value) and value not in (None, "", [], {}):
-            table.add_row(key, cell(value, types[key]))
+            words = _element_words(key, value, types[key])
+            table.add_row(key, "; ".join(words) or cell(value, types[key]))
     console.print(table)
     for key, value in row.items():
         if isinstance(value, str) and "\n" in value:
@@ -88,29 +95,47 @@ def _print_record(console: Console, row: Row, types: Mapping[str, Any]) -> None:
             console.print(printable(value), highlight=False)
     for key, value in nested.items():
         console.print(f"\n{key}", style="bold", highlight=False)
-        if isinstance(value, Mapping):
-            _print_record(console, value, resulttypes.fields(types[key], value))
+        if words := _element_words(key, value, types[key]):
+            console.print("\n".join(words), highlight=False)
+        elif isinstance(value, Mapping):
+            _print_record(console, value, resulttypes.fields(types[key], value), whole)
         else:
-            _print_rows(console, value, resulttypes.item(types[key], value))
+            _print_rows(console, value, resulttypes.item(types[key], value), whole)
+
+
+def _element_words(key: str, value: Any, declared: Any) -> list[str]:
+    """What elements of the standard say to people, an element each; none for other values."""
+    if resulttypes.unit(declared) != "elements" or not isinstance(value, Mapping):
+        return []
+    from server.grid.controls import modewords
+    return [printable(text) for text in modewords.in_words(TYPE_NAMES.get(key, key), value)]
 
 
 def _is_nested(value: Any) -> bool:
     """Whether a value is printed below the record: rows, or a mapping that is too long for a line."""
     if isinstance(value, Mapping):
-        return len(value) > _MAX_PAIRS
+        return len(value) > MAX_PAIRS
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _print_rows(console: Console, rows: Sequence[Row], declared: Any) -> None:
-    """Print rows as a table; columns that are least needed are left out where it is too wide."""
+def _print_rows(console: Console, rows: Sequence[Row], declared: Any, whole: bool) -> None:
+    """Print rows as a table; columns that are least needed are left out where it is too wide.
+
+    Of more than MOST_ROWS the first are printed, and how to see the rest.
+    """
+    if len(rows) > MOST_ROWS and not whole:
+        _print_rows(console, rows[:MOST_ROWS], declared, whole)
+        more = f"… and {len(rows) - MOST_ROWS} more of {len(rows)}: --all shows them, --json has them."
+        console.print(more, style="dim", highlight=False)
+        return
     if not rows:
         console.print("none", style="dim")
         return
     columns = [column for column in _columns(rows, declared)
                if any(value not in (None, "", [], {}) for value in column.values)
-               and not all(row.get(_IDENTIFIED_BY.get(column.key, "")) for row in rows)]
+               and not all(row.get(IDENTIFIED_BY.get(column.key, "")) for row in rows)]
     indents = ["  " * int(row.get("depth") or 0) for row in rows]
-    optional = iter(_OPTIONAL)
+    optional = iter(OPTIONAL)
     while not (fits := _width(console, _table(columns, indents, shortest=True)) <= console.width) and (
         least_needed := next(optional, None)
     ):
@@ -159,13 +184,13 @@ def _table(columns: list[Column], indents: list[str], shortest: bool = False, fo
         if column.key == "name":
             cells = [indent + text for indent, text in zip(indents, cells, strict=True)]
         width = max(map(len, cells))
-        breakable = not column.is_number and column.unit != "instant" and column.key not in _UNBROKEN
-        prose = breakable and width > _PROSE_WIDTH
+        breakable = not column.is_number and column.unit != "instant" and column.key not in UNBROKEN
+        prose = breakable and width > PROSE_WIDTH
         table.add_column(
             _heading(column, width),
             no_wrap=not prose and not folded,
             overflow="fold",
-            max_width=_PROSE_WIDTH if prose and shortest else None,
+            max_width=PROSE_WIDTH if prose and shortest else None,
             justify="right" if column.is_number else "left",
         )
         printed.append(cells)
@@ -182,67 +207,14 @@ def _width(console: Console, table: Table) -> int:
 def _heading(column: Column, width: int) -> str:
     """The heading of a column with its unit; above narrow values its words stand in lines of their own."""
     words = [word for key in reversed(column.path) for word in _words(key, column.unit)]
-    if column.unit in _SHOWN_UNITS:
+    if column.unit in SHOWN_UNITS:
         words.append(column.unit)
     return " ".join(words) if len(" ".join(words)) <= width else "\n".join(words)
 
 
 def _words(key: str, unit: str) -> list[str]:
     """The words of a name; a unit that is shown beside it is none of them."""
-    return (key.removesuffix(SUFFIXES[unit]) if unit in _SHOWN_UNITS else key).replace("_", " ").split()
-
-
-# What a record says in words is not printed as raw elements as well.
-_IN_WORDS = {"base": "in_words", "default": "in_words"}
-# Long identifiers are left out where another column identifies the rows.
-_IDENTIFIED_BY = {"lfdi": "name", "mrid": "href", "base": "in_words"}
-_UNBROKEN = ("name", "vder", "device", "status", "state", "quantity", "answer")
-_PROSE_WIDTH = 17  # a wider text may be broken into lines; an instant in it stays whole
-_SHOWN_UNITS = ("W", "Wh", "kWh", "W/s", "%", "s", "h")  # in the heading of a column, in place of the suffix
-_MAX_PAIRS = 4  # a mapping of more is printed with a line for each
-# Columns that are left out where a table is too wide for the terminal, the first goes first; --json has them.
-_OPTIONAL = (
-    "mrid",
-    "issued_at",
-    "grants",
-    "created_at",
-    "solver_s",
-    "step",
-    "step_s",
-    "values",
-    "gaps",
-    "mean",
-    "issue_interval_s",
-    "priority",
-    "tolerance_w",
-    "granted_start",
-    "granted_duration_s",
-    "request",
-    "grant",
-    "requested_by",
-    "addressing",
-    "verified_up_w",
-    "verified_down_w",
-    "margin_s",
-    "unrated",
-    "rated_inject_w",
-    "rated_absorb_w",
-    "source",
-    "potentially_superseded",
-    "since",
-    "forward",
-    "mandatory",
-    "override_duration_s",
-    "sfdi",
-    "lfdi",
-    "meter",
-    "control",
-    "plan",
-    "value",
-    "duration_s",
-    "least",
-    "most",
-)
+    return (key.removesuffix(SUFFIXES[unit]) if unit in SHOWN_UNITS else key).replace("_", " ").split()
 
 
 def cell(value: Any, declared: Any = Any, brief: bool = False) -> str:

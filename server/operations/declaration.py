@@ -189,7 +189,7 @@ class Operation:
 
     def question(self, values: Mapping[str, Any]) -> str:
         """Return what to ask before it is done, with the values in it; "" where nothing is to be asked."""
-        if values.get(DRY_RUN):
+        if values.get(DRY_RUN) or not self.confirm:
             return ""
         return self.confirm.format_map({
             name: ", ".join(value) if isinstance(value, (list, tuple)) else value

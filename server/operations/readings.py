@@ -1,7 +1,8 @@
 """`responses` and `readings`: what devices answered and measured."""
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from collections.abc import Mapping
+from typing import Annotated, Any, TypedDict
 
 from server.devices import enrolment
 from server.grid.controls import responses as eventresponses
@@ -10,11 +11,18 @@ from server.grid.series import meterrows
 from server.models import Document
 from server.operations.declaration import Arg, DeviceName, Group, Role
 from server.resources import meterreadings, store
+from server.resources.codes import FlowDirection, Uom
 from server.units import Href, Instant, Seconds
 
 responses_group, readings_group = Group("responses"), Group("readings")
 GROUPS = (responses_group, readings_group)
 _EVER = 1 << 62  # later than any instant
+_UNITS: Mapping[int, str] = {
+    Uom.NONE: "", Uom.A: "A", Uom.KELVIN: "K", Uom.CELSIUS: "°C", Uom.V: "V", Uom.J: "J", Uom.HZ: "Hz",
+    Uom.W: "W", Uom.VA: "VA", Uom.VAR: "var", Uom.WH: "Wh", Uom.VAH: "VAh", Uom.VARH: "varh", Uom.AH: "Ah",
+    Uom.CUBIC_METRES: "m³"}
+_FLOWS: Mapping[int, str] = {FlowDirection.FORWARD: "consumed", FlowDirection.REVERSE: "injected",
+          FlowDirection.NET: "net, consumption positive"}
 
 
 class ReadingRow(TypedDict):
@@ -30,6 +38,7 @@ class ReadingRow(TypedDict):
     multiplier: int
     uom: int | None
     flow: int | None
+    in_words: str
     meter: Href
     implausible: bool
 
@@ -73,6 +82,7 @@ def readings(
                 "multiplier": reading_type.get("powerOfTenMultiplier", 0),
                 "uom": reading_type.get("uom"),
                 "flow": reading_type.get("flowDirection"),
+                "in_words": _in_words(value, reading_type),
                 "meter": meter.href,
                 "implausible": meter.href in counting
                 and not counting[meter.href].is_plausible(value, duration_s)
@@ -81,3 +91,13 @@ def readings(
             for instant, duration_s, value, untimely in meterreadings.timed(meter.href, since, until)[-limit:]
         ]
     return sorted(rows, key=lambda row: (row["meter"], row["start"]))
+
+
+def _in_words(value: int | None, reading_type: Mapping[str, Any]) -> str:
+    """A value with its unit and direction: `1234 W, consumed`."""
+    if value is None:
+        return ""
+    scaled = value * 10.0 ** reading_type.get("powerOfTenMultiplier", 0)
+    uom, flow = reading_type.get("uom"), reading_type.get("flowDirection")
+    unit = _UNITS.get(uom, f"of unit {uom}") if uom is not None else ""
+    return ", ".join(filter(None, (f"{scaled:.12g} {unit}".rstrip(), _FLOWS.get(flow or 0, ""))))

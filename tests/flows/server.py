@@ -147,8 +147,9 @@ class Server:
 
     @property
     def log(self) -> str:
-        """Its output so far."""
-        return (self.folder / "server.log").read_text(errors="replace")
+        """Its output so far, without what it says at its start."""
+        text = (self.folder / "server.log").read_text(errors="replace")
+        return "".join(line for line in text.splitlines(True) if f" {logs.START}[" not in line)
 
     def https(self, name: str, timeout: float = 20) -> Https:
         """Return a connection with the certificate of this name."""

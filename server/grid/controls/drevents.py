@@ -12,7 +12,7 @@ from typing import Any
 
 from server import audit
 from server.errors import Refused
-from server.grid.controls import conflicts, dercontrols, responses
+from server.grid.controls import actionwords, conflicts, dercontrols, responses
 from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDetail, DrEventRow,
                                           DrEventSummary, DrOutcome)
 from server.grid.groups import drprograms, virtualders
@@ -235,9 +235,11 @@ def describe(document: Document) -> DrEventSummary:
     """Return an EndDeviceControl in brief."""
     data = document.submitted
     bits = int(data["deviceCategory"] or "0", 16)
+    action = {name: data[name] for name in ACTIONS if name in data}
     return {
         **dercontrols.event_summary(document),
-        "action": {name: data[name] for name in ACTIONS if name in data},
+        "action": action,
+        "in_words": actionwords.in_words(action, data["loadShiftForward"]),
         "categories": [name for name, bit in drprograms.CATEGORIES.items() if bits & bit],
         "forward": data["loadShiftForward"],
         "mandatory": data["drProgramMandatory"],

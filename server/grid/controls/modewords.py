@@ -1,7 +1,8 @@
-"""What a DERControlBase or a DefaultDERControl says, in words: `opModMaxLimW 50 % of setMaxW`. Pure."""
+"""What a DERControlBase or a DefaultDERControl says, in words: `max limit W 50 % of setMaxW`. Pure."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,9 @@ _FIXED_W = ("setMaxW, or setMaxDischargeRateW of storage", "setMaxChargeRateW") 
 _REFERENCE_TYPES = (
     "nothing", "setMaxW", "setMaxVar", "statVarAvail", "the effective voltage", "setMaxChargeRateW",
     "setMaxDischargeRateW", "statWAvail", "setMaxVA")
+_PREFIX = re.compile(r"^(csipaus:)?(opMod|set)(?=[A-Z])")
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|\d+")
+_ABBREVIATED = {"Lim": "limit", "Imp": "import", "Exp": "export", "Gen": "generation", "Pct": "percent"}
 _NOT_SAID = ("mRID", "DERControlBase")  # no person asks for it; its modes are said one by one
 
 
@@ -31,8 +35,15 @@ def in_words(type_name: str, data: Mapping[str, Any]) -> list[str]:
     """Return what each element of a DERControlBase or DefaultDERControl says, in the order of the data."""
     base = data.get("DERControlBase") or {}
     modes = in_words("DERControlBase", base) if base else []
-    return modes + [f"{name} {_words(type_name, name, value)}" for name, value in data.items()
+    return modes + [f"{name_in_words(name)} {_words(type_name, name, value)}" for name, value in data.items()
                     if name not in _NOT_SAID and "@" not in name]
+
+
+def name_in_words(name: str) -> str:
+    """Return the name of a mode or element for people: `fixed W` for opModFixedW, `import limit W` for
+    csipaus:opModImpLimW."""
+    parts = _PART.findall(_PREFIX.sub("", name))
+    return " ".join(_ABBREVIATED.get(part, part.lower() if part[1:].islower() else part) for part in parts)
 
 
 def _words(type_name: str, name: str, value: Any) -> str:

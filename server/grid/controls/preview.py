@@ -6,7 +6,7 @@ from typing import Any
 
 from server import clock
 from server.functionsets import flowreservation
-from server.grid.controls import dercontrols, drevents, effectivecontrol
+from server.grid.controls import actionwords, dercontrols, drevents, effectivecontrol, modewords
 from server.grid.controls.effectivecontrol import EffectiveMode, Program
 from server.grid.controls.results import ModeRow, Preview, ProgramRow
 from server.grid.groups import drprograms
@@ -17,6 +17,7 @@ from server.resources.events import EVERY_CATEGORY, Event, EventState
 from server.units import Instant
 
 RESERVATIONS = "reservations"
+_RESERVED = "powerAvailable"
 _Events = tuple[tuple[Event, Mapping[str, Any]], ...]
 
 
@@ -64,7 +65,7 @@ def _reservation_program(device: Device) -> Program:
     granted: _Events = tuple(
         (
             events.from_data("FlowReservationResponse", document.href, document.submitted),
-            {"powerAvailable": quantities.base_value(document.submitted["powerAvailable"])},
+            {_RESERVED: quantities.base_value(document.submitted["powerAvailable"])},
         )
         for request in store.items(f"/edev/{device.id}/frq")
         for document in store.items(flowreservation.responses_href(request.href))
@@ -94,10 +95,21 @@ def _mode_row(mode: str, setting: EffectiveMode, programs: Sequence[Program]) ->
     return {
         "mode": mode,
         "value": setting.value,
+        "in_words": _in_words({mode: setting.value}),
         "vder": setting.program,
         "control": setting.event,
         "reason": reason,
     }
+
+
+def _in_words(modes: Mapping[str, Any]) -> list[str]:
+    """What modes, actions of load controls or a reservation say to people."""
+    words = actionwords.in_words(modes, any(
+        isinstance(value, Mapping) and value.get("loadShiftForward") for value in modes.values()))
+    if _RESERVED in modes:
+        words.append(f"charge {modes[_RESERVED]:g} W")
+    return words + modewords.in_words("DERControlBase", {
+        name: value for name, value in modes.items() if name not in (*drevents.ACTIONS, _RESERVED)})
 
 
 def _program_rows(
@@ -117,6 +129,7 @@ def _program_rows(
             "control": control,
             "status": status,
             "modes": dict(modes),
+            "in_words": _in_words(modes),
             "outcome": outcome,
         }
 

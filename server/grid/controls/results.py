@@ -65,6 +65,7 @@ class DrEventSummary(EventSummary):
     `override_duration_s` is how long a customer may override it and still count as having taken part.
     """
     action: Elements
+    in_words: list[str]
     categories: list[str]
     forward: bool
     mandatory: bool
@@ -176,6 +177,7 @@ class ModeRow(TypedDict):
     """A mode that is in force for a device: its value, and the event (None: a default) that decides it."""
     mode: str
     value: Any
+    in_words: list[str]
     vder: str
     control: Href | None
     reason: str
@@ -189,6 +191,7 @@ class ProgramRow(TypedDict):
     control: Href | None
     status: str
     modes: Elements
+    in_words: list[str]
     outcome: str
 
 

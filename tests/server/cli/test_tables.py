@@ -146,3 +146,15 @@ def test_instants_are_local_with_their_offset(
     assert tables.iso(NOON, brief=True) == expected
     assert tables.iso(NOON + 1) == expected.replace("00Z", "00:01Z").replace("00+", "00:01+")
     assert tables.iso(10 ** 18) == f"{10 ** 18} s"
+
+
+def test_a_long_table_is_cut_and_says_how_to_see_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"name": f"house {number}"} for number in range(5000)]
+    tables.show(rows, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == tables.MOST_ROWS + 2 and "house 99" in lines[-2]
+    assert lines[-1].strip() == "… and 4900 more of 5000: --all shows them, --json has them."
+    tables.show(rows, as_json=False, whole=True)
+    assert len(capsys.readouterr().out.splitlines()) == 5001
+    tables.show(rows, as_json=True)
+    assert len(json.loads(capsys.readouterr().out)) == 5000
