@@ -151,6 +151,6 @@ def _options(operation: Operation) -> list[click.Option]:
     """What the command line adds to the arguments of an operation."""
     json = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
     yes = click.Option(["--yes"], is_flag=True, help="Do it without asking.")
-    whole = click.Option(["--all", "whole"], is_flag=True, help="Print tables whole, however long.")
+    whole = click.Option(["--whole"], is_flag=True, help="Print tables whole, however long.")
     tables = _presentation(operation).has_tables
     return [*([yes] if operation.confirm else []), *([whole] if tables else []), json]

@@ -125,7 +125,7 @@ def _print_rows(console: Console, rows: Sequence[Row], declared: Any, whole: boo
     """
     if len(rows) > MOST_ROWS and not whole:
         _print_rows(console, rows[:MOST_ROWS], declared, whole)
-        more = f"… and {len(rows) - MOST_ROWS} more of {len(rows)}: --all shows them, --json has them."
+        more = f"… and {len(rows) - MOST_ROWS} more of {len(rows)}: --whole shows them, --json has them."
         console.print(more, style="dim", highlight=False)
         return
     if not rows:

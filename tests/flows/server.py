@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from clients.transport.connection import Connection
 from clients.transport.mtls import ConnectionLost, Https, tls_context
+from server import logs
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")

@@ -153,7 +153,7 @@ def test_a_long_table_is_cut_and_says_how_to_see_the_rest(capsys: pytest.Capture
     tables.show(rows, as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == tables.MOST_ROWS + 2 and "house 99" in lines[-2]
-    assert lines[-1].strip() == "… and 4900 more of 5000: --all shows them, --json has them."
+    assert lines[-1].strip() == "… and 4900 more of 5000: --whole shows them, --json has them."
     tables.show(rows, as_json=False, whole=True)
     assert len(capsys.readouterr().out.splitlines()) == 5001
     tables.show(rows, as_json=True)

@@ -74,7 +74,7 @@ def body_of(answer: tuple[bytes, bytes]) -> dict:
     ("::", {"127.0.0.1": "127.0.0.1", "::1": "::1"}),
 ])
 def test_it_listens_on_ipv6_and_on_several_addresses(
-    tree: Path, tmp_path: Path, host: str, clients: dict[str, str], capfd: pytest.CaptureFixture[str]
+    tree: Path, tmp_path: Path, host: str, clients: dict[str, str]
 ) -> None:
     if not Path("/proc/net/if_inet6").exists():
         pytest.skip("this machine has no IPv6")
@@ -86,7 +86,7 @@ def test_it_listens_on_ipv6_and_on_several_addresses(
                 assert body_of(listening.answer(client))["remote"] == seen
     first = host.partition(",")[0]
     url = f"https://{f'[{first}]' if ':' in first else first}:{it.port}"
-    assert f"devices are served on {url}" in capfd.readouterr().err
+    assert f"devices are served on {url}" in it.log.read_text()
 
 
 def test_the_application_learns_who_calls(interface: Listening) -> None:
@@ -388,7 +388,8 @@ def test_all_that_is_logged_has_one_form(tree: Path, tmp_path: Path) -> None:
         listening.until(lambda: "failed" in interface.log.read_text())
     entries = [json.loads(line) for line in interface.log.read_text().splitlines()]
     assert {entry["command"] for entry in entries} == {"serve"}
-    assert {entry["logger"] for entry in entries} == {"gunicorn.error", "server.protocol.connection"}
+    assert {entry["logger"] for entry in entries} == {
+        "gunicorn.error", "server.protocol.connection", "server.start"}
     failed, = [entry for entry in entries if entry["level"] == "error"]
     assert (
         failed["message"] == "GET /fail failed" and failed["reference"] and "Traceback" in failed["exception"]
