@@ -75,8 +75,8 @@ def restore(file: Path, replace: bool, yes: bool, dry_run: bool, as_json: bool) 
     version is upgraded. It is restored as a whole or not at all.
     """
     database = masked(settings.database)
-    if replace and not yes and not dry_run:
-        click.confirm(_REPLACES.format(database), abort=True)
+    if replace and not dry_run:
+        common.ask(_REPLACES.format(database), yes)
     made = restoration.restore(file, settings.database, replace=replace, dry_run=dry_run)
     if not dry_run:
         _record("restore", made, f"from a backup of {made.engine}")

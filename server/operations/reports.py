@@ -81,6 +81,7 @@ def _written(results: Report, path: Path | None) -> WrittenReport:
         "key_figures": results["key_figures"],
         "settlement": results["settlement"],
         "days": results["days"],
+        "power": results["events"][0]["power"] if results["kind"] == "event" else [],
         "devices": results["events"][0]["devices"] if results["kind"] == "event" else [],
     }
 

@@ -2,7 +2,7 @@
 
 Read `baselines` (what devices would have drawn; `ownevents` tells when that was affected, `likedays` which
 days are alike), `performance` (delivered against expected; with `evaluatedevents`, `eventresponses`,
-`reboundenergy`; `erasedmembers` and `erasure` for devices that were erased), `settlement` and `reports` (an
-event, a day, a month). How a report is shown: `pages`, and `charts` with `chartstyle`, `powercharts`,
-`daycharts`, `eventcharts`. `results` has what operator functions return.
+`powerrows`, `reboundenergy`; `erasedmembers` and `erasure` for devices that were erased), `settlement` and
+`reports` (an event, a day, a month). How a report is shown: `pages`, and `charts` with `chartstyle`,
+`powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions return.
 """

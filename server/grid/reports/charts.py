@@ -60,6 +60,14 @@ CHARTS = {
         2.5,
         lambda report: {"charge", "charge_low", "charge_high"} <= report["series"].keys(),
     ),
+    "power": ChartSpec(
+        "Power over the event",
+        "Power of the devices that were read in each interval, injection positive: by their baseline, as "
+        "asked, and as measured.",
+        eventcharts.power,
+        3.2,
+        lambda report: report["kind"] == "event" and bool(eventcharts.known_power(report)),
+    ),
     "events": ChartSpec(
         "Events",
         "Events on a time line, a row for each virtual DER; the darker, the more of what was expected was "

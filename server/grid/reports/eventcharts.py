@@ -1,13 +1,37 @@
-"""Charts of events: a time line, and the delays of responses."""
+"""Charts of events: power, a time line, and the delays of responses."""
 from __future__ import annotations
 
 from typing import Any
 
-from server.grid.reports.chartstyle import COLOURS, INK, time_axis, utc
-from server.grid.reports.results import Report
+from server.grid.optimisation.arrays import np
+from server.grid.reports.chartstyle import COLOURS, INK, legend, time_axis, utc
+from server.grid.reports.results import PowerRow, Report
 
 _NAME_LENGTH = 24  # characters that fit beside the axis
 _MIN_WIDTH_S = 60  # of a bar, to be visible
+
+
+def known_power(report: Report) -> list[PowerRow]:
+    """Return the steps of a report's event in which a device was read."""
+    return [row for event in report["events"] for row in event["power"] if row["devices_read"]]
+
+
+def power(axes: Any, report: Report) -> None:
+    """Draw the power of an event's group: baseline, asked, measured, a level for each step."""
+    rows = [row for event in report["events"] for row in event["power"]]
+    edges = [*(utc(row["start"]) for row in rows), utc(rows[-1]["start"] + rows[-1]["duration_s"])]
+    for values_w, label, colour, style in (
+        ([row["baseline_w"] for row in rows], "baseline", COLOURS["before"], "--"),
+        ([row["asked_w"] for row in rows], "asked", INK, ":"),
+        ([row["measured_w"] for row in rows], "measured", COLOURS["after"], "-"),
+    ):
+        values_kw = np.array([*values_w, values_w[-1]], dtype=float) / 1000
+        axes.step(edges, values_kw, where="post", color=colour, label=label, linestyle=style, linewidth=1.6)
+    axes.axhline(0, color=INK, linewidth=0.6)
+    axes.set_ylabel("power in kW (+ injects)")
+    time_axis(axes, report)
+    axes.set_xlim(edges[0], edges[-1])
+    legend(axes)
 
 
 def timeline(axes: Any, report: Report) -> None:

@@ -18,10 +18,12 @@ from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.reports import baselines, erasedmembers, evaluatedevents, eventresponses, reboundenergy
+from server.grid.reports import (baselines, erasedmembers, evaluatedevents, eventresponses, powerrows,
+                                 reboundenergy)
 from server.grid.reports.baselines import BaselineRequest, MemberBaseline
 from server.grid.reports.erasedmembers import MemberFigures
 from server.grid.reports.evaluatedevents import EvaluatedEvent, Expectation
+from server.grid.reports.powerrows import DeviceSteps
 from server.grid.reports.results import DevicePerformance, EventPerformance, GroupPerformance, NonresponderRow
 from server.grid.series import devicereadings
 from server.grid.series.intervals import STEP
@@ -57,9 +59,10 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
     devices = list(Device.select().where(Device.lfdi.in_(list(event.expectations))).order_by(Device.id))
     kinds = baselines.device_kinds(devices)
     records = eventresponses.read(event)
-    members = _members(event, devices, kinds, records, now) + erasedmembers.read(event.name)
-    group, rows = _group(members), [member.row for member in members]
     steps, step = _steps(event, now)
+    loads = _loads(event, devices, kinds, steps, step)
+    members = _members(event, devices, kinds, records, loads, now) + erasedmembers.read(event.name)
+    group, rows = _group(members), [member.row for member in members]
     duration_s = steps * step
     return {
         "event": event.name,
@@ -73,14 +76,18 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
         "opted_out": sum(row["opted_out"] for row in rows),
         "nonresponders": sum(bool(row["nonresponse"]) for row in rows),
         "rebound": reboundenergy.rebound(event, devices, kinds, group["delivered_w"], duration_s),
+        "power": powerrows.power_rows(
+            [DeviceSteps(load.baseline_w, load.planned_w, load.metered_w) for load in loads],
+            event.start, step) if steps else [],
         "devices": rows,
     }
 
 
 def member_figures(event: EvaluatedEvent, device: Device) -> MemberFigures:
     """Return the figures of one of the devices of an event, as far as it is over."""
-    records = eventresponses.read(event)
-    return _members(event, [device], baselines.device_kinds([device]), records, clock.now())[0]
+    now, kinds = clock.now(), baselines.device_kinds([device])
+    loads = _loads(event, [device], kinds, *_steps(event, now))
+    return _members(event, [device], kinds, eventresponses.read(event), loads, now)[0]
 
 
 def _members(
@@ -88,15 +95,14 @@ def _members(
     devices: Sequence[Device],
     kinds: Mapping[int, str],
     records: Mapping[str, Sequence[ResponseRecord]],
+    loads: list[_DeviceLoads],
     now: int,
 ) -> list[MemberFigures]:
-    steps, step = _steps(event, now)
-    loads = _loads(event, devices, kinds, steps, step)
     rows = [
         _device_row(event, device, kinds[device.id], load, records.get(device.lfdi, []), now)
         for device, load in zip(devices, loads, strict=True)
     ]
-    _mark_nonresponders(rows, loads, steps)
+    _mark_nonresponders(rows, loads, _steps(event, now)[0])
     return [MemberFigures(row, _baseline_error_w(row, load)) for row, load in zip(rows, loads, strict=True)]
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from server.units import (Fraction, Hours, Instant, KilowattHours, Lfdi, Percent, SecondsExact, WattHours,
-                          Watts)
+from server.units import (Fraction, Hours, Instant, KilowattHours, Lfdi, Percent, Seconds, SecondsExact,
+                          WattHours, Watts)
 
 
 class BaselineRow(TypedDict):
@@ -88,6 +88,21 @@ class ReboundRow(TypedDict):
     hours: Hours
 
 
+class PowerRow(TypedDict):
+    """The power of a group in a step of an event, as injection: by its baseline, as asked, and as measured.
+
+    `delivered_w` is the change, measured less baseline. All are sums over the devices that were read then
+    (`devices_read`), None where none was. Devices that were erased since are not among them.
+    """
+    start: Instant
+    duration_s: Seconds
+    baseline_w: Watts | None
+    asked_w: Watts | None
+    measured_w: Watts | None
+    delivered_w: Watts | None
+    devices_read: int
+
+
 class EventPerformance(TypedDict):
     """The performance of an order, or of a load control event (`event` is its number or href).
 
@@ -104,6 +119,7 @@ class EventPerformance(TypedDict):
     opted_out: int
     nonresponders: int
     rebound: ReboundRow | None
+    power: list[PowerRow]
     devices: list[DevicePerformance]
 
 
@@ -186,7 +202,8 @@ class Report(TypedDict):
 class WrittenReport(TypedDict):
     """A report of which the page (`html`, a path) was written, without the series of its charts.
 
-    `figures` are the key figures that are known, in words, by caption. `devices` are those of an event.
+    `figures` are the key figures that are known, in words, by caption. `power` and `devices` are those
+    of an event.
     """
     title: str
     vder: str
@@ -198,6 +215,7 @@ class WrittenReport(TypedDict):
     key_figures: KeyFigures
     settlement: list[SettlementRow]
     days: list[DayFigures]
+    power: list[PowerRow]
     devices: list[DevicePerformance]
 
 

@@ -250,7 +250,8 @@ def test_any_other_verb_leaves_the_state_as_it_was(run: Typed, verb: str, tmp_pa
 
 
 # Operations that change something and leave no entry, or only sometimes.
-ALSO = {"clock accept": "--yes", "history roll": "--from 2025-06-15T11:00", "reindex": ""}
+ALSO = {"clock accept": "--yes", "device export": "one",
+        "history roll": "--from 2025-06-15T11:00", "reindex": ""}
 DRY_RUNS = {**{verb: words for verb, (words, *_) in CHANGES.items()}, **ALSO}
 
 

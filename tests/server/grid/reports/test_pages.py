@@ -26,7 +26,7 @@ def test_a_page_stands_alone_and_is_well_formed(day, evening, tmp_path, which):
     assert len(names) == len(set(names))
     assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', text)) <= set(names)
     drawings = tree.findall(".//svg")
-    assert len(drawings) == len(drawn) == {"event": 5, "day": 5, "month": 6}[which]
+    assert len(drawings) == len(drawn) == {"event": 6, "day": 5, "month": 6}[which]
     assert all(
         drawing.get("role") == "img" and drawing.find("title").text and drawing.find("desc").text
         for drawing in drawings

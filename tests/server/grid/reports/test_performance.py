@@ -24,6 +24,11 @@ def test_delivered_against_expected(evening):
     assert (group["expected_w"], group["delivered_w"]) == (6000, 4900)
     assert (group["members"], group["devices_read"]) == (3, 3)
     assert group["performance"] == pytest.approx(4900 / 6000) and group["settled"] and group["coverage"] == 1
+    power = result["power"]
+    assert [row["start"] for row in power] == list(range(result["start"], result["end"], STEP))
+    assert {row["devices_read"] for row in power} == {3}
+    assert sum(row["delivered_w"] for row in power) / len(power) == pytest.approx(4900)
+    assert sum(row["asked_w"] - row["baseline_w"] for row in power) / len(power) == pytest.approx(6000)
     assert group["uncertainty_w"] == pytest.approx(math.hypot(360, 200), abs=0.1)
     assert group["methods"] == {"10 of 10, same day": 1, "submeter": 1, "uncontrolled": 1}
     assert rows["thermal"]["nonresponse"] == "no answer" and not rows["storage"]["nonresponse"]
