@@ -24,7 +24,7 @@ def refused(*words: str) -> tuple[dict[str, Any], int]:
     ("vder capability", "usage", "VDER", "Missing argument"),
     ("vder create", "usage", "NAME", "Missing argument"),
     ("vder capability F13 --horizon many", "usage", "--horizon", "many"),
-    ("device remove nobody", "usage", None, "Nobody is there to answer"),
+    ("device remove nobody", "usage", None, "There is no terminal"),
     ("--json-version 9 device list", "usage", "--json-version", "'9' is not"),
     ("--set timezone=Mars device list", "refused", None, "Mars"),
 ])
