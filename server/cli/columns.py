@@ -9,8 +9,9 @@ IDENTIFIED_BY = {
     **dict.fromkeys(("base", "action", "mode", "modes", "value", "multiplier", "uom", "flow"), "in_words"),
     "status": "answer",
 }
-TYPE_NAMES = {"default": "DefaultDERControl", "base": "DERControlBase"}  # the types of such keys
-UNBROKEN = ("name", "vder", "device", "status", "state", "quantity", "answer")
+# The types of elements under other keys than their names.
+TYPE_NAMES = {"default": "DefaultDERControl", "base": "DERControlBase", "curve": "DERCurve"}
+UNBROKEN = ("name", "value", "vder", "device", "status", "state", "quantity", "answer")
 PROSE_WIDTH = 17  # a wider text may be broken into lines; an instant in it stays whole
 SHOWN_UNITS = ("W", "Wh", "kWh", "W/s", "%", "s", "h")  # in the heading of a column, in place of the suffix
 MAX_PAIRS = 4  # a mapping of more is printed with a line for each

@@ -42,7 +42,7 @@ def main(group: click.Group, words: Sequence[str], **options: Any) -> None:
         print_error(error)
         sys.exit(error.exit_code)
     except click.Abort:
-        print_error(click.ClickException("aborted"))
+        click.echo("Aborted!", err=True)  # what was printed until then is whole, and nobody reads on
         sys.exit(ABORTED)
     sys.exit(code if isinstance(code, int) else 0)
 

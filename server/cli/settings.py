@@ -67,8 +67,8 @@ def _record(setting: Setting) -> dict[str, Any]:
 def _row(setting: Setting) -> dict[str, Any]:
     source = settings.source(setting.name)
     value = setting.shown(getattr(settings, setting.name))
-    return {"name": setting.name, "value": _text(value), "unit": setting.unit, "accepted": setting.allowed,
-            "source": source.place or source.kind, "help": setting.help}
+    return {"name": setting.name, "value": _text(value), "unit": setting.unit,
+            "source": source.place or source.kind, "help": f"{setting.help} [{setting.allowed}]"}
 
 
 def _text(value: bool | int | float | str) -> str:

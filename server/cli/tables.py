@@ -108,7 +108,10 @@ def _element_words(key: str, value: Any, declared: Any) -> list[str]:
     if resulttypes.unit(declared) != "elements" or not isinstance(value, Mapping):
         return []
     from server.grid.controls import modewords
-    return [printable(text) for text in modewords.in_words(TYPE_NAMES.get(key, key), value)]
+    try:
+        return [printable(text) for text in modewords.in_words(TYPE_NAMES.get(key, key), value)]
+    except KeyError:  # no type of the schema has the name of the key
+        return []
 
 
 def _is_nested(value: Any) -> bool:

@@ -128,7 +128,7 @@ def test_arguments_in_backquotes_are_named_as_options(text: str, expected: str) 
 
 def test_a_positional_argument_and_one_with_two_options_have_one_name() -> None:
     arguments = {argument.name: argument for argument in load("audit").operations["verify"].arguments}
-    assert parameters.option(arguments["file"]) == "FILE"
+    assert parameters.option(arguments["files"]) == "FILES"
     limit = next(part for part in load("audit").operations["tail"].arguments if part.name == "limit")
     assert (parameters.option(limit), parameters.option_names(limit)) == ("--lines", ["-n", "--lines"])
 
