@@ -11,9 +11,9 @@ from server.operations import resulttypes
 from server.units import Instant, Watts
 
 ALL = [operation for name in operations.MODULES for operation in operations.load(name).walk()]
-# What has no declared type: states in the audit log, and the value of any mode.
+# What has no declared type: states in the audit log, the value of any mode, rows of any table.
 OPEN = {"audit tail before", "audit tail after", "audit export before", "audit export after",
-        "preview follows value"}
+        "preview follows value", "device export tables"}
 
 
 class Battery(TypedDict):

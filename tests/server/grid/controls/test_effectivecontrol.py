@@ -84,12 +84,15 @@ def test_what_a_device_follows(battery):
         {
             "mode": "opModFixedW",
             "value": 5,
+            "in_words": ["fixed W 0.05 % of setMaxW, or setMaxDischargeRateW of storage"],
             **default,
             "reason": default["reason"] + "; also set by system (100)",
         },
-        {"mode": "opModMaxLimW", "value": 9000, **default},
+        {"mode": "opModMaxLimW", "value": 9000,
+         "in_words": ["max limit W 90 % of setMaxW"], **default},
     ]
     assert later["follows"][0] == {"mode": "opModFixedW", "value": 100, "vder": "system", "control": href,
+                                   "in_words": ["fixed W 1 % of setMaxW, or setMaxDischargeRateW of storage"],
                                    "reason": "an event, primacy 100; also set by north (50)"}
     assert [(row["vder"], row["control"], row["outcome"]) for row in now["programs"]] == [
         ("north", None, "followed"), ("system", None, "no event or default then")]
