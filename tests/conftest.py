@@ -35,12 +35,12 @@ hypothesis.settings.load_profile("counterpoise")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put flows first, then migrations, then the files with many tests.
+    """Put flows first, then the fuzzer and migrations, then the files with many tests.
 
     Flows wait most of the time, so they go best beside each other. A long file last would leave the other
-    processes without work: those of migrations have few tests, but each makes whole databases.
+    processes without work: these two have few tests, each of which does much.
     """
-    first = ("flows", "migrations")
+    first = ("flows", "soak", "migrations")
     sizes = Counter(item.path for item in items)
     items.sort(key=lambda item: (
         first.index(item.path.parent.name) if item.path.parent.name in first else len(first),

@@ -115,7 +115,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_commands_of_the_how_to_pages_work_in_their_order(
     database: str, server: None, folder: Path, application: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "ask", lambda question: None)  # the answer is yes
+    monkeypatch.setattr(common, "ask", lambda question, yes: None)  # the answer is yes
 
     def peer(lfdi: str) -> peers.Peer:
         return peers.Peer(Client(application), lfdi)

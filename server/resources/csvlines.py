@@ -19,7 +19,6 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
 _MOST = 1e12  # in any unit; what is beyond is not a measurement, price or power
 _START = ("start", "time", "timestamp", "datetime", "date", "date/time", "from", "begin", "interval start",
           "mtu")
-_NOTE = re.compile(r"\s*[(\[].*[)\]]\s*$")  # a unit or zone behind a heading
 
 
 class CsvText(NamedTuple):
@@ -84,7 +83,14 @@ def header(cells: list[str]) -> list[str]:
     Those are a heading of time and one other, with a unit or zone behind each.
     """
     names = [cell.strip().lower() for cell in cells]
-    plain = [_NOTE.sub("", name) for name in names]
+    plain = [_without_note(name) for name in names]
     if "start" not in names and len(names) == 2 and plain[0] in _START:
         return ["start", "value"]
     return names
+
+
+def _without_note(name: str) -> str:
+    """Return a heading without the unit or zone in brackets behind it. It takes time linear in its length."""
+    if not name.endswith((")", "]")):
+        return name
+    return name.replace("[", "(").partition("(")[0].rstrip()

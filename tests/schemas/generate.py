@@ -87,7 +87,8 @@ class _Maker:
     def allows(self, component: XsdComponent) -> bool:
         if component.target_namespace == CSIPAUS and not self.csipaus:
             return False
-        return not self.year or mark(component) in ("", self.year)
+        marked = mark(component)  # what is marked superset is accepted and served to nobody
+        return marked != "superset" and (not self.year or marked in ("", self.year))
 
     def particle(self, particle: XsdComponent, parent: etree._Element, depth: int) -> None:
         wild = isinstance(particle, XsdAnyElement)

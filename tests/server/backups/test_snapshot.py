@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from playhouse import migrations
 
 from server import models
 from server.backups import manifest, snapshot
@@ -86,7 +87,7 @@ def test_an_older_schema_is_backed_up_as_it_is(url: MakeUrl, engine: str, tmp_pa
     open_at(source, "0002_balance")
     tables.fill()
     assert snapshot.write(source, path).schema == manifest.verify(path).schema == "0002_balance"
-    assert models.runner.migrations.Runner(db.obj, str(models.MIGRATIONS)).applied().keys() == {
+    assert migrations.Runner(db.obj, str(models.MIGRATIONS)).applied().keys() == {
         "0001_first", "0002_balance"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server import audit, models
-from server.cli import main
+from server.cli import common, main
 from server.cli.backup import CopyRow
 from server.config import settings
 from server.devices import enrolment
@@ -61,10 +61,12 @@ def test_a_backup_is_restored_into_another_database(typed: Typed, as_json: bool)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_a_database_is_replaced_only_after_a_question(typed: Typed) -> None:
+def test_a_database_is_replaced_only_after_a_question(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     typed("backup {tmp}/a.backup")
     refused = typed("restore {tmp}/a.backup")
     assert refused.exit_code == 1 and "has 1 rows of device. Name an empty one" in refused.output
+    assert "There is no terminal to ask this on" in typed("restore {tmp}/a.backup --replace").output
+    monkeypatch.setattr(common, "is_terminal", lambda: True)
     for answer in ("n\n", ""):
         result = typed("restore {tmp}/a.backup --replace", input=answer)
         assert result.exit_code == 1 and "Go on? [y/N]" in result.output

@@ -41,7 +41,10 @@ def test_a_random_document_says_the_same_after_a_round_trip(tag: str, seed: int,
 @given(st.sampled_from(OF_2018), st.integers(0, 1 << 32), st.sampled_from(("2018", "2023")))
 def test_what_is_shaped_for_2018_is_valid_under_2018(tag: str, seed: int, edition: str) -> None:
     root = generate.document(editions.model("ours"), tag, Random(seed), edition)
-    body = codec.encode(*codec.decode(etree.tostring(root)), 2018)
+    name, data = codec.decode(etree.tostring(root))
+    if f"{{{editions.SEP}}}{name}" not in OF_2018:
+        return  # xsi:type has made it a type of 2023 alone
+    body = codec.encode(name, data, 2018)
     assert editions.valid("2018", etree.fromstring(body)), editions.validator("2018").error_log
 
 
