@@ -14,7 +14,7 @@ ABORTED = 1  # the exit code after Ctrl-C, or "no" to a question
 
 
 def dumps(result: Any, indent: int | None = 2) -> str:
-    """Return a result as JSON. What is no number has no value: NaN and infinity are null."""
+    """Return a result as JSON. NaN and infinity, which are not numbers in JSON, become null."""
     try:
         return json.dumps(result, indent=indent, ensure_ascii=False, default=str, allow_nan=False)
     except ValueError:

@@ -28,7 +28,7 @@ def _export(result: dict[str, Any], as_json: bool, file: str) -> None:
 
 
 def _certificate(context: click.Context, option: click.Parameter, file: Path | None) -> bytes | None:
-    """Return the bytes of a certificate; refused before anything is erased where it is none."""
+    """Return the bytes of a certificate; refused before anything is erased if the file is not one."""
     from cryptography import x509
     if file is None:
         return None
@@ -36,7 +36,7 @@ def _certificate(context: click.Context, option: click.Parameter, file: Path | N
     try:
         x509.load_pem_x509_certificates(content)
     except ValueError:
-        raise click.BadParameter(f"{file} is no certificate in PEM", context, option) from None
+        raise click.BadParameter(f"{file} is not a certificate in PEM", context, option) from None
     return content
 
 

@@ -65,5 +65,5 @@ def test_a_file_that_is_no_certificate_is_refused_first(device: peers.Peer, tmp_
     file = tmp_path / "note.txt"
     file.write_text("no certificate")
     refused = run("device", "erase", "one", "--yes", "--revoke", str(file))
-    assert refused.exit_code == 2 and "is no certificate in PEM" in refused.output
+    assert refused.exit_code == 2 and "is not a certificate in PEM" in refused.output
     assert Device.select().count() == 1
