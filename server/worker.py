@@ -22,7 +22,6 @@ from server.grid.series import measurements
 from server.models import check_schema, discard_connection
 from server.models.diskfull import is_disk_full
 from server.resources import refresh, retention
-from server.units import Instant
 
 log = logging.getLogger(__name__)
 TURN_S = 1.0  # between turns
@@ -65,22 +64,28 @@ DUTIES: dict[str, Callable[[], int]] = {
     "summing up readings": lambda: measurements.roll_due(clock.now()),
     "the balance": controller.run_due,
 }
-_retry_at: dict[str, Instant] = {}
-_purge_at = 0.0  # by the monotonic clock
+# By the monotonic clock: a duty that fails while the machine's clock is ahead is tried again all the same.
+_retry_at: dict[str, float] = {}  # by the name of the duty
+_purge_at = 0.0
 
 
 def perform(name: str, duty: Callable[[], int]) -> int:
     """Do a duty and return its count; 0 where it failed, or failed a short time ago."""
-    if clock.now() < _retry_at.get(name, 0):
+    if time.monotonic() < _retry_at.get(name, 0):
         return 0
     try:
         return duty()
     except DATABASE_ERRORS:
         raise
     except Exception:
-        _retry_at[name] = clock.now() + RETRY_S
+        _retry_at[name] = time.monotonic() + RETRY_S
         alarms.raise_alarm("work", name, logs.unexpected(log, name))
         return 0
+
+
+def forget() -> None:
+    """Try every duty again that failed a short time ago."""
+    _retry_at.clear()
 
 
 def purge() -> int:

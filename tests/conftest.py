@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 from flask import Flask
 
-from server import clock, functionsets, grid, models
+from server import clock, functionsets, grid, models, worker
 from server.config import settings
 from server.devices import enrolment, ratelimits
 from server.models import db
@@ -110,6 +110,7 @@ def server(database: str) -> Iterator[None]:
     saved = dict(settings.__dict__)
     pollrates.forget()
     ratelimits.forget()
+    worker.forget()
     yield
     settings.__dict__.update(saved)
     pollrates.forget()

@@ -67,6 +67,20 @@ class RealClient:
         """Make it poll for controls now; by itself it does so every ten seconds at most."""
         assert self.api("poll-now", "POST")["status"] != "error"
 
+    def rediscover(self) -> None:
+        """Make it discover anew, and wait for it; it does so by itself too, at its poll rate."""
+        self.api("rediscover", "POST")
+
+        def is_complete() -> bool:
+            text = self.process.text
+            return text.rfind("Rediscovery complete") > text.rfind("Rediscovery: resetting")
+
+        until(is_complete)
+
+    def log_of(self, mrid: str) -> list[str]:
+        """Return what it logged about an event."""
+        return [line for line in self.process.text.splitlines() if f"Event {mrid[:8].lower()}" in line]
+
     def responses(self, mrid: str) -> list[int]:
         """Return the statuses of its Responses to an event, by its own account."""
         return [response["status"] for response in self.api("responses")["responses"].get(mrid.lower(), [])]

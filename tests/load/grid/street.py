@@ -153,6 +153,8 @@ def run_day(
     The clock must go in steps, and be BEFORE quarters of an hour before the day.
     """
     result = DayResult()
+    # The server reads rates once a second, and a device that came before would poll too seldom all day.
+    until(lambda: server.get("device-1", "/derp")["pollRate"] == POLL)
     arguments = ("--server", server.address, "--certs", str(server.certs))
     files = split_devices(entries, processes, folder)
     with ProcessPool(files, *arguments, module="tests.load.grid.homes") as pool:

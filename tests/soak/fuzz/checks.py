@@ -148,7 +148,7 @@ def of_server(world: World, records: Records, random: Random) -> list[str]:
         for number, step_s in enumerate(STEPS_S):
             clock.turn_to(clock.now() + step_s)
             lastcontact.flush()
-            worker._retry_at.clear()
+            worker.forget()
             worker.turn()
             if number == 1:
                 faults += _operators(world, random) + _sweep(world) + reindexed.changes()

@@ -119,7 +119,7 @@ class World:
         models.connect(url)
         pollrates.forget()
         ratelimits.forget()
-        worker._retry_at.clear()
+        worker.forget()
         try:
             yield
         finally:

@@ -1,6 +1,7 @@
 """A solver is made without a word on standard output, and without a word of others lost."""
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -43,6 +44,7 @@ class Piped:
 
 
 def open_descriptors() -> int:
+    gc.collect()  # what earlier tests left to the garbage collector is not closed while one counts
     return len(os.listdir("/proc/self/fd"))
 
 
