@@ -21,7 +21,7 @@ from server.config import settings
 from server.devices import enrolment, ratelimits
 from server.models import db
 from server.protocol import app
-from server.resources import hooks, pollrates
+from server.resources import hooks, pollrates, refresh
 from tests import peers, postgres
 from tests.wsgi import Client
 
@@ -111,6 +111,7 @@ def server(database: str) -> Iterator[None]:
     pollrates.forget()
     ratelimits.forget()
     worker.forget()
+    refresh.forget()
     yield
     settings.__dict__.update(saved)
     pollrates.forget()

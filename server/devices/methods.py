@@ -14,10 +14,9 @@ Data = dict[str, Any]
 
 def get(context: RequestContext) -> Result:
     """Return a resource, or a page of a list. Refused (404) where there is none for the caller."""
-    if refresh.due():
-        refresh.run()
     if context.match.row.is_list:
         return _list(context)
+    refresh.freshen([table.parent(context.href)], [context.href])
     # A caller that is not enrolled has no audience; `access` admits it only to what everybody may read.
     reader = context.caller.lfdi if context.caller.enrolled else None
     document = retrieve.single(context.href, reader, context.edition)
@@ -31,9 +30,8 @@ def _list(context: RequestContext) -> ListPage:
     parent, active = context.href, row.of is not None
     if row.of:
         parent = f"{owner}/{table.rows[row.of].path.rpartition('/')[2]}"
-    start, after, limit = context.list_parameters
-    selection = retrieve.Selection(parent, active, mixed=not owner or row.name in access.SHARED_LISTS)
-    page = retrieve.page(selection, context.caller.lfdi, start, after, limit, context.edition)
+    page = context.page(
+        retrieve.Selection(parent, active, mixed=not owner or row.name in access.SHARED_LISTS))
     # A caller that sees an item sees its list. Only for an empty one the owner has to be looked up.
     if not page.all and owner and not retrieve.visible(owner, context.caller.lfdi):
         raise Refused(404, access.NOT_THERE)

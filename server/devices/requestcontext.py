@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from server.config import settings
 from server.devices.access import Caller
 from server.errors import Refused
-from server.resources import codec, retrieve
+from server.resources import codec, refresh, retrieve
 from server.resources.table import Match
 
 Data = dict[str, Any]
@@ -77,6 +77,15 @@ class RequestContext(NamedTuple):
     def list_parameters(self) -> ListParameters:
         """The requested part of the list. Refused (400) where a parameter is not a number from 0 on."""
         return list_parameters(self.query, self.match.row.query)
+
+    def page(self, selection: retrieve.Selection) -> retrieve.Page:
+        """Return the requested page of what is selected for the caller, with what time has changed by now."""
+        refresh.freshen(lists=[selection.parent])
+        parameters = self.list_parameters
+        page = retrieve.page(selection, self.caller.lfdi, *parameters, self.edition)
+        if refresh.freshen(documents=page.hrefs):
+            page = retrieve.page(selection, self.caller.lfdi, *parameters, self.edition)
+        return page
 
     def fragment(self, name: str, data: Data) -> Fragment:
         """Return the result with this data, at the requested href."""

@@ -25,9 +25,8 @@ def device_capability(context: RequestContext) -> Fragment:
 
     For a caller that is not enrolled these are the links that it may follow.
     """
-    if refresh.due():
-        refresh.run()
     caller = context.caller
+    refresh.freshen(lists=_LISTS)
     counts = retrieve.counts(_LISTS, caller.lfdi) if caller.enrolled else {}
     readable = None if caller.enrolled else access.open_to_unknown()
     poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)

@@ -70,19 +70,8 @@ def _count_programs(href: str) -> int:
 def programs_of_der(context: RequestContext) -> ListPage:
     """Return the programs that a DER follows, not the caller: an aggregator asks for each of its devices."""
     _check_visible(context)
-    return ListPage("DERProgramList", _programs(context, _audiences(context.href)))
-
-
-def _programs(context: RequestContext, audiences: tuple[str, ...]) -> retrieve.Page:
-    """Return the requested page of the programs of these audiences."""
-    if refresh.due():
-        refresh.run()
-    return retrieve.page(
-        retrieve.Selection("/derp", audiences=audiences),
-        context.caller.lfdi,
-        *context.list_parameters,
-        context.edition,
-    )
+    page = context.page(retrieve.Selection("/derp", audiences=_audiences(context.href)))
+    return ListPage("DERProgramList", page)
 
 
 @instead("GET", "CurrentDERProgram")
@@ -90,13 +79,12 @@ def current_program(context: RequestContext) -> Fragment:
     """Return the program of a DER that has an active control, or else any; of several the one with the
     lowest primacy. Refused (404) for a DER without programs."""
     _check_visible(context)
-    if refresh.due():
-        refresh.run()
     programs: list[Any] = list(
         Document.select()
         .where((Document.parent == "/derp") & Document.audience.in_(_audiences(context.href)))
         .order_by(Document.sort)
     )
+    refresh.freshen(documents=[program.href for program in programs])
     active = [program for program in programs if Document.select().where(
         (Document.parent == f"{program.href}/derc") & (Document.visibility == Document.ACTIVE)).exists()]
     if not programs:

@@ -38,6 +38,9 @@ RETRY_S = 0.05  # until the next attempt to open a SQLite database that another 
 # So that a PostgreSQL that is gone without a word is noticed (libpq's names; s, and ms for the last).
 _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
         "tcp_user_timeout": 20_000, "application_name": "counterpoise"}
+# A plan for any caller is a bad one: once it had planned the statement ten times on a connection, PostgreSQL
+# would count what a caller sees of a list by reading all of it.
+_PLANS = "plan_cache_mode=force_custom_plan"
 
 
 def connect(
@@ -75,6 +78,7 @@ def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> 
     if url.startswith("sqlite"):
         return _open_sqlite(url.partition(":///")[2], wait_s)
     options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
+    options += f" -c {_PLANS}"
     if settings.synchronous == "normal":  # else it is for the server to say, which may wait for replicas too
         options += " -c synchronous_commit=off"
     try:

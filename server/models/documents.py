@@ -48,6 +48,7 @@ for _columns, _where in (
         ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False)),
+        ((Document.parent, Document.fresh_until), Document.fresh_until.is_null(False)),
         ((Document.audience,), SQL("length(submitted) >= 4096"))):  # quotas.check_bytes
     Document.add_index(*_columns, where=_where)
 

@@ -1,34 +1,94 @@
-"""Documents that time has changed, such as events that have begun, are rendered again."""
+"""Documents that time has changed, such as events that have begun, are rendered again.
+
+A GET renders what it is about to serve, no more. The worker does the rest, a slice in each of its turns.
+"""
 from __future__ import annotations
 
 import logging
+import math
+import random
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import peewee
 
 from server import alarms, clock, logs
 from server.resources import links, render, sql, store, table
+from server.units import Href, Instant
 
 log = logging.getLogger(__name__)
 RETRY_S = 300  # until a list that cannot be rendered is tried again
+SLICE = 500  # lists that the worker renders before its other duties have their turn
+
+
+class _Known(NamedTuple):
+    """At what instant the next document changes, and when that was read."""
+    next_at: float
+    read_at: Instant
+
+
+_known: _Known | None = None
 
 
 def due() -> bool:
     """Return whether time has changed a document since it was rendered.
 
     It has not while the clock is suspect: a status that is committed, such as completed, is for good.
+
+    The database is asked once a second, since no document is committed that has to change in the same second.
     """
+    global _known
     if clock.system.is_suspect:
         return False
-    return sql.row("SELECT 1 FROM document WHERE fresh_until <= ? LIMIT 1", clock.now()) is not None
+    now, known = clock.now(), _known
+    if known is None or known.read_at != now:
+        instant = sql.row("SELECT min(fresh_until) FROM document WHERE fresh_until IS NOT NULL")[0]
+        known = _known = _Known(math.inf if instant is None else instant, now)
+    return known.next_at <= now
+
+
+def forget() -> None:
+    """Ask the database anew whether anything is due."""
+    global _known
+    _known = None
+
+
+def freshen(lists: Iterable[Href] = (), documents: Iterable[Href] = ()) -> bool:
+    """Render what time has changed in these lists, and in the lists below these documents, which count it.
+
+    Return whether there was anything.
+    """
+    if not due():
+        return False
+    now = clock.now()
+    stale = {href for href in lists if sql.row(
+        "SELECT 1 FROM document WHERE parent = ? AND fresh_until <= ? LIMIT 1", href, now)}
+    for href in documents:
+        stale.update(parent for parent, in sql.rows(
+            "SELECT DISTINCT parent FROM document WHERE parent > ? AND parent < ? AND fresh_until <= ?",
+            f"{href}/", f"{href}0", now))  # the character after "/" is "0"
+    _render(sorted(stale))
+    return bool(stale)
 
 
 def run() -> int:
-    """Render every document that time has changed; return in how many lists there were any.
+    """Render the documents of up to SLICE lists that time has changed; return how many lists that was.
 
-    A list that cannot be rendered is logged, raised as an alarm, and tried again later; the others go on.
+    Each worker begins at another list, so that several share the work: a list that another has rendered
+    meanwhile is found fresh.
     """
-    parents = sql.rows("SELECT DISTINCT parent FROM document WHERE fresh_until <= ?", clock.now())
-    for (parent,) in parents:
+    parents = [parent for parent, in sql.rows(
+        "SELECT DISTINCT parent FROM document WHERE fresh_until <= ? LIMIT ?", clock.now(), SLICE)]
+    random.shuffle(parents)
+    _render(parents)
+    forget()
+    return len(parents)
+
+
+def _render(parents: Iterable[Href]) -> None:
+    """Render what is stale in lists. One that cannot be rendered is logged, raised as an alarm, and tried
+    again later; the others go on."""
+    for parent in parents:
         try:
             _render_list(parent)
         except (peewee.OperationalError, peewee.InterfaceError):
@@ -37,10 +97,9 @@ def run() -> int:
             alarms.raise_alarm("work", f"list {parent}", logs.unexpected(log, f"Rendering {parent}"))
             sql.execute("UPDATE document SET fresh_until = ? WHERE parent = ? AND fresh_until <= ?",
                         clock.now() + RETRY_S, parent, clock.now())
-    return len(parents)
 
 
-def _render_list(parent: str) -> None:
+def _render_list(parent: Href) -> None:
     with store.transaction(parent):
         stale = sql.rows(
             "SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",

@@ -4,9 +4,11 @@
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from server.resources import documents, sql
+from server.units import Href
 
 PAGE_BYTES = 1 << 20  # of the items of a page; small devices, and this server, have to hold it in memory
 _VISIBLE = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
@@ -23,9 +25,11 @@ class Single(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of a list: how many items there are in all, and (kind, fragment) of those on the page."""
+    """A part of a list: how many items there are in all, and (kind, fragment) of those on the page. Of
+    documents the hrefs are there, too."""
     all: int
     items: list[tuple[str, bytes]]
+    hrefs: Sequence[Href] = ()
 
 
 def _body(edition: int) -> str:
@@ -76,7 +80,7 @@ def page(
     order = "coalesce(sort, sort)" if selection.mixed else "sort"
     rows = (
         sql.rows(
-            f"SELECT kind, {_body(edition)} FROM document WHERE {condition} ORDER BY {order} LIMIT ? "
+            f"SELECT kind, {_body(edition)}, href FROM document WHERE {condition} ORDER BY {order} LIMIT ? "
             "OFFSET ?",
             *parameters,
             limit,
@@ -87,17 +91,20 @@ def page(
     )
     complete = start == 0 and after is None and len(rows) < limit
     total = len(rows) if complete else int(sql.row(count, *count_parameters)[0])
-    return Page(total, _bounded([(kind, bytes(body)) for kind, body in rows]))
+    items = [(kind, bytes(body)) for kind, body, _ in rows]
+    count_on_page = _count_within_bound(items)
+    return Page(total, items[:count_on_page], [href for _, _, href in rows[:count_on_page]])
 
 
-def _bounded(items: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Return the first items that together have at most PAGE_BYTES, or the first one alone."""
+def _count_within_bound(items: list[tuple[str, bytes]]) -> int:
+    """Return how many of the first items together have at most PAGE_BYTES; at least one, where there is
+    one."""
     size = 0
     for count, (_, body) in enumerate(items):
         size += len(body)
         if size > PAGE_BYTES and count:
-            return items[:count]
-    return items
+            return count
+    return len(items)
 
 
 def counts(parents: list[str], reader: str) -> dict[str, int]:

@@ -183,9 +183,8 @@ def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = Fals
 
     Those that are over are included with `ended`.
     """
-    if refresh.due():
-        refresh.run()
-    vders = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
+    vders = list(VirtualDER.select().order_by(VirtualDER.id)) if vder is None else [virtualders.find(vder)]
+    refresh.freshen(lists=(f"{owner.program}/derc" for owner in vders))
     return [
         {**describe(document), "vder": owner.name}
         for owner in vders
@@ -195,8 +194,7 @@ def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = Fals
 
 def show(href: str) -> DerControlDetail:
     """Return a control with its XML."""
-    if refresh.due():
-        refresh.run()
+    refresh.freshen(lists=[table.parent(href)])
     document = _control(href)
     owner = VirtualDER.get(VirtualDER.program == table.parent(document.parent))
     return {**describe(document), "vder": owner.name, "xml": xml(document)}

@@ -151,9 +151,8 @@ def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False)
 
     Those that are over are included with `ended`.
     """
-    if refresh.due():
-        refresh.run()
-    vders = VirtualDER.select().order_by(VirtualDER.id) if vder is None else [virtualders.find(vder)]
+    vders = list(VirtualDER.select().order_by(VirtualDER.id)) if vder is None else [virtualders.find(vder)]
+    refresh.freshen(lists=(f"{drprograms.href(owner)}/edc" for owner in vders))
     return [
         {**describe(document), "vder": owner.name}
         for owner in vders
@@ -163,8 +162,7 @@ def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False)
 
 def show(href: str) -> DrEventDetail:
     """Return an EndDeviceControl with its XML, and what each device that it is for responded and did."""
-    if refresh.due():
-        refresh.run()
+    refresh.freshen(lists=[table.parent(href)])
     document = _event(href)
     owner = _owner(document)
     mrid, bits = document.submitted["mRID"], int(document.submitted["deviceCategory"] or "0", 16)

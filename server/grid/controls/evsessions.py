@@ -26,10 +26,9 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[SessionRow
 
     They are those of a virtual DER's members, or of all devices.
     """
-    if refresh.due():
-        refresh.run()
     devices = {device.id: device for device in (
         Device.select() if vder is None else virtualders.members(virtualders.find(vder)))}
+    refresh.freshen(lists=(f"{enrolment.href(device)}/frp" for device in devices.values()))
     requests = documents.select(f"kind = 'FlowReservationRequest' AND {documents.LISTED} AND parent IN "
                                 "(SELECT '/edev/' || id || '/frq' FROM device) ORDER BY parent, sort")
     return [
