@@ -11,8 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import peewee
-
 from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.config.checks import masked
@@ -21,6 +19,7 @@ from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
 from server.models import check_schema, discard_connection
 from server.models.diskfull import is_disk_full
+from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
 from server.resources import refresh, retention
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ TURN_S = 1.0  # between turns
 MAX_PAUSE_S = 16.0  # between attempts to reach a database that does not answer
 PURGE_S = 3600  # between removals of what is old
 RETRY_S = 60  # until a duty that failed is tried again
-DATABASE_ERRORS = (peewee.OperationalError, peewee.InterfaceError)  # that it does not answer
 
 
 def turn() -> int:
@@ -111,7 +109,8 @@ def run_once(open_database: Callable[[], None]) -> None:
 def run(open_database: Callable[[], None], stop: threading.Event | None = None) -> None:
     """Do turn after turn until SIGTERM or SIGINT; wait for a database that does not answer, at the start too.
 
-    `open_database` connects to it, and is called until it has succeeded once. Without `stop`, which is set to
+    `open_database` connects to it, and is called until it has succeeded once. LoginRefused where the database
+    refuses the login at the start; one that does so later is waited for. Without `stop`, which is set to
     end the worker, signals set one. Refused (503) once a newer version has changed the tables in a way that
     this one cannot share.
     """
@@ -135,6 +134,8 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
                 perform("removing what is old", purge)
             database.answered()
         except DATABASE_ERRORS as error:
+            if isinstance(error, LoginRefused) and not is_open:
+                raise
             database.failed(error)
         if stop.wait(database.pause_s):
             return
@@ -158,6 +159,6 @@ class Availability:
         if is_disk_full(error):
             diskspace.report()
         elif self._answers:
-            log.warning("the database did not answer, the worker waits for it: %s", str(error).strip())
+            log.warning("the database %s, the worker waits for it: %s", verb(error), reason(error))
         discard_connection()
         self.pause_s, self._answers = min(MAX_PAUSE_S, self.pause_s * 2), False

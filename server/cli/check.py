@@ -84,6 +84,7 @@ def _end(path: str, certificate: x509.Certificate) -> _Finding:
 def _database() -> Iterator[_Finding]:
     """Look at the database as it is: `check` upgrades nothing."""
     from server import models
+    from server.models import unavailable
     try:
         models.connect(create=False, upgrade=False)
         if pending := models.pending():
@@ -96,7 +97,8 @@ def _database() -> Iterator[_Finding]:
     except Refused as refused:
         yield _Finding(FAULT, refused.why)
     except peewee.PeeweeException as error:
-        yield _Finding(FAULT, f"{masked(settings.database)} did not answer: {str(error).strip()}")
+        fault = f"{unavailable.verb(error)}: {unavailable.reason(error)}"
+        yield _Finding(FAULT, f"{masked(settings.database)} {fault} ({settings.place('database')})")
     else:
         yield _Finding(OK, f"{masked(settings.database)} answers and has all tables")
 

@@ -79,8 +79,12 @@ class Commands(click.Group):
             raise click.ClickException(_sentence(error, ctx.invoked_subcommand or "counterpoise")) from None
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error).strip()
+def _unavailable(error: Exception) -> str:
+    """What the database did instead of its work, and what to do about it."""
+    from server.models.unavailable import LoginRefused, reason, verb
+    remedy = "Correct" if isinstance(error, LoginRefused) else "Start it, or name another in"
+    return (f"the database {masked(settings.database)} {verb(error)}: {reason(error).rstrip('.?')}. "
+            f"{remedy} the setting database ({settings.place('database')}).")
 
 
 def _sentence(error: Exception, command: str) -> str:
@@ -88,14 +92,12 @@ def _sentence(error: Exception, command: str) -> str:
         return error.why
     if isinstance(error, BadSettings):
         return str(error)
-    import peewee
-
+    from server.models import unavailable
     from server.models.diskfull import is_disk_full
     if is_disk_full(error):
         place = getattr(error, "filename", None) or f"the database {masked(settings.database)}"
-        return f"there is no room for {place}: {_reason(error)}. Make room on that disk, and try again."
-    if isinstance(error, (peewee.OperationalError, peewee.InterfaceError)):
-        database = masked(settings.database)
-        return (f"the database {database} did not answer: {_reason(error)}. Start it, or name another "
-                "(database).")
+        reason = unavailable.reason(error)
+        return f"there is no room for {place}: {reason}. Make room on that disk, and try again."
+    if isinstance(error, unavailable.DATABASE_ERRORS):
+        return _unavailable(error)
     return (logs.unexpected if command in SERVICES else logs.unexpected_to_file)(log, command)

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import peewee
-
 from server.config import settings
 from server.errors import Refused
 from server.models import Device, discard_connection
+from server.models.unavailable import DATABASE_ERRORS
 from server.resources import hooks, sql
 from server.resources.table import Match
 from server.units import Lfdi
@@ -62,7 +61,7 @@ def caller(lfdi: Lfdi, sfdi: int) -> Caller:
     statement = "SELECT id, state, kind FROM device WHERE lfdi = ?"
     try:
         row = sql.row(statement, lfdi)
-    except (peewee.OperationalError, peewee.InterfaceError):
+    except DATABASE_ERRORS:
         discard_connection()
         row = sql.row(statement, lfdi)
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)

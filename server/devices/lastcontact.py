@@ -9,10 +9,9 @@ import os
 import threading
 import time
 
-import peewee
-
-from server import clock, timekeeping
+from server import clock, logs, timekeeping
 from server.models import db, discard_connection
+from server.models.unavailable import DATABASE_ERRORS, reason
 from server.resources import sql
 from server.units import Instant, Lfdi
 
@@ -35,7 +34,7 @@ def flush() -> None:
             with db.atomic():
                 for lfdi, at in sorted(contacts.items()):
                     sql.execute("UPDATE device SET last_contact_at = ? WHERE lfdi = ?", at, lfdi)
-        except peewee.DatabaseError:
+        except Exception:
             for lfdi, at in contacts.items():
                 _contacts.setdefault(lfdi, at)
             raise
@@ -58,6 +57,8 @@ def _run() -> None:
             flush()
             if clock.system.is_suspect:
                 timekeeping.follow_decision()
-        except peewee.DatabaseError as error:
-            log.warning("last contacts could not be written: %s", error)
+        except DATABASE_ERRORS as error:
+            log.warning("last contacts could not be written: %s", reason(error))
             discard_connection()
+        except Exception:
+            logs.unexpected(log, "writing last contacts")  # the thread goes on

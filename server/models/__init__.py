@@ -2,7 +2,8 @@
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
-`auditlog`; `diskfull` tells the errors of a full disk from others, `postgres` does not wait for a frozen
+`auditlog`; `diskfull` and `unavailable` tell the errors of a full disk, and of a
+database that does not answer, from others; `postgres` does not wait for a frozen
 PostgreSQL. `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt
 from it; readings, orders, signals, plans and what operators set are the truth themselves.
 """
@@ -30,8 +31,11 @@ from server.models.groups import Membership, VirtualDER
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.series import Measurement, Series
+from server.models.unavailable import DATABASE_ERRORS
 
 MIGRATIONS = runner.DIRECTORY
+# SQLite's names of errors that last: a folder, another kind of file, no right to open or write it.
+_LASTING = "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"
 RETRY_S = 0.05  # until the next attempt to open a SQLite database that another process is creating
 
 
@@ -51,7 +55,8 @@ def connect(
 
     Returns the names of the migrations that it has applied, or would apply: none where everything is there.
 
-    A database that is not there, or has no tables, is made if `create`; else it is refused (503).
+    A database that is not there, or has no tables, is made if `create`; else it is refused (503), and so is
+    a file that cannot be opened. LoginRefused where PostgreSQL answers and refuses the login.
 
     A statement waits up to `wait_s` for the locks of others (default: the setting `busy_timeout_s`) and, on
     PostgreSQL, takes up to `statement_s` (0 for any time); beyond, it fails with an OperationalError.
@@ -112,7 +117,10 @@ def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
         try:
             database.connect()
             return database
-        except peewee.OperationalError as error:
+        except peewee.DatabaseError as error:
+            if getattr(getattr(error, "orig", None), "sqlite_errorname", "") in _LASTING:
+                raise Refused(503, f"{Path(path).absolute()} cannot be opened as a database: {error}. "
+                              f"Correct the setting database ({settings.place('database')})") from None
             if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
             time.sleep(RETRY_S)
@@ -132,7 +140,7 @@ def discard_connection() -> None:
 def hold_open() -> None:
     """Connect this thread, so that who wants the database alone sees that this process uses it."""
     if db.obj is not None:
-        with suppress(peewee.OperationalError, peewee.InterfaceError):
+        with suppress(*DATABASE_ERRORS):
             db.connect(reuse_if_open=True)
 
 

@@ -22,14 +22,20 @@ import psycopg
 from playhouse import db_url
 from playhouse.postgres_ext import Psycopg3Database
 
+from server.models.unavailable import LoginRefused, Unavailable
+
 log = logging.getLogger(__name__)
 PROBE_AFTER_S = 1.0  # that a statement has waited, and between two probes
 PROBE_S = 1.0  # for its answer
 MARGIN_S = 2.0  # in which PostgreSQL ends a statement that takes too long, and says so
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # PostgreSQL documentation, 55.7, message formats
+# PostgreSQL documentation, 55.7, message formats, and appendix A, error codes.
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_PROTOCOL = struct.pack("!hh", 3, 0)
+_ERROR = b"E"
+_NOT_NOW = (b"57P", b"53")  # it starts or shuts down; it has too many clients, or no memory
 
 
-class Frozen(peewee.OperationalError):
+class Frozen(Unavailable):
     """PostgreSQL does not answer."""
 
 
@@ -68,6 +74,21 @@ class Server:
         except OSError:
             return True
         return True
+
+    def takes_logins(self, user: bytes, database: bytes) -> bool:
+        """Return whether it answers the beginning of a login, be it with a refusal, unless it has no time.
+
+        libpq does not tell the code of such an error, and its words are in the server's language.
+        """
+        login = _PROTOCOL + b"user\0%b\0database\0%b\0\0" % (user, database)
+        try:
+            with self._connect() as sock, sock.makefile("rb") as answer:
+                sock.sendall(struct.pack("!i", len(login) + 4) + login)
+                kind, length = struct.unpack("!ci", answer.read(5))
+                fields = answer.read(length - 4) if kind == _ERROR else b""
+        except (OSError, struct.error):
+            return False
+        return not any(b"\0C" + code in b"\0" + fields for code in _NOT_NOW)
 
     def _connect(self) -> socket.socket:
         if not self.host.startswith("/"):
@@ -127,13 +148,28 @@ class PatientConnection(psycopg.Connection[Any]):
 
 class _Adapter(peewee.Psycopg3Adapter):
     def connect(self, db: PatientDatabase, **params: Any) -> PatientConnection:
-        """Connect. Frozen, without waiting for the timeout of libpq, where the server does not answer."""
+        """Connect. Frozen, without waiting for the timeout of libpq, where the server does not answer;
+        LoginRefused where it does, and refuses."""
         host = params.get("host") or ""
         if host and "," not in host:
             server(host, int(params.get("port") or 5432)).require()
-        connection = PatientConnection.connect(dbname=db.database, **params)
+        try:
+            connection = PatientConnection.connect(dbname=db.database, **params)
+        except psycopg.OperationalError as error:
+            if _is_refusal(error):
+                raise LoginRefused(str(error).removeprefix("connection failed: ")) from None
+            raise
         connection.most_s = db.most_s
         return connection
+
+
+def _is_refusal(error: psycopg.OperationalError) -> bool:
+    """Return whether a connection failed at a server that takes connections, by a fault of the login."""
+    connection = error.pgconn
+    if connection is None or "too many connections for" in str(error):  # of this role or to this database
+        return False
+    at = server(connection.host.decode(), int(connection.port))
+    return connection.needs_password or at.takes_logins(connection.user, connection.db)
 
 
 class PatientDatabase(Psycopg3Database):

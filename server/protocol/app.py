@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import peewee
 from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
@@ -16,6 +15,7 @@ from server.devices import identity, lastcontact
 from server.errors import Refused
 from server.models import Device, check_schema, discard_connection
 from server.models.diskfull import is_disk_full
+from server.models.unavailable import DATABASE_ERRORS, reason, verb
 from server.protocol import answers, views
 from server.resources.quotas import ALARM, OverQuota
 
@@ -79,7 +79,7 @@ def _answer(request: DeviceRequest) -> Response:
         return _respond(request)
     except Refused as refused:
         refusal = refused
-    except (peewee.OperationalError, peewee.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         refusal = _unavailable(error)
     except HTTPException as error:
         refusal = Refused(error.code or 500, error.description or error.name)
@@ -97,7 +97,7 @@ def _raise_alarm(refusal: OverQuota) -> None:
     try:
         device = Device.get_or_none(Device.lfdi == refusal.lfdi)
         alarms.raise_alarm(ALARM, f"device {device.id}" if device else refusal.lfdi, refusal.why)
-    except (peewee.OperationalError, peewee.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         log.warning("the alarm was not stored: %s", error)
 
 
@@ -124,5 +124,5 @@ def _unavailable(error: Exception) -> Refused:
         diskspace.report()
         return Refused(503, "the server has no room to store anything at the moment",
                        Retry_After=str(FULL_RETRY_AFTER_S))
-    log.warning("the database did not answer: %s", error)
+    log.warning("the database %s: %s", verb(error), reason(error))
     return Refused(503, "the database is not available at the moment", Retry_After=str(RETRY_AFTER_S))

@@ -10,9 +10,8 @@ import random
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import peewee
-
 from server import alarms, clock, logs
+from server.models.unavailable import DATABASE_ERRORS
 from server.resources import links, render, sql, store, table
 from server.units import Href, Instant
 
@@ -91,7 +90,7 @@ def _render(parents: Iterable[Href]) -> None:
     for parent in parents:
         try:
             _render_list(parent)
-        except (peewee.OperationalError, peewee.InterfaceError):
+        except DATABASE_ERRORS:
             raise
         except Exception:
             alarms.raise_alarm("work", f"list {parent}", logs.unexpected(log, f"Rendering {parent}"))

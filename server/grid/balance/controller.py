@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import time
 
-import peewee
-
 from server import alarms, audit, clock, logs
 from server.errors import Refused
 from server.grid.balance import evaluation, planning, plans, publish, unmetdemand
@@ -23,6 +21,7 @@ from server.grid.optimisation.disaggregation import MemberPowers
 from server.grid.optimisation.rollinghorizon import Planner
 from server.grid.series.intervals import iso
 from server.models import Balance, Plan, VirtualDER
+from server.models.unavailable import DATABASE_ERRORS
 from server.resources import store
 from server.units import Instant, Watts
 
@@ -54,7 +53,7 @@ def _run(balance: Balance) -> int:
                 return decide(balance.vder, start)
         except Refused as refused:
             _record_error(balance, start, refused.why)
-        except (peewee.OperationalError, peewee.InterfaceError):
+        except DATABASE_ERRORS:
             raise
         except Exception:
             sentence = logs.unexpected(log, f"The balance of {area}")
@@ -137,7 +136,7 @@ def _evaluate(area: VirtualDER, balance: Balance) -> None:
     """Evaluate the steps that are over; what fails there does not stop the next one."""
     try:
         evaluation.evaluate_due(area, balance)
-    except (peewee.OperationalError, peewee.InterfaceError):
+    except DATABASE_ERRORS:
         raise
     except Exception:
         sentence = logs.unexpected(log, f"The evaluation of {area.name}")

@@ -1,0 +1,49 @@
+"""When devices were last in contact is written later; nothing of it is lost while the database is away."""
+from __future__ import annotations
+
+import time
+
+import peewee
+import pytest
+
+from server.devices import lastcontact
+from server.models import Device
+from server.resources import sql
+from tests import peers
+from tests.conftest import NOON
+
+
+class Ended(BaseException):
+    """Ends the thread of a test."""
+
+
+@pytest.mark.parametrize("error, words", [
+    (peewee.InterfaceError("connection already closed"), "could not be written: connection already closed"),
+    (peewee.OperationalError("server closed the connection"), "could not be written: server closed"),
+    (peewee.DataError("integer out of range"), "writing last contacts")])
+def test_the_thread_goes_on_and_loses_nothing(
+    device: peers.Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception,
+    words: str
+) -> None:
+    attempts = 0
+
+    def sleep(_: float) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 3:
+            raise Ended
+
+    def execute(*_: object) -> None:
+        if attempts == 1:
+            raise error
+        real(*_)  # type: ignore[arg-type]
+
+    real = sql.execute
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(sql, "execute", execute)
+    monkeypatch.setattr(lastcontact, "discard_connection", lambda: None)
+    lastcontact.record(device.lfdi)
+    with pytest.raises(Ended):
+        lastcontact._run()
+    assert Device.get(lfdi=device.lfdi).last_contact_at == NOON
+    assert words in caplog.text
