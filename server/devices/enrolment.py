@@ -15,7 +15,7 @@ from server.config import settings
 from server.devices import access, identity, names
 from server.errors import Refused
 from server.models import EVERYONE, Audience, Device, Document
-from server.resources import store, table
+from server.resources import sql, store, table
 from server.resources.codes import DeviceCategory
 from server.resources.hooks import Change, after, before, rebuild, seed
 from server.units import Href, Lfdi
@@ -30,9 +30,8 @@ CATEGORIES: dict[str, DeviceCategory] = {
     "evcharger": DeviceCategory.EVSE,
     "evse": DeviceCategory.EVSE,
 }
-# What an enrolled device has from the start, below its EndDevice and below its DER.
+# What an enrolled device has from the start, below its EndDevice; its DER has what every DER has.
 _DEVICE_PLACEHOLDERS = ("DeviceInformation", "DeviceStatus", "PowerStatus")
-_DER_PLACEHOLDERS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
 
 def _state(device: str | Device) -> dict[str, Any]:
@@ -66,7 +65,7 @@ def enrol(
         category = CATEGORIES.get("".join(filter(str.isalnum, kind.lower())))
     if category is not None:
         data["deviceCategory"] = f"{category:08X}"
-    with store.transaction():
+    with store.batch():
         change = store.post("EndDevice", "/edev", data, audience=lfdi)
         device = Device.get(Device.lfdi == lfdi)
         device.name, device.kind, device.manager = names.check_name(name), kind, manager
@@ -170,7 +169,7 @@ def _check_new(change: Change) -> None:
         _check_registration(caller, lfdi)
     if sfdi != identity.sfdi(lfdi):
         raise Refused(400, f"EndDevice/sFDI: {sfdi} is not the SFDI of {lfdi}")
-    if Device.select().where(Device.lfdi == lfdi).exists():
+    if sql.row("SELECT 1 FROM device WHERE lfdi = ?", lfdi) is not None:
         raise Refused(409, f"EndDevice/lFDI: {lfdi} is enrolled already")
     data["changedTime"] = clock.now()
     data.setdefault("enabled", True)
@@ -197,11 +196,9 @@ def _add_device(change: Change) -> None:
         enrolled_at=clock.now(),
     )
     _add_audiences(device)
-    der = store.add("DER", f"{change.href}/der", {})
+    store.add("DER", f"{change.href}/der", {}, device.lfdi)
     for kind in _DEVICE_PLACEHOLDERS:
-        store.add_placeholder(kind, table.rows[kind].href(device=device.id))
-    for kind in _DER_PLACEHOLDERS:
-        store.add_placeholder(kind, table.rows[kind].href(device=device.id, der=table.number(der)))
+        store.add_placeholder(kind, table.rows[kind].href(device=device.id), device.lfdi)
     if caller is not None:
         _register(change.href, _read_pins().get(data["lFDI"]))
 
@@ -234,10 +231,8 @@ def _add_audiences(device: Device) -> int:
     rows = {(device.lfdi, EVERYONE), (device.lfdi, device.lfdi)}
     if device.manager:
         rows.add((device.manager, device.lfdi))
-    existing = {(row.lfdi, row.audience) for row in Audience.select().where(
-        (Audience.lfdi == device.lfdi) | (Audience.audience == device.lfdi))}
-    Audience.insert_many(sorted(rows), [Audience.lfdi, Audience.audience]).on_conflict_ignore().execute()
-    return len(rows - existing)
+    return sum(sql.execute("INSERT INTO audience (lfdi, audience) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                           *row).rowcount for row in sorted(rows))
 
 
 @before("PUT", "EndDevice")

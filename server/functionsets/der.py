@@ -22,7 +22,7 @@ def _add_singletons(change: Change) -> None:
     for kind in _SINGLETONS:
         href = f"{change.href}/{table.rows[kind].path.rpartition('/')[2]}"
         if store.get(href) is None:
-            store.add_placeholder(kind, href)
+            store.add_placeholder(kind, href, change.audience)
 
 
 @after("POST", "DERProgram")
@@ -109,7 +109,10 @@ def usage_point(context: RequestContext) -> Fragment:
 
 @instead("COUNT", "AssociatedUsagePoint")
 def _count_usage_points(href: str) -> int:
-    return int(_usage_points(href).count())
+    match = table.match(href)
+    assert match is not None
+    return int(sql.row("SELECT count(*) FROM document WHERE parent = '/upt' AND audience = (SELECT lfdi FROM "
+                       "device WHERE id = ?)", match.parameters["device"])[0])
 
 
 def _usage_points(href: str) -> Any:

@@ -123,7 +123,7 @@ def _enrolled(rows: list[DeviceRow]) -> dict[str, Any]:
 @audit.audited("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str) -> list[DeviceRow]:
     entries = enrolmentfiles.entries(file)
-    with store.transaction():
+    with store.batch():
         return [
             row(
                 enrolment.enrol(

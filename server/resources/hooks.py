@@ -4,8 +4,10 @@
     @after("PUT", "DERStatus")       # updates what depends on it, in the same transaction
     @instead("GET", "Time")          # computes an answer that is not stored
 
-The store calls the first two for every change, a device's or the operator's. The device interface calls the
-third with a request context and makes a response of its result (see devices/requestcontext.py).
+    @after_all("PUT", "EndDevice")   # as the second, for all changes of a batch (store.batch) at once
+
+The store calls these, save the third, for every change, a device's or the operator's. The device interface
+calls the third with a request context and makes a response of its result (see devices/requestcontext.py).
 """
 from __future__ import annotations
 
@@ -40,8 +42,10 @@ class Change:
 
 
 Hook = Callable[[Change], None]
+BatchHook = Callable[[list[Change]], None]
 _before: dict[tuple[str, str], list[Hook]] = defaultdict(list)
 _after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
+_after_all: dict[tuple[str, str], list[BatchHook]] = defaultdict(list)
 _instead: dict[tuple[str, str], Callable[..., Any]] = {}
 _rebuild: list[Callable[[], int]] = []
 _seed: list[Callable[[], object]] = []
@@ -70,9 +74,9 @@ def _load() -> None:
 
 
 def _register(
-    registry: dict[tuple[str, str], list[Hook]], method: str, kinds: tuple[str, ...]
+    registry: dict[tuple[str, str], list[Any]], method: str, kinds: tuple[str, ...]
 ) -> Callable[..., Any]:
-    def add(hook: Hook) -> Hook:
+    def add(hook: Any) -> Any:
         for kind in kinds:
             registry[method, kind].append(hook)
         return hook
@@ -87,6 +91,12 @@ def before(method: str, *kinds: str) -> Callable[[Hook], Hook]:
 def after(method: str, *kinds: str) -> Callable[[Hook], Hook]:
     """Register a hook that is called after the change is made, before it is committed."""
     return _register(_after, method, kinds)
+
+
+def after_all(method: str, *kinds: str) -> Callable[[BatchHook], BatchHook]:
+    """Register a hook that is called with all changes of a batch, once they are made, before they are
+    committed. Outside a batch it is called with each change alone, at once."""
+    return _register(_after_all, method, kinds)
 
 
 def instead(method: str, *kinds: str) -> Callable[..., Any]:
@@ -142,6 +152,12 @@ def run_after(change: Change) -> None:
     _load()
     for hook in _after[change.method, change.kind]:
         hook(change)
+
+
+def after_all_of(change: Change) -> list[BatchHook]:
+    """Return the `after_all` hooks of a change."""
+    _load()
+    return _after_all[change.method, change.kind]
 
 
 def instead_of(method: str, kind: str) -> Callable[..., Any] | None:

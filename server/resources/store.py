@@ -1,76 +1,25 @@
-"""The only writer of documents: transactions, changes, and what the passing of time changes.
+"""The only writer of documents: changes in transactions, and what the passing of time changes.
 
 The consequences of a change (the status of neighbouring events, the counts in links, what hooks do) are
 committed with it or not at all. Documents whose links change are rendered once, at the transaction's end.
 """
 from __future__ import annotations
 
-import threading
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from server import clock
 from server.errors import Refused
-from server.models import EVERYONE, NOBODY, Document, KeyValue, check_schema, db, is_postgres
+from server.models import EVERYONE, NOBODY, Document, KeyValue
 from server.resources import documents, hooks, links, numbering, quotas, render, schema, sql, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change
+from server.resources.transactions import batch, run_after_all, touch, transaction
 
+__all__ = ["INHERIT", "add", "add_placeholder", "apply_rates", "batch", "cancel", "discard", "find", "get",
+           "items", "post", "put", "reevaluate", "reindex", "remove", "touch", "transaction"]
 Data = dict[str, Any]
 INHERIT = object()
-
-
-class _Local(threading.local):
-    depth = 0
-    dirty: dict[str, None]
-
-
-_local = _Local()
-
-
-# --- transactions ---------------------------------------------------------------------------------
-
-@contextmanager
-def transaction(scope: str | None = None) -> Iterator[None]:
-    """A write transaction. One inside another joins it.
-
-    SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scope` is an href: /edev/7,
-    /mup/3) work at the same time, and a writer without scope excludes all others. Locks are taken in one
-    order, so that no two wait for each other.
-    """
-    if _local.depth:
-        yield
-        return
-    with db.atomic():
-        if is_postgres():
-            _lock(scope)
-        check_schema()
-        _local.depth, _local.dirty = 1, {}
-        try:
-            yield
-            while _local.dirty:
-                href = next(iter(_local.dirty))
-                del _local.dirty[href]
-                render.rerender(href)
-        finally:
-            _local.depth = 0
-
-
-def _lock(scope: str | None) -> None:
-    tree = "/".join((scope or "").split("/")[:3])
-    if tree.count("/") < 2:
-        sql.execute("SELECT pg_advisory_xact_lock(2030)")
-        return
-    sql.execute("SELECT pg_advisory_xact_lock_shared(2030)")
-    sql.execute("SELECT pg_advisory_xact_lock(5, ?)", zlib.crc32(tree.encode()) - (1 << 31))
-
-
-def touch(*hrefs: str) -> None:
-    """Render these documents again at the end of the transaction, after those that they depend on."""
-    for href in hrefs:
-        _local.dirty[href] = None
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -151,11 +100,11 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
         return change
 
 
-def add_placeholder(kind: str, href: str) -> None:
+def add_placeholder(kind: str, href: str, audience: Any = INHERIT) -> None:
     """Add a resource of which nothing has been submitted yet, so that the link to it resolves."""
     with transaction(href):
         parent = table.parent(href)
-        render.save(kind, href, parent, _inherited(parent), None)
+        render.save(kind, href, parent, _inherited(parent) if audience is INHERIT else audience, None)
         touch(parent)
 
 
@@ -210,6 +159,7 @@ def _reconcile(change: Change, parent: str, counted: bool = True) -> None:
             if link.required and not link.row.is_list and get(f"{change.href}/{link.step}") is None:
                 add_placeholder(link.row.name, f"{change.href}/{link.step}")
     hooks.run_after(change)
+    run_after_all(change)
     if links.is_event(change.kind):
         reevaluate(parent, [links.period(data) for data in (change.data, change.old) if data])
 

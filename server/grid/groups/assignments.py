@@ -20,7 +20,7 @@ from server.grid.groups import dispatchgroups, drprograms, membershiprules, prog
 from server.grid.groups.tree import Tree
 from server.models import Audience, Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
 from server.resources import store
-from server.resources.hooks import Change, after, before, rebuild
+from server.resources.hooks import Change, after_all, before, rebuild
 
 _CHUNK = 500  # rows or parameters in one statement
 
@@ -184,18 +184,18 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
     return len(current ^ stored)
 
 
-@after("POST", "EndDevice")
-def _add_new_device(change: Change) -> None:
-    device = Device.get(Device.lfdi == change.data["lFDI"])
-    default = VirtualDER.get_or_none(VirtualDER.name == settings.default_vder)
+@after_all("POST", "EndDevice")
+@after_all("PUT", "EndDevice")
+def _follow_devices(changes: list[Change]) -> None:
+    """Let devices that are new, or whose labels have changed, be in the virtual DERs that they belong to."""
+    devices = {device.lfdi: device for chunk in chunked({change.data["lFDI"] for change in changes}, _CHUNK)
+               for device in Device.select().where(Device.lfdi.in_(chunk))}
+    new = [devices[lfdi] for change in changes
+           if change.method == "POST" and (lfdi := change.data["lFDI"]) in devices]
+    default = VirtualDER.get_or_none(VirtualDER.name == settings.default_vder) if new else None
     if default is not None:
-        join([(device, default)])
-    reconcile([device])
-
-
-@after("PUT", "EndDevice")
-def _follow_labels(change: Change) -> None:
-    reconcile(Device.select().where(Device.lfdi == change.data["lFDI"]))
+        join((device, default) for device in new)
+    reconcile(devices.values())
 
 
 @before("DELETE", "EndDevice")

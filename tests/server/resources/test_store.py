@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("server")
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Hooks that are registered for the length of a test."""
-    for name in ("_before", "_after"):
+    for name in ("_before", "_after", "_after_all"):
         saved = {key: list(functions) for key, functions in getattr(hooks, name).items()}
         monkeypatch.setattr(hooks, name, defaultdict(list, saved))
     return hooks
@@ -243,3 +243,41 @@ def test_bodies_for_both_editions() -> None:
     assert isinstance(document, Document) and document.body_2023 is None
     old, new = retrieve.single(href, None, 2018), retrieve.single(href, None, 2023)
     assert old == new and old is not None and old.body == document.body
+
+
+def test_the_changes_of_a_batch_are_told_at_once_at_its_end(hook: Any) -> None:
+    told: list[list[str]] = []
+    hook.after_all("POST", "DERProgram")(lambda changes: told.append([change.href for change in changes]))
+    store.add("DERProgram", "/derp", PROGRAM)
+    with store.batch():
+        store.add("DERProgram", "/derp", PROGRAM)
+        with store.batch():
+            store.add("DERProgram", "/derp", PROGRAM)
+        assert told == [["/derp/1"]]
+    assert told == [["/derp/1"], ["/derp/2", "/derp/3"]]
+    store.add("DERProgram", "/derp", PROGRAM)
+    assert told[2:] == [["/derp/4"]]
+
+
+def test_a_batch_that_fails_leaves_nothing_and_ends(hook: Any) -> None:
+    before, told = everything(), []
+
+    @hook.after_all("POST", "DERProgram")
+    def refuse(changes: list[Change]) -> None:
+        told.append(len(changes))
+        if len(changes) > 1:
+            raise Refused(409, "too many")
+
+    def add(count: int) -> None:
+        with store.batch():
+            for _ in range(count):
+                store.add("DERProgram", "/derp", PROGRAM)
+            assert count > 1
+
+    with pytest.raises(Refused):
+        add(2)
+    with pytest.raises(AssertionError):
+        add(1)
+    assert everything() == before and told == [2]
+    store.add("DERProgram", "/derp", PROGRAM)
+    assert told == [2, 1]

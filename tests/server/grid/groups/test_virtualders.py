@@ -205,6 +205,27 @@ def test_a_new_device_joins_the_default(server, peer):
     assert assignment["description"] == "everyone"
 
 
+def test_devices_that_are_enrolled_together_are_where_each_alone_would_be(enrolled):
+    virtualders.create("north", rule="feeder = F1", parent=virtualders.create("area")["name"])
+    virtualders.create("everyone")
+    settings.default_vder = "everyone"
+    alone = [enrolled(1, feeder="F1"), enrolled(2), enrolled(3, kind="thermostat", feeder="F1")]
+    with store.batch():
+        together = [enrolled(4, feeder="F1"), enrolled(5), enrolled(6, kind="thermostat", feeder="F1")]
+        assert not assigned(together[0])
+
+    def state(device):
+        rows = Membership.select().where(Membership.device == device).order_by(Membership.vder)
+        audiences = Audience.select().where(Audience.lfdi == device.lfdi, Audience.audience != device.lfdi)
+        return (assigned(device), [(row.vder_id, row.listed) for row in rows],
+                sorted(row.audience for row in audiences),
+                [link for item in store.items(f"{enrolment.href(device)}/fsa") for link in item.submitted
+                 if link.endswith("Link")])
+
+    assert list(map(state, together)) == list(map(state, alone))
+    assert store.reindex() == 0
+
+
 def test_an_aggregator_sees_the_programs_of_those_it_acts_for(enrolled, peer):
     enrolled(9, kind="aggregator")
     device = enrolled(1, manager=peers.lfdi(9), feeder="F1")

@@ -1,0 +1,89 @@
+"""Transactions of the store: one writer of a tree at a time, and what is due at the end of a transaction."""
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from server.models import check_schema, db, is_postgres
+from server.resources import hooks, render, sql
+from server.resources.hooks import Change
+
+
+class _Local(threading.local):
+    depth = 0
+    dirty: dict[str, None]
+    batch: dict[hooks.BatchHook, list[Change]] | None = None
+
+
+_local = _Local()
+
+
+@contextmanager
+def transaction(scope: str | None = None) -> Iterator[None]:
+    """A write transaction. One inside another joins it.
+
+    SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scope` is an href: /edev/7,
+    /mup/3) work at the same time, and a writer without scope excludes all others. Locks are taken in one
+    order, so that no two wait for each other.
+    """
+    if _local.depth:
+        yield
+        return
+    with db.atomic():
+        if is_postgres():
+            _lock(scope)
+        check_schema()
+        _local.depth, _local.dirty = 1, {}
+        try:
+            yield
+            while _local.dirty:
+                href = next(iter(_local.dirty))
+                del _local.dirty[href]
+                render.rerender(href)
+        finally:
+            _local.depth = 0
+
+
+@contextmanager
+def batch() -> Iterator[None]:
+    """A transaction of many changes, whose `after_all` hooks are called once, at the end of the batch.
+
+    Until then their consequences, such as memberships, are missing. One inside another joins it.
+    """
+    if _local.batch is not None:
+        yield
+        return
+    with transaction():
+        _local.batch = {}
+        try:
+            yield
+        finally:
+            pending, _local.batch = _local.batch, None
+        for hook, changes in pending.items():
+            hook(changes)
+
+
+def _lock(scope: str | None) -> None:
+    tree = "/".join((scope or "").split("/")[:3])
+    if tree.count("/") < 2:
+        sql.execute("SELECT pg_advisory_xact_lock(2030)")
+        return
+    sql.execute("SELECT pg_advisory_xact_lock_shared(2030)")
+    sql.execute("SELECT pg_advisory_xact_lock(5, ?)", zlib.crc32(tree.encode()) - (1 << 31))
+
+
+def touch(*hrefs: str) -> None:
+    """Render these documents again at the end of the transaction, after those that they depend on."""
+    for href in hrefs:
+        _local.dirty[href] = None
+
+
+def run_after_all(change: Change) -> None:
+    """Call the `after_all` hooks of a change, or note it for them where a batch is under way."""
+    for hook in hooks.after_all_of(change):
+        if _local.batch is None:
+            hook([change])
+        else:
+            _local.batch.setdefault(hook, []).append(change)
