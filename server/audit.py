@@ -1,7 +1,7 @@
 """The audit log: every change of state by an operator, with actor, operation, before, after and reason.
 
     @audited("vder update", "{name}", state=_state)    # adds an entry in the transaction of the change
-    with acting("alice", "storm ahead"): …             # who makes the changes inside, and why
+    with actors.acting("alice", "storm ahead"): …      # who makes the changes inside, and why
 
 Changes without an actor (by devices or at the start) add no entry, nor do operations that are refused, dry
 runs (`dry_run`), or operations that change nothing. Of audited functions that call each other only the
@@ -23,11 +23,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, ParamSpec, TypedDict, TypeVar, cast
+from typing import Any, ParamSpec, TypedDict, TypeVar, cast
 
 from peewee import fn
 
-from server import clock
+from server import actors, clock
+from server.actors import Actor
 from server.differences import difference
 from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
@@ -66,30 +67,7 @@ class AuditHead(TypedDict):
     hash: str
 
 
-class Actor(NamedTuple):
-    """Who makes a change, and why."""
-    who: str
-    reason: str = ""
-
-
-_actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
 _in_audited: ContextVar[bool] = ContextVar("in_audited", default=False)
-
-
-@contextmanager
-def acting(who: str, reason: str = "") -> Iterator[None]:
-    """Attribute the changes inside to this operator, with this reason."""
-    token = _actor.set(Actor(who, reason))
-    try:
-        yield
-    finally:
-        _actor.reset(token)
-
-
-def who() -> str:
-    """Return the name of the actor; "" where there is none."""
-    actor = _actor.get()
-    return actor.who if actor else ""
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -108,7 +86,7 @@ def audited(operation: str, subject: str, *, state: StateOf | None = None,
 
         @functools.wraps(function)
         def audited(*args: P.args, **kwargs: P.kwargs) -> R:
-            actor = _actor.get()
+            actor = actors.actor()
             if actor is None or _in_audited.get():
                 return function(*args, **kwargs)
             arguments = signature.bind(*args, **kwargs).arguments

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
-import secrets
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -29,8 +28,9 @@ Fields = Mapping[str, Any]
 LOGGERS = ("server", "clients", "certs", "gunicorn")  # to which the setting of the level applies
 ACCESS = "server.access"
 START = "server.start"  # where a process listens and what it works on: said whatever the level is
-_PLAIN = re.compile(r"[!-~\u00a1-\uffff]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Patterns are compiled when a record is written: those of whole Unicode take a few milliseconds.
+_PLAIN = r"[!-~\u00a1-\uffff]+"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 
 log = logging.getLogger(__name__)
 _process: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def unexpected(logger: logging.Logger, action: str) -> str:
 
     `action` is the subject of the sentences ("the request").
     """
-    reference = secrets.token_hex(4)
+    reference = _reference()
     with context(reference=reference):
         logger.error("%s failed", action, exc_info=True)
     return f"{action} failed unexpectedly. The log has the details, reference {reference}."
@@ -112,7 +112,9 @@ def unexpected_to_file(logger: logging.Logger, action: str) -> str:
 
     The record goes to a file that only this user can read; the sentence names the file.
     """
-    reference = secrets.token_hex(4)
+    import tempfile  # which takes longer to load than all else here
+
+    reference = _reference()
     kind, error, _ = exception = sys.exc_info()
     record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "%s failed", (action,), exception)
     reason = _escaped(f"{kind and kind.__name__}: {error}")
@@ -123,6 +125,11 @@ def unexpected_to_file(logger: logging.Logger, action: str) -> str:
     except OSError as fault:
         path = f"not kept ({fault.strerror})"
     return f"{action} failed unexpectedly ({reason}). Details, reference {reference}: {path}"
+
+
+def _reference() -> str:
+    """Return a new name for a record, which nobody can guess."""
+    return os.urandom(4).hex()
 
 
 class StandardError(logging.Handler):
@@ -175,8 +182,8 @@ def _instant(record: logging.LogRecord) -> str:
 
 def _quoted(value: Any) -> str:
     text = str(value)
-    return text if _PLAIN.fullmatch(text) and '"' not in text else json.dumps(text)
+    return text if re.fullmatch(_PLAIN, text) and '"' not in text else json.dumps(text)
 
 
 def _escaped(text: str) -> str:
-    return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+    return re.sub(_CONTROL, lambda match: ascii(match[0])[1:-1], text)

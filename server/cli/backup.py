@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 import click
 
-from server import audit
+from server import actors, audit
 from server.backups import restoration, snapshot
 from server.backups.manifest import Manifest
 from server.cli import common
@@ -105,7 +105,7 @@ def _record(operation: str, made: Manifest, subject: str) -> None:
     """Add an entry to the audit log of the database that was written."""
     common.open_database(create=False)
     after = {"made_at": made.created_at, "schema": made.schema, "rows": made.rows}
-    audit.add(audit.Actor(*common.actor()), operation, subject, None, after)
+    audit.add(actors.Actor(*common.actor()), operation, subject, None, after)
 
 
 def _print(made: Manifest, source: str, target: str, as_json: bool) -> None:

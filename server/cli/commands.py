@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from server import actors
 from server.cli import common, parameters
+from server.cli.group import LazyCommands
 from server.cli.presentation import Presentation
 from server.cli.tables import show
 from server.errors import BadArgument, Refused
@@ -35,11 +37,15 @@ def group(declared: Group) -> click.Command:
     click_group = (DefaultGroup if declared.default else click.Group)(declared.name, help=declared.help)
     if isinstance(click_group, DefaultGroup):
         click_group.default = declared.default
-    for name, operation in declared.operations.items():
-        click_group.add_command(command(operation, name))
-    for below in declared.groups.values():
-        click_group.add_command(group(below))
+    click_group.commands = LazyCommands([*declared.operations, *declared.groups], partial(_below, declared))
     return click_group
+
+
+def _below(declared: Group, name: str) -> click.Command:
+    """The command of a name in a group, made when it is asked for."""
+    if name in declared.operations:
+        return command(declared.operations[name], name)
+    return group(declared.groups[name])
 
 
 def command(operation: Operation, name: str) -> click.Command:
@@ -89,10 +95,9 @@ def run(operation: Operation, function: Callable[[], Any], print_result: Callabl
     What is refused is an error in words, which calls arguments as the command line does.
     """
     try:
-        from server import audit
         if database:
             common.open_database(reads=not operation.changes)
-        with audit.acting(*common.actor()), common.progress_bar():
+        with actors.acting(*common.actor()), common.progress_bar():
             result = function()
         print_result(result)
     except BadArgument as error:

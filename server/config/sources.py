@@ -5,9 +5,7 @@ COUNTERPOISE_CONFIG names), the environment (`COUNTERPOISE_PORT=8443`), the comm
 """
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +124,7 @@ def _of_file(environ: Mapping[str, str], faults: list[str]) -> Iterator[_SourceV
     path = Path(environ.get(CONFIG, "counterpoise.toml"))
     table: dict[str, object] = {}
     try:
-        table = tomllib.loads(path.read_text())
+        table = _of_toml(path.read_text())
     except FileNotFoundError:
         if CONFIG in environ:
             faults.append(f"{CONFIG}: there is no file {path}. Name a TOML file, or unset the variable.")
@@ -137,6 +135,11 @@ def _of_file(environ: Mapping[str, str], faults: list[str]) -> Iterator[_SourceV
         faults.append(f"{path}: it is not TOML: {error}. Write NAME = VALUE in each line, texts in quotes.")
     for name, value in table.items():
         yield _SourceValue(value, Source(FILE, f"{path}: {name}", name))
+
+
+def _of_toml(text: str) -> dict[str, object]:
+    import tomllib  # where there is a file
+    return tomllib.loads(text)
 
 
 def _of_environment(environ: Mapping[str, str]) -> Iterator[_SourceValue]:
@@ -150,5 +153,6 @@ def _is_setting(key: str) -> bool:
 
 
 def _nearest(name: str) -> str:
+    import difflib  # for a slip alone
     names = difflib.get_close_matches(name, [*SETTINGS, *_NEW_NAMES], 1)
     return f" Did you mean {_NEW_NAMES.get(names[0], names[0])}?" if names else ""

@@ -6,7 +6,6 @@ a DER from the start, so that every link that it follows resolves before it has 
 from __future__ import annotations
 
 import json
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +205,8 @@ def _add_device(change: Change) -> None:
 def _register(device_href: str, pin: int | None) -> None:
     if pin is not None and not identity.is_pin(pin):
         raise Refused(400, f"PIN {pin:06d}: the last digit is not the sum of the others modulo 10")
+    import secrets  # which other commands on devices do not need
+
     store.put(f"{device_href}/rg", {"dateTimeRegistered": clock.now(),
                                     "pIN": identity.pin(secrets.randbelow(100_000)) if pin is None else pin})
 

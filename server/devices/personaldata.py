@@ -6,7 +6,7 @@ others, and WITHOUT why a table has none. A test compares both with the models.
 from __future__ import annotations
 
 import operator
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -190,7 +190,7 @@ def _key(table: type[Table]) -> tuple[Any, ...]:
 
 def pseudonym() -> str:
     """Return a new name for a device that is erased. It is written down nowhere else."""
-    return f"{_PSEUDONYM}{secrets.token_hex(8)}"
+    return f"{_PSEUDONYM}{os.urandom(8).hex()}"
 
 
 def erase(about: Subject, name: str) -> dict[Erasure, dict[str, int]]:

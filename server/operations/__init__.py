@@ -6,7 +6,7 @@ The command line is made from these declarations. Read `declaration` first. Each
 `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
 `readings`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares the
 operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
-`seriesinput` reads files of time series,
+`textfiles` reads files as text, `seriesinput` those of time series,
 `enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
 (`quantitytexts` and `timetexts` their units and times), `progress` tells interfaces how far long work is,
 `trials` are dry runs, `resulttypes` what the declared type of a result says of a value in it.

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from server.devices import enrolment
 from server.errors import BadArgument
-from server.grid.controls import defaultcontrols, dercontrols
-from server.grid.controls import preview as previews
+from server.grid.controls import dercontrols
 from server.grid.controls.results import (AddedCurve, DerControlDetail, DerControlRow, DerControlSummary,
                                           PostedDerControl, Preview)
 from server.operations import elementvalues
@@ -108,6 +107,7 @@ def curve(
     }
     if description:
         data["description"] = description
+    from server.grid.controls import defaultcontrols
     return defaultcontrols.add_curve(vder, data)
 
 
@@ -127,4 +127,5 @@ def preview(
 
     Lists what each program that the device sees requires at that instant, and which of it prevails.
     """
+    from server.grid.controls import preview as previews
     return previews.preview(enrolment.find(device), at)

@@ -18,19 +18,19 @@ the question that is asked first: `confirm="Remove {device}?"`.
 """
 from __future__ import annotations
 
-import codecs
 import inspect
 import math
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from server.errors import BadArgument, Refused
+from server.errors import BadArgument
+from server.operations import textfiles
 from server.units import SUFFIXES, Meaning
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,28 +49,14 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"  # enrols and removes devices, maintains the database
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")  # no text has these, whatever its encoding
-
-
 class UploadedFile(NamedTuple):
     """A file that comes with a call: its name, for messages, and its bytes."""
     name: str
     content: bytes
 
     def text(self) -> str:
-        """The content as text, without a byte order mark: UTF-8, UTF-16 with its mark, or Windows-1252.
-
-        Refused (400) where it is none of them.
-        """
-        utf16 = self.content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252"):
-            try:
-                text = self.content.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            if not _CONTROL.search(text):
-                return text
-        raise Refused(400, f"{self.name}: this is not text in UTF-8, UTF-16 or Windows-1252")
+        """The content as text, see `textfiles`. Refused (400) where it is none."""
+        return textfiles.decode(self.content, self.name)
 
 
 @dataclass(frozen=True)
@@ -151,15 +137,38 @@ class Argument:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """Something that can be done, or looked up, through every operator interface."""
+    """Something that can be done, or looked up, through every operator interface.
+
+    Its annotations are read when they are first needed: a command needs those of one operation of its module.
+    """
     name: str
     function: Callable[..., Any]
     role: Role
-    arguments: tuple[Argument, ...]
-    result: Any
     confirm: str
     without_database: str
-    tries_itself: bool
+
+    @cached_property
+    def arguments(self) -> tuple[Argument, ...]:
+        """Its arguments, with `dry_run` where it changes something. TypeError where one is misdeclared."""
+        parameters = list(inspect.signature(self.function).parameters.values())
+        if self.changes and not self.tries_itself:
+            parameters.append(inspect.Parameter(DRY_RUN, inspect.Parameter.KEYWORD_ONLY, default=False))
+        hints = {DRY_RUN: DryRun, **self._hints}
+        return tuple(_argument(parameter, hints[parameter.name]) for parameter in parameters)
+
+    @property
+    def result(self) -> Any:
+        """The declared type of its result."""
+        return self._hints["return"]
+
+    @property
+    def tries_itself(self) -> bool:
+        """Whether it does a dry run itself."""
+        return DRY_RUN in self._hints
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.function, include_extras=True)
 
     @property
     def help(self) -> str:
@@ -227,21 +236,12 @@ class Group:
         `without_database` is an argument with which the operation needs no database.
         """
         def declare(function: F) -> F:
-            hints = get_type_hints(function, include_extras=True)
-            parameters = list(inspect.signature(function).parameters.values())
-            tries_itself = any(parameter.name == DRY_RUN for parameter in parameters)
-            if role is not Role.VIEWER and not tries_itself:
-                parameters.append(inspect.Parameter(DRY_RUN, inspect.Parameter.KEYWORD_ONLY, default=False))
-                hints[DRY_RUN] = DryRun
             self.operations[name] = Operation(
                 name=" ".join(filter(None, (self.parent, self.name, name))),
                 function=function,
                 role=role,
-                arguments=tuple(_argument(parameter, hints[parameter.name]) for parameter in parameters),
-                result=hints["return"],
                 confirm=confirm,
                 without_database=without_database,
-                tries_itself=tries_itself,
             )
             return function
         return declare

@@ -1,4 +1,7 @@
-"""`enrol` and `device`: who is enrolled."""
+"""`enrol` and `device`: who is enrolled.
+
+What devices reported of themselves is imported where it is used: `device list` does without.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -7,10 +10,8 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from server import audit
 from server.devices import enrolment, names
 from server.errors import BadArgument
-from server.grid.fleet import ratings
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER
-from server.operations import enrolmentfiles
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
 from server.resources import hexbinary, store
@@ -69,6 +70,7 @@ def row(device: Device) -> DeviceRow:
 
 def details(device: Device) -> DeviceDetails:
     """A device with everything known about it."""
+    from server.grid.fleet import ratings
     href = enrolment.href(device)
     registration = store.get(f"{href}/rg")
     vders = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
@@ -122,6 +124,7 @@ def _enrolled(rows: list[DeviceRow]) -> dict[str, Any]:
 
 @audit.audited("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str) -> list[DeviceRow]:
+    from server.operations import enrolmentfiles
     entries = enrolmentfiles.entries(file)
     with store.batch():
         return [
@@ -189,6 +192,7 @@ def rate(
     clear: Annotated[bool, Arg("Use what the device reports again, but for what is given.")] = False,
 ) -> DeviceDetails:
     """Set ratings of a device that reports wrong ones; what is not given stays."""
+    from server.grid.fleet import ratings
     rated = enrolment.find(device)
     values = {"max_injection_w": max_injection_w, "max_absorption_w": max_absorption_w,
               "capacity_wh": capacity_wh}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from server.grid.balance import areasettings, planning, plans
+from server.grid.balance import areasettings, plans
 from server.grid.balance.results import BalanceSettings, PlanDetail, PlanDifference, PlanSummary
 from server.grid.groups import virtualders
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role
@@ -27,6 +27,7 @@ def run(
     dry_run: DryRun = False,
 ) -> PlanDetail:
     """Make a plan; it is a draft until it is published."""
+    from server.grid.balance import planning  # the whole fleet and HiGHS, which `plan list` does without
     step_s = plans.balance_of(virtualders.find(area)).step_s
     return planning.make_plan(
         area, horizon_steps=max(horizon_s // step_s, 1), reason=reason, dry_run=dry_run

@@ -1,4 +1,7 @@
-"""`vder`: virtual DERs, their members, programs and defaults."""
+"""`vder`: virtual DERs, their members, programs and defaults.
+
+What computes with the whole fleet is imported where it is used: `vder list` does without.
+"""
 from __future__ import annotations
 
 import math
@@ -6,18 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
-from server.grid.controls import defaultcontrols
 from server.grid.controls.results import DerDefault
-from server.grid.flexibility import capability as capabilities
-from server.grid.flexibility import equivalentder, rollup
-from server.grid.flexibility import status as groupstatus
 from server.grid.flexibility.results import CapabilityNow, EquivalentDer, StepCapability, StepRow, VderStatus
 from server.grid.groups import memberfiles
 from server.grid.groups import virtualders as groups
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
-from server.grid.series import forecasts
 from server.grid.series.results import ForecastRow
-from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
 from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
@@ -113,6 +110,7 @@ def list_vders(
 @vder.operation("show", role=Role.VIEWER)
 def show(vder: VderName) -> VderWithCapability:
     """Show a virtual DER with its members, its default and what it can do now."""
+    from server.grid.flexibility import capability as capabilities
     total = capabilities.capability(vder)
     return {**groups.show(vder), "modes": total["modes"], "capability": list(_rows(total))}
 
@@ -170,6 +168,8 @@ def default(
     clear: Annotated[bool, Arg("Remove the default.")] = False,
 ) -> DerDefault:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
+    from server.grid.controls import defaultcontrols
+    from server.operations import elementvalues
     if clear:
         defaultcontrols.clear_default(vder)
     elif modes or also:
@@ -187,6 +187,8 @@ def status(
         "As the documents of one equivalent DER: ratings, settings, status, availability.")] = False,
 ) -> VderStatus | EquivalentDer:
     """Show members in contact, readings, state of charge, orders in effect, and members left out."""
+    from server.grid.flexibility import equivalentder
+    from server.grid.flexibility import status as groupstatus
     return equivalentder.equivalent_der(vder) if equivalent_der else groupstatus.status(vder)
 
 
@@ -204,6 +206,8 @@ def capability(
     if not MIN_STEP_S <= step_s <= horizon_s or horizon_s // step_s > MAX_STEPS:
         possible = f"1 to {MAX_STEPS} steps of at least a minute are possible"
         raise BadArgument("step_s", f"{step_s} s in {horizon_s} s: {possible}")
+    from server.grid.flexibility import capability as capabilities
+    from server.grid.flexibility import rollup
     ahead = capabilities.horizon(vder, start, horizon_s // step_s, step_s / 3600)
     column = QUANTILES[quantile]
     return {
@@ -230,6 +234,7 @@ def forecast(
 
     Each has the quantiles 0.1, 0.5 and 0.9.
     """
+    from server.grid.series import forecasts
     return forecasts.table(vder, horizon_s)
 
 

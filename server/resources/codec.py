@@ -14,13 +14,14 @@ and as an item of a list.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
-
-from lxml import etree
+from typing import TYPE_CHECKING, Any
 
 from server.resources import foreign, hexbinary, ranges, schema, validation
 from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
 from server.resources.xmltext import escape, quoteattr
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 Data = dict[str, Any]
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"

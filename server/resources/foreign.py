@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from server.errors import Refused
 from server.resources.schema import CSIPAUS, SEP, XSI_TYPE
 from server.resources.xmltext import escape, quoteattr
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 MAX_ATTRIBUTES = 64  # of one element; the schemas know types with five
 MAX_NAMESPACE = 256  # characters of a namespace and a local name together

@@ -1,7 +1,6 @@
 """What was probably meant by a name that does not exist. Pure."""
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 
 _MOST = 3  # more would be a list to search through
@@ -21,6 +20,7 @@ def similar(name: str, names: Collection[str]) -> list[str]:
     by_plain: dict[str, str] = {}
     for candidate in sorted(set(names)):
         by_plain.setdefault(_plain(candidate), candidate)
+    import difflib  # for a slip alone
     matches = difflib.get_close_matches(plain, by_plain, _MOST, _CUTOFF)
     return [by_plain[match] for match in matches]
 

@@ -1,7 +1,7 @@
 """What is new gets: a number in its list, an mRID, a creationTime."""
 from __future__ import annotations
 
-import secrets
+import os
 import time
 
 from server import clock
@@ -37,4 +37,4 @@ def new_mrid() -> str:
     (see events.py), as the operator intended. The first digits, by which people tell events apart, differ.
     """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
-    return f"{fraction:05X}{micros:013X}{secrets.token_hex(3)}{settings.enterprise:08x}".upper()
+    return f"{fraction:05X}{micros:013X}{os.urandom(3).hex()}{settings.enterprise:08x}".upper()

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
-
-from lxml import etree
+from typing import TYPE_CHECKING, NamedTuple
 
 from server.errors import Refused
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 YEAR_10000 = 253_402_300_800  # UTC, s; calendars of most programs end before it
 LONGEST_S = 1 << 32  # a duration is a UInt32, and the end of an interval has to be an instant, too
@@ -37,5 +38,5 @@ def of_type(names: Iterable[str]) -> Range | None:
 def check(value: int, allowed: Range, element: etree._Element) -> None:
     """Refuse (400) a value out of range, with the line and the path of its element."""
     if not allowed.least <= value <= allowed.most:
-        path = [etree.QName(above).localname for above in (*reversed(list(element.iterancestors())), element)]
+        path = [above.tag.rpartition("}")[2] for above in (*reversed(list(element.iterancestors())), element)]
         raise Refused(400, f"line {element.sourceline}: {'/'.join(path)}: {value} {allowed.fault}")

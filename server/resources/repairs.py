@@ -5,10 +5,13 @@ the counts of a list that they send. `validation` calls this for invalid documen
 """
 from __future__ import annotations
 
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from server.resources import schema
 from server.resources.schema import Simple, TypeSpec
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 _COUNTS = ("all", "results")
 _LARGEST_COUNT = (1 << 32) - 1

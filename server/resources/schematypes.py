@@ -88,10 +88,10 @@ def load() -> Types:
     return read()
 
 
-def digest() -> str:
-    """Return the digest of the schemas."""
+def digest(suffix: str = ".xsd") -> str:
+    """Return the digest of the files in `schemas` that end so."""
     content = hashlib.sha256()
-    for file in sorted(Path(path()).parent.glob("*.xsd")):
+    for file in sorted(Path(path()).parent.glob(f"*{suffix}")):
         content.update(file.name.encode() + b"\0" + file.read_bytes())
     return content.hexdigest()
 
@@ -198,7 +198,9 @@ def _text(xsd_type: Any) -> tuple[str, int] | None:
 
 
 def main() -> None:
-    """Write `types.json`: a type or element a line, so that a change is seen as one."""
+    """Write `types.json`, a type or element a line, so that a change is seen as one; and `table.json`."""
+    from server.resources import table
+
     types, lines = read(), []
     for key, values in types._asdict().items():
         listed = isinstance(values, list)
@@ -208,6 +210,7 @@ def main() -> None:
         lines.append(f'"{key}": {opening}\n' + ",\n".join(items) + f"\n{closing}")
     text = f'{{"digest": "{digest()}",\n' + ",\n".join(lines) + "}\n"
     Path(path()).with_name("types.json").write_text(text)
+    table.write()
 
 
 if __name__ == "__main__":

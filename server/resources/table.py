@@ -2,16 +2,18 @@
 
 A row has the path and methods of a resource (IEEE 2030.5-2018, interface description) and the facts of its
 function set that code would otherwise repeat. What the resource contains is in the schemas, see `schema`.
+Reading TOML takes a command as long as opening its database, so that the rows are kept in `table.json` as
+well, and used as long as it has the digest of the files; `python -m server.resources.schematypes` writes it.
 """
 from __future__ import annotations
 
+import json
 import re
-import tomllib
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import schemas
+from server.resources import schematypes
 
 OPERATOR, VIRTUAL_DER = "operator", "vder"
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
@@ -76,14 +78,37 @@ class Match(NamedTuple):
     parameters: dict[str, int]
 
 
-def _load() -> dict[str, Row]:
-    tables: dict[str, dict[str, Any]] = {}
-    for file in sorted(Path(str(schemas.__file__)).parent.glob("*.toml")):
+Tables = dict[str, dict[str, Any]]
+_KEPT = Path(schematypes.path()).with_name("table.json")
+
+
+def load() -> Tables:
+    """Return the columns of each row by its name, from `table.json` where that is of these tables."""
+    if _KEPT.exists():
+        content = json.loads(_KEPT.read_bytes())
+        if content["digest"] == schematypes.digest(".toml"):
+            tables: Tables = content["rows"]
+            return tables
+    return read()
+
+
+def read() -> Tables:
+    """Return the columns of each row from the tables themselves."""
+    import tomllib
+    tables: Tables = {}
+    for file in sorted(_KEPT.parent.glob("*.toml")):
         tables |= tomllib.loads(file.read_text("utf-8"))
-    return {name: Row(name, **columns) for name, columns in tables.items()}
+    return tables
 
 
-rows: dict[str, Row] = _load()
+def write() -> None:
+    """Write `table.json`, a row a line."""
+    lines = [f"{json.dumps(name)}: {json.dumps(columns)}" for name, columns in read().items()]
+    text = f'{{"digest": "{schematypes.digest(".toml")}",\n"rows": {{\n' + ",\n".join(lines) + "\n}}\n"
+    _KEPT.write_text(text)
+
+
+rows: dict[str, Row] = {name: Row(name, **columns) for name, columns in load().items()}
 _by_shape: dict[str, Row] = {}
 for _row in rows.values():
     _by_shape.setdefault(_PARAMETER.sub("#", _row.path), _row)

@@ -1,14 +1,19 @@
-"""XML as it comes in: parsed without risk, and validated against the schema."""
+"""XML as it comes in: parsed without risk, and validated against the schema.
+
+lxml is loaded with the first document, since most commands of an operator meet none.
+"""
 from __future__ import annotations
 
 import re
 import threading
-
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from server.errors import Refused
 from server.resources import foreign, repairs, schematypes
 from server.resources.schema import SEP
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 # What the message of an error lists for the revisions of an edition, which nobody writes.
 _REVISIONS = re.compile(r"([^\s(]+_r2_3|##other\{[^}]*\}\*)(, )?")
@@ -25,6 +30,8 @@ def parse(body: bytes) -> etree._Element:
     Entities are not resolved, nothing is loaded from the network, and libxml2's limits of depth and size
     apply.
     """
+    from lxml import etree
+
     if not hasattr(_local, "parser"):
         _local.parser = etree.XMLParser(
             resolve_entities=False,
@@ -76,6 +83,7 @@ def check(body: bytes) -> etree._Element:
 def validator() -> etree.XMLSchema:
     """Return this thread's validator; its error log is not to be shared."""
     if not hasattr(_local, "validator"):
+        from lxml import etree
         with _reading_schema:
             _local.validator = etree.XMLSchema(etree.parse(schematypes.path()))
     return _local.validator

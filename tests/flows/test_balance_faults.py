@@ -19,7 +19,7 @@ from clients.devices.devicemodel import DeviceModel
 from clients.devices.faults import NONE, Faults
 from clients.events.control import PowerOrder
 from clients.transport.mtls import HttpReply
-from server import audit, clock
+from server import actors, clock
 from server.config import settings
 from server.devices import enrolment, identity, lastcontact
 from server.grid.balance import areasettings, controller
@@ -130,7 +130,7 @@ class Neighbourhood:
 
     @staticmethod
     def _run_controller() -> None:
-        with audit.acting("test"):
+        with actors.acting("test"):
             controller.run_due()
 
     def _metered_wh(self) -> float:

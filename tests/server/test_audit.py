@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.devices import enrolment
 from server.differences import difference
 from server.errors import Refused
@@ -29,7 +29,7 @@ WRITERS, EACH = 4, 8
 
 @contextmanager
 def alice(reason: str = "") -> Iterator[None]:
-    with audit.acting("alice", reason):
+    with actors.acting("alice", reason):
         yield
 
 
@@ -174,9 +174,9 @@ def test_no_secret_is_kept(device: peers.Peer) -> None:
 def test_entries_are_found_by_what_they_say() -> None:
     for number, who in enumerate(("alice", "bob", "alice")):
         clock.turn_to(NOON + number)
-        with audit.acting(who):
+        with actors.acting(who):
             virtualders.create(f"Vder{number}")
-    with audit.acting("bob"):
+    with actors.acting("bob"):
         virtualders.update("Vder0", primacy=1)
 
     def ids_of(**only: Any) -> list[int]:
@@ -253,10 +253,10 @@ def test_writers_at_once_make_one_chain() -> None:
     def write(number: int) -> None:
         try:
             for turn in range(EACH):
-                with audit.acting(f"writer {number}"):
+                with actors.acting(f"writer {number}"):
                     if turn % 2:  # as within a device's tree, where writers of others' pass
                         with store.transaction(f"/edev/{number}"):
-                            audit.add(audit.Actor(audit.who()), "test", str(turn), None, {"turn": turn})
+                            audit.add(actors.Actor(actors.who()), "test", str(turn), None, {"turn": turn})
                     else:
                         virtualders.create(f"v{number} {turn}")
         except Exception as fault:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from server import audit, auditarchive, clock, worker
+from server import actors, audit, auditarchive, clock, worker
 from server.cli import common, main
 from server.config import settings
 from server.devices import enrolment
@@ -28,7 +28,7 @@ def log(server: None, tmp_path: Path) -> Path:
     device = enrolment.enrol(peers.lfdi(1), name="one")
     for day in range(6):
         clock.turn_to(NOON + day * DAY)
-        with audit.acting("alice"):
+        with actors.acting("alice"):
             enrolment.relabel(enrolment.find(device.lfdi), {"day": str(day)})
     settings.audit_archive, settings.audit_days = str(tmp_path / "archive"), 2
     return tmp_path / "archive"
@@ -42,7 +42,7 @@ def test_old_entries_move_and_the_chain_holds(log: Path) -> None:
     assert file.name == "audit-000000001.jsonl" and stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == [1, 2, 3]
     assert audit.verify() == [] and auditarchive.verify(log) == [] and auditarchive.verify(log, known) == []
-    with audit.acting("bob"):
+    with actors.acting("bob"):
         enrolment.relabel(enrolment.find("one"), {"day": "7"})
     assert audit.head()["entries"] == 7 and auditarchive.verify(log) == []
     clock.turn_to(NOON + 9 * DAY)

@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from server import audit, clock, logs
+from server import actors, clock, logs
 from server.cli import main
 from server.devices import access
 from server.grid.balance import areasettings, controller
@@ -207,7 +207,7 @@ def test_a_request_that_fails_is_logged_with_who_and_what(
 
 def test_what_an_operator_changes_is_logged(configure: Configure, server: None, capsys: Capture) -> None:
     configure("vder", log_level="info", log_format="json")
-    with audit.acting("alice", "storm ahead"):
+    with actors.acting("alice", "storm ahead"):
         virtualders.create("street")
         virtualders.update("street", primacy=7)
     entries = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

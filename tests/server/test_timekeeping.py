@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server import alarms, audit, clock, timekeeping, worker
+from server import actors, alarms, clock, timekeeping, worker
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.models import AuditEntry, KeyValue
@@ -77,7 +77,7 @@ def test_an_operator_decides_for_all_processes(machine: Machine, monkeypatch: py
     machine.offset_s += DAY
     worker.turn()
     restart(machine, monkeypatch)
-    with audit.acting("alice"):
+    with actors.acting("alice"):
         assert clockcheck.accept() == {"time": NOON + DAY, "suspect": False, "jump_s": 0}
     assert not alarms.rows() and AuditEntry.get().operation == "clock accept"
     monkeypatch.setattr(clock, "system", first)

@@ -15,7 +15,7 @@ from pathlib import Path
 import peewee
 
 from certs import dev
-from server import audit, clock, functionsets, grid, models
+from server import actors, audit, clock, functionsets, grid, models
 from server.config import settings
 from server.devices import enrolment
 from server.grid.balance import areasettings
@@ -171,7 +171,7 @@ class Ground:
         self.tried_controls += 1
         try:
             Device.update(last_contact_at=clock.now() + 10 * 86400).execute()
-            with audit.acting("soak"):
+            with actors.acting("soak"):
                 posted = dercontrols.post("street", {"opModMaxLimW": 5000}, EVENT_S, clock.now() + 300,
                                           description=f"event {self.tried_controls}"[:32])
             self.controls.append(posted["mrid"])

@@ -15,7 +15,7 @@ import click
 
 from certs import dev
 from clients.simulation import neighbourhood, processpool, scenario
-from server import audit, clock
+from server import actors, clock
 from server.cli import common
 from server.config import settings
 from server.devices import enrolment
@@ -92,7 +92,7 @@ def prepare(homes: int, seed: int, midnight: int, begin: int, rate: float | None
     settings.clock = clock.spec()
     common.open_database(create=True)
     _enrol(entries, spare, POLL_RATE_STEPPED_S if rate is None else POLL_RATE_S)
-    with audit.acting("demo"):
+    with actors.acting("demo"):
         fixed_w = _put_forecasts(devices, homes, midnight)
         areasettings.set_automatic(TOP, True)
     files = processpool.split_devices(entries, PROCESSES, FOLDER)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 
-from server import alarms, audit, clock, logs
+from server import actors, alarms, clock, logs
 from server.errors import Refused
 from server.grid.balance import evaluation, planning, plans, publish, unmetdemand
 from server.grid.balance.planning import AreaForecast
@@ -49,7 +49,7 @@ def _run(balance: Balance) -> int:
                 return 0
             if not balance.automatic and not _is_planned(balance, start):
                 return 0
-            with audit.acting(AUTOMATIC):
+            with actors.acting(AUTOMATIC):
                 return decide(balance.vder, start)
         except Refused as refused:
             _record_error(balance, start, refused.why)

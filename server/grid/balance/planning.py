@@ -8,7 +8,7 @@ import math
 import time
 from dataclasses import dataclass, replace
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.config import settings
 from server.errors import Refused
 from server.grid.balance import areasettings, netdemand, plans, unmetdemand
@@ -142,7 +142,7 @@ def save_plan(
         body,
         solver=planner.plan.status,
         solver_s=round(solver_s, 3),
-        requested_by=audit.who(),
+        requested_by=actors.who(),
         reason=reason,
         warnings=[
             *forecast.demand.warnings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
 from server.grid.groups import virtualders
@@ -213,7 +213,7 @@ def approve(number: int) -> PlanSummary:
         plan = find_plan(number)
         if plan.state != Plan.DRAFT:
             raise Refused(409, f"plan {number} is {plan.state}, no draft")
-        operator = audit.who()
+        operator = actors.who()
         if operator == plan.requested_by:
             raise Refused(409, f"plan {number} was made by {operator}: a second person approves it")
         plan.state, plan.approved_by = Plan.APPROVED, operator

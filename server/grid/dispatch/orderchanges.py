@@ -1,7 +1,7 @@
 """Changes to an order: cancel it, or extend it by another order of the same."""
 from __future__ import annotations
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, reservationanswers, reservations
 from server.grid.dispatch import allocation
@@ -78,7 +78,7 @@ def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
             planned_w=order.planned_w,
             reason=reason or order.reason,
             warnings=_reach_warnings(order, end + duration_s),
-            requested_by=audit.who(),
+            requested_by=actors.who(),
             created_at=clock.now(),
         )
         record_shares(

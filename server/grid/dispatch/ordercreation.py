@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
 from server.grid.dispatch import allocation, flexibleloads
@@ -111,7 +111,7 @@ def _carry_out(
         planned_w=planned_w,
         reason=request.reason,
         warnings=warnings,
-        requested_by=audit.who(),
+        requested_by=actors.who(),
         created_at=clock.now(),
     )
     record_shares(order, [*_share_rows(allocated, hrefs, request.reason), *load_shares])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -60,11 +59,10 @@ def _without_banner() -> Iterator[None]:
 
 def _buffer() -> IO[bytes]:
     """A file in memory, or a temporary one where the system has no such thing."""
-    return (
-        os.fdopen(os.memfd_create("banner"), "w+b")
-        if hasattr(os, "memfd_create")
-        else tempfile.TemporaryFile()
-    )
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("banner"), "w+b")
+    import tempfile
+    return tempfile.TemporaryFile()
 
 
 def _write(text: bytes) -> None:

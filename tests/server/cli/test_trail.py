@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from server import audit, clock, models
+from server import actors, audit, clock, models
 from server.cli import common, main
 from server.cli.reference import declared
 from server.config import settings
@@ -352,7 +352,7 @@ def test_the_tail_is_followed(
     run: Typed, trail: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, lines: str, expected: list[int]
 ) -> None:
     turns = iter(
-        (lambda: audit.add(audit.Actor("carol"), "vder update", "solar", None, {"primacy": 7}), lambda: None)
+        (lambda: audit.add(actors.Actor("carol"), "vder update", "solar", None, {"primacy": 7}), lambda: None)
     )
 
     def pause(seconds: float) -> None:

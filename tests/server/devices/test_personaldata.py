@@ -7,7 +7,7 @@ from typing import Any
 import peewee
 import pytest
 
-from server import alarms, audit, clock, models
+from server import actors, alarms, audit, clock, models
 from server.devices import enrolment, personaldata
 from server.devices.personaldata import HOLDINGS, WITHOUT, Erasure
 from server.errors import Refused
@@ -71,7 +71,7 @@ def stored(peer: Any) -> Home:
     alarms.raise_alarm("quota", "device 1", "too many")
     alarms.raise_alarm("quota", "device 1, DER 1", "too many")
     alarms.raise_alarm("quota", "device 2", "too many")
-    with audit.acting("alice", "as agreed"):
+    with actors.acting("alice", "as agreed"):
         enrolment.relabel(enrolment.find("d1"), {"feeder": "F1"})
     singledevices.ensure([homes[0].device], stronger_than=50)
     create_order("street", 600, watts=9000.0)
@@ -105,7 +105,7 @@ def test_nothing_is_left_but_figures_and_the_audit_log(stored: Home) -> None:
     store.reindex()  # the time has gone on
     others = {table: table.select().count() for table in (ReadingSet, ResponseRecord, Share)}
     neighbour = personaldata.export(personaldata.subject("d2"))["tables"]
-    with audit.acting("alice", "the owner asked for it"):
+    with actors.acting("alice", "the owner asked for it"):
         about = personaldata.subject("d1")
         counts = personaldata.erase(about, personaldata.pseudonym())
     assert LFDI not in everything() and "'d1'" not in everything() and "device 1'" not in everything()

@@ -1,7 +1,7 @@
 """An area in balance, as tests of the controller, planning, publishing and evaluation prepare it."""
 from __future__ import annotations
 
-from server import audit, clock
+from server import actors, clock
 from server.grid.balance import controller
 from server.grid.groups import virtualders
 from server.grid.series import signals
@@ -77,7 +77,7 @@ def at(instant):
     clock.turn_to(instant)
     Device.update(last_contact_at=instant).execute()
     Meter.update(read_at=instant).execute()
-    with audit.acting("test"):
+    with actors.acting("test"):
         return controller.run_due()
 
 

@@ -7,7 +7,7 @@ from clients.devices.device import Device, Identity
 from clients.devices.evcharger import EvCharger
 from clients.devices.thermostat import Thermostat
 from clients.simulation.weather import Site
-from server import audit, clock
+from server import actors, clock
 from server.config import settings
 from server.devices import enrolment, identity, lastcontact
 from server.errors import Refused
@@ -93,7 +93,7 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [0.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", on=True)
-    with audit.acting("test"):
+    with actors.acting("test"):
         assert controller.run_due() == 1
     until(T + STEP - 60)
     control, = store.items(f"{virtualders.find('town').program}/derc")
@@ -127,7 +127,7 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     until(T - 60)
     signals.put("town", "imbalance", [imbalance] * 4 + [-imbalance] * 4 + [0.0] * 60, NOON, STEP)
     areasettings.set_automatic("town", on=True)
-    with audit.acting("test"):
+    with actors.acting("test"):
         controller.run_due()
     until(T + STEP - 120)
     assert (client.model.injection_w < -1000) == charges
@@ -165,7 +165,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", on=True)
     until(T - 60)
-    with audit.acting("test"):
+    with actors.acting("test"):
         controller.run_due()
     state = fleetstate.read(virtualders.find("town"), clock.now())
     assert not len(state.ev.device) and list(state.excluded.values()) == [eligibility.OFFERS]
@@ -174,7 +174,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     assert session["granted_w"] == 0 and client.model.injection_w == 0 and client.model.injected_wh == 0
     reservations.grant(session["request"], -3000, 1800)
     until(T + 2 * STEP)
-    with audit.acting("test"):
+    with actors.acting("test"):
         controller.run_due()
     until(T + 2 * STEP + 300)
     assert client.model.injection_w == pytest.approx(3000, abs=50), "nor is it called off by the balance"

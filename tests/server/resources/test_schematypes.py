@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.resources import schematypes
+from server.resources import schematypes, table
 
 KEPT = Path(schematypes.path()).with_name("types.json")
 
@@ -36,3 +36,12 @@ def test_a_field_has_what_the_schema_says() -> None:
     lfdi = types.record(types.named["{urn:ieee:std:2030.5:ns}HexBinary160"])
     assert lfdi.text == ("hexBinary", 20) and not lfdi.has_elements
     assert types.element("{urn:ieee:std:2030.5:ns}Nothing") is None
+
+
+def test_the_kept_table_is_that_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails: python -m server.resources.schematypes."""
+    kept = json.loads(KEPT.with_name("table.json").read_text())
+    assert kept == {"digest": schematypes.digest(".toml"), "rows": table.read()}
+    monkeypatch.setattr(schematypes, "digest", lambda suffix: "another")
+    monkeypatch.setattr(table, "read", lambda: {"of the files": {}})
+    assert table.load() == {"of the files": {}}

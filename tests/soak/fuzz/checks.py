@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from click.testing import CliRunner
 from lxml import etree
 
-from server import audit, clock, models, timekeeping, worker
+from server import actors, clock, models, timekeeping, worker
 from server.cli import main
 from server.config import settings
 from server.devices import lastcontact
@@ -144,7 +144,7 @@ def _out_of_place(root: etree._Element) -> list[etree._Element]:
 def of_server(world: World, records: Records, random: Random) -> list[str]:
     """What is wrong with the server after a batch: others' data, its work, what people and devices see."""
     faults = _others(world) + records.taken()
-    with audit.acting("soak"):
+    with actors.acting("soak"):
         for number, step_s in enumerate(STEPS_S):
             clock.turn_to(clock.now() + step_s)
             lastcontact.flush()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from server import audit, clock, functionsets, grid, models, worker
+from server import actors, clock, functionsets, grid, models, worker
 from server.config import settings
 from server.devices import enrolment, ratelimits
 from server.grid.balance import areasettings
@@ -89,7 +89,7 @@ class World:
             self._report(Home(peers.Peer(client, lfdi), Device.get(Device.lfdi == lfdi)))
         areasettings.set_automatic("town", on=True)
         signals.put("town", "imbalance", [6000.0] * 4 + [-6000.0] * 4 + [0.0] * 100, NOW // 900 * 900, 900)
-        with audit.acting("soak"):
+        with actors.acting("soak"):
             dercontrols.post("batteries", {"opModMaxLimW": 5000}, 3600, NOW + 60)
         worker.turn()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.balance import areasettings, planning, plans
 from server.grid.fleet import participation
@@ -20,14 +20,14 @@ from tests.server.grid.balancedarea import AT_ONCE, STEP, T, at, controls, needs
 def test_a_plan_is_made_shown_approved_by_a_second_person_published_and_carried_out(neighbourhood):
     needs(22_000.0)
     areasettings.set_automatic("town", on=False, approval=True)
-    with audit.acting("ann"):
+    with actors.acting("ann"):
         plan = planning.make_plan("town", horizon_steps=16)
         assert plan["state"] == "draft" and plan["rms_after_w"] < 0.6 * plan["rms_before_w"]
         assert len(plan["steps"]) == 16 and plan["steps"][0]["injection_w"]["batteries storage"] > 1000
         for act in (plans.approve, plans.publish):
             with pytest.raises(Refused):
                 act(plan["id"])
-    with audit.acting("bob"):
+    with actors.acting("bob"):
         assert plans.approve(plan["id"])["approved_by"] == "bob"
         plans.publish(plan["id"])
     at(plan["start"] - 300)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server import audit
+from server import actors, audit
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import dispatchgroups, memberfiles, virtualders
@@ -75,7 +75,7 @@ def test_a_file_puts_in_and_says_what_they_are(street: None) -> None:
 def test_a_dry_run_tells_and_leaves_all_as_it_was(street: None) -> None:
     before = known()
     text = "device,kind\nd1,battery\nd2,\n"
-    with audit.acting("alice"):
+    with actors.acting("alice"):
         tried = memberfiles.load("solar", text, "members.csv", dry_run=True)
     assert (tried["dry_run"], [device["name"] for device in tried["added"]]) == (True, ["d1", "d2"])
     assert names("solar") == {} and known() == before and audit.entries() == []
@@ -102,7 +102,7 @@ def test_a_wrong_line_is_named_and_nobody_is_put_in(street: None, text: str, why
 
 def test_an_import_is_one_entry_with_what_it_changed(street: None) -> None:
     text = "device,kind\nd1,battery\nd2,pv\n"
-    with audit.acting("alice"):
+    with actors.acting("alice"):
         memberfiles.load("solar", text, "members.csv")
         memberfiles.load("solar", text, "members.csv")
     entry, = audit.entries()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
@@ -207,7 +207,7 @@ def test_a_sign_that_looks_wrong_is_said_and_a_dry_run_keeps_nothing():
 
 
 def test_forecasts_are_shown_with_who_says_so():
-    with audit.acting("alice"):
+    with actors.acting("alice"):
         put("pv", [1000] * 8, source="bureau")
     put("ev", [[NOON + HOUR, NOON + 2 * HOUR, 5000, 7000]])
     past("premises", lambda at: -10.0, 2)

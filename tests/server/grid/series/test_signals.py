@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from server import audit, clock
+from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import issuedseries, signals, stalesignals
@@ -167,7 +167,7 @@ def test_what_is_pushed_is_of_now_unless_it_says_when():
 
 
 def test_what_is_asked_is_in_the_audit_trail_and_what_is_measured_is_not():
-    with audit.acting("alice"):
+    with actors.acting("alice"):
         put([1])
         signals.push("F12", "measured", 1)
     assert [(entry["who"], entry["operation"], entry["subject"]) for entry in audit.entries()] == [
@@ -251,7 +251,7 @@ def test_only_what_is_known_is_withdrawn():
 
 def test_who_withdrew_is_in_the_audit_trail():
     put(day())
-    with audit.acting("alice"):
+    with actors.acting("alice"):
         signals.withdraw("F12", "imbalance")
     entry, = audit.entries()
     assert (entry["operation"], entry["subject"], entry["after"]["withdrawn_from"]) == (
