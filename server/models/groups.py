@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, FloatField, ForeignKeyField,
+from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField,
                     SmallIntegerField, TextField)
 
 from server.models.base import Table
@@ -28,8 +28,8 @@ class VirtualDER(Table):
     primacy = SmallIntegerField()
     rule = TextField(default="")
     program = TextField(default="")
-    import_limit_w = FloatField(null=True)
-    export_limit_w = FloatField(null=True)
+    import_limit_w = DoubleField(null=True)
+    export_limit_w = DoubleField(null=True)
     device = ForeignKeyField(Device, null=True, on_delete="CASCADE", unique=True)
     created_at = BigIntegerField()
 

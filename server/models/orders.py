@@ -1,8 +1,7 @@
 """Dispatch orders, the share of each device in them, and what is kept of members that were erased."""
 from __future__ import annotations
 
-from peewee import (AutoField, BigIntegerField, CompositeKey, DoubleField, FloatField, ForeignKeyField,
-                    TextField)
+from peewee import AutoField, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField
 
 from server.models.base import JSON, Table
 from server.models.groups import VirtualDER
@@ -18,12 +17,12 @@ class DispatchOrder(Table):
     vder_id: int
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
     quantity = TextField()
-    value = FloatField()
+    value = DoubleField()
     addressing = TextField()
     start = BigIntegerField(index=True)
     duration_s = BigIntegerField()
-    target_w = FloatField(null=True)
-    planned_w = FloatField(null=True)
+    target_w = DoubleField(null=True)
+    planned_w = DoubleField(null=True)
     reason = TextField(default="")
     warnings = JSON(default=list)
     requested_by = TextField(default="")
@@ -38,8 +37,8 @@ class Share(Table):
     lfdi = TextField(index=True)
     event_href = TextField()
     mrid = TextField(index=True)
-    planned_w = FloatField(null=True)
-    baseline_w = FloatField(null=True)
+    planned_w = DoubleField(null=True)
+    baseline_w = DoubleField(null=True)
     reason = TextField(default="")
 
     class Meta:

@@ -177,6 +177,20 @@ class PatientDatabase(Psycopg3Database):
     psycopg3_adapter = _Adapter
     most_s = 0.0
 
+    def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
+        """Execute a statement; once more where another version has since changed the type of a column.
+
+        psycopg prepares what it executes often, and such a statement fails for as long as it stays prepared,
+        which is until a ROLLBACK. Unavailable within a transaction, which may be tried again from its start.
+        """
+        try:
+            return super().execute_sql(sql, params, **options)
+        except peewee.NotSupportedError:
+            if self.in_transaction():
+                raise Unavailable("the type of a column has changed meanwhile") from None
+            super().execute_sql("ROLLBACK")  # a warning, outside a transaction
+            return super().execute_sql(sql, params, **options)
+
 
 def open_database(url: str, statement_s: float, **options: Any) -> PatientDatabase:
     """Return the PostgreSQL database at a URL. It ends statements after `statement_s`, 0 for any time;

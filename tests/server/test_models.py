@@ -5,6 +5,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import peewee
 import pytest
 
 from server import models
@@ -85,3 +86,10 @@ def test_what_a_2xx_promises_is_a_setting(promise: str, sqlite: int, postgres: s
     statement = f"SHOW {name}" if models.is_postgres() else f"PRAGMA {name}"
     assert database.execute_sql(statement).fetchone() == (value,)
     database.close()
+
+
+def test_no_column_has_fewer_digits_on_postgresql_than_on_sqlite() -> None:
+    """A FloatField is REAL on PostgreSQL, with seven digits; use a DoubleField."""
+    assert not [f"{table.__name__}.{field.name}" for table in models.tables()
+                for field in table._meta.sorted_fields  # type: ignore[attr-defined]
+                if type(field) is peewee.FloatField]

@@ -9,10 +9,11 @@ import peewee
 import pytest
 from flask import Flask
 
-from server import clock, models, worker
+from server import alarms, clock, models, worker
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
+from server.grid.groups import virtualders
 from server.migrations import runner
 from server.models import db
 from server.protocol import app
@@ -37,6 +38,15 @@ def up(migrator, db):
 BREAKING = '''
 def up(migrator, db):
     db.execute_sql("ALTER TABLE device RENAME COLUMN name TO title")
+'''
+# Columns whose values another type keeps as well. Statements with them that are prepared fail from then on.
+WIDENING = f'''
+COMPATIBLE_FROM = "{NAMES[-1]}"
+
+
+def up(migrator, db):
+    for table, column in (("device", "name"), ("document", "kind"), ("virtual_der", "name")):
+        db.execute_sql(f"ALTER TABLE {{table}} ALTER COLUMN {{column}} TYPE VARCHAR(1000)")
 '''
 STATUS = {"readingTime": NOON, "stateOfChargeStatus": {"dateTime": NOON, "value": 5000}}
 
@@ -86,6 +96,39 @@ def test_a_program_that_runs_goes_on_after_a_compatible_upgrade(version: Any, ap
     assert client.get("/edev/2/der/1/ders").status == 200
     assert db.execute_sql("SELECT count(*), min(with_default) FROM device").fetchone() == (2, 7)
     assert store.reindex() == 0
+
+
+@pytest.mark.parametrize("blank", ["postgres"], indirect=True)
+def test_a_program_that_runs_goes_on_after_columns_have_got_another_type(
+    version: Any, application: Flask
+) -> None:
+    """SQLite has no such migration: its columns take values of any type."""
+    virtualders.create("street")
+    client = serve(1, application)
+    for _ in range(9):  # so often that the statements are prepared
+        assert read(client) == ("street", "d1", 200)
+    version(WIDENING)
+    assert read(client) == ("street", "d1", 200)
+    assert client.put("/edev/1/der/1/ders", "DERStatus", STATUS).status == 204
+    worker.turn()
+    assert not alarms.rows()
+
+
+def read(client: peers.Peer) -> tuple[str, str, int]:
+    """Read from the tables that WIDENING changes."""
+    return models.VirtualDER.get().name, models.Device.get().name, client.get("/edev/1").status
+
+
+@pytest.mark.parametrize("blank", ["postgres"], indirect=True)
+def test_a_transaction_that_meets_another_type_may_be_tried_again(version: Any) -> None:
+    virtualders.create("street")
+    for _ in range(9):
+        assert models.VirtualDER.get().name == "street"
+    version(WIDENING)
+    with pytest.raises(peewee.OperationalError, match="has changed meanwhile"), db.atomic():
+        models.VirtualDER.get()
+    with db.atomic():
+        assert models.VirtualDER.get().name == "street"
 
 
 def test_a_program_that_starts_then_works_as_well(version: Any, open_at: OpenAt, application: Flask) -> None:

@@ -20,6 +20,8 @@ from tests.server.migrations.conftest import NAMES, OpenAt, clear
 
 NEIGHBOURHOOD = Path(__file__).parents[2] / "data/neighbourhood.json"  # rows as the program itself wrote them
 YOUNGER = {"alarm_record", "rating_override", "erased_member"}  # tables that the file has no rows of
+FLOATS = {"virtual_der": ("import_limit_w", "export_limit_w"), "share": ("planned_w", "baseline_w"),
+          "dispatch_order": ("value", "target_w", "planned_w")}
 BODIES = {"body", "body_2023"}  # what is rendered; it changes with the program, and the file has none
 
 
@@ -39,6 +41,23 @@ def test_what_the_migrations_made_is_what_the_models_say(open_at: OpenAt, blank:
     open_at(None)
     assert tables.describe() == declared
     assert not diff_models(db.obj, models.tables())
+
+
+@pytest.mark.parametrize("last", NAMES)
+def test_no_number_of_an_order_loses_digits(open_at: OpenAt, last: str) -> None:
+    """On PostgreSQL there were seven. What an earlier schema has kept becomes the number that was meant."""
+    open_at(last)
+    content = tables.fill()
+    row = content["virtual_der"][0]
+    limit = "import_limit_w" if "import_limit_w" in row else "import_limit"
+    db.execute_sql(f"UPDATE virtual_der SET {limit} = 0.1 WHERE id = {row['id']}")
+    open_at(None)
+    limits = models.VirtualDER.select(models.VirtualDER.import_limit_w)
+    assert limits.where(models.VirtualDER.id == row["id"]).scalar() == 0.1
+    for table, columns in FLOATS.items():
+        for column in columns:
+            db.execute_sql(f"UPDATE {table} SET {column} = 123456789.125")
+        assert tables.read(table, list(columns)) == {(123456789.125,) * len(columns): tables.ROWS}
 
 
 def later(last: str) -> list[ModuleType]:
