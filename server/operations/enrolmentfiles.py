@@ -15,7 +15,8 @@ _TYPE_NAMES = {str: "text", int: "a whole number", dict: "an object"}
 def entries(file: UploadedFile) -> list[dict[str, Any]]:
     """Return the devices of a file: a JSON list of objects, or CSV with the same names as columns.
 
-    In CSV, labels are written as "feeder=F12 phase=a". Null and an empty cell are the same as nothing.
+    In CSV, labels are written as "feeder=F12 phase=a", a value with blanks in double quotes. Null and an
+    empty cell are the same as nothing.
     Refused (400) where an entry is not a device.
     """
     text = file.text()
@@ -26,21 +27,13 @@ def entries(file: UploadedFile) -> list[dict[str, Any]]:
 
 
 def _of_csv(text: str, name: str) -> list[dict[str, Any]]:
-    lines = csvlines.read(text, name).lines
-    columns = [cell.strip().lower() for cell in lines[0][1]]
-    unknown = [column for column in columns if column not in _ENTRY or columns.count(column) > 1]
-    if unknown:
-        raise Refused(400, f"{name}, line {lines[0][0]}: the columns are {', '.join(_ENTRY)}, once each; "
-                           f"not {unknown[0]!r}")
-    return [_csv_entry(f"{name}, line {number}", columns, cells)
-            for number, cells in lines[1:] if not csvlines.is_blank(cells)]
+    required, *optional = _ENTRY
+    rows = csvlines.table(text, name, [required], optional).rows
+    return [_csv_entry(position, cells) for position, cells in rows]
 
 
-def _csv_entry(position: str, columns: list[str], cells: list[str]) -> dict[str, Any]:
-    if len(cells) != len(columns):
-        raise Refused(400, f"{position}: {len(cells)} cells for {len(columns)} columns")
-    entry: dict[str, Any] = {
-        column: cell.strip() for column, cell in zip(columns, cells, strict=True) if cell.strip()}
+def _csv_entry(position: str, cells: dict[str, str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {column: cell for column, cell in cells.items() if cell}
     if "lfdi" not in entry:
         raise Refused(400, f"{position}: it has no lfdi")
     if "pin" in entry:
@@ -48,10 +41,7 @@ def _csv_entry(position: str, columns: list[str], cells: list[str]) -> dict[str,
             raise Refused(400, f"{position}: its pin is not a whole number")
         entry["pin"] = int(entry["pin"])
     if "labels" in entry:
-        pairs = [pair.partition("=") for pair in entry["labels"].split()]
-        if not all(label and value for label, _, value in pairs):
-            raise Refused(400, f"{position}: its labels are not NAME=VALUE NAME=VALUE")
-        entry["labels"] = {label: value for label, _, value in pairs}
+        entry["labels"] = csvlines.pairs(entry["labels"], position)
     return entry
 
 

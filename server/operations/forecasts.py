@@ -42,6 +42,7 @@ def put(
     start: seriesinput.Start = None,
     step_s: seriesinput.Step = None,
     unit: seriesinput.Unit = "W",
+    dates: seriesinput.Dates = None,
     issued_at: Annotated[Instant | None, Arg("When it was made; now if not given.", option="issued")] = None,
     source: Annotated[str, Arg("Who made it.")] = "",
     dry_run: DryRun = False,
@@ -50,10 +51,10 @@ def put(
     start,value,p10,p90."""
     file = seriesinput.single_file(csv_file, json_file)
     if kind == "ev":
-        sessions = csvfiles.charging_sessions(file.text(), file.name, ZoneInfo(settings.timezone))
+        sessions = csvfiles.charging_sessions(file.text(), file.name, ZoneInfo(settings.timezone), dates)
         return forecasts.put(
             vder, kind, sessions, 0, 0, source=source, issued_at=issued_at, dry_run=dry_run, origin=file.name)
-    table = seriesinput.read(csv_file, json_file, start, step_s, unit)
+    table = seriesinput.read(csv_file, json_file, start, step_s, unit, dates)
     return forecasts.put(
         vder, kind, table.values, table.start, table.step, source=source, quantiles=table.quantiles,
         issued_at=issued_at, dry_run=dry_run, origin=file.name,
@@ -81,10 +82,11 @@ def import_history(
     start: seriesinput.Start = None,
     step_s: seriesinput.Step = None,
     unit: seriesinput.Unit = "W",
+    dates: seriesinput.Dates = None,
     dry_run: DryRun = False,
 ) -> ImportedMeasurements:
     """Import older measurements. KIND is premises, load, pv, thermal, ev, storage or other."""
-    table = seriesinput.read(csv_file, json_file, start, step_s, unit)
+    table = seriesinput.read(csv_file, json_file, start, step_s, unit, dates)
     name = seriesinput.single_file(csv_file, json_file).name
     return measurements.put(vder, kind, table.start, table.values, table.step, name, dry_run)
 

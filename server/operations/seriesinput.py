@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from server.config import settings
 from server.errors import BadArgument
-from server.grid.series import csvfiles
+from server.grid.series import csvfiles, dateorders
 from server.operations.declaration import Arg, UploadedFile
 from server.units import Instant, Seconds
 
@@ -18,6 +18,8 @@ JsonFile = Annotated[UploadedFile | None, Arg(
     metavar="FILE")]
 Start = Annotated[Instant | None, Arg("When the first value begins, where the file does not say it.")]
 Step = Annotated[Seconds | None, Arg("How long a value holds, where the file does not say it.")]
+Dates = Annotated[str | None, Arg(
+    "How dates with slashes are written, where the file does not tell it.", choices=dateorders.ORDERS)]
 Unit = Annotated[str, Arg("Unit of the values.", choices=tuple(UNITS))]
 
 
@@ -37,6 +39,7 @@ def read(
     start: int | None,
     step_s: int | None,
     unit: str,
+    dates: str | None = None,
 ) -> csvfiles.Parsed:
     """The series in the file that came, in W; local times are of the setting `timezone`.
 
@@ -46,7 +49,7 @@ def read(
     table = (
         csvfiles.from_json(file.text(), file.name, zone, step_s)
         if json_file is not None
-        else csvfiles.from_csv(file.text(), file.name, zone, start, step_s)
+        else csvfiles.from_csv(file.text(), file.name, zone, start, step_s, dates)
     )
     quantiles = {key: in_watts(values, unit) for key, values in table.quantiles.items()}
     return table._replace(values=in_watts(table.values, unit), quantiles=quantiles)

@@ -39,6 +39,7 @@ def put(
     start: seriesinput.Start = None,
     step_s: seriesinput.Step = None,
     unit: seriesinput.Unit = "W",
+    dates: seriesinput.Dates = None,
     flat: Annotated[float | None, Arg(
         "One value throughout instead of a file, from the step of `start` on.", metavar="VALUE")] = None,
     length_s: Annotated[Seconds, Arg("How long, with `flat`.", option="for")] = 86400,
@@ -59,7 +60,7 @@ def put(
         start, step_s, values = _flat(flat, start, step_s or STEP_S, length_s, unit)
         origin = "`flat`"
     else:
-        table = seriesinput.read(csv_file, json_file, start, step_s, unit)
+        table = seriesinput.read(csv_file, json_file, start, step_s, unit, dates)
         if table.quantiles:
             raise Refused(400, "a signal has no quantiles")
         start, step_s, values = table.start, table.step, table.values

@@ -1,4 +1,4 @@
-"""The lines of CSV files as spreadsheets, meters and exchanges write them. Pure.
+"""The lines of CSV files as spreadsheets, meters and exchanges write them. Every CSV is read by it. Pure.
 
 The delimiter is what the first line has: tab, semicolon or comma. Where it is not the comma, numbers may have
 a decimal comma; in such a file a number with a point alone is refused, since it may be thousands.
@@ -9,6 +9,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from server.errors import Refused
@@ -16,6 +17,9 @@ from server.errors import Refused
 _EMPTY = ("", "null", "n/e", "n/a", "-")  # what meters and exchanges write for no value
 _DELIMITERS = ("\t", ";")  # before the comma, which numbers may have
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
+_QUOTE = '"'
+_PAIR = re.compile(r'(?:[^\s="]+=)?(?:"(?:[^"]|"")*"(?!\S)|\S+)')
+_PLAIN_VALUE = re.compile(r'[^\s"]*')
 _MOST = 1e12  # in any unit; what is beyond is not a measurement, price or power
 _START = ("start", "time", "timestamp", "datetime", "date", "date/time", "from", "begin", "interval start",
           "mtu")
@@ -24,6 +28,13 @@ _START = ("start", "time", "timestamp", "datetime", "date", "date/time", "from",
 class CsvText(NamedTuple):
     """Lines with their numbers, without blank ones around them; `decimal_comma` if numbers have one."""
     lines: list[tuple[int, list[str]]]
+    decimal_comma: bool
+
+
+class CsvRows(NamedTuple):
+    """The rows of a table: for each its position, for messages, and its cells by column, without blanks
+    around them. `decimal_comma` if numbers have one."""
+    rows: list[tuple[str, dict[str, str]]]
     decimal_comma: bool
 
 
@@ -49,6 +60,60 @@ def read(text: str, name: str) -> CsvText:
     comma = delimiter != "," and any(
         _DECIMAL_COMMA.fullmatch(cell.strip()) for _, cells in lines for cell in cells)
     return CsvText(lines, comma)
+
+
+def table(text: str, name: str, required: Sequence[str], optional: Sequence[str] = ()) -> CsvRows:
+    """Read a table whose first line names these columns, in any order and case; `name` is the file's.
+
+    Blank lines do not count. Refused (400), with the line, for columns that are missing, unknown or there
+    twice, and for a row with more or fewer cells.
+    """
+    content = read(text, name)
+    first, *lines = content.lines or [(1, [])]
+    columns = [cell.strip().lower() for cell in first[1]]
+    wrong = [column for column in columns
+             if column not in (*required, *optional) or columns.count(column) > 1]
+    missing = [column for column in required if column not in columns]
+    if wrong or missing:
+        others = f" and optionally {', '.join(optional)}" if optional else ""
+        fault = f"not {wrong[0]!r}" if wrong else f"{missing[0]} is missing"
+        known = f"{', '.join(required)}{others}"
+        refuse(f"{name}, line {first[0]}", f"the columns are {known}, once each; {fault}")
+    rows = []
+    for number, cells in lines:
+        if is_blank(cells):
+            continue
+        position = f"{name}, line {number}"
+        if len(cells) != len(columns):
+            refuse(position, f"{len(cells)} cells for {len(columns)} columns")
+        rows.append((position, dict(zip(columns, (cell.strip() for cell in cells), strict=True))))
+    return CsvRows(rows, content.decimal_comma)
+
+
+def pairs(cell: str, position: str) -> dict[str, str]:
+    """Return the pairs in a cell: `feeder=F12 owner="R. Berg"`. Refused (400) where one is none."""
+    found = {}
+    for pair in _PAIR.findall(cell):
+        key, equals, value = pair.partition("=")
+        if not key or not equals or _QUOTE in key:
+            refuse(position, f"{pair!r} is not NAME=VALUE")
+        found[key] = value[1:-1].replace('""', '"') if value[:1] == '"' == value[-1:] != value else value
+    return found
+
+
+def joined(values: Mapping[str, str]) -> str:
+    """Return pairs as `pairs` reads them."""
+    return " ".join(f"{key}={value}" if _PLAIN_VALUE.fullmatch(value) else
+                    f'{key}="{value.replace(_QUOTE, _QUOTE * 2)}"' for key, value in values.items())
+
+
+def write(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """Return rows as CSV, with commas and a line of the columns."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def is_blank(cells: list[str]) -> bool:

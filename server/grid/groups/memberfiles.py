@@ -17,11 +17,11 @@ COLUMNS = ("device", "name", "kind", "labels")
 
 
 class Line(NamedTuple):
-    """A line of a member file: the device to add, and its new name, kind and labels.
+    """A line of a member file: its position, for messages, the device to add, its new name, kind and labels.
 
     None leaves name or kind as it is; a label of None is removed.
     """
-    number: int
+    position: str
     device: str
     name: str | None
     kind: str | None
@@ -72,36 +72,16 @@ def read(text: str, source: str) -> list[Line]:
     The columns are `device` (LFDI, SFDI, name or number) and optionally `name`, `kind` and `labels`
     ("feeder=F12 phase=a"; "phase=" removes one). An empty cell changes nothing.
     """
-    lines = csvlines.read(text, source).lines
-    columns = [cell.strip().lower() for cell in lines[0][1]] if lines else []
-    _check_columns(source, columns)
-    return [_line(source, number, columns, cells)
-            for number, cells in lines[1:] if not csvlines.is_blank(cells)]
+    rows = csvlines.table(text, source, COLUMNS[:1], COLUMNS[1:]).rows
+    return [_line(position, dict.fromkeys(COLUMNS, "") | cells) for position, cells in rows]
 
 
-def _check_columns(source: str, columns: list[str]) -> None:
-    if "device" not in columns or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
-        raise Refused(
-            400,
-            f"{source}, line 1: the columns are device and optionally {', '.join(COLUMNS[1:])}; "
-            f"not {', '.join(map(repr, columns)) or 'none'}",
-        )
-
-
-def _line(source: str, number: int, columns: list[str], texts: list[str]) -> Line:
-    if len(texts) > len(columns):
-        raise Refused(400, f"{source}, line {number}: it has more cells than the first line")
-    cells = dict.fromkeys(COLUMNS, "") | {
-        name: text.strip() for name, text in zip(columns, texts, strict=False)}
+def _line(position: str, cells: dict[str, str]) -> Line:
     if not cells["device"]:
-        raise Refused(400, f"{source}, line {number}: it names no device")
-    labels: dict[str, str | None] = {}
-    for pair in cells["labels"].split():
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise Refused(400, f"{source}, line {number}: {pair!r} is not NAME=VALUE")
-        labels[name] = value or None
-    return Line(number, cells["device"], cells["name"] or None, cells["kind"] or None, labels)
+        raise Refused(400, f"{position}: it names no device")
+    labels: dict[str, str | None] = {
+        name: value or None for name, value in csvlines.pairs(cells["labels"], position).items()}
+    return Line(position, cells["device"], cells["name"] or None, cells["kind"] or None, labels)
 
 
 def _state(vder: str | int | VirtualDER) -> dict[str, Any]:
@@ -124,12 +104,12 @@ def put(
 ) -> MembersImport:
     """Add the devices of these lines to a virtual DER and relabel them, or do nothing.
 
-    `source` is named, with the line, in the message where one is refused (404, 409).
+    `source` is the name of their file. Refused (404, 409) with the position of the line.
     """
     row = virtualders.find(vder)
     with dryrun.transaction(dry_run):
         listed = {member["id"] for member in list_members(row) if member["added_by"] == "name"}
-        devices, changed = _relabel_all(lines, source)
+        devices, changed = _relabel_all(lines)
         virtualders.update(row, add=[device.lfdi for device in devices])
         result: MembersImport = {
             "vder": row.name,
@@ -142,7 +122,7 @@ def put(
     return result
 
 
-def _relabel_all(lines: Iterable[Line], source: str) -> tuple[list[Device], list[RelabelledDevice]]:
+def _relabel_all(lines: Iterable[Line]) -> tuple[list[Device], list[RelabelledDevice]]:
     """Relabel the devices of the lines; return all of them, and those that changed."""
     devices: dict[int, Device] = {}
     changed: list[RelabelledDevice] = []
@@ -155,7 +135,7 @@ def _relabel_all(lines: Iterable[Line], source: str) -> tuple[list[Device], list
             if line.labels or line.name or line.kind:
                 changed += _relabel(device, line)
         except Refused as refused:
-            raise Refused(refused.status, f"{source}, line {line.number}: {refused.why}") from None
+            raise Refused(refused.status, f"{line.position}: {refused.why}") from None
     return list(devices.values()), changed
 
 

@@ -4,6 +4,6 @@ Read `intervals` (series of one value a step). Signals: `signals` (put, withdraw
 `issuedseries` (what was known at an instant), `stalesignals` (what is wrong). What was measured: `meteruse`
 (which readings count together), `devicepower` (their sum), `registers`, `meterrows`, `measurements`,
 `devicereadings`, `presentpower`. What is expected: `forecasts` (submit, show), `forecastvalues`,
-`forecastmethods`, `daytypes`, `arrivals`. Files: `csvfiles` (`resolutions` beneath it), `localtimes`; `signs`
-checks what comes in. `results` has what operator functions return.
+`forecastmethods`, `daytypes`, `arrivals`. Files: `csvfiles` (`resolutions` beneath it), `localtimes`,
+`dateorders`; `signs` checks what comes in. `results` has what operator functions return.
 """

@@ -17,7 +17,7 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
-from server.grid.series import localtimes, resolutions
+from server.grid.series import dateorders, localtimes, resolutions
 from server.grid.series.intervals import DAY, LONGEST, iso
 from server.grid.series.localtimes import LocalTime
 from server.resources import csvlines
@@ -42,11 +42,12 @@ class _Row(NamedTuple):
     cells: dict[str, float | None]
 
 
-def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None) -> Parsed:
+def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step: int | None = None,
+             dates: str | None = None) -> Parsed:
     """Read a series from CSV; `name` is the file's, for messages.
 
     `start` and `step` are for a single column of values; a file with times needs neither, save `step` if it
-    has a single row.
+    has a single row. `dates` is the order of dates with slashes, where the file does not tell it.
     """
     content = csvlines.read(text, name)
     lines = content.lines
@@ -57,6 +58,8 @@ def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step:
         return _column(content, name, start, step)
     _check_header(header, f"{name}, line {lines[0][0]}")
     rows = []
+    column = header.index("start")
+    order = dateorders.of_file((line[column] for _, line in lines[1:] if len(line) > column), name, dates)
     for number, line in lines[1:]:
         position = f"{name}, line {number}"
         if csvlines.is_blank(line):
@@ -67,7 +70,7 @@ def from_csv(text: str, name: str, zone: tzinfo, start: int | None = None, step:
         written = texts.pop("start")
         cells = {key: csvlines.number(text, position, content.decimal_comma) for key, text in texts.items()}
         try:
-            rows.append(_Row(localtimes.parse(written, zone, position), cells))
+            rows.append(_Row(localtimes.parse(written, zone, position, order), cells))
         except localtimes.SkippedTime:
             if any(cell is not None for cell in cells.values()):
                 raise  # a row without values for the hour that the clock skips says nothing
@@ -189,37 +192,36 @@ def _check_keys(item: Any, required: Iterable[str], position: str, optional: Ite
         refuse(position, f"{missing[0]} is missing" if missing else f"{unknown[0]!r} is not known here")
 
 
-def charging_sessions(text: str, name: str, zone: tzinfo) -> list[list[float]]:
-    """Read charging sessions: CSV with the header `arrive,depart,wh,w`, or JSON, a list of objects with these
-    keys. Of a local time that exists twice the first is taken."""
+def charging_sessions(text: str, name: str, zone: tzinfo, dates: str | None = None) -> list[list[float]]:
+    """Read charging sessions: CSV with the columns `arrive,depart,wh,w`, or JSON, a list of objects with
+    these keys. Of a local time that exists twice the first is taken. `dates` as in `from_csv`."""
+    items: list[tuple[str, dict[str, Any]]] = []
+    comma, order = False, ""
+    if text.lstrip("\ufeff \n\r\t").startswith("["):
+        items += _listed_sessions(text, name)
+    else:
+        rows, comma = csvlines.table(text, name, SESSION_COLUMNS)
+        items += rows
+        order = dateorders.of_file((row[key] for _, row in rows for key in SESSION_COLUMNS[:2]), name, dates)
     return [
         [
-            localtimes.parse(item["arrive"], zone, position).instants[0],
-            localtimes.parse(item["depart"], zone, position).instants[0],
-            _quantity(item["wh"], position),
-            _quantity(item["w"], position),
+            localtimes.parse(item["arrive"], zone, position, order).instants[0],
+            localtimes.parse(item["depart"], zone, position, order).instants[0],
+            _quantity(item["wh"], position, comma),
+            _quantity(item["w"], position, comma),
         ]
-        for position, item in _session_items(text, name)
+        for position, item in items
     ]
 
 
-def _session_items(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    if text.lstrip("\ufeff \n\r\t").startswith("["):
-        for number, item in enumerate(_parsed(text, name), 1):
-            _check_keys(item, SESSION_COLUMNS, f"{name}, session {number}")
-            yield f"{name}, session {number}", item
-        return
-    lines, _ = csvlines.read(text, name)
-    if not lines or tuple(cell.strip().lower() for cell in lines[0][1]) != SESSION_COLUMNS:
-        refuse(name, f"the first line has to be {','.join(SESSION_COLUMNS)}")
-    for number, cells in lines[1:]:
-        if len(cells) != len(SESSION_COLUMNS):
-            refuse(f"{name}, line {number}", f"{len(cells)} cells for {len(SESSION_COLUMNS)} columns")
-        yield f"{name}, line {number}", dict(zip(SESSION_COLUMNS, cells, strict=True))
+def _listed_sessions(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, item in enumerate(_parsed(text, name), 1):
+        _check_keys(item, SESSION_COLUMNS, f"{name}, session {number}")
+        yield f"{name}, session {number}", item
 
 
-def _quantity(cell: Any, position: str) -> float:
-    value = csvlines.number(str(cell), position)
+def _quantity(cell: Any, position: str, decimal_comma: bool) -> float:
+    value = csvlines.number(str(cell), position, decimal_comma)
     if value is None:
         refuse(position, "wh and w are needed")
     return value

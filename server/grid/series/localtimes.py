@@ -5,17 +5,16 @@ series of rows, `resolve` chooses the instants that fit the step of the rows.
 """
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
 from server.errors import Refused
+from server.grid.series import dateorders
 
 _YEAR_2200 = 7_258_118_400  # what is beyond it, or before 1970, is a typing error
 _MOST_DIGITS = 30
-_DAY_FIRST = re.compile(r"^(\d{2})\.(\d{2})\.(\d{4})")  # 29.03.2026; slashes tell no order
 _LAST_DATE = "20260329"  # so many digits are a date in ISO 8601, more are seconds
 
 
@@ -48,8 +47,8 @@ class _Reading(NamedTuple):
     undecided: list[LocalTime]
 
 
-def parse(text: Any, zone: tzinfo, position: str) -> LocalTime:
-    """Read an ISO 8601 time, or a number of seconds since 1970.
+def parse(text: Any, zone: tzinfo, position: str, date_order: str = "") -> LocalTime:
+    """Read a time in ISO 8601 or as `dateorders` says, or a number of seconds since 1970.
 
     Refused (400) where it is neither, no whole second, or a local time that does not exist.
     """
@@ -59,7 +58,7 @@ def parse(text: Any, zone: tzinfo, position: str) -> LocalTime:
     if len(_LAST_DATE) < len(written) <= _MOST_DIGITS and written.isdecimal():
         return _seconds(int(written), written, position)
     try:
-        time = datetime.fromisoformat(_DAY_FIRST.sub(r"\3-\2-\1", written))
+        time = datetime.fromisoformat(dateorders.iso(written, date_order))
         if time.tzinfo is not None:
             return LocalTime(position, written, (_whole_seconds(time, written, position),))
         local = time.replace(tzinfo=zone)

@@ -31,11 +31,11 @@ def test_csv_and_json_have_the_same_devices(delimiter: str, encoding: str) -> No
 
 
 @pytest.mark.parametrize("text, reason", [
-    ("lfdi,colour\nAB,red\n", "f, line 1: the columns are lfdi, pin, .* not 'colour'"),
+    ("lfdi,colour\nAB,red\n", "f, line 1: the columns are lfdi and optionally pin, .* not 'colour'"),
     ("lfdi,lfdi\nAB,CD\n", "f, line 1: .* once each"), ("lfdi,pin\nAB\n", "f, line 2: 1 cells for 2 columns"),
     ("lfdi,pin\nAB,x\n", "f, line 2: its pin is not a whole number"),
     ("lfdi,pin\n,1\n", "f, line 2: it has no lfdi"),
-    ("lfdi,labels\nAB,feeder\n", "f, line 2: its labels are not NAME=VALUE"),
+    ("lfdi,labels\nAB,feeder\n", "f, line 2: 'feeder' is not NAME=VALUE"),
     ("", "f: this is neither a JSON"),
     ("name\nelm\n", "nor CSV with a column lfdi"), ('[{"lfdi": 1}]', "device 1: its lfdi is not text"),
     ('[{"name": "x"}]', "device 1: it has no lfdi")])

@@ -40,3 +40,35 @@ def test_what_is_no_number_is_refused(cell: str, decimal_comma: bool, reason: st
     (["value"], ["value"]), (["a", "b"], ["a", "b"]), (["time", "kW", "kWh"], ["time", "kw", "kwh"])])
 def test_headings_of_exchanges_are_understood(cells: list[str], expected: list[str]) -> None:
     assert csvlines.header(cells) == expected
+
+
+def test_a_table_has_its_columns_in_any_order_and_case():
+    rows, decimal_comma = csvlines.table("\nB ;a\n 1,5;x\n;\n;y\n", "f", ["a"], ["b", "c"])
+    assert rows == [("f, line 3", {"b": "1,5", "a": "x"}), ("f, line 5", {"b": "", "a": "y"})]
+    assert decimal_comma
+
+
+@pytest.mark.parametrize("text, why", [
+    ("b\n1\n", "f, line 1: the columns are a and optionally b, once each; a is missing"),
+    ("a,a\n", "f, line 1: .* not 'a'"), ("a,d\n", "f, line 1: .* not 'd'"),
+    ("", "f, line 1: .* a is missing"),
+    ("a,b\n1\n", "f, line 2: 1 cells for 2 columns"), ("a\n1,2\n", "f, line 2: 2 cells for 1 columns")])
+def test_a_table_with_other_columns_or_cells_is_refused(text, why):
+    with pytest.raises(Refused, match=why):
+        csvlines.table(text, "f", ["a"], ["b"])
+
+
+@pytest.mark.parametrize("labels", [
+    {}, {"feeder": "F12", "phase": "a"}, {"owner": 'R. "B" Berg', "note": "O'Brien", "empty": "", "x": "y=z"},
+    {"quoted": '"x"', "blank": " ", "line": "a\nb"}])
+def test_pairs_are_read_as_they_are_written(labels):
+    cell = csvlines.joined(labels)
+    (_, row), = csvlines.table(csvlines.write(["labels", "n"], [{"labels": cell, "n": "1"}]), "f",
+                               ["labels", "n"]).rows
+    assert csvlines.pairs(row["labels"], "f") == labels
+
+
+@pytest.mark.parametrize("cell", ["feeder", "=x", "a=1 b", '"a=b"'])
+def test_what_is_not_a_pair_is_refused(cell):
+    with pytest.raises(Refused, match="is not NAME=VALUE"):
+        csvlines.pairs(cell, "f, line 2")

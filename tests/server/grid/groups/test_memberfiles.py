@@ -88,8 +88,8 @@ def test_a_dry_run_tells_and_leaves_all_as_it_was(street: None) -> None:
                                 "are"), ("device,kind,kind\nd1,a,b\n", "line 1: the columns are"),
     ("device\nd1\nnobody\n", "line 3: no device is called "
                              "'nobody'"), ("device\nd1\n1\n", "line 3: 1 is named twice"),
-    ("device,kind\nd1,pv,x\n", "line 2: it has more "
-                               "cells"), ("device,kind\nd1,pv\n,pv\n", "line 3: it names no device"),
+    ("device,kind\nd1,pv,x\n", "line 2: 3 cells for 2 columns"),
+    ("device,kind\nd1,pv\n,pv\n", "line 3: it names no device"),
     ("device,labels\nd1,feeder\n", "line 2: 'feeder' is not "
                                    "NAME=VALUE"), ('device\n"d1', "unexpected end of data")])
 def test_a_wrong_line_is_named_and_nobody_is_put_in(street: None, text: str, why: str) -> None:

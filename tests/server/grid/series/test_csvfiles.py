@@ -134,7 +134,7 @@ def test_quantiles_stand_beside_their_values():
     ("start,value\n1767225600000,1\n", "line 2: 1767225600000 looks like milliseconds; write seconds: 1767"),
     ("start,value\n2026-01-01T00:00Z,1e13\n", "line 2: 1e13 is beyond any plausible size"),
     ("start;value\n01.01.2026;1,5\n02.01.2026;1.500\n", "line 3: 1.500 may be 1500 or 1,500"),
-    ("start,value\n03/04/2026,1\n", "line 2: '03/04/2026' is not a time such as"),
+    ("start,value\n03/04/2026,1\n", "no date tells whether 03/04/2026 begins with .*specify `dates`"),
     ("start,value\n2026-03-29T02:00,1\n", "line 2: 2026-03-29T02:00 does not exist in Europe/Berlin"),
     ("start,value\ntoday,1\n", "line 2: 'today' is not a time such as"),
     ("start,value\n2026-01-01T00:00:00.5Z,1\n", "line 2: .* is not a whole second"),
@@ -188,15 +188,17 @@ def test_a_step_may_be_told_for_a_single_value():
 
 @pytest.mark.parametrize("text", [
     "arrive,depart,wh,w\n2026-01-01T18:00,2026-01-02T06:00,14000,7000\n",
+    "\nDepart;W;Wh;arrive\n\n2.1.2026 6:00;7.000,0;14000,0;01.01.2026 18:00\n;;;\n",
+    "arrive\tdepart\twh\tw\n1/1/2026 18:00\t2/1/2026 6:00\t14000\t7000\n"
+    "13/1/2026 18:00\t14/1/2026 6:00\t1\t1,0\n",
     '[{"arrive": "2026-01-01T17:00Z", "depart": "2026-01-02T05:00Z", "wh": 14000, "w": 7000}]'])
 def test_cars_are_told_by_their_visits(text):
-    assert csvfiles.charging_sessions(text, "cars", BERLIN) == [
-        [utc("2026-01-01T17:00"), utc("2026-01-02T05:00"), 14000, 7000]
-    ]
+    assert csvfiles.charging_sessions(text, "cars", BERLIN)[0] == [
+        utc("2026-01-01T17:00"), utc("2026-01-02T05:00"), 14000, 7000]
 
 
 @pytest.mark.parametrize("text, why", [
-    ("arrive,wh\n", "cars: the first line has to be arrive,depart,wh,w"),
+    ("arrive,wh\n", "cars, line 1: the columns are arrive, depart, wh, w, once each; depart is missing"),
     ("arrive,depart,wh,w\n2026-01-01T18:00,1\n", "cars, line 2: 2 cells for 4"),
     ("arrive,depart,wh,w\n2026-01-01T18:00,2026-01-01T19:00,,1\n", "cars, line 2: wh and w are needed"),
     ('[{"arrive": 1}]', "cars, session 1: depart is missing")])
@@ -209,6 +211,9 @@ def test_visits_that_cannot_be_read_are_refused(text, why):
     "start;value\n2026-01-01 00:00;1,5\n2026-01-01 01:00;-2\n",
     "start\tvalue\n2026-01-01 00:00\t1,5\n2026-01-01 01:00\t-2\n",
     "start;value\n01.01.2026 00:00;1,5\n01.01.2026 01:00;-2\n",
+    "start;value\n1.1.2026 0:00;1,5\n1.1.2026 1:00;-2\n",
+    "start,value\n2026/01/01 00:00,1.5\n2026/01/01 01:00,-2\n",
+    "start,value\n1/1/2026 00:00,1.5\n1/1/2026 01:00,-2\n",
     "start,value\n\n2026-01-01 00:00,1.5\n\n2026-01-01 01:00,-2\n\n",
     "\ufeff\nMTU (CET/CEST);Day-ahead Price [EUR/MWh]\n01.01.2026 00:00 - 01.01.2026 01:00;1,5\n"
     "01.01.2026 01:00 - 01.01.2026 02:00;-2\n",
