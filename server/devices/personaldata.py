@@ -21,7 +21,7 @@ from server.errors import Refused
 from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
                            Document, ErasedMember, KeyValue, Measurement, Plan, Rate, Reading, ReadingSet,
                            ResponseRecord, Series, Share, Table, VirtualDER, tables, vder_audience)
-from server.resources import store
+from server.resources import sql, store
 from server.units import Instant, Lfdi
 
 FORMAT, VERSION = "counterpoise-device-export", 1
@@ -97,7 +97,7 @@ def _documents(about: Subject) -> Any:
         condition |= Document.audience == vder_audience(about.vder)
     if about.device is not None:
         href = enrolment.href(about.device)
-        condition |= (Document.href == href) | Document.href.startswith(f"{href}/")
+        condition |= (Document.href == href) | sql.is_below(Document.href, href)
     return condition
 
 

@@ -207,4 +207,5 @@ def data(href: str, start: Instant, duration_s: Seconds, value: int | None, subm
 
 def remove_below(href: str) -> None:
     """Remove the readings of a MeterReading, or of all below a UsagePoint."""
-    sql.execute("DELETE FROM reading_set WHERE meter = ? OR meter LIKE ?", href, f"{href}/%")
+    sql.execute("DELETE FROM reading_set WHERE meter = ?", href)
+    sql.execute(f"DELETE FROM reading_set WHERE {sql.below('meter')}", *sql.bounds(href))

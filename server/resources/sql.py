@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+import peewee
+
 from server.models import db, is_postgres
 
 
@@ -35,6 +37,29 @@ def row(statement: str, *parameters: Any) -> Any:
 def rows(statement: str, *parameters: Any) -> list[Any]:
     """Return every row."""
     return list(execute(statement, *parameters).fetchall())
+
+
+def below(column: str) -> str:
+    """Return the condition that a column has an href below another; `bounds` are its parameters.
+
+    A range finds them in an index, which LIKE does only at times: on PostgreSQL where the pattern is known
+    when the statement is planned and the collation is C. Its ranges are bytewise, whatever the collation, in
+    the indexes of migration 0016.
+    """
+    least, beyond = ("~>=~", "~<~") if is_postgres() else (">=", "<")
+    return f"({column} {least} ? AND {column} {beyond} ?)"
+
+
+def bounds(href: str) -> tuple[str, str]:
+    """Return the least href below another, and what is greater than all of them: `0` follows `/`."""
+    return f"{href}/", f"{href}0"
+
+
+def is_below(field: peewee.Field, href: str) -> peewee.Expression:
+    """Return `below` for a query of peewee."""
+    least, beyond = ("~>=~", "~<~") if is_postgres() else (">=", "<")
+    low, high = bounds(href)
+    return peewee.Expression(field, least, low) & peewee.Expression(field, beyond, high)
 
 
 def marks(count: int) -> str:

@@ -119,7 +119,7 @@ def remove(href: str, caller: Any = None) -> None:
         hooks.run_before(change)
         sql.execute("DELETE FROM document WHERE href = ?", href)
         if document.kind in table.rows and table.children(document.kind):
-            sql.execute("DELETE FROM document WHERE href LIKE ?", f"{href}/%")
+            sql.execute(f"DELETE FROM document WHERE {sql.below('href')}", *sql.bounds(href))
         _reconcile(change, document.parent)
 
 

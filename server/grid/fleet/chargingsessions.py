@@ -132,7 +132,7 @@ def rebuild() -> int:
         f"SELECT href, {_COLUMNS}, superseded FROM charging_session")}
     changed, devices = set(), set()
     for document in Document.select(Document.href, Document.submitted).where(
-            (Document.kind == "FlowReservationRequest") & Document.parent.startswith("/edev/")):
+            (Document.kind == "FlowReservationRequest") & sql.is_below(Document.parent, "/edev")):
         devices.add(_device(document.href))
         *columns, cancelled, superseded = stored.get(document.href, (None, None, None))
         wanted = requested_session(document.submitted)

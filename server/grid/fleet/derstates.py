@@ -102,10 +102,8 @@ def refresh(der: str) -> None:
 
 def rebuild() -> int:
     """Make every row agree with the documents; return how many changed."""
-    ders = {
-        href
-        for (href,) in sql.rows("SELECT href FROM document WHERE kind = 'DER' AND parent LIKE ?", "/edev/%")
-    }
+    ders = {href for href, in sql.rows(
+        f"SELECT href FROM document WHERE kind = 'DER' AND {sql.below('parent')}", *sql.bounds("/edev"))}
     removed = {href for href, in sql.rows("SELECT href FROM der_state")} - ders
     for href in removed:
         sql.execute("DELETE FROM der_state WHERE href = ?", href)

@@ -93,7 +93,7 @@ def _find(meter: Href) -> MeterRow | None:
 def _revive(meter: Href) -> None:
     """Let a usage point count by itself again, since something arrives besides what seemed to succeed it."""
     point = meter.partition("/mr/")[0]
-    sql.execute("UPDATE meter SET slot = ? WHERE href LIKE ?", point, f"{point}/mr/%")
+    sql.execute(f"UPDATE meter SET slot = ? WHERE {sql.below('href')}", point, *sql.bounds(f"{point}/mr"))
 
 
 def _record(row: MeterRow, readings: list[PostedReading]) -> list[_Power]:

@@ -162,7 +162,7 @@ def _read_times(point: Href) -> tuple[Instant | None, Instant | None]:
     """Return when a usage point was first and last read, None for never."""
     first, last = sql.row(
         "SELECT min(r.start + r.duration_s), max(r.start + r.duration_s) FROM reading_set s "
-        "JOIN reading r ON r.set_id = s.id WHERE s.meter LIKE ?", f"{point}/%")
+        f"JOIN reading r ON r.set_id = s.id WHERE {sql.below('s.meter')}", *sql.bounds(point))
     return first, last
 
 

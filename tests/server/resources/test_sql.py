@@ -1,0 +1,68 @@
+"""What is below an href is found by a range of an index, on both engines."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from server.models import Document, ReadingSet, db, is_postgres
+from server.resources import meterreadings, sql, store
+from tests import peers
+
+HREFS = ["/upt/1", "/upt/1/mr/1", "/upt/1/mr/10", "/upt/1/mr/2", "/upt/1-a", "/upt/10", "/upt/10/mr/1",
+         "/upt/1é", "/upt/2/mr/1", "/Upt/1/mr/1", "/upt/%/mr/1"]
+BELOW = ["/upt/1/mr/1", "/upt/1/mr/10", "/upt/1/mr/2"]
+SERVER = Path(__file__).parents[3] / "server"
+
+
+@pytest.fixture
+def sets(server: None) -> None:
+    for number, href in enumerate(HREFS):
+        ReadingSet.create(meter=href, number=number, mrid=str(number), start=0, duration_s=900, submitted={})
+
+
+def meters() -> list[str]:
+    return sorted(href for href, in sql.rows("SELECT meter FROM reading_set"))
+
+
+def test_below_is_what_an_href_is_a_whole_prefix_of(sets: None) -> None:
+    def found(href: str) -> list[str]:
+        return sorted(row.meter for row in ReadingSet.select().where(sql.is_below(ReadingSet.meter, href)))
+    rows = sql.rows(f"SELECT meter FROM reading_set WHERE {sql.below('meter')}", *sql.bounds("/upt/1"))
+    assert found("/upt/1") == sorted(href for href, in rows) == BELOW
+    assert found("/upt/%") == ["/upt/%/mr/1"] and found("/upt/_") == []
+
+
+def test_readings_below_a_usage_point_are_removed_and_no_others(sets: None) -> None:
+    meterreadings.remove_below("/upt/1")
+    assert meters() == sorted(set(HREFS) - {"/upt/1", *BELOW})
+    meterreadings.remove_below("/upt/10/mr/1")
+    assert "/upt/10/mr/1" not in meters() and "/upt/10" in meters()
+
+
+def test_a_document_is_removed_with_what_is_below_it(device: peers.Peer) -> None:
+    store.remove("/edev/1")
+    hrefs = [row.href for row in Document.select(Document.href)]
+    assert not [href for href in hrefs if re.match(r"/edev/1(/|$)", href)]
+
+
+@pytest.mark.parametrize("table, column", [("document", "href"), ("reading_set", "meter"), ("meter", "href")])
+def test_a_range_is_searched_by_an_index(server: None, table: str, column: str) -> None:
+    statement = f"SELECT {column} FROM {table} WHERE {sql.below(column)}"
+    if is_postgres():
+        with db.atomic() as transaction:
+            db.execute_sql("SET LOCAL enable_seqscan = off")  # which is cheapest in an empty table
+            plan = sql.rows(f"EXPLAIN {statement}", *sql.bounds("/upt/1"))
+            transaction.rollback()
+        assert f"{table}_below" in str(plan) and "Index Cond" in str(plan)
+    else:
+        plan = sql.rows(f"EXPLAIN QUERY PLAN {statement}", *sql.bounds("/upt/1"))
+        assert "SEARCH" in plan[0][-1] and f"({column}>? AND {column}<?)" in plan[0][-1]
+
+
+def test_no_statement_looks_for_hrefs_by_like() -> None:
+    """By its words, so that the next one uses `below`."""
+    like = re.compile(r"\b(href|meter|parent)\b\"? LIKE|\b[A-Z]\w*\.(href|meter|parent)\.startswith")
+    files = (path for path in SERVER.rglob("*.py") if path.parent.name != "migrations")
+    assert not [path.name for path in files if like.search(path.read_text())]
