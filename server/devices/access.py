@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from server.config import settings
 from server.errors import Refused
-from server.models import Device, discard_connection
-from server.models.unavailable import DATABASE_ERRORS
+from server.models import Device, first_statement
 from server.resources import hooks, sql
 from server.resources.table import Match
 from server.units import Lfdi
@@ -53,17 +52,8 @@ class Caller(NamedTuple):
 
 
 def caller(lfdi: Lfdi, sfdi: int) -> Caller:
-    """Return the caller with this certificate's identity.
-
-    This is the first statement of a request. If it fails, the connection may have died since the last
-    request, so it is tried once more on a new one.
-    """
-    statement = "SELECT id, state, kind FROM device WHERE lfdi = ?"
-    try:
-        row = sql.row(statement, lfdi)
-    except DATABASE_ERRORS:
-        discard_connection()
-        row = sql.row(statement, lfdi)
+    """Return the caller with this certificate's identity."""
+    row = first_statement(lambda: sql.row("SELECT id, state, kind FROM device WHERE lfdi = ?", lfdi))
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)
 
 

@@ -10,8 +10,10 @@ from it; readings, orders, signals, plans and what operators set are the truth t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import peewee
 
@@ -33,6 +35,7 @@ from server.models.plans import Balance, Plan
 from server.models.series import Measurement, Series
 from server.models.unavailable import DATABASE_ERRORS
 
+T = TypeVar("T")
 MIGRATIONS = runner.DIRECTORY
 # SQLite's names of errors that last: a folder, another kind of file, no right to open or write it.
 _LASTING = "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"
@@ -137,6 +140,18 @@ def discard_connection() -> None:
         db.dispose()  # it cannot even be closed
 
 
+def first_statement(read: Callable[[], T]) -> T:
+    """Return what this reads, as the first statement of a request.
+
+    If it fails, the connection may have died since the last request, so it is tried once more on a new one.
+    """
+    try:
+        return read()
+    except DATABASE_ERRORS:
+        discard_connection()
+        return read()
+
+
 def hold_open() -> None:
     """Connect this thread, so that who wants the database alone sees that this process uses it."""
     if db.obj is not None:
@@ -188,5 +203,5 @@ __all__ = [
     "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement",
     "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading",
     "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "check_schema",
-    "connect", "db", "discard_connection", "hold_open", "is_postgres", "migrate", "open_database", "pending",
-    "tables", "vder_audience", "vder_of_audience"]
+    "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
+    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -13,7 +13,7 @@ from server import alarms, diskspace, logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
-from server.models import Device, check_schema, discard_connection
+from server.models import Device, check_schema, discard_connection, first_statement
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, reason, verb
 from server.protocol import answers, views
@@ -112,7 +112,7 @@ def _check_schema() -> None:
     """Refuse (503) to serve from tables that a newer version has changed; looked at once a second."""
     global _check_at
     if time.monotonic() >= _check_at:
-        check_schema()
+        first_statement(check_schema)
         _check_at = time.monotonic() + CHECK_S
 
 

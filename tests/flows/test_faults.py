@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from clients.transport.mtls import Https
 from server import models
 from server.resources import codec, store
 from tests import postgres
@@ -60,11 +61,16 @@ def away(url: str) -> Iterator[None]:
 
 
 def test_while_the_database_is_away_clients_are_told_to_come_again(server: Server, own_database: str) -> None:
-    https = [server.https(name) for name in DEVICES for _ in range(2)]
+    with ExitStack() as stack:
+        https = [stack.enter_context(closing(server.https(name))) for name in DEVICES for _ in range(2)]
+        _tell_to_come_again(https, own_database)
+
+
+def _tell_to_come_again(https: list[Https], own_database: str) -> None:
     assert {client.exchange("GET", "/dcap", None, {}).status for client in https} == {200}
     before = len(store.items("/edev/1/lel"))
     with away(own_database):
-        pass    # nobody asks meanwhile, and so nobody notices
+        time.sleep(1.1)  # nobody asks meanwhile, and so nobody notices; the schema is to be looked at again
     assert {client.exchange("GET", "/dcap", None, {}).status for client in https} == {200}
     with away(own_database):
         for number, client in enumerate(https[:4]):
@@ -80,8 +86,6 @@ def test_while_the_database_is_away_clients_are_told_to_come_again(server: Serve
     created = https[0].exchange("POST", "/edev/1/lel", log_event(1), SEP_XML)
     assert created.status == 201
     assert len(store.items("/edev/1/lel")) == before + 1
-    for client in https:
-        client.close()
 
 
 # --- a restart ------------------------------------------------------------------------------------
