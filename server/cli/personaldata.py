@@ -1,4 +1,4 @@
-"""`device export` and `device erase` on the command line: a private file, and a certificate revoked."""
+"""`device export`, `export-list` and `erase` on the command line: private files, a certificate revoked."""
 from __future__ import annotations
 
 import json
@@ -9,13 +9,23 @@ from typing import Any
 
 import click
 
+from server.cli import jsonoutput
 from server.cli.presentation import Presentation
 from server.cli.tables import show
+from server.operations import enrolmentfiles
 
 
 def _export(result: dict[str, Any], as_json: bool, file: str) -> None:
     """Write one JSON object, to a new file that nobody else can read."""
-    text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+    _write(json.dumps(result, ensure_ascii=False, indent=1) + "\n", file)
+
+
+def _export_list(result: list[enrolmentfiles.ListedDevice], as_json: bool, file: str) -> None:
+    """Write CSV or JSON, either as `enrol --from` reads it."""
+    _write(jsonoutput.dumps(result) + "\n" if as_json else enrolmentfiles.as_csv(result), file)
+
+
+def _write(text: str, file: str) -> None:
     if file == "-":
         click.echo(text, nl=False)
         return
@@ -66,6 +76,8 @@ def _revoke(certificate: bytes, authority: Path, lfdi: str) -> str:
 
 PRESENTATIONS = {
     "device export": Presentation(_export, (click.Argument(
+        ["file"], type=click.Path(dir_okay=False), default="-"),)),
+    "device export-list": Presentation(_export_list, (click.Argument(
         ["file"], type=click.Path(dir_okay=False), default="-"),)),
     "device erase": Presentation(_erase, (
         click.Option(["--revoke"], type=click.Path(exists=True, dir_okay=False, path_type=Path),

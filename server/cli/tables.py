@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # loaded where a table is printed, since it takes longer than
 NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
 _UTC = ("UTC", "Etc/UTC")
 PIPED_WIDTH = 100  # columns of a table that is piped into a file
+MOST_WARNINGS = 20
 MOST_ROWS = 100  # of a table; a day of quarters of an hour is shown whole
 Row = Mapping[str, Any]
 
@@ -67,14 +68,23 @@ def show(result: Any, as_json: bool, declared: Any = Any, *, whole: bool = False
     # What people and devices say is not markup: brackets and colons in names are printed as they are.
     console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if isinstance(result, Mapping):
-        for warning in result.get("warnings", ()):
-            click.secho(f"warning: {printable(warning)}", fg="yellow", err=True)
+        _warn(result.get("warnings", ()))
         row = {key: value for key, value in result.items()
                if key not in NOT_IN_TABLES and not result.get(IN_WORDS.get(key, ""))}
         _print_record(console, row, resulttypes.fields(declared, result), whole)
     else:
         rows = list(result)
+        _warn(list(dict.fromkeys(warning for row in rows for warning in row.get("warnings", ()))))
+        rows = [{key: value for key, value in row.items() if key not in NOT_IN_TABLES} for row in rows]
         _print_rows(console, rows, resulttypes.item(declared, rows), whole)
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    """Print warnings to standard error; of many the first."""
+    for warning in warnings[:MOST_WARNINGS]:
+        click.secho(f"warning: {printable(warning)}", fg="yellow", err=True)
+    if len(warnings) > MOST_WARNINGS:
+        click.secho(f"… and {len(warnings) - MOST_WARNINGS} more warnings: --json has them.", err=True)
 
 
 def _print_record(console: Console, row: Row, types: Mapping[str, Any], whole: bool) -> None:

@@ -5,8 +5,10 @@ is meant. A kind is one of a list, so that the rules of virtual DERs can rely on
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
+
+from peewee import fn
 
 from server.errors import Refused
 from server.models import Device
@@ -55,6 +57,18 @@ def warnings(device: Device) -> list[str]:
     namesakes = Device.select().where(Device.name == device.name, Device.id != device.id)
     listed = candidates(namesakes.order_by(Device.id))
     return [f"{device.name!r} is also the name of {listed}; specify the number in commands"] if listed else []
+
+
+def shared(wanted: Collection[str]) -> dict[str, str]:
+    """Return a sentence for each of these names that several devices have."""
+    rows = Device.select(Device.name).group_by(Device.name).having(fn.COUNT(Device.id) > 1)
+    return {
+        name: f"{name!r} is the name of {candidates(_called(name))}; specify the number in commands"
+        for name in sorted(row.name for row in rows) if name and name in wanted}
+
+
+def _called(name: str) -> list[Device]:
+    return list(Device.select().where(Device.name == name).order_by(Device.id))
 
 
 def candidates(devices: Iterable[Device]) -> str:

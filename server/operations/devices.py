@@ -12,6 +12,7 @@ from server.devices import enrolment, names
 from server.errors import BadArgument
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER
+from server.operations import enrolmentfiles
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
 from server.resources import hexbinary, store
@@ -33,6 +34,11 @@ class DeviceRow(TypedDict):
     labels: dict[str, str]
     manager: Lfdi
     last_contact_at: Instant | None
+
+
+class EnrolledDevice(DeviceRow):
+    """A device of a file; `warnings` if another has its name."""
+    warnings: NotRequired[list[str]]
 
 
 class DeviceDetails(DeviceRow):
@@ -106,9 +112,9 @@ def enrol(
         "LFDI of the enrolled aggregator that acts for it.", option="aggregator")] = "",
     file: Annotated[UploadedFile | None, Arg(
         "Enrol all devices of a file: JSON, a list of objects with lfdi, pin, name, kind, labels, manager, "
-        "or CSV with these columns.",
+        "category, or CSV with these columns.",
         option="from")] = None,
-) -> DeviceDetails | list[DeviceRow]:
+) -> DeviceDetails | list[EnrolledDevice]:
     """Enrol a device by the LFDI of its certificate (or many, with `file`)."""
     if lfdi is not None and file is None:
         enrolled = enrolment.enrol(lfdi, pin, name, names.check_kind(kind), dict(labels), manager)
@@ -118,17 +124,18 @@ def enrol(
     raise BadArgument("lfdi", "specify either an LFDI or `file`")
 
 
-def _enrolled(rows: list[DeviceRow]) -> dict[str, Any]:
+def _enrolled(rows: list[EnrolledDevice]) -> dict[str, Any]:
     return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
 
 
 @audit.audited("device enrol", "{count} devices", answer=_enrolled)
-def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str) -> list[DeviceRow]:
-    from server.operations import enrolmentfiles
+def _enrol_file(
+    file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str
+) -> list[EnrolledDevice]:
     entries = enrolmentfiles.entries(file)
     with store.batch():
-        return [
-            row(
+        rows: list[EnrolledDevice] = [
+            {**row(
                 enrolment.enrol(
                     entry["lfdi"],
                     entry.get("pin"),
@@ -136,10 +143,16 @@ def _enrol_file(file: UploadedFile, kind: str, labels: Mapping[str, str], manage
                     names.check_kind(entry.get("kind", kind)),
                     {**labels, **entry.get("labels", {})},
                     entry.get("manager", manager),
+                    entry.get("category"),
                 )
-            )
+            )}
             for entry in track(entries, "enrolling")
         ]
+        shared = names.shared({row["name"] for row in rows})
+    for enrolled in rows:
+        if enrolled["name"] in shared:
+            enrolled["warnings"] = [shared[enrolled["name"]]]
+    return rows
 
 
 @device.operation("list", role=Role.VIEWER)
@@ -156,6 +169,14 @@ def list_devices(
     if state is not None:
         query = query.where(Device.state == state)
     return [row(device) for device in query if labels.items() <= device.labels.items()]
+
+
+@device.operation("export-list", role=Role.ADMINISTRATOR)
+def export_list(
+    *, pins: Annotated[bool, Arg("With the registration PINs, which are secrets.")] = False
+) -> list[enrolmentfiles.ListedDevice]:
+    """Write the list of all devices as `enrol --from` reads it: what operators say of them, as CSV."""
+    return enrolmentfiles.listed(pins)
 
 
 @device.operation("show", role=Role.VIEWER)

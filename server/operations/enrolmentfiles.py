@@ -1,15 +1,68 @@
-"""Devices to enrol, from JSON and CSV files."""
+"""Devices to enrol, from JSON and CSV files, and the enrolled ones as such a file."""
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from server.errors import Refused
-from server.operations.declaration import UploadedFile
+from server.models import Device, Document
+from server.operations.declaration import UINT32, UploadedFile
 from server.resources import csvlines
+from server.units import Lfdi
 
-_ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str}
+_ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str,
+                           "category": int}
 _TYPE_NAMES = {str: "text", int: "a whole number", dict: "an object"}
+
+
+class ListedDevice(TypedDict):
+    """What operators say of a device. `manager` is the LFDI of its aggregator, empty without one; `category`
+    is its DeviceCategoryType bitmap, None where it is not known."""
+    lfdi: Lfdi
+    pin: NotRequired[str | None]
+    name: str
+    kind: str
+    labels: dict[str, str]
+    manager: Lfdi
+    category: int | None
+
+
+def listed(with_pins: bool) -> list[ListedDevice]:
+    """Return all devices as `entries` takes them, aggregators before the devices that they manage."""
+    documents = {document.href: document.submitted for document in Document.select().where(
+        Document.kind.in_(["EndDevice", "Registration"] if with_pins else ["EndDevice"]))}
+    devices = sorted(Device.select().order_by(Device.id), key=lambda device: device.kind != "aggregator")
+    return [_listed(device, documents, with_pins) for device in devices]
+
+
+def _listed(device: Device, documents: dict[str, Any], with_pins: bool) -> ListedDevice:
+    category = documents[f"/edev/{device.id}"].get("deviceCategory")
+    entry: ListedDevice = {
+        "lfdi": device.lfdi, "name": device.name, "kind": device.kind, "labels": device.labels,
+        "manager": device.manager, "category": None if category is None else int(category, 16)}
+    if with_pins:
+        registration = documents.get(f"/edev/{device.id}/rg")
+        entry["pin"] = f"{registration['pIN']:06d}" if registration else None
+    return entry
+
+
+def as_csv(devices: list[ListedDevice]) -> str:
+    """Return devices as CSV. Refused (409) where a label cannot be written in a cell."""
+    columns = [column for column in _ENTRY if column != "pin" or any("pin" in device for device in devices)]
+    rows = []
+    for device in devices:
+        labels = csvlines.joined(device["labels"])
+        try:
+            same = csvlines.pairs(labels, "") == device["labels"]
+        except Refused:
+            same = False
+        if not same:
+            raise Refused(409, f"device {device['lfdi']}: its labels cannot be written as CSV; use --json")
+        category = "" if device["category"] is None else f"0x{device['category']:X}"
+        row = {"lfdi": device["lfdi"], "pin": device.get("pin") or "", "name": device["name"],
+               "kind": device["kind"], "labels": labels, "manager": device["manager"], "category": category}
+        rows.append({column: row[column] for column in columns})
+    return csvlines.write(columns, rows)
 
 
 def entries(file: UploadedFile) -> list[dict[str, Any]]:
@@ -37,25 +90,41 @@ def _csv_entry(position: str, cells: dict[str, str]) -> dict[str, Any]:
     if "lfdi" not in entry:
         raise Refused(400, f"{position}: it has no lfdi")
     if "pin" in entry:
-        if not entry["pin"].isdecimal():
-            raise Refused(400, f"{position}: its pin is not a whole number")
-        entry["pin"] = int(entry["pin"])
+        entry["pin"] = _whole(entry["pin"], f"{position}: its pin")
+    if "category" in entry:
+        entry["category"] = _whole(entry["category"], f"{position}: its category")
     if "labels" in entry:
         entry["labels"] = csvlines.pairs(entry["labels"], position)
     return entry
 
 
+def _whole(text: str, subject: str) -> int:
+    """Return a number in decimal digits, or in hexadecimal ones after 0x."""
+    hexadecimal = text[:2].lower() == "0x"
+    digits = text[2:] if hexadecimal else text
+    try:
+        number = int(digits, 16 if hexadecimal else 10) if digits.isalnum() and len(digits) < 20 else -1
+    except ValueError:
+        number = -1
+    if not 0 <= number <= UINT32:
+        raise Refused(400, f"{subject} is not a whole number up to {UINT32}")
+    return number
+
+
 def _of_json(text: str, name: str) -> list[dict[str, Any]]:
     try:
-        listed = [{key: value for key, value in entry.items() if value is not None}
+        devices = [{key: value for key, value in entry.items() if value is not None}
                   for entry in json.loads(text)]
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(400, f"{name}: this is neither a JSON list of objects with an lfdi ({error}) nor CSV "
                            "with a column lfdi") from None
-    for number, entry in enumerate(listed, 1):
+    for number, entry in enumerate(devices, 1):
+        if isinstance(entry.get("pin"), str) and entry["pin"].isdecimal() and len(entry["pin"]) < 20:
+            entry["pin"] = int(entry["pin"])  # as `device export-list --json` writes it
         if "lfdi" not in entry:
             raise Refused(400, f"{name}, device {number}: it has no lfdi")
         for key, kind in _ENTRY.items():
-            if not isinstance(entry.get(key, kind()), kind):
+            if not isinstance(entry.get(key, kind()), kind) or key == "category" and not (
+                    0 <= entry.get(key, 0) <= UINT32):
                 raise Refused(400, f"{name}, device {number}: its {key} is not {_TYPE_NAMES[kind]}")
-    return listed
+    return devices

@@ -62,6 +62,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("vder capability", "town --horizon 4h", ""),
     ("vder default", "homes opModMaxLimW=90%", ""),
     ("device export", "spare", ""),
+    ("device export-list", "--pins", ""),
     ("device remove", "spare --yes", ""),
     ("device erase", "d3 --dry-run", ""),
     ("vder delete", "spares --yes", ""),

@@ -35,6 +35,23 @@ def test_the_file_is_new_and_its_owners(device: peers.Peer, tmp_path: Path) -> N
     assert again.exit_code == 1 and "Name a new file." in again.output
 
 
+def test_the_list_of_devices_has_pins_only_if_they_are_asked_for(device: peers.Peer, tmp_path: Path) -> None:
+    plain = run("device", "export-list").output
+    assert plain.startswith(f"lfdi,name,kind,labels,manager,category\n{peers.lfdi(1)},one,")
+    file = tmp_path / "all.csv"
+    assert run("device", "export-list", "--pins", str(file)).exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and file.read_text().startswith("lfdi,pin,name,")
+    assert json.loads(run("device", "export-list", "--json").output)[0]["lfdi"] == peers.lfdi(1)
+
+
+def test_names_that_a_file_gives_twice_are_said_once(database: None, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(f"lfdi,name\n{peers.lfdi(3)},elm\n{peers.lfdi(4)},elm\n")
+    result = run("enrol", "--from", str(file))
+    assert result.stderr.count("warning: 'elm' is the name of device") == 1
+    assert "warning" not in result.stdout and result.stdout.count("elm") == 2
+
+
 def test_without_a_terminal_it_has_to_be_said_twice(device: peers.Peer) -> None:
     for verb in ("erase", "remove"):
         refused = run("device", verb, "one")

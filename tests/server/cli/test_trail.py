@@ -89,6 +89,7 @@ LOOKS = {
     "device list": "",
     "device show": "one",
     "device export": "one",
+    "device export-list": "",
     "device erase --dry-run": "one",
     "vder list": "",
     "vder show": "solar",
@@ -250,7 +251,7 @@ def test_any_other_verb_leaves_the_state_as_it_was(run: Typed, verb: str, tmp_pa
 
 
 # Operations that change something and leave no entry, or only sometimes.
-ALSO = {"clock accept": "--yes", "device export": "one",
+ALSO = {"clock accept": "--yes", "device export": "one", "device export-list": "",
         "history roll": "--from 2025-06-15T11:00", "reindex": ""}
 DRY_RUNS = {**{verb: words for verb, (words, *_) in CHANGES.items()}, **ALSO}
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from server.devices import enrolment
 from server.errors import Refused
-from server.operations import enrolmentfiles
+from server.models import Device
+from server.operations import devices, enrolmentfiles
 from server.operations.declaration import UploadedFile
 from tests import peers
 
@@ -34,6 +36,8 @@ def test_csv_and_json_have_the_same_devices(delimiter: str, encoding: str) -> No
     ("lfdi,colour\nAB,red\n", "f, line 1: the columns are lfdi and optionally pin, .* not 'colour'"),
     ("lfdi,lfdi\nAB,CD\n", "f, line 1: .* once each"), ("lfdi,pin\nAB\n", "f, line 2: 1 cells for 2 columns"),
     ("lfdi,pin\nAB,x\n", "f, line 2: its pin is not a whole number"),
+    ("lfdi,category\nAB,0xx\n", "f, line 2: its category is not a whole number up to 4294967295"),
+    ('[{"lfdi": "AB", "category": -1}]', "f, device 1: its category is not a whole number"),
     ("lfdi,pin\n,1\n", "f, line 2: it has no lfdi"),
     ("lfdi,labels\nAB,feeder\n", "f, line 2: 'feeder' is not NAME=VALUE"),
     ("", "f: this is neither a JSON"),
@@ -42,3 +46,45 @@ def test_csv_and_json_have_the_same_devices(delimiter: str, encoding: str) -> No
 def test_what_is_no_list_of_devices_is_refused_with_its_line(text: str, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         read(text)
+
+
+def fleet() -> None:
+    """An aggregator, enrolled after a device that it manages by number; a name that two have; odd labels."""
+    labels = {"owner": 'R. "B" Berg', "empty": ""}
+    enrolment.enrol(peers.lfdi(3), 11, "meter, old", "meter", labels, category=8)
+    enrolment.enrol(peers.lfdi(9), None, "", "aggregator")
+    enrolment.enrol(peers.lfdi(1), 123455, "elm", "ev_charger", {"feeder": "F12"}, manager=peers.lfdi(9))
+    enrolment.enrol(peers.lfdi(2), None, "elm", "")
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("with_pins", [True, False])
+def test_the_list_of_devices_is_read_back_to_the_same_fleet(
+        database: None, form: str, with_pins: bool) -> None:
+    fleet()
+    before = enrolmentfiles.listed(with_pins)
+    text = enrolmentfiles.as_csv(before) if form == "csv" else json.dumps(before)
+    for device in Device.select():
+        enrolment.remove(device)
+    devices.enrol(file=UploadedFile("f", text.encode()))
+    after = enrolmentfiles.listed(with_pins)
+    assert after == before and [entry["lfdi"] for entry in after][0] == peers.lfdi(9)
+    assert ("000011" in text and "123455" in text) is with_pins
+
+
+def test_labels_that_no_cell_can_have_are_refused(database: None) -> None:
+    enrolment.enrol(peers.lfdi(1), labels={"two words": "x"})
+    with pytest.raises(Refused, match="its labels cannot be written as CSV; use --json"):
+        enrolmentfiles.as_csv(enrolmentfiles.listed(False))
+
+
+def test_names_that_two_devices_have_are_warned_of(database: None) -> None:
+    enrolment.enrol(peers.lfdi(1), name="elm")
+    enrolment.enrol(peers.lfdi(2), name="oak")
+    text = "lfdi,name,kind\n" + "".join(f"{peers.lfdi(number)},{name},pv\n" for number, name in [
+        (3, "elm"), (4, "ash"), (5, "ash"), (6, "oak tree"), (7, "")])
+    rows = devices.enrol(file=UploadedFile("f", text.encode()))
+    warnings = [row.get("warnings", []) for row in rows]
+    assert [len(row) for row in warnings] == [1, 1, 1, 0, 0]
+    assert warnings[0][0].startswith(f"'elm' is the name of device 1 (LFDI {peers.lfdi(1)[:8]}…), device 3 (")
+    assert warnings[1] == warnings[2] and "specify the number" in warnings[1][0]
