@@ -54,10 +54,12 @@ def _fuzz(names: Sequence[str], cases: int, seed: int, minutes: float = float("i
         name, cases // len(names), seed, time.monotonic() + minutes * 60 / len(names)))]
 
 
-def _access(names: Sequence[str]) -> list[Outcome]:
+def _access(names: Sequence[str], tls: bool = False) -> list[Outcome]:
     from tests.soak import access
-    return [outcome for name in names for outcome in attempt(f"access matrix, {name}",
-                                                             lambda name=name: access.prove(name))]
+    proof = access.prove_over_tls if tls else access.prove
+    title = "access matrix over TLS" if tls else "access matrix"
+    return [outcome for name in names
+            for outcome in attempt(f"{title}, {name}", lambda name=name: proof(name))]
 
 
 def _attackers(minutes: float) -> list[Outcome]:
@@ -83,7 +85,7 @@ def main(context: click.Context, minutes: float, kills: int, cases: int, seed: i
     if context.invoked_subcommand is None:
         chosen = _seed(seed)
         click.echo(f"seed {chosen}", err=True)
-        outcomes = _access(ENGINES)
+        outcomes = _access(ENGINES) + _access(ENGINES, tls=True)
         outcomes += _kills(ENGINES, kills, chosen, minutes * SHARES["kills"])
         outcomes += _attackers(minutes * SHARES["attackers"])
         outcomes += _day(12, 24 if minutes >= 30 else 4, 600)
@@ -124,10 +126,11 @@ def fuzz_command(cases: int, only: int | None, batch: int | None, names: tuple[s
 
 
 @main.command("access")
+@click.option("--tls", is_flag=True, help="Ask `serve` over mutual TLS; without what callers may change.")
 @engines
-def access_command(names: tuple[str, ...]) -> None:
+def access_command(names: tuple[str, ...], tls: bool) -> None:
     """Ask every resource by every method with every kind of certificate."""
-    conclude(_access(names))
+    conclude(_access(names, tls))
 
 
 @main.command("attackers")

@@ -229,8 +229,13 @@ def _one(site: Site, name: str, seconds: float, pipes: list[Any]) -> Outcome:
         counts = theirs.recv() if theirs.poll(30) else {}
         attacker.join(10)
         attacker.kill()
-    worst_s = max(latencies, default=0.0)
     outcome.tried = f"{len(latencies)} polls of {HONEST} honest clients in {seconds:.0f} s"
+    return judge(outcome, latencies, refused, counts)
+
+
+def judge(outcome: Outcome, latencies: list[float], refused: list[str], counts: dict[str, int]) -> Outcome:
+    """Complete the outcome of an attack by what honest clients noticed and what the attacker counted."""
+    worst_s = max(latencies, default=0.0)
     outcome.lost = len(refused)
     outcome.figures = {"worst latency": f"{worst_s * 1000:.0f} ms", **{
         f"attacker's {what}": count for what, count in counts.items()}}
