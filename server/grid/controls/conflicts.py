@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from peewee import chunked
@@ -50,9 +50,8 @@ def _der_program(vder: VirtualDER) -> str:
 
 def single_device_conflicts(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
     """Return the warnings about an order on a virtual DER that became one control for each device."""
-    overlapped = sum(
-        bool(_overlapping_events([table.parent(document.parent)], _event(document))) for document in documents
-    )
+    overlapped = len(_overlapping_events({table.parent(document.parent): _event(document)
+                                          for document in documents}))
     warnings = []
     if overlapped:
         warnings.append(
@@ -96,7 +95,7 @@ def _unable_members(vder: VirtualDER, members: Sequence[Member], modes: frozense
 
 def _conflicts_in_program(program: str, event: Event) -> list[str]:
     warnings = []
-    for other in _overlapping_events([program], event)[program]:
+    for other in _overlapping_events({program: event})[program]:
         if events.supersedes(event, other):
             warnings.append(f"it supersedes {other.key} from {event.activation} on")
         else:
@@ -123,12 +122,12 @@ def _conflicts_across_programs(
     groups = {program(rival): rival for rival in rivals if rival.device_id is None}
     warnings = [
         _rivalry(vder, event, groups[href], other)
-        for href, others in _overlapping_events(list(groups), event).items()
+        for href, others in _overlapping_events(dict.fromkeys(groups, event)).items()
         for other in others
     ]
     if single_devices:
         programs = [program(rival) for rival in rivals if rival.device_id is not None]
-        if count := len(_overlapping_events(programs, event)):
+        if count := len(_overlapping_events(dict.fromkeys(programs, event))):
             warnings.append(f"{count} members have a control of their own at that time, which wins over it")
     return warnings
 
@@ -143,18 +142,18 @@ def _rivalry(vder: VirtualDER, event: Event, rival: VirtualDER, other: Event) ->
     return f"{other.key} of {rival.name} has the same primacy and differs in {controls}"
 
 
-def _overlapping_events(programs: Iterable[str], event: Event) -> dict[str, list[Event]]:
-    """By program, the scheduled and active events that an event overlaps.
+def _overlapping_events(event_of: Mapping[str, Event]) -> dict[str, list[Event]]:
+    """By program, its scheduled and active events that the event given for it overlaps.
 
     Those which the event itself has superseded by being posted are included.
     """
     overlapping: dict[str, list[Event]] = defaultdict(list)
-    for batch in chunked(programs, _CHUNK):
+    for batch in chunked(event_of, _CHUNK):
         for document in Document.select().where(
                 Document.parent.in_([f"{program}/{name}" for program in batch for name in _LISTS])
                 & (Document.visibility < Document.EXPIRED)
         ).order_by(Document.parent, Document.sort):
-            other = _event(document)
+            other, event = _event(document), event_of[table.parent(document.parent)]
             in_force = (
                 document.status["currentStatus"] <= EventStatus.ACTIVE
                 or other.superseded == event.activation

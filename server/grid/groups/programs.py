@@ -16,7 +16,7 @@ from server.devices import enrolment
 from server.models import Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
 from server.resources import documents, numbering, sql, store, table
 from server.resources.codes import EventStatus
-from server.resources.hooks import Change, after
+from server.resources.hooks import Change, after_all
 from server.resources.table import Row
 
 Data = dict[str, Any]
@@ -43,12 +43,13 @@ def href(vder: VirtualDER, kind: str) -> str:
 def publish(vder: VirtualDER) -> None:
     """Save a virtual DER and make its programs agree with its name and primacy; create the DERProgram if it
     has none."""
-    vder.save()
     if not vder.program:
+        vder.save()
         vder.program = store.add("DERProgram", table.rows["DERProgramList"].path, _fields(vder),
                                  audience=vder_audience(vder.id))
-        vder.save()
+        vder.save(only=[VirtualDER.program])
         return
+    vder.save()
     for row in _OWN:
         program = store.get(href(vder, row.name))
         if program is not None:
@@ -161,12 +162,13 @@ def _list_of(program: Row) -> str:
     return next(row.name for row in _ASSIGNED if table.item(row.name) is program)
 
 
-@after("POST", *_KINDS)
-@after("PUT", *_KINDS)
-@after("DELETE", *_KINDS)
-def _update_links(change: Change) -> None:
-    """A program that all members are assigned has come or gone; `condition`s see to the others."""
-    number = vder_of_audience(change.audience or "")
-    if number and (change.old is None or change.method == "DELETE"):
-        if _list_of(table.rows[change.kind]) not in _conditions:
-            reconcile_links(Device.select().join(Membership).where(Membership.vder == number))
+@after_all("POST", *_KINDS)
+@after_all("PUT", *_KINDS)
+@after_all("DELETE", *_KINDS)
+def _update_links(changes: list[Change]) -> None:
+    """Programs that all members are assigned have come or gone; `condition`s see to the others."""
+    numbers = [number for change in changes if (number := vder_of_audience(change.audience or ""))
+               and (change.old is None or change.method == "DELETE")
+               and _list_of(table.rows[change.kind]) not in _conditions]
+    for chunk in chunked(numbers, CHUNK):
+        reconcile_links(Device.select().join(Membership).where(Membership.vder.in_(chunk)).distinct())

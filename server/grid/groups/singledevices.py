@@ -6,12 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from peewee import chunked
+
 from server import clock
 from server.errors import Refused
 from server.grid.groups import assignments, programs
 from server.models import Device, VirtualDER
-from server.resources import store
+from server.resources import sql, store
 from server.resources.hooks import Change, before
+
+_CHUNK = 500  # parameters in one statement
 
 
 def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
@@ -27,9 +31,10 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
     with store.transaction():
         existing = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
                     if (number := vder.device_id) is not None}
+        shared = _shared_sfdis(devices)
         new = {
             device: VirtualDER(
-                name=_name(device),
+                name=f"device {device.sfdi}" + (f" ({device.id})" if device.sfdi in shared else ""),
                 device=device,
                 purpose="device",
                 created_at=clock.now(),
@@ -39,17 +44,19 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
             if device.id not in existing
         }
         too_weak = [vder for vder in existing.values() if vder.primacy >= stronger_than]
-        for vder in [*new.values(), *too_weak]:
-            vder.primacy = stronger_than - 1
-            programs.publish(vder)
+        with store.batch():
+            for vder in [*new.values(), *too_weak]:
+                vder.primacy = stronger_than - 1
+                programs.publish(vder)
         assignments.join(new.items())
         return existing | {device.id: vder for device, vder in new.items()}
 
 
-def _name(device: Device) -> str:
-    """Return the name of a device's own virtual DER: by its SFDI, and its number where others share that."""
-    shared = Device.select().where((Device.sfdi == device.sfdi) & (Device.id != device.id)).exists()
-    return f"device {device.sfdi} ({device.id})" if shared else f"device {device.sfdi}"
+def _shared_sfdis(devices: Sequence[Device]) -> set[int]:
+    """Return the SFDIs of these devices that others have, too: a name needs the device's number then."""
+    return {sfdi for chunk in chunked({device.sfdi for device in devices}, _CHUNK) for sfdi, in sql.rows(
+        f"SELECT sfdi FROM device WHERE sfdi IN ({sql.marks(len(chunk))}) GROUP BY sfdi HAVING count(*) > 1",
+        *chunk)}
 
 
 @before("DELETE", "EndDevice")

@@ -68,8 +68,8 @@ def create(
         )
         vdervalidation.check_parent(vder, parent_vder)
         programs.publish(vder)
-        _add_members(vder, members)
-        assignments.reconcile()
+        added = _add_members(vder, members)
+        assignments.reconcile(None if rule else added)
         return _with_warnings(vder)
 
 
@@ -109,9 +109,8 @@ def update(
         if export_limit_w is not None:
             row.export_limit_w = vdervalidation.check_limit(export_limit_w)
         programs.publish(row)
-        _add_members(row, add)
-        _remove_members(row, remove)
-        assignments.reconcile()
+        changed = [*_add_members(row, add), *_remove_members(row, remove)]
+        assignments.reconcile(changed if rule is None and parent is None else None)
         return _with_warnings(row)
 
 
@@ -218,18 +217,24 @@ def members(vder: VirtualDER) -> Any:
     return Device.select().join(Membership).where(Membership.vder == vder).order_by(Device.id)
 
 
-def _add_members(vder: VirtualDER, names: Iterable[str]) -> None:
-    assignments.join((enrolment.find(name), vder) for name in names)
+def _add_members(vder: VirtualDER, names: Iterable[str]) -> list[Device]:
+    """Add devices by name and return them. The caller has to `reconcile` them."""
+    devices = [enrolment.find(name) for name in names]
+    assignments.join((device, vder) for device in devices)
+    return devices
 
 
-def _remove_members(vder: VirtualDER, names: Iterable[str]) -> None:
+def _remove_members(vder: VirtualDER, names: Iterable[str]) -> list[Device]:
+    """Take devices off the list and return them. The caller has to `reconcile` them."""
+    devices = []
     for name in names:
-        device = enrolment.find(name)
+        devices.append(device := enrolment.find(name))
         membership = Membership.get_or_none((Membership.vder == vder) & (Membership.device == device))
         if membership is None or not membership.listed:
             cause = ", but by a rule or a child" if membership else ""
             raise Refused(409, f"{name} is not in {vder.name} by name{cause}")
         assignments.leave([device], vder)
+    return devices
 
 
 @seed
