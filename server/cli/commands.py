@@ -74,7 +74,8 @@ def command(operation: Operation, name: str) -> click.Command:
         epilog=" ".join(note for unit, note in parameters.NOTES.items()
                         if any(argument.unit == unit for argument in operation.arguments)) or None,
     )
-    if any(argument.positional and argument.kind is float for argument in operation.arguments):
+    if any(argument.positional and (argument.kind is float or argument.unit == "quantity")
+           for argument in operation.arguments):
         click_command.context_settings["ignore_unknown_options"] = True  # -5 is a number here
     return click_command
 

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from server import clock
+from server import clock, durationtexts, quantitytexts
 from server.config import settings
-from server.operations import quantitytexts, timetexts
+from server.operations import timetexts
 from server.operations.declaration import YEAR_2200, Argument, UploadedFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType  # generic only since click 8.5
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # of which a default is shown
 _BACKQUOTED = re.compile(r"`(\w+)`")
 _INFINITE = ("inf", "+inf", "-inf")
 NOTES = {
@@ -77,7 +76,7 @@ class Duration(ParamType):
         least, most = self.argument.range
         negative = least < 0 and value.startswith("-")
         try:
-            length = timetexts.seconds(value.removeprefix("-") if negative else value)
+            length = durationtexts.seconds(value.removeprefix("-") if negative else value)
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
         if length != int(length):
@@ -126,7 +125,7 @@ class Number(ParamType):
 
 
 def _quantity(text: str, unit: str) -> float:
-    return timetexts.seconds(text) if unit == "s" else quantitytexts.quantity(text, unit)
+    return durationtexts.seconds(text) if unit == "s" else quantitytexts.quantity(text, unit)
 
 
 class Pair(ParamType):
@@ -228,8 +227,7 @@ def shown_default(argument: Argument) -> str:
         return ""
     if argument.unit != "s" or isinstance(value, float):
         return f"{value:.15g}" if isinstance(value, float) else str(value)
-    unit = next(unit for unit in reversed(_SECONDS) if not value % _SECONDS[unit])
-    return f"{value // _SECONDS[unit]}{unit}"
+    return durationtexts.shown(value)
 
 
 def shown_range(argument: Argument) -> str:

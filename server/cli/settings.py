@@ -17,6 +17,10 @@ A value comes from, later ones winning: the default, a TOML file (`counterpoise.
 directory, or the file that `COUNTERPOISE_CONFIG` names), the environment (`COUNTERPOISE_PORT=8443`), the
 command line (`counterpoise --set port=8443 serve`). Every command refuses at its start what is broken in any
 of them, and names that do not exist. `counterpoise settings` shows the values in force and their sources.
+
+A number is in the unit of its setting. Powers, energies, durations and shares may carry another, as options
+do, in quotes where they stand in a file: `plausible_power_w = "50kW"`, `poll_rate = "5min"`,
+`reserve = "10%"`.
 """
 _HEADING = "| setting | default | unit | accepted | what it is for |\n| --- | --- | --- | --- | --- |\n"
 
@@ -66,8 +70,8 @@ def _record(setting: Setting) -> dict[str, Any]:
 
 def _row(setting: Setting) -> dict[str, Any]:
     source = settings.source(setting.name)
-    value = setting.shown(getattr(settings, setting.name))
-    return {"name": setting.name, "value": _text(value), "unit": setting.unit,
+    value = setting.in_words(getattr(settings, setting.name))
+    return {"name": setting.name, "value": value, "unit": setting.unit,
             "source": source.place or source.kind, "help": f"{setting.help} [{setting.allowed}]"}
 
 

@@ -2,10 +2,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from server import durationtexts, quantitytexts
 from server.config.checks import Check, masked
+
+_HOUR, _DAY = 3600, 86400  # s
+_DURATIONS = {"s": 1, "h": _HOUR, "days": _DAY}
+_QUANTITIES = {"W": "W", "Wh": "Wh", "%": "%", "share": "1"}  # by unit of a setting, that of the quantity
+_PLAIN = re.compile(r"\s*[+-]?(inf|nan|[\d._eE+-]+)\s*", re.IGNORECASE)  # a number without a unit, or none
 
 Value = bool | int | float | str
 _WORDS = {"1": True, "true": True, "yes": True, "on": True,
@@ -64,7 +71,7 @@ class Setting:
     def parse(self, value: object) -> Value:
         """Return the value of a text or a TOML value. ValueError with reason and remedy."""
         try:
-            parsed = _PARSERS[self.kind](value)
+            parsed = _PARSERS[self.kind](self._without_unit(value))
         except (TypeError, ValueError) as error:
             raise ValueError(self._refusal(value, str(error))) from None
         fault = self._fault(parsed)
@@ -72,9 +79,34 @@ class Setting:
             raise ValueError(self._refusal(value, fault))
         return parsed
 
+    @property
+    def takes_unit(self) -> bool:
+        """Whether a text may have a unit, as options may: 50kW, 5min."""
+        return self.kind in (int, float) and (self.unit in _DURATIONS or self.unit in _QUANTITIES)
+
+    def _without_unit(self, value: object) -> object:
+        """Return the number in this setting's unit of a text with a unit; other values as they are."""
+        if not self.takes_unit or not isinstance(value, str) or _PLAIN.fullmatch(value):
+            return value
+        if self.unit in _QUANTITIES:
+            number = quantitytexts.quantity(value, _QUANTITIES[self.unit])
+        else:
+            number = durationtexts.seconds(value) / _DURATIONS[self.unit]
+        return int(number) if self.kind is int and number == int(number) else number
+
     def shown(self, value: Value) -> Value:
         """Return the value without passwords."""
         return masked(value) if isinstance(value, str) else value
+
+    def in_words(self, value: Value) -> str:
+        """Return the value as people write it, without passwords: `5m`, `50kW`, `yes`."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if self.takes_unit and isinstance(value, (int, float)):
+            if self.unit in _QUANTITIES:
+                return quantitytexts.shown(value, _QUANTITIES[self.unit])
+            return durationtexts.shown(value * _DURATIONS[self.unit])
+        return f"{value:.15g}" if isinstance(value, float) else str(self.shown(value))
 
     def _fault(self, value: Value) -> str:
         """Return what is wrong with a value of the right type; "" if nothing is."""

@@ -8,7 +8,7 @@ The command line is made from these declarations. Read `declaration` first. Each
 operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
 `textfiles` reads files as text, `seriesinput` those of time series,
 `enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
-(`quantitytexts` and `timetexts` their units and times), `progress` tells interfaces how far long work is,
+(`timetexts` their times), `progress` tells interfaces how far long work is,
 `trials` are dry runs, `resulttypes` what the declared type of a result says of a value in it.
 """
 from __future__ import annotations

@@ -175,7 +175,7 @@ def list_devices(
 def export_list(
     *, pins: Annotated[bool, Arg("With the registration PINs, which are secrets.")] = False
 ) -> list[enrolmentfiles.ListedDevice]:
-    """Write the list of all devices as `enrol --from` reads it: what operators say of them, as CSV."""
+    """Write all devices with what operators say of them, as a file from which they can be enrolled again."""
     return enrolmentfiles.listed(pins)
 
 

@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from server import durationtexts, quantitytexts
 from server.errors import Refused
-from server.operations import quantitytexts, timetexts
 from server.resources import elementunits, namehints, quantities, schema
 from server.resources.codes import DOEControlType
 from server.resources.elementunits import ElementUnit
@@ -61,7 +61,7 @@ def _quantity(unit: ElementUnit, text: str) -> int | dict[str, int]:
     """The integers of a quantity; see ElementUnit."""
     try:
         if unit.unit == "s":
-            number = timetexts.seconds(text, bare=False)
+            number = durationtexts.seconds(text, bare=False)
         else:
             number = quantitytexts.quantity(text, unit.unit, bare=not unit.parts)
     except ValueError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+from server import quantitytexts
 from server.config import settings
 from server.errors import BadArgument
-from server.grid.series import csvfiles, dateorders
+from server.grid.series import csvfiles, dateorders, signalkinds
 from server.operations.declaration import Arg, UploadedFile
 from server.units import Instant, Seconds
 
+MOST = 1e12  # of one value, in W or a price
 UNITS = {"W": 1.0, "kW": 1e3, "MW": 1e6}
 CsvFile = Annotated[UploadedFile | None, Arg(
     "CSV: start,value in lines, or values alone; - for standard input.", option="csv", metavar="FILE")]
@@ -53,6 +55,33 @@ def read(
     )
     quantiles = {key: in_watts(values, unit) for key, values in table.quantiles.items()}
     return table._replace(values=in_watts(table.values, unit), quantiles=quantiles)
+
+
+def value(text: str, kind: str, unit: str, argument: str) -> float:
+    """Return one value of a signal of this kind, a power in W. A number without unit is one of `unit`.
+
+    Refused (400) where it is none, or has a unit that the kind has not; `argument` is where it comes from.
+    """
+    kind_unit = signalkinds.find(kind).unit
+    try:
+        number = quantitytexts.quantity(text, "W")
+        bare = _is_bare(text)
+    except ValueError as error:
+        raise BadArgument(argument, f"{text!r} {error}") from None
+    if kind_unit != "W" and not bare:
+        raise BadArgument(argument, f"{text!r} has a unit; a {kind} is a plain number, {kind_unit}")
+    number *= UNITS[unit] if bare else 1.0
+    if abs(number) > MOST:
+        raise BadArgument(argument, f"{text!r} is beyond any plausible size")
+    return number
+
+
+def _is_bare(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def in_watts(values: list[Any], unit: str) -> list[Any]:

@@ -10,7 +10,7 @@ from server.grid.series.results import PutSignal, SignalStatus, WithdrawnSignal
 from server.operations import seriesinput
 from server.operations.declaration import Arg, DryRun, Group, Role, UploadedFile
 from server.operations.seriesinput import CsvFile, JsonFile
-from server.units import Instant, Seconds, Watts
+from server.units import Instant, Quantity, Seconds, Watts
 
 STEP_S = 900
 MAX_LENGTH_S = 366 * 86400
@@ -40,8 +40,9 @@ def put(
     step_s: seriesinput.Step = None,
     unit: seriesinput.Unit = "W",
     dates: seriesinput.Dates = None,
-    flat: Annotated[float | None, Arg(
-        "One value throughout instead of a file, from the step of `start` on.", metavar="VALUE")] = None,
+    flat: Annotated[Quantity | None, Arg(
+        "One value throughout instead of a file, from the step of `start` on: 4000 or 4kW.",
+        metavar="VALUE")] = None,
     length_s: Annotated[Seconds, Arg("How long, with `flat`.", option="for")] = 86400,
     tolerance_w: Annotated[Watts, Arg("Imbalance that need not be balanced.", least=0)] = 0.0,
     priority: Annotated[int, Arg(
@@ -57,7 +58,8 @@ def put(
     if flat is not None:
         if csv_file or json_file:
             raise BadArgument("flat", "give either a file or a flat value")
-        start, step_s, values = _flat(flat, start, step_s or STEP_S, length_s, unit)
+        flat_value = seriesinput.value(flat, kind, unit, "flat")
+        start, step_s, values = _flat(flat_value, start, step_s or STEP_S, length_s)
         origin = "`flat`"
     else:
         table = seriesinput.read(csv_file, json_file, start, step_s, unit, dates)
@@ -70,14 +72,14 @@ def put(
 
 
 def _flat(
-    value: float, start: int | None, step_s: int, length_s: int, unit: str
+    value: float, start: int | None, step_s: int, length_s: int
 ) -> tuple[int, int, list[float | None]]:
     """Start, step and values of a flat signal. Refused (400) where it has too many steps."""
     if length_s > MAX_LENGTH_S or length_s > step_s * MAX_LENGTH_S // 60:
         possible = "a year is possible, in steps of a minute or more"
         raise BadArgument("length_s", f"`length_s` {length_s} s, `step_s` {step_s} s: {possible}")
     begin = (clock.now() if start is None else start) // step_s * step_s
-    return begin, step_s, seriesinput.in_watts([value] * -(-length_s // step_s), unit)
+    return begin, step_s, [value] * -(-length_s // step_s)
 
 
 def _name(csv_file: UploadedFile | None, json_file: UploadedFile | None) -> str:
@@ -88,7 +90,7 @@ def _name(csv_file: UploadedFile | None, json_file: UploadedFile | None) -> str:
 def push(
     area: Area,
     kind: Annotated[str, Arg(choices=KINDS, metavar="KIND")],
-    value: float,
+    value: Annotated[Quantity, Arg("12500 or 12.5kW; a price is a plain number.")],
     *,
     start: Annotated[Instant | None, Arg("Beginning of its step; the present one if not given.")] = None,
     step_s: Annotated[Seconds, Arg("How long it holds.")] = STEP_S,
@@ -96,7 +98,8 @@ def push(
     every_s: Every = None,
 ) -> PutSignal:
     """Put one value, such as the newest measurement."""
-    return signals.push(area, kind, value, start, step_s, source=source, issue_interval_s=every_s)
+    number = seriesinput.value(value, kind, "W", "value")
+    return signals.push(area, kind, number, start, step_s, source=source, issue_interval_s=every_s)
 
 
 @signal.operation("withdraw", role=Role.OPERATOR)

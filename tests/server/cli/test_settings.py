@@ -55,7 +55,7 @@ def test_settings_for_people(run: Run) -> None:
     assert [line for line in lines if line in {setting.group for setting in SETTINGS.values()}] == list(
         dict.fromkeys(setting.group for setting in SETTINGS.values()))
     for start in ("threads 3 threads --set threads ", "registration no yes/no default ",
-                  "reserve 0.25 share COUNTERPOISE_RESERVE "):
+                  "reserve 25% share COUNTERPOISE_RESERVE "):
         assert any(line.startswith(start) for line in lines), (start, lines)
     words = " ".join(result.stdout.split())
     assert "[a whole number from 1 to 256]" in words and "[a number from 0 to 1]" in words

@@ -219,3 +219,30 @@ def test_readings_that_came_late_are_summed_up_again(run_json: Callable[..., Any
     assert run_json("history", "roll", "--from", "2025-06-15T10:00Z", "--until", "2025-06-15T10:31Z") == {
         "intervals": 2
     }
+
+
+@pytest.mark.parametrize("words, value", [
+    (("--flat", "5kW"), 5000), (("--flat", "-0.5 MW"), -500_000), (("--flat", "4000"), 4000),
+    (("--flat", "5", "--unit", "kW"), 5000), (("--flat", "5kW", "--unit", "MW"), 5000),
+    (("--flat", "0.3", "--kind", "price"), 0.3)])
+def test_a_flat_value_may_carry_its_unit(
+        run_json: Callable[..., Any], words: tuple[str, ...], value: float) -> None:
+    run_json("signal", "put", "F12", *words)
+    assert run_json("signal", "show", "F12")[0]["current"] == value
+
+
+@pytest.mark.parametrize("words, why", [
+    (("put", "F12", "--flat", "5KW"), "--flat.: '5KW' has a unit in the wrong case; write 5kW"),
+    (("put", "F12", "--flat", "5kWh"), "'5kWh' is energy; active power is needed, in W"),
+    (("put", "F12", "--flat", "5kW", "--kind", "price"), "has a unit; a price is a plain number, per kWh"),
+    (("put", "F12", "--flat", "1e13"), "'1e13' is beyond any plausible size"),
+    (("push", "F12", "measured", "12.5KW"), "VALUE.: '12.5KW' has a unit in the wrong case; write 12.5kW"),
+    (("push", "F12", "measured", "inf"), "'inf' is not a number such as 5kW")])
+def test_a_value_with_a_wrong_unit_is_refused(
+        run: Callable[..., Result], words: tuple[str, ...], why: str) -> None:
+    assert re.search(why, run("signal", *words).output.replace("\n", " "))
+
+
+def test_a_pushed_value_may_carry_its_unit(run_json: Callable[..., Any]) -> None:
+    run_json("signal", "push", "F12", "measured", "-12.5kW")
+    assert run_json("signal", "show", "F12")[0]["current"] == -12_500

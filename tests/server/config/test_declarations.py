@@ -124,3 +124,30 @@ def test_the_example_of_deploy_is_accepted() -> None:
     assert settings.timezone == "Europe/Vienna" and settings.outdated() == []
     with pytest.raises(BadSettings, match="certificate: /etc/counterpoise/server.pem: there is no such file"):
         settings.require(files=True)
+
+
+@pytest.mark.parametrize("name, text, value", [
+    ("plausible_power_w", "50kW", 50_000.0), ("plausible_power_w", "0.05 MW", 50_000.0),
+    ("min_charge_w", "1380", 1380.0), ("plausible_energy_wh", "20kWh", 20_000.0), ("poll_rate", "5min", 300),
+    ("poll_rate", "PT5M", 300), ("poll_rate", "300", 300), ("event_days", "2d", 2), ("event_days", "48h", 2),
+    ("reload_hours", "1d", 24), ("comfort_hours", "45m", 0.75), ("comfort_hours", "0.75", 0.75),
+    ("reserve", "10%", 0.1), ("full_soc_percent", "110 %", 110.0)])
+def test_a_value_may_carry_its_unit(give: Give, name: str, text: str, value: float) -> None:
+    given = give(name, text)
+    given.require()
+    assert getattr(given, name) == value
+    words = SETTINGS[name].in_words(value)
+    assert SETTINGS[name].parse(words) == value and not words.replace(".", "").isdecimal()
+
+
+@pytest.mark.parametrize("name, text, why", [
+    ("plausible_power_w", "50KW", "'50KW' has a unit in the wrong case; write 50kW. Specify a number from"),
+    ("plausible_power_w", "50kWh", "is energy; active power is needed, in W"),
+    ("plausible_power_w", "50kVA", "is apparent power"), ("plausible_power_w", "5W", "is less than 1000"),
+    ("poll_rate", "5MIN", "has a unit in the wrong case; write 5min"),
+    ("poll_rate", "1.5s", "a whole number"),
+    ("poll_rate", "5kW", "is not a duration"), ("event_days", "1h", "a whole number"),
+    ("quota_ders", "5kW", "is not a whole number"), ("reserve", "110%", "is more than 1")])
+def test_a_value_with_a_wrong_unit_is_refused_in_words(give: Give, name: str, text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        give(name, text).require()

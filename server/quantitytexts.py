@@ -52,6 +52,16 @@ def quantity(text: str, unit: str, bare: bool = True) -> float:
     return round(number * factor / size, 9)
 
 
+def shown(number: float, unit: str) -> str:
+    """Return a number of a unit as people write it: `50kW`, `4MWh`, `10%`."""
+    base, size = _IN_BASE_UNITS.get(unit, (unit, 1.0))
+    number *= size
+    if base not in _DIMENSIONS:
+        return f"{number:.15g}{base}"
+    prefix = next((prefix for prefix, factor in reversed(_PREFIXES.items()) if abs(number) >= factor), "")
+    return f"{number / _PREFIXES[prefix]:.15g}{prefix}{base}"
+
+
 def _not_a_number(text: str, unit: str) -> str:
     comma = _COMMA.fullmatch(text.strip())
     if comma is not None:

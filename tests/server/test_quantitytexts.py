@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.operations.quantitytexts import quantity
+from server.quantitytexts import quantity, shown
 
 
 @pytest.mark.parametrize("text, unit, expected", [
@@ -43,3 +43,10 @@ def test_what_is_not_a_quantity_of_the_unit_is_refused_with_what_to_write(
 def test_a_number_without_unit_is_refused_where_it_could_be_of_several() -> None:
     with pytest.raises(ValueError, match="has no unit; write 100%"):
         quantity("100", "%", bare=False)
+
+
+@pytest.mark.parametrize("number, unit, text", [
+    (1380.0, "W", "1.38kW"), (1e6, "W", "1MW"), (0, "W", "0W"), (-5000, "W", "-5kW"), (4e6, "Wh", "4MWh"),
+    (0.1, "1", "10%"), (110.0, "%", "110%"), (950, "W", "950W")])
+def test_a_quantity_is_shown_as_it_is_read(number, unit, text):
+    assert shown(number, unit) == text and quantity(text, unit) == number
