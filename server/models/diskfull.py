@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import errno
 
+from server.models.unavailable import chain
+
 _SQLITE = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")  # the second where the index of the WAL cannot grow
 _POSTGRES = "53100"  # SQLSTATE disk_full
 
@@ -12,12 +14,9 @@ def is_disk_full(error: BaseException | None) -> bool:
 
     After such an error SQLite has ended the transaction by itself, so that the rollback fails too.
     """
-    if error is None:
-        return False
-    return (
-        getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        or getattr(error, "sqlite_errorname", None) in _SQLITE
-        or getattr(error, "sqlstate", None) == _POSTGRES
-        or is_disk_full(getattr(error, "orig", None))
-        or is_disk_full(error.__cause__ or error.__context__)
+    return any(
+        getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        or getattr(cause, "sqlite_errorname", None) in _SQLITE
+        or getattr(cause, "sqlstate", None) == _POSTGRES
+        for cause in chain(error)
     )

@@ -1,6 +1,7 @@
 """Documents that time has changed, such as events that have begun, are rendered again.
 
-A GET renders what it is about to serve, no more. The worker does the rest, a slice in each of its turns.
+A GET renders what it is about to serve, no more, and does not wait for those who write. The worker does the
+rest, a slice in each of its turns.
 """
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ from typing import NamedTuple
 
 from server import alarms, clock, logs
 from server.models.unavailable import DATABASE_ERRORS
-from server.resources import links, render, sql, store, table
+from server.resources import links, render, sql, store, table, transactions
 from server.units import Href, Instant
 
 log = logging.getLogger(__name__)
 RETRY_S = 300  # until a list that cannot be rendered is tried again
+WAIT_MS = 100  # that a GET waits for those who write; then it serves what was rendered before
 SLICE = 500  # lists that the worker renders before its other duties have their turn
 
 
@@ -55,7 +57,8 @@ def forget() -> None:
 def freshen(lists: Iterable[Href] = (), documents: Iterable[Href] = ()) -> bool:
     """Render what time has changed in these lists, and in the lists below these documents, which count it.
 
-    Return whether there was anything.
+    Return whether there was anything. Where others keep the locks that this needs, all stays as it was
+    rendered a moment ago.
     """
     if not due():
         return False
@@ -66,7 +69,10 @@ def freshen(lists: Iterable[Href] = (), documents: Iterable[Href] = ()) -> bool:
         stale.update(parent for parent, in sql.rows(
             "SELECT DISTINCT parent FROM document WHERE parent > ? AND parent < ? AND fresh_until <= ?",
             f"{href}/", f"{href}0", now))  # the character after "/" is "0"
-    _render(sorted(stale))
+    try:
+        _render(sorted(stale), WAIT_MS)
+    except transactions.Busy:
+        return False
     return bool(stale)
 
 
@@ -84,13 +90,13 @@ def run() -> int:
     return len(parents)
 
 
-def _render(parents: Iterable[Href]) -> None:
+def _render(parents: Iterable[Href], wait_ms: int | None = None) -> None:
     """Render what is stale in lists. One that cannot be rendered is logged, raised as an alarm, and tried
     again later; the others go on."""
     for parent in parents:
         try:
-            _render_list(parent)
-        except DATABASE_ERRORS:
+            _render_list(parent, wait_ms)
+        except (*DATABASE_ERRORS, transactions.Busy):
             raise
         except Exception:
             alarms.raise_alarm("work", f"list {parent}", logs.unexpected(log, f"Rendering {parent}"))
@@ -98,8 +104,8 @@ def _render(parents: Iterable[Href]) -> None:
                         clock.now() + RETRY_S, parent, clock.now())
 
 
-def _render_list(parent: Href) -> None:
-    with store.transaction(parent):
+def _render_list(parent: Href, wait_ms: int | None) -> None:
+    with store.transaction(parent, wait_ms):
         stale = sql.rows(
             "SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
             parent, clock.now())

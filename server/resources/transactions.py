@@ -6,7 +6,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import peewee
+
 from server.models import check_schema, db, is_postgres
+from server.models.unavailable import is_locked
 from server.resources import hooks, render, sql
 from server.resources.hooks import Change
 
@@ -20,9 +23,14 @@ class _Local(threading.local):
 _local = _Local()
 
 
+class Busy(Exception):
+    """Others keep the locks that a transaction needs."""
+
+
 @contextmanager
-def transaction(scope: str | None = None) -> Iterator[None]:
-    """A write transaction. One inside another joins it.
+def transaction(scope: str | None = None, wait_ms: int | None = None) -> Iterator[None]:
+    """A write transaction. One inside another joins it. Busy where others keep its locks longer than
+    `wait_ms` (default: the setting `busy_timeout_s`).
 
     SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scope` is an href: /edev/7,
     /mup/3) work at the same time, and a writer without scope excludes all others. Locks are taken in one
@@ -31,9 +39,9 @@ def transaction(scope: str | None = None) -> Iterator[None]:
     if _local.depth:
         yield
         return
-    with db.atomic():
+    with _waiting(wait_ms), db.atomic():
         if is_postgres():
-            _lock(scope)
+            _lock(scope, wait_ms)
         check_schema()
         _local.depth, _local.dirty = 1, {}
         try:
@@ -65,7 +73,28 @@ def batch() -> Iterator[None]:
             hook(changes)
 
 
-def _lock(scope: str | None) -> None:
+@contextmanager
+def _waiting(wait_ms: int | None) -> Iterator[None]:
+    if wait_ms is None:
+        yield
+        return
+    default_ms = None if is_postgres() else int(sql.row("PRAGMA busy_timeout")[0])
+    if default_ms is not None:
+        sql.execute(f"PRAGMA busy_timeout = {wait_ms}")
+    try:
+        yield
+    except peewee.OperationalError as error:
+        if is_locked(error):
+            raise Busy from error
+        raise
+    finally:
+        if default_ms is not None:
+            sql.execute(f"PRAGMA busy_timeout = {default_ms}")
+
+
+def _lock(scope: str | None, wait_ms: int | None) -> None:
+    if wait_ms is not None:
+        sql.execute(f"SET LOCAL lock_timeout = {wait_ms}")
     tree = "/".join((scope or "").split("/")[:3])
     if tree.count("/") < 2:
         sql.execute("SELECT pg_advisory_xact_lock(2030)")

@@ -1,17 +1,23 @@
 """A list that cannot be rendered stops no other."""
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
 from server import alarms, clock, models, worker
+from server.config import settings
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.models import Document
-from server.resources import refresh, render, sql, store
+from server.resources import refresh, render, sql, store, transactions
 from tests import peers
 from tests.conftest import NOON
+
+Writer = Callable[[], AbstractContextManager[None]]
 
 
 def test_the_others_are_rendered_and_it_is_tried_again(
@@ -115,3 +121,44 @@ def test_what_is_due_is_found_by_an_index(server: None) -> None:
                       "AND fresh_until <= 5"):
         if not models.is_postgres():  # which scans a table that has no rows; see the benchmark
             assert "USING" in str(sql.rows(f"EXPLAIN QUERY PLAN {statement}")), statement
+
+
+@pytest.fixture
+def writer() -> Writer:
+    """Somebody else is in the middle of a transaction of everything."""
+    started, end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with store.transaction():
+            started.set()
+            end.wait()
+        models.db.close()
+
+    thread = threading.Thread(target=write)
+
+    @contextmanager
+    def writing() -> Iterator[None]:
+        thread.start()
+        started.wait()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
+
+    return writing
+
+
+def test_a_get_does_not_wait_for_who_writes(
+    device: peers.Peer, controls: dict[str, str], writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "WAIT_MS", 1)
+    with writer():
+        reply = device.get(controls["town"])
+        assert (reply.status, reply.data["EventStatus"]["currentStatus"]) == (200, 0)
+        assert device.get("/derp?l=9").status == 200
+        with pytest.raises(transactions.Busy), store.transaction("/edev/1", 1):
+            raise AssertionError("nobody else may write")
+    assert device.get(controls["town"]).data["EventStatus"]["currentStatus"] == 1
+    if not models.is_postgres():
+        assert sql.row("PRAGMA busy_timeout")[0] == 1000 * settings.busy_timeout_s
