@@ -57,10 +57,16 @@ class Cluster:
             self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
     def kill(self) -> None:
-        """SIGKILL to the postmaster; then its children end by themselves."""
+        """SIGKILL to the postmaster; then its children end by themselves.
+
+        Each of them, the checkpointer too, keeps the shared memory, without which none starts anew.
+        """
         with suppress(OSError, ValueError):
             os.kill(self.pid, 9)
-        until(lambda: not self.backends(), START_S)
+        until(lambda: not self.processes(), START_S)
+        # In a container nobody may wait for the dead process, whose number then seems to be in use.
+        for path in (self.data / "postmaster.pid", self.data.parent / f".s.PGSQL.{self.port}.lock"):
+            path.unlink(missing_ok=True)
 
     @property
     def pid(self) -> int:
@@ -68,12 +74,16 @@ class Cluster:
 
     def backends(self) -> list[int]:
         """The ids of processes that serve a connection."""
+        return self.processes("postgres: postgres ")
+
+    def processes(self, title: str = "") -> list[int]:
+        """The ids of its processes whose title begins so."""
         found = []
         for pid in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 words = (pid / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 cwd = os.readlink(pid / "cwd")
-                if words.startswith("postgres: postgres ") and cwd == str(self.data):
+                if words.startswith(title) and cwd == str(self.data):
                     found.append(int(pid.name))
         return found
 
