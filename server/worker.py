@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.config import settings
@@ -17,7 +18,7 @@ from server.config.checks import masked
 from server.grid.balance import controller
 from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
-from server.models import check_schema, discard_connection
+from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
 from server.resources import refresh, retention
@@ -118,6 +119,11 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as held:
+        _run(open_database, stop, held)
+
+
+def _run(open_database: Callable[[], None], stop: threading.Event, held: ExitStack) -> None:
     database = Availability()
     is_open = False
     while True:
@@ -125,6 +131,7 @@ def run(open_database: Callable[[], None], stop: threading.Event | None = None) 
             if not is_open:
                 open_database()
                 is_open = True
+                held.enter_context(inuse.hold(settings.database))
                 logging.getLogger(logs.START).info(
                     "the worker has started, on the database %s (%s), in the time zone %s",
                     masked(settings.database), settings.place("database"), settings.timezone)

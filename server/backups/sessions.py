@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import Refused
+from server.models import inuse
 
 _REMEDY = "Stop serve, work and whatever else uses it, and try again"
 
@@ -24,9 +25,10 @@ def open_sqlite(path: Path, wait_s: int = 0) -> sqlite3.Connection:
 def sqlite_alone(path: Path) -> Iterator[sqlite3.Connection]:
     """Connect to a SQLite database so that nobody else can. Refused (409) where somebody has it open.
 
-    Whoever has a database in WAL mode open holds a lock on it, also between statements.
+    Whoever has a database in WAL mode open holds a lock on it, also between statements; who serves it has a
+    part in a lock of ours, also without a connection.
     """
-    with closing(open_sqlite(path)) as connection:
+    with inuse.alone(path), closing(open_sqlite(path)) as connection:
         try:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("BEGIN EXCLUSIVE")

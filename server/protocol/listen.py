@@ -15,6 +15,7 @@ from OpenSSL import SSL
 
 from server import logs, models
 from server.config import BadSettings, checks, settings
+from server.models import inuse
 from server.protocol import credentials, startup
 from server.protocol.revocation import BadRevocationList
 
@@ -59,6 +60,11 @@ if not settings.proxies:
     def ssl_context(config: Any, default: Any) -> SSL.Context | None:
         """Return the context, which all workers share (a hook of gunicorn)."""
         return credentials.current().context
+
+
+def on_starting(arbiter: Any) -> None:
+    """Say that the database is in use, for as long as any of the processes lives (a hook of gunicorn)."""
+    arbiter.database_in_use = inuse.hold(settings.database)
 
 
 def when_ready(arbiter: Any) -> None:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +12,11 @@ from typing import Any
 import pytest
 from peewee import BooleanField
 
-from server import models
+from server import models, worker
 from server.backups import restoration, rows, sessions, snapshot
+from server.config import settings
 from server.errors import Refused
-from server.models import AlarmRecord, Device, KeyValue, ReadingSet, VirtualDER, db
+from server.models import AlarmRecord, Device, KeyValue, ReadingSet, VirtualDER, db, inuse
 from tests import tables
 from tests.server.backups.conftest import Content, MakeUrl, content, open_at
 
@@ -165,6 +168,48 @@ def test_nobody_else_may_use_the_database(url: MakeUrl, engine: str, tmp_path: P
         restoration.move(copy, url("sqlite", "third"))
     db.close()
     restoration.restore(path, copy)
+
+
+def test_a_service_without_a_connection_uses_the_database_too(url: MakeUrl, tmp_path: Path) -> None:
+    """As `work` between its turns; with its forked processes, as those of `serve`."""
+    origin, path = url("sqlite", "origin"), tmp_path / "a.backup"
+    filled(origin)
+    snapshot.write(origin, path)
+    db.close()
+    with inuse.hold(origin), inuse.hold(origin):
+        for put in (lambda: restoration.restore(path, origin, replace=True),
+                    lambda: restoration.move(origin, url("sqlite", "third"))):
+            with pytest.raises(Refused, match=rf"origin\.db is in use by .*\(process {os.getpid()}\)\. Stop"):
+                put()
+    restoration.restore(path, origin, replace=True)
+
+
+def test_no_service_starts_while_its_database_is_restored(url: MakeUrl, tmp_path: Path) -> None:
+    origin = url("sqlite", "origin")
+    filled(origin)
+    with sessions.sqlite_alone(tmp_path / "origin.db"), pytest.raises(Refused, match="is being restored"):
+        inuse.hold(origin)
+    inuse.hold(origin).__exit__(None, None, None)
+
+
+def test_the_worker_uses_its_database_between_turns(
+    url: MakeUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = url("sqlite", "origin")
+    filled(origin)
+    monkeypatch.setattr(settings, "database", origin)
+    monkeypatch.setattr(worker, "turn", lambda: 0)
+    monkeypatch.setattr(worker, "purge", lambda: 0)
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            db.close()
+            with pytest.raises(Refused, match="is in use by"), sessions.sqlite_alone(tmp_path / "origin.db"):
+                pass
+            return True
+    worker.run(lambda: open_at(origin), Stop())
+    with sessions.sqlite_alone(tmp_path / "origin.db"):
+        pass
 
 
 def test_a_sqlite_database_is_left_alone_until_it_is_restored(url: MakeUrl, tmp_path: Path) -> None:
