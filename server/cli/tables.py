@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # loaded where a table is printed, since it takes longer than
     from rich.console import Console
     from rich.table import Table
 
-NOT_IN_TABLES = {"warnings", "key_figures"}  # shown otherwise, or repeated in words beside it
+# Shown otherwise, or repeated in words beside it.
+NOT_IN_TABLES = {"warnings", "key_figures", "reported_in_words"}
 _UTC = ("UTC", "Etc/UTC")
 PIPED_WIDTH = 100  # columns of a table that is piped into a file
 MOST_WARNINGS = 20
@@ -119,7 +120,7 @@ def _element_words(key: str, value: Any, declared: Any) -> list[str]:
         return []
     from server.grid.controls import modewords
     try:
-        return [printable(text) for text in modewords.in_words(TYPE_NAMES.get(key, key), value)]
+        return [printable(text) for text in modewords.in_words(TYPE_NAMES.get(key, key), value, iso)]
     except KeyError:  # no type of the schema has the name of the key
         return []
 

@@ -42,7 +42,8 @@ class EnrolledDevice(DeviceRow):
 
 
 class DeviceDetails(DeviceRow):
-    """A device with its registration, virtual DERs and what it has reported of its DERs."""
+    """A device with its registration, virtual DERs and what it has reported of its DERs, as elements of the
+    standard and in words."""
     href: Href
     pin: str | None
     enrolled_at: Instant
@@ -52,6 +53,7 @@ class DeviceDetails(DeviceRow):
     DERSettings: NotRequired[Elements]
     DERStatus: NotRequired[Elements]
     DERAvailability: NotRequired[Elements]
+    reported_in_words: dict[str, list[str]]
     warnings: NotRequired[list[str]]
 
 
@@ -76,6 +78,7 @@ def row(device: Device) -> DeviceRow:
 
 def details(device: Device) -> DeviceDetails:
     """A device with everything known about it."""
+    from server.grid.controls import modewords
     from server.grid.fleet import ratings
     href = enrolment.href(device)
     registration = store.get(f"{href}/rg")
@@ -95,6 +98,7 @@ def details(device: Device) -> DeviceDetails:
         "virtual_ders": [vder.name for vder in vders],
         "ders": ratings.ratings(device),
         **reported,
+        "reported_in_words": {kind: modewords.in_words(kind, data) for kind, data in reported.items()},
     }
 
 

@@ -1,6 +1,6 @@
 """Single events: DERControls, load controls, reservations, and what conflicts with them.
 
-Read `dercontrols` with `defaultcontrols` (`modewords` says their modes in words), and `drevents`
+Read `dercontrols` with `defaultcontrols` (`modewords` and `codewords` say what they mean), and `drevents`
 (`actionwords` likewise). Flow reservations: `reservationpolicy` (how much and when, pure),
 `reservationheadroom` (what limits leave), `reservationdocuments`, `reservationanswers` (the policy at once),
 `reservations` (operators and plans), `evsessions`. Then `conflicts` (warnings about an event),
