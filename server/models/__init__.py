@@ -24,7 +24,7 @@ from server.errors import Refused
 from server.migrations import runner
 from server.models.alarms import AlarmRecord
 from server.models.auditlog import AuditEntry
-from server.models.base import EVERYONE, JSON, NOBODY, Table, db
+from server.models.base import EVERYONE, JSON, NOBODY, Table, among, db
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, Participation, RatingOverride,
@@ -200,8 +200,8 @@ def tables() -> list[type[Table]]:
 
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
-    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement",
-    "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride", "Reading",
-    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "check_schema",
-    "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
-    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue",
+    "Measurement", "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride",
+    "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER",
+    "among", "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open",
+    "is_postgres", "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

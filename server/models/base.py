@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import peewee
-from peewee import Model, TextField
+from peewee import Model, TextField, chunked
 
 db = peewee.DatabaseProxy()
 EVERYONE = "*"  # the audience of what every enrolled device may see
@@ -22,6 +23,18 @@ class JSON(TextField):
     def python_value(self, value: str | None) -> Any:
         """Return the value of a text; None for None."""
         return None if value is None else json.loads(value)
+
+
+CHUNK = 500  # parameters in one statement: databases take no more than tens of thousands
+
+
+def among(query: Any, column: Any, values: Iterable[Any]) -> Iterator[Any]:
+    """Yield the rows of a query that have one of these values, which may be any number, in a column.
+
+    A statement takes CHUNK of them. An order of the query holds within each of the statements.
+    """
+    for chunk in chunked(dict.fromkeys(values), CHUNK):
+        yield from query.where(column.in_(chunk))
 
 
 class Table(Model):

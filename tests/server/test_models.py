@@ -11,7 +11,7 @@ import pytest
 from server import models
 from server.config import settings
 from server.errors import Refused
-from server.models import Document, db
+from server.models import Counter, Document, db
 
 
 @pytest.mark.usefixtures("server")
@@ -93,3 +93,11 @@ def test_no_column_has_fewer_digits_on_postgresql_than_on_sqlite() -> None:
     assert not [f"{table.__name__}.{field.name}" for table in models.tables()
                 for field in table._meta.sorted_fields  # type: ignore[attr-defined]
                 if type(field) is peewee.FloatField]
+
+
+def test_any_number_of_values_may_be_asked_for(server: None) -> None:
+    Counter.create(name="a", value=1)
+    Counter.create(name="b", value=2)
+    names = ["b", *(f"none {number}" for number in range(70_000)), "a", "b"]
+    assert [row.value for row in models.among(Counter.select(), Counter.name, names)] == [2, 1]
+    assert not list(models.among(Counter.select(), Counter.name, []))

@@ -22,7 +22,7 @@ from server.grid.fleet.memberqueries import lfdis_of
 from server.grid.groups import singledevices
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import MemberPowers
-from server.models import Balance, Device, DispatchOrder, Document, VirtualDER
+from server.models import Balance, Device, DispatchOrder, Document, VirtualDER, among
 from server.resources import sql
 
 RAMP_S = 10.0  # in which a battery or an inverter comes to a new power
@@ -97,7 +97,7 @@ def _single_battery_shares(
 ) -> list[ShareRow]:
     """Publish a control for each of these batteries (by index), and return their shares."""
     numbers = step.state.storage.device[batteries].tolist()
-    devices = list(Device.select().where(Device.id.in_(numbers)))
+    devices = list(among(Device.select(), Device.id, numbers))
     single_vders = singledevices.ensure(devices, vder.primacy)
     fleet = step.state.fleet.batteries
     shares = []

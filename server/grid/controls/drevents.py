@@ -16,7 +16,7 @@ from server.grid.controls import actionwords, conflicts, dercontrols, responses
 from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDetail, DrEventRow,
                                           DrEventSummary, DrOutcome)
 from server.grid.groups import drprograms, virtualders
-from server.models import Device, Document, VirtualDER
+from server.models import Device, Document, VirtualDER, among
 from server.resources import codec, dryrun, refresh, sql, store, table
 from server.resources.codes import ALL_RESPONSES, OPT_OUTS, DeviceCategory, ResponseStatus
 from server.units import Instant, Seconds
@@ -170,7 +170,7 @@ def show(href: str) -> DrEventDetail:
     lfdis = {lfdi for lfdi, device_bits in _categories(owner).items() if device_bits & bits}
     lfdis |= submitted.keys()
     answers = responses.latest_responses({(lfdi, mrid) for lfdi in lfdis})
-    names = {device.lfdi: device.name for device in Device.select().where(Device.lfdi.in_(lfdis))}
+    names = {device.lfdi: device.name for device in among(Device.select(), Device.lfdi, lfdis)}
     devices: list[DrDeviceRow] = [
         {
             "lfdi": lfdi,

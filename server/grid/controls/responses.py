@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from server.errors import Refused
 from server.functionsets.response import STATUSES_2023
 from server.grid.controls.results import ResponseRow
-from server.models import Device, ResponseRecord
+from server.models import Device, ResponseRecord, among
 from server.resources import store
 from server.resources.codes import ResponseStatus
 from server.units import Lfdi
@@ -24,10 +24,11 @@ def latest_responses(keys: Iterable[tuple[Lfdi, str]]) -> dict[tuple[Lfdi, str],
     """
     pairs = set(keys)
     answers: dict[tuple[str, str], str] = {}
-    for response in (
-        ResponseRecord.select()
-        .where(ResponseRecord.subject.in_({mrid for _, mrid in pairs}))
-        .order_by(ResponseRecord.created_at, ResponseRecord.received_at, ResponseRecord.href)
+    # All responses to an event are in one of the statements, and so in their order.
+    for response in among(
+        ResponseRecord.select().order_by(
+            ResponseRecord.created_at, ResponseRecord.received_at, ResponseRecord.href),
+        ResponseRecord.subject, {mrid for _, mrid in pairs},
     ):
         if (response.lfdi, response.subject) in pairs and response.status is not None:
             status = ResponseStatus.STARTED if response.status in _RUNNING else response.status
@@ -56,8 +57,8 @@ def list_responses(
     if lfdi is not None:
         query = query.where(ResponseRecord.lfdi == lfdi)
     responses = list(query)
-    names = {device.lfdi: device.name for device in Device.select().where(
-        Device.lfdi.in_({response.lfdi for response in responses}))}
+    names = {device.lfdi: device.name
+             for device in among(Device.select(), Device.lfdi, {response.lfdi for response in responses})}
     return [
         {
             "device": names.get(response.lfdi, ""),

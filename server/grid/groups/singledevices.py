@@ -11,7 +11,7 @@ from peewee import chunked
 from server import clock
 from server.errors import Refused
 from server.grid.groups import assignments, programs
-from server.models import Device, VirtualDER
+from server.models import Device, VirtualDER, among
 from server.resources import sql, store
 from server.resources.hooks import Change, before
 
@@ -29,7 +29,7 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
             "nothing beats primacy 0: give the virtual DER a greater one to address its devices separately",
         )
     with store.transaction():
-        existing = {number: vder for vder in VirtualDER.select().where(VirtualDER.device.in_(list(devices)))
+        existing = {number: vder for vder in among(VirtualDER.select(), VirtualDER.device, devices)
                     if (number := vder.device_id) is not None}
         shared = _shared_sfdis(devices)
         new = {

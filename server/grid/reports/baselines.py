@@ -27,7 +27,8 @@ from server.grid.reports.ownevents import BEFORE
 from server.grid.reports.results import BaselineRow
 from server.grid.series import devicereadings
 from server.grid.series.intervals import STEP
-from server.models import ChargingSession, DerState, Device, DeviceType, DispatchOrder, Share, VirtualDER
+from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Share, VirtualDER,
+                           among)
 
 QUARTERS = 86400 // STEP
 LONGEST_S = 86400
@@ -176,7 +177,7 @@ def local_quarters(day: date, zone: ZoneInfo) -> list[int]:
 
 def device_kinds(devices: Sequence[Device]) -> dict[int, str]:
     """Return the kind of each of these devices, by number; "other" where it is not known."""
-    types = DeviceType.select().where(DeviceType.device.in_([device.id for device in devices]))
+    types = among(DeviceType.select(), DeviceType.device, [device.id for device in devices])
     return {device.id: "other" for device in devices} | {row.device_id: row.kind for row in types}
 
 
@@ -197,7 +198,7 @@ def show(number: int) -> list[BaselineRow]:
     if order is None:
         raise Refused(404, f"there is no order {number}")
     shares = {share.lfdi: share for share in Share.select().where(Share.order == order)}
-    devices = list(Device.select().where(Device.lfdi.in_(list(shares))).order_by(Device.id))
+    devices = sorted(among(Device.select(), Device.lfdi, shares), key=lambda device: device.id)
     kinds = device_kinds(devices)
     rows = []
     for device in devices:

@@ -9,7 +9,7 @@ from server.grid.controls import responses
 from server.grid.optimisation.arrays import np
 from server.grid.reports.evaluatedevents import EvaluatedEvent
 from server.grid.reports.results import DelayStatistics, ResponseSummary
-from server.models import ResponseRecord
+from server.models import ResponseRecord, among
 from server.resources import pollrates
 from server.resources.codes import OPT_OUTS, ResponseStatus
 
@@ -25,10 +25,10 @@ def read(event: EvaluatedEvent) -> dict[str, list[ResponseRecord]]:
     """Return the responses to an event by device (LFDI), in the order in which they were received."""
     mrids = {expectation.mrid for expectation in event.expectations.values()}
     records: dict[str, list[ResponseRecord]] = {}
-    for record in (
-        ResponseRecord.select()
-        .where(ResponseRecord.subject.in_(mrids))
-        .order_by(ResponseRecord.received_at, ResponseRecord.href)
+    # A device has one of the mRIDs, so its records are in one of the statements, and in their order.
+    for record in among(
+        ResponseRecord.select().order_by(ResponseRecord.received_at, ResponseRecord.href),
+        ResponseRecord.subject, mrids,
     ):
         expectation = event.expectations.get(record.lfdi)
         if record.status is not None and expectation is not None and expectation.mrid == record.subject:

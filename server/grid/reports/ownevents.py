@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from server.grid.groups import drprograms
 from server.grid.optimisation.arrays import Bools, Whole, np
 from server.grid.series.intervals import STEP
-from server.models import DeviceType, Document, VirtualDER
+from server.models import DeviceType, Document, Membership, VirtualDER, among
 from server.resources import hexbinary, sql
 from server.resources.codes import EventStatus
 
@@ -46,7 +46,7 @@ def _published_events(device: int, excluding: str) -> list[Span]:
     device_type = DeviceType.get_or_none(DeviceType.device == device)
     category = device_type.category if device_type is not None else 0
     spans = []
-    for event in Document.select().where(Document.parent.in_(lists)) if lists else ():
+    for event in among(Document.select(), Document.parent, lists):
         data = event.submitted
         categories = hexbinary.bits(data.get("deviceCategory"))
         for_others = categories and category and not categories & category
@@ -62,8 +62,8 @@ def _published_events(device: int, excluding: str) -> list[Span]:
 
 def _vders_of(device: int) -> list[VirtualDER]:
     """Return every virtual DER that a device is in."""
-    rows = sql.rows("SELECT vder_id FROM membership WHERE device_id = ? ORDER BY vder_id", device)
-    return list(VirtualDER.select().where(VirtualDER.id.in_([number for number, in rows])))
+    return list(VirtualDER.select().join(Membership).where(Membership.device == device)
+                .order_by(VirtualDER.id))
 
 
 def in_any(spans: Sequence[Span], instants: Whole) -> Bools:

@@ -27,7 +27,7 @@ from server.grid.reports.powerrows import DeviceSteps
 from server.grid.reports.results import DevicePerformance, EventPerformance, GroupPerformance, NonresponderRow
 from server.grid.series import devicereadings
 from server.grid.series.intervals import STEP
-from server.models import Device, DispatchOrder, ResponseRecord
+from server.models import Device, DispatchOrder, ResponseRecord, among
 
 SETTLEMENT_COVERAGE = 0.8  # fraction of the readings without which an event is not settled
 MIN_EXPECTED_W = 1.0  # below which a group has no performance
@@ -56,7 +56,7 @@ def event_performance(name: str | int) -> EventPerformance:
 def evaluate(event: EvaluatedEvent) -> EventPerformance:
     """Return the performance of an event, as far as it is over."""
     now = clock.now()
-    devices = list(Device.select().where(Device.lfdi.in_(list(event.expectations))).order_by(Device.id))
+    devices = sorted(among(Device.select(), Device.lfdi, event.expectations), key=lambda device: device.id)
     kinds = baselines.device_kinds(devices)
     records = eventresponses.read(event)
     steps, step = _steps(event, now)
