@@ -61,7 +61,8 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
     records = eventresponses.read(event)
     steps, step = _steps(event, now)
     loads = _loads(event, devices, kinds, steps, step)
-    members = _members(event, devices, kinds, records, loads, now) + erasedmembers.read(event.name)
+    erased = erasedmembers.read(event.name)
+    members = _members(event, devices, kinds, records, loads, now) + erased
     group, rows = _group(members), [member.row for member in members]
     duration_s = steps * step
     return {
@@ -75,7 +76,8 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
         "responses": eventresponses.summary(records, event),
         "opted_out": sum(row["opted_out"] for row in rows),
         "nonresponders": sum(bool(row["nonresponse"]) for row in rows),
-        "rebound": reboundenergy.rebound(event, devices, kinds, group["delivered_w"], duration_s),
+        "rebound": reboundenergy.rebound(event, devices, kinds, group["delivered_w"], duration_s,
+                                         [member.excess_w for member in erased]),
         "power": powerrows.power_rows(
             [DeviceSteps(load.baseline_w, load.planned_w, load.metered_w) for load in loads],
             event.start, step) if steps else [],
@@ -87,7 +89,9 @@ def member_figures(event: EvaluatedEvent, device: Device) -> MemberFigures:
     """Return the figures of one of the devices of an event, as far as it is over."""
     now, kinds = clock.now(), baselines.device_kinds([device])
     loads = _loads(event, [device], kinds, *_steps(event, now))
-    return _members(event, [device], kinds, eventresponses.read(event), loads, now)[0]
+    figures = _members(event, [device], kinds, eventresponses.read(event), loads, now)[0]
+    excess_w = reboundenergy.excess_w(event, [device], kinds)
+    return figures._replace(excess_w=tuple(round(watts, 1) for watts in excess_w.tolist()))
 
 
 def _members(

@@ -1,11 +1,11 @@
 """The rebound of an event: the energy that devices draw afterwards beyond their baseline."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from server import clock
 from server.grid.optimisation import measurement
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports import baselines, ownevents
 from server.grid.reports.baselines import BaselineRequest
 from server.grid.reports.evaluatedevents import EvaluatedEvent
@@ -13,6 +13,7 @@ from server.grid.reports.results import ReboundRow
 from server.grid.series import devicereadings
 from server.grid.series.intervals import STEP
 from server.models import Device
+from server.units import Watts
 
 REBOUND_S = 4 * 3600  # seconds after an event in which what it moved may come back
 
@@ -23,18 +24,40 @@ def rebound(
     kinds: Mapping[int, str],
     delivered_w: float | None,
     duration_s: int,
+    erased_w: Iterable[Sequence[Watts]] = (),
 ) -> ReboundRow | None:
     """Return the rebound of an event that delivered a power for a duration.
 
-    Devices that another event affected since do not count. None while there is none to see, and for events of
-    the automatic balance, which goes on.
+    Devices that another event affected since do not count. `erased_w` is what `excess_w` was of devices that
+    were erased. None while there is none to see, and for events of the automatic balance, which goes on.
+    """
+    total_w = excess_w(event, devices, kinds)
+    if not len(total_w) or not delivered_w:
+        return None
+    for device_w in erased_w:
+        steps = min(len(device_w), len(total_w))  # until it was erased
+        total_w[:steps] += device_w[:steps]
+    back = measurement.rebound(-delivered_w * duration_s / 3600, np.zeros(len(total_w)), total_w, STEP / 3600)
+    return {
+        "energy_wh": round(back.energy, 1),
+        "fraction": back.part,
+        "peak_w": round(back.peak, 1),
+        "hours": back.hours,
+    }
+
+
+def excess_w(event: EvaluatedEvent, devices: Sequence[Device], kinds: Mapping[int, str]) -> Floats:
+    """Return what devices drew beyond their baselines in each step after an event, W, as far as it is over.
+
+    Devices that another event affected since, and steps that were not read, count as 0. Empty for events of
+    the automatic balance.
     """
     until = min(event.end + REBOUND_S, clock.now())
-    steps = (until - event.end) // STEP
-    if event.continuous or steps <= 0 or not delivered_w:
-        return None
+    steps = max(0, (until - event.end) // STEP)
+    total_w = np.zeros(0 if event.continuous else steps)
+    if not len(total_w) or not devices:
+        return total_w
     end = event.end + steps * STEP
-    baseline_w, total_w = np.zeros(steps), np.zeros(steps)
     metered_w = -devicereadings.mean_injection_w([device.id for device in devices], event.end, end, STEP)
     for device, device_w in zip(devices, metered_w, strict=True):
         expectation = event.expectations[device.lfdi]
@@ -46,15 +69,8 @@ def rebound(
         )
         load_w = baselines.member_baseline(request).load_w
         known = np.isfinite(load_w) & np.isfinite(device_w)
-        baseline_w[known] += load_w[known]
-        total_w[known] += device_w[known]
-    back = measurement.rebound(-delivered_w * duration_s / 3600, baseline_w, total_w, STEP / 3600)
-    return {
-        "energy_wh": round(back.energy, 1),
-        "fraction": back.part,
-        "peak_w": round(back.peak, 1),
-        "hours": back.hours,
-    }
+        total_w[known] += device_w[known] - load_w[known]
+    return total_w
 
 
 def _affected(device: Device, start: int, until: int, excluding: str) -> bool:
