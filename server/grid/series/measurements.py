@@ -103,13 +103,13 @@ def _energy(metered: _Metered, start: int, reach: int) -> MeterEnergy:
     for power in meterrows.registers(metered.rows, start, end):
         overlap_s = min(power.start + power.duration_s, end) - max(power.start, start)
         rows.append((power.href, power.injection_w * overlap_s, overlap_s))
-    energy = MeterEnergy(np.zeros((len(metered.rows), 1)), np.zeros((len(metered.rows), 1)))
+    total_ws, total_s = [0.0] * len(metered.rows), [0.0] * len(metered.rows)  # cells of arrays are slow
     for href, energy_ws, seconds in rows:
         number = metered.index.get(href)
         if number is not None:  # else the meter is new
-            energy.energy_ws[number] += energy_ws
-            energy.seconds[number] += float(seconds)
-    return energy
+            total_ws[number] += energy_ws
+            total_s[number] += float(seconds)
+    return MeterEnergy(np.array(total_ws).reshape(-1, 1), np.array(total_s).reshape(-1, 1))
 
 
 def save(rows: Iterable[dict[str, Any]]) -> None:
