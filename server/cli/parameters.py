@@ -199,6 +199,11 @@ def option(argument: Argument) -> str:
     return argument.name.upper() if argument.positional else option_names(argument)[-1]
 
 
+def _hint(argument: Argument) -> str:
+    """How a refusal calls an argument: as its usage does."""
+    return (argument.positional and argument.arg.metavar.strip("[].")) or option(argument)
+
+
 def option_names(argument: Argument) -> list[str]:
     """The names of an option, with dashes."""
     return [f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.option.split("/")]
@@ -213,7 +218,7 @@ def taken(argument: Argument, value: Any) -> Any:
         if len(pairs) < len(value):
             names = [name for name, _ in value]
             twice = next(name for name in names if names.count(name) > 1)
-            raise click.BadParameter(f"{twice} is given twice", param_hint=f"--{argument.option}")
+            raise click.BadParameter(f"{twice} is given twice", param_hint=f"'{_hint(argument)}'")
         return pairs
     if argument.many:
         return list(value)

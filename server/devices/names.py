@@ -50,6 +50,14 @@ def check_kind(kind: str) -> str:
     return canonical
 
 
+def kinds_meant(kind: str) -> set[str]:
+    """Return the kinds that a filter means: in the spelling of the list, and as it is written, which devices
+    of earlier releases may have. Refused (400) where it is neither."""
+    if kind and not Device.select().where(Device.kind == kind).exists():
+        return {check_kind(kind)}
+    return {kind, canonical_kind(kind)}
+
+
 def warnings(device: Device) -> list[str]:
     """Return a sentence where another device has the same name."""
     if not device.name:

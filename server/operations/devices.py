@@ -169,7 +169,7 @@ def list_devices(
     """List devices."""
     query = Device.select().order_by(Device.id)
     if kind is not None:
-        query = query.where(Device.kind == kind)
+        query = query.where(Device.kind.in_(names.kinds_meant(kind)))
     if state is not None:
         query = query.where(Device.state == state)
     return [row(device) for device in query if labels.items() <= device.labels.items()]

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from server import clock
 from server.cli import main
-from server.devices import lastcontact
+from server.devices import enrolment, lastcontact
 from tests import peers
 from tests.conftest import NOON
 
@@ -228,3 +228,23 @@ def test_tables_for_people(run: Verb, homes: list[peers.Peer]) -> None:
 def test_a_healthy_house_is_not_changed_by_reindex(run_json: Verb, homes: list[peers.Peer]) -> None:
     run_json("control", "post", "solar", "opModMaxLimW=50%", "--duration", "1h")
     assert run_json("reindex") == {"changed": 0}
+
+
+@pytest.mark.parametrize("words, found", [
+    (["--kind", "EV-Charger"], 1), (["--kind", "evcharger"], 1), (["--kind", "pv"], 0),
+    (["--kind", "old kind"], 1)])
+def test_devices_are_listed_by_kind_in_any_spelling(run_json: Verb, words: list[str], found: int) -> None:
+    enrolment.enrol(peers.lfdi(101), kind="ev_charger")
+    enrolment.enrol(peers.lfdi(102), kind="old kind")  # of an earlier release
+    assert len(run_json("device", "list", *words)) == found
+
+
+def test_a_kind_that_does_not_exist_is_refused_with_what_was_meant(run: Verb) -> None:
+    output = run("device", "list", "--kind", "Batery", fails=True).output
+    assert "did you mean battery" in output
+
+
+def test_a_mode_that_is_given_twice_is_refused_as_its_usage_calls_it(run: Verb) -> None:
+    output = run("control", "post", "F12", "opModConnect=yes", "opModConnect=no", "--duration", "1h",
+                 fails=True).output
+    assert "Invalid value for 'MODE=VALUE': opModConnect is given twice" in output
