@@ -1,0 +1,87 @@
+"""`make bench-scale`: what devices cost, many beside few, on both databases. Exit status 1 where a bound is
+missed."""
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from server.models import db
+from tests.load.__main__ import machine
+from tests.load.scale import databases, operations, population, requests
+from tests.load.scale.operations import Operation
+from tests.load.scale.requests import Cost
+
+GROWTH = 1.2  # of a cost from FEW devices to many
+BETWEEN = 2.0  # of a GET on PostgreSQL to one on SQLite, in total CPU
+LONGEST_GET_S = 1.0
+FEW = 1000
+Measured = dict[tuple[str, int], tuple[dict[str, Cost], list[Operation]]]
+
+
+def measure(many: int, console: Console) -> Measured:
+    """Measure on each engine, with FEW devices and with many."""
+    measured: Measured = {}
+    for size in (FEW, many):
+        with tempfile.TemporaryDirectory() as folder:
+            for engine, url in databases.urls(Path(folder), size).items():
+                began = time.monotonic()
+                databases.connect(url)
+                population.build(size)
+                console.print(f"{engine}, {size} devices: made in {time.monotonic() - began:.0f} s")
+                measured[engine, size] = requests.measure(), operations.measure()
+                db.close()
+    return measured
+
+
+def show(measured: Measured, many: int, console: Console) -> int:
+    """Print the table and return how many bounds are missed."""
+    table = Table("what", title=f"Cost of {many:,} devices beside {FEW:,}; {machine()}", title_justify="left")
+    for heading in ("database", f"{FEW:,}", f"{many:,}", "times", "bound", ""):
+        table.add_column(heading, justify="right")
+    missed = 0
+
+    def add(name: str, engine: str, few: str, much: str, value: float, bound: float, unit: str = "") -> None:
+        nonlocal missed
+        met = round(value, 2) <= bound
+        missed += not met
+        table.add_row(name, engine, few, much, f"{value:.2f}{unit}", f"{bound:g}{unit}",
+                      "[green]met[/]" if met else "[red]missed[/]")
+
+    engines = sorted({engine for engine, _ in measured}, reverse=True)
+    for engine in engines:
+        (costs_few, operations_few), (costs, done) = measured[engine, FEW], measured[engine, many]
+        for name, cost in costs.items():
+            few = costs_few[name].total_ms
+            add(name, engine, f"{few:.3f} ms", f"{cost.total_ms:.3f} ms", cost.total_ms / few, GROWTH)
+        for before, after in zip(operations_few, done, strict=True):
+            add(f"{after.name}, each", engine, f"{before.each_ms:.2f} ms", f"{after.each_ms:.2f} ms",
+                after.each_ms / before.each_ms, GROWTH)
+            add("  the longest GET meanwhile", engine, f"{before.longest_get_s:.2f} s",
+                f"{after.longest_get_s:.2f} s", after.longest_get_s, LONGEST_GET_S, " s")
+    if len(engines) > 1:
+        for name, cost in measured["SQLite", many][0].items():
+            if name.startswith("GET"):
+                other = measured["PostgreSQL", many][0][name].total_ms
+                add(f"{name}, SQLite and PostgreSQL", "", f"{cost.total_ms:.3f} ms", f"{other:.3f} ms",
+                    other / cost.total_ms, BETWEEN)
+    console.print(table)
+    return missed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.load.scale", description=__doc__)
+    parser.add_argument("--devices", type=int, default=100_000, help="how many (default 100000)")
+    many = parser.parse_args().devices
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    missed = show(measure(many, Console(stderr=True)), many, console)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
