@@ -12,6 +12,7 @@ from server.cli.presentation import Presentation
 from server.cli.tables import iso, printable, show
 
 PAUSE_S = 1.0  # between looks for what is new
+LISTED = 2  # items of a list, in a change
 _COLUMNS = ("at", "who", "operation", "subject", "change", "reason")
 
 
@@ -44,8 +45,16 @@ def _change(entry: audit.AuditRow) -> str:
     for key in sorted(before.keys() | after.keys()):
         values = [side.get(key) for side in (before, after) if side.get(key) not in (None, "", [], {})]
         if values:
-            changes.append(f"{key} " + " -> ".join(json.dumps(value, ensure_ascii=False) for value in values))
+            changes.append(f"{key} " + " -> ".join(map(_in_brief, values)))
     return ", ".join(changes)
+
+
+def _in_brief(value: Any) -> str:
+    """Return a value as JSON; of a list of many its first items and how many more there are."""
+    if isinstance(value, list) and len(value) > LISTED:
+        listed = ", ".join(json.dumps(item, ensure_ascii=False) for item in value[:LISTED])
+        return f"[{listed} and {len(value) - LISTED} more]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _verify(result: dict[str, Any], as_json: bool) -> None:

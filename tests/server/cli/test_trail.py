@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server import actors, audit, clock, models
+from server.cli import audit as audit_table
 from server.cli import common, main
 from server.cli.reference import declared
 from server.config import settings
@@ -408,3 +409,10 @@ def test_an_export_is_verified_without_the_database(
     )
     file.write_text('{"id": 1}')
     assert "an entry has other fields" in run("audit", "verify", str(file), fails=True).output
+
+
+def test_of_a_list_of_many_a_table_shows_the_first() -> None:
+    entry: Any = {"before": {"devices": []}, "after": {"devices": ["A", "B", "C", "D"], "count": 4}}
+    assert audit_table._change(entry) == 'count 4, devices ["A", "B" and 2 more]'
+    entry = {"before": {"listed": ["A"]}, "after": {"listed": ["A", "B"]}}
+    assert audit_table._change(entry) == 'listed ["A"] -> ["A", "B"]'
