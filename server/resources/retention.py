@@ -143,8 +143,9 @@ RULES = (
          select="SELECT id FROM series WHERE until < ? ORDER BY until"),
     Rule(what="charging sessions", days=lambda: settings.reading_days,
          remove=_delete("charging_session", "href"),
-         select="SELECT href FROM charging_session WHERE arrival_at < ? AND departure_at < ? "
-                "ORDER BY arrival_at"),
+         # by the row the request is found, which goes first
+         select="SELECT href FROM charging_session s WHERE arrival_at < ? AND departure_at < ? AND NOT "
+                "EXISTS (SELECT 1 FROM document d WHERE d.href = s.href) ORDER BY arrival_at"),
     Rule(what="reservation requests", days=lambda: settings.request_days, remove=_discard, slice=50,
          select="SELECT d.href FROM charging_session s JOIN document d ON d.href = s.href "
                 "WHERE s.arrival_at < ? AND s.departure_at < ? ORDER BY s.arrival_at"),

@@ -399,3 +399,17 @@ def test_who_opted_out_and_for_how_long(thermostat: Peer, control: dict[str, Any
 def test_a_program_is_found_by_category_names() -> None:
     assert drprograms.CATEGORIES["water-heater"] == 1 << 3 and drprograms.CATEGORIES["evse"] == EVSE
     assert not drprograms.LOADS & PANELS
+
+
+@pytest.mark.parametrize("more", [
+    {"functionsImplemented": f"{1 << 13:016X}"},
+    {"DRLCCapabilities": {"averageEnergy": {"multiplier": 0, "value": 500},
+                          "maxDemand": {"multiplier": 0, "value": 2000}, "optionsImplemented": "00020000"}},
+])
+def test_a_device_takes_back_what_it_said_of_itself(home: Home, more: dict[str, Any]) -> None:
+    device = home(1, None)
+    virtualders.create("street", members=["d1"])
+    assert device.put("/edev/1/di", "DeviceInformation", {**INFORMATION, **more}).status == 204
+    assert led_to(device) == ["street"]
+    assert device.request("DELETE", "/edev/1/di").status == 204
+    assert led_to(device) == [] and store.reindex() == 0

@@ -140,6 +140,8 @@ def _follow_category(change: Change) -> None:
 
 
 @after("PUT", "DeviceInformation")
+@after("DELETE", "DeviceInformation")
 def _follow_capabilities(change: Change) -> None:
-    if (change.old or {}).get("DRLCCapabilities") != change.data.get("DRLCCapabilities"):
+    current = change.data if change.method == "PUT" else {}
+    if (change.old or {}).get("DRLCCapabilities") != current.get("DRLCCapabilities"):
         reconcile(int(change.href.split("/")[2]), change.data["lFDI"])

@@ -125,5 +125,6 @@ def reconcile(devices: Iterable[Device]) -> None:
 @after("POST", "LoadShedAvailability")
 @after("DELETE", "LoadShedAvailability")
 @after("PUT", "DeviceInformation")
+@after("DELETE", "DeviceInformation")
 def _update_support(change: Change) -> None:
     reconcile(Device.select().where(Device.lfdi == change.audience))

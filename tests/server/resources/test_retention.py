@@ -60,6 +60,14 @@ def test_reservation_requests_end_and_the_session_stays(home: Home) -> None:
     assert not ChargingSession.select().exists()
 
 
+def test_a_request_of_long_ago_goes_before_its_session(home: Home) -> None:
+    past = {**WANTED, "intervalRequested": {"start": 5, "duration": 60}}
+    assert home.client.post("/edev/1/frq", "FlowReservationRequest", past).status == 201
+    assert retention.remove_old() == (1, False) and store.reindex() == 0
+    assert home.client.get("/edev/1/frq?l=9").data["all"] == 0
+    assert retention.remove_old() == (1, False) and not ChargingSession.select().exists()
+
+
 def test_a_mirror_that_is_silent_ends_with_its_usage_point(home: Home) -> None:
     home.post(1000)
     other = {"mRID": "0F", "roleFlags": "0009", "serviceCategoryKind": 0, "status": 1,
