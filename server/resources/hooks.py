@@ -58,7 +58,7 @@ class PostedReading(NamedTuple):
     duration_s: Seconds
 
 
-ReadingsTask = Callable[[Href, list[PostedReading]], None]
+ReadingsTask = Callable[[Href, list[PostedReading], bool], None]
 _on_readings: list[ReadingsTask] = []
 _unloaded: list[Callable[[], object]] = []
 
@@ -125,16 +125,17 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def on_readings(task: ReadingsTask) -> ReadingsTask:
-    """Register a task that is called with new values of a MeterReading (its href)."""
+    """Register a task that is called with new values of a MeterReading (its href), and whether they are in
+    place of others."""
     _on_readings.append(task)
     return task
 
 
-def run_on_readings(meter: Href, readings: list[PostedReading]) -> None:
-    """Tell of new values of a MeterReading (its href)."""
+def run_on_readings(meter: Href, readings: list[PostedReading], replaced: bool) -> None:
+    """Tell of new values of a MeterReading (its href), and whether they are in place of others."""
     _load()
     for task in _on_readings:
-        task(meter, readings)
+        task(meter, readings, replaced)
 
 
 def run_before(change: Change) -> None:

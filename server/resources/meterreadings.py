@@ -62,13 +62,13 @@ def record(meter: str, reading: Data, now: Instant) -> bool:
     start = reading.get("timePeriod", {}).get("start", now)
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
-    _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start, now)
-    _announce(meter, [(reading, start)], now)
+    replaced = _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start, now)
+    _announce(meter, [(reading, start)], replaced, now)
     return row is None
 
 
-def _announce(meter: str, readings: list[tuple[Data, Instant]], now: Instant) -> None:
-    """Call the `on_readings` hooks with the values that count."""
+def _announce(meter: str, readings: list[tuple[Data, Instant]], replaced: bool, now: Instant) -> None:
+    """Call the `on_readings` hooks with the values that count, and whether others are gone for them."""
     untimely = [start for _, start in readings if is_untimely(start, now)]
     if untimely:
         _warn(meter, untimely[-1], now)
@@ -79,6 +79,7 @@ def _announce(meter: str, readings: list[tuple[Data, Instant]], now: Instant) ->
             for reading, start in readings
             if reading.get("value") is not None and not _sort(reading, start, now) & (UNTIMELY | 0xFFFF)
         ],
+        replaced,
     )
 
 
@@ -132,11 +133,12 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
         readings_timed.append((reading, reading["timePeriod"]["start"]))
     for reading, start in readings_timed:
         _write(set_id, reading, start, now)
-    _announce(meter, readings_timed, now)
+    _announce(meter, readings_timed, row is not None, now)
     return row is None
 
 
-def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> None:
+def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> bool:
+    """Write a reading, in place of the same one; return whether there was one."""
     submitted = JSON().db_value(
         {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
     duration_s, sort = reading.get("timePeriod", {}).get("duration", 0), _sort(reading, start, now)
@@ -145,7 +147,7 @@ def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> None:
     if row is not None:
         sql.execute("UPDATE reading SET value = ?, duration_s = ?, sort = ? WHERE set_id = ? AND number = ?",
                     reading.get("value"), duration_s, sort, set_id, row[0])
-        return
+        return True
     sql.execute(
         "INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
         "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?",
@@ -157,6 +159,7 @@ def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> None:
         sort,
         set_id,
     )
+    return False
 
 
 class TimedValue(NamedTuple):

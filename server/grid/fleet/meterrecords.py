@@ -45,9 +45,12 @@ class _Power(NamedTuple):
 
 
 @hooks.on_readings
-def record_readings(meter: Href, readings: list[PostedReading]) -> None:
-    """Record the newest of these values of a MeterReading, and the greatest load."""
-    row = _find(meter) if readings else None
+def record_readings(meter: Href, readings: list[PostedReading], replaced: bool) -> None:
+    """Record the newest of these values of a MeterReading, and the greatest load.
+
+    Where they are in place of others (`replaced`), the newest so far may be one that is gone.
+    """
+    row = _find(meter) if readings or replaced else None
     if row is None:
         return
     if row.slot is not None and not meter.startswith(f"{row.slot}/"):
@@ -55,8 +58,8 @@ def record_readings(meter: Href, readings: list[PostedReading]) -> None:
     usable = [reading for reading in readings if reading.duration_s <= meterrows.MAX_PERIOD_S]
     _warn_of_periods(row, [reading for reading in readings if reading not in usable])
     implausible = _record(row, usable) if usable else []
-    if any(power.at == row.read_at for power in implausible):
-        verify(meter)  # the newest value was replaced by one that is not used
+    if replaced or any(power.at == row.read_at for power in implausible):
+        verify(meter)
 
 
 def record_all(meter: Href) -> None:

@@ -269,3 +269,21 @@ def test_a_tier_is_part_of_the_whole(device: Any) -> None:
     body = {"mRID": "B00010100", "Reading": {"timePeriod": period, "value": 300, "touTier": 1}}
     assert device.client.post("/mup/1", "MirrorMeterReading", body).status == 201
     assert everywhere(device) == -900
+
+
+@pytest.mark.parametrize("later", [
+    {"timePeriod": {"start": NOON - 900, "duration": 300}, "Reading": [{"value": 700}]},
+    {"timePeriod": {"start": NOON - 300, "duration": 300}, "Reading": []},
+])
+def test_a_set_in_place_of_the_newest_takes_its_reading_away(device, later):
+    Mirror(device).post(({}, 500), start=NOON - 900, duration=300)
+    quantity = {"mRID": f"B{device.device.id:04X}0100"}
+
+    def post(reading_set):
+        body = {**quantity, "MirrorReadingSet": [{"mRID": "0C", **reading_set}]}
+        assert device.client.post("/mup/1", "MirrorMeterReading", body).status in (201, 204)
+
+    post({"timePeriod": {"start": NOON - 300, "duration": 300}, "Reading": [{"value": 900}]})
+    assert (Meter.get().read_at, Meter.get().injection_w) == (NOON, 900)
+    post(later)
+    assert Meter.get().read_at == NOON - 600 and store.reindex() == 0
