@@ -58,7 +58,7 @@ class PostedReading(NamedTuple):
     duration_s: Seconds
 
 
-ReadingsTask = Callable[[Href, list[PostedReading], bool], None]
+ReadingsTask = Callable[[Href, list[PostedReading], Instant | None], None]
 _on_readings: list[ReadingsTask] = []
 _unloaded: list[Callable[[], object]] = []
 
@@ -125,17 +125,17 @@ def seed(task: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def on_readings(task: ReadingsTask) -> ReadingsTask:
-    """Register a task that is called with new values of a MeterReading (its href), and whether they are in
-    place of others."""
+    """Register a task that is called with new values of a MeterReading (its href), and when the last of those
+    ended in whose place they are (UTC, s; None: of none)."""
     _on_readings.append(task)
     return task
 
 
-def run_on_readings(meter: Href, readings: list[PostedReading], replaced: bool) -> None:
-    """Tell of new values of a MeterReading (its href), and whether they are in place of others."""
+def run_on_readings(meter: Href, readings: list[PostedReading], replaced_until: Instant | None) -> None:
+    """Tell of new values of a MeterReading (its href), as `on_readings` says."""
     _load()
     for task in _on_readings:
-        task(meter, readings, replaced)
+        task(meter, readings, replaced_until)
 
 
 def run_before(change: Change) -> None:

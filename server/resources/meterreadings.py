@@ -62,13 +62,15 @@ def record(meter: str, reading: Data, now: Instant) -> bool:
     start = reading.get("timePeriod", {}).get("start", now)
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
-    replaced = _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start, now)
-    _announce(meter, [(reading, start)], replaced, now)
+    replaced_until = _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start, now)
+    _announce(meter, [(reading, start)], replaced_until, now)
     return row is None
 
 
-def _announce(meter: str, readings: list[tuple[Data, Instant]], replaced: bool, now: Instant) -> None:
-    """Call the `on_readings` hooks with the values that count, and whether others are gone for them."""
+def _announce(
+    meter: str, readings: list[tuple[Data, Instant]], replaced_until: Instant | None, now: Instant
+) -> None:
+    """Call the `on_readings` hooks with the values that count, and when those ended that these replace."""
     untimely = [start for _, start in readings if is_untimely(start, now)]
     if untimely:
         _warn(meter, untimely[-1], now)
@@ -79,7 +81,7 @@ def _announce(meter: str, readings: list[tuple[Data, Instant]], replaced: bool, 
             for reading, start in readings
             if reading.get("value") is not None and not _sort(reading, start, now) & (UNTIMELY | 0xFFFF)
         ],
-        replaced,
+        replaced_until,
     )
 
 
@@ -116,12 +118,14 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
     submitted = {key: value for key, value in reading_set.items()
                  if key not in ("Reading", "mRID", "timePeriod", "href")}
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND mrid = ?", meter, reading_set["mRID"])
+    replaced_until = None
     if row is None:
         set_id = _add_set(meter, reading_set["mRID"], period["start"], period["duration"], submitted)
     else:
         set_id = row[0]
         sql.execute("UPDATE reading_set SET start = ?, duration_s = ?, submitted = ? WHERE id = ?",
                     period["start"], period["duration"], JSON().db_value(submitted), set_id)
+        replaced_until, = sql.row("SELECT max(start + duration_s) FROM reading WHERE set_id = ?", set_id)
         sql.execute("DELETE FROM reading WHERE set_id = ?", set_id)
     readings_timed = []
     for index, reading in enumerate(readings):
@@ -133,21 +137,21 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
         readings_timed.append((reading, reading["timePeriod"]["start"]))
     for reading, start in readings_timed:
         _write(set_id, reading, start, now)
-    _announce(meter, readings_timed, row is not None, now)
+    _announce(meter, readings_timed, replaced_until, now)
     return row is None
 
 
-def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> bool:
-    """Write a reading, in place of the same one; return whether there was one."""
+def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> Instant | None:
+    """Write a reading, in place of the same one; return when that one ended, None where there was none."""
     submitted = JSON().db_value(
         {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
     duration_s, sort = reading.get("timePeriod", {}).get("duration", 0), _sort(reading, start, now)
-    row = sql.row("SELECT number FROM reading WHERE set_id = ? AND start = ? AND submitted = ?",
-                  set_id, start, submitted)
+    row = sql.row("SELECT number, start + duration_s FROM reading WHERE set_id = ? AND start = ? "
+                  "AND submitted = ?", set_id, start, submitted)
     if row is not None:
         sql.execute("UPDATE reading SET value = ?, duration_s = ?, sort = ? WHERE set_id = ? AND number = ?",
                     reading.get("value"), duration_s, sort, set_id, row[0])
-        return True
+        return int(row[1])
     sql.execute(
         "INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
         "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?",
@@ -159,7 +163,7 @@ def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> bool:
         sort,
         set_id,
     )
-    return False
+    return None
 
 
 class TimedValue(NamedTuple):

@@ -45,12 +45,15 @@ class _Power(NamedTuple):
 
 
 @hooks.on_readings
-def record_readings(meter: Href, readings: list[PostedReading], replaced: bool) -> None:
+def record_readings(
+    meter: Href, readings: list[PostedReading], replaced_until: Instant | None
+) -> None:
     """Record the newest of these values of a MeterReading, and the greatest load.
 
-    Where they are in place of others (`replaced`), the newest so far may be one that is gone.
+    Where they are in place of others, the last of which ended at `replaced_until`, the newest so far may be
+    one that is gone.
     """
-    row = _find(meter) if readings or replaced else None
+    row = _find(meter) if readings or replaced_until is not None else None
     if row is None:
         return
     if row.slot is not None and not meter.startswith(f"{row.slot}/"):
@@ -58,7 +61,8 @@ def record_readings(meter: Href, readings: list[PostedReading], replaced: bool) 
     usable = [reading for reading in readings if reading.duration_s <= meterrows.MAX_PERIOD_S]
     _warn_of_periods(row, [reading for reading in readings if reading not in usable])
     implausible = _record(row, usable) if usable else []
-    if replaced or any(power.at == row.read_at for power in implausible):
+    was_newest = replaced_until is not None and row.read_at is not None and replaced_until >= row.read_at
+    if was_newest or any(power.at == row.read_at for power in implausible):
         verify(meter)
 
 
