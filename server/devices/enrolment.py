@@ -255,7 +255,8 @@ def _check_removal(change: Change) -> None:
 @after("DELETE", "EndDevice")
 def _remove_device(change: Change) -> None:
     lfdi = change.data["lFDI"]
-    for mirror in Document.select().where((Document.parent == "/mup") & (Document.audience == lfdi)):
+    for mirror in Document.select().where((Document.parent == "/mup") & (Document.audience == lfdi)
+                                          & (Document.visibility < Document.EXPIRED)):
         store.remove(mirror.href)
     _release_managed(lfdi)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()

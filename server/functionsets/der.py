@@ -11,7 +11,7 @@ from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Audience, Device, Document
-from server.resources import refresh, retrieve, sql, store, table
+from server.resources import documents, refresh, retrieve, sql, store, table
 from server.resources.hooks import Change, after, instead
 
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
@@ -81,7 +81,8 @@ def current_program(context: RequestContext) -> Fragment:
     _check_visible(context)
     programs: list[Any] = list(
         Document.select()
-        .where((Document.parent == "/derp") & Document.audience.in_(_audiences(context.href)))
+        .where((Document.parent == "/derp") & Document.audience.in_(_audiences(context.href))
+               & (Document.visibility < Document.EXPIRED))
         .order_by(Document.sort)
     )
     refresh.freshen(documents=[program.href for program in programs])
@@ -111,8 +112,8 @@ def usage_point(context: RequestContext) -> Fragment:
 def _count_usage_points(href: str) -> int:
     match = table.match(href)
     assert match is not None
-    return int(sql.row("SELECT count(*) FROM document WHERE parent = '/upt' AND audience = (SELECT lfdi FROM "
-                       "device WHERE id = ?)", match.parameters["device"])[0])
+    return int(sql.row(f"SELECT count(*) FROM document WHERE parent = '/upt' AND {documents.LISTED} AND "
+                       "audience = (SELECT lfdi FROM device WHERE id = ?)", match.parameters["device"])[0])
 
 
 def _usage_points(href: str) -> Any:
@@ -120,7 +121,8 @@ def _usage_points(href: str) -> Any:
     match = table.match(href)
     assert match is not None
     return Document.select().join(Device, on=(Device.lfdi == Document.audience)).where(
-        (Document.parent == "/upt") & (Device.id == match.parameters["device"])).order_by(Document.sort)
+        (Document.parent == "/upt") & (Document.visibility < Document.EXPIRED)
+        & (Device.id == match.parameters["device"])).order_by(Document.sort)
 
 
 def _check_visible(context: RequestContext) -> None:

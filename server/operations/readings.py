@@ -65,7 +65,8 @@ def readings(
 ) -> list[ReadingRow]:
     """List what a device measured, oldest first; values as they were posted, with their ReadingType."""
     lfdi = enrolment.find(device).lfdi
-    points = Document.select().where((Document.parent == "/upt") & (Document.audience == lfdi))
+    points = Document.select().where(
+        (Document.parent == "/upt") & (Document.audience == lfdi) & (Document.visibility < Document.EXPIRED))
     since, until = (start if start is not None else -_EVER, end if end is not None else _EVER)
     rows: list[ReadingRow] = []
     of_device = meterrows.read("JOIN device d ON d.id = m.device_id WHERE d.lfdi = ?", lfdi)

@@ -9,7 +9,7 @@ from server import alarms
 from server.devices import enrolment  # noqa: F401  (its hooks make the Device first)
 from server.grid.fleet.plausibility import Plausible
 from server.models import Device
-from server.resources import hexbinary, sql
+from server.resources import documents, hexbinary, sql
 from server.resources.codes import DERType, DeviceCategory, RoleFlags
 from server.resources.hooks import Change, after
 from server.units import Watts
@@ -96,7 +96,8 @@ def reconcile(device: int, lfdi: str) -> bool:
     points = [
         json.loads(submitted)
         for (submitted,) in sql.rows(
-            "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? AND submitted IS NOT NULL",
+            "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? "
+            f"AND {documents.LISTED} AND submitted IS NOT NULL",
             lfdi,
         )
     ]

@@ -15,7 +15,7 @@ from server.grid.fleet.devicetypes import is_premises, role_flags
 from server.grid.series import meteruse
 from server.grid.series.meteruse import Measure, MeterUse
 from server.models import Device
-from server.resources import sql
+from server.resources import documents, sql
 from server.resources.codes import RoleFlags, ServiceKind
 from server.resources.hooks import Change, after
 from server.units import Href, Instant, Lfdi, Watts
@@ -86,7 +86,7 @@ def _points(lfdi: Lfdi) -> dict[Href, Data]:
         href: json.loads(submitted)
         for href, submitted in sql.rows(
             "SELECT href, submitted FROM document WHERE parent = '/upt' AND audience = ? "
-            "AND submitted IS NOT NULL",
+            f"AND {documents.LISTED} AND submitted IS NOT NULL",
             lfdi,
         )
     }

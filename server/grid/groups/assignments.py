@@ -166,9 +166,9 @@ def _reconcile_audiences(devices: Iterable[Device]) -> int:
 
 def _reconcile_audiences_of(lfdis: set[str]) -> int:
     current: set[tuple[str, str]] = set()
-    query: Any = Membership.select(Device.lfdi, Device.manager, Membership.vder).join(Device)
-    for owner, manager, vder in query.where(Device.lfdi.in_(lfdis) | Device.manager.in_(lfdis)).tuples():
-        current |= {(lfdi, vder_audience(vder)) for lfdi in (owner, manager) if lfdi in lfdis}
+    for column in (Device.lfdi, Device.manager):  # one after the other, each by its index
+        query: Any = Membership.select(column, Membership.vder).join(Device).where(column.in_(lfdis))
+        current |= {(lfdi, vder_audience(vder)) for lfdi, vder in query.tuples()}
     stored = {(row.lfdi, row.audience) for row in Audience.select().where(Audience.lfdi.in_(lfdis))
               if vder_of_audience(row.audience)}
     for rows in chunked(sorted(current - stored), _CHUNK):

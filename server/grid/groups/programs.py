@@ -171,4 +171,5 @@ def _update_links(changes: list[Change]) -> None:
                and (change.old is None or change.method == "DELETE")
                and _list_of(table.rows[change.kind]) not in _conditions]
     for chunk in chunked(numbers, CHUNK):
-        reconcile_links(Device.select().join(Membership).where(Membership.vder.in_(chunk)).distinct())
+        members = Membership.select(Membership.device).where(Membership.vder.in_(chunk))
+        reconcile_links(Device.select().where(Device.id.in_(members)))
