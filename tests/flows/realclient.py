@@ -64,7 +64,7 @@ class RealClient:
             return json.load(answer)
 
     def poll(self) -> None:
-        """Make it poll for controls now; by itself it does so every ten seconds at most."""
+        """Make it poll for controls now; by itself it does so at the poll rate."""
         assert self.api("poll-now", "POST")["status"] != "error"
 
     def rediscover(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.models import Document, ReadingSet, db, is_postgres
+from server.models import Document, ReadingSet, is_postgres
 from server.resources import meterreadings, sql, store
 from tests import peers
 
@@ -51,11 +51,11 @@ def test_a_document_is_removed_with_what_is_below_it(device: peers.Peer) -> None
 def test_a_range_is_searched_by_an_index(server: None, table: str, column: str) -> None:
     statement = f"SELECT {column} FROM {table} WHERE {sql.below(column)}"
     if is_postgres():
-        with db.atomic() as transaction:
-            db.execute_sql("SET LOCAL enable_seqscan = off")  # which is cheapest in an empty table
-            plan = sql.rows(f"EXPLAIN {statement}", *sql.bounds("/upt/1"))
-            transaction.rollback()
-        assert f"{table}_below" in str(plan) and "Index Cond" in str(plan)
+        # In an empty table any index is as cheap, so the plan says little but the operators, the index's.
+        index, = sql.row("SELECT indexdef FROM pg_indexes WHERE indexname = ?", f"{table}_below")
+        assert f"({column} text_pattern_ops)" in index
+        plan = str(sql.rows(f"EXPLAIN {statement}", *sql.bounds("/upt/1")))
+        assert "~>=~" in plan and "~<~" in plan
     else:
         plan = sql.rows(f"EXPLAIN QUERY PLAN {statement}", *sql.bounds("/upt/1"))
         assert "SEARCH" in plan[0][-1] and f"({column}>? AND {column}<?)" in plan[0][-1]
