@@ -142,16 +142,17 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
 
 
 def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> Instant | None:
-    """Write a reading, in place of the same one; return when that one ended, None where there was none."""
+    """Write a reading, in place of the same one; return when that one ended, None where there was none with
+    another value or duration."""
     submitted = JSON().db_value(
         {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
     duration_s, sort = reading.get("timePeriod", {}).get("duration", 0), _sort(reading, start, now)
-    row = sql.row("SELECT number, start + duration_s FROM reading WHERE set_id = ? AND start = ? "
+    row = sql.row("SELECT number, value, duration_s FROM reading WHERE set_id = ? AND start = ? "
                   "AND submitted = ?", set_id, start, submitted)
     if row is not None:
         sql.execute("UPDATE reading SET value = ?, duration_s = ?, sort = ? WHERE set_id = ? AND number = ?",
                     reading.get("value"), duration_s, sort, set_id, row[0])
-        return int(row[1])
+        return None if row[1:] == (reading.get("value"), duration_s) else start + int(row[2])
     sql.execute(
         "INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
         "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?",
