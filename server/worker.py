@@ -136,10 +136,10 @@ def _run(open_database: Callable[[], None], stop: threading.Event, held: ExitSta
                     "the worker has started, on the database %s (%s), in the time zone %s",
                     masked(settings.database), settings.place("database"), settings.timezone)
             check_schema()
-            turn()
+            done = turn()
             if time.monotonic() >= _purge_at:
                 perform("removing what is old", purge)
-            database.answered()
+            database.answered(done >= refresh.SLICE)
         except DATABASE_ERRORS as error:
             if isinstance(error, LoginRefused) and not is_open:
                 raise
@@ -155,11 +155,11 @@ class Availability:
     def __init__(self) -> None:
         self.pause_s, self._answers = TURN_S, True
 
-    def answered(self) -> None:
-        """Take note that it has answered."""
+    def answered(self, more: bool) -> None:
+        """Take note that it has answered; where there is `more` to do, the next turn does not wait."""
         if not self._answers:
             log.warning("the database answers again")
-        self.pause_s, self._answers = TURN_S, True
+        self.pause_s, self._answers = 0.0 if more else TURN_S, True
 
     def failed(self, error: Exception) -> None:
         """Take note that it did not, and close the connection; wait twice as long as the last time."""
@@ -168,4 +168,4 @@ class Availability:
         elif self._answers:
             log.warning("the database %s, the worker waits for it: %s", verb(error), reason(error))
         discard_connection()
-        self.pause_s, self._answers = min(MAX_PAUSE_S, self.pause_s * 2), False
+        self.pause_s, self._answers = min(MAX_PAUSE_S, max(TURN_S, self.pause_s) * 2), False

@@ -13,8 +13,8 @@ from server import audit, clock
 from server.config import settings
 from server.devices import access, identity, names
 from server.errors import Refused
-from server.models import EVERYONE, Audience, Device, Document
-from server.resources import sql, store, table
+from server.models import EVERYONE, Audience, Device
+from server.resources import documents, sql, store, table
 from server.resources.codes import DeviceCategory
 from server.resources.hooks import Change, after, before, rebuild, seed
 from server.units import Href, Lfdi
@@ -255,8 +255,7 @@ def _check_removal(change: Change) -> None:
 @after("DELETE", "EndDevice")
 def _remove_device(change: Change) -> None:
     lfdi = change.data["lFDI"]
-    for mirror in Document.select().where((Document.parent == "/mup") & (Document.audience == lfdi)
-                                          & (Document.visibility < Document.EXPIRED)):
+    for mirror in documents.own("/mup", lfdi):
         store.remove(mirror.href)
     _release_managed(lfdi)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()

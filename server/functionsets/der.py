@@ -11,8 +11,9 @@ from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Audience, Device, Document
-from server.resources import documents, refresh, retrieve, sql, store, table
+from server.resources import documents, quotas, refresh, retrieve, sql, store, table
 from server.resources.hooks import Change, after, instead
+from server.units import Lfdi
 
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
@@ -100,29 +101,25 @@ def current_program(context: RequestContext) -> Fragment:
 def usage_point(context: RequestContext) -> Fragment:
     """Return the first usage point that the DER's device mirrors. Refused (404) where there is none."""
     _check_visible(context)
-    point = _usage_points(context.href).first()
-    if point is None:
+    points = documents.own("/upt", _owner(context.href))
+    if not points:
         raise Refused(404, "this DER's device mirrors no usage point")
-    document = retrieve.single(point.href, None, context.edition)
+    document = retrieve.single(points[0].href, None, context.edition)
     assert document is not None
-    return context.moved("UsagePoint", document, point.href)
+    return context.moved("UsagePoint", document, points[0].href)
 
 
 @instead("COUNT", "AssociatedUsagePoint")
 def _count_usage_points(href: str) -> int:
-    match = table.match(href)
-    assert match is not None
-    return int(sql.row(f"SELECT count(*) FROM document WHERE parent = '/upt' AND {documents.LISTED} AND "
-                       "audience = (SELECT lfdi FROM device WHERE id = ?)", match.parameters["device"])[0])
+    return quotas.stored("/upt", _owner(href))
 
 
-def _usage_points(href: str) -> Any:
-    """Return the usage points of the device that a DER belongs to."""
+def _owner(href: str) -> Lfdi:
+    """Return the device that a DER belongs to; "" where it is gone."""
     match = table.match(href)
     assert match is not None
-    return Document.select().join(Device, on=(Device.lfdi == Document.audience)).where(
-        (Document.parent == "/upt") & (Document.visibility < Document.EXPIRED)
-        & (Device.id == match.parameters["device"])).order_by(Document.sort)
+    row = sql.row("SELECT lfdi FROM device WHERE id = ?", match.parameters["device"])
+    return str(row[0]) if row else ""
 
 
 def _check_visible(context: RequestContext) -> None:

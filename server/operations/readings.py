@@ -8,9 +8,8 @@ from server.devices import enrolment
 from server.grid.controls import responses as eventresponses
 from server.grid.controls.results import ResponseRow
 from server.grid.series import meterrows
-from server.models import Document
 from server.operations.declaration import Arg, DeviceName, Group, Role
-from server.resources import meterreadings, store
+from server.resources import documents, meterreadings, store
 from server.resources.codes import FlowDirection, Uom
 from server.units import Href, Instant, Seconds
 
@@ -65,8 +64,7 @@ def readings(
 ) -> list[ReadingRow]:
     """List what a device measured, oldest first; values as they were posted, with their ReadingType."""
     lfdi = enrolment.find(device).lfdi
-    points = Document.select().where(
-        (Document.parent == "/upt") & (Document.audience == lfdi) & (Document.visibility < Document.EXPIRED))
+    points = documents.own("/upt", lfdi)
     since, until = (start if start is not None else -_EVER, end if end is not None else _EVER)
     rows: list[ReadingRow] = []
     of_device = meterrows.read("JOIN device d ON d.id = m.device_id WHERE d.lfdi = ?", lfdi)

@@ -5,9 +5,11 @@ from typing import Any
 
 from server.models import Document
 from server.resources import events, sql
+from server.units import Href
 
 COLUMNS = tuple(Document._meta.sorted_field_names)
 LISTED, ACTIVE = f"visibility < {Document.EXPIRED}", f"visibility = {Document.ACTIVE}"
+OWN = f"parent = ? AND audience = ? AND {LISTED}"  # all of it, for the partial index by audience
 EVENT = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(events.KINDS)))
 _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
 _UPSERT = (
@@ -26,6 +28,11 @@ def first(condition: str, *parameters: Any) -> Document | None:
     """Return the first document that meets an SQL condition; None where there is none."""
     row = sql.row(_SELECT + condition, *parameters)
     return _document(row) if row else None
+
+
+def own(list_href: Href, audience: str) -> list[Document]:
+    """Return the items of a list that are of one audience, such as a device, in the list's order."""
+    return select(f"{OWN} ORDER BY sort", list_href, audience)
 
 
 def _document(row: tuple[Any, ...]) -> Document:

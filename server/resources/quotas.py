@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from server.config import settings
 from server.errors import Refused
-from server.resources import sql, table
+from server.resources import documents, sql, table
 from server.resources.hooks import Change
 from server.units import Lfdi
 
@@ -62,8 +62,7 @@ def limit(quota: str) -> int:
 
 def stored(list_href: str, lfdi: Lfdi) -> int:
     """Return how many items of a list belong to a device."""
-    return int(sql.row("SELECT count(*) FROM document WHERE parent = ? AND audience = ? AND visibility < 2",
-                       list_href, lfdi)[0])
+    return int(sql.row(f"SELECT count(*) FROM document WHERE {documents.OWN}", list_href, lfdi)[0])
 
 
 def check_bytes(lfdi: Lfdi, href: str, size: int) -> None:

@@ -18,7 +18,7 @@ from server.grid.dispatch import orders
 from server.grid.groups import virtualders
 from server.grid.series import measurements
 from server.models import DispatchOrder, Document, ResponseRecord, Share
-from server.resources import store
+from server.resources import refresh, store
 from tests import peers
 from tests.conftest import NOON
 
@@ -152,3 +152,13 @@ def test_a_worker_that_waits_for_its_database_ends_on_a_signal(tmp_path: Path) -
         assert "the worker waits for it: connection failed" in process.stderr.readline()
         process.terminate()
         assert process.wait(20) == 0 and "Traceback" not in process.stderr.read()
+
+
+def test_a_turn_that_left_something_is_followed_at_once(
+    server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = iter([refresh.SLICE, refresh.SLICE + 3, refresh.SLICE - 1, 0])
+    monkeypatch.setattr(worker, "turn", lambda: next(done))
+    stop = Pauses(4)
+    worker.run(lambda: None, stop)
+    assert stop.waited == [0, 0, worker.TURN_S, worker.TURN_S]

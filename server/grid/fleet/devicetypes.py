@@ -93,14 +93,7 @@ def reconcile(device: int, lfdi: str) -> bool:
     capabilities = (_submitted(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
     der_kinds = [kind_of_der(der_type, capacity_wh is not None) for der_type, capacity_wh in sql.rows(
         "SELECT der_type, capacity_wh FROM der_state WHERE device_id = ?", device)]
-    points = [
-        json.loads(submitted)
-        for (submitted,) in sql.rows(
-            "SELECT submitted FROM document WHERE parent = '/upt' AND audience = ? "
-            f"AND {documents.LISTED} AND submitted IS NOT NULL",
-            lfdi,
-        )
-    ]
+    points = [point.submitted for point in documents.own("/upt", lfdi) if point.submitted is not None]
     premises = bool(points) and all(is_premises(point) for point in points)
     kind = kind_of(der_kinds, category, premises)
     values = kind, category, _max_load_w(device, capabilities)

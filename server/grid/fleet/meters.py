@@ -82,14 +82,8 @@ def rated_w(device: int) -> Watts | None:
 
 def _points(lfdi: Lfdi) -> dict[Href, Data]:
     """Return the usage points of electricity that a device mirrors, in the order in which they were made."""
-    points = {
-        href: json.loads(submitted)
-        for href, submitted in sql.rows(
-            "SELECT href, submitted FROM document WHERE parent = '/upt' AND audience = ? "
-            f"AND {documents.LISTED} AND submitted IS NOT NULL",
-            lfdi,
-        )
-    }
+    points = {document.href: document.submitted for document in documents.own("/upt", lfdi)
+              if document.submitted is not None}
     electric = ServiceKind.ELECTRICITY
     return {href: points[href] for href in sorted(points, key=lambda href: int(href.rpartition("/")[2]))
             if points[href].get("serviceCategoryKind", electric) == electric}
