@@ -1,11 +1,14 @@
 """Rows of the table Document, by SQL written by hand, since every write needs several."""
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from server.models import Document
 from server.resources import events, sql
 from server.units import Href
+
+Data = dict[str, Any]
 
 COLUMNS = tuple(Document._meta.sorted_field_names)
 LISTED, ACTIVE = f"visibility < {Document.EXPIRED}", f"visibility = {Document.ACTIVE}"
@@ -17,6 +20,7 @@ _UPSERT = (
     f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"
 )
 _JSON = tuple((name, getattr(Document, name).python_value) for name in ("submitted", "status"))
+_TO_TEXT = {name: getattr(Document, name).db_value for name, _ in _JSON}
 
 
 def select(condition: str, *parameters: Any) -> list[Document]:
@@ -35,6 +39,12 @@ def own(list_href: Href, audience: str) -> list[Document]:
     return select(f"{OWN} ORDER BY sort", list_href, audience)
 
 
+def among(column: str, values: Iterable[Any], condition: str = "", *parameters: Any) -> Iterator[Document]:
+    """Yield the documents with one of these values, which may be any number, in a column, and which meet a
+    condition (such as `AND visibility = ?`)."""
+    yield from map(_document, sql.among(f"{_SELECT}{column} IN ({{}}) {condition}", values, *parameters))
+
+
 def _document(row: tuple[Any, ...]) -> Document:
     values = dict(zip(COLUMNS, row, strict=True))
     for name, read in _JSON:
@@ -42,11 +52,15 @@ def _document(row: tuple[Any, ...]) -> Document:
     return Document(**values)
 
 
-def write(values: dict[str, Any]) -> None:
-    """Insert or replace the row with these values of all columns; JSON is given as text."""
-    sql.execute(_UPSERT, *map(values.__getitem__, COLUMNS))
+def write(rows: Iterable[Data]) -> None:
+    """Insert or replace the rows with these values of all columns."""
+    sql.many(_UPSERT, map(_stored, rows))
 
 
-def is_stored(values: dict[str, Any]) -> bool:
-    """Return whether the row is there with just these values."""
-    return bool(sql.row(f"{_SELECT}href = ?", values["href"]) == tuple(map(values.__getitem__, COLUMNS)))
+def _stored(values: Data) -> tuple[Any, ...]:
+    return tuple(_TO_TEXT[name](value) if name in _TO_TEXT else value for name, value in values.items())
+
+
+def differs(document: Document, values: Data) -> bool:
+    """Return whether a document has other values than these of all columns."""
+    return any(getattr(document, name) != value for name, value in values.items())

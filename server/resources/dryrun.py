@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from server.resources import store
+from server.units import Href
 
 
 class RolledBack(Exception):
@@ -17,13 +18,13 @@ class RolledBack(Exception):
 
 
 @contextmanager
-def transaction(dry_run: bool, scope: str | None = None) -> Iterator[None]:
+def transaction(dry_run: bool, *scopes: Href) -> Iterator[None]:
     """A transaction of the store that is rolled back at its end where `dry_run` is set.
 
-    For `scope` see `store.transaction`. Results are taken inside, while the change is there to be read.
+    For `scopes` see `store.transaction`. Results are taken inside, while the change is there to be read.
     """
     try:
-        with store.transaction(scope):
+        with store.transaction(*scopes):
             yield
             if dry_run:
                 raise RolledBack({})

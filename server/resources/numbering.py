@@ -3,30 +3,58 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from peewee import chunked
 
 from server import clock
 from server.config import settings
+from server.models.base import CHUNK
 from server.resources import sql
 from server.units import Instant
 
 
 def next_number(name: str) -> int:
     """Return the next number of a list; none is given twice."""
-    return int(sql.row("INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) "
-                       "DO UPDATE SET value = counter.value + 1 RETURNING value", name)[0])
+    return next_numbers([name])[0]
 
 
-def created_at(list_href: str) -> Instant:
-    """Return the creationTime of a new item: the present time, or later than that of every other item where
-    the clock was set back.
+def next_numbers(names: Sequence[str]) -> list[int]:
+    """Return the next number of each of these lists, in which one may be several times."""
+    counts = Counter(names)
+    last = _raise(counts.items(), "counter.value + excluded.value")
+    given: Counter[str] = Counter()
+    numbers = []
+    for name in names:
+        given[name] += 1
+        numbers.append(last[name] - counts[name] + given[name])
+    return numbers
+
+
+def created_at(lists: Iterable[str]) -> dict[str, Instant]:
+    """Return, by list, the creationTime of new items: the present time, or later than that of every other
+    item where the clock was set back.
 
     Of two events the one that was created later is the newer (10.2), whatever the clock did in between. Of
     those that are created in one second the mRID decides, see `new_mrid`.
     """
-    return int(sql.row(
-        "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = CASE "
-        "WHEN counter.value > excluded.value THEN counter.value + 1 ELSE excluded.value END RETURNING value",
-        f"{list_href} creationTime", clock.now())[0])
+    names = {f"{list_href} creationTime": list_href for list_href in lists}
+    now = clock.now()
+    instants = _raise([(name, now) for name in names], "CASE WHEN counter.value > excluded.value "
+                      "THEN counter.value + 1 ELSE excluded.value END")
+    return {names[name]: instant for name, instant in instants.items()}
+
+
+def _raise(values: Iterable[tuple[str, int]], raised: str) -> dict[str, int]:
+    """Set counters to these values, and those that there are to `raised`; return what they are."""
+    found: dict[str, int] = {}
+    for chunk in chunked(values, CHUNK):
+        found |= dict(sql.rows(
+            f"INSERT INTO counter (name, value) VALUES {', '.join(['(?, ?)'] * len(chunk))} "
+            f"ON CONFLICT (name) DO UPDATE SET value = {raised} RETURNING name, value",
+            *(part for pair in chunk for part in pair)))
+    return found
 
 
 def new_mrid() -> str:

@@ -8,18 +8,23 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from peewee import chunked
 
 from server import alarms, clock, logs
 from server.models.unavailable import DATABASE_ERRORS
 from server.resources import links, render, sql, store, table, transactions
+from server.resources.eventlists import Period
 from server.units import Href, Instant
 
 log = logging.getLogger(__name__)
 RETRY_S = 300  # until a list that cannot be rendered is tried again
 WAIT_MS = 100  # that a GET waits for those who write; then it serves what was rendered before
 SLICE = 500  # lists that the worker renders before its other duties have their turn
+TOGETHER = 100  # lists in one transaction, for which others wait
 
 
 class _Known(NamedTuple):
@@ -90,26 +95,39 @@ def run() -> int:
     return len(parents)
 
 
-def _render(parents: Iterable[Href], wait_ms: int | None = None) -> None:
-    """Render what is stale in lists. One that cannot be rendered is logged, raised as an alarm, and tried
-    again later; the others go on."""
-    for parent in parents:
+def _render(parents: Sequence[Href], wait_ms: int | None = None) -> None:
+    """Render what is stale in lists, some of them in one transaction.
+
+    A list that cannot be rendered is logged, raised as an alarm, and tried again later; the others go on.
+    """
+    for chunk in chunked(parents, TOGETHER):
         try:
-            _render_list(parent, wait_ms)
+            _render_lists(chunk, wait_ms)
         except (*DATABASE_ERRORS, transactions.Busy):
             raise
         except Exception:
+            if len(chunk) > 1:
+                for parent in chunk:
+                    _render([parent], wait_ms)
+                continue
+            parent, = chunk
             alarms.raise_alarm("work", f"list {parent}", logs.unexpected(log, f"Rendering {parent}"))
             sql.execute("UPDATE document SET fresh_until = ? WHERE parent = ? AND fresh_until <= ?",
                         clock.now() + RETRY_S, parent, clock.now())
 
 
-def _render_list(parent: Href, wait_ms: int | None) -> None:
-    with store.transaction(parent, wait_ms):
-        stale = sql.rows(
-            "SELECT href, kind, at, until FROM document WHERE parent = ? AND fresh_until <= ?",
-            parent, clock.now())
-        store.reevaluate(parent, [(at, until) for _, kind, at, until in stale if links.is_event(kind)])
-        for href, kind, _, _ in stale:
-            if not links.is_event(kind) and render.rerender(href):
-                store.touch(table.parent(parent))
+def _render_lists(parents: Sequence[Href], wait_ms: int | None) -> None:
+    with store.transaction(*parents, wait_ms=wait_ms):
+        periods: dict[Href, list[Period]] = defaultdict(list)
+        others = []
+        for href, kind, parent, at, until in sql.among(
+                "SELECT href, kind, parent, at, until FROM document WHERE parent IN ({}) "
+                "AND fresh_until <= ?",
+                parents, clock.now()):
+            if links.is_event(kind):
+                periods[parent].append((at, until))
+            else:
+                others.append(href)
+        store.reevaluate(periods)
+        for href in render.rerender(others):
+            store.touch(table.parent(table.parent(href)))

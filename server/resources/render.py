@@ -1,64 +1,111 @@
-"""Rendering: from submitted data to the row of a document. Only `store` calls this, in its transactions."""
+"""Rendering: from submitted data to the rows of documents. Only `store` calls this, in its transactions."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from peewee import chunked
 
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import (codec, documents, events, hooks, links, ordering, pollrates, quotas, schema,
-                              sql, table, visibility)
-from server.resources.codes import EventStatus
+from server.models.base import CHUNK
+from server.resources import (codec, documents, eventlists, linkcounts, links, ordering, pollrates, quotas,
+                              schema, table, visibility)
+from server.resources.eventlists import Draft, Period, Timed
 from server.resources.visibility import TimedState
-from server.units import Instant
+from server.units import Href
 
 Data = dict[str, Any]
-Period = tuple[Instant, Instant]
 
 
-def save(
-    kind: str,
-    href: str,
-    parent: str,
-    audience: str,
-    submitted: Data | None,
-    state: TimedState | None = None,
-    compare: bool = False,
-    check: bool = False,
-    bounded: bool = False,
-) -> bool:
-    """Render a document and write its row; return whether the row is new or changed.
+def save(drafts: Iterable[Draft], check: bool = False, bounded: bool = False) -> None:
+    """Render documents and write their rows. No draft is an event: see `save_events`.
 
-    With `compare` an unchanged row is not written. With `check` an invalid document is refused (400), since
-    nobody has validated the data yet; with `bounded` its bytes count on the quota of a device. An event
-    without `state` is written as scheduled; its status is found with its neighbours afterwards, see
-    `reevaluate`.
+    With `check` an invalid document is refused (400), since nobody has validated the data yet; with `bounded`
+    its bytes count on the quota of a device.
     """
+    _write([Timed(draft, None) for draft in drafts], check, bounded)
+
+
+def save_events(
+    drafts: Iterable[Draft], periods: Mapping[Href, Iterable[Period]], check: bool = False,
+    bounded: bool = False
+) -> None:
+    """Render events and write their rows, and those of other events whose state they change.
+
+    `periods` are those in which the lists of the drafts change.
+    """
+    _write(list(eventlists.evaluate(periods, drafts)), check, bounded)
+
+
+def reevaluate(periods: Mapping[Href, Iterable[Period]]) -> set[Href]:
+    """Render the events of lists whose state is another now; return the lists of which there are some.
+
+    Looks at those that share time with the periods of a list, directly or through each other.
+    """
+    return {table.parent(href) for href in _write(list(eventlists.evaluate(periods)))}
+
+
+def reevaluate_list(list_href: Href) -> int:
+    """Render every event of a list, also those that are over; return how many of them have changed."""
+    return len(_write(list(eventlists.evaluate_list(list_href))))
+
+
+def rerender(hrefs: Iterable[Href]) -> list[Href]:
+    """Render documents again, events with the status that they have; return the hrefs of those that
+    changed. What is not there any more is left out."""
+    changed = []
+    for chunk in chunked(dict.fromkeys(hrefs), CHUNK):
+        changed += _write([
+            Timed(Draft(document.kind, document.href, document.parent, document.audience, document.submitted),
+                  None if document.status is None
+                  else TimedState(document.visibility, document.fresh_until, document.status), document)
+            for document in documents.among("href", chunk)])
+    return changed
+
+
+def _write(timed: list[Timed], check: bool = False, bounded: bool = False) -> list[Href]:
+    """Render and write what is new or has changed; return the hrefs."""
+    links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed})
+    rows = []
+    for draft, state, stored in timed:
+        values = _row(draft, links_of[draft.href], state)
+        if stored is None:
+            if check:
+                codec.check(draft.kind, values["body_2023"] or values["body"])
+            if bounded:
+                text = Document.submitted.db_value(draft.submitted)
+                quotas.check_bytes(draft.audience, draft.href, len(text or ""))
+        elif not documents.differs(stored, values):
+            continue
+        rows.append(values)
+    if rows:
+        documents.write(rows)
+    return [values["href"] for values in rows]
+
+
+def _row(draft: Draft, links_of: Data, state: TimedState | None) -> Data:
+    """Return the values of all columns."""
+    kind, href, _, audience, submitted = draft
     data = submitted if submitted is not None else blank(kind)
     position = ordering.list_position(kind, href, data)
     overrides = pollrates.overrides(kind, audience)
     if state is None:
-        state = _timed_state(kind, data, position)
+        state = _timed_state(data, position)
     if state.status is not None:
         overrides["EventStatus"] = state.status
-    defaults = {**_links(kind, href), **pollrates.defaults(kind, audience)}
+    defaults = {**links_of, **pollrates.defaults(kind, audience)}
     try:
         body, body_2023 = codec.fragments(kind, links.complete(kind, href, data, defaults, overrides))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(400, str(error)) from None
-    if check:
-        codec.check(kind, body_2023 or body)
-    text = Document.submitted.db_value(submitted)
-    if bounded:
-        quotas.check_bytes(audience, href, len(text or ""))
-    values = {
+    return {
         "href": href,
         "kind": kind,
-        "parent": parent,
+        "parent": draft.parent,
         "audience": audience,
-        "submitted": text,
+        "submitted": submitted,
         "body": body,
         "body_2023": body_2023,
         "mrid": position.mrid,
@@ -67,126 +114,14 @@ def save(
         "until": position.until,
         "visibility": state.visibility,
         "fresh_until": state.fresh_until,
-        "status": Document.status.db_value(state.status),
+        "status": state.status,
     }
-    if compare and documents.is_stored(values):
-        return False
-    documents.write(values)
-    return True
 
 
-def _timed_state(kind: str, data: Data, position: ordering.ListPosition) -> TimedState:
-    if links.is_event(kind):
-        now = clock.now()
-        status = {"currentStatus": EventStatus.SCHEDULED, "dateTime": now, "potentiallySuperseded": False}
-        return TimedState(Document.LISTED, now, status)
+def _timed_state(data: Data, position: ordering.ListPosition) -> TimedState:
     if position.until is None:
         return TimedState(Document.LISTED, None)
     return visibility.interval_state(data["interval"]["start"], position.until, clock.now())
-
-
-def rerender(href: str) -> bool:
-    """Render a document again, an event with the status that it has; return whether that changed it."""
-    document = documents.first("href = ?", href)
-    if document is None:
-        return False
-    state = None
-    if document.status is not None:
-        state = TimedState(document.visibility, document.fresh_until, document.status)
-    return save(document.kind, href, document.parent, document.audience, document.submitted, state,
-                compare=True)
-
-
-def reevaluate(list_href: str, periods: Iterable[Period] | None = None) -> bool:
-    """Find the present status of the events of a list and render those that it changes.
-
-    Looks at the events that share time with one of these periods, directly or through each other; without
-    `periods` at all of them, also those that are over. A final status (cancelled, superseded) becomes part of
-    the submitted data, since it outlasts the newer event. Returns whether a document changed.
-    """
-    document_of = {document.href: document for document in _neighbours(list_href, periods)}
-    states = events.evaluate_all((events.from_data(document.kind, href, document.submitted)
-                                  for href, document in document_of.items()), clock.now())
-    changed = False
-    for href, event_state in states.items():
-        document = document_of[href]
-        reason = (document.submitted.get("EventStatus") or {}).get("reason")
-        state = visibility.event_state(event_state, reason)
-        if periods is not None and (document.visibility, document.fresh_until, document.status) == state:
-            continue
-        submitted = document.submitted
-        if event_state.status in events.FINAL:
-            submitted = {**submitted, "EventStatus": state.status}
-        changed |= save(document.kind, href, list_href, document.audience, submitted, state, compare=True)
-    return changed
-
-
-def _neighbours(list_href: str, periods: Iterable[Period] | None) -> Iterator[Document]:
-    if periods is None:
-        yield from documents.select(f"parent = ? AND {documents.EVENT}", list_href)
-        return
-    hrefs: set[str] = set()
-    for period in periods:
-        for document in _overlap_group(list_href, *period):
-            if document.href not in hrefs:
-                hrefs.add(document.href)
-                yield document
-
-
-def _overlap_group(list_href: str, start: Instant, end: Instant) -> list[Document]:
-    """Return the listed events that share time with [start, end), directly or through each other."""
-    while True:
-        group = documents.select(f"parent = ? AND at < ? AND (until > ? OR at = ?) AND {documents.LISTED} "
-                                 "AND status IS NOT NULL", list_href, max(end, start + 1), start, start)
-        periods = [(start, end), *(links.period(document.submitted) for document in group)]
-        wider = min(start for start, _ in periods), max(end for _, end in periods)
-        if wider == (start, end):
-            return group
-        start, end = wider
-
-
-def _links(kind: str, href: str) -> Data:
-    """Return the links of a document, with the counts of the lists that they lead to."""
-    below = links.link_rows(kind)
-    if not below:
-        return {}
-    counts: dict[str, int | None] = {}
-    lists = {}
-    for link in below:
-        counter, target = hooks.instead_of("COUNT", link.row.name), f"{href}/{link.step}"
-        if counter:
-            counts[target] = counter(target)
-        elif link.row.is_list:
-            source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
-            lists[target] = source, link.row.of is not None
-    listed = _counts([source for source, active in lists.values() if not active], documents.LISTED)
-    started = _counts([source for source, active in lists.values() if active], documents.ACTIVE)
-    for target, (source, active) in lists.items():
-        counts[target] = (started if active else listed).get(source, 0)
-    present = {target for target, count in counts.items() if count}
-    if any(not link.row.is_list for link in below):
-        present |= {single for single, in sql.rows(
-            f"SELECT href FROM document WHERE parent = ? AND {documents.LISTED}", href)}
-    return links.links(kind, href, counts, present)
-
-
-def _counts(lists: list[str], condition: str) -> dict[str, int]:
-    if not lists:
-        return {}
-    return dict(sql.rows(f"SELECT parent, count(*) FROM document WHERE parent IN ({sql.marks(len(lists))}) "
-                         f"AND {condition} GROUP BY parent", *lists))
-
-
-@lru_cache(maxsize=None)
-def counted(list_name: str) -> bool:
-    """Return whether the document above a list has a link with the number of its items."""
-    row = table.rows[list_name]
-    owner = next((other for other in table.rows.values() if other.path == table.parent(row.path)), None)
-    return owner is not None and any(
-        table.source(link.row) is row and not hooks.instead_of("COUNT", link.row.name)
-        for link in links.link_rows(owner.name)
-        if link.row.is_list
-    )
 
 
 def blank(kind: str) -> Data:

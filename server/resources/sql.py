@@ -4,13 +4,14 @@ Statements are plain SQL that SQLite and PostgreSQL both understand, with `?` fo
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import peewee
 
 from server.models import db, is_postgres
+from server.models.base import CHUNK
 
 
 @lru_cache(maxsize=None)
@@ -37,6 +38,15 @@ def row(statement: str, *parameters: Any) -> Any:
 def rows(statement: str, *parameters: Any) -> list[Any]:
     """Return every row."""
     return list(execute(statement, *parameters).fetchall())
+
+
+def among(statement: str, values: Iterable[Any], *parameters: Any) -> Iterator[Any]:
+    """Yield the rows of a SELECT with `IN ({})`, which may be any number of values; `parameters` follow them.
+
+    A statement takes CHUNK of them. An order of the query holds within each of the statements.
+    """
+    for chunk in peewee.chunked(dict.fromkeys(values), CHUNK):
+        yield from rows(statement.format(marks(len(chunk))), *chunk, *parameters)
 
 
 def below(column: str) -> str:

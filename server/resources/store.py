@@ -5,19 +5,26 @@ committed with it or not at all. Documents whose links change are rendered once,
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from peewee import chunked
 
 from server import clock
 from server.errors import Refused
-from server.models import EVERYONE, NOBODY, Document, KeyValue
-from server.resources import documents, hooks, links, numbering, quotas, render, schema, sql, table
+from server.models import EVERYONE, Document, KeyValue
+from server.models.base import CHUNK
+from server.resources import (audiences, documents, hooks, linkcounts, links, numbering, quotas, render,
+                              schema, sql, table)
 from server.resources.codes import EventStatus
+from server.resources.eventlists import Draft, Period
 from server.resources.hooks import Change
 from server.resources.transactions import batch, run_after_all, touch, transaction
+from server.units import Href
 
-__all__ = ["INHERIT", "add", "add_placeholder", "apply_rates", "batch", "cancel", "discard", "find", "get",
-           "items", "post", "put", "reevaluate", "reindex", "remove", "touch", "transaction"]
+__all__ = ["INHERIT", "add", "add_all", "add_placeholder", "apply_rates", "batch", "cancel", "discard",
+           "find", "get", "items", "post", "put", "reevaluate", "reindex", "remove", "touch", "transaction"]
 Data = dict[str, Any]
 INHERIT = object()
 
@@ -57,27 +64,59 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
     Without a caller, which is by the operator, mRID and creationTime are added where the type has them.
     """
     with transaction(list_href):
-        change = Change("POST", kind, "", dict(data), caller=caller,
-                        audience=_inherited(list_href) if audience is INHERIT else audience)
+        if audience is INHERIT:
+            audience = audiences.inherited([list_href])[list_href]
+        change = Change("POST", kind, "", dict(data), caller=caller, audience=audience)
         if caller is None:
-            fields = schema.type_spec(kind).by_key
-            given = {"mRID": numbering.new_mrid, "creationTime": lambda: numbering.created_at(list_href)}
-            for key, value in given.items():
-                if key in fields and key not in change.data:
-                    change.data[key] = value()
+            _complete([change], [list_href])
         hooks.run_before(change)
         if not change.href:
             quotas.check_new_item(change, list_href)
             change.href = f"{list_href}/{numbering.next_number(list_href)}"
-        render.save(kind, change.href, list_href, EVERYONE if change.audience is None else change.audience,
-                    change.data, check=caller is None, bounded=caller is not None)
-        _reconcile(change, list_href)
+        _save([change], list_href)
         return change
 
 
 def add(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: Any = None) -> str:
     """Add an item to a list and return its href."""
     return post(kind, list_href, data, audience, caller).href
+
+
+def add_all(kind: str, items: Iterable[tuple[Href, Data]], audience: Any = INHERIT) -> list[Href]:
+    """Add items to lists, by the operator, as `add` does one by one; return their hrefs.
+
+    All or none. Statements are for CHUNK items at once. Not for kinds of which a `before` hook recognises items.
+    """
+    chosen, hrefs = list(items), []
+    with transaction(*(list_href for list_href, _ in chosen)):
+        for chunk in chunked(chosen, CHUNK):
+            lists = [list_href for list_href, _ in chunk]
+            audience_of = (audiences.inherited(lists) if audience is INHERIT
+                           else dict.fromkeys(lists, audience))
+            changes = [Change("POST", kind, "", dict(data), audience=audience_of[list_href])
+                       for list_href, data in chunk]
+            _complete(changes, lists)
+            numbers = numbering.next_numbers(lists)
+            for change, list_href, number in zip(changes, lists, numbers, strict=True):
+                change.href = f"{list_href}/{number}"
+                hooks.run_before(change)
+            _save(changes, *lists)
+            hrefs += [change.href for change in changes]
+    return hrefs
+
+
+def _complete(changes: Sequence[Change], lists: Sequence[Href]) -> None:
+    """Add mRID and creationTime, where the type has them, to new items of these lists."""
+    fields = schema.type_spec(changes[0].kind).by_key
+    if "mRID" in fields:
+        for change in changes:
+            change.data.setdefault("mRID", numbering.new_mrid())
+    if "creationTime" in fields:
+        instants = numbering.created_at(list_href for change, list_href in zip(changes, lists, strict=True)
+                                        if "creationTime" not in change.data)
+        for change, list_href in zip(changes, lists, strict=True):
+            if "creationTime" not in change.data:
+                change.data["creationTime"] = instants[list_href]
 
 
 def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind: str = "") -> Change:
@@ -92,11 +131,11 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
         old, parent = get(href), table.parent(href)
         change = Change("PUT", old.kind if old else kind or match.row.element, href, dict(data),
                         old.submitted if old else None, caller)
-        change.audience = audience if audience is not INHERIT else old.audience if old else _inherited(parent)
+        if audience is INHERIT:
+            audience = old.audience if old else audiences.inherited([parent])[parent]
+        change.audience = audience
         hooks.run_before(change)
-        render.save(change.kind, href, parent, EVERYONE if change.audience is None else change.audience,
-                    change.data, check=caller is None, bounded=caller is not None)
-        _reconcile(change, parent, counted=old is None)
+        _save([change], parent)
         return change
 
 
@@ -104,7 +143,9 @@ def add_placeholder(kind: str, href: str, audience: Any = INHERIT) -> None:
     """Add a resource of which nothing has been submitted yet, so that the link to it resolves."""
     with transaction(href):
         parent = table.parent(href)
-        render.save(kind, href, parent, _inherited(parent) if audience is INHERIT else audience, None)
+        if audience is INHERIT:
+            audience = audiences.inherited([parent])[parent]
+        render.save([Draft(kind, href, parent, audience, None)])
         touch(parent)
 
 
@@ -120,7 +161,9 @@ def remove(href: str, caller: Any = None) -> None:
         sql.execute("DELETE FROM document WHERE href = ?", href)
         if document.kind in table.rows and table.children(document.kind):
             sql.execute(f"DELETE FROM document WHERE {sql.below('href')}", *sql.bounds(href))
-        _reconcile(change, document.parent)
+        _follow([change], [document.parent])
+        if links.is_event(change.kind):
+            reevaluate(_periods([change], [document.parent]))
 
 
 def discard(href: str) -> None:
@@ -150,18 +193,46 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
         put(href, {**document.submitted, "EventStatus": status})
 
 
-def _reconcile(change: Change, parent: str, counted: bool = True) -> None:
-    """Carry out the consequences of a change: counts, placeholders, hooks, the status of events."""
-    if counted:
-        _count(change.href, parent)
-    if change.method != "DELETE":
-        for link in links.link_rows(change.kind):
-            if link.required and not link.row.is_list and get(f"{change.href}/{link.step}") is None:
-                add_placeholder(link.row.name, f"{change.href}/{link.step}")
-    hooks.run_after(change)
-    run_after_all(change)
-    if links.is_event(change.kind):
-        reevaluate(parent, [links.period(data) for data in (change.data, change.old) if data])
+def _save(changes: Sequence[Change], *lists: Href) -> None:
+    """Write the documents of changes of one kind, below these lists, and carry out the consequences: counts,
+    placeholders, hooks, the status of events."""
+    kind, by_operator = changes[0].kind, changes[0].caller is None
+    drafts = [Draft(kind, change.href, parent, EVERYONE if change.audience is None else change.audience,
+                    change.data) for change, parent in zip(changes, lists, strict=True)]
+    if links.is_event(kind):
+        render.save_events(drafts, _periods(changes, lists), check=by_operator, bounded=not by_operator)
+    else:
+        render.save(drafts, check=by_operator, bounded=not by_operator)
+    _add_required(drafts)
+    _follow(changes, lists)
+
+
+def _periods(changes: Iterable[Change], lists: Iterable[Href]) -> dict[Href, list[Period]]:
+    """Return the periods in which events begin or end to count, by list."""
+    periods: dict[Href, list[Period]] = defaultdict(list)
+    for change, list_href in zip(changes, lists, strict=True):
+        periods[list_href] += [links.period(data) for data in (change.data, change.old) if data]
+    return periods
+
+
+def _add_required(drafts: Sequence[Draft]) -> None:
+    """Add placeholders for what documents have to link to, where it is not there."""
+    wanted = {f"{draft.href}/{link.step}": (link.row.name, draft)
+              for link in links.link_rows(drafts[0].kind) if link.required and not link.row.is_list
+              for draft in drafts}
+    present = {href for href, in sql.among("SELECT href FROM document WHERE href IN ({})", wanted)}
+    missing = [(href, *wanted[href]) for href in wanted if href not in present]
+    render.save([Draft(name, href, draft.href, draft.audience, None) for href, name, draft in missing])
+    touch(*(draft.href for _, _, draft in missing))
+
+
+def _follow(changes: Sequence[Change], lists: Sequence[Href]) -> None:
+    """Call the hooks of changes, and see to the documents that count what they add or remove."""
+    for change, parent in zip(changes, lists, strict=True):
+        if change.method == "DELETE" or change.old is None or links.is_event(change.kind):
+            _count(change.href, parent)
+        hooks.run_after(change)
+    run_after_all(changes)
 
 
 def _count(href: str, parent: str) -> None:
@@ -170,30 +241,15 @@ def _count(href: str, parent: str) -> None:
         touch(parent)
         return
     match = table.match(parent)
-    if match is not None and render.counted(match.row.name):
+    if match is not None and linkcounts.counted(match.row.name):
         touch(table.parent(parent))
-
-
-def _inherited(href: str) -> str:
-    """Return the audience of the nearest document at or above an href.
-
-    Where there is none it is EVERYONE, or NOBODY for the data of customers.
-    """
-    above = href
-    while above:
-        row = sql.row("SELECT audience FROM document WHERE href = ?", above)
-        if row is not None:
-            return str(row[0])
-        above = table.parent(above)
-    top = table.match("/".join(href.split("/")[:2]))
-    return NOBODY if top is not None and top.row.private else EVERYONE
 
 
 # --- time passes ----------------------------------------------------------------------------------
 
-def reevaluate(list_href: str, periods: list[render.Period]) -> None:
-    """Render the events of a list that have changed in these periods, and what shows their number."""
-    if render.reevaluate(list_href, periods):
+def reevaluate(periods: Mapping[Href, Iterable[Period]]) -> None:
+    """Render the events of lists that have changed in these periods, by list, and what shows their number."""
+    for list_href in render.reevaluate(periods):
         touch(table.parent(list_href))
 
 
@@ -216,11 +272,9 @@ def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
     with transaction():
         changed = sum(task() for task in hooks.rebuilders())
         for parent, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
-            changed += render.reevaluate(parent)
-        for (href,) in track(
-            sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC")
-        ):
-            changed += render.rerender(href)
+            changed += render.reevaluate_list(parent)
+        changed += len(render.rerender(href for href, in track(
+            sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC"))))
     return changed
 
 

@@ -3,15 +3,17 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import peewee
 
 from server.models import check_schema, db, is_postgres
+from server.models.base import CHUNK
 from server.models.unavailable import is_locked
 from server.resources import hooks, render, sql
 from server.resources.hooks import Change
+from server.units import Href
 
 
 class _Local(threading.local):
@@ -28,12 +30,12 @@ class Busy(Exception):
 
 
 @contextmanager
-def transaction(scope: str | None = None, wait_ms: int | None = None) -> Iterator[None]:
+def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
     """A write transaction. One inside another joins it. Busy where others keep its locks longer than
     `wait_ms` (default: the setting `busy_timeout_s`).
 
-    SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scope` is an href: /edev/7,
-    /mup/3) work at the same time, and a writer without scope excludes all others. Locks are taken in one
+    SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scopes` are hrefs: /edev/7,
+    /mup/3) work at the same time; a writer without scope, or of more than CHUNK trees, excludes all others. Locks are taken in one
     order, so that no two wait for each other.
     """
     if _local.depth:
@@ -41,15 +43,14 @@ def transaction(scope: str | None = None, wait_ms: int | None = None) -> Iterato
         return
     with _waiting(wait_ms), db.atomic():
         if is_postgres():
-            _lock(scope, wait_ms)
+            _lock(scopes, wait_ms)
         check_schema()
         _local.depth, _local.dirty = 1, {}
         try:
             yield
             while _local.dirty:
-                href = next(iter(_local.dirty))
-                del _local.dirty[href]
-                render.rerender(href)
+                hrefs, _local.dirty = _local.dirty, {}
+                render.rerender(hrefs)
         finally:
             _local.depth = 0
 
@@ -92,27 +93,29 @@ def _waiting(wait_ms: int | None) -> Iterator[None]:
             sql.execute(f"PRAGMA busy_timeout = {default_ms}")
 
 
-def _lock(scope: str | None, wait_ms: int | None) -> None:
+def _lock(scopes: Iterable[Href], wait_ms: int | None) -> None:
     if wait_ms is not None:
         sql.execute(f"SET LOCAL lock_timeout = {wait_ms}")
-    tree = "/".join((scope or "").split("/")[:3])
-    if tree.count("/") < 2:
+    trees = {"/".join(scope.split("/")[:3]) for scope in scopes}
+    if not 0 < len(trees) <= CHUNK or any(tree.count("/") < 2 for tree in trees):
         sql.execute("SELECT pg_advisory_xact_lock(2030)")
         return
     sql.execute("SELECT pg_advisory_xact_lock_shared(2030)")
-    sql.execute("SELECT pg_advisory_xact_lock(5, ?)", zlib.crc32(tree.encode()) - (1 << 31))
+    keys = sorted({zlib.crc32(tree.encode()) - (1 << 31) for tree in trees})
+    sql.execute("SELECT pg_advisory_xact_lock(5, tree) FROM unnest(?::integer[]) AS tree", keys)
 
 
 def touch(*hrefs: str) -> None:
-    """Render these documents again at the end of the transaction, after those that they depend on."""
+    """Render these documents again at the end of the transaction."""
     for href in hrefs:
         _local.dirty[href] = None
 
 
-def run_after_all(change: Change) -> None:
-    """Call the `after_all` hooks of a change, or note it for them where a batch is under way."""
-    for hook in hooks.after_all_of(change):
+def run_after_all(changes: Sequence[Change]) -> None:
+    """Call the `after_all` hooks of changes of one kind and method, or note them where a batch is under
+    way."""
+    for hook in hooks.after_all_of(changes[0]):
         if _local.batch is None:
-            hook([change])
+            hook(list(changes))
         else:
-            _local.batch.setdefault(hook, []).append(change)
+            _local.batch.setdefault(hook, []).extend(changes)

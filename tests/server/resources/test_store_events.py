@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.resources import codec, refresh, render, retrieve, sql, store
+from server.resources import codec, eventlists, refresh, render, retrieve, sql, store
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -170,19 +170,17 @@ def test_judging_neighbours_alone_is_judging_all(
             store.remove(href)
         elif then and document is not None and document.visibility != Document.EXPIRED:
             store.cancel(href)
-        assert not render.reevaluate(f"{program}/derc")
+        assert not render.reevaluate_list(f"{program}/derc")
 
 
 def test_a_control_looks_only_at_its_neighbours(program: str) -> None:
+    def neighbours(start: int, end: int) -> set[str]:
+        listed, = eventlists._neighbours({f"{program}/derc": [(NOON + start, NOON + end)]}).values()
+        return {document.href for document in listed}
+
     hrefs = [control(program, 1000 * number) for number in range(1, 40)]
-    assert {
-        document.href for document in render._overlap_group(f"{program}/derc", NOON + 5050, NOON + 5060)
-    } == {hrefs[4]}
+    assert neighbours(5050, 5060) == {hrefs[4]}
     bridge = control(program, 5050, 2000)
-    assert {
-        document.href for document in render._overlap_group(f"{program}/derc", NOON + 5000, NOON + 5001)
-    } == {*hrefs[4:7], bridge}
+    assert neighbours(5000, 5001) == {*hrefs[4:7], bridge}
     instant = control(program, 20500, 0)
-    assert {
-        document.href for document in render._overlap_group(f"{program}/derc", NOON + 20500, NOON + 20500)
-    } == {instant}
+    assert neighbours(20500, 20500) == {instant}

@@ -1,0 +1,58 @@
+"""The links of documents, with the number of items of the lists that they lead to."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from server.resources import documents, hooks, links, sql, table
+from server.units import Href
+
+Data = dict[str, Any]
+
+
+def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
+    """Return the links of documents, by their hrefs; `kinds` are theirs.
+
+    A statement reads them for many documents.
+    """
+    listed: dict[Href, Href] = {}  # by what a link leads to, the list whose items it counts
+    active: dict[Href, Href] = {}  # and those of which it counts the active ones
+    counts: dict[Href, int | None] = {}
+    parents = []
+    for href, kind in kinds.items():
+        below = links.link_rows(kind)
+        if any(not link.row.is_list for link in below):
+            parents.append(href)
+        for link in below:
+            target = f"{href}/{link.step}"
+            counter = hooks.instead_of("COUNT", link.row.name)
+            if counter:
+                counts[target] = counter(target)
+            elif link.row.is_list:
+                source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
+                (listed if link.row.of is None else active)[target] = source
+    for sources, condition in ((listed, documents.LISTED), (active, documents.ACTIVE)):
+        found = _counts(sources.values(), condition)
+        counts |= {target: found.get(source, 0) for target, source in sources.items()}
+    present = {target for target, count in counts.items() if count}
+    present |= {single for single, in sql.among(
+        f"SELECT href FROM document WHERE parent IN ({{}}) AND {documents.LISTED}", parents)}
+    return {href: links.links(kind, href, counts, present) for href, kind in kinds.items()}
+
+
+def _counts(lists: Iterable[Href], condition: str) -> dict[Href, int]:
+    return dict(sql.among(f"SELECT parent, count(*) FROM document WHERE parent IN ({{}}) AND {condition} "
+                          "GROUP BY parent", lists))
+
+
+@lru_cache(maxsize=None)
+def counted(list_name: str) -> bool:
+    """Return whether the document above a list has a link with the number of its items."""
+    row = table.rows[list_name]
+    owner = next((other for other in table.rows.values() if other.path == table.parent(row.path)), None)
+    return owner is not None and any(
+        table.source(link.row) is row and not hooks.instead_of("COUNT", link.row.name)
+        for link in links.link_rows(owner.name)
+        if link.row.is_list
+    )
