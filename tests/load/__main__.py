@@ -1,11 +1,12 @@
-"""`python -m tests.load`: run the benchmark and print its table."""
+"""`make bench`: what requests of DEVICES devices cost, on both databases. Exit status 1 where a bound is
+missed."""
 from __future__ import annotations
 
 import argparse
 import json
 import os
 import platform
-import subprocess
+import random
 import sys
 import tempfile
 from collections import defaultdict
@@ -14,22 +15,23 @@ from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from certs import dev
-from tests.load import meter
-from tests.load.cases import cases, mirror, poll
-from tests.load.driver import CIPHER, Assignment, Client, Result, drivers, request
-from tests.load.servers import ROOT, Server
+from tests.load import databases, meter
+from tests.load.cases import Case, cases, polls
+from tests.load.databases import DEVICES, POSTGRES, SQLITE
+from tests.load.driver import CIPHER, Assignment, Client, Result, Work, drivers, request
+from tests.load.servers import NGINX, Gunicorn, Nginx, Server
 
-DRIVERS = 2
-SIZES = (1000, 10_000)
-HANDSHAKE, POLL, MEGABYTES, FLAT = 1.2, 4.0, 120.0, 1.1
-EMPTY = [request("GET", "/")]
+DRIVERS, CALLERS = 2, 100
+HANDSHAKE, POLL, MEGABYTES = 1.2, 4.0, 120.0
+BESIDE_NGINX = 10.0  # of a GET to nginx, which serves the answer as a file
+BETWEEN = 2.0  # of a GET on PostgreSQL to one on SQLite, in total CPU
 
 
 class Row(NamedTuple):
@@ -54,136 +56,130 @@ class Bench:
         self.measured: dict[str, list[float]] = defaultdict(list)
         self.busy: list[float] = []
 
-    def measure(self, name: str, server: Server, requests: list[list[bytes]], mode: str = "keep") -> None:
-        """Measure a case once: each driver sends its requests."""
-        before = meter.cpu(server.pids)
-        for pipe, own in zip(self.pipes, requests, strict=True):
-            pipe.send(Assignment(server.port, own, self.seconds, mode))
+    def measure(self, name: str, server: Server, case: str, mode: str = "keep") -> None:
+        """Measure a case of the work once: each driver sends the requests of its callers."""
+        before = server.cpu()
+        for pipe in self.pipes:
+            pipe.send(Assignment(case, server.port, self.seconds, mode))
         results: list[Result] = [pipe.recv() for pipe in self.pipes]
-        used_s = meter.cpu(server.pids) - before
+        used_s = meter.used(before, server.cpu())
         for result in results:
             if result.error:
                 raise SystemExit(f"{name}: {result.error}")
         self.measured[name].append(used_s / sum(result.count for result in results) * 1e3)
-        if mode == "keep":
+        if mode == "keep" and isinstance(server, Gunicorn):
             self.busy.append(sum(result.cpu_s for result in results) / used_s)
 
     def of(self, name: str) -> float:
         return median(self.measured[name])
 
 
-def build(folder: Path, certs: Path) -> dict[int, tuple[Path, float]]:
-    """Make the databases at the same time; return each with the seconds that it took to enrol a device."""
-    files = {size: folder / f"{size}.db" for size in SIZES}
-    running = {
-        size: subprocess.Popen(
-            [sys.executable, "-m", "tests.load.databases", str(file), str(size), str(certs)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for size, file in files.items()
-    }
-    return {size: (files[size], float(process.communicate()[0])) for size, process in running.items()}
-
-
 def run(rounds: int, seconds: float, folder: Path, on_progress: Callable[[str], None]) -> list[Row]:
     """Measure all cases; return the table's rows."""
     certs = folder / "certs"
-    entries = dev.make_dev(certs, devices=DRIVERS)
-    devices = [entry for entry in entries if entry["kind"] != "aggregator"][:DRIVERS]
-    certificates = [certs / f"{entry['name']}.pem" for entry in devices]
-    on_progress("enrolling devices")
-    databases = build(folder, certs)
+    entries = [entry for entry in dev.make_dev(certs, devices=CALLERS) if entry["kind"] != "aggregator"]
+    certificates = [certs / f"{entry['name']}.pem" for entry in entries]
+    callers = random.Random(1).sample(range(DEVICES), CALLERS)
+    known = dict(zip(callers, (entry["lfdi"] for entry in entries), strict=True))
     with ExitStack() as stack:
-        def start(name: str, configuration: str, database: Path | None = None) -> Server:
-            server = Server(folder, name, configuration, certs, database)
+        on_progress("enrolling devices")
+        fleets = {engine: databases.build(url, known)
+                  for engine, url in stack.enter_context(databases.urls(folder)).items()}
+        measured = {engine: cases(fleet) for engine, fleet in fleets.items()}
+        work: Work = {f"{case.name}, {engine}": case.requests
+                      for engine, own in measured.items() for case in own}
+        work |= {f"poll, {engine}": polls(fleet) for engine, fleet in fleets.items()}
+        work["empty"] = [[request("GET", "/")]] * CALLERS
+        work |= {f"{case.name}, nginx": [[request("GET", f"/{_file(case)}")]] * CALLERS
+                 for case in measured[SQLITE] if case.is_get}
+
+        def started(server: Server) -> Server:
             stack.callback(server.stop)
             return server
-        empty, bare = start("empty", "tests.load.empty"), start("bare", "tests.load.bare")
-        ours = {
-            size: start(f"ours-{size}", "server.protocol.listen", file)
-            for size, (file, _) in databases.items()
-        }
-        requests_by_size = {
-            size: [
-                _requests(server, certificate, number + 1, entry["lfdi"])
-                for number, (certificate, entry) in enumerate(zip(certificates, devices, strict=True))
-            ]
-            for size, server in ours.items()
-        }
-        bench = Bench(stack.enter_context(drivers(certificates)), seconds)
+        servers = {engine: started(Gunicorn(folder, engine, "server.protocol.listen", certs, fleet.url))
+                   for engine, fleet in fleets.items()}
+        servers |= {name: started(Gunicorn(folder, name, f"tests.load.{name}", certs))
+                    for name in ("empty", "bare")}
+        if NGINX:
+            files = _answers(certificates, work, measured[SQLITE], servers[SQLITE])
+            servers["nginx"] = started(Nginx(folder, certs, files))
+        bench = Bench(stack.enter_context(drivers(
+            [certificates[number::DRIVERS] for number in range(DRIVERS)],
+            [{case: requests[number::DRIVERS] for case, requests in work.items()}
+             for number in range(DRIVERS)])), seconds)
         for turn in range(rounds + 1):
             on_progress(f"round {turn} of {rounds}" if turn else "warming up")
             if turn == 1:
                 bench.measured.clear()
-            _round(bench, empty, bare, ours, requests_by_size)
-        memory = {size: meter.memory(server.worker) for size, server in ours.items()}
-    return _rows(bench, databases, memory, requests_by_size[SIZES[0]][0][0])
+            _round(bench, servers, work)
+        memory = {engine: meter.memory(servers[engine].worker) for engine in fleets}
+    return [*_case_rows(bench, measured[SQLITE]), *_other_rows(bench, memory)]
 
 
-def _requests(server: Server, certificate: Path, number: int, lfdi: str) -> tuple[list[Any], list[bytes]]:
-    answer = Client(certificate).request(server.port, mirror(lfdi, number)).decode("latin-1")
-    href = (
-        next(line[10:] for line in answer.split("\r\n") if line.lower().startswith("location: "))
-        + f" {number}"
-    )
-    return cases(number, href), poll(number, href)
+def _file(case: Case) -> str:
+    return f"{case.name.replace(' ', '-').replace(',', '')}.xml"
 
 
-def _round(
-    bench: Bench,
-    empty: Server,
-    bare: Server,
-    ours: dict[int, Server],
-    requests_by_size: dict[int, list[Any]],
-) -> None:
-    nothing = [EMPTY] * DRIVERS
-    bench.measure("empty", empty, nothing)
-    for size, server in ours.items():
-        for of_drivers in zip(*(own for own, _ in requests_by_size[size]), strict=True):
-            bench.measure(f"{of_drivers[0].name} {size}", server, [case.requests for case in of_drivers])
+def _answers(certificates: list[Path], work: Work, measured: list[Case], server: Server) -> dict[str, bytes]:
+    """Return what the server answers to each GET, by the name of its file."""
+    client = Client(certificates, work)
+    answers = {_file(case): client.first(Assignment(f"{case.name}, {SQLITE}", server.port, 0))
+               for case in measured if case.is_get}
+    if client.error:
+        raise SystemExit(client.error)
+    return answers
+
+
+def _round(bench: Bench, servers: dict[str, Server], work: Work) -> None:
+    """Measure each case of the work at the server that it names last."""
+    for case in work:
+        name = case.rpartition(", ")[2]
+        if name in servers:
+            bench.measure(case, servers[name], case, "new" if case.startswith("poll") else "keep")
     for mode in ("new", "resume"):
-        bench.measure(f"bare {mode}", bare, nothing, mode)
-        bench.measure(f"worker {mode}", empty, nothing, mode)
-    for size, server in ours.items():
-        bench.measure(f"poll {size}", server, [requests for _, requests in requests_by_size[size]], "new")
+        for name in ("bare", "empty"):
+            bench.measure(f"{name} {mode}", servers[name], "empty", mode)
 
 
-def _rows(
-    bench: Bench,
-    databases: dict[int, tuple[Path, float]],
-    memory: dict[int, meter.Memory],
-    measured: list[Any],
-) -> list[Row]:
+def _case_rows(bench: Bench, measured: list[Case]) -> list[Row]:
+    """Return the rows of requests over connections that are kept."""
     empty = bench.of("empty")
     rows = [Row("empty Flask view, same worker and TLS", empty, "ms")]
     for case in measured:
-        for size in SIZES:
-            used = bench.of(f"{case.name} {size}")
-            rows.append(Row(f"{case.name} ({size} devices)", used, "ms", used / empty, case.target))
+        used = bench.of(f"{case.name}, {SQLITE}")
+        rows.append(Row(f"{case.name}, {SQLITE}, beside the empty view", used, "ms", used / empty,
+                        case.target))
+        if f"{case.name}, nginx" in bench.measured:
+            static = bench.of(f"{case.name}, nginx")
+            rows.append(Row("  beside nginx with the answer as a file", static, "ms", used / static,
+                            BESIDE_NGINX))
+        if f"{case.name}, {POSTGRES}" in bench.measured:
+            other = bench.of(f"{case.name}, {POSTGRES}")
+            rows.append(Row(f"  {POSTGRES}, beside {SQLITE}", other, "ms", other / used,
+                            BETWEEN if case.is_get else None))
+    return rows
+
+
+def _other_rows(bench: Bench, memory: dict[str, meter.Memory]) -> list[Row]:
+    """Return the rows of handshakes, whole polls and memory."""
+    rows = []
     for mode, words in (("new", "new"), ("resume", "resumed")):
-        plain, used = bench.of(f"bare {mode}"), bench.of(f"worker {mode}")
+        plain, used = bench.of(f"bare {mode}"), bench.of(f"empty {mode}")
         rows.append(Row(f"{words} handshake and empty view, gunicorn’s threads", plain, "ms"))
         rows.append(Row(f"{words} handshake and empty view, our worker", used, "ms", used / plain,
                         HANDSHAKE if mode == "new" else None))
-    rows += [
-        Row(f"a device’s whole poll ({size} devices)", bench.of(f"poll {size}"), "ms", None, POLL)
-        for size in SIZES
-    ]
-    for size in SIZES:
-        rows.append(Row(f"memory of a worker, PSS ({size} devices)", memory[size].pss, "MB", None, MEGABYTES))
-        rows.append(Row(f"memory of a worker, USS ({size} devices)", memory[size].uss, "MB"))
-    rows.append(Row(f"memory, {SIZES[1]} devices to {SIZES[0]}", memory[SIZES[1]].pss, "MB",
-                    memory[SIZES[1]].pss / memory[SIZES[0]].pss, FLAT))
-    rows += [Row(f"enrolling a device, of {size}", took * 1e3, "ms") for size, (_, took) in databases.items()]
-    rows.append(Row("driver’s CPU time to the server’s", median(bench.busy), "times"))
+    rows += [Row(f"a device’s whole poll, {engine}", bench.of(f"poll, {engine}"), "ms", None,
+                 POLL if engine == SQLITE else None) for engine in memory]
+    for engine, used_by in memory.items():
+        rows.append(Row(f"memory of a worker, PSS, {engine}", used_by.pss, "MB", None, MEGABYTES))
+        rows.append(Row(f"memory of a worker, USS, {engine}", used_by.uss, "MB"))
+    rows.append(Row("drivers’ CPU time to the server’s", median(bench.busy), "times"))
     return rows
 
 
 def show(rows: list[Row], console: Console) -> None:
     """Print the table."""
-    table = Table("what", title=f"CPU per request; {machine()}", title_justify="left")
+    table = Table("what", title=f"CPU per request; {DEVICES:,} devices; {machine()}", title_justify="left")
     for heading in ("measured", "times", "target", ""):
         table.add_column(heading, justify="right")
     for row in rows:
@@ -206,14 +202,14 @@ def machine() -> str:
     return f"{processor} × {os.cpu_count()}, Python {platform.python_version()}, {CIPHER}"
 
 
-def main() -> None:
+def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="tests.load", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--rounds", type=int, default=5, help="how often every case is measured (default 5)")
     parser.add_argument("--seconds", type=float, default=0.5, help="duration of a measurement (default 0.5)")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 130)
     with (
         tempfile.TemporaryDirectory() as folder,
         Progress(console=Console(stderr=True), transient=True) as progress,
@@ -229,7 +225,8 @@ def main() -> None:
         )
     else:
         show(rows, console)
+    return 1 if any(row.met is False for row in rows) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

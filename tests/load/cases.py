@@ -5,97 +5,63 @@ import time
 from typing import NamedTuple
 
 from server.resources import codec
+from tests.load.databases import CONTROLS, Fleet
 from tests.load.driver import request
+from tests.load.scale.requests import Caller
 
-CONTROLS = (1, 10, 100)
-COUNT = 2000
+COUNT = 100  # of values, after which a caller sends the first again
 NOW = int(time.time())
 
 
 class Case(NamedTuple):
-    """Requests and their target: how many times the CPU time of the empty view they may take, or None."""
+    """Requests of each caller of a fleet, which it sends in turn. `target`: how many times the CPU time of
+    the empty view one may take on SQLite, or None. `is_get`: without a body, so that a static file may
+    have its answer."""
     name: str
-    requests: list[bytes]
+    requests: list[list[bytes]]
     target: float | None
+    is_get: bool
 
 
-def cases(device: int, mirror: str) -> list[Case]:
-    """Return the cases of device number `device` on a persistent connection. Every write has new values."""
-    get = [("GET DeviceCapability", "/dcap", 1.5), ("GET EndDeviceList", "/edev?l=10", 1.5),
-           ("GET DERProgramList", "/derp?l=10", 1.5)]
-    get += [
-        (
-            f"GET DERControlList, {count} controls",
-            f"/derp/{2 + index}/derc?l=255",
-            1.5 if count <= 10 else 3.0,
-        )
-        for index, count in enumerate(CONTROLS)
-    ]
-    return [
-        *(Case(name, [request("GET", path)], target) for name, path, target in get),
-        Case("PUT DERStatus", statuses(device), 6.0),
-        Case("POST MirrorMeterReading", readings(mirror), 6.0),
-    ]
+def cases(fleet: Fleet) -> list[Case]:
+    """Return the cases on persistent connections. Every write has values other than the last."""
+    gets = [("GET DeviceCapability", "/dcap", 1.5), ("GET EndDeviceList", "/edev?l=10", 1.5),
+            ("GET DERProgramList", "/derp?l=10", 1.5)]
+    gets += [(f"GET DERControlList, {count} control{'s' * (count > 1)}",
+              f"{fleet.programs[count]}/derc?l=255", 1.5 if count <= 10 else 3.0) for count in CONTROLS]
+    writes = [("PUT DERStatus", [statuses(caller) for caller in fleet.callers]),
+              ("POST MirrorMeterReading", [readings(*mirror) for mirror in _mirrors(fleet)])]
+    return [*(Case(name, [[request("GET", path)]] * len(fleet.callers), target, True)
+              for name, path, target in gets),
+            *(Case(name, requests, 6.0, False) for name, requests in writes)]
 
 
-def statuses(device: int) -> list[bytes]:
+def polls(fleet: Fleet) -> list[list[bytes]]:
+    """Return for each caller the requests of one poll: eight GETs, a PUT, a POST."""
+    program = fleet.programs[CONTROLS[1]]
+    return [[*(request("GET", path) for path in (
+        "/dcap", "/tm", "/edev?l=10", f"/edev/{caller.number}/fsa?l=10", "/derp?l=10", f"{program}/derc?l=10",
+        f"{program}/dderc", f"/edev/{caller.number}/der?l=10")),
+        statuses(caller, 1)[0], readings(mirror, quantity, 1)[0]]
+        for caller, (mirror, quantity) in zip(fleet.callers, _mirrors(fleet), strict=True)]
+
+
+def _mirrors(fleet: Fleet) -> list[tuple[str, str]]:
+    """Return the href of each caller's mirror, and the mRID of what it measures."""
+    return [(caller.mirror, mrid) for caller, mrid in zip(fleet.callers, fleet.quantities, strict=True)]
+
+
+def statuses(caller: Caller, count: int = COUNT) -> list[bytes]:
     """Return PUTs of DERStatus, each with other values."""
-    return [request("PUT", f"/edev/{device}/der/1/ders", codec.encode("DERStatus", {
+    return [request("PUT", f"/edev/{caller.number}/der/1/ders", codec.encode("DERStatus", {
         "genConnectStatus": {"dateTime": NOW, "value": "07"}, "inverterStatus": {"dateTime": NOW, "value": 3},
         "operationalModeStatus": {"dateTime": NOW, "value": 2}, "readingTime": NOW - number,
-        "stateOfChargeStatus": {"dateTime": NOW, "value": number}})) for number in range(COUNT)]
+        "stateOfChargeStatus": {"dateTime": NOW, "value": number}})) for number in range(count)]
 
 
-def mirror(lfdi: str, number: int) -> bytes:
-    """Return a POST of a MirrorUsagePoint with one quantity, watts."""
-    return request(
-        "POST",
-        "/mup",
-        codec.encode(
-            "MirrorUsagePoint",
-            {
-                "mRID": f"A{number:X}",
-                "deviceLFDI": lfdi,
-                "roleFlags": "49",
-                "serviceCategoryKind": 0,
-                "status": 1,
-                "MirrorMeterReading": [
-                    {"mRID": f"B{number:X}", "ReadingType": {"uom": 38, "powerOfTenMultiplier": 0}}
-                ],
-            },
-        ),
-    )
-
-
-def readings(mirror: str) -> list[bytes]:
-    """Return POSTs of one reading each. `mirror` is the href and the number of the device."""
-    href, _, device = mirror.partition(" ")
-    return [
-        request(
-            "POST",
-            href,
-            codec.encode(
-                "MirrorMeterReading",
-                {
-                    "mRID": f"B{int(device):X}",
-                    "Reading": {"timePeriod": {"start": NOW - number, "duration": 1}, "value": number},
-                },
-            ),
-        )
-        for number in range(COUNT)
-    ]
-
-
-def poll(device: int, mirror: str) -> list[bytes]:
-    """Return the requests of one poll of a device: eight GETs, a PUT, a POST."""
-    paths = (
-        "/dcap",
-        "/tm",
-        "/edev?l=10",
-        f"/edev/{device}/fsa?l=10",
-        "/derp?l=10",
-        "/derp/3/derc?l=10",
-        "/derp/3/dderc",
-        f"/edev/{device}/der?l=10",
-    )
-    return [*(request("GET", path) for path in paths), statuses(device)[0], readings(mirror)[0]]
+def readings(mirror: str, quantity: str, count: int = COUNT) -> list[bytes]:
+    """Return POSTs to a mirror, each of one reading of five minutes."""
+    return [request("POST", mirror, codec.encode("MirrorMeterReading", {
+        "mRID": quantity,
+        "Reading": {"timePeriod": {"start": NOW - 300 * (count - number), "duration": 300}, "value": number},
+    })) for number in range(count)]

@@ -1,73 +1,107 @@
-"""Databases for the benchmark: devices that are enrolled, and programs with controls.
-
-`python -m tests.load.databases FILE DEVICES CERTS` makes one.
-"""
+"""The databases of the benchmarks, on SQLite and PostgreSQL, and the fleet of `make bench` in them."""
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
 
 from server import clock, functionsets, grid, models
 from server.config import settings
-from server.devices import enrolment, identity
-from server.models import EVERYONE
-from server.resources import hooks, numbering, store
-from tests.load.cases import CONTROLS
+from server.grid.dispatch import ordercreation
+from server.grid.dispatch.orderrequest import OrderRequest
+from server.models import EVERYONE, db
+from server.resources import numbering, sql, store
+from tests import postgres
+from tests.load.scale import population, requests
+from tests.load.scale.requests import Caller
+from tests.soak.site import Cluster, binaries
 
-grid.load()
-AT_ONCE = 500
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+NAME = "counterpoise_bench"
+DEVICES = 1000
+CONTROLS = (1, 10, 100)
+DAY_S = 86_400
 
 
-def build(file: Path, devices: int, certs: Path) -> float:
-    """Make a database with so many devices, those of `certs` first, and a program for each number of controls
-    in CONTROLS; return the seconds that it took to enrol one device."""
-    settings.database, settings.default_vder = f"sqlite:///{file}", "everyone"
+class Fleet(NamedTuple):
+    """A database with DEVICES devices: its URL, those of them that call, what their mirrors measure, and the
+    hrefs of the programs of everyone, by their number of controls."""
+    url: str
+    callers: list[Caller]
+    quantities: list[str]
+    programs: dict[int, str]
+
+
+@contextmanager
+def urls(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the URLs of empty databases by engine: SQLite, and PostgreSQL if there is one on this machine.
+
+    That is the server that COUNTERPOISE_TEST_POSTGRES names, or else one that runs for as long as this does.
+    """
+    found = {SQLITE: f"sqlite:///{folder}/bench.db"}
+    if postgres.URL:
+        yield found | {POSTGRES: _create(postgres.URL)}
+    elif binaries() is None:
+        yield found
+    else:
+        with tempfile.TemporaryDirectory() as own:
+            cluster = Cluster(Path(own))
+            cluster.start()
+            try:
+                yield found | {POSTGRES: _create(cluster.url)}
+            finally:
+                cluster.stop()
+
+
+def _create(server: str) -> str:
+    return postgres.create(f"{server.rpartition('/')[0]}/{NAME}", server)
+
+
+def processes(url: str) -> list[int]:
+    """Return the ids of the processes that work for a database: none of SQLite; of PostgreSQL those of its
+    connections, and those that write for all databases."""
+    if url.startswith("sqlite"):
+        return []
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+                                  "(datname = current_database() OR datname IS NULL)").fetchall()
+    return [pid for pid, in rows]
+
+
+def connect(url: str) -> None:
+    """Open one, as a server would."""
+    grid.load()
     functionsets.load()
+    settings.database, settings.default_vder, settings.synchronous = url, "everyone", "normal"
     models.connect()
-    hooks.run_seeds()
-    began = time.perf_counter()
-    known = lfdis(certs, devices)
-    for _ in range(0, devices, AT_ONCE):
-        with store.transaction():
-            for number, lfdi in zip(range(AT_ONCE), known, strict=False):
-                enrolment.enrol(
-                    lfdi, pin=123455, name=f"device {number}", labels={"feeder": f"F{number % 20}"}
-                )
-    seconds = (time.perf_counter() - began) / devices
-    for many in CONTROLS:
-        program = store.add(
-            "DERProgram", "/derp", {"primacy": 10, "description": f"{many} controls"}, audience=EVERYONE
-        )
-        base = {"DERControlBase": {"opModMaxLimW": 5000}}
-        store.put(f"{program}/dderc", {"mRID": numbering.new_mrid(), **base})
-        for number in range(many):
-            store.add(
-                "DERControl",
-                f"{program}/derc",
-                {
-                    "interval": {"start": clock.now() + 86400 + 3600 * number, "duration": 1800},
-                    "randomizeStart": 60,
-                    **base,
-                },
-            )
-    models.db.close()
-    return seconds
 
 
-def lfdis(certs: Path, devices: int) -> Iterator[str]:
-    """Yield so many LFDIs, those of the certificates first."""
-    known = [
-        entry["lfdi"]
-        for entry in json.loads((certs / "devices.json").read_text())
-        if entry["kind"] != "aggregator"
-    ]
-    yield from known
-    for number in range(devices - len(known)):
-        yield identity.lfdi(number.to_bytes(8, "big"))
+def build(url: str, callers: Mapping[int, str]) -> Fleet:
+    """Fill an empty database: devices with capabilities and mirrors, a program with a control for each of
+    them, and the programs of everyone. `callers` are the LFDIs of those that call, by number from 0."""
+    connect(url)
+    population.build(DEVICES, callers)
+    ordercreation.create_order(OrderRequest(
+        vder=population.AREA, quantity="watts", value=1000.0 * DEVICES, duration_s=900,
+        start=clock.now() + DAY_S, addressing="device"))
+    calling = [requests.caller(lfdi) for lfdi in callers.values()]
+    fleet = Fleet(url, calling, [requests.quantity(caller) for caller in calling],
+                  {count: _program(count) for count in CONTROLS})
+    sql.execute("ANALYZE")
+    db.close()
+    return fleet
 
 
-if __name__ == "__main__":
-    print(build(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+def _program(controls: int) -> str:
+    program = store.add("DERProgram", "/derp", {"primacy": 10, "description": f"{controls} controls"},
+                        audience=EVERYONE)
+    base = {"DERControlBase": {"opModMaxLimW": 5000}}
+    store.put(f"{program}/dderc", {"mRID": numbering.new_mrid(), **base})
+    for number in range(controls):
+        interval = {"start": clock.now() + DAY_S + 3600 * number, "duration": 1800}
+        store.add("DERControl", f"{program}/derc", {"interval": interval, "randomizeStart": 60, **base})
+    return program

@@ -1,6 +1,7 @@
 """CPU time and memory of processes, from /proc."""
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +15,23 @@ def tree(pid: int) -> list[int]:
     return pids
 
 
-def cpu(pids: list[int]) -> float:
-    """Return the CPU time of these processes in seconds, user and system time.
+def cpu(pids: list[int]) -> dict[int, float]:
+    """Return the CPU time of each of these processes in seconds, user and system time.
 
-    It is exact to the nanosecond, where utime and stime of /proc/PID/stat are in hundredths of a second.
+    It is exact to the nanosecond, where utime and stime of /proc/PID/stat are in hundredths of a second. One
+    that has ended meanwhile is left out.
     """
-    return sum(int(task.joinpath("schedstat").read_text().split()[0])
-               for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+    used = {}
+    for pid in pids:
+        with suppress(OSError):
+            used[pid] = sum(int(task.joinpath("schedstat").read_text().split()[0])
+                            for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+    return used
+
+
+def used(before: dict[int, float], after: dict[int, float]) -> float:
+    """Return the seconds used between two measurements; a process that is new began between them."""
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 class Memory(NamedTuple):

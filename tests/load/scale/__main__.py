@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from server.models import db
-from tests.load.__main__ import machine
-from tests.load.scale import databases, operations, population, requests
+from tests.load import databases
+from tests.load.__main__ import BETWEEN, machine
+from tests.load.scale import operations, population, requests
 from tests.load.scale.operations import Operation
 from tests.load.scale.requests import Cost
 
 GROWTH = 1.2  # of a cost from FEW devices to many
-BETWEEN = 2.0  # of a GET on PostgreSQL to one on SQLite, in total CPU
 LONGEST_GET_S = 1.0
 FEW = 1000
 Measured = dict[tuple[str, int], tuple[dict[str, Cost], list[Operation]]]
@@ -28,8 +28,8 @@ def measure(many: int, console: Console) -> Measured:
     """Measure on each engine, with FEW devices and with many."""
     measured: Measured = {}
     for size in (FEW, many):
-        with tempfile.TemporaryDirectory() as folder:
-            for engine, url in databases.urls(Path(folder), size).items():
+        with tempfile.TemporaryDirectory() as folder, databases.urls(Path(folder)) as urls:
+            for engine, url in urls.items():
                 began = time.monotonic()
                 databases.connect(url)
                 population.build(size)

@@ -9,7 +9,8 @@ import time
 
 from server.protocol import app
 from tests import peers
-from tests.load.scale import databases, requests
+from tests.load import databases
+from tests.load.scale import requests
 from tests.wsgi import Client
 
 PAUSE_S = 0.02

@@ -5,7 +5,8 @@ with other numbers, LFDIs and mRIDs, since a hundred thousand that report would 
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from server import clock, models
@@ -32,8 +33,11 @@ _TABLES = {
 }
 
 
-def build(count: int) -> None:
-    """Fill the open database, which is empty, with so many devices: a multiple of TEMPLATE, or fewer."""
+def build(count: int, known: Mapping[int, str] = MappingProxyType({})) -> None:
+    """Fill the open database, which is empty, with so many devices: a multiple of TEMPLATE, or fewer.
+
+    `known` are the LFDIs of those of the template that have a certificate, by number from 0.
+    """
     hooks.run_seeds()
     virtualders.create(AREA)
     for feeder in range(FEEDERS):
@@ -42,7 +46,7 @@ def build(count: int) -> None:
     for begin in range(0, size, 100):
         with store.transaction():
             for number in range(begin, min(begin + 100, size)):
-                _enrol(lfdi(number), number)
+                _enrol(known.get(number) or lfdi(number), number)
     if count > size:
         _copy(count // size)
     with db.atomic():

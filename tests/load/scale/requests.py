@@ -48,11 +48,9 @@ def put_status(peer: peers.Peer, caller: Caller, turn: int) -> peers.Reply:
 
 def post_reading(peer: peers.Peer, caller: Caller, turn: int) -> peers.Reply:
     """POST a value of five minutes."""
-    upt = caller.mirror.replace("/mup/", "/upt/")
-    mrid, = sql.row("SELECT mrid FROM document WHERE href = ?", f"{upt}/mr/1")
     period = {"start": clock.now() - 86_400 + 300 * turn, "duration": 300}
     return peer.post(caller.mirror, "MirrorMeterReading", {
-        "mRID": mrid, "Reading": {"timePeriod": period, "value": turn}})
+        "mRID": quantity(caller), "Reading": {"timePeriod": period, "value": turn}})
 
 
 CASES: dict[str, Ask] = {
@@ -72,9 +70,22 @@ def callers(count: int = CALLS) -> list[Caller]:
     """Return so many of the devices, always the same in a database of one size."""
     total, = sql.row("SELECT count(*) FROM document WHERE parent = '/mup'")
     chosen = random.Random(1).choices(range(total), k=count)
-    return [Caller(*sql.row(
+    return [caller(sql.row("SELECT lfdi FROM device WHERE id = ?", number + 1)[0]) for number in chosen]
+
+
+def caller(lfdi: str) -> Caller:
+    """Return a device that has a mirror."""
+    return Caller(*sql.row(
         "SELECT device.id, lfdi, document.href FROM device JOIN document ON document.audience = lfdi AND "
-        "document.parent = '/mup' WHERE device.id = ?", number + 1)) for number in chosen]
+        "document.parent = '/mup' WHERE lfdi = ?", lfdi))
+
+
+def quantity(caller: Caller) -> str:
+    """Return the mRID of what its mirror measures."""
+    mrid: str
+    mrid, = sql.row("SELECT mrid FROM document WHERE href = ?",
+                    f"{caller.mirror.replace('/mup/', '/upt/')}/mr/1")
+    return mrid
 
 
 def measure() -> dict[str, Cost]:
