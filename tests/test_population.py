@@ -65,7 +65,7 @@ def test_no_statement_of_a_request_or_an_enrolment_reads_a_whole_table(
     for caller in requests.callers(3):
         for ask in requests.CASES.values():
             assert ask(peers.Peer(Client(application), caller.lfdi), caller, 1).status < 300
-    with store.batch():
+    with store.transaction():
         population._enrol(population.lfdi(77), 77)
     monkeypatch.undo()
     looked = 0

@@ -52,7 +52,7 @@ class Trace:
         if event != "call" or not frame.f_code.co_filename.startswith(SERVER):
             return
         self.modules.setdefault(_module(frame.f_code))
-        if frame.f_code is documents.write.__code__ and frame.f_locals["values"]["kind"] == "DERControl":
+        if frame.f_code is documents.write.__code__ and frame.f_locals["rows"][0]["kind"] == "DERControl":
             self.path = list(dict.fromkeys(_stack(frame)))
 
 

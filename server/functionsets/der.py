@@ -10,61 +10,58 @@ from typing import Any
 from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
-from server.models import Audience, Device, Document
-from server.resources import documents, quotas, refresh, retrieve, sql, store, table
-from server.resources.hooks import Change, after, instead
-from server.units import Lfdi
+from server.models import Document
+from server.resources import documents, refresh, retrieve, sql, store, table
+from server.resources.hooks import Change, after, after_all, instead
+from server.units import Href, Lfdi
 
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
 
-@after("POST", "DER")
-def _add_singletons(change: Change) -> None:
-    for kind in _SINGLETONS:
-        href = f"{change.href}/{table.rows[kind].path.rpartition('/')[2]}"
-        if store.get(href) is None:
-            store.add_placeholder(kind, href, change.audience)
+@after_all("POST", "DER")
+def _add_singletons(changes: list[Change]) -> None:
+    store.add_placeholders({f"{change.href}/{table.rows[kind].path.rpartition('/')[2]}": kind
+                            for change in changes for kind in _SINGLETONS})
 
 
-@after("POST", "DERProgram")
-@after("DELETE", "DERProgram")
-def _program_count(change: Change) -> None:
-    """Update the DERs that follow the program, whose links have the number of programs."""
-    devices = Device.select(Device.id).join(Audience, on=(Audience.lfdi == Device.lfdi)).where(
-        Audience.audience == change.audience)
-    touch(device.id for device in devices)
+@after_all("POST", "DERProgram")
+@after_all("DELETE", "DERProgram")
+def _program_count(changes: list[Change]) -> None:
+    """Update the DERs that follow programs, whose links have the number of programs."""
+    touch(number for number, in sql.among(
+        "SELECT d.id FROM audience a CROSS JOIN device d WHERE a.audience IN ({}) AND d.lfdi = a.lfdi",
+        (change.audience for change in changes)))
 
 
 @after("POST", "UsagePoint")
 @after("DELETE", "UsagePoint")
 def _usage_point_link(change: Change) -> None:
     """Update the DERs of the device, which link to its usage point."""
-    touch(device.id for device in Device.select(Device.id).where(Device.lfdi == change.audience))
+    touch(number for number, in sql.rows("SELECT id FROM device WHERE lfdi = ?", change.audience))
 
 
 def touch(numbers: Iterable[int]) -> None:
     """Render the DERs of the devices with these numbers again, because what they link to has changed."""
-    for number in numbers:
-        parent = table.rows["DERList"].href(device=number)
-        store.touch(*(href for href, in sql.rows("SELECT href FROM document WHERE parent = ?", parent)))
+    store.touch(*(href for href, in sql.among(
+        "SELECT href FROM document WHERE parent IN ({})",
+        (table.rows["DERList"].href(device=number) for number in numbers))))
 
 
 def _audiences(href: str) -> tuple[str, ...]:
     """Return the audiences of the device that a DER belongs to."""
-    match = table.match(href)
-    assert match is not None
-    return tuple(
-        audience
-        for (audience,) in sql.rows(
-            "SELECT a.audience FROM device d JOIN audience a ON a.lfdi = d.lfdi WHERE d.id = ?",
-            match.parameters["device"],
-        )
-    )
+    return tuple(audience for audience, in sql.rows(
+        "SELECT a.audience FROM device d JOIN audience a ON a.lfdi = d.lfdi WHERE d.id = ?", _device(href)))
 
 
 @instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
-def _count_programs(href: str) -> int:
-    return retrieve.page(retrieve.Selection("/derp", audiences=_audiences(href)), None, 0, None, 0).all
+def _count_programs(hrefs: list[Href]) -> dict[Href, int]:
+    numbers = {href: _device(href) for href in hrefs}
+    found = dict(sql.among(
+        # in SQLite a CROSS JOIN keeps its order
+        "SELECT d.id, count(*) FROM device d CROSS JOIN audience a CROSS JOIN document p WHERE d.id IN ({}) "
+        f"AND a.lfdi = d.lfdi AND p.parent = '/derp' AND p.audience = a.audience AND p.{documents.LISTED} "
+        "GROUP BY d.id", numbers.values()))
+    return {href: found.get(number, 0) for href, number in numbers.items()}
 
 
 @instead("GET", "AssociatedDERProgramList")
@@ -110,16 +107,25 @@ def usage_point(context: RequestContext) -> Fragment:
 
 
 @instead("COUNT", "AssociatedUsagePoint")
-def _count_usage_points(href: str) -> int:
-    return quotas.stored("/upt", _owner(href))
+def _count_usage_points(hrefs: list[Href]) -> dict[Href, int]:
+    numbers = {href: _device(href) for href in hrefs}
+    found = dict(sql.among(
+        "SELECT d.id, count(*) FROM device d CROSS JOIN document p WHERE d.id IN ({}) AND p.parent = '/upt' "
+        f"AND p.audience = d.lfdi AND p.{documents.LISTED} GROUP BY d.id", numbers.values()))
+    return {href: found.get(number, 0) for href, number in numbers.items()}
 
 
 def _owner(href: str) -> Lfdi:
     """Return the device that a DER belongs to; "" where it is gone."""
+    row = sql.row("SELECT lfdi FROM device WHERE id = ?", _device(href))
+    return str(row[0]) if row else ""
+
+
+def _device(href: Href) -> int:
+    """Return the number of the device that a DER, or what is below it, belongs to."""
     match = table.match(href)
     assert match is not None
-    row = sql.row("SELECT lfdi FROM device WHERE id = ?", match.parameters["device"])
-    return str(row[0]) if row else ""
+    return int(match.parameters["device"])
 
 
 def _check_visible(context: RequestContext) -> None:

@@ -10,14 +10,18 @@ from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.resources import codec, meterreadings, retrieve, sql, table
 from server.resources.hooks import instead
+from server.units import Href
 
 Data = dict[str, Any]
 _SETS = "SELECT number, mrid, start, duration_s, submitted, id FROM reading_set WHERE meter = ?"
 
 
 @instead("COUNT", "ReadingSetList")
-def _count(href: str) -> int:
-    return int(sql.row("SELECT count(*) FROM reading_set WHERE meter = ?", table.parent(href))[0])
+def _counts(hrefs: list[Href]) -> dict[Href, int]:
+    meters = {table.parent(href): href for href in hrefs}
+    found = dict(sql.among(
+        "SELECT meter, count(*) FROM reading_set WHERE meter IN ({}) GROUP BY meter", meters))
+    return {href: found.get(meter, 0) for meter, href in meters.items()}
 
 
 @instead("GET", "ReadingSetList")
@@ -33,7 +37,7 @@ def reading_sets(context: RequestContext) -> ListPage:
         ("ReadingSet", codec.fragment("ReadingSet", _set(f"{context.href}/{row[0]}", row), context.edition))
         for row in rows
     ]
-    return ListPage("ReadingSetList", retrieve.Page(_count(context.href), items))
+    return ListPage("ReadingSetList", retrieve.Page(_counts([context.href])[context.href], items))
 
 
 @instead("GET", "ReadingSet")

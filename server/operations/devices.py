@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from peewee import chunked
+
 from server import audit
 from server.devices import enrolment, names
 from server.errors import BadArgument
@@ -15,12 +17,13 @@ from server.models import Device, Membership, VirtualDER
 from server.operations import enrolmentfiles
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
-from server.resources import hexbinary, store
+from server.resources import hexbinary, sql, store
 from server.units import Elements, Href, Instant, Lfdi, WattHours, Watts
 
 enrol_group = Group("enrol")
 device = Group("device", "Look at and change enrolled devices. DEVICE is an LFDI, SFDI, number or name.")
 GROUPS = (enrol_group, device)
+TOGETHER = 500  # devices that are enrolled in one transaction
 
 
 class DeviceRow(TypedDict):
@@ -118,13 +121,15 @@ def enrol(
         "Enrol all devices of a file: JSON, a list of objects with lfdi, pin, name, kind, labels, manager, "
         "category, or CSV with these columns.",
         option="from")] = None,
+    skip_enrolled: Annotated[bool, Arg(
+        "Leave out devices of the file that are enrolled already, as after an interruption.")] = False,
 ) -> DeviceDetails | list[EnrolledDevice]:
     """Enrol a device by the LFDI of its certificate (or many, with `file`)."""
     if lfdi is not None and file is None:
         enrolled = enrolment.enrol(lfdi, pin, name, names.check_kind(kind), dict(labels), manager)
         return {**details(enrolled), "warnings": names.warnings(enrolled)}
     if lfdi is None and file is not None:
-        return _enrol_file(file, kind, labels, manager)
+        return _enrol_file(file, kind, labels, manager, skip_enrolled)
     raise BadArgument("lfdi", "specify either an LFDI or `file`")
 
 
@@ -132,31 +137,40 @@ def _enrolled(rows: list[EnrolledDevice]) -> dict[str, Any]:
     return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
 
 
-@audit.audited("device enrol", "{count} devices", answer=_enrolled)
 def _enrol_file(
-    file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str
+    file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str, skip_enrolled: bool
 ) -> list[EnrolledDevice]:
-    entries = enrolmentfiles.entries(file)
-    with store.batch():
-        rows: list[EnrolledDevice] = [
-            {**row(
-                enrolment.enrol(
-                    entry["lfdi"],
-                    entry.get("pin"),
-                    entry.get("name", ""),
-                    names.check_kind(entry.get("kind", kind)),
-                    {**labels, **entry.get("labels", {})},
-                    entry.get("manager", manager),
-                    entry.get("category"),
-                )
-            )}
-            for entry in track(entries, "enrolling")
-        ]
-        shared = names.shared({row["name"] for row in rows})
-    for enrolled in rows:
-        if enrolled["name"] in shared:
-            enrolled["warnings"] = [shared[enrolled["name"]]]
+    """Enrol devices in transactions of TOGETHER, so that others wait no longer than for one of these; all are
+    checked before the first."""
+    entries = [
+        enrolment.Entry(
+            enrolment.plain(entry["lfdi"]),
+            entry.get("pin"),
+            entry.get("name", ""),
+            names.check_kind(entry.get("kind", kind)),
+            {**labels, **entry.get("labels", {})},
+            entry.get("manager", manager),
+            entry.get("category"),
+        )
+        for entry in enrolmentfiles.entries(file)
+    ]
+    if skip_enrolled:
+        enrolled = {lfdi for lfdi, in sql.among(
+            "SELECT lfdi FROM device WHERE lfdi IN ({})", (entry.lfdi for entry in entries))}
+        entries = [entry for entry in entries if entry.lfdi not in enrolled]
+    enrolment.check(entries)
+    rows = [row for chunk in track(list(chunked(entries, TOGETHER)), "enrolling", len)
+            for row in _enrol_together(chunk)]
+    shared = names.shared({row["name"] for row in rows})
+    for new in rows:
+        if new["name"] in shared:
+            new["warnings"] = [shared[new["name"]]]
     return rows
+
+
+@audit.audited("device enrol", "{count} devices", answer=_enrolled)
+def _enrol_together(entries: Sequence[enrolment.Entry]) -> list[EnrolledDevice]:
+    return [{**row(device)} for device in enrolment.enrol_all(entries)]
 
 
 @device.operation("list", role=Role.VIEWER)

@@ -36,8 +36,10 @@ def report(description: str, done: int, total: int) -> None:
         show(description, done, total)
 
 
-def track(items: Sequence[T], description: str) -> Iterable[T]:
-    """The same items; each reports the ones before it as done."""
-    for done, item in enumerate(items):
-        report(description, done, len(items))
+def track(items: Sequence[T], description: str, size: Callable[[T], int] = lambda _: 1) -> Iterable[T]:
+    """The same items; each reports the ones before it as done. `size` is what an item counts for."""
+    done, total = 0, sum(map(size, items))
+    for item in items:
+        report(description, done, total)
         yield item
+        done += size(item)

@@ -5,7 +5,7 @@ Read `table` (which resources there are, and where), `codes` (the standard's enu
 `hexbinary`, `quantities` and `elementunits` beside them), `links`, `ordering` and `visibility` (what follows
 from a document), `events` (the rules of the five Event types), `hooks` (how a function set adds behaviour),
 `documents`, `linkcounts`, `eventlists`, `render`, `audiences`, `transactions` and `store` (writing; the store
-is the only writer), `refresh` (what time changes) and `retrieve` (reading), with `sql` beneath them.
-`meterreadings` are rows of their own.
+is the only writer, save `reindexing`), `refresh` (what time changes) and `retrieve` (reading), with `sql`
+beneath them. `meterreadings` are rows of their own.
 Besides: `pollrates`, `dermodes`, `dryrun`, `retention`, `quotas`, `numbering`, `namehints`, `csvlines`.
 """

@@ -4,7 +4,7 @@
     @after("PUT", "DERStatus")       # updates what depends on it, in the same transaction
     @instead("GET", "Time")          # computes an answer that is not stored
 
-    @after_all("PUT", "EndDevice")   # as the second, for all changes of a batch (store.batch) at once
+    @after_all("PUT", "EndDevice")   # as the second, for all that store.add_all or put_all change at once
 
 The store calls these, save the third, for every change, a device's or the operator's. The device interface
 calls the third with a request context and makes a response of its result (see devices/requestcontext.py).
@@ -94,16 +94,16 @@ def after(method: str, *kinds: str) -> Callable[[Hook], Hook]:
 
 
 def after_all(method: str, *kinds: str) -> Callable[[BatchHook], BatchHook]:
-    """Register a hook that is called with all changes of a batch, once they are made, before they are
-    committed. Outside a batch it is called with each change alone, at once."""
+    """Register a hook that is called after changes are made, before they are committed: with all those of one
+    statement of the store (see store.add_all)."""
     return _register(_after_all, method, kinds)
 
 
 def instead(method: str, *kinds: str) -> Callable[..., Any]:
     """Register a function that the device interface calls instead of reading or writing the store.
 
-    For COUNT it is given the href of a list, and returns how many items a link to it states; None where each
-    caller sees others.
+    For COUNT it is given hrefs of lists, and returns by href how many items a link to each states; those are
+    left out of which each caller sees others.
     """
     def add(answer: Callable[..., Any]) -> Callable[..., Any]:
         for kind in kinds:
@@ -155,10 +155,11 @@ def run_after(change: Change) -> None:
         hook(change)
 
 
-def after_all_of(change: Change) -> list[BatchHook]:
-    """Return the `after_all` hooks of a change."""
+def run_after_all(changes: list[Change]) -> None:
+    """Call the `after_all` hooks of changes of one method and kind."""
     _load()
-    return _after_all[change.method, change.kind]
+    for hook in _after_all[changes[0].method, changes[0].kind]:
+        hook(changes)
 
 
 def instead_of(method: str, kind: str) -> Callable[..., Any] | None:

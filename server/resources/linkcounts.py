@@ -1,7 +1,8 @@
 """The links of documents, with the number of items of the lists that they lead to."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from server.resources import documents, hooks, links, sql, table
 from server.units import Href
 
 Data = dict[str, Any]
+Counter = Callable[[list[Href]], dict[Href, int | None]]
 
 
 def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
@@ -18,7 +20,7 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
     """
     listed: dict[Href, Href] = {}  # by what a link leads to, the list whose items it counts
     active: dict[Href, Href] = {}  # and those of which it counts the active ones
-    counts: dict[Href, int | None] = {}
+    counted_by: dict[Counter, list[Href]] = defaultdict(list)
     parents = []
     for href, kind in kinds.items():
         below = links.link_rows(kind)
@@ -28,10 +30,13 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
             target = f"{href}/{link.step}"
             counter = hooks.instead_of("COUNT", link.row.name)
             if counter:
-                counts[target] = counter(target)
+                counted_by[counter].append(target)
             elif link.row.is_list:
                 source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
                 (listed if link.row.of is None else active)[target] = source
+    counts: dict[Href, int | None] = {}
+    for counter, targets in counted_by.items():
+        counts |= dict.fromkeys(targets) | counter(targets)
     for sources, condition in ((listed, documents.LISTED), (active, documents.ACTIVE)):
         found = _counts(sources.values(), condition)
         counts |= {target: found.get(source, 0) for target, source in sources.items()}

@@ -1,4 +1,5 @@
-"""Rendering: from submitted data to the rows of documents. Only `store` calls this, in its transactions."""
+"""Rendering: from submitted data to the rows of documents. For `store` and `reindexing` alone, in their
+transactions."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

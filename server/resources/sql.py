@@ -26,8 +26,9 @@ def execute(statement: str, *parameters: Any) -> Any:
 
 def many(statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Run a statement once for each row of parameters, within the open transaction."""
-    cursor = db.obj.cursor()
-    cursor.executemany(_for_postgres(statement) if is_postgres() else statement, list(rows))
+    values = list(rows)
+    if values:
+        db.obj.cursor().executemany(_for_postgres(statement) if is_postgres() else statement, values)
 
 
 def row(statement: str, *parameters: Any) -> Any:

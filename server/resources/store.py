@@ -6,25 +6,26 @@ committed with it or not at all. Documents whose links change are rendered once,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from peewee import chunked
 
 from server import clock
 from server.errors import Refused
-from server.models import EVERYONE, Document, KeyValue
+from server.models import EVERYONE, Document
 from server.models.base import CHUNK
 from server.resources import (audiences, documents, hooks, linkcounts, links, numbering, quotas, render,
                               schema, sql, table)
 from server.resources.codes import EventStatus
 from server.resources.eventlists import Draft, Period
 from server.resources.hooks import Change
-from server.resources.transactions import batch, run_after_all, touch, transaction
+from server.resources.reindexing import reindex
+from server.resources.transactions import touch, transaction
 from server.units import Href
 
-__all__ = ["INHERIT", "add", "add_all", "add_placeholder", "apply_rates", "batch", "cancel", "discard",
-           "find", "get", "items", "post", "put", "reevaluate", "reindex", "remove", "touch", "transaction"]
+__all__ = ["INHERIT", "add", "add_all", "add_placeholders", "apply_rates", "cancel", "discard", "find", "get",
+           "items", "post", "put", "put_all", "reevaluate", "reindex", "remove", "touch", "transaction"]
 Data = dict[str, Any]
 INHERIT = object()
 
@@ -73,7 +74,7 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
         if not change.href:
             quotas.check_new_item(change, list_href)
             change.href = f"{list_href}/{numbering.next_number(list_href)}"
-        _save([change], list_href)
+        _save([change], [list_href])
         return change
 
 
@@ -82,25 +83,32 @@ def add(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller: 
     return post(kind, list_href, data, audience, caller).href
 
 
-def add_all(kind: str, items: Iterable[tuple[Href, Data]], audience: Any = INHERIT) -> list[Href]:
+def add_all(
+    kind: str, items: Iterable[tuple[Href, Data]], audience: Sequence[str] | None = None,
+    notes: Sequence[Data] | None = None
+) -> list[Href]:
     """Add items to lists, by the operator, as `add` does one by one; return their hrefs.
 
-    All or none. Statements are for CHUNK items at once. Not for kinds of which a `before` hook recognises items.
+    `audience` and `notes` (for hooks) are those of each item. All or none. Statements are for CHUNK items at
+    once. Not for kinds of which a `before` hook recognises items.
     """
     chosen, hrefs = list(items), []
     with transaction(*(list_href for list_href, _ in chosen)):
-        for chunk in chunked(chosen, CHUNK):
-            lists = [list_href for list_href, _ in chunk]
-            audience_of = (audiences.inherited(lists) if audience is INHERIT
-                           else dict.fromkeys(lists, audience))
-            changes = [Change("POST", kind, "", dict(data), audience=audience_of[list_href])
-                       for list_href, data in chunk]
+        for begin in range(0, len(chosen), CHUNK):
+            chunk = slice(begin, begin + CHUNK)
+            lists = [list_href for list_href, _ in chosen[chunk]]
+            inherited = audiences.inherited(lists) if audience is None else {}
+            changes = [Change("POST", kind, "", dict(data), audience=inherited.get(list_href))
+                       for list_href, data in chosen[chunk]]
+            for values, name in ((audience, "audience"), (notes, "notes")):
+                for change, value in zip(changes, values[chunk] if values else (), strict=False):
+                    setattr(change, name, value)
             _complete(changes, lists)
             numbers = numbering.next_numbers(lists)
             for change, list_href, number in zip(changes, lists, numbers, strict=True):
                 change.href = f"{list_href}/{number}"
                 hooks.run_before(change)
-            _save(changes, *lists)
+            _save(changes, lists)
             hrefs += [change.href for change in changes]
     return hrefs
 
@@ -124,29 +132,57 @@ def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind
 
     `kind` is needed where several kinds share the path.
     """
-    match = table.match(href)
-    if match is None:
-        raise Refused(404, f"{href} is not a resource")
+    element = _kind(href)
     with transaction(href):
         old, parent = get(href), table.parent(href)
-        change = Change("PUT", old.kind if old else kind or match.row.element, href, dict(data),
+        change = Change("PUT", old.kind if old else kind or element, href, dict(data),
                         old.submitted if old else None, caller)
         if audience is INHERIT:
             audience = old.audience if old else audiences.inherited([parent])[parent]
         change.audience = audience
         hooks.run_before(change)
-        _save([change], parent)
+        _save([change], [parent])
         return change
 
 
-def add_placeholder(kind: str, href: str, audience: Any = INHERIT) -> None:
-    """Add a resource of which nothing has been submitted yet, so that the link to it resolves."""
-    with transaction(href):
-        parent = table.parent(href)
-        if audience is INHERIT:
-            audience = audiences.inherited([parent])[parent]
-        render.save([Draft(kind, href, parent, audience, None)])
-        touch(parent)
+def put_all(contents: Mapping[Href, Data]) -> None:
+    """Write documents, by the operator, as `put` does one by one. All or none."""
+    with transaction(*contents):
+        for chunk in chunked(contents, CHUNK):
+            stored = {document.href: document for document in documents.among("href", chunk)}
+            inherited = audiences.inherited(table.parent(href) for href in chunk if href not in stored)
+            of_kind: dict[str, list[Change]] = defaultdict(list)
+            for href in chunk:
+                old = stored.get(href)
+                kind = old.kind if old else _kind(href)
+                of_kind[kind].append(Change("PUT", kind, href, dict(contents[href]),
+                                            old.submitted if old else None,
+                                            audience=old.audience if old else inherited[table.parent(href)]))
+            for changes in of_kind.values():
+                for change in changes:
+                    hooks.run_before(change)
+                _save(changes, [table.parent(change.href) for change in changes])
+
+
+def _kind(href: Href) -> str:
+    match = table.match(href)
+    if match is None:
+        raise Refused(404, f"{href} is not a resource")
+    return str(match.row.element)
+
+
+def add_placeholders(kinds: Mapping[Href, str]) -> None:
+    """Add resources (their kinds by href) of which nothing has been submitted yet, so that the links to them
+    resolve. Their audience is that of what is above them. What is there stays as it is."""
+    if not kinds:
+        return
+    with transaction(*kinds):
+        present = {href for href, in sql.among("SELECT href FROM document WHERE href IN ({})", kinds)}
+        missing = [href for href in kinds if href not in present]
+        audience = audiences.inherited(map(table.parent, missing))
+        render.save([Draft(kinds[href], href, parent, audience[parent], None)
+                     for href in missing for parent in [table.parent(href)]])
+        touch(*map(table.parent, missing))
 
 
 def remove(href: str, caller: Any = None) -> None:
@@ -193,7 +229,7 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
         put(href, {**document.submitted, "EventStatus": status})
 
 
-def _save(changes: Sequence[Change], *lists: Href) -> None:
+def _save(changes: Sequence[Change], lists: Sequence[Href]) -> None:
     """Write the documents of changes of one kind, below these lists, and carry out the consequences: counts,
     placeholders, hooks, the status of events."""
     kind, by_operator = changes[0].kind, changes[0].caller is None
@@ -203,7 +239,8 @@ def _save(changes: Sequence[Change], *lists: Href) -> None:
         render.save_events(drafts, _periods(changes, lists), check=by_operator, bounded=not by_operator)
     else:
         render.save(drafts, check=by_operator, bounded=not by_operator)
-    _add_required(drafts)
+    add_placeholders({f"{change.href}/{link.step}": link.row.name for link in links.link_rows(kind)
+                      if link.required and not link.row.is_list for change in changes})
     _follow(changes, lists)
 
 
@@ -215,24 +252,13 @@ def _periods(changes: Iterable[Change], lists: Iterable[Href]) -> dict[Href, lis
     return periods
 
 
-def _add_required(drafts: Sequence[Draft]) -> None:
-    """Add placeholders for what documents have to link to, where it is not there."""
-    wanted = {f"{draft.href}/{link.step}": (link.row.name, draft)
-              for link in links.link_rows(drafts[0].kind) if link.required and not link.row.is_list
-              for draft in drafts}
-    present = {href for href, in sql.among("SELECT href FROM document WHERE href IN ({})", wanted)}
-    missing = [(href, *wanted[href]) for href in wanted if href not in present]
-    render.save([Draft(name, href, draft.href, draft.audience, None) for href, name, draft in missing])
-    touch(*(draft.href for _, _, draft in missing))
-
-
 def _follow(changes: Sequence[Change], lists: Sequence[Href]) -> None:
     """Call the hooks of changes, and see to the documents that count what they add or remove."""
     for change, parent in zip(changes, lists, strict=True):
         if change.method == "DELETE" or change.old is None or links.is_event(change.kind):
             _count(change.href, parent)
         hooks.run_after(change)
-    run_after_all(changes)
+    hooks.run_after_all(list(changes))
 
 
 def _count(href: str, parent: str) -> None:
@@ -262,27 +288,3 @@ def apply_rates(lfdi: str = "") -> None:
         ):
             if {"pollRate", "postRate"} & schema.type_spec(kind).by_key.keys():
                 touch(href)
-
-
-def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
-    """Rebuild every derived row and body; return how many had to be changed (none in a healthy database).
-
-    `track` wraps the list of hrefs and may show progress.
-    """
-    with transaction():
-        changed = sum(task() for task in hooks.rebuilders())
-        for parent, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
-            changed += render.reevaluate_list(parent)
-        changed += len(render.rerender(href for href, in track(
-            sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC"))))
-    return changed
-
-
-@hooks.seed
-def _reindex_after_upgrade() -> int:
-    """Rebuild derived rows and bodies where a migration has left a KeyValue; return how many changed."""
-    pending = KeyValue.name == "reindex"
-    if not KeyValue.select().where(pending).exists():
-        return 0
-    with transaction():  # a second process that starts at the same time waits, and finds no KeyValue then
-        return reindex() if KeyValue.delete().where(pending).execute() else 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import peewee
@@ -11,15 +11,13 @@ import peewee
 from server.models import check_schema, db, is_postgres
 from server.models.base import CHUNK
 from server.models.unavailable import is_locked
-from server.resources import hooks, render, sql
-from server.resources.hooks import Change
+from server.resources import render, sql
 from server.units import Href
 
 
 class _Local(threading.local):
     depth = 0
     dirty: dict[str, None]
-    batch: dict[hooks.BatchHook, list[Change]] | None = None
 
 
 _local = _Local()
@@ -35,8 +33,8 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
     `wait_ms` (default: the setting `busy_timeout_s`).
 
     SQLite has one writer at a time. On PostgreSQL, writers of different trees (`scopes` are hrefs: /edev/7,
-    /mup/3) work at the same time; a writer without scope, or of more than CHUNK trees, excludes all others. Locks are taken in one
-    order, so that no two wait for each other.
+    /mup/3) work at the same time; a writer without scope, or of more than CHUNK trees, excludes all others.
+    Locks are taken in one order, so that no two wait for each other.
     """
     if _local.depth:
         yield
@@ -53,25 +51,6 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
                 render.rerender(hrefs)
         finally:
             _local.depth = 0
-
-
-@contextmanager
-def batch() -> Iterator[None]:
-    """A transaction of many changes, whose `after_all` hooks are called once, at the end of the batch.
-
-    Until then their consequences, such as memberships, are missing. One inside another joins it.
-    """
-    if _local.batch is not None:
-        yield
-        return
-    with transaction():
-        _local.batch = {}
-        try:
-            yield
-        finally:
-            pending, _local.batch = _local.batch, None
-        for hook, changes in pending.items():
-            hook(changes)
 
 
 @contextmanager
@@ -109,13 +88,3 @@ def touch(*hrefs: str) -> None:
     """Render these documents again at the end of the transaction."""
     for href in hrefs:
         _local.dirty[href] = None
-
-
-def run_after_all(changes: Sequence[Change]) -> None:
-    """Call the `after_all` hooks of changes of one kind and method, or note them where a batch is under
-    way."""
-    for hook in hooks.after_all_of(changes[0]):
-        if _local.batch is None:
-            hook(list(changes))
-        else:
-            _local.batch.setdefault(hook, []).extend(changes)

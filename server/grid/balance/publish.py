@@ -24,7 +24,9 @@ from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.models import Balance, Device, DispatchOrder, Document, VirtualDER, among
 from server.resources import sql
+from server.units import Href
 
+Data = dict[str, Any]
 RAMP_S = 10.0  # in which a battery or an inverter comes to a new power
 MIN_CURTAILMENT = 0.01  # of the rating of all generation: less is not published
 MIN_POWER_W = 1.0  # of a car: less counts as none, and a smaller change as no change
@@ -61,10 +63,9 @@ def publish_step(area: VirtualDER, balance: Balance, step: DecidedStep) -> None:
         _record_order(vder, balance, step.period, command)
 
 
-def _publish_control(program: str, period: StepPeriod, base: dict[str, Any]) -> str:
-    return dercontrols.publish(
-        program, base, period.duration_s, period.begins_at, description=DESCRIPTION, ramp_s=RAMP_S
-    )
+def _publish_controls(period: StepPeriod, bases: dict[Href, Data]) -> dict[Href, Href]:
+    event = dercontrols.event_fields(period.duration_s, period.begins_at, description=DESCRIPTION)
+    return dercontrols.publish_all(bases, event, ramp_s=RAMP_S)
 
 
 def _storage_commands(
@@ -82,7 +83,7 @@ def _storage_commands(
         return
     base = setpoints.fixed_w(float(step.powers.percent[group]))
     percent = base["opModFixedW"] / 100
-    href = _publish_control(vder.program, step.period, base)
+    href, = _publish_controls(step.period, {vder.program: base}).values()
     reason = f"{step.period.reason}; {percent:+.1f} % of rating, as every battery of {vder.name}"
     devices = step.state.storage.device[batteries].tolist()
     shares = [
@@ -100,16 +101,19 @@ def _single_battery_shares(
     devices = list(among(Device.select(), Device.id, numbers))
     single_vders = singledevices.ensure(devices, vder.primacy)
     fleet = step.state.fleet.batteries
-    shares = []
-    for index, device, planned_w in zip(batteries.tolist(), numbers, injection_w.tolist(), strict=True):
-        load_w = float(step.powers.batteries[index])
-        rating_w = float((fleet.charge if load_w >= 0 else fleet.discharge)[index])
-        base = setpoints.fixed_w(load_w / max(rating_w, 1.0))
-        href = _publish_control(single_vders[device].program, step.period, base)
-        soc = fleet.energy[index] / max(fleet.most[index], 1)
-        reason = f"{step.period.reason}; to equal states of charge in {vder.name}, this one being {soc:.0%}"
-        shares.append(ShareRow(lfdis[device], href, planned_w, 0.0, reason))
-    return shares
+    load_w = step.powers.batteries[batteries]
+    ratings_w = np.maximum(np.where(load_w >= 0, fleet.charge[batteries], fleet.discharge[batteries]), 1.0)
+    socs = fleet.energy[batteries] / np.maximum(fleet.most[batteries], 1)
+    programs = [single_vders[device].program for device in numbers]
+    hrefs = _publish_controls(step.period, {
+        program: setpoints.fixed_w(fraction)
+        for program, fraction in zip(programs, (load_w / ratings_w).tolist(), strict=True)})
+    return [
+        ShareRow(lfdis[device], hrefs[program], planned_w, 0.0, f"{step.period.reason}; to equal states of "
+                 f"charge in {vder.name}, this one being {soc:.0%}")
+        for device, program, planned_w, soc in zip(
+            numbers, programs, injection_w.tolist(), socs.tolist(), strict=True)
+    ]
 
 
 def _broadcast_reaches_storage_only(vder: VirtualDER) -> bool:
@@ -196,7 +200,7 @@ def _curtailment_commands(
         members = np.flatnonzero(pv.group == group)
         if not len(members):
             continue
-        href = _publish_control(vder.program, step.period, setpoints.max_lim_w(fraction))
+        href, = _publish_controls(step.period, {vder.program: setpoints.max_lim_w(fraction)}).values()
         reason = f"{step.period.reason}; at most {fraction:.0%} of rating, as all generation of {vder.name}"
         shares = [
             ShareRow(

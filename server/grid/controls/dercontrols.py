@@ -18,8 +18,9 @@ from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
 from server.resources import codec, dermodes, dryrun, refresh, schema, store, table
 from server.resources.codes import ALL_RESPONSES, EventStatus
-from server.units import Instant, Seconds, SecondsExact, Xml
+from server.units import Href, Instant, Seconds, SecondsExact, Xml
 
+Data = dict[str, Any]
 STATUSES = {
     EventStatus.SCHEDULED: "scheduled",
     EventStatus.ACTIVE: "active",
@@ -64,14 +65,11 @@ def post(
         href = publish(
             target.program,
             base,
-            duration_s,
-            start,
-            randomize_start=randomize_start,
-            category=category,
-            randomize_duration=randomize_duration,
-            description=description,
+            event_fields(
+                duration_s, start, randomize_start, randomize_duration, description, response_required
+            ),
             ramp_s=ramp_s,
-            response_required=response_required,
+            category=category,
         )
         document = _control(href)
         warnings = conflicts.control_conflicts(target, document, members.read(virtualders.members(target)))
@@ -84,36 +82,33 @@ def post(
 
 
 def publish(
-    program: str,
-    base: Mapping[str, Any],
-    duration_s: Seconds,
-    start: Instant | None = None,
-    *,
-    randomize_start: Seconds = 0,
-    randomize_duration: Seconds = 0,
-    category: int | None = None,
-    description: str = "",
-    ramp_s: SecondsExact | None = None,
-    response_required: int = ALL_RESPONSES,
-) -> str:
-    """Add a DERControl to the program at this href and return its href. For the arguments see `post`."""
-    if not dermodes.modes_set(base):
-        raise Refused(400, "DERControlBase: a control sets at least one mode")
-    data = {
-        "DERControlBase": dict(base),
-        **event_fields(
-            duration_s, start, randomize_start, randomize_duration, description, response_required
-        ),
-    }
-    if ramp_s is not None:
-        data["DERControlBase"]["rampTms"] = _ramp_ticks(ramp_s)
+    program: Href, base: Mapping[str, Any], event: Data, *, ramp_s: SecondsExact | None = None,
+    category: int | None = None
+) -> Href:
+    """Add a DERControl to the program at this href and return its href. For the arguments see
+    `publish_all`."""
+    return publish_all({program: base}, event, ramp_s=ramp_s, category=category)[program]
+
+
+def publish_all(
+    bases: Mapping[Href, Mapping[str, Any]], event: Data, *, ramp_s: SecondsExact | None = None,
+    category: int | None = None
+) -> dict[Href, Href]:
+    """Add a DERControl with each of these DERControlBases to its program; return their hrefs.
+
+    Both are by the program's href. `event` is made by `event_fields`; for the others see `post`.
+    """
+    common = dict(event)
     if category is not None:
-        data["deviceCategory"] = f"{category:08X}"
-    with store.transaction():
+        common["deviceCategory"] = f"{category:08X}"
+    ramp = {} if ramp_s is None else {"rampTms": _ramp_ticks(ramp_s)}
+    for base in bases.values():
+        if not dermodes.modes_set(base):
+            raise Refused(400, "DERControlBase: a control sets at least one mode")
         check_modes(base)
-        href = store.add("DERControl", f"{program}/derc", data)
-        codec.decode(codec.wrap("DERControl", _control(href).body))
-    return href
+    hrefs = store.add_all("DERControl", [(f"{program}/derc", {"DERControlBase": {**base, **ramp}, **common})
+                                         for program, base in bases.items()])
+    return dict(zip(bases, hrefs, strict=True))
 
 
 def event_fields(

@@ -4,12 +4,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from peewee import chunked
-
-from server.models import DispatchOrder, Document
+from server.models import DispatchOrder
 from server.resources import sql
-
-_CHUNK = 200  # parameters in one statement
 
 
 class ShareRow(NamedTuple):
@@ -24,11 +20,8 @@ class ShareRow(NamedTuple):
 
 def record_shares(order: DispatchOrder, shares: Collection[ShareRow]) -> None:
     """Write the shares of an order, within the caller's transaction."""
-    mrids = {
-        document.href: document.submitted["mRID"]
-        for hrefs in chunked({share.event_href for share in shares}, _CHUNK)
-        for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(hrefs))
-    }
+    mrids = dict(sql.among("SELECT href, mrid FROM document WHERE href IN ({})",
+                           (share.event_href for share in shares)))
     sql.many(
         "INSERT INTO share (order_id, lfdi, event_href, mrid, planned_w, baseline_w, reason) VALUES (?, ?, "
         "?, ?, ?, ?, ?)",

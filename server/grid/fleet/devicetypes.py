@@ -9,9 +9,9 @@ from server import alarms
 from server.devices import enrolment  # noqa: F401  (its hooks make the Device first)
 from server.grid.fleet.plausibility import Plausible
 from server.models import Device
-from server.resources import documents, hexbinary, sql
+from server.resources import documents, hexbinary, sql, table
 from server.resources.codes import DERType, DeviceCategory, RoleFlags
-from server.resources.hooks import Change, after
+from server.resources.hooks import Change, after, after_all
 from server.units import Watts
 
 KINDS = ("storage", "pv", "ev", "thermal", "premises", "other")
@@ -126,7 +126,15 @@ def rebuild() -> int:
     return sum(reconcile(device.id, device.lfdi) for device in Device.select(Device.id, Device.lfdi))
 
 
-@after("POST", "EndDevice")
+@after_all("POST", "EndDevice")
+def _add_types(changes: list[Change]) -> None:
+    """Give new devices, which have reported nothing yet, the type of their category."""
+    categories = {table.number(change.href): hexbinary.bits(change.data.get("deviceCategory"))
+                  for change in changes}
+    sql.many(_UPSERT, ((device, kind_of((), category, premises=False), category, None)
+                       for device, category in categories.items()))
+
+
 @after("PUT", "EndDevice")
 def _follow_category(change: Change) -> None:
     if change.old is None or change.old.get("deviceCategory") != change.data.get("deviceCategory"):

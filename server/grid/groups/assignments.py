@@ -9,17 +9,18 @@ CSIP's groups).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from peewee import chunked
 
 from server.config import settings
 from server.devices import enrolment, names
+from server.functionsets import der
 from server.grid.groups import dispatchgroups, drprograms, membershiprules, programs
 from server.grid.groups.tree import Tree
-from server.models import Audience, Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
-from server.resources import store
+from server.models import Audience, Device, Membership, VirtualDER, vder_audience, vder_of_audience
+from server.resources import sql, store
 from server.resources.hooks import Change, after_all, before, rebuild
 
 _CHUNK = 500  # rows or parameters in one statement
@@ -75,24 +76,25 @@ def _reconcile(devices: list[Device] | None) -> int:
     rules = _Rules()
     chosen = list(Device.select()) if devices is None else devices
     previous = _memberships(None if devices is None else [device.id for device in chosen])
-    joined: list[tuple[int, int]] = []
-    left_count, changed = 0, []
+    joined: list[tuple[Device, VirtualDER]] = []
+    left: dict[Device, set[int]] = {}
     for device in chosen:
         old = previous[device.id]
         current = rules.memberships(device, {vder for vder, listed in old.items() if listed})
         joining, leaving = current - old.keys(), old.keys() - current
-        if joining or leaving:
-            joined += ((vder, device.id) for vder in joining)
-            Membership.delete().where((Membership.device == device) & Membership.vder.in_(leaving)).execute()
-            _assign(device, [rules.tree.vders[vder] for vder in sorted(joining)], leaving)
-            left_count += len(leaving)
-            changed.append(device)
-    for rows in chunked(joined, _CHUNK):
-        Membership.insert_many(rows, [Membership.vder, Membership.device]).execute()
-    affected = chosen if devices is not None else changed
+        joined += ((device, rules.tree.vders[vder]) for vder in sorted(joining))
+        if leaving:
+            left[device] = leaving
+    sql.many("DELETE FROM membership WHERE device_id = ? AND vder_id = ?",
+             ((device.id, vder) for device, vders in left.items() for vder in vders))
+    sql.many("INSERT INTO membership (vder_id, device_id, listed) VALUES (?, ?, ?)",
+             ((vder.id, device.id, False) for device, vder in joined))
+    _unassign(left)
+    _assign(joined)
+    affected = chosen if devices is not None else list({**left, **dict(joined)})
     _reconcile_audiences(affected)
     drprograms.reconcile(affected)
-    return len(joined) + left_count
+    return len(joined) + sum(map(len, left.values()))
 
 
 def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
@@ -100,16 +102,15 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
 
     The caller has to call `reconcile` afterwards, for the virtual DERs above.
     """
-    chosen = list(pairs)
+    chosen = list(dict.fromkeys(pairs))
     previous = _memberships([device.id for device, _ in chosen])
     new = [(device, vder) for device, vder in chosen if vder.id not in previous[device.id]]
-    for rows in chunked([(vder.id, device.id, True) for device, vder in new], _CHUNK):
-        Membership.insert_many(rows, [Membership.vder, Membership.device, Membership.listed]).execute()
-    for device, vder in new:
-        _assign(device, [vder], ())
-    for device, vder in chosen:
-        if previous[device.id].get(vder.id) is False:
-            _set_listed([device], vder, True)
+    sql.many("INSERT INTO membership (vder_id, device_id, listed) VALUES (?, ?, ?)",
+             ((vder.id, device.id, True) for device, vder in new))
+    _assign(new)
+    sql.many("UPDATE membership SET listed = ? WHERE vder_id = ? AND device_id = ?",
+             ((True, vder.id, device.id) for device, vder in chosen
+              if previous[device.id].get(vder.id) is False))
     _reconcile_audiences(device for device, _ in new)
     drprograms.reconcile(device for device, _ in new)
 
@@ -142,16 +143,20 @@ def _memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
     return memberships
 
 
-def _assign(device: Device, joining: Iterable[VirtualDER], leaving: Collection[int]) -> None:
-    """Add the FunctionSetAssignments of a device for virtual DERs that it joins, remove those that it
-    leaves."""
-    parent = f"{enrolment.href(device)}/fsa"
-    for vder in joining:
-        store.add("FunctionSetAssignments", parent, {
+def _assign(joining: Iterable[tuple[Device, VirtualDER]]) -> None:
+    """Add FunctionSetAssignments of devices for virtual DERs that they join."""
+    store.add_all("FunctionSetAssignments", [
+        (f"{enrolment.href(device)}/fsa", {
             "description": vder.name, **programs.link("DERProgramList", vder.id),
             "ResponseSetListLink": {"href": "/rsps", "all": 1}, "TimeLink": {"href": "/tm"}})
-    for document in programs.assignments_of([device]) if leaving else ():
-        if programs.vder_number(document) in leaving:
+        for device, vder in joining])
+
+
+def _unassign(leaving: dict[Device, set[int]]) -> None:
+    """Remove the FunctionSetAssignments of devices for virtual DERs (numbers) that they leave."""
+    of_list = {f"{enrolment.href(device)}/fsa": numbers for device, numbers in leaving.items()}
+    for document in programs.assignments_of(leaving):
+        if programs.vder_number(document) in of_list[document.parent]:
             store.remove(document.href)
 
 
@@ -176,11 +181,8 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
     for lfdi, removed in stored - current:
         Audience.delete().where((Audience.lfdi == lfdi) & (Audience.audience == removed)).execute()
     # a DER links to the programs that its device may read, and counts them
-    changed = Device.select().where(Device.lfdi.in_({lfdi for lfdi, _ in current ^ stored}))
-    ders = Document.select(Document.href).where(
-        Document.parent.in_([f"{enrolment.href(device)}/der" for device in changed])
-    )
-    store.touch(*(der.href for der in ders))
+    der.touch(number for number, in sql.among(
+        "SELECT id FROM device WHERE lfdi IN ({})", {lfdi for lfdi, _ in current ^ stored}))
     return len(current ^ stored)
 
 

@@ -7,7 +7,7 @@ to the virtual DER (IEEE 2030.5-2018, 8.6). A program belongs to a virtual DER b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from peewee import chunked
@@ -24,6 +24,7 @@ Condition = Callable[[list[Device]], Container[int]]
 _OWN = tuple(row for row in table.rows.values() if row.publisher == table.VIRTUAL_DER)
 _ASSIGNED = tuple(row for row in table.rows.values() if row.assigned)
 _KINDS = tuple(program.name for row in _ASSIGNED if (program := table.item(row.name)) is not None)
+_LINKS = {f"{row.name}Link" for row in _ASSIGNED}
 CHUNK = 300  # devices in one statement
 _conditions: dict[str, Condition] = {}
 
@@ -44,16 +45,33 @@ def publish(vder: VirtualDER) -> None:
     """Save a virtual DER and make its programs agree with its name and primacy; create the DERProgram if it
     has none."""
     if not vder.program:
-        vder.save()
-        vder.program = store.add("DERProgram", table.rows["DERProgramList"].path, _fields(vder),
-                                 audience=vder_audience(vder.id))
-        vder.save(only=[VirtualDER.program])
+        create_all([vder])
         return
     vder.save()
-    for row in _OWN:
-        program = store.get(href(vder, row.name))
-        if program is not None:
-            store.put(program.href, {**program.submitted, **_fields(vder)})
+    update_all([vder])
+
+
+def create_all(vders: Sequence[VirtualDER]) -> None:
+    """Save new virtual DERs and create their DERPrograms."""
+    for chunk in chunked(vders, CHUNK):
+        rows: Any = VirtualDER.insert_many([vder.__data__ for vder in chunk]).returning(
+            VirtualDER.id, VirtualDER.name)
+        numbers = {name: number for number, name in rows.tuples().execute()}
+        for vder in chunk:
+            vder.id = numbers[vder.name]
+        hrefs = store.add_all("DERProgram", [(table.rows["DERProgramList"].path, _fields(vder))
+                                             for vder in chunk], [vder_audience(vder.id) for vder in chunk])
+        for vder, program in zip(chunk, hrefs, strict=True):
+            vder.program = program
+        sql.many(f"UPDATE {VirtualDER._meta.table_name} SET program = ? WHERE id = ?",
+                 ((vder.program, vder.id) for vder in chunk))
+
+
+def update_all(vders: Iterable[VirtualDER]) -> None:
+    """Make the programs of virtual DERs agree with their names and primacies."""
+    wanted = {href(vder, row.name): _fields(vder) for vder in vders for row in _OWN}
+    store.put_all({document.href: {**document.submitted, **wanted[document.href]}
+                   for document in documents.among("href", wanted)})
 
 
 def create(vder: VirtualDER, kind: str, data: Data) -> None:
@@ -107,11 +125,7 @@ def vder_number(assignment: Document) -> int:
 
 def assignments_of(devices: Iterable[Device]) -> list[Document]:
     """Return the FunctionSetAssignments of these devices."""
-    return list(
-        Document.select(Document.href, Document.parent, Document.submitted).where(
-            Document.parent.in_([f"{enrolment.href(device)}/fsa" for device in devices])
-        )
-    )
+    return list(documents.among("parent", (f"{enrolment.href(device)}/fsa" for device in devices)))
 
 
 def reconcile_links(devices: Iterable[Device]) -> None:
@@ -125,12 +139,16 @@ def reconcile_links_of(devices: list[Device], admitted: dict[str, Container[int]
     assignments = assignments_of(devices)
     links = _links({vder_number(assignment) for assignment in assignments})
     numbers = {f"{enrolment.href(device)}/fsa": device.id for device in devices}
+    contents: dict[str, Data] = {}
     for assignment in assignments:
         current: Data = {}
         for name, new_link in links[vder_number(assignment)].items():
             if name not in admitted or numbers[assignment.parent] in admitted[name]:
                 current |= new_link
-        _set_links(assignment, current)
+        if current != {key: value for key, value in assignment.submitted.items() if key in _LINKS}:
+            others = {key: value for key, value in assignment.submitted.items() if key not in _LINKS}
+            contents[assignment.href] = {**others, **current}
+    store.put_all(contents)
 
 
 def _links(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
@@ -149,13 +167,6 @@ def _links(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
         number, name = vder_of_audience(audience), lists[parent]
         links[number][name] = link(name, number, count)
     return links
-
-
-def _set_links(assignment: Document, links: Data) -> None:
-    keys = {f"{row.name}Link" for row in _ASSIGNED}
-    if links != {key: value for key, value in assignment.submitted.items() if key in keys}:
-        others = {key: value for key, value in assignment.submitted.items() if key not in keys}
-        store.put(assignment.href, {**others, **links})
 
 
 def _list_of(program: Row) -> str:

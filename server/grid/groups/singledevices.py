@@ -44,10 +44,12 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
             if device.id not in existing
         }
         too_weak = [vder for vder in existing.values() if vder.primacy >= stronger_than]
-        with store.batch():
-            for vder in [*new.values(), *too_weak]:
-                vder.primacy = stronger_than - 1
-                programs.publish(vder)
+        for vder in too_weak:
+            vder.primacy = stronger_than - 1
+        sql.many(f"UPDATE {VirtualDER._meta.table_name} SET primacy = ? WHERE id = ?",
+                 ((vder.primacy, vder.id) for vder in too_weak))
+        programs.update_all(too_weak)
+        programs.create_all(list(new.values()))
         assignments.join(new.items())
         return existing | {device.id: vder for device, vder in new.items()}
 

@@ -99,6 +99,8 @@ def test_many_are_enrolled_from_a_file_or_none_at_all(run_json: Verb, run: Verb,
     file.write_text(json.dumps([{"lfdi": peers.lfdi(7)}, {"lfdi": peers.lfdi(1)}]))
     assert "enrolled already" in run("enrol", "--from", str(file), fails=True).output
     assert len(run_json("device", "list")) == 5
+    new, = run_json("enrol", "--from", str(file), "--skip-enrolled")
+    assert new["lfdi"] == peers.lfdi(7)
     file.write_text("{")
     assert str(file) in run("enrol", "--from", str(file), fails=True).output
 

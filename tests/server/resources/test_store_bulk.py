@@ -28,7 +28,8 @@ def documents(programs: list[str]) -> list[Any]:
     for place, program in enumerate(programs):
         for href, body, *columns in sql.rows(
                 "SELECT href, body, audience, mrid, sort, at, until, visibility, fresh_until, status, "
-                "submitted FROM document WHERE parent = ? OR href = ? ORDER BY href", f"{program}/derc", program):
+                "submitted FROM document WHERE parent = ? OR href = ? ORDER BY href",
+                f"{program}/derc", program):
             body = bytes(body).decode().replace(f"{program}/", "/")
             if href == program:
                 body, columns = body.partition("<ActiveDERControlListLink")[2], []

@@ -210,9 +210,10 @@ def test_devices_that_are_enrolled_together_are_where_each_alone_would_be(enroll
     virtualders.create("everyone")
     settings.default_vder = "everyone"
     alone = [enrolled(1, feeder="F1"), enrolled(2), enrolled(3, kind="thermostat", feeder="F1")]
-    with store.batch():
-        together = [enrolled(4, feeder="F1"), enrolled(5), enrolled(6, kind="thermostat", feeder="F1")]
-        assert not assigned(together[0])
+    together = enrolment.enrol_all([
+        enrolment.Entry(peers.lfdi(4), 111115, "d4", labels={"feeder": "F1"}),
+        enrolment.Entry(peers.lfdi(5), 111115, "d5"),
+        enrolment.Entry(peers.lfdi(6), 111115, "d6", "thermostat", {"feeder": "F1"})])
 
     def state(device):
         rows = Membership.select().where(Membership.device == device).order_by(Membership.vder)

@@ -1,0 +1,203 @@
+"""EndDevice and Registration as documents, and the rows that follow from them (8.5).
+
+The EndDevice document is the truth; the Device and Audience rows are derived from it. An enrolled device has
+a DER from the start, so that every link that it follows resolves before it has submitted anything.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from server import clock
+from server.config import settings
+from server.devices import access, identity
+from server.errors import Refused
+from server.models import EVERYONE, JSON, Audience, Device
+from server.resources import documents, sql, store, table
+from server.resources.hooks import Change, after, after_all, before, rebuild, seed
+from server.units import Href, Lfdi
+
+AGGREGATOR = access.AGGREGATOR
+# What an enrolled device has from the start, below its EndDevice; its DER has what every DER has.
+_DEVICE_PLACEHOLDERS = ("DeviceInformation", "DeviceStatus", "PowerStatus")
+
+
+class Entry(NamedTuple):
+    """A device to enrol, and what operators say of it.
+
+    `pin` includes the check digit; None makes a new one. `manager` is the LFDI of the aggregator that acts
+    for the device. `category` is the DeviceCategoryType bitmap; None takes that of the kind, where it is
+    clear.
+    """
+    lfdi: Lfdi
+    pin: int | None = None
+    name: str = ""
+    kind: str = ""
+    labels: Mapping[str, str] = MappingProxyType({})
+    manager: Lfdi = ""
+    category: int | None = None
+
+
+def rerender(device: Device) -> None:
+    """Write a device's EndDevice again, so that hooks see changes of its row (labels, kind, manager)."""
+    document = store.get(href(device))
+    assert document is not None, device.lfdi
+    store.put(document.href, document.submitted)
+
+
+def href(device: Device) -> Href:
+    """Return the href of a device's EndDevice."""
+    return table.rows["EndDevice"].href(device=device.id)
+
+
+def release_managed(aggregator: Lfdi) -> None:
+    """Let nobody act any more for the devices that an aggregator managed, nor that see what is theirs."""
+    managed = list(Device.select().where(Device.manager == aggregator))
+    Device.update(manager="").where(Device.manager == aggregator).execute()
+    own = (EVERYONE, aggregator)
+    Audience.delete().where((Audience.lfdi == aggregator) & Audience.audience.not_in(own)).execute()
+    for device in managed:
+        rerender(Device.get_by_id(device.id))
+
+
+@before("POST", "EndDevice")
+def _check_new(change: Change) -> None:
+    data, caller = change.data, change.caller
+    lfdi = data.setdefault("lFDI", caller.lfdi if caller else "")
+    if not identity.is_lfdi(lfdi) or not int(lfdi, 16):
+        raise Refused(400, f"EndDevice/lFDI: {lfdi!r} is not 40 hexadecimal digits")
+    sfdi = data.setdefault("sFDI", identity.sfdi(lfdi))
+    if caller is not None:
+        _check_registration(caller, lfdi)
+    if sfdi != identity.sfdi(lfdi):
+        raise Refused(400, f"EndDevice/sFDI: {sfdi} is not the SFDI of {lfdi}")
+    if sql.row("SELECT 1 FROM device WHERE lfdi = ?", lfdi) is not None:
+        raise Refused(409, f"EndDevice/lFDI: {lfdi} is enrolled already")
+    data["changedTime"] = clock.now()
+    data.setdefault("enabled", True)
+    change.audience = lfdi
+
+
+def _check_registration(caller: access.Caller, lfdi: Lfdi) -> None:
+    """Refuse (403) a device that registers another one, or that may not register itself."""
+    if lfdi != caller.lfdi and caller.kind != AGGREGATOR:
+        raise Refused(403, "EndDevice/lFDI: this is not the LFDI of your certificate")
+    if not settings.registration:
+        raise Refused(403, "devices are enrolled by the utility here, not by themselves")
+
+
+@after_all("POST", "EndDevice")
+def _add_devices(changes: list[Change]) -> None:
+    """Add the rows of new devices, their PINs, and what they have from the start."""
+    entries = {change.href: change.notes.get("entry") or _registered(change) for change in changes}
+    sql.many(
+        "INSERT INTO device (id, lfdi, sfdi, name, kind, labels, state, manager, enrolled_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((table.number(change.href), entry.lfdi, change.data["sFDI"], entry.name, entry.kind,
+          JSON().db_value(dict(entry.labels)), Device.ENROLLED, entry.manager, clock.now())
+         for change in changes for entry in [entries[change.href]]))
+    _add_audiences((entry.lfdi, entry.manager) for entry in entries.values())
+    store.add_all("DER", [(f"{href}/der", {}) for href in entries])
+    store.add_placeholders({table.rows[kind].href(device=table.number(href)): kind
+                            for href in entries for kind in _DEVICE_PLACEHOLDERS})
+    _register({href: entry.pin for href, entry in entries.items()})
+
+
+def _registered(change: Change) -> Entry:
+    """Return the entry of a device that registers itself, or that its aggregator registers."""
+    lfdi, caller = change.data["lFDI"], change.caller
+    manager = caller.lfdi if caller is not None and caller.lfdi != lfdi else ""
+    return Entry(lfdi, _read_pins().get(lfdi), manager=manager)
+
+
+def _register(pins: Mapping[Href, int | None]) -> None:
+    """Give devices (the hrefs of their EndDevices) these PINs, or new ones."""
+    import secrets  # which other commands on devices do not need
+
+    store.put_all({f"{href}/rg": {
+        "dateTimeRegistered": clock.now(),
+        "pIN": identity.pin(secrets.randbelow(100_000)) if pin is None else check_pin(pin)}
+        for href, pin in pins.items()})
+
+
+def check_pin(pin: int | None) -> int | None:
+    """Return a PIN, or None for none. Refused (400) where its last digit does not check the others."""
+    if pin is not None and not identity.is_pin(pin):
+        raise Refused(400, f"PIN {pin:06d}: the last digit is not the sum of the others modulo 10")
+    return pin
+
+
+@seed
+def _read_pins() -> dict[Lfdi, int]:
+    """Return the PINs of devices that may register themselves, by LFDI.
+
+    The file is read for each registration, and at the start, so that faults in it show then.
+    """
+    if not settings.pins:
+        return {}
+    try:
+        return {entry["lfdi"]: int(entry["pin"]) for entry in json.loads(Path(settings.pins).read_text())}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise Refused(
+            503, f"setting pins: {settings.pins} is no JSON list of objects with lfdi and pin: {error}"
+        ) from None
+
+
+def _add_audiences(devices: Iterable[tuple[Lfdi, Lfdi]]) -> int:
+    """Let devices, and their managers, see the devices' documents; return how many rows were new."""
+    rows = {pair for lfdi, manager in devices for pair in (
+        (lfdi, EVERYONE), (lfdi, lfdi), *([(manager, lfdi)] if manager else []))}
+    present = {(lfdi, audience) for lfdi, audience in sql.among(
+        "SELECT lfdi, audience FROM audience WHERE lfdi IN ({})", {lfdi for lfdi, _ in rows})}
+    sql.many("INSERT INTO audience (lfdi, audience) VALUES (?, ?)", sorted(rows - present))
+    return len(rows - present)
+
+
+@before("PUT", "EndDevice")
+def _check_identity(change: Change) -> None:
+    old = change.old or {}
+    for key in ("lFDI", "sFDI"):
+        if change.data.setdefault(key, old.get(key)) != old.get(key):
+            raise Refused(403, f"EndDevice/{key}: an EndDevice keeps its identity")
+    if change.caller is not None:
+        change.data["changedTime"] = clock.now()
+
+
+@before("DELETE", "EndDevice")
+def _check_removal(change: Change) -> None:
+    if change.caller is not None and not settings.registration:
+        raise Refused(403, "devices are enrolled and removed by the utility here")
+
+
+@after("DELETE", "EndDevice")
+def _remove_device(change: Change) -> None:
+    lfdi = change.data["lFDI"]
+    for mirror in documents.own("/mup", lfdi):
+        store.remove(mirror.href)
+    release_managed(lfdi)
+    Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()
+    Device.delete().where(Device.lfdi == lfdi).execute()
+
+
+@rebuild
+def _rebuild_rows() -> int:
+    """Rebuild Device and Audience rows from the EndDevice documents; return how many changed."""
+    end_devices = {table.number(document.href): document.submitted for document in store.items("/edev")}
+    stored = {device.id: device for device in Device.select()}
+    missing = end_devices.keys() - stored.keys()
+    sql.many("INSERT INTO device (id, lfdi, sfdi, name, kind, labels, state, manager, enrolled_at) "
+             "VALUES (?, ?, ?, '', '', '{}', ?, '', ?)",
+             ((number, data["lFDI"], data["sFDI"], Device.ENROLLED, data["changedTime"])
+              for number in missing for data in [end_devices[number]]))
+    changed = len(missing) + _add_audiences(
+        (data["lFDI"], stored[number].manager if number in stored else "")
+        for number, data in end_devices.items())
+    aggregators = Device.select(Device.lfdi).where(Device.kind == AGGREGATOR)
+    changed += int(Device.update(manager="").where(
+        (Device.manager != "") & Device.manager.not_in(aggregators)).execute())
+    left = stored.keys() - end_devices.keys()
+    sql.many("DELETE FROM device WHERE id = ?", ((number,) for number in left))
+    return changed + len(left)

@@ -1,0 +1,33 @@
+"""What is derived from submitted documents, made anew."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from server.models import KeyValue
+from server.resources import documents, hooks, render, sql
+from server.resources.transactions import transaction
+
+
+def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
+    """Rebuild every derived row and body; return how many had to be changed (none in a healthy database).
+
+    `track` wraps the list of hrefs and may show progress.
+    """
+    with transaction():
+        changed = sum(task() for task in hooks.rebuilders())
+        for parent, in sql.rows(f"SELECT DISTINCT parent FROM document WHERE {documents.EVENT}"):
+            changed += render.reevaluate_list(parent)
+        changed += len(render.rerender(href for href, in track(
+            sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC"))))
+    return changed
+
+
+@hooks.seed
+def _reindex_after_upgrade() -> int:
+    """Rebuild derived rows and bodies where a migration has left a KeyValue; return how many changed."""
+    pending = KeyValue.name == "reindex"
+    if not KeyValue.select().where(pending).exists():
+        return 0
+    with transaction():  # a second process that starts at the same time waits, and finds no KeyValue then
+        return reindex() if KeyValue.delete().where(pending).execute() else 0
