@@ -32,6 +32,7 @@ from server.actors import Actor
 from server.differences import difference
 from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
+from server.models.pages import Pages
 from server.resources import store
 from server.units import Instant
 
@@ -190,26 +191,37 @@ def entries(
     operation: str = "",
     subject: str = "",
     since: Instant | None = None,
-    until: Instant | None = None,
     beyond: int = 0,
 ) -> list[AuditRow]:
     """Return the newest `limit` entries, oldest first.
 
     Only those by `who`, whose operation begins with `operation`, whose subject contains `subject` (in any
-    case), from the instant `since` on and before `until`, and with numbers greater than `beyond`.
+    case), from the instant `since` on, and with numbers greater than `beyond`.
     """
-    query = AuditEntry.select().where(AuditEntry.id > beyond).order_by(AuditEntry.id.desc())
+    query = _between(since).where(AuditEntry.id > beyond).order_by(AuditEntry.id.desc())
     if who:
         query = query.where(AuditEntry.who == who)
     if operation:
         query = query.where(AuditEntry.operation.startswith(operation))
     if subject:
         query = query.where(fn.LOWER(AuditEntry.subject).contains(subject.lower()))
+    return [_row(entry) for entry in query.limit(limit)][::-1]
+
+
+def every(since: Instant | None = None, until: Instant | None = None) -> Pages[AuditRow]:
+    """Return all entries from the instant `since` on and before `until`, oldest first."""
+    return Pages(_between(since, until), AuditEntry.id, lambda entries: map(_row, entries))
+
+
+def _between(since: Instant | None = None, until: Instant | None = None) -> Any:
+    query = AuditEntry.select()
     if since is not None:
         query = query.where(AuditEntry.at >= since)
-    if until is not None:
-        query = query.where(AuditEntry.at < until)
-    return [cast(AuditRow, row.__data__) for row in query.limit(limit)][::-1]
+    return query if until is None else query.where(AuditEntry.at < until)
+
+
+def _row(entry: AuditEntry) -> AuditRow:
+    return cast(AuditRow, entry.__data__)
 
 
 def verify(known: str = "") -> list[str]:

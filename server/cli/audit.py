@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -66,7 +67,7 @@ def _verify(result: dict[str, Any], as_json: bool) -> None:
     raise click.exceptions.Exit(1)
 
 
-def _export(entries: list[dict[str, Any]], as_json: bool, file: Any) -> None:
+def _export(entries: Iterable[dict[str, Any]], as_json: bool, file: Any) -> None:
     """Write entries to a file, an object a line."""
     for entry in entries:
         file.write(auditarchive.line(entry) + "\n")

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 import click
 
@@ -19,6 +19,18 @@ def dumps(result: Any, indent: int | None = 2) -> str:
         return json.dumps(result, indent=indent, ensure_ascii=False, default=str, allow_nan=False)
     except ValueError:
         return json.dumps(_finite(result), indent=indent, ensure_ascii=False, default=str)
+
+
+def write(result: Any, file: TextIO) -> None:
+    """Write a result as JSON. Of a list each item has a line, written as it is read."""
+    if isinstance(result, Mapping) or not isinstance(result, Iterable) or isinstance(result, str):
+        file.write(dumps(result) + "\n")
+        return
+    begin = "[\n"
+    for item in result:
+        file.write(begin + dumps(item, None))
+        begin = ",\n"
+    file.write("[]\n" if begin == "[\n" else "\n]\n")
 
 
 def _finite(value: Any) -> Any:

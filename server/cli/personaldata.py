@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -17,24 +20,41 @@ from server.operations import enrolmentfiles
 
 def _export(result: dict[str, Any], as_json: bool, file: str) -> None:
     """Write one JSON object, to a new file that nobody else can read."""
-    _write(json.dumps(result, ensure_ascii=False, indent=1) + "\n", file)
+    with _output(file) as output:
+        output.write(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
 
 
-def _export_list(result: list[enrolmentfiles.ListedDevice], as_json: bool, file: str) -> None:
+def _export_list(result: Iterator[enrolmentfiles.ListedDevice], as_json: bool, file: str) -> None:
     """Write CSV or JSON, either as `enrol --from` reads it."""
-    _write(jsonoutput.dumps(result) + "\n" if as_json else enrolmentfiles.as_csv(result), file)
+    with _output(file) as output:
+        if as_json:
+            jsonoutput.write(result, output)
+        else:
+            output.writelines(enrolmentfiles.as_csv(result))
 
 
-def _write(text: str, file: str) -> None:
+@contextmanager
+def _output(file: str) -> Iterator[TextIO]:
+    """Open a new file that nobody else can read, or standard output; remove the file if it is not ended."""
     if file == "-":
-        click.echo(text, nl=False)
+        yield sys.stdout
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as output:
-            output.write(text)
     except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}. Name a new file.") from None
+        raise _unwritable(file, error) from None
+    with ExitStack() as stack:
+        stack.callback(os.unlink, file)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as output:
+                yield output
+        except OSError as error:
+            raise _unwritable(file, error) from None
+        stack.pop_all()
+
+
+def _unwritable(file: str, error: OSError) -> click.ClickException:
+    return click.ClickException(f"{file} cannot be written: {error.strerror}. Name a new file.")
 
 
 def _certificate(context: click.Context, option: click.Parameter, file: Path | None) -> bytes | None:

@@ -5,24 +5,23 @@ What a value is, an instant or a power, says the type that the operation declare
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from server.cli import jsonoutput
-from server.cli.columns import (IDENTIFIED_BY, IN_WORDS, MAX_PAIRS, OPTIONAL, PROSE_WIDTH, SHOWN_UNITS,
-                                TYPE_NAMES, UNBROKEN)
+from server.cli import jsonoutput, rowlayout
+from server.cli.columns import IDENTIFIED_BY, IN_WORDS, MAX_PAIRS, OPTIONAL, SHOWN_UNITS, TYPE_NAMES, UNBROKEN
 from server.config import settings
 from server.operations import resulttypes
 from server.units import SUFFIXES
 
 if TYPE_CHECKING:  # loaded where a table is printed, since it takes longer than all of JSON
     from rich.console import Console
-    from rich.table import Table
 
 # Shown otherwise, or repeated in words beside it.
 NOT_IN_TABLES = {"warnings", "key_figures", "reported_in_words"}
@@ -30,6 +29,7 @@ _UTC = ("UTC", "Etc/UTC")
 PIPED_WIDTH = 100  # columns of a table that is piped into a file
 MOST_WARNINGS = 20
 MOST_ROWS = 100  # of a table; a day of quarters of an hour is shown whole
+PAGE_ROWS = 1000
 Row = Mapping[str, Any]
 
 
@@ -62,7 +62,7 @@ def show(result: Any, as_json: bool, declared: Any = Any, *, whole: bool = False
     if result is None:
         return
     if as_json:
-        click.echo(jsonoutput.dumps(result))
+        jsonoutput.write(result, sys.stdout)
         return
     from rich.console import Console
 
@@ -74,10 +74,9 @@ def show(result: Any, as_json: bool, declared: Any = Any, *, whole: bool = False
                if key not in NOT_IN_TABLES and not result.get(IN_WORDS.get(key, ""))}
         _print_record(console, row, resulttypes.fields(declared, result), whole)
     else:
-        rows = list(result)
-        _warn(list(dict.fromkeys(warning for row in rows for warning in row.get("warnings", ()))))
-        rows = [{key: value for key, value in row.items() if key not in NOT_IN_TABLES} for row in rows]
-        _print_rows(console, rows, resulttypes.item(declared, rows), whole)
+        if isinstance(result, list):
+            _warn(list(dict.fromkeys(warning for row in result for warning in row.get("warnings", ()))))
+        _print_rows(console, result, resulttypes.item(declared, result), whole)
 
 
 def _warn(warnings: Sequence[str]) -> None:
@@ -132,29 +131,43 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _print_rows(console: Console, rows: Sequence[Row], declared: Any, whole: bool) -> None:
+def _print_rows(console: Console, rows: Iterable[Row], declared: Any, whole: bool) -> None:
     """Print rows as a table; columns that are least needed are left out where it is too wide.
 
-    Of more than MOST_ROWS the first are printed, and how to see the rest.
+    Of more than MOST_ROWS the first are printed, and how to see the rest. What is read as it is printed is
+    laid out PAGE_ROWS at a time, each page under a heading of its own.
     """
-    if len(rows) > MOST_ROWS and not whole:
-        _print_rows(console, rows[:MOST_ROWS], declared, whole)
-        more = f"… and {len(rows) - MOST_ROWS} more of {len(rows)}: --whole shows them, --json has them."
-        console.print(more, style="dim", highlight=False)
-        return
-    if not rows:
+    remaining = iter(rows)
+    size = (None if isinstance(rows, list) else PAGE_ROWS) if whole else MOST_ROWS
+    page = _page(remaining, size)
+    if not page:
         console.print("none", style="dim")
-        return
+    while page:
+        _print_page(console, page, declared)
+        page = _page(remaining, size if whole else 1)
+        if page and not whole:
+            count = len(rows) if isinstance(rows, Sized) else None
+            more = f"{count - MOST_ROWS} more of {count}" if count else "more"
+            console.print(f"… and {more}: --whole shows them, --json has them.", style="dim", highlight=False)
+            return
+
+
+def _page(rows: Iterator[Row], size: int | None) -> list[Row]:
+    return [{key: value for key, value in row.items() if key not in NOT_IN_TABLES}
+            for row in islice(rows, size)]
+
+
+def _print_page(console: Console, rows: Sequence[Row], declared: Any) -> None:
     columns = [column for column in _columns(rows, declared)
                if any(value not in (None, "", [], {}) for value in column.values)
                and not all(row.get(IDENTIFIED_BY.get(column.key, "")) for row in rows)]
     indents = ["  " * int(row.get("depth") or 0) for row in rows]
-    optional = iter(OPTIONAL)
-    while not (fits := _width(console, _table(columns, indents, shortest=True)) <= console.width) and (
-        least_needed := next(optional, None)
-    ):
-        columns = [column for column in columns if column.path[0] != least_needed]
-    console.print(_table(columns, indents, folded=not fits))
+    printed = {column.path: _printed(column, indents) for column in columns}
+    for least_needed in OPTIONAL:
+        if rowlayout.least_width(list(printed.values())) <= console.width:
+            break
+        printed = {path: column for path, column in printed.items() if path[0] != least_needed}
+    rowlayout.show(console, list(printed.values()))
 
 
 def _columns(rows: Sequence[Row], declared: Any) -> list[Column]:
@@ -184,38 +197,14 @@ def _value(row: Row, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _table(columns: list[Column], indents: list[str], shortest: bool = False, folded: bool = False) -> Table:
-    """A table of columns; names are indented.
-
-    Only prose is broken into lines, or with `folded` everything; nothing is cut off. `shortest` measures with
-    prose already broken.
-    """
-    from rich.table import Table
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    printed = []
-    for column in columns:
-        cells = [cell(value, column.kind, brief=True) for value in column.values]
-        if column.key == "name":
-            cells = [indent + text for indent, text in zip(indents, cells, strict=True)]
-        width = max(map(len, cells))
-        breakable = not column.is_number and column.unit != "instant" and column.key not in UNBROKEN
-        prose = breakable and width > PROSE_WIDTH
-        table.add_column(
-            _heading(column, width),
-            no_wrap=not prose and not folded,
-            overflow="fold",
-            max_width=PROSE_WIDTH if prose and shortest else None,
-            justify="right" if column.is_number else "left",
-        )
-        printed.append(cells)
-    for row in zip(*printed, strict=True):
-        table.add_row(*row)
-    return table
-
-
-def _width(console: Console, table: Table) -> int:
-    from rich.measure import Measurement
-    return Measurement.get(console, console.options.update(max_width=1000), table).maximum
+def _printed(column: Column, indents: list[str]) -> rowlayout.Printed:
+    """A column as it is printed; names are indented."""
+    texts = [cell(value, column.kind, brief=True) for value in column.values]
+    if column.key == "name":
+        texts = [indent + text for indent, text in zip(indents, texts, strict=True)]
+    return rowlayout.Printed(
+        _heading(column, max(map(len, texts))), texts, column.is_number,
+        breakable=not column.is_number and column.unit != "instant" and column.key not in UNBROKEN)
 
 
 def _heading(column: Column, width: int) -> str:
@@ -252,6 +241,8 @@ def cell(value: Any, declared: Any = Any, brief: bool = False) -> str:
 
 def printable(text: str) -> str:
     """A text whose control characters, which a terminal would obey, are written as escapes."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() or character == "\n" else
                    character.encode("unicode_escape").decode() for character in text)
 

@@ -2,8 +2,9 @@
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
-`auditlog`; `diskfull` and `unavailable` tell the errors of a full disk, and of a database that does not
-answer, from others; `postgres` does not wait for a frozen PostgreSQL, `inuse` is a lock beside SQLite.
+`auditlog`; `pages` reads long lists; `diskfull` and `unavailable` tell the errors of a full disk, and of a
+database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, `inuse` is a
+lock beside SQLite.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from server import audit, auditarchive
 from server.errors import BadArgument
+from server.models.pages import Pages
 from server.operations.declaration import Arg, Group, Role, UploadedFile
 from server.units import Instant
 
@@ -71,6 +72,6 @@ def verify(
 @audit_group.operation("export", role=Role.VIEWER)
 def export(
     *, since: Since = None, until: Annotated[Instant | None, Arg("Only before this instant.")] = None
-) -> list[audit.AuditRow]:
+) -> Pages[audit.AuditRow]:
     """Export entries with their hashes, one JSON object a line."""
-    return audit.entries(since=since, until=until)
+    return audit.every(since, until)

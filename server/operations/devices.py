@@ -4,16 +4,17 @@ What devices reported of themselves is imported where it is used: `device list` 
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from peewee import chunked
 
 from server import audit
-from server.devices import enrolment, names
+from server.devices import devicelabels, enrolment, names
 from server.errors import BadArgument
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER
+from server.models.pages import Pages
 from server.operations import enrolmentfiles
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
@@ -179,20 +180,23 @@ def list_devices(
     kind: Annotated[str | None, Arg("Only this kind.")] = None,
     labels: Annotated[Mapping[str, str], Arg("Only those with this label.", option="label")] = NO_PAIRS,
     state: Annotated[Literal["enrolled", "suspended"] | None, Arg("Only those in this state.")] = None,
-) -> list[DeviceRow]:
+    limit: Annotated[int | None, Arg("The first so many.", least=1)] = None,
+) -> Pages[DeviceRow]:
     """List devices."""
-    query = Device.select().order_by(Device.id)
+    query = Device.select()
     if kind is not None:
         query = query.where(Device.kind.in_(names.kinds_meant(kind)))
     if state is not None:
         query = query.where(Device.state == state)
-    return [row(device) for device in query if labels.items() <= device.labels.items()]
+    for label, value in labels.items():
+        query = query.where(devicelabels.condition(label, value))
+    return Pages(query, Device.id, lambda devices: map(row, devices), limit)
 
 
 @device.operation("export-list", role=Role.ADMINISTRATOR)
 def export_list(
     *, pins: Annotated[bool, Arg("With the registration PINs, which are secrets.")] = False
-) -> list[enrolmentfiles.ListedDevice]:
+) -> Iterator[enrolmentfiles.ListedDevice]:
     """Write all devices with what operators say of them, as a file from which they can be enrolled again."""
     return enrolmentfiles.listed(pins)
 

@@ -9,6 +9,7 @@ from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
 from server.grid.dispatch.results import CreatedOrder, OrderDetail, OrderSummary, RecordedShare
 from server.grid.dispatch.sharing import POLICIES
+from server.models.pages import Pages
 from server.operations import progress
 from server.operations.controls import HOUR_S, CancelAt, CancelReason, OptionalVder, Randomized, Start
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role, VderName
@@ -97,7 +98,7 @@ def show(order: OrderNumber) -> OrderDetail:
 
 
 @dispatch.operation("shares", role=Role.VIEWER)
-def shares(order: OrderNumber) -> list[RecordedShare]:
+def shares(order: OrderNumber) -> Pages[RecordedShare]:
     """List the share of each device of an order, the control that carries it, and why."""
     return orders.list_shares(order)
 

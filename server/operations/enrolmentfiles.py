@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any, NotRequired, TypedDict
 
+from server.devices import enrolment
 from server.errors import Refused
-from server.models import Device, Document
+from server.models import Device, Document, among, pages
 from server.operations.declaration import UINT32, UploadedFile
-from server.resources import csvlines
+from server.resources import csvlines, table
 from server.units import Lfdi
 
 _ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str,
@@ -27,42 +30,50 @@ class ListedDevice(TypedDict):
     category: int | None
 
 
-def listed(with_pins: bool) -> list[ListedDevice]:
-    """Return all devices as `entries` takes them, aggregators before the devices that they manage."""
-    documents = {document.href: document.submitted for document in Document.select().where(
-        Document.kind.in_(["EndDevice", "Registration"] if with_pins else ["EndDevice"]))}
-    devices = sorted(Device.select().order_by(Device.id), key=lambda device: device.kind != "aggregator")
-    return [_listed(device, documents, with_pins) for device in devices]
+def listed(with_pins: bool) -> Iterator[ListedDevice]:
+    """Yield all devices as `entries` takes them, aggregators before the devices that they manage."""
+    kinds = ["EndDevice", "Registration"] if with_pins else ["EndDevice"]
+    hrefs = [table.rows[kind].href for kind in kinds]
+    for of_kind in (Device.kind == enrolment.AGGREGATOR, Device.kind != enrolment.AGGREGATOR):
+        for page in pages.rows(Device.select().where(of_kind), Device.id):
+            wanted = [href(device=device.id) for device in page for href in hrefs]
+            documents = {document.href: document.submitted for document in among(
+                Document.select(Document.href, Document.submitted), Document.href, wanted)}
+            yield from (_listed(device, documents, with_pins) for device in page)
 
 
 def _listed(device: Device, documents: dict[str, Any], with_pins: bool) -> ListedDevice:
-    category = documents[f"/edev/{device.id}"].get("deviceCategory")
+    href = enrolment.href(device)
+    category = documents[href].get("deviceCategory")
     entry: ListedDevice = {
         "lfdi": device.lfdi, "name": device.name, "kind": device.kind, "labels": device.labels,
         "manager": device.manager, "category": None if category is None else int(category, 16)}
     if with_pins:
-        registration = documents.get(f"/edev/{device.id}/rg")
+        registration = documents.get(f"{href}/rg")
         entry["pin"] = f"{registration['pIN']:06d}" if registration else None
     return entry
 
 
-def as_csv(devices: list[ListedDevice]) -> str:
-    """Return devices as CSV. Refused (409) where a label cannot be written in a cell."""
-    columns = [column for column in _ENTRY if column != "pin" or any("pin" in device for device in devices)]
-    rows = []
-    for device in devices:
-        labels = csvlines.joined(device["labels"])
-        try:
-            same = csvlines.pairs(labels, "") == device["labels"]
-        except Refused:
-            same = False
-        if not same:
-            raise Refused(409, f"device {device['lfdi']}: its labels cannot be written as CSV; use --json")
-        category = "" if device["category"] is None else f"0x{device['category']:X}"
-        row = {"lfdi": device["lfdi"], "pin": device.get("pin") or "", "name": device["name"],
-               "kind": device["kind"], "labels": labels, "manager": device["manager"], "category": category}
-        rows.append({column: row[column] for column in columns})
-    return csvlines.write(columns, rows)
+def as_csv(devices: Iterable[ListedDevice]) -> Iterator[str]:
+    """Yield the lines of devices as CSV. Refused (409) where a label cannot be written in a cell."""
+    remaining = iter(devices)
+    first = list(islice(remaining, 1))
+    columns = [column for column in _ENTRY if column != "pin" or any("pin" in device for device in first)]
+    return csvlines.lines(columns, (_cells(device, columns) for device in chain(first, remaining)))
+
+
+def _cells(device: ListedDevice, columns: list[str]) -> dict[str, str]:
+    labels = csvlines.joined(device["labels"])
+    try:
+        same = csvlines.pairs(labels, "") == device["labels"]
+    except Refused:
+        same = False
+    if not same:
+        raise Refused(409, f"device {device['lfdi']}: its labels cannot be written as CSV; use --json")
+    category = "" if device["category"] is None else f"0x{device['category']:X}"
+    row = {"lfdi": device["lfdi"], "pin": device.get("pin") or "", "name": device["name"],
+           "kind": device["kind"], "labels": labels, "manager": device["manager"], "category": category}
+    return {column: row[column] for column in columns}
 
 
 def entries(file: UploadedFile) -> list[dict[str, Any]]:

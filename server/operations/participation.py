@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 from server.errors import BadArgument
 from server.grid.fleet import participation
 from server.grid.fleet.participation import ParticipationRow
+from server.models.pages import Pages
 from server.operations.declaration import Arg, DeviceName, Group, Role
 from server.units import Instant, Lfdi
 
@@ -98,6 +99,6 @@ def show(device: DeviceName) -> ParticipationRow:
 
 
 @contract.operation("list", role=Role.VIEWER)
-def list_contracts() -> list[ParticipationRow]:
+def list_contracts() -> Pages[ParticipationRow]:
     """List devices with a limit or a tier."""
     return participation.contracts()

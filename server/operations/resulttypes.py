@@ -4,7 +4,7 @@ Interfaces read results by these: a table prints an instant as such because it i
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import (Annotated, Any, NotRequired, Required, Union, get_args, get_origin, get_type_hints,
@@ -43,9 +43,10 @@ def fields(declared: Any, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def item(declared: Any, value: Any) -> Any:
-    """The declared type of the items of a list; Any where nothing is declared."""
+    """The declared type of the items of a list, however it is read; Any where nothing is declared."""
     declared = _member(declared, value)
-    return get_args(declared)[0] if get_origin(declared) is list else Any
+    kind = get_origin(declared)
+    return get_args(declared)[0] if isinstance(kind, type) and issubclass(kind, Iterable) else Any
 
 
 def _member(declared: Any, value: Any) -> Any:

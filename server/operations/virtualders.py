@@ -15,6 +15,7 @@ from server.grid.groups import memberfiles
 from server.grid.groups import virtualders as groups
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
 from server.grid.series.results import ForecastRow
+from server.models.pages import Pages
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
 from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
@@ -243,7 +244,7 @@ members = vder.group(
 
 
 @members.operation("list", role=Role.VIEWER)
-def list_members(vder: VderName) -> list[MemberRow]:
+def list_members(vder: VderName) -> Pages[MemberRow]:
     """List the members, and whether they are in by name or by a rule or child."""
     return memberfiles.list_members(vder)
 

@@ -9,7 +9,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, NoReturn
 
 from server.errors import Refused
@@ -107,13 +108,12 @@ def joined(values: Mapping[str, str]) -> str:
                     f'{key}="{value.replace(_QUOTE, _QUOTE * 2)}"' for key, value in values.items())
 
 
-def write(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
-    """Return rows as CSV, with commas and a line of the columns."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """Yield the lines of a CSV, with commas: first that of the columns, then one for each row."""
+    for cells in chain([columns], ([row[column] for column in columns] for row in rows)):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        yield line.getvalue()
 
 
 def is_blank(cells: list[str]) -> bool:

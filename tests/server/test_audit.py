@@ -184,7 +184,9 @@ def test_entries_are_found_by_what_they_say() -> None:
     assert ids_of() == [1, 2, 3, 4] and ids_of(limit=2) == [3, 4] and ids_of(beyond=3) == [4]
     assert ids_of(who="bob") == [2, 4] and ids_of(operation="vder up") == [4]
     assert ids_of(subject="vder0") == [1, 4]
-    assert ids_of(since=NOON + 2) == [3, 4] and ids_of(until=NOON + 1) == [1]
+    assert ids_of(since=NOON + 2) == [3, 4]
+    assert [entry["id"] for entry in audit.every(until=NOON + 1)] == [1]
+    assert [entry["id"] for entry in audit.every(NOON + 1, NOON + 2)] == [2]
 
 
 # --- the chain ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Orders as they are recorded: list them, show them with progress and shares."""
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from server import clock
 from server.errors import Refused
@@ -9,7 +9,8 @@ from server.grid.controls import dercontrols
 from server.grid.dispatch import progress
 from server.grid.dispatch.results import OrderDetail, OrderSummary, RecordedShare
 from server.grid.groups import virtualders
-from server.models import Device, DispatchOrder, Document, Share, VirtualDER
+from server.models import Device, DispatchOrder, Document, Share, VirtualDER, among
+from server.models.pages import Pages
 from server.resources.codes import EventStatus
 
 SCHEDULED, ACTIVE = "scheduled", "active"
@@ -36,21 +37,22 @@ def show(number: int) -> OrderDetail:
     return {**describe(order), **progress.order_progress(order)}
 
 
-def list_shares(number: int) -> list[RecordedShare]:
+def list_shares(number: int) -> Pages[RecordedShare]:
     """Return the shares of an order: the injection planned for each device, through which event, and why."""
     order = find_order(number)
-    names = device_names(Share.select(Share.lfdi).where(Share.order == order))
-    return [
-        {
-            "lfdi": share.lfdi,
-            "name": names.get(share.lfdi, ""),
-            "baseline_w": share.baseline_w,
-            "planned_w": share.planned_w,
-            "control": share.event_href,
-            "reason": share.reason or order.reason,
-        }
-        for share in Share.select().where(Share.order == order).order_by(Share.lfdi)
-    ]
+
+    def recorded(shares: list[Share]) -> Iterator[RecordedShare]:
+        names = device_names([share.lfdi for share in shares])
+        for share in shares:
+            yield {
+                "lfdi": share.lfdi,
+                "name": names.get(share.lfdi, ""),
+                "baseline_w": share.baseline_w,
+                "planned_w": share.planned_w,
+                "control": share.event_href,
+                "reason": share.reason or order.reason,
+            }
+    return Pages(Share.select().where(Share.order == order), Share.lfdi, recorded)
 
 
 def describe(order: DispatchOrder) -> OrderSummary:
@@ -93,12 +95,10 @@ def controls_of(order: DispatchOrder) -> list[Document]:
     return list(Document.select().where(Document.href.in_(hrefs)))
 
 
-def device_names(lfdis: Any) -> dict[str, str]:
-    """Return the names of devices by LFDI; `lfdis` may be a query."""
-    return {
-        device.lfdi: device.name
-        for device in Device.select(Device.lfdi, Device.name).where(Device.lfdi.in_(lfdis))
-    }
+def device_names(lfdis: Iterable[str]) -> dict[str, str]:
+    """Return the names of devices by LFDI."""
+    return {device.lfdi: device.name
+            for device in among(Device.select(Device.lfdi, Device.name), Device.lfdi, lfdis)}
 
 
 def find_order(number: int) -> DispatchOrder:

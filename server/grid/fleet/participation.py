@@ -13,6 +13,7 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.functionsets import response
 from server.models import Device, Participation
+from server.models.pages import Pages
 from server.resources import store
 from server.resources.codes import OPT_INS, OPT_OUTS
 from server.resources.hooks import Change, after
@@ -126,19 +127,12 @@ def opted_out() -> list[ParticipationRow]:
         Participation.opted_out_until > clock.now()).order_by(Participation.opted_out_until, Device.id)]
 
 
-def contracts() -> list[ParticipationRow]:
+def contracts() -> Pages[ParticipationRow]:
     """Return the devices that have a limit or a tier."""
-    return [
-        describe(row)
-        for row in Participation.select(Participation, Device)
-        .join(Device)
-        .where(
-            Participation.max_events.is_null(False)
-            | Participation.max_hours.is_null(False)
-            | (Participation.tier != 0)
-        )
-        .order_by(Device.id)
-    ]
+    limited = Participation.max_events.is_null(False) | Participation.max_hours.is_null(False)
+    query = Participation.select(Participation, Device).join(Device)
+    query = query.where(limited | (Participation.tier != 0))
+    return Pages(query, Participation.device, lambda rows: map(describe, rows))
 
 
 @after("POST", *response.KINDS)

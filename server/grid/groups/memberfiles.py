@@ -11,6 +11,7 @@ from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
+from server.models.pages import Pages
 from server.resources import csvlines, dryrun
 
 COLUMNS = ("device", "name", "kind", "labels")
@@ -28,18 +29,15 @@ class Line(NamedTuple):
     labels: dict[str, str | None]
 
 
-def list_members(vder: str | int | VirtualDER) -> list[MemberRow]:
+def list_members(vder: str | int | VirtualDER) -> Pages[MemberRow]:
     """Return the members of a virtual DER, and whether each was added by name or by a rule or child."""
-    memberships = (
-        Membership.select(Device, Membership.listed)
-        .join(Device)
-        .where(Membership.vder == virtualders.find(vder))
-        .order_by(Device.id)
-    )
-    return [
-        {**_summary(membership.device), "added_by": "name" if membership.listed else "rule or child"}
-        for membership in memberships
-    ]
+    members = Device.select(Device, Membership.listed).join(Membership).where(
+        Membership.vder == virtualders.find(vder)).objects()
+    return Pages(members, Device.id, lambda devices: map(_member, devices))
+
+
+def _member(device: Any) -> MemberRow:
+    return {**_summary(device), "added_by": "name" if device.listed else "rule or child"}
 
 
 def _summary(device: Device) -> DeviceSummary:
@@ -154,11 +152,11 @@ def _relabel(device: Device, line: Line) -> list[RelabelledDevice]:
 def add(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[MemberRow]:
     """Add devices by name; return all members afterwards."""
     virtualders.update(vder, add=devices)
-    return list_members(vder)
+    return list(list_members(vder))
 
 
 @audit.audited("vder members remove", "{vder}", state=_state)
 def remove(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[MemberRow]:
     """Remove devices that were added by name; return all members afterwards."""
     virtualders.update(vder, remove=devices)
-    return list_members(vder)
+    return list(list_members(vder))

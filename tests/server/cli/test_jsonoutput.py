@@ -1,7 +1,10 @@
 """What is refused is JSON where JSON is asked for, and results are JSON that any reader takes."""
 from __future__ import annotations
 
+import io
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +37,22 @@ def test_what_is_refused_is_an_object(
     error, code = refused(*words.split())
     assert (error["kind"], error["argument"], code) == (kind, argument, 2 if kind == "usage" else 1)
     assert message in error["message"]
+
+
+def test_a_list_is_written_as_it_is_read() -> None:
+    file, written = io.StringIO(), []
+
+    def items() -> Iterator[dict[str, Any]]:
+        for number in range(3):
+            written.append(file.getvalue())
+            yield {"n": number, "x": math.nan}
+    jsonoutput.write(items(), file)
+    assert written[2] == '[\n{"n": 0, "x": null},\n{"n": 1, "x": null}'
+    assert json.loads(file.getvalue()) == [{"n": number, "x": None} for number in range(3)]
+    for result in ([], {}, "a", None, {"a": [1]}):
+        file = io.StringIO()
+        jsonoutput.write(result, file)
+        assert json.loads(file.getvalue()) == result
 
 
 def test_what_is_done_ends_with_0(server: None) -> None:

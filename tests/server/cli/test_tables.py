@@ -3,6 +3,7 @@ nothing cut off."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NotRequired, TypedDict
 
 import pytest
@@ -146,6 +147,24 @@ def test_instants_are_local_with_their_offset(
     assert tables.iso(NOON, brief=True) == expected
     assert tables.iso(NOON + 1) == expected.replace("00Z", "00:01Z").replace("00+", "00:01+")
     assert tables.iso(10 ** 18) == f"{10 ** 18} s"
+
+
+def test_what_is_read_as_it_is_printed_is_read_no_further_than_it_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def houses() -> Iterator[dict[str, Any]]:
+        for number in range(5000):
+            read.append(number)
+            yield {"name": f"house {number}"}
+    tables.show(houses(), as_json=False)
+    assert len(read) == tables.MOST_ROWS + 1
+    assert capsys.readouterr().out.splitlines()[-1] == "… and more: --whole shows them, --json has them."
+    tables.show(houses(), as_json=False, whole=True)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line != "name"] == [f"house {number}" for number in range(5000)]
+    assert lines.count("name") == 5
 
 
 def test_a_long_table_is_cut_and_says_how_to_see_the_rest(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,12 +62,12 @@ def fleet() -> None:
 def test_the_list_of_devices_is_read_back_to_the_same_fleet(
         database: None, form: str, with_pins: bool) -> None:
     fleet()
-    before = enrolmentfiles.listed(with_pins)
-    text = enrolmentfiles.as_csv(before) if form == "csv" else json.dumps(before)
+    before = list(enrolmentfiles.listed(with_pins))
+    text = "".join(enrolmentfiles.as_csv(before)) if form == "csv" else json.dumps(before)
     for device in Device.select():
         enrolment.remove(device)
     devices.enrol(file=UploadedFile("f", text.encode()))
-    after = enrolmentfiles.listed(with_pins)
+    after = list(enrolmentfiles.listed(with_pins))
     assert after == before and [entry["lfdi"] for entry in after][0] == peers.lfdi(9)
     assert ("000011" in text and "123455" in text) is with_pins
 
@@ -75,7 +75,7 @@ def test_the_list_of_devices_is_read_back_to_the_same_fleet(
 def test_labels_that_no_cell_can_have_are_refused(database: None) -> None:
     enrolment.enrol(peers.lfdi(1), labels={"two words": "x"})
     with pytest.raises(Refused, match="its labels cannot be written as CSV; use --json"):
-        enrolmentfiles.as_csv(enrolmentfiles.listed(False))
+        list(enrolmentfiles.as_csv(enrolmentfiles.listed(False)))
 
 
 def test_names_that_two_devices_have_are_warned_of(database: None) -> None:

@@ -83,7 +83,8 @@ def test_a_car_waits_for_as_long_as_an_order_lasts_and_then_has_all_that_it_want
         "what flows until then is had"
     )
     assert [kind["href"] for kind in order["controls"]] == [Share.get().event_href] and not loads()
-    assert orders.list_shares(order["id"])[0]["reason"].startswith("test; 7.7 h until it leaves, 20.4")
+    share = next(iter(orders.list_shares(order["id"])))
+    assert share["reason"].startswith("test; 7.7 h until it leaves, 20.4")
 
 
 def test_who_must_charge_goes_on_and_heat_does_the_rest(street):

@@ -82,10 +82,10 @@ def test_an_answer_to_what_is_over_takes_nobody_out(event):
 
 def test_contracts_are_changed_one_limit_at_a_time(battery):
     battery(1)
-    assert participation.contracts() == []
+    assert list(participation.contracts()) == []
     participation.set_contract("d1", max_events=10, tier=2)
     participation.set_contract("d1", max_hours=3.5)
     row, = participation.contracts()
     assert (row["max_events"], row["max_hours"], row["tier"]) == (10, 3.5, 2)
     participation.set_contract("d1", max_events=None, max_hours=None, tier=0)
-    assert participation.contracts() == [] and participation.show("d1")["response_rate"] == 1.0
+    assert list(participation.contracts()) == [] and participation.show("d1")["response_rate"] == 1.0

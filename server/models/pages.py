@@ -1,0 +1,44 @@
+"""Lists of any length: read from the database a page at a time, as they are printed or sent."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import peewee
+
+T = TypeVar("T")
+SIZE = 1000  # rows of a page
+
+
+def rows(query: peewee.ModelSelect[Any], key: peewee.Field, size: int = SIZE) -> Iterator[list[Any]]:
+    """Yield the rows of a query in pages, in the order of a column that no two of them share.
+
+    `key` is a column of the query's model. Each page is a statement of its own, which begins where the last
+    one ended. So no statement takes long, and what is added or removed meanwhile moves nothing else.
+    """
+    page = list(query.order_by(key).limit(size))
+    while page:
+        yield page
+        if len(page) < size:
+            return
+        page = list(query.where(key > getattr(page[-1], key.name)).order_by(key).limit(size))
+
+
+class Pages(Generic[T]):
+    """The first `limit` rows of a query (None: all), by the order of `key` (see `rows`), as `items` makes
+    them of a page. Each iteration reads them anew; the length is counted, which reads none of them."""
+
+    def __init__(
+        self, query: peewee.ModelSelect[Any], key: peewee.Field, items: Callable[[list[Any]], Iterable[T]],
+        limit: int | None = None
+    ):
+        self._query, self._key, self._items, self._limit = query, key, items, limit
+
+    def __iter__(self) -> Iterator[T]:
+        pages = rows(self._query, self._key, min(self._limit or SIZE, SIZE))
+        return islice((item for page in pages for item in self._items(page)), self._limit)
+
+    def __len__(self) -> int:
+        count: int = self._query.limit(self._limit).count()
+        return count
