@@ -49,7 +49,10 @@ for _columns, _where in (
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False)),
         ((Document.parent, Document.fresh_until), Document.fresh_until.is_null(False)),
-        ((Document.audience,), SQL("length(submitted) >= 4096"))):  # quotas.check_bytes
+        ((Document.audience,), SQL("length(submitted) >= 4096")),  # quotas.check_bytes
+        # controls.reservationheadroom
+        ((Document.until, Document.at, Document.audience),
+         (Document.kind == "FlowReservationResponse") & _LISTED & Document.status.is_null(False))):
     Document.add_index(*_columns, where=_where)
 
 

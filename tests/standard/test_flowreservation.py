@@ -12,7 +12,7 @@ from server import clock
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.controls import evsessions, reservations
+from server.grid.controls import evsessions, reservationheadroom, reservations
 from server.grid.groups import virtualders
 from server.resources import store
 from tests import peers
@@ -167,13 +167,24 @@ def test_devices_do_not_grant(device: Peer) -> None:
 
 # --- limits ---------------------------------------------------------------------------------------
 
-def test_the_second_waits_where_there_is_no_room_for_both(device: Peer, two: Peer) -> None:
+@pytest.fixture
+def order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go through what is granted, or through the members, whichever are fewer."""
+    monkeypatch.setattr(reservationheadroom, "_is_sooner_by_grant", lambda *_: request.param == "grants")
+
+
+either_way = pytest.mark.parametrize("order", ["grants", "members"], indirect=True)
+
+
+@either_way
+def test_the_second_waits_where_there_is_no_room_for_both(device: Peer, two: Peer, order: None) -> None:
     ask(device)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(0, POLL + 2 * HOUR, 2 * HOUR, 7000, 14_000)]
 
 
-def test_what_is_discharged_leaves_the_limit_of_import_alone(device: Peer, two: Peer) -> None:
+@either_way
+def test_what_is_discharged_leaves_the_limit_of_import_alone(device: Peer, two: Peer, order: None) -> None:
     ask(device, energy=-14_000)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
@@ -182,7 +193,8 @@ def test_what_is_discharged_leaves_the_limit_of_import_alone(device: Peer, two: 
     assert granted(two, 2)[1:] == [(0, POLL + 2 * HOUR, 2 * HOUR, -3500, -7000)]
 
 
-def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer) -> None:
+@either_way
+def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer, order: None) -> None:
     virtualders.create("town", import_limit_w=5300)
     virtualders.update("street", parent="town")
     ask(device)
@@ -192,11 +204,30 @@ def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer) -> None:
     assert granted(two, 2) == [(1, 0, 10 * HOUR, 0, 0)]
 
 
-def test_what_is_cancelled_makes_room(device: Peer, two: Peer) -> None:
+@either_way
+def test_what_is_cancelled_makes_room(device: Peer, two: Peer, order: None) -> None:
     href = ask(device).location
     reservations.cancel(href)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
+
+
+@either_way
+def test_what_is_granted_outside_the_window_does_not_count(device: Peer, two: Peer, order: None) -> None:
+    ask(device, start=NOON + 2 * HOUR, duration=2 * HOUR)
+    ask(two, 2, mrid="0B", duration=2 * HOUR)
+    assert granted(two, 2) == [(1, 0, 2 * HOUR, 7000, 14_000)]
+    ask(two, 2, mrid="0C", start=NOON + 4 * HOUR)
+    assert granted(two, 2)[1:] == [(0, 4 * HOUR, 2 * HOUR, 7000, 14_000)]
+
+
+def test_the_fewer_are_gone_through(device: Peer, two: Peer) -> None:
+    window, street = (NOON, NOON + 10 * HOUR), virtualders.find("street").id
+    assert reservationheadroom._is_sooner_by_grant(street, window)
+    for number in range(2):
+        ask(device, mrid=f"0{number}", duration=4 * HOUR)
+    assert not reservationheadroom._is_sooner_by_grant(street, window)
+    assert reservationheadroom._is_sooner_by_grant(street, (NOON + 5 * HOUR, NOON + 10 * HOUR))
 
 
 # --- changes --------------------------------------------------------------------------------------

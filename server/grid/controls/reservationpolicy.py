@@ -61,6 +61,8 @@ def headroom(limit_w: float, reserved: Iterable[Reserved]) -> Headroom:
 
 def tightest(headrooms: Sequence[Headroom]) -> Headroom:
     """Return the least of several headrooms at each instant."""
+    if len(headrooms) == 1:
+        return headrooms[0]
     instants = sorted({instant for steps in headrooms for instant, _ in steps} | {0})
     return [
         (instant, min((_headroom_at(steps, instant) for steps in headrooms), default=math.inf))
