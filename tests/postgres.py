@@ -59,6 +59,7 @@ class Emptied:
         db.initialize(self._database)
         db.connect(reuse_if_open=True)
         db.execute_sql(self._empty)
+        db.obj.connection().settle(db.obj.session)
 
     def leave(self) -> None:
         """Take it from the models, but stay connected. Close what the test has connected to instead."""

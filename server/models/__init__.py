@@ -3,8 +3,8 @@
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
 `auditlog`; `pages` reads long lists; `diskfull` and `unavailable` tell the errors of a full disk, and of a
-database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, `inuse` is a
-lock beside SQLite.
+database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and keeps
+nothing in a session where a pooler lends it; `inuse` is a lock beside SQLite.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """
@@ -48,7 +48,7 @@ _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "
         "tcp_user_timeout": 20_000, "application_name": "counterpoise"}
 # A plan for any caller is a bad one: once it had planned the statement ten times on a connection, PostgreSQL
 # would count what a caller sees of a list by reading all of it.
-_PLANS = "plan_cache_mode=force_custom_plan"
+_PLANS = {"plan_cache_mode": "force_custom_plan"}
 
 
 def connect(
@@ -86,17 +86,16 @@ def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> 
     wait_s = settings.busy_timeout_s if wait_s is None else wait_s
     if url.startswith("sqlite"):
         return _open_sqlite(url.partition(":///")[2], wait_s)
-    options = f"-c lock_timeout={wait_s}s -c statement_timeout={statement_s}s"
-    options += f" -c {_PLANS}"
+    session = {"lock_timeout": f"{wait_s}s", **_PLANS}
     if settings.synchronous == "normal":  # else it is for the server to say, which may wait for replicas too
-        options += " -c synchronous_commit=off"
+        session["synchronous_commit"] = "off"
     try:
         drivers.load_psycopg()
         from server.models import postgres
     except ImportError:
         raise Refused(503, f"the driver of PostgreSQL is missing, which {masked(url)} needs ("
                            f"{settings.place('database')}): pip install 'counterpoise[postgres]'") from None
-    return postgres.open_database(url, statement_s, options=options, **_TCP)
+    return postgres.open_database(url, statement_s, session, **_TCP)
 
 
 def _not_there(what: str) -> Refused:

@@ -6,6 +6,10 @@ waits, the server is probed now and then: it is asked, on a connection of its ow
 at once and without a login. If it does not, the statement fails, and new connections are refused at once
 until a probe is answered again. One thread at a time probes. Where probes are answered and the statement is
 not, it fails once PostgreSQL should have ended it by its own timeout.
+
+A pooler such as pgbouncer lends its connections for a transaction each, so what is set for a session there
+would be lost, or be somebody else's. Who connects through one prepares nothing, and sets it for each
+transaction.
 """
 from __future__ import annotations
 
@@ -127,9 +131,25 @@ def _probing(waiting: Generator[Any, Any, Any], at: Server, most_s: float) -> Ge
         return done.value
 
 
+_SETTLE = ("SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given (name, value) "
+           "WHERE pg_backend_pid() = %s")
+
+
 class PatientConnection(psycopg.Connection[Any]):
     """A connection that waits for its server as long as that answers probes."""
     most_s = 0.0  # that a statement may take; 0 for any time
+    is_pooled = False  # whether the next transaction may be another session's
+
+    def settle(self, session: dict[str, str]) -> None:
+        """Set this for the session; where a pooler lends it, set nothing, and prepare no statement from now
+        on.
+
+        The process that answers is then not the one that was named at the login: a pooler names its own.
+        """
+        named = list(session), list(session.values())
+        self.is_pooled = not self.execute(_SETTLE, (*named, self.info.backend_pid)).fetchall()
+        if self.is_pooled:
+            self.prepare_threshold = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Run the generator of a statement. Nearly all end before PROBE_AFTER_S, and cost nothing more."""
@@ -154,12 +174,17 @@ class _Adapter(peewee.Psycopg3Adapter):
         if host and "," not in host:
             server(host, int(params.get("port") or 5432)).require()
         try:
-            connection = PatientConnection.connect(dbname=db.database, **params)
+            connection = PatientConnection.connect(dbname=db.database, autocommit=True, **params)
         except psycopg.OperationalError as error:
             if _is_refusal(error):
                 raise LoginRefused(str(error).removeprefix("connection failed: ")) from None
             raise
         connection.most_s = db.most_s
+        try:
+            connection.settle(db.session)
+        except psycopg.Error:
+            connection.close()
+            raise
         return connection
 
 
@@ -173,9 +198,18 @@ def _is_refusal(error: psycopg.OperationalError) -> bool:
 
 
 class PatientDatabase(Psycopg3Database):
-    """A database whose connections are PatientConnections."""
+    """A database whose connections are PatientConnections, with what is set for each `session`."""
     psycopg3_adapter = _Adapter
     most_s = 0.0
+    session: dict[str, str] = {}
+
+    def begin(self, isolation_level: Any = None) -> None:
+        """Begin a transaction. Through a pooler, what is set for a session goes with it, in one message."""
+        if not self.connection().is_pooled:
+            super().begin(isolation_level)
+            return
+        local = (f"SET LOCAL {name} = '{value}'" for name, value in self.session.items())
+        self.execute_sql("; ".join(("BEGIN", *local)))
 
     def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
         """Execute a statement; once more where another version has since changed the type of a column.
@@ -192,10 +226,11 @@ class PatientDatabase(Psycopg3Database):
             return super().execute_sql(sql, params, **options)
 
 
-def open_database(url: str, statement_s: float, **options: Any) -> PatientDatabase:
+def open_database(url: str, statement_s: float, session: dict[str, str], **options: Any) -> PatientDatabase:
     """Return the PostgreSQL database at a URL. It ends statements after `statement_s`, 0 for any time;
-    `options` are those of libpq.
+    `session` are PostgreSQL's parameters, and `options` those of libpq.
     """
     database = PatientDatabase(**{**db_url.parse(url), **options})
+    database.session = {"statement_timeout": f"{statement_s:g}s", **session}
     database.most_s = statement_s + MARGIN_S if statement_s else 0.0
     return database
