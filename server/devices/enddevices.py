@@ -23,6 +23,7 @@ from server.units import Href, Lfdi
 AGGREGATOR = access.AGGREGATOR
 # What an enrolled device has from the start, below its EndDevice; its DER has what every DER has.
 _DEVICE_PLACEHOLDERS = ("DeviceInformation", "DeviceStatus", "PowerStatus")
+_COLUMNS = ("id", "lfdi", "sfdi", "name", "kind", "labels", "state", "manager", "enrolled_at")
 
 
 class Entry(NamedTuple):
@@ -93,9 +94,8 @@ def _check_registration(caller: access.Caller, lfdi: Lfdi) -> None:
 def _add_devices(changes: list[Change]) -> None:
     """Add the rows of new devices, their PINs, and what they have from the start."""
     entries = {change.href: change.notes.get("entry") or _registered(change) for change in changes}
-    sql.many(
-        "INSERT INTO device (id, lfdi, sfdi, name, kind, labels, state, manager, enrolled_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    sql.insert(
+        "device", _COLUMNS,
         ((table.number(change.href), entry.lfdi, change.data["sFDI"], entry.name, entry.kind,
           JSON().db_value(dict(entry.labels)), Device.ENROLLED, entry.manager, clock.now())
          for change in changes for entry in [entries[change.href]]))
@@ -152,7 +152,7 @@ def _add_audiences(devices: Iterable[tuple[Lfdi, Lfdi]]) -> int:
         (lfdi, EVERYONE), (lfdi, lfdi), *([(manager, lfdi)] if manager else []))}
     present = {(lfdi, audience) for lfdi, audience in sql.among(
         "SELECT lfdi, audience FROM audience WHERE lfdi IN ({})", {lfdi for lfdi, _ in rows})}
-    sql.many("INSERT INTO audience (lfdi, audience) VALUES (?, ?)", sorted(rows - present))
+    sql.insert("audience", ("lfdi", "audience"), sorted(rows - present))
     return len(rows - present)
 
 
@@ -188,10 +188,9 @@ def _rebuild_rows() -> int:
     end_devices = {table.number(document.href): document.submitted for document in store.items("/edev")}
     stored = {device.id: device for device in Device.select()}
     missing = end_devices.keys() - stored.keys()
-    sql.many("INSERT INTO device (id, lfdi, sfdi, name, kind, labels, state, manager, enrolled_at) "
-             "VALUES (?, ?, ?, '', '', '{}', ?, '', ?)",
-             ((number, data["lFDI"], data["sFDI"], Device.ENROLLED, data["changedTime"])
-              for number in missing for data in [end_devices[number]]))
+    sql.insert("device", _COLUMNS, (
+        (number, data["lFDI"], data["sFDI"], "", "", "{}", Device.ENROLLED, "", data["changedTime"])
+        for number in missing for data in [end_devices[number]]))
     changed = len(missing) + _add_audiences(
         (data["lFDI"], stored[number].manager if number in stored else "")
         for number, data in end_devices.items())

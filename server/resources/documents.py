@@ -15,10 +15,8 @@ LISTED, ACTIVE = f"visibility < {Document.EXPIRED}", f"visibility = {Document.AC
 OWN = f"parent = ? AND audience = ? AND {LISTED}"  # all of it, for the partial index by audience
 EVENT = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(events.KINDS)))
 _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
-_UPSERT = (
-    f"INSERT INTO document ({', '.join(COLUMNS)}) VALUES ({sql.marks(len(COLUMNS))}) ON CONFLICT (href) "
-    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"
-)
+_REPLACE = "ON CONFLICT (href) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in COLUMNS[1:])
 _JSON = tuple((name, getattr(Document, name).python_value) for name in ("submitted", "status"))
 _TO_TEXT = {name: getattr(Document, name).db_value for name, _ in _JSON}
 
@@ -54,7 +52,7 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 def write(rows: Iterable[Data]) -> None:
     """Insert or replace the rows with these values of all columns."""
-    sql.many(_UPSERT, map(_stored, rows))
+    sql.insert("document", COLUMNS, map(_stored, rows), _REPLACE)
 
 
 def _stored(values: Data) -> tuple[Any, ...]:

@@ -4,14 +4,17 @@ Statements are plain SQL that SQLite and PostgreSQL both understand, with `?` fo
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import peewee
 
 from server.models import db, is_postgres
 from server.models.base import CHUNK
+
+_ROWS = 100  # in one statement
 
 
 @lru_cache(maxsize=None)
@@ -24,11 +27,25 @@ def execute(statement: str, *parameters: Any) -> Any:
     return db.obj.execute_sql(_for_postgres(statement) if is_postgres() else statement, parameters)
 
 
-def many(statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+def many(statement: str, rows: Iterable[Sequence[Any]]) -> None:
     """Run a statement once for each row of parameters, within the open transaction."""
     values = list(rows)
     if values:
         db.obj.cursor().executemany(_for_postgres(statement) if is_postgres() else statement, values)
+
+
+def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
+    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause.
+
+    PostgreSQL is given many rows in a statement, since it would plan one for each row anew.
+    """
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
+    one = f"({marks(len(columns))})"
+    if not is_postgres():
+        many(f"{statement}{one} {conflict}", rows)
+        return
+    for chunk in peewee.chunked(rows, _ROWS):
+        execute(f"{statement}{', '.join([one] * len(chunk))} {conflict}", *chain.from_iterable(chunk))
 
 
 def row(statement: str, *parameters: Any) -> Any:

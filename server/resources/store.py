@@ -24,8 +24,9 @@ from server.resources.reindexing import reindex
 from server.resources.transactions import touch, transaction
 from server.units import Href
 
-__all__ = ["INHERIT", "add", "add_all", "add_placeholders", "apply_rates", "cancel", "discard", "find", "get",
-           "items", "post", "put", "put_all", "reevaluate", "reindex", "remove", "touch", "transaction"]
+__all__ = ["INHERIT", "add", "add_all", "add_placeholders", "apply_rates", "cancel", "cancel_all", "discard",
+           "find", "get", "items", "post", "put", "put_all", "reevaluate", "reindex", "remove", "touch",
+           "transaction"]
 Data = dict[str, Any]
 INHERIT = object()
 
@@ -39,9 +40,8 @@ def get(href: str) -> Document | None:
 
 def items(list_href: str, ended: bool = False) -> list[Document]:
     """Return the items of a list, in its order; with `ended` also events whose period is over."""
-    return documents.select(
-        "parent = ?" + ("" if ended else f" AND {documents.LISTED}") + " ORDER BY sort", list_href
-    )
+    condition = "" if ended else f" AND {documents.LISTED}"
+    return documents.select(f"parent = ?{condition} ORDER BY sort", list_href)
 
 
 def find(mrid: str, *kinds: str, audience: str | None = None) -> Document | None:
@@ -100,7 +100,7 @@ def add_all(
             inherited = audiences.inherited(lists) if audience is None else {}
             changes = [Change("POST", kind, "", dict(data), audience=inherited.get(list_href))
                        for list_href, data in chosen[chunk]]
-            for values, name in ((audience, "audience"), (notes, "notes")):
+            for name, values in (("audience", audience), ("notes", notes)):
                 for change, value in zip(changes, values[chunk] if values else (), strict=False):
                     setattr(change, name, value)
             _complete(changes, lists)
@@ -120,11 +120,11 @@ def _complete(changes: Sequence[Change], lists: Sequence[Href]) -> None:
         for change in changes:
             change.data.setdefault("mRID", numbering.new_mrid())
     if "creationTime" in fields:
-        instants = numbering.created_at(list_href for change, list_href in zip(changes, lists, strict=True)
-                                        if "creationTime" not in change.data)
-        for change, list_href in zip(changes, lists, strict=True):
-            if "creationTime" not in change.data:
-                change.data["creationTime"] = instants[list_href]
+        new = [(change.data, list_href) for change, list_href in zip(changes, lists, strict=True)
+               if "creationTime" not in change.data]
+        instants = numbering.created_at(list_href for _, list_href in new)
+        for data, list_href in new:
+            data["creationTime"] = instants[list_href]
 
 
 def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind: str = "") -> Change:
@@ -217,16 +217,27 @@ def cancel(href: str, at: int | None = None, randomized: bool = False, reason: s
 
     Refused (404) where there is no such event, (409) where it is over.
     """
-    with transaction(href):
-        document = get(href)
-        if document is None or not links.is_event(document.kind):
-            raise Refused(404, f"there is not an event {href}")
-        if document.visibility == Document.EXPIRED:
-            raise Refused(409, f"{href} is over")
-        cancelled = EventStatus.CANCELLED_RANDOMIZED if randomized else EventStatus.CANCELLED
+    cancel_all([href], at, randomized, reason)
+
+
+def cancel_all(
+    hrefs: Iterable[Href], at: int | None = None, randomized: bool = False, reason: str | None = None
+) -> None:
+    """Cancel events as `cancel` does one by one. All or none."""
+    chosen = list(dict.fromkeys(hrefs))
+    cancelled = EventStatus.CANCELLED_RANDOMIZED if randomized else EventStatus.CANCELLED
+    with transaction(*chosen):
         status = {"currentStatus": cancelled, "dateTime": clock.now() if at is None else at,
                   "potentiallySuperseded": False, **({"reason": reason} if reason else {})}
-        put(href, {**document.submitted, "EventStatus": status})
+        for chunk in chunked(chosen, CHUNK):
+            stored = {document.href: document for document in documents.among("href", chunk)}
+            for href in chunk:
+                if href not in stored or not links.is_event(stored[href].kind):
+                    raise Refused(404, f"there is not an event {href}")
+                if stored[href].visibility == Document.EXPIRED:
+                    raise Refused(409, f"{href} is over")
+            put_all({href: {**document.submitted, "EventStatus": status}
+                     for href, document in stored.items()})
 
 
 def _save(changes: Sequence[Change], lists: Sequence[Href]) -> None:
@@ -270,8 +281,6 @@ def _count(href: str, parent: str) -> None:
     if match is not None and linkcounts.counted(match.row.name):
         touch(table.parent(parent))
 
-
-# --- time passes ----------------------------------------------------------------------------------
 
 def reevaluate(periods: Mapping[Href, Iterable[Period]]) -> None:
     """Render the events of lists that have changed in these periods, by list, and what shows their number."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from server import clock
 from server.grid.controls import dercontrols, reservations
+from server.grid.controls.reservations import Revision
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedCommand, StepPeriod,
                                               thermal_commands)
@@ -132,55 +133,64 @@ def _broadcast_reaches_storage_only(vder: VirtualDER) -> bool:
 def _session_commands(step: DecidedStep, group: int, lfdis: dict[int, str]) -> Iterator[IssuedCommand]:
     """The reservations of a group's cars that are there."""
     cars = step.state.fleet.sessions
+    present = np.flatnonzero((cars.group == group) & (cars.arrive <= 0))
+    powers_w = np.where(step.powers.sessions[present] >= MIN_POWER_W, step.powers.sessions[present], 0.0)
+    power_of = dict(zip(present.tolist(), powers_w.tolist(), strict=True))
+    responses = {index: response.href for index, power_w in power_of.items()
+                 if (response := _standing_response(step, index, power_w)) is not None}
+    revisions = {index: _revision(step, index, power_w) for index, power_w in power_of.items()
+                 if index not in responses and cars.need[index] >= 1}
+    hrefs = reservations.revise_all(list(revisions.values()), DESCRIPTION)
+    responses |= {index: of_car[-1] for index, of_car in zip(revisions, hrefs, strict=True)}
     shares = []
-    for index in np.flatnonzero((cars.group == group) & (cars.arrive <= 0)).tolist():
-        power_w = float(step.powers.sessions[index])
-        power_w = power_w if power_w >= MIN_POWER_W else 0.0
-        response = _reservation(step, index, power_w)
-        if response is None:
-            continue
+    for index in sorted(responses):
         stay_h = cars.depart[index] * step.state.hours
         spare_h = stay_h - cars.need[index] / max(cars.power[index], 1)
-        reason = (
-            f"{step.period.reason}; needs {cars.need[index] / 1000:.1f} kWh within {stay_h:.2f} h, "
-            f"{spare_h:.1f} h to spare"
-        )
         shares.append(
             ShareRow(
                 lfdi=lfdis[int(step.state.ev.device[index])],
-                event_href=response.href,
-                planned_w=-power_w,
+                event_href=responses[index],
+                planned_w=-power_of[index],
                 baseline_w=-float(step.uncontrolled_ev_w[index]),
-                reason=reason,
+                reason=f"{step.period.reason}; needs {cars.need[index] / 1000:.1f} kWh within "
+                       f"{stay_h:.2f} h, {spare_h:.1f} h to spare",
             )
         )
     if shares:
         yield IssuedCommand("reservation", sum(share.planned_w for share in shares), DEVICE, shares)
 
 
-def _reservation(step: DecidedStep, index: int, power_w: float) -> Document | None:
-    """The reservation by which a car draws this power in the step: the one it has where that is as good, else
-    a new one. None where the car needs nothing and has none."""
-    cars, period = step.state.fleet.sessions, step.period
+def _departure(step: DecidedStep, index: int) -> int:
+    return step.period.start + int(step.state.fleet.sessions.depart[index] * step.state.hours * 3600)
+
+
+def _charging_s(step: DecidedStep, index: int) -> float:
+    """How long a car has to charge at full power."""
+    cars = step.state.fleet.sessions
+    return float(cars.need[index] * 3600 / max(cars.power[index], 1))
+
+
+def _standing_response(step: DecidedStep, index: int, power_w: float) -> Document | None:
+    """The reservation that a car has, where by that it draws this power in the step, else None."""
     granted_w, response = float(step.sessions.granted_w[index]), step.sessions.grants[index]
-    departure = period.start + int(cars.depart[index] * step.state.hours * 3600)
-    charging_s = cars.need[index] * 3600 / max(cars.power[index], 1)
-    if response is not None and abs(power_w - np.nan_to_num(granted_w)) <= MIN_POWER_W:
-        begins_at = response.submitted["interval"]["start"]
-        waits = step.sessions.start < begins_at <= departure - charging_s + _LATE_S
-        if power_w > 0 or waits:
-            return response
-    if cars.need[index] < 1:
+    if response is None or abs(power_w - np.nan_to_num(granted_w)) > MIN_POWER_W:
         return None
-    latest = departure - int(np.ceil(charging_s))
+    begins_at = response.submitted["interval"]["start"]
+    latest = _departure(step, index) - _charging_s(step, index) + _LATE_S
+    return response if power_w > 0 or step.sessions.start < begins_at <= latest else None
+
+
+def _revision(step: DecidedStep, index: int, power_w: float) -> Revision:
+    """The reservation by which a car draws this power in the step."""
+    cars, period, departure = step.state.fleet.sessions, step.period, _departure(step, index)
     begins_at = period.begins_at
     if departure > period.end:
         begins_at = period.staggered_start(int(step.state.ev.device[index]))
+    latest = departure - int(np.ceil(_charging_s(step, index)))
     session = setpoints.Session(departure, float(cars.need[index]), float(cars.power[index]))
-    offers = setpoints.offer(session, power_w, max(min(begins_at, latest), clock.now()), granted_w > 0)
-    return reservations.revise(
-        step.state.ev.requests[index], offers, period.begins_at - STAGGER_S // 2, DESCRIPTION
-    )[-1]
+    charging = float(step.sessions.granted_w[index]) > 0
+    offers = setpoints.offer(session, power_w, max(min(begins_at, latest), clock.now()), charging)
+    return Revision(step.state.ev.requests[index], offers, period.begins_at - STAGGER_S // 2)
 
 
 def _curtailment_commands(

@@ -55,8 +55,8 @@ def _cancel_superseded(request: Href) -> None:
 
 @after("DELETE", "FlowReservationRequest")
 def _on_withdrawal(change: Change) -> None:
-    for response in live_responses(change.href, change.data["mRID"]):
-        store.cancel(response.href, reason="withdrawn by the device")
+    live = live_responses({change.href: change.data["mRID"]})[change.href]
+    store.cancel_all((response.href for response in live), reason="withdrawn by the device")
 
 
 def answer(href: Href) -> None:

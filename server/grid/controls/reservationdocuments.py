@@ -5,6 +5,8 @@ negative.
 """
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from server.errors import Refused
@@ -14,7 +16,7 @@ from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.results import ReservationSummary
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Document
-from server.resources import hexbinary, quantities, store, table
+from server.resources import documents, hexbinary, quantities, store, table
 from server.resources.codes import EventStatus
 from server.units import Href, WattHours
 
@@ -46,10 +48,17 @@ def signed_real_energy(energy_wh: WattHours) -> Data:
 
 def find_request(href: Href) -> Document:
     """Return the FlowReservationRequest at an href. Refused (404) where there is none."""
-    document = store.get(href)
-    if document is None or document.kind != "FlowReservationRequest":
-        raise Refused(404, f"there is no flow reservation request {href}")
-    return document
+    return find_requests([href])[0]
+
+
+def find_requests(hrefs: Sequence[Href]) -> list[Document]:
+    """Return the FlowReservationRequests at these hrefs. Refused (404) where one is not there."""
+    found = {document.href: document for document in documents.among("href", hrefs)
+             if document.kind == "FlowReservationRequest"}
+    for href in hrefs:
+        if href not in found:
+            raise Refused(404, f"there is no flow reservation request {href}")
+    return [found[href] for href in hrefs]
 
 
 def request_of(response: Document) -> Document:
@@ -73,34 +82,32 @@ def responses_to(request: Document) -> list[Document]:
     )
 
 
-def live_responses(request: Href, mrid: str) -> list[Document]:
-    """Return the scheduled and active FlowReservationResponses to a request of this href and mRID."""
-    return [
-        document
-        for document in store.items(flowreservation.responses_href(request))
-        if document.submitted["subject"] == mrid
-        and document.status["currentStatus"] <= EventStatus.ACTIVE
-    ]
+def live_responses(requests: Mapping[Href, str]) -> dict[Href, list[Document]]:
+    """Return, by request, the scheduled and active FlowReservationResponses in the order of their list.
+
+    `requests` are the mRIDs of requests by their hrefs.
+    """
+    live: dict[tuple[Href, str], list[Document]] = defaultdict(list)
+    for document in documents.among("parent", map(flowreservation.responses_href, requests),
+                                    f"AND {documents.LISTED} ORDER BY sort"):
+        if document.status["currentStatus"] <= EventStatus.ACTIVE:
+            live[document.parent, document.submitted["subject"]].append(document)
+    return {request: live[flowreservation.responses_href(request), mrid]
+            for request, mrid in requests.items()}
 
 
-def add_response(request: Document, offer: ReservationOffer, description: str) -> Document:
-    """Add the FlowReservationResponse that offers this, and return it."""
-    fields = dercontrols.event_fields(
-        offer.duration_s, offer.start, description=description[:_DESCRIPTION_CHARACTERS]
-    )
-    href = store.add(
-        KIND,
-        flowreservation.responses_href(request.href),
-        {
-            **fields,
+def add_responses(offers: Sequence[tuple[Document, ReservationOffer]], description: str) -> list[Href]:
+    """Add the FlowReservationResponses that offer this to requests; return their hrefs."""
+    return store.add_all(KIND, [
+        (flowreservation.responses_href(request.href), {
+            **dercontrols.event_fields(
+                offer.duration_s, offer.start, description=description[:_DESCRIPTION_CHARACTERS]
+            ),
             "energyAvailable": signed_real_energy(offer.energy_wh),
             "powerAvailable": quantities.power(offer.power_w),
             **hexbinary.copied(request.submitted, "mRID", "subject"),
-        },
-    )
-    document = store.get(href)
-    assert document is not None
-    return document
+        })
+        for request, offer in offers])
 
 
 def describe(response: Document) -> ReservationSummary:

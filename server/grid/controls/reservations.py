@@ -7,17 +7,18 @@ the answer here. What is granted anew supersedes what was granted before.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from server import audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, reservationpolicy
-from server.grid.controls.reservationdocuments import (add_response, describe, find_request, live_responses,
-                                                       parse_request, request_of)
+from server.grid.controls.reservationdocuments import (add_responses, describe, find_request, find_requests,
+                                                       live_responses, parse_request, request_of)
 from server.grid.controls.reservationheadroom import headroom
 from server.grid.controls.results import CancelledReservations, GrantedReservation, RequestState
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Document
-from server.resources import dryrun, quantities, store
+from server.resources import documents, dryrun, quantities, store
 from server.resources.codes import RequestStatus
 from server.units import Href, Instant, Seconds, WattHours, Watts
 
@@ -96,30 +97,44 @@ def replace(request: Document, offer: ReservationOffer, description: str = "") -
 
     Those that do are superseded by the rule of events.
     """
-    for earlier in _live(request):
-        if _no_overlap(earlier, offer):
-            store.cancel(earlier.href, reason=_REVISED)
-    return add_response(request, offer, description)
+    store.cancel_all((earlier.href for earlier in _live(request) if _no_overlap(earlier, offer)),
+                     reason=_REVISED)
+    return _added([(request, offer)], description)[0]
 
 
-def revise(
-    request: Href, offers: Sequence[ReservationOffer], since: Instant, description: str = ""
-) -> list[Document]:
-    """Grant a request (its href) these offers from `since` on, whatever it asked for.
+def _added(offers: Sequence[tuple[Document, ReservationOffer]], description: str) -> list[Document]:
+    hrefs = add_responses(offers, description)
+    found = {document.href: document for document in documents.among("href", hrefs)}
+    return [found[href] for href in hrefs]
 
-    Return the FlowReservationResponses. What was granted before goes on until `since`, or until an offer
-    supersedes it; what would begin after `since` is cancelled.
+
+class Revision(NamedTuple):
+    """What a request (its href) is granted from the instant `since` on."""
+    request: Href
+    offers: Sequence[ReservationOffer]
+    since: Instant
+
+
+def revise_all(revisions: Sequence[Revision], description: str = "") -> list[list[Href]]:
+    """Grant requests these offers, whatever they asked for; each request may be there once.
+
+    Return the hrefs of the FlowReservationResponses for each. What was granted before goes on until `since`,
+    or until an offer supersedes it; what would begin after `since` is cancelled.
     """
-    document = find_request(request)
-    for earlier in _live(document):
-        start = earlier.submitted["interval"]["start"]
-        if start >= since and all(_no_overlap(earlier, offer) for offer in offers):
-            store.cancel(earlier.href, reason=_REVISED)
-    return [add_response(document, offer, description) for offer in offers]
+    requests = find_requests([revision.request for revision in revisions])
+    live = live_responses({request.href: request.submitted["mRID"] for request in requests})
+    store.cancel_all(
+        (earlier.href for revision in revisions for earlier in live[revision.request]
+         if earlier.submitted["interval"]["start"] >= revision.since
+         and all(_no_overlap(earlier, offer) for offer in revision.offers)), reason=_REVISED)
+    added = iter(add_responses([
+        (request, offer) for request, revision in zip(requests, revisions, strict=True)
+        for offer in revision.offers], description))
+    return [[next(added) for _ in revision.offers] for revision in revisions]
 
 
-def repeat(response: Document, start: Instant, duration_s: Seconds) -> Document:
-    """Grant the power of a FlowReservationResponse again, from `start` on; return the new one."""
+def repeat(response: Document, start: Instant, duration_s: Seconds) -> Href:
+    """Grant the power of a FlowReservationResponse again, from `start` on; return the href of the new one."""
     request = request_of(response)
     offers = reservationpolicy.reserve_at(
         parse_request(request.submitted),
@@ -127,7 +142,8 @@ def repeat(response: Document, start: Instant, duration_s: Seconds) -> Document:
         start,
         duration_s,
     )
-    return revise(request.href, offers, start, response.submitted.get("description", ""))[0]
+    revised, = revise_all([Revision(request.href, offers, start)], response.submitted.get("description", ""))
+    return revised[0]
 
 
 @audit.audited("ev cancel", "{request}", state=_state)
@@ -135,13 +151,12 @@ def cancel(request: Href, reason: str | None = None) -> CancelledReservations:
     """Cancel what a request (its href) is granted now and later; the request itself stays."""
     with store.transaction(request):
         live = _live(find_request(request))
-        for response in live:
-            store.cancel(response.href, reason=reason)
+        store.cancel_all((response.href for response in live), reason=reason)
         return {"request": request, "cancelled": len(live)}
 
 
 def _live(request: Document) -> list[Document]:
-    return live_responses(request.href, request.submitted["mRID"])
+    return live_responses({request.href: request.submitted["mRID"]})[request.href]
 
 
 def _no_overlap(earlier: Document, offer: ReservationOffer) -> bool:

@@ -16,6 +16,7 @@ from server import clock
 from server.config import settings
 from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationpolicy import ReservationRequest
+from server.grid.controls.reservations import Revision
 from server.grid.dispatch import loadcontrol
 from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import fleetstate, grantedsessions, memberqueries, projection, setpoints
@@ -94,30 +95,38 @@ class FlexibleLoads:
         indices, present_w, min_w, max_w, remaining_h = self.sessions
         charge_w = self._charge_w(change_w)
         needs = self.state.fleet.sessions.only(indices)
-        shares = []
-        for number in np.flatnonzero(np.abs(charge_w - present_w) >= MIN_CHANGE_W).tolist():
-            index = int(indices[number])
-            request = ReservationRequest(
+        changed = np.flatnonzero(np.abs(charge_w - present_w) >= MIN_CHANGE_W).tolist()
+        requests = [
+            ReservationRequest(
                 start=self.start,
                 end=self.start + int(remaining_h[number] * 3600),
                 energy_wh=float(needs.need[number]),
                 power_w=float(needs.power[number]),
             )
-            offers = reservationpolicy.reserve_at(
-                request, float(np.ceil(charge_w[number])), self.start, self.duration_s
+            for number in changed
+        ]
+        revisions = [
+            Revision(
+                self.state.ev.requests[int(indices[number])],
+                reservationpolicy.reserve_at(
+                    request, float(np.ceil(charge_w[number])), self.start, self.duration_s
+                ),
+                self.start,
             )
-            response = reservations.revise(self.state.ev.requests[index], offers, self.start, reason)[0]
-            shares.append(
-                ShareRow(
-                    lfdi=self.lfdi_of[int(self.state.ev.device[index])],
-                    event_href=response.href,
-                    planned_w=-float(charge_w[number]),
-                    baseline_w=-float(present_w[number]),
-                    reason=f"{reason or _ORDERED}; {remaining_h[number]:.1f} h until it leaves, "
-                           f"{request.energy_wh / 1000:.1f} kWh to charge",
-                )
+            for number, request in zip(changed, requests, strict=True)
+        ]
+        return [
+            ShareRow(
+                lfdi=self.lfdi_of[int(self.state.ev.device[int(indices[number])])],
+                event_href=responses[0],
+                planned_w=-float(charge_w[number]),
+                baseline_w=-float(present_w[number]),
+                reason=f"{reason or _ORDERED}; {remaining_h[number]:.1f} h until it leaves, "
+                       f"{request.energy_wh / 1000:.1f} kWh to charge",
             )
-        return shares
+            for number, request, responses in zip(
+                changed, requests, reservations.revise_all(revisions, reason), strict=True)
+        ]
 
     def _charge_w(self, change_w: float) -> Floats:
         """What each car is to draw so that all together inject so much more, by laxity."""

@@ -119,7 +119,7 @@ def _reach_warnings(order: DispatchOrder, end: Instant) -> list[str]:
 def _repeat(document: Document, start: Instant, duration_s: Seconds) -> Href:
     """Add an event of the same content from `start` on; its href."""
     if document.kind == _RESERVATION:
-        return reservations.repeat(document, start, duration_s).href
+        return reservations.repeat(document, start, duration_s)
     fields = dercontrols.event_fields(
         duration_s, start, description=document.submitted.get("description", "")
     )

@@ -22,12 +22,7 @@ def record_shares(order: DispatchOrder, shares: Collection[ShareRow]) -> None:
     """Write the shares of an order, within the caller's transaction."""
     mrids = dict(sql.among("SELECT href, mrid FROM document WHERE href IN ({})",
                            (share.event_href for share in shares)))
-    sql.many(
-        "INSERT INTO share (order_id, lfdi, event_href, mrid, planned_w, baseline_w, reason) VALUES (?, ?, "
-        "?, ?, ?, ?, ?)",
-        (
-            (order.id, share.lfdi, share.event_href, mrids[share.event_href], share.planned_w,
-             share.baseline_w, share.reason)
-            for share in shares
-        ),
-    )
+    sql.insert(
+        "share", ("order_id", "lfdi", "event_href", "mrid", "planned_w", "baseline_w", "reason"),
+        ((order.id, share.lfdi, share.event_href, mrids[share.event_href], share.planned_w, share.baseline_w,
+          share.reason) for share in shares))

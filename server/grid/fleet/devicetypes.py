@@ -40,11 +40,9 @@ _THERMAL = int(DeviceCategory.THERMOSTAT) | _SWITCHED
 _EV = int(DeviceCategory.ELECTRIC_VEHICLE | DeviceCategory.EVSE)
 _STRONGEST_FIRST = ("storage", "ev", "pv")
 _SELECT = "SELECT kind, category, max_load_w FROM device_type WHERE device_id = ?"
-_UPSERT = (
-    "INSERT INTO device_type (device_id, kind, category, max_load_w) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (device_id) DO UPDATE "
-    "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w"
-)
+_COLUMNS = ("device_id", "kind", "category", "max_load_w")
+_REPLACE = ("ON CONFLICT (device_id) DO UPDATE "
+            "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w")
 
 
 def kind_of_der(der_type: int | None, has_capacity: bool) -> str | None:
@@ -99,7 +97,7 @@ def reconcile(device: int, lfdi: str) -> bool:
     values = kind, category, _max_load_w(device, capabilities)
     if sql.row(_SELECT, device) == values:
         return False
-    sql.execute(_UPSERT, device, *values)
+    sql.insert("device_type", _COLUMNS, [(device, *values)], _REPLACE)
     if kind != "premises":
         sql.execute("UPDATE meter SET kind = ? WHERE device_id = ? AND kind <> 'premises'", kind, device)
     return True
@@ -131,8 +129,8 @@ def _add_types(changes: list[Change]) -> None:
     """Give new devices, which have reported nothing yet, the type of their category."""
     categories = {table.number(change.href): hexbinary.bits(change.data.get("deviceCategory"))
                   for change in changes}
-    sql.many(_UPSERT, ((device, kind_of((), category, premises=False), category, None)
-                       for device, category in categories.items()))
+    sql.insert("device_type", _COLUMNS, ((device, kind_of((), category, premises=False), category, None)
+                                         for device, category in categories.items()))
 
 
 @after("PUT", "EndDevice")

@@ -87,14 +87,18 @@ def _reconcile(devices: list[Device] | None) -> int:
             left[device] = leaving
     sql.many("DELETE FROM membership WHERE device_id = ? AND vder_id = ?",
              ((device.id, vder) for device, vders in left.items() for vder in vders))
-    sql.many("INSERT INTO membership (vder_id, device_id, listed) VALUES (?, ?, ?)",
-             ((vder.id, device.id, False) for device, vder in joined))
+    _add_memberships(joined, listed=False)
     _unassign(left)
     _assign(joined)
     affected = chosen if devices is not None else list({**left, **dict(joined)})
     _reconcile_audiences(affected)
     drprograms.reconcile(affected)
     return len(joined) + sum(map(len, left.values()))
+
+
+def _add_memberships(pairs: Iterable[tuple[Device, VirtualDER]], listed: bool) -> None:
+    sql.insert("membership", ("vder_id", "device_id", "listed"),
+               ((vder.id, device.id, listed) for device, vder in pairs))
 
 
 def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
@@ -105,8 +109,7 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
     chosen = list(dict.fromkeys(pairs))
     previous = _memberships([device.id for device, _ in chosen])
     new = [(device, vder) for device, vder in chosen if vder.id not in previous[device.id]]
-    sql.many("INSERT INTO membership (vder_id, device_id, listed) VALUES (?, ?, ?)",
-             ((vder.id, device.id, True) for device, vder in new))
+    _add_memberships(new, listed=True)
     _assign(new)
     sql.many("UPDATE membership SET listed = ? WHERE vder_id = ? AND device_id = ?",
              ((True, vder.id, device.id) for device, vder in chosen
@@ -176,10 +179,8 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
         current |= {(lfdi, vder_audience(vder)) for lfdi, vder in query.tuples()}
     stored = {(row.lfdi, row.audience) for row in Audience.select().where(Audience.lfdi.in_(lfdis))
               if vder_of_audience(row.audience)}
-    for rows in chunked(sorted(current - stored), _CHUNK):
-        Audience.insert_many(rows, [Audience.lfdi, Audience.audience]).execute()
-    for lfdi, removed in stored - current:
-        Audience.delete().where((Audience.lfdi == lfdi) & (Audience.audience == removed)).execute()
+    sql.insert("audience", ("lfdi", "audience"), sorted(current - stored))
+    sql.many("DELETE FROM audience WHERE lfdi = ? AND audience = ?", stored - current)
     # a DER links to the programs that its device may read, and counts them
     der.touch(number for number, in sql.among(
         "SELECT id FROM device WHERE lfdi IN ({})", {lfdi for lfdi, _ in current ^ stored}))
