@@ -11,7 +11,7 @@ from functools import lru_cache
 from peewee import fn
 
 from server.errors import Refused
-from server.models import Device
+from server.models import Device, among
 from server.resources import namehints
 
 KINDS = (
@@ -69,10 +69,11 @@ def warnings(device: Device) -> list[str]:
 
 def shared(wanted: Collection[str]) -> dict[str, str]:
     """Return a sentence for each of these names that several devices have."""
-    rows = Device.select(Device.name).group_by(Device.name).having(fn.COUNT(Device.id) > 1)
+    rows = among(Device.select(Device.name).group_by(Device.name).having(fn.COUNT(Device.id) > 1),
+                 Device.name, filter(None, wanted))
     return {
         name: f"{name!r} is the name of {candidates(_called(name))}; specify the number in commands"
-        for name in sorted(row.name for row in rows) if name and name in wanted}
+        for name in sorted(row.name for row in rows)}
 
 
 def _called(name: str) -> list[Device]:

@@ -25,5 +25,7 @@ class AlarmRecord(Table):
     cleared_at = BigIntegerField(null=True, index=True)
 
 
+AlarmRecord.add_index(AlarmRecord.kind, AlarmRecord.source, AlarmRecord.id)
+AlarmRecord.add_index(AlarmRecord.since, AlarmRecord.id)
 AlarmRecord.add_index(
     AlarmRecord.index(AlarmRecord.kind, AlarmRecord.source, unique=True, where=SQL("cleared_at IS NULL")))

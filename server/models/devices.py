@@ -16,7 +16,7 @@ class Device(Table):
     id = BigIntegerField(primary_key=True)
     lfdi = TextField(unique=True)
     sfdi = BigIntegerField(index=True)
-    name = TextField(default="")
+    name = TextField(default="", index=True)
     kind = TextField(default="")
     labels = JSON(default=dict)
     state = TextField(default=ENROLLED)

@@ -21,6 +21,7 @@ DAY = 86_400  # s
 SLICE = 500  # rows that are removed in one transaction
 READING_SLICE = 50  # sets of readings; one may have the readings of a day
 Keys = list[tuple[Any, ...]]
+_reached: dict[str, bytes] = {}  # by rule: where in its list the last slice has ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,25 @@ class Rule:
     """What is removed after a number of days.
 
     `select` is SQL that returns the keys of what is over before an instant; each `?` in it is that instant.
-    `remove` removes the rows of these keys.
+    `remove` removes the rows of these keys. Where that has to be looked for in a long list, `after` is the
+    column of its order: a slice begins where the last one has ended.
     """
     what: str
     days: Callable[[], float]
     select: str
     remove: Callable[[Keys], None]
     slice: int = SLICE
+    after: str = ""
+
+    def find(self, before: Instant) -> Keys:
+        """Return the keys of a slice of what is over before an instant."""
+        instants = [before] * self.select.count("?")
+        if not self.after:
+            return sql.rows(f"{self.select} LIMIT {self.slice}", *instants)
+        rows = sql.rows(f"{self.select} AND {self.after} > ? ORDER BY {self.after} LIMIT {self.slice}",
+                        *instants, _reached.get(self.what, b""))
+        _reached[self.what] = rows[-1][-1] if len(rows) == self.slice else b""
+        return [tuple(keys) for *keys, _ in rows]
 
 
 def _delete(table: str, *key: str) -> Callable[[Keys], None]:
@@ -84,7 +97,7 @@ def _remove_documents(keys: Keys) -> None:
 
 
 _SILENT_MIRRORS = f"""
-    SELECT m.href, u.href FROM document u
+    SELECT m.href, u.href, u.sort FROM document u
     JOIN document m ON m.mrid = u.mrid AND m.parent = '/mup' AND m.audience = u.audience
     WHERE u.parent = '/upt' AND NOT EXISTS (
         SELECT 1 FROM document q JOIN reading_set s ON s.meter = q.href AND s.start >= ? - {DAY}
@@ -97,8 +110,8 @@ _IDLE_SUBSCRIPTIONS = """
     SELECT d.href FROM device v JOIN document d ON d.parent = '/edev/' || v.id || '/sub'
     WHERE v.last_contact_at < ? AND NOT EXISTS (
         SELECT 1 FROM device m WHERE m.lfdi = v.manager AND m.last_contact_at >= ?)"""
-_IN_CONTRACT = ("SELECT d.lfdi FROM participation c JOIN device d ON d.id = c.device_id "
-                "WHERE c.max_events IS NOT NULL")
+_IN_CONTRACT = ("SELECT 1 FROM device d JOIN participation c ON c.device_id = d.id "
+                "WHERE d.lfdi = s.lfdi AND c.max_events IS NOT NULL")
 
 
 def _response_days() -> float:
@@ -125,14 +138,15 @@ RULES = (
     # Shares of this season stay where a contract limits the device's events per season: they are counted.
     Rule(what="shares", days=lambda: settings.event_days, remove=_delete("share", "order_id", "lfdi"),
          select="SELECT s.order_id, s.lfdi FROM dispatch_order o JOIN share s ON s.order_id = o.id "
-                f"WHERE o.start < ? AND o.start + o.duration_s < ? AND s.lfdi NOT IN ({_IN_CONTRACT}) "
+                f"WHERE o.start < ? AND o.start + o.duration_s < ? AND NOT EXISTS ({_IN_CONTRACT}) "
                 "ORDER BY o.start"),
     Rule(what="orders", days=lambda: settings.event_days, remove=_delete("dispatch_order", "id"),
          select="SELECT id FROM dispatch_order WHERE start < ? AND start + duration_s < ? "
                 "AND NOT EXISTS (SELECT 1 FROM share s WHERE s.order_id = dispatch_order.id) ORDER BY start"),
     Rule(what="orders before the season", days=_season_days, remove=_delete("dispatch_order", "id"),
          select="SELECT id FROM dispatch_order WHERE start < ? AND start + duration_s < ? ORDER BY start"),
-    Rule(what="mirrors", days=_mirror_days, remove=_remove_documents, select=_SILENT_MIRRORS, slice=10),
+    Rule(what="mirrors", days=_mirror_days, remove=_remove_documents, select=_SILENT_MIRRORS, slice=10,
+         after="u.sort"),
     Rule(what="readings", days=lambda: settings.reading_days, remove=_remove_readings,
          select="SELECT id, meter FROM reading_set WHERE start < ? AND start + duration_s < ? ORDER BY start",
          slice=READING_SLICE),
@@ -163,7 +177,7 @@ _BY_NAME = {rule.what: rule for rule in RULES}
 def remove(what: str, before: Instant) -> int:
     """Remove a slice of what was over before an instant, by one of the RULES; return of how many rows."""
     rule = _BY_NAME[what]
-    keys = sql.rows(f"{rule.select} LIMIT {rule.slice}", *[before] * rule.select.count("?"))
+    keys = rule.find(before)
     if keys:
         rule.remove(keys)
     return len(keys)

@@ -30,15 +30,20 @@ def test_json_comes_back() -> None:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("condition", ["parent = '/derp' ORDER BY sort", "mrid = 'AB'", "fresh_until <= 5"])
-def test_what_is_asked_often_has_an_index(condition: str) -> None:
+@pytest.mark.parametrize("table, condition", [
+    ("document", "parent = '/derp' ORDER BY sort"), ("document", "mrid = 'AB'"),
+    ("document", "fresh_until <= 5"), ("device", "name = 'elm'"), ("virtual_der", "name = 'street'"),
+    ("device", "lfdi = 'A' OR sfdi = 1 OR id = 1"),
+    ("alarm_record", "kind = 'quota' AND source = 'device 1' ORDER BY id DESC"),
+    ("alarm_record", "source > '' ORDER BY since DESC, id DESC")])
+def test_what_is_asked_often_has_an_index(table: str, condition: str) -> None:
     if models.is_postgres():
         db.execute_sql("SET enable_seqscan = off")
     plan = repr(db.execute_sql(("EXPLAIN " if models.is_postgres() else "EXPLAIN QUERY PLAN ")
-                               + f"SELECT body FROM document WHERE {condition}").fetchall())
+                               + f"SELECT * FROM {table} WHERE {condition}").fetchall())
     if models.is_postgres():
         db.execute_sql("RESET enable_seqscan")
-    assert "document_" in plan and "TEMP B-TREE" not in plan
+    assert f"{table}_" in plan and "TEMP B-TREE" not in plan
 
 
 def test_sqlite_waits_its_turn_and_keeps_foreign_keys(tmp_path: Path) -> None:
