@@ -13,16 +13,17 @@ URL = os.environ.get("COUNTERPOISE_TEST_POSTGRES", "")  # of a database from whi
 _SEEDS = "seeds"  # the schema with copies of the tables that have rows from the start
 
 
-def create(url: str, server: str = "") -> str:
+def create(url: str, server: str = "", options: str = "") -> str:
     """Create an empty database in place of the one that this URL may name; return the URL.
 
     `server` is the URL of a database from which others can be created, by default that of the tests.
+    `options` are those of CREATE DATABASE.
     """
     import psycopg
     name = url.rpartition("/")[2]
     with psycopg.connect(server or URL, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" {options}')
     return url
 
 

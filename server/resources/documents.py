@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from server.models import Document
+from server.models import Document, is_postgres
 from server.resources import events, sql
 from server.units import Href
 
@@ -15,8 +15,8 @@ LISTED, ACTIVE = f"visibility < {Document.EXPIRED}", f"visibility = {Document.AC
 OWN = f"parent = ? AND audience = ? AND {LISTED}"  # all of it, for the partial index by audience
 EVENT = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(events.KINDS)))
 _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
-_REPLACE = "ON CONFLICT (href) DO UPDATE SET " + ", ".join(
-    f"{name} = excluded.{name}" for name in COLUMNS[1:])
+_REPLACE = "ON CONFLICT {} DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+_PRIMARY_KEY = "ON CONSTRAINT document_pkey"  # by its name, since it has more columns where it is partitioned
 _JSON = tuple((name, getattr(Document, name).python_value) for name in ("submitted", "status"))
 _TO_TEXT = {name: getattr(Document, name).db_value for name, _ in _JSON}
 
@@ -52,7 +52,8 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 def write(rows: Iterable[Data]) -> None:
     """Insert or replace the rows with these values of all columns."""
-    sql.insert("document", COLUMNS, map(_stored, rows), _REPLACE)
+    replace = _REPLACE.format(_PRIMARY_KEY if is_postgres() else "(href)")
+    sql.insert("document", COLUMNS, map(_stored, rows), replace)
 
 
 def _stored(values: Data) -> tuple[Any, ...]:
