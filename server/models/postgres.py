@@ -171,12 +171,13 @@ class _Adapter(peewee.Psycopg3Adapter):
         """Connect. Frozen, without waiting for the timeout of libpq, where the server does not answer;
         LoginRefused where it does, and refuses."""
         host = params.get("host") or ""
-        if host and "," not in host:
+        several = "," in host  # of which one may refuse since it is a replica that is not promoted yet
+        if host and not several:
             server(host, int(params.get("port") or 5432)).require()
         try:
             connection = PatientConnection.connect(dbname=db.database, autocommit=True, **params)
         except psycopg.OperationalError as error:
-            if _is_refusal(error):
+            if not several and _is_refusal(error):
                 raise LoginRefused(str(error).removeprefix("connection failed: ")) from None
             raise
         connection.most_s = db.most_s

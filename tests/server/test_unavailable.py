@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import peewee
 import pytest
@@ -69,6 +70,16 @@ def test_a_refused_login_is_told_from_a_server_that_is_not_ready(
     with refusing(sqlstate, words) as url, pytest.raises(peewee.OperationalError) as raised:
         models.open_database(url).connect()
     assert isinstance(raised.value, LoginRefused) == is_refusal and words in str(raised.value)
+
+
+def test_several_servers_that_refuse_are_waited_for() -> None:
+    """A replica refuses whoever wants to write, until it is promoted."""
+    with refusing("25006", "session is read-only") as url:
+        port = urlsplit(url).port
+        address = f"postgresql://me@/cp?host=127.0.0.1,127.0.0.1&port={port},{port}"
+        with pytest.raises(peewee.OperationalError, match="session is read-only") as raised:
+            models.open_database(address).connect()
+    assert not isinstance(raised.value, LoginRefused)
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
