@@ -14,11 +14,11 @@ from server.devices import access, ratelimits
 from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
 from server.models import Document
-from server.resources import hexbinary, meterreadings, numbering, schema, store, table
+from server.resources import hexbinary, meterreadings, numbering, schema, sql, store, table
 from server.resources.hooks import Change, after, before, instead
 from server.resources.quotas import OverQuota
 from server.resources.schema import SUBMITTED
-from server.units import Lfdi
+from server.units import Href, Lfdi
 
 Data = dict[str, Any]
 _VALUES = ("Reading", "MirrorReadingSet")
@@ -68,9 +68,11 @@ def _publish(change: Change) -> None:
     else:
         href = point.href
         store.put(href, data)
-    for quantity in change.notes["quantities"]:
+    audience, quantities = change.audience or "", change.notes["quantities"]
+    known = _known(audience, *(quantity["mRID"] for quantity in quantities)) if quantities else {}
+    for quantity in quantities:
         path = f"MirrorUsagePoint/MirrorMeterReading {quantity['mRID']}"
-        _record_quantity(href, change.audience or "", quantity, path)
+        _record_quantity(href, audience, quantity, path, known)
 
 
 @instead("POST", "MirrorUsagePoint")
@@ -96,7 +98,9 @@ def record(mirror: Document, quantities: list[Data]) -> str:
 
     Refused (403) where an mRID belongs to another mirror.
     """
-    point = store.find(mirror.submitted["mRID"], "UsagePoint", audience=mirror.audience)
+    mrid = mirror.submitted["mRID"]
+    known = _known(mirror.audience, mrid, *(quantity["mRID"] for quantity in quantities))
+    point = known.get(("UsagePoint", schema.hexadecimal(mrid, 32)))
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
     mrids = {quantity["mRID"] for quantity in mirror.submitted.get("MirrorMeterReading", [])}
@@ -105,28 +109,38 @@ def record(mirror: Document, quantities: list[Data]) -> str:
     location = ""
     for quantity in quantities:
         path = f"MirrorMeterReading {quantity['mRID']}"
-        location = _record_quantity(point.href, mirror.audience, quantity, path)
+        location = _record_quantity(point, mirror.audience, quantity, path, known)
     if new:  # those of before are kept, see _check
         store.put(mirror.href, {**mirror.submitted, "MirrorMeterReading": [*reversed(new.values())]})
     return location
 
 
-def _record_quantity(point: str, audience: str, quantity: Data, path: str) -> str:
-    """Record the values of one MirrorMeterReading below a UsagePoint; return the href of its MeterReading.
+def _known(audience: str, *mrids: str) -> dict[tuple[str, str], Href]:
+    """Return the hrefs of a device's usage points and MeterReadings with these mRIDs, by kind and mRID."""
+    rows = sql.rows(
+        "SELECT kind, mrid, href FROM document WHERE kind IN ('UsagePoint', 'MeterReading') AND audience = ? "
+        f"AND mrid IN ({sql.marks(len(mrids))})", audience, *(schema.hexadecimal(mrid, 32) for mrid in mrids))
+    return {(kind, mrid): href for kind, mrid, href in rows}
+
+
+def _record_quantity(
+    point: Href, audience: str, quantity: Data, path: str, known: dict[tuple[str, str], Href]
+) -> Href:
+    """Record the values of one MirrorMeterReading below a UsagePoint; return the href of its MeterReading,
+    which is `known`, or is from now on.
 
     `path` names it in messages.
     """
-    meter = store.find(quantity["mRID"], "MeterReading", audience=audience)
-    if meter is not None and not meter.href.startswith(f"{point}/"):
+    key = "MeterReading", schema.hexadecimal(quantity["mRID"], 32)
+    href = known.get(key)
+    if href is not None and not href.startswith(f"{point}/"):
         raise Refused(403, f"{path}: this mRID belongs to another mirror")
-    if meter is None:
+    if href is None:
         if "ReadingType" not in quantity:
             raise Refused(400, f"{path}: it is new, so it needs a ReadingType")
-        href = _add_meter(point, audience, quantity)
-    else:
-        href = meter.href
-        if "ReadingType" in quantity:
-            store.put(f"{href}/rt", quantity["ReadingType"])
+        href = known[key] = _add_meter(point, audience, quantity)
+    elif "ReadingType" in quantity:
+        store.put(f"{href}/rt", quantity["ReadingType"])
     now, changed = clock.now(), False
     if "Reading" in quantity:
         meterreadings.check(quantity["Reading"], f"{path}/Reading")

@@ -23,6 +23,7 @@ UNTIMELY = 1 << 40  # the bit of Reading.sort of those whose time cannot be: the
 # A value of one tier or block is contained in that of all. A condition on a reading r that counts as power.
 COUNTED = f"(r.sort & {UNTIMELY | 0xFFFF}) = 0"
 _INT48 = range(-(1 << 47), 1 << 47)
+_COLUMNS = ("start", "duration_s", "value", "submitted", "sort")
 
 
 def count(quantities: list[Data]) -> int:
@@ -135,17 +136,30 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
                           for number in (index, index + 1))
             reading = {**reading, "timePeriod": {"start": start, "duration": end - start}}
         readings_timed.append((reading, reading["timePeriod"]["start"]))
-    for reading, start in readings_timed:
-        _write(set_id, reading, start, now)
+    _fill(set_id, readings_timed, now)
     _announce(meter, readings_timed, replaced_until, now)
     return row is None
+
+
+def _fill(set_id: int, readings: list[tuple[Data, Instant]], now: Instant) -> None:
+    """Write the readings of a set that has none; of those that are the same the last counts."""
+    rows = {(start, others := _others(reading)): (
+        start, reading["timePeriod"]["duration"], reading.get("value"), others, _sort(reading, start, now))
+        for reading, start in readings}
+    sql.insert("reading", ("set_id", "number", *_COLUMNS),
+               [(set_id, number, *row) for number, row in enumerate(rows.values(), 1)])
+
+
+def _others(reading: Data) -> str | None:
+    """Return the column `submitted`: the elements that have no column of their own."""
+    return JSON().db_value(
+        {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
 
 
 def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> Instant | None:
     """Write a reading, in place of the same one; return when that one ended, None where there was none with
     another value or duration."""
-    submitted = JSON().db_value(
-        {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
+    submitted = _others(reading)
     duration_s, sort = reading.get("timePeriod", {}).get("duration", 0), _sort(reading, start, now)
     row = sql.row("SELECT number, value, duration_s FROM reading WHERE set_id = ? AND start = ? "
                   "AND submitted = ?", set_id, start, submitted)

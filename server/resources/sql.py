@@ -15,6 +15,8 @@ from server.models import db, is_postgres
 from server.models.base import CHUNK
 
 _ROWS = 100  # in one statement
+# Makes errors of the drivers peewee's, as its own statements do.
+_errors = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=None)
@@ -28,24 +30,30 @@ def execute(statement: str, *parameters: Any) -> Any:
 
 
 def many(statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Run a statement once for each row of parameters, within the open transaction."""
+    """Run a statement once for each row of parameters, within the open transaction. Errors are peewee's."""
     values = list(rows)
     if values:
-        db.obj.cursor().executemany(_for_postgres(statement) if is_postgres() else statement, values)
+        with _errors:
+            db.obj.cursor().executemany(_for_postgres(statement) if is_postgres() else statement, values)
 
 
 def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
-    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause.
+    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause. Errors are peewee's.
 
-    PostgreSQL is given many rows in a statement, since it would plan one for each row anew.
+    PostgreSQL takes them by COPY, which costs it a quarter of what an INSERT of many rows does. That is for
+    rows that may conflict; one for each row would be planned each time.
     """
-    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
-    one = f"({marks(len(columns))})"
+    names, one = ", ".join(columns), f"({marks(len(columns))})"
     if not is_postgres():
-        many(f"{statement}{one} {conflict}", rows)
-        return
-    for chunk in peewee.chunked(rows, _ROWS):
-        execute(f"{statement}{', '.join([one] * len(chunk))} {conflict}", *chain.from_iterable(chunk))
+        many(f"INSERT INTO {table} ({names}) VALUES {one} {conflict}", rows)
+    elif conflict:
+        for chunk in peewee.chunked(rows, _ROWS):
+            execute(f"INSERT INTO {table} ({names}) VALUES {', '.join([one] * len(chunk))} {conflict}",
+                    *chain.from_iterable(chunk))
+    elif values := list(rows):
+        with _errors, db.obj.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            for row_values in values:
+                copy.write_row(row_values)
 
 
 def row(statement: str, *parameters: Any) -> Any:

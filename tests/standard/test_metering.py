@@ -14,7 +14,7 @@ from server import alarms, clock
 from server.config import settings
 from server.devices import enrolment
 from server.grid.series import devicereadings
-from server.models import Meter, Reading, ReadingSet
+from server.models import Meter, Reading, ReadingSet, db
 from server.resources import meterreadings, retention, store
 from tests import peers
 from tests.conftest import NOON
@@ -250,6 +250,29 @@ def test_a_set_is_kept_whole_and_replaced_whole(meter: Peer) -> None:
     assert values(meter) == [7, 8]
     post(meter, {**POWER, "MirrorReadingSet": [span(2, 9), span(3, 9)]})
     assert meter.get(AT).data["ReadingSetListLink"]["all"] == ReadingSet.select().count() == 3
+
+
+def test_of_what_is_twice_in_a_set_the_last_counts(meter: Peer) -> None:
+    twice = [reading(1, NOON - 900), reading(2, NOON - 300), {**reading(3, NOON - 900), "timePeriod": {
+        "start": NOON - 900, "duration": 60}}, reading(4, NOON - 900, localID="01")]
+    post(meter, {**POWER, "MirrorReadingSet": [{**span(1), "Reading": twice}]})
+    assert meterreadings.between(AT, 0, NOON) == [(NOON - 900, 60, 3), (NOON - 900, 300, 4), (NOON - 300, 300, 2)]
+    shown = meter.get(f"{AT}/rs/1/r?l=9").data["Reading"]
+    assert [(item["href"].rpartition("/")[2], item["value"]) for item in shown] == [("1", 3), ("2", 2), ("3", 4)]
+
+
+def test_a_set_takes_as_many_statements_whatever_it_has(meter: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    post(meter, {**POWER, "MirrorReadingSet": [span(1, 1)]})
+    statements: list[str] = []
+    execute = type(db.obj).execute_sql
+    monkeypatch.setattr(type(db.obj), "execute_sql", lambda database, statement, *more: (
+        statements.append(statement), execute(database, statement, *more))[1])
+    counts = []
+    for number, size in ((2, 1), (3, 100), (3, 100)):
+        statements.clear()
+        post(meter, {"mRID": POWER["mRID"], "MirrorReadingSet": [span(number, *range(size))]})
+        counts.append(len(statements))
+    assert counts[0] == counts[1] >= counts[2] and values(meter, f"{AT}/rs/3/r") == [*range(100)]
 
 
 def test_old_readings_are_forgotten(meter: Peer) -> None:

@@ -14,14 +14,14 @@ from rich.table import Table
 from server.models import db
 from tests.load import databases
 from tests.load.__main__ import BETWEEN, machine
-from tests.load.scale import operations, population, requests
+from tests.load.scale import operations, population, readings, requests
 from tests.load.scale.operations import Operation
 from tests.load.scale.requests import Cost
 
 GROWTH = 1.2  # of a cost from FEW devices to many
 LONGEST_GET_S = 1.0
 FEW = 1000
-Measured = dict[tuple[str, int], tuple[dict[str, Cost], list[Operation]]]
+Measured = dict[tuple[str, int], tuple[dict[str, Cost], list[Operation], dict[int, float]]]
 
 
 def measure(many: int, console: Console) -> Measured:
@@ -34,7 +34,7 @@ def measure(many: int, console: Console) -> Measured:
                 databases.connect(url)
                 population.build(size)
                 console.print(f"{engine}, {size} devices: made in {time.monotonic() - began:.0f} s")
-                measured[engine, size] = requests.measure(), operations.measure()
+                measured[engine, size] = requests.measure(), operations.measure(), readings.measure()
                 db.close()
     return measured
 
@@ -55,7 +55,8 @@ def show(measured: Measured, many: int, console: Console) -> int:
 
     engines = sorted({engine for engine, _ in measured}, reverse=True)
     for engine in engines:
-        (costs_few, operations_few), (costs, done) = measured[engine, FEW], measured[engine, many]
+        costs_few, operations_few, posted_few = measured[engine, FEW]
+        costs, done, posted = measured[engine, many]
         for name, cost in costs.items():
             few = costs_few[name].total_ms
             add(name, engine, f"{few:.3f} ms", f"{cost.total_ms:.3f} ms", cost.total_ms / few, GROWTH)
@@ -64,6 +65,9 @@ def show(measured: Measured, many: int, console: Console) -> int:
                 after.each_ms / before.each_ms, GROWTH)
             add("  the longest GET meanwhile", engine, f"{before.longest_get_s:.2f} s",
                 f"{after.longest_get_s:.2f} s", after.longest_get_s, LONGEST_GET_S, " s")
+        for size, each_ms in posted.items():
+            add(f"readings in sets of {size}, {1000 / each_ms:,.0f} a second", engine,
+                f"{posted_few[size]:.3f} ms", f"{each_ms:.3f} ms", each_ms, readings.MOST_EACH_MS, " ms")
     if len(engines) > 1:
         for name, cost in measured["SQLite", many][0].items():
             if name.startswith("GET"):

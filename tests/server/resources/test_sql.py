@@ -4,9 +4,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import peewee
 import pytest
 
-from server.models import Document, ReadingSet, is_postgres
+from server.models import Document, ReadingSet, db, is_postgres
 from server.resources import meterreadings, sql, store
 from tests import peers
 
@@ -59,6 +60,24 @@ def test_a_range_is_searched_by_an_index(server: None, table: str, column: str) 
     else:
         plan = sql.rows(f"EXPLAIN QUERY PLAN {statement}", *sql.bounds("/upt/1"))
         assert "SEARCH" in plan[0][-1] and f"({column}>? AND {column}<?)" in plan[0][-1]
+
+
+def test_rows_are_inserted_as_they_are(server: None) -> None:
+    rows = [("/a", 1, "tab\t and \\N", 5), ("/b\n", 1 << 62, "é'\"", -5)]
+    with db.atomic():
+        sql.insert("reading_set", ("meter", "number", "mrid", "start", "duration_s", "submitted"),
+                   [(*row, 0, "{}") for row in rows])
+    assert sql.rows("SELECT meter, number, mrid, start FROM reading_set ORDER BY meter") == rows
+
+
+def test_errors_of_many_rows_are_those_of_one(server: None) -> None:
+    with pytest.raises(peewee.IntegrityError), db.atomic():
+        sql.insert("counter", ("name", "value"), [("a", 1), ("a", 2)])
+    with pytest.raises(peewee.IntegrityError), db.atomic():
+        sql.many("INSERT INTO counter (name, value) VALUES (?, ?)", [("a", 1), ("a", 2)])
+    with db.atomic():
+        sql.insert("counter", ("name", "value"), [])
+    assert sql.row("SELECT count(*) FROM counter WHERE name = 'a'") == (0,)
 
 
 def test_no_statement_looks_for_hrefs_by_like() -> None:
