@@ -21,7 +21,7 @@ from server.grid.series import measurements
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
-from server.resources import refresh, retention
+from server.resources import readingdays, refresh, retention
 
 log = logging.getLogger(__name__)
 TURN_S = 1.0  # between turns
@@ -93,6 +93,7 @@ def purge() -> int:
     The rest is due at once, else the next removal PURGE_S later.
     """
     global _purge_at
+    readingdays.arrange(clock.now())
     removed, more = retention.remove_old()
     archived = auditarchive.archive()
     more |= archived == auditarchive.SLICE

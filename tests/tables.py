@@ -45,21 +45,27 @@ _POSTGRES = {
     "columns": """
         SELECT t.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
                pg_get_expr(d.adbin, d.adrelid)
-        FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid AND t.relkind = 'r'
+        FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid AND t.relkind IN ('r', 'p')
         LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
-        WHERE t.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped""",
-    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        WHERE t.relnamespace = 'public'::regnamespace AND NOT t.relispartition
+        AND a.attnum > 0 AND NOT a.attisdropped""",
+    "indexes": """
+        SELECT t.relname, i.indexname, replace(i.indexdef, ' ON ONLY ', ' ON ')
+        FROM pg_indexes i JOIN pg_class t ON t.oid = i.tablename::regclass
+        WHERE schemaname = 'public' AND NOT t.relispartition""",
     "constraints": """
         SELECT t.relname, c.conname, pg_get_constraintdef(c.oid)
         FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
-        WHERE t.relnamespace = 'public'::regnamespace AND c.contype != 'n'""",
+        WHERE t.relnamespace = 'public'::regnamespace AND c.contype != 'n' AND NOT t.relispartition""",
     "sequences": "SELECT sequencename, data_type FROM pg_sequences WHERE schemaname = 'public'"}
+_PARTS = "SELECT relname FROM pg_class WHERE relispartition"
 
 
 def names() -> list[str]:
-    """Every table but HISTORY, those that others refer to first."""
+    """Every table but HISTORY, those that others refer to first. A partition is a part of its table."""
+    parts = {name for name, in db.execute_sql(_PARTS).fetchall()} if models.is_postgres() else set()
     waiting = {table: {key.dest_table for key in db.get_foreign_keys(table)} - {table}
-               for table in sorted(db.get_tables()) if table != HISTORY}
+               for table in sorted(db.get_tables()) if table not in parts | {HISTORY}}
     ordered: list[str] = []
     while waiting:
         ready = [table for table, others in waiting.items() if others <= set(ordered)]

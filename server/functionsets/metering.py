@@ -10,10 +10,11 @@ from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.resources import codec, meterreadings, retrieve, sql, table
 from server.resources.hooks import instead
-from server.units import Href
+from server.units import Href, Instant
 
 Data = dict[str, Any]
 _SETS = "SELECT number, mrid, start, duration_s, submitted, id FROM reading_set WHERE meter = ?"
+_OF_SET = "FROM reading WHERE set_id = ? AND set_start = ?"
 
 
 @instead("COUNT", "ReadingSetList")
@@ -49,17 +50,17 @@ def reading_set(context: RequestContext) -> Fragment:
 @instead("GET", "ReadingList")
 def readings(context: RequestContext) -> ListPage:
     """Return the readings of a set, in the order of their local IDs."""
-    set_id = _find(context)[5]
+    of_set = _key(_find(context))
     start, after, limit = context.list_parameters
     condition, values = _later_than(after)
     rows = sql.rows(
-        f"SELECT number, start, duration_s, value, submitted FROM reading WHERE set_id = ?{condition} "
-        "ORDER BY sort, number LIMIT ? OFFSET ?", set_id, *values, limit, start)
+        f"SELECT number, start, duration_s, value, submitted {_OF_SET}{condition} "
+        "ORDER BY sort, number LIMIT ? OFFSET ?", *of_set, *values, limit, start)
     items = []
     for number, *columns in rows:
         data = meterreadings.data(f"{context.href}/{number}", *columns)
         items.append(("Reading", codec.fragment("Reading", data, context.edition)))
-    return ListPage("ReadingList", retrieve.Page(_count_readings(set_id), items))
+    return ListPage("ReadingList", retrieve.Page(_count_readings(of_set), items))
 
 
 @instead("GET", "Reading")
@@ -71,8 +72,8 @@ def reading(context: RequestContext) -> Fragment:
         row = meterreadings.latest(meter) or (0, 0, None, "{}")
     else:
         row = sql.row(
-            "SELECT start, duration_s, value, submitted FROM reading WHERE set_id = ? AND number = ?",
-            _find(context)[5],
+            f"SELECT start, duration_s, value, submitted {_OF_SET} AND number = ?",
+            *_key(_find(context)),
             context.parameters["reading"],
         )
     if row is None:
@@ -85,8 +86,13 @@ def _later_than(after: int | None) -> tuple[str, list[int]]:
     return ("", []) if after is None else (" AND start > ?", [after])
 
 
-def _count_readings(set_id: int) -> int:
-    return int(sql.row("SELECT count(*) FROM reading WHERE set_id = ?", set_id)[0])
+def _key(row: tuple[Any, ...]) -> tuple[int, Instant]:
+    """Return the id and the start of a set from its row (the columns of _SETS)."""
+    return row[5], row[2]
+
+
+def _count_readings(of_set: tuple[int, Instant]) -> int:
+    return int(sql.row(f"SELECT count(*) {_OF_SET}", *of_set)[0])
 
 
 def _check_visible(context: RequestContext, meter: str) -> None:
@@ -111,4 +117,5 @@ def _set(href: str, row: tuple[Any, ...]) -> Data:
     _, mrid, start, duration_s, submitted, set_id = row
     return {"href": href, "timePeriod": {"duration": duration_s, "start": start},
             "mRID": mrid or f"{set_id:024X}{settings.enterprise:08X}",
-            "ReadingListLink": {"href": f"{href}/r", "all": _count_readings(set_id)}, **json.loads(submitted)}
+            "ReadingListLink": {"href": f"{href}/r", "all": _count_readings((set_id, start))},
+            **json.loads(submitted)}

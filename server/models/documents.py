@@ -1,8 +1,8 @@
 """Tables of the device interface: documents, readings, responses, rates."""
 from __future__ import annotations
 
-from peewee import (SQL, AutoField, BigIntegerField, BlobField, CompositeKey, ForeignKeyField, IntegerField,
-                    SmallIntegerField, TextField)
+from peewee import (SQL, BigAutoField, BigIntegerField, BlobField, CompositeKey, ForeignKeyField,
+                    IntegerField, SmallIntegerField, TextField)
 
 from server.models.base import JSON, Table
 
@@ -66,7 +66,7 @@ class ReadingSet(Table):
     """Readings of one MeterReading (`meter` is its href) that were taken together, from `start` (UTC seconds)
     for `duration_s` seconds.
     """
-    id = AutoField()
+    id = BigAutoField()
     meter = TextField()
     number = BigIntegerField()
     mrid = TextField()
@@ -79,12 +79,14 @@ class ReadingSet(Table):
 
 
 class Reading(Table):
-    """One value of a reading set.
+    """One value of a reading set. On PostgreSQL the table is partitioned by days of `set_start`, the start of
+    the set (see resources/readingdays).
 
     `submitted` holds the other elements of the Reading (consumptionBlock, touTier, qualityFlags, localID, …).
     `sort` is its position in its list: localID, consumptionBlock and touTier as 16, 8 and 8 bits.
     """
     set = ForeignKeyField(ReadingSet, on_delete="CASCADE", index=False)
+    set_start = BigIntegerField()
     number = BigIntegerField()
     start = BigIntegerField()
     duration_s = BigIntegerField()
@@ -93,7 +95,8 @@ class Reading(Table):
     sort = BigIntegerField(default=0)
 
     class Meta:
-        indexes = ((("set", "number"), True), (("set", "start"), False))
+        primary_key = CompositeKey("set", "number", "set_start")
+        indexes = ((("set", "start"), False),)
 
 
 class ResponseRecord(Table):

@@ -21,8 +21,12 @@ DAY = 86400
 CLOCK_TOLERANCE_S = 300  # how far the clock of a device may be ahead of ours
 UNTIMELY = 1 << 40  # the bit of Reading.sort of those whose time cannot be: they are in no series
 # A value of one tier or block is contained in that of all. A condition on a reading r that counts as power.
+# Of the row s of a set: that r is a reading of it. By its start PostgreSQL knows the partition.
+OF_SET = "r.set_id = s.id AND r.set_start = s.start"
 COUNTED = f"(r.sort & {UNTIMELY | 0xFFFF}) = 0"
 _INT48 = range(-(1 << 47), 1 << 47)
+_Set = tuple[int, Instant]  # the id and the start of a set
+_IN_SET = "set_id = ? AND set_start = ?"
 _COLUMNS = ("start", "duration_s", "value", "submitted", "sort")
 
 
@@ -63,7 +67,8 @@ def record(meter: str, reading: Data, now: Instant) -> bool:
     start = reading.get("timePeriod", {}).get("start", now)
     day = start - start % DAY
     row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND start = ? AND mrid = ''", meter, day)
-    replaced_until = _write(row[0] if row else _add_set(meter, "", day, DAY, {}), reading, start, now)
+    of_set = row[0] if row else _add_set(meter, "", day, DAY, {}), day
+    replaced_until = _write(of_set, reading, start, now)
     _announce(meter, [(reading, start)], replaced_until, now)
     return row is None
 
@@ -118,7 +123,8 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
     period, readings = reading_set["timePeriod"], reading_set.get("Reading", [])
     submitted = {key: value for key, value in reading_set.items()
                  if key not in ("Reading", "mRID", "timePeriod", "href")}
-    row = sql.row("SELECT id FROM reading_set WHERE meter = ? AND mrid = ?", meter, reading_set["mRID"])
+    row = sql.row("SELECT id, start FROM reading_set WHERE meter = ? AND mrid = ?",
+                  meter, reading_set["mRID"])
     replaced_until = None
     if row is None:
         set_id = _add_set(meter, reading_set["mRID"], period["start"], period["duration"], submitted)
@@ -126,8 +132,8 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
         set_id = row[0]
         sql.execute("UPDATE reading_set SET start = ?, duration_s = ?, submitted = ? WHERE id = ?",
                     period["start"], period["duration"], JSON().db_value(submitted), set_id)
-        replaced_until, = sql.row("SELECT max(start + duration_s) FROM reading WHERE set_id = ?", set_id)
-        sql.execute("DELETE FROM reading WHERE set_id = ?", set_id)
+        replaced_until, = sql.row(f"SELECT max(start + duration_s) FROM reading WHERE {_IN_SET}", *row)
+        sql.execute(f"DELETE FROM reading WHERE {_IN_SET}", *row)
     readings_timed = []
     for index, reading in enumerate(readings):
         check(reading, f"{path}/Reading")
@@ -136,18 +142,18 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
                           for number in (index, index + 1))
             reading = {**reading, "timePeriod": {"start": start, "duration": end - start}}
         readings_timed.append((reading, reading["timePeriod"]["start"]))
-    _fill(set_id, readings_timed, now)
+    _fill((set_id, period["start"]), readings_timed, now)
     _announce(meter, readings_timed, replaced_until, now)
     return row is None
 
 
-def _fill(set_id: int, readings: list[tuple[Data, Instant]], now: Instant) -> None:
+def _fill(of_set: _Set, readings: list[tuple[Data, Instant]], now: Instant) -> None:
     """Write the readings of a set that has none; of those that are the same the last counts."""
     rows = {(start, others := _others(reading)): (
         start, reading["timePeriod"]["duration"], reading.get("value"), others, _sort(reading, start, now))
         for reading, start in readings}
-    sql.insert("reading", ("set_id", "number", *_COLUMNS),
-               [(set_id, number, *row) for number, row in enumerate(rows.values(), 1)])
+    sql.insert("reading", ("set_id", "set_start", "number", *_COLUMNS),
+               [(*of_set, number, *row) for number, row in enumerate(rows.values(), 1)])
 
 
 def _others(reading: Data) -> str | None:
@@ -156,27 +162,27 @@ def _others(reading: Data) -> str | None:
         {key: value for key, value in reading.items() if key not in ("value", "timePeriod", "href")})
 
 
-def _write(set_id: int, reading: Data, start: Instant, now: Instant) -> Instant | None:
+def _write(of_set: _Set, reading: Data, start: Instant, now: Instant) -> Instant | None:
     """Write a reading, in place of the same one; return when that one ended, None where there was none with
     another value or duration."""
     submitted = _others(reading)
     duration_s, sort = reading.get("timePeriod", {}).get("duration", 0), _sort(reading, start, now)
-    row = sql.row("SELECT number, value, duration_s FROM reading WHERE set_id = ? AND start = ? "
-                  "AND submitted = ?", set_id, start, submitted)
+    row = sql.row(f"SELECT number, value, duration_s FROM reading WHERE {_IN_SET} AND start = ? "
+                  "AND submitted = ?", *of_set, start, submitted)
     if row is not None:
-        sql.execute("UPDATE reading SET value = ?, duration_s = ?, sort = ? WHERE set_id = ? AND number = ?",
-                    reading.get("value"), duration_s, sort, set_id, row[0])
+        sql.execute(f"UPDATE reading SET value = ?, duration_s = ?, sort = ? WHERE {_IN_SET} AND number = ?",
+                    reading.get("value"), duration_s, sort, *of_set, row[0])
         return None if row[1:] == (reading.get("value"), duration_s) else start + int(row[2])
     sql.execute(
-        "INSERT INTO reading (set_id, number, start, duration_s, value, submitted, sort) SELECT ?, "
-        "coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE set_id = ?",
-        set_id,
+        f"INSERT INTO reading (set_id, set_start, number, {', '.join(_COLUMNS)}) SELECT ?, ?, "
+        f"coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM reading WHERE {_IN_SET}",
+        *of_set,
         start,
         duration_s,
         reading.get("value"),
         submitted,
         sort,
-        set_id,
+        *of_set,
     )
     return None
 
@@ -191,16 +197,12 @@ class TimedValue(NamedTuple):
 
 def timed(meter: str, start: Instant, end: Instant) -> list[TimedValue]:
     """Return the readings that begin in [start, end), oldest first."""
+    of_time = "s.meter = ? AND s.start < ? AND s.start + s.duration_s >= ?", (meter, end, start)
+    earliest, = sql.row(f"SELECT min(s.start) FROM reading_set s WHERE {of_time[0]}", *of_time[1])
     rows = sql.rows(
-        "SELECT r.start, r.duration_s, r.value, r.sort FROM reading r JOIN reading_set s ON r.set_id = s.id "
-        "WHERE s.meter = ? AND r.start >= ? AND r.start < ? AND s.start < ? AND s.start + s.duration_s >= ? "
-        "ORDER BY r.start, r.number",
-        meter,
-        start,
-        end,
-        end,
-        start,
-    )
+        f"SELECT r.start, r.duration_s, r.value, r.sort FROM reading_set s JOIN reading r ON {OF_SET} "
+        f"WHERE {of_time[0]} AND r.set_start >= ? AND r.set_start < ? AND r.start >= ? AND r.start < ? "
+        "ORDER BY r.start, r.number", *of_time[1], earliest, end, start, end)
     return [TimedValue(begin, duration_s, value, bool(sort & UNTIMELY))
             for begin, duration_s, value, sort in rows]
 
@@ -211,14 +213,22 @@ def between(meter: str, start: Instant, end: Instant) -> list[tuple[Instant, Sec
 
 
 def latest(meter: str) -> tuple[Instant, Seconds, int | None, str] | None:
-    """Return (start, duration, value, other elements as JSON) of the newest reading; None without any."""
-    row: tuple[Instant, Seconds, int | None, str] | None = sql.row(
-        "SELECT r.start, r.duration_s, r.value, r.submitted FROM reading r JOIN reading_set s "
-        f"ON r.set_id = s.id WHERE s.meter = ? AND (r.sort & {UNTIMELY}) = 0 "
-        "ORDER BY s.start DESC, r.start DESC, r.number DESC LIMIT 1",
-        meter,
-    )
-    return row
+    """Return (start, duration, value, other elements as JSON) of the newest reading; None without any.
+
+    It is in the sets that begin last, unless all readings of those are untimely.
+    """
+    newest = "SELECT max(start) FROM reading_set WHERE meter = ?"
+    begin, = sql.row(newest, meter)
+    while begin is not None:
+        row: tuple[Instant, Seconds, int | None, str] | None = sql.row(
+            "SELECT r.start, r.duration_s, r.value, r.submitted FROM reading_set s JOIN reading r "
+            f"ON {OF_SET} WHERE s.meter = ? AND s.start = ? AND r.set_start = ? "
+            f"AND (r.sort & {UNTIMELY}) = 0 ORDER BY r.start DESC, r.number DESC LIMIT 1",
+            meter, begin, begin)
+        if row is not None:
+            return row
+        begin, = sql.row(f"{newest} AND start < ?", meter, begin)
+    return None
 
 
 def data(href: str, start: Instant, duration_s: Seconds, value: int | None, submitted: str) -> Data:

@@ -14,12 +14,13 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.models import Document, db
-from server.resources import documents, sql, store
+from server.resources import documents, readingdays, sql, store
 from server.units import Instant
 
 DAY = 86_400  # s
 SLICE = 500  # rows that are removed in one transaction
 READING_SLICE = 50  # sets of readings; one may have the readings of a day
+READINGS = 1000  # of a set that are removed in one transaction
 Keys = list[tuple[Any, ...]]
 _reached: dict[str, bytes] = {}  # by rule: where in its list the last slice has ended
 
@@ -30,13 +31,15 @@ class Rule:
 
     `select` is SQL that returns the keys of what is over before an instant; each `?` in it is that instant.
     `remove` removes the rows of these keys. Where that has to be looked for in a long list, `after` is the
-    column of its order: a slice begins where the last one has ended.
+    column of its order: a slice begins where the last one has ended. `prepare` is called with the
+    instant before.
     """
     what: str
     days: Callable[[], float]
     select: str
     remove: Callable[[Keys], None]
     slice: int = SLICE
+    prepare: Callable[[Instant], object] = lambda before: None
     after: str = ""
 
     def find(self, before: Instant) -> Keys:
@@ -73,10 +76,19 @@ def _remove_responses(keys: Keys) -> None:
 
 
 def _remove_readings(keys: Keys) -> None:
-    """Remove sets of readings; the MeterReadings say how many they have, so they are rendered again."""
+    """Remove sets of readings; the MeterReadings say how many they have, so they are rendered again.
+
+    Nobody waits for those of long sets either: at most READINGS of a set are removed with it.
+    """
+    for *of_set, _ in keys:
+        last, = sql.row("SELECT max(number) FROM reading WHERE set_id = ? AND set_start = ?", *of_set)
+        for beyond in range(READINGS, last or 0, READINGS):
+            with db.atomic():
+                sql.execute("DELETE FROM reading WHERE set_id = ? AND set_start = ? AND number <= ?",
+                            *of_set, beyond)
     with store.transaction():
-        sql.many("DELETE FROM reading_set WHERE id = ?", [(number,) for number, _ in keys])
-        store.touch(*sorted({meter for _, meter in keys}))
+        sql.many("DELETE FROM reading_set WHERE id = ?", [(number,) for number, _, _ in keys])
+        store.touch(*sorted({meter for _, _, meter in keys}))
 
 
 def _discard(keys: Keys) -> None:
@@ -148,8 +160,9 @@ RULES = (
     Rule(what="mirrors", days=_mirror_days, remove=_remove_documents, select=_SILENT_MIRRORS, slice=10,
          after="u.sort"),
     Rule(what="readings", days=lambda: settings.reading_days, remove=_remove_readings,
-         select="SELECT id, meter FROM reading_set WHERE start < ? AND start + duration_s < ? ORDER BY start",
-         slice=READING_SLICE),
+         select="SELECT id, start, meter FROM reading_set WHERE start < ? AND start + duration_s < ? "
+                "ORDER BY start",
+         slice=READING_SLICE, prepare=readingdays.drop),
     Rule(what="measurements", days=lambda: settings.reading_days,
          remove=_delete("measurement", "vder_id", "quantity", "start"),
          select="SELECT vder_id, quantity, start FROM measurement WHERE start < ? ORDER BY start"),
@@ -177,6 +190,7 @@ _BY_NAME = {rule.what: rule for rule in RULES}
 def remove(what: str, before: Instant) -> int:
     """Remove a slice of what was over before an instant, by one of the RULES; return of how many rows."""
     rule = _BY_NAME[what]
+    rule.prepare(before)
     keys = rule.find(before)
     if keys:
         rule.remove(keys)

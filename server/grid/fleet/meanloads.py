@@ -11,20 +11,20 @@ from server.grid.optimisation.arrays import np
 from server.grid.series import devicepower, meterrows
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.meterrows import MeterRow, PowerReading
-from server.resources import sql
+from server.resources import meterreadings, sql
 from server.units import Href, Instant, Watts
 
 Key = TypeVar("Key", bound=Hashable)
 _CHUNK = 400
 # What each meter of a device read since an instant, of readings that began then: W x s of injection
 # and the seconds. To be filled in: the table x with its device_id, and the instant as SQL, twice. Parameters:
-# the end, the number of the virtual DER, and meterrows.bounds(). A condition on x has to follow.
+# `least_set_start`, the end, the number of the virtual DER, and meterrows.bounds(). A condition on x follows.
 ENERGY_SINCE = (
     f"sum({meterrows.POWER} * (CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END)), "
     "sum(CASE WHEN r.duration_s > 0 THEN r.duration_s ELSE 1 END) FROM {} "
     "JOIN meter m ON m.device_id = x.device_id AND m.kind <> 'premises' "
     "JOIN reading_set s ON s.meter = m.href AND s.start > {} - 86400 "
-    "JOIN reading r ON r.set_id = s.id AND r.start >= {} AND r.start < ? "
+    f"JOIN reading r ON {meterreadings.OF_SET} AND r.set_start > ? AND r.start >= {{}} AND r.start < ? "
     f"JOIN membership p ON p.device_id = x.device_id AND p.vder_id = ? WHERE {meterrows.COUNTS} AND "
 )
 
@@ -33,6 +33,11 @@ class Window(NamedTuple):
     """A device (by number) and the instant since which its load is asked for."""
     device: int
     since: Instant
+
+
+def least_set_start(windows: Iterable[Window], at: Instant) -> Instant:
+    """Return the start before which no set has readings of these windows, which end at `at`."""
+    return min((window.since for window in windows), default=at) - 86_400
 
 
 def mean_load_w(

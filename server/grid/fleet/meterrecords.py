@@ -19,14 +19,15 @@ from server.units import Href, Instant, Seconds, Watts
 _ALARM_AGE_S = 86_400  # an older reading is not worth an alarm
 _NEWEST_SETS = 3
 _READINGS = (
-    "SELECT r.value, r.start, r.duration_s FROM reading r JOIN reading_set s ON r.set_id = s.id "
+    f"SELECT r.value, r.start, r.duration_s FROM reading_set s JOIN reading r ON {meterreadings.OF_SET} "
     f"WHERE s.meter = ? AND r.value IS NOT NULL AND {meterreadings.COUNTED} "
     f"AND r.duration_s <= {meterrows.MAX_PERIOD_S}"
 )
-_NEWEST_READINGS = (
-    f"{_READINGS} AND s.id IN (SELECT id FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?)"
+_SINCE = f"{_READINGS} AND s.start >= ? AND r.set_start >= ?"
+_START_OF_NEWEST = (
+    "SELECT min(start) FROM (SELECT start FROM reading_set WHERE meter = ? ORDER BY start DESC LIMIT ?) last"
 )
-_PREVIOUS = f"{_READINGS} AND s.start > ? AND r.start + r.duration_s < ? ORDER BY r.start DESC LIMIT 1"
+_PREVIOUS = f"{_SINCE} AND r.start + r.duration_s < ? ORDER BY r.start DESC LIMIT 1"
 _RECORD = (
     "UPDATE meter SET "
     "injection_w = CASE WHEN read_at IS NULL OR read_at <= ? THEN ? ELSE injection_w END, "
@@ -77,7 +78,8 @@ def record_all(meter: Href) -> None:
 def verify(meter: Href) -> bool:
     """Make the newest power of a row Meter agree with its readings; return whether it changed."""
     row = _find(meter)
-    readings = [PostedReading(*columns) for columns in sql.rows(_NEWEST_READINGS, meter, meter, _NEWEST_SETS)]
+    since, = sql.row(_START_OF_NEWEST, meter, _NEWEST_SETS)
+    readings = [PostedReading(*columns) for columns in sql.rows(_SINCE, meter, since, since)]
     if row is None:
         return False
     powers, _ = _powers(row, readings)
@@ -159,7 +161,8 @@ def _of_register(row: MeterRow, readings: list[PostedReading]) -> list[_Power]:
     """Return what these readings of a register say with the one before them."""
     instants = {reading.start + reading.duration_s: reading.value for reading in readings}
     first = min(instants)
-    earlier = sql.rows(_PREVIOUS, row.href, first - 2 * registers.MAX_GAP_S, first)
+    since = first - 2 * registers.MAX_GAP_S
+    earlier = sql.rows(_PREVIOUS, row.href, since, since, first)
     before = [(start + duration_s, value) for value, start, duration_s in earlier]
     intervals = {
         start + duration_s: (duration_s, row.factor * difference * 3600 / duration_s)

@@ -15,7 +15,7 @@ from server.grid.fleet.devicetypes import is_premises, role_flags
 from server.grid.series import meteruse
 from server.grid.series.meteruse import Measure, MeterUse
 from server.models import Device
-from server.resources import documents, sql
+from server.resources import documents, meterreadings, sql
 from server.resources.codes import RoleFlags, ServiceKind
 from server.resources.hooks import Change, after
 from server.units import Href, Instant, Lfdi, Watts
@@ -156,7 +156,7 @@ def _read_times(point: Href) -> tuple[Instant | None, Instant | None]:
     """Return when a usage point was first and last read, None for never."""
     first, last = sql.row(
         "SELECT min(r.start + r.duration_s), max(r.start + r.duration_s) FROM reading_set s "
-        f"JOIN reading r ON r.set_id = s.id WHERE {sql.below('s.meter')}", *sql.bounds(point))
+        f"JOIN reading r ON {meterreadings.OF_SET} WHERE {sql.below('s.meter')}", *sql.bounds(point))
     return first, last
 
 

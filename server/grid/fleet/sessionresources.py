@@ -110,5 +110,6 @@ def _mean_load_since_need(columns: MemberColumns, at: int) -> dict[str, float]:
     old = False, at, at - oldest_s
     windows = {href: Window(device, since)
                for href, device, since in sql.rows(_OLD_NEEDS, columns.area.id, *old)}
-    energy = sql.rows(_ENERGY_SINCE_NEED, at, columns.area.id, *meterrows.bounds(), *old)
+    least = meanloads.least_set_start(windows.values(), at)
+    energy = sql.rows(_ENERGY_SINCE_NEED, least, at, columns.area.id, *meterrows.bounds(), *old)
     return meanloads.mean_load_w(windows, energy, at)

@@ -119,5 +119,6 @@ def _mean_load_since_soc(columns: MemberColumns, at: int) -> dict[int, float]:
         return {}
     area, oldest, newest = columns.area.id, at - _DAY, at - OLD_S
     windows = {device: Window(device, soc_at) for device, soc_at in sql.rows(_OLD_SOC, area, newest, oldest)}
-    energy = sql.rows(_ENERGY_SINCE_SOC, at, area, *meterrows.bounds(), newest, oldest)
+    least = meanloads.least_set_start(windows.values(), at)
+    energy = sql.rows(_ENERGY_SINCE_SOC, least, at, area, *meterrows.bounds(), newest, oldest)
     return meanloads.mean_load_w(windows, energy, at)

@@ -10,13 +10,14 @@ from server.grid.series import devicepower, meterrows
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP
 from server.grid.series.meterrows import MeterRow, PowerReading
-from server.resources import sql
+from server.resources import meterreadings, sql
 
 _CHUNK = 400
 _READINGS = (
     f"SELECT m.href, r.start, r.duration_s, {meterrows.POWER} FROM meter m "
-    "JOIN reading_set s ON s.meter = m.href JOIN reading r ON r.set_id = s.id "
-    f"WHERE m.href IN ({{}}) AND s.start >= ? AND s.start < ? AND {meterrows.COUNTS} "
+    f"JOIN reading_set s ON s.meter = m.href JOIN reading r ON {meterreadings.OF_SET} "
+    f"WHERE m.href IN ({{}}) AND s.start >= ? AND s.start < ? AND r.set_start >= ? AND r.set_start < ? "
+    f"AND {meterrows.COUNTS} "
     "AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?)"
 )
 
@@ -57,7 +58,7 @@ def read(meters: Sequence[MeterRow], start: int, steps: int, step: int) -> Meter
     for chunk in chunked([row.href for row in meters], _CHUNK):
         powers += [PowerReading(*row) for row in sql.rows(
             _READINGS.format(sql.marks(len(chunk))),
-            *chunk, first_day, end, *meterrows.bounds(), end, start, start,
+            *chunk, *(first_day, end) * 2, *meterrows.bounds(), end, start, start,
         )]
     index = {row.href: number for number, row in enumerate(meters)}
     number = np.array([index[power.href] for power in powers], dtype=np.intp)

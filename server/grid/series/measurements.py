@@ -22,7 +22,7 @@ from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
 from server.grid.series.results import ImportedMeasurements, MeasurementRow
 from server.models import KeyValue, Measurement, VirtualDER, db
-from server.resources import sql
+from server.resources import meterreadings, sql
 
 PACE = 300  # seconds between turns of `roll_due`
 AGAIN = (1, 2, 4, 8)  # so many intervals back, for readings that come late,
@@ -33,17 +33,17 @@ _CHUNK = 400
 # long before it.
 _MEANS = f"""
     WITH sets AS (
-        SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
+        SELECT g.href, s.id, s.start FROM meter g JOIN reading_set s ON s.meter = g.href
         WHERE s.start >= ? AND s.start < ? AND s.start + s.duration_s >= ?
         UNION ALL
-        SELECT g.href, s.id FROM meter g JOIN reading_set s ON s.meter = g.href
+        SELECT g.href, s.id, s.start FROM meter g JOIN reading_set s ON s.meter = g.href
         WHERE s.start IN (?, ?) AND s.start < ?),
     parts AS (
-        SELECT sets.href, {meterrows.POWER} AS power_w, CASE WHEN r.duration_s = 0 THEN 1
+        SELECT s.href, {meterrows.POWER} AS power_w, CASE WHEN r.duration_s = 0 THEN 1
             ELSE (CASE WHEN r.start + r.duration_s < ? THEN r.start + r.duration_s ELSE ? END)
             - (CASE WHEN r.start > ? THEN r.start ELSE ? END) END AS weight
-        FROM sets JOIN meter m ON m.href = sets.href JOIN reading r ON r.set_id = sets.id
-        WHERE {meterrows.COUNTS}
+        FROM sets s JOIN meter m ON m.href = s.href JOIN reading r ON {meterreadings.OF_SET}
+        WHERE r.set_start >= ? AND r.set_start < ? AND {meterrows.COUNTS}
         AND r.start < ? AND (r.start + r.duration_s > ? OR r.duration_s = 0 AND r.start >= ?))
     SELECT href, sum(power_w * weight), sum(weight) FROM parts GROUP BY href"""
 _VDERS = (
@@ -98,7 +98,7 @@ def _energy(metered: _Metered, start: int, reach: int) -> MeterEnergy:
     end, today = start + STEP, start - start % DAY
     rows = sql.rows(
         _MEANS, start - reach, end, start, today, today - DAY, start - reach, end, end, start, start,
-        *meterrows.bounds(), end, start, start,
+        min(start - reach, today - DAY), end, *meterrows.bounds(), end, start, start,
     )
     for power in meterrows.registers(metered.rows, start, end):
         overlap_s = min(power.start + power.duration_s, end) - max(power.start, start)

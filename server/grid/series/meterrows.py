@@ -104,10 +104,11 @@ def registers(rows: Iterable[MeterRow], start: int, end: int) -> list[PowerReadi
     for chunk in chunked(by_href, _CHUNK):
         for href, instant, value in sql.rows(
             "SELECT s.meter, r.start + r.duration_s, r.value FROM reading_set s "
-            "JOIN reading r ON r.set_id = s.id "
+            f"JOIN reading r ON {meterreadings.OF_SET} "
             f"WHERE s.meter IN ({sql.marks(len(chunk))}) AND s.start >= ? AND s.start < ? "
+            "AND r.set_start >= ? AND r.set_start < ? "
             f"AND r.value IS NOT NULL AND {meterreadings.COUNTED} AND r.duration_s <= {MAX_PERIOD_S}",
-            *chunk, earliest - MAX_GAP_S, latest,
+            *chunk, *(earliest - MAX_GAP_S, latest) * 2,
         ):
             readings[href].append((instant, value))
     powers = []

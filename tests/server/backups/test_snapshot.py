@@ -50,7 +50,7 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_and_it_is_one_state(tmp_
             number += 1
             with db.atomic():
                 row = ReadingSet.create(meter="/m", number=number, mrid=f"{number}", start=0, duration_s=1)
-                Reading.create(set=row, number=1, start=0, duration_s=1, value=number)
+                Reading.create(set=row, set_start=row.start, number=1, start=0, duration_s=1, value=number)
             acknowledged.append(number)
             progress.release()
         db.close()

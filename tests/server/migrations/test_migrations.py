@@ -42,7 +42,8 @@ def test_what_the_migrations_made_is_what_the_models_say(open_at: OpenAt, blank:
     for name in ("document_below", "meter_below", "reading_set_below"):  # of migration 0016, no model's
         db.execute_sql(f"DROP INDEX IF EXISTS {name}")
     assert tables.describe() == declared
-    assert not diff_models(db.obj, models.tables())
+    # peewee sees no index of a table that has partitions; `describe` does.
+    assert not diff_models(db.obj, [table for table in models.tables() if table is not models.Reading])
 
 
 @pytest.mark.parametrize("last", NAMES)
