@@ -5,7 +5,8 @@ and of their primary keys: the audience of a document, the `lfdi` of a share or 
 LFDI is a hash itself, the first 160 bits of a SHA-256, so partitions are ranges of it, as the shards of Citus
 are ranges of a hash; PostgreSQL's own hash would leave no partition out for a condition with OR. A device's
 rows are in partitions of one number in all tables. Documents of no single device (programs and events of
-groups, what everyone sees) are in one more table, which is small, and would be on every node.
+groups, what everyone sees) are in one more table, which is small, and would be on every node. Readings, which
+are partitioned by day, are so below their partition.
 
 Statements stay as they are. A policy of row security adds the key to those of a request: the caller's rows,
 and what is shared. So the planner leaves out the partitions of others, whatever a statement looks for.
@@ -25,6 +26,11 @@ _CALLER = f"current_setting('{CALLER}')"
 OPTIONS = "TEMPLATE template0 LC_COLLATE 'C'"  # of a database that is to be laid out
 SHARED = "document_shared"  # with the audiences *, - and vder:ID, which are outside the bounds
 ROLE = "pg_write_all_data"  # of requests: one that every PostgreSQL has, and to which policies apply
+
+
+# How a table is partitioned already, and its partitions: their names and bounds.
+_DAYS = """SELECT pg_get_partkeydef(inhparent), relname, pg_get_expr(relpartbound, oid)
+    FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = %s::regclass"""
 
 
 class Layout(NamedTuple):
@@ -67,9 +73,15 @@ def _lay_out(name: str, layout: Layout) -> None:
     visible = f"{key} = {_CALLER}"
     statements = [
         f"ALTER TABLE {name} RENAME TO {before}",
-        f"CREATE TABLE {name} ({columns}) PARTITION BY RANGE ({key})",
-        *(f"CREATE TABLE {name}_{number} PARTITION OF {name} FOR VALUES FROM ('{BOUNDS[number]}') "
-          f"TO ('{BOUNDS[number + 1]}')" for number in PARTITIONS)]
+        f"CREATE TABLE {name} ({columns}) PARTITION BY RANGE ({key})"]
+    days = list(db.execute_sql(_DAYS, (name,)))
+    by_day = f"PARTITION BY {days[0][0]}" if days else ""
+    for number in PARTITIONS:
+        own = f"{name}_{number}"
+        statements.append(f"CREATE TABLE {own} PARTITION OF {name} FOR VALUES FROM ('{BOUNDS[number]}') "
+                          f"TO ('{BOUNDS[number + 1]}') {by_day}")
+        statements += [f"CREATE TABLE {own}{day.removeprefix(name)} PARTITION OF {own} {bound}"
+                       for _, day, bound in days]
     if name == "document":
         visible += f" OR {key} < '{BOUNDS[0]}' OR {key} >= '{BOUNDS[-1]}'"
         statements.append(f"CREATE TABLE {SHARED} PARTITION OF {name} DEFAULT")

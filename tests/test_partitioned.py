@@ -17,7 +17,7 @@ from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.groups import virtualders
 from server.models import db
 from server.protocol.app import DeviceInterface
-from server.resources import refresh, sql, store
+from server.resources import readingdays, refresh, sql, store
 from tests import partitioned, peers, postgres
 from tests.conftest import NOON
 from tests.flows import documents
@@ -34,7 +34,7 @@ PAGES = (
     "/mup?l=9", "{mirror}", "/upt?l=9", "{usage}", "{usage}/mr?l=9", "{usage}/mr/1/rs?l=9",
     "{usage}/mr/1/rs/1/r?l=9", "/rsps?l=9", "/rsps/1/rsp?l=9")
 PLANNED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")
-_OWNED = re.compile(rf"({'|'.join(partitioned.TABLES)})_(\d+)")
+_OWNED = re.compile(rf"({'|'.join(partitioned.TABLES)})_(\d+)(_\w+)?")
 _CHANGES = "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
 
 
@@ -115,6 +115,7 @@ def site(_postgres: str, application: DeviceInterface) -> Iterator[Site]:
             assert made.ask(caller, requests.post_reading, turn).status == 201
         for page in PAGES:
             made.before[caller.lfdi, page] = made.ask(caller, made.get(page)).body
+    readingdays.arrange(NOON)
     partitioned.lay_out()
     db.obj.connection().cursor_factory = Explaining
     yield made
