@@ -2,9 +2,10 @@
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
-`auditlog`; `pages` reads long lists; `diskfull` and `unavailable` tell the errors of a full disk, and of a
-database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and keeps
-nothing in a session where a pooler lends it; `inuse` is a lock beside SQLite.
+`auditlog`; `pages` reads long lists; `statements` tells those that are wrong; `diskfull` and `unavailable`
+tell the errors of a full disk, and of a database that does not answer, from others; `postgres` does not wait
+for a frozen PostgreSQL, and keeps nothing in a session where a pooler lends it; `inuse` is a lock beside
+SQLite.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """
@@ -23,9 +24,10 @@ from server.config import settings
 from server.config.checks import masked
 from server.errors import Refused
 from server.migrations import runner
+from server.models import statements
 from server.models.alarms import AlarmRecord
 from server.models.auditlog import AuditEntry
-from server.models.base import EVERYONE, JSON, NOBODY, Table, among, db
+from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, db
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, Participation, RatingOverride,
@@ -110,7 +112,7 @@ def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
     try again.
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it contains PINs
-    database = peewee.SqliteDatabase(
+    database = statements.Sqlite(
         path, timeout=wait_s, lock_type="IMMEDIATE",
         pragmas={"journal_mode": "wal", "synchronous": settings.synchronous, "foreign_keys": 1,
                  "cache_size": -8000,
@@ -199,8 +201,8 @@ def tables() -> list[type[Table]]:
 
 
 __all__ = [
-    "AlarmRecord", "Audience", "AuditEntry", "Balance", "ChargingSession", "Counter", "DerState", "Device",
-    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue",
+    "AlarmRecord", "Audience", "AuditEntry", "Balance", "CHUNK", "ChargingSession", "Counter", "DerState",
+    "Device", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue",
     "Measurement", "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride",
     "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER",
     "among", "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open",

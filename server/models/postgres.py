@@ -26,6 +26,7 @@ import psycopg
 from playhouse import db_url
 from playhouse.postgres_ext import Psycopg3Database
 
+from server.models import statements
 from server.models.unavailable import LoginRefused, Unavailable
 
 log = logging.getLogger(__name__)
@@ -218,6 +219,7 @@ class PatientDatabase(Psycopg3Database):
         psycopg prepares what it executes often, and such a statement fails for as long as it stays prepared,
         which is until a ROLLBACK. Unavailable within a transaction, which may be tried again from its start.
         """
+        statements.check(params)
         try:
             return super().execute_sql(sql, params, **options)
         except peewee.NotSupportedError:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from peewee import chunked
-
 from server import clock
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.series import devicereadings, forecastvalues, issuedseries, measurements, signalkinds
-from server.models import Balance, Participation, VirtualDER
+from server.models import Balance, Participation, VirtualDER, among
 from server.resources import sql
 from server.resources.codes import OPT_OUTS
 
@@ -27,7 +25,6 @@ MIN_CHANGE_FRACTION, MIN_CHANGE_W = 0.02, 25.0
 # The quantities by which orders of the balance command members of a kind.
 COMMAND_QUANTITIES = {"thermal": ("offset", "duty"), "pv": ("limit",)}
 PLANNED_KINDS = ("storage", "ev", "thermal")
-_CHUNK = 300  # parameters in one statement
 
 
 def record_values(vder: VirtualDER, start: int, **values: float) -> None:
@@ -191,10 +188,7 @@ def _unanswered(lfdis: list[str], commands: list[list[Command]]) -> Bools:
     }
     answered = {
         (lfdi, mrid)
-        for batch in chunked(sorted(mrids), _CHUNK)
-        for lfdi, mrid in sql.rows(
-            f"SELECT lfdi, subject FROM response_record WHERE subject IN ({sql.marks(len(batch))})", *batch
-        )
+        for lfdi, mrid in sql.among("SELECT lfdi, subject FROM response_record WHERE subject IN ({})", mrids)
     }
     return np.array(
         [
@@ -225,8 +219,7 @@ def _record_response_rates(
     For the time of the setting `non_response_hold_hours` such a device is commanded nothing; then it is tried
     again.
     """
-    row_of = {row.device_id: row for batch in chunked(devices, _CHUNK)
-              for row in Participation.select().where(Participation.device.in_(batch))}
+    row_of = {row.device_id: row for row in among(Participation.select(), Participation.device, devices)}
     for device, ratio, silent in zip(devices, ratios, non_responding, strict=True):
         row = row_of.get(device)
         previous = row.response_rate if row is not None else 1.0
@@ -252,19 +245,17 @@ def _performance_ratios(delivered_w: Floats, expected_w: Floats) -> list[float |
 def _commands(area: VirtualDER, start: int, step_s: int) -> dict[str, Command]:
     """By LFDI, what the balance commanded in a step; members that opted out are left out."""
     numbers = Tree.read(include=[area]).subtree(area.id)
-    rows = sql.rows(
-        "SELECT s.lfdi, s.planned_w, s.baseline_w, o.quantity, o.vder_id, s.mrid FROM share s JOIN "
-        "dispatch_order o ON s.order_id = o.id "
-        "WHERE o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
-        f"AND o.vder_id IN ({sql.marks(len(numbers))}) "
+    rows = sorted(sql.among(
+        "SELECT o.id, s.lfdi, s.planned_w, s.baseline_w, o.quantity, o.vder_id, s.mrid FROM share s JOIN "
+        "dispatch_order o ON s.order_id = o.id WHERE o.vder_id IN ({}) "
+        "AND o.plan_id IS NOT NULL AND o.cancelled_at IS NULL AND o.start >= ? AND o.start < ? "
         "AND NOT EXISTS (SELECT 1 FROM response_record a WHERE a.subject = s.mrid AND a.lfdi = s.lfdi "
-        f"AND a.status IN ({sql.marks(len(OPT_OUTS))})) ORDER BY "
-        "o.id",
+        f"AND a.status IN ({sql.marks(len(OPT_OUTS))}))",
+        numbers,
         start,
         start + step_s,
-        *numbers,
         *sorted(OPT_OUTS),
-    )
+    ))
     return {
         lfdi: Command(
             change_w=(planned_w or 0.0) - (baseline_w or 0.0),
@@ -273,5 +264,5 @@ def _commands(area: VirtualDER, start: int, step_s: int) -> dict[str, Command]:
             vder=vder,
             mrid=mrid,
         )
-        for lfdi, planned_w, baseline_w, quantity, vder, mrid in rows
+        for _, lfdi, planned_w, baseline_w, quantity, vder, mrid in rows
     }

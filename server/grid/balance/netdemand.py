@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from peewee import chunked
-
 from server.errors import Refused
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups.tree import Tree
@@ -26,7 +24,6 @@ from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
 
-_CHUNK = 400  # parameters in one statement
 SCHEDULE, IMBALANCE, PRICE = GOVERNING = ("schedule", "imbalance", "price")
 # The mean error of so many steps corrects the forecast, by half of it every so many steps; what batteries
 # failed to do, by half every step.
@@ -125,12 +122,9 @@ def uncontrolled_by_request(requests: Sequence[str], span: Span) -> Floats:
     from its arrival until it had what it then asked for."""
     session_of = {
         href: values
-        for hrefs in chunked(requests, _CHUNK)
-        for href, *values in sql.rows(
-            "SELECT href, arrival_at, departure_at, energy_wh, power_w FROM charging_session WHERE href IN "
-            f"({sql.marks(len(hrefs))})",
-            *hrefs,
-        )
+        for href, *values in sql.among(
+            "SELECT href, arrival_at, departure_at, energy_wh, power_w FROM charging_session "
+            "WHERE href IN ({})", requests)
     }
     arrival, departure, energy_wh, power_w = (
         np.array([session_of.get(href, (0, 0, 0.0, 0.0)) for href in requests], dtype=float).reshape(-1, 4).T

@@ -5,20 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from peewee import chunked
-
 from server.config import settings
 from server.functionsets import flowreservation
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import policies
 from server.grid.optimisation.arrays import Floats, np
-from server.models import Document
+from server.models import Document, among
+from server.resources import documents
 from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
 
 BAND = 0.05  # fraction of its rating: a session is granted nothing new for less
-_CHUNK = 300
 _LIVE = (EventStatus.SCHEDULED, EventStatus.ACTIVE)
 
 
@@ -80,17 +78,14 @@ def _live_grants(requests: Sequence[str]) -> dict[str, list[Document]]:
     """Return, by request (href), the FlowReservationResponses to it that are not over, by their start."""
     href_of = {
         document.submitted["mRID"]: document.href
-        for chunk in chunked(requests, _CHUNK)
-        for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(chunk))
+        for document in among(Document.select(Document.href, Document.submitted), Document.href, requests)
     }
     grants: dict[str, list[Document]] = {}
-    for chunk in chunked(requests, _CHUNK):
-        for document in Document.select().where(
-                Document.parent.in_([flowreservation.responses_href(href) for href in chunk])
-                & (Document.visibility < Document.EXPIRED)):
-            href = href_of.get(document.submitted["subject"])
-            if href is not None and document.status["currentStatus"] in _LIVE:
-                grants.setdefault(href, []).append(document)
+    lists = map(flowreservation.responses_href, requests)
+    for document in documents.among("parent", lists, f"AND {documents.LISTED}"):
+        href = href_of.get(document.submitted["subject"])
+        if href is not None and document.status["currentStatus"] in _LIVE:
+            grants.setdefault(href, []).append(document)
     for of_request in grants.values():
         of_request.sort(key=lambda grant: grant.submitted["interval"]["start"])
     return grants

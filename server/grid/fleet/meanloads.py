@@ -5,17 +5,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from peewee import chunked
-
 from server.grid.optimisation.arrays import np
 from server.grid.series import devicepower, meterrows
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.meterrows import MeterRow, PowerReading
-from server.resources import meterreadings, sql
+from server.resources import meterreadings
 from server.units import Href, Instant, Watts
 
 Key = TypeVar("Key", bound=Hashable)
-_CHUNK = 400
 # What each meter of a device read since an instant, of readings that began then: W x s of injection
 # and the seconds. To be filled in: the table x with its device_id, and the instant as SQL, twice. Parameters:
 # `least_set_start`, the end, the number of the virtual DER, and meterrows.bounds(). A condition on x follows.
@@ -69,10 +66,8 @@ def mean_load_w(
 def _meters(devices: Iterable[int]) -> dict[int, list[MeterRow]]:
     """Return the meters of devices themselves, without those of premises, by device."""
     meters: dict[int, list[MeterRow]] = defaultdict(list)
-    for chunk in chunked(sorted(devices), _CHUNK):
-        condition = f"WHERE m.kind <> 'premises' AND m.device_id IN ({sql.marks(len(chunk))})"
-        for row in meterrows.read(condition, *chunk):
-            meters[row.device].append(row)
+    for row in meterrows.of_devices(sorted(devices), "AND m.kind <> 'premises'"):
+        meters[row.device].append(row)
     return meters
 
 

@@ -15,11 +15,10 @@ from peewee import chunked
 
 from server import clock
 from server.grid.fleet import power
-from server.models import Device
+from server.models import CHUNK, Device
 from server.resources import pollrates, sql
 
 ONLINE_POLLS = 3  # after so many polls that were missed a device is offline
-_CHUNK = 400
 
 
 class DerRow(NamedTuple):
@@ -160,7 +159,7 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
     members: list[Member] = []
     now = clock.now()
     enrolled = (device for device in devices if device.state == Device.ENROLLED)
-    for chunk in chunked(enrolled, _CHUNK):
+    for chunk in chunked(enrolled, CHUNK):
         ders = _der_rows([device.id for device in chunk])
         readings = power.latest([device.lfdi for device in chunk])
         for device in chunk:
@@ -184,8 +183,6 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
 def _der_rows(devices: list[int]) -> dict[int, list[DerRow]]:
     """Return the rows of DERs by device (number)."""
     rows: dict[int, list[DerRow]] = defaultdict(list)
-    for device, *columns in sql.rows(
-        f"{_SELECT} WHERE device_id IN ({sql.marks(len(devices))}) ORDER BY href", *devices
-    ):
+    for device, *columns in sql.among(_SELECT + " WHERE device_id IN ({}) ORDER BY href", devices):
         rows[device].append(DerRow(*columns))
     return rows

@@ -12,10 +12,9 @@ from typing import NamedTuple
 from peewee import chunked
 
 from server import clock
+from server.models import CHUNK
 from server.resources import sql
 from server.units import Instant, Lfdi, Watts
-
-_CHUNK = 400
 
 
 class Power(NamedTuple):
@@ -66,8 +65,8 @@ def mean(lfdis: Iterable[Lfdi], start: Instant, end: Instant) -> dict[Lfdi, Watt
 def _numbers(lfdis: Iterable[Lfdi]) -> Iterable[dict[int, Lfdi]]:
     """Yield the LFDIs of devices by their numbers, some at a time."""
     chunk: Sequence[Lfdi]
-    for chunk in chunked(lfdis, _CHUNK):
-        yield dict(sql.rows(f"SELECT id, lfdi FROM device WHERE lfdi IN ({sql.marks(len(chunk))})", *chunk))
+    for chunk in chunked(lfdis, CHUNK):
+        yield dict(sql.among("SELECT id, lfdi FROM device WHERE lfdi IN ({})", chunk))
 
 
 def energy_wh(device: int, start: Instant, end: Instant) -> float:

@@ -15,10 +15,9 @@ from server.grid.fleet.grantedsessions import GrantedSessions
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import Fleet, MemberPowers
 from server.grid.series.intervals import Span
-from server.models import ThermalState
+from server.models import CHUNK, ThermalState
 from server.resources import sql
 
-_CHUNK = 300
 _THERMAL_STATES = (
     "SELECT w.device_id, w.at, w.realised, w.intended FROM thermal_state w "
     "JOIN membership m ON m.device_id = w.device_id WHERE m.vder_id = ?"
@@ -67,17 +66,17 @@ def _of_devices(load_w: Mapping[str, float], lfdis: Mapping[int, str], devices: 
 def _commanded_load(fleet_state: FleetState, quantities: Sequence[str], at: int) -> dict[str, float]:
     """Return, by LFDI, the change of its baseline load that the orders of a plan command at an instant."""
     groups = [vder.id for vder in fleet_state.dispatch_groups]
-    rows = sql.rows(
-        "SELECT s.lfdi, s.planned_w, s.baseline_w FROM share s JOIN dispatch_order o ON s.order_id = o.id "
-        "WHERE o.plan_id IS NOT NULL AND o.start <= ? AND o.start + o.duration_s > ? "
-        f"AND o.quantity IN ({sql.marks(len(quantities))}) AND o.vder_id IN ({sql.marks(len(groups))}) "
-        "ORDER BY o.id",
+    rows = sorted(sql.among(
+        "SELECT o.id, s.lfdi, s.planned_w, s.baseline_w FROM share s JOIN dispatch_order o "
+        "ON s.order_id = o.id WHERE o.vder_id IN ({}) "
+        "AND o.plan_id IS NOT NULL AND o.start <= ? AND o.start + o.duration_s > ? "
+        f"AND o.quantity IN ({sql.marks(len(quantities))})",
+        groups,
         at,
         at,
         *quantities,
-        *groups,
-    )
-    return {lfdi: (baseline_w or 0.0) - (planned_w or 0.0) for lfdi, planned_w, baseline_w in rows}
+    ))
+    return {lfdi: (baseline_w or 0.0) - (planned_w or 0.0) for _, lfdi, planned_w, baseline_w in rows}
 
 
 def record_thermal_states(fleet_state: FleetState, powers: MemberPowers, end: int) -> None:
@@ -95,7 +94,7 @@ def record_thermal_states(fleet_state: FleetState, powers: MemberPowers, end: in
             fleet_state.thermal.device.tolist(), realised, intended, strict=True
         )
     ]
-    for chunk in chunked(rows, _CHUNK):
+    for chunk in chunked(rows, CHUNK):
         ThermalState.insert_many(chunk).on_conflict(
             conflict_target=[ThermalState.device],
             update={

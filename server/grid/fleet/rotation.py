@@ -4,18 +4,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from peewee import chunked
-
 from server import clock
 from server.config import settings
 from server.grid.fleet.members import Member
 from server.resources import sql
 
-_CHUNK = 400
 _DAY = 86400
 _USED = (
     "SELECT s.lfdi, count(DISTINCT o.start) FROM share s JOIN dispatch_order o ON o.id = s.order_id "
-    "WHERE o.cancelled_at IS NULL AND o.start >= ? AND s.planned_w <> s.baseline_w AND s.lfdi IN ({}) "
+    "WHERE s.lfdi IN ({}) AND o.cancelled_at IS NULL AND o.start >= ? AND s.planned_w <> s.baseline_w "
     "GROUP BY s.lfdi"
 )
 _CONTRACTS = (
@@ -31,15 +28,9 @@ def ranked(members: Iterable[Member]) -> list[Member]:
     that all take their turn.
     """
     chosen = list(members)
-    used: dict[str, int] = {}
-    contracts: dict[str, tuple[int, int | None]] = {}
-    for chunk in chunked([member.lfdi for member in chosen], _CHUNK):
-        marks = sql.marks(len(chunk))
-        used |= dict(sql.rows(_USED.format(marks), clock.now() - settings.season_days * _DAY, *chunk))
-        contracts |= {
-            lfdi: (tier, max_events)
-            for lfdi, tier, max_events in sql.rows(_CONTRACTS.format(marks), *chunk)
-        }
+    lfdis = [member.lfdi for member in chosen]
+    used: dict[str, int] = dict(sql.among(_USED, lfdis, clock.now() - settings.season_days * _DAY))
+    contracts = {lfdi: (tier, max_events) for lfdi, tier, max_events in sql.among(_CONTRACTS, lfdis)}
     default_quota = max(used.values(), default=0) + 1
     rows = []
     for member in chosen:

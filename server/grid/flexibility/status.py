@@ -12,7 +12,7 @@ from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.clusters import Batteries
-from server.models import DispatchOrder, Participation, VirtualDER
+from server.models import DispatchOrder, Participation, VirtualDER, among
 from server.resources import sql
 from server.units import Fraction, Instant
 
@@ -64,6 +64,11 @@ def _orders(vder: VirtualDER, now: Instant) -> list[ActiveOrder]:
     """The orders in effect on a virtual DER, on those below it and on those above it."""
     tree = Tree.read(include=[vder])
     numbers = {*tree.subtree(vder.id), *tree.ancestors(vder.id)}
+    in_effect = DispatchOrder.select(DispatchOrder, VirtualDER).join(VirtualDER).where(
+        (DispatchOrder.start <= now)
+        & (DispatchOrder.start + DispatchOrder.duration_s > now)
+        & (DispatchOrder.cancelled_at.is_null() | (DispatchOrder.cancelled_at > now))
+    )
     return [
         {
             "id": order.id,
@@ -74,15 +79,7 @@ def _orders(vder: VirtualDER, now: Instant) -> list[ActiveOrder]:
             "planned_w": order.planned_w,
             "reason": order.reason,
         }
-        for order in DispatchOrder.select(DispatchOrder, VirtualDER)
-        .join(VirtualDER)
-        .where(
-            DispatchOrder.vder.in_(numbers)
-            & (DispatchOrder.start <= now)
-            & (DispatchOrder.start + DispatchOrder.duration_s > now)
-            & (DispatchOrder.cancelled_at.is_null() | (DispatchOrder.cancelled_at > now))
-        )
-        .order_by(DispatchOrder.id)
+        for order in sorted(among(in_effect, DispatchOrder.vder, numbers), key=lambda order: order.id)
     ]
 
 

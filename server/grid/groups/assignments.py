@@ -19,11 +19,10 @@ from server.devices import enrolment, names
 from server.functionsets import der
 from server.grid.groups import dispatchgroups, drprograms, membershiprules, programs
 from server.grid.groups.tree import Tree
-from server.models import Audience, Device, Membership, VirtualDER, vder_audience, vder_of_audience
+from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, among, vder_audience,
+                           vder_of_audience)
 from server.resources import sql, store
 from server.resources.hooks import Change, after_all, before, rebuild
-
-_CHUNK = 500  # rows or parameters in one statement
 
 
 def audience(vder: VirtualDER) -> str:
@@ -127,7 +126,7 @@ def leave(devices: Iterable[Device], vder: VirtualDER) -> None:
 
 
 def _set_listed(devices: Iterable[Device], vder: VirtualDER, listed: bool) -> None:
-    for chunk in chunked(devices, _CHUNK):
+    for chunk in chunked(devices, CHUNK):
         Membership.update(listed=listed).where(
             (Membership.vder == vder) & Membership.device.in_(chunk)
         ).execute()
@@ -138,11 +137,9 @@ def _memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
     these."""
     query: Any = Membership.select(Membership.device, Membership.vder, Membership.listed)
     memberships: dict[int, dict[int, bool]] = defaultdict(dict)
-    for chunk in [None] if devices is None else chunked(devices, _CHUNK):
-        for device, vder, listed in (
-            query if chunk is None else query.where(Membership.device.in_(chunk))
-        ).tuples():
-            memberships[device][vder] = listed
+    rows = query.tuples()
+    for device, vder, listed in rows if devices is None else among(rows, Membership.device, devices):
+        memberships[device][vder] = listed
     return memberships
 
 
@@ -169,7 +166,7 @@ def _reconcile_audiences(devices: Iterable[Device]) -> int:
     Returns how many rows changed.
     """
     lfdis = {lfdi for device in devices for lfdi in (device.lfdi, device.manager) if lfdi}
-    return sum(_reconcile_audiences_of(set(chunk)) for chunk in chunked(sorted(lfdis), _CHUNK))
+    return sum(_reconcile_audiences_of(set(chunk)) for chunk in chunked(sorted(lfdis), CHUNK))
 
 
 def _reconcile_audiences_of(lfdis: set[str]) -> int:
@@ -191,8 +188,8 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
 @after_all("PUT", "EndDevice")
 def _follow_devices(changes: list[Change]) -> None:
     """Let devices that are new, or whose labels have changed, be in the virtual DERs that they belong to."""
-    devices = {device.lfdi: device for chunk in chunked({change.data["lFDI"] for change in changes}, _CHUNK)
-               for device in Device.select().where(Device.lfdi.in_(chunk))}
+    devices = {device.lfdi: device for device in among(
+        Device.select(), Device.lfdi, (change.data["lFDI"] for change in changes))}
     new = [devices[lfdi] for change in changes
            if change.method == "POST" and (lfdi := change.data["lFDI"]) in devices]
     default = VirtualDER.get_or_none(VirtualDER.name == settings.default_vder) if new else None

@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from peewee import chunked
-
 from server.errors import Refused
 from server.grid.groups.tree import Tree
-from server.models import Balance, Device, VirtualDER
+from server.models import Balance, Device, VirtualDER, among
 from server.resources import sql
 
-_CHUNK = 500  # parameters in one statement
 _LISTED_DEVICES = 5  # in one message
 
 
@@ -47,17 +44,13 @@ def deepest_of_devices(
 
     100,000 devices take one query and a loop over its rows, since most are in the same few virtual DERs.
     """
-    statement = f"SELECT device_id, vder_id FROM membership WHERE vder_id IN ({sql.marks(len(vders))})"
-    if devices is None:
-        rows = sql.rows(statement, *vders)
-    else:
-        rows = []
-        for chunk in chunked(devices, _CHUNK):
-            of_devices = f"{statement} AND device_id IN ({sql.marks(len(chunk))})"
-            rows += sql.rows(of_devices, *vders, *chunk)
+    chosen, statement = set(vders), "SELECT device_id, vder_id FROM membership WHERE "
+    rows = (sql.among(statement + "vder_id IN ({})", vders) if devices is None
+            else sql.among(statement + "device_id IN ({})", devices))
     memberships: dict[int, list[int]] = {}
     for device, vder in rows:
-        memberships.setdefault(device, []).append(vder)
+        if vder in chosen:
+            memberships.setdefault(device, []).append(vder)
     combinations = {members: deepest(members, tree) for members in set(map(tuple, memberships.values()))}
     return {device: combinations[tuple(numbers)] for device, numbers in memberships.items()}
 
@@ -101,8 +94,7 @@ def dispatch_group_of(area: VirtualDER) -> dict[int, VirtualDER]:
 
 
 def _devices(numbers: Iterable[int]) -> list[Device]:
-    return [device for chunk in chunked(sorted(numbers), _CHUNK)
-            for device in Device.select().where(Device.id.in_(chunk)).order_by(Device.id)]
+    return list(among(Device.select().order_by(Device.id), Device.id, sorted(numbers)))
 
 
 def _conflict_message(area: VirtualDER, tree: Tree, conflicting: Mapping[int, list[int]]) -> str:

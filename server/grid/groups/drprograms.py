@@ -15,8 +15,8 @@ from peewee import chunked
 
 from server.devices import enrolment
 from server.grid.groups import programs
-from server.models import Device, Document, Membership, VirtualDER
-from server.resources import hexbinary, store
+from server.models import Device, Document, Membership, VirtualDER, among
+from server.resources import hexbinary, sql, store
 from server.resources.codes import DeviceCategory, FunctionsImplemented
 from server.resources.hooks import Change, after
 
@@ -83,10 +83,8 @@ def supporting_devices(devices: Iterable[Device]) -> dict[int, int]:
 def _supporting_of_chunk(devices: list[Device]) -> dict[int, int]:
     numbers = {enrolment.href(device): device.id for device in devices}
     documents = _submitted([*numbers, *(f"{end_device}/di" for end_device in numbers)])
-    lists: Any = Document.select(Document.parent).where(
-        Document.parent.in_([f"{end_device}/lsl" for end_device in numbers])
-    )
-    load_shed_lists = {parent for parent, in lists.tuples()}
+    load_shed_lists = {parent for parent, in sql.among(
+        "SELECT parent FROM document WHERE parent IN ({})", (f"{href}/lsl" for href in numbers))}
     categories = {}
     for end_device, number in numbers.items():
         data, information = documents.get(end_device) or {}, documents.get(f"{end_device}/di")
@@ -98,7 +96,7 @@ def _supporting_of_chunk(devices: list[Device]) -> dict[int, int]:
 def _submitted(hrefs: list[str]) -> dict[str, Data]:
     return {
         document.href: document.submitted
-        for document in Document.select(Document.href, Document.submitted).where(Document.href.in_(hrefs))
+        for document in among(Document.select(Document.href, Document.submitted), Document.href, hrefs)
     }
 
 

@@ -158,11 +158,11 @@ def _links(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
         return links
     lists = {row.path: row.name for row in _ASSIGNED}
     audiences = [vder_audience(number) for number in sorted(vder_ids)]
-    for parent, audience, count in sql.rows(
-        f"SELECT parent, audience, count(*) FROM document WHERE parent IN ({sql.marks(len(lists))}) "
-        f"AND audience IN ({sql.marks(len(audiences))}) AND {documents.LISTED} GROUP BY parent, audience",
+    for parent, audience, count in sql.among(
+        "SELECT parent, audience, count(*) FROM document WHERE audience IN ({}) "
+        f"AND parent IN ({sql.marks(len(lists))}) AND {documents.LISTED} GROUP BY parent, audience",
+        audiences,
         *lists,
-        *audiences,
     ):
         number, name = vder_of_audience(audience), lists[parent]
         links[number][name] = link(name, number, count)

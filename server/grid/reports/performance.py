@@ -231,15 +231,9 @@ def area_performance(vder: str, start: int, end: int) -> list[EventPerformance]:
     """Return the performance of every order on a virtual DER, or below it, that began in [start, end), the
     oldest first."""
     area = virtualders.find(vder)
-    orders = (
-        DispatchOrder.select()
-        .where(
-            DispatchOrder.vder.in_(Tree.read(include=[area]).subtree(area.id))
-            & (DispatchOrder.start >= start)
-            & (DispatchOrder.start < end)
-        )
-        .order_by(DispatchOrder.start, DispatchOrder.id)
-    )
+    begun = DispatchOrder.select().where((DispatchOrder.start >= start) & (DispatchOrder.start < end))
+    orders = sorted(among(begun, DispatchOrder.vder, Tree.read(include=[area]).subtree(area.id)),
+                    key=lambda order: (order.start, order.id))
     return [evaluate(evaluatedevents.of_order(order.id)) for order in orders]
 
 

@@ -3,16 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peewee import chunked
-
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.series import devicepower, meterrows
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP
 from server.grid.series.meterrows import MeterRow, PowerReading
+from server.models import CHUNK
 from server.resources import meterreadings, sql
 
-_CHUNK = 400
 _READINGS = (
     f"SELECT m.href, r.start, r.duration_s, {meterrows.POWER} FROM meter m "
     f"JOIN reading_set s ON s.meter = m.href JOIN reading r ON {meterreadings.OF_SET} "
@@ -30,8 +28,8 @@ def mean_injection_w(devices: Sequence[int], start: int, end: int, step: int = S
     """
     steps = (end - start) // step
     injection_w = np.full((len(devices), steps), np.nan)
-    for first in range(0, len(devices), _CHUNK):
-        chunk = devices[first:first + _CHUNK]
+    for first in range(0, len(devices), CHUNK):
+        chunk = devices[first:first + CHUNK]
         index = {device: number for number, device in enumerate(chunk)}
         meters = own_meters(chunk)
         owner = np.array([index[row.device] for row in meters], dtype=np.intp)
@@ -44,9 +42,8 @@ def own_meters(devices: Sequence[int]) -> list[MeterRow]:
     """Return the meters of devices (by number) themselves or, where one has none, those of its premises."""
     own: dict[int, list[MeterRow]] = {}
     premises: dict[int, list[MeterRow]] = {}
-    for chunk in chunked(devices, _CHUNK):
-        for row in meterrows.read(f"WHERE m.device_id IN ({sql.marks(len(chunk))}) ORDER BY m.href", *chunk):
-            (premises if row.kind == "premises" else own).setdefault(row.device, []).append(row)
+    for row in meterrows.of_devices(devices, "ORDER BY m.href"):
+        (premises if row.kind == "premises" else own).setdefault(row.device, []).append(row)
     return [row for rows in (premises | own).values() for row in rows]
 
 
@@ -55,11 +52,9 @@ def read(meters: Sequence[MeterRow], start: int, steps: int, step: int) -> Meter
     end = start + steps * step
     first_day = start - start % DAY - DAY  # single readings are gathered in sets of a day
     powers = meterrows.registers(meters, start, end)
-    for chunk in chunked([row.href for row in meters], _CHUNK):
-        powers += [PowerReading(*row) for row in sql.rows(
-            _READINGS.format(sql.marks(len(chunk))),
-            *chunk, *(first_day, end) * 2, *meterrows.bounds(), end, start, start,
-        )]
+    hrefs = (row.href for row in meters)
+    powers += [PowerReading(*row) for row in sql.among(
+        _READINGS, hrefs, *(first_day, end) * 2, *meterrows.bounds(), end, start, start)]
     index = {row.href: number for number, row in enumerate(meters)}
     number = np.array([index[power.href] for power in powers], dtype=np.intp)
     begin = np.array([power.start for power in powers], dtype=float) - start

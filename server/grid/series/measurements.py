@@ -21,14 +21,13 @@ from server.grid.series import devicepower, intervals, meterrows, signs
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
 from server.grid.series.results import ImportedMeasurements, MeasurementRow
-from server.models import KeyValue, Measurement, VirtualDER, db
+from server.models import CHUNK, KeyValue, Measurement, VirtualDER, db
 from server.resources import meterreadings, sql
 
 PACE = 300  # seconds between turns of `roll_due`
 AGAIN = (1, 2, 4, 8)  # so many intervals back, for readings that come late,
 DAILY = 97  # and for those that come once a day
 REACH = 3600  # seconds before an interval in which a set with readings of it may begin
-_CHUNK = 400
 # Single readings are gathered in sets of a day, which begin long before an interval; other sets begin not
 # long before it.
 _MEANS = f"""
@@ -115,7 +114,7 @@ def _energy(metered: _Metered, start: int, reach: int) -> MeterEnergy:
 def save(rows: Iterable[dict[str, Any]]) -> None:
     """Store rows of Measurement in place of those of the same virtual DER, quantity and interval."""
     with db.atomic():
-        for chunk in chunked(rows, _CHUNK):
+        for chunk in chunked(rows, CHUNK):
             Measurement.insert_many(chunk).on_conflict(
                 conflict_target=[Measurement.vder, Measurement.quantity, Measurement.start],
                 update={Measurement.value: EXCLUDED.value, Measurement.devices_read: EXCLUDED.devices_read},

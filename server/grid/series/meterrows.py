@@ -6,10 +6,8 @@ parameters are `bounds()`. Registers are read apart, since what they say needs t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
-
-from peewee import chunked
 
 from server.config import settings
 from server.grid.series.meteruse import Measure
@@ -18,7 +16,6 @@ from server.resources import meterreadings, sql
 from server.units import Seconds, Watts
 
 MAX_PERIOD_S = 86_400  # a longer mean says nothing of its parts; some devices send periods of a century
-_CHUNK = 400
 # Of energy without a duration nothing follows: it is NULL, which meets no condition.
 POWER = (
     "(m.factor * r.value * (CASE WHEN m.measure = 'energy' THEN "
@@ -85,6 +82,13 @@ def read(condition: str, *parameters: Any) -> list[MeterRow]:
     return [MeterRow(*row) for row in sql.rows(f"SELECT {COLUMNS} FROM meter m {condition}", *parameters)]
 
 
+def of_devices(devices: Iterable[int], condition: str = "") -> Iterator[MeterRow]:
+    """Yield the meters of these devices (numbers, any number of them) that meet a condition, if there is
+    one."""
+    statement = f"SELECT {COLUMNS} FROM meter m WHERE m.device_id IN ({{}}) {condition}"
+    return (MeterRow(*row) for row in sql.among(statement, devices))
+
+
 class PowerReading(NamedTuple):
     """The mean injection that a reading says, over [start, start + duration_s)."""
     href: str
@@ -101,16 +105,14 @@ def registers(rows: Iterable[MeterRow], start: int, end: int) -> list[PowerReadi
     by_href = {row.href: row for row in rows if row.measure == Measure.REGISTER}
     readings: dict[str, list[tuple[int, int]]] = defaultdict(list)
     earliest, latest = start - MAX_GAP_S, end + MAX_GAP_S
-    for chunk in chunked(by_href, _CHUNK):
-        for href, instant, value in sql.rows(
-            "SELECT s.meter, r.start + r.duration_s, r.value FROM reading_set s "
-            f"JOIN reading r ON {meterreadings.OF_SET} "
-            f"WHERE s.meter IN ({sql.marks(len(chunk))}) AND s.start >= ? AND s.start < ? "
-            "AND r.set_start >= ? AND r.set_start < ? "
-            f"AND r.value IS NOT NULL AND {meterreadings.COUNTED} AND r.duration_s <= {MAX_PERIOD_S}",
-            *chunk, *(earliest - MAX_GAP_S, latest) * 2,
-        ):
-            readings[href].append((instant, value))
+    for href, instant, value in sql.among(
+        "SELECT s.meter, r.start + r.duration_s, r.value FROM reading_set s "
+        f"JOIN reading r ON {meterreadings.OF_SET} "
+        "WHERE s.meter IN ({}) AND s.start >= ? AND s.start < ? AND r.set_start >= ? AND r.set_start < ? "
+        f"AND r.value IS NOT NULL AND {meterreadings.COUNTED} AND r.duration_s <= {MAX_PERIOD_S}",
+        by_href, *(earliest - MAX_GAP_S, latest) * 2,
+    ):
+        readings[href].append((instant, value))
     powers = []
     for href, values in readings.items():
         for begin, duration_s, difference in register_intervals(values):
