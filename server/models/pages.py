@@ -3,15 +3,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import peewee
 
 T = TypeVar("T")
+Query: TypeAlias = "peewee.ModelSelect[Any]"
 SIZE = 1000  # rows of a page
 
 
-def rows(query: peewee.ModelSelect[Any], key: peewee.Field, size: int = SIZE) -> Iterator[list[Any]]:
+def rows(query: Query, key: peewee.Field, size: int = SIZE) -> Iterator[list[Any]]:
     """Yield the rows of a query in pages, in the order of a column that no two of them share.
 
     `key` is a column of the query's model. Each page is a statement of its own, which begins where the last
@@ -30,7 +31,7 @@ class Pages(Generic[T]):
     them of a page. Each iteration reads them anew; the length is counted, which reads none of them."""
 
     def __init__(
-        self, query: peewee.ModelSelect[Any], key: peewee.Field, items: Callable[[list[Any]], Iterable[T]],
+        self, query: Query, key: peewee.Field, items: Callable[[list[Any]], Iterable[T]],
         limit: int | None = None
     ):
         self._query, self._key, self._items, self._limit = query, key, items, limit

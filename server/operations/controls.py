@@ -1,7 +1,7 @@
 """`control` and `preview`: DERControls and curves of a virtual DER's program, in the standard's own modes."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from server.devices import enrolment
@@ -61,7 +61,7 @@ def post(
 
 
 @control.operation("list", role=Role.VIEWER)
-def list_controls(vder: OptionalVder = None, *, ended: Ended = False) -> list[DerControlRow]:
+def list_controls(vder: OptionalVder = None, *, ended: Ended = False) -> Iterator[DerControlRow]:
     """List the controls of a virtual DER, or of all."""
     return dercontrols.list_controls(vder, ended)
 

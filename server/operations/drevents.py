@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from server.errors import BadArgument
@@ -112,7 +112,7 @@ def _reduction(text: str) -> dict[str, int]:
 
 
 @event.operation("list", role=Role.VIEWER)
-def list_events(vder: OptionalVder = None, *, ended: Ended = False) -> list[DrEventRow]:
+def list_events(vder: OptionalVder = None, *, ended: Ended = False) -> Iterator[DrEventRow]:
     """List the events of a virtual DER, or of all."""
     return drevents.list_events(vder, ended)
 

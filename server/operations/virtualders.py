@@ -103,7 +103,7 @@ def create(
 @vder.operation("list", role=Role.VIEWER)
 def list_vders(
     *, single: Annotated[bool, Arg("Also those of single devices, which per-device orders make.")] = False
-) -> list[VderRow]:
+) -> Iterator[VderRow]:
     """List the tree of virtual DERs."""
     return groups.list_vders(single)
 

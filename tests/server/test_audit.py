@@ -138,7 +138,7 @@ def test_what_cannot_be_kept_is_not_done() -> None:
         return virtualders.create(name)
     with alice(), pytest.raises(KeyError):
         create("solar")
-    assert virtualders.list_vders() == [] and audit.entries() == []
+    assert list(virtualders.list_vders()) == [] and audit.entries() == []
 
 
 def test_of_functions_that_call_each_other_the_outermost_is_kept() -> None:

@@ -210,7 +210,7 @@ def test_each_action_as_a_device_reads_it(thermostat: Peer, action: dict[str, An
 def test_an_action_that_cannot_be_is_refused(thermostat: Peer, action: dict[str, Any], why: str) -> None:
     with pytest.raises(Refused, match=why):
         drevents.create("street", action, 900)
-    assert drevents.list_events() == []
+    assert list(drevents.list_events()) == []
 
 
 def test_active_ones_are_in_the_other_list_while_they_last(thermostat: Peer) -> None:
@@ -262,7 +262,7 @@ def test_a_dry_run_leaves_nothing_not_even_a_program(home: Home) -> None:
     event = drevents.create("street", HEAT, 600, category=THERMOSTAT, dry_run=True)
     assert "<heatingOffset>20</heatingOffset>" in event["xml"][0] and event["dry_run"] is True
     assert event["warnings"] == ["no member of street reports this category"] and event["addressed"] == 0
-    assert drevents.list_events() == [] and store.get("/dr/1") is None
+    assert list(drevents.list_events()) == [] and store.get("/dr/1") is None
     with pytest.raises(Refused, match="specify the category"):
         drevents.create("street", HEAT, 600)
 

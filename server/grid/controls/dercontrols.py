@@ -5,12 +5,12 @@ back as warnings; see `conflicts`.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from server import audit, clock
 from server.errors import Refused
-from server.grid.controls import conflicts, modewords
+from server.grid.controls import conflicts, eventlisting, modewords
 from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary, EventSummary,
                                           PostedDerControl)
 from server.grid.fleet import members
@@ -173,18 +173,15 @@ def check_modes(base: Mapping[str, Any]) -> None:
                 raise Refused(400, f"{mode}: there is no curve {value['href']}")
 
 
-def list_controls(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[DerControlRow]:
+def list_controls(
+    vder: str | int | VirtualDER | None = None, ended: bool = False
+) -> Iterator[DerControlRow]:
     """Return the controls of a virtual DER, or of all, in the order of their lists.
 
     Those that are over are included with `ended`.
     """
-    vders = list(VirtualDER.select().order_by(VirtualDER.id)) if vder is None else [virtualders.find(vder)]
-    refresh.freshen(lists=(f"{owner.program}/derc" for owner in vders))
-    return [
-        {**describe(document), "vder": owner.name}
-        for owner in vders
-        for document in store.items(f"{owner.program}/derc", ended)
-    ]
+    events = eventlisting.of(vder, lambda owner: f"{owner.program}/derc", ended)
+    return ({**describe(event), "vder": owner.name} for owner, event in events)
 
 
 def show(href: str) -> DerControlDetail:

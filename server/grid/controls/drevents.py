@@ -7,12 +7,12 @@ time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from server import audit
 from server.errors import Refused
-from server.grid.controls import actionwords, conflicts, dercontrols, responses
+from server.grid.controls import actionwords, conflicts, dercontrols, eventlisting, responses
 from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDetail, DrEventRow,
                                           DrEventSummary, DrOutcome)
 from server.grid.groups import drprograms, virtualders
@@ -146,18 +146,15 @@ def _categories(vder: VirtualDER) -> dict[str, int]:
     return {lfdis[number]: bits for number, bits in bits_of.items()}
 
 
-def list_events(vder: str | int | VirtualDER | None = None, ended: bool = False) -> list[DrEventRow]:
+def list_events(
+    vder: str | int | VirtualDER | None = None, ended: bool = False
+) -> Iterator[DrEventRow]:
     """Return the EndDeviceControls of a virtual DER, or of all, in the order of their lists.
 
     Those that are over are included with `ended`.
     """
-    vders = list(VirtualDER.select().order_by(VirtualDER.id)) if vder is None else [virtualders.find(vder)]
-    refresh.freshen(lists=(f"{drprograms.href(owner)}/edc" for owner in vders))
-    return [
-        {**describe(document), "vder": owner.name}
-        for owner in vders
-        for document in store.items(f"{drprograms.href(owner)}/edc", ended)
-    ]
+    events = eventlisting.of(vder, lambda owner: f"{drprograms.href(owner)}/edc", ended)
+    return ({**describe(event), "vder": owner.name} for owner, event in events)
 
 
 def show(href: str) -> DrEventDetail:

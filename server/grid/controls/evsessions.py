@@ -4,7 +4,7 @@ Power in W and energy in Wh are positive for charging, as in FlowReservation.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from server import clock
 from server.devices import enrolment
@@ -15,7 +15,7 @@ from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.results import GrantFields, SessionRow
 from server.grid.fleet import power
 from server.grid.groups import virtualders
-from server.models import Device, Document, VirtualDER
+from server.models import Device, Document, VirtualDER, pages
 from server.resources import documents, refresh, sql, store, table
 from server.resources.codes import RequestStatus
 from server.units import Href, WattHours
@@ -26,23 +26,18 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[SessionRow
 
     They are those of a virtual DER's members, or of all devices.
     """
-    devices = {device.id: device for device in (
-        Device.select() if vder is None else virtualders.members(virtualders.find(vder)))}
-    refresh.freshen(lists=(f"{enrolment.href(device)}/frp" for device in devices.values()))
-    requests = documents.select(f"kind = 'FlowReservationRequest' AND {documents.LISTED} AND parent IN "
-                                "(SELECT '/edev/' || id || '/frq' FROM device) ORDER BY parent, sort")
-    return [
-        session(devices[number], request)
-        for request in requests
-        if parse_request(request.submitted).end > clock.now()
-        and (number := _device_number(request)) in devices
-    ]
+    query = Device.select() if vder is None else virtualders.members(virtualders.find(vder))
+    return [row for page in pages.rows(query, Device.id) for row in _sessions(page)]
 
 
-def _device_number(request: Document) -> int:
-    match = table.match(request.href)
-    assert match is not None, request.href
-    return match.parameters["device"]
+def _sessions(devices: Iterable[Device]) -> Iterator[SessionRow]:
+    device_of = {f"{enrolment.href(device)}/frq": device for device in devices}
+    requests = [request for request in documents.among(
+        "parent", device_of, f"AND {documents.LISTED} ORDER BY parent, sort")
+        if parse_request(request.submitted).end > clock.now()]
+    asking = [device_of[request.parent] for request in requests]
+    refresh.freshen(lists={f"{enrolment.href(device)}/frp" for device in asking})
+    yield from map(session, asking, requests)
 
 
 def session(device: Device, request: Document) -> SessionRow:

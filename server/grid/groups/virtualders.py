@@ -5,7 +5,7 @@ JSON, and raise `Refused` with an HTTP status. Each change and its consequences 
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from server import audit, clock
@@ -15,10 +15,10 @@ from server.errors import Refused
 from server.grid.groups import assignments, dispatchgroups, programs, rulehints, vdervalidation
 from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
-from server.models import Device, Membership, VirtualDER
-from server.resources import namehints, store
+from server.models import Device, Membership, VirtualDER, pages
+from server.resources import namehints, sql, store
 from server.resources.hooks import seed
-from server.units import Watts
+from server.units import Lfdi, Watts
 
 PRIMACY = 100  # among the user-defined values 65-191
 
@@ -147,10 +147,23 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         row.delete_instance()
 
 
-def list_vders(single: bool = False) -> list[VderRow]:
-    """Return all virtual DERs, parents before children; those of a single device only with `single`."""
-    tree = Tree.read(order=VirtualDER.name, single=single)
-    return [{**describe(vder), "depth": depth} for vder, depth in tree.walk()]
+def list_vders(single: bool = False) -> Iterator[VderRow]:
+    """Yield all virtual DERs, parents before children; with `single` then those of a single device."""
+    tree = Tree.read(order=VirtualDER.name)
+    counts = _member_counts(tree.vders)
+    for vder, depth in tree.walk():
+        above = tree.vders[vder.parent_id].name if vder.parent_id is not None else None
+        yield {**_summary(vder, above, None, counts.get(vder.id, 0)), "depth": depth}
+    of_devices = VirtualDER.select(VirtualDER, Device.lfdi).join(Device).objects()
+    for page in pages.rows(of_devices, VirtualDER.id) if single else ():
+        counts = _member_counts(vder.id for vder in page)
+        for row in page:
+            yield {**_summary(row, None, row.lfdi, counts.get(row.id, 0)), "depth": 0}
+
+
+def _member_counts(vders: Iterable[int]) -> dict[int, int]:
+    return dict(sql.among(
+        "SELECT vder_id, count(*) FROM membership WHERE vder_id IN ({}) GROUP BY vder_id", vders))
 
 
 def show(vder: str | int | VirtualDER) -> VderDetails:
@@ -182,18 +195,23 @@ def show(vder: str | int | VirtualDER) -> VderDetails:
 
 def describe(vder: VirtualDER) -> VderSummary:
     """Return a virtual DER in brief."""
+    return _summary(vder, vder.parent.name if vder.parent is not None else None,
+                    vder.device.lfdi if vder.device is not None else None, members(vder).count())
+
+
+def _summary(vder: VirtualDER, parent: str | None, lfdi: Lfdi | None, count: int) -> VderSummary:
     return {
         "id": vder.id,
         "name": vder.name,
         "purpose": vder.purpose,
-        "parent": vder.parent.name if vder.parent is not None else None,
+        "parent": parent,
         "primacy": vder.primacy,
         "rule": vder.rule,
         "program": vder.program,
         "import_limit_w": vder.import_limit_w,
         "export_limit_w": vder.export_limit_w,
-        "device": vder.device.lfdi if vder.device is not None else None,
-        "members": members(vder).count(),
+        "device": lfdi,
+        "members": count,
     }
 
 

@@ -47,7 +47,7 @@ def test_a_dry_run_shows_the_xml_and_leaves_nothing(north):
         and data["DERControlBase"] == {"opModFixedW": 2500}
         and data["href"] == posted["href"]
     )
-    assert dercontrols.list_controls("north") == [] and home.client.get(posted["href"]).status == 404
+    assert list(dercontrols.list_controls("north")) == [] and home.client.get(posted["href"]).status == 404
     assert dercontrols.post("north", {"opModFixedW": 2500}, 900)["href"] == posted["href"]
 
 
@@ -101,4 +101,4 @@ def test_cancelled_now_or_later(north):
 def test_what_is_refused_leaves_nothing(north, base, duration, start, more, status, why):
     with pytest.raises(Refused, match=why) as caught:
         dercontrols.post("north", base, duration, clock.now() + start, **more)
-    assert caught.value.status == status and dercontrols.list_controls("north", ended=True) == []
+    assert caught.value.status == status and list(dercontrols.list_controls("north", ended=True)) == []

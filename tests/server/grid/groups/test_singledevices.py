@@ -37,6 +37,9 @@ def test_a_virtual_der_of_one_device(server, peer):
     assert peer(1).get(alone.program).data["primacy"] == 69
     assert peer(2).get(alone.program).status == 404 and assigned(other) == ["both"]
     assert "device" not in {vder["purpose"] for vder in virtualders.list_vders()}
+    every = list(virtualders.list_vders(single=True))
+    assert every[-1] == {**virtualders.describe(virtualders.find(every[-1]["id"])), "depth": 0}
+    assert every[-1]["device"] and every[-1]["members"] == 1
     with pytest.raises(Refused, match="nothing beats primacy 0"):
         single(0)
     virtualders.delete(alone)

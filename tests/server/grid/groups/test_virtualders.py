@@ -164,11 +164,11 @@ def test_one_with_live_controls_is_deleted_only_by_force(enrolled):
 def test_what_is_refused_changes_nothing(enrolled, change, status, why):
     virtualders.create("a")
     virtualders.create("b", parent="a")
-    before = virtualders.list_vders()
+    before = list(virtualders.list_vders())
     with pytest.raises(Refused, match=why) as caught:
         change()
     assert caught.value.status == status
-    assert virtualders.list_vders() == before
+    assert list(virtualders.list_vders()) == before
 
 
 def test_a_tree_does_not_grow_without_end(server):
