@@ -34,7 +34,7 @@ from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
 from server.models.pages import Pages
 from server.resources import store
-from server.units import Instant
+from server.units import Href, Instant
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -73,14 +73,17 @@ _in_audited: ContextVar[bool] = ContextVar("in_audited", default=False)
 
 # --- writing --------------------------------------------------------------------------------------
 
-def audited(operation: str, subject: str, *, state: StateOf | None = None,
-            answer: StateOf | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def audited(
+    operation: str, subject: str, *, state: StateOf | None = None, answer: StateOf | None = None,
+    scopes: Callable[[Any], Iterable[Href]] = lambda _: ()
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add an entry for each call of a function by an operator, in the transaction of its changes.
 
     `state` returns the state of what the function's first argument names (Refused where there is no such
     thing); it is called before and after. With `answer`, the state after is made from the function's result
-    instead. `subject` is formatted with the state: "{vder} order {id}". An argument `reason` of the function
-    replaces the actor's reason.
+    instead. `scopes` are those of the transaction (see store.transaction), from the first argument.
+    `subject` is formatted with the state: "{vder} order {id}". An argument `reason` of the function replaces
+    the actor's reason.
     """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
@@ -95,7 +98,7 @@ def audited(operation: str, subject: str, *, state: StateOf | None = None,
                 return function(*args, **kwargs)
             first = next(iter(arguments.values()), None)
             entry = None
-            with store.transaction(), unrecorded():
+            with store.transaction(*scopes(first)), unrecorded():
                 before = _state_of(state, first)
                 result = function(*args, **kwargs)
                 after = _state_of(answer, result) if answer else _state_of(state, first)

@@ -16,6 +16,7 @@ from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.config.checks import masked
 from server.grid.balance import controller
+from server.grid.dispatch import orderwork
 from server.grid.fleet import inferredcapacity
 from server.grid.series import measurements
 from server.models import check_schema, discard_connection, inuse
@@ -32,10 +33,10 @@ RETRY_S = 60  # until a duty that failed is tried again
 
 def turn() -> int:
     """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
-    up readings, and decide the steps of the areas that are due.
+    up readings, decide the steps of the areas that are due, and go on with orders whose maker has ended.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
-    on. Return how many lists, capacities, intervals and steps that was.
+    on. Return how many lists, capacities, intervals, steps and devices that was.
     """
     return sum(perform(name, duty) for name, duty in DUTIES.items())
 
@@ -62,6 +63,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "inferring capacities": inferredcapacity.infer_due,
     "summing up readings": lambda: measurements.roll_due(clock.now()),
     "the balance": controller.run_due,
+    "publishing orders": orderwork.finish_all,
 }
 # By the monotonic clock: a duty that fails while the machine's clock is ahead is tried again all the same.
 _retry_at: dict[str, float] = {}  # by the name of the duty

@@ -5,8 +5,8 @@ from typing import Any
 
 from server.grid.dispatch import ordercreation
 from server.grid.dispatch.allocation import QUANTITIES
-from server.grid.dispatch.ordercontrols import Progress
 from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
+from server.grid.dispatch.orderwork import Progress
 
 
 def create_order(

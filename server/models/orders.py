@@ -11,7 +11,8 @@ class DispatchOrder(Table):
     """What an operator or a plan (`plan_id`) asked of a virtual DER.
 
     `quantity` is one of allocation.WISHES, or the way in which a plan is told (see setpoints). Power is
-    injection, in W.
+    injection, in W. `work` is what remains to be done for its events (see orderwork), None where nothing
+    does.
     """
     id = AutoField()
     vder_id: int
@@ -29,10 +30,14 @@ class DispatchOrder(Table):
     plan_id = BigIntegerField(null=True, index=True)
     created_at = BigIntegerField()
     cancelled_at = BigIntegerField(null=True)
+    work = JSON(null=True)
 
 
 class Share(Table):
-    """The share of one device in an order: the control that tells it, and the reason for its size."""
+    """The share of one device in an order: the control that tells it, and the reason for its size.
+
+    While `pending` says what is to be published, `event_href` and `mrid` are empty.
+    """
     order = ForeignKeyField(DispatchOrder, on_delete="CASCADE")
     lfdi = TextField(index=True)
     event_href = TextField()
@@ -40,9 +45,14 @@ class Share(Table):
     planned_w = DoubleField(null=True)
     baseline_w = DoubleField(null=True)
     reason = TextField(default="")
+    pending = JSON(null=True)
 
     class Meta:
         primary_key = CompositeKey("order", "lfdi")
+
+
+DispatchOrder.add_index(
+    DispatchOrder.start, where=DispatchOrder.work.is_null(False), name="dispatch_order_work")
 
 
 class ErasedMember(Table):

@@ -14,6 +14,7 @@ from server import actors, alarms, clock, logs
 from server.errors import Refused
 from server.grid.balance import evaluation, planning, plans, publish, unmetdemand
 from server.grid.balance.planning import AreaForecast
+from server.grid.dispatch import orderwork
 from server.grid.dispatch.loadcontrol import StepPeriod
 from server.grid.fleet import grantedsessions, projection
 from server.grid.optimisation.arrays import np
@@ -105,7 +106,17 @@ def decide(area: VirtualDER, start: Instant) -> int:
         forecast.committed,
     )
     solver_s = time.perf_counter() - started
-    with store.transaction():
+    curtailed_w = _curtailed_w(planner)
+    step = publish.DecidedStep(
+        period=StepPeriod(start, start + balance.step_s, _reason(forecast)),
+        state=forecast.state,
+        powers=powers,
+        sessions=sessions,
+        uncontrolled_ev_w=forecast.demand.uncontrolled_ev_w,
+        generation_w=float(np.ravel(forecast.demand.horizon.generation)[0]),
+        curtailed_w=curtailed_w,
+    )
+    with store.transaction(area.program, *publish.scopes(step)):
         balance = plans.balance_of(area, lock=True)
         if _is_decided(balance, start):
             return 0
@@ -116,19 +127,11 @@ def decide(area: VirtualDER, start: Instant) -> int:
         balance.save()
         if planner.stale:
             log.error("the step from %s follows an old plan: %s", iso(start), balance.last_error)
-        curtailed_w = _curtailed_w(planner)
-        step = publish.DecidedStep(
-            period=StepPeriod(start, start + balance.step_s, _reason(forecast)),
-            state=forecast.state,
-            powers=powers,
-            sessions=sessions,
-            uncontrolled_ev_w=forecast.demand.uncontrolled_ev_w,
-            generation_w=float(np.ravel(forecast.demand.horizon.generation)[0]),
-            curtailed_w=curtailed_w,
-        )
-        publish.publish_step(area, balance, step)
+        orders = publish.publish_step(area, balance, step)
         projection.record_thermal_states(forecast.state, powers, step.period.end)
         _record_expectations(area, forecast, powers, curtailed_w)
+    for number in orders:
+        orderwork.finish(number)
     return 1
 
 

@@ -1,7 +1,7 @@
 """The publication of a decided step: events for devices, and the orders that record them.
 
-DERControls, EndDeviceControls and flow reservations go out within the caller's transaction. Consumption is
-positive here, in W, except in what goes to devices and into orders (see `fleet.setpoints`).
+What goes to groups is published in the caller's transaction, what goes to single devices after it.
+Consumption is positive here, in W, except in what goes to devices and into orders (see `fleet.setpoints`).
 """
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from server import clock
-from server.grid.controls import dercontrols, reservations
+from server.grid.controls import dercontrols
 from server.grid.controls.reservations import Revision
+from server.grid.dispatch import orderwork
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedCommand, StepPeriod,
                                               thermal_commands)
@@ -20,10 +21,10 @@ from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.grantedsessions import GrantedSessions
 from server.grid.fleet.memberqueries import lfdis_of
-from server.grid.groups import singledevices
+from server.grid.groups import drprograms, singledevices
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import MemberPowers
-from server.models import Balance, Device, DispatchOrder, Document, VirtualDER, among
+from server.models import Balance, DispatchOrder, Document, VirtualDER
 from server.resources import sql
 from server.units import Href
 
@@ -50,23 +51,37 @@ class DecidedStep:
     curtailed_w: float
 
 
-def publish_step(area: VirtualDER, balance: Balance, step: DecidedStep) -> None:
-    """Publish the events of a step, and record orders and shares."""
+def scopes(step: DecidedStep) -> set[Href]:
+    """Return the programs to which `publish_step` adds events."""
+    return {program for vder in step.state.dispatch_groups
+            for program in (vder.program, drprograms.href(vder))}
+
+
+def publish_step(area: VirtualDER, balance: Balance, step: DecidedStep) -> list[int]:
+    """Publish the events of a step for groups, and record orders and shares; return the orders' numbers.
+
+    Events of single devices remain to be published (see orderwork).
+    """
     lfdis = lfdis_of(area)
+    numbers = []
     for group, vder in enumerate(step.state.dispatch_groups):
         for command in (
             *_storage_commands(vder, step, group, lfdis),
             *thermal_commands(vder, step.period, step.state, step.powers, group, lfdis),
             *_session_commands(step, group, lfdis),
         ):
-            _record_order(vder, balance, step.period, command)
+            numbers.append(_record_order(vder, balance, step.period, command))
     for vder, command in _curtailment_commands(step, lfdis):
-        _record_order(vder, balance, step.period, command)
+        numbers.append(_record_order(vder, balance, step.period, command))
+    return numbers
 
 
-def _publish_controls(period: StepPeriod, bases: dict[Href, Data]) -> dict[Href, Href]:
-    event = dercontrols.event_fields(period.duration_s, period.begins_at, description=DESCRIPTION)
-    return dercontrols.publish_all(bases, event, ramp_s=RAMP_S)
+def _publish_control(program: Href, period: StepPeriod, base: Data) -> Href:
+    return dercontrols.publish(program, base, _event(period), ramp_s=RAMP_S)
+
+
+def _event(period: StepPeriod) -> Data:
+    return dercontrols.event_fields(period.duration_s, period.begins_at, description=DESCRIPTION)
 
 
 def _storage_commands(
@@ -84,7 +99,7 @@ def _storage_commands(
         return
     base = setpoints.fixed_w(float(step.powers.percent[group]))
     percent = base["opModFixedW"] / 100
-    href, = _publish_controls(step.period, {vder.program: base}).values()
+    href = _publish_control(vder.program, step.period, base)
     reason = f"{step.period.reason}; {percent:+.1f} % of rating, as every battery of {vder.name}"
     devices = step.state.storage.device[batteries].tolist()
     shares = [
@@ -97,23 +112,18 @@ def _storage_commands(
 def _single_battery_shares(
     vder: VirtualDER, step: DecidedStep, batteries: Whole, injection_w: Floats, lfdis: dict[int, str]
 ) -> list[ShareRow]:
-    """Publish a control for each of these batteries (by index), and return their shares."""
-    numbers = step.state.storage.device[batteries].tolist()
-    devices = list(among(Device.select(), Device.id, numbers))
-    single_vders = singledevices.ensure(devices, vder.primacy)
+    """Return the shares of batteries (by index), each of which gets a control of its own."""
+    singledevices.check_primacy(vder.primacy)
     fleet = step.state.fleet.batteries
     load_w = step.powers.batteries[batteries]
     ratings_w = np.maximum(np.where(load_w >= 0, fleet.charge[batteries], fleet.discharge[batteries]), 1.0)
     socs = fleet.energy[batteries] / np.maximum(fleet.most[batteries], 1)
-    programs = [single_vders[device].program for device in numbers]
-    hrefs = _publish_controls(step.period, {
-        program: setpoints.fixed_w(fraction)
-        for program, fraction in zip(programs, (load_w / ratings_w).tolist(), strict=True)})
     return [
-        ShareRow(lfdis[device], hrefs[program], planned_w, 0.0, f"{step.period.reason}; to equal states of "
-                 f"charge in {vder.name}, this one being {soc:.0%}")
-        for device, program, planned_w, soc in zip(
-            numbers, programs, injection_w.tolist(), socs.tolist(), strict=True)
+        ShareRow(lfdis[device], "", planned_w, 0.0, f"{step.period.reason}; to equal states of charge in "
+                 f"{vder.name}, this one being {soc:.0%}", orderwork.control(setpoints.fixed_w(fraction)))
+        for device, planned_w, soc, fraction in zip(
+            step.state.storage.device[batteries].tolist(), injection_w.tolist(), socs.tolist(),
+            (load_w / ratings_w).tolist(), strict=True)
     ]
 
 
@@ -140,20 +150,19 @@ def _session_commands(step: DecidedStep, group: int, lfdis: dict[int, str]) -> I
                  if (response := _standing_response(step, index, power_w)) is not None}
     revisions = {index: _revision(step, index, power_w) for index, power_w in power_of.items()
                  if index not in responses and cars.need[index] >= 1}
-    hrefs = reservations.revise_all(list(revisions.values()), DESCRIPTION)
-    responses |= {index: of_car[-1] for index, of_car in zip(revisions, hrefs, strict=True)}
     shares = []
-    for index in sorted(responses):
+    for index in sorted(responses.keys() | revisions.keys()):
         stay_h = cars.depart[index] * step.state.hours
         spare_h = stay_h - cars.need[index] / max(cars.power[index], 1)
         shares.append(
             ShareRow(
                 lfdi=lfdis[int(step.state.ev.device[index])],
-                event_href=responses[index],
+                event_href=responses.get(index, ""),
                 planned_w=-power_of[index],
                 baseline_w=-float(step.uncontrolled_ev_w[index]),
                 reason=f"{step.period.reason}; needs {cars.need[index] / 1000:.1f} kWh within "
                        f"{stay_h:.2f} h, {spare_h:.1f} h to spare",
+                pending=orderwork.reservation(revisions[index], counted=-1) if index in revisions else None,
             )
         )
     if shares:
@@ -210,7 +219,7 @@ def _curtailment_commands(
         members = np.flatnonzero(pv.group == group)
         if not len(members):
             continue
-        href, = _publish_controls(step.period, {vder.program: setpoints.max_lim_w(fraction)}).values()
+        href = _publish_control(vder.program, step.period, setpoints.max_lim_w(fraction))
         reason = f"{step.period.reason}; at most {fraction:.0%} of rating, as all generation of {vder.name}"
         shares = [
             ShareRow(
@@ -227,7 +236,7 @@ def _curtailment_commands(
         yield vder, IssuedCommand("limit", 100 * fraction, BROADCAST, shares)
 
 
-def _record_order(vder: VirtualDER, balance: Balance, period: StepPeriod, command: IssuedCommand) -> None:
+def _record_order(vder: VirtualDER, balance: Balance, period: StepPeriod, command: IssuedCommand) -> int:
     planned_w = sum(share.planned_w for share in command.shares)
     order = DispatchOrder.create(
         vder=vder,
@@ -242,5 +251,8 @@ def _record_order(vder: VirtualDER, balance: Balance, period: StepPeriod, comman
         requested_by="automatic" if balance.automatic else "plan",
         plan_id=balance.plan_id or 0,
         created_at=clock.now(),
+        work=orderwork.publication(_event(period), RAMP_S, DESCRIPTION)
+        if any(share.pending for share in command.shares) else None,
     )
     record_shares(order, command.shares)
+    return int(order.id)

@@ -10,9 +10,10 @@ from peewee import chunked
 from server import clock
 from server.grid.fleet.members import Member
 from server.models import Document, Membership, VirtualDER
-from server.resources import dermodes, events, table
+from server.resources import dermodes, events, sql, table
 from server.resources.codes import EventStatus
 from server.resources.events import Event
+from server.units import Lfdi
 
 _CHUNK = 400
 _LISTS = ("derc", "edc")  # a DERProgram's events, a DemandResponseProgram's
@@ -48,22 +49,35 @@ def _der_program(vder: VirtualDER) -> str:
     return vder.program
 
 
-def single_device_conflicts(vder: VirtualDER, documents: Sequence[Document]) -> list[str]:
-    """Return the warnings about an order on a virtual DER that became one control for each device."""
-    overlapped = len(_overlapping_events({table.parent(document.parent): _event(document)
-                                          for document in documents}))
+def single_device_conflicts(
+    vder: VirtualDER, bases: Mapping[Lfdi, Mapping[str, Any]], event: Mapping[str, Any]
+) -> list[str]:
+    """Return the warnings about an order on a virtual DER that will be one control for each device.
+
+    `bases` are their DERControlBases, `event` the elements that they have in common.
+    """
+    of_modes: dict[frozenset[str], Event] = {}
+    for base in bases.values():
+        modes = frozenset(base)
+        if modes not in of_modes:
+            of_modes[modes] = events.from_data("DERControl", "", {
+                "mRID": "F" * 32, "creationTime": clock.now(), **event, "DERControlBase": base})
+    programs = dict(sql.among(
+        "SELECT v.program, d.lfdi FROM device d JOIN virtual_der v ON v.device_id = d.id "
+        "WHERE d.lfdi IN ({})", bases))
+    overlapped = len(_overlapping_events({program: of_modes[frozenset(bases[lfdi])]
+                                          for program, lfdi in programs.items()}))
     warnings = []
     if overlapped:
         warnings.append(
             f"{overlapped} devices have a control of their own at that time, which it overlaps"
         )
-    if documents:
-        warnings += _late_start(_event(documents[0]))
-    event_by_modes = {event.controls: event for event in map(_event, documents)}
+    for of_some in list(of_modes.values())[:1]:
+        warnings += _late_start(of_some)
     across = [
         warning
-        for event in event_by_modes.values()
-        for warning in _conflicts_across_programs(vder, event, _der_program, single_devices=False)
+        for of_some in of_modes.values()
+        for warning in _conflicts_across_programs(vder, of_some, _der_program, single_devices=False)
     ]
     return [*warnings, *dict.fromkeys(across)]
 

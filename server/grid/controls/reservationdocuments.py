@@ -96,8 +96,10 @@ def live_responses(requests: Mapping[Href, str]) -> dict[Href, list[Document]]:
             for request, mrid in requests.items()}
 
 
-def add_responses(offers: Sequence[tuple[Document, ReservationOffer]], description: str) -> list[Href]:
-    """Add the FlowReservationResponses that offer this to requests; return their hrefs."""
+def add_responses(
+    offers: Sequence[tuple[Document, ReservationOffer]], description: str, elements: Mapping[str, Any]
+) -> list[Href]:
+    """Add the FlowReservationResponses, with these elements, that offer this to requests; their hrefs."""
     return store.add_all(KIND, [
         (flowreservation.responses_href(request.href), {
             **dercontrols.event_fields(
@@ -106,6 +108,7 @@ def add_responses(offers: Sequence[tuple[Document, ReservationOffer]], descripti
             "energyAvailable": signed_real_energy(offer.energy_wh),
             "powerAvailable": quantities.power(offer.power_w),
             **hexbinary.copied(request.submitted, "mRID", "subject"),
+            **elements,
         })
         for request, offer in offers])
 

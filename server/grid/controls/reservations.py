@@ -6,8 +6,9 @@ the answer here. What is granted anew supersedes what was granted before.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from server import audit, clock
 from server.errors import Refused
@@ -23,6 +24,7 @@ from server.resources.codes import RequestStatus
 from server.units import Href, Instant, Seconds, WattHours, Watts
 
 _REVISED = "revised"
+NO_ELEMENTS: Mapping[str, Any] = MappingProxyType({})
 
 
 def _state(request: Href) -> RequestState:
@@ -103,7 +105,7 @@ def replace(request: Document, offer: ReservationOffer, description: str = "") -
 
 
 def _added(offers: Sequence[tuple[Document, ReservationOffer]], description: str) -> list[Document]:
-    hrefs = add_responses(offers, description)
+    hrefs = add_responses(offers, description, NO_ELEMENTS)
     found = {document.href: document for document in documents.among("href", hrefs)}
     return [found[href] for href in hrefs]
 
@@ -115,8 +117,12 @@ class Revision(NamedTuple):
     since: Instant
 
 
-def revise_all(revisions: Sequence[Revision], description: str = "") -> list[list[Href]]:
+def revise_all(
+    revisions: Sequence[Revision], description: str = "", elements: Mapping[str, Any] = NO_ELEMENTS
+) -> list[list[Href]]:
     """Grant requests these offers, whatever they asked for; each request may be there once.
+
+    The FlowReservationResponses have these other elements, too.
 
     Return the hrefs of the FlowReservationResponses for each. What was granted before goes on until `since`,
     or until an offer supersedes it; what would begin after `since` is cancelled.
@@ -129,12 +135,12 @@ def revise_all(revisions: Sequence[Revision], description: str = "") -> list[lis
          and all(_no_overlap(earlier, offer) for offer in revision.offers)), reason=_REVISED)
     added = iter(add_responses([
         (request, offer) for request, revision in zip(requests, revisions, strict=True)
-        for offer in revision.offers], description))
+        for offer in revision.offers], description, elements))
     return [[next(added) for _ in revision.offers] for revision in revisions]
 
 
-def repeat(response: Document, start: Instant, duration_s: Seconds) -> Href:
-    """Grant the power of a FlowReservationResponse again, from `start` on; return the href of the new one."""
+def repetition(response: Document, start: Instant, duration_s: Seconds) -> Revision:
+    """Return how the power of a FlowReservationResponse is granted again, from `start` on."""
     request = request_of(response)
     offers = reservationpolicy.reserve_at(
         parse_request(request.submitted),
@@ -142,8 +148,7 @@ def repeat(response: Document, start: Instant, duration_s: Seconds) -> Href:
         start,
         duration_s,
     )
-    revised, = revise_all([Revision(request.href, offers, start)], response.submitted.get("description", ""))
-    return revised[0]
+    return Revision(request.href, offers, start)
 
 
 @audit.audited("ev cancel", "{request}", state=_state)

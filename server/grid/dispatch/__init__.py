@@ -1,7 +1,7 @@
 """Orders of an operator or a plan on a virtual DER, and their progress.
 
 Read `orderrequest`, `ordercreation`, `allocation` (a quantity becomes controls) and `sharing` (a target is
-divided by a policy), `ordercontrols` (the controls are published), `shares` (the part of each device),
+divided by a policy), `orderwork` (events are published, some at a time), `shares` (the part of each device),
 `loadcontrol` and `flexibleloads` (thermal loads and cars), `orderchanges` (cancel, extend), `orders` and
 `progress` (what is shown: responses, and power delivered), `results` (the rows that all of these return).
 """

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from server import clock
 from server.config import settings
-from server.grid.controls import reservationpolicy, reservations
+from server.grid.controls import reservationpolicy
 from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.reservations import Revision
-from server.grid.dispatch import loadcontrol
+from server.grid.dispatch import loadcontrol, orderwork
 from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import fleetstate, grantedsessions, memberqueries, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
@@ -83,7 +83,8 @@ class FlexibleLoads:
         return -float(self.sessions.present_w.sum() + self.state.fleet.base.sum())
 
     def dispatch(self, change_w: float, reason: str, randomize_s: int = 0) -> list[ShareRow]:
-        """Publish the controls for so much more injection and return the shares.
+        """Publish the load controls for so much more injection and return the shares; those of cars are
+        pending.
 
         Loads begin and end within `randomize_s`, by default within a minute.
         """
@@ -118,14 +119,14 @@ class FlexibleLoads:
         return [
             ShareRow(
                 lfdi=self.lfdi_of[int(self.state.ev.device[int(indices[number])])],
-                event_href=responses[0],
+                event_href="",
                 planned_w=-float(charge_w[number]),
                 baseline_w=-float(present_w[number]),
                 reason=f"{reason or _ORDERED}; {remaining_h[number]:.1f} h until it leaves, "
                        f"{request.energy_wh / 1000:.1f} kWh to charge",
+                pending=orderwork.reservation(revision),
             )
-            for number, request, responses in zip(
-                changed, requests, reservations.revise_all(revisions, reason), strict=True)
+            for number, request, revision in zip(changed, requests, revisions, strict=True)
         ]
 
     def _charge_w(self, change_w: float) -> Floats:

@@ -1,19 +1,24 @@
 """Changes to an order: cancel it, or extend it by another order of the same."""
 from __future__ import annotations
 
+from typing import Any
+
+from peewee import chunked
+
 from server import actors, audit, clock
 from server.errors import Refused
-from server.grid.controls import dercontrols, reservationanswers, reservations
-from server.grid.dispatch import allocation
-from server.grid.dispatch.ordercreation import UNSERVED_W
-from server.grid.dispatch.orders import ACTIVE, SCHEDULED, controls_of, describe, find_order, status_of
+from server.grid.controls import dercontrols, reservations
+from server.grid.dispatch import allocation, orderwork
+from server.grid.dispatch.ordercreation import DESCRIPTION_CHARACTERS, UNSERVED_W
+from server.grid.dispatch.orders import ACTIVE, SCHEDULED, describe, find_order, status_of
+from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import OrderSummary
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import members
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, Share
-from server.resources import store
-from server.resources.codes import EventStatus
+from server.models.base import CHUNK
+from server.resources import documents, sql, store, table
 from server.units import Href, Instant, Seconds
 
 _RESERVATION = "FlowReservationResponse"
@@ -24,41 +29,54 @@ def _state(number: int) -> OrderSummary:
     return describe(find_order(number))
 
 
-@audit.audited("dispatch cancel", "{vder} order {id}", state=_state, answer=dict)
+def _scopes(number: int) -> list[Href]:
+    return [find_order(number).vder.program]
+
+
 def cancel(
-    number: int, at: Instant | None = None, randomized: bool = False, reason: str | None = None
+    number: int, at: Instant | None = None, randomized: bool = False, reason: str | None = None,
+    progress: Progress | None = None
 ) -> OrderSummary:
-    """Cancel an order's events now, or from the instant `at` on.
+    """Cancel an order's events now, or from the instant `at` on, and those that are still to be published.
 
     Cars whose reservation is cancelled now are granted anew by the policy what they need. Refused (409) where
     every event is cancelled, superseded or over.
     """
-    with store.transaction():
-        order = find_order(number)
-        live = [
-            document
-            for document in controls_of(order)
-            if document.status["currentStatus"] <= EventStatus.ACTIVE
-            and document.visibility != Document.EXPIRED
-        ]
-        if not live:
+    summary = _cancel(number, at, randomized, reason)
+    orderwork.finish(number, progress)
+    return summary
+
+
+@audit.audited("dispatch cancel", "{vder} order {id}", state=_state, answer=dict, scopes=_scopes)
+def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | None) -> OrderSummary:
+    """Record that an order is cancelled; that of its events remains to be done (see orderwork)."""
+    with store.transaction(*_scopes(number)):
+        order = orderwork.locked(number)
+        assert order is not None, number
+        hrefs = [href for href, in sql.rows(
+            "SELECT DISTINCT event_href FROM share WHERE order_id = ? AND event_href <> ''", number)]
+        pending = sql.execute("DELETE FROM share WHERE order_id = ? AND event_href = ''", number).rowcount
+        if not pending and not any(orderwork.live_controls(chunk) for chunk in chunked(hrefs, CHUNK)):
             raise Refused(409, f"order {number} is {status_of(order)}; nothing of it is left to cancel")
-        for document in live:
-            if document.kind == _RESERVATION and at is None:
-                reservationanswers.release(document)
-            else:
-                store.cancel(document.href, at, randomized, reason)
         order.cancelled_at = clock.now() if at is None else at
+        order.work = orderwork.cancellation(at, randomized, reason)
         order.save()
         return describe(order)
 
 
-@audit.audited("dispatch extend", "{vder} order {id}", answer=dict)
 def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
     """Extend an order by another order of the same, from its end on; events are never edited.
 
-    Refused (409) where it is over or cancelled, or was made by a plan.
+    Refused (409) where it is over, cancelled or not published yet, or was made by a plan.
     """
+    extension = _extend(number, duration_s, reason)
+    orderwork.finish(extension["id"] or 0)
+    return describe(find_order(extension["id"] or 0))
+
+
+@audit.audited("dispatch extend", "{vder} order {id}", answer=dict)
+def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
+    """Record the extension; events of single devices remain to be published (see orderwork)."""
     with store.transaction():
         order = find_order(number)
         status, end = status_of(order), order.start + order.duration_s
@@ -66,7 +84,26 @@ def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
             raise Refused(409, f"order {number} is part of plan {order.plan_id}, which decides each step")
         if status not in (SCHEDULED, ACTIVE):
             raise Refused(409, f"order {number} is {status}")
-        hrefs = {document.href: _repeat(document, end, duration_s) for document in controls_of(order)}
+        recorded = list(Share.select().where(Share.order == order))
+        events = {document.href: document for document in documents.among(
+            "href", (share.event_href for share in recorded))}
+        single = {href for href, document in events.items() if document.kind == _RESERVATION
+                  or document.kind == "DERControl" and table.parent(document.parent) != order.vder.program}
+        repeated = {href: _repeat(document, end, duration_s) for href, document in events.items()
+                    if href not in single}
+        shares = [
+            ShareRow(
+                lfdi=share.lfdi,
+                event_href=repeated.get(share.event_href, ""),
+                planned_w=share.planned_w or 0.0,
+                baseline_w=share.baseline_w or 0.0,
+                reason=share.reason,
+                pending=_pending(events[share.event_href], end, duration_s)
+                if share.event_href in single else None,
+            )
+            for share in recorded
+        ]
+        event = dercontrols.event_fields(duration_s, end, description=order.reason[:DESCRIPTION_CHARACTERS])
         extension = DispatchOrder.create(
             vder=order.vder,
             quantity=order.quantity,
@@ -80,21 +117,17 @@ def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
             warnings=_reach_warnings(order, end + duration_s),
             requested_by=actors.who(),
             created_at=clock.now(),
+            work=orderwork.publication(event, None, order.reason) if single else None,
         )
-        record_shares(
-            extension,
-            [
-                ShareRow(
-                    lfdi=share.lfdi,
-                    event_href=hrefs[share.event_href],
-                    planned_w=share.planned_w or 0.0,
-                    baseline_w=share.baseline_w or 0.0,
-                    reason=share.reason,
-                )
-                for share in Share.select().where(Share.order == order)
-            ],
-        )
+        record_shares(extension, shares)
         return describe(extension)
+
+
+def _pending(document: Document, start: Instant, duration_s: Seconds) -> dict[str, Any]:
+    """What is pending of a device that gets an event of the same content from `start` on."""
+    if document.kind == _RESERVATION:
+        return orderwork.reservation(reservations.repetition(document, start, duration_s))
+    return orderwork.control(document.submitted["DERControlBase"])
 
 
 def _reach_warnings(order: DispatchOrder, end: Instant) -> list[str]:
@@ -118,8 +151,6 @@ def _reach_warnings(order: DispatchOrder, end: Instant) -> list[str]:
 
 def _repeat(document: Document, start: Instant, duration_s: Seconds) -> Href:
     """Add an event of the same content from `start` on; its href."""
-    if document.kind == _RESERVATION:
-        return reservations.repeat(document, start, duration_s)
     fields = dercontrols.event_fields(
         duration_s, start, description=document.submitted.get("description", "")
     )

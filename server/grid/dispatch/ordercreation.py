@@ -4,55 +4,74 @@ Injection is positive, in W.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 from server import actors, audit, clock
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
-from server.grid.dispatch import allocation, flexibleloads
+from server.grid.dispatch import allocation, flexibleloads, orderwork
 from server.grid.dispatch.allocation import BROADCAST, GroupAllocation
 from server.grid.dispatch.flexibleloads import FlexibleLoads
-from server.grid.dispatch.ordercontrols import Progress, publish_controls
 from server.grid.dispatch.orderrequest import OrderRequest
-from server.grid.dispatch.orders import describe, device_names
-from server.grid.dispatch.results import AllocatedShare, CreatedOrder
+from server.grid.dispatch.orders import describe, device_names, find_order, status_of
+from server.grid.dispatch.orderwork import Progress
+from server.grid.dispatch.results import AllocatedShare, CreatedOrder, RecordedOrder
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.dispatch.sharing import TIER, TURN
 from server.grid.fleet import members, rotation
 from server.grid.fleet.members import Member
-from server.grid.groups import virtualders
-from server.models import DispatchOrder, Document, VirtualDER
-from server.resources import dryrun, sql, store
-from server.units import Instant, Seconds, Watts
+from server.grid.groups import drprograms, singledevices, virtualders
+from server.models import DispatchOrder, Document, Share, VirtualDER
+from server.resources import documents, dryrun, sql, store
+from server.units import Href, Instant, Lfdi, Seconds, Watts
 
+DESCRIPTION_CHARACTERS = 32  # String32
 UNSERVED_W = 1.0  # a target missed by less is met
+
+
+class _Planned(NamedTuple):
+    """An order as it is about to be recorded, from `start` on: what members do, and which loads are asked for
+    the rest (None: none)."""
+    vder: VirtualDER
+    start: Instant
+    devices: Sequence[Member]
+    allocated: GroupAllocation
+    loads: FlexibleLoads | None
+
+    @property
+    def base_of(self) -> dict[Lfdi, Any]:
+        """The DERControlBases of members that get a control of their own."""
+        if self.allocated.base is not None:
+            return {}
+        return {part.member.lfdi: part.base for part in self.allocated.parts if part.base is not None}
+
+    @property
+    def scopes(self) -> set[Href]:
+        """The programs to which controls are added as the order is recorded."""
+        groups = self.loads.state.dispatch_groups if self.loads is not None else []
+        return {self.vder.program, *map(drprograms.href, groups)}
 
 
 def create_order(request: OrderRequest, progress: Progress | None = None) -> CreatedOrder:
     """Create an order and return it with its controls and shares.
 
-    `progress(done, total)` is called as controls of single devices are published. Refused (400) where the
-    request makes no sense, (409) where no member can do it.
+    The order is recorded in one transaction, and controls of single devices are published in further ones
+    (see orderwork); `progress(done, total)` is called after each. Refused (400) where the request makes no
+    sense, (409) where no member can do it.
     """
-    return _create(request.vder, request, progress, reason=request.reason, dry_run=request.dry_run)
+    planned = _plan(request)
+    with dryrun.transaction(True) if request.dry_run else nullcontext():
+        recorded = _record(planned, request, reason=request.reason, dry_run=request.dry_run)
+        orderwork.finish(recorded["id"] or 0, progress)
+        result = _result(planned, recorded, request)
+    return result
 
 
-def _audit_fields(result: CreatedOrder) -> dict[str, Any]:
-    return {key: value for key, value in result.items() if key not in ("shares", "controls", "dry_run")}
-
-
-# The audit log looks for `reason` and `dry_run` among the arguments.
-@audit.audited("dispatch", "{vder} order {id}", answer=_audit_fields)
-def _create(
-    name: str | int | VirtualDER,
-    request: OrderRequest,
-    progress: Progress | None,
-    *,
-    reason: str,
-    dry_run: bool,
-) -> CreatedOrder:
-    vder, start = virtualders.find(name), clock.now() if request.start is None else request.start
+def _plan(request: OrderRequest) -> _Planned:
+    vder = virtualders.find(request.vder)
+    start = clock.now() if request.start is None else request.start
     devices = members.read(virtualders.members(vder), request.options.hours)
     if request.policy in (TURN, TIER):
         devices = rotation.ranked(devices)
@@ -61,83 +80,96 @@ def _create(
         loads = _flexible_loads(vder, devices, start, request.duration_s, request.addressing)
     if loads is None:
         allocated = allocation.allocate(request.quantity, request.value, devices, request.options)
-    else:
-        devices = [member for member in devices if member.lfdi not in loads.lfdis]
-        allocated = allocation.allocate_with_flexible_loads(
-            request.quantity, request.value, devices, request.options, loads.baseline_w
+        return _Planned(vder, start, devices, allocated, None)
+    devices = [member for member in devices if member.lfdi not in loads.lfdis]
+    allocated = allocation.allocate_with_flexible_loads(
+        request.quantity, request.value, devices, request.options, loads.baseline_w
+    )
+    return _Planned(vder, start, devices, allocated, loads)
+
+
+# The audit log looks for `reason` and `dry_run` among the arguments.
+@audit.audited("dispatch", "{vder} order {id}", answer=dict, scopes=lambda planned: planned.scopes)
+def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool) -> RecordedOrder:
+    """Record an order with its shares, and publish what is sent to its members together."""
+    vder, allocated, loads = planned.vder, planned.allocated, planned.loads
+    event = dercontrols.event_fields(
+        request.duration_s, planned.start, request.randomize_s, request.randomize_s,
+        request.reason[:DESCRIPTION_CHARACTERS])
+    with store.transaction(*planned.scopes):
+        warnings, href = [*allocated.warnings], ""
+        if allocated.base is not None:
+            href = dercontrols.publish(vder.program, allocated.base, event, ramp_s=request.ramp_s)
+            control = store.get(href)
+            assert control is not None, href
+            warnings += conflicts.control_conflicts(vder, control, planned.devices)
+        else:
+            singledevices.check_primacy(vder.primacy)
+            warnings += conflicts.single_device_conflicts(vder, planned.base_of, event)
+        load_shares: list[ShareRow] = []
+        if loads is not None and abs(allocated.unserved_w) >= UNSERVED_W:
+            load_shares = loads.dispatch(allocated.unserved_w, request.reason, request.randomize_s)
+        load_change_w = flexibleloads.injection_change_w(load_shares)
+        unserved_w = allocated.unserved_w - load_change_w
+        load_baseline_w = loads.baseline_w if loads is not None else 0.0
+        planned_w = allocated.planned_w + load_baseline_w + load_change_w
+        if abs(unserved_w) >= UNSERVED_W:
+            warnings.append(allocation.unserved_warning(unserved_w, planned_w))
+        shares = [*_share_rows(allocated, href, request.reason), *load_shares]
+        order = DispatchOrder.create(
+            vder=vder,
+            quantity=request.quantity,
+            value=request.value,
+            addressing=request.addressing,
+            start=planned.start,
+            duration_s=request.duration_s,
+            target_w=None if allocated.target_w is None else allocated.target_w + load_baseline_w,
+            planned_w=planned_w,
+            reason=request.reason,
+            warnings=warnings,
+            requested_by=actors.who(),
+            created_at=clock.now(),
+            work=orderwork.publication(event, request.ramp_s, request.reason)
+            if any(share.pending for share in shares) else None,
         )
-    with dryrun.transaction(dry_run):
-        result, documents = _carry_out(vder, start, request, devices, allocated, loads, progress)
-        if dry_run:
-            result["id"] = None
-            result["xml"] = [dercontrols.xml(document) for document in documents]
+        record_shares(order, shares)
+    return {**describe(order), "baseline_w": allocated.baseline_w + load_baseline_w, "unserved_w": unserved_w}
+
+
+def _result(planned: _Planned, recorded: RecordedOrder, request: OrderRequest) -> CreatedOrder:
+    order = find_order(recorded["id"] or 0)
+    shares = {share.lfdi: share for share in Share.select().where(Share.order == order).order_by(Share.lfdi)}
+    hrefs = dict.fromkeys(share.event_href for share in shares.values())
+    controls = documents.among("href", hrefs)
+    described = {control.href: (_describe_control(control),
+                                dercontrols.xml(control) if request.dry_run else "") for control in controls}
+    in_order = [described[href] for href in hrefs if href in described]
+    result: CreatedOrder = {
+        **recorded,
+        "status": status_of(order),
+        "dry_run": request.dry_run,
+        "controls": [control for control, _ in in_order],
+        "shares": _allocated_shares(planned.allocated, shares),
+    }
+    if request.dry_run:
+        result["id"] = None
+        result["xml"] = [xml for _, xml in in_order]
     return result
 
 
-def _carry_out(
-    vder: VirtualDER,
-    start: Instant,
-    request: OrderRequest,
-    devices: Sequence[Member],
-    allocated: GroupAllocation,
-    loads: FlexibleLoads | None,
-    progress: Progress | None,
-) -> tuple[CreatedOrder, list[Document]]:
-    """Publish the controls and record the order, in the caller's transaction; the result and the controls."""
-    hrefs = publish_controls(vder, allocated, request, start, progress)
-    documents = _documents(hrefs.values())
-    warnings = [*allocated.warnings]
-    if allocated.base is not None:
-        warnings += conflicts.control_conflicts(vder, documents[0], devices)
-    else:
-        warnings += conflicts.single_device_conflicts(vder, documents)
-    load_shares: list[ShareRow] = []
-    if loads is not None and abs(allocated.unserved_w) >= UNSERVED_W:
-        load_shares = loads.dispatch(allocated.unserved_w, request.reason, request.randomize_s)
-    load_change_w = flexibleloads.injection_change_w(load_shares)
-    unserved_w = allocated.unserved_w - load_change_w
-    load_baseline_w = loads.baseline_w if loads is not None else 0.0
-    planned_w = allocated.planned_w + load_baseline_w + load_change_w
-    if abs(unserved_w) >= UNSERVED_W:
-        warnings.append(allocation.unserved_warning(unserved_w, planned_w))
-    order = DispatchOrder.create(
-        vder=vder,
-        quantity=request.quantity,
-        value=request.value,
-        addressing=request.addressing,
-        start=start,
-        duration_s=request.duration_s,
-        target_w=None if allocated.target_w is None else allocated.target_w + load_baseline_w,
-        planned_w=planned_w,
-        reason=request.reason,
-        warnings=warnings,
-        requested_by=actors.who(),
-        created_at=clock.now(),
-    )
-    record_shares(order, [*_share_rows(allocated, hrefs, request.reason), *load_shares])
-    documents += _documents(share.event_href for share in load_shares)
-    result: CreatedOrder = {
-        **describe(order),
-        "baseline_w": allocated.baseline_w + load_baseline_w,
-        "unserved_w": unserved_w,
-        "dry_run": request.dry_run,
-        "controls": [_describe_control(document) for document in documents],
-        "shares": _allocated_shares(allocated, hrefs, load_shares),
-    }
-    return result, documents
-
-
-def _share_rows(allocated: GroupAllocation, hrefs: Mapping[str, str], reason: str) -> list[ShareRow]:
+def _share_rows(allocated: GroupAllocation, href: Href, reason: str) -> list[ShareRow]:
+    """The shares of members, whose control is at `href`, or pending where each gets its own."""
     return [
         ShareRow(
             lfdi=part.member.lfdi,
-            event_href=hrefs[part.member.lfdi],
+            event_href=href,
             planned_w=part.planned_w,
             baseline_w=part.baseline_w,
             reason="; ".join(filter(None, (reason, part.reason))),
+            pending=None if href else orderwork.control(part.base or {}),
         )
         for part in allocated.parts
-        if part.member.lfdi in hrefs
+        if href or part.base is not None
     ]
 
 
@@ -147,10 +179,6 @@ def _describe_control(document: Document) -> DerControlSummary | DrEventSummary 
     if document.kind == "EndDeviceControl":
         return drevents.describe(document)
     return reservationdocuments.describe(document)
-
-
-def _documents(hrefs: Iterable[str]) -> list[Document]:
-    return [document for document in map(store.get, dict.fromkeys(hrefs)) if document]
 
 
 def _flexible_loads(
@@ -176,33 +204,27 @@ def _flexible_loads(
     return loads if loads.lfdis else None
 
 
-def _allocated_shares(
-    allocated: GroupAllocation, hrefs: Mapping[str, str], load_shares: Sequence[ShareRow]
-) -> list[AllocatedShare]:
+def _allocated_shares(allocated: GroupAllocation, shares: Mapping[Lfdi, Share]) -> list[AllocatedShare]:
     """The rows of the result: every member, with or without a control."""
-    names = device_names([share.lfdi for share in load_shares])
+    parts = {part.member.lfdi: part for part in allocated.parts}
+    loads = [share for lfdi, share in shares.items() if lfdi not in parts]
+    names = device_names([share.lfdi for share in loads])
 
     def row(
-        lfdi: str, name: str, baseline_w: Watts, planned_w: Watts, base: Any, control: str | None
+        lfdi: Lfdi, name: str, baseline_w: Watts | None, planned_w: Watts | None, base: Any
     ) -> AllocatedShare:
         return {
             "lfdi": lfdi,
             "name": name,
-            "baseline_w": baseline_w,
-            "planned_w": planned_w,
+            "baseline_w": baseline_w or 0.0,
+            "planned_w": planned_w or 0.0,
             "base": base,
-            "control": control,
+            "control": shares[lfdi].event_href if lfdi in shares else None,
         }
 
     return [
-        *(
-            row(part.member.lfdi, part.member.name, part.baseline_w, part.planned_w, part.base,
-                hrefs.get(part.member.lfdi))
-            for part in allocated.parts
-        ),
-        *(
-            row(share.lfdi, names.get(share.lfdi, ""), share.baseline_w, share.planned_w, None,
-                share.event_href)
-            for share in load_shares
-        ),
+        *(row(lfdi, part.member.name, part.baseline_w, part.planned_w, part.base)
+          for lfdi, part in parts.items()),
+        *(row(share.lfdi, names.get(share.lfdi, ""), share.baseline_w, share.planned_w, None)
+          for share in loads),
     ]

@@ -13,7 +13,7 @@ from server.models import Device, DispatchOrder, Document, Share, VirtualDER, am
 from server.models.pages import Pages
 from server.resources.codes import EventStatus
 
-SCHEDULED, ACTIVE = "scheduled", "active"
+PUBLISHING, SCHEDULED, ACTIVE = "publishing", "scheduled", "active"
 
 
 def list_orders(
@@ -79,6 +79,8 @@ def describe(order: DispatchOrder) -> OrderSummary:
 def status_of(order: DispatchOrder) -> str:
     """Return the status of an order, as in `OrderSummary`."""
     now = clock.now()
+    if order.work is not None and order.work["do"] == "publish":
+        return PUBLISHING
     if order.cancelled_at is not None and now >= order.cancelled_at:
         return "cancelled"
     if now >= order.start + order.duration_s:
@@ -91,7 +93,7 @@ def status_of(order: DispatchOrder) -> str:
 
 def controls_of(order: DispatchOrder) -> list[Document]:
     """Return the events that carry an order out."""
-    hrefs = Share.select(Share.event_href).where(Share.order == order).distinct()
+    hrefs = Share.select(Share.event_href).where((Share.order == order) & (Share.event_href != "")).distinct()
     return list(Document.select().where(Document.href.in_(hrefs)))
 
 

@@ -11,7 +11,8 @@ class OrderSummary(TypedDict):
     """An order; power is positive for injection.
 
     `quantity` is one of `allocation.QUANTITIES`, or names how a plan dispatches; `value` is in its unit.
-    `status` is scheduled, active, cancelled, superseded (all its controls are) or over. `id` is None in a dry
+    `status` is publishing (some controls are not yet), scheduled, active, cancelled, superseded (all its
+    controls are) or over. `id` is None in a dry
     run.
     """
     id: int | None
@@ -41,13 +42,14 @@ class AllocatedShare(TypedDict):
     control: Href | None
 
 
-class CreatedOrder(OrderSummary):
-    """An order that was created, with its events and shares; `xml` only in a dry run.
-
-    `unserved_w` is the part of the order that members cannot do.
-    """
+class RecordedOrder(OrderSummary):
+    """An order as it is recorded. `unserved_w` is the part of it that members cannot do."""
     baseline_w: Watts
     unserved_w: Watts
+
+
+class CreatedOrder(RecordedOrder):
+    """An order that was created, with its events and shares; `xml` only in a dry run."""
     dry_run: bool
     controls: list[DerControlSummary | DrEventSummary | ReservationSummary]
     shares: list[AllocatedShare]

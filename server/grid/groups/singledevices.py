@@ -23,11 +23,7 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
 
     Their primacy is smaller than `stronger_than`. Refused (409) where that is 0.
     """
-    if stronger_than == 0:
-        raise Refused(
-            409,
-            "nothing beats primacy 0: give the virtual DER a greater one to address its devices separately",
-        )
+    check_primacy(stronger_than)
     with store.transaction():
         existing = {number: vder for vder in among(VirtualDER.select(), VirtualDER.device, devices)
                     if (number := vder.device_id) is not None}
@@ -52,6 +48,15 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
         programs.create_all(list(new.values()))
         assignments.join(new.items())
         return existing | {device.id: vder for device, vder in new.items()}
+
+
+def check_primacy(stronger_than: int) -> None:
+    """Refuse (409) a primacy than which no other is smaller."""
+    if stronger_than == 0:
+        raise Refused(
+            409,
+            "nothing beats primacy 0: give the virtual DER a greater one to address its devices separately",
+        )
 
 
 def _shared_sfdis(devices: Sequence[Device]) -> set[int]:

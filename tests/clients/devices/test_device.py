@@ -16,7 +16,7 @@ from clients.reports.reporter import Trace
 from clients.simulation.weather import Site
 from server import clock
 from server.config import settings
-from server.devices import enrolment
+from server.devices import enddevices, enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.resources import numbering, pollrates, store
@@ -90,7 +90,7 @@ def test_a_refused_registration_is_tried_once_for_every_poll(
     def refuse(*_: object) -> None:
         raise Refused(403, "not you")
     settings.registration = True
-    monkeypatch.setattr(enrolment, "_check_registration", refuse)
+    monkeypatch.setattr(enddevices, "_check_registration", refuse)
     device.run(250)
     assert device.details("error") and not device.details("enrolled")
     assert device.transport.count("POST", "/edev") == 3

@@ -1,0 +1,196 @@
+"""The events of an order for single devices, some in each transaction.
+
+An order with an event for each of many devices is recorded whole, then its events are published, and
+cancelled, for TOGETHER devices at a time, so that others wait no longer than for these. The order says what
+remains to be done (`work`), and up to which device it has been done, so whoever made it may be killed: the
+worker goes on. Meanwhile the order can be cancelled.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
+
+from server import clock
+from server.grid.controls import dercontrols, reservationanswers, reservations
+from server.grid.controls.reservations import Revision
+from server.grid.dispatch.shares import ShareRow, record_shares
+from server.grid.fleet.reservationoffer import ReservationOffer
+from server.grid.groups import singledevices
+from server.models import Device, DispatchOrder, Document, Share, among, is_postgres
+from server.resources import documents, sql, store
+from server.resources.codes import EventStatus, RequestStatus
+from server.units import Href, Instant, Lfdi, SecondsExact
+
+Data = dict[str, Any]
+Progress = Callable[[int, int], None]
+TOGETHER = 200  # devices in one transaction
+_RESERVATION = "FlowReservationResponse"
+
+
+# --- what remains to be done ----------------------------------------------------------------------
+
+def publication(
+    event: Data | None = None, ramp_s: SecondsExact | None = None, description: str = ""
+) -> Data:
+    """Return the work of an order with shares that are pending (see `control` and `reservation`).
+
+    `event` has the elements that its controls have in common, `description` is that of reservations.
+    """
+    return {"do": "publish", "after": "", "event": event, "ramp_s": ramp_s, "description": description}
+
+
+def cancellation(at: Instant | None, randomized: bool, reason: str | None) -> Data:
+    """Return the work of an order that is cancelled; for the arguments see `store.cancel`."""
+    return {"do": "cancel", "after": "", "at": at, "randomized": randomized, "reason": reason}
+
+
+def control(base: Data) -> Data:
+    """Return what is pending of a share that is sent as a DERControl of its own."""
+    return {"base": base}
+
+
+def reservation(revision: Revision, counted: int = 0) -> Data:
+    """Return what is pending of a share that is sent as FlowReservationResponses, of which `counted` is the
+    index of the one that the share names."""
+    return {"request": revision.request, "offers": [list(offer) for offer in revision.offers],
+            "since": revision.since, "counted": counted}
+
+
+def _revision(pending: Data) -> Revision:
+    return Revision(pending["request"], [ReservationOffer(*offer) for offer in pending["offers"]],
+                    pending["since"])
+
+
+# --- doing it -------------------------------------------------------------------------------------
+
+def finish_all() -> int:
+    """Do what remains of every order; return for how many devices that was."""
+    orders = DispatchOrder.select().where(DispatchOrder.work.is_null(False)).order_by(DispatchOrder.start)
+    return sum(finish(order.id) for order in list(orders))
+
+
+def finish(number: int, progress: Progress | None = None) -> int:
+    """Do what remains of an order; return for how many devices that was.
+
+    `progress(done, total)` is called after each transaction.
+    """
+    done, total = 0, Share.select().where(Share.order == number).count() if progress else 0
+    while (count := _do_some(number)) is not None:
+        done += count
+        if progress is not None and count:
+            progress(done, total)
+    return done
+
+
+def _do_some(number: int) -> int | None:
+    """Do what remains for the next TOGETHER devices, and return their number; None where nothing remains."""
+    order = DispatchOrder.get_or_none((DispatchOrder.id == number) & DispatchOrder.work.is_null(False))
+    if order is None:
+        return None
+    shares = list(Share.select().where((Share.order == order) & (Share.lfdi > order.work["after"]))
+                  .order_by(Share.lfdi).limit(TOGETHER))
+    with store.transaction(*_scopes([share.lfdi for share in shares]), order.vder.program):
+        current = locked(number)
+        if current is None or current.work != order.work:
+            return 0  # another process has done it
+        _ACTIONS[order.work["do"]](current, shares)
+        is_last = len(shares) < TOGETHER
+        current.work = None if is_last else {**order.work, "after": shares[-1].lfdi}
+        current.save(only=[DispatchOrder.work])
+    return len(shares)
+
+
+def locked(number: int) -> DispatchOrder | None:
+    """Return an order, which nobody else changes until the transaction ends; None where there is none."""
+    query = DispatchOrder.select().where(DispatchOrder.id == number)
+    return cast(DispatchOrder | None, (query.for_update() if is_postgres() else query).first())
+
+
+def _scopes(lfdis: Sequence[Lfdi]) -> Iterator[Href]:
+    """Yield the trees of devices and of the programs of their own."""
+    for device, program in sql.among("SELECT d.id, v.program FROM device d LEFT JOIN virtual_der v "
+                                     "ON v.device_id = d.id WHERE d.lfdi IN ({})", lfdis):
+        yield f"/edev/{device}"
+        if program:
+            yield program
+
+
+def _publish(order: DispatchOrder, shares: Sequence[Share]) -> None:
+    """Publish what is pending of shares.
+
+    A share that cannot be sent any more, since the device or its request is gone or the time is over, is
+    removed: nobody was told of it.
+    """
+    pending = {share.lfdi: share for share in shares if share.pending is not None}
+    hrefs: dict[Lfdi, Href] = {}
+    if order.start + order.duration_s > clock.now():
+        contents = {lfdi: share.pending for lfdi, share in pending.items()}
+        created = _created(order, pending)
+        bases = {lfdi: content["base"] for lfdi, content in contents.items() if "base" in content}
+        cars = {lfdi: content for lfdi, content in contents.items() if "offers" in content}
+        hrefs = {**_publish_controls(order, created, bases), **_publish_reservations(order, created, cars)}
+    remove(order, [lfdi for lfdi in pending if lfdi not in hrefs])
+    record_shares(order, [
+        ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w or 0.0, share.reason)
+        for lfdi, href in hrefs.items() for share in [pending[lfdi]]])
+
+
+def remove(order: DispatchOrder, lfdis: Sequence[Lfdi]) -> None:
+    """Remove the shares of devices."""
+    sql.many("DELETE FROM share WHERE order_id = ? AND lfdi = ?", ((order.id, lfdi) for lfdi in lfdis))
+
+
+def _created(order: DispatchOrder, lfdis: Iterable[Lfdi]) -> Data:
+    """Return the creationTime of events that are published after those of a later order for the same devices,
+    which must not be superseded by them: before that order. Else it is the time of publication."""
+    later = next(sql.among(
+        "SELECT 1 FROM share WHERE lfdi IN ({}) AND order_id > ? LIMIT 1", lfdis, order.id), None)
+    return {"creationTime": order.created_at - 1} if later else {}  # in one second, the later mRID would win
+
+
+def _publish_controls(order: DispatchOrder, created: Data, base_of: dict[Lfdi, Data]) -> dict[Lfdi, Href]:
+    if not base_of:
+        return {}
+    devices = list(among(Device.select(), Device.lfdi, base_of))
+    single_vders = singledevices.ensure(devices, order.vder.primacy)
+    program_of = {device.lfdi: single_vders[device.id].program for device in devices}
+    hrefs = dercontrols.publish_all({program: base_of[lfdi] for lfdi, program in program_of.items()},
+                                    {**order.work["event"], **created}, ramp_s=order.work["ramp_s"])
+    return {lfdi: hrefs[program] for lfdi, program in program_of.items()}
+
+
+def _publish_reservations(
+    order: DispatchOrder, created: Data, pending: dict[Lfdi, Data]
+) -> dict[Lfdi, Href]:
+    now = clock.now()
+    revisions = {lfdi: _revision(of_car) for lfdi, of_car in pending.items()}
+    requests = {document.href for document in documents.among(
+        "href", (revision.request for revision in revisions.values()))
+        if document.submitted["RequestStatus"]["requestStatus"] != RequestStatus.CANCELLED}
+    possible = {lfdi: revision for lfdi, revision in revisions.items() if revision.request in requests
+                and all(offer.start + offer.duration_s > now for offer in revision.offers)}
+    hrefs = reservations.revise_all(list(possible.values()), order.work["description"], created)
+    return {lfdi: of_car[pending[lfdi]["counted"]]
+            for lfdi, of_car in zip(possible, hrefs, strict=True)}
+
+
+def live_controls(hrefs: Sequence[Href]) -> list[Document]:
+    """Return those of these events that are scheduled or active."""
+    return [document for document in documents.among("href", hrefs, f"AND {documents.LISTED}")
+            if document.status["currentStatus"] <= EventStatus.ACTIVE]
+
+
+def _cancel(order: DispatchOrder, shares: Sequence[Share]) -> None:
+    """Cancel the events of shares. Cars whose reservation is cancelled now are granted anew, by the policy,
+    what they need."""
+    work = order.work
+    live = live_controls([share.event_href for share in shares])
+    released = [document for document in live if document.kind == _RESERVATION and work["at"] is None]
+    for document in released:
+        reservationanswers.release(document)
+    store.cancel_all((document.href for document in live if document not in released),
+                     work["at"], work["randomized"], work["reason"])
+
+
+_ACTIONS: dict[str, Callable[[DispatchOrder, Sequence[Share]], None]] = {
+    "publish": _publish, "cancel": _cancel}
