@@ -87,7 +87,7 @@ def readings(
                 and not counting[meter.href].is_plausible(value, duration_s)
                 or untimely,
             }
-            for instant, duration_s, value, untimely in meterreadings.timed(meter.href, since, until)[-limit:]
+            for instant, duration_s, value, untimely in meterreadings.timed(meter.href, since, until, limit)
         ]
     return sorted(rows, key=lambda row: (row["meter"], row["start"]))
 

@@ -19,6 +19,7 @@ from server.units import Instant, Seconds
 Data = dict[str, Any]
 DAY = 86400
 CLOCK_TOLERANCE_S = 300  # how far the clock of a device may be ahead of ours
+ALL = (1 << 63) - 1  # as a LIMIT
 UNTIMELY = 1 << 40  # the bit of Reading.sort of those whose time cannot be: they are in no series
 # A value of one tier or block is contained in that of all. A condition on a reading r that counts as power.
 # Of the row s of a set: that r is a reading of it. By its start PostgreSQL knows the partition.
@@ -195,16 +196,17 @@ class TimedValue(NamedTuple):
     untimely: bool
 
 
-def timed(meter: str, start: Instant, end: Instant) -> list[TimedValue]:
-    """Return the readings that begin in [start, end), oldest first."""
+def timed(meter: str, start: Instant, end: Instant, limit: int | None = None) -> list[TimedValue]:
+    """Return the newest `limit` (None: all) readings that begin in [start, end), oldest first."""
     of_time = "s.meter = ? AND s.start < ? AND s.start + s.duration_s >= ?", (meter, end, start)
     earliest, = sql.row(f"SELECT min(s.start) FROM reading_set s WHERE {of_time[0]}", *of_time[1])
     rows = sql.rows(
         f"SELECT r.start, r.duration_s, r.value, r.sort FROM reading_set s JOIN reading r ON {OF_SET} "
         f"WHERE {of_time[0]} AND r.set_start >= ? AND r.set_start < ? AND r.start >= ? AND r.start < ? "
-        "ORDER BY r.start, r.number", *of_time[1], earliest, end, start, end)
+        "ORDER BY r.start DESC, r.number DESC LIMIT ?",
+        *of_time[1], earliest, end, start, end, ALL if limit is None else limit)
     return [TimedValue(begin, duration_s, value, bool(sort & UNTIMELY))
-            for begin, duration_s, value, sort in rows]
+            for begin, duration_s, value, sort in reversed(rows)]
 
 
 def between(meter: str, start: Instant, end: Instant) -> list[tuple[Instant, Seconds, int | None]]:

@@ -257,6 +257,7 @@ def test_of_what_is_twice_in_a_set_the_last_counts(meter: Peer) -> None:
         "start": NOON - 900, "duration": 60}}, reading(4, NOON - 900, localID="01")]
     post(meter, {**POWER, "MirrorReadingSet": [{**span(1), "Reading": twice}]})
     assert meterreadings.between(AT, 0, NOON) == [(NOON - 900, 60, 3), (NOON - 900, 300, 4), (NOON - 300, 300, 2)]
+    assert [row.value for row in meterreadings.timed(AT, 0, NOON, limit=2)] == [4, 2]
     shown = meter.get(f"{AT}/rs/1/r?l=9").data["Reading"]
     assert [(item["href"].rpartition("/")[2], item["value"]) for item in shown] == [("1", 3), ("2", 2), ("3", 4)]
 

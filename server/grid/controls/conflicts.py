@@ -5,17 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from peewee import chunked
-
 from server import clock
 from server.grid.fleet.members import Member
 from server.models import Document, Membership, VirtualDER
-from server.resources import dermodes, events, sql, table
+from server.resources import dermodes, documents, events, sql, table
 from server.resources.codes import EventStatus
 from server.resources.events import Event
 from server.units import Lfdi
 
-_CHUNK = 400
 _LISTS = ("derc", "edc")  # a DERProgram's events, a DemandResponseProgram's
 
 
@@ -162,16 +159,13 @@ def _overlapping_events(event_of: Mapping[str, Event]) -> dict[str, list[Event]]
     Those which the event itself has superseded by being posted are included.
     """
     overlapping: dict[str, list[Event]] = defaultdict(list)
-    for batch in chunked(event_of, _CHUNK):
-        for document in Document.select().where(
-                Document.parent.in_([f"{program}/{name}" for program in batch for name in _LISTS])
-                & (Document.visibility < Document.EXPIRED)
-        ).order_by(Document.parent, Document.sort):
-            other, event = _event(document), event_of[table.parent(document.parent)]
-            in_force = (
-                document.status["currentStatus"] <= EventStatus.ACTIVE
-                or other.superseded == event.activation
-            )
-            if other.key != event.key and in_force and events.overlap(event, other):
-                overlapping[table.parent(document.parent)].append(other)
+    lists = (f"{program}/{name}" for program in event_of for name in _LISTS)
+    for document in documents.among("parent", lists, f"AND {documents.LISTED} ORDER BY parent, sort"):
+        other, event = _event(document), event_of[table.parent(document.parent)]
+        in_force = (
+            document.status["currentStatus"] <= EventStatus.ACTIVE
+            or other.superseded == event.activation
+        )
+        if other.key != event.key and in_force and events.overlap(event, other):
+            overlapping[table.parent(document.parent)].append(other)
     return overlapping

@@ -6,16 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peewee import chunked
-
 from server import clock
 from server.errors import Refused
 from server.grid.groups import assignments, programs
 from server.models import Device, VirtualDER, among
 from server.resources import sql, store
 from server.resources.hooks import Change, before
-
-_CHUNK = 500  # parameters in one statement
 
 
 def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDER]:
@@ -61,9 +57,9 @@ def check_primacy(stronger_than: int) -> None:
 
 def _shared_sfdis(devices: Sequence[Device]) -> set[int]:
     """Return the SFDIs of these devices that others have, too: a name needs the device's number then."""
-    return {sfdi for chunk in chunked({device.sfdi for device in devices}, _CHUNK) for sfdi, in sql.rows(
-        f"SELECT sfdi FROM device WHERE sfdi IN ({sql.marks(len(chunk))}) GROUP BY sfdi HAVING count(*) > 1",
-        *chunk)}
+    return {sfdi for sfdi, in sql.among(
+        "SELECT sfdi FROM device WHERE sfdi IN ({}) GROUP BY sfdi HAVING count(*) > 1",
+        (device.sfdi for device in devices))}
 
 
 @before("DELETE", "EndDevice")
