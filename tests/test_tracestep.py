@@ -19,4 +19,4 @@ def test_one_step_of_the_balance_crosses_few_modules() -> None:
     assert len(listed) <= MODULES and len(path) <= PATH, process.stdout
     assert total == f"{len(listed)} modules, {len(path)} of them on the call path of the control"
     assert path[0] == "server/worker.py" and "server/grid/balance/publish.py" in path
-    assert path[-1] == "server/resources/documents.py", "the control is written"
+    assert "server/resources/documents.py" in path, "the control is written"
