@@ -5,6 +5,7 @@ until the event is over, unless it opts in again (5, 9) before. An opt-out does 
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -12,7 +13,7 @@ from server import audit, clock
 from server.devices import enrolment
 from server.errors import Refused
 from server.functionsets import response
-from server.models import Device, Participation
+from server.models import Device, Participation, among
 from server.models.pages import Pages
 from server.resources import store
 from server.resources.codes import OPT_INS, OPT_OUTS
@@ -130,9 +131,17 @@ def opted_out() -> list[ParticipationRow]:
 def contracts() -> Pages[ParticipationRow]:
     """Return the devices that have a limit or a tier."""
     limited = Participation.max_events.is_null(False) | Participation.max_hours.is_null(False)
-    query = Participation.select(Participation, Device).join(Device)
-    query = query.where(limited | (Participation.tier != 0))
-    return Pages(query, Participation.device, lambda rows: map(describe, rows))
+    query = Participation.select().where(limited | (Participation.tier != 0))
+    return Pages(query, Participation.device, _rows)
+
+
+def _rows(page: list[Participation]) -> Iterator[ParticipationRow]:
+    devices = {device.id: device
+               for device in among(Device.select(), Device.id, (row.device_id for row in page))}
+    for row in page:
+        if row.device_id in devices:
+            row.device = devices[row.device_id]
+            yield describe(row)
 
 
 @after("POST", *response.KINDS)

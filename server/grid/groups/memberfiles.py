@@ -31,9 +31,9 @@ class Line(NamedTuple):
 
 def list_members(vder: str | int | VirtualDER) -> Pages[MemberRow]:
     """Return the members of a virtual DER, and whether each was added by name or by a rule or child."""
-    members = Device.select(Device, Membership.listed).join(Membership).where(
+    members = Device.select(Device, Membership.device, Membership.listed).join(Membership).where(
         Membership.vder == virtualders.find(vder)).objects()
-    return Pages(members, Device.id, lambda devices: map(_member, devices))
+    return Pages(members, Membership.device, lambda devices: map(_member, devices))
 
 
 def _member(device: Any) -> MemberRow:
