@@ -18,7 +18,7 @@ from server.config.checks import masked
 from server.grid.balance import controller
 from server.grid.dispatch import orderwork
 from server.grid.fleet import inferredcapacity
-from server.grid.series import measurements
+from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
@@ -95,10 +95,11 @@ def purge() -> int:
     The rest is due at once, else the next removal PURGE_S later.
     """
     global _purge_at
+    more = readingsums.sum_up(clock.now())
     readingdays.arrange(clock.now())
-    removed, more = retention.remove_old()
+    removed, rest = retention.remove_old()
     archived = auditarchive.archive()
-    more |= archived == auditarchive.SLICE
+    more |= rest or archived == auditarchive.SLICE
     _purge_at = time.monotonic() + (0 if more else PURGE_S)
     return removed + archived
 

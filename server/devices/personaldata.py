@@ -19,8 +19,9 @@ from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
-                           Document, ErasedMember, KeyValue, Measurement, Plan, Rate, Reading, ReadingSet,
-                           ResponseRecord, Series, Share, Table, VirtualDER, tables, vder_audience)
+                           Document, ErasedMember, KeyValue, Measurement, Plan, QuarterHours, Rate, Reading,
+                           ReadingSet, ResponseRecord, Series, Share, Table, VirtualDER, tables,
+                           vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -122,6 +123,7 @@ HOLDINGS = (
     Holding(Document, _documents),
     Holding(ReadingSet, _sets),
     Holding(Reading, lambda about: Reading.set.in_(ReadingSet.select(ReadingSet.id).where(_sets(about)))),
+    Holding(QuarterHours, lambda about: QuarterHours.meter.in_(about.meters)),
     Holding(Rate, lambda about: Rate.lfdi == about.lfdi),
     Holding(AlarmRecord, _alarms),
     Holding(DispatchOrder, lambda about: DispatchOrder.vder == about.vder),

@@ -35,7 +35,7 @@ from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, P
 from server.models.groups import Membership, VirtualDER
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
-from server.models.series import Measurement, Series
+from server.models.series import Measurement, QuarterHours, Series
 from server.models.unavailable import DATABASE_ERRORS
 
 T = TypeVar("T")
@@ -203,7 +203,8 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "CHUNK", "ChargingSession", "Counter", "DerState",
     "Device", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue",
-    "Measurement", "Membership", "Meter", "NOBODY", "Participation", "Plan", "Rate", "RatingOverride",
-    "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER",
-    "among", "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open",
-    "is_postgres", "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "Measurement", "Membership", "Meter", "NOBODY", "Participation", "Plan", "QuarterHours", "Rate",
+    "RatingOverride", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
+    "ThermalState", "VirtualDER", "among", "check_schema", "connect", "db", "discard_connection",
+    "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
+    "vder_audience", "vder_of_audience"]

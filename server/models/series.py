@@ -34,6 +34,21 @@ class Series(Table):
         indexes = ((("vder", "quantity", "issued_at"), False), (("vder", "quantity", "until"), False))
 
 
+class QuarterHours(Table):
+    """What one MeterReading (`meter` is its href) said of the quarter-hours of a day, in place of readings.
+
+    `day` is its start (UTC). `injection_w` is the mean injection in W of each, null where nothing was read;
+    `seconds` of how many seconds each is, null where of all that were read at all.
+    """
+    meter = TextField()
+    day = BigIntegerField(index=True)
+    injection_w = JSON()
+    seconds = JSON(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("meter", "day")
+
+
 class Measurement(Table):
     """What was measured of a virtual DER, or calculated from that, in the intervals.STEP seconds from `start`
     on.

@@ -240,6 +240,7 @@ def data(href: str, start: Instant, duration_s: Seconds, value: int | None, subm
 
 
 def remove_below(href: str) -> None:
-    """Remove the readings of a MeterReading, or of all below a UsagePoint."""
-    sql.execute("DELETE FROM reading_set WHERE meter = ?", href)
-    sql.execute(f"DELETE FROM reading_set WHERE {sql.below('meter')}", *sql.bounds(href))
+    """Remove the readings of a MeterReading, or of all below a UsagePoint, and the sums of earlier ones."""
+    for table in ("reading_set", "quarter_hours"):
+        sql.execute(f"DELETE FROM {table} WHERE meter = ?", href)
+        sql.execute(f"DELETE FROM {table} WHERE {sql.below('meter')}", *sql.bounds(href))

@@ -8,21 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from server.config import settings
 from server.models import is_postgres
 from server.resources import sql
 from server.resources.transactions import Busy, transaction
-from server.units import Instant
+from server.units import Href, Instant
 
 DAY = 86_400  # s
 AHEAD = 3  # days for which there are partitions, from today on
 WAIT_MS = 2000  # for those who read, or write: they wait as well
+SUMMED = "readings are summed up"  # the KeyValue of Summed
 _REST = "reading_rest"
 _PARTITIONS = ("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
                "WHERE i.inhparent = 'reading'::regclass AND c.relname <> ?")
 _HAS_SETS = "SELECT 1 FROM reading_set WHERE start >= ? AND start < ? LIMIT 1"
 _IS_WANTED = "SELECT 1 FROM reading_set WHERE start >= ? AND start < ? AND start + duration_s >= ? LIMIT 1"
+
+
+class Summed(NamedTuple):
+    """Up to where readings are summed up: all days before `day` (its start), and of that the meters up to
+    `href`."""
+    day: Instant
+    href: Href
+
+
+def summed() -> Summed | None:
+    """Return up to where readings are summed up, None where that has not begun."""
+    row = sql.row("SELECT value FROM key_value WHERE name = ?", SUMMED)
+    if row is None:
+        return None
+    day, _, href = row[0].partition(" ")
+    return Summed(int(day), href)
+
+
+def summed_until() -> Instant:
+    """Return the end of the last day that is summed up, 0 where there is none."""
+    position = summed()
+    return position.day if position is not None else 0
+
+
+def kept_since(now: Instant) -> Instant:
+    """Return before when readings may be removed: what they say is in sums, and that of the next day does not
+    need them."""
+    least: Instant = now - settings.reading_days * DAY
+    return min(least, summed_until() - DAY)
 
 
 def partitions() -> list[Instant]:
@@ -39,7 +70,7 @@ def arrange(now: Instant) -> int:
     if not is_postgres():
         return 0
     today, there = now - now % DAY, set(partitions())
-    oldest = today - (settings.reading_days + 1) * DAY
+    oldest = max(kept_since(now), now - settings.quarter_hour_days * DAY) - DAY
     missing = [day for day in range(today + (AHEAD - 1) * DAY, oldest, -DAY) if day not in there
                and (day >= today or sql.row(_HAS_SETS, day, day + DAY) is not None)]
     return sum(_attempt(_make, day) for day in missing)

@@ -114,8 +114,13 @@ _SILENT_MIRRORS = f"""
     WHERE u.parent = '/upt' AND NOT EXISTS (
         SELECT 1 FROM document q JOIN reading_set s ON s.meter = q.href AND s.start >= ? - {DAY}
         WHERE q.parent = u.href || '/mr')
+    AND NOT EXISTS (
+        SELECT 1 FROM document q JOIN quarter_hours h ON h.meter = q.href AND h.day >= ? - {DAY}
+        WHERE q.parent = u.href || '/mr')
     AND (EXISTS (SELECT 1 FROM document q JOIN reading_set s ON s.meter = q.href
                  WHERE q.parent = u.href || '/mr')
+         OR EXISTS (SELECT 1 FROM document q JOIN quarter_hours h ON h.meter = q.href
+                    WHERE q.parent = u.href || '/mr')
          OR NOT EXISTS (SELECT 1 FROM device v WHERE v.lfdi = u.audience
                         AND (v.last_contact_at >= ? OR v.enrolled_at >= ?)))"""
 _IDLE_SUBSCRIPTIONS = """
@@ -131,7 +136,12 @@ def _response_days() -> float:
 
 
 def _mirror_days() -> float:
-    return float(min(settings.mirror_days, settings.reading_days))  # by its readings it is known to be silent
+    return float(min(settings.mirror_days, settings.quarter_hour_days))  # by these it is known to be silent
+
+
+def _reading_days() -> float:
+    now = clock.now()
+    return (now - readingdays.kept_since(now)) / DAY
 
 
 def _season_days() -> float:
@@ -159,16 +169,20 @@ RULES = (
          select="SELECT id FROM dispatch_order WHERE start < ? AND start + duration_s < ? ORDER BY start"),
     Rule(what="mirrors", days=_mirror_days, remove=_remove_documents, select=_SILENT_MIRRORS, slice=10,
          after="u.sort"),
-    Rule(what="readings", days=lambda: settings.reading_days, remove=_remove_readings,
+    Rule(what="readings", days=_reading_days, remove=_remove_readings,
          select="SELECT id, start, meter FROM reading_set WHERE start < ? AND start + duration_s < ? "
                 "ORDER BY start",
          slice=READING_SLICE, prepare=readingdays.drop),
-    Rule(what="measurements", days=lambda: settings.reading_days,
+    Rule(what="quarter-hours", days=lambda: settings.quarter_hour_days,
+         remove=_delete("quarter_hours", "meter", "day"),
+         select="SELECT meter, day FROM quarter_hours WHERE day < ? ORDER BY day"),
+    Rule(what="measurements", days=lambda: settings.quarter_hour_days,
          remove=_delete("measurement", "vder_id", "quantity", "start"),
          select="SELECT vder_id, quantity, start FROM measurement WHERE start < ? ORDER BY start"),
-    Rule(what="signals and forecasts", days=lambda: settings.reading_days, remove=_delete("series", "id"),
+    Rule(what="signals and forecasts", days=lambda: settings.quarter_hour_days,
+         remove=_delete("series", "id"),
          select="SELECT id FROM series WHERE until < ? ORDER BY until"),
-    Rule(what="charging sessions", days=lambda: settings.reading_days,
+    Rule(what="charging sessions", days=lambda: settings.quarter_hour_days,
          remove=_delete("charging_session", "href"),
          # by the row the request is found, which goes first
          select="SELECT href FROM charging_session s WHERE arrival_at < ? AND departure_at < ? AND NOT "

@@ -12,7 +12,7 @@ from server import alarms, clock
 from server.grid.series import meterrows, meteruse, registers
 from server.grid.series.meterrows import MeterRow
 from server.grid.series.meteruse import Measure
-from server.resources import hooks, meterreadings, sql
+from server.resources import hooks, meterreadings, readingdays, sql
 from server.resources.hooks import PostedReading
 from server.units import Href, Instant, Seconds, Watts
 
@@ -82,6 +82,8 @@ def verify(meter: Href) -> bool:
     readings = [PostedReading(*columns) for columns in sql.rows(_SINCE, meter, since, since)]
     if row is None:
         return False
+    if not readings and row.read_at is not None and row.read_at < readingdays.summed_until():
+        return False  # its readings are gone by now
     powers, _ = _powers(row, readings)
     newest = max((power.at for power in powers), default=None)
     injection_w, = sql.row("SELECT injection_w FROM meter WHERE href = ?", meter)

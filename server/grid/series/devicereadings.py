@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.series import devicepower, meterrows
+from server.grid.series import devicepower, meterrows, quarterhours
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP
 from server.grid.series.meterrows import MeterRow, PowerReading
 from server.models import CHUNK
-from server.resources import meterreadings, sql
+from server.resources import meterreadings, readingdays, sql
 
 _READINGS = (
     f"SELECT m.href, r.start, r.duration_s, {meterrows.POWER} FROM meter m "
@@ -48,13 +48,37 @@ def own_meters(devices: Sequence[int]) -> list[MeterRow]:
 
 
 def read(meters: Sequence[MeterRow], start: int, steps: int, step: int) -> MeterEnergy:
-    """Return what each of these meters read in each step of `step` seconds from `start` (UTC, s) on."""
+    """Return what each of these meters read in each step of `step` seconds from `start` (UTC, s) on: by their
+    readings or, where those are summed up, by quarter-hours."""
     end = start + steps * step
+    since = min(max(start, readingdays.summed_until()), end)
+    if since == start:
+        return of_readings(meters, start, steps, step)
+    powers = quarterhours.read(meters, start, since)
+    for power in _readings(meters, since, end):
+        begin = max(power.start, since)
+        powers.append(power._replace(start=begin, duration_s=power.start + power.duration_s - begin))
+    return _energy(meters, powers, start, steps, step)
+
+
+def of_readings(meters: Sequence[MeterRow], start: int, steps: int, step: int) -> MeterEnergy:
+    """Return what each of these meters read in each step, by their readings alone."""
+    return _energy(meters, _readings(meters, start, start + steps * step), start, steps, step)
+
+
+def _readings(meters: Sequence[MeterRow], start: int, end: int) -> list[PowerReading]:
+    """Return what meters read in [start, end), if only in a part of a reading."""
     first_day = start - start % DAY - DAY  # single readings are gathered in sets of a day
     powers = meterrows.registers(meters, start, end)
     hrefs = (row.href for row in meters)
     powers += [PowerReading(*row) for row in sql.among(
         _READINGS, hrefs, *(first_day, end) * 2, *meterrows.bounds(), end, start, start)]
+    return powers
+
+
+def _energy(
+    meters: Sequence[MeterRow], powers: Sequence[PowerReading], start: int, steps: int, step: int
+) -> MeterEnergy:
     index = {row.href: number for number, row in enumerate(meters)}
     number = np.array([index[power.href] for power in powers], dtype=np.intp)
     begin = np.array([power.start for power in powers], dtype=float) - start

@@ -43,6 +43,7 @@ SETTINGS: dict[str, Any] = {
     "post_rate": QUARTER,
     "min_charge_w": 0,
     "reading_days": 4000,
+    "quarter_hour_days": 4000,
 }
 Entry = dict[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float64]]

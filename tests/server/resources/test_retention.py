@@ -11,6 +11,7 @@ from server.config import settings
 from server.config.declarations import SETTINGS
 from server.devices import enrolment
 from server.grid.groups import virtualders
+from server.grid.series import readingsums
 from server.models import Balance, ChargingSession, Device, Document, Meter, Plan, ReadingSet, VirtualDER
 from server.resources import retention, sql, store
 from server.resources.retention import DAY, RULES
@@ -56,14 +57,14 @@ def test_reservation_requests_end_and_the_session_stays(home: Home) -> None:
     assert home.client.get("/edev/1/frq?l=9").data["all"] == 0
     assert home.client.get("/edev/1").data["FlowReservationRequestListLink"]["all"] == 0
     assert not ChargingSession.get().cancelled and store.reindex() == 0
-    clock.turn_to(session.departure_at + settings.reading_days * DAY + 1)
+    clock.turn_to(session.departure_at + settings.quarter_hour_days * DAY + 1)
     retention.remove_old()
     assert not ChargingSession.select().exists()
 
 
 def test_a_request_of_long_ago_goes_before_its_session(home: Home) -> None:
     assert home.client.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
-    clock.turn_to(ChargingSession.get().departure_at + settings.reading_days * DAY + 1)
+    clock.turn_to(ChargingSession.get().departure_at + settings.quarter_hour_days * DAY + 1)
     worker.turn()
     retention.remove_old()
     assert ChargingSession.select().exists() and store.reindex() == 0
@@ -77,7 +78,7 @@ def test_a_mirror_that_is_silent_ends_with_its_usage_point(home: Home) -> None:
     other = {"mRID": "0F", "roleFlags": "0009", "serviceCategoryKind": 0, "status": 1,
              "deviceLFDI": home.lfdi}
     assert home.client.post("/mup", "MirrorUsagePoint", other).status == 201
-    settings.mirror_days, settings.reading_days = 10, 20
+    settings.mirror_days, settings.quarter_hour_days = 10, 20
     clock.turn_to(NOON + 10 * DAY)
     Device.update(last_contact_at=clock.now()).execute()
     assert retention.remove("mirrors", clock.now() - 10 * DAY) == 0
@@ -137,9 +138,11 @@ DAYS = sorted(name for name in SETTINGS if name.endswith("_days") and name != "a
 
 
 @pytest.mark.parametrize("name", DAYS)
+@pytest.mark.usefixtures("server")
 def test_every_setting_of_days_is_one_of_a_rule(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    readingsums.sum_up(NOON)
     before = [rule.days() for rule in RULES]
-    monkeypatch.setattr(settings, name, 7 if name in ("mirror_days", "reading_days") else 999)
+    monkeypatch.setattr(settings, name, 7 if name == "mirror_days" else 999)
     assert [rule.days() for rule in RULES] != before
 
 

@@ -48,7 +48,8 @@ def test_a_document_is_removed_with_what_is_below_it(device: peers.Peer) -> None
     assert not [href for href in hrefs if re.match(r"/edev/1(/|$)", href)]
 
 
-@pytest.mark.parametrize("table, column", [("document", "href"), ("reading_set", "meter"), ("meter", "href")])
+@pytest.mark.parametrize("table, column", [("document", "href"), ("reading_set", "meter"),
+                                           ("meter", "href"), ("quarter_hours", "meter")])
 def test_a_range_is_searched_by_an_index(server: None, table: str, column: str) -> None:
     statement = f"SELECT {column} FROM {table} WHERE {sql.below(column)}"
     if is_postgres():
