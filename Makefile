@@ -6,7 +6,7 @@ BIN = .venv/bin
 # in one process, and files begin in the order of tests/conftest.py.
 PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test lint coverage soak test-matrix bench bench-scale bench-grid clean
+.PHONY: run test lint coverage soak test-matrix bench bench-scale bench-polls bench-grid clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -34,6 +34,9 @@ bench: .venv/.bench
 
 bench-scale: .venv/.bench .venv/.test
 	$(BIN)/python -m tests.load.scale $(ARGS)
+
+bench-polls: .venv/.bench .venv/.test
+	$(BIN)/python -m tests.load.scale.polls $(ARGS)
 
 bench-grid: .venv/.bench
 	$(BIN)/python -m tests.load.grid $(ARGS)

@@ -47,7 +47,9 @@ def _document(row: tuple[Any, ...]) -> Document:
     values = dict(zip(COLUMNS, row, strict=True))
     for name, read in _JSON:
         values[name] = read(values[name])
-    return Document(**values)
+    document = Document(__no_default__=True)
+    document.__data__.update(values)  # as its attributes would, one by one, in five times the time
+    return document
 
 
 def write(rows: Iterable[Data]) -> None:

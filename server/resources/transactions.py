@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from server.models.base import CHUNK
 from server.models.unavailable import is_locked
 from server.resources import render, sql
 from server.units import Href
+
+
+LONG_S, MOST_S = 0.04, 0.5  # of a transaction that others shall not wait for twice, and of the time for them
 
 
 class _Local(threading.local):
@@ -42,6 +46,7 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
     with _waiting(wait_ms), db.atomic():
         if is_postgres():
             _lock(scopes, wait_ms)
+        began = time.monotonic()
         check_schema()
         _local.depth, _local.dirty = 1, {}
         try:
@@ -51,6 +56,21 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
                 render.rerender(hrefs)
         finally:
             _local.depth = 0
+    _give_way(time.monotonic() - began)
+
+
+def _give_way(held_s: float) -> None:
+    """Let others write after a long transaction, for as long as it took, if there are others.
+
+    SQLite gives its lock to no one in particular: who waits asks again after up to 0.1 s, and would hardly
+    ever find it free between long transactions that follow each other.
+    """
+    if held_s < LONG_S or is_postgres():
+        return
+    version = sql.row("PRAGMA data_version")
+    time.sleep(LONG_S / 2)
+    if sql.row("PRAGMA data_version") != version:  # another connection has written
+        time.sleep(min(held_s, MOST_S))
 
 
 @contextmanager

@@ -90,18 +90,19 @@ def build(url: str, callers: Mapping[int, str]) -> Fleet:
         start=clock.now() + DAY_S, addressing="device"))
     calling = [requests.caller(lfdi) for lfdi in callers.values()]
     fleet = Fleet(url, calling, [requests.quantity(caller) for caller in calling],
-                  {count: _program(count) for count in CONTROLS})
+                  {count: program(count) for count in CONTROLS})
     sql.execute("ANALYZE")
     db.close()
     return fleet
 
 
-def _program(controls: int) -> str:
-    program = store.add("DERProgram", "/derp", {"primacy": 10, "description": f"{controls} controls"},
-                        audience=EVERYONE)
+def program(controls: int) -> str:
+    """Add a program of everyone with so many controls, which begin tomorrow; return its href."""
+    href = store.add("DERProgram", "/derp", {"primacy": 10, "description": f"{controls} controls"},
+                     audience=EVERYONE)
     base = {"DERControlBase": {"opModMaxLimW": 5000}}
-    store.put(f"{program}/dderc", {"mRID": numbering.new_mrid(), **base})
+    store.put(f"{href}/dderc", {"mRID": numbering.new_mrid(), **base})
     for number in range(controls):
         interval = {"start": clock.now() + DAY_S + 3600 * number, "duration": 1800}
-        store.add("DERControl", f"{program}/derc", {"interval": interval, "randomizeStart": 60, **base})
-    return program
+        store.add("DERControl", f"{href}/derc", {"interval": interval, "randomizeStart": 60, **base})
+    return href

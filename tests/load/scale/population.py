@@ -36,7 +36,7 @@ _TABLES = {
 def build(count: int, known: Mapping[int, str] = MappingProxyType({})) -> None:
     """Fill the open database, which is empty, with so many devices: a multiple of TEMPLATE, or fewer.
 
-    `known` are the LFDIs of those of the template that have a certificate, by number from 0.
+    `known` are the LFDIs of those that have a certificate, by number from 0.
     """
     hooks.run_seeds()
     virtualders.create(AREA)
@@ -48,7 +48,7 @@ def build(count: int, known: Mapping[int, str] = MappingProxyType({})) -> None:
             for number in range(begin, min(begin + 100, size)):
                 _enrol(known.get(number) or lfdi(number), number)
     if count > size:
-        _copy(count // size)
+        _copy(count // size, known)
     with db.atomic():
         sql.execute("UPDATE device SET last_contact_at = ?", clock.now())
     sql.execute("ANALYZE")
@@ -85,17 +85,19 @@ def _enrol(lfdi: str, number: int) -> None:
     }, lfdi, caller)
 
 
-def _copy(copies: int) -> None:
+def _copy(copies: int, known: Mapping[int, str]) -> None:
     """Copy the rows of the template, so that there are `copies` of each device in all."""
     offsets = {kind: int(sql.row("SELECT value FROM counter WHERE name = ?", f"/{kind}")[0])
                for kind in ("edev", "mup", "upt")}
     columns = {name: [column.name for column in db.obj.get_columns(name)] for name in _TABLES}
-    devices = [_Template(number, lfdi, offsets, columns) for number, lfdi in sql.rows(
-        "SELECT id, lfdi FROM device ORDER BY id")]
+    rows = sql.rows("SELECT id, lfdi FROM device ORDER BY id")
+    devices = [_Template(number, lfdi, offsets, columns) for number, lfdi in rows]
     for copy in range(1, copies):
         with db.atomic():
             for name in _TABLES:
-                _insert(name, columns[name], (row for device in devices for row in device.rows(name, copy)))
+                _insert(name, columns[name], (
+                    row for index, device in enumerate(devices)
+                    for row in device.rows(name, copy, known.get(copy * len(devices) + index))))
     for kind, offset in offsets.items():
         sql.execute("UPDATE counter SET value = ? WHERE name = ?", offset * copies, f"/{kind}")
 
@@ -117,9 +119,9 @@ class _Template:
             "SELECT mrid FROM document WHERE audience = ? AND mrid IS NOT NULL", lfdi)]
         self.columns = columns
 
-    def rows(self, name: str, copy: int) -> Iterator[Row]:
-        """Yield the rows of a copy."""
-        new_lfdi = lfdi((copy << 32) + self.number)
+    def rows(self, name: str, copy: int, known: str | None) -> Iterator[Row]:
+        """Yield the rows of a copy, which has this LFDI, if one is known."""
+        new_lfdi = known or lfdi((copy << 32) + self.number)
         changes = [(self.lfdi, new_lfdi), (str(identity.sfdi(self.lfdi)), str(identity.sfdi(new_lfdi)))]
         for kind, number in self.numbers.items():
             new = f"/{kind}/{number + copy * self.offsets[kind]}"
