@@ -1,10 +1,12 @@
 """Compares values with their declared types: TypedDict, list, Literal, unions, plain types."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import (Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin,
                     get_type_hints, is_typeddict)
 
+from server.models.pages import Pages
 from server.units import Meaning
 
 
@@ -22,7 +24,7 @@ def mismatches(value: Any, declared: Any, path: str = "result") -> list[str]:
         return [] if value in inner else [f"{path}: {value!r} is none of {inner}"]
     if is_typeddict(declared):
         return _of_typeddict(value, declared, path)
-    if origin in (list, tuple):
+    if origin in (list, tuple, Pages, Iterator):
         if not isinstance(value, list):
             return [f"{path}: {type(value).__name__} is no list"]
         return [fault for number, item in enumerate(value)

@@ -57,11 +57,11 @@ def _audiences(href: str) -> tuple[str, ...]:
 def _count_programs(hrefs: list[Href]) -> dict[Href, int]:
     numbers = {href: _device(href) for href in hrefs}
     found = dict(sql.among(
-        # in SQLite a CROSS JOIN keeps its order
-        "SELECT d.id, count(*) FROM device d CROSS JOIN audience a CROSS JOIN document p WHERE d.id IN ({}) "
-        f"AND a.lfdi = d.lfdi AND p.parent = '/derp' AND p.audience = a.audience AND p.{documents.LISTED} "
-        "GROUP BY d.id", numbers.values()))
-    return {href: found.get(number, 0) for href, number in numbers.items()}
+        # subqueries, since PostgreSQL would go through all programs for a join
+        "SELECT d.id, (SELECT coalesce(sum((SELECT count(*) FROM document p WHERE p.parent = '/derp' AND "
+        f"p.audience = a.audience AND p.{documents.LISTED})), 0) FROM audience a WHERE a.lfdi = d.lfdi) "
+        "FROM device d WHERE d.id IN ({})", numbers.values()))
+    return {href: int(found.get(number, 0)) for href, number in numbers.items()}
 
 
 @instead("GET", "AssociatedDERProgramList")
@@ -110,9 +110,9 @@ def usage_point(context: RequestContext) -> Fragment:
 def _count_usage_points(hrefs: list[Href]) -> dict[Href, int]:
     numbers = {href: _device(href) for href in hrefs}
     found = dict(sql.among(
-        "SELECT d.id, count(*) FROM device d CROSS JOIN document p WHERE d.id IN ({}) AND p.parent = '/upt' "
-        f"AND p.audience = d.lfdi AND p.{documents.LISTED} GROUP BY d.id", numbers.values()))
-    return {href: found.get(number, 0) for href, number in numbers.items()}
+        "SELECT d.id, (SELECT count(*) FROM document p WHERE p.parent = '/upt' AND p.audience = d.lfdi AND "
+        f"p.{documents.LISTED}) FROM device d WHERE d.id IN ({{}})", numbers.values()))
+    return {href: int(found.get(number, 0)) for href, number in numbers.items()}
 
 
 def _owner(href: str) -> Lfdi:

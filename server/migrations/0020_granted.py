@@ -3,7 +3,7 @@ from typing import Any
 
 import peewee
 
-COMPATIBLE_FROM = "0011_pending_capacity"
+COMPATIBLE_FROM = "0018_quarter_hours"
 
 
 def up(migrator: Any, db: peewee.Database) -> None:

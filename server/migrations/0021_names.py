@@ -3,7 +3,7 @@ from typing import Any
 
 import peewee
 
-COMPATIBLE_FROM = "0011_pending_capacity"
+COMPATIBLE_FROM = "0018_quarter_hours"
 INDEXES = {"device_name": "device (name)",
            "alarm_record_kind_source_id": "alarm_record (kind, source, id)",
            "alarm_record_since_id": "alarm_record (since, id)"}

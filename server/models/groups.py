@@ -30,8 +30,11 @@ class VirtualDER(Table):
     program = TextField(default="")
     import_limit_w = DoubleField(null=True)
     export_limit_w = DoubleField(null=True)
-    device = ForeignKeyField(Device, null=True, on_delete="CASCADE", unique=True)
+    device = ForeignKeyField(Device, null=True, on_delete="CASCADE", index=False)
     created_at = BigIntegerField()
+
+
+VirtualDER.add_index(VirtualDER.device, unique=True, where=VirtualDER.device.is_null(False))
 
 
 class Membership(Table):

@@ -41,12 +41,12 @@ def left(folder: Path) -> list[str]:
     return leftovers
 
 
-def test_an_hour_in_steps_and_its_report(tmp_path: Path) -> None:
-    process = demo(tmp_path, "--fast", "--hours", "1", "--date", "2026-06-21")
+def test_some_steps_and_the_report(tmp_path: Path) -> None:
+    process = demo(tmp_path, "--fast", "--hours", "1.5", "--date", "2026-06-21")
     assert process.popen.wait(120) == 0, process.text
     lines = re.findall(r"^(\d\d:\d\d)  imbalance +([+-][\d.]+) -> +([+-][\d.]+) kW", process.text, re.M)
-    assert [at for at, _, _ in lines] == ["00:15", "00:30", "00:45", "01:00"], process.text
-    assert any(before != after for _, before, after in lines), "somebody moved something"
+    assert [at for at, _, _ in lines] == ["00:15", "00:30", "00:45", "01:00", "01:15", "01:30"]
+    assert any(before != after for _, before, after in lines), process.text  # somebody moved something
     assert "Traceback" not in process.text
     report, = re.findall(r"^The report: (.*)$", process.text, re.M)
     assert "<html" in (tmp_path / report).read_text()
