@@ -33,7 +33,7 @@ def create_app() -> Flask:
     functionsets.load()
     grid.load()
     clock.follow(settings.clock)
-    models.connect(wait_s=settings.write_wait_s, statement_s=STATEMENT_S)
+    models.connect(wait_s=settings.write_wait_s, statement_s=STATEMENT_S, keep_plans=True)
     timekeeping.start()
     hooks.run_seeds()
     models.db.close()

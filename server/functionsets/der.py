@@ -55,13 +55,13 @@ def _audiences(href: str) -> tuple[str, ...]:
 
 @instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
 def _count_programs(hrefs: list[Href]) -> dict[Href, int]:
-    numbers = {href: _device(href) for href in hrefs}
+    owners = _owners(hrefs)
     found = dict(sql.among(
-        # subqueries, since PostgreSQL would go through all programs for a join
-        "SELECT d.id, (SELECT coalesce(sum((SELECT count(*) FROM document p WHERE p.parent = '/derp' AND "
-        f"p.audience = a.audience AND p.{documents.LISTED})), 0) FROM audience a WHERE a.lfdi = d.lfdi) "
-        "FROM device d WHERE d.id IN ({})", numbers.values()))
-    return {href: int(found.get(number, 0)) for href, number in numbers.items()}
+        # a subquery, since PostgreSQL would go through all programs for a join
+        "SELECT a.lfdi, sum((SELECT count(*) FROM document p WHERE p.parent = '/derp' AND "
+        f"p.audience = a.audience AND p.{documents.LISTED})) FROM audience a WHERE a.lfdi IN ({{}}) "
+        "GROUP BY a.lfdi", owners.values()))
+    return {href: int(found.get(lfdi, 0)) for href, lfdi in owners.items()}
 
 
 @instead("GET", "AssociatedDERProgramList")
@@ -98,7 +98,7 @@ def current_program(context: RequestContext) -> Fragment:
 def usage_point(context: RequestContext) -> Fragment:
     """Return the first usage point that the DER's device mirrors. Refused (404) where there is none."""
     _check_visible(context)
-    points = documents.own("/upt", _owner(context.href))
+    points = documents.own("/upt", _owners([context.href])[context.href])
     if not points:
         raise Refused(404, "this DER's device mirrors no usage point")
     document = retrieve.single(points[0].href, None, context.edition)
@@ -108,17 +108,18 @@ def usage_point(context: RequestContext) -> Fragment:
 
 @instead("COUNT", "AssociatedUsagePoint")
 def _count_usage_points(hrefs: list[Href]) -> dict[Href, int]:
-    numbers = {href: _device(href) for href in hrefs}
+    owners = _owners(hrefs)
     found = dict(sql.among(
-        "SELECT d.id, (SELECT count(*) FROM document p WHERE p.parent = '/upt' AND p.audience = d.lfdi AND "
-        f"p.{documents.LISTED}) FROM device d WHERE d.id IN ({{}})", numbers.values()))
-    return {href: int(found.get(number, 0)) for href, number in numbers.items()}
+        "SELECT audience, count(*) FROM document WHERE audience IN ({}) AND parent = '/upt' AND "
+        f"{documents.LISTED} GROUP BY audience", owners.values()))
+    return {href: int(found.get(lfdi, 0)) for href, lfdi in owners.items()}
 
 
-def _owner(href: str) -> Lfdi:
-    """Return the device that a DER belongs to; "" where it is gone."""
-    row = sql.row("SELECT lfdi FROM device WHERE id = ?", _device(href))
-    return str(row[0]) if row else ""
+def _owners(hrefs: Iterable[Href]) -> dict[Href, Lfdi]:
+    """Return the devices that DERs belong to; "" where one is gone."""
+    numbers = {href: _device(href) for href in hrefs}
+    lfdis = dict(sql.among("SELECT id, lfdi FROM device WHERE id IN ({})", numbers.values()))
+    return {href: lfdis.get(number, "") for href, number in numbers.items()}
 
 
 def _device(href: Href) -> int:

@@ -43,19 +43,14 @@ MIGRATIONS = runner.DIRECTORY
 # SQLite's names of errors that last: a folder, another kind of file, no right to open or write it.
 _LASTING = "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"
 RETRY_S = 0.05  # until the next attempt to open a SQLite database that another process is creating
-
-
 # So that a PostgreSQL that is gone without a word is noticed (libpq's names; s, and ms for the last).
 _TCP = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
         "tcp_user_timeout": 20_000, "application_name": "counterpoise"}
-# A plan for any caller is a bad one: once it had planned the statement ten times on a connection, PostgreSQL
-# would count what a caller sees of a list by reading all of it.
-_PLANS = {"plan_cache_mode": "force_custom_plan"}
 
 
 def connect(
     url: str | None = None, wait_s: int | None = None, statement_s: int = 0, create: bool = True,
-    upgrade: bool = True
+    upgrade: bool = True, keep_plans: bool = False
 ) -> list[str]:
     """Open the database at this URL (default: the setting) and, if `upgrade`, bring its tables up to date.
 
@@ -65,7 +60,8 @@ def connect(
     a file that cannot be opened. LoginRefused where PostgreSQL answers and refuses the login.
 
     A statement waits up to `wait_s` for the locks of others (default: the setting `busy_timeout_s`) and, on
-    PostgreSQL, takes up to `statement_s` (0 for any time); beyond, it fails with an OperationalError.
+    PostgreSQL, takes up to `statement_s` (0 for any time); beyond, it fails with an OperationalError. With
+    `keep_plans` PostgreSQL may plan a statement once for any values: for who runs the same few all the time.
 
     SQLite runs in WAL mode and takes its write lock at the start of a transaction, so that a writer waits for
     its turn instead of failing half-way.
@@ -76,19 +72,23 @@ def connect(
     path = Path(url.partition(":///")[2])
     if url.startswith("sqlite") and not create and not path.exists():
         raise _not_there(f"there is no database {path.absolute()}")
-    db.initialize(open_database(url, wait_s, statement_s))
+    db.initialize(open_database(url, wait_s, statement_s, keep_plans))
     if not create and not db.get_tables():
         raise _not_there(f"the database {masked(url)} is empty")
     return migrate() if upgrade else pending()
 
 
-def open_database(url: str, wait_s: int | None = None, statement_s: int = 0) -> peewee.Database:
+def open_database(
+    url: str, wait_s: int | None = None, statement_s: int = 0, keep_plans: bool = False
+) -> peewee.Database:
     """Return the database at this URL, as `connect` opens it, but as it is: not as that of the models, and
     without migrations."""
     wait_s = settings.busy_timeout_s if wait_s is None else wait_s
     if url.startswith("sqlite"):
         return _open_sqlite(url.partition(":///")[2], wait_s)
-    session = {"lock_timeout": f"{wait_s}s", **_PLANS}
+    session = {"lock_timeout": f"{wait_s}s"}
+    if not keep_plans:  # of a statement about many, the plan for any values is often a bad one
+        session["plan_cache_mode"] = "force_custom_plan"
     if settings.synchronous == "normal":  # else it is for the server to say, which may wait for replicas too
         session["synchronous_commit"] = "off"
     try:

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from server.models import is_postgres
 from server.resources import documents, sql
 from server.units import Href
 
 PAGE_BYTES = 1 << 20  # of the items of a page; small devices, and this server, have to hold it in memory
 _VISIBLE = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
-# The same as an expression, which keeps the database from looking documents up by audience and sorting them.
-# An order by an expression keeps it from scanning the whole list in order.
+# As an expression, which keeps the database from looking documents up by audience and sorting them.
 _VISIBLE_IN_ORDER = f"coalesce(audience, '') {_VISIBLE.removeprefix('audience ')}"
 
 
@@ -67,22 +67,22 @@ def page(
     condition = f"parent = ? AND {documents.ACTIVE if selection.active else documents.LISTED}"
     parameters: list[object] = [selection.parent]
     if selection.audiences is not None:
-        condition += f" AND audience IN ({sql.marks(len(selection.audiences))})"
+        condition += f" AND document.audience IN ({sql.marks(len(selection.audiences))})"
         parameters += selection.audiences
-    if reader is not None:
-        condition += f" AND {_VISIBLE if selection.mixed else _VISIBLE_IN_ORDER}"
-        parameters.append(reader)
-    count = f"SELECT count(*) FROM document WHERE {condition}"
-    count_parameters = list(parameters)
-    if after is not None:
-        condition += " AND at > ?"
-        parameters.append(after)
-    order = "coalesce(sort, sort)" if selection.mixed else "sort"
+    later = "" if after is None else " AND at > ?"
+    if reader is not None and selection.mixed:
+        source, parameters = f"FROM {_by_audience(condition)}", [reader, *parameters]
+        source_later = f"FROM {_by_audience(condition + later)}"
+    else:
+        if reader is not None:
+            condition, parameters = f"{condition} AND {_VISIBLE_IN_ORDER}", [*parameters, reader]
+        source = f"FROM document WHERE {condition}"
+        source_later = source + later
     rows = (
         sql.rows(
-            f"SELECT kind, {_body(edition)}, href FROM document WHERE {condition} ORDER BY {order} LIMIT ? "
-            "OFFSET ?",
+            f"SELECT kind, {_body(edition)}, href {source_later} ORDER BY sort LIMIT ? OFFSET ?",
             *parameters,
+            *([] if after is None else [after]),
             limit,
             start,
         )
@@ -90,10 +90,24 @@ def page(
         else []
     )
     complete = start == 0 and after is None and len(rows) < limit
-    total = len(rows) if complete else int(sql.row(count, *count_parameters)[0])
+    total = len(rows) if complete else int(sql.row(f"SELECT count(*) {source}", *parameters)[0])
     items = [(kind, bytes(body)) for kind, body, _ in rows]
     count_on_page = _count_within_bound(items)
     return Page(total, items[:count_on_page], [href for _, _, href in rows[:count_on_page]])
+
+
+def _by_audience(condition: str) -> str:
+    """Return the tables and conditions by which documents are looked for by each audience of a reader, who is
+    the first parameter.
+
+    Both databases would go through the whole list at times: SQLite with the statistics of ANALYZE, PostgreSQL
+    where it plans for any reader. CROSS JOIN keeps the order in SQLite, OFFSET 0 in PostgreSQL.
+    """
+    if is_postgres():
+        return ("(SELECT audience FROM audience WHERE lfdi = ? OFFSET 0) AS seen, LATERAL (SELECT * "
+                f"FROM document WHERE {condition} AND audience = seen.audience OFFSET 0) AS of_reader")
+    return ("audience AS seen CROSS JOIN document WHERE seen.lfdi = ? AND "
+            f"{condition} AND document.audience = seen.audience")
 
 
 def _count_within_bound(items: list[tuple[str, bytes]]) -> int:
@@ -109,8 +123,6 @@ def _count_within_bound(items: list[tuple[str, bytes]]) -> int:
 
 def counts(parents: list[str], reader: str) -> dict[str, int]:
     """Return how many items of each of these lists the reader sees; lists without any are left out."""
-    # In SQLite a CROSS JOIN keeps its order; with the statistics of ANALYZE it would scan lists otherwise.
+    condition = f"parent IN ({sql.marks(len(parents))}) AND {documents.LISTED}"
     return dict(sql.rows(
-        "SELECT document.parent, count(*) FROM audience CROSS JOIN document WHERE audience.lfdi = ? AND "
-        f"document.audience = audience.audience AND parent IN ({sql.marks(len(parents))}) AND "
-        f"{documents.LISTED} GROUP BY document.parent", reader, *parents))
+        f"SELECT parent, count(*) FROM {_by_audience(condition)} GROUP BY parent", reader, *parents))

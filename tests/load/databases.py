@@ -72,12 +72,12 @@ def processes(url: str) -> list[int]:
     return [pid for pid, in rows]
 
 
-def connect(url: str) -> None:
-    """Open one, as a server would."""
+def connect(url: str, keep_plans: bool = False) -> None:
+    """Open one, as a command does, or with `keep_plans` as the device interface."""
     grid.load()
     functionsets.load()
     settings.database, settings.default_vder, settings.synchronous = url, "everyone", "normal"
-    models.connect()
+    models.connect(keep_plans=keep_plans)
 
 
 def build(url: str, callers: Mapping[int, str]) -> Fleet:

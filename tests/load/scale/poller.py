@@ -18,7 +18,7 @@ GETS = ("GET DeviceCapability", "GET DERProgramList", "GET FunctionSetAssignment
 
 
 def main() -> None:
-    databases.connect(sys.argv[1])
+    databases.connect(sys.argv[1], keep_plans=True)
     application, chosen = app.create(), requests.callers(50)
     count, longest_s = 0, 0.0
     print("ready", flush=True)
