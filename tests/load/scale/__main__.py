@@ -37,7 +37,7 @@ def measure(many: int, console: Console) -> Measured:
                 databases.connect(url, keep_plans=True)
                 asked, posted = requests.measure(), readings.measure()
                 databases.connect(url)
-                measured[engine, size] = asked, operations.measure(), posted
+                measured[engine, size] = asked, list(operations.measure()), posted
                 db.close()
     return measured
 

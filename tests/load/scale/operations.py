@@ -1,23 +1,29 @@
-"""What operators do, and how long a GET of a device waits meanwhile."""
+"""What operators and the balance do, and how long a GET of a device waits meanwhile."""
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from server import clock, models
 from server.config import settings
 from server.devices import enrolment
+from server.grid.balance import areasettings, controller
 from server.grid.dispatch import ordercreation
 from server.grid.dispatch.orderrequest import OrderRequest
+from server.grid.groups import virtualders
+from server.grid.series import signals
 from server.resources import refresh, sql
 from tests.load.scale import population
 from tests.load.servers import ROOT
 
-MANY = 1000
+MANY = 10_000
+CHOSEN = "chosen"
+STEP_S = 900
+SURPLUS_W = 2000.0  # for each device, so that batteries charge and the rest of generation is curtailed
 
 
 class Operation(NamedTuple):
@@ -27,59 +33,72 @@ class Operation(NamedTuple):
     longest_get_s: float
 
 
-class _Watch:
-    def __init__(self) -> None:
-        self.longest_s = 0.0
-
-
 @contextmanager
-def _polling() -> Iterator[_Watch]:
-    """Let a process poll, and note the longest that a GET took."""
-    watch = _Watch()
+def _polling(longest_s: list[float]) -> Iterator[None]:
+    """Let a process poll, and add the longest that a GET took."""
     process = subprocess.Popen([sys.executable, "-m", "tests.load.scale.poller", settings.database], cwd=ROOT,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None and process.stdout is not None
     process.stdout.readline()
-    yield watch
+    yield
     process.stdin.close()
-    watch.longest_s = float(process.stdout.read().split()[1])
+    longest_s.append(float(process.stdout.read().split()[1]))
     assert process.wait() == 0
 
 
-def measure() -> list[Operation]:
-    """Enrol MANY devices, order each of a feeder's members, and let the controls begin."""
-    members = [lfdi for lfdi, in sql.rows("SELECT lfdi FROM device ORDER BY id LIMIT ?", MANY)]
-    return [_enrol(), *_order(members)]
-
-
-def _enrol() -> Operation:
-    with _polling() as watch:
+def _measure(name: str, count: int, operate: Callable[[], object]) -> Operation:
+    longest_s: list[float] = []
+    with _polling(longest_s):
         began = time.monotonic()
+        operate()
+        each_ms = (time.monotonic() - began) / count * 1e3
+    return Operation(name, each_ms, longest_s[0])
+
+
+def measure() -> Iterator[Operation]:
+    """Measure what an operator does with up to MANY devices, and steps of the balance of all."""
+    members = [lfdi for lfdi, in sql.rows("SELECT lfdi FROM device ORDER BY id LIMIT ?", MANY)]
+    total, = sql.row("SELECT count(*) FROM device")
+    count = len(members)
+    yield _measure("enrolment", count, lambda: enrol(count))
+    yield _measure("joining a virtual DER", count, lambda: virtualders.create(CHOSEN, members=members))
+    yield _measure("first order, a control for each", count, lambda: order(count))
+    yield _measure("second order, a control for each", count, lambda: order(count))
+    make_due()
+    yield _measure("events that begin", count, render_due)
+    start = clock.now() // STEP_S * STEP_S + STEP_S
+    signals.put(population.AREA, "imbalance", [-SURPLUS_W * total] * 8, start, STEP_S)
+    areasettings.set_automatic(population.AREA)
+    area = virtualders.find(population.AREA)
+    yield _measure("first step of the balance", total, lambda: controller.decide(area, start))
+    yield _measure("second step of the balance", total, lambda: controller.decide(area, start + STEP_S))
+
+
+def enrol(count: int) -> None:
+    """Enrol devices as from a file."""
+    for begin in range(0, count, 500):
         enrolment.enrol_all(
             enrolment.Entry(population.lfdi((1 << 60) + number), 123455, kind="inverter",
-                            labels={"feeder": f"F{number % population.FEEDERS}"}) for number in range(MANY))
-        each_ms = (time.monotonic() - began) / MANY * 1e3
-    return Operation("enrolment of 1,000 at once", each_ms, watch.longest_s)
+                            labels={"feeder": f"F{number % population.FEEDERS}"})
+            for number in range(begin, min(begin + 500, count)))
 
 
-def _order(members: list[str]) -> Iterator[Operation]:
-    from server.grid.groups import virtualders
-    virtualders.create("chosen", members=members)
-    for name in ("first order, a control for each", "second order, a control for each"):
-        request = OrderRequest(vder="chosen", quantity="watts", value=1000.0 * len(members), duration_s=900,
-                               start=clock.now() + 3600, addressing="device")
-        with _polling() as watch:
-            began = time.monotonic()
-            ordercreation.create_order(request)
-            each_ms = (time.monotonic() - began) / len(members) * 1e3
-        yield Operation(name, each_ms, watch.longest_s)
-    with models.db.atomic():  # as if it were an hour later
+def order(count: int) -> None:
+    """Order power of the chosen virtual DER, an hour ahead."""
+    ordercreation.create_order(OrderRequest(
+        vder=CHOSEN, quantity="watts", value=1000.0 * count, duration_s=900, start=clock.now() + 3600,
+        addressing="device"))
+
+
+def make_due() -> None:
+    """Let the controls be due to be rendered anew, as if it were an hour later."""
+    with models.db.atomic():
         sql.execute("UPDATE document SET fresh_until = ? WHERE kind = 'DERControl' AND fresh_until > ?",
                     clock.now(), clock.now())
     refresh.forget()
-    with _polling() as watch:
-        began = time.monotonic()
-        while refresh.due():
-            refresh.run()
-        each_ms = (time.monotonic() - began) / len(members) * 1e3
-    yield Operation("events to render anew", each_ms, watch.longest_s)
+
+
+def render_due() -> None:
+    """Render what is due, as the worker does."""
+    while refresh.due():
+        refresh.run()
