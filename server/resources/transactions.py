@@ -15,7 +15,6 @@ from server.models.unavailable import is_locked
 from server.resources import render, sql
 from server.units import Href
 
-
 LONG_S, MOST_S = 0.04, 0.5  # of a transaction that others shall not wait for twice, and of the time for them
 
 
