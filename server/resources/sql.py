@@ -17,7 +17,7 @@ from server.models.base import CHUNK
 _errors = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=1000)
 def _for_postgres(statement: str) -> str:
     return statement.replace("?", "%s")
 

@@ -23,12 +23,20 @@ from server.grid.dispatch.sharing import TIER, TURN
 from server.grid.fleet import members, rotation
 from server.grid.fleet.members import Member
 from server.grid.groups import drprograms, singledevices, virtualders
-from server.models import DispatchOrder, Document, Share, VirtualDER
+from server.models import DispatchOrder, Document, VirtualDER
 from server.resources import documents, dryrun, sql, store
 from server.units import Href, Instant, Lfdi, Seconds, Watts
 
 DESCRIPTION_CHARACTERS = 32  # String32
 UNSERVED_W = 1.0  # a target missed by less is met
+
+
+class _Sent(NamedTuple):
+    """A share as it is recorded, of which there may be a hundred thousand."""
+    lfdi: Lfdi
+    event_href: Href
+    planned_w: Watts | None
+    baseline_w: Watts | None
 
 
 class _Planned(NamedTuple):
@@ -138,7 +146,9 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
 
 def _result(planned: _Planned, recorded: RecordedOrder, request: OrderRequest) -> CreatedOrder:
     order = find_order(recorded["id"] or 0)
-    shares = {share.lfdi: share for share in Share.select().where(Share.order == order).order_by(Share.lfdi)}
+    rows = sql.rows("SELECT lfdi, event_href, planned_w, baseline_w FROM share WHERE order_id = ? "
+                    "ORDER BY lfdi", order.id)
+    shares = {share.lfdi: share for share in map(_Sent._make, rows)}
     hrefs = dict.fromkeys(share.event_href for share in shares.values())
     controls = documents.among("href", hrefs)
     described = {control.href: (_describe_control(control),
@@ -204,7 +214,7 @@ def _flexible_loads(
     return loads if loads.lfdis else None
 
 
-def _allocated_shares(allocated: GroupAllocation, shares: Mapping[Lfdi, Share]) -> list[AllocatedShare]:
+def _allocated_shares(allocated: GroupAllocation, shares: Mapping[Lfdi, _Sent]) -> list[AllocatedShare]:
     """The rows of the result: every member, with or without a control."""
     parts = {part.member.lfdi: part for part in allocated.parts}
     loads = [share for lfdi, share in shares.items() if lfdi not in parts]
