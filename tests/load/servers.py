@@ -1,4 +1,4 @@
-"""The servers, each with one worker process, so that the drivers have a core of their own."""
+"""The servers, by default with one worker process, so that the drivers have a core of their own."""
 from __future__ import annotations
 
 import os
@@ -77,12 +77,13 @@ class Server:
 class Gunicorn(Server):
     """A gunicorn with the present settings, but another configuration, port and database (a URL)."""
 
-    def __init__(self, folder: Path, name: str, configuration: str, certs: Path, database: str = ""):
+    def __init__(self, folder: Path, name: str, configuration: str, certs: Path, database: str = "",
+                 workers: int = 1):
         super().__init__(folder, name)
         self.database = database
         self.start([sys.executable, "-m", "gunicorn", "-c", f"python:{configuration}"], {
             "COUNTERPOISE_PORT": str(self.port),
-            "COUNTERPOISE_WORKERS": "1",
+            "COUNTERPOISE_WORKERS": str(workers),
             "COUNTERPOISE_CERTIFICATE": str(certs / "server.pem"),
             "COUNTERPOISE_KEY": str(certs / "server.key"),
             "COUNTERPOISE_CLIENT_CA": str(certs / "ca.pem"),

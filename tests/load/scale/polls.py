@@ -37,16 +37,24 @@ from tests.load.scale import population, requests
 from tests.load.servers import ROOT, Gunicorn
 
 CALLERS = 1000  # that have a certificate, among all devices
-THREADS = 24  # polls that are under way at once in a process
+THREADS = 24  # polls that are under way at once
+WORKERS = 2  # processes of the server
 SLOWEST_S = 1.0  # of the slowest hundredth
 EVENT_AT, ORDER_AT = 0.3, 0.5  # of the whole time: when an event for all begins, when each is sent its own
-SETTLE_S = 60  # for which the time after an operation is shown alone
+SETTLE_S = 60  # from the beginning of an operation that are shown alone, at least
 
 
 class Poll(NamedTuple):
     """When a poll was due, in seconds from the start, and how many seconds later it was over."""
     due_s: float
     waited_s: float
+
+
+class Act(NamedTuple):
+    """What an operator did, and from when to when, in seconds from the start."""
+    begun_s: float
+    ended_s: float
+    words: str
 
 
 class Poller:
@@ -111,7 +119,7 @@ def fleet(url: str, devices: int, folder: Path) -> tuple[Fleet, list[Path]]:
     return Fleet(url, calling, quantities, programs), [certs / f"{entry['name']}.pem" for entry in entries]
 
 
-def operate(database: str, seconds: float, began: float, said: list[str]) -> None:
+def operate(database: str, seconds: float, began: float, acts: list[Act]) -> None:
     """Do, at their times, what an operator does: tell all together, and each by a control of its own."""
     environment = {**os.environ, "COUNTERPOISE_DATABASE": database, "COUNTERPOISE_SYNCHRONOUS": "normal"}
     for at, words in ((EVENT_AT, ["--percent", "10", "--duration", "1h"]),
@@ -121,8 +129,9 @@ def operate(database: str, seconds: float, began: float, said: list[str]) -> Non
         result = subprocess.run(
             [sys.executable, "-m", "server", "dispatch", population.AREA, *words, "--json"],
             cwd=ROOT, env=environment, capture_output=True, text=True)
-        said.append(f"{started - began:.0f} s: dispatch {' '.join(words)}: exit {result.returncode} after "
-                    f"{time.monotonic() - started:.1f} s {result.stderr[-300:]}")
+        ended = time.monotonic()
+        acts.append(Act(started - began, ended - began, f"dispatch {' '.join(words)}: exit "
+                        f"{result.returncode} {result.stderr[-300:]}"))
 
 
 def measure(url: str, devices: int, rate: float, seconds: float, console: Console) -> int:
@@ -131,34 +140,37 @@ def measure(url: str, devices: int, rate: float, seconds: float, console: Consol
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         made, certificates = fleet(url, devices, folder)
-        server = Gunicorn(folder, "server", "server.protocol.listen", folder / "certs", url)
+        server = Gunicorn(folder, "server", "server.protocol.listen", folder / "certs", url, WORKERS)
         stack.callback(server.stop)
         worker = subprocess.Popen([sys.executable, "-m", "server", "work"], cwd=ROOT, env={
             **os.environ, "COUNTERPOISE_DATABASE": url, "COUNTERPOISE_SYNCHRONOUS": "normal"})
         stack.callback(worker.terminate)
         poller = Poller(certificates, cases.polls(made), server.port)
-        said: list[str] = []
+        acts: list[Act] = []
+        server.pids = meter.tree(server.process.pid)
         before, began, own = server.cpu(), time.monotonic(), time.process_time()
-        operator = threading.Thread(target=operate, args=(url, seconds, began, said), daemon=True)
+        operator = threading.Thread(target=operate, args=(url, seconds, began, acts), daemon=True)
         operator.start()
         poller.run(rate, seconds, seed=2)
         spent = meter.used(before, server.cpu())
         operator.join(300)
-        return show(poller, said, spent, time.process_time() - own, rate, console)
+        return show(poller, acts, spent, time.process_time() - own, rate, console)
 
 
-def show(poller: Poller, said: list[str], server_s: float, own_s: float, rate: float,
+def show(poller: Poller, acts: list[Act], server_s: float, own_s: float, rate: float,
          console: Console) -> int:
     """Print the waits of all polls, and of those around each operation; return how many bounds are missed."""
     table = Table("polls", title=f"Waits of polls, {rate:g} a second; {machine()}", title_justify="left")
     for heading in ("number", "median", "95 %", "99 %", "99.9 %", "longest"):
         table.add_column(heading, justify="right")
-    for words, waits in _spans(poller.done, said):
+    for words, waits in _spans(poller.done, acts):
         points = [statistics.quantiles(waits, n=1000)[index] for index in (499, 949, 989, 998)]
         table.add_row(words, f"{len(waits):,}", *(f"{point:.3f} s" for point in (*points, max(waits))))
     console.print(table)
-    for line in [*said, *poller.errors[:20]]:
-        console.print(line)
+    for act in acts:
+        console.print(f"{act.begun_s:.0f} to {act.ended_s:.0f} s: {act.words}")
+    for error in poller.errors[:20]:
+        console.print(error)
     count = len(poller.done)
     console.print(f"{count / max(poll.due_s for poll in poller.done):.0f} polls a second; CPU of a poll: "
                   f"{server_s / count * 1e3:.2f} ms of the server and its database, "
@@ -167,13 +179,13 @@ def show(poller: Poller, said: list[str], server_s: float, own_s: float, rate: f
     return (slowest > SLOWEST_S) + bool(poller.errors)
 
 
-def _spans(done: list[Poll], said: list[str]) -> Iterator[tuple[str, list[float]]]:
+def _spans(done: list[Poll], acts: list[Act]) -> Iterator[tuple[str, list[float]]]:
     yield "all", [poll.waited_s for poll in done]
-    for line in said:
-        at = float(line.partition(" s")[0])
-        waits = [poll.waited_s for poll in done if at <= poll.due_s < at + SETTLE_S]
+    for act in acts:
+        end = max(act.ended_s, act.begun_s + SETTLE_S)
+        waits = [poll.waited_s for poll in done if act.begun_s <= poll.due_s < end]
         if len(waits) > 1:
-            yield f"{SETTLE_S} s from {at:.0f} s", waits
+            yield f"from {act.begun_s:.0f} to {end:.0f} s", waits
 
 
 def main() -> int:
