@@ -42,11 +42,11 @@ class Entry(NamedTuple):
     category: int | None = None
 
 
-def rerender(device: Device) -> None:
-    """Write a device's EndDevice again, so that hooks see changes of its row (labels, kind, manager)."""
-    document = store.get(href(device))
-    assert document is not None, device.lfdi
-    store.put(document.href, document.submitted)
+def rerender(*devices: Device) -> None:
+    """Write the EndDevices of devices again, so that hooks see changes of their rows (labels, kind,
+    manager)."""
+    store.put_all({document.href: document.submitted
+                   for document in documents.among("href", map(href, devices))})
 
 
 def href(device: Device) -> Href:

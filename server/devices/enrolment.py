@@ -12,13 +12,13 @@ from server import audit
 from server.devices import access, identity, names
 from server.devices.enddevices import Entry, check_pin, href, release_managed, rerender
 from server.errors import Refused
-from server.models import Device, among
+from server.models import JSON, Device, among
 from server.resources import sql, store
 from server.resources.codes import DeviceCategory
 from server.units import Lfdi
 
 __all__ = ["AGGREGATOR", "CATEGORIES", "Entry", "check", "enrol", "enrol_all", "find", "href", "plain",
-           "relabel", "remove", "rerender", "restore", "suspend"]
+           "relabel", "relabel_all", "remove", "renamed", "rerender", "restore", "suspend"]
 AGGREGATOR = access.AGGREGATOR
 # The DeviceCategoryType of loads by their kind, where that is clear; DERs report their DERType.
 CATEGORIES: dict[str, DeviceCategory] = {
@@ -140,16 +140,33 @@ def relabel(
     device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None
 ) -> None:
     """Set labels (None removes one), name or kind; the virtual DERs of the device follow at once."""
+    changed = renamed(device, labels, name, kind)
+    relabel_all([changed])
+    device.__data__.update(changed.__data__)
+
+
+def renamed(device: Device, labels: dict[str, str | None], name: str | None, kind: str | None) -> Device:
+    """Return a copy of a device's row with these labels, name and kind, as in `relabel`. Pure."""
+    merged = {**device.labels, **labels}
+    changed = Device(**device.__data__)
+    changed.labels = {key: value for key, value in merged.items() if value is not None}
+    changed.name = device.name if name is None or name == device.name else names.check_name(name)
+    changed.kind = device.kind if kind is None else kind
+    return changed
+
+
+def relabel_all(devices: Sequence[Device]) -> None:
+    """Write the labels, names and kinds of these rows, all or none; the virtual DERs follow at once."""
     with store.transaction():
-        merged = {**device.labels, **labels}
-        device.labels = {key: value for key, value in merged.items() if value is not None}
-        device.name = device.name if name is None or name == device.name else names.check_name(name)
-        was_aggregator = device.kind == AGGREGATOR
-        device.kind = device.kind if kind is None else kind
-        device.save()
-        if was_aggregator and device.kind != AGGREGATOR:
-            release_managed(device.lfdi)
-        rerender(device)
+        stored = {device.id: device for device in among(
+            Device.select(), Device.id, (device.id for device in devices))}
+        sql.many("UPDATE device SET labels = ?, name = ?, kind = ? WHERE id = ?",
+                 ((JSON().db_value(device.labels), device.name, device.kind, device.id)
+                  for device in devices))
+        for device in devices:
+            if stored[device.id].kind == AGGREGATOR != device.kind:
+                release_managed(device.lfdi)
+        rerender(*devices)
 
 
 @audit.audited("device remove", "{lfdi} {name}", state=_state)

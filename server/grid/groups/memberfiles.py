@@ -129,23 +129,25 @@ def _relabel_all(lines: Iterable[Line]) -> tuple[list[Device], list[RelabelledDe
             device = enrolment.find(line.device)
             if device.id in devices:
                 raise Refused(409, f"{line.device} is named twice")
-            devices[device.id] = device
-            if line.labels or line.name or line.kind:
-                changed += _relabel(device, line)
+            devices[device.id] = _relabelled(device, line)
         except Refused as refused:
             raise Refused(refused.status, f"{line.position}: {refused.why}") from None
+        before, after = _labelled(device), _labelled(devices[device.id])
+        if after != before:
+            changed.append({**_summary(devices[device.id]), "labels": devices[device.id].labels,
+                            "before": difference(before, after)[0]})
+    enrolment.relabel_all([devices[row["id"]] for row in changed])
     return list(devices.values()), changed
 
 
-def _relabel(device: Device, line: Line) -> list[RelabelledDevice]:
-    """Set the labels, name and kind that a line has; return the device if that changed it."""
-    before = {**_summary(device), "labels": device.labels}
+def _relabelled(device: Device, line: Line) -> Device:
+    """Return a device's row with the labels, name and kind that a line has."""
     kind = None if line.kind is None else names.check_kind(line.kind)
-    enrolment.relabel(device, line.labels, line.name, kind)
-    after = {**_summary(device), "labels": device.labels}
-    if after == before:
-        return []
-    return [{**_summary(device), "labels": device.labels, "before": difference(before, after)[0]}]
+    return enrolment.renamed(device, line.labels, line.name, kind)
+
+
+def _labelled(device: Device) -> dict[str, Any]:
+    return {**_summary(device), "labels": device.labels}
 
 
 @audit.audited("vder members add", "{vder}", state=_state)
