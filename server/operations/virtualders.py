@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, TypedDict
 from server.errors import BadArgument
 from server.grid.controls.results import DerDefault
 from server.grid.flexibility.results import CapabilityNow, EquivalentDer, StepCapability, StepRow, VderStatus
-from server.grid.groups import memberfiles
+from server.grid.groups import memberfiles, splitting
 from server.grid.groups import virtualders as groups
-from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, VderDetails, VderRow
+from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, SplitVder, VderDetails, VderRow
 from server.grid.series.results import ForecastRow
 from server.models.pages import Pages
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
@@ -98,6 +98,19 @@ def create(
     return groups.create(name, rule=rule, members=members, parent=parent, primacy=primacy, purpose=purpose,
                          import_limit_w=import_limit_w,
                          export_limit_w=export_limit_w)
+
+
+@vder.operation("split", role=Role.OPERATOR)
+def split(
+    vder: VderName, *, label: Annotated[str, Arg(
+        "A label that its members have, or kind, name, lfdi, sfdi, manager.", option="by")] = "kind"
+) -> SplitVder:
+    """Make a child for each value that its members have of a label.
+
+    Where members of several kinds are dispatched by the same mode, each is sent a control of its own;
+    children of one kind are sent one together.
+    """
+    return splitting.split(vder, label)
 
 
 @vder.operation("list", role=Role.VIEWER)

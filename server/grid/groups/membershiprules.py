@@ -22,6 +22,18 @@ Labels = Mapping[str, str]
 Rule = Callable[[Labels], bool]
 _TOKEN = re.compile(r"""\s*(?:(?P<word>[\w.:/@+-]+)|(?P<quoted>"[^"]*"|'[^']*')|(?P<sign>!=|[=(),*]))""")
 _RESERVED = frozenset({"and", "or", "not", "in"})
+_WORD = re.compile(r"[\w.:/@+-]+")
+EVERY = "*"  # the rule that matches every device
+
+
+def word(value: str) -> str:
+    """Return a value as a rule has it: as it is, or quoted. ValueError where it has quotes of both kinds."""
+    if _WORD.fullmatch(value) and value not in _RESERVED:
+        return value
+    quote = "'" if '"' in value else '"'
+    if quote in value:
+        raise RuleError(f"{value!r} cannot be written in a rule, since it has quotes of both kinds")
+    return f"{quote}{value}{quote}"
 
 
 class RuleError(ValueError):
@@ -83,7 +95,7 @@ class _Parser:
         return self.tokens.pop(0).text
 
     def rule(self) -> Rule:
-        if self.take("*"):
+        if self.take(EVERY):
             rule: Rule = lambda labels: True  # noqa: E731
         else:
             rule = self.either()

@@ -26,6 +26,13 @@ class VderRow(VderSummary):
     depth: int
 
 
+class SplitVder(TypedDict):
+    """A virtual DER that was split by a label: its children, by the values of that."""
+    vder: str
+    label: str
+    children: list[str]
+
+
 class VderMember(TypedDict):
     """A member of a virtual DER; `listed` if it was added by name."""
     id: int

@@ -50,6 +50,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("vder create", "chargers --parent town --rule kind=evcharger", ""),
     ("vder create", "warmth --parent town --rule kind=thermostat", ""),
     ("vder create", "spares", ""),
+    ("vder split", "warmth --by kind", ""),
     ("vder list", "", ""),
     ("vder show", "homes", ""),
     ("vder update", "spares --primacy 120", ""),

@@ -45,6 +45,7 @@ CHANGES = {
     "device remove": ("one --yes", "device remove", ONE),
     "vder create": ("wind --parent street", "vder create", "wind"),
     "vder update": ("solar --primacy 9", "vder update", "solar"),
+    "vder split": ("ruled --by name", "vder split", "ruled by name"),
     "vder delete": ("empty --yes", "vder delete", "empty"),
     "vder default": ("solar opModMaxLimW=90%", "vder default", "solar"),
     "vder default --clear": ("street", "vder default", "street"),
@@ -183,6 +184,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
     virtualders.create("street")
     virtualders.create("solar", parent="street", members=["one"])
     virtualders.create("empty")
+    virtualders.create("ruled", rule="name = two")
     assert device.put("/edev/1/der/1/dercap", "DERCapability", {
         "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
     assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
