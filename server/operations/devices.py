@@ -160,6 +160,7 @@ def _enrol_file(
             "SELECT lfdi FROM device WHERE lfdi IN ({})", (entry.lfdi for entry in entries))}
         entries = [entry for entry in entries if entry.lfdi not in enrolled]
     enrolment.check(entries)
+    entries.sort(key=lambda entry: entry.kind != enrolment.AGGREGATOR)  # they are there for their devices
     rows = [row for chunk in track(list(chunked(entries, TOGETHER)), "enrolling", len)
             for row in _enrol_together(chunk)]
     shared = names.shared({row["name"] for row in rows})

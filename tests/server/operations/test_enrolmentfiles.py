@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from server import actors, audit
 from server.devices import enrolment
 from server.errors import Refused
 from server.models import Device
@@ -88,3 +89,34 @@ def test_names_that_two_devices_have_are_warned_of(database: None) -> None:
     assert [len(row) for row in warnings] == [1, 1, 1, 0, 0]
     assert warnings[0][0].startswith(f"'elm' is the name of device 1 (LFDI {peers.lfdi(1)[:8]}…), device 3 (")
     assert warnings[1] == warnings[2] and "specify the number" in warnings[1][0]
+
+
+def test_parts_that_were_enrolled_stay_and_the_rest_follows(
+    database: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is a transaction with its entry in the audit log; aggregators are in the first."""
+    monkeypatch.setattr(devices, "TOGETHER", 2)
+    aggregator = peers.lfdi(9)
+    file = UploadedFile("f", json.dumps([
+        *({"lfdi": peers.lfdi(number), "manager": aggregator} for number in range(1, 5)),
+        {"lfdi": aggregator, "kind": "aggregator"}]).encode())
+    original, calls = enrolment.enrol_all, []
+
+    def killed(entries: Any) -> Any:
+        calls.append(len(list(entries)))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(entries)
+
+    monkeypatch.setattr(enrolment, "enrol_all", killed)
+    with actors.acting("alice"), pytest.raises(KeyboardInterrupt):
+        devices.enrol(file=file)
+    assert {device.lfdi for device in Device.select()} == {aggregator, peers.lfdi(1)}
+    with actors.acting("alice"):
+        rows = devices.enrol(file=file, skip_enrolled=True)
+    assert isinstance(rows, list)
+    assert [row["lfdi"] for row in rows] == [peers.lfdi(number) for number in (2, 3, 4)]
+    assert all(device.manager == aggregator for device in Device.select() if device.lfdi != aggregator)
+    assert [entry["subject"] for entry in audit.entries()] == ["2 devices", "2 devices", "1 devices"]
+    with pytest.raises(Refused, match="enrolled already"):
+        devices.enrol(file=file)
