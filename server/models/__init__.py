@@ -4,8 +4,8 @@ Read `base` (what every table has), `documents` (resources, readings, responses)
 DERs), `orders`, `fleet` (what is known of members), `series` (signals, measurements), `plans`, `alarms` and
 `auditlog`; `pages` reads long lists; `statements` tells those that are wrong; `diskfull` and `unavailable`
 tell the errors of a full disk, and of a database that does not answer, from others; `postgres` does not wait
-for a frozen PostgreSQL, and keeps nothing in a session where a pooler lends it; `inuse` is a lock beside
-SQLite.
+for a frozen PostgreSQL, and keeps nothing in a session where a pooler lends it; `inuse` and
+`turns` are locks beside SQLite.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """

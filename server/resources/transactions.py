@@ -5,22 +5,26 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import peewee
 
-from server.models import check_schema, db, is_postgres
+from server.models import check_schema, db, is_postgres, turns
 from server.models.base import CHUNK
 from server.models.unavailable import is_locked
 from server.resources import render, sql
 from server.units import Href
 
-LONG_S, MOST_S = 0.04, 0.5  # of a transaction that others shall not wait for twice, and of the time for them
+LONG_S = 0.02  # that a transaction takes after which others have their turn
+MOST_S = 0.5  # of that turn
+LATELY_S = 3.0  # for which it is believed that others write, once they have
 
 
 class _Local(threading.local):
     depth = 0
     dirty: dict[str, None]
+    version = 0  # SQLite's count of what other connections have written
+    others_at = 0.0  # when that was last seen to grow
 
 
 _local = _Local()
@@ -42,7 +46,7 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
     if _local.depth:
         yield
         return
-    with _waiting(wait_ms), db.atomic():
+    with _waiting(wait_ms), _in_turn(wait_ms), db.atomic():
         if is_postgres():
             _lock(scopes, wait_ms)
         began = time.monotonic()
@@ -58,18 +62,29 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
     _give_way(time.monotonic() - began)
 
 
-def _give_way(held_s: float) -> None:
-    """Let others write after a long transaction, for as long as it took, if there are others.
+def _in_turn(wait_ms: int | None) -> AbstractContextManager[None]:
+    """Have the turn to write to SQLite; within a transaction of the database it is there already."""
+    if is_postgres() or db.in_transaction():
+        return nullcontext()
+    return turns.turn(db.obj.database, db.obj.timeout if wait_ms is None else wait_ms / 1000)
 
-    SQLite gives its lock to no one in particular: who waits asks again after up to 0.1 s, and would hardly
-    ever find it free between long transactions that follow each other.
-    """
+
+def _give_way(held_s: float) -> None:
+    """After a long transaction on SQLite, let others write for as long as it took, if others have written of
+    late, so that transactions that follow each other leave half of the time to others."""
     if held_s < LONG_S or is_postgres():
         return
-    version = sql.row("PRAGMA data_version")
-    time.sleep(LONG_S / 2)
-    if sql.row("PRAGMA data_version") != version:  # another connection has written
+    _look_for_others()
+    if time.monotonic() - _local.others_at < LATELY_S:
         time.sleep(min(held_s, MOST_S))
+        _look_for_others()
+
+
+def _look_for_others() -> None:
+    """Note whether another connection has written since the last look."""
+    version = sql.row("PRAGMA data_version")[0]
+    if version != _local.version:
+        _local.version, _local.others_at = version, time.monotonic()
 
 
 @contextmanager

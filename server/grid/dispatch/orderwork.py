@@ -23,7 +23,7 @@ from server.units import Href, Instant, Lfdi, SecondsExact
 
 Data = dict[str, Any]
 Progress = Callable[[int, int], None]
-TOGETHER = 100  # devices in one transaction
+TOGETHER = 25  # devices in one transaction
 _RESERVATION = "FlowReservationResponse"
 
 
