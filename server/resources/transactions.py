@@ -23,8 +23,8 @@ LATELY_S = 3.0  # for which it is believed that others write, once they have
 class _Local(threading.local):
     depth = 0
     dirty: dict[str, None]
-    version = 0  # SQLite's count of what other connections have written
-    others_at = 0.0  # when that was last seen to grow
+    version: int | None = None  # SQLite's count of what other connections have written
+    others_at = float("-inf")  # when that was last seen to grow
 
 
 _local = _Local()
@@ -83,8 +83,9 @@ def _give_way(held_s: float) -> None:
 def _look_for_others() -> None:
     """Note whether another connection has written since the last look."""
     version = sql.row("PRAGMA data_version")[0]
-    if version != _local.version:
-        _local.version, _local.others_at = version, time.monotonic()
+    if _local.version not in (None, version):
+        _local.others_at = time.monotonic()
+    _local.version = version
 
 
 @contextmanager
