@@ -21,7 +21,7 @@ from server.units import SecondsExact
 SUFFIX = "-turn"  # beside SQLite's -wal and -shm
 ASK_S = 0.001  # between two requests for the lock
 _threads = threading.Lock()  # held by the one thread of this process that asks, or has its turn
-_files: dict[tuple[int, str], IO[bytes] | None] = {}  # by process, since a fork would share the lock
+_kept: tuple[tuple[int, str], IO[bytes] | None] = (0, ""), None  # the file, and of which process and path
 
 
 class Locked(peewee.OperationalError):
@@ -60,12 +60,19 @@ def _lock(file: IO[bytes], end: float) -> None:
 
 
 def _open(path: str) -> IO[bytes] | None:
-    """Return the file of this process beside a database; None where there can be none."""
-    key = os.getpid(), path
-    if key not in _files:
+    """Return the file of this process beside a database; None where there can be none.
+
+    It is kept for the next turn, but not over a fork, which would share the lock.
+    """
+    global _kept
+    if _kept[0] == (os.getpid(), path):
+        return _kept[1]
+    if _kept[1] is not None:
+        _kept[1].close()
+    try:
         name = f"{os.path.realpath(path)}{SUFFIX}"
-        try:
-            _files[key] = os.fdopen(os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), "r+b")
-        except OSError:
-            _files[key] = None
-    return _files[key]
+        file = os.fdopen(os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), "r+b")
+    except OSError:
+        file = None
+    _kept = (os.getpid(), path), file
+    return file

@@ -53,7 +53,8 @@ def test_many_are_enrolled_and_relabelled_by_as_many_statements_as_few(
     original = cls.execute_sql
 
     def execute(self: Any, statement: str, *more: Any, **options: Any) -> Any:
-        executed.append(statement)
+        if not statement.startswith("PRAGMA"):  # after a long transaction
+            executed.append(statement)
         return original(self, statement, *more, **options)
 
     monkeypatch.setattr(cls, "execute_sql", execute)

@@ -84,7 +84,8 @@ def test_statements_hardly_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     original = sql.execute
 
     def execute(text: str, *values: Any) -> Any:
-        executed.append(text)
+        if not text.startswith("PRAGMA"):  # after a long transaction
+            executed.append(text)
         return original(text, *values)
 
     monkeypatch.setattr(sql, "execute", execute)
