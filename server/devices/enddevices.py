@@ -60,16 +60,14 @@ def release_managed(aggregator: Lfdi) -> None:
     Device.update(manager="").where(Device.manager == aggregator).execute()
     own = (EVERYONE, aggregator)
     Audience.delete().where((Audience.lfdi == aggregator) & Audience.audience.not_in(own)).execute()
-    for device in managed:
-        rerender(Device.get_by_id(device.id))
+    rerender(*managed)
 
 
 @before("POST", "EndDevice")
 def _check_new(change: Change) -> None:
     data, caller = change.data, change.caller
     lfdi = data.setdefault("lFDI", caller.lfdi if caller else "")
-    if not identity.is_lfdi(lfdi) or not int(lfdi, 16):
-        raise Refused(400, f"EndDevice/lFDI: {lfdi!r} is not 40 hexadecimal digits")
+    check_lfdi(lfdi)
     sfdi = data.setdefault("sFDI", identity.sfdi(lfdi))
     if caller is not None:
         _check_registration(caller, lfdi)
@@ -121,6 +119,12 @@ def _register(pins: Mapping[Href, int | None]) -> None:
         "dateTimeRegistered": clock.now(),
         "pIN": identity.pin(secrets.randbelow(100_000)) if pin is None else check_pin(pin)}
         for href, pin in pins.items()})
+
+
+def check_lfdi(lfdi: str) -> None:
+    """Refuse (400) what is not an LFDI."""
+    if not identity.is_lfdi(lfdi) or not int(lfdi, 16):
+        raise Refused(400, f"EndDevice/lFDI: {lfdi!r} is not 40 hexadecimal digits")
 
 
 def check_pin(pin: int | None) -> int | None:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from server import audit
-from server.devices import access, identity, names
-from server.devices.enddevices import Entry, check_pin, href, release_managed, rerender
+from server.devices import access, names
+from server.devices.enddevices import Entry, check_lfdi, check_pin, href, release_managed, rerender
 from server.errors import Refused
 from server.models import JSON, Device, among
 from server.resources import sql, store
@@ -82,8 +82,7 @@ def check(entries: Sequence[Entry]) -> None:
     enrolled = {lfdi for lfdi, in sql.among(
         "SELECT lfdi FROM device WHERE lfdi IN ({})", (entry.lfdi for entry in entries))}
     for entry in entries:
-        if not identity.is_lfdi(entry.lfdi) or not int(entry.lfdi, 16):
-            raise Refused(400, f"EndDevice/lFDI: {entry.lfdi!r} is not 40 hexadecimal digits")
+        check_lfdi(entry.lfdi)
         if entry.lfdi in enrolled:
             raise Refused(409, f"EndDevice/lFDI: {entry.lfdi} is enrolled already, or is there twice")
         if entry.manager and entry.manager not in aggregators:

@@ -29,10 +29,6 @@ def _state(number: int) -> OrderSummary:
     return describe(find_order(number))
 
 
-def _scopes(number: int) -> list[Href]:
-    return [find_order(number).vder.program]
-
-
 def cancel(
     number: int, at: Instant | None = None, randomized: bool = False, reason: str | None = None,
     progress: Progress | None = None
@@ -47,10 +43,12 @@ def cancel(
     return summary
 
 
-@audit.audited("dispatch cancel", "{vder} order {id}", state=_state, answer=dict, scopes=_scopes)
+@audit.audited("dispatch cancel", "{vder} order {id}", state=_state, answer=dict)
 def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | None) -> OrderSummary:
-    """Record that an order is cancelled; that of its events remains to be done (see orderwork)."""
-    with store.transaction(*_scopes(number)):
+    """Record that an order is cancelled, and cancel its events where they are few; else that remains to be
+    done (see orderwork)."""
+    find_order(number)
+    with store.transaction():
         order = orderwork.locked(number)
         assert order is not None, number
         hrefs = [href for href, in sql.rows(
@@ -60,6 +58,9 @@ def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | Non
             raise Refused(409, f"order {number} is {status_of(order)}; nothing of it is left to cancel")
         order.cancelled_at = clock.now() if at is None else at
         order.work = orderwork.cancellation(at, randomized, reason)
+        if len(hrefs) <= orderwork.TOGETHER:  # as of an order to all members together
+            orderwork.cancel_events(hrefs, order.work)
+            order.work = None
         order.save()
         return describe(order)
 

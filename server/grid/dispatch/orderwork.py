@@ -87,9 +87,14 @@ def _do_some(number: int) -> int | None:
     order = DispatchOrder.get_or_none((DispatchOrder.id == number) & DispatchOrder.work.is_null(False))
     if order is None:
         return None
-    shares = list(Share.select().where((Share.order == order) & (Share.lfdi > order.work["after"]))
-                  .order_by(Share.lfdi).limit(TOGETHER))
-    with store.transaction(*_scopes([share.lfdi for share in shares]), order.vder.program):
+    remaining = Share.select().where((Share.order == order) & (Share.lfdi > order.work["after"]))
+    scopes: tuple[Href, ...] = ()  # a cancelled reservation is answered anew, by what its virtual DERs leave
+    if order.work["do"] == "publish":
+        remaining = remaining.where(Share.pending.is_null(False))
+    shares = list(remaining.order_by(Share.lfdi).limit(TOGETHER))
+    if order.work["do"] == "publish":
+        scopes = order.vder.program, *_scopes([share.lfdi for share in shares])
+    with store.transaction(*scopes):
         current = locked(number)
         if current is None or current.work != order.work:
             return 0  # another process has done it
@@ -121,7 +126,7 @@ def _publish(order: DispatchOrder, shares: Sequence[Share]) -> None:
     A share that cannot be sent any more, since the device or its request is gone or the time is over, is
     removed: nobody was told of it.
     """
-    pending = {share.lfdi: share for share in shares if share.pending is not None}
+    pending = {share.lfdi: share for share in shares}
     hrefs: dict[Lfdi, Href] = {}
     if order.start + order.duration_s > clock.now():
         contents = {lfdi: share.pending for lfdi, share in pending.items()}
@@ -129,15 +134,11 @@ def _publish(order: DispatchOrder, shares: Sequence[Share]) -> None:
         bases = {lfdi: content["base"] for lfdi, content in contents.items() if "base" in content}
         cars = {lfdi: content for lfdi, content in contents.items() if "offers" in content}
         hrefs = {**_publish_controls(order, created, bases), **_publish_reservations(order, created, cars)}
-    remove(order, [lfdi for lfdi in pending if lfdi not in hrefs])
+    sql.many("DELETE FROM share WHERE order_id = ? AND lfdi = ?",
+             ((order.id, lfdi) for lfdi in pending if lfdi not in hrefs))
     record_shares(order, [
         ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w or 0.0, share.reason)
         for lfdi, href in hrefs.items() for share in [pending[lfdi]]])
-
-
-def remove(order: DispatchOrder, lfdis: Sequence[Lfdi]) -> None:
-    """Remove the shares of devices."""
-    sql.many("DELETE FROM share WHERE order_id = ? AND lfdi = ?", ((order.id, lfdi) for lfdi in lfdis))
 
 
 def _created(order: DispatchOrder, lfdis: Iterable[Lfdi]) -> Data:
@@ -181,15 +182,19 @@ def live_controls(hrefs: Sequence[Href]) -> list[Document]:
 
 
 def _cancel(order: DispatchOrder, shares: Sequence[Share]) -> None:
-    """Cancel the events of shares. Cars whose reservation is cancelled now are granted anew, by the policy,
-    what they need."""
-    work = order.work
-    live = live_controls([share.event_href for share in shares])
-    released = [document for document in live if document.kind == _RESERVATION and work["at"] is None]
-    for document in released:
-        reservationanswers.release(document)
-    store.cancel_all((document.href for document in live if document not in released),
-                     work["at"], work["randomized"], work["reason"])
+    cancel_events([share.event_href for share in shares], order.work)
+
+
+def cancel_events(hrefs: Sequence[Href], work: Data) -> None:
+    """Cancel those of these events that are live, as a `cancellation` says. Cars whose reservation is
+    cancelled now are granted anew, by the policy, what they need."""
+    others = []
+    for document in live_controls(hrefs):
+        if document.kind == _RESERVATION and work["at"] is None:
+            reservationanswers.release(document)
+        else:
+            others.append(document.href)
+    store.cancel_all(others, work["at"], work["randomized"], work["reason"])
 
 
 _ACTIONS: dict[str, Callable[[DispatchOrder, Sequence[Share]], None]] = {

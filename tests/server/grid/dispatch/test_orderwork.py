@@ -115,3 +115,24 @@ def test_a_group_is_told_at_once(street: list[Any]) -> None:  # noqa: F811
                  progress=lambda done, total: reports.append((done, total)))
     assert told(street) == [1, 1, 1] and not reports and DispatchOrder.get().work is None
     assert virtualders.find("street").program in Share.get().event_href
+
+
+def test_what_a_group_was_told_is_cancelled_at_once(
+    street: list[Any], monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:
+    """However many members it has, and without a transaction for some of them after the other."""
+    monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    order = create_order("street", 900, clock.now() + 300, watts=3000)
+    reports: list[tuple[int, int]] = []
+    orderchanges.cancel(order["id"], progress=lambda done, total: reports.append((done, total)))
+    assert store.get(order["controls"][0]["href"]).status["currentStatus"] == EventStatus.CANCELLED
+    assert not reports and DispatchOrder.get().work is None
+
+
+def test_only_what_is_pending_is_published_afterwards(
+    street: list[Any], monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:
+    monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    number = create_order("street", 900, clock.now() + 300, watts=3000)["id"]
+    DispatchOrder.update(work=orderwork.publication()).where(DispatchOrder.id == number).execute()
+    assert orderwork.finish(number) == 0 and told(street) == [1, 1, 1]
