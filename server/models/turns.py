@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 import peewee
 
@@ -21,7 +20,7 @@ from server.units import SecondsExact
 SUFFIX = "-turn"  # beside SQLite's -wal and -shm
 ASK_S = 0.001  # between two requests for the lock
 _threads = threading.Lock()  # held by the one thread of this process that asks, or has its turn
-_kept: tuple[tuple[int, str], IO[bytes] | None] = (0, ""), None  # the file, and of which process and path
+_kept: tuple[tuple[int, str], int | None] = (0, ""), None  # the file, and of which process and path it is
 
 
 class Locked(peewee.OperationalError):
@@ -49,7 +48,7 @@ def turn(path: str, wait_s: SecondsExact) -> Iterator[None]:
         _threads.release()
 
 
-def _lock(file: IO[bytes], end: float) -> None:
+def _lock(file: int, end: float) -> None:
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,8 +58,8 @@ def _lock(file: IO[bytes], end: float) -> None:
             time.sleep(ASK_S)
 
 
-def _open(path: str) -> IO[bytes] | None:
-    """Return the file of this process beside a database; None where there can be none.
+def _open(path: str) -> int | None:
+    """Return the descriptor of the file beside a database; None where there can be none.
 
     It is kept for the next turn, but not over a fork, which would share the lock.
     """
@@ -68,10 +67,9 @@ def _open(path: str) -> IO[bytes] | None:
     if _kept[0] == (os.getpid(), path):
         return _kept[1]
     if _kept[1] is not None:
-        _kept[1].close()
+        os.close(_kept[1])
     try:
-        name = f"{os.path.realpath(path)}{SUFFIX}"
-        file = os.fdopen(os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), "r+b")
+        file = os.open(f"{os.path.realpath(path)}{SUFFIX}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError:
         file = None
     _kept = (os.getpid(), path), file
