@@ -29,6 +29,7 @@ PAGES = (
     "dispatch",
     "demand-response",
     "ev-charging",
+    "businesses",
     "balance-an-area",
     "report",
     "audit",
@@ -47,6 +48,7 @@ SERIES = "start,value\n" + "".join(
     f"2025-06-{day}T{hour:02}:00Z,{100 * hour}\n" for day in DAYS for hour in range(24)
 )
 FILES = {
+    "contracts.csv": "device,block,kind,power_w,notice_s\ndairy engine,spare,generator,100000,600\n",
     "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
     "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
     "last-weeks.csv": SERIES.replace("2025-06-1", "2025-06-0"),

@@ -177,6 +177,8 @@ _DECLARATIONS = (
             help="largest change of a thermostat's set point, up or down"),
     Setting(name="season_days", group=BALANCE, default=365, unit="days", least=0, most=3660, was="season",
             help="period before now in which events count towards the limits of a contract"),
+    Setting(name="emission_price", group=BALANCE, default=0.0, unit="money/t", least=0, most=100_000,
+            help="what a tonne of CO2 costs, for generators whose contract states their emissions"),
     Setting(name="non_response_hold_hours", group=BALANCE, default=24.0, unit="h", least=0, most=8760,
             was="silence",
             help="time for which a device that did not respond is not dispatched; then it is tried again"),

@@ -24,6 +24,7 @@ AGGREGATOR = access.AGGREGATOR
 CATEGORIES: dict[str, DeviceCategory] = {
     "thermostat": DeviceCategory.THERMOSTAT,
     "waterheater": DeviceCategory.WATER_HEATER,
+    "loadswitch": DeviceCategory.LOAD_SWITCH,
     "poolpump": DeviceCategory.POOL_PUMP,
     "ev": DeviceCategory.ELECTRIC_VEHICLE,
     "evcharger": DeviceCategory.EVSE,

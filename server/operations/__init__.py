@@ -4,8 +4,8 @@ A declaration has a name, typed arguments with unit and range, a role, a dry run
 
 The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
 `controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
-`readings`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares the
-operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
+`contracts`, `readings`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares
+the operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
 `textfiles` reads files as text, `seriesinput` those of time series,
 `enrolmentfiles` those of devices, `elementvalues` the values of elements as people write them
 (`timetexts` their times), `progress` tells interfaces how far long work is,
@@ -32,7 +32,7 @@ MODULES = {
     "forecast": "forecasts",
     "history": "forecasts",
     "opt-out": "participation",
-    "contract": "participation",
+    "contract": "contracts",
     "plan": "plans",
     "responses": "readings",
     "readings": "readings",

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
 from server.grid.controls.results import DerDefault
-from server.grid.flexibility.results import CapabilityNow, EquivalentDer, StepCapability, StepRow, VderStatus
+from server.grid.flexibility.results import CapabilityNow, CapabilitySteps, EquivalentDer, VderStatus
 from server.grid.groups import memberfiles, splitting
 from server.grid.groups import virtualders as groups
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, SplitVder, VderDetails, VderRow
 from server.grid.series.results import ForecastRow
 from server.models.pages import Pages
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
-from server.units import Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
+from server.units import Fraction, Instant, Seconds, WattHours, Watts
 
 vder = Group("vder", """
     Group DERs into virtual DERs. VDER is a name or number.
@@ -58,25 +58,6 @@ class VderWithCapability(VderDetails):
 
 class DeletedVder(TypedDict):
     deleted: str
-
-
-class ChildCapability(StepCapability):
-    """What a child can do in the first step."""
-    name: str
-    members: dict[str, int]
-
-
-class CapabilitySteps(TypedDict):
-    """What a virtual DER can do in each step, by one quantile; see `CapabilityHorizon`."""
-    name: str
-    members: dict[str, int]
-    ramp_w_per_s: WattsPerSecond | None
-    unknown_up_w: Watts
-    unknown_down_w: Watts
-    warnings: list[str]
-    quantile: float
-    steps: list[StepRow]
-    children: list[ChildCapability]
 
 
 @vder.operation("create", role=Role.OPERATOR)
@@ -220,6 +201,7 @@ def capability(
     if not MIN_STEP_S <= step_s <= horizon_s or horizon_s // step_s > MAX_STEPS:
         possible = f"1 to {MAX_STEPS} steps of at least a minute are possible"
         raise BadArgument("step_s", f"{step_s} s in {horizon_s} s: {possible}")
+    from server.grid.flexibility import blockpowers
     from server.grid.flexibility import capability as capabilities
     from server.grid.flexibility import rollup
     ahead = capabilities.horizon(vder, start, horizon_s // step_s, step_s / 3600)
@@ -232,6 +214,8 @@ def capability(
         "unknown_down_w": ahead["unknown_down_w"],
         "warnings": ahead["warnings"],
         "quantile": float(quantile),
+        "blocks": ahead["offers"],
+        "together": blockpowers.in_words(ahead["offers"]),
         "steps": list(rollup.rows(ahead, column)),
         "children": [
             {"name": child["name"], "members": child["members"], **rollup.step_row(child, column, 0)}

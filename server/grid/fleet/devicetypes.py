@@ -14,17 +14,23 @@ from server.resources.codes import DERType, DeviceCategory, RoleFlags
 from server.resources.hooks import Change, after, after_all
 from server.units import Watts
 
-KINDS = ("storage", "pv", "ev", "thermal", "premises", "other")
-# A DER of another type, or of none, is storage if it reports a capacity and its type is vague.
+KINDS = ("storage", "pv", "ev", "thermal", "generator", "interruptible", "premises", "other")
+# A DER of another type, or of none, is storage if its type is vague and it reports a capacity; a mixed one
+# also if it reports that it charges, else it generates.
 _KINDS_OF_TYPES: dict[int, str] = {
     DERType.PHOTOVOLTAIC: "pv",
     DERType.OTHER_STORAGE: "storage",
     DERType.ELECTRIC_VEHICLE: "ev",
     DERType.EVSE: "ev",
     DERType.PV_AND_STORAGE: "storage",
+    DERType.RECIPROCATING_ENGINE: "generator",
+    DERType.FUEL_CELL: "generator",
+    DERType.COMBINED_HEAT_AND_POWER: "generator",
+    DERType.OTHER_GENERATION: "generator",
 }
+GENERATOR_TYPES = tuple(code for code, kind in _KINDS_OF_TYPES.items() if kind == "generator")
 STORAGE_TYPES = (DERType.OTHER_STORAGE, DERType.PV_AND_STORAGE)
-NOT_STORAGE_TYPES = (DERType.PHOTOVOLTAIC, DERType.ELECTRIC_VEHICLE, DERType.EVSE)
+NOT_STORAGE_TYPES = (DERType.PHOTOVOLTAIC, DERType.ELECTRIC_VEHICLE, DERType.EVSE, *GENERATOR_TYPES)
 _VAGUE = (None, DERType.UNKNOWN, DERType.VIRTUAL_OR_MIXED)
 _SWITCHED = int(  # thermal loads that can only be switched
     DeviceCategory.STRIP_HEATER
@@ -38,16 +44,27 @@ _SWITCHED = int(  # thermal loads that can only be switched
 THERMAL_VARIETIES = int(DeviceCategory.THERMOSTAT), _SWITCHED
 _THERMAL = int(DeviceCategory.THERMOSTAT) | _SWITCHED
 _EV = int(DeviceCategory.ELECTRIC_VEHICLE | DeviceCategory.EVSE)
-_STRONGEST_FIRST = ("storage", "ev", "pv")
+_INTERRUPTIBLE = int(  # loads of businesses that are turned off for a time
+    DeviceCategory.SMART_APPLIANCE
+    | DeviceCategory.IRRIGATION_PUMP
+    | DeviceCategory.COMMERCIAL
+    | DeviceCategory.ON_OFF
+    | DeviceCategory.EXTERIOR_LIGHTING
+    | DeviceCategory.INTERIOR_LIGHTING
+    | DeviceCategory.LOAD_SWITCH
+)
+_STRONGEST_FIRST = ("storage", "ev", "pv", "generator")
 _SELECT = "SELECT kind, category, max_load_w FROM device_type WHERE device_id = ?"
 _COLUMNS = ("device_id", "kind", "category", "max_load_w")
 _REPLACE = ("ON CONFLICT (device_id) DO UPDATE "
             "SET kind = excluded.kind, category = excluded.category, max_load_w = excluded.max_load_w")
 
 
-def kind_of_der(der_type: int | None, has_capacity: bool) -> str | None:
+def kind_of_der(der_type: int | None, has_capacity: bool, charges: bool = False) -> str | None:
     """Return the kind of a DER of this DERType; None where the type does not tell. Pure."""
     kind = _KINDS_OF_TYPES.get(der_type or DERType.UNKNOWN)
+    if der_type == DERType.VIRTUAL_OR_MIXED:
+        return "storage" if has_capacity or charges else "generator"
     return kind or ("storage" if has_capacity and der_type in _VAGUE else None)
 
 
@@ -65,6 +82,8 @@ def kind_of(der_kinds: Iterable[str | None], category: int, premises: bool) -> s
         return "thermal"
     if category & _EV:
         return "ev"
+    if category & _INTERRUPTIBLE and not reported:
+        return "interruptible"
     return "premises" if premises and not reported else "other"
 
 
@@ -89,8 +108,10 @@ def reconcile(device: int, lfdi: str) -> bool:
         return False
     category = hexbinary.bits(end_device.get("deviceCategory"))
     capabilities = (_submitted(f"/edev/{device}/di") or {}).get("DRLCCapabilities", {})
-    der_kinds = [kind_of_der(der_type, capacity_wh is not None) for der_type, capacity_wh in sql.rows(
-        "SELECT der_type, capacity_wh FROM der_state WHERE device_id = ?", device)]
+    der_kinds = [
+        kind_of_der(der_type, capacity_wh is not None, absorption_w > 0)
+        for der_type, capacity_wh, absorption_w in sql.rows(
+            "SELECT der_type, capacity_wh, max_absorption_w FROM der_state WHERE device_id = ?", device)]
     points = [point.submitted for point in documents.own("/upt", lfdi) if point.submitted is not None]
     premises = bool(points) and all(is_premises(point) for point in points)
     kind = kind_of(der_kinds, category, premises)

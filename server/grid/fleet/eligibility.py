@@ -18,8 +18,10 @@ CONTRACT = "contract"  # its quota is used up
 UNRATED = "unrated"  # it reported no power
 DISCONNECTED = "disconnected"
 MODES = "no supported control"
+UNREAD_SITE = "site's load is not read"  # of a generator that carries its site apart from the network
 OFFERS = "offers energy"  # a vehicle that would discharge, which only an operator grants
-REASONS = (SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES, OFFERS)
+REASONS = (SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES, UNREAD_SITE,
+           OFFERS)
 DAY = 86400
 _QUOTA_PERIODS = (
     "SELECT c.device_id, o.start, o.start + o.duration_s FROM participation c "

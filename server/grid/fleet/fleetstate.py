@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from server.grid.fleet import eligibility, memberqueries, resources, sessionresources, storageresources
+from server.grid.fleet import (eligibility, memberqueries, resources, sessionresources, siteblocks,
+                               storageresources)
 from server.grid.fleet.devicetypes import THERMAL_VARIETIES
 from server.grid.fleet.kindmembers import EvMembers, KindMembers, PvMembers, StorageMembers, ThermalMembers
 from server.grid.fleet.membercolumns import MemberColumns
+from server.grid.fleet.siteblocks import SiteBlock
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import Fleet
@@ -26,7 +28,8 @@ class FleetState:
     index into it. `storage`, `ev` and `thermal` are parallel to the batteries, sessions and thermal loads of
     `fleet`, which has no PV. `excluded` has the reason of each excluded member by number, `excluded_load_w`
     is their load by the last readings. `categories` are the DeviceCategoryType bits of each variety of
-    thermal load. `columns` has all members, excluded or not.
+    thermal load. `columns` has all members, excluded or not. `blocks` are those of generators and of loads
+    that are called as a whole.
     """
     at: int
     hours: float
@@ -39,6 +42,7 @@ class FleetState:
     excluded: dict[int, str]
     excluded_load_w: float
     columns: MemberColumns
+    blocks: tuple[SiteBlock, ...] = ()
     categories: tuple[int, ...] = THERMAL_VARIETIES
 
     @property
@@ -55,6 +59,7 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
     ev, sessions = sessionresources.charging_sessions(columns, reasons, at, hours)
     thermal, thermals, base = resources.thermal_loads(columns, reasons, hours)
     pv = resources.generation(columns, reasons)
+    blocks = siteblocks.read(columns, reasons, at)
     excluded = reasons != ""
     return FleetState(
         at=at,
@@ -68,6 +73,7 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
         excluded=dict(zip(columns.device[excluded].tolist(), reasons[excluded].tolist(), strict=True)),
         excluded_load_w=float(-np.nansum(columns.meters.injection_w[excluded])),
         columns=columns,
+        blocks=tuple(blocks),
     )
 
 
@@ -90,11 +96,13 @@ def excluding(fleet_state: FleetState, devices: Collection[int], reason: str) ->
     """Return the state without these devices (by number), which are excluded for this reason."""
     numbers = np.array(sorted(devices), dtype=np.intp)
     remains = {kind: ~np.isin(members.device, numbers) for kind, members in fleet_state.by_kind.items()}
+    blocks = tuple(block for block in fleet_state.blocks if block.device not in devices)
     newly_excluded = [
         device
         for kind, members in fleet_state.by_kind.items()
         for device in members.device[~remains[kind]].tolist()
     ]
+    newly_excluded += sorted({block.device for block in fleet_state.blocks} & set(devices))
     if not newly_excluded:
         return fleet_state
     fleet = fleet_state.fleet
@@ -110,5 +118,6 @@ def excluding(fleet_state: FleetState, devices: Collection[int], reason: str) ->
         ev=fleet_state.ev.only(remains["ev"]),
         thermal=fleet_state.thermal.only(remains["thermal"]),
         pv=fleet_state.pv.only(remains["pv"]),
+        blocks=blocks,
         excluded={**fleet_state.excluded, **dict.fromkeys(newly_excluded, reason)},
     )

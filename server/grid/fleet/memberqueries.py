@@ -43,7 +43,7 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
         dispatch_groups=dispatch_groups,
         device=numbers,
         group=group,
-        kind=np.array([name or "other" for name in kind], dtype="U8"),
+        kind=np.array([name or "other" for name in kind], dtype="U16"),
         category=_integers([bits or 0 for bits in category]),
         max_load_w=_floats(max_load_w),
         contact=_contact(

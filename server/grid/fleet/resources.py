@@ -9,7 +9,7 @@ from typing import Any
 
 from server.config import settings
 from server.grid.fleet import eligibility
-from server.grid.fleet.devicetypes import NOT_STORAGE_TYPES, STORAGE_TYPES, THERMAL_VARIETIES
+from server.grid.fleet.devicetypes import GENERATOR_TYPES, NOT_STORAGE_TYPES, STORAGE_TYPES, THERMAL_VARIETIES
 from server.grid.fleet.kindmembers import PvMembers, ThermalMembers
 from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
@@ -39,10 +39,13 @@ def usable_ders(columns: MemberColumns, reasons: Any, kind: str, *modes: str) ->
     """Return which DERs of members of a kind can be controlled by one of these modes, and which members have
     any."""
     ders, size = columns.ders, len(columns.device)
+    mixed, charges = ders.der_type == DERType.VIRTUAL_OR_MIXED, ders.max_absorption_w > 0
+    stores = np.isin(ders.der_type, STORAGE_TYPES) | mixed & charges | (
+        np.isfinite(ders.capacity_wh) & ~np.isin(ders.der_type, NOT_STORAGE_TYPES))
     of_kind = {
-        "storage": np.isin(ders.der_type, STORAGE_TYPES)
-        | np.isfinite(ders.capacity_wh) & ~np.isin(ders.der_type, NOT_STORAGE_TYPES),
+        "storage": stores,
         "pv": ders.der_type == DERType.PHOTOVOLTAIC,
+        "generator": np.isin(ders.der_type, GENERATOR_TYPES) | mixed & ~stores,
     }[kind]
     chosen = dispatchable(columns, reasons, kind)
     rated = of_kind & (ders.max_injection_w + ders.max_absorption_w > 0)

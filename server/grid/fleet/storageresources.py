@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.config import settings
-from server.grid.fleet import meanloads, resources
+from server.grid.fleet import meanloads, resources, siteblocks
 from server.grid.fleet.inferredcapacity import EFFICIENCY
 from server.grid.fleet.kindmembers import StorageMembers
 from server.grid.fleet.meanloads import Window
@@ -55,12 +55,13 @@ def storage(columns: MemberColumns, reasons: Any, at: int) -> tuple[StorageMembe
     gained_wh = charge_w * (np.maximum(at - energy_at, 0) / 3600)
     carry = np.isfinite(load_w) & (at - energy_at > OLD_S)
     carried_wh = np.clip(energy_wh + np.nan_to_num(gained_wh), 0, capacity_wh)
+    agreed_w, agreed_reserve = (bounds[members] for bounds in siteblocks.storage_bounds(columns))
     batteries = Batteries(
         energy=np.where(carry, carried_wh, energy_wh),
-        least=total(stored.reserve_wh),
+        least=np.maximum(total(stored.reserve_wh), agreed_reserve * capacity_wh),
         most=capacity_wh,
-        charge=total(ders.max_absorption_w),
-        discharge=total(ders.max_injection_w),
+        charge=np.minimum(total(ders.max_absorption_w), agreed_w),
+        discharge=np.minimum(total(ders.max_injection_w), agreed_w),
         efficiency=np.full(len(members), EFFICIENCY),
         group=columns.group[members],
     )

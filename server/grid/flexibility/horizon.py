@@ -14,7 +14,9 @@ from typing import NamedTuple
 from server.grid.fleet import eligibility, fleetstate
 from server.grid.fleet.devicetypes import KINDS
 from server.grid.fleet.fleetstate import FleetState
+from server.grid.flexibility import blockpowers
 from server.grid.flexibility.changes import PowerChange, total
+from server.grid.flexibility.results import BlockOffer
 from server.grid.optimisation import clusters, envelope
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Clusters, Sessions
@@ -23,8 +25,9 @@ from server.grid.series import arrivals, forecastvalues
 # The states of charge by which storage is clustered: a full battery takes nothing, though another is empty.
 SOCS = (0.02, 0.25, 0.5, 0.75, 0.98)
 MAX_STAY_STEPS = 96  # cars that leave later than so many steps after the horizon count as leaving then
-FORECAST_KINDS = ("thermal", "pv", "premises", "other")
-DISPATCHED_KINDS = ("storage", "ev", "thermal", "pv")
+FORECAST_KINDS = ("thermal", "pv", "generator", "interruptible", "premises", "other")
+DISPATCHED_KINDS = ("storage", "ev", "thermal", "pv")  # besides blocks
+_METERED_LOADS = ("thermal", "pv", "generator", "interruptible", "other")
 AVAILABLE, NOT_DISPATCHED, NOT_READ = "available", "not dispatched", "not read"
 
 
@@ -43,7 +46,8 @@ class GroupFlexibility:
     `baseline_w` [T] is the consumption of its members without commands, `net_w` that of their premises where
     these are metered; `change` is what members can do beside it, `verified` that of members that are read.
     Unknown powers are the ratings of members without recent contact. `ramp_w_per_s` is the sum of the
-    `ramps_reported`, `members` counts members by availability.
+    `ramps_reported`, `members` counts members by availability, `offers` are those of blocks,
+    `hold_s` [T] is for how long these can be held.
     """
     baseline_w: Floats
     net_w: Floats
@@ -54,6 +58,8 @@ class GroupFlexibility:
     ramp_w_per_s: float
     ramps_reported: int
     members: Counter[str]
+    offers: list[BlockOffer]
+    hold_s: Floats
 
 
 def expected_powers(state: FleetState, start: int, steps: int, at: int) -> ExpectedPowers:
@@ -84,20 +90,26 @@ def group_flexibility(
     size = _sizes(state)
     arriving = arrivals.expected(state.dispatch_groups, start, steps, at, state.hours)
     ev_w, changes = _changes(state, state.fleet.sessions.joined(arriving), expected, size, steps)
+    called = blockpowers.changes(state, start, steps, at)
+    changes = [total([change, of_blocks], steps) for change, of_blocks in zip(changes, called, strict=True)]
     read = fleetstate.excluding(state, _unread(state), NOT_READ)
     _, verified = _changes(read, read.fleet.sessions, expected, size, steps)
+    verified = [total([change, of_blocks], steps) for change, of_blocks in zip(
+        verified, blockpowers.changes(read, start, steps, at), strict=True)]
     availability = _availability(state)
     shares = {kind: _group_shares(state, columns.kind == kind, size) for kind in KINDS}
     groups = []
     for group in range(len(state.dispatch_groups)):
         load_w = {kind: shares[kind][group] * values for kind, values in expected.load_w.items()}
-        baseline_w = ev_w[group] + load_w["thermal"] + load_w["pv"] + load_w["other"]
+        baseline_w = ev_w[group] + sum(load_w[kind] for kind in _METERED_LOADS)
         unknown, reporting = _ders(state, group)
         groups.append(
             GroupFlexibility(
                 baseline_w=baseline_w,
                 net_w=load_w["premises"] if shares["premises"][group] > 0 else baseline_w,
                 change=changes[group],
+                hold_s=blockpowers.hold_s(state, group, start, steps, at),
+                offers=blockpowers.offers(state, group, at, start + round(steps * state.hours * 3600)),
                 verified=verified[group],
                 unknown_up_w=float(columns.ders.max_injection_w[unknown].sum()),
                 unknown_down_w=float(columns.ders.max_absorption_w[unknown].sum()),
@@ -124,10 +136,11 @@ def _availability(state: FleetState) -> list[Counter[str]]:
     """By group, how many members are available, not dispatched, or excluded for which reason."""
     columns = state.columns
     counts: list[Counter[str]] = [Counter() for _ in state.dispatch_groups]
+    with_blocks = {block.device for block in state.blocks}
     for device, kind, group in zip(
         columns.device.tolist(), columns.kind.tolist(), columns.group.tolist(), strict=True
     ):
-        default = AVAILABLE if kind in DISPATCHED_KINDS else NOT_DISPATCHED
+        default = AVAILABLE if kind in DISPATCHED_KINDS or device in with_blocks else NOT_DISPATCHED
         counts[group][state.excluded.get(device, default)] += 1
     return counts
 
@@ -136,7 +149,7 @@ def _unread(state: FleetState) -> list[int]:
     """The devices that can be dispatched and have no recent reading."""
     return [
         device for members in state.by_kind.values() for device in members.device[~members.fresh].tolist()
-    ]
+    ] + [block.device for block in state.blocks if not block.fresh]
 
 
 def _changes(

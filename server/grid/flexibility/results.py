@@ -59,14 +59,32 @@ class QuantileSeries(TypedDict):
     claimed_down_w: list[Watts]
 
 
+class BlockOffer(TypedDict):
+    """A block that can be called: so much more injection from `start` on, for `shortest_s` to `longest_s`.
+
+    `block` is empty where nothing is agreed with the device. `in_s` is how far ahead its start is at least.
+    """
+    device: str
+    block: str
+    kind: str
+    up_w: Watts
+    start: Instant
+    in_s: Seconds
+    shortest_s: Seconds
+    longest_s: Seconds
+    price_event: float
+    price_kwh: float
+
+
 class NodeCapability(TypedDict):
     """What a virtual DER can do over a horizon: `p50` can be expected, `p90` counted on nine times of ten.
 
     `members` counts members by availability. `ramp_w_per_s` is the sum of the `ramps_reported`; unknown
-    powers are the ratings of members without recent contact.
+    powers are the ratings of members without recent contact. `offers` are those of blocks, not cut by limits.
     """
     name: str
     members: dict[str, int]
+    offers: list[BlockOffer]
     baseline_w: list[Watts]
     ramp_w_per_s: WattsPerSecond | None
     ramps_reported: int
@@ -101,6 +119,30 @@ class StepRow(StepCapability):
     """One step of a horizon."""
     start: Instant
     baseline_w: Watts
+
+
+class ChildCapability(StepCapability):
+    """What a child can do in the first step."""
+    name: str
+    members: dict[str, int]
+
+
+class CapabilitySteps(TypedDict):
+    """What a virtual DER can do in each step, by one quantile; see `CapabilityHorizon`.
+
+    `together` says what its `blocks` can give together, by notice: "600 kW in 30 minutes, for 2 h".
+    """
+    name: str
+    members: dict[str, int]
+    ramp_w_per_s: WattsPerSecond | None
+    unknown_up_w: Watts
+    unknown_down_w: Watts
+    warnings: list[str]
+    quantile: float
+    blocks: list[BlockOffer]
+    together: list[str]
+    steps: list[StepRow]
+    children: list[ChildCapability]
 
 
 class ActiveOrder(TypedDict):

@@ -52,6 +52,7 @@ def walk(
         down_w=np.minimum(verified.down_w, unlimited.down_w) * ratio(change.down_w, unlimited.down_w),
     )
     all_groups = [*own, *(group for child in children for group in child.groups)]
+    hold_s = np.min([np.full(steps, np.inf), *(group.hold_s for group in all_groups)], axis=0)
     row: NodeCapability = {
         "name": vder.name,
         "members": dict(sum((group.members for group in all_groups), Counter[str]())),
@@ -60,8 +61,9 @@ def walk(
         "ramps_reported": sum(group.ramps_reported for group in all_groups),
         "unknown_up_w": sum(group.unknown_up_w for group in all_groups),
         "unknown_down_w": sum(group.unknown_down_w for group in all_groups),
-        "p50": _quantile(change, verified, 0.0, hours),
-        "p90": _quantile(change, verified, NINETY, hours),
+        "offers": [offer for group in all_groups for offer in group.offers],
+        "p50": _quantile(change, verified, 0.0, hours, hold_s),
+        "p90": _quantile(change, verified, NINETY, hours, hold_s),
         "children": [child.row for child in children],
     }
     return Node(change, verified, baseline_w, net_w, all_groups, row)
@@ -73,7 +75,9 @@ def _ramp_w_per_s(groups: list[GroupFlexibility]) -> WattsPerSecond | None:
     return sum(group.ramp_w_per_s for group in groups)
 
 
-def _quantile(change: PowerChange, verified: PowerChange, deviations: float, hours: float) -> QuantileSeries:
+def _quantile(
+    change: PowerChange, verified: PowerChange, deviations: float, hours: float, hold_s: Floats
+) -> QuantileSeries:
     firm = change.firm(deviations)
     verified_up_w = ratio(verified.up_w, change.up_w) * firm.up_w
     verified_down_w = ratio(verified.down_w, change.down_w) * firm.down_w
@@ -82,7 +86,7 @@ def _quantile(change: PowerChange, verified: PowerChange, deviations: float, hou
         "down_w": _rounded(firm.down_w),
         "energy_up_wh": _rounded(firm.up_wh),
         "energy_down_wh": _rounded(firm.down_wh),
-        "duration_up_s": durations(firm.up_w, firm.up_wh, hours),
+        "duration_up_s": np.minimum(durations(firm.up_w, firm.up_wh, hours), hold_s).astype(int).tolist(),
         "duration_down_s": durations(firm.down_w, firm.down_wh, hours),
         "verified_up_w": _rounded(verified_up_w),
         "claimed_up_w": _rounded(firm.up_w - verified_up_w),

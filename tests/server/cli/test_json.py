@@ -73,6 +73,10 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("contract set", "d1 --events 9", ""),
     ("contract show", "d1", ""),
     ("contract list", "", ""),
+    ("contract set", "d1 --block all --power 5kW", ""),
+    ("contract blocks", "", ""),
+    ("contract import", "{tmp}/contracts.csv", ""),
+    ("contract remove", "d1 --block all --yes", ""),
     ("control post", "homes opModMaxLimW=50% --start +2h --duration 1h", ""),
     ("control list", "homes", ""),
     ("control show", "/derp/2/derc/1", ""),
@@ -182,6 +186,7 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
         == 201
     )
     (tmp_path / "members.csv").write_text("device\nspare\n")
+    (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\nd1,pump,load,5000\n")
     alarms.raise_alarm("quota", "device 1", "101 responses to one event, 100 are allowed")
     return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
             "OPENBLAS_NUM_THREADS": "1"}

@@ -166,6 +166,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
                 "signal put street --flat 1 --tolerance",
                 "signal push street measured",
                 "contract set one --hours",
+                "contract set one --block pump --power",
                 "plan auto street --reserve",
             )
             for number in ("nan", "1e300", "-inf", "many")
@@ -209,6 +210,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
                 "history import street load --from-json",
                 "enrol --from",
                 "vder members import street",
+                "contract import",
             )
             for file in FILES
             if (verb, file) != ("enrol --from", "lines")

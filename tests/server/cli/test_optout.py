@@ -44,6 +44,23 @@ def test_a_contract_is_made_and_ended(run_json: Callable[..., Any]) -> None:
     assert run_json("contract", "list") == [] and run_json("contract", "show", "one")["tier"] == 0
 
 
+def test_a_block_of_a_business_is_agreed_and_removed(run_json: Callable[..., Any]) -> None:
+    words = "--block engine --kind generator --power 200kW --notice 10m --longest 4h --island yes"
+    row = run_json("contract", "set", "one", *words.split())["blocks"][0]
+    assert (row["power_w"], row["notice_s"], row["longest_s"], row["island"]) == (200e3, 600, 14_400, True)
+    changed = run_json("contract", "set", "one", "--block", "engine", "--clear", "notice_s", "--tier", "2")
+    assert (changed["blocks"][0]["notice_s"], changed["tier"]) == (0, 2)
+    shown = run_json("contract", "show", "one")["blocks"]
+    assert run_json("contract", "blocks") == changed["blocks"] == shown
+    assert run_json("contract", "remove", "one", "--block", "engine", "--yes")["removed"] == "engine"
+    assert run_json("contract", "blocks") == []
+
+
+def test_a_clause_without_its_block_is_refused(device: Peer) -> None:
+    result = CliRunner().invoke(main, ["contract", "set", "one", "--notice", "1h"])
+    assert result.exit_code and "notice_s is of a block: name it" in result.output
+
+
 def test_what_cannot_be_is_said(device: Peer) -> None:
     result = CliRunner().invoke(main, ["opt-out", "clear", "one"])
     assert result.exit_code == 1 and "has not opted out" in result.output

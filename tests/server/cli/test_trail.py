@@ -22,7 +22,7 @@ from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
 from server.grid.controls import defaultcontrols, dercontrols, drevents
-from server.grid.fleet import participation
+from server.grid.fleet import contracts, participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry, DispatchOrder, Plan, VirtualDER
@@ -82,6 +82,8 @@ CHANGES = {
     "opt-out set": ("one --until +2h", "opt-out set", ONE),
     "opt-out clear": ("two", "opt-out clear", TWO),
     "contract set": ("one --events 5", "contract set", ONE),
+    "contract remove": ("one --block pump --yes", "contract remove", ONE),
+    "contract import": ("{contracts}", "contract import", "{contracts}"),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
@@ -126,6 +128,7 @@ LOOKS = {
     "opt-out list": "",
     "contract show": "one",
     "contract list": "",
+    "contract blocks": "",
     "plan list": "",
     "plan show": "{plan}",
     "plan diff": "{plan} {plan}",
@@ -180,6 +183,7 @@ def test_every_verb_is_in_a_table_here() -> None:
 def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
     """Type a command line at a street with something of everything in it."""
     enrolment.suspend(enrolment.enrol(peers.lfdi(2), name="two"))
+    contracts.set_block("one", "pump", "load", {"power_w": 100.0})
     participation.opt_out("two")
     virtualders.create("street")
     virtualders.create("solar", parent="street", members=["one"])
@@ -199,6 +203,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
         json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
+    (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\none,pump,load,5000\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
 
     def invoke(*words: str, fails: bool = False) -> Result:
@@ -214,6 +219,7 @@ def filled(words: str, folder: Path) -> str:
     return words.format(
         devices=folder / "devices.json",
         members=folder / "members.csv",
+        contracts=folder / "contracts.csv",
         series=folder / "series.csv",
         order=order,
         next=order + 1,

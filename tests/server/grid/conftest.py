@@ -147,3 +147,32 @@ def neighbourhood(home, battery):
     for charger in chargers:
         asks(charger)
     return [*batteries, *chargers, *thermostats]
+
+
+@pytest.fixture
+def cold_store(home):
+    """A cold store that draws so many W, and can be told to draw less by load controls."""
+    def create(number, load=300_000, sheddable=None, duration=None, **labels):
+        device = home(number, "load_switch", category=1 << 9, **labels)
+        if load is not None:
+            device.post(-load)
+        if sheddable is not None:
+            data = {"sheddablePower": {"multiplier": 3, "value": sheddable // 1000}}
+            data |= {} if duration is None else {"availabilityDuration": duration}
+            assert device.client.post(f"/edev/{device.device.id}/lsl", "LoadShedAvailability",
+                                      data).status == 201
+        return device
+    return create
+
+
+@pytest.fixture
+def generator(home):
+    """An engine of so many W that stands still."""
+    def create(number, rated=200_000, der_type=2, modes=ALL, **labels):
+        device = home(number, "generator", **labels)
+        data = {"modesSupported": f"{modes:08X}", "type": der_type,
+                "rtgMaxW": {"multiplier": 3, "value": rated // 1000}}
+        device.put("dercap", "DERCapability", data)
+        device.post(0)
+        return device
+    return create

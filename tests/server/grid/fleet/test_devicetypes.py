@@ -16,6 +16,8 @@ pytestmark = pytest.mark.usefixtures("server")
         ("thermostat", None, "thermal", "00000001"),
         ("water heater", None, "thermal", "00000008"),
         ("Pool-Pump", None, "thermal", "00000010"),
+        ("load_switch", None, "interruptible", "00002000"),
+        ("", 1 << 9, "interruptible", "00000200"),
         ("evcharger", None, "ev", "00020000"),
         ("ev_charger", None, "ev", "00020000"),
         ("thermostat", 1 << 17, "ev", "00020000"),
