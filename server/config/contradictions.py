@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,10 @@ from server.config.declarations import SETTINGS
 
 if TYPE_CHECKING:
     from server.config.sources import Settings
+
+# What is kept at the expense of the next.
+PRICE_ORDER = ("price_limit", "price_unserved", "price_ramp", "price_imbalance", "price_wear",
+               "price_lateness")
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -38,10 +43,20 @@ def contradictions(settings: Settings) -> Iterator[str]:
     if settings.registration and settings.strict_access:
         yield (f"{settings.place('strict_access')}: registration is on, and strict_access shows no "
                "EndDeviceList to register in. Switch one of them off.")
+    yield from _price_order(settings)
     clock_file = settings.clock.removeprefix("file:")
     if clock_file != settings.clock and not Path(clock_file).is_file():
         yield (f"{settings.place('clock')}: there is no file {clock_file}, the memory of a clock in steps. "
                "Leave clock empty for the system's.")
+
+
+def _price_order(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each price of the balance that is not below the one that stands above it."""
+    for higher, lower in pairwise(PRICE_ORDER):
+        if getattr(settings, lower) >= getattr(settings, higher):
+            yield (f"{settings.place(lower)}: {lower} is {getattr(settings, lower):g}, {higher} "
+                   f"{getattr(settings, higher):g}, and that has to cost more. Lower {lower}, or raise "
+                   f"{higher}.")
 
 
 def missing_files(settings: Settings) -> Iterator[str]:

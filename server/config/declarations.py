@@ -7,9 +7,11 @@ from server.config.setting import Setting
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
 QUOTAS = "Quotas of a device"
 DEVICES, OPERATORS, BALANCE = "What devices are told", "Operators", "Balance"
+PRICES = "Prices of the balance"
 PLAUSIBILITY, LOGGING, CLOCK = "Plausibility", "Logging", "Clock"
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604_800  # s
 CENTURY = 36_500  # days
+PER_KWH, PER_KW = "money per kWh", "money per kW"
 UINT32 = 2 ** 32 - 1
 MANY = 1_000_000
 
@@ -182,6 +184,46 @@ _DECLARATIONS = (
     Setting(name="non_response_hold_hours", group=BALANCE, default=24.0, unit="h", least=0, most=8760,
             was="silence",
             help="time for which a device that did not respond is not dispatched; then it is tried again"),
+
+    Setting(name="price_limit", group=PRICES, default=1000.0, unit=PER_KWH, least=0, most=1_000_000,
+            help="energy beyond a limit of a virtual DER",
+            why="a fuse has no choice: ten times price_unserved"),
+    Setting(name="price_limit_peak", group=PRICES, default=1000.0, unit=PER_KW, least=0, most=1_000_000,
+            help="the worst excess over a limit, beside its energy",
+            why="a small excess for long does less harm than a great one"),
+    Setting(name="price_unserved", group=PRICES, default=100.0, unit=PER_KWH, least=0, most=1_000_000,
+            help="energy that a car leaves without, or that comfort lacks",
+            why="far above any price of energy, so that only a limit leaves it unserved"),
+    Setting(name="price_ramp", group=PRICES, default=25.0, unit=PER_KWH, least=0, most=1_000_000,
+            help="change of power from step to step beyond half of what members can do",
+            why="loads are not all released at once, unless a car has to be full in time"),
+    Setting(name="price_imbalance", group=PRICES, default=5.0, unit=PER_KWH, least=0, most=1_000_000,
+            help="the greatest imbalance that there is without control; a smaller one costs proportionally "
+                 "less per kWh",
+            why="who puts an imbalance or a schedule wants it met, at usual prices of energy"),
+    Setting(name="price_peak", group=PRICES, default=5.0, unit=PER_KW, least=0, most=1_000_000,
+            help="the greatest imbalance that a plan leaves", why="as much as that for an hour"),
+    Setting(name="price_spread", group=PRICES, default=0.01, unit=PER_KWH, least=0, most=1_000_000,
+            help="the greatest exchange that an area could have which follows a price alone; a smaller one "
+                 "costs proportionally less per kWh",
+            why="equal prices are shared among steps; less than wear, so a flat price moves no battery"),
+    Setting(name="price_demand", group=PRICES, default=0.0, unit=PER_KW, least=0, most=1_000_000,
+            help="the greatest import in a plan of an area that follows a price alone; a monthly charge over "
+                 "the days of a month",
+            why="most tariffs charge energy only"),
+    Setting(name="price_curtailment", group=PRICES, default=0.08, unit=PER_KWH, least=0, most=1_000_000,
+            help="generation that is curtailed, where the area has no price signal",
+            why="what solar earns when it is fed in; more than the wear of storing it"),
+    Setting(name="price_premium", group=PRICES, default=0.0, unit=PER_KWH, least=0, most=1_000_000,
+            help="what generation earns beside the price; only a price below minus this curtails it",
+            why="no support beside the price"),
+    Setting(name="price_wear", group=PRICES, default=0.02, unit=PER_KWH, least=0, most=1_000_000,
+            help="each kWh that a battery charges, and each that it discharges; with a price signal also "
+                 "each that a thermal load shifts",
+            why="a battery for 250 per kWh that lasts 6,000 cycles costs 0.04 a cycle and kWh"),
+    Setting(name="price_lateness", group=PRICES, default=0.0001, unit="money per kWh and hour", least=0,
+            most=1000, help="charging of a car, for each hour by which it is later",
+            why="breaks ties only: less than wear over a whole day"),
 
     Setting(name="plausible_power_w", group=PLAUSIBILITY, default=1_000_000.0, unit="W", least=1000,
             most=10_000_000_000,

@@ -19,11 +19,12 @@ signal = Group("signal", """
 
     imbalance: by how much it will draw too much if nothing is moved; schedule: what it is to draw from
     outside; measured: what it drew (or was out of balance by), all in W with consumption positive.
-    import_limit and export_limit: magnitudes in W. price: per kWh.
+    import_limit and export_limit: magnitudes in W. price: per kWh drawn;
+    export_price: what an injected kWh earns, where that is not the price.
     """)
 GROUPS = (signal,)
 Area = Annotated[str, Arg("The area, a virtual DER's name or number.", metavar="AREA")]
-KINDS = ("imbalance", "schedule", "measured", "price", "import_limit", "export_limit")
+KINDS = ("imbalance", "schedule", "measured", "price", "export_price", "import_limit", "export_limit")
 Source = Annotated[str, Arg("Where it comes from.")]
 Every = Annotated[Seconds | None, Arg(
     "The next issue is due after so long; if it does not come, a warning says so.")]

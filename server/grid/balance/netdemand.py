@@ -14,9 +14,10 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import clusters
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.balanceprogram import CostWeights, GroupLimit
+from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Sessions
 from server.grid.optimisation.disaggregation import Fleet
+from server.grid.optimisation.prices import Tariff, tariff
 from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.optimisation.waterfill import MemberLines, fill
 from server.grid.series import arrivals, forecastvalues, issuedseries, measurements, stalesignals
@@ -25,10 +26,10 @@ from server.models import VirtualDER
 from server.resources import sql
 
 SCHEDULE, IMBALANCE, PRICE = GOVERNING = ("schedule", "imbalance", "price")
+EXPORT_PRICE = "export_price"
 # The mean error of so many steps corrects the forecast, by half of it every so many steps; what batteries
 # failed to do, by half every step.
 CORRECTION_STEPS, CORRECTION_HALF_LIFE_STEPS, STORAGE_HALF_LIFE_STEPS = 4, 16.0, 1.0
-PRICE_SPAN = 0.5  # what the dearest hour costs beyond the mean one, in the unit of CostWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,6 @@ class NetDemand:
     horizon: HorizonForecast
     uncorrected_w: Floats
     imbalance_w: Floats
-    weights: CostWeights
     uncontrolled_ev_w: Floats
     warnings: list[str] = field(default_factory=list)
 
@@ -65,12 +65,12 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     total_ev_w = ev_w.sum(axis=0) + uncontrolled_arrivals_w(arriving, span)
     base_w = _thermal_base(area, state, span)
     generation_w = np.maximum(_forecast(area, "pv", span), 0)
-    imbalance_w = total_ev_w
+    load_w = base_w.sum(axis=0) - _forecast(area, "load", span) - generation_w
+    imbalance_w = load_w + total_ev_w
     if governing == IMBALANCE:
         imbalance_w = np.nan_to_num(signal_of[IMBALANCE])
     elif governing == SCHEDULE:
-        load_w = base_w.sum(axis=0) - _forecast(area, "load", span) - generation_w + total_ev_w
-        imbalance_w = load_w - np.nan_to_num(signal_of[SCHEDULE])
+        imbalance_w = imbalance_w - np.nan_to_num(signal_of[SCHEDULE])
     corrected_w = imbalance_w
     tolerance_w: Floats | float = 0.0
     if governing != PRICE:
@@ -85,14 +85,14 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
         generation_w,
         plannable_arrivals(arriving, span),
         _group_limits(area, state, span),
-        _relative_price(signal_of[PRICE]),
+        _tariff(area, signal_of[PRICE], load_w, span),
+        tracked=governing != PRICE,
     )
     return NetDemand(
         governing=governing,
         horizon=horizon,
         uncorrected_w=imbalance_w - total_ev_w,
         imbalance_w=corrected_w,
-        weights=CostWeights(track=0.0 if governing == PRICE else 1.0),
         uncontrolled_ev_w=ev_w[:, 0],
         warnings=stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start),
     )
@@ -109,12 +109,13 @@ def _outside_tolerance(imbalance_w: Floats, tolerance_w: Floats | float) -> Floa
     return np.asarray(np.sign(imbalance_w) * excess_w, dtype=float)
 
 
-def _relative_price(price: Floats) -> Floats | float:
-    """Prices about their mean, the greatest deviation being PRICE_SPAN; gaps are the mean."""
+def _tariff(area: VirtualDER, price: Floats, load_w: Floats, span: Span) -> Tariff | None:
+    """What energy costs and earns, per kWh; None where no price is known. `load_w` [T] is the area's load
+    less its generation without control."""
     if not np.isfinite(price).any():
-        return 0.0
-    deviation = np.nan_to_num(price - np.nanmean(price))
-    return deviation / max(float(np.abs(deviation).max()), 1e-9) * PRICE_SPAN
+        return None
+    export = issuedseries.known(area, EXPORT_PRICE, span.start, span.steps, span.step, span.at)
+    return tariff(price, export, load_w)
 
 
 def uncontrolled_by_request(requests: Sequence[str], span: Span) -> Floats:

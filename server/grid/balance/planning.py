@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from server import actors, audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.balance import areasettings, netdemand, plans, unmetdemand
+from server.grid.balance import areasettings, netdemand, planprices, plans, unmetdemand
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
 from server.grid.fleet import fleetstate, manualdispatch, projection, setpoints
@@ -30,7 +30,6 @@ POLLED_LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationR
 WORKER_PASSES = 2  # after a step is due, until a worker has published it
 SOLVER_LIMIT_S = 20.0
 RAMP_FRACTION = 0.5  # of a cluster's greatest power, for its change from step to step
-END_SOC = 0.5  # of batteries, at the end of the horizon
 MANUALLY_DISPATCHED = "under an order"
 
 
@@ -94,9 +93,9 @@ def planner_for(balance: Balance, forecast: AreaForecast, new_plan: bool = False
         broadcast=balance.addressing == areasettings.HYBRID,
         ramp=RAMP_FRACTION,
         resolutions=setpoints.resolution(settings.comfort_kelvin),
-        prices=forecast.demand.weights,
+        prices=planprices.prices(),
     )
-    planner = Planner(options, max(len(groups), 1), END_SOC)
+    planner = Planner(options, max(len(groups), 1))
     if new_plan or balance.plan_id is None:
         return planner
     plan = Plan.get_or_none(Plan.id == balance.plan_id)

@@ -13,7 +13,7 @@ from server.errors import Refused
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.balanceprogram import ClusterSchedule
+from server.grid.optimisation.balanceproblem import ClusterSchedule
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
 from server.models import Balance, Plan, VirtualDER, is_postgres
 from server.resources import store
@@ -50,6 +50,7 @@ def plan_body(
         **{name: values.tolist() for name, values in labels._asdict().items()},
         **{name: np.round(values, 1).tolist() for name, values in series.items()},
         "exceeded": [round(excess, 1) for excess in schedule.exceeded],
+        "unmet": [round(energy_wh, 1) for energy_wh in schedule.unmet],
     }
 
 
@@ -68,6 +69,7 @@ def restore(plan: Plan) -> tuple[ClusterSchedule, Labels]:
         np.array(body["imbalance"], dtype=float),
         tuple(body["exceeded"]),
         plan.solver,
+        tuple(body.get("unmet", [0.0] * count)),  # plans of earlier releases have none
     )
     return schedule, Labels(*(np.array(body[name], dtype=np.intp) for name in Labels._fields))
 

@@ -6,7 +6,7 @@ from collections import Counter
 from server.grid.balance.netdemand import PRICE, NetDemand
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.balanceprogram import ClusterSchedule
+from server.grid.optimisation.balanceproblem import ClusterSchedule
 from server.grid.series.intervals import Span, iso
 
 MIN_FRACTION = 0.05  # of the greatest imbalance: less is not worth a warning

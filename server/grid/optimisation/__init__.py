@@ -2,8 +2,8 @@
 
 Consumption is positive, in W; energies are in Wh. It knows no database and no device. Read `arrays`,
 `waterfill`, `policies` and `rounding` (a target divided among members), `clusters` and `envelope` (what a
-fleet could do), `highssolver` and `linearprogram` (HiGHS), `balanceprogram` (the program that keeps a group
-in balance), `nestedlimits` and `rollinghorizon` (plan again as time goes on), `disaggregation` (a planned
-step becomes each member's power), `blockterms` (what contracts of businesses allow), `measurement`
-(baselines, delivery, rebound).
+fleet could do), `highssolver` and `linearprogram` (HiGHS), `prices` (the objective in money),
+`balanceproblem` and `balanceprogram` (the program that keeps a group in balance), `nestedlimits` and
+`rollinghorizon` (plan again as time goes on), `disaggregation` (a planned step becomes each member's power),
+`blockterms` (what contracts of businesses allow), `measurement` (baselines, delivery, rebound).
 """

@@ -4,135 +4,128 @@ Consumption is positive, in W. The imbalance of a step is
 
     net (uncontrolled load - generation - scheduled supply) + the clusters' powers + generation curtailed
 
-The objective is the sum of its cost (a polygon close to its square), its greatest magnitude, and the soft
-terms: the target energy at the end, and the limits of virtual DERs. Curtailment costs less than the losses of
-a round trip through a battery, so that no battery charges and discharges at once; no binaries are needed.
+The objective is money (see `prices`): the cost of the imbalance (a polygon close to its square) and of its
+greatest magnitude, the bill, wear, lateness, and what cannot be kept: limits, energy needed, ramps. Stored
+energy that is missing at the end costs what it is worth (see `balanceproblem.worth`).
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
 from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.clusters import BATTERY, Clusters
-from server.grid.optimisation.linearprogram import FAILED, Model, Solution
+from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, worth
+from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL
+from server.grid.optimisation.linearprogram import Model, Solution
 
-
-@dataclass(frozen=True)
-class CostWeights:
-    """Weights of the objective.
-
-    The unit is the cost of one hour of the greatest imbalance without control; energies count in that
-    magnitude times an hour. `track` is that cost itself: 0 where only price matters, not balance.
-    """
-    peak: float = 1.0
-    curtail: float = 0.004
-    wear: float = 0.003
-    move: float = 0.0005
-    end: float = 1.5
-    limit: float = 20.0
-    ramp: float = 5.0
-    track: float = 1.0
-    polygon: int = 12
-
-
-@dataclass(frozen=True)
-class GroupLimit:
-    """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
-    injection is negative. `groups` are the dispatch groups below it, `net` [T] their load less generation
-    without control."""
-    groups: Sequence[int]
-    most: Floats | float
-    least: Floats | float
-    net: Floats
-
-
-@dataclass(frozen=True)
-class BalanceProblem:
-    """What is planned for: `net` demand [T] in W, the clusters, generation that can be curtailed [T], limits.
-
-    `ramp` [k] is by how many W each cluster may change from step to step; infinite where it is not bounded.
-    `price` [T] is the cost of drawing the greatest imbalance for an hour, in the unit of `prices`.
-    """
-    net: Floats
-    hours: float
-    clusters: Clusters
-    generation: Floats | float = 0.0
-    limits: Sequence[GroupLimit] = ()
-    prices: CostWeights = field(default_factory=CostWeights)
-    ramp: Floats | None = None
-    price: Floats | float = 0.0
-
-
-class ClusterSchedule(NamedTuple):
-    """The `power` [k, T] of the clusters in W, their `energy` [k, T] after each step in Wh, generation
-    `curtailed` [T] and the remaining `imbalance` [T] in W. `exceeded` is the most by which each limit is
-    exceeded, in W; `status` is the solver's."""
-    power: Floats
-    energy: Floats
-    curtailed: Floats
-    imbalance: Floats
-    exceeded: tuple[float, ...]
-    status: str
+SEGMENTS = 12  # of the polygon, on each side: a plan's RMS is then within a thousandth of the square's
+NEGLIGIBLE_W = 1.0  # as a share of batteries' power in a wrong direction, or beyond a limit
 
 
 def solve(
     problem: BalanceProblem, seconds: float = math.inf, method: str = "simplex"
 ) -> ClusterSchedule | None:
-    """The schedule, or None if the solver found none in `seconds`: the caller keeps the one before."""
-    unit = float(np.abs(problem.net).max(initial=0.0)) or float(
-        np.abs(problem.clusters.high).sum(axis=0).max(initial=0.0)
-    )
-    unit = max(unit, 1.0)
+    """The schedule, or None if the solver found none in `seconds`: the caller keeps the one before.
+
+    First what cars and comfort need is a bound. Only where limits are then exceeded it is priced, below them,
+    which takes a program half as large again. Then, where a battery charges and discharges at once, to burn a
+    surplus with its losses, each step of each battery is held to the direction of its net power, and the
+    program is solved again from there: no binaries are needed.
+    """
+    deadline = time.monotonic() + seconds
+    first = _attempt(problem, False, seconds, method)
+    if first is None:
+        return None
+    priced = None
+    if max(first.schedule.exceeded, default=0.0) > NEGLIGIBLE_W:
+        priced = _attempt(problem, True, deadline - time.monotonic(), method)
+    attempt = priced or first
+    wrong = attempt.columns.wrong_directions(attempt.solution, attempt.schedule)
+    if not len(wrong):
+        return attempt.schedule
+    held = attempt.model.solve_without(wrong, max(deadline - time.monotonic(), 0.0))
+    return attempt.schedule if held.values is None else attempt.columns.schedule(held)
+
+
+class _Attempt(NamedTuple):
+    """A program that was solved."""
+    model: Model
+    columns: _ProgramColumns
+    solution: Solution
+    schedule: ClusterSchedule
+
+
+def _attempt(problem: BalanceProblem, soft: bool, seconds: float, method: str) -> _Attempt | None:
+    """The program, with needs priced where they are `soft`; None where no solution is found in time."""
     model = Model()
-    columns = _ProgramColumns(model, problem, unit)
-    solution = model.solve(seconds, method=method)
-    return None if solution.values is None else columns.plan(solution)
+    columns = _ProgramColumns(model, problem, soft)
+    solution = model.solve(max(seconds, 0.0), method=method)
+    if solution.values is None:
+        return None
+    return _Attempt(model, columns, solution, columns.schedule(solution))
 
 
 class _ProgramColumns:
-    """The columns and rows of the program, all powers in units of the greatest imbalance."""
+    """The columns and rows of the program, all powers in units of the problem's reference. Costs are prices
+    per kWh (or kW): the objective is money, divided by the reference in kW."""
 
-    def __init__(self, model: Model, problem: BalanceProblem, unit: float) -> None:
-        self.problem, self.unit = problem, unit
-        clusters, prices, hours = problem.clusters, problem.prices, problem.hours
-        steps, size = len(problem.net), len(clusters)
-        self.lossy = np.flatnonzero(clusters.efficiency < 1)
-        battery = (clusters.kind == BATTERY)[:, None]
-        price = np.broadcast_to(np.asarray(problem.price, dtype=float), (steps,))
-        split = np.zeros((size, 1), dtype=bool)
-        split[self.lossy] = True
+    def __init__(self, model: Model, problem: BalanceProblem, soft: bool) -> None:
+        self.problem, self.unit, self.priced = problem, problem.reference_w, soft
+        clusters, steps, size = problem.clusters, len(problem.net), len(problem.clusters)
+        split = (clusters.efficiency < 1) | (clusters.kind == BATTERY)
+        if problem.tariff is not None:
+            split |= clusters.kind == THERMAL
+        self.split = np.flatnonzero(split)
+        limited = [group for limit in problem.limits for group in limit.groups]
+        self.soft = np.flatnonzero(soft & (clusters.kind != BATTERY) & np.isin(clusters.group, limited))
+        take_cost, give_cost, curtail_cost = self._costs()
         self.take = model.columns(
             (size, steps),
-            np.where(split, np.maximum(clusters.low, 0), clusters.low) / unit,
-            clusters.high / unit,
-            hours * (np.where(battery, prices.wear, 0.0) + price),
+            np.where(split[:, None], np.maximum(clusters.low, 0), clusters.low) / self.unit,
+            clusters.high / self.unit,
+            take_cost,
         )
         self.give = model.columns(
-            (len(self.lossy), steps),
-            0,
-            np.maximum(-clusters.low[self.lossy], 0) / unit,
-            hours * (prices.wear - price),
+            (len(self.split), steps), 0, np.maximum(-clusters.low[self.split], 0) / self.unit, give_cost
         )
-        self.energy = model.columns((size, steps), clusters.least / unit, clusters.most / unit)
-        self.curtail = model.columns((steps,), 0, np.maximum(problem.generation, 0) / unit,
-                                     hours * (prices.curtail + price))
+        least = clusters.least.copy()
+        least[self.soft] = np.where(clusters.kind[self.soft] == SESSION, 0.0, -np.inf)[:, None]
+        self.energy = model.columns((size, steps), least / self.unit, clusters.most / self.unit)
+        self.curtail = model.columns((steps,), 0, np.maximum(problem.generation, 0) / self.unit, curtail_cost)
         self._dynamics(model)
+        self._needs(model)
         self._end(model)
-        balance = model.rows((steps,), -problem.net / unit, -problem.net / unit)
+        balance = model.rows((steps,), -problem.net / self.unit, -problem.net / self.unit)
         self._sum(model, balance, np.arange(size), np.arange(steps))
-        model.term(balance, self.curtail)
+        if problem.tracked:
+            model.term(balance, self.curtail)
         self._imbalance(model, balance)
+        self._tariff(model)
         self._limits(model)
         if problem.ramp is not None:
-            self._ramp(model, problem.ramp / unit)
+            self._ramp(model, problem.ramp / self.unit)
+
+    def _costs(self) -> tuple[Floats, Floats, Floats]:
+        """The cost of what clusters take [k, T] and give [split, T], and of curtailing [T]."""
+        problem, clusters, prices = self.problem, self.problem.clusters, self.problem.prices
+        wears = np.isin(np.arange(len(clusters)), self.split)[:, None] & (clusters.kind != SESSION)[:, None]
+        take = np.where(wears, prices.wear, 0.0) + np.zeros(clusters.low.shape)
+        late = prices.lateness * problem.hours * np.arange(clusters.steps)
+        take += np.where((clusters.kind == SESSION)[:, None], late, 0.0)
+        give = np.full((len(self.split), clusters.steps), prices.wear)
+        curtail: Floats | float = prices.curtailment
+        if problem.tariff is not None:
+            curtail = prices.premium
+            if problem.tariff.single:
+                take, give = take + problem.tariff.buy, give - problem.tariff.buy
+                curtail = curtail + problem.tariff.sell
+        return problem.hours * take, problem.hours * give, problem.hours * np.asarray(curtail)
 
     def _sum(self, model: Model, rows: Whole, clusters: Whole, steps: Whole) -> None:
         """Add the powers of clusters to rows, one for each of these steps."""
         model.term(rows, self.take[clusters][:, steps])
-        model.term(rows, self.give[np.isin(self.lossy, clusters)][:, steps], -1.0)
+        model.term(rows, self.give[np.isin(self.split, clusters)][:, steps], -1.0)
 
     def _dynamics(self, model: Model) -> None:
         """energy after = keep · energy before + (efficiency · taken - given / efficiency) · hours."""
@@ -144,31 +137,75 @@ class _ProgramColumns:
         model.term(rows, self.energy)
         model.term(rows[:, 1:], self.energy[:, :-1], -clusters.keep[:, None])
         model.term(rows, self.take, -efficiency * hours)
-        model.term(rows[self.lossy], self.give, hours / efficiency[self.lossy])
+        model.term(rows[self.split], self.give, hours / efficiency[self.split])
+
+    def _needs(self, model: Model) -> None:
+        """What cars need and comfort asks for, priced under a limit: one column of unmet energy a cluster. A
+        row for each step at whose end more is needed than before."""
+        clusters = self.problem.clusters
+        self.unmet = model.columns((len(self.soft),), cost=self.problem.prices.unserved)
+        before = np.concatenate((np.zeros((len(self.soft), 1)), clusters.least[self.soft, :-1]), axis=1)
+        cars = (clusters.kind[self.soft] == SESSION)[:, None]
+        number, step = np.nonzero(np.where(cars, clusters.least[self.soft] > before, True))
+        needed = clusters.least[self.soft[number], step] / self.unit
+        rows = model.rows((len(number),), needed, np.inf)
+        model.term(rows, self.energy[self.soft[number], step])
+        model.term(rows, self.unmet[number])
 
     def _end(self, model: Model) -> None:
-        targeted = np.flatnonzero(~np.isnan(self.problem.clusters.end))
-        target = self.problem.clusters.end[targeted] / self.unit
-        rows = model.rows((len(targeted),), target, target)
-        model.term(rows, self.energy[targeted, -1])
-        model.term(rows, model.columns((len(targeted),), cost=self.problem.prices.end))
-        model.term(rows, model.columns((len(targeted),)), -1.0)
+        """Stored energy at the end: what is missing costs what it is worth."""
+        clusters = self.problem.clusters
+        storing = np.flatnonzero(~np.isnan(clusters.end))
+        kept, held, added = (part[storing] for part in worth(self.problem))
+        end = clusters.end[storing] / self.unit
+        beyond = np.maximum(clusters.start[storing] / self.unit - end, 0)
+        beyond[clusters.kind[storing] != BATTERY] = 0
+        rows = model.rows(end.shape, end + beyond, end + beyond)
+        model.term(rows, self.energy[storing, -1])
+        model.term(rows, model.columns(end.shape, cost=kept))
+        model.term(rows, model.columns(end.shape, high=beyond, cost=held))
+        model.term(rows, model.columns(end.shape, cost=-added), -1.0)
 
     def _imbalance(self, model: Model, balance: Whole) -> None:
         """The magnitude of the imbalance in segments of rising cost: narrow ones where it is small, since a
-        plan leaves it there."""
-        prices, steps = self.problem.prices, len(balance)
-        edges = np.linspace(0, 1, prices.polygon + 1) ** 1.5
-        slopes = (edges[1:] + edges[:-1]) * self.problem.hours * prices.track
+        plan leaves it there. The peak of an area that follows a price is that of its import."""
+        problem, prices, steps = self.problem, self.problem.prices, len(balance)
+        square, peak_price = (
+            (prices.imbalance, prices.peak) if problem.tracked else (prices.spread, prices.demand))
+        edges = np.linspace(0, 1, SEGMENTS + 1) ** 1.5
+        slopes = (edges[1:] + edges[:-1]) * problem.hours * square
         widths = np.diff(edges)
         widths[-1] = np.inf
-        peak = model.columns((1,), cost=prices.peak * prices.track)
+        peak = model.columns((1,), cost=peak_price)
         magnitude = model.rows((steps,), -np.inf, 0)
         model.term(magnitude, np.broadcast_to(peak, (steps,)), -1.0)
         for sign in (1.0, -1.0):
-            segments = model.columns((steps, prices.polygon), 0, widths, slopes)
+            segments = model.columns((steps, SEGMENTS), 0, widths, slopes)
             model.term(balance[:, None], segments, -sign)
-            model.term(magnitude[:, None], segments)
+            if problem.tracked or sign > 0:
+                model.term(magnitude[:, None], segments)
+
+    def _tariff(self, model: Model) -> None:
+        """The bill where it depends on the direction of the exchange; otherwise powers carry it. And the
+        warmth that leaks less because a thermal load is below its set point: that is comfort lost and saves
+        nothing."""
+        problem = self.problem
+        if problem.tariff is None:
+            return
+        buy, sell, load = problem.tariff
+        if not problem.tariff.single:
+            rows = model.rows((len(load),), load / self.unit, load / self.unit)
+            model.term(rows, model.columns((len(load),), cost=problem.hours * buy))
+            model.term(rows, model.columns((len(load),), cost=-problem.hours * sell), -1.0)
+            model.term(rows, self.curtail, -1.0)
+            model.term(rows, self.take, -1.0)
+            model.term(rows, self.give, 1.0)
+        thermal = np.flatnonzero(problem.clusters.kind == THERMAL)
+        leak = (1 - problem.clusters.keep[thermal])[:, None]
+        cold = model.rows((len(thermal), len(load)), 0, np.inf)
+        model.term(cold, self.energy[thermal])
+        later = np.append(buy[1:], buy[-1:])
+        model.term(cold, model.columns(cold.shape, cost=leak * np.maximum(later, 0)))
 
     def _ramp(self, model: Model, most: Floats) -> None:
         bounded = np.flatnonzero(np.isfinite(most))
@@ -178,15 +215,15 @@ class _ProgramColumns:
         over = model.columns((2, *rows.shape), cost=self.problem.hours * self.problem.prices.ramp)
         model.term(rows, over[0], -1.0)
         model.term(rows, over[1])
-        lossy = np.isin(bounded, self.lossy)
-        give = self.give[np.isin(self.lossy, bounded)]
+        split = np.isin(bounded, self.split)
+        give = self.give[np.isin(self.split, bounded)]
         for sign, steps in ((1.0, slice(1, None)), (-1.0, slice(None, -1))):
             model.term(rows, self.take[bounded][:, steps], sign)
-            model.term(rows[lossy], give[:, steps], -sign)
+            model.term(rows[split], give[:, steps], -sign)
 
     def _limits(self, model: Model) -> None:
-        """Rows for the steps in which a limit could be exceeded."""
-        clusters = self.problem.clusters
+        """Rows for the steps in which a limit could be exceeded; the sum and the worst of its excess cost."""
+        clusters, prices = self.problem.clusters, self.problem.prices
         self.over = []
         for limit in self.problem.limits:
             members = np.flatnonzero(np.isin(clusters.group, limit.groups))
@@ -196,16 +233,37 @@ class _ProgramColumns:
             )
             rows = model.rows((len(near),), least[near] / self.unit, most[near] / self.unit)
             self._sum(model, rows, members, near)
-            over = model.columns((2, len(near)), cost=self.problem.hours * self.problem.prices.limit)
+            over = model.columns((2, len(near)), cost=self.problem.hours * prices.limit)
             model.term(rows, over[0], -1.0)
             model.term(rows, over[1])
             self.over.append(over)
+            if not self.priced:
+                continue
+            worst = model.rows((len(near),), -np.inf, 0)
+            model.term(worst, over)
+            model.term(worst, np.broadcast_to(model.columns((1,), cost=prices.limit_peak), worst.shape), -1.0)
 
-    def plan(self, solution: Solution) -> ClusterSchedule:
+    def wrong_directions(self, solution: Solution, schedule: ClusterSchedule) -> Whole:
+        """The columns to close where a battery charges and discharges at once in any step: of each step of
+        each battery the direction against its net power, or, where that is 0, against the area's net
+        demand."""
+        assert solution.values is not None
+        batteries = np.flatnonzero(self.problem.clusters.kind == BATTERY)
+        take, give = self.take[batteries], self.give[np.isin(self.split, batteries)]
+        both = np.minimum(solution.values[take], solution.values[give]) * self.unit
+        if both.max(initial=0.0) <= NEGLIGIBLE_W:
+            return np.zeros(0, dtype=np.intp)
+        power = schedule.power[batteries]
+        charges = np.where(np.abs(power) > NEGLIGIBLE_W, power > 0, self.problem.net < 0)
+        return np.where(charges, give, take).ravel()
+
+    def schedule(self, solution: Solution) -> ClusterSchedule:
         values = solution.values if solution.values is not None else np.zeros(0)
         power = values[self.take] * self.unit
-        power[self.lossy] -= values[self.give] * self.unit
+        power[self.split] -= values[self.give] * self.unit
         curtailed = values[self.curtail] * self.unit
+        unmet = np.zeros(len(power))
+        unmet[self.soft] = values[self.unmet] * self.unit
         return ClusterSchedule(
             power,
             values[self.energy] * self.unit,
@@ -213,7 +271,5 @@ class _ProgramColumns:
             self.problem.net + power.sum(axis=0) + curtailed,
             tuple(float(values[over].max(initial=0.0) * self.unit) for over in self.over),
             solution.status,
+            tuple(unmet.tolist()),
         )
-
-
-__all__ = ["FAILED", "BalanceProblem", "ClusterSchedule", "CostWeights", "GroupLimit", "solve"]

@@ -78,8 +78,8 @@ class Clusters:
     """k clusters over T steps. Kind, group, start, keep, efficiency and end are [k], the bounds [k, T].
 
     The bounds on energy (`least`, `most`) hold at the end of each step. `variety` distinguishes clusters of
-    one kind and group: class of ratio, window of departure, kind of thermal load. `end` is the target energy
-    after the last step, NaN where the bounds are enough.
+    one kind and group: class of ratio, window of departure, kind of thermal load. `end` is the energy up to
+    which a cluster keeps what it stores for what comes after the last step, NaN where it stores nothing.
     """
     kind: Whole
     group: Whole
@@ -129,8 +129,8 @@ def batteries(
     """The clusters of batteries, and the cluster of each battery.
 
     Batteries are grouped by dispatch group, by energy-to-power ratio in `ratios` classes of equal size, and
-    by state of charge, split at `charges` (0 to 1). `end` is what each should hold after the last step, in
-    Wh; what it holds now if not given.
+    by state of charge, split at `charges` (0 to 1). `end` is what each keeps for what comes after the last
+    step, in Wh; what it holds now if not given.
     """
     span = np.maximum(fleet.most - fleet.least, 1e-9)
     ratio = span / np.maximum(fleet.charge, 1e-9)
@@ -208,7 +208,7 @@ def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
         state,
         keep,
         np.ones(size),
-        np.zeros(size),
+        np.minimum(drifting[:, -1], 0.0),  # what it lacks at the end by itself, nobody has to make up
     ), label
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from server.grid.optimisation import policies, waterfill
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.balanceprogram import ClusterSchedule, GroupLimit
+from server.grid.optimisation.balanceproblem import ClusterSchedule, GroupLimit
 from server.grid.optimisation.clusters import (BATTERY, SESSION, THERMAL, Batteries, Labels, Sessions,
                                                Thermals, sums)
 from server.grid.optimisation.waterfill import FillResult, MemberLines

@@ -2,11 +2,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from server.grid.optimisation import highssolver
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.highssolver import highspy
+
+if TYPE_CHECKING:
+    import highspy
+else:
+    from server.grid.optimisation.highssolver import highspy
 
 OPTIMAL, TIME_LIMIT, FAILED = "optimal", "time limit", "failed"
 NumberOrArray = Any  # a number, or an array that broadcasts to the block's shape
@@ -29,6 +33,7 @@ class Model:
         self._rows: list[tuple[Floats, Floats]] = []
         self._terms: list[tuple[Whole, Whole, Floats]] = []
         self.width = self.height = 0
+        self._solver: highspy.Highs | None = None
 
     def columns(
         self,
@@ -73,12 +78,28 @@ class Model:
                               ("run_crossover", "off"), ("time_limit", float(seconds))):
             solver.setOptionValue(option, value)
         solver.passModel(program)
-        solver.run()
-        status = _status(solver.getModelStatus())
+        self._solver = solver
+        return self._run()
+
+    def solve_without(self, columns: Whole, seconds: float = math.inf) -> Solution:
+        """The least cost with these columns at 0, within so many seconds more. It starts where `solve`, which
+        has to come first, ended."""
+        assert self._solver is not None
+        zero = np.zeros(len(columns))
+        self._solver.changeColsBounds(len(columns), columns.astype(np.int32), zero, zero)
+        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + float(seconds))
+        return self._run()
+
+    def _run(self) -> Solution:
+        assert self._solver is not None
+        self._solver.run()
+        status = _status(self._solver.getModelStatus())
         if status != OPTIMAL:
             return Solution(None, float("nan"), status)
         return Solution(
-            np.array(solver.getSolution().col_value), solver.getInfo().objective_function_value, status
+            np.array(self._solver.getSolution().col_value),
+            self._solver.getInfo().objective_function_value,
+            status,
         )
 
 

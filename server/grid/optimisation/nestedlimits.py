@@ -9,8 +9,9 @@ import math
 from dataclasses import replace
 
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.balanceprogram import BalanceProblem, ClusterSchedule, solve
-from server.grid.optimisation.clusters import merged, sums
+from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule
+from server.grid.optimisation.balanceprogram import solve
+from server.grid.optimisation.clusters import Clusters, merged, sums
 
 FEW_LIMITS = 12
 
@@ -27,7 +28,16 @@ def solve_nested(problem: BalanceProblem, seconds: float = math.inf) -> ClusterS
     schedule = solve(replace(problem, clusters=fewer, ramp=ramp), seconds)
     return schedule and schedule._replace(
         power=_disaggregate(schedule.power, fewer.low, fewer.high, clusters.low, clusters.high, label),
-        energy=_disaggregate(schedule.energy, fewer.least, fewer.most, clusters.least, clusters.most, label))
+        energy=_disaggregate(schedule.energy, fewer.least, fewer.most, clusters.least, clusters.most, label),
+        unmet=_shared(np.array(schedule.unmet), clusters, label))
+
+
+def _shared(unmet: Floats, clusters: Clusters, label: Whole) -> tuple[float, ...]:
+    """The unmet energy of each cluster: of those planned as one, in proportion to what each needs."""
+    needed = np.ptp(clusters.least, axis=1) + np.ptp(clusters.most, axis=1)
+    total = sums(label, needed, len(unmet))[label]
+    part = np.divide(needed, total, out=np.zeros_like(needed), where=total > 0)
+    return tuple((unmet[label] * part).tolist())
 
 
 def _disaggregate(

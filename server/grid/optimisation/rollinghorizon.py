@@ -10,21 +10,27 @@ from dataclasses import dataclass, field, replace
 
 from server.grid.optimisation import clusters, disaggregation, nestedlimits
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.balanceprogram import BalanceProblem, ClusterSchedule, CostWeights, GroupLimit
+from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit
 from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Sessions
+from server.grid.optimisation.prices import Prices, Tariff
+
+# Of its capacity: a battery keeps as much for imbalance after the horizon, so that it can move either way
+# then. One that holds less keeps what it has.
+KEPT = 0.5
 
 
 @dataclass(frozen=True)
 class HorizonForecast:
     """What is expected from the next step on: `net` demand [T] without controllable members but with thermal
     loads at their base, the `base` [k, T] of each thermal cluster, generation [T], EV sessions still to come,
-    limits, and the price (see `BalanceProblem`)."""
+    limits, the tariff, and whether the net demand is tracked or follows the tariff (see `BalanceProblem`)."""
     net: Floats
     base: Floats
     generation: Floats
     coming: Sessions
     limits: Sequence[GroupLimit] = ()
-    price: Floats | float = 0.0
+    tariff: Tariff | None = None
+    tracked: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,16 +52,14 @@ class PlannerOptions:
     broadcast: bool = False
     ramp: float | None = None
     resolutions: Sequence[float] = ()
-    prices: CostWeights = field(default_factory=CostWeights)
+    prices: Prices = field(default_factory=Prices)
 
 
 @dataclass
 class Planner:
-    """Plans for so many dispatch `groups`. `end` is the state of charge that batteries are to have at the end
-    of the horizon, a fraction of their capacity; None for what they have now."""
+    """Plans for so many dispatch `groups`."""
     settings: PlannerOptions
     groups: int = 1
-    end: float | None = None
     plan: ClusterSchedule | None = None
     labels: Labels | None = None
     age: int = 0
@@ -78,7 +82,7 @@ class Planner:
             self._renew(fleet if committed is None else committed.fleet, outlook)
         else:
             self.age += 1
-        net = float(outlook.net[0]) + (committed.total if committed else 0.0)
+        net = self._net(outlook) + (committed.total if committed else 0.0)
         options = disaggregation.StepOptions(
             hours=self.settings.hours,
             broadcast=self.settings.broadcast,
@@ -96,6 +100,17 @@ class Planner:
                 target = disaggregation.without_committed(target, fleet, committed)
         return disaggregation.disaggregate(target, fleet, options)
 
+    def _net(self, outlook: HorizonForecast) -> float:
+        """The net demand that a step is disaggregated for, in W: as it is expected now where it is tracked,
+        else as it was planned, so that powers are the planned ones."""
+        if outlook.tracked:
+            return float(outlook.net[0])
+        if self.plan is None or self.age >= self.plan.power.shape[1]:
+            return 0.0
+        step = self.age
+        drawn = self.plan.power[:, step].sum() + self.plan.curtailed[step]
+        return float(self.plan.imbalance[step] - drawn)
+
     def _renew(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> None:
         gathered = self.gathered(fleet, outlook)
         ramp = None
@@ -111,7 +126,8 @@ class Planner:
                 outlook.limits,
                 self.settings.prices,
                 ramp,
-                outlook.price,
+                outlook.tariff,
+                outlook.tracked,
             ),
             self.settings.seconds,
         )
@@ -129,7 +145,7 @@ class Planner:
         parts = [clusters.sessions(cars, horizon, chosen.hours, chosen.window)[0],
                  clusters.thermals(fleet.thermals, outlook.base)[0]]
         if len(fleet.batteries.energy):
-            end = None if self.end is None else self.end * fleet.batteries.most
+            end = np.minimum(fleet.batteries.energy, KEPT * fleet.batteries.most)
             batteries = clusters.batteries(fleet.batteries, horizon, chosen.ratios, end)[0]
             parts.append(clusters.with_reserve(batteries, chosen.reserve, chosen.every))
         return clusters.concatenate(*parts)

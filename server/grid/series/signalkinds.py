@@ -3,7 +3,8 @@
 Powers are in W. `imbalance` is by how much the area will draw too much if no flexibility is used, `schedule`
 what it is to draw from outside, `measured` what it drew (with a schedule) or by how much it was out of
 balance, with our dispatch: all with consumption positive, as a net operator reads the area's meter.
-`import_limit` and `export_limit` are magnitudes, `price` is per kWh.
+`import_limit` and `export_limit` are magnitudes. `price` is per kWh drawn; `export_price` is what an injected
+kWh earns, where that is not the price.
 """
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ KINDS = {
     "schedule": Kind("W", governing=True),
     "measured": Kind("W"),
     "price": Kind("per kWh"),
+    "export_price": Kind("per kWh"),
     "import_limit": Kind("W", 0.0, complete=False),
     "export_limit": Kind("W", 0.0, complete=False),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from server.grid.optimisation.balanceprogram import GroupLimit
+from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals, sums
 from server.grid.optimisation.disaggregation import Fleet, MemberPowers
 from server.grid.optimisation.rollinghorizon import HorizonForecast

@@ -4,12 +4,13 @@ from __future__ import annotations
 import numpy as np
 
 from server.grid.optimisation import clusters
-from server.grid.optimisation.balanceprogram import BalanceProblem, ClusterSchedule, CostWeights, solve
+from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule
+from server.grid.optimisation.balanceprogram import solve
 from tests.load.grid.day import Truth, beginning
 from tests.load.grid.fleet import DAY, HOURS
 
 
-def best(truth: Truth, prices: CostWeights | None = None, seconds: float = 300) -> ClusterSchedule | None:
+def best(truth: Truth, seconds: float = 300) -> ClusterSchedule | None:
     """Return the plan in which every device is a cluster of its own."""
     now = beginning(truth)
     single = [now.batteries._replace(group=np.arange(len(now.batteries.energy))),
@@ -22,7 +23,7 @@ def best(truth: Truth, prices: CostWeights | None = None, seconds: float = 300) 
     )
     net = truth.net.sum(axis=0) - truth.supply
     return solve(
-        BalanceProblem(net, HOURS, all_clusters, truth.pv.sum(axis=0), prices=prices or CostWeights()),
+        BalanceProblem(net, HOURS, all_clusters, truth.pv.sum(axis=0)),
         seconds,
         "ipm",
     )

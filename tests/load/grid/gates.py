@@ -13,14 +13,12 @@ import numpy as np
 
 from server.grid.flexibility import capability
 from server.grid.optimisation import waterfill
-from server.grid.optimisation.balanceprogram import BalanceProblem
+from server.grid.optimisation.balanceproblem import BalanceProblem
 from server.grid.optimisation.nestedlimits import solve_nested
 from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
 from tests.load.grid import exact, fleet, naive, rows
 from tests.load.grid.day import DayResult, Foresight, Readings, Truth, beginning, non_responding, rms, run_day
 from tests.load.grid.fleet import DAYS, HOURS
-
-HALF = 0.5
 
 
 class Gate(NamedTuple):
@@ -51,7 +49,7 @@ def days(count: int, feeders: int = 1, chosen: tuple[int, ...] = DAYS) -> Iterat
 
 
 def planner(truth: Truth, **settings: Any) -> Planner:
-    return Planner(PlannerOptions(**settings), truth.feeders, HALF)
+    return Planner(PlannerOptions(**settings), truth.feeders)
 
 
 def cut(truth: Truth, imbalance: np.ndarray) -> Cut:

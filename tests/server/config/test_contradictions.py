@@ -22,6 +22,9 @@ def env(**values: object) -> dict[str, str]:
      "COUNTERPOISE_PINS: registration is on and there is no file /nowhere.json"),
     ({"registration": "yes", "strict_access": "yes"},
      "COUNTERPOISE_STRICT_ACCESS: registration is on, and strict_access shows no EndDeviceList"),
+    ({"price_limit": 90}, "price_unserved is 100, price_limit 90, and that has to cost more"),
+    ({"price_wear": 6}, "COUNTERPOISE_PRICE_WEAR: price_wear is 6, price_imbalance 5, and that has to cost "
+                        "more. Lower price_wear, or raise price_imbalance."),
     ({"clock": "file:/nowhere"}, "COUNTERPOISE_CLOCK: there is no file /nowhere")])
 def test_what_contradicts(values: dict[str, str], why: str) -> None:
     with pytest.raises(BadSettings, match=why):

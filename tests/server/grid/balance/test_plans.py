@@ -6,7 +6,7 @@ from server import clock
 from server.errors import Refused
 from server.grid.balance import plans
 from server.grid.groups import virtualders
-from server.grid.optimisation.balanceprogram import ClusterSchedule
+from server.grid.optimisation.balanceproblem import ClusterSchedule
 from server.grid.optimisation.clusters import BATTERY, SESSION, Labels
 from server.models import Balance, Plan, VirtualDER
 

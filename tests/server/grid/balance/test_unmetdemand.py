@@ -6,7 +6,6 @@ import pytest
 
 from server.grid.balance import unmetdemand
 from server.grid.balance.netdemand import NetDemand
-from server.grid.optimisation.balanceprogram import CostWeights
 from server.grid.optimisation.clusters import Sessions
 from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.series.intervals import Span
@@ -20,7 +19,7 @@ def demand(imbalance_w):
     none = np.zeros(0, dtype=int)
     horizon = HorizonForecast(imbalance_w, NONE, NONE, Sessions(none, none, NONE, NONE, none))
     return NetDemand(governing="imbalance", horizon=horizon, uncorrected_w=imbalance_w,
-                     imbalance_w=imbalance_w, weights=CostWeights(), uncontrolled_ev_w=NONE)
+                     imbalance_w=imbalance_w, uncontrolled_ev_w=NONE)
 
 
 @pytest.mark.parametrize("missed_w, warnings", [

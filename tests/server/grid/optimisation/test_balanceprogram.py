@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.grid.optimisation import balanceprogram, clusters
-from server.grid.optimisation.balanceprogram import BalanceProblem, CostWeights, GroupLimit
+from server.grid.optimisation.balanceproblem import BalanceProblem, GroupLimit
 from server.grid.optimisation.clusters import Batteries, Clusters, Sessions, Thermals
 from server.grid.optimisation.linearprogram import FAILED, OPTIMAL, TIME_LIMIT, Model
 from server.grid.optimisation.nestedlimits import solve_nested
+from server.grid.optimisation.prices import Prices
 
 STEPS, HOUR = 8, 1.0
 
@@ -86,10 +87,10 @@ def test_a_dear_peak_is_worth_what_balance_alone_is_not():
         3000
         - abs(
             balanceprogram.solve(
-                BalanceProblem(net, HOUR, battery(), prices=CostWeights(wear=3.0, peak=peak))
+                BalanceProblem(net, HOUR, battery(), prices=Prices(wear=15.0, peak=peak))
             ).imbalance
         ).max()
-        for peak in (0.0, 10.0)
+        for peak in (0.0, 50.0)
     ]
     assert cuts[0] < 1 and np.isclose(cuts[1], 1000, atol=1)
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.grid.optimisation import disaggregation
-from server.grid.optimisation.balanceprogram import GroupLimit
+from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
 from server.grid.optimisation.disaggregation import Fleet, StepOptions, StepTarget
 from tests.server.grid.optimisation.nextstep import after_step

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from server.grid.optimisation import clusters, nestedlimits
-from server.grid.optimisation.balanceprogram import BalanceProblem, GroupLimit, solve
+from server.grid.optimisation.balanceproblem import BalanceProblem, GroupLimit
+from server.grid.optimisation.balanceprogram import solve
 from server.grid.optimisation.clusters import Batteries
 from server.grid.optimisation.nestedlimits import FEW_LIMITS, solve_nested
 

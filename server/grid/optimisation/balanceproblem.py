@@ -1,0 +1,100 @@
+"""What the balance program is given and what it yields: the problem, its limits, the schedule. Pure.
+
+Consumption is positive, in W; energy in Wh; prices are money per kWh.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.clusters import BATTERY, Clusters
+from server.grid.optimisation.prices import Prices, Tariff
+
+
+@dataclass(frozen=True)
+class GroupLimit:
+    """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
+    injection is negative. `groups` are the dispatch groups below it, `net` [T] their load less generation
+    without control."""
+    groups: Sequence[int]
+    most: Floats | float
+    least: Floats | float
+    net: Floats
+
+
+@dataclass(frozen=True)
+class BalanceProblem:
+    """What is planned for: `net` demand [T] in W, the clusters, generation that can be curtailed [T], limits.
+
+    `ramp` [k] is by how many W each cluster may change from step to step; infinite where it is not bounded.
+    `tariff` is None where no price is known. Where the area is not `tracked`, `net` is its exchange without
+    control, and follows the tariff alone.
+    """
+    net: Floats
+    hours: float
+    clusters: Clusters
+    generation: Floats | float = 0.0
+    limits: Sequence[GroupLimit] = ()
+    prices: Prices = field(default_factory=Prices)
+    ramp: Floats | None = None
+    tariff: Tariff | None = None
+    tracked: bool = True
+
+    @cached_property
+    def reference_w(self) -> float:
+        """The power up to which the cost of the imbalance is a square, and the unit of the program: the
+        greatest imbalance without control; of an area that follows a price, the greatest exchange that it
+        could have."""
+        reach_w = np.maximum(self.clusters.high, 0).sum(axis=0)
+        greatest_w = float(np.abs(self.net).max(initial=0.0))
+        if not self.tracked or not greatest_w:
+            greatest_w = float((np.abs(self.net) + reach_w).max(initial=0.0))
+        return max(greatest_w, 1.0)
+
+
+class ClusterSchedule(NamedTuple):
+    """The `power` [k, T] of the clusters in W, their `energy` [k, T] after each step in Wh, generation
+    `curtailed` [T] and the remaining `imbalance` [T] in W. `exceeded` is the most by which each limit is
+    exceeded, in W; `status` is the solver's. `unmet` is the energy, in Wh, by which each cluster [k] falls
+    short of what its cars need, or of its comfort band, at worst."""
+    power: Floats
+    energy: Floats
+    curtailed: Floats
+    imbalance: Floats
+    exceeded: tuple[float, ...]
+    status: str
+    unmet: tuple[float, ...] = ()
+
+
+class Worth(NamedTuple):
+    """What a stored Wh is worth at the end of the horizon, by cluster [k], per kWh: of the energy up to the
+    cluster's `end` (`kept`), of what it held beyond that at the beginning (`held`), of what is added
+    (`added`). None is worth more than the one before."""
+    kept: Floats
+    held: Floats
+    added: Floats
+
+
+def worth(problem: BalanceProblem) -> Worth:
+    """What stored energy is worth after the horizon, if what comes is like the horizon itself.
+
+    It saves energy at the mean price; what is kept for imbalance to come also saves the mean price of the
+    deficits. What is added is worth the lowest price at which it could be sold, after loss and wear: nothing
+    is stored, and no imbalance made, for its sake. Without imbalance and at a flat price nothing moves.
+    """
+    clusters, prices = problem.clusters, problem.prices
+    energy = lowest = deficits = 0.0
+    if problem.tariff is not None:
+        energy = max(float(problem.tariff.buy.mean()), 0.0)
+        lowest = max(float(problem.tariff.sell.min()), 0.0)
+    if problem.tracked:
+        deficits = 2 * prices.imbalance * float(np.maximum(problem.net, 0).mean()) / problem.reference_w
+    stores = clusters.kind == BATTERY
+    return Worth(
+        clusters.efficiency * (energy + deficits),
+        clusters.efficiency * energy,
+        np.where(stores, np.maximum(clusters.efficiency * lowest - prices.wear, 0.0), 0.0),
+    )
