@@ -175,7 +175,7 @@ class FlexibleLoads:
         load controls can command it."""
         fleet, loads = state.fleet, state.fleet.thermals
         filled = policies.by_comfort(
-            -change_w, loads.state, loads.band, loads.keep, fleet.base, loads.power, self.hours
+            -change_w, loads.state, loads.band, loads.keep, fleet.base, fleet.most_thermal_w, self.hours
         )
         intended_wh = loads.keep * loads.state + filled.powers * self.hours
         load_w, comfort = disaggregation.nearest_commandable(

@@ -88,6 +88,7 @@ def thermal_loads(
         power=rating_w[members],
         kind=np.where(is_thermostat, 0, 1),
         group=columns.group[members],
+        load_up=is_thermostat,  # a DutyCycle only limits
     )
     record = ThermalMembers(**identity(columns, members), realised_wh=np.zeros(len(members)))
     return record, thermals, load_w[members]

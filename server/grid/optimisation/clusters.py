@@ -53,13 +53,15 @@ class Sessions(NamedTuple):
 
 class Thermals(NamedTuple):
     """Thermal loads [n]. |state| ≤ band, in Wh, is comfort; `keep` is the fraction of the state that is left
-    after a step; `power` is the rating in W."""
+    after a step; `power` is the rating in W; `load_up` says whether a control can have it draw more than it
+    would by itself, as an offset can and a duty cycle cannot."""
     state: Floats
     band: Floats
     keep: Floats
     power: Floats
     kind: Whole
     group: Whole
+    load_up: Bools
 
     def only(self, chosen: Any) -> Thermals:
         """Some of them, by number, slice or mask."""
@@ -195,6 +197,7 @@ def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
     size, steps = len(group), base.shape[1]
     state, band, power = (sums(label, part, size) for part in (fleet.state, fleet.band, fleet.power))
     keep = sums(label, fleet.keep * fleet.band, size) / np.maximum(band, 1e-9)
+    can_rise = (sums(label, fleet.power * fleet.load_up, size) / np.maximum(power, 1e-9))[:, None]
     # A load outside its band may drift back by itself; a plan cannot require more.
     drifting = state[:, None] * keep[:, None] ** np.arange(1, steps + 1)
     return Clusters(
@@ -202,7 +205,7 @@ def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
         group,
         variety,
         -np.maximum(base, 0),
-        np.maximum(power[:, None] - base, 0),
+        can_rise * np.maximum(power[:, None] - base, 0),
         np.minimum(-band[:, None], drifting),
         np.maximum(band[:, None], drifting),
         state,

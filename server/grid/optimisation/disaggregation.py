@@ -37,6 +37,12 @@ class Fleet(NamedTuple):
     thermals: Thermals
     base: Floats
 
+    @property
+    def most_thermal_w(self) -> Floats:
+        """[n]: the most that a control can have each thermal load draw."""
+        rated_w = self.thermals.power
+        return np.where(self.thermals.load_up, rated_w, np.minimum(self.base, rated_w))
+
 
 class MemberPowers(NamedTuple):
     """The power of each member in W, and the part of the total that is not met.
@@ -130,7 +136,7 @@ def disaggregate(step: StepTarget, fleet: Fleet, options: StepOptions) -> Member
             fleet.thermals.band[members],
             fleet.thermals.keep[members],
             fleet.base[members],
-            fleet.thermals.power[members],
+            fleet.most_thermal_w[members],
             options.hours,
         ),
     )
@@ -198,9 +204,9 @@ def nearest_commandable(comfort: Floats, fleet: Fleet, options: StepOptions) -> 
     resolutions = np.array([*options.resolutions, *[0.0] * kinds])[:kinds]
     rounded = np.round(comfort / np.maximum(resolutions, 1e-9)) * resolutions
     commandable = np.where(resolutions > 0, rounded, comfort)
-    state, band, keep, power = fleet.thermals[:4]
+    state, band, keep = fleet.thermals[:3]
     state = state if options.stored is None else options.stored
-    low, high = policies.comfort_bounds(state, band, keep, fleet.base, power, options.hours)
+    low, high = policies.comfort_bounds(state, band, keep, fleet.base, fleet.most_thermal_w, options.hours)
     target_wh = commandable.ravel()[_thermal_cells(fleet, kinds)] * band
     return np.clip((target_wh - keep * state) / options.hours, low, high), commandable
 

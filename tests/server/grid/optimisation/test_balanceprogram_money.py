@@ -25,8 +25,8 @@ def cars(count: int, need: float, hours: int, power: float = 7000, steps: int = 
     return clusters.sessions(Sessions(*(np.full(count, value) for value in values)), steps, 1.0, steps)[0]
 
 
-def heat(steps: int = STEPS) -> Clusters:
-    values = (0.0, 2000.0, 0.95, 3000.0, 0, 0)
+def heat(steps: int = STEPS, load_up: bool = True) -> Clusters:
+    values = (0.0, 2000.0, 0.95, 3000.0, 0, 0, load_up)
     loads = Thermals(*(np.array([value]) for value in values))
     return clusters.thermals(loads, np.full((1, steps), 1000.0))[0]
 
@@ -105,3 +105,11 @@ def test_without_imbalance_and_at_a_flat_price_nothing_moves(
     plan = solved(BalanceProblem(np.zeros(STEPS), 1.0, every, np.full(STEPS, 3000.0), tariff=tariff,
                                  tracked=tracked))
     assert plan.power == pytest.approx(0, abs=1e-3) and plan.curtailed == pytest.approx(0, abs=1e-3)
+
+
+def test_a_surplus_is_for_the_battery_where_loads_can_only_be_told_to_drop() -> None:
+    every = clusters.concatenate(*(heat(load_up=False) for _ in range(4)), battery(0.0))
+    surplus = np.where(np.arange(STEPS) < 2, -8000.0, 0.0)
+    plan = solved(BalanceProblem(surplus, 1.0, every))
+    assert (plan.power[:4] <= 1e-6).all() and plan.power[4, :2] == pytest.approx(5000, abs=1)
+    assert plan.imbalance[:2] == pytest.approx(-3000, abs=1), "nothing is booked that nobody does"

@@ -101,6 +101,7 @@ def test_thermal_loads_by_kind_beside_their_base():
         np.array([2000.0, 3000.0, 4000.0]),
         np.array([0, 0, 1]),
         zeros(3),
+        np.full(3, True),
     )
     base = np.array([[1500.0] * STEPS, [4500.0] * STEPS])
     summed, label = clusters.thermals(fleet, base)
@@ -109,9 +110,18 @@ def test_thermal_loads_by_kind_beside_their_base():
     assert np.isclose(summed.keep[0], 0.85) and summed.most[0, 0] == 2000
 
 
+def test_a_load_that_can_only_be_told_to_drop_is_not_planned_to_take():
+    both = Thermals(
+        np.zeros(2), np.full(2, 1000.0), np.full(2, 0.9), np.full(2, 2000.0), zeros(2), np.array([0, 1]),
+        np.array([True, False]))
+    summed, _ = clusters.thermals(both, np.full((2, STEPS), 500.0))
+    assert summed.high[:, 0].tolist() == [1500, 0] and summed.low[:, 0].tolist() == [-500, -500]
+
+
 def test_who_is_outside_comfort_may_come_back_slowly():
     fleet = Thermals(
-        np.array([3000.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), zeros(1), zeros(1)
+        np.array([3000.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), zeros(1), zeros(1),
+        np.array([True])
     )
     summed, _ = clusters.thermals(fleet, np.full((1, STEPS), 500.0))
     assert np.allclose(summed.most[0, :3], [2700, 2430, 2187]) and summed.most[0, -1] == 1000

@@ -33,6 +33,7 @@ def fleet(seed=1, groups=2, size=12) -> Fleet:
             rating,
             numbers.integers(0, 2, size),
             group,
+            numbers.random(size) < 0.7,
         ),
         rating * numbers.random(size),
     )

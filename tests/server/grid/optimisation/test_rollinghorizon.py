@@ -31,7 +31,8 @@ def beginning() -> Fleet:
             whole(0, 0), whole(20, 30), np.array([6000.0, 9000.0]), np.array([3700.0, 11_000.0]), whole(0, 0)
         ),
         Thermals(
-            np.zeros(2), np.full(2, 2000.0), np.full(2, 0.98), np.full(2, 3000.0), whole(0, 0), whole(0, 0)
+            np.zeros(2), np.full(2, 2000.0), np.full(2, 0.98), np.full(2, 3000.0), whole(0, 0), whole(0, 0),
+            np.full(2, True)
         ),
         np.full(2, 800.0),
     )
