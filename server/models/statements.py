@@ -6,6 +6,8 @@ from typing import Any
 
 import peewee
 
+from server.models import turns
+
 MOST_PARAMETERS = 32_766  # of a statement, as SQLite takes them; PostgreSQL takes 65,535
 # These are right: where one fails, something else is wrong.
 _TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
@@ -18,7 +20,7 @@ def check(parameters: Sequence[Any] | None) -> None:
             f"a statement with {len(parameters)} parameters; models.among and sql.among divide them")
 
 
-class Sqlite(peewee.SqliteDatabase):
+class Sqlite(turns.TurnTakingDatabase):
     """A SQLite database whose errors are as those of PostgreSQL. SQLite's driver has one class for statements
     that are wrong and for a database that cannot be read."""
 

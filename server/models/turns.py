@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import peewee
 
@@ -28,23 +29,76 @@ class Locked(peewee.OperationalError):
     sqlite_errorname = "SQLITE_BUSY"
 
 
+class _ThreadTurn(threading.local):
+    path: str | None = None  # of the database to which this thread has its turn to write
+    wait_s: SecondsExact | None = None
+
+
+_local = _ThreadTurn()
+
+
+class TurnTakingDatabase(peewee.SqliteDatabase):
+    """A SQLite database whose transactions that write are turns. `atomic` raises Locked where others take
+    longer than the time-out of the connection, or than `waiting` says."""
+
+    def begin(self, lock_type: Any = None) -> None:
+        """Begin a transaction."""
+        take(self.database, self.timeout)
+        try:
+            super().begin(lock_type)
+        except BaseException:
+            leave(self.database)
+            raise
+
+    def commit(self) -> None:
+        """Commit a transaction. Where that fails, it has still to be rolled back."""
+        super().commit()
+        leave(self.database)
+
+    def rollback(self) -> None:
+        """Roll back a transaction."""
+        try:
+            super().rollback()
+        finally:
+            leave(self.database)
+
+
 @contextmanager
-def turn(path: str, wait_s: SecondsExact) -> Iterator[None]:
-    """Have a turn to write to the database at a path; Locked where others take longer than `wait_s`."""
+def waiting(wait_s: SecondsExact) -> Iterator[None]:
+    """Have this thread wait so long for its turns, whatever its connection says."""
+    _local.wait_s = wait_s
+    try:
+        yield
+    finally:
+        _local.wait_s = None
+
+
+def take(path: str, wait_s: SecondsExact) -> None:
+    """Take the turn to write to the database at a path, for this thread; Locked where others take longer than
+    `wait_s`. A thread that has a turn already needs none for another database."""
+    if _local.path is not None:
+        return
+    if _local.wait_s is not None:
+        wait_s = _local.wait_s
     end = time.monotonic() + wait_s
     if not _threads.acquire(timeout=wait_s):
         raise Locked("database is locked")
     try:
         file = _open(path)
-        if file is None:
-            yield
-            return
-        _lock(file, end)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
-    finally:
+        if file is not None:
+            _lock(file, end)
+    except BaseException:
+        _threads.release()
+        raise
+    _local.path = path
+
+
+def leave(path: str) -> None:
+    """Let others have their turn to write to the database at a path, if this thread has it."""
+    if _local.path == path:
+        _local.path = None
+        if _kept[1] is not None:
+            fcntl.flock(_kept[1], fcntl.LOCK_UN)
         _threads.release()
 
 

@@ -5,7 +5,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 import peewee
 
@@ -46,7 +46,7 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
     if _local.depth:
         yield
         return
-    with _waiting(wait_ms), _in_turn(wait_ms), db.atomic():
+    with _waiting(wait_ms), db.atomic():
         if is_postgres():
             _lock(scopes, wait_ms)
         began = time.monotonic()
@@ -60,13 +60,6 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
         finally:
             _local.depth = 0
     _give_way(time.monotonic() - began)
-
-
-def _in_turn(wait_ms: int | None) -> AbstractContextManager[None]:
-    """Have the turn to write to SQLite; within a transaction of the database it is there already."""
-    if is_postgres() or db.in_transaction():
-        return nullcontext()
-    return turns.turn(db.obj.database, db.obj.timeout if wait_ms is None else wait_ms / 1000)
 
 
 def _give_way(held_s: float) -> None:
@@ -97,7 +90,8 @@ def _waiting(wait_ms: int | None) -> Iterator[None]:
     if default_ms is not None:
         sql.execute(f"PRAGMA busy_timeout = {wait_ms}")
     try:
-        yield
+        with nullcontext() if default_ms is None else turns.waiting(wait_ms / 1000):
+            yield
     except peewee.OperationalError as error:
         if is_locked(error):
             raise Busy from error

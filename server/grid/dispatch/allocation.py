@@ -45,7 +45,7 @@ _BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")
 Base = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """The part of a member: its injection without (`baseline_w`) and with the order (`planned_w`).
 

@@ -9,8 +9,9 @@ from server.grid.controls import dercontrols
 from server.grid.dispatch import progress
 from server.grid.dispatch.results import OrderDetail, OrderSummary, RecordedShare
 from server.grid.groups import virtualders
-from server.models import Device, DispatchOrder, Document, Share, VirtualDER, among
+from server.models import Device, DispatchOrder, Share, VirtualDER, among
 from server.models.pages import Pages
+from server.resources import sql
 from server.resources.codes import EventStatus
 
 PUBLISHING, SCHEDULED, ACTIVE = "publishing", "scheduled", "active"
@@ -85,16 +86,17 @@ def status_of(order: DispatchOrder) -> str:
         return "cancelled"
     if now >= order.start + order.duration_s:
         return dercontrols.OVER
-    statuses = {document.status["currentStatus"] for document in controls_of(order)}
-    if statuses == {EventStatus.SUPERSEDED}:
+    if _is_superseded(order):
         return "superseded"
     return ACTIVE if now >= order.start else SCHEDULED
 
 
-def controls_of(order: DispatchOrder) -> list[Document]:
-    """Return the events that carry an order out."""
-    hrefs = Share.select(Share.event_href).where((Share.order == order) & (Share.event_href != "")).distinct()
-    return list(Document.select().where(Document.href.in_(hrefs)))
+def _is_superseded(order: DispatchOrder) -> bool:
+    """Whether all events of an order are superseded; there may be a hundred thousand."""
+    superseded = f'%"currentStatus":{EventStatus.SUPERSEDED:d}%'
+    events = "SELECT 1 FROM share s JOIN document d ON d.href = s.event_href WHERE s.order_id = ?"
+    return (sql.row(f"{events} AND d.status NOT LIKE ? LIMIT 1", order.id, superseded) is None
+            and sql.row(f"{events} LIMIT 1", order.id) is not None)
 
 
 def device_names(lfdis: Iterable[str]) -> dict[str, str]:

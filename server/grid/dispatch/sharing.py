@@ -18,7 +18,7 @@ from server.grid.optimisation.waterfill import FillResult
 HEADROOM, CHARGE, RATING, TURN, TIER = POLICIES = ("headroom", "charge", "rating", "turn", "tier")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlledMember:
     """A member with the mode that controls it, and the bounds of injection in this mode, in W.
 

@@ -37,7 +37,7 @@ class DerRow(NamedTuple):
 _SELECT = f"SELECT device_id, {', '.join(DerRow._fields)} FROM der_state"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MemberDer:
     """A DER.
 
@@ -56,7 +56,7 @@ class MemberDer:
     modes: frozenset[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """A device and the sums of its DERs.
 

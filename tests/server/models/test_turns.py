@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import peewee
 import pytest
 
 from server import models
@@ -24,31 +25,39 @@ def another_process(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def turn(path: str, wait_s: float) -> Iterator[None]:
+    """Have a turn."""
+    turns.take(path, wait_s)
+    yield
+    turns.leave(path)
+
+
 def test_who_waits_too_long_is_told_that_it_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    with turns.turn(str(path), 1):
+    with turn(str(path), 1):
         pass
-    with another_process(path), pytest.raises(turns.Locked) as refused, turns.turn(str(path), 0.002):
-        raise AssertionError("it is another's turn")
+    with another_process(path), pytest.raises(turns.Locked) as refused:
+        turns.take(str(path), 0.002)
     assert is_locked(refused.value)
-    with turns.turn(str(path), 0):  # it is given back
+    with turn(str(path), 0):  # it is given back
         other = threading.Thread(target=_expect_locked, args=(str(path),))
         other.start()
         other.join()
 
 
 def _expect_locked(path: str) -> None:
-    with pytest.raises(turns.Locked), turns.turn(path, 0.002):
-        raise AssertionError("it is the turn of another thread")
+    with pytest.raises(turns.Locked):
+        turns.take(path, 0.002)
 
 
 def test_a_turn_comes_as_soon_as_the_other_ends(tmp_path: Path) -> None:
     path, order = str(tmp_path / "x.db"), []
-    with turns.turn(path, 1):
+    with turn(path, 1):
         pass
 
     def write() -> None:
-        with turns.turn(path, 10):
+        with turn(path, 10):
             order.append("waited")
 
     with another_process(tmp_path / "x.db"):
@@ -60,11 +69,20 @@ def test_a_turn_comes_as_soon_as_the_other_ends(tmp_path: Path) -> None:
 
 
 def test_there_are_none_where_no_file_can_be(tmp_path: Path) -> None:
-    with turns.turn(str(tmp_path / "nowhere" / "x.db"), 0):
+    with turn(str(tmp_path / "nowhere" / "x.db"), 0):
         pass
 
 
-def test_a_transaction_waits_for_its_turn(server: None) -> None:
+def test_who_has_a_turn_needs_none_for_another_database(tmp_path: Path) -> None:
+    with turn(str(tmp_path / "x.db"), 1):
+        with turn(str(tmp_path / "y.db"), 0.002):
+            pass
+        other = threading.Thread(target=_expect_locked, args=(str(tmp_path / "x.db"),))
+        other.start()
+        other.join()
+
+
+def test_a_transaction_waits_for_its_turn(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     if models.is_postgres():
         pytest.skip("PostgreSQL has locks of its own")
     path = Path(models.db.obj.database).resolve()
@@ -72,8 +90,34 @@ def test_a_transaction_waits_for_its_turn(server: None) -> None:
         pass
     with another_process(path), pytest.raises(transactions.Busy), store.transaction(wait_ms=2):
         raise AssertionError("it is another's turn")
-    with models.db.atomic(), another_process(path), store.transaction(wait_ms=2):
-        pass  # it has SQLite's lock already
+    monkeypatch.setattr(models.db.obj, "_timeout", 0.002)
+    with another_process(path), pytest.raises(turns.Locked), models.db.atomic():
+        raise AssertionError("it is another's turn")
+    with models.db.atomic(), store.transaction(wait_ms=2):
+        pass  # it has its turn already
+
+
+def test_a_transaction_that_fails_gives_its_turn_back(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if models.is_postgres():
+        pytest.skip("PostgreSQL has locks of its own")
+    path = str(models.db.obj.database)
+    with pytest.raises(ZeroDivisionError), models.db.atomic():
+        raise ZeroDivisionError
+    with pytest.raises(peewee.OperationalError), monkeypatch.context() as patch, models.db.atomic():
+        patch.setattr(peewee.SqliteDatabase, "commit", _fail)
+    monkeypatch.setattr(peewee.SqliteDatabase, "begin", _fail)
+    with pytest.raises(peewee.OperationalError):
+        models.db.obj.begin()
+    assert turns._local.path is None
+    other = threading.Thread(target=turns.take, args=(path, 0.002))
+    other.start()
+    other.join()
+    assert not turns._threads.acquire(blocking=False)  # that thread has it
+    turns._threads.release()
+
+
+def _fail(*_: object) -> None:
+    raise peewee.OperationalError("disk I/O error")
 
 
 def test_others_have_half_of_the_time(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
