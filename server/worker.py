@@ -18,6 +18,7 @@ from server.config.checks import masked
 from server.grid.balance import controller
 from server.grid.dispatch import orderwork
 from server.grid.fleet import inferredcapacity
+from server.grid.reports import defaultbehaviour
 from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
@@ -33,7 +34,8 @@ RETRY_S = 60  # until a duty that failed is tried again
 
 def turn() -> int:
     """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
-    up readings, decide the steps of the areas that are due, and go on with orders whose maker has ended.
+    up readings, learn what storage does by itself, decide the steps of the areas that are due, and go on with
+    orders whose maker has ended.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -62,6 +64,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "rendering": _render,
     "inferring capacities": inferredcapacity.infer_due,
     "summing up readings": lambda: measurements.roll_due(clock.now()),
+    "learning what storage does by itself": defaultbehaviour.learn_due,
     "the balance": controller.run_due,
     "publishing orders": orderwork.finish_all,
 }

@@ -31,8 +31,8 @@ from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, db
 from server.models.contracts import Block, BlockCall
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
-from server.models.fleet import (ChargingSession, DerState, DeviceType, Meter, Participation, RatingOverride,
-                                 ThermalState)
+from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
+                                 Participation, RatingOverride, ThermalState)
 from server.models.groups import Membership, VirtualDER
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
@@ -203,10 +203,9 @@ def tables() -> list[type[Table]]:
 
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
-    "Counter", "DerState", "Device",
-    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "JSON", "KeyValue",
-    "Measurement", "Membership", "Meter", "NOBODY", "Participation", "Plan", "QuarterHours", "Rate",
-    "RatingOverride", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
-    "ThermalState", "VirtualDER", "among", "check_schema", "connect", "db", "discard_connection",
-    "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
-    "vder_audience", "vder_of_audience"]
+    "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
+    "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
+    "Participation", "Plan", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet",
+    "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "among", "check_schema",
+    "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
+    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from peewee import (SQL, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField,
                     TextField)
 
-from server.models.base import Table
+from server.models.base import JSON, Table
 from server.models.devices import Device
 
 
@@ -83,6 +83,20 @@ class ThermalState(Table):
     at = BigIntegerField()
     realised = DoubleField()
     intended = DoubleField()
+
+
+class DefaultBehaviour(Table):
+    """What storage does if it is left alone, learned from its own meter at `learned_at`.
+
+    The mean load in W of each quarter of an hour of a local day, null where it is not known: of working days,
+    and of weekends and holidays. It outlasts the readings that it was learned from, for storage that is
+    commanded all day since.
+    """
+    device_id: int
+    device = ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    learned_at = BigIntegerField()
+    working_day_w = JSON(default=list)
+    other_day_w = JSON(default=list)
 
 
 class Meter(Table):

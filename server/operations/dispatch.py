@@ -7,8 +7,10 @@ from typing import Annotated
 from server.grid.dispatch import orderchanges, ordercreation, orders
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
-from server.grid.dispatch.results import CreatedOrder, OrderDetail, OrderSummary, RecordedShare
+from server.grid.dispatch.results import CreatedOrder, OrderSummary, RecordedShare
 from server.grid.dispatch.sharing import POLICIES
+from server.grid.reports import orderprogress
+from server.grid.reports.results import OrderDetail
 from server.models.pages import Pages
 from server.operations import progress
 from server.operations.controls import HOUR_S, CancelAt, CancelReason, OptionalVder, Randomized, Start
@@ -92,9 +94,9 @@ def list_orders(
 
 @dispatch.operation("show", role=Role.VIEWER)
 def show(order: OrderNumber) -> OrderDetail:
-    """Show an order: who received, started, completed, opted out or did not answer, and delivered against
-    ordered power."""
-    return orders.show(order)
+    """Show an order: who received, started, completed, opted out or did not answer, and what was delivered of
+    what was asked, as reports have it."""
+    return orderprogress.show(order)
 
 
 @dispatch.operation("shares", role=Role.VIEWER)

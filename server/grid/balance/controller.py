@@ -113,6 +113,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         powers=powers,
         sessions=sessions,
         uncontrolled_ev_w=forecast.demand.uncontrolled_ev_w,
+        default_w=forecast.demand.default_w,
         generation_w=float(np.ravel(forecast.demand.horizon.generation)[0]),
         curtailed_w=curtailed_w,
     )
@@ -182,6 +183,7 @@ def _record_expectations(
         forecast.span.start,
         expected=float(demand.uncorrected_w[0]) + storage_w + ev_w + thermal_w + curtailed_w,
         planned_storage=-storage_w,
+        base_storage=-demand.default_total_w,
         planned_ev=-ev_w,
         planned_thermal=-thermal_w,
         base_thermal=-float(demand.horizon.base[:, 0].sum()),

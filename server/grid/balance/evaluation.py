@@ -69,7 +69,7 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int) -> None:
     if not np.isnan(imbalance_w):
         moved_w = np.nansum(
             [
-                -storage_w,
+                float(np.nan_to_num(_measured(area, "base_storage", start, step_s))) - storage_w,
                 -ev_w - uncontrolled_w if not np.isnan(ev_w) else 0.0,
                 base_w - thermal_w,
                 _measured(area, "pv_uncontrolled", start, step_s) - pv_w,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from server.errors import Refused
+from server.grid.fleet.defaultloads import DefaultLoads
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import clusters
@@ -37,20 +38,30 @@ class NetDemand:
     """What an area needs from its members.
 
     `governing` is the kind of signal, `horizon` what a plan is made for. `imbalance_w` [T] is the imbalance
-    if nothing is moved, `uncorrected_w` [T] the same before measurements correct it and without cars.
+    if nothing is moved, `uncorrected_w` [T] the same before measurements correct it and without the cars and
+    the storage that the plan schedules.
     `uncontrolled_ev_w` [session] is what each car would draw in the first step if it had charged since it
-    came. `warnings` tell what is wrong with the signals.
+    came. `default_w` [storage] is what each battery draws in the first step if it is left alone, as it was
+    learned; `default_total_w` is that of all storage, whether it can be dispatched or not. `warnings` tell
+    what is wrong with the signals.
     """
     governing: str
     horizon: HorizonForecast
     uncorrected_w: Floats
     imbalance_w: Floats
     uncontrolled_ev_w: Floats
+    default_w: Floats = field(default_factory=lambda: np.zeros(0))
+    default_total_w: float = 0.0
     warnings: list[str] = field(default_factory=list)
 
 
-def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
-    """Return the net demand of an area. Refused (409) where it has no governing signal."""
+def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: DefaultLoads) -> NetDemand:
+    """Return the net demand of an area. Refused (409) where it has no governing signal.
+
+    `defaults` is what storage does without control. An imbalance signal contains that, as it contains cars
+    that charge when they come; what the plan itself schedules is taken out of it, so that it is not planned
+    for twice.
+    """
     signal_of = {
         kind: issuedseries.known(area, kind, span.start, span.steps, span.step, span.at) for kind in GOVERNING
     }
@@ -65,8 +76,10 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     total_ev_w = ev_w.sum(axis=0) + uncontrolled_arrivals_w(arriving, span)
     base_w = _thermal_base(area, state, span)
     generation_w = np.maximum(_forecast(area, "pv", span), 0)
+    default_w = defaults.of(state.storage.device)
+    scheduled_w = total_ev_w + default_w.sum(axis=0)  # by the plan itself
     load_w = base_w.sum(axis=0) - _forecast(area, "load", span) - generation_w
-    imbalance_w = load_w + total_ev_w
+    imbalance_w = load_w + scheduled_w
     if governing == IMBALANCE:
         imbalance_w = np.nan_to_num(signal_of[IMBALANCE])
     elif governing == SCHEDULE:
@@ -79,8 +92,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
             area, governing, span.start, span.steps, span.step, span.at
         )
     horizon = HorizonForecast(
-        # without cars, which the plan itself schedules
-        _outside_tolerance(corrected_w, tolerance_w) - total_ev_w,
+        _outside_tolerance(corrected_w, tolerance_w) - scheduled_w,
         base_w,
         generation_w,
         plannable_arrivals(arriving, span),
@@ -91,9 +103,11 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span) -> NetDemand:
     return NetDemand(
         governing=governing,
         horizon=horizon,
-        uncorrected_w=imbalance_w - total_ev_w,
+        uncorrected_w=imbalance_w - scheduled_w,
         imbalance_w=corrected_w,
         uncontrolled_ev_w=ev_w[:, 0],
+        default_w=default_w[:, 0],
+        default_total_w=float(defaults.total_w()[0]),
         warnings=stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start),
     )
 

@@ -14,7 +14,7 @@ from server.errors import Refused
 from server.grid.balance import areasettings, netdemand, planprices, plans, unmetdemand
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
-from server.grid.fleet import fleetstate, manualdispatch, projection, setpoints
+from server.grid.fleet import defaultloads, fleetstate, manualdispatch, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import np
@@ -65,14 +65,20 @@ def forecast_area(
     """Return what is known of an area from `start` on. Refused (409) where it has no governing signal."""
     span = Span(start, horizon_steps or balance.horizon_steps, balance.step_s, clock.now())
     present = fleetstate.responding(fleetstate.read(area, span.at, span.hours))
-    state = projection.project(present, span)
-    demand = netdemand.net_demand(area, state, span)
+    profiles = defaultloads.read(area)
+    until_start = profiles.during(Span(span.at, 1, max(start - span.at, 1), span.at))
+    state = projection.project(present, span, until_start.of(present.storage.device)[:, 0])
+    demand = netdemand.net_demand(area, state, span, profiles.during(span))
     state = replace(state, fleet=netdemand.with_expected_base(state.fleet, demand.horizon))
     ordered = manualdispatch.manual_dispatch(area, span)
-    remaining = ~np.isin(state.ev.device, list(ordered))
+    cars, storage = (~np.isin(members.device, list(ordered)) for members in (state.ev, state.storage))
     return AreaForecast(
         state=fleetstate.excluding(state, ordered, MANUALLY_DISPATCHED),
-        demand=replace(demand, uncontrolled_ev_w=demand.uncontrolled_ev_w[remaining]),
+        demand=replace(
+            demand,
+            uncontrolled_ev_w=demand.uncontrolled_ev_w[cars],
+            default_w=demand.default_w[storage],
+        ),
         span=span,
         committed=manualdispatch.committed(state, ordered),
     )

@@ -39,7 +39,8 @@ _LATE_S = 60  # a car may begin so much later than needed
 class DecidedStep:
     """A step as it was decided.
 
-    `uncontrolled_ev_w` [session] is what each car would draw if it had not been asked to wait. `generation_w`
+    `uncontrolled_ev_w` [session] is what each car would draw if it had not been asked to wait, `default_w`
+    [storage] what each battery would draw if it were left alone. `generation_w`
     is what is expected, `curtailed_w` what of it is too much; both positive.
     """
     period: StepPeriod
@@ -47,6 +48,7 @@ class DecidedStep:
     powers: MemberPowers
     sessions: GrantedSessions
     uncontrolled_ev_w: Floats
+    default_w: Floats
     generation_w: float
     curtailed_w: float
 
@@ -103,8 +105,9 @@ def _storage_commands(
     reason = f"{step.period.reason}; {percent:+.1f} % of rating, as every battery of {vder.name}"
     devices = step.state.storage.device[batteries].tolist()
     shares = [
-        ShareRow(lfdis[device], href, planned_w, 0.0, reason)
-        for device, planned_w in zip(devices, injection_w.tolist(), strict=True)
+        ShareRow(lfdis[device], href, planned_w, -default_w, reason)
+        for device, planned_w, default_w in zip(
+            devices, injection_w.tolist(), step.default_w[batteries].tolist(), strict=True)
     ]
     yield IssuedCommand("percent", percent, BROADCAST, shares)
 
@@ -119,11 +122,11 @@ def _single_battery_shares(
     ratings_w = np.maximum(np.where(load_w >= 0, fleet.charge[batteries], fleet.discharge[batteries]), 1.0)
     socs = fleet.energy[batteries] / np.maximum(fleet.most[batteries], 1)
     return [
-        ShareRow(lfdis[device], "", planned_w, 0.0, f"{step.period.reason}; to equal states of charge in "
-                 f"{vder.name}, this one being {soc:.0%}", orderwork.control(setpoints.fixed_w(fraction)))
-        for device, planned_w, soc, fraction in zip(
-            step.state.storage.device[batteries].tolist(), injection_w.tolist(), socs.tolist(),
-            (load_w / ratings_w).tolist(), strict=True)
+        ShareRow(lfdis[device], "", planned_w, -default_w, f"{step.period.reason}; to equal states of charge "
+                 f"in {vder.name}, this one being {soc:.0%}", orderwork.control(setpoints.fixed_w(fraction)))
+        for device, planned_w, default_w, soc, fraction in zip(
+            step.state.storage.device[batteries].tolist(), injection_w.tolist(),
+            step.default_w[batteries].tolist(), socs.tolist(), (load_w / ratings_w).tolist(), strict=True)
     ]
 
 

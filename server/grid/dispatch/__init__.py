@@ -1,7 +1,7 @@
-"""Orders of an operator or a plan on a virtual DER, and their progress.
+"""Orders of an operator or a plan on a virtual DER.
 
 Read `orderrequest`, `ordercreation`, `allocation` (a quantity becomes controls) and `sharing` (a target is
 divided by a policy), `orderwork` (events are published, some at a time), `shares` (the part of each device),
-`loadcontrol` and `flexibleloads` (thermal loads and cars), `orderchanges` (cancel, extend), `orders` and
-`progress` (what is shown: responses, and power delivered), `results` (the rows that all of these return).
+`loadcontrol` and `flexibleloads` (thermal loads and cars), `orderchanges` (cancel, extend), `orders` (what is
+listed), `results` (the rows that all of these return). `reports.orderprogress` shows what came of an order.
 """

@@ -1,4 +1,4 @@
-"""Orders as they are recorded: list them, show them with progress and shares."""
+"""Orders as they are recorded: list them, and their shares."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from server import clock
 from server.errors import Refused
 from server.grid.controls import dercontrols
-from server.grid.dispatch import progress
-from server.grid.dispatch.results import OrderDetail, OrderSummary, RecordedShare
+from server.grid.dispatch.results import OrderSummary, RecordedShare
 from server.grid.groups import virtualders
 from server.models import Device, DispatchOrder, Share, VirtualDER, among
 from server.models.pages import Pages
@@ -30,12 +29,6 @@ def list_orders(
     if vder is not None:
         query = query.where(DispatchOrder.vder == virtualders.find(vder))
     return [describe(order) for order in query]
-
-
-def show(number: int) -> OrderDetail:
-    """Return an order and its progress: see `order_progress`."""
-    order = find_order(number)
-    return {**describe(order), **progress.order_progress(order)}
 
 
 def list_shares(number: int) -> Pages[RecordedShare]:

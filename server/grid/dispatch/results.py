@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
-from server.units import Elements, Fraction, Href, Instant, Lfdi, Seconds, Watts, Xml
+from server.units import Elements, Href, Instant, Lfdi, Seconds, Watts, Xml
 
 
 class OrderSummary(TypedDict):
@@ -54,43 +54,6 @@ class CreatedOrder(RecordedOrder):
     controls: list[DerControlSummary | DrEventSummary | ReservationSummary]
     shares: list[AllocatedShare]
     xml: NotRequired[list[Xml]]
-
-
-class DeviceProgress(TypedDict):
-    """A device of an order: its latest response in words, and its mean injection so far.
-
-    `delivered_w` is None where it was not read.
-    """
-    lfdi: Lfdi
-    name: str
-    control: Href
-    answer: str
-    baseline_w: Watts
-    planned_w: Watts
-    delivered_w: Watts | None
-
-
-class Delivery(TypedDict):
-    """The power delivered so far.
-
-    `delivered_w` is the mean injection of the `devices_read`, `expected_w` what was planned for the same
-    devices; `performance` is the part of the planned change that was delivered, None where the change is next
-    to nothing.
-    """
-    devices_read: int
-    delivered_w: Watts | None
-    expected_w: Watts | None
-    performance: Fraction | None
-
-
-class OrderProgress(Delivery):
-    """What came of an order so far; `answers` counts the devices by their latest response."""
-    answers: dict[str, int]
-    devices: list[DeviceProgress]
-
-
-class OrderDetail(OrderSummary, OrderProgress):
-    """An order with its progress."""
 
 
 class RecordedShare(TypedDict):

@@ -6,6 +6,7 @@ The rows, kept in step with the documents: `devicetypes`, `derstates` (from `der
 have `contracts` (from `contractfiles`), whose blocks `siteblocks` reads as they are now. Members one by one:
 `members`, `power`, `ratings`, `rotation`. In arrays: `membercolumns` (read by `memberqueries`) and
 `kindmembers`, `eligibility`, `resources` with `storageresources`, `sessionresources` and `meanloads`,
-`fleetstate`. What was commanded: `manualdispatch`, `grantedsessions`, `projection`. Towards devices:
-`setpoints` and `reservationoffer` turn power into what devices are sent. `results` has what functions return.
+`fleetstate`, `defaultloads` (what storage does by itself). What was commanded: `manualdispatch`,
+`grantedsessions`, `projection`. Towards devices: `setpoints` and `reservationoffer` turn power into what
+devices are sent. `results` has what functions return.
 """

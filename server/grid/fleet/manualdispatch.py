@@ -61,12 +61,12 @@ def manual_dispatch(area: VirtualDER, span: Span) -> dict[int, ManualDispatch]:
 def committed(fleet_state: FleetState, orders: Mapping[int, ManualDispatch]) -> Committed:
     """Return what the devices with an operator's order (by number) draw in the first step.
 
-    Storage and thermal loads as a change of their baseline, sessions in full, by group.
+    Thermal loads as a change of their baseline, storage and sessions in full, the latter by group.
     """
-    storage_w, thermal_w = (
-        sum(orders.get(device, NO_DISPATCH).change_w for device in devices.tolist())
-        for devices in (fleet_state.storage.device, fleet_state.thermal.device)
-    )
+    storage, thermal = ([orders.get(device, NO_DISPATCH) for device in members.device.tolist()]
+                        for members in (fleet_state.storage, fleet_state.thermal))
+    storage_w = sum(order.load_w for order in storage)
+    thermal_w = sum(order.change_w for order in thermal)
     ev_w = np.array([orders.get(device, NO_DISPATCH).load_w for device in fleet_state.ev.device.tolist()])
     ev_w_by_group = sums(fleet_state.fleet.sessions.group, ev_w, len(fleet_state.dispatch_groups))
     return Committed(fleet_state.fleet, storage_w, ev_w_by_group, thermal_w)

@@ -24,12 +24,15 @@ _THERMAL_STATES = (
 )
 
 
-def project(fleet_state: FleetState, span: Span) -> FleetState:
-    """Return the fleet state at the beginning of a span, if members follow their commands until then."""
+def project(fleet_state: FleetState, span: Span, default_w: Floats | None = None) -> FleetState:
+    """Return the fleet state at the beginning of a span, if members follow their commands until then.
+
+    Storage without a command does what it does by default: `default_w` [storage] is its load then, 0 if not
+    given.
+    """
     fleet, batteries, thermals = fleet_state.fleet, fleet_state.fleet.batteries, fleet_state.fleet.thermals
     lfdis = memberqueries.lfdis_of(fleet_state.columns.area)
-    storage_w = _commanded_load(fleet_state, ("percent", "watts"), span.at)
-    charge_w = _of_devices(storage_w, lfdis, fleet_state.storage.device) * fleet_state.storage.response_rate
+    charge_w = _storage_load(fleet_state, lfdis, span.at, default_w)
     hours = np.maximum(span.start - fleet_state.storage.energy_at, 0) / 3600
     gained_wh = (
         np.where(charge_w > 0, charge_w * batteries.efficiency, charge_w / batteries.efficiency) * hours
@@ -41,9 +44,8 @@ def project(fleet_state: FleetState, span: Span) -> FleetState:
     )
     ev_w = np.nan_to_num(GrantedSessions.of(fleet_state, span.at).granted_w)
     charged_wh = ev_w * np.maximum(span.start - fleet_state.ev.need_at, 0) / 3600
-    thermal_w = _commanded_load(
-        fleet_state, ("offset", "duty"), span.at - span.at % span.step - span.step
-    )
+    thermal_w = {lfdi: (baseline_w or 0.0) - (planned_w or 0.0) for lfdi, planned_w, baseline_w in _commands(
+        fleet_state, ("offset", "duty"), span.at - span.at % span.step - span.step)}
     change_w = _of_devices(thermal_w, lfdis, fleet_state.thermal.device)
     realised, intended = _thermal_states(fleet_state, span)
     return replace(
@@ -63,8 +65,26 @@ def _of_devices(load_w: Mapping[str, float], lfdis: Mapping[int, str], devices: 
     return np.array([load_w.get(lfdis.get(device, ""), 0.0) for device in devices.tolist()])
 
 
-def _commanded_load(fleet_state: FleetState, quantities: Sequence[str], at: int) -> dict[str, float]:
-    """Return, by LFDI, the change of its baseline load that the orders of a plan command at an instant."""
+def _storage_load(
+    fleet_state: FleetState, lfdis: Mapping[int, str], at: int, default_w: Floats | None
+) -> Floats:
+    """Return [storage] what each draws at an instant: by its command, as it has responded to those of late,
+    else by default."""
+    storage = fleet_state.storage
+    commanded_w = {lfdi: -(planned_w or 0.0)
+                   for lfdi, planned_w, _ in _commands(fleet_state, ("percent", "watts"), at)}
+    load_w = _of_devices(commanded_w, lfdis, storage.device) * storage.response_rate
+    if default_w is None:
+        return load_w
+    commanded = [lfdis.get(device, "") in commanded_w for device in storage.device.tolist()]
+    return np.where(np.array(commanded, dtype=bool), load_w, default_w)
+
+
+def _commands(
+    fleet_state: FleetState, quantities: Sequence[str], at: int
+) -> list[tuple[str, float | None, float | None]]:
+    """Return LFDI, planned and baseline injection of what the orders of a plan command at an instant, the
+    latest order last."""
     groups = [vder.id for vder in fleet_state.dispatch_groups]
     rows = sorted(sql.among(
         "SELECT o.id, s.lfdi, s.planned_w, s.baseline_w FROM share s JOIN dispatch_order o "
@@ -76,7 +96,7 @@ def _commanded_load(fleet_state: FleetState, quantities: Sequence[str], at: int)
         at,
         *quantities,
     ))
-    return {lfdi: (baseline_w or 0.0) - (planned_w or 0.0) for _, lfdi, planned_w, baseline_w in rows}
+    return [(lfdi, planned_w, baseline_w) for _, lfdi, planned_w, baseline_w in rows]
 
 
 def record_thermal_states(fleet_state: FleetState, powers: MemberPowers, end: int) -> None:

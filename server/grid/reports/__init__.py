@@ -1,8 +1,9 @@
 """Baselines, performance and settlement of events, days and months.
 
 Read `baselines` (what devices would have drawn; `ownevents` tells when that was affected, `likedays` which
-days are alike), `performance` (delivered against expected; with `evaluatedevents`, `eventresponses`,
-`powerrows`, `reboundenergy`; `erasedmembers` and `erasure` for devices that were erased), `settlement` and
-`reports` (an event, a day, a month). How a report is shown: `pages`, and `charts` with `chartstyle`,
+days are alike; `defaultbehaviour` keeps it of storage), `performance` (delivered against asked; with
+`evaluatedevents`, `membersteps`, `eventresponses`, `powerrows`, `reboundenergy`; `erasedmembers` and
+`erasure` for devices that were erased), `orderprogress` (an order while it runs), `settlement` and `reports`
+(an event, a day, a month). How a report is shown: `pages`, and `charts` with `chartstyle`,
 `powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions return.
 """

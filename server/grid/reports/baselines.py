@@ -1,45 +1,51 @@
 """Baselines: what devices would have drawn without an event of ours, by a method for each kind of device.
 
-    storage         its own meter: nothing                          submeter
-    ev              at full power from its arrival                  uncontrolled
-    pv              its level before, or what it reports            level before, available (statWAvail)
-    thermal, other  the mean of like days, adjusted                 10 of 10, same day (see measurement)
+    ev                       at full power from its arrival        uncontrolled
+    pv                       its level before, or what it reports  meter before, available (statWAvail)
+    storage, thermal, other  the mean of like days, adjusted       10 of 10 (see measurement)
 
-Consumption is positive, in W; values stand for steps of STEP seconds. Where readings do not suffice for a
-method, the estimate of the order is used ("as ordered").
+Storage that is left alone is not idle: in self-consumption it charges and discharges every day, which is
+learned from its own meter. Consumption is positive, in W; values stand for the steps between `edges`. Where
+readings do not suffice for a method, the estimate of the order is used ("as ordered").
 """
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from peewee import chunked
+
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.optimisation import measurement
-from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.reports import likedays, ownevents
 from server.grid.reports.ownevents import BEFORE
 from server.grid.reports.results import BaselineRow
-from server.grid.series import devicereadings
+from server.grid.series import devicereadings, intervals
 from server.grid.series.intervals import STEP
 from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Share, VirtualDER,
                            among)
 
 QUARTERS = 86400 // STEP
 LONGEST_S = 86400
+DEVICES_AT_ONCE = 50  # whose readings of six weeks are held
 NO_BASELINE = "none"
 # By method, the error of one device's baseline relative to it (for 10 of 10 the median of homes).
+TEN_OF_TEN = "10 of 10"
 RELATIVE_ERRORS = {
-    "submeter": 0.0,
     "uncontrolled": 0.05,
     "available": 0.05,
-    "level before": 0.2,
-    "10 of 10, same day": 0.36,
+    "meter before": 0.2,
+    TEN_OF_TEN: 0.39,
+    f"{TEN_OF_TEN}, {measurement.MULTIPLICATIVE}": 0.36,
+    f"{TEN_OF_TEN}, {measurement.ADDITIVE}": 0.36,
     "as ordered": 0.4,
 }
 
@@ -50,7 +56,7 @@ class BaselineRequest:
 
     `excluding` is the mRID of the event that it is for, `ordered_w` the estimate (load) that the order was
     made with. The automatic balance (`continuous`) dispatches in every step, so no like day is unaffected,
-    and the estimate is used.
+    and the estimate is used: it is what was learned before (see `fleet.defaultbehaviour`).
     """
     device: int
     lfdi: str
@@ -62,51 +68,69 @@ class BaselineRequest:
     continuous: bool = False
 
     @property
+    def edges(self) -> list[int]:
+        """The instants between which the steps are: multiples of STEP, save the first and the last."""
+        return intervals.edges(self.start, self.end)
+
+    @property
     def steps(self) -> int:
-        return max(-(-(self.end - self.start) // STEP), 1)
+        return max(len(self.edges) - 1, 0)
 
 
 class MemberBaseline(NamedTuple):
-    """`load_w` [steps], the method, of how many like days, and the factor that adjusts them."""
+    """`load_w` [steps], the method, of how many like `days`, and how they were adjusted: by a `factor`, or by
+    `shift_w`."""
     load_w: Floats
     method: str
     days: int = 0
     factor: float = 1.0
+    shift_w: float = 0.0
 
 
-Method = Callable[[BaselineRequest], MemberBaseline | None]
+Method = Callable[[Sequence[BaselineRequest]], list[MemberBaseline | None]]
 
 
 def member_baseline(request: BaselineRequest) -> MemberBaseline:
-    """Return a device's baseline in steps of STEP.
+    """Return a device's baseline: see `member_baselines`."""
+    return member_baselines([request])[0]
 
-    Without readings and estimate all is NaN, and the method "none". Refused (400) where it is not of up to a
-    day.
+
+def member_baselines(requests: Sequence[BaselineRequest]) -> list[MemberBaseline]:
+    """Return the baselines of devices, of all over the same time.
+
+    Without readings and estimate all is NaN, and the method "none". Refused (400) where they are not of up to
+    a day.
     """
-    if not 0 < request.end - request.start <= LONGEST_S:
-        raise Refused(
-            400, f"a baseline is of up to {LONGEST_S // 3600} h, not of {request.end - request.start} s"
-        )
-    method = METHODS.get(request.kind, _like_days)
-    use_estimate = (
-        request.continuous and request.ordered_w is not None and method in (_like_days, _available)
-    )
-    baseline = None if use_estimate else method(request)
-    if baseline is not None:
-        return baseline
-    if request.ordered_w is not None:
-        return MemberBaseline(np.full(request.steps, request.ordered_w), "as ordered")
-    return MemberBaseline(np.full(request.steps, np.nan), NO_BASELINE)
+    for request in requests:
+        if not 0 < request.end - request.start <= LONGEST_S:
+            raise Refused(400, f"a baseline is of up to {LONGEST_S // 3600} h, not of "
+                               f"{request.end - request.start} s")
+    baselines = [_as_ordered(request) for request in requests]
+    by_method: dict[Method, list[int]] = defaultdict(list)
+    for number, request in enumerate(requests):
+        method = METHODS.get(request.kind, _like_days)
+        if not request.continuous or request.ordered_w is None or method is _uncontrolled:
+            by_method[method].append(number)
+    for method, numbers in by_method.items():
+        for number, baseline in zip(numbers, method([requests[number] for number in numbers]), strict=True):
+            baselines[number] = baseline or baselines[number]
+    return baselines
 
 
-def _submeter(request: BaselineRequest) -> MemberBaseline:
-    return MemberBaseline(measurement.submeter(request.steps).values, "submeter")
+def _as_ordered(request: BaselineRequest) -> MemberBaseline:
+    if request.ordered_w is None:
+        return MemberBaseline(np.full(request.steps, np.nan), NO_BASELINE)
+    return MemberBaseline(np.full(request.steps, request.ordered_w), "as ordered")
 
 
-def _uncontrolled(request: BaselineRequest) -> MemberBaseline:
+def _uncontrolled(requests: Sequence[BaselineRequest]) -> list[MemberBaseline | None]:
     """Return full power from each session's arrival until its energy is charged, or it departs."""
-    begin = request.start + STEP * np.arange(request.steps)
-    load_w = np.zeros(len(begin))
+    return [MemberBaseline(_uncontrolled_w(request), "uncontrolled") for request in requests]
+
+
+def _uncontrolled_w(request: BaselineRequest) -> Floats:
+    edges = np.array(request.edges)
+    load_w = np.zeros(request.steps)
     for session in ChargingSession.select().where(
         (ChargingSession.device == request.device)
         & (ChargingSession.arrival_at < request.end)
@@ -115,21 +139,28 @@ def _uncontrolled(request: BaselineRequest) -> MemberBaseline:
     ):
         duration_s = session.energy_wh * 3600 / max(session.power_w, 1.0)
         end = min(session.arrival_at + duration_s, session.departure_at)
-        overlap_s = np.minimum(end, begin + STEP) - np.maximum(session.arrival_at, begin)
-        load_w += session.power_w * np.clip(overlap_s, 0, STEP) / STEP
-    return MemberBaseline(load_w, "uncontrolled")
+        overlap_s = np.minimum(end, edges[1:]) - np.maximum(session.arrival_at, edges[:-1])
+        load_w += session.power_w * np.maximum(overlap_s, 0) / np.diff(edges)
+    return load_w
 
 
-def _available(request: BaselineRequest) -> MemberBaseline | None:
-    """Return the mean level of the hour before, without our events; else what the device reports as
+def _available(requests: Sequence[BaselineRequest]) -> list[MemberBaseline | None]:
+    """Return the mean level of the hour before, without our events; else what each device reports as
     available."""
-    first = request.start - BEFORE
-    before_w = -devicereadings.mean_injection_w([request.device], first, request.start, STEP)[0]
+    start = requests[0].start
+    first = start - BEFORE
+    devices = [request.device for request in requests]
+    injection_w = devicereadings.mean_injection_w(devices, first, start, STEP)
+    return [_level_before(request, -device_w, first)
+            for request, device_w in zip(requests, injection_w, strict=True)]
+
+
+def _level_before(request: BaselineRequest, before_w: Floats, first: int) -> MemberBaseline | None:
     instants = first + STEP * np.arange(len(before_w))
     affected = ownevents.in_any(_events(request, first, request.start), instants)
     unaffected_w = before_w[~affected]
     if np.isfinite(unaffected_w).any():
-        return MemberBaseline(np.full(request.steps, float(np.nanmean(unaffected_w))), "level before")
+        return MemberBaseline(np.full(request.steps, float(np.nanmean(unaffected_w))), "meter before")
     available_w = [
         der.available_w
         for der in DerState.select().where(DerState.device == request.device)
@@ -138,34 +169,46 @@ def _available(request: BaselineRequest) -> MemberBaseline | None:
     return MemberBaseline(np.full(request.steps, -sum(available_w)), "available") if available_w else None
 
 
-def _like_days(request: BaselineRequest) -> MemberBaseline | None:
+def _like_days(requests: Sequence[BaselineRequest]) -> list[MemberBaseline | None]:
     """Return the mean of ten like days with same-day adjustment; None where there are not enough.
 
     Days are local: the quarter of an hour at 06:30 is the same in summer and in winter, whether a day has 23,
     24 or 25 hours.
     """
     zone = ZoneInfo(settings.timezone)
-    day = datetime.fromtimestamp(request.start, zone).date()
+    day = datetime.fromtimestamp(requests[0].start, zone).date()
     quarters = np.array([local_quarters(like_day, zone) for like_day in [*likedays.like_days(day), day]])
     first, last = int(quarters.min()) // STEP * STEP, int(quarters.max()) + STEP
-    load_w = -devicereadings.mean_injection_w([request.device], first, last, STEP)[0]
-    values = load_w[(quarters - first) // STEP]
-    affected = ownevents.in_any(_events(request, first, last), quarters)
-    begin = int(np.searchsorted(quarters[-1], request.start, side="right")) - 1
+    baselines = []
+    for some in chunked(requests, DEVICES_AT_ONCE):
+        injection_w = devicereadings.mean_injection_w([request.device for request in some], first, last, STEP)
+        values = -injection_w[:, (quarters - first) // STEP]
+        for request, load_w in zip(some, values, strict=True):
+            affected = ownevents.in_any(_events(request, first, last), quarters)
+            baselines.append(_ten_of_ten(request, quarters[-1], load_w, affected))
+    return baselines
+
+
+def _ten_of_ten(
+    request: BaselineRequest, quarters: Whole, load_w: Floats, affected: Bools
+) -> MemberBaseline | None:
+    """Return the baseline of a device by its like days and, last, the day itself, [days, quarters]."""
+    begin = int(np.searchsorted(quarters, request.start, side="right")) - 1
     try:
         mean = measurement.ten_of_ten(
-            values[:-1], values[-1], begin, begin + request.steps, 3600 // STEP, affected[:-1], affected[-1]
+            load_w[:-1], load_w[-1], begin, begin + request.steps, 3600 // STEP, affected[:-1], affected[-1]
         )
     except ValueError:
         return None
-    return MemberBaseline(mean.values, mean.method, mean.days, mean.factor)
+    return MemberBaseline(
+        mean.values, mean.method, mean.days, mean.adjustment.factor, mean.adjustment.shift_w)
 
 
 def _events(request: BaselineRequest, start: int, end: int) -> list[ownevents.Span]:
     return ownevents.own_events(request.device, request.lfdi, start, end, request.excluding)
 
 
-METHODS: dict[str, Method] = {"storage": _submeter, "ev": _uncontrolled, "pv": _available}
+METHODS: dict[str, Method] = {"ev": _uncontrolled, "pv": _available}
 
 
 def local_quarters(day: date, zone: ZoneInfo) -> list[int]:
@@ -186,10 +229,8 @@ def compute(name: str, start: int, end: int) -> list[BaselineRow]:
     vder = VirtualDER.get_or_none(VirtualDER.name == name)
     devices = list(virtualders.members(vder)) if vder is not None else [enrolment.find(name)]
     kinds = device_kinds(devices)
-    return [
-        _row(device, BaselineRequest(device.id, device.lfdi, kinds[device.id], start, end))
-        for device in devices
-    ]
+    return _rows(devices, [BaselineRequest(device.id, device.lfdi, kinds[device.id], start, end)
+                           for device in devices])
 
 
 def show(number: int) -> list[BaselineRow]:
@@ -200,15 +241,12 @@ def show(number: int) -> list[BaselineRow]:
     shares = {share.lfdi: share for share in Share.select().where(Share.order == order)}
     devices = sorted(among(Device.select(), Device.lfdi, shares), key=lambda device: device.id)
     kinds = device_kinds(devices)
-    rows = []
-    for device in devices:
-        share = shares[device.lfdi]
-        request = BaselineRequest(
-            device.id, device.lfdi, kinds[device.id], order.start, order.start + order.duration_s,
-            excluding=share.mrid, ordered_w=load_of(share.baseline_w),
-        )
-        rows.append(_row(device, request))
-    return rows
+    end = order.start + order.duration_s
+    return _rows(devices, [
+        BaselineRequest(
+            device.id, device.lfdi, kinds[device.id], order.start, end, excluding=share.mrid,
+            ordered_w=load_of(share.baseline_w), continuous=order.plan_id is not None)
+        for device in devices for share in (shares[device.lfdi],)])
 
 
 def load_of(injection_w: float | None) -> float | None:
@@ -216,15 +254,20 @@ def load_of(injection_w: float | None) -> float | None:
     return None if injection_w is None else -injection_w
 
 
-def _row(device: Device, request: BaselineRequest) -> BaselineRow:
-    baseline = member_baseline(request)
-    mean_load_w = float(baseline.load_w.mean())
+def _rows(devices: Sequence[Device], requests: Sequence[BaselineRequest]) -> list[BaselineRow]:
+    return [_row(device, request, baseline) for device, request, baseline in zip(
+        devices, requests, member_baselines(requests), strict=True)]
+
+
+def _row(device: Device, request: BaselineRequest, baseline: MemberBaseline) -> BaselineRow:
+    mean_load_w = float(baseline.load_w @ np.diff(request.edges)) / (request.end - request.start)
     return {
         "name": device.name or device.lfdi,
         "kind": request.kind,
         "method": baseline.method,
         "days": baseline.days,
         "factor": round(baseline.factor, 3),
+        "shift_w": round(baseline.shift_w, 1),
         "mean_load_w": round(mean_load_w, 1) if np.isfinite(mean_load_w) else None,
         "load_w": [round(float(load_w), 1) if np.isfinite(load_w) else None for load_w in baseline.load_w],
     }

@@ -70,7 +70,7 @@ CHARTS = {
     ),
     "events": ChartSpec(
         "Events",
-        "Events on a time line, a row for each virtual DER; the darker, the more of what was expected was "
+        "Events on a time line, a row for each virtual DER; the darker, the more of what was asked was "
         "delivered.",
         eventcharts.timeline,
         2.2,

@@ -1,16 +1,15 @@
-"""The performance of events: delivered against expected, by device and for the group.
+"""The performance of events: delivered against asked, by device and for the group.
 
-Powers are means over the part of the event that is over, as injection in W: `expected_w` is the change that
-was ordered, `delivered_w` the change against the baseline, `performance` the one as a fraction of the other.
-The baseline of a single home is uncertain. What is fit for settlement is the group's figure, with its
-uncertainty and coverage.
+This is the one place where it is computed: `dispatch show`, reports of events, days and months, settlement
+and charts take it from here (see `measurement.performance` for the rule). Powers are means over the part of
+the event that is over and was read, as a change of injection against the baseline, in W. The baseline of a
+single home is uncertain. What is fit for settlement is the group's figure, with its uncertainty and coverage.
 """
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from server import clock
 from server.grid.controls import responses
@@ -18,31 +17,19 @@ from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.reports import (baselines, erasedmembers, evaluatedevents, eventresponses, powerrows,
-                                 reboundenergy)
-from server.grid.reports.baselines import BaselineRequest, MemberBaseline
+from server.grid.optimisation.measurement import DirectionEnergy
+from server.grid.reports import (baselines, erasedmembers, evaluatedevents, eventresponses, membersteps,
+                                 powerrows, reboundenergy)
 from server.grid.reports.erasedmembers import MemberFigures
-from server.grid.reports.evaluatedevents import EvaluatedEvent, Expectation
-from server.grid.reports.powerrows import DeviceSteps
-from server.grid.reports.results import DevicePerformance, EventPerformance, GroupPerformance, NonresponderRow
-from server.grid.series import devicereadings
-from server.grid.series.intervals import STEP
+from server.grid.reports.evaluatedevents import EvaluatedEvent
+from server.grid.reports.membersteps import MemberSteps
+from server.grid.reports.results import (DevicePerformance, DirectionPerformance, EventPerformance,
+                                         GroupPerformance, NonresponderRow)
+from server.grid.series import intervals
 from server.models import Device, DispatchOrder, ResponseRecord, among
 
 SETTLEMENT_COVERAGE = 0.8  # fraction of the readings without which an event is not settled
-MIN_EXPECTED_W = 1.0  # below which a group has no performance
 NOT_DELIVERED = "delivered less than a fifth"
-
-
-class _DeviceLoads(NamedTuple):
-    """The load of a device [steps] by its baseline, its readings and the plan; W, NaN where not known."""
-    baseline: MemberBaseline
-    metered_w: Floats
-    planned_w: Floats
-
-    @property
-    def baseline_w(self) -> Floats:
-        return self.baseline.load_w[:len(self.metered_w)]
 
 
 def event_performance(name: str | int) -> EventPerformance:
@@ -56,15 +43,13 @@ def event_performance(name: str | int) -> EventPerformance:
 def evaluate(event: EvaluatedEvent) -> EventPerformance:
     """Return the performance of an event, as far as it is over."""
     now = clock.now()
-    devices = sorted(among(Device.select(), Device.lfdi, event.expectations), key=lambda device: device.id)
-    kinds = baselines.device_kinds(devices)
+    devices, kinds = _devices(event)
     records = eventresponses.read(event)
-    steps, step = _steps(event, now)
-    loads = _loads(event, devices, kinds, steps, step)
-    erased = erasedmembers.read(event.name)
-    members = _members(event, devices, kinds, records, loads, now) + erased
-    group, rows = _group(members), [member.row for member in members]
-    duration_s = steps * step
+    hours = membersteps.hours(event, now)
+    steps = membersteps.read(event, devices, kinds, now)
+    erased = erasedmembers.read(event.name, len(hours))
+    members = _members(event, devices, kinds, records, steps, now) + erased
+    group, rows = _group(members, hours), [member.row for member in members]
     return {
         "event": event.name,
         "vder": event.vder,
@@ -76,20 +61,35 @@ def evaluate(event: EvaluatedEvent) -> EventPerformance:
         "responses": eventresponses.summary(records, event),
         "opted_out": sum(row["opted_out"] for row in rows),
         "nonresponders": sum(bool(row["nonresponse"]) for row in rows),
-        "rebound": reboundenergy.rebound(event, devices, kinds, group["delivered_w"], duration_s,
-                                         [member.excess_w for member in erased]),
-        "power": powerrows.power_rows(
-            [DeviceSteps(load.baseline_w, load.planned_w, load.metered_w) for load in loads],
-            event.start, step) if steps else [],
+        "rebound": reboundenergy.rebound(event, devices, kinds, group["delivered_w"],
+                                         float(hours.sum()) * 3600, [member.excess_w for member in erased]),
+        "power": powerrows.power_rows(steps, intervals.edges(event.start, membersteps.until(event, now))),
         "devices": rows,
     }
+
+
+def delivery(event: EvaluatedEvent) -> tuple[GroupPerformance, list[DevicePerformance]]:
+    """Return what `evaluate` does of the group and its devices alone."""
+    now = clock.now()
+    devices, kinds = _devices(event)
+    hours = membersteps.hours(event, now)
+    steps = membersteps.read(event, devices, kinds, now)
+    members = (_members(event, devices, kinds, eventresponses.read(event), steps, now)
+               + erasedmembers.read(event.name, len(hours)))
+    return _group(members, hours), [member.row for member in members]
+
+
+def _devices(event: EvaluatedEvent) -> tuple[list[Device], dict[int, str]]:
+    """Return the devices of an event, and their kinds."""
+    devices = sorted(among(Device.select(), Device.lfdi, event.expectations), key=lambda device: device.id)
+    return devices, baselines.device_kinds(devices)
 
 
 def member_figures(event: EvaluatedEvent, device: Device) -> MemberFigures:
     """Return the figures of one of the devices of an event, as far as it is over."""
     now, kinds = clock.now(), baselines.device_kinds([device])
-    loads = _loads(event, [device], kinds, *_steps(event, now))
-    figures = _members(event, [device], kinds, eventresponses.read(event), loads, now)[0]
+    steps = membersteps.read(event, [device], kinds, now)
+    figures = _members(event, [device], kinds, eventresponses.read(event), steps, now)[0]
     excess_w = reboundenergy.excess_w(event, [device], kinds)
     return figures._replace(excess_w=tuple(round(watts, 1) for watts in excess_w.tolist()))
 
@@ -99,100 +99,67 @@ def _members(
     devices: Sequence[Device],
     kinds: Mapping[int, str],
     records: Mapping[str, Sequence[ResponseRecord]],
-    loads: list[_DeviceLoads],
+    steps: Sequence[MemberSteps],
     now: int,
 ) -> list[MemberFigures]:
+    hours = membersteps.hours(event, now)
     rows = [
-        _device_row(event, device, kinds[device.id], load, records.get(device.lfdi, []), now)
-        for device, load in zip(devices, loads, strict=True)
+        _device_row(event, device, kinds[device.id], member, records.get(device.lfdi, []), now, hours)
+        for device, member in zip(devices, steps, strict=True)
     ]
-    _mark_nonresponders(rows, loads, _steps(event, now)[0])
-    return [MemberFigures(row, _baseline_error_w(row, load)) for row, load in zip(rows, loads, strict=True)]
+    _mark_nonresponders(rows, steps)
+    return [MemberFigures(row, _baseline_error_w(row, member, hours), member.asked_w, member.delivered_w)
+            for row, member in zip(rows, steps, strict=True)]
 
 
-def _baseline_error_w(row: DevicePerformance, load: _DeviceLoads) -> float:
+def _baseline_error_w(row: DevicePerformance, member: MemberSteps, hours: Floats) -> float:
     """Return the standard deviation of a device's baseline; 0 where the device was not read."""
     if row["delivered_w"] is None:
         return 0.0
-    return baselines.RELATIVE_ERRORS.get(row["method"], 1.0) * float(np.nanmean(np.abs(load.baseline_w)))
-
-
-def _steps(event: EvaluatedEvent, now: int) -> tuple[int, int]:
-    """Return the number of steps that are over, and their length in s, shorter than STEP where none is over
-    yet."""
-    past_s = min(event.end, now) - event.start
-    if past_s <= 0:
-        return 0, STEP
-    return (past_s // STEP, STEP) if past_s >= STEP else (1, past_s)
-
-
-def _loads(
-    event: EvaluatedEvent, devices: Sequence[Device], kinds: Mapping[int, str], steps: int, step: int
-) -> list[_DeviceLoads]:
-    end = event.start + steps * step
-    metered_w = -devicereadings.mean_injection_w([device.id for device in devices], event.start, end, step)
-    loads = []
-    for device, device_metered_w in zip(devices, metered_w, strict=True):
-        expectation = event.expectations[device.lfdi]
-        if steps:
-            request = BaselineRequest(
-                device.id, device.lfdi, kinds[device.id], event.start, end, excluding=expectation.mrid,
-                ordered_w=baselines.load_of(expectation.baseline_w), continuous=event.continuous,
-            )
-            baseline = baselines.member_baseline(request)
-        else:
-            baseline = MemberBaseline(np.zeros(0), baselines.NO_BASELINE)
-        loads.append(_DeviceLoads(baseline, device_metered_w, _planned_load(expectation, steps)))
-    return loads
-
-
-def _planned_load(expectation: Expectation, steps: int) -> Floats:
-    load_w = baselines.load_of(expectation.planned_w)
-    return np.full(steps, np.nan if load_w is None else load_w)
+    return (baselines.RELATIVE_ERRORS.get(row["method"], 1.0)
+            * (_mean(np.abs(member.baseline.load_w), hours) or 0.0))
 
 
 def _device_row(
     event: EvaluatedEvent,
     device: Device,
     kind: str,
-    loads: _DeviceLoads,
+    steps: MemberSteps,
     records: Sequence[ResponseRecord],
     now: int,
+    hours: Floats,
 ) -> DevicePerformance:
-    baseline_w, metered_w, planned_w = loads.baseline_w, loads.metered_w, loads.planned_w
-    expected_w, delivered_w = baseline_w - planned_w, baseline_w - metered_w
-    known = np.isfinite(delivered_w)
-    energies = measurement.performance(baseline_w, metered_w, planned_w, STEP / 3600)
+    known = np.isfinite(steps.delivered_w)
     return {
         "name": device.name or device.lfdi,
         "lfdi": device.lfdi,
         "kind": kind,
-        "method": loads.baseline.method,
+        "method": steps.baseline.method,
         "answer": eventresponses.answer(event, device.lfdi, records, now),
-        "expected_w": _mean(expected_w[known] if known.any() else expected_w),
-        "delivered_w": _mean(delivered_w),
-        "performance": energies.figure,
-        "coverage": float(known.mean()) if len(known) else 0.0,
+        "expected_w": _mean(np.where(known, steps.asked_w, np.nan) if known.any() else steps.asked_w, hours),
+        "delivered_w": _mean(steps.delivered_w, hours),
+        "performance": measurement.performance(steps.asked_w, steps.delivered_w, hours).figure,
+        "coverage": steps.coverage,
+        "readings_left_out": steps.left_out,
+        "readings_split": steps.split,
         "opted_out": eventresponses.opted_out(records),
         "nonresponse": "",
     }
 
 
-def _mean(values_w: Floats) -> float | None:
-    """Return the mean of what is known, None where nothing is."""
-    known_w = values_w[np.isfinite(values_w)]
-    return round(float(known_w.mean()), 1) if len(known_w) else None
+def _mean(values_w: Floats, hours: Floats) -> float | None:
+    """Return the mean over time of what is known; None where nothing is."""
+    known = np.isfinite(values_w)
+    return float(values_w[known] @ hours[known] / hours[known].sum()) if known.any() else None
 
 
-def _mark_nonresponders(rows: list[DevicePerformance], loads: list[_DeviceLoads], steps: int) -> None:
+def _mark_nonresponders(rows: list[DevicePerformance], steps: Sequence[MemberSteps]) -> None:
     """Write into the rows why devices count as not responding; those that opted out do not."""
     if not rows:
         return
-    not_delivering = np.zeros(len(rows), dtype=bool)
-    if steps:
-        changes_w = np.array([load.metered_w - load.baseline_w for load in loads])
-        expected_w = np.array([load.planned_w - load.baseline_w for load in loads])
-        not_delivering = measurement.non_responding(changes_w, np.nan_to_num(expected_w))
+    not_delivering = measurement.non_responding(
+        np.array([member.delivered_w for member in steps]),
+        np.nan_to_num([member.asked_w for member in steps]))
     for row, failed in zip(rows, not_delivering, strict=True):
         if row["opted_out"]:
             continue
@@ -202,7 +169,7 @@ def _mark_nonresponders(rows: list[DevicePerformance], loads: list[_DeviceLoads]
             row["nonresponse"] = NOT_DELIVERED
 
 
-def _group(members: Sequence[MemberFigures]) -> GroupPerformance:
+def _group(members: Sequence[MemberFigures], hours: Floats) -> GroupPerformance:
     """Return the sum over the devices that were read, and its uncertainty.
 
     Devices without a plan in W (a thermostat with an offset) deliver, but nothing is expected of them.
@@ -210,20 +177,38 @@ def _group(members: Sequence[MemberFigures]) -> GroupPerformance:
     rows = [member.row for member in members]
     read = [(delivered_w, row["expected_w"], row["method"]) for row in rows
             if (delivered_w := row["delivered_w"]) is not None]
-    planned = [(delivered_w, expected_w) for delivered_w, expected_w, _ in read if expected_w is not None]
-    expected_w = math.fsum(expected_w for _, expected_w in planned)
-    delivered_w = math.fsum(delivered_w for delivered_w, _ in planned)
+    planned = [expected_w for _, expected_w, _ in read if expected_w is not None]
     coverage = math.fsum(row["coverage"] for row in rows) / len(rows) if rows else 0.0
+    shape = len(members), len(hours)
+    energies = measurement.performance(
+        np.array([member.asked_w for member in members], dtype=float).reshape(shape),
+        np.array([member.delivered_w for member in members], dtype=float).reshape(shape), hours)
     return {
         "members": len(rows),
         "devices_read": len(read),
-        "expected_w": expected_w if planned else None,
+        "expected_w": math.fsum(planned) if planned else None,
         "delivered_w": math.fsum(delivered_w for delivered_w, *_ in read) if read else None,
-        "performance": delivered_w / expected_w if planned and abs(expected_w) > MIN_EXPECTED_W else None,
-        "uncertainty_w": round(math.sqrt(math.fsum(member.baseline_error_w ** 2 for member in members)), 1),
+        "performance": energies.figure,
+        "up": _direction(energies.up),
+        "down": _direction(energies.down),
+        "uncertainty_w": round(math.hypot(*(member.baseline_error_w for member in members)), 1)
+        if read else None,
         "coverage": round(coverage, 4),
+        "readings_left_out": sum(row["readings_left_out"] for row in rows),
+        "devices_split": sum(row["readings_split"] for row in rows),
         "methods": dict(sorted(Counter(method for _, _, method in read).items())),
         "settled": bool(read) and coverage >= SETTLEMENT_COVERAGE,
+    }
+
+
+def _direction(energy: DirectionEnergy) -> DirectionPerformance | None:
+    if not energy.asked:
+        return None
+    return {
+        "asked_wh": round(energy.asked, 1),
+        "delivered_wh": round(energy.delivered, 1),
+        "credited_wh": round(energy.credited, 1),
+        "performance": energy.figure,
     }
 
 

@@ -10,10 +10,10 @@ from server.grid.reports import baselines, ownevents
 from server.grid.reports.baselines import BaselineRequest
 from server.grid.reports.evaluatedevents import EvaluatedEvent
 from server.grid.reports.results import ReboundRow
-from server.grid.series import devicereadings
+from server.grid.series import devicereadings, intervals
 from server.grid.series.intervals import STEP
 from server.models import Device
-from server.units import Watts
+from server.units import Instant, Watts
 
 REBOUND_S = 4 * 3600  # seconds after an event in which what it moved may come back
 
@@ -23,7 +23,7 @@ def rebound(
     devices: Sequence[Device],
     kinds: Mapping[int, str],
     delivered_w: float | None,
-    duration_s: int,
+    duration_s: float,
     erased_w: Iterable[Sequence[Watts]] = (),
 ) -> ReboundRow | None:
     """Return the rebound of an event that delivered a power for a duration.
@@ -37,7 +37,8 @@ def rebound(
     for device_w in erased_w:
         steps = min(len(device_w), len(total_w))  # until it was erased
         total_w[:steps] += device_w[:steps]
-    back = measurement.rebound(-delivered_w * duration_s / 3600, np.zeros(len(total_w)), total_w, STEP / 3600)
+    hours = np.diff(np.array(_edges(event), dtype=float)) / 3600
+    back = measurement.rebound(-delivered_w * duration_s / 3600, np.zeros(len(total_w)), total_w, hours)
     return {
         "energy_wh": round(back.energy, 1),
         "fraction": back.part,
@@ -46,30 +47,35 @@ def rebound(
     }
 
 
+def _edges(event: EvaluatedEvent) -> list[Instant]:
+    """Return the edges of the steps after an event that are over; nothing for those of the automatic
+    balance."""
+    until = min(event.end + REBOUND_S, clock.now() // STEP * STEP)
+    return [] if event.continuous else intervals.edges(event.end, until)
+
+
 def excess_w(event: EvaluatedEvent, devices: Sequence[Device], kinds: Mapping[int, str]) -> Floats:
     """Return what devices drew beyond their baselines in each step after an event, W, as far as it is over.
 
     Devices that another event affected since, and steps that were not read, count as 0. Empty for events of
     the automatic balance.
     """
-    until = min(event.end + REBOUND_S, clock.now())
-    steps = max(0, (until - event.end) // STEP)
-    total_w = np.zeros(0 if event.continuous else steps)
+    edges = _edges(event)
+    total_w = np.zeros(max(len(edges) - 1, 0))
     if not len(total_w) or not devices:
         return total_w
-    end = event.end + steps * STEP
-    metered_w = -devicereadings.mean_injection_w([device.id for device in devices], event.end, end, STEP)
-    for device, device_w in zip(devices, metered_w, strict=True):
-        expectation = event.expectations[device.lfdi]
-        if _affected(device, event.end, until, expectation.mrid):
-            continue
-        request = BaselineRequest(
+    end = edges[-1]
+    metered_w = -devicereadings.of_event([device.id for device in devices], event.end, end).injection_w
+    unaffected = [number for number, device in enumerate(devices)
+                  if not _affected(device, event.end, end, event.expectations[device.lfdi].mrid)]
+    requests = [
+        BaselineRequest(
             device.id, device.lfdi, kinds[device.id], event.end, end, excluding=expectation.mrid,
-            ordered_w=baselines.load_of(expectation.baseline_w),
-        )
-        load_w = baselines.member_baseline(request).load_w
-        known = np.isfinite(load_w) & np.isfinite(device_w)
-        total_w[known] += device_w[known] - load_w[known]
+            ordered_w=baselines.load_of(expectation.baseline_w))
+        for device in map(devices.__getitem__, unaffected)
+        for expectation in (event.expectations[device.lfdi],)]
+    for number, baseline in zip(unaffected, baselines.member_baselines(requests), strict=True):
+        total_w += np.nan_to_num(metered_w[number] - baseline.load_w)
     return total_w
 
 

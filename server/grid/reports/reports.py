@@ -28,6 +28,8 @@ IMBALANCE = ("before", "after")  # without and with flexibility
 CHARGE = ("charge", "charge_low", "charge_high")  # mean state of charge, and quantiles 0.1 and 0.9
 # The measurements that quantities are shown as a change of.
 BASELINE_SERIES = {
+    "storage": "base_storage",
+    "planned_storage": "base_storage",
     "ev": "base_ev",
     "planned_ev": "base_ev",
     "thermal": "base_thermal",
@@ -81,19 +83,26 @@ def event(name: str | int) -> Report:
 
 def _event_figures(result: EventPerformance) -> KeyFigures:
     group, rebound = result["group"], result["rebound"]
-    fraction = group["performance"]
     return {
         "members": group["members"],
         "devices_read": group["devices_read"],
         "expected_w": group["expected_w"],
         "delivered_w": group["delivered_w"],
-        "performance_percent": None if fraction is None else round(100 * fraction, 1),
+        "performance_percent": _percent(group["performance"]),
+        "up_percent": _percent(group["up"] and group["up"]["performance"]),
+        "down_percent": _percent(group["down"] and group["down"]["performance"]),
+        "readings_left_out": group["readings_left_out"] or None,
+        "devices_split": group["devices_split"] or None,
         "uncertainty_w": group["uncertainty_w"],
         "responses": _count_responses([result]),
         "opt_outs": result["opted_out"],
         "nonresponders": result["nonresponders"],
         "rebound_kwh": round(rebound["energy_wh"] / 1000, 2) if rebound else None,
     }
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else round(100 * fraction, 1)
 
 
 def day(vder: str, local_day: date | None = None) -> Report:

@@ -6,20 +6,24 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from server.units import (Fraction, Hours, Instant, KilowattHours, Lfdi, Percent, Seconds, SecondsExact,
+from server.grid.dispatch.results import OrderSummary
+from server.units import (Fraction, Hours, Href, Instant, KilowattHours, Lfdi, Percent, Seconds, SecondsExact,
                           WattHours, Watts)
 
 
 class BaselineRow(TypedDict):
-    """The baseline of a device: its `method`, of how many like `days`, and the `factor` that corrects them.
+    """The baseline of a device: its `method`, of how many like `days`, and how they were adjusted by the same
+    day: by a `factor`, or by `shift_w`.
 
-    `load_w` is the consumption in each step of STEP seconds, None where it is not known.
+    `load_w` is the consumption in each quarter of an hour by the clock, of which the first and the last may
+    not be whole; None where it is not known.
     """
     name: str
     kind: str
     method: str
     days: int
     factor: float
+    shift_w: Watts
     mean_load_w: Watts | None
     load_w: list[Watts | None]
 
@@ -28,8 +32,9 @@ class DevicePerformance(TypedDict):
     """What a device delivered in an event.
 
     `answer` is its latest response in words, `performance` the delivered fraction of what was expected,
-    `coverage` the fraction of the steps with a reading. `nonresponse` is why it counts as not responding,
-    empty where it responded or has opted out.
+    `coverage` the fraction of the event with readings. `readings_left_out` counts those that straddle an edge
+    of the event; `readings_split` is whether there are no others, so that they were divided by time.
+    `nonresponse` is why it counts as not responding, empty where it responded or has opted out.
     """
     name: str
     lfdi: Lfdi
@@ -40,25 +45,72 @@ class DevicePerformance(TypedDict):
     delivered_w: Watts | None
     performance: float | None
     coverage: Fraction
+    readings_left_out: int
+    readings_split: bool
     opted_out: bool
     nonresponse: str
+
+
+class DirectionPerformance(TypedDict):
+    """What was asked in one direction, what was delivered along it, and what of that counts: in each quarter
+    of an hour no more than was asked. `performance` is what counts of what was asked."""
+    asked_wh: WattHours
+    delivered_wh: WattHours
+    credited_wh: WattHours
+    performance: Fraction | None
 
 
 class GroupPerformance(TypedDict):
     """What a group delivered in an event: the sum of the devices that were read (`devices_read`).
 
-    `uncertainty_w` is the standard deviation of the baseline, `methods` counts the devices by the method of
-    their baseline. It is `settled` if enough readings are there (`coverage`).
+    `expected_w` and `delivered_w` are net means. `up` is where more injection (or less load) was asked,
+    `down` where less, None where nothing was; `performance` is what counts of both as a fraction of what was
+    asked of both. `uncertainty_w` is the standard deviation of the baseline, `methods` counts the devices by
+    the method of their baseline. `readings_left_out` straddle an edge of the event; of `devices_split`, which
+    have no others, they were divided by time. It is `settled` if enough readings are there (`coverage`).
     """
     members: int
     devices_read: int
     expected_w: Watts | None
     delivered_w: Watts | None
-    performance: float | None
-    uncertainty_w: Watts
+    performance: Fraction | None
+    up: DirectionPerformance | None
+    down: DirectionPerformance | None
+    uncertainty_w: Watts | None
     coverage: Fraction
+    readings_left_out: int
+    devices_split: int
     methods: dict[str, int]
     settled: bool
+
+
+class DeviceProgress(TypedDict):
+    """A device of an order: its latest response in words, and what it delivered so far (see
+    `DevicePerformance`). `planned_w` is the injection that it was asked for."""
+    lfdi: Lfdi
+    name: str
+    control: Href
+    answer: str
+    planned_w: Watts | None
+    expected_w: Watts | None
+    delivered_w: Watts | None
+    performance: Fraction | None
+    method: str
+
+
+class OrderDetail(OrderSummary):
+    """An order and what came of it so far, by the figures of `GroupPerformance`; `answers` counts the devices
+    by their latest response."""
+    answers: dict[str, int]
+    devices_read: int
+    expected_w: Watts | None
+    delivered_w: Watts | None
+    performance: Fraction | None
+    up: DirectionPerformance | None
+    down: DirectionPerformance | None
+    readings_left_out: int
+    devices_split: int
+    devices: list[DeviceProgress]
 
 
 class DelayStatistics(TypedDict):
@@ -135,24 +187,33 @@ class NonresponderRow(TypedDict):
 
 
 class SettlementRow(TypedDict):
-    """The events of one kind of a group: energies of those with enough readings; `unsettled` counts the
-    others."""
+    """The events of one kind of a group: energies of those with enough readings, None where there are none;
+    `unsettled` counts the others.
+
+    `up` is where more injection (or less load) was asked, `down` where less: what was asked, and what was
+    delivered along that. `performance_percent` is what counts of both (see `DirectionPerformance`) of what
+    was asked of both.
+    """
     group: str
     kind: str
     events: int
     unsettled: int
     members: int
-    expected_kwh: KilowattHours
-    delivered_kwh: KilowattHours
-    methods: list[str]
-    uncertainty_kwh: KilowattHours
+    up_asked_kwh: KilowattHours | None
+    up_delivered_kwh: KilowattHours | None
+    down_asked_kwh: KilowattHours | None
+    down_delivered_kwh: KilowattHours | None
+    credited_kwh: KilowattHours | None
+    uncertainty_kwh: KilowattHours | None
     performance_percent: Percent | None
+    methods: list[str]
 
 
 class KeyFigures(TypedDict, total=False):
     """The key figures of a report; None is not known.
 
-    A day and a month have those of the imbalance before and after flexibility, an event those of its group.
+    A day and a month have those of the imbalance before and after flexibility, an event those of its group
+    (see `GroupPerformance`; up is more injection).
     """
     rms_before_w: Watts | None
     rms_after_w: Watts | None
@@ -168,7 +229,11 @@ class KeyFigures(TypedDict, total=False):
     expected_w: Watts | None
     delivered_w: Watts | None
     performance_percent: Percent | None
-    uncertainty_w: Watts
+    up_percent: Percent | None
+    down_percent: Percent | None
+    readings_left_out: int | None
+    devices_split: int | None
+    uncertainty_w: Watts | None
     rebound_kwh: KilowattHours | None
     responses: int
     opt_outs: int

@@ -1,10 +1,11 @@
 """Readings of single devices in steps, as mean power."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.series import devicepower, meterrows, quarterhours
+from server.grid.optimisation.arrays import Bools, Floats, Whole, np
+from server.grid.series import devicepower, intervals, meterrows, quarterhours
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP
 from server.grid.series.meterrows import MeterRow, PowerReading
@@ -38,6 +39,62 @@ def mean_injection_w(devices: Sequence[int], start: int, end: int, step: int = S
     return injection_w
 
 
+class EventReadings(NamedTuple):
+    """What devices [d] injected in each step [t] of an event (see `intervals.edges`), NaN where unknown.
+
+    `coverage` is the fraction of its time of which anything was read. `left_out` is how many readings of each
+    device straddle an edge of the event and do not count. Where a device has no other, they count by the part
+    of their time that lies within: it is `split`.
+    """
+    injection_w: Floats
+    coverage: Floats
+    left_out: Whole
+    split: Bools
+
+
+def of_event(devices: Sequence[int], start: int, end: int) -> EventReadings:
+    """Return what devices (by number) injected in an event over [start, end).
+
+    A reading that straddles an edge is a mean over both sides of it: it says neither what the device did in
+    the event nor what it did outside.
+    """
+    edges = np.array(intervals.edges(start, end))
+    first, steps = start - start % STEP, max(len(edges) - 1, 0)
+    readings = EventReadings(np.full((len(devices), steps), np.nan), np.zeros(len(devices)),
+                             np.zeros(len(devices), dtype=np.intp), np.zeros(len(devices), dtype=bool))
+    for begin in range(0, len(devices) if steps else 0, CHUNK):
+        chunk = devices[begin:begin + CHUNK]
+        index = {device: number for number, device in enumerate(chunk)}
+        meters = own_meters(chunk)
+        owner_of = {row.href: index[row.device] for row in meters}
+        rows = devicepower.arrays(meters, np.array([index[row.device] for row in meters], dtype=np.intp))
+        powers = _powers(meters, start, end)
+        whole = [power for power in powers if start <= power.start and _end(power) <= end]
+        whole_w, clipped_w = (
+            devicepower.of_steps(rows, _energy(meters, part, first, steps, STEP), first, STEP, len(chunk))
+            for part in (whole, _clipped(powers, start, end)))
+        straddling = {(owner_of[power.href], power.start) for power in set(powers) - set(whole)}
+        here = slice(begin, begin + len(chunk))
+        split: Bools = np.isfinite(clipped_w).any(axis=1) & ~np.isfinite(whole_w).any(axis=1)
+        readings.injection_w[here] = np.where(split[:, None], clipped_w, whole_w)
+        readings.coverage[here] = np.isfinite(clipped_w) @ np.diff(edges) / (end - start)
+        readings.left_out[here] = np.where(split, 0, np.bincount(
+            np.array([owner for owner, _ in straddling], dtype=np.intp), minlength=len(chunk)))
+        readings.split[here] = split
+    return readings
+
+
+def _end(power: PowerReading) -> int:
+    return power.start + max(power.duration_s, 1)
+
+
+def _clipped(powers: Iterable[PowerReading], start: int, end: int) -> list[PowerReading]:
+    """Return the parts of readings within [start, end)."""
+    return [power._replace(start=max(power.start, start),
+                           duration_s=min(_end(power), end) - max(power.start, start))
+            for power in powers if power.start < end and _end(power) > start]
+
+
 def own_meters(devices: Sequence[int]) -> list[MeterRow]:
     """Return the meters of devices (by number) themselves or, where one has none, those of its premises."""
     own: dict[int, list[MeterRow]] = {}
@@ -50,15 +107,19 @@ def own_meters(devices: Sequence[int]) -> list[MeterRow]:
 def read(meters: Sequence[MeterRow], start: int, steps: int, step: int) -> MeterEnergy:
     """Return what each of these meters read in each step of `step` seconds from `start` (UTC, s) on: by their
     readings or, where those are summed up, by quarter-hours."""
-    end = start + steps * step
+    return _energy(meters, _powers(meters, start, start + steps * step), start, steps, step)
+
+
+def _powers(meters: Sequence[MeterRow], start: int, end: int) -> list[PowerReading]:
+    """Return what meters read in [start, end), by readings or quarter-hours."""
     since = min(max(start, readingdays.summed_until()), end)
     if since == start:
-        return of_readings(meters, start, steps, step)
+        return _readings(meters, start, end)
     powers = quarterhours.read(meters, start, since)
     for power in _readings(meters, since, end):
         begin = max(power.start, since)
         powers.append(power._replace(start=begin, duration_s=power.start + power.duration_s - begin))
-    return _energy(meters, powers, start, steps, step)
+    return powers
 
 
 def of_readings(meters: Sequence[MeterRow], start: int, steps: int, step: int) -> MeterEnergy:

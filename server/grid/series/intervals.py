@@ -143,6 +143,14 @@ def gaps(values: Floats, start: int, step: int, most: int = 3) -> list[str]:
     return texts + ([f"and {len(gap_runs) - most} more times"] if len(gap_runs) > most else [])
 
 
+def edges(start: int, end: int, step: int = STEP) -> list[int]:
+    """Return the instants at which intervals within [start, end) begin, and its end: the first and the last
+    of them may be shorter than `step`. Nothing where the end is not after the start."""
+    if end <= start:
+        return []
+    return [start, *range(start - start % step + step, end, step), end]
+
+
 class Span(NamedTuple):
     """`steps` steps of `step` seconds from `start` on, with what is known at the instant `at`."""
     start: int

@@ -13,9 +13,9 @@ from server.devices import enrolment, identity, lastcontact
 from server.errors import Refused
 from server.grid.balance import areasettings, controller
 from server.grid.controls import drevents, evsessions, reservations
-from server.grid.dispatch import orders
 from server.grid.fleet import eligibility, fleetstate, power
 from server.grid.groups import virtualders
+from server.grid.reports import orderprogress, performance
 from server.grid.series import devicereadings, signals
 from server.models import Device as Enrolled
 from server.resources import store
@@ -81,7 +81,10 @@ def test_a_battery_that_is_ordered_to(live, watts):
     until(T + STEP)
     assert client.model.injection_w == pytest.approx(watts, abs=20)
     assert power.latest([peers.lfdi(1)])[peers.lfdi(1)].injection_w == pytest.approx(watts, abs=20)
-    assert orders.show(devices["id"])["delivered_w"] == pytest.approx(watts, abs=50)
+    step, = performance.event_performance(devices["id"])["power"]
+    assert step["measured_w"] == pytest.approx(watts, abs=50)
+    assert step["delivered_w"] == pytest.approx(watts - step["baseline_w"], abs=1)
+    assert orderprogress.show(devices["id"])["delivered_w"] == pytest.approx(step["delivered_w"], abs=1)
     until(T + STEP + 120)
     assert read(1, T, T + STEP) == pytest.approx(watts, rel=0.1)
 

@@ -5,6 +5,7 @@ from server.errors import Refused
 from server.grid.controls import dercontrols, responses
 from server.grid.dispatch import orderchanges, orders
 from server.grid.groups import virtualders
+from server.grid.reports import orderprogress
 from server.models import DispatchOrder, Share, VirtualDER
 from server.resources import codec
 from tests.ordered import create_order
@@ -118,21 +119,21 @@ def test_who_received_started_completed_opted_out_or_kept_silent(street, battery
     battery(4)
     order = create_order("street", 900, clock.now() + 300, watts=4000)
     mrid = order["controls"][0]["mrid"]
-    assert orders.show(order["id"])["answers"] == {"waiting": 4}
+    assert orderprogress.show(order["id"])["answers"] == {"waiting": 4}
     for home in street:
         home.answer(mrid, 1)
     clock.advance(300)
     street[0].answer(mrid, 2)
     street[1].answer(mrid, 4)
-    shown = orders.show(order["id"])
+    shown = orderprogress.show(order["id"])
     assert shown["status"] == "active"
     assert shown["answers"] == {"started": 1, "opted out": 1, "received": 1, "waiting": 1}
     clock.advance(601)
     street[1].answer(mrid, 5)
-    assert orders.show(order["id"])["answers"] == {"started": 2, "received": 1, "no answer": 1}
+    assert orderprogress.show(order["id"])["answers"] == {"started": 2, "received": 1, "no answer": 1}
     clock.advance(300)
     street[0].answer(mrid, 3)
-    shown = orders.show(order["id"])
+    shown = orderprogress.show(order["id"])
     assert shown["status"] == "over" and shown["answers"]["completed"] == 1
     assert [device["answer"] for device in shown["devices"]] == [
         dict(zip([home.lfdi for home in street], ["completed", "started", "received"], strict=True)).get(
@@ -143,14 +144,14 @@ def test_who_received_started_completed_opted_out_or_kept_silent(street, battery
 
 def test_power_delivered_against_the_wish(street):
     order = create_order("street", 900, clock.now() + 300, watts=3000)
-    assert orders.show(order["id"])["delivered_w"] is None
+    assert orderprogress.show(order["id"])["delivered_w"] is None
     clock.advance(300)
     start = clock.now()
     clock.advance(600)
     street[0].post(1000, start=start, duration=600)
     street[1].post(400, start=start, duration=300)
     street[1].post(600, start=start + 300, duration=300)
-    shown = orders.show(order["id"])
+    shown = orderprogress.show(order["id"])
     assert (shown["devices_read"], shown["delivered_w"], shown["expected_w"]) == (2, 1500, 2000)
     assert shown["performance"] == pytest.approx(0.75)
     assert [
@@ -172,7 +173,7 @@ def test_cancelled_from_a_later_instant_on(street):
     order = create_order("street", 900, watts=3000)
     assert orderchanges.cancel(order["id"], at=clock.now() + 60)["status"] == "active"
     clock.advance(60)
-    assert orders.show(order["id"])["status"] == "cancelled"
+    assert orderprogress.show(order["id"])["status"] == "cancelled"
 
 
 def test_a_newer_order_takes_over(street):
@@ -189,7 +190,7 @@ def test_an_order_that_would_be_over_leaves_nothing(street):
         create_order("street", 60, clock.now() - 60, watts=3000, addressing="device")
     assert DispatchOrder.select().count() == 0 and VirtualDER.select().count() == 1
     with pytest.raises(Refused, match="no order 7"):
-        orders.show(7)
+        orderprogress.show(7)
 
 
 def test_an_order_on_a_group_reaches_the_members_of_its_groups(street):

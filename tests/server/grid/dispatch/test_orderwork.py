@@ -8,8 +8,9 @@ import pytest
 from server import clock, worker
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.dispatch import orderchanges, orders, orderwork
+from server.grid.dispatch import orderchanges, orderwork
 from server.grid.groups import virtualders
+from server.grid.reports import orderprogress
 from server.models import DispatchOrder, Share
 from server.resources import store
 from server.resources.codes import EventStatus
@@ -40,7 +41,7 @@ def told(homes: list[Any]) -> list[int]:
 
 
 def test_it_is_consistent_in_between(interrupted: int, street: list[Any]) -> None:  # noqa: F811
-    assert orders.show(interrupted)["status"] == "publishing"
+    assert orderprogress.show(interrupted)["status"] == "publishing"
     assert sorted(told(street)) == [0, 0, 1]
     shares = list(Share.select().order_by(Share.lfdi))
     assert [bool(share.event_href) for share in shares] == [share.pending is None for share in shares]
@@ -52,7 +53,7 @@ def test_it_is_consistent_in_between(interrupted: int, street: list[Any]) -> Non
 def test_the_worker_goes_on(interrupted: int, street: list[Any]) -> None:  # noqa: F811
     worker.forget()
     assert worker.turn() >= 2
-    assert told(street) == [1, 1, 1] and orders.show(interrupted)["status"] == "scheduled"
+    assert told(street) == [1, 1, 1] and orderprogress.show(interrupted)["status"] == "scheduled"
     assert all(share.event_href and share.mrid and share.pending is None for share in Share.select())
     assert orderwork.finish_all() == 0
 
@@ -79,7 +80,8 @@ def test_a_cancellation_is_gone_on_with(
 
     def statuses() -> list[int]:
         return sorted(store.get(control["href"]).status["currentStatus"] for control in order["controls"])
-    assert statuses() == [0, 0, EventStatus.CANCELLED] and orders.show(order["id"])["status"] == "cancelled"
+    assert statuses() == [0, 0, EventStatus.CANCELLED]
+    assert orderprogress.show(order["id"])["status"] == "cancelled"
     assert orderwork.finish_all() == 2 and statuses() == [EventStatus.CANCELLED] * 3
     assert store.get(order["controls"][2]["href"]).status["reason"] == "storm"
 
@@ -88,7 +90,7 @@ def test_what_is_too_late_is_left_out(interrupted: int, street: list[Any]) -> No
     clock.advance(1200)
     orderwork.finish_all()
     assert [share.planned_w for share in Share.select()] == [1000], "who was told is who has a share"
-    assert orders.show(interrupted)["status"] == "over" and orderwork.finish_all() == 0
+    assert orderprogress.show(interrupted)["status"] == "over" and orderwork.finish_all() == 0
 
 
 def test_a_device_that_is_gone_is_left_out(interrupted: int, street: list[Any]) -> None:  # noqa: F811
@@ -104,7 +106,7 @@ def test_another_order_in_between_is_whole(interrupted: int, street: list[Any]) 
     assert second["status"] == "scheduled" and len(second["controls"]) == 3
     clock.advance(60)
     orderwork.finish_all()
-    assert orders.show(second["id"])["status"] == "scheduled", "what was ordered later holds"
+    assert orderprogress.show(second["id"])["status"] == "scheduled", "what was ordered later holds"
     assert [store.get(share.event_href).status["potentiallySuperseded"] for share in Share.select().where(
         Share.order == second["id"])] == [False] * 3
 

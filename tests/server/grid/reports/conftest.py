@@ -98,13 +98,14 @@ def baseline(number, start, end, **more):
     )
 
 
-def read_like_days(days, watts, event=NOON, zone="UTC"):
-    """The heat pump draws so much at 06:00 to 18:00 local time of each of these many days before the
-    event's."""
+def read_like_days(days, watts, event=NOON, zone="UTC", number=3, night_w=None):
+    """The heat pump, or another device, draws so much at 06:00 to 18:00 local time of each of these many days
+    before the event's, and `night_w` for six hours after that, if it is read then."""
     local_zone = ZoneInfo(zone)
     for day in likedays.like_days(datetime.fromtimestamp(event, local_zone).date())[-days:]:
         begin = datetime(day.year, day.month, day.day, 6, tzinfo=local_zone)
-        read_injection(3, int(begin.timestamp()), [-watts(day)] * 48)
+        evening = [] if night_w is None else [-night_w] * 24
+        read_injection(number, int(begin.timestamp()), [-watts(day)] * 48 + evening)
 
 
 @pytest.fixture

@@ -16,9 +16,26 @@ from tests.server.grid.reports.conftest import (DAY, HOUR, STEP, baseline, order
                                                 read_like_days)
 
 
-def test_a_battery_alone_does_nothing(street):
-    result = baseline(1, NOON, NOON + HOUR, ordered_w=700.0)
-    assert (result.method, result.load_w.tolist()) == ("submeter", [0.0] * 4)
+def test_a_battery_that_does_the_same_every_evening_is_not_paid_for_it(street):
+    """It was taken to do nothing without an event: 48 % of what an event was paid for."""
+    read_like_days(10, lambda day: 300, number=1, night_w=-1200)
+    evening = NOON + 7 * HOUR
+    read_injection(1, NOON - 6 * HOUR, [-400] * 40)
+    clock.turn_to(evening + HOUR)
+    result = baseline(1, evening, evening + HOUR, ordered_w=0.0)
+    assert (result.method, result.days) == ("10 of 10, additive adjustment", 10)
+    assert result.shift_w == pytest.approx(100) and result.load_w == pytest.approx([-1100.0] * 4)
+
+
+def test_a_battery_of_which_nothing_was_read_before(street):
+    estimated = baseline(1, NOON, NOON + HOUR, ordered_w=700.0)
+    assert (estimated.method, estimated.load_w.tolist()) == ("as ordered", [700.0] * 4)
+    assert baseline(1, NOON, NOON + HOUR).method == "none"
+
+
+def test_a_battery_of_the_automatic_balance_has_the_baseline_that_the_step_was_planned_by(street):
+    read_like_days(10, lambda day: 300, number=1)
+    assert baseline(1, NOON, NOON + HOUR, ordered_w=-200.0, continuous=True).load_w.tolist() == [-200.0] * 4
 
 
 def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
@@ -39,6 +56,7 @@ def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
         power_w=9000.0,
         cancelled=True,
     )
+    assert baseline(2, NOON - 300, NOON + 60).load_w.tolist() == [7000.0, 7000.0]
     result = baseline(2, NOON - STEP, NOON + 2 * STEP)
     assert result.method == "uncontrolled" and result.load_w.tolist() == [3500.0, 7000.0, 3500.0]
 
@@ -46,7 +64,7 @@ def test_a_car_left_alone_charges_at_full_power_from_when_it_came(street):
 def test_the_sun_would_have_gone_on(street):
     read_injection(4, NOON - HOUR, [1000, 2000, 3000, 2000])
     result = baseline(4, NOON, NOON + HOUR)
-    assert result.method == "level before" and result.load_w.tolist() == [-2000.0] * 4
+    assert result.method == "meter before" and result.load_w.tolist() == [-2000.0] * 4
 
 
 def test_the_sun_that_was_held_back_says_what_it_could(street):
@@ -63,7 +81,7 @@ def test_ten_like_days_put_right_by_the_same_day(street):
     read_like_days(12, lambda day: 1000)
     read_injection(3, NOON - 6 * HOUR, [-1200] * 24)
     result = baseline(3, NOON, NOON + HOUR)
-    assert (result.method, result.days) == ("10 of 10, same day", 10)
+    assert (result.method, result.days) == ("10 of 10, multiplicative adjustment", 10)
     assert result.factor == pytest.approx(1.2) and result.load_w == pytest.approx([1200.0] * 4)
 
 
@@ -103,6 +121,7 @@ def test_without_like_days_the_estimate_stands_in(street):
         "as ordered",
         0,
         1.0,
+        0.0,
     )
     nothing = baseline(3, NOON, NOON + STEP)
     assert nothing.method == "none" and math.isnan(nothing.load_w[0])

@@ -28,7 +28,7 @@ def test_a_day_in_key_figures(day):
         ("fixed", 1, 1),
         ("watts", 1, 0),
     ]
-    assert report["settlement"][1]["expected_kwh"] == 6 and report["settlement"][1][
+    assert report["settlement"][1]["up_asked_kwh"] == 6 and report["settlement"][1][
         "performance_percent"
     ] == pytest.approx(81.7)
 

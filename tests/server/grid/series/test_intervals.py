@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -99,3 +100,16 @@ def test_gaps_are_told_by_their_times_and_many_are_counted():
         "from 2025-06-16T00:15Z until 2025-06-16T00:45Z", "from 2025-06-16T01:00Z until 2025-06-16T01:15Z",
         "from 2025-06-16T01:30Z until 2025-06-16T01:45Z", "and 2 more times"]
     assert intervals.gaps(np.ones(3), T0, 900) == []
+
+
+def test_intervals_of_an_event_are_those_of_the_clock():
+    assert intervals.edges(0, 1800) == [0, 900, 1800]
+    assert intervals.edges(300, 2000) == [300, 900, 1800, 2000]
+    assert intervals.edges(300, 600) == [300, 600] and intervals.edges(600, 600) == []
+
+
+@given(st.integers(0, 5000), st.integers(1, 5000))
+def test_intervals_cover_an_event(start, duration):
+    edges = intervals.edges(start, start + duration)
+    assert (edges[0], edges[-1]) == (start, start + duration)
+    assert all(0 < after - before <= intervals.STEP for before, after in pairwise(edges))
