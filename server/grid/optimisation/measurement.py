@@ -16,6 +16,7 @@ from server.grid.optimisation.arrays import Bools, Floats, np
 BASELINE_DAYS = 10
 MIN_LEARNED_DAYS = 3  # of default behaviour
 WINDOW_HOURS, GAP_HOURS = 4, 1
+COMPARED_HOURS = WINDOW_HOURS + GAP_HOURS  # before an event, with which its day is compared
 ADJUSTMENT_CAP = 0.4
 MULTIPLICATIVE, ADDITIVE = "multiplicative adjustment", "additive adjustment"
 ZERO_FRACTION = 0.01  # of the greatest load: less injection than that is the meter's error

@@ -35,7 +35,8 @@ from server.models import (ChargingSession, DerState, Device, DeviceType, Dispat
 
 QUARTERS = 86400 // STEP
 LONGEST_S = 86400
-DEVICES_AT_ONCE = 50  # whose readings of six weeks are held
+PER_HOUR = 3600 // STEP
+DEVICES_AT_ONCE, DAYS_AT_ONCE = 200, 12  # of like days; more are read where some do not count
 NO_BASELINE = "none"
 # By method, the error of one device's baseline relative to it (for 10 of 10 the median of homes).
 TEN_OF_TEN = "10 of 10"
@@ -177,27 +178,52 @@ def _like_days(requests: Sequence[BaselineRequest]) -> list[MemberBaseline | Non
     """
     zone = ZoneInfo(settings.timezone)
     day = datetime.fromtimestamp(requests[0].start, zone).date()
-    quarters = np.array([local_quarters(like_day, zone) for like_day in [*likedays.like_days(day), day]])
-    first, last = int(quarters.min()) // STEP * STEP, int(quarters.max()) + STEP
-    baselines = []
-    for some in chunked(requests, DEVICES_AT_ONCE):
-        injection_w = devicereadings.mean_injection_w([request.device for request in some], first, last, STEP)
-        values = -injection_w[:, (quarters - first) // STEP]
-        for request, load_w in zip(some, values, strict=True):
-            affected = ownevents.in_any(_events(request, first, last), quarters)
-            baselines.append(_ten_of_ten(request, quarters[-1], load_w, affected))
+    today = local_quarters(day, zone)
+    begin = int(np.searchsorted(today, requests[0].start, side="right")) - 1
+    first = max(begin - measurement.COMPARED_HOURS * PER_HOUR, 0)
+    window = slice(first, begin + requests[0].steps)
+    days = [np.array(local_quarters(like_day, zone)[window]) for like_day in likedays.like_days(day)]
+    return [baseline for some in chunked(requests, DEVICES_AT_ONCE)
+            for baseline in _of_days(some, days, np.array(today[window]), begin - first)]
+
+
+def _of_days(
+    requests: Sequence[BaselineRequest], days: Sequence[Whole], today: Whole, begin: int
+) -> list[MemberBaseline | None]:
+    """Return the baselines of devices by their like days, the newest last, of which as many are read as it
+    takes. `days` and `today` are the quarters of an hour that matter, by their instants; the event begins at
+    the index `begin`."""
+    devices = [request.device for request in requests]
+    published: ownevents.Published = {}
+    spans = [ownevents.own_events(request.device, request.lfdi, int(days[0][0]), int(today[-1]) + STEP,
+                                  request.excluding, published) for request in requests]
+    loads_w = [_loads(devices, today)]
+    baselines: list[MemberBaseline | None] = [None] * len(requests)
+    while len(loads_w) <= len(days) and any(
+            baseline is None or baseline.days < measurement.BASELINE_DAYS for baseline in baselines):
+        older = days[max(len(days) - len(loads_w) + 1 - DAYS_AT_ONCE, 0):len(days) - len(loads_w) + 1]
+        loads_w = [*(_loads(devices, quarters) for quarters in older), *loads_w]
+        quarters = np.stack([*days[len(days) - len(loads_w) + 1:], today])
+        baselines = [
+            _ten_of_ten(np.stack([load_w[number] for load_w in loads_w]),
+                        ownevents.in_any(spans[number], quarters), begin)
+            for number in range(len(requests))]
     return baselines
 
 
-def _ten_of_ten(
-    request: BaselineRequest, quarters: Whole, load_w: Floats, affected: Bools
-) -> MemberBaseline | None:
-    """Return the baseline of a device by its like days and, last, the day itself, [days, quarters]."""
-    begin = int(np.searchsorted(quarters, request.start, side="right")) - 1
+def _loads(devices: Sequence[int], quarters: Whole) -> Floats:
+    """Return [devices, quarters] what devices drew in these quarters of an hour of a local day."""
+    first, last = int(quarters.min()) // STEP * STEP, int(quarters.max()) + STEP
+    injection_w = devicereadings.mean_injection_w(devices, first, last, STEP)
+    return -injection_w[:, (quarters - first) // STEP]
+
+
+def _ten_of_ten(load_w: Floats, affected: Bools, begin: int) -> MemberBaseline | None:
+    """Return the baseline of a device by its like days and, last, the day itself, [days, quarters], from the
+    index `begin` on; None where no like day is without gap and without an event of ours."""
     try:
         mean = measurement.ten_of_ten(
-            load_w[:-1], load_w[-1], begin, begin + request.steps, 3600 // STEP, affected[:-1], affected[-1]
-        )
+            load_w[:-1], load_w[-1], begin, load_w.shape[1], PER_HOUR, affected[:-1], affected[-1])
     except ValueError:
         return None
     return MemberBaseline(

@@ -23,7 +23,7 @@ from server.models import DefaultBehaviour, Device, KeyValue, among, db
 from server.resources import sql
 from server.units import Instant, Watts
 
-A_TURN = 20  # devices at most
+A_TURN = 10  # devices at most
 _DONE = "default behaviour"  # KeyValue: the local day on which that of all devices was learned
 _DUE = (
     "SELECT t.device_id FROM device_type t LEFT JOIN default_behaviour b ON b.device_id = t.device_id "
@@ -63,10 +63,11 @@ def _learn(devices: Sequence[int], day: date, zone: ZoneInfo, now: Instant) -> N
     injection_w = devicereadings.mean_injection_w(devices, first, last, STEP)
     lfdi_of = {row.id: row.lfdi for row in among(Device.select(), Device.id, devices)}
     known = {row.device_id: row for row in among(DefaultBehaviour.select(), DefaultBehaviour.device, devices)}
+    published: ownevents.Published = {}
     rows = []
     for device, device_w in zip(devices, injection_w, strict=True):
         load_w = -device_w[(quarters - first) // STEP]
-        spans = ownevents.own_events(device, lfdi_of[device], first, last)
+        spans = ownevents.own_events(device, lfdi_of[device], first, last, published=published)
         profiles = [_profile(load_w[chosen], quarters[chosen], spans) for chosen in (working, ~working)]
         before = known.get(device)
         if before is not None:

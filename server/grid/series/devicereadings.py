@@ -75,7 +75,7 @@ def of_event(devices: Sequence[int], start: int, end: int) -> EventReadings:
             for part in (whole, _clipped(powers, start, end)))
         straddling = {(owner_of[power.href], power.start) for power in set(powers) - set(whole)}
         here = slice(begin, begin + len(chunk))
-        split: Bools = np.isfinite(clipped_w).any(axis=1) & ~np.isfinite(whole_w).any(axis=1)
+        split = np.logical_and(np.isfinite(clipped_w).any(axis=1), ~np.isfinite(whole_w).any(axis=1))
         readings.injection_w[here] = np.where(split[:, None], clipped_w, whole_w)
         readings.coverage[here] = np.isfinite(clipped_w) @ np.diff(edges) / (end - start)
         readings.left_out[here] = np.where(split, 0, np.bincount(

@@ -98,6 +98,21 @@ def test_days_with_an_event_of_ours_and_other_kinds_of_days_do_not_count(street)
     assert result.days == 10 and result.load_w == pytest.approx([1000.0] * 4)
 
 
+def test_as_many_days_are_read_as_it_takes(street):
+    """Of the last 14 working days, each in two was an event: the ten before and between make the baseline."""
+    monday = NOON + DAY
+    read_like_days(24, lambda day: 1000 + 10 * day.day, event=monday)
+    days = likedays.like_days(date(2025, 6, 16))[-14:]
+    for day in days[::2]:
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo("UTC"))
+        order(street, int(noon.timestamp()), HOUR, {3: (0, -1000)})
+    clock.turn_to(monday + HOUR)
+    unaffected = [day for day in likedays.like_days(date(2025, 6, 16)) if day not in days[::2]][-10:]
+    result = baseline(3, monday, monday + HOUR)
+    assert result.days == 10
+    assert result.load_w == pytest.approx([np.mean([1000 + 10 * day.day for day in unaffected])] * 4)
+
+
 def test_a_day_of_summer_is_compared_with_winter_by_the_clock_on_the_wall(street):
     settings.timezone = "Europe/Berlin"
     zone = ZoneInfo("Europe/Berlin")
