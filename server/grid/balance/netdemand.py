@@ -25,6 +25,7 @@ from server.grid.series import arrivals, forecastvalues, issuedseries, measureme
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
+from server.resources.codes import DERType
 
 SCHEDULE, IMBALANCE, PRICE = GOVERNING = ("schedule", "imbalance", "price")
 EXPORT_PRICE = "export_price"
@@ -94,7 +95,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
     horizon = HorizonForecast(
         _outside_tolerance(corrected_w, tolerance_w) - scheduled_w,
         base_w,
-        generation_w,
+        _curtailable_w(state, generation_w),
         plannable_arrivals(arriving, span),
         _group_limits(area, state, span),
         _tariff(area, signal_of[PRICE], load_w, span),
@@ -115,6 +116,15 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
 def _forecast(vder: VirtualDER, quantity: str, span: Span) -> Floats:
     """[T]: the forecast of a quantity; injection positive."""
     return forecastvalues.forecast(vder, quantity, span.start, span.steps, span.at, span.step).values
+
+
+def _curtailable_w(state: FleetState, generation_w: Floats) -> Floats:
+    """[T]: what of an area's generation can be curtailed: the part of the inverters that are told, by their
+    ratings."""
+    ders = state.columns.ders
+    rated_w = float(ders.max_injection_w[ders.der_type == DERType.PHOTOVOLTAIC].sum())
+    told_w = float(state.pv.rated_w.sum())
+    return np.minimum(generation_w * told_w / max(rated_w, told_w, 1.0), told_w)
 
 
 def _outside_tolerance(imbalance_w: Floats, tolerance_w: Floats | float) -> Floats:

@@ -18,11 +18,13 @@ from server.grid.optimisation.prices import Prices, Tariff
 class GroupLimit:
     """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
     injection is negative. `groups` are the dispatch groups below it, `net` [T] their load less generation
-    without control."""
+    without control, `generation` the part of all generation that can be curtailed which is theirs (0 to
+    1)."""
     groups: Sequence[int]
     most: Floats | float
     least: Floats | float
     net: Floats
+    generation: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -233,6 +233,8 @@ class _ProgramColumns:
             )
             rows = model.rows((len(near),), least[near] / self.unit, most[near] / self.unit)
             self._sum(model, rows, members, near)
+            if limit.generation:
+                model.term(rows, self.curtail[near], limit.generation)
             over = model.columns((2, len(near)), cost=self.problem.hours * prices.limit)
             model.term(rows, over[0], -1.0)
             model.term(rows, over[1])

@@ -67,6 +67,14 @@ def test_the_worst_excess_is_priced_as_well_as_the_sum() -> None:
     assert plan.exceeded[0] == pytest.approx(9000 - 1000 - 5000, abs=2), "at full power where it is worst"
 
 
+def test_solar_is_curtailed_for_a_limit_once_the_battery_is_full() -> None:
+    solar = np.full(STEPS, 8000.0)
+    limit = GroupLimit([0], np.inf, -5000.0, -solar, generation=0.75)
+    plan = solved(BalanceProblem(np.zeros(STEPS), 1.0, battery(9050), solar, [limit]))
+    assert plan.exceeded[0] < 1 and plan.power[0].sum() == pytest.approx(1000, abs=1)
+    assert 0.75 * plan.curtailed + plan.power[0] == pytest.approx(3000, abs=1)
+
+
 def test_of_equal_plans_a_car_gets_the_one_that_charges_earlier() -> None:
     free = GroupLimit([0], 7000.0, -np.inf, np.zeros(STEPS))
     plan = solved(BalanceProblem(np.zeros(STEPS), 1.0, cars(1, 14_000, STEPS), limits=[free],
