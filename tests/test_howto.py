@@ -98,7 +98,20 @@ def before_charging(peer: Callable[[str], peers.Peer]) -> None:
         assert peer(lfdi).post(href, "FlowReservationRequest", request).status == 201
 
 
-BEFORE = {"make-virtual-ders": before_virtual_ders, "ev-charging": before_charging}
+def before_businesses(peer: Callable[[str], peers.Peer]) -> None:
+    """A cold store and an engine are enrolled and have been in contact; the engine has said what it is."""
+    enrolment.enrol(peers.lfdi(21), name="cold store", kind="load_switch")
+    engine = enrolment.enrol(peers.lfdi(22), name="dairy engine", kind="generator")
+    rating = {"modesSupported": "00000080", "rtgMaxW": {"multiplier": 3, "value": 250}, "type": 2}
+    for lfdi in (peers.lfdi(21), peers.lfdi(22)):
+        assert peer(lfdi).get("/dcap").status == 200
+    der = f"{enrolment.href(engine)}/der/1"
+    assert peer(engine.lfdi).put(f"{der}/dercap", "DERCapability", rating).status == 204
+    lastcontact.flush()
+
+
+BEFORE = {"make-virtual-ders": before_virtual_ders, "ev-charging": before_charging,
+          "businesses": before_businesses}
 """What devices do before the commands of a page make sense."""
 
 

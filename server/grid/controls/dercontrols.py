@@ -13,7 +13,7 @@ from server.errors import Refused
 from server.grid.controls import conflicts, eventlisting, modewords
 from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary, EventSummary,
                                           PostedDerControl)
-from server.grid.fleet import members
+from server.grid.fleet import contractchecks, members
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
 from server.resources import codec, dermodes, dryrun, refresh, schema, store, table
@@ -58,9 +58,10 @@ def post(
     `base` is the DERControlBase; `start` is by default now; `randomize_*` are signed seconds within an hour;
     `category` is the DeviceCategoryType bitmap; `response_required` has the bits of ResponseRequired. With
     `dry_run` the control is rolled back, and the result has its XML. Refused (400) where the schema or the
-    clock does not allow it.
+    clock does not allow it, (409) where a contract does not.
     """
     target = virtualders.find(vder)
+    contractchecks.check_control(target, base)
     with dryrun.transaction(dry_run):
         href = publish(
             target.program,

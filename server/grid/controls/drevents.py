@@ -15,6 +15,7 @@ from server.errors import Refused
 from server.grid.controls import actionwords, conflicts, dercontrols, eventlisting, responses
 from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDetail, DrEventRow,
                                           DrEventSummary, DrOutcome)
+from server.grid.fleet import blockcalls, contractchecks
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER, among
 from server.resources import codec, dryrun, refresh, sql, store, table
@@ -57,7 +58,8 @@ def create(
     `category` has DeviceCategoryType bits (default: every kind of load among the members that support
     demand response). `override_s` is how long a customer may override the event and still count as having
     taken part. For the other arguments see `dercontrols.post`. With `dry_run` the event is rolled back, and
-    the result has its XML. Refused (409) where no member supports demand response.
+    the result has its XML. Refused (409) where no member supports demand response, or where the contract of a
+    business does not allow it.
     """
     target = virtualders.find(vder)
     with dryrun.transaction(dry_run):
@@ -77,7 +79,12 @@ def create(
         }
         if override_s:
             data["overrideDuration"] = override_s
+        numbers = {device.id for device in among(
+            Device.select(Device.id, Device.lfdi), Device.lfdi,
+            (lfdi for lfdi, device_bits in categories.items() if device_bits & bits))}
+        calls = contractchecks.calls_of_event(target, numbers, start, duration_s)
         document = publish(target, data)
+        blockcalls.record(calls, None, dict.fromkeys(numbers, document.href))
         addressed = sum(bool(device_bits & bits) for device_bits in categories.values())
         warnings = conflicts.event_conflicts(target, document, drprograms.href)
         if not addressed:
@@ -223,6 +230,7 @@ def cancel(
     """
     with store.transaction():
         dercontrols.cancel_event(_event(href), at, randomized, reason)
+        blockcalls.end(at, events=[href])
         return describe(_event(href))
 
 

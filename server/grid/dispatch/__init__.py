@@ -2,6 +2,7 @@
 
 Read `orderrequest`, `ordercreation`, `allocation` (a quantity becomes controls) and `sharing` (a target is
 divided by a policy), `orderwork` (events are published, some at a time), `shares` (the part of each device),
-`loadcontrol` and `flexibleloads` (thermal loads and cars), `orderchanges` (cancel, extend), `orders` (what is
+`loadcontrol` and `flexibleloads` (thermal loads and cars), `blockdispatch` (businesses: `blockselection` says
+who is called, `blockcommands` what they are sent), `orderchanges` (cancel, extend), `orders` (what is
 listed), `results` (the rows that all of these return). `reports.orderprogress` shows what came of an order.
 """

@@ -14,7 +14,7 @@ from server.grid.dispatch.orders import ACTIVE, SCHEDULED, describe, find_order,
 from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import OrderSummary
 from server.grid.dispatch.shares import ShareRow, record_shares
-from server.grid.fleet import members
+from server.grid.fleet import blockcalls, members
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, Share
 from server.models.base import CHUNK
@@ -57,6 +57,7 @@ def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | Non
         if not pending and not any(orderwork.live_controls(chunk) for chunk in chunked(hrefs, CHUNK)):
             raise Refused(409, f"order {number} is {status_of(order)}; nothing of it is left to cancel")
         order.cancelled_at = clock.now() if at is None else at
+        blockcalls.end(at, order=number)
         order.work = orderwork.cancellation(at, randomized, reason)
         if len(hrefs) <= orderwork.TOGETHER:  # as of an order to all members together
             orderwork.cancel_events(hrefs, order.work)
@@ -85,6 +86,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
             raise Refused(409, f"order {number} is part of plan {order.plan_id}, which decides each step")
         if status not in (SCHEDULED, ACTIVE):
             raise Refused(409, f"order {number} is {status}")
+        calls = blockcalls.extended(number, end, duration_s)
         recorded = list(Share.select().where(Share.order == order))
         events = {document.href: document for document in documents.among(
             "href", (share.event_href for share in recorded))}
@@ -121,6 +123,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
             work=orderwork.publication(event, None, order.reason) if single else None,
         )
         record_shares(extension, shares)
+        blockcalls.record(calls, extension.id, {})
         return describe(extension)
 
 

@@ -9,10 +9,12 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from server import actors, audit, clock
+from server.errors import Refused
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
 from server.grid.dispatch import allocation, flexibleloads, orderwork
 from server.grid.dispatch.allocation import BROADCAST, GroupAllocation
+from server.grid.dispatch.blockdispatch import CallableBlocks
 from server.grid.dispatch.flexibleloads import FlexibleLoads
 from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.dispatch.orders import describe, device_names, find_order, status_of
@@ -21,6 +23,7 @@ from server.grid.dispatch.results import AllocatedShare, CreatedOrder, RecordedO
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.dispatch.sharing import TIER, TURN
 from server.grid.fleet import members, rotation
+from server.grid.fleet.blockcalls import NewCall
 from server.grid.fleet.members import Member
 from server.grid.groups import drprograms, singledevices, virtualders
 from server.models import DispatchOrder, Document, VirtualDER
@@ -40,13 +43,19 @@ class _Sent(NamedTuple):
 
 
 class _Planned(NamedTuple):
-    """An order as it is about to be recorded, from `start` on: what members do, and which loads are asked for
-    the rest (None: none)."""
+    """An order as it is about to be recorded, from `start` on: what members do, and which loads and blocks
+    are asked for the rest (None: none)."""
     vder: VirtualDER
     start: Instant
     devices: Sequence[Member]
     allocated: GroupAllocation
     loads: FlexibleLoads | None
+    blocks: CallableBlocks | None = None
+
+    @property
+    def others_w(self) -> Watts:
+        """What flexible loads and businesses inject without the order."""
+        return sum(group.baseline_w for group in (self.loads, self.blocks) if group is not None)
 
     @property
     def base_of(self) -> dict[Lfdi, Any]:
@@ -57,7 +66,9 @@ class _Planned(NamedTuple):
 
     @property
     def scopes(self) -> set[Href]:
-        """The programs to which controls are added as the order is recorded."""
+        """The programs to which controls are added as the order is recorded; none where all are locked."""
+        if self.blocks is not None:
+            return set()
         groups = self.loads.state.dispatch_groups if self.loads is not None else []
         return {self.vder.program, *map(drprograms.href, groups)}
 
@@ -83,17 +94,27 @@ def _plan(request: OrderRequest) -> _Planned:
     devices = members.read(virtualders.members(vder), request.options.hours)
     if request.policy in (TURN, TIER):
         devices = rotation.ranked(devices)
+    blocks = CallableBlocks.of(vder, start, request.duration_s)
     loads = None
     if request.quantity in allocation.GROUP_QUANTITIES:
         loads = _flexible_loads(vder, devices, start, request.duration_s, request.addressing)
-    if loads is None:
+    elif blocks is not None:  # limits and switches ask for nothing that a contract is about
+        if request.quantity == "percent":
+            blocks.check_broadcast(devices, {"opModFixedW": request.value})
+        blocks = None
+    if loads is None and blocks is None:
         allocated = allocation.allocate(request.quantity, request.value, devices, request.options)
         return _Planned(vder, start, devices, allocated, None)
-    devices = [member for member in devices if member.lfdi not in loads.lfdis]
+    everyone = devices
+    apart = (loads.lfdis if loads else set()) | (blocks.lfdis if blocks else set())
+    devices = [member for member in devices if member.lfdi not in apart]
+    planned = _Planned(vder, start, devices, GroupAllocation([]), loads, blocks)
     allocated = allocation.allocate_with_flexible_loads(
-        request.quantity, request.value, devices, request.options, loads.baseline_w
+        request.quantity, request.value, devices, request.options, planned.others_w
     )
-    return _Planned(vder, start, devices, allocated, loads)
+    if blocks is not None:
+        blocks.check_broadcast(everyone, allocated.base)
+    return planned._replace(allocated=allocated)
 
 
 # The audit log looks for `reason` and `dry_run` among the arguments.
@@ -119,8 +140,17 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
             load_shares = loads.dispatch(allocated.unserved_w, request.reason, request.randomize_s)
         load_change_w = flexibleloads.injection_change_w(load_shares)
         unserved_w = allocated.unserved_w - load_change_w
-        load_baseline_w = loads.baseline_w if loads is not None else 0.0
-        planned_w = allocated.planned_w + load_baseline_w + load_change_w
+        calls: list[NewCall] = []
+        events: dict[int, Href] = {}
+        if planned.blocks is not None:
+            nobody_else = not allocated.parts and loads is None
+            calls, refusals = _calls(planned.blocks, unserved_w, nobody_else)
+            warnings += refusals
+            events = planned.blocks.publish(calls, request.reason)
+            load_shares = [*load_shares, *planned.blocks.shares(calls, events, request.reason)]
+            unserved_w -= sum(call.called_w for call in calls)
+        load_baseline_w = planned.others_w
+        planned_w = allocated.planned_w + load_baseline_w + flexibleloads.injection_change_w(load_shares)
         if abs(unserved_w) >= UNSERVED_W:
             warnings.append(allocation.unserved_warning(unserved_w, planned_w))
         shares = [*_share_rows(allocated, href, request.reason), *load_shares]
@@ -141,7 +171,23 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
             if any(share.pending for share in shares) else None,
         )
         record_shares(order, shares)
+        CallableBlocks.record(order, calls, events)
     return {**describe(order), "baseline_w": allocated.baseline_w + load_baseline_w, "unserved_w": unserved_w}
+
+
+def _calls(
+    blocks: CallableBlocks, needed_w: Watts, nobody_else: bool
+) -> tuple[list[NewCall], list[str]]:
+    """Return the calls of blocks for what is needed still, and why others are not called.
+
+    Refused (409), with the clauses, where an order asks nobody else.
+    """
+    if needed_w < UNSERVED_W:
+        return [], []
+    selection = blocks.select(needed_w)
+    if nobody_else and not selection.called:
+        raise Refused(409, "; ".join(blocks.refusals(selection)) or "no block has any power to give")
+    return blocks.calls(selection), blocks.refusals(selection)
 
 
 def _result(planned: _Planned, recorded: RecordedOrder, request: OrderRequest) -> CreatedOrder:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from peewee import chunked
 
 from server import clock
-from server.grid.fleet import power
+from server.grid.fleet import power, siteblocks
+from server.grid.optimisation.blockterms import BlockTerms
 from server.models import CHUNK, Device
 from server.resources import pollrates, sql
 
@@ -142,6 +143,18 @@ def member_der(row: DerRow, injection_w: float | None, hours: float) -> MemberDe
     )
 
 
+def _within_contract(der: MemberDer, agreed: BlockTerms | None, hours: float) -> MemberDer:
+    """Return a DER with no more power, and no less energy left, than a contract of the storage of its site
+    allows."""
+    if agreed is None or not der.max_absorption_w:
+        return der
+    highest_w = min(der.highest_w, agreed.power_w)
+    if der.dischargeable_wh is not None and der.capacity_wh is not None:
+        free_wh = max(der.dischargeable_wh - agreed.reserve_percent / 100 * der.capacity_wh, 0.0)
+        highest_w = min(highest_w, free_wh / hours)
+    return replace(der, highest_w=highest_w, lowest_w=max(der.lowest_w, -agreed.power_w))
+
+
 def _energy_wh(reported_wh: float | None, capacity_wh: float | None, fraction: float | None) -> float | None:
     if reported_wh is not None:
         return reported_wh if capacity_wh is None else min(reported_wh, capacity_wh)
@@ -162,6 +175,7 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
     for chunk in chunked(enrolled, CHUNK):
         ders = _der_rows([device.id for device in chunk])
         readings = power.latest([device.lfdi for device in chunk])
+        agreed = siteblocks.agreed_storage([device.id for device in chunk])
         for device in chunk:
             rows, reading = ders[device.id], readings.get(device.lfdi)
             share_w = reading.injection_w / len(rows) if reading and rows else None
@@ -172,7 +186,8 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
                     device.name,
                     device.kind,
                     device.last_contact_at is not None and now - device.last_contact_at <= timeout_s,
-                    tuple(member_der(row, share_w, hours) for row in rows),
+                    tuple(_within_contract(member_der(row, share_w, hours), agreed.get(device.id), hours)
+                          for row in rows),
                     reading.injection_w if reading else None,
                     reading.at if reading else None,
                 )

@@ -216,6 +216,12 @@ class _Site:
         return ""
 
 
+def agreed_storage(devices: Collection[int]) -> dict[int, BlockTerms]:
+    """Return what is agreed about the storage of each of these devices (by number), if anything is."""
+    return {device: BlockTerms(**json.loads(terms)) for device, terms in sql.among(
+        f"SELECT device_id, terms FROM block WHERE kind = '{STORAGE}' AND device_id IN ({{}})", devices)}
+
+
 def storage_bounds(columns: MemberColumns) -> tuple[Floats, Floats]:
     """Return, for each member [n], the greatest power (W) that is agreed for its storage, and the fraction of
     its capacity that it keeps for its site; infinite and 0 where nothing is agreed."""
@@ -223,6 +229,5 @@ def storage_bounds(columns: MemberColumns) -> tuple[Floats, Floats]:
     for device, _, kind, terms in sql.rows(_BLOCKS, columns.area.id):
         if kind == STORAGE:
             agreed, index = BlockTerms(**json.loads(terms)), int(columns.indices([device])[0])
-            power_w[index] = min(power_w[index], agreed.power_w)
-            reserve[index] = max(reserve[index], agreed.reserve_percent / 100)
+            power_w[index], reserve[index] = agreed.power_w, agreed.reserve_percent / 100
     return power_w, reserve

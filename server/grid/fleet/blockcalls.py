@@ -1,0 +1,76 @@
+"""Calls of blocks: recorded as they are made, ended when their order or event is, and repeated by extensions.
+
+Times are UTC in s, powers W by which more is injected.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from server import clock
+from server.errors import Refused
+from server.grid.fleet import siteblocks
+from server.grid.optimisation import blockterms
+from server.grid.optimisation.blockterms import BlockTerms, Period
+from server.models import Block, BlockCall, Device
+from server.resources import sql
+from server.units import Href, Instant, Seconds, Watts
+
+
+class NewCall(NamedTuple):
+    """A call that is about to be made, of a block of a device (number)."""
+    device: int
+    block: str
+    start: Instant
+    until: Instant
+    called_w: Watts
+    terms: BlockTerms
+
+
+def record(calls: Iterable[NewCall], order: int | None, event_of: dict[int, Href]) -> None:
+    """Record calls by an order (its number; None: by an event alone), in the caller's transaction.
+
+    `event_of` has the event that each device (number) is sent.
+    """
+    now = clock.now()
+    for call in calls:
+        BlockCall.create(device=call.device, block=call.block, order_id=order, start=call.start,
+                         event_href=event_of.get(call.device, ""), until=call.until, called_w=call.called_w,
+                         called_at=now, terms=call.terms.as_dict())
+
+
+def end(at: Instant | None, *, order: int | None = None, events: Sequence[Href] = ()) -> int:
+    """End the calls of an order, or of these events, at an instant (None: now); return how many."""
+    instant = clock.now() if at is None else at
+    ended = 0
+    for condition, values in (("order_id", [order] if order is not None else []), ("event_href", events)):
+        for value in values:
+            ended += sql.execute(
+                "UPDATE block_call SET until = CASE WHEN start > ? THEN start ELSE ? END "
+                f"WHERE {condition} = ? AND until > ?", instant, instant, value, instant).rowcount
+    return ended
+
+
+def extended(order: int, end_at: Instant, duration_s: Seconds) -> list[NewCall]:
+    """Return the calls by which those of an order go on from its end. Refused (409) where a contract does not
+    allow it, naming the clause."""
+    calls = list(BlockCall.select().where((BlockCall.order_id == order) & (BlockCall.until == end_at)))
+    longer = Period(end_at, end_at + duration_s)
+    for call in calls:
+        past = [Period(*row) for row in sql.rows(
+            "SELECT start, until FROM block_call WHERE device_id = ? AND block = ? AND until > start",
+            call.device_id, call.block)]
+        broken = blockterms.breaches(_terms(call), past, longer, clock.now(), siteblocks.calendar())
+        if broken:
+            raise Refused(409, f"{_name(call.device_id)}, {call.block}: {'; '.join(broken)}")
+    return [NewCall(call.device_id, call.block, *longer, call.called_w, _terms(call)) for call in calls]
+
+
+def _terms(call: BlockCall) -> BlockTerms:
+    block = Block.get_or_none((Block.device == call.device_id) & (Block.name == call.block))
+    return BlockTerms(**(call.terms if block is None else block.terms))
+
+
+def _name(device: int) -> str:
+    row = Device.get_by_id(device)
+    return str(row.name or row.lfdi)
