@@ -1,4 +1,7 @@
-"""A sparse linear program, written block by block, and HiGHS that solves it. Knows nothing of power."""
+"""A sparse linear program, written block by block, and HiGHS that solves it. Knows nothing of power.
+
+Some of its variables may be whole numbers: then it is a mixed-integer program.
+"""
 from __future__ import annotations
 
 import math
@@ -17,11 +20,15 @@ NumberOrArray = Any  # a number, or an array that broadcasts to the block's shap
 
 
 class Solution(NamedTuple):
-    """`values` by column, None where there is no solution at all; `status` is OPTIMAL, TIME_LIMIT or
-    FAILED."""
+    """`values` by column, None where there is no solution at all; `status` is OPTIMAL, TIME_LIMIT or FAILED.
+
+    A program with whole numbers may have values at its time limit: `gap` is how far their cost may at most
+    be above the least, as a fraction of it.
+    """
     values: Floats | None
     cost: float
     status: str
+    gap: float = 0.0
 
 
 class Model:
@@ -30,6 +37,7 @@ class Model:
 
     def __init__(self) -> None:
         self._columns: list[tuple[Floats, Floats, Floats]] = []
+        self._whole: list[Whole] = []
         self._rows: list[tuple[Floats, Floats]] = []
         self._terms: list[tuple[Whole, Whole, Floats]] = []
         self.width = self.height = 0
@@ -41,13 +49,16 @@ class Model:
         low: NumberOrArray = 0.0,
         high: NumberOrArray = math.inf,
         cost: NumberOrArray = 0.0,
+        whole: bool = False,
     ) -> Whole:
-        """New variables between bounds, with a cost each."""
+        """New variables between bounds, with a cost each; `whole` numbers only, if so asked."""
         numbers = self.width + np.arange(int(np.prod(shape))).reshape(shape)
         self._columns.append(
             (_broadcast_flat(low, shape), _broadcast_flat(high, shape), _broadcast_flat(cost, shape))
         )
         self.width += numbers.size
+        if whole:
+            self._whole.append(numbers.ravel())
         return numbers
 
     def rows(self, shape: tuple[int, ...], low: NumberOrArray, high: NumberOrArray) -> Whole:
@@ -73,6 +84,10 @@ class Model:
         program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         program.a_matrix_.start_ = np.concatenate(((0,), np.cumsum(np.bincount(row, minlength=self.height))))
         program.a_matrix_.index_, program.a_matrix_.value_ = column[order], factor[order]
+        if self._whole:
+            integer = np.isin(np.arange(self.width), np.concatenate(self._whole))
+            kinds = highspy.HighsVarType
+            program.integrality_ = [kinds.kInteger if flag else kinds.kContinuous for flag in integer]
         solver = highssolver.create()
         for option, value in (("threads", threads), ("solver", method),
                               ("run_crossover", "off"), ("time_limit", float(seconds))):
@@ -93,13 +108,15 @@ class Model:
     def _run(self) -> Solution:
         assert self._solver is not None
         self._solver.run()
-        status = _status(self._solver.getModelStatus())
-        if status != OPTIMAL:
+        status, info = _status(self._solver.getModelStatus()), self._solver.getInfo()
+        found = bool(self._whole) and info.primal_solution_status == highspy.kSolutionStatusFeasible
+        if status != OPTIMAL and not (status == TIME_LIMIT and found):
             return Solution(None, float("nan"), status)
         return Solution(
             np.array(self._solver.getSolution().col_value),
-            self._solver.getInfo().objective_function_value,
+            info.objective_function_value,
             status,
+            float(info.mip_gap) if self._whole else 0.0,
         )
 
 

@@ -132,10 +132,10 @@ def beginning(truth: Truth) -> Fleet:
 
 class Foresight:
     """Perfect knowledge of the day. `limits` are the largest load and injection of each feeder, [feeder], or
-    None."""
+    None. `controllable` says whether generation can be curtailed."""
 
-    def __init__(self, truth: Truth, limits: np.ndarray | None = None) -> None:
-        self.truth, self.limits = truth, limits
+    def __init__(self, truth: Truth, limits: np.ndarray | None = None, controllable: bool = True) -> None:
+        self.truth, self.limits, self.controllable = truth, limits, controllable
 
     def forecast(self, step: int, now: Fleet) -> HorizonForecast:
         truth = self.truth
@@ -150,7 +150,7 @@ class Foresight:
         return HorizonForecast(
             truth.net[:, step:].sum(axis=0) - truth.supply[step:],
             truth.thermal_by_cluster[:, step:],
-            truth.pv[:, step:].sum(axis=0),
+            truth.pv[:, step:].sum(axis=0) * self.controllable,
             now.sessions.only(now.sessions.arrive > 0),
             limits,
         )
@@ -209,13 +209,16 @@ class DayResult:
     """The result of a day.
 
     The imbalance [DAY]; the flexible load of each feeder [feeder, DAY]; the energy that each car left
-    without, Wh; and by how much a battery's bounds and a comfort band were violated at worst, Wh.
+    without, Wh; and by how much a battery's bounds and a comfort band were violated at worst, Wh. `moved_wh`
+    is what batteries charged and discharged, `missing_wh` by how much stores hold less at the end.
     """
     imbalance: np.ndarray
     flexible_load: np.ndarray
     unserved: np.ndarray
     reserve_violation: float
     comfort_violation: float
+    moved_wh: float = 0.0
+    missing_wh: float = 0.0
 
 
 NOTICED = 2
@@ -242,14 +245,15 @@ def non_responding(truth: Truth, fraction: float, seed: int = 5) -> NonRespondin
 
 
 def run_day(
-    truth: Truth, knowledge: Foresight | Readings, planner: Any, faulty: NonResponding | None = None
+    truth: Truth, knowledge: Any, planner: Any, faulty: NonResponding | None = None
 ) -> DayResult:
-    """Run the day with a planner: an object whose `step(fleet, forecast)` returns powers."""
+    """Run the day with a planner: an object whose `step(fleet, forecast)` returns powers. `knowledge` is that
+    of Foresight or Readings."""
     now, faulty = beginning(truth), faulty or non_responding(truth, 0.0)
     faulty_cars, steps_present = faulty.cars, np.zeros(len(truth.trips.need))
     imbalance, flexible_load = np.zeros(DAY), np.zeros((truth.feeders, DAY))
-    reserve_violation = comfort_violation = 0.0
-    unserved = []
+    reserve_violation = comfort_violation = moved_wh = 0.0
+    unserved, stored_wh = [], now.batteries.energy.sum()
     for step in range(DAY):
         present = now.sessions.arrive <= 0
         cars = present & ~(faulty_cars & (steps_present >= NOTICED))
@@ -272,6 +276,7 @@ def run_day(
             for powers_w in (ordered.batteries, ordered.sessions, ordered.thermals):
                 not_ordered -= powers_w.sum()
             knowledge.record_power(step, float(not_ordered))
+        moved_wh += float(np.abs(powers.batteries).sum() * HOURS)
         flexible_load[:, step] = load
         imbalance[step] = truth.net[:, step].sum() + load.sum() + curtailed - truth.supply[step]
         reserve_violation = max(reserve_violation,
@@ -283,7 +288,9 @@ def run_day(
         unserved.append(now.sessions.need[departed])
         now = now._replace(sessions=now.sessions.only(~departed))
         faulty_cars, steps_present = faulty_cars[~departed], (steps_present + present)[~departed]
-    return DayResult(imbalance, flexible_load, np.concatenate(unserved), reserve_violation, comfort_violation)
+    missing_wh = float(stored_wh - now.batteries.energy.sum() - now.thermals.state.sum())
+    return DayResult(imbalance, flexible_load, np.concatenate(unserved), reserve_violation, comfort_violation,
+                     moved_wh, missing_wh)
 
 
 def _scattered(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -56,3 +56,23 @@ class Myopic:
         zero = np.zeros(self.groups)
         target = disaggregation.StepTarget(zero + max(-net, 0) / self.groups, zero[:, None], zero, -net)
         return disaggregation.disaggregate(target, now, disaggregation.StepOptions(HOURS))
+
+
+class Threshold:
+    """A planner by two prices of the day: cars charge while it is cheaper than the median, or when they have
+    to; batteries charge in the cheapest quarter of the day and discharge in the dearest."""
+
+    def __init__(self, price: np.ndarray) -> None:
+        self.price = price
+
+    def step(self, now: disaggregation.Fleet, forecast: HorizonForecast) -> disaggregation.MemberPowers:
+        price = self.price[DAY - len(forecast.net)]
+        cheap, median, dear = np.quantile(self.price, (0.25, 0.5, 0.75))
+        cars = np.inf if price <= median else 0.0
+        plugged = now.sessions.only(now.sessions.arrive <= 0)
+        car_power = float(np.minimum(plugged.power, plugged.need / HOURS).sum())
+        batteries = float(now.batteries.charge.sum()) * (int(price <= cheap) - int(price >= dear))
+        zero = np.zeros(1)
+        target = disaggregation.StepTarget(
+            np.array([min(cars, car_power)]), zero[:, None], zero, min(cars, car_power) + batteries)
+        return disaggregation.disaggregate(target, now, disaggregation.StepOptions(HOURS))

@@ -121,3 +121,57 @@ def test_a_surplus_is_for_the_battery_where_loads_can_only_be_told_to_drop() -> 
     plan = solved(BalanceProblem(surplus, 1.0, every))
     assert (plan.power[:4] <= 1e-6).all() and plan.power[4, :2] == pytest.approx(5000, abs=1)
     assert plan.imbalance[:2] == pytest.approx(-3000, abs=1), "nothing is booked that nobody does"
+
+
+def priced(every: Clusters, buy: np.ndarray, load: np.ndarray | float = 0.0, hours: float = 1.0,
+           sell: np.ndarray | None = None) -> ClusterSchedule:
+    """The plan of an area that follows a price alone."""
+    net = load + np.zeros(every.steps)
+    return solved(BalanceProblem(
+        net, hours, every, tariff=Tariff(buy, buy if sell is None else sell, net), tracked=False))
+
+
+@pytest.mark.parametrize("scale, moved_wh", [(1.0, 4750), (0.1, 4750), (0.005, 0)])
+def test_a_spike_counts_for_what_it_is(scale: float, moved_wh: float) -> None:
+    """3.00 beside 0.30 pays, a tenth of it too; 0.015 does not pay the wear of giving."""
+    price = scale * np.where(np.arange(STEPS) == 5, 3.00, 0.30)
+    plan = priced(battery(power=4750), price)
+    assert np.maximum(-plan.power[0], 0).sum() == pytest.approx(moved_wh, abs=2)
+    assert plan.power[0, 5] == pytest.approx(-moved_wh, abs=2)
+
+
+@pytest.mark.parametrize("spread, moves", [(1.01, False), (1.2, False), (1.4, True)])
+def test_a_battery_moves_only_what_pays_for_loss_and_wear(spread: float, moves: bool) -> None:
+    """At 0.20, a round trip of 0.9 costs 0.022, and its wear 0.04."""
+    plan = priced(battery(), 0.20 * np.where(np.arange(STEPS) < 4, 1.0, spread))
+    assert (np.abs(plan.power[0]).max() > 1) == moves
+
+
+def test_fifty_cars_share_the_cheap_hours_and_do_not_zigzag() -> None:
+    quarters, numbers = 64, np.random.default_rng(1)
+    needs = numbers.uniform(8000, 20_000, 50)
+    fleet = Sessions(numbers.integers(0, 12, 50), numbers.integers(52, 64, 50), needs, np.full(50, 7000.0),
+                     np.zeros(50, dtype=int))
+    every = clusters.sessions(fleet, quarters, 0.25)[0]
+    cheap = (np.arange(quarters) >= 22) & (np.arange(quarters) < 50)
+    together = priced(every, np.where(cheap, 0.10, 0.30), hours=0.25).power.sum(axis=0)
+    assert together.max() < 1.25 * needs.sum() / 7, "all could draw 350 kW at once"
+    assert together[~cheap].max() < 1
+    flat = priced(every, np.full(quarters, 0.30), hours=0.25).power.sum(axis=0)
+    assert (np.diff(flat[12:]) <= 1e-3).all(), "from when all are there they only ever draw less"
+
+
+def test_what_is_fed_in_for_little_is_stored_for_the_evening() -> None:
+    net = np.where(np.arange(STEPS) < 4, -2000.0, 2000.0)
+    buy, low = np.full(STEPS, 0.30), np.full(STEPS, 0.05)
+    assert np.abs(priced(battery(0.0), buy, net).power).max() < 1, "fed in for the price of drawing"
+    plan = priced(battery(0.0), buy, net, sell=low)
+    assert plan.power[0, :4] == pytest.approx(2000, abs=1)
+    assert plan.power[0, 4:].sum() == pytest.approx(-8000 * 0.95 ** 2, abs=2)
+
+
+def test_an_hour_below_zero_burns_nothing() -> None:
+    plan = priced(battery(), np.where(np.arange(STEPS) == 2, -0.50, 0.20))
+    taken, given = np.maximum(plan.power[0], 0), np.maximum(-plan.power[0], 0)
+    assert plan.energy[0] == pytest.approx(5000 + np.cumsum(0.95 * taken - given / 0.95), abs=1)
+    assert plan.power[0, 2] == pytest.approx(5000, abs=1)

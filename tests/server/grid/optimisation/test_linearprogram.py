@@ -35,3 +35,24 @@ def test_a_program_without_solution_has_no_values() -> None:
     model.term(model.rows((1,), 2, np.inf), x)
     solution = model.solve()
     assert solution.values is None and solution.status == FAILED
+
+
+def test_it_is_solved_again_without_some_columns() -> None:
+    model = Model()
+    x = model.columns((2,), 0, 10, [1.0, 2.0])
+    model.term(model.rows((1,), 6, np.inf), x[None, :])
+    first, again = model.solve(), model.solve_without(x[:1])
+    assert first.values is not None and again.values is not None
+    assert first.values.tolist() == [6, 0] and again.values.tolist() == [0, 6] and again.status == OPTIMAL
+
+
+def test_whole_numbers_are_whole() -> None:
+    model = Model()
+    x = model.columns((1,), 0, 10, -1.0, whole=True)
+    y = model.columns((1,), 0, 0.4, -1.0)
+    rows = model.rows((1,), -np.inf, 7)
+    model.term(rows, x, 2.0)
+    model.term(rows, y)
+    solution = model.solve()
+    assert solution.values is not None and solution.values.tolist() == pytest.approx([3, 0.4])
+    assert solution.status == OPTIMAL and solution.gap <= 1e-4
