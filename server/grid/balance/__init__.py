@@ -2,6 +2,6 @@
 
 Read `controller` (what happens when), `planning` (what is known of an area, and its planner), `netdemand`
 (what the area needs), `planprices` (what costs what), `plans` (recorded, approved, put in force), `publish`
-(a step becomes events and orders), `evaluation` (what came of a step), `unmetdemand` (warnings),
-`areasettings`, and `results` (the rows that these return).
+(a step becomes events and orders), `blockplans` (businesses), `evaluation` (what came of a step),
+`unmetdemand` (warnings), `areasettings`, and `results` (the rows that these return).
 """

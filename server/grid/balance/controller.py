@@ -12,11 +12,11 @@ import time
 
 from server import actors, alarms, clock, logs
 from server.errors import Refused
-from server.grid.balance import evaluation, planning, plans, publish, unmetdemand
+from server.grid.balance import blockplans, evaluation, planning, plans, publish, unmetdemand
 from server.grid.balance.planning import AreaForecast
 from server.grid.dispatch import orderwork
 from server.grid.dispatch.loadcontrol import StepPeriod
-from server.grid.fleet import grantedsessions, projection
+from server.grid.fleet import grantedsessions, memberqueries, projection
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.grid.optimisation.rollinghorizon import Planner
@@ -117,7 +117,8 @@ def decide(area: VirtualDER, start: Instant) -> int:
         generation_w=float(np.ravel(forecast.demand.horizon.generation)[0]),
         curtailed_w=curtailed_w,
     )
-    with store.transaction(area.program, *publish.scopes(step)):
+    scopes = () if forecast.state.blocks else (area.program, *publish.scopes(step))  # none: all are locked
+    with store.transaction(*scopes):
         balance = plans.balance_of(area, lock=True)
         if _is_decided(balance, start):
             return 0
@@ -129,6 +130,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         if planner.stale:
             log.error("the step from %s follows an old plan: %s", iso(start), balance.last_error)
         orders = publish.publish_step(area, balance, step)
+        blockplans.issue(balance, forecast.state, memberqueries.lfdis_of(area), step.period.reason)
         projection.record_thermal_states(forecast.state, powers, step.period.end)
         _record_expectations(area, forecast, powers, curtailed_w)
     for number in orders:

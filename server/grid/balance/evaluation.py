@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from server import clock
+from server.grid.fleet import blockcalls
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
@@ -73,6 +74,7 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int) -> None:
                 -ev_w - uncontrolled_w if not np.isnan(ev_w) else 0.0,
                 base_w - thermal_w,
                 _measured(area, "pv_uncontrolled", start, step_s) - pv_w,
+                -sum(float(power_w[0]) for _, power_w in blockcalls.called_w(area, start, 1, step_s)),
             ]
         )
         values |= {"after": imbalance_w, "before": imbalance_w - float(moved_w)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from server import actors, audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.balance import areasettings, netdemand, planprices, plans, unmetdemand
+from server.grid.balance import areasettings, blockplans, netdemand, planprices, plans, unmetdemand
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
 from server.grid.fleet import defaultloads, fleetstate, manualdispatch, projection, setpoints
@@ -72,8 +72,10 @@ def forecast_area(
     state = replace(state, fleet=netdemand.with_expected_base(state.fleet, demand.horizon))
     ordered = manualdispatch.manual_dispatch(area, span)
     cars, storage = (~np.isin(members.device, list(ordered)) for members in (state.ev, state.storage))
+    plannable = fleetstate.excluding(state, ordered, MANUALLY_DISPATCHED)
+    demand = blockplans.with_blocks(demand, area, plannable, span)
     return AreaForecast(
-        state=fleetstate.excluding(state, ordered, MANUALLY_DISPATCHED),
+        state=plannable,
         demand=replace(
             demand,
             uncontrolled_ev_w=demand.uncontrolled_ev_w[cars],
@@ -140,6 +142,10 @@ def save_plan(
         before=forecast.demand.imbalance_w,
         pv=generation_w,
     )
+    body["calls"] = blockplans.planned_calls(
+        planner.commitment, blockplans.callable_blocks(forecast.state), forecast.span)
+    if planner.commitment is not None:
+        body |= {name: round(getattr(planner.commitment, name), 4) for name in ("cost", "bound", "gap")}
     return plans.save(
         area,
         forecast.span.start,

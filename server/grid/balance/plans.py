@@ -10,6 +10,7 @@ from typing import Any
 
 from server import actors, audit, clock
 from server.errors import Refused
+from server.grid.balance import blockplans
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
 from server.grid.groups import virtualders
 from server.grid.optimisation.arrays import Floats, np
@@ -135,7 +136,9 @@ def show(number: int) -> PlanDetail:
         if any(plan.body["curtailed"]):
             row["curtailed_w"] = plan.body["curtailed"][step]
         steps.append(row)
-    return {**describe(plan), "steps": steps}
+    return {**describe(plan), "calls": blockplans.described(plan.body),
+            "cost": plan.body.get("cost"), "bound": plan.body.get("bound"), "gap": plan.body.get("gap"),
+            "steps": steps}
 
 
 def injection_targets(plan: Plan) -> dict[str, list[Watts]]:

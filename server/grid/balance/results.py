@@ -51,6 +51,15 @@ class PlanSummary(TypedDict):
     warnings: list[str]
 
 
+class PlannedCall(TypedDict):
+    """A call of a block of a business in a plan, by how much more it is to inject."""
+    device: str
+    block: str
+    start: Instant
+    end: Instant
+    called_w: Watts
+
+
 class PlanStep(TypedDict):
     """A step of a plan: the imbalance before and after, consumption positive.
 
@@ -65,7 +74,16 @@ class PlanStep(TypedDict):
 
 
 class PlanDetail(PlanSummary):
-    """A plan step by step."""
+    """A plan step by step.
+
+    `calls` are those of businesses, which are made when their notice comes near; `cost` is the money of the
+    whole plan with them, `bound` what no plan can cost less than, `gap` their distance as a part of the cost,
+    None where there is nobody to call.
+    """
+    calls: list[PlannedCall]
+    cost: float | None
+    bound: float | None
+    gap: Fraction | None
     steps: list[PlanStep]
     dry_run: NotRequired[bool]
 

@@ -11,8 +11,9 @@ from server import clock
 from server.errors import Refused
 from server.grid.fleet import siteblocks
 from server.grid.optimisation import blockterms
+from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.blockterms import BlockTerms, Period
-from server.models import Block, BlockCall, Device
+from server.models import Block, BlockCall, Device, VirtualDER
 from server.resources import sql
 from server.units import Href, Instant, Seconds, Watts
 
@@ -49,6 +50,19 @@ def end(at: Instant | None, *, order: int | None = None, events: Sequence[Href] 
                 "UPDATE block_call SET until = CASE WHEN start > ? THEN start ELSE ? END "
                 f"WHERE {condition} = ? AND until > ?", instant, instant, value, instant).rowcount
     return ended
+
+
+def called_w(vder: VirtualDER, start: Instant, steps: int, step_s: Seconds) -> list[tuple[int, Floats]]:
+    """Return, for each call of a member of a virtual DER, the member (number) and the mean power [T] that it
+    is called for in each step from `start` on."""
+    begins = start + np.arange(steps) * step_s
+    end = start + steps * step_s
+    rows = sql.rows(
+        "SELECT c.device_id, c.start, c.until, c.called_w FROM block_call c JOIN membership m "
+        "ON m.device_id = c.device_id WHERE m.vder_id = ? AND c.start < ? AND c.until > ? "
+        "AND c.until > c.start ORDER BY c.id", vder.id, end, start)
+    return [(device, power_w * np.maximum(np.minimum(begins + step_s, until) - np.maximum(begins, since), 0)
+             / step_s) for device, since, until, power_w in rows]
 
 
 def extended(order: int, end_at: Instant, duration_s: Seconds) -> list[NewCall]:

@@ -5,5 +5,6 @@ Consumption is positive, in W; energies are in Wh. It knows no database and no d
 fleet could do), `highssolver` and `linearprogram` (HiGHS), `prices` (the objective in money),
 `balanceproblem` and `balanceprogram` (the program that keeps a group in balance), `nestedlimits` and
 `rollinghorizon` (plan again as time goes on), `disaggregation` (a planned step becomes each member's power),
-`blockterms` (what contracts of businesses allow), `measurement` (baselines, delivery, rebound).
+`blockterms` (what contracts of businesses allow), `blockschedule` and `blockprogram` (who of them is called),
+`measurement` (baselines, delivery, rebound).
 """

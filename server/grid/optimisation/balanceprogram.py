@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, worth
+from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit, worth
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL
 from server.grid.optimisation.linearprogram import Model, Solution
 
@@ -51,7 +51,7 @@ def solve(
 class _Attempt(NamedTuple):
     """A program that was solved."""
     model: Model
-    columns: _ProgramColumns
+    columns: ProgramColumns
     solution: Solution
     schedule: ClusterSchedule
 
@@ -59,14 +59,14 @@ class _Attempt(NamedTuple):
 def _attempt(problem: BalanceProblem, soft: bool, seconds: float, method: str) -> _Attempt | None:
     """The program, with needs priced where they are `soft`; None where no solution is found in time."""
     model = Model()
-    columns = _ProgramColumns(model, problem, soft)
+    columns = ProgramColumns(model, problem, soft)
     solution = model.solve(max(seconds, 0.0), method=method)
     if solution.values is None:
         return None
     return _Attempt(model, columns, solution, columns.schedule(solution))
 
 
-class _ProgramColumns:
+class ProgramColumns:
     """The columns and rows of the program, all powers in units of the problem's reference. Costs are prices
     per kWh (or kW): the objective is money, divided by the reference in kW."""
 
@@ -96,7 +96,7 @@ class _ProgramColumns:
         self._dynamics(model)
         self._needs(model)
         self._end(model)
-        balance = model.rows((steps,), -problem.net / self.unit, -problem.net / self.unit)
+        self.balance = balance = model.rows((steps,), -problem.net / self.unit, -problem.net / self.unit)
         self._sum(model, balance, np.arange(size), np.arange(steps))
         if problem.tracked:
             model.term(balance, self.curtail)
@@ -225,6 +225,7 @@ class _ProgramColumns:
         """Rows for the steps in which a limit could be exceeded; the sum and the worst of its excess cost."""
         clusters, prices = self.problem.clusters, self.problem.prices
         self.over = []
+        self.limited: list[tuple[GroupLimit, Whole, Whole]] = []
         for limit in self.problem.limits:
             members = np.flatnonzero(np.isin(clusters.group, limit.groups))
             least, most = limit.least - limit.net, limit.most - limit.net
@@ -239,6 +240,7 @@ class _ProgramColumns:
             model.term(rows, over[0], -1.0)
             model.term(rows, over[1])
             self.over.append(over)
+            self.limited.append((limit, near, rows))
             if not self.priced:
                 continue
             worst = model.rows((len(near),), -np.inf, 0)

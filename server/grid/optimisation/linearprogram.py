@@ -75,6 +75,11 @@ class Model:
 
     def solve(self, seconds: float = math.inf, threads: int = 1, method: str = "simplex") -> Solution:
         """The least cost, within so many seconds."""
+        self._load(seconds, threads, method)
+        return self._run()
+
+    def _load(self, seconds: float, threads: int, method: str) -> highspy.Highs:
+        """A solver with the program in it, which is kept."""
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = self.width, self.height
         program.col_lower_, program.col_upper_, program.col_cost_ = _concatenated(self._columns)
@@ -94,7 +99,7 @@ class Model:
             solver.setOptionValue(option, value)
         solver.passModel(program)
         self._solver = solver
-        return self._run()
+        return solver
 
     def solve_without(self, columns: Whole, seconds: float = math.inf) -> Solution:
         """The least cost with these columns at 0, within so many seconds more. It starts where `solve`, which
@@ -102,6 +107,15 @@ class Model:
         assert self._solver is not None
         zero = np.zeros(len(columns))
         self._solver.changeColsBounds(len(columns), columns.astype(np.int32), zero, zero)
+        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + float(seconds))
+        return self._run()
+
+    def solve_with(self, rows: Whole, sums: Floats, seconds: float = math.inf) -> Solution:
+        """The least cost with other sums of these rows, within so many seconds more. It starts where the last
+        solution ended; `solve` has to come first."""
+        assert self._solver is not None
+        for row, value in zip(rows.tolist(), sums.tolist(), strict=True):
+            self._solver.changeRowBounds(row, value, value)
         self._solver.setOptionValue("time_limit", self._solver.getRunTime() + float(seconds))
         return self._run()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from server.grid.optimisation import clusters, disaggregation, nestedlimits
+from server.grid.optimisation import blockprogram, clusters, disaggregation, nestedlimits
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit
+from server.grid.optimisation.blockprogram import Commitment, PlannableBlock
 from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Sessions
 from server.grid.optimisation.prices import Prices, Tariff
 
@@ -23,7 +24,8 @@ KEPT = 0.5
 class HorizonForecast:
     """What is expected from the next step on: `net` demand [T] without controllable members but with thermal
     loads at their base, the `base` [k, T] of each thermal cluster, generation [T], EV sessions still to come,
-    limits, the tariff, and whether the net demand is tracked or follows the tariff (see `BalanceProblem`)."""
+    limits, the tariff, whether the net demand is tracked or follows the tariff (see `BalanceProblem`), and
+    the `blocks` of businesses that can be called."""
     net: Floats
     base: Floats
     generation: Floats
@@ -31,6 +33,7 @@ class HorizonForecast:
     limits: Sequence[GroupLimit] = ()
     tariff: Tariff | None = None
     tracked: bool = True
+    blocks: Sequence[PlannableBlock] = ()
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,10 @@ class PlannerOptions:
     """How plans are made.
 
     A new one is made `every` so many steps. `reserve` is the fraction of each battery's span that is kept
-    against forecast errors, `seconds` the solver's time, `window` the number of steps of departure that share
-    a cluster. `ramp` is the fraction of its greatest power by which a cluster of sessions or thermal loads
-    may change from step to step, so that loads are not all released at once. For `resolutions` see
-    `disaggregation.StepOptions`.
+    against forecast errors, `seconds` the solver's time, `block_seconds` the time for blocks after that,
+    `window` the number of steps of departure that share a cluster. `ramp` is the fraction of its greatest
+    power by which a cluster of sessions or thermal loads may change from step to step, so that loads are not
+    all released at once. For `resolutions` see `disaggregation.StepOptions`.
     """
     hours: float = 0.25
     every: int = 4
@@ -53,17 +56,19 @@ class PlannerOptions:
     ramp: float | None = None
     resolutions: Sequence[float] = ()
     prices: Prices = field(default_factory=Prices)
+    block_seconds: float = 5.0
 
 
 @dataclass
 class Planner:
-    """Plans for so many dispatch `groups`."""
+    """Plans for so many dispatch `groups`. `commitment` is who is called when by a plan that it has made."""
     settings: PlannerOptions
     groups: int = 1
     plan: ClusterSchedule | None = None
     labels: Labels | None = None
     age: int = 0
     stale: int = 0
+    commitment: Commitment | None = None
 
     def step(self, fleet: disaggregation.Fleet, outlook: HorizonForecast,
              commandable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
@@ -117,25 +122,35 @@ class Planner:
         if self.settings.ramp is not None:
             range_w = gathered.high.max(axis=1) - gathered.low.min(axis=1)
             ramp = np.where(gathered.kind == BATTERY, np.inf, self.settings.ramp * range_w)
-        schedule = nestedlimits.solve_nested(
-            BalanceProblem(
-                outlook.net,
-                self.settings.hours,
-                gathered,
-                outlook.generation,
-                outlook.limits,
-                self.settings.prices,
-                ramp,
-                outlook.tariff,
-                outlook.tracked,
-            ),
-            self.settings.seconds,
+        problem = BalanceProblem(
+            outlook.net,
+            self.settings.hours,
+            gathered,
+            outlook.generation,
+            outlook.limits,
+            self.settings.prices,
+            ramp,
+            outlook.tariff,
+            outlook.tracked,
         )
+        schedule = nestedlimits.solve_nested(problem, self.settings.seconds)
+        if schedule is not None and outlook.blocks:
+            schedule = self._with_blocks(problem, outlook.blocks) or schedule
         if schedule is None:
             self.age += 1
             self.stale += 1
         else:
             self.plan, self.labels, self.age, self.stale = schedule, gathered.labels, 0, 0
+
+    def _with_blocks(
+        self, problem: BalanceProblem, blocks: Sequence[PlannableBlock]
+    ) -> ClusterSchedule | None:
+        """Decide who is called when, and return the schedule around that; None where nobody is called."""
+        self.commitment = blockprogram.commit(problem, blocks, self.settings.block_seconds)
+        if self.commitment is None or not self.commitment.power.any():
+            return None
+        left = blockprogram.without(problem, self.commitment.power, blocks)
+        return nestedlimits.solve_nested(left, self.settings.seconds)
 
     def gathered(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> Clusters:
         """The fleet, and the EV sessions that are still to come, in clusters."""
