@@ -7,7 +7,9 @@ from typing import Annotated
 from server import clock
 from server.errors import Refused
 from server.grid.reports import baselines, pages, performance, reports
+from server.grid.reports import unmet as unmetdemand
 from server.grid.reports.results import BaselineRow, NonresponderRow, Report, WrittenReport
+from server.grid.reports.unmetresults import UnmetRow
 from server.operations.declaration import Arg, Group, Role, VderName
 from server.operations.dispatch import OrderNumber
 from server.units import Day, Instant, Month
@@ -59,6 +61,21 @@ def nonresponders(
     """List devices that did not respond to orders, or did not deliver; the worst first."""
     until = clock.now() if end is None else end
     return performance.nonresponders(vder, until - DAY_S if start is None else start, until)
+
+
+@report.operation("unmet", role=Role.VIEWER)
+def unmet(
+    vder: VderName,
+    *,
+    start: Annotated[Instant | None, Arg(
+        "From this instant on; a day back if not given.", option="from")] = None,
+    end: Annotated[Instant | None, Arg(
+        "Until this instant; a day ahead, as far as plans expect it, if not given.", option="to")] = None,
+) -> list[UnmetRow]:
+    """List limits, energy of cars, comfort and contracts that could not be kept, and why."""
+    now = clock.now()
+    return unmetdemand.unmet(
+        vder, now - DAY_S if start is None else start, now + DAY_S if end is None else end)
 
 
 def _written(results: Report, path: Path | None) -> WrittenReport:

@@ -125,6 +125,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("report day", "town --date 2025-06-15", ""),
     ("report month", "town --month 2025-06", ""),
     ("report nonresponders", "town", ""),
+    ("report unmet", "town", ""),
     ("alarm list", "", ""),
     ("clock show", "", ""),
     ("clock accept", "--yes", ""),

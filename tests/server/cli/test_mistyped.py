@@ -74,6 +74,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
                 "report day",
                 "report month",
                 "report nonresponders",
+                "report unmet",
                 "signal withdraw --kind price",
                 "signal put --flat 1",
             )

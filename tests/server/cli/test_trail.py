@@ -148,6 +148,7 @@ LOOKS = {
     "report day": "street --html {series}.html",
     "report month": "street --html {series}.html",
     "report nonresponders": "street",
+    "report unmet": "street",
     "baseline show": "{order}",
     "baseline compute": "street --start now --end +1h",
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",

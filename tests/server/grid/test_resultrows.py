@@ -16,6 +16,7 @@ MODULES = [
     "server.grid.flexibility.results",
     "server.grid.fleet.participation",
     "server.grid.reports.results",
+    "server.grid.reports.unmetresults",
 ]
 ROWS = [
     row
