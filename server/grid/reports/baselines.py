@@ -277,7 +277,7 @@ def show(number: int) -> list[BaselineRow]:
 
 def load_of(injection_w: float | None) -> float | None:
     """Return an injection as a load."""
-    return None if injection_w is None else -injection_w
+    return None if injection_w is None else 0.0 - injection_w
 
 
 def _rows(devices: Sequence[Device], requests: Sequence[BaselineRequest]) -> list[BaselineRow]:
