@@ -1,11 +1,12 @@
 """How an area is kept in balance: automatically or by published plans, in which steps, with which reserve."""
 from __future__ import annotations
 
-from server import audit
+from server import audit, clock
 from server.errors import BadArgument, Refused
+from server.grid.balance import plans
 from server.grid.balance.plans import balance_of
 from server.grid.balance.results import BalanceSettings
-from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups import activeareas, dispatchgroups, virtualders
 from server.grid.series.intervals import STEP
 from server.models import Balance, VirtualDER
 from server.resources import store
@@ -38,8 +39,9 @@ def set_automatic(
 
     None leaves a setting as it is. `replan_steps` is after how many steps a new plan is made, `reserve` the
     part of each battery's capacity that is kept for what forecasts do not predict, `approval` whether a
-    second person has to approve a plan. Refused (400) where a value is out of range, (409) where a device of
-    the area could be dispatched through more than one virtual DER.
+    second person has to approve a plan. Off ends the plan in force, too. Refused (400) where a value is out
+    of range, (409) where a device of the area could be dispatched through more than one virtual DER, or is
+    in another area that commands its members.
     """
     area = virtualders.find(vder)
     changes = {
@@ -65,6 +67,9 @@ def set_automatic(
         balance = balance_of(area, lock=True)
         if on and not balance.automatic:
             _check_conflicts(area)
+            activeareas.check_sole(area, clock.now())
+        if on is False:
+            plans.end(balance)
         for name, value in changes.items():
             if value is not None:
                 setattr(balance, name, value)

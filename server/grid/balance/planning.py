@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from server import actors, audit, clock
@@ -16,7 +18,7 @@ from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
 from server.grid.fleet import defaultloads, fleetstate, manualdispatch, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.groups import virtualders
+from server.grid.groups import activeareas, virtualders
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import Committed
 from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
@@ -31,6 +33,7 @@ WORKER_PASSES = 2  # after a step is due, until a worker has published it
 SOLVER_LIMIT_S = 20.0
 RAMP_FRACTION = 0.5  # of a cluster's greatest power, for its change from step to step
 MANUALLY_DISPATCHED = "under an order"
+COMMANDED_ELSEWHERE = "in another active area"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,8 @@ def forecast_area(
     """Return what is known of an area from `start` on. Refused (409) where it has no governing signal."""
     span = Span(start, horizon_steps or balance.horizon_steps, balance.step_s, clock.now())
     present = fleetstate.responding(fleetstate.read(area, span.at, span.hours))
+    elsewhere = activeareas.commanded_elsewhere(area, span.at)
+    present = fleetstate.excluding(present, elsewhere, COMMANDED_ELSEWHERE)
     profiles = defaultloads.read(area)
     until_start = profiles.during(Span(span.at, 1, max(start - span.at, 1), span.at))
     state = projection.project(present, span, until_start.of(present.storage.device)[:, 0])
@@ -80,10 +85,20 @@ def forecast_area(
             demand,
             uncontrolled_ev_w=demand.uncontrolled_ev_w[cars],
             default_w=demand.default_w[storage],
+            warnings=[*demand.warnings, *_elsewhere_warnings(elsewhere)],
         ),
         span=span,
         committed=manualdispatch.committed(state, ordered),
     )
+
+
+def _elsewhere_warnings(elsewhere: Mapping[int, VirtualDER]) -> list[str]:
+    """Return a sentence for each area that commands devices of this one (by number)."""
+    counts = Counter(other.name for other in elsewhere.values())
+    return [
+        f"{count} members are commanded by the area {name} and left out: stop the balance of one of the two"
+        for name, count in sorted(counts.items())
+    ]
 
 
 def planner_for(balance: Balance, forecast: AreaForecast, new_plan: bool = False) -> Planner:

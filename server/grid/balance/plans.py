@@ -12,7 +12,7 @@ from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.balance import blockplans
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
-from server.grid.groups import virtualders
+from server.grid.groups import activeareas, virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import ClusterSchedule
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
@@ -230,7 +230,8 @@ def approve(number: int) -> PlanSummary:
 def publish(number: int) -> PlanSummary:
     """Put a plan in force, in place of the one that was.
 
-    Refused (409) where it is over, was superseded, or has to be approved first.
+    Refused (409) where it is over, was superseded, or has to be approved first, and where a member is in
+    another area that commands its members.
     """
     with store.transaction():
         plan = find_plan(number)
@@ -248,20 +249,31 @@ def publish(number: int) -> PlanSummary:
             raise Refused(
                 409, f"plan {in_force.id} was made after plan {number} and is in force: make a new one"
             )
+        activeareas.check_sole(plan.vder, clock.now())
         return describe(enforce(balance, plan))
 
 
 def enforce(balance: Balance, plan: Plan) -> Plan:
     """Put a plan in force, within the caller's transaction."""
-    if balance.plan_id is not None:
-        Plan.update(state=Plan.SUPERSEDED).where(
-            (Plan.id == balance.plan_id) & (Plan.state == Plan.PUBLISHED)
-        ).execute()
-        plan.supersedes = balance.plan_id
+    plan.supersedes = end(balance) or plan.supersedes
     plan.state, balance.plan_id = Plan.PUBLISHED, plan.id
     plan.save()
     balance.save()
     return plan
+
+
+def end(balance: Balance) -> int | None:
+    """Take the plan in force out of force and return its number, within the caller's transaction.
+
+    The caller has to save `balance`.
+    """
+    ended: int | None = balance.plan_id
+    if ended is not None:
+        Plan.update(state=Plan.SUPERSEDED).where(
+            (Plan.id == ended) & (Plan.state == Plan.PUBLISHED)
+        ).execute()
+    balance.plan_id = None
+    return ended
 
 
 def balance_of(vder: VirtualDER, lock: bool = False) -> Balance:

@@ -3,6 +3,6 @@
 Read `tree` (the walks), `membershiprules` (members by rule; `rulehints` warns of what was probably not
 meant), `virtualders` (create, change, show; `vdervalidation` checks their fields), `splitting`, `assignments`
 (FunctionSetAssignments of members), `programs` and `drprograms` (what they publish), `dispatchgroups`
-(through which virtual DER a device is dispatched), `singledevices`, `memberfiles`, and `results` (what
-operator functions return).
+(through which virtual DER a device is dispatched), `activeareas` (by which area), `singledevices`,
+`memberfiles`, and `results` (what operator functions return).
 """

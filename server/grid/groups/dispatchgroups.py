@@ -3,17 +3,20 @@
 A device may be in many virtual DERs of an area, for instance by kind and by feeder, but is dispatched through
 exactly one: the deepest in the area's tree. Two that are both deepest for it, neither above the other, are a
 conflict. An area with a conflict cannot be balanced automatically, and a change that would make one in an
-area that is balanced automatically is refused. Where an area with a conflict is read or planned nevertheless,
-the virtual DER with more levels above it is used, and of equally deep ones the one that was created first.
+active area is refused; so is one that would put a device into two active areas (see `activeareas`). Where an
+area with a conflict is read or planned nevertheless, the virtual DER with more levels above it is used, and
+of equally deep ones the one that was created first.
 """
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from server import clock
 from server.errors import Refused
+from server.grid.groups import activeareas
 from server.grid.groups.tree import Tree
-from server.models import Balance, Device, VirtualDER, among
+from server.models import Device, VirtualDER, among
 from server.resources import sql
 
 _LISTED_DEVICES = 5  # in one message
@@ -110,21 +113,29 @@ def _conflict_message(area: VirtualDER, tree: Tree, conflicting: Mapping[int, li
 
 @contextmanager
 def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[None]:
-    """Refuse (409) a change that makes a new conflict in an area that is balanced automatically.
+    """Refuse (409) a change that makes a new conflict in an active area, or puts a device into two of them.
 
     Where only these devices (by number) can be affected, only they are examined.
     """
-    areas = list(VirtualDER.select().join(Balance).where(Balance.automatic))
+    areas = activeareas.active_areas(clock.now())
     if not areas:
         yield
         return
     affected = None if devices is None else list(devices)
     tree = Tree.read(include=areas)
     before = {area.id: _conflicts(_deepest_in_area(area, tree, affected)) for area in areas}
+    shared_before = activeareas.shared_devices(areas, affected)
     yield
     tree = Tree.read(include=areas)
     for area in areas:
         after = _conflicts(_deepest_in_area(area, tree, affected))
-        new = {device: vders for device, vders in after.items() if vders != before[area.id].get(device)}
+        new = _news(before[area.id], after)
         if new:
             raise Refused(409, _conflict_message(tree.vders[area.id], tree, new))
+    newly_shared = _news(shared_before, activeareas.shared_devices(areas, affected))
+    if newly_shared:
+        raise Refused(409, activeareas.sharing_message(newly_shared, areas))
+
+
+def _news(before: Mapping[int, list[int]], after: Mapping[int, list[int]]) -> dict[int, list[int]]:
+    return {device: vders for device, vders in after.items() if vders != before.get(device)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from server import audit
+from server import audit, clock
 from server.devices import enrolment, names
 from server.differences import difference
 from server.errors import Refused
-from server.grid.groups import dispatchgroups, virtualders
+from server.grid.groups import activeareas, dispatchgroups, virtualders
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
 from server.models.pages import Pages
@@ -45,13 +45,14 @@ def _summary(device: Device) -> DeviceSummary:
 
 
 def validate(area: str | int | VirtualDER | None = None) -> list[ConflictRow]:
-    """Return the conflicts of an area, or of all trees, as rows."""
+    """Return the conflicts of an area, or of all trees, as rows; and devices that several active areas share,
+    with these areas as their virtual DERs."""
     tops = VirtualDER.select().where(VirtualDER.parent.is_null() & VirtualDER.device.is_null())
     areas = list(tops.order_by(VirtualDER.name)) if area is None else [virtualders.find(area)]
     return [
         {"area": vder.name, **_summary(device), "vders": names}
         for vder in areas
-        for device, names in dispatchgroups.conflicts(vder)
+        for device, names in (*dispatchgroups.conflicts(vder), *activeareas.sharing(vder, clock.now()))
     ]
 
 

@@ -100,7 +100,7 @@ def test_who_leaves_its_group_in_an_event_is_asked_for_nothing_more(batteries):
 
 def test_an_unexpected_error_of_one_area_leaves_the_others_alone(batteries, battery, monkeypatch):
     """Whatever a member has reported: it is logged, said, and recorded, and the other area is decided."""
-    battery(90, feeder="other")
+    enrolment.relabel(battery(90, feeder="other").device, {}, kind="storage")  # so it is not in town
     virtualders.create("other", "feeder = other")
     needs(6000.0)
     signals.put("other", "imbalance", [1000.0] * 100, NOON, STEP)

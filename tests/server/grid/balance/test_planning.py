@@ -133,6 +133,19 @@ def test_a_plan_is_made_anew_whatever_is_in_force(neighbourhood):
     at(T - 300)
     needs(9000.0)
     shown = planning.make_plan("town", horizon_steps=8)
-    assert shown["id"] != Plan.get().id and [step["before_w"] for step in shown["steps"]] == pytest.approx(
-        [9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2
-    )
+    before_w = [step["before_w"] for step in shown["steps"]]
+    assert shown["id"] != Balance.get().plan_id
+    assert before_w == pytest.approx([9000.0] * 2 + [-9000.0] * 4 + [0.0] * 2)
+
+
+def test_of_two_areas_that_share_a_battery_one_commands_it(neighbourhood):
+    needs(22_000.0)
+    virtualders.create("street", members=["d1"])
+    signals.put("street", "imbalance", [4000.0] * 100, NOON, STEP)
+    Balance.create(vder=virtualders.find("street"), automatic=True)  # as it was before that was refused
+    at(T - 300)
+    orders_of = [row.order.vder.name for row in Share.select().join(DispatchOrder).where(
+        (Share.lfdi == neighbourhood[0].lfdi) & (DispatchOrder.start == T))]
+    assert orders_of == ["batteries"]
+    assert "1 members are commanded by the area town and left out" in areasettings.set_automatic(
+        "street", None)["last_error"]
