@@ -59,6 +59,10 @@ KINDS = {
     "implausible reading": AlarmKind(
         Severity.WARNING,
         "Correct the multiplier or the rating at the device, or override its rating.", HOUR_S),
+    "implausible area meter": AlarmKind(
+        Severity.WARNING,
+        "Correct the unit, the sign or the source of what `counterpoise signal push AREA measured` is given; "
+        "it is tried again by itself."),
 }
 
 

@@ -38,7 +38,8 @@ class Balance(Table):
     With `approval` a second person approves each plan. There is a new plan every `replan_steps` steps.
     `reserve` is the fraction of each battery's energy range that is kept for forecast errors; `addressing` is
     one of controller.ADDRESSINGS. `last_step_start` is the start of the last step that was published,
-    `last_error` why the last attempt failed.
+    `last_error` why the last attempt failed. `meter` is what is thought of the area's meter (see
+    series.areameter).
     """
     vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
     automatic = BooleanField(default=False)
@@ -51,3 +52,4 @@ class Balance(Table):
     last_step_start = BigIntegerField(null=True)
     plan_id = BigIntegerField(null=True)
     last_error = TextField(default="")
+    meter = JSON(null=True)

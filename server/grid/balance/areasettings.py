@@ -7,6 +7,7 @@ from server.grid.balance import plans
 from server.grid.balance.plans import balance_of
 from server.grid.balance.results import BalanceSettings
 from server.grid.groups import activeareas, dispatchgroups, virtualders
+from server.grid.series import areameter
 from server.grid.series.intervals import STEP
 from server.models import Balance, VirtualDER
 from server.resources import store
@@ -107,4 +108,5 @@ def describe(balance: Balance) -> BalanceSettings:
         "plan": balance.plan_id,
         "last_step_start": balance.last_step_start,
         "last_error": balance.last_error,
+        "meter": areameter.describe(areameter.of_area(balance.vder)),
     }

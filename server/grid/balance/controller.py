@@ -20,6 +20,7 @@ from server.grid.fleet import grantedsessions, memberqueries, projection
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.grid.optimisation.rollinghorizon import Planner
+from server.grid.series import areameter
 from server.grid.series.intervals import iso
 from server.models import Balance, Plan, VirtualDER
 from server.models.unavailable import DATABASE_ERRORS
@@ -126,6 +127,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
             plans.enforce(balance, planning.save_plan(area, balance, forecast, planner, solver_s))
         balance.last_error = "; ".join(_warnings(balance, forecast, planner, powers))
         balance.last_step_start = start
+        areameter.record(balance, forecast.demand.meter, balance.step_s)
         balance.save()
         if planner.stale:
             log.error("the step from %s follows an old plan: %s", iso(start), balance.last_error)

@@ -2,8 +2,9 @@
 members did what they were commanded.
 
 The sums are recorded as measurements of the area (see `series.measurements`): `after` and `before` are
-imbalances, consumption positive; `charge`, `charge_low` and `charge_high` are the state of charge of its
-storage (mean, 10 % and 90 %); the others are injection, in W.
+imbalances, consumption positive; `metered` is the same as `after`, also where the area's meter is left out;
+`charge`, `charge_low` and `charge_high` are the state of charge of its storage (mean, 10 % and 90 %); the
+others are injection, in W.
 """
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from server.grid.fleet import blockcalls
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
-from server.grid.series import devicereadings, forecastvalues, issuedseries, measurements, signalkinds
+from server.grid.series import (areameter, devicereadings, forecastvalues, issuedseries, measurements,
+                                signalkinds)
 from server.models import Balance, Participation, VirtualDER, among
 from server.resources import sql
 from server.resources.codes import OPT_OUTS
@@ -40,10 +42,11 @@ def evaluate_due(area: VirtualDER, balance: Balance) -> None:
     """Evaluate the last steps by what is known of them now; it can be repeated."""
     now = clock.now()
     present = now - now % balance.step_s
+    is_believed = areameter.of_area(area).is_recorded
     for steps_ago in EVALUATED_STEPS_AGO:
         start = present - steps_ago * balance.step_s
         measurements.roll(start)
-        _evaluate_step(area, start, balance.step_s)
+        _evaluate_step(area, start, balance.step_s, is_believed)
     record_values(area, present, **_soc_statistics(area))
     _evaluate_responses(area, present - EVALUATED_STEPS_AGO[-1] * balance.step_s, balance.step_s)
 
@@ -53,7 +56,7 @@ def _measured(vder: VirtualDER, quantity: str, start: int, step_s: int) -> float
     return float(measurements.read(vder, quantity, start, 1, step_s)[0])
 
 
-def _evaluate_step(area: VirtualDER, start: int, step_s: int) -> None:
+def _evaluate_step(area: VirtualDER, start: int, step_s: int, is_believed: bool) -> None:
     load_w = float(issuedseries.known(area, signalkinds.MEASURED, start, 1, step_s)[0])
     schedule_w = float(issuedseries.known(area, "schedule", start, 1, step_s)[0])
     if np.isnan(load_w) and not np.isnan(schedule_w):
@@ -68,6 +71,8 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int) -> None:
     )
     values = {"base_ev": -uncontrolled_w}
     if not np.isnan(imbalance_w):
+        values[areameter.METERED] = imbalance_w
+    if not np.isnan(imbalance_w) and is_believed:
         moved_w = np.nansum(
             [
                 float(np.nan_to_num(_measured(area, "base_storage", start, step_s))) - storage_w,
@@ -78,7 +83,7 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int) -> None:
             ]
         )
         values |= {"after": imbalance_w, "before": imbalance_w - float(moved_w)}
-    if not np.isnan(schedule_w) and not np.isnan(load_w):
+    if not np.isnan(schedule_w) and not np.isnan(load_w) and is_believed:
         planned_w = [_measured(area, f"planned_{kind}", start, step_s) for kind in PLANNED_KINDS]
         flexible_w = -float(np.nansum(planned_w)) - float(np.nan_to_num(base_w))
         values["load"] = -(load_w + float(np.nan_to_num(pv_w)) - flexible_w)

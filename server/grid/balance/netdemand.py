@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from server.errors import Refused
+from server.grid.balance import corrections
+from server.grid.fleet import fleetstate
 from server.grid.fleet.defaultloads import DefaultLoads
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups.tree import Tree
@@ -18,10 +20,12 @@ from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Sessions
 from server.grid.optimisation.disaggregation import Fleet
+from server.grid.optimisation.metertrust import LEFT_OUT
 from server.grid.optimisation.prices import Tariff, tariff
 from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.optimisation.waterfill import MemberLines, fill
-from server.grid.series import arrivals, forecastvalues, issuedseries, measurements, stalesignals
+from server.grid.series import areameter, arrivals, forecastvalues, issuedseries, stalesignals
+from server.grid.series.areameter import AreaMeter
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
@@ -29,9 +33,6 @@ from server.resources.codes import DERType
 
 SCHEDULE, IMBALANCE, PRICE = GOVERNING = ("schedule", "imbalance", "price")
 EXPORT_PRICE = "export_price"
-# The mean error of so many steps corrects the forecast, by half of it every so many steps; what batteries
-# failed to do, by half every step.
-CORRECTION_STEPS, CORRECTION_HALF_LIFE_STEPS, STORAGE_HALF_LIFE_STEPS = 4, 16.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,8 @@ class NetDemand:
     the storage that the plan schedules.
     `uncontrolled_ev_w` [session] is what each car would draw in the first step if it had charged since it
     came. `default_w` [storage] is what each battery draws in the first step if it is left alone, as it was
-    learned; `default_total_w` is that of all storage, whether it can be dispatched or not. `warnings` tell
-    what is wrong with the signals.
+    learned; `default_total_w` is that of all storage, whether it can be dispatched or not. `meter` is what is
+    thought of the area's meter. `warnings` tell what is wrong with the signals.
     """
     governing: str
     horizon: HorizonForecast
@@ -53,6 +54,7 @@ class NetDemand:
     uncontrolled_ev_w: Floats
     default_w: Floats = field(default_factory=lambda: np.zeros(0))
     default_total_w: float = 0.0
+    meter: AreaMeter = field(default_factory=AreaMeter)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -85,10 +87,11 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         imbalance_w = np.nan_to_num(signal_of[IMBALANCE])
     elif governing == SCHEDULE:
         imbalance_w = imbalance_w - np.nan_to_num(signal_of[SCHEDULE])
-    corrected_w = imbalance_w
+    corrected_w, meter = imbalance_w, areameter.of_area(area)
     tolerance_w: Floats | float = 0.0
     if governing != PRICE:
-        corrected_w = imbalance_w + correction(area, span)
+        meter = areameter.assess(area, span.at, span.step, imbalance_w, fleetstate.ability_w(state))
+        corrected_w = imbalance_w + corrections.correction(area, span, meter)
         tolerance_w = issuedseries.tolerance(
             area, governing, span.start, span.steps, span.step, span.at
         )
@@ -109,7 +112,12 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         uncontrolled_ev_w=ev_w[:, 0],
         default_w=default_w[:, 0],
         default_total_w=float(defaults.total_w()[0]),
-        warnings=stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start),
+        meter=meter,
+        warnings=[
+            *stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start),
+            *([f"the meter of {area.name} is {areameter.describe(meter)}"]
+              if meter.trust.state == LEFT_OUT else []),
+        ],
     )
 
 
@@ -210,49 +218,6 @@ def with_expected_base(fleet: Fleet, horizon: HorizonForecast) -> Fleet:
             total_w, MemberLines(zero, base_w[members] + 1e-3 * rated_w, zero, rated_w)
         ).powers
     return fleet._replace(base=base_w)
-
-
-def correction(area: VirtualDER, span: Span) -> Floats:
-    """Return [T]: by how much more will be drawn than was forecast, by the last steps as they were measured
-    and as they were expected (uncorrected).
-
-    The error of what was not commanded persists for hours. What batteries failed to do depends on what they
-    were commanded, so it says nothing of a later step that commands the opposite: it is made up for now and
-    soon over. What cars and thermal loads did otherwise says nothing of any other step: a member that has
-    drawn more needs less. Not all members have meters, so each of these is at most the error that was
-    measured of the area as a whole.
-    """
-    steps = 2 * CORRECTION_STEPS
-    begin = span.at - span.at % span.step - steps * span.step
-
-    def measured(quantity: str) -> Floats:
-        return measurements.read(area, quantity, begin, steps, span.step)
-    planned_thermal_w = measured("planned_thermal")
-    thermal_error_w = planned_thermal_w + measured("base_thermal") - measured("thermal")
-    storage_w, ev_w, thermal_w = np.nan_to_num(
-        [
-            measured("planned_storage") - measured("storage"),
-            measured("planned_ev") - measured("ev"),
-            np.clip(thermal_error_w, -np.abs(planned_thermal_w), np.abs(planned_thermal_w)),
-        ]
-    )
-    error_w = measured("after") - measured("expected")
-    failed_w = _common_part(error_w, storage_w)
-    uncommanded_w = error_w - failed_w - _common_part(error_w - failed_w, ev_w + thermal_w)
-    measured_steps = np.flatnonzero(np.isfinite(uncommanded_w))[-CORRECTION_STEPS:]
-    if not len(measured_steps):
-        return np.zeros(span.steps)
-    age = (span.start - (begin + int(measured_steps[-1]) * span.step)) / span.step
-    ahead = np.arange(span.steps, dtype=float)
-    return np.asarray(
-        uncommanded_w[measured_steps].mean() * 0.5 ** ((ahead + age) / CORRECTION_HALF_LIFE_STEPS)
-        + failed_w[measured_steps[-1]] * 0.5 ** (ahead / STORAGE_HALF_LIFE_STEPS)
-    )
-
-
-def _common_part(total: Floats, part: Floats) -> Floats:
-    """As much of the part as has the direction of the total, and no more than it."""
-    return np.clip(part, np.minimum(total, 0.0), np.maximum(total, 0.0))
 
 
 def _group_limits(area: VirtualDER, state: FleetState, span: Span) -> list[GroupLimit]:

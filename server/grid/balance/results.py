@@ -10,7 +10,8 @@ class BalanceSettings(TypedDict):
     """How an area is kept in balance.
 
     `plan` is the plan in force, `last_step_start` the start of the last step that was decided, `last_error`
-    what was wrong with it.
+    what was wrong with it. `meter` says in words whether the area's meter is believed, empty where it has not
+    been read.
     """
     vder: str
     automatic: bool
@@ -23,6 +24,7 @@ class BalanceSettings(TypedDict):
     plan: int | None
     last_step_start: Instant | None
     last_error: str
+    meter: str
 
 
 class PlanSummary(TypedDict):

@@ -18,6 +18,7 @@ from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import Fleet
 from server.models import VirtualDER
+from server.units import Watts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,14 @@ def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
         columns=columns,
         blocks=tuple(blocks),
     )
+
+
+def ability_w(fleet_state: FleetState) -> Watts:
+    """Return by how many watts at the most all members together can change what an area draws."""
+    fleet = fleet_state.fleet
+    ranges = (fleet.batteries.charge + fleet.batteries.discharge, fleet.sessions.power, fleet.thermals.power,
+              fleet_state.pv.rated_w)
+    return float(sum(part.sum() for part in ranges))
 
 
 def responding(fleet_state: FleetState) -> FleetState:

@@ -169,7 +169,8 @@ class VderStatus(TypedDict):
 
     `kinds` counts members by kind, `excluded` those that are not dispatched by reason. Powers are the last
     readings. `verified_w` are ratings of members that are read, `claimed_w` of those in contact but not read,
-    `unknown_w` of those without recent contact.
+    `unknown_w` of those without recent contact. `meter` says in words whether the meter of the area is
+    believed, empty where it has not been read.
     """
     name: str
     members: int
@@ -184,6 +185,7 @@ class VderStatus(TypedDict):
     verified_w: Watts
     claimed_w: Watts
     unknown_w: Watts
+    meter: str
     orders: list[ActiveOrder]
     excluded_devices: list[ExcludedDevice]
 

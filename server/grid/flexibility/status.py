@@ -12,6 +12,7 @@ from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.clusters import Batteries
+from server.grid.series import areameter
 from server.models import DispatchOrder, Participation, VirtualDER, among
 from server.resources import sql
 from server.units import Fraction, Instant
@@ -42,6 +43,7 @@ def status(vder: str | int | VirtualDER) -> VderStatus:
         "verified_w": float(rated_w[fresh & ~stale].sum()),
         "claimed_w": float(rated_w[~fresh & ~stale].sum()),
         "unknown_w": float(rated_w[stale].sum()),
+        "meter": areameter.describe(areameter.of_area(target)),
         "orders": _orders(target, now),
         "excluded_devices": _excluded_devices(state),
     }

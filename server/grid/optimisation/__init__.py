@@ -6,5 +6,6 @@ fleet could do), `highssolver` and `linearprogram` (HiGHS), `prices` (the object
 `balanceproblem` and `balanceprogram` (the program that keeps a group in balance), `nestedlimits` and
 `rollinghorizon` (plan again as time goes on), `disaggregation` (a planned step becomes each member's power),
 `blockterms` (what contracts of businesses allow), `blockschedule` and `blockprogram` (who of them is called),
-`measurement` (baselines, delivery, rebound).
+`measurement` (baselines, delivery, rebound), `metergain` and `metertrust` (whether the meter of an area is
+right, and how far it is followed).
 """

@@ -1,5 +1,5 @@
 """`make bench-grid`: every gate of the balance, the value it reaches, and exit status 1 where one is missed.
-`ARGS=arrays`, `ARGS=money`, `ARGS=placebo` and `ARGS=wire` measure a part of them."""
+`ARGS=arrays`, `ARGS=meters`, `ARGS=money`, `ARGS=placebo` and `ARGS=wire` measure a part of them."""
 from __future__ import annotations
 
 import sys
@@ -10,7 +10,7 @@ from math import isinf
 from rich.console import Console
 from rich.table import Table
 
-from tests.load.grid import gates, moneygates, placebo, wire
+from tests.load.grid import gates, meterfaults, moneygates, placebo, wire
 
 
 def main() -> int:
@@ -35,7 +35,8 @@ def main() -> int:
         gates.under_limits(1000, 10, violations),
         violations.gates(),
     )
-    parts = {"arrays": arrays, "money": moneygates.gates_of(), "placebo": placebo.gates_of(),
+    parts = {"arrays": arrays, "meters": meterfaults.gates(), "money": moneygates.gates_of(),
+             "placebo": placebo.gates_of(),
              "wire": wire.gates_of()}
     for gate in chain.from_iterable(parts[name] for name in sys.argv[1:] or parts):
         bound = "" if isinf(gate.bound) else f"{'≤' if gate.at_most else '≥'} {gate.bound:g} {gate.unit}"

@@ -1,11 +1,15 @@
 """An area in balance, as tests of the controller, planning, publishing and evaluation prepare it."""
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from server import actors, clock
 from server.grid.balance import controller
 from server.grid.groups import virtualders
+from server.grid.optimisation.metertrust import TRUSTED, MeterTrust
 from server.grid.series import signals
-from server.models import Device, DispatchOrder, Meter, Share
+from server.grid.series.areameter import AreaMeter
+from server.models import Balance, Device, DispatchOrder, Meter, Share
 from server.resources import store
 from tests.conftest import NOON
 
@@ -79,6 +83,12 @@ def at(instant):
     Meter.update(read_at=instant).execute()
     with actors.acting("test"):
         return controller.run_due()
+
+
+def believes_its_meter(area="town"):
+    """The area's meter has been right for some time."""
+    meter = AreaMeter(trust=MeterTrust(state=TRUSTED))
+    Balance.update(meter=asdict(meter)).where(Balance.vder == virtualders.find(area)).execute()
 
 
 def reads(homes, step, powers):

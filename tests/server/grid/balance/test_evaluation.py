@@ -10,13 +10,14 @@ from server.grid.series import measurements, signals
 from server.models import DispatchOrder, Participation, Plan, Share
 from server.resources import store
 from tests.conftest import NOON
-from tests.server.grid.balancedarea import AT_ONCE, STEP, T, as_asked, at, needs, reads
+from tests.server.grid.balancedarea import AT_ONCE, STEP, T, as_asked, at, believes_its_meter, needs, reads
 
 
 def test_what_was_measured_puts_the_next_step_right(neighbourhood):
     needs(0.0)
     signals.put("town", "imbalance", [0.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", replan_steps=1)
+    believes_its_meter()
     at(T - 300)
     clock.turn_to(T + STEP)
     reads(neighbourhood, T, as_asked(neighbourhood))
@@ -30,6 +31,7 @@ def test_what_was_measured_puts_the_next_step_right(neighbourhood):
 def test_what_stores_failed_to_do_is_made_up_for_and_soon_forgotten(neighbourhood):
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", replan_steps=1)
+    believes_its_meter()
     at(T - 300)
     clock.turn_to(T + STEP)
     planned_w = as_asked(neighbourhood)
