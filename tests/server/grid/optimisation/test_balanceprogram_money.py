@@ -175,3 +175,11 @@ def test_an_hour_below_zero_burns_nothing() -> None:
     taken, given = np.maximum(plan.power[0], 0), np.maximum(-plan.power[0], 0)
     assert plan.energy[0] == pytest.approx(5000 + np.cumsum(0.95 * taken - given / 0.95), abs=1)
     assert plan.power[0, 2] == pytest.approx(5000, abs=1)
+
+
+def test_solar_goes_on_at_the_least_positive_price() -> None:
+    """Sharing among steps is for what they draw: it is no reason to curtail."""
+    solar, price = np.full(STEPS, 8000.0), np.full(STEPS, 0.001)
+    tariff = Tariff(price, price, -solar)
+    plan = solved(BalanceProblem(-solar, 1.0, battery(10_000.0), solar, tariff=tariff, tracked=False))
+    assert plan.curtailed == pytest.approx(0, abs=1e-3)
