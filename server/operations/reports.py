@@ -6,8 +6,9 @@ from typing import Annotated
 
 from server import clock
 from server.errors import Refused
-from server.grid.reports import baselines, pages, performance, reports
+from server.grid.reports import baselines, callsettlement, pages, performance, reports
 from server.grid.reports import unmet as unmetdemand
+from server.grid.reports.callsettlement import CallRow
 from server.grid.reports.results import BaselineRow, NonresponderRow, Report, WrittenReport
 from server.grid.reports.unmetresults import UnmetRow
 from server.operations.declaration import Arg, Group, Role, VderName
@@ -48,6 +49,27 @@ def month(
 ) -> WrittenReport:
     """Report a month of a virtual DER and those below it, day by day, with its settlement."""
     return _written(reports.month(vder, month), html_file)
+
+
+@report.operation("calls", role=Role.VIEWER)
+def calls(
+    vder: VderName,
+    *,
+    start: Annotated[Instant | None, Arg(
+        "Calls that begin from this instant on; the last 30 days if not given.", option="from")] = None,
+    end: Annotated[Instant | None, Arg("Until this instant; now if not given.", option="to")] = None,
+    csv_file: Annotated[Path | None, Arg(
+        "Write them to this file too.", option="csv", metavar="FILE")] = None,
+) -> list[CallRow]:
+    """List the calls of businesses, for settlement: called and delivered power, price and penalty."""
+    until = clock.now() if end is None else end
+    rows = callsettlement.calls(vder, until - 30 * DAY_S if start is None else start, until)
+    if csv_file is not None:
+        try:
+            callsettlement.write_csv(rows, csv_file)
+        except OSError as error:
+            raise Refused(400, f"{csv_file} cannot be written: {error.strerror}") from None
+    return rows
 
 
 @report.operation("nonresponders", role=Role.VIEWER)

@@ -91,6 +91,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("baseline show", "1", ""),
     ("baseline compute", "homes --start 2025-06-15T10:00Z --end 2025-06-15T11:00Z", ""),
     ("report event", "1", ""),
+    ("report calls", "town", ""),
     ("dispatch cancel", "1", ""),
     ("dr event create", "warmth --offset 2 --start +15m --duration 1h", ""),
     ("dr event list", "", ""),

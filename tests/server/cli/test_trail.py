@@ -149,6 +149,7 @@ LOOKS = {
     "report month": "street --html {series}.html",
     "report nonresponders": "street",
     "report unmet": "street",
+    "report calls": "street",
     "baseline show": "{order}",
     "baseline compute": "street --start now --end +1h",
     "ev grant --dry-run": "one --power 1000 --duration 1h --start +1h",
